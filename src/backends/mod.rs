@@ -1,0 +1,1 @@
+//! Secret backends: where sealed secret versions are stored.

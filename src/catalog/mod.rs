@@ -1,0 +1,108 @@
+//! The catalog: an organization's records. Never a plaintext, never a payload.
+
+mod error;
+
+use std::fmt::{self, Debug};
+
+use async_trait::async_trait;
+
+pub use error::{CatalogError, CatalogErrorKind};
+
+/// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
+///
+/// Segments are `[a-z0-9-]`, joined by `/`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordKey(String);
+
+impl RecordKey {
+    /// Takes a key of the form above.
+    #[must_use]
+    pub fn new(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
+    /// Returns the key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The revision of a stored record, as the catalog's storage counts it. It
+/// never goes back, not even when a record is emptied and written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// What to expect where nothing was ever written.
+    pub const ABSENT: Self = Self(0);
+}
+
+/// A record as it is stored: the exact bytes under the MAC, and the MAC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Canonical JSON.
+    pub body: String,
+    /// HMAC-SHA-512/256 bits of the organization over key and body, in hex.
+    pub mac: String,
+}
+
+/// A catalog's storage: compare-and-set on single records.
+#[async_trait]
+pub trait CatalogStore: Send + Sync + Debug + 'static {
+    /// Returns the record and its revision; `None` where nothing was ever
+    /// written. Never a stale answer: before it believes that nothing is there,
+    /// an implementation makes sure that it asked a node that would know.
+    ///
+    /// # Errors
+    ///
+    /// By meaning, see [`CatalogErrorKind`].
+    async fn read(&self, key: &RecordKey)
+    -> Result<Option<(StoredRecord, Revision)>, CatalogError>;
+
+    /// Reads again, past whatever a stale node may have answered. Called before
+    /// a reader believes that a record went back or changed under its hands.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    async fn read_fenced(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError>;
+
+    /// Replaces the record if it still has the revision `expected`, and returns
+    /// the new one.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` when it has not. A conflict may also follow a retry of a
+    /// write that had landed: the caller reads again and looks for its own.
+    async fn write(
+        &self,
+        key: &RecordKey,
+        record: &StoredRecord,
+        expected: Revision,
+    ) -> Result<Revision, CatalogError>;
+
+    /// Forgets what the record held before its present revision. Best effort:
+    /// a storage that keeps no history, or denies this, does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Outages only.
+    async fn forget_history(&self, key: &RecordKey, present: Revision) -> Result<(), CatalogError>;
+
+    /// Returns the keys under `prefix` (as `secrets`), in order.
+    ///
+    /// # Errors
+    ///
+    /// By meaning, see [`CatalogErrorKind`].
+    async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError>;
+}

@@ -1,0 +1,1 @@
+//! Ephemeral resources, one file each.

@@ -1,0 +1,1 @@
+//! Provider-defined functions, one file each.

@@ -1,0 +1,24 @@
+//! A Terraform and OpenTofu provider that is a whole secrets manager on its own.
+//!
+//! Every secret version is sealed on the machine that runs Terraform, and only
+//! then handed to the secret backend that the practitioner chose. See
+//! `ARCHITECTURE.md` for the map of the modules and their invariants.
+
+pub mod backends;
+pub mod catalog;
+pub mod cli;
+pub mod clients;
+pub mod data_sources;
+pub mod envelope;
+pub mod ephemeral;
+pub mod functions;
+pub mod http;
+pub mod kek;
+pub mod names;
+pub mod operations;
+pub mod plugin;
+pub mod protocol;
+pub mod provider;
+pub mod resources;
+pub mod secret;
+pub mod store;

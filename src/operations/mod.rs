@@ -1,0 +1,1 @@
+//! The use cases: create, rotate, read and delete a secret.

@@ -1,0 +1,1 @@
+//! What the wire sees of the plugin protocol.
