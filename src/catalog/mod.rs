@@ -1,12 +1,22 @@
 //! The catalog: an organization's records. Never a plaintext, never a payload.
 
 mod error;
+mod identity;
+mod records;
+mod typed;
 
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
 pub use error::{CatalogError, CatalogErrorKind};
+pub use identity::{distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid};
+pub use records::{
+    DefaultBackendRecord, GenerateSpec, Generation, OnDestroy, OrganizationRecord,
+    OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
+    VersionRecord, WrappedMacKey,
+};
+pub use typed::{Catalog, Loaded};
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
 ///

@@ -1,1 +1,27 @@
-//! The use cases: create, rotate, read and delete a secret.
+//! The use cases: create, rotate, edit, read and delete a secret.
+//!
+//! The catalog's compare-and-set is the only commit point. What a secret
+//! backend holds and the catalog does not name does not exist; what the catalog
+//! names was put before. Nothing here mentions who calls.
+
+mod create;
+mod delete;
+mod documents;
+mod error;
+mod generate;
+mod organization;
+mod read;
+mod remote_name;
+mod sealing;
+mod steps;
+mod update;
+mod view;
+
+pub use create::{CreateSecret, ValueSource};
+pub use error::OperationError;
+pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
+pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};
+pub use read::{OpenedSecret, RefreshSecret, Refreshed, Seen, Selector};
+pub use steps::Interrupt;
+pub use update::UpdateSecret;
+pub use view::{SecretView, VersionView};

@@ -1,0 +1,108 @@
+//! How a secret's name and its uuid both lead to the place of its record.
+//!
+//! A record must be found in one request, by name (create, import) and by uuid
+//! (an ephemeral read of `planton_secret.x.id`), and two secrets of one name
+//! may live side by side while one replaces the other. So a secret's uuid is an
+//! RFC 9562 version 8 uuid whose first 60 free bits are taken from a hash of
+//! the name, and whose last 62 are random; the record stands under those 60
+//! bits: docs/adr/0005-record-layout.md.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::RecordKey;
+use crate::names::SecretName;
+
+const LABEL: &[u8] = b"PSE1-RECORD";
+const PREFIX: &str = "secrets/";
+
+/// Returns where the record of the secret `name` stands.
+#[must_use]
+pub fn record_key_of_name(name: &SecretName) -> RecordKey {
+    record_key(name_bits(name))
+}
+
+/// Returns where the record of the secret `uuid` stands; `None` for a uuid
+/// that is not a secret's.
+#[must_use]
+pub fn record_key_of_uuid(uuid: Uuid) -> Option<RecordKey> {
+    let (high, low) = uuid.as_u64_pair();
+    let ours = (high >> 12) & 0xf == 8 && low >> 62 == 0b10;
+    ours.then(|| record_key(((high >> 16) << 12) | (high & 0xfff)))
+}
+
+/// Makes a uuid for a new secret `name`; `random` fills its random part.
+#[must_use]
+pub fn new_secret_uuid(name: &SecretName, random: u64) -> Uuid {
+    let bits = name_bits(name);
+    let high = ((bits >> 12) << 16) | 0x8000 | (bits & 0xfff);
+    let low = (0b10 << 62) | (random >> 2);
+    Uuid::from_u64_pair(high, low)
+}
+
+/// Returns the eight hexadecimal digits that a remote name takes from `uuid`:
+/// random ones, so that a recreated secret keeps clear of soft-deleted
+/// namesakes.
+#[must_use]
+pub fn distinguishing_digits(uuid: Uuid) -> String {
+    let (_, low) = uuid.as_u64_pair();
+    format!("{:08x}", low & 0xffff_ffff)
+}
+
+fn name_bits(name: &SecretName) -> u64 {
+    let environment = name.environment.as_ref().map_or("", |slug| slug.as_str());
+    let mut hash = Sha256::new();
+    hash.update(LABEL);
+    for part in [environment, name.name.as_str()] {
+        let length = u16::try_from(part.len()).expect("a slug has at most 63 bytes");
+        hash.update(length.to_be_bytes());
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    let (head, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
+    u64::from_be_bytes(*head) >> 4
+}
+
+fn record_key(bits: u64) -> RecordKey {
+    RecordKey::new(format!("{PREFIX}{bits:015x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> SecretName {
+        text.parse().expect("a name")
+    }
+
+    #[test]
+    fn name_and_uuid_lead_to_the_same_record() {
+        for text in ["db", "prod/db", "a", "0/0"] {
+            let uuid = new_secret_uuid(&name(text), 0x0123_4567_89ab_cdef);
+            assert_eq!(uuid.get_version_num(), 8, "{uuid}");
+            assert_eq!(record_key_of_uuid(uuid), Some(record_key_of_name(&name(text))));
+        }
+    }
+
+    #[test]
+    fn environment_and_name_are_not_mixed_up() {
+        let keys = ["a", "b", "a/b", "b/a", "ab"].map(|text| record_key_of_name(&name(text)));
+        for (i, key) in keys.iter().enumerate() {
+            assert!(!keys[..i].contains(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_uuid_leads_nowhere() {
+        assert_eq!(record_key_of_uuid(Uuid::nil()), None);
+        assert_eq!(record_key_of_uuid(Uuid::new_v4()), None);
+    }
+
+    #[test]
+    fn distinguishing_digits_come_from_the_random_part() {
+        let one = new_secret_uuid(&name("db"), 1 << 2);
+        let two = new_secret_uuid(&name("db"), 2 << 2);
+        assert_eq!(distinguishing_digits(one), "00000001");
+        assert_ne!(distinguishing_digits(one), distinguishing_digits(two));
+    }
+}

@@ -1,0 +1,283 @@
+//! What the catalog holds. Never a plaintext, never a payload.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::envelope::{Fingerprint, KekId, SecretKind};
+use crate::names::{SecretName, Slug};
+use crate::store::{NativeVersionId, RemoteName};
+
+/// A record with a generation that every write raises by one.
+pub trait Generation {
+    /// Returns the generation, from 1.
+    fn generation(&self) -> u64;
+}
+
+/// An organization's own record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationRecord {
+    /// Raised by one with each write.
+    pub generation: u64,
+    /// The catalog's uuid: another one is another platform.
+    pub uuid: Uuid,
+    /// The organization's name.
+    pub organization: Slug,
+    /// The uuid of the built-in backend.
+    pub platform_backend: Uuid,
+    /// How far its first use has come.
+    pub state: OrganizationState,
+    /// When it came into being.
+    pub created_at: Timestamp,
+}
+
+/// How far an organization's first use has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum OrganizationState {
+    /// The KEK may still have to be created. The only state that allows it.
+    Initializing,
+    /// The KEK and the MAC key exist.
+    Ready {
+        /// The MAC key, under each of the organization's KEKs.
+        mac_key: Vec<WrappedMacKey>,
+    },
+}
+
+impl OrganizationState {
+    /// Returns true once first use is complete.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready { .. })
+    }
+}
+
+/// The organization's MAC key under one KEK.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrappedMacKey {
+    /// The KEK.
+    pub kek: KekId,
+    /// The wrap, in hexadecimal.
+    pub wrapped: String,
+}
+
+/// Which backend a secret goes to when it names none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefaultBackendRecord {
+    /// Raised by one with each write.
+    pub generation: u64,
+    /// The backend's name; `platform` is the built-in one.
+    pub backend: Slug,
+}
+
+/// All that stands under one name: the secret, and those that it replaces until
+/// they are deleted. Without any it is a tombstone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretDocument {
+    /// Raised by one with each write, tombstones included.
+    pub generation: u64,
+    /// Chosen anew by each write: after a lost answer its writer knows it again.
+    pub write_id: Uuid,
+    /// The secret that answers to the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<SecretRecord>,
+    /// Replaced secrets, found by uuid only, until they are deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub displaced: Vec<SecretRecord>,
+}
+
+impl SecretDocument {
+    /// Returns the secret with this uuid, current or displaced.
+    #[must_use]
+    pub fn secret(&self, uuid: Uuid) -> Option<&SecretRecord> {
+        self.current.iter().chain(&self.displaced).find(|secret| secret.uuid == uuid)
+    }
+
+    /// Returns the secret with this uuid, to be changed.
+    pub fn secret_mut(&mut self, uuid: Uuid) -> Option<&mut SecretRecord> {
+        self.current.iter_mut().chain(&mut self.displaced).find(|secret| secret.uuid == uuid)
+    }
+
+    /// Removes the secret with this uuid.
+    pub fn remove(&mut self, uuid: Uuid) {
+        self.current.take_if(|secret| secret.uuid == uuid);
+        self.displaced.retain(|secret| secret.uuid != uuid);
+    }
+
+    /// Returns true when no secret is left.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.current.is_none() && self.displaced.is_empty()
+    }
+}
+
+/// One secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRecord {
+    /// Its identity; a recreated namesake has another one.
+    pub uuid: Uuid,
+    /// Its name and scope.
+    pub name: SecretName,
+    /// Text or key-value.
+    pub kind: SecretKind,
+    /// The backend's uuid.
+    pub backend: Uuid,
+    /// The backend's name, for people.
+    pub backend_name: Slug,
+    /// The object's name in the backend.
+    pub remote_name: RemoteName,
+    /// How far creation or deletion has come.
+    pub state: SecretState,
+    /// What a practitioner sets besides the value.
+    pub metadata: SecretMetadata,
+    /// What only the provider acts on; kept so that an import restores it.
+    pub arguments: SecretArguments,
+    /// Ascending by number; the last one is current.
+    pub versions: Vec<VersionRecord>,
+    /// When it came into being.
+    pub created_at: Timestamp,
+    /// When value or metadata last changed.
+    pub updated_at: Timestamp,
+}
+
+impl SecretRecord {
+    /// Returns the current version; `None` only before the first is committed.
+    #[must_use]
+    pub fn current_version(&self) -> Option<&VersionRecord> {
+        self.versions.last()
+    }
+
+    /// Returns the native ids of all versions.
+    #[must_use]
+    pub fn native_ids(&self) -> Vec<NativeVersionId> {
+        self.versions.iter().map(|version| version.native_id.clone()).collect()
+    }
+
+    /// Returns true for a secret as its creation left it.
+    #[must_use]
+    pub fn is_as_created(&self) -> bool {
+        self.state == SecretState::Ready
+            && self.created_at == self.updated_at
+            && matches!(self.versions.as_slice(), [only] if only.number == 1)
+    }
+
+    /// Returns how others refer to this secret: `$secret/<slug>` or
+    /// `$secret/@<env>/<slug>`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        match &self.name.environment {
+            Some(environment) => format!("$secret/@{environment}/{}", self.name.name),
+            None => format!("$secret/{}", self.name.name),
+        }
+    }
+}
+
+/// How far a secret's creation or deletion has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretState {
+    /// Intended; nothing in the backend is acknowledged.
+    Creating,
+    /// In use.
+    Ready,
+    /// On its way out; whoever meets it finishes it.
+    Deleting,
+}
+
+/// What a practitioner sets besides the value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretMetadata {
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// As configured on the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// With the provider's defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels_all: BTreeMap<String, String>,
+}
+
+/// What only the provider acts on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretArguments {
+    /// The trigger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_wo_version: Option<String>,
+    /// How the value was generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<GenerateSpec>,
+    /// Refuses deletion.
+    pub deletion_protection: bool,
+    /// What a destroy does.
+    pub on_destroy: OnDestroy,
+    /// How many versions stay, from 1.
+    pub keep_versions: u32,
+}
+
+/// What a destroy does with the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDestroy {
+    /// Deletes it.
+    Delete,
+    /// Leaves it as it is, readable and importable.
+    Retain,
+}
+
+/// How to generate a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerateSpec {
+    /// In characters.
+    pub length: u32,
+    /// Whether a to z may occur.
+    pub lower: bool,
+    /// Whether A to Z may occur.
+    pub upper: bool,
+    /// Whether 0 to 9 may occur.
+    pub numeric: bool,
+    /// Whether special characters may occur.
+    pub special: bool,
+    /// The special characters to choose from, instead of the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_special: Option<String>,
+    /// The least number of a to z.
+    pub min_lower: u32,
+    /// The least number of A to Z.
+    pub min_upper: u32,
+    /// The least number of 0 to 9.
+    pub min_numeric: u32,
+    /// The least number of special characters.
+    pub min_special: u32,
+}
+
+/// One immutable version of a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionRecord {
+    /// From 1.
+    pub number: u64,
+    /// The backend's own identifier.
+    pub native_id: NativeVersionId,
+    /// SHA-256 of the envelope's payload part, in hexadecimal.
+    pub payload_sha256: String,
+    /// The KEKs that may open it.
+    pub keks: Vec<KekId>,
+    /// Tells whether a candidate is this version's value; keyed from its DEK.
+    pub fingerprint: Fingerprint,
+    /// When it was written.
+    pub created_at: Timestamp,
+}
+
+macro_rules! generation {
+    ($($record:ty),*) => {$(
+        impl Generation for $record {
+            fn generation(&self) -> u64 {
+                self.generation
+            }
+        }
+    )*};
+}
+
+generation!(OrganizationRecord, DefaultBackendRecord, SecretDocument);

@@ -1,0 +1,128 @@
+//! What a use case can fail with.
+
+use uuid::Uuid;
+
+use crate::catalog::CatalogError;
+use crate::kek::KekError;
+use crate::names::{SecretName, Slug};
+use crate::store::StoreError;
+
+/// A use case's failure, by meaning.
+///
+/// # Security
+///
+/// Names and numbers only: no variant carries a value, a key or a payload.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperationError {
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The secret backend failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The KEK failed.
+    #[error(transparent)]
+    Kek(#[from] KekError),
+    /// The organization has no record on this platform.
+    #[error("organization {organization:?} has no record on this platform")]
+    OrganizationMissing {
+        /// The organization.
+        organization: Slug,
+    },
+    /// The catalog is not the one that a resource was made in.
+    #[error("expected catalog {expected}, found {found:?}")]
+    DifferentPlatform {
+        /// The catalog's uuid in the resource's state.
+        expected: Uuid,
+        /// The catalog's uuid here; absent when there is none.
+        found: Option<Uuid>,
+    },
+    /// The secret is of another name, or is not there.
+    #[error("secret {secret} does not exist")]
+    SecretNotFound {
+        /// Name or uuid.
+        secret: String,
+    },
+    /// The secret has no such version.
+    #[error("secret {secret} has no version {version}")]
+    VersionNotFound {
+        /// Name or uuid.
+        secret: String,
+        /// What was asked for.
+        version: u64,
+    },
+    /// The catalog names the version, and the backend does not have it.
+    #[error("version {version} of secret {secret} is missing in its backend")]
+    VersionLost {
+        /// Name or uuid.
+        secret: String,
+        /// The version.
+        version: u64,
+    },
+    /// Another secret has this name.
+    #[error("secret {name} exists")]
+    AlreadyExists {
+        /// The name.
+        name: SecretName,
+    },
+    /// Another writer came first. Nothing that it wrote was touched.
+    #[error("{subject} was changed concurrently")]
+    ChangedConcurrently {
+        /// What was changed.
+        subject: String,
+    },
+    /// The catalog is older than what was seen before.
+    #[error("the record of secret {name} went back")]
+    RolledBack {
+        /// The name.
+        name: SecretName,
+        /// The generation that was seen before.
+        seen: u64,
+        /// The generation now.
+        found: u64,
+    },
+    /// No backend has this name.
+    #[error("backend {backend:?} does not exist")]
+    UnknownBackend {
+        /// The name.
+        backend: Slug,
+    },
+    /// The value exceeds what its backend can hold.
+    #[error("the value has {bytes} bytes, {vendor} holds at most {limit}")]
+    ValueTooLarge {
+        /// The value's length in bytes, as it would be sealed.
+        bytes: usize,
+        /// The longest value in bytes.
+        limit: usize,
+        /// The backend's vendor.
+        vendor: &'static str,
+    },
+    /// The envelope in the backend is not one of ours.
+    #[error("what the backend holds for version {version} of secret {secret} is malformed")]
+    EnvelopeMalformed {
+        /// Name or uuid.
+        secret: String,
+        /// The version.
+        version: u64,
+    },
+    /// The envelope is not the one that the catalog names, or does not open.
+    #[error("the envelope of version {version} of secret {secret} was refused")]
+    EnvelopeRefused {
+        /// Name or uuid.
+        secret: String,
+        /// The version.
+        version: u64,
+    },
+    /// Cancelled, or out of time. Nothing is half-written: the next run goes on.
+    #[error("interrupted before {step}")]
+    Interrupted {
+        /// The step that was not begun.
+        step: &'static str,
+        /// Whether time ran out, rather than somebody asked to stop.
+        timed_out: bool,
+    },
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness")]
+    Randomness,
+}

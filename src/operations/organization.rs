@@ -1,0 +1,283 @@
+//! An organization on its platform, opened once a process.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::OperationError;
+use super::steps::crash_point;
+use crate::catalog::{
+    Catalog, CatalogErrorKind, CatalogStore, DefaultBackendRecord, Loaded, OrganizationRecord,
+    OrganizationState, RecordKey, Revision, WrappedMacKey,
+};
+use crate::envelope::{DataKey, MacKey, WrapBinding, WrappedKey};
+use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use crate::names::Slug;
+use crate::store::SecretStore;
+
+/// The name of the built-in backend.
+pub const PLATFORM_BACKEND: &str = "platform";
+
+/// Where an organization's catalog, KEK and built-in backend live.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// The catalog's storage.
+    pub catalog: Arc<dyn CatalogStore>,
+    /// The platform-managed KEK of the organization.
+    pub kek: Arc<dyn ProvisionKek>,
+    /// The built-in backend.
+    pub store: Arc<dyn SecretStore>,
+}
+
+/// A secret backend, ready for use.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Its identity in the catalog.
+    pub uuid: Uuid,
+    /// Its name.
+    pub name: Slug,
+    /// Where it stores.
+    pub store: Arc<dyn SecretStore>,
+    /// What wraps its secrets' keys.
+    pub kek: Arc<dyn KeyEncryptionKey>,
+}
+
+/// An organization on its platform. The use cases are its methods.
+///
+/// Its record is read, and its MAC key unwrapped, at most once.
+#[derive(Debug)]
+pub struct Organization {
+    slug: Slug,
+    pub(super) catalog: Catalog,
+    platform: Platform,
+    opened: OnceCell<Opened>,
+    mac_key: OnceCell<MacKey>,
+}
+
+/// The organization's record; `Loaded` unless this process wrote it.
+#[derive(Debug)]
+enum Opened {
+    Loaded(Loaded<OrganizationRecord>),
+    Written(OrganizationRecord),
+}
+
+impl Opened {
+    fn record(&self) -> &OrganizationRecord {
+        match self {
+            Self::Loaded(loaded) => &loaded.record,
+            Self::Written(record) => record,
+        }
+    }
+}
+
+impl Organization {
+    /// Opens `organization` on `platform`; no I/O yet.
+    #[must_use]
+    pub fn new(organization: Slug, platform: Platform) -> Self {
+        Self {
+            slug: organization,
+            catalog: Catalog::new(Arc::clone(&platform.catalog)),
+            platform,
+            opened: OnceCell::new(),
+            mac_key: OnceCell::new(),
+        }
+    }
+
+    /// Returns the organization's name.
+    #[must_use]
+    pub fn slug(&self) -> &Slug {
+        &self.slug
+    }
+
+    /// Returns the built-in backend's store, to ask for its limits.
+    #[must_use]
+    pub fn platform_store(&self) -> &Arc<dyn SecretStore> {
+        &self.platform.store
+    }
+
+    /// Returns the organization's record.
+    ///
+    /// # Errors
+    ///
+    /// `OrganizationMissing` before first use is complete.
+    pub async fn existing(&self) -> Result<&OrganizationRecord, OperationError> {
+        let opened = self.opened.get_or_try_init(async || {
+            match self.catalog.load::<OrganizationRecord>(&key()).await? {
+                Some(loaded) if loaded.record.state.is_ready() => Ok(Opened::Loaded(loaded)),
+                _ => Err(self.missing()),
+            }
+        });
+        opened.await.map(Opened::record)
+    }
+
+    /// Returns the organization's record, and brings it, its KEK and its MAC
+    /// key into being on first use. Safe with several processes at once.
+    ///
+    /// # Errors
+    ///
+    /// `Kek(PermissionDenied)` and `Catalog(PermissionDenied)` with the policy
+    /// to grant, when this may not be done with the credentials at hand.
+    pub async fn ensure(&self) -> Result<&OrganizationRecord, OperationError> {
+        self.opened.get_or_try_init(|| self.initialize()).await.map(Opened::record)
+    }
+
+    /// Makes sure that this is the catalog with the uuid `expected`.
+    ///
+    /// # Errors
+    ///
+    /// `DifferentPlatform` when it is not.
+    pub async fn expect_catalog(&self, expected: Uuid) -> Result<(), OperationError> {
+        let found = match self.existing().await {
+            Ok(record) => Some(record.uuid),
+            Err(OperationError::OrganizationMissing { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        if found == Some(expected) {
+            return Ok(());
+        }
+        Err(OperationError::DifferentPlatform { expected, found })
+    }
+
+    /// Returns the MAC key; unwraps it on first use.
+    pub(super) async fn mac_key(&self) -> Result<&MacKey, OperationError> {
+        let unwrapped = self.mac_key.get_or_try_init(async || {
+            self.existing().await?;
+            let Some(Opened::Loaded(loaded)) = self.opened.get() else {
+                return Err(self.missing());
+            };
+            let OrganizationState::Ready { mac_key } = &loaded.record.state else {
+                return Err(self.missing());
+            };
+            let unwrapped = self.unwrap_mac_key(loaded.record.uuid, mac_key).await?;
+            loaded.verify(&unwrapped)?;
+            Ok(unwrapped)
+        });
+        unwrapped.await
+    }
+
+    /// Returns the backend with this name.
+    pub(super) async fn backend(&self, name: &Slug) -> Result<Backend, OperationError> {
+        if name.as_str() != PLATFORM_BACKEND {
+            return Err(OperationError::UnknownBackend { backend: name.clone() });
+        }
+        let record = self.existing().await?;
+        Ok(Backend {
+            uuid: record.platform_backend,
+            name: name.clone(),
+            store: Arc::clone(&self.platform.store),
+            kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
+        })
+    }
+
+    /// Makes sure that the backend `name` exists; no organization is needed for
+    /// the built-in one.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownBackend` when it does not.
+    pub fn expect_backend(&self, name: &Slug) -> Result<(), OperationError> {
+        if name.as_str() == PLATFORM_BACKEND {
+            return Ok(());
+        }
+        Err(OperationError::UnknownBackend { backend: name.clone() })
+    }
+
+    /// Returns the name of the default backend in force now.
+    pub(super) async fn default_backend(&self) -> Result<Slug, OperationError> {
+        let key = RecordKey::new("default");
+        match self.catalog.load::<DefaultBackendRecord>(&key).await? {
+            Some(loaded) => {
+                loaded.verify(self.mac_key().await?)?;
+                Ok(loaded.record.backend)
+            }
+            None => Ok(Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug")),
+        }
+    }
+
+    async fn initialize(&self) -> Result<Opened, OperationError> {
+        loop {
+            let (mut record, revision) =
+                match self.catalog.load::<OrganizationRecord>(&key()).await? {
+                    Some(loaded) if loaded.record.state.is_ready() => {
+                        return Ok(Opened::Loaded(loaded));
+                    }
+                    Some(Loaded { record, revision, .. }) => (record, revision),
+                    None => (self.new_record(), Revision::ABSENT),
+                };
+            let revision = if revision == Revision::ABSENT {
+                match self.catalog.save(&key(), &record, None, revision).await {
+                    Ok(revision) => revision,
+                    Err(error) if error.kind() == CatalogErrorKind::Conflict => continue,
+                    Err(error) => return Err(error.into()),
+                }
+            } else {
+                revision
+            };
+            crash_point("organization provision");
+            self.platform.kek.provision().await?;
+            let mac_key = MacKey::generate().map_err(|_| OperationError::Randomness)?;
+            record.state = OrganizationState::Ready {
+                mac_key: vec![self.wrap_mac_key(record.uuid, &mac_key).await?],
+            };
+            record.generation += 1;
+            crash_point("organization commit");
+            match self.catalog.save(&key(), &record, Some(&mac_key), revision).await {
+                Ok(_) => {
+                    // Unset until now: nobody reads a MAC key before `opened` is.
+                    let _ = self.mac_key.set(mac_key);
+                    return Ok(Opened::Written(record));
+                }
+                Err(error) if error.kind() == CatalogErrorKind::Conflict => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn missing(&self) -> OperationError {
+        OperationError::OrganizationMissing { organization: self.slug.clone() }
+    }
+
+    fn new_record(&self) -> OrganizationRecord {
+        OrganizationRecord {
+            generation: 1,
+            uuid: Uuid::new_v4(),
+            organization: self.slug.clone(),
+            platform_backend: Uuid::new_v4(),
+            state: OrganizationState::Initializing,
+            created_at: Timestamp::now(),
+        }
+    }
+
+    async fn wrap_mac_key(
+        &self,
+        organization: Uuid,
+        mac_key: &MacKey,
+    ) -> Result<WrappedMacKey, KekError> {
+        let kek = &self.platform.kek;
+        let binding = WrapBinding::for_mac_key(organization, kek.id());
+        let as_data_key = DataKey::from_bytes(Zeroizing::new(*mac_key.expose()));
+        let wrapped = kek.wrap(&as_data_key, &binding).await?;
+        Ok(WrappedMacKey { kek: kek.id().clone(), wrapped: hex::encode(wrapped.as_bytes()) })
+    }
+
+    async fn unwrap_mac_key(
+        &self,
+        organization: Uuid,
+        wraps: &[WrappedMacKey],
+    ) -> Result<MacKey, KekError> {
+        let kek = &self.platform.kek;
+        let refused = || KekError::new(KekErrorKind::Refused, "unwrap", kek.id().id.as_str());
+        let ours = wraps.iter().find(|wrap| wrap.kek == *kek.id()).ok_or_else(refused)?;
+        let wrapped = hex::decode(&ours.wrapped).map_err(|_| refused())?;
+        let binding = WrapBinding::for_mac_key(organization, kek.id());
+        let unwrapped = kek.unwrap(&WrappedKey::new(wrapped), &binding).await?;
+        Ok(MacKey::from_bytes(Zeroizing::new(*unwrapped.expose())))
+    }
+}
+
+fn key() -> RecordKey {
+    RecordKey::new("organization")
+}

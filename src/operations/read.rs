@@ -1,0 +1,256 @@
+//! Reads secrets: without their values for a refresh, with them just in time.
+
+use uuid::Uuid;
+
+use super::{OperationError, Organization, SecretView};
+use crate::catalog::{
+    Loaded, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
+    record_key_of_name, record_key_of_uuid,
+};
+use crate::envelope::SecretValue;
+use crate::names::SecretName;
+use crate::store::{DescribeOptions, StoreErrorKind, VersionStatus};
+
+/// What a refresh knows from before.
+#[derive(Clone, Debug)]
+pub struct RefreshSecret {
+    /// Its name and scope.
+    pub name: SecretName,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// What was seen of it last; absent right after an import.
+    pub seen: Option<Seen>,
+}
+
+/// What was seen of a secret before: it must not go back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The record's generation.
+    pub generation: u64,
+    /// Number and payload digest of the current version.
+    pub version: Option<(u64, String)>,
+}
+
+/// What a refresh finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refreshed {
+    /// It is there, and so is its current version.
+    Present(SecretView),
+    /// It is there; its current version is missing or not the one we wrote.
+    VersionLost(SecretView),
+    /// Its deletion was begun and not finished.
+    Deleting(SecretView),
+    /// It is gone: record, object, or both.
+    Gone,
+}
+
+/// Which secret to open.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Selector {
+    /// By identity.
+    Uuid(Uuid),
+    /// By name.
+    Name(SecretName),
+}
+
+/// A secret's value.
+#[derive(Debug)]
+pub struct OpenedSecret {
+    /// The secret.
+    pub view: SecretView,
+    /// The number of the version that was opened.
+    pub version: u64,
+    /// Its value.
+    pub value: SecretValue,
+}
+
+impl Organization {
+    /// Looks at a secret without its value: one request to the catalog, one to
+    /// the backend, none to a KEK.
+    ///
+    /// # Errors
+    ///
+    /// `RolledBack`; failures of catalog and store.
+    pub async fn refresh_secret(
+        &self,
+        request: &RefreshSecret,
+    ) -> Result<Refreshed, OperationError> {
+        let key = record_key_of_name(&request.name);
+        let mut loaded = self.catalog.load::<SecretDocument>(&key).await?;
+        if went_back(loaded.as_ref(), request) {
+            loaded = self.catalog.load_fenced::<SecretDocument>(&key).await?;
+            if went_back(loaded.as_ref(), request) {
+                let found = loaded.map_or(0, |loaded| loaded.record.generation);
+                let seen = request.seen.as_ref().map_or(0, |seen| seen.generation);
+                return Err(OperationError::RolledBack { name: request.name.clone(), seen, found });
+            }
+        }
+        let Some(Loaded { record: document, .. }) = loaded else {
+            return Ok(Refreshed::Gone);
+        };
+        let Some(secret) = document.secret(request.uuid) else {
+            return Ok(Refreshed::Gone);
+        };
+        let view = SecretView::new(secret, document.generation, self.existing().await?.uuid);
+        match secret.state {
+            SecretState::Creating => return Ok(Refreshed::Gone),
+            SecretState::Deleting => return Ok(Refreshed::Deleting(view)),
+            SecretState::Ready => {}
+        }
+        let Some(options) = describe_options(secret) else {
+            return Ok(Refreshed::VersionLost(view));
+        };
+        let backend = self.backend(&secret.backend_name).await?;
+        match backend.store.describe(&secret.remote_name, options).await {
+            Ok(VersionStatus::Present) => Ok(Refreshed::Present(view)),
+            Ok(VersionStatus::Missing | VersionStatus::Replaced) => {
+                Ok(Refreshed::VersionLost(view))
+            }
+            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(Refreshed::Gone),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Finds a secret by name, without its value: one request.
+    ///
+    /// # Errors
+    ///
+    /// `SecretNotFound`; failures of the catalog.
+    pub async fn find_secret(&self, name: &SecretName) -> Result<SecretView, OperationError> {
+        let (secret, generation) = self.find(&Selector::Name(name.clone()), false).await?;
+        Ok(SecretView::new(&secret, generation, self.existing().await?.uuid))
+    }
+
+    /// Finds a secret by identity, without its value: one request.
+    ///
+    /// # Errors
+    ///
+    /// As [`find_secret`](Self::find_secret).
+    pub async fn find_secret_by_uuid(&self, uuid: Uuid) -> Result<SecretView, OperationError> {
+        let (secret, generation) = self.find(&Selector::Uuid(uuid), false).await?;
+        Ok(SecretView::new(&secret, generation, self.existing().await?.uuid))
+    }
+
+    /// Opens the current version, or the one with the number `version`: one
+    /// request to the catalog, one to the backend, one to the KEK.
+    ///
+    /// # Errors
+    ///
+    /// `SecretNotFound`, `VersionNotFound`, `VersionLost`, `EnvelopeRefused`;
+    /// failures of catalog, store and KEK.
+    pub async fn open_secret(
+        &self,
+        selector: &Selector,
+        version: Option<u64>,
+    ) -> Result<OpenedSecret, OperationError> {
+        let (secret, generation) = self.find(selector, true).await?;
+        let name = secret.name.to_string();
+        let found = match version {
+            Some(number) => secret.versions.iter().find(|version| version.number == number),
+            None => secret.current_version(),
+        };
+        let found = found.ok_or_else(|| match version {
+            Some(version) => OperationError::VersionNotFound { secret: name.clone(), version },
+            None => OperationError::SecretNotFound { secret: name.clone() },
+        })?;
+        let organization = self.existing().await?.uuid;
+        let backend = self.backend(&secret.backend_name).await?;
+        let fetched = backend.fetch(organization, &secret, found).await?;
+        let value = fetched.open().ok_or_else(|| OperationError::EnvelopeRefused {
+            secret: name,
+            version: found.number,
+        })?;
+        let view = SecretView::new(&secret, generation, organization);
+        Ok(OpenedSecret { view, version: found.number, value })
+    }
+
+    /// Says whether `candidate` is the secret's current value, without
+    /// decrypting that.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_secret`](Self::open_secret).
+    pub async fn is_current_value(
+        &self,
+        uuid: Uuid,
+        candidate: &SecretValue,
+    ) -> Result<bool, OperationError> {
+        let (secret, _) = self.find(&Selector::Uuid(uuid), true).await?;
+        let Some(version) = secret.current_version() else {
+            return Ok(false);
+        };
+        if secret.kind != candidate.kind() {
+            return Ok(false);
+        }
+        let organization = self.existing().await?.uuid;
+        let backend = self.backend(&secret.backend_name).await?;
+        let fetched = backend.fetch(organization, &secret, version).await?;
+        fetched.is_value(&candidate.to_plaintext(), version).ok_or_else(|| {
+            OperationError::EnvelopeRefused {
+                secret: secret.name.to_string(),
+                version: version.number,
+            }
+        })
+    }
+
+    async fn find(
+        &self,
+        selector: &Selector,
+        verify: bool,
+    ) -> Result<(SecretRecord, u64), OperationError> {
+        let missing = || OperationError::SecretNotFound {
+            secret: match selector {
+                Selector::Uuid(uuid) => uuid.to_string(),
+                Selector::Name(name) => name.to_string(),
+            },
+        };
+        let key: RecordKey = match selector {
+            Selector::Uuid(uuid) => record_key_of_uuid(*uuid).ok_or_else(missing)?,
+            Selector::Name(name) => record_key_of_name(name),
+        };
+        self.existing().await?;
+        let loaded = self.catalog.load::<SecretDocument>(&key).await?.ok_or_else(missing)?;
+        if verify {
+            loaded.verify(self.mac_key().await?)?;
+        }
+        let document = loaded.record;
+        let generation = document.generation;
+        let secret = match selector {
+            Selector::Uuid(uuid) => document.secret(*uuid).cloned(),
+            Selector::Name(name) => document.current.filter(|secret| secret.name == *name),
+        };
+        let ready = secret.filter(|secret| secret.state == SecretState::Ready);
+        Ok((ready.ok_or_else(missing)?, generation))
+    }
+}
+
+/// What to ask the store about a secret's current version; `None` when it has
+/// none.
+pub(super) fn describe_options(secret: &SecretRecord) -> Option<DescribeOptions> {
+    let (current, others) = secret.versions.split_last()?;
+    let native = |version: &VersionRecord| version.native_id.clone();
+    Some(DescribeOptions { version: native(current), others: others.iter().map(native).collect() })
+}
+
+/// Says whether the catalog is older than what was seen: a lower generation, or
+/// a version that we know with another payload.
+fn went_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
+    let Some(seen) = &request.seen else {
+        return false;
+    };
+    let Some(Loaded { record: document, .. }) = loaded else {
+        // Tombstones are for ever: nothing at all is drift in the storage itself,
+        // as when somebody deletes the record by hand.
+        return false;
+    };
+    let Some(secret) = document.secret(request.uuid) else {
+        return false;
+    };
+    let other_payload = seen.version.as_ref().is_some_and(|(number, digest)| {
+        let known = secret.versions.iter().find(|version| version.number == *number);
+        known.is_some_and(|version| version.payload_sha256 != *digest)
+    });
+    document.generation < seen.generation || other_payload
+}

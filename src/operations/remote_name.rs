@@ -1,0 +1,66 @@
+//! Names of objects in a backend, such that a person finds them.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::catalog::distinguishing_digits;
+use crate::names::{SecretName, Slug};
+use crate::store::{NameRules, RemoteName};
+
+/// The first part of every name.
+pub(super) const NAME_PREFIX: &str = "planton";
+
+/// Returns `{prefix}/{org}/org/{slug}-{8 hex}`, or
+/// `{prefix}/{org}/env/{env}/{slug}-{8 hex}`, with the backend's separator. A
+/// name beyond its length is cut, and closed with 16 hexadecimal digits of the
+/// whole name's SHA-256.
+pub(super) fn remote_name(
+    organization: &Slug,
+    name: &SecretName,
+    uuid: Uuid,
+    rules: NameRules,
+) -> RemoteName {
+    let leaf = format!("{}-{}", name.name, distinguishing_digits(uuid));
+    let mut parts = vec![NAME_PREFIX, organization.as_str()];
+    match &name.environment {
+        Some(environment) => parts.extend(["env", environment.as_str()]),
+        None => parts.push("org"),
+    }
+    parts.push(&leaf);
+    let whole = parts.join(rules.separator);
+    if whole.len() <= rules.max_bytes {
+        return RemoteName::new(whole);
+    }
+    let digest = hex::encode(Sha256::digest(whole.as_bytes()));
+    let end = format!("-{}", &digest[..16]);
+    let kept = rules.max_bytes.saturating_sub(end.len());
+    RemoteName::new(format!("{}{end}", &whole[..kept]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::new_secret_uuid;
+
+    fn named(text: &str, random: u64, max_bytes: usize) -> String {
+        let name: SecretName = text.parse().expect("a name");
+        let organization = Slug::parse("acme").expect("a slug");
+        let rules = NameRules { separator: "/", max_bytes };
+        let uuid = new_secret_uuid(&name, random << 2);
+        remote_name(&organization, &name, uuid, rules).as_str().to_owned()
+    }
+
+    #[test]
+    fn a_person_finds_the_secret_by_its_name() {
+        assert_eq!(named("db", 0xabc, 512), "planton/acme/org/db-00000abc");
+        assert_eq!(named("prod/db", 1, 512), "planton/acme/env/prod/db-00000001");
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        let one = named(&format!("prod/{}", "a".repeat(63)), 1, 60);
+        let two = named(&format!("prod/{}", "a".repeat(63)), 2, 60);
+        assert_eq!((one.len(), two.len()), (60, 60));
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,150 @@
+//! Seals a value for its backend, and opens what a backend returns.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::steps::Interrupt;
+use super::{Backend, OperationError};
+use crate::catalog::{SecretRecord, VersionRecord};
+use crate::envelope::{
+    Context, DataKey, Envelope, Purpose, Sealer, SecretValue, max_plaintext_bytes,
+};
+use crate::kek::KekErrorKind;
+use crate::secret::SecretBytes;
+use crate::store::{PayloadEncoding, PutOptions, StoreErrorKind};
+
+/// The context of one version of a secret.
+pub(super) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
+    Context {
+        purpose: Purpose::Secret,
+        organization,
+        object: secret.uuid,
+        backend: secret.backend,
+        version,
+        configuration_digest: None,
+    }
+}
+
+impl Backend {
+    /// Refuses a plaintext beyond the backend's limit; before anything is
+    /// written.
+    pub(super) fn check_size(&self, plaintext: &SecretBytes) -> Result<(), OperationError> {
+        let capability = self.store.capability();
+        let text = capability.encoding == PayloadEncoding::Text;
+        let limit = max_plaintext_bytes(capability.max_payload_bytes, text);
+        if plaintext.len() <= limit {
+            return Ok(());
+        }
+        // The kind byte is ours: people count their own bytes.
+        Err(OperationError::ValueTooLarge {
+            bytes: plaintext.len() - 1,
+            limit: limit - 1,
+            vendor: capability.vendor,
+        })
+    }
+
+    /// Seals `plaintext` as version `number` of `secret` and puts it.
+    pub(super) async fn seal_and_put(
+        &self,
+        organization: Uuid,
+        secret: &SecretRecord,
+        number: u64,
+        plaintext: &SecretBytes,
+        interrupt: &Interrupt,
+    ) -> Result<VersionRecord, OperationError> {
+        self.check_size(plaintext)?;
+        interrupt.before("wrap")?;
+        let sealer = Sealer::new(context(organization, secret, number))
+            .map_err(|_| OperationError::Randomness)?;
+        let kek_id = self.kek.id().clone();
+        let wrapped = self.kek.wrap(sealer.data_key(), &sealer.binding(&kek_id)).await?;
+        let fingerprint = sealer.fingerprint(plaintext);
+        let envelope = sealer.seal(vec![(kek_id.clone(), wrapped)], plaintext).map_err(|_| {
+            OperationError::EnvelopeMalformed { secret: secret.name.to_string(), version: number }
+        })?;
+        interrupt.before("put")?;
+        let payload = match self.store.capability().encoding {
+            PayloadEncoding::Binary => envelope.encode(),
+            PayloadEncoding::Text => envelope.encode_text().into_bytes(),
+        };
+        let options = PutOptions {
+            version: number,
+            attempt: Uuid::new_v4(),
+            keep: secret.native_ids(),
+            labels: BTreeMap::new(),
+        };
+        let native_id = self.store.put(&secret.remote_name, &payload, options).await?;
+        Ok(VersionRecord {
+            number,
+            native_id,
+            payload_sha256: hex::encode(envelope.payload_digest()),
+            keks: vec![kek_id],
+            fingerprint,
+            created_at: Timestamp::now(),
+        })
+    }
+
+    /// Fetches the envelope of `version` and unwraps its key. The envelope is
+    /// the one that the verified record names, or refused.
+    pub(super) async fn fetch(
+        &self,
+        organization: Uuid,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+    ) -> Result<Fetched, OperationError> {
+        let name = secret.name.to_string();
+        let number = version.number;
+        let stored = self.store.get(&secret.remote_name, &version.native_id).await;
+        let stored = stored.map_err(|error| match error.kind() {
+            StoreErrorKind::NotFound => {
+                OperationError::VersionLost { secret: name.clone(), version: number }
+            }
+            _ => error.into(),
+        })?;
+        let refused = || OperationError::EnvelopeRefused { secret: name.clone(), version: number };
+        let envelope = Envelope::parse_stored(&stored).map_err(|_| {
+            OperationError::EnvelopeMalformed { secret: name.clone(), version: number }
+        })?;
+        if hex::encode(envelope.payload_digest()) != version.payload_sha256 {
+            return Err(refused());
+        }
+        // Which KEKs may open comes from the catalog, never from the envelope alone.
+        let kek_id = self.kek.id();
+        if !version.keks.contains(kek_id) {
+            return Err(refused());
+        }
+        let wrapped = envelope.wrapped_keys().iter().find(|(id, _)| id == kek_id);
+        let (_, wrapped) = wrapped.ok_or_else(refused)?;
+        let binding = envelope.binding(kek_id);
+        let data_key = self.kek.unwrap(wrapped, &binding).await.map_err(|error| {
+            if error.kind() == KekErrorKind::Refused { refused() } else { error.into() }
+        })?;
+        Ok(Fetched { envelope, data_key, context: context(organization, secret, number) })
+    }
+}
+
+/// An envelope with its key, not opened yet.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    envelope: Envelope,
+    data_key: DataKey,
+    context: Context,
+}
+
+impl Fetched {
+    /// Decrypts the value; `None` when the envelope is refused.
+    pub(super) fn open(&self) -> Option<SecretValue> {
+        let opened = self.envelope.open(&self.data_key, &self.context).ok()?;
+        SecretValue::from_plaintext(&opened.plaintext).ok()
+    }
+
+    /// Says whether `candidate` is the value, without decrypting it; `None`
+    /// when the envelope is refused.
+    pub(super) fn is_value(&self, candidate: &SecretBytes, version: &VersionRecord) -> Option<bool> {
+        let fingerprint =
+            self.envelope.fingerprint(&self.data_key, &self.context, candidate).ok()?;
+        Some(fingerprint.matches(&version.fingerprint))
+    }
+}

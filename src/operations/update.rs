@@ -1,0 +1,115 @@
+//! Rotates a secret and edits what is set besides its value.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::steps::Interrupt;
+use super::{OperationError, Organization, SecretView, ValueSource};
+use crate::catalog::{
+    SecretArguments, SecretMetadata, SecretState, VersionRecord, record_key_of_name,
+};
+use crate::names::SecretName;
+use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore};
+
+/// What to change.
+#[derive(Debug)]
+pub struct UpdateSecret {
+    /// Its name and scope.
+    pub name: SecretName,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// The record's generation that the change was planned on.
+    pub generation: u64,
+    /// The new value; absent to leave it alone.
+    pub source: Option<ValueSource>,
+    /// What is set besides the value, whole.
+    pub metadata: SecretMetadata,
+    /// What only the provider acts on, whole.
+    pub arguments: SecretArguments,
+}
+
+impl Organization {
+    /// Writes a new version, new metadata, or both, in one commit; then deletes
+    /// the versions beyond `keep_versions`.
+    ///
+    /// # Errors
+    ///
+    /// `ChangedConcurrently` when the record is not as it was planned on;
+    /// `SecretNotFound`; `ValueTooLarge` before anything is written; failures of
+    /// catalog, store and KEK.
+    pub async fn update_secret(
+        &self,
+        request: UpdateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        interrupt.before("update")?;
+        let UpdateSecret { name, uuid, generation, source, metadata, arguments } = request;
+        let mut held = self.hold(record_key_of_name(&name)).await?;
+        if held.document.generation < generation {
+            held = self.hold_fenced(record_key_of_name(&name)).await?;
+        }
+        let concurrently =
+            || OperationError::ChangedConcurrently { subject: format!("secret {name}") };
+        if held.document.generation < generation {
+            let found = held.document.generation;
+            return Err(OperationError::RolledBack { name, seen: generation, found });
+        }
+        let Some(record) = held.document.secret(uuid) else {
+            return Err(OperationError::SecretNotFound { secret: name.to_string() });
+        };
+        if held.document.generation != generation || record.state != SecretState::Ready {
+            return Err(concurrently());
+        }
+        let now = Timestamp::now();
+        let backend = self.backend(&record.backend_name).await?;
+        let Some(source) = source else {
+            let record = held.document.secret_mut(uuid).expect("looked up above");
+            if record.metadata != metadata {
+                record.updated_at = now;
+            }
+            record.metadata = metadata;
+            record.arguments = arguments;
+            interrupt.before("commit edit")?;
+            self.commit(&mut held).await?;
+            return self.view(&held, uuid).await;
+        };
+        let value = source.value()?;
+        let number = record.current_version().map_or(1, |version| version.number + 1);
+        let organization = self.existing().await?.uuid;
+        let plaintext = value.to_plaintext();
+        let version =
+            backend.seal_and_put(organization, record, number, &plaintext, interrupt).await?;
+        let remote_name = record.remote_name.clone();
+        let mut pruned = Vec::new();
+        let view = self
+            .commit_version(&mut held, uuid, version, &backend, |record| {
+                record.kind = value.kind();
+                record.updated_at = now;
+                record.metadata = metadata;
+                record.arguments = arguments;
+                if backend.store.capability().deletes_versions {
+                    pruned = prune(&mut record.versions, record.arguments.keep_versions);
+                }
+            })
+            .await?;
+        delete_pruned(backend.store.as_ref(), &remote_name, pruned).await;
+        Ok(view)
+    }
+}
+
+/// Takes the oldest versions beyond `keep` out of the record.
+fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
+    let surplus = versions.len().saturating_sub(keep.max(1) as usize);
+    versions.drain(..surplus).map(|version| version.native_id).collect()
+}
+
+/// The rotation is committed: what cannot be deleted now is left to `gc`.
+async fn delete_pruned(store: &dyn SecretStore, name: &RemoteName, pruned: Vec<NativeVersionId>) {
+    if pruned.is_empty() {
+        return;
+    }
+    super::steps::crash_point("prune");
+    if let Err(error) = store.delete(name, Deletion::Versions(pruned)).await {
+        tracing::warn!(%error, "versions beyond keep_versions could not be deleted");
+    }
+}

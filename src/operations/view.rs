@@ -1,0 +1,80 @@
+//! What a caller sees of a secret: everything but its value.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::catalog::{SecretArguments, SecretMetadata, SecretRecord, VersionRecord};
+use crate::envelope::SecretKind;
+use crate::names::{SecretName, Slug};
+
+/// A secret without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretView {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its name and scope.
+    pub name: SecretName,
+    /// Text or key-value.
+    pub kind: SecretKind,
+    /// The backend's name.
+    pub backend: Slug,
+    /// What a practitioner set besides the value.
+    pub metadata: SecretMetadata,
+    /// What only the provider acts on.
+    pub arguments: SecretArguments,
+    /// The current version; absent while none is acknowledged.
+    pub version: Option<VersionView>,
+    /// How others refer to it.
+    pub reference: String,
+    /// When it came into being.
+    pub created_at: Timestamp,
+    /// When value or metadata last changed.
+    pub updated_at: Timestamp,
+    /// The record's generation.
+    pub generation: u64,
+    /// The catalog's uuid.
+    pub catalog: Uuid,
+}
+
+/// A version without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionView {
+    /// From 1.
+    pub number: u64,
+    /// The backend's own identifier.
+    pub backend_version_id: String,
+    /// The KEK that wraps its key.
+    pub kek_id: String,
+    /// SHA-256 of the envelope's payload part, in hexadecimal.
+    pub payload_sha256: String,
+}
+
+impl SecretView {
+    pub(super) fn new(secret: &SecretRecord, generation: u64, catalog: Uuid) -> Self {
+        Self {
+            uuid: secret.uuid,
+            name: secret.name.clone(),
+            kind: secret.kind,
+            backend: secret.backend_name.clone(),
+            metadata: secret.metadata.clone(),
+            arguments: secret.arguments.clone(),
+            version: secret.current_version().map(VersionView::new),
+            reference: secret.reference(),
+            created_at: secret.created_at,
+            updated_at: secret.updated_at,
+            generation,
+            catalog,
+        }
+    }
+}
+
+impl VersionView {
+    fn new(version: &VersionRecord) -> Self {
+        Self {
+            number: version.number,
+            backend_version_id: version.native_id.as_str().to_owned(),
+            kek_id: version.keks.first().map(|kek| kek.id.clone()).unwrap_or_default(),
+            payload_sha256: version.payload_sha256.clone(),
+        }
+    }
+}
