@@ -107,6 +107,10 @@ impl Organization {
             name,
         };
         match held.document.current.take() {
+            // Two names share a record only if 60 bits of their hashes collide.
+            Some(met) if met.name != secret.name => {
+                return Err(OperationError::AlreadyExists { name: met.name });
+            }
             None => secret.uuid = self.fresh_uuid(&secret.name)?,
             Some(met) if met.state == SecretState::Creating => secret.uuid = met.uuid,
             Some(met) if replaces == Some(met.uuid) => {

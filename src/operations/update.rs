@@ -63,6 +63,9 @@ impl Organization {
         let now = Timestamp::now();
         let backend = self.backend(&record.backend_name).await?;
         let Some(source) = source else {
+            if record.metadata == metadata && record.arguments == arguments {
+                return self.view(&held, uuid).await;
+            }
             let record = held.document.secret_mut(uuid).expect("looked up above");
             if record.metadata != metadata {
                 record.updated_at = now;
