@@ -1,0 +1,74 @@
+//! What sealing and opening cost, apart from any KEK.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use terraform_provider_planton::envelope::{
+    Context, DataKey, Envelope, KekId, Purpose, Sealer, WrappedKey,
+};
+use terraform_provider_planton::secret::SecretBytes;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+const SIZES: [(&str, usize); 3] = [("32 B", 32), ("1 KiB", 1024), ("24 KiB", 24 * 1024)];
+
+fn context() -> Context {
+    Context {
+        purpose: Purpose::Secret,
+        organization: Uuid::from_bytes([1; 16]),
+        object: Uuid::from_bytes([2; 16]),
+        backend: Uuid::from_bytes([3; 16]),
+        version: 1,
+        configuration_digest: None,
+    }
+}
+
+fn wraps() -> Vec<(KekId, WrappedKey)> {
+    let kek = KekId {
+        provider: "local".to_owned(),
+        id: "0190a0b0-0000-4000-8000-000000000001/acme".to_owned(),
+    };
+    vec![(kek, WrappedKey::new(vec![0; 60]))]
+}
+
+fn seal(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("seal");
+    for (name, bytes) in SIZES {
+        let plaintext = SecretBytes::new(vec![0x61; bytes]);
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                wraps,
+                |wraps| {
+                    let sealer = Sealer::new(context()).expect("randomness");
+                    let envelope = sealer.seal(wraps, black_box(&plaintext));
+                    envelope.expect("within the limits").encode()
+                },
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn open(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("open");
+    for (name, bytes) in SIZES {
+        let sealer = Sealer::new(context()).expect("randomness");
+        let key = DataKey::from_bytes(Zeroizing::new(*sealer.data_key().expose()));
+        let plaintext = SecretBytes::new(vec![0x61; bytes]);
+        let envelope = sealer.seal(wraps(), &plaintext).expect("within the limits");
+        let stored = envelope.encode();
+        group.throughput(Throughput::Bytes(bytes as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let envelope = Envelope::parse(black_box(&stored)).expect("well-formed");
+                envelope.open(&key, &context()).expect("its own key")
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, seal, open);
+criterion_main!(benches);

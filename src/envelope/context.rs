@@ -1,0 +1,136 @@
+//! What an envelope belongs to.
+
+use uuid::Uuid;
+
+/// The length of the envelope's own part of the context.
+pub(super) const CONTEXT_BYTES: usize = 60;
+
+/// The only format that is written and read.
+pub(super) const FORMAT: u8 = 1;
+
+/// The only suite that is written and read: AES-256-GCM, HKDF-SHA-512,
+/// committed. There is no "none" and no negotiation.
+pub(super) const SUITE: u16 = 0x0001;
+
+/// What is sealed. Exhaustive on purpose: the format knows these three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Purpose {
+    /// A version of a practitioner's secret.
+    Secret = 1,
+    /// The credential with which a secret backend is reached.
+    BackendCredential = 2,
+    /// The credential with which a KEK is reached.
+    KekCredential = 3,
+}
+
+impl Purpose {
+    /// Returns the purpose that `byte` stands for.
+    pub(super) fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Secret, Self::BackendCredential, Self::KekCredential]
+            .into_iter()
+            .find(|purpose| *purpose as u8 == byte)
+    }
+
+    /// Tells whether a context of this purpose carries a configuration digest.
+    fn is_credential(self) -> bool {
+        self != Self::Secret
+    }
+}
+
+/// What an envelope belongs to: identifiers that never change, never names.
+///
+/// An envelope opens in its own context only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// What is sealed.
+    pub purpose: Purpose,
+    /// The organization.
+    pub organization: Uuid,
+    /// The secret; for a credential, what the credential belongs to.
+    pub object: Uuid,
+    /// The secret backend.
+    pub backend: Uuid,
+    /// The version's number in the catalog.
+    pub version: u64,
+    /// SHA-256 of the canonical non-secret configuration that a credential
+    /// serves: present for credentials, absent for secrets. The envelope does
+    /// not hold it, so whoever opens a credential has to know it.
+    pub configuration_digest: Option<[u8; 32]>,
+}
+
+impl Context {
+    /// Returns the context as everything is bound to it (`CTX`): 60 bytes, and
+    /// 32 more for a credential.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.encode_fixed().to_vec();
+        if let Some(digest) = &self.configuration_digest {
+            bytes.extend_from_slice(digest);
+        }
+        bytes
+    }
+
+    /// Returns what of the encoded context an envelope holds.
+    pub(super) fn encode_fixed(&self) -> [u8; CONTEXT_BYTES] {
+        let mut bytes = [0; CONTEXT_BYTES];
+        bytes[0] = FORMAT;
+        bytes[1..3].copy_from_slice(&SUITE.to_be_bytes());
+        bytes[3] = self.purpose as u8;
+        bytes[4..20].copy_from_slice(self.organization.as_bytes());
+        bytes[20..36].copy_from_slice(self.object.as_bytes());
+        bytes[36..52].copy_from_slice(self.backend.as_bytes());
+        bytes[52..].copy_from_slice(&self.version.to_be_bytes());
+        bytes
+    }
+
+    /// Tells whether the digest is there exactly when the purpose calls for it.
+    pub(super) fn is_well_formed(&self) -> bool {
+        self.purpose.is_credential() == self.configuration_digest.is_some()
+    }
+
+    /// Returns what of this context an envelope holds.
+    pub(super) fn without_digest(&self) -> Self {
+        Self {
+            configuration_digest: None,
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_encodes_as_published() {
+        let mut context = Context {
+            purpose: Purpose::BackendCredential,
+            organization: Uuid::from_bytes([0xaa; 16]),
+            object: Uuid::from_bytes([0xbb; 16]),
+            backend: Uuid::from_bytes([0xcc; 16]),
+            version: 0x0102_0304_0506_0708,
+            configuration_digest: None,
+        };
+        let fixed = format!(
+            "01000102{}{}{}0102030405060708",
+            "aa".repeat(16),
+            "bb".repeat(16),
+            "cc".repeat(16)
+        );
+        assert_eq!(hex::encode(context.encode()), fixed);
+        assert_eq!(context.encode().len(), CONTEXT_BYTES);
+
+        context.configuration_digest = Some([0xdd; 32]);
+        let with_digest = fixed + &"dd".repeat(32);
+        assert_eq!(hex::encode(context.encode()), with_digest);
+    }
+
+    #[test]
+    fn purposes_are_exactly_three() {
+        let known: Vec<u8> = (0..=u8::MAX)
+            .filter(|byte| Purpose::from_byte(*byte).is_some_and(|p| p as u8 == *byte))
+            .collect();
+        assert_eq!(known, [1, 2, 3]);
+    }
+}

@@ -1,0 +1,306 @@
+//! The bytes of an envelope: parsed strictly, written in one way only.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+use super::context::{Context, FORMAT, Purpose, SUITE};
+use super::error::{EnvelopeError, SealError};
+use super::keys::{KekId, WrappedKey};
+use super::limits::{
+    MAX_KEK_ID_BYTES, MAX_PROVIDER_BYTES, MAX_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEYS,
+};
+use super::primitives::{self, TAG_BYTES};
+
+/// What the text form begins with.
+pub const TEXT_PREFIX: &str = "pse1.";
+
+/// What the binary form begins with.
+const MAGIC: &[u8; 4] = b"PSE1";
+
+/// The length of what precedes the wrapped keys.
+pub(super) const HEADER_BYTES: usize = 65;
+
+const SALT_BYTES: usize = 32;
+const COMMITMENT_BYTES: usize = 32;
+const LENGTH_BYTES: usize = 4;
+const BEFORE_CIPHERTEXT_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES + LENGTH_BYTES;
+
+/// The length of the payload part, less the plaintext's.
+pub(super) const PAYLOAD_OVERHEAD_BYTES: usize = BEFORE_CIPHERTEXT_BYTES + TAG_BYTES;
+
+/// A well-formed envelope, not opened.
+///
+/// Everything here but its form is unproven until [`open`](Self::open) succeeds.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    context: Context,
+    wrapped_keys: Vec<(KekId, WrappedKey)>,
+    /// Salt, commitment, length, ciphertext and tag, as they are stored.
+    payload: Vec<u8>,
+}
+
+impl Envelope {
+    /// Parses the binary form.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed`, `UnsupportedFormat`, `UnsupportedSuite`.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        let mut reader = Reader(bytes);
+        if reader.array()? != *MAGIC {
+            return Err(EnvelopeError::Malformed("it does not begin with PSE1"));
+        }
+        let [format] = reader.array()?;
+        if format != FORMAT {
+            return Err(EnvelopeError::UnsupportedFormat(format));
+        }
+        let [count] = reader.array()?;
+        let suite = u16::from_be_bytes(reader.array()?);
+        if suite != SUITE {
+            return Err(EnvelopeError::UnsupportedSuite(suite));
+        }
+        let [purpose] = reader.array()?;
+        let context = Context {
+            purpose: Purpose::from_byte(purpose)
+                .ok_or(EnvelopeError::Malformed("its purpose is unknown"))?,
+            organization: Uuid::from_bytes(reader.array()?),
+            object: Uuid::from_bytes(reader.array()?),
+            backend: Uuid::from_bytes(reader.array()?),
+            version: u64::from_be_bytes(reader.array()?),
+            configuration_digest: None,
+        };
+        let count = usize::from(count);
+        if !(1..=MAX_WRAPPED_KEYS).contains(&count) {
+            return Err(EnvelopeError::Malformed("it holds not 1 to 4 wrapped keys"));
+        }
+        let wrapped_keys = (0..count)
+            .map(|_| reader.wrapped_key())
+            .collect::<Result<Vec<_>, _>>()?;
+        check_wrapped_keys(&wrapped_keys)
+            .map_err(|_| EnvelopeError::Malformed("its wrapped keys break the rules"))?;
+        Ok(Self {
+            context,
+            wrapped_keys,
+            payload: parse_payload(reader.0)?.to_vec(),
+        })
+    }
+
+    /// Parses what a store gave: the text form by its prefix, or the binary one.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); `Malformed` for base64url that is padded or
+    /// not canonical.
+    pub fn parse_stored(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        match bytes.strip_prefix(TEXT_PREFIX.as_bytes()) {
+            Some(text) => {
+                let binary = URL_SAFE_NO_PAD.decode(text).map_err(|_| {
+                    EnvelopeError::Malformed("its text is not canonical unpadded base64url")
+                })?;
+                Self::parse(&binary)
+            }
+            None => Self::parse(bytes),
+        }
+    }
+
+    /// Returns the binary form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let count = u8::try_from(self.wrapped_keys.len())
+            .expect("check_wrapped_keys lets no more than four pass");
+        let [format, body @ ..] = self.context.encode_fixed();
+        let mut bytes = Vec::with_capacity(self.encoded_bytes());
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[format, count]);
+        bytes.extend_from_slice(&body);
+        for (kek, wrapped) in &self.wrapped_keys {
+            for part in [
+                kek.provider.as_bytes(),
+                kek.id.as_bytes(),
+                wrapped.as_bytes(),
+            ] {
+                let length = u16::try_from(part.len())
+                    .expect("check_wrapped_keys lets nothing beyond 1,024 bytes pass");
+                bytes.extend_from_slice(&length.to_be_bytes());
+                bytes.extend_from_slice(part);
+            }
+        }
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+
+    /// Returns the text form: `pse1.` and canonical unpadded base64url.
+    #[must_use]
+    pub fn encode_text(&self) -> String {
+        let mut text = TEXT_PREFIX.to_owned();
+        URL_SAFE_NO_PAD.encode_string(self.encode(), &mut text);
+        text
+    }
+
+    /// Returns the envelope's own claim of where it belongs. It never has a
+    /// configuration digest: envelopes don't hold one.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Returns the wrapped keys and who wrapped them.
+    #[must_use]
+    pub fn wrapped_keys(&self) -> &[(KekId, WrappedKey)] {
+        &self.wrapped_keys
+    }
+
+    /// Returns SHA-256 of the payload part: everything after the wrapped keys,
+    /// from the salt to the tag. A rewrap does not change it.
+    #[must_use]
+    pub fn payload_digest(&self) -> [u8; 32] {
+        primitives::sha256(&[&self.payload])
+    }
+
+    /// Returns the salt.
+    #[must_use]
+    pub fn salt(&self) -> &[u8; 32] {
+        self.payload
+            .first_chunk()
+            .expect("a payload begins with a salt of 32 bytes")
+    }
+
+    /// Replaces the wrapped keys, and leaves every other byte as it was.
+    ///
+    /// # Errors
+    ///
+    /// `WrappedKeyCount`, `KekId`, `DuplicateKek`, `WrappedKey`; the envelope
+    /// stays as it was.
+    pub fn replace_wrapped_keys(
+        &mut self,
+        wrapped_keys: Vec<(KekId, WrappedKey)>,
+    ) -> Result<(), SealError> {
+        check_wrapped_keys(&wrapped_keys)?;
+        self.wrapped_keys = wrapped_keys;
+        Ok(())
+    }
+
+    /// Takes a payload part that was just sealed.
+    pub(super) fn from_sealed(
+        context: &Context,
+        wrapped_keys: Vec<(KekId, WrappedKey)>,
+        payload: Vec<u8>,
+    ) -> Result<Self, SealError> {
+        check_wrapped_keys(&wrapped_keys)?;
+        Ok(Self {
+            context: context.without_digest(),
+            wrapped_keys,
+            payload,
+        })
+    }
+
+    pub(super) fn commitment(&self) -> &[u8; 32] {
+        self.payload[SALT_BYTES..]
+            .first_chunk()
+            .expect("a commitment of 32 bytes follows the salt")
+    }
+
+    pub(super) fn length_bytes(&self) -> &[u8] {
+        &self.payload[SALT_BYTES + COMMITMENT_BYTES..BEFORE_CIPHERTEXT_BYTES]
+    }
+
+    pub(super) fn ciphertext(&self) -> &[u8] {
+        &self.payload[BEFORE_CIPHERTEXT_BYTES..self.payload.len() - TAG_BYTES]
+    }
+
+    pub(super) fn tag(&self) -> &[u8; TAG_BYTES] {
+        self.payload
+            .last_chunk()
+            .expect("a payload ends with a tag of 16 bytes")
+    }
+
+    fn encoded_bytes(&self) -> usize {
+        let wraps: usize = self
+            .wrapped_keys
+            .iter()
+            .map(|(kek, wrapped)| {
+                3 * size_of::<u16>() + kek.provider.len() + kek.id.len() + wrapped.as_bytes().len()
+            })
+            .sum();
+        HEADER_BYTES + wraps + self.payload.len()
+    }
+}
+
+/// Refuses wrapped keys that the format cannot hold.
+fn check_wrapped_keys(wrapped_keys: &[(KekId, WrappedKey)]) -> Result<(), SealError> {
+    if !(1..=MAX_WRAPPED_KEYS).contains(&wrapped_keys.len()) {
+        return Err(SealError::WrappedKeyCount(wrapped_keys.len()));
+    }
+    for (index, (kek, wrapped)) in wrapped_keys.iter().enumerate() {
+        let provider = (1..=MAX_PROVIDER_BYTES).contains(&kek.provider.len());
+        let id = (1..=MAX_KEK_ID_BYTES).contains(&kek.id.len());
+        if !(provider && id) {
+            return Err(SealError::KekId(kek.clone()));
+        }
+        if !(1..=MAX_WRAPPED_KEY_BYTES).contains(&wrapped.as_bytes().len()) {
+            return Err(SealError::WrappedKey(kek.clone()));
+        }
+        if wrapped_keys[..index].iter().any(|(other, _)| other == kek) {
+            return Err(SealError::DuplicateKek(kek.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Returns `bytes` if they are a payload part and nothing follows it.
+fn parse_payload(bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
+    let mut reader = Reader(bytes);
+    reader.array::<SALT_BYTES>()?;
+    reader.array::<COMMITMENT_BYTES>()?;
+    let length = u32::from_be_bytes(reader.array()?);
+    reader.take(length as usize)?;
+    reader.array::<TAG_BYTES>()?;
+    if reader.0.is_empty() {
+        Ok(bytes)
+    } else {
+        Err(EnvelopeError::Malformed("something follows its tag"))
+    }
+}
+
+/// What is left to parse. Lengths are checked before anything is allocated.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    const TRUNCATED: EnvelopeError = EnvelopeError::Malformed("it ends too early");
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], EnvelopeError> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Self::TRUNCATED)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], EnvelopeError> {
+        let (taken, rest) = self.0.split_first_chunk().ok_or(Self::TRUNCATED)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn wrapped_key(&mut self) -> Result<(KekId, WrappedKey), EnvelopeError> {
+        let kek = KekId {
+            provider: self.text(MAX_PROVIDER_BYTES)?,
+            id: self.text(MAX_KEK_ID_BYTES)?,
+        };
+        let wrapped = self.prefixed(MAX_WRAPPED_KEY_BYTES)?.to_vec();
+        Ok((kek, WrappedKey::new(wrapped)))
+    }
+
+    fn text(&mut self, max: usize) -> Result<String, EnvelopeError> {
+        std::str::from_utf8(self.prefixed(max)?)
+            .map(str::to_owned)
+            .map_err(|_| EnvelopeError::Malformed("the identifier of a key is not UTF-8"))
+    }
+
+    fn prefixed(&mut self, max: usize) -> Result<&'a [u8], EnvelopeError> {
+        let length = usize::from(u16::from_be_bytes(self.array()?));
+        if length > max {
+            return Err(EnvelopeError::Malformed("a wrapped key exceeds its limits"));
+        }
+        self.take(length)
+    }
+}

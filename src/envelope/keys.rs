@@ -1,0 +1,171 @@
+//! The keys that a KEK and an envelope hand to each other.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::primitives;
+
+/// A data encryption key: 256 random bits, one per secret version.
+///
+/// # Security
+///
+/// Zeroized on drop, no `Clone`, redacted `Debug`.
+pub struct DataKey(Zeroizing<[u8; 32]>);
+
+impl DataKey {
+    /// Takes key bytes that a KEK unwrapped.
+    #[must_use]
+    pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the key; for a KEK to wrap.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Draws a fresh key from the operating system.
+    pub(super) fn generate() -> Result<Self, getrandom::Error> {
+        primitives::random().map(Self)
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(redacted)")
+    }
+}
+
+impl ConstantTimeEq for DataKey {
+    fn ct_eq(&self, other: &Self) -> subtle::Choice {
+        self.0.ct_eq(other.0.as_slice())
+    }
+}
+
+/// The canonical identifier of a KEK.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct KekId {
+    /// Who keeps the key: `local`, `transit`, `aws_kms`, …; at most 32 bytes.
+    pub provider: String,
+    /// The key in its keeper's own terms; at most 512 bytes.
+    pub id: String,
+}
+
+impl fmt::Display for KekId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
+}
+
+/// What a wrap is bound to: a wrap moved to another context does not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrapBinding([u8; 32]);
+
+impl WrapBinding {
+    /// Binds an organization's MAC key to the organization and the KEK, in a
+    /// domain of its own: no wrap of a version's key opens as a MAC key.
+    #[must_use]
+    pub fn for_mac_key(organization: Uuid, kek: &KekId) -> Self {
+        Self::digest(b"PSE1-MACKEY", organization.as_bytes(), kek, &[])
+    }
+
+    /// Binds a version's key to its context, the KEK and the key commitment.
+    pub(super) fn for_data_key(context: &[u8], kek: &KekId, commitment: &[u8; 32]) -> Self {
+        Self::digest(b"PSE1-WRAP", context, kek, commitment)
+    }
+
+    /// Returns the bytes: Transit's `context`, a cloud KMS's associated data.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    fn digest(label: &[u8], context: &[u8], kek: &KekId, commitment: &[u8]) -> Self {
+        Self(primitives::sha256(&[
+            label,
+            context,
+            &length(&kek.provider),
+            kek.provider.as_bytes(),
+            &length(&kek.id),
+            kek.id.as_bytes(),
+            commitment,
+        ]))
+    }
+}
+
+/// A data key as a KEK wrapped it; at most 1 KiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedKey(Vec<u8>);
+
+impl WrappedKey {
+    /// Takes what a KEK gave out.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Encodes a length as the format does. One beyond u16 saturates: no envelope
+/// can hold such an identifier, and a KEK's own identifier is far below.
+fn length(text: &str) -> [u8; 2] {
+    u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kek(provider: &str, id: &str) -> KekId {
+        KekId {
+            provider: provider.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    #[test]
+    fn binding_differs_in_every_part() {
+        let base = WrapBinding::for_data_key(&[1; 60], &kek("local", "a"), &[2; 32]);
+        for other in [
+            WrapBinding::for_data_key(&[3; 60], &kek("local", "a"), &[2; 32]),
+            WrapBinding::for_data_key(&[1; 60], &kek("loca", "la"), &[2; 32]),
+            WrapBinding::for_data_key(&[1; 60], &kek("local", "b"), &[2; 32]),
+            WrapBinding::for_data_key(&[1; 60], &kek("local", "a"), &[4; 32]),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+
+    #[test]
+    fn binding_of_a_mac_key_is_a_domain_of_its_own() {
+        let organization = Uuid::from_bytes([1; 16]);
+        let mac = WrapBinding::for_mac_key(organization, &kek("local", "a"));
+        let data = WrapBinding::digest(
+            b"PSE1-WRAP",
+            organization.as_bytes(),
+            &kek("local", "a"),
+            &[],
+        );
+        assert_ne!(mac, data);
+        assert_ne!(
+            mac,
+            WrapBinding::for_mac_key(Uuid::nil(), &kek("local", "a"))
+        );
+    }
+
+    #[test]
+    fn data_key_debug_never_shows_the_key() {
+        let key = DataKey::from_bytes(Zeroizing::new([0xab; 32]));
+        assert_eq!(format!("{key:?}"), "DataKey(redacted)");
+    }
+}

@@ -1,0 +1,95 @@
+//! The organization's MAC key, under which every catalog record stands.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+use super::error::SealError;
+use super::keys::DataKey;
+use super::primitives;
+
+/// An organization's MAC key: 256 random bits, wrapped by KEKs as a data key is,
+/// with [`WrapBinding::for_mac_key`](super::WrapBinding::for_mac_key).
+///
+/// # Security
+///
+/// Zeroized on drop, no `Clone`, redacted `Debug`.
+pub struct MacKey(DataKey);
+
+impl MacKey {
+    /// Draws a fresh key from the operating system.
+    ///
+    /// # Errors
+    ///
+    /// `Randomness`.
+    pub fn generate() -> Result<Self, SealError> {
+        DataKey::generate().map(Self).map_err(SealError::Randomness)
+    }
+
+    /// Takes the key that a KEK unwrapped.
+    #[must_use]
+    pub fn from_data_key(key: DataKey) -> Self {
+        Self(key)
+    }
+
+    /// Returns the key; for a KEK to wrap.
+    #[must_use]
+    pub fn expose(&self) -> &DataKey {
+        &self.0
+    }
+
+    /// Returns the MAC of the record `body` under the record key `key`: a record
+    /// that is moved to another key does not verify.
+    #[must_use]
+    pub fn mac(&self, key: &str, body: &[u8]) -> [u8; 32] {
+        let length = (key.len() as u64).to_be_bytes();
+        primitives::hmac(
+            self.0.expose(),
+            &[b"PSE1-RECORD", &length, key.as_bytes(), body],
+        )
+    }
+
+    /// Tells in constant time whether `mac` is that of the record.
+    #[must_use]
+    pub fn verify(&self, key: &str, body: &[u8], mac: &[u8]) -> bool {
+        self.mac(key, body).as_slice().ct_eq(mac).into()
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verify_accepts_the_record_and_nothing_else() {
+        let key = MacKey::generate().expect("randomness");
+        let mac = key.mac("secrets/a", b"body");
+        assert!(key.verify("secrets/a", b"body", &mac));
+
+        let mut altered = mac;
+        altered[31] ^= 1;
+        assert!(!key.verify("secrets/a", b"body", &altered));
+        assert!(!key.verify("secrets/a", b"body", &mac[..31]));
+        assert!(!key.verify("secrets/a", b"body", &[]));
+        assert!(!key.verify("secrets/b", b"body", &mac));
+        assert!(!key.verify("secrets/a", b"bodY", &mac));
+        assert!(!key.verify("secrets/ab", b"ody", &mac), "moved boundary");
+        let other = MacKey::generate().expect("randomness");
+        assert!(!other.verify("secrets/a", b"body", &mac));
+    }
+
+    #[test]
+    fn mac_key_survives_its_passage_as_a_data_key() {
+        let key = MacKey::generate().expect("randomness");
+        let bytes = zeroize::Zeroizing::new(*key.expose().expose());
+        let back = MacKey::from_data_key(DataKey::from_bytes(bytes));
+        assert!(back.verify("k", b"b", &key.mac("k", b"b")));
+        assert_eq!(format!("{back:?}"), "MacKey(redacted)");
+    }
+}

@@ -1,0 +1,160 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn key_value(pairs: &[(&str, &str)]) -> SecretValue {
+    let pairs = pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), SecretString::from(*value)));
+    SecretValue::KeyValue(pairs.collect())
+}
+
+fn read(plaintext: &[u8]) -> Result<SecretValue, InvalidValue> {
+    SecretValue::from_plaintext(&SecretBytes::from(plaintext))
+}
+
+#[test]
+fn text_is_a_zero_byte_and_the_text() {
+    let value = SecretValue::Text(SecretString::from("grüße"));
+    assert_eq!(value.to_plaintext().expose(), "\0grüße".as_bytes());
+    assert_eq!(value.kind().to_string(), "text");
+}
+
+#[test]
+fn key_value_is_a_one_byte_and_canonical_json() {
+    let value = key_value(&[
+        ("b", "2"),
+        ("a", "\"\\\u{8}\t\n\u{c}\r\u{1}\u{1f}\u{7f}/é😀"),
+    ]);
+    let expected = "\u{1}{\"a\":\"\\\"\\\\\\b\\t\\n\\f\\r\\u0001\\u001f\u{7f}/é😀\",\"b\":\"2\"}";
+    assert_eq!(value.to_plaintext().expose(), expected.as_bytes());
+    assert_eq!(value.kind().to_string(), "key_value");
+    assert_eq!(key_value(&[]).to_plaintext().expose(), b"\x01{}");
+}
+
+#[test]
+fn kind_is_stored_by_its_name() {
+    for kind in [SecretKind::Text, SecretKind::KeyValue] {
+        let json = serde_json::to_string(&kind).expect("json");
+        assert_eq!(json, format!("\"{kind}\""));
+    }
+}
+
+#[test]
+fn plaintext_of_no_known_kind_is_refused() {
+    for bad in [
+        &b""[..],
+        b"\x02",
+        b"\x02{}",
+        b"\xff",
+        b"{}",
+        b"\x00\xff",
+        b"\x01\xff",
+    ] {
+        assert!(read(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn document_that_is_not_canonical_is_refused() {
+    for bad in [
+        "",
+        "{",
+        "}",
+        "[]",
+        "null",
+        "{}x",
+        "{} ",
+        " {}",
+        "{ }",
+        "{,}",
+        r#"{"a":"1",}"#,
+        r#"{"a" :"1"}"#,
+        r#"{"a": "1"}"#,
+        r#"{"a":1}"#,
+        r#"{"a":null}"#,
+        r#"{"a":{}}"#,
+        r#"{"a"}"#,
+        r#"{"a":}"#,
+        r#"{"a":"1""b":"2"}"#,
+        r#"{"b":"1","a":"2"}"#,
+        r#"{"a":"1","a":"2"}"#,
+        r#"{"a":"1"#,
+        r#"{"a":"\"#,
+        r#"{"a":"\"}"#,
+        r#"{"a":"\/"}"#,
+        r#"{"a":"\x41"}"#,
+        r#"{"a":"\u0041"}"#,
+        r#"{"a":"\u000a"}"#,
+        r#"{"a":"\u001F"}"#,
+        r#"{"a":"\u00"}"#,
+        r#"{"a":"\u00é"}"#,
+        r#"{"a":"\ud83d\ude00"}"#,
+        "{\"a\":\"\n\"}",
+    ] {
+        assert!(read(format!("\u{1}{bad}").as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn error_says_nothing_about_the_plaintext() {
+    let error = read(b"\x01{\"a\":hunter2}").expect_err("not canonical");
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[test]
+fn debug_never_shows_a_value() {
+    let shown = format!("{:?}", key_value(&[("user", "hunter2")]));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+proptest! {
+    #[test]
+    fn key_value_round_trips_and_is_what_serde_json_writes(
+        pairs in prop::collection::btree_map("(?s).{0,8}", "(?s).{0,20}", 0..6),
+    ) {
+        let secrets = pairs
+            .iter()
+            .map(|(key, value)| (key.clone(), SecretString::from(value.as_str())));
+        let plaintext = SecretValue::KeyValue(secrets.collect()).to_plaintext();
+        let json = serde_json::to_vec(&pairs).expect("json");
+        prop_assert_eq!(&plaintext.expose()[1..], json.as_slice());
+
+        let SecretValue::KeyValue(back) = SecretValue::from_plaintext(&plaintext).expect("value")
+        else {
+            panic!("another kind");
+        };
+        let back: BTreeMap<_, _> = back
+            .iter()
+            .map(|(key, value)| (key.clone(), value.expose().to_owned()))
+            .collect();
+        prop_assert_eq!(back, pairs);
+    }
+
+    #[test]
+    fn text_round_trips(text in "(?s).{0,64}") {
+        let plaintext = SecretValue::Text(SecretString::from(text.as_str())).to_plaintext();
+        let SecretValue::Text(back) = SecretValue::from_plaintext(&plaintext).expect("value")
+        else {
+            panic!("another kind");
+        };
+        prop_assert_eq!(back.expose(), text);
+    }
+
+    #[test]
+    fn whatever_is_read_is_the_only_plaintext_of_its_value(
+        body in r#"[{}":,\\ubn0-2a]{0,24}"#,
+    ) {
+        let plaintext = [&[1], body.as_bytes()].concat();
+        if let Ok(value) = read(&plaintext) {
+            let written = value.to_plaintext();
+            prop_assert_eq!(written.expose(), plaintext.as_slice());
+        }
+    }
+
+    #[test]
+    fn reading_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _outcome = read(&bytes);
+        let _outcome = read(&[&[1, b'{', b'"'], bytes.as_slice()].concat());
+    }
+}

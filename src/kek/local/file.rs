@@ -1,0 +1,235 @@
+//! The key file: 85 bytes, published in `docs/format.md`.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::envelope::primitives;
+use crate::kek::{KekError, KekErrorKind};
+
+const MAGIC: &[u8; 4] = b"PLK1";
+const FORMAT: u8 = 1;
+const ID_AT: usize = 5;
+const KEY_AT: usize = 21;
+const CHECKSUM_AT: usize = 53;
+const FILE_BYTES: usize = 85;
+
+const CREATE: &str = "create key file";
+const OPEN: &str = "open key file";
+
+/// A key file, read and checked: a random root key and the file's identifier.
+///
+/// # Security
+///
+/// Zeroized on drop, redacted `Debug`. On Unix the file is its owner's alone;
+/// elsewhere the folder's permissions are all that guards it.
+pub struct LocalKeyFile {
+    path: PathBuf,
+    id: Uuid,
+    root_key: Zeroizing<[u8; 32]>,
+}
+
+impl LocalKeyFile {
+    /// Creates a key file where there is none. It appears whole or not at all,
+    /// and it and its folder are on the disk before this returns.
+    ///
+    /// Blocks on I/O.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` where anything stands at `path` already (the source is
+    /// then an [`io::Error`] of kind `AlreadyExists`) or the folder is missing;
+    /// `PermissionDenied`; `Unavailable` for all else.
+    pub fn create(path: &Path) -> Result<Self, KekError> {
+        let failed = |source: io::Error| create_error(path, source);
+        let random = |_| failed(io::Error::other("the operating system gave no randomness"));
+        let id = uuid::Builder::from_random_bytes(*primitives::random().map_err(random)?);
+        let file = Self {
+            path: path.to_owned(),
+            id: id.into_uuid(),
+            root_key: primitives::random().map_err(random)?,
+        };
+        // Written under another name first, and linked: a crash leaves no half of
+        // a key file, and whoever opens it meanwhile finds all of it or nothing.
+        let draft = draft_path(path, file.id);
+        let written =
+            write_new(&draft, file.encode().as_slice()).and_then(|()| fs::hard_link(&draft, path));
+        // The draft may not have come into being; what failed before says more.
+        let removed = fs::remove_file(&draft);
+        written.and(removed).map_err(failed)?;
+        sync_folder(path).map_err(failed)?;
+        Ok(file)
+    }
+
+    /// Opens a key file that exists; never creates one.
+    ///
+    /// Blocks on I/O.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where there is none; `Misconfigured` for one that others may
+    /// read, or that is not of the form or damaged; `PermissionDenied`;
+    /// `Unavailable` for all else.
+    pub fn open(path: &Path) -> Result<Self, KekError> {
+        let failed = |source: io::Error| open_error(path, source);
+        let mut file = File::open(path).map_err(failed)?;
+        check_owner_only(path, &file)?;
+        // One byte more than the file has: a longer one must not pass.
+        let mut bytes = Zeroizing::new([0; FILE_BYTES + 1]);
+        let length = read_up_to(&mut file, bytes.as_mut_slice()).map_err(failed)?;
+        let (id, root_key) = decode(&bytes[..length]).ok_or_else(|| {
+            KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
+                .with_remedy("The file is not a key file or is damaged: restore it from a backup.")
+        })?;
+        // Whoever made it may have been killed before its folder was on the disk.
+        // Where this fails (a read-only mount), nobody has just written there.
+        let _best_effort = sync_folder(path);
+        Ok(Self {
+            path: path.to_owned(),
+            id,
+            root_key,
+        })
+    }
+
+    /// Returns the file's identifier, which each key derived from it carries.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Returns where the file stands.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn root_key(&self) -> &[u8; 32] {
+        &self.root_key
+    }
+
+    fn encode(&self) -> Zeroizing<[u8; FILE_BYTES]> {
+        let mut bytes = Zeroizing::new([0; FILE_BYTES]);
+        bytes[..4].copy_from_slice(MAGIC);
+        bytes[4] = FORMAT;
+        bytes[ID_AT..KEY_AT].copy_from_slice(self.id.as_bytes());
+        bytes[KEY_AT..CHECKSUM_AT].copy_from_slice(self.root_key.as_slice());
+        let checksum = primitives::sha256(&[&bytes[..CHECKSUM_AT]]);
+        bytes[CHECKSUM_AT..].copy_from_slice(&checksum);
+        bytes
+    }
+}
+
+impl fmt::Debug for LocalKeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKeyFile")
+            .field("path", &self.path)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Returns identifier and root key, if `bytes` are a key file.
+fn decode(bytes: &[u8]) -> Option<(Uuid, Zeroizing<[u8; 32]>)> {
+    let bytes: &[u8; FILE_BYTES] = bytes.try_into().ok()?;
+    let (body, checksum) = bytes.split_at(CHECKSUM_AT);
+    let known = body.starts_with(MAGIC) && body[4] == FORMAT;
+    if !known || primitives::sha256(&[body]) != checksum {
+        return None;
+    }
+    let id = Uuid::from_slice(&body[ID_AT..KEY_AT]).ok()?;
+    let mut root_key = Zeroizing::new([0; 32]);
+    root_key.copy_from_slice(&body[KEY_AT..]);
+    Some((id, root_key))
+}
+
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn draft_path(path: &Path, id: Uuid) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{id}"));
+    path.with_file_name(name)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    // Elsewhere a folder cannot be opened, and links are journaled.
+    if cfg!(unix) {
+        let folder = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Refuses a file that others than its owner may open. Looks at the open file,
+/// not at the path, which may meanwhile lead elsewhere.
+#[cfg(unix)]
+fn check_owner_only(path: &Path, file: &File) -> Result<(), KekError> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let metadata = file.metadata().map_err(|source| open_error(path, source))?;
+    if metadata.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(
+        KekError::new(KekErrorKind::Misconfigured, OPEN, display(path)).with_remedy(format!(
+            "Others may open the key file. Run `chmod 600 {}`; if they may have read it, rotate \
+             what it protects.",
+            display(path)
+        )),
+    )
+}
+
+#[cfg(not(unix))]
+fn check_owner_only(_path: &Path, _file: &File) -> Result<(), KekError> {
+    Ok(())
+}
+
+fn create_error(path: &Path, source: io::Error) -> KekError {
+    let kind = match source.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => KekErrorKind::Misconfigured,
+        io::ErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
+        _ => KekErrorKind::Unavailable,
+    };
+    KekError::new(kind, CREATE, display(path)).with_source(source)
+}
+
+fn open_error(path: &Path, source: io::Error) -> KekError {
+    let kind = match source.kind() {
+        io::ErrorKind::NotFound => KekErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
+        _ => KekErrorKind::Unavailable,
+    };
+    KekError::new(kind, OPEN, display(path)).with_source(source)
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
