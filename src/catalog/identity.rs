@@ -59,7 +59,9 @@ fn name_bits(name: &SecretName) -> u64 {
         hash.update(part);
     }
     let digest: [u8; 32] = hash.finalize().into();
-    let (head, _) = digest.split_first_chunk::<8>().expect("a digest has 32 bytes");
+    let (head, _) = digest
+        .split_first_chunk::<8>()
+        .expect("a digest has 32 bytes");
     u64::from_be_bytes(*head) >> 4
 }
 
@@ -80,7 +82,10 @@ mod tests {
         for text in ["db", "prod/db", "a", "0/0"] {
             let uuid = new_secret_uuid(&name(text), 0x0123_4567_89ab_cdef);
             assert_eq!(uuid.get_version_num(), 8, "{uuid}");
-            assert_eq!(record_key_of_uuid(uuid), Some(record_key_of_name(&name(text))));
+            assert_eq!(
+                record_key_of_uuid(uuid),
+                Some(record_key_of_name(&name(text)))
+            );
         }
     }
 

@@ -10,7 +10,9 @@ use std::fmt::{self, Debug};
 use async_trait::async_trait;
 
 pub use error::{CatalogError, CatalogErrorKind};
-pub use identity::{distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid};
+pub use identity::{
+    distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid,
+};
 pub use records::{
     DefaultBackendRecord, GenerateSpec, Generation, OnDestroy, OrganizationRecord,
     OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,

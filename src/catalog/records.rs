@@ -92,12 +92,18 @@ impl SecretDocument {
     /// Returns the secret with this uuid, current or displaced.
     #[must_use]
     pub fn secret(&self, uuid: Uuid) -> Option<&SecretRecord> {
-        self.current.iter().chain(&self.displaced).find(|secret| secret.uuid == uuid)
+        self.current
+            .iter()
+            .chain(&self.displaced)
+            .find(|secret| secret.uuid == uuid)
     }
 
     /// Returns the secret with this uuid, to be changed.
     pub fn secret_mut(&mut self, uuid: Uuid) -> Option<&mut SecretRecord> {
-        self.current.iter_mut().chain(&mut self.displaced).find(|secret| secret.uuid == uuid)
+        self.current
+            .iter_mut()
+            .chain(&mut self.displaced)
+            .find(|secret| secret.uuid == uuid)
     }
 
     /// Removes the secret with this uuid.
@@ -152,7 +158,10 @@ impl SecretRecord {
     /// Returns the native ids of all versions.
     #[must_use]
     pub fn native_ids(&self) -> Vec<NativeVersionId> {
-        self.versions.iter().map(|version| version.native_id.clone()).collect()
+        self.versions
+            .iter()
+            .map(|version| version.native_id.clone())
+            .collect()
     }
 
     /// Returns true for a secret as its creation left it.

@@ -28,9 +28,9 @@ impl<T> Loaded<T> {
     /// `Altered` when the record is not as a holder of the MAC key wrote it.
     pub fn verify(&self, mac_key: &MacKey) -> Result<(), CatalogError> {
         let altered = || CatalogError::new(CatalogErrorKind::Altered, "verify", self.key.as_str());
-        let mut mac = [0; 32];
-        hex::decode_to_slice(&self.stored.mac, &mut mac).map_err(|_| altered())?;
-        mac_key.verify(self.key.as_str(), self.stored.body.as_bytes(), &mac).map_err(|_| altered())
+        let mac = hex::decode(&self.stored.mac).map_err(|_| altered())?;
+        let verified = mac_key.verify(self.key.as_str(), self.stored.body.as_bytes(), &mac);
+        verified.then_some(()).ok_or_else(altered)
     }
 }
 
@@ -56,7 +56,11 @@ impl Catalog {
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
-        self.store.read(key).await?.map(|stored| parse(key, stored)).transpose()
+        self.store
+            .read(key)
+            .await?
+            .map(|stored| parse(key, stored))
+            .transpose()
     }
 
     /// Loads past whatever a stale node may have answered.
@@ -68,7 +72,11 @@ impl Catalog {
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
-        self.store.read_fenced(key).await?.map(|stored| parse(key, stored)).transpose()
+        self.store
+            .read_fenced(key)
+            .await?
+            .map(|stored| parse(key, stored))
+            .transpose()
     }
 
     /// Writes `record` under `key` if its revision is still `expected`. Without
@@ -91,7 +99,9 @@ impl Catalog {
         })?;
         let mac = mac_key.map(|mac_key| mac_key.mac(key.as_str(), body.as_bytes()));
         let mac = mac.map(hex::encode).unwrap_or_default();
-        self.store.write(key, &StoredRecord { body, mac }, expected).await
+        self.store
+            .write(key, &StoredRecord { body, mac }, expected)
+            .await
     }
 
     /// Forgets what the record held before `present`.
@@ -124,5 +134,10 @@ fn parse<T: DeserializeOwned>(
     let record = serde_json::from_str(&stored.body).map_err(|error| {
         CatalogError::new(CatalogErrorKind::Corrupt, "parse", key.as_str()).with_source(error)
     })?;
-    Ok(Loaded { record, revision, key: key.clone(), stored })
+    Ok(Loaded {
+        record,
+        revision,
+        key: key.clone(),
+        stored,
+    })
 }

@@ -76,9 +76,15 @@ impl Organization {
         interrupt.before("create")?;
         self.ensure().await?;
         let mut held = self.hold(record_key_of_name(&request.name)).await?;
-        if held.document.current.as_ref().is_some_and(|s| s.state == SecretState::Deleting) {
+        if held
+            .document
+            .current
+            .as_ref()
+            .is_some_and(|s| s.state == SecretState::Deleting)
+        {
             let uuid = held.document.current.as_ref().map(|secret| secret.uuid);
-            self.finish_deletion(&mut held, uuid.unwrap_or_default(), interrupt).await?;
+            self.finish_deletion(&mut held, uuid.unwrap_or_default(), interrupt)
+                .await?;
         }
         let backend_name = match &request.backend {
             Some(name) => name.clone(),
@@ -86,7 +92,14 @@ impl Organization {
         };
         let backend = self.backend(&backend_name).await?;
         let generated = request.source.is_generated();
-        let CreateSecret { name, source, metadata, arguments, replaces, .. } = request;
+        let CreateSecret {
+            name,
+            source,
+            metadata,
+            arguments,
+            replaces,
+            ..
+        } = request;
         let value = source.value()?;
         let plaintext = value.to_plaintext();
         backend.check_size(&plaintext)?;
@@ -118,7 +131,11 @@ impl Organization {
                 secret.uuid = self.fresh_uuid(&secret.name)?;
             }
             Some(met) => {
-                let candidate = Candidate { secret, plaintext: &plaintext, generated };
+                let candidate = Candidate {
+                    secret,
+                    plaintext: &plaintext,
+                    generated,
+                };
                 return self.adopt(held, met, candidate, &backend, interrupt).await;
             }
         }
@@ -127,7 +144,8 @@ impl Organization {
         interrupt.before("intent")?;
         held.document.current = Some(secret.clone());
         self.commit(&mut held).await?;
-        self.write_first_version(held, secret, &plaintext, &backend, interrupt).await
+        self.write_first_version(held, secret, &plaintext, &backend, interrupt)
+            .await
     }
 
     async fn write_first_version(
@@ -139,7 +157,9 @@ impl Organization {
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         let organization = self.existing().await?.uuid;
-        let put = backend.seal_and_put(organization, &secret, 1, plaintext, interrupt).await;
+        let put = backend
+            .seal_and_put(organization, &secret, 1, plaintext, interrupt)
+            .await;
         let version = match put {
             Ok(version) => version,
             Err(error) => {
@@ -170,7 +190,10 @@ impl Organization {
     ) -> Result<SecretView, OperationError> {
         super::steps::crash_point("commit");
         let native_id = version.native_id.clone();
-        let record = held.document.secret_mut(uuid).expect("the caller holds this secret");
+        let record = held
+            .document
+            .secret_mut(uuid)
+            .expect("the caller holds this secret");
         record.versions.push(version);
         change(record);
         let remote_name = record.remote_name.clone();
@@ -188,7 +211,10 @@ impl Organization {
 
     pub(super) async fn view(&self, held: &Held, uuid: Uuid) -> Result<SecretView, OperationError> {
         let catalog = self.existing().await?.uuid;
-        let secret = held.document.secret(uuid).expect("the caller holds this secret");
+        let secret = held
+            .document
+            .secret(uuid)
+            .expect("the caller holds this secret");
         Ok(SecretView::new(secret, held.document.generation, catalog))
     }
 
@@ -202,13 +228,21 @@ impl Organization {
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
-        let Candidate { secret, plaintext, generated } = candidate;
-        let exists = || OperationError::AlreadyExists { name: met.name.clone() };
+        let Candidate {
+            secret,
+            plaintext,
+            generated,
+        } = candidate;
+        let exists = || OperationError::AlreadyExists {
+            name: met.name.clone(),
+        };
         let (Some(version), true) = (met.current_version(), met.backend == backend.uuid) else {
             return Err(exists());
         };
         if self.object_is_gone(&met, backend).await? {
-            return self.complete(held, met, secret, plaintext, backend, interrupt).await;
+            return self
+                .complete(held, met, secret, plaintext, backend, interrupt)
+                .await;
         }
         let same_shape = met.is_as_created()
             && met.kind == secret.kind
@@ -226,7 +260,10 @@ impl Organization {
         }
         let uuid = met.uuid;
         let same_arguments = met.arguments == secret.arguments;
-        held.document.current = Some(SecretRecord { arguments: secret.arguments, ..met });
+        held.document.current = Some(SecretRecord {
+            arguments: secret.arguments,
+            ..met
+        });
         if !same_arguments {
             interrupt.before("adopt")?;
             self.commit(&mut held).await?;
@@ -245,7 +282,9 @@ impl Organization {
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         let organization = self.existing().await?.uuid;
-        let number = met.current_version().map_or(1, |version| version.number + 1);
+        let number = met
+            .current_version()
+            .map_or(1, |version| version.number + 1);
         let uuid = met.uuid;
         let mut record = SecretRecord {
             kind: secret.kind,
@@ -256,10 +295,12 @@ impl Organization {
         };
         // Nothing of them is left in the backend.
         record.versions.clear();
-        let version =
-            backend.seal_and_put(organization, &record, number, plaintext, interrupt).await?;
+        let version = backend
+            .seal_and_put(organization, &record, number, plaintext, interrupt)
+            .await?;
         held.document.current = Some(record);
-        self.commit_version(&mut held, uuid, version, backend, |_| {}).await
+        self.commit_version(&mut held, uuid, version, backend, |_| {})
+            .await
     }
 
     async fn object_is_gone(

@@ -51,14 +51,18 @@ impl Organization {
         };
         interrupt.before("delete object")?;
         let backend = self.backend(&secret.backend_name).await?;
-        let whole = Deletion::Object { versions: secret.native_ids() };
+        let whole = Deletion::Object {
+            versions: secret.native_ids(),
+        };
         backend.store.delete(&secret.remote_name, whole).await?;
         interrupt.before("tombstone")?;
         held.document.remove(uuid);
         self.commit(held).await?;
         if held.document.is_tombstone() {
             super::steps::crash_point("forget history");
-            self.catalog.forget_history(&held.key, held.revision).await?;
+            self.catalog
+                .forget_history(&held.key, held.revision)
+                .await?;
         }
         Ok(())
     }

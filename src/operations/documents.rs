@@ -40,7 +40,11 @@ impl Organization {
             });
         };
         loaded.verify(self.mac_key().await?)?;
-        Ok(Held { key, document: loaded.record, revision: loaded.revision })
+        Ok(Held {
+            key,
+            document: loaded.record,
+            revision: loaded.revision,
+        })
     }
 
     /// Commits the changed document: the one step that makes anything true.
@@ -53,8 +57,10 @@ impl Organization {
         held.document.generation += 1;
         held.document.write_id = Uuid::new_v4();
         let mac_key = self.mac_key().await?;
-        let written =
-            self.catalog.save(&held.key, &held.document, Some(mac_key), held.revision).await;
+        let written = self
+            .catalog
+            .save(&held.key, &held.document, Some(mac_key), held.revision)
+            .await;
         match written {
             Ok(revision) => {
                 held.revision = revision;
@@ -66,7 +72,9 @@ impl Organization {
                     held.revision = now.revision;
                     return Ok(());
                 }
-                Err(OperationError::ChangedConcurrently { subject: subject(&held.document) })
+                Err(OperationError::ChangedConcurrently {
+                    subject: subject(&held.document),
+                })
             }
             Err(error) => Err(error.into()),
         }
@@ -75,5 +83,8 @@ impl Organization {
 
 fn subject(document: &SecretDocument) -> String {
     let any = document.current.as_ref().or(document.displaced.first());
-    any.map_or_else(|| "the secret".to_owned(), |secret| format!("secret {}", secret.name))
+    any.map_or_else(
+        || "the secret".to_owned(),
+        |secret| format!("secret {}", secret.name),
+    )
 }

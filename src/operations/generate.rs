@@ -56,7 +56,10 @@ impl GenerateSpec {
         if classes.iter().all(|class| !class.allowed) {
             return Err(InvalidGenerate::NoCharacters);
         }
-        if classes.iter().any(|class| !class.allowed && class.minimum > 0) {
+        if classes
+            .iter()
+            .any(|class| !class.allowed && class.minimum > 0)
+        {
             return Err(InvalidGenerate::MinimumOfNothing);
         }
         let minima: u64 = classes.iter().map(|class| u64::from(class.minimum)).sum();
@@ -100,10 +103,26 @@ impl GenerateSpec {
     fn classes(&self) -> [Class<'_>; 4] {
         let special = self.override_special.as_deref().unwrap_or(SPECIAL);
         [
-            Class { allowed: self.lower, minimum: self.min_lower, characters: LOWER },
-            Class { allowed: self.upper, minimum: self.min_upper, characters: UPPER },
-            Class { allowed: self.numeric, minimum: self.min_numeric, characters: NUMERIC },
-            Class { allowed: self.special, minimum: self.min_special, characters: special },
+            Class {
+                allowed: self.lower,
+                minimum: self.min_lower,
+                characters: LOWER,
+            },
+            Class {
+                allowed: self.upper,
+                minimum: self.min_upper,
+                characters: UPPER,
+            },
+            Class {
+                allowed: self.numeric,
+                minimum: self.min_numeric,
+                characters: NUMERIC,
+            },
+            Class {
+                allowed: self.special,
+                minimum: self.min_special,
+                characters: special,
+            },
         ]
     }
 }
@@ -117,7 +136,8 @@ struct Class<'a> {
 /// Returns a uniform number below `bound` (at least 1): draws beyond the
 /// largest multiple of `bound` are thrown away.
 fn below(bound: usize) -> Result<usize, OperationError> {
-    let bound = u32::try_from(bound).expect("an alphabet or a value has fewer than 2^32 characters");
+    let bound =
+        u32::try_from(bound).expect("an alphabet or a value has fewer than 2^32 characters");
     let zone = u32::MAX - u32::MAX % bound;
     loop {
         let draw = getrandom::u32().map_err(|_| OperationError::Randomness)?;
@@ -147,7 +167,9 @@ mod tests {
     }
 
     fn count(text: &str, of: &str) -> usize {
-        text.chars().filter(|character| of.contains(*character)).count()
+        text.chars()
+            .filter(|character| of.contains(*character))
+            .count()
     }
 
     #[test]
@@ -174,7 +196,12 @@ mod tests {
 
     #[test]
     fn generate_uses_allowed_characters_only() {
-        let spec = GenerateSpec { length: 500, upper: false, special: false, ..spec() };
+        let spec = GenerateSpec {
+            length: 500,
+            upper: false,
+            special: false,
+            ..spec()
+        };
         let value = spec.generate().expect("randomness");
         let text = value.expose();
         assert_eq!(count(text, LOWER) + count(text, NUMERIC), 500);
@@ -197,10 +224,20 @@ mod tests {
         assert_eq!(spec().validate(), Ok(()));
         assert_eq!(bad(|s| s.length = 0), Err(InvalidGenerate::Length));
         assert_eq!(bad(|s| s.length = 4097), Err(InvalidGenerate::Length));
-        assert_eq!(bad(|s| s.min_lower = 33), Err(InvalidGenerate::MinimaExceedLength));
-        assert_eq!(bad(|s| s.override_special = Some(String::new())), Err(InvalidGenerate::Special));
-        assert_eq!(bad(|s| s.override_special = Some("!!".into())), Err(InvalidGenerate::Special));
-        let nothing = bad(|s| (s.lower, s.upper, s.numeric, s.special) = (false, false, false, false));
+        assert_eq!(
+            bad(|s| s.min_lower = 33),
+            Err(InvalidGenerate::MinimaExceedLength)
+        );
+        assert_eq!(
+            bad(|s| s.override_special = Some(String::new())),
+            Err(InvalidGenerate::Special)
+        );
+        assert_eq!(
+            bad(|s| s.override_special = Some("!!".into())),
+            Err(InvalidGenerate::Special)
+        );
+        let nothing =
+            bad(|s| (s.lower, s.upper, s.numeric, s.special) = (false, false, false, false));
         assert_eq!(nothing, Err(InvalidGenerate::NoCharacters));
         let minimum = bad(|s| (s.lower, s.min_lower) = (false, 1));
         assert_eq!(minimum, Err(InvalidGenerate::MinimumOfNothing));

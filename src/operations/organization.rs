@@ -5,7 +5,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::OperationError;
 use super::steps::crash_point;
@@ -13,7 +12,7 @@ use crate::catalog::{
     Catalog, CatalogErrorKind, CatalogStore, DefaultBackendRecord, Loaded, OrganizationRecord,
     OrganizationState, RecordKey, Revision, WrappedMacKey,
 };
-use crate::envelope::{DataKey, MacKey, WrapBinding, WrappedKey};
+use crate::envelope::{MacKey, WrapBinding, WrappedKey};
 use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::SecretStore;
@@ -121,7 +120,10 @@ impl Organization {
     /// `Kek(PermissionDenied)` and `Catalog(PermissionDenied)` with the policy
     /// to grant, when this may not be done with the credentials at hand.
     pub async fn ensure(&self) -> Result<&OrganizationRecord, OperationError> {
-        self.opened.get_or_try_init(|| self.initialize()).await.map(Opened::record)
+        self.opened
+            .get_or_try_init(|| self.initialize())
+            .await
+            .map(Opened::record)
     }
 
     /// Makes sure that this is the catalog with the uuid `expected`.
@@ -161,7 +163,9 @@ impl Organization {
     /// Returns the backend with this name.
     pub(super) async fn backend(&self, name: &Slug) -> Result<Backend, OperationError> {
         if name.as_str() != PLATFORM_BACKEND {
-            return Err(OperationError::UnknownBackend { backend: name.clone() });
+            return Err(OperationError::UnknownBackend {
+                backend: name.clone(),
+            });
         }
         let record = self.existing().await?;
         Ok(Backend {
@@ -182,7 +186,9 @@ impl Organization {
         if name.as_str() == PLATFORM_BACKEND {
             return Ok(());
         }
-        Err(OperationError::UnknownBackend { backend: name.clone() })
+        Err(OperationError::UnknownBackend {
+            backend: name.clone(),
+        })
     }
 
     /// Returns the name of the default backend in force now.
@@ -204,7 +210,9 @@ impl Organization {
                     Some(loaded) if loaded.record.state.is_ready() => {
                         return Ok(Opened::Loaded(loaded));
                     }
-                    Some(Loaded { record, revision, .. }) => (record, revision),
+                    Some(Loaded {
+                        record, revision, ..
+                    }) => (record, revision),
                     None => (self.new_record(), Revision::ABSENT),
                 };
             let revision = if revision == Revision::ABSENT {
@@ -224,7 +232,11 @@ impl Organization {
             };
             record.generation += 1;
             crash_point("organization commit");
-            match self.catalog.save(&key(), &record, Some(&mac_key), revision).await {
+            match self
+                .catalog
+                .save(&key(), &record, Some(&mac_key), revision)
+                .await
+            {
                 Ok(_) => {
                     // Unset until now: nobody reads a MAC key before `opened` is.
                     let _ = self.mac_key.set(mac_key);
@@ -237,7 +249,9 @@ impl Organization {
     }
 
     fn missing(&self) -> OperationError {
-        OperationError::OrganizationMissing { organization: self.slug.clone() }
+        OperationError::OrganizationMissing {
+            organization: self.slug.clone(),
+        }
     }
 
     fn new_record(&self) -> OrganizationRecord {
@@ -258,9 +272,11 @@ impl Organization {
     ) -> Result<WrappedMacKey, KekError> {
         let kek = &self.platform.kek;
         let binding = WrapBinding::for_mac_key(organization, kek.id());
-        let as_data_key = DataKey::from_bytes(Zeroizing::new(*mac_key.expose()));
-        let wrapped = kek.wrap(&as_data_key, &binding).await?;
-        Ok(WrappedMacKey { kek: kek.id().clone(), wrapped: hex::encode(wrapped.as_bytes()) })
+        let wrapped = kek.wrap(mac_key.expose(), &binding).await?;
+        Ok(WrappedMacKey {
+            kek: kek.id().clone(),
+            wrapped: hex::encode(wrapped.as_bytes()),
+        })
     }
 
     async fn unwrap_mac_key(
@@ -270,11 +286,15 @@ impl Organization {
     ) -> Result<MacKey, KekError> {
         let kek = &self.platform.kek;
         let refused = || KekError::new(KekErrorKind::Refused, "unwrap", kek.id().id.as_str());
-        let ours = wraps.iter().find(|wrap| wrap.kek == *kek.id()).ok_or_else(refused)?;
+        let ours = wraps
+            .iter()
+            .find(|wrap| wrap.kek == *kek.id())
+            .ok_or_else(refused)?;
         let wrapped = hex::decode(&ours.wrapped).map_err(|_| refused())?;
         let binding = WrapBinding::for_mac_key(organization, kek.id());
-        let unwrapped = kek.unwrap(&WrappedKey::new(wrapped), &binding).await?;
-        Ok(MacKey::from_bytes(Zeroizing::new(*unwrapped.expose())))
+        Ok(MacKey::from_data_key(
+            kek.unwrap(&WrappedKey::new(wrapped), &binding).await?,
+        ))
     }
 }
 

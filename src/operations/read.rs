@@ -84,10 +84,17 @@ impl Organization {
             if went_back(loaded.as_ref(), request) {
                 let found = loaded.map_or(0, |loaded| loaded.record.generation);
                 let seen = request.seen.as_ref().map_or(0, |seen| seen.generation);
-                return Err(OperationError::RolledBack { name: request.name.clone(), seen, found });
+                return Err(OperationError::RolledBack {
+                    name: request.name.clone(),
+                    seen,
+                    found,
+                });
             }
         }
-        let Some(Loaded { record: document, .. }) = loaded else {
+        let Some(Loaded {
+            record: document, ..
+        }) = loaded
+        else {
             return Ok(Refreshed::Gone);
         };
         let Some(secret) = document.secret(request.uuid) else {
@@ -120,7 +127,11 @@ impl Organization {
     /// `SecretNotFound`; failures of the catalog.
     pub async fn find_secret(&self, name: &SecretName) -> Result<SecretView, OperationError> {
         let (secret, generation) = self.find(&Selector::Name(name.clone()), false).await?;
-        Ok(SecretView::new(&secret, generation, self.existing().await?.uuid))
+        Ok(SecretView::new(
+            &secret,
+            generation,
+            self.existing().await?.uuid,
+        ))
     }
 
     /// Finds a secret by identity, without its value: one request.
@@ -130,7 +141,11 @@ impl Organization {
     /// As [`find_secret`](Self::find_secret).
     pub async fn find_secret_by_uuid(&self, uuid: Uuid) -> Result<SecretView, OperationError> {
         let (secret, generation) = self.find(&Selector::Uuid(uuid), false).await?;
-        Ok(SecretView::new(&secret, generation, self.existing().await?.uuid))
+        Ok(SecretView::new(
+            &secret,
+            generation,
+            self.existing().await?.uuid,
+        ))
     }
 
     /// Opens the current version, or the one with the number `version`: one
@@ -148,22 +163,36 @@ impl Organization {
         let (secret, generation) = self.find(selector, true).await?;
         let name = secret.name.to_string();
         let found = match version {
-            Some(number) => secret.versions.iter().find(|version| version.number == number),
+            Some(number) => secret
+                .versions
+                .iter()
+                .find(|version| version.number == number),
             None => secret.current_version(),
         };
         let found = found.ok_or_else(|| match version {
-            Some(version) => OperationError::VersionNotFound { secret: name.clone(), version },
-            None => OperationError::SecretNotFound { secret: name.clone() },
+            Some(version) => OperationError::VersionNotFound {
+                secret: name.clone(),
+                version,
+            },
+            None => OperationError::SecretNotFound {
+                secret: name.clone(),
+            },
         })?;
         let organization = self.existing().await?.uuid;
         let backend = self.backend(&secret.backend_name).await?;
         let fetched = backend.fetch(organization, &secret, found).await?;
-        let value = fetched.open().ok_or_else(|| OperationError::EnvelopeRefused {
-            secret: name,
-            version: found.number,
-        })?;
+        let value = fetched
+            .open()
+            .ok_or_else(|| OperationError::EnvelopeRefused {
+                secret: name,
+                version: found.number,
+            })?;
         let view = SecretView::new(&secret, generation, organization);
-        Ok(OpenedSecret { view, version: found.number, value })
+        Ok(OpenedSecret {
+            view,
+            version: found.number,
+            value,
+        })
     }
 
     /// Says whether `candidate` is the secret's current value, without
@@ -187,12 +216,12 @@ impl Organization {
         let organization = self.existing().await?.uuid;
         let backend = self.backend(&secret.backend_name).await?;
         let fetched = backend.fetch(organization, &secret, version).await?;
-        fetched.is_value(&candidate.to_plaintext(), version).ok_or_else(|| {
-            OperationError::EnvelopeRefused {
+        fetched
+            .is_value(&candidate.to_plaintext(), version)
+            .ok_or_else(|| OperationError::EnvelopeRefused {
                 secret: secret.name.to_string(),
                 version: version.number,
-            }
-        })
+            })
     }
 
     async fn find(
@@ -211,7 +240,11 @@ impl Organization {
             Selector::Name(name) => record_key_of_name(name),
         };
         self.existing().await?;
-        let loaded = self.catalog.load::<SecretDocument>(&key).await?.ok_or_else(missing)?;
+        let loaded = self
+            .catalog
+            .load::<SecretDocument>(&key)
+            .await?
+            .ok_or_else(missing)?;
         if verify {
             loaded.verify(self.mac_key().await?)?;
         }
@@ -231,7 +264,10 @@ impl Organization {
 pub(super) fn describe_options(secret: &SecretRecord) -> Option<DescribeOptions> {
     let (current, others) = secret.versions.split_last()?;
     let native = |version: &VersionRecord| version.native_id.clone();
-    Some(DescribeOptions { version: native(current), others: others.iter().map(native).collect() })
+    Some(DescribeOptions {
+        version: native(current),
+        others: others.iter().map(native).collect(),
+    })
 }
 
 /// Says whether the catalog is older than what was seen: a lower generation, or
@@ -240,7 +276,10 @@ fn went_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -
     let Some(seen) = &request.seen else {
         return false;
     };
-    let Some(Loaded { record: document, .. }) = loaded else {
+    let Some(Loaded {
+        record: document, ..
+    }) = loaded
+    else {
         // Tombstones are for ever: nothing at all is drift in the storage itself,
         // as when somebody deletes the record by hand.
         return false;
@@ -249,7 +288,10 @@ fn went_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -
         return false;
     };
     let other_payload = seen.version.as_ref().is_some_and(|(number, digest)| {
-        let known = secret.versions.iter().find(|version| version.number == *number);
+        let known = secret
+            .versions
+            .iter()
+            .find(|version| version.number == *number);
         known.is_some_and(|version| version.payload_sha256 != *digest)
     });
     document.generation < seen.generation || other_payload

@@ -45,15 +45,23 @@ mod tests {
     fn named(text: &str, random: u64, max_bytes: usize) -> String {
         let name: SecretName = text.parse().expect("a name");
         let organization = Slug::parse("acme").expect("a slug");
-        let rules = NameRules { separator: "/", max_bytes };
+        let rules = NameRules {
+            separator: "/",
+            max_bytes,
+        };
         let uuid = new_secret_uuid(&name, random << 2);
-        remote_name(&organization, &name, uuid, rules).as_str().to_owned()
+        remote_name(&organization, &name, uuid, rules)
+            .as_str()
+            .to_owned()
     }
 
     #[test]
     fn a_person_finds_the_secret_by_its_name() {
         assert_eq!(named("db", 0xabc, 512), "planton/acme/org/db-00000abc");
-        assert_eq!(named("prod/db", 1, 512), "planton/acme/env/prod/db-00000001");
+        assert_eq!(
+            named("prod/db", 1, 512),
+            "planton/acme/env/prod/db-00000001"
+        );
     }
 
     #[test]

@@ -59,11 +59,17 @@ impl Backend {
         let sealer = Sealer::new(context(organization, secret, number))
             .map_err(|_| OperationError::Randomness)?;
         let kek_id = self.kek.id().clone();
-        let wrapped = self.kek.wrap(sealer.data_key(), &sealer.binding(&kek_id)).await?;
+        let wrapped = self
+            .kek
+            .wrap(sealer.data_key(), &sealer.binding(&kek_id))
+            .await?;
         let fingerprint = sealer.fingerprint(plaintext);
-        let envelope = sealer.seal(vec![(kek_id.clone(), wrapped)], plaintext).map_err(|_| {
-            OperationError::EnvelopeMalformed { secret: secret.name.to_string(), version: number }
-        })?;
+        let envelope = sealer
+            .seal(vec![(kek_id.clone(), wrapped)], plaintext)
+            .map_err(|_| OperationError::EnvelopeMalformed {
+                secret: secret.name.to_string(),
+                version: number,
+            })?;
         interrupt.before("put")?;
         let payload = match self.store.capability().encoding {
             PayloadEncoding::Binary => envelope.encode(),
@@ -75,7 +81,10 @@ impl Backend {
             keep: secret.native_ids(),
             labels: BTreeMap::new(),
         };
-        let native_id = self.store.put(&secret.remote_name, &payload, options).await?;
+        let native_id = self
+            .store
+            .put(&secret.remote_name, &payload, options)
+            .await?;
         Ok(VersionRecord {
             number,
             native_id,
@@ -96,17 +105,26 @@ impl Backend {
     ) -> Result<Fetched, OperationError> {
         let name = secret.name.to_string();
         let number = version.number;
-        let stored = self.store.get(&secret.remote_name, &version.native_id).await;
+        let stored = self
+            .store
+            .get(&secret.remote_name, &version.native_id)
+            .await;
         let stored = stored.map_err(|error| match error.kind() {
-            StoreErrorKind::NotFound => {
-                OperationError::VersionLost { secret: name.clone(), version: number }
-            }
+            StoreErrorKind::NotFound => OperationError::VersionLost {
+                secret: name.clone(),
+                version: number,
+            },
             _ => error.into(),
         })?;
-        let refused = || OperationError::EnvelopeRefused { secret: name.clone(), version: number };
-        let envelope = Envelope::parse_stored(&stored).map_err(|_| {
-            OperationError::EnvelopeMalformed { secret: name.clone(), version: number }
-        })?;
+        let refused = || OperationError::EnvelopeRefused {
+            secret: name.clone(),
+            version: number,
+        };
+        let envelope =
+            Envelope::parse_stored(&stored).map_err(|_| OperationError::EnvelopeMalformed {
+                secret: name.clone(),
+                version: number,
+            })?;
         if hex::encode(envelope.payload_digest()) != version.payload_sha256 {
             return Err(refused());
         }
@@ -117,11 +135,20 @@ impl Backend {
         }
         let wrapped = envelope.wrapped_keys().iter().find(|(id, _)| id == kek_id);
         let (_, wrapped) = wrapped.ok_or_else(refused)?;
-        let binding = envelope.binding(kek_id);
+        let context = context(organization, secret, number);
+        let binding = envelope.binding_in(&context, kek_id);
         let data_key = self.kek.unwrap(wrapped, &binding).await.map_err(|error| {
-            if error.kind() == KekErrorKind::Refused { refused() } else { error.into() }
+            if error.kind() == KekErrorKind::Refused {
+                refused()
+            } else {
+                error.into()
+            }
         })?;
-        Ok(Fetched { envelope, data_key, context: context(organization, secret, number) })
+        Ok(Fetched {
+            envelope,
+            data_key,
+            context,
+        })
     }
 }
 
@@ -142,9 +169,15 @@ impl Fetched {
 
     /// Says whether `candidate` is the value, without decrypting it; `None`
     /// when the envelope is refused.
-    pub(super) fn is_value(&self, candidate: &SecretBytes, version: &VersionRecord) -> Option<bool> {
-        let fingerprint =
-            self.envelope.fingerprint(&self.data_key, &self.context, candidate).ok()?;
-        Some(fingerprint.matches(&version.fingerprint))
+    pub(super) fn is_value(
+        &self,
+        candidate: &SecretBytes,
+        version: &VersionRecord,
+    ) -> Option<bool> {
+        let fingerprint = self
+            .envelope
+            .fingerprint(&self.data_key, &self.context, candidate)
+            .ok()?;
+        Some(fingerprint == version.fingerprint)
     }
 }

@@ -28,7 +28,9 @@ impl Interrupt {
     /// `Interrupted` when it may not.
     pub fn before(&self, step: &'static str) -> Result<(), OperationError> {
         crash_point(step);
-        let timed_out = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let timed_out = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
         if timed_out || self.token.is_cancelled() {
             return Err(OperationError::Interrupted { step, timed_out });
         }
@@ -41,10 +43,8 @@ impl Interrupt {
 #[cfg(all(debug_assertions, unix))]
 pub(super) fn crash_point(step: &str) {
     if std::env::var("PLANTON_TEST_KILL_BEFORE").is_ok_and(|wanted| wanted == step) {
-        let _ = rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::KILL,
-        );
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 
@@ -61,8 +61,20 @@ mod tests {
         let token = CancellationToken::new();
         token.cancel();
         let cancelled = Interrupt::new(token, None).before("x");
-        assert!(matches!(cancelled, Err(OperationError::Interrupted { timed_out: false, .. })));
+        assert!(matches!(
+            cancelled,
+            Err(OperationError::Interrupted {
+                timed_out: false,
+                ..
+            })
+        ));
         let late = Interrupt::new(CancellationToken::new(), Some(Instant::now())).before("x");
-        assert!(matches!(late, Err(OperationError::Interrupted { timed_out: true, .. })));
+        assert!(matches!(
+            late,
+            Err(OperationError::Interrupted {
+                timed_out: true,
+                ..
+            })
+        ));
     }
 }

@@ -43,19 +43,33 @@ impl Organization {
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         interrupt.before("update")?;
-        let UpdateSecret { name, uuid, generation, source, metadata, arguments } = request;
+        let UpdateSecret {
+            name,
+            uuid,
+            generation,
+            source,
+            metadata,
+            arguments,
+        } = request;
         let mut held = self.hold(record_key_of_name(&name)).await?;
         if held.document.generation < generation {
             held = self.hold_fenced(record_key_of_name(&name)).await?;
         }
-        let concurrently =
-            || OperationError::ChangedConcurrently { subject: format!("secret {name}") };
+        let concurrently = || OperationError::ChangedConcurrently {
+            subject: format!("secret {name}"),
+        };
         if held.document.generation < generation {
             let found = held.document.generation;
-            return Err(OperationError::RolledBack { name, seen: generation, found });
+            return Err(OperationError::RolledBack {
+                name,
+                seen: generation,
+                found,
+            });
         }
         let Some(record) = held.document.secret(uuid) else {
-            return Err(OperationError::SecretNotFound { secret: name.to_string() });
+            return Err(OperationError::SecretNotFound {
+                secret: name.to_string(),
+            });
         };
         if held.document.generation != generation || record.state != SecretState::Ready {
             return Err(concurrently());
@@ -77,11 +91,14 @@ impl Organization {
             return self.view(&held, uuid).await;
         };
         let value = source.value()?;
-        let number = record.current_version().map_or(1, |version| version.number + 1);
+        let number = record
+            .current_version()
+            .map_or(1, |version| version.number + 1);
         let organization = self.existing().await?.uuid;
         let plaintext = value.to_plaintext();
-        let version =
-            backend.seal_and_put(organization, record, number, &plaintext, interrupt).await?;
+        let version = backend
+            .seal_and_put(organization, record, number, &plaintext, interrupt)
+            .await?;
         let remote_name = record.remote_name.clone();
         let mut pruned = Vec::new();
         let view = self
@@ -103,7 +120,10 @@ impl Organization {
 /// Takes the oldest versions beyond `keep` out of the record.
 fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
     let surplus = versions.len().saturating_sub(keep.max(1) as usize);
-    versions.drain(..surplus).map(|version| version.native_id).collect()
+    versions
+        .drain(..surplus)
+        .map(|version| version.native_id)
+        .collect()
 }
 
 /// The rotation is committed: what cannot be deleted now is left to `gc`.

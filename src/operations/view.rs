@@ -73,7 +73,11 @@ impl VersionView {
         Self {
             number: version.number,
             backend_version_id: version.native_id.as_str().to_owned(),
-            kek_id: version.keks.first().map(|kek| kek.id.clone()).unwrap_or_default(),
+            kek_id: version
+                .keks
+                .first()
+                .map(|kek| kek.id.clone())
+                .unwrap_or_default(),
             payload_sha256: version.payload_sha256.clone(),
         }
     }
