@@ -1,0 +1,334 @@
+//! Turns failures of the library into what a practitioner reads: what failed,
+//! the likely cause, the remedy, the original error.
+
+use std::error::Error;
+use std::fmt::Write as _;
+
+use crate::catalog::{CatalogError, CatalogErrorKind};
+use crate::kek::{KekError, KekErrorKind};
+use crate::operations::OperationError;
+use crate::plugin::{AttributePath, Diagnostic};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// Tells a failure of an operation on a secret.
+#[must_use]
+pub fn explain(error: &OperationError) -> Diagnostic {
+    match error {
+        OperationError::Catalog(error) => catalog(error),
+        OperationError::Store(error) => store(error),
+        OperationError::Kek(error) => kek(error),
+        other => operation(other),
+    }
+}
+
+/// Says that a name is not a slug.
+#[must_use]
+pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> Diagnostic {
+    Diagnostic::error(
+        "Invalid Name",
+        format!(
+            "{what} {text:?} must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin \
+             and end with a letter or a digit."
+        ),
+    )
+    .at(path)
+}
+
+fn operation(error: &OperationError) -> Diagnostic {
+    use OperationError as E;
+    let (summary, detail) = match error {
+        E::OrganizationMissing { organization } => (
+            "Organization Not Found",
+            format!(
+                "Organization {organization:?} has no record on this platform: no secret was ever \
+                 created in it here.\n\nCheck the provider's organization and its platform \
+                 (openbao or embedded). The first planton_secret that is applied creates the \
+                 record."
+            ),
+        ),
+        E::DifferentPlatform { expected, found } => (
+            "Different Platform",
+            format!(
+                "This resource was created in the catalog {expected}, but the platform that the \
+                 provider is configured for {}.\n\nPoint the provider's openbao or embedded block \
+                 and its organization at the platform that holds this secret. To move to a new \
+                 platform on purpose, remove the resource from the state (terraform state rm) and \
+                 create it there.",
+                found.map_or_else(
+                    || "holds no such organization".to_owned(),
+                    |found| format!("holds the catalog {found}")
+                )
+            ),
+        ),
+        E::SecretNotFound { secret } => (
+            "Secret Not Found",
+            format!(
+                "Secret {secret:?} does not exist in this organization.\n\nCheck its name and its \
+                 environment; a secret of organization scope has no environment."
+            ),
+        ),
+        E::VersionNotFound { secret, version } => (
+            "Secret Version Not Found",
+            format!(
+                "Secret {secret:?} has no version {version}: it was never written, or \
+                 keep_versions has let it go.\n\nAsk for another version, or leave version out for \
+                 the current one."
+            ),
+        ),
+        E::VersionLost { secret, version } => (
+            "Secret Version Missing",
+            format!(
+                "The catalog names version {version} of secret {secret:?}, but its backend does \
+                 not hold it: somebody deleted it there.\n\nRun terraform apply where the secret \
+                 is managed: it writes the value again as a new version."
+            ),
+        ),
+        E::AlreadyExists { name } => (
+            "Secret Already Exists",
+            format!(
+                "A secret named {:?} exists already{}, and it is not the one that this resource \
+                 describes.\n\nTo manage the existing secret with this resource, import it:\n\n  \
+                 terraform import planton_secret.<name> {name}\n\nOtherwise choose another name.",
+                name.name.as_str(),
+                match &name.environment {
+                    Some(environment) => format!(" in environment {:?}", environment.as_str()),
+                    None => String::new(),
+                }
+            ),
+        ),
+        E::ChangedConcurrently { subject } => (
+            "Secret Changed Concurrently",
+            format!(
+                "{}{} was changed concurrently by somebody else since this change was planned; \
+                 nothing of theirs was overwritten.\n\nRun terraform plan again and look at what \
+                 is different now.",
+                subject[..1].to_uppercase(),
+                &subject[1..]
+            ),
+        ),
+        E::RolledBack { name, seen, found } => (
+            "Catalog Rolled Back",
+            format!(
+                "The record of secret {:?} has gone back: its generation was {seen} when it was \
+                 last seen, and is {found} now. Somebody restored an old backup, or replays old \
+                 records.\n\nIf the restore was intended, accept it: remove the resource from the \
+                 state (terraform state rm) and import it again. If it was not, find out who can \
+                 write to the platform's storage.",
+                name.to_string()
+            ),
+        ),
+        E::UnknownBackend { backend } => (
+            "Secret Backend Not Found",
+            format!(
+                "No secret backend is named {:?}.\n\nUse \"platform\" for the built-in backend, or \
+                 leave backend out for the default.",
+                backend.as_str()
+            ),
+        ),
+        E::ValueTooLarge { bytes, limit, vendor } => (
+            "Secret Value Too Large",
+            format!(
+                "The value has {bytes} bytes; {vendor} holds at most {limit} bytes in one secret \
+                 (the backend's limit less the greatest envelope). Nothing was written.\n\nSplit \
+                 the value, or keep it elsewhere and its key here."
+            ),
+        ),
+        E::EnvelopeMalformed { secret, version } => (
+            "Stored Secret Malformed",
+            format!(
+                "What the backend holds for version {version} of secret {secret:?} is not an \
+                 envelope of this provider: it was cut or overwritten there.\n\nWrite the value \
+                 again by changing value_wo_version, and find out who can write to the backend."
+            ),
+        ),
+        E::EnvelopeRefused { secret, version } => (
+            "Stored Secret Refused",
+            format!(
+                "The envelope of version {version} of secret {secret:?} was refused: it is not the \
+                 one that the catalog names, it was altered, or it belongs to another secret or \
+                 key.\n\nWrite the value again by changing value_wo_version, and find out who can \
+                 write to the backend."
+            ),
+        ),
+        E::Interrupted { step, timed_out: true } => (
+            "Operation Timed Out",
+            format!(
+                "Time ran out before {step}. Nothing is half-written: the next apply goes on from \
+                 here.\n\nRaise the limit in the resource's timeouts block if this happens again."
+            ),
+        ),
+        E::Interrupted { step, timed_out: false } => (
+            "Operation Cancelled",
+            format!(
+                "Terraform asked to stop before {step}. Nothing is half-written: the next apply \
+                 goes on from here."
+            ),
+        ),
+        E::Randomness => (
+            "No Randomness Available",
+            "The operating system gave no randomness, so no key can be made.".to_owned(),
+        ),
+        E::Catalog(_) | E::Store(_) | E::Kek(_) => ("Operation Failed", error.to_string()),
+    };
+    Diagnostic::error(summary, detail)
+}
+
+fn catalog(error: &CatalogError) -> Diagnostic {
+    use CatalogErrorKind as K;
+    let (summary, cause) = match error.kind() {
+        K::Conflict => (
+            "Catalog Changed Concurrently",
+            "Somebody else changed the record at the same time. Run terraform plan again.",
+        ),
+        K::PermissionDenied => (
+            "Catalog Access Denied",
+            "The provider's credentials may not do this on the platform's catalog.",
+        ),
+        K::Unauthenticated => (
+            "Platform Login Failed",
+            "The platform does not accept the provider's credentials: they are wrong, or have run \
+             out. Check the token or the login in the provider's openbao block.",
+        ),
+        K::RateLimited => (
+            "Platform Rate Limited",
+            "The platform asked to slow down, and still did after all retries. Lower -parallelism.",
+        ),
+        K::Unavailable => (
+            "Platform Unavailable",
+            "The platform could not be reached, or failed, and still did after all retries. Check \
+             the provider's address, the network, and whether the platform is unsealed.",
+        ),
+        K::Altered => (
+            "Catalog Record Altered",
+            "The record's authentication code does not fit: somebody without the organization's \
+             key has changed it, so nothing is written or opened on its word. Find out who can \
+             write to the platform's storage, and restore the record.",
+        ),
+        K::Corrupt => (
+            "Catalog Record Corrupt",
+            "What stands in the record's place is not a record of this provider. Restore it from a \
+             backup of the platform.",
+        ),
+        K::Misconfigured => (
+            "Platform Not Set Up",
+            "The platform is not set up as this provider needs it.",
+        ),
+    };
+    told(summary, &error.to_string(), cause, error.remedy(), error)
+}
+
+fn store(error: &StoreError) -> Diagnostic {
+    use StoreErrorKind as K;
+    let (summary, cause) = match error.kind() {
+        K::NotFound => ("Stored Secret Missing", "The backend does not hold it."),
+        K::AlreadyExists => (
+            "Backend Object Already Exists",
+            "An object that is not this provider's stands in its place; it was not touched.",
+        ),
+        K::Conflict => (
+            "Secret Changed Concurrently",
+            "Somebody else wrote at the same time. Run terraform plan again.",
+        ),
+        K::PermissionDenied => (
+            "Secret Backend Access Denied",
+            "The credentials in use may not do this on the backend.",
+        ),
+        K::Unauthenticated => (
+            "Secret Backend Login Failed",
+            "The backend does not accept the credentials: they are wrong, or have run out.",
+        ),
+        K::TooLarge => ("Secret Value Too Large", "The backend holds no payload of this size."),
+        K::InvalidName => ("Invalid Backend Name", "The backend does not take this name."),
+        K::RateLimited => (
+            "Secret Backend Rate Limited",
+            "The backend asked to slow down, and still did after all retries. Lower -parallelism.",
+        ),
+        K::Unavailable => (
+            "Secret Backend Unavailable",
+            "The backend could not be reached, or failed, and still did after all retries.",
+        ),
+        K::Corrupt => (
+            "Stored Secret Corrupt",
+            "What stands there was not put there by this provider. Write the value again by \
+             changing value_wo_version, and find out who can write to the backend.",
+        ),
+        K::Misconfigured => {
+            ("Secret Backend Not Set Up", "The backend is not set up as this provider needs it.")
+        }
+    };
+    told(summary, &error.to_string(), cause, error.remedy(), error)
+}
+
+fn kek(error: &KekError) -> Diagnostic {
+    use KekErrorKind as K;
+    let (summary, cause) = match error.kind() {
+        K::NotFound => (
+            "Encryption Key Missing",
+            "The key encryption key does not exist. It is never created anew, since nothing that \
+             was sealed under it could be opened: restore it, or point the provider at the \
+             platform that has it.",
+        ),
+        K::Disabled => (
+            "Encryption Key Disabled",
+            "The key encryption key exists, and is disabled or destroyed. Enable or restore it.",
+        ),
+        K::PermissionDenied => (
+            "Encryption Key Access Denied",
+            "The provider's credentials may not use the key encryption key in this way. A plan \
+             needs it only where a value is compared because value_wo_version is not set: set it, \
+             or grant the use of the key.",
+        ),
+        K::Unauthenticated => (
+            "Encryption Key Login Failed",
+            "The key's keeper does not accept the credentials: they are wrong, or have run out.",
+        ),
+        K::Refused => (
+            "Encryption Key Refused",
+            "The key does not open what was wrapped: it is another key, or what was wrapped was \
+             altered.",
+        ),
+        K::RateLimited => (
+            "Encryption Key Rate Limited",
+            "The key's keeper asked to slow down, and still did after all retries.",
+        ),
+        K::Unavailable => (
+            "Encryption Key Unavailable",
+            "The key's keeper could not be reached, or failed, and still did after all retries.",
+        ),
+        K::Misconfigured => {
+            ("Encryption Key Not Set Up", "The key is not of the kind that this provider needs.")
+        }
+    };
+    told(summary, &error.to_string(), cause, error.remedy(), error)
+}
+
+fn told(
+    summary: &str,
+    what: &str,
+    cause: &str,
+    remedy: Option<&str>,
+    error: &dyn Error,
+) -> Diagnostic {
+    let mut detail = format!("{}.\n\n{cause}", what.trim_end_matches('.'));
+    if let Some(remedy) = remedy {
+        let _ = write!(detail, "\n\n{remedy}");
+    }
+    if let Some(chain) = sources(error) {
+        let _ = write!(detail, "\n\nOriginal error: {chain}");
+    }
+    Diagnostic::error(summary, detail)
+}
+
+/// Joins the errors beneath `error`.
+fn sources(error: &dyn Error) -> Option<String> {
+    let mut next = error.source();
+    let mut all = Vec::new();
+    while let Some(source) = next {
+        let text = source.to_string();
+        if all.last() != Some(&text) {
+            all.push(text);
+        }
+        next = source.source();
+    }
+    (!all.is_empty()).then(|| all.join(": "))
+}

@@ -1,0 +1,13 @@
+//! What resources, data sources and ephemeral resources share: the session that
+//! the provider's configuration opens, settings that may be unknown, and the
+//! words in which failures are told.
+
+mod diagnostics;
+mod duration;
+mod session;
+mod setting;
+
+pub use diagnostics::{explain, invalid_slug};
+pub use duration::{InvalidDuration, parse_duration};
+pub use session::{Configured, Session, SessionState, unconfigured};
+pub use setting::Setting;
