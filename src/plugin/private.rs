@@ -1,0 +1,139 @@
+//! What a provider keeps with a resource beside its state.
+
+use std::collections::BTreeMap;
+
+/// Named bytes that the host stores with a resource (or holds while an
+/// ephemeral resource is open) and never shows.
+///
+/// # Security
+///
+/// A resource's private data is stored in the state file in the clear: it must
+/// never hold a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrivateData(BTreeMap<String, Vec<u8>>);
+
+/// The bytes are not private data of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not private data of this provider")]
+pub struct InvalidPrivateData;
+
+const MAGIC: &[u8; 4] = b"PPD1";
+
+impl PrivateData {
+    /// No data.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns true where nothing is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the bytes under `name`.
+    #[must_use]
+    pub fn bytes(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name).map(Vec::as_slice)
+    }
+
+    /// Returns the text under `name`; `None` also for bytes that are no text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.bytes(name)
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    /// Keeps bytes under `name`.
+    pub fn set(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.0.insert(name.into(), bytes.into());
+    }
+
+    /// Returns the data with bytes under `name` added.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        self.set(name, bytes);
+        self
+    }
+
+    /// Forgets what is kept under `name`, and returns it.
+    pub fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
+        self.0.remove(name)
+    }
+
+    /// Encodes everything into one blob; no bytes where nothing is kept.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let mut blob = MAGIC.to_vec();
+        for (name, bytes) in &self.0 {
+            for part in [name.as_bytes(), bytes] {
+                // Terraform's own messages end at 256 MiB; see protocol.
+                let length = u32::try_from(part.len()).expect("private data is small");
+                blob.extend_from_slice(&length.to_be_bytes());
+                blob.extend_from_slice(part);
+            }
+        }
+        blob
+    }
+
+    /// Decodes what [`encode`](Self::encode) gave.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPrivateData`] for anything else.
+    pub fn decode(blob: &[u8]) -> Result<Self, InvalidPrivateData> {
+        if blob.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut rest = blob.strip_prefix(MAGIC).ok_or(InvalidPrivateData)?;
+        let mut data = BTreeMap::new();
+        while !rest.is_empty() {
+            let name =
+                String::from_utf8(part(&mut rest)?.to_vec()).map_err(|_| InvalidPrivateData)?;
+            data.insert(name, part(&mut rest)?.to_vec());
+        }
+        Ok(Self(data))
+    }
+}
+
+fn part<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], InvalidPrivateData> {
+    let (length, after) = rest.split_first_chunk::<4>().ok_or(InvalidPrivateData)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| InvalidPrivateData)?;
+    let (part, after) = after.split_at_checked(length).ok_or(InvalidPrivateData)?;
+    *rest = after;
+    Ok(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_data_round_trips_and_nothing_is_nothing() {
+        let data = PrivateData::new()
+            .with("uuid", "1234")
+            .with("raw", [0u8, 255])
+            .with("", "");
+        assert_eq!(PrivateData::decode(&data.encode()), Ok(data.clone()));
+        assert_eq!(data.text("uuid"), Some("1234"));
+        assert_eq!(data.text("raw"), None);
+        assert!(PrivateData::new().encode().is_empty());
+        assert_eq!(PrivateData::decode(&[]), Ok(PrivateData::new()));
+    }
+
+    #[test]
+    fn foreign_or_cut_bytes_are_refused() {
+        let blob = PrivateData::new().with("uuid", "1234").encode();
+        for cut in 1..blob.len() {
+            if cut != MAGIC.len() {
+                assert!(PrivateData::decode(&blob[..cut]).is_err(), "{cut}");
+            }
+        }
+        assert!(PrivateData::decode(b"{\"schema_version\":\"1\"}").is_err());
+        assert!(PrivateData::decode(b"PPD1\xff\xff\xff\xff").is_err());
+    }
+}
