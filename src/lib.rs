@@ -22,3 +22,4 @@ pub mod provider;
 pub mod resources;
 pub mod secret;
 pub mod store;
+pub mod surface;

@@ -1,1 +1,5 @@
 //! Data sources, one file each.
+
+mod secret;
+
+pub use secret::SecretDataSource;

@@ -1,1 +1,5 @@
 //! Ephemeral resources, one file each.
+
+mod secret;
+
+pub use secret::EphemeralSecret;

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::documents::Held;
 use super::remote_name::remote_name;
+use super::sealing::check_size;
 use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, SecretView};
 use crate::catalog::{
@@ -102,7 +103,7 @@ impl Organization {
         } = request;
         let value = source.value()?;
         let plaintext = value.to_plaintext();
-        backend.check_size(&plaintext)?;
+        check_size(backend.store.as_ref(), &plaintext)?;
 
         let now = Timestamp::now();
         let mut secret = SecretRecord {

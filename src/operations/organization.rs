@@ -7,12 +7,13 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::OperationError;
+use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
     Catalog, CatalogErrorKind, CatalogStore, DefaultBackendRecord, Loaded, OrganizationRecord,
     OrganizationState, RecordKey, Revision, WrappedMacKey,
 };
-use crate::envelope::{MacKey, WrapBinding, WrappedKey};
+use crate::envelope::{MacKey, SecretValue, WrapBinding, WrappedKey};
 use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::SecretStore;
@@ -189,6 +190,15 @@ impl Organization {
         Err(OperationError::UnknownBackend {
             backend: name.clone(),
         })
+    }
+
+    /// Refuses a value beyond what the backend can hold; no I/O.
+    ///
+    /// # Errors
+    ///
+    /// `ValueTooLarge`.
+    pub fn check_size(&self, value: &SecretValue) -> Result<(), OperationError> {
+        check_size(self.platform.store.as_ref(), &value.to_plaintext())
     }
 
     /// Returns the name of the default backend in force now.

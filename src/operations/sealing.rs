@@ -13,7 +13,7 @@ use crate::envelope::{
 };
 use crate::kek::KekErrorKind;
 use crate::secret::SecretBytes;
-use crate::store::{PayloadEncoding, PutOptions, StoreErrorKind};
+use crate::store::{PayloadEncoding, PutOptions, SecretStore, StoreErrorKind};
 
 /// The context of one version of a secret.
 pub(super) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
@@ -27,24 +27,26 @@ pub(super) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -
     }
 }
 
-impl Backend {
-    /// Refuses a plaintext beyond the backend's limit; before anything is
-    /// written.
-    pub(super) fn check_size(&self, plaintext: &SecretBytes) -> Result<(), OperationError> {
-        let capability = self.store.capability();
-        let text = capability.encoding == PayloadEncoding::Text;
-        let limit = max_plaintext_bytes(capability.max_payload_bytes, text);
-        if plaintext.len() <= limit {
-            return Ok(());
-        }
-        // The kind byte is ours: people count their own bytes.
-        Err(OperationError::ValueTooLarge {
-            bytes: plaintext.len() - 1,
-            limit: limit - 1,
-            vendor: capability.vendor,
-        })
+/// Refuses a plaintext beyond what `store` can hold; before anything is written.
+pub(super) fn check_size(
+    store: &dyn SecretStore,
+    plaintext: &SecretBytes,
+) -> Result<(), OperationError> {
+    let capability = store.capability();
+    let text = capability.encoding == PayloadEncoding::Text;
+    let limit = max_plaintext_bytes(capability.max_payload_bytes, text);
+    if plaintext.len() <= limit {
+        return Ok(());
     }
+    // The kind byte is ours: people count their own bytes.
+    Err(OperationError::ValueTooLarge {
+        bytes: plaintext.len() - 1,
+        limit: limit - 1,
+        vendor: capability.vendor,
+    })
+}
 
+impl Backend {
     /// Seals `plaintext` as version `number` of `secret` and puts it.
     pub(super) async fn seal_and_put(
         &self,
@@ -54,7 +56,7 @@ impl Backend {
         plaintext: &SecretBytes,
         interrupt: &Interrupt,
     ) -> Result<VersionRecord, OperationError> {
-        self.check_size(plaintext)?;
+        check_size(self.store.as_ref(), plaintext)?;
         interrupt.before("wrap")?;
         let sealer = Sealer::new(context(organization, secret, number))
             .map_err(|_| OperationError::Randomness)?;

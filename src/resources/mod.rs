@@ -1,1 +1,5 @@
-//! Managed resources, one file each.
+//! Managed resources, one file or folder each.
+
+mod secret;
+
+pub use secret::SecretResource;

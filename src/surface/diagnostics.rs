@@ -125,7 +125,11 @@ fn operation(error: &OperationError) -> Diagnostic {
                 backend.as_str()
             ),
         ),
-        E::ValueTooLarge { bytes, limit, vendor } => (
+        E::ValueTooLarge {
+            bytes,
+            limit,
+            vendor,
+        } => (
             "Secret Value Too Large",
             format!(
                 "The value has {bytes} bytes; {vendor} holds at most {limit} bytes in one secret \
@@ -150,14 +154,20 @@ fn operation(error: &OperationError) -> Diagnostic {
                  write to the backend."
             ),
         ),
-        E::Interrupted { step, timed_out: true } => (
+        E::Interrupted {
+            step,
+            timed_out: true,
+        } => (
             "Operation Timed Out",
             format!(
                 "Time ran out before {step}. Nothing is half-written: the next apply goes on from \
                  here.\n\nRaise the limit in the resource's timeouts block if this happens again."
             ),
         ),
-        E::Interrupted { step, timed_out: false } => (
+        E::Interrupted {
+            step,
+            timed_out: false,
+        } => (
             "Operation Cancelled",
             format!(
                 "Terraform asked to stop before {step}. Nothing is half-written: the next apply \
@@ -237,8 +247,14 @@ fn store(error: &StoreError) -> Diagnostic {
             "Secret Backend Login Failed",
             "The backend does not accept the credentials: they are wrong, or have run out.",
         ),
-        K::TooLarge => ("Secret Value Too Large", "The backend holds no payload of this size."),
-        K::InvalidName => ("Invalid Backend Name", "The backend does not take this name."),
+        K::TooLarge => (
+            "Secret Value Too Large",
+            "The backend holds no payload of this size.",
+        ),
+        K::InvalidName => (
+            "Invalid Backend Name",
+            "The backend does not take this name.",
+        ),
         K::RateLimited => (
             "Secret Backend Rate Limited",
             "The backend asked to slow down, and still did after all retries. Lower -parallelism.",
@@ -252,9 +268,10 @@ fn store(error: &StoreError) -> Diagnostic {
             "What stands there was not put there by this provider. Write the value again by \
              changing value_wo_version, and find out who can write to the backend.",
         ),
-        K::Misconfigured => {
-            ("Secret Backend Not Set Up", "The backend is not set up as this provider needs it.")
-        }
+        K::Misconfigured => (
+            "Secret Backend Not Set Up",
+            "The backend is not set up as this provider needs it.",
+        ),
     };
     told(summary, &error.to_string(), cause, error.remedy(), error)
 }
@@ -295,9 +312,10 @@ fn kek(error: &KekError) -> Diagnostic {
             "Encryption Key Unavailable",
             "The key's keeper could not be reached, or failed, and still did after all retries.",
         ),
-        K::Misconfigured => {
-            ("Encryption Key Not Set Up", "The key is not of the kind that this provider needs.")
-        }
+        K::Misconfigured => (
+            "Encryption Key Not Set Up",
+            "The key is not of the kind that this provider needs.",
+        ),
     };
     told(summary, &error.to_string(), cause, error.remedy(), error)
 }

@@ -18,7 +18,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     let mut rest = text;
     let mut last_unit = u64::MAX;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or(InvalidDuration)?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or(InvalidDuration)?;
         let (number, tail) = rest.split_at(digits);
         let number: u64 = number.parse().map_err(|_| InvalidDuration)?;
         let unit = match tail.chars().next() {
@@ -35,7 +37,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
         seconds = seconds.checked_add(more).ok_or(InvalidDuration)?;
         rest = &tail[1..];
     }
-    if seconds == 0 { Err(InvalidDuration) } else { Ok(Duration::from_secs(seconds)) }
+    if seconds == 0 {
+        Err(InvalidDuration)
+    } else {
+        Ok(Duration::from_secs(seconds))
+    }
 }
 
 #[cfg(test)]
@@ -45,9 +51,23 @@ mod tests {
     #[test]
     fn durations_of_terraform_are_read() {
         for (text, seconds) in [("30s", 30), ("5m", 300), ("1h30m", 5400), ("1h1m1s", 3661)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
         }
-        for bad in ["", "0s", "5", "m", "1s1m", "1m1m", "-1s", "1.5h", "99999999999999999999s"] {
+        for bad in [
+            "",
+            "0s",
+            "5",
+            "m",
+            "1s1m",
+            "1m1m",
+            "-1s",
+            "1.5h",
+            "99999999999999999999s",
+        ] {
             assert_eq!(parse_duration(bad), Err(InvalidDuration), "{bad}");
         }
     }

@@ -44,7 +44,10 @@ impl Session {
     /// Returns the configuration in effect.
     #[must_use]
     pub fn state(&self) -> SessionState {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Returns the configuration for what cannot do without.
@@ -56,9 +59,9 @@ impl Session {
         match self.state() {
             SessionState::Ready(configured) => Ok(configured),
             SessionState::Unknown => Err(unconfigured()),
-            SessionState::Unconfigured => {
-                Err(Diagnostic::bug("A secret was asked for before the provider was configured."))
-            }
+            SessionState::Unconfigured => Err(Diagnostic::bug(
+                "A secret was asked for before the provider was configured.",
+            )),
         }
     }
 }

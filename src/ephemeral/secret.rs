@@ -1,0 +1,232 @@
+//! `ephemeral "planton_secret"`: a secret's value, just in time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::envelope::SecretValue;
+use crate::names::SecretName;
+use crate::operations::{OpenedSecret, OperationError, Selector};
+use crate::plugin::{
+    Attribute, AttributeType, Context, Diagnostic, Diagnostics, EphemeralResource, OpenRequest,
+    OpenResponse, Schema, Value,
+};
+use crate::surface::{Configured, Session, SessionState, explain, invalid_slug};
+
+/// How long an open may take.
+const OPEN_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// The ephemeral resource `planton_secret`.
+#[derive(Clone, Debug)]
+pub struct EphemeralSecret {
+    session: Session,
+}
+
+impl EphemeralSecret {
+    /// Opens secrets of what `session` is configured for.
+    #[must_use]
+    pub fn new(session: Session) -> Self {
+        Self { session }
+    }
+}
+
+#[async_trait]
+impl EphemeralResource for EphemeralSecret {
+    fn type_name(&self) -> &'static str {
+        "planton_secret"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new([
+            Attribute::string("id").optional_computed().describe(
+                "The secret's uuid. Take it from the resource, `planton_secret.x.id`: then the \
+                 secret is opened only once it exists. Either `id` or `name`.",
+            ),
+            Attribute::string("name").optional_computed().describe("The secret's name."),
+            Attribute::string("environment").optional_computed().describe(
+                "The environment, with `name`; without it, the provider's `default_environment`, \
+                 or else organization scope.",
+            ),
+            Attribute::number("version").optional_computed().describe(
+                "The version to open; the current one unless given.",
+            ),
+            Attribute::number("minimum_version").optional().describe(
+                "Refuses an older version than this: a catalog that was rolled back cannot pass \
+                 off an old value.",
+            ),
+            Attribute::string("value").computed().sensitive().describe(
+                "The value of a text secret; null for a key-value secret.",
+            ),
+            Attribute::map("data", AttributeType::String).computed().sensitive().describe(
+                "The values of a key-value secret; null for a text secret.",
+            ),
+        ])
+        .describe(
+            "Opens a secret just in time, for another resource's write-only argument or a \
+             provider's configuration. The value is in neither plan nor state.",
+        )
+    }
+
+    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        let (id, name) = (config.attribute("id"), config.attribute("name"));
+        if id.is_set() && (name.is_set() || config.attribute("environment").is_set()) {
+            diagnostics.push(selector_error(
+                "Both id and name are set; id alone says which secret it is.",
+                "id",
+            ));
+        }
+        if id.is_null() && name.is_null() {
+            diagnostics.push(selector_error("Neither id nor name is set.", "id"));
+        }
+        for (what, attribute) in [("The name", "name"), ("The environment", "environment")] {
+            if let Some(text) = config.attribute(attribute).as_str()
+                && crate::names::Slug::parse(text).is_err()
+            {
+                diagnostics.push(invalid_slug(what, text, attribute));
+            }
+        }
+        if let Some(text) = id.as_str()
+            && text.parse::<Uuid>().is_err()
+        {
+            diagnostics.push(selector_error("The id is not a uuid.", "id"));
+        }
+        for attribute in ["version", "minimum_version"] {
+            let number = config.attribute(attribute);
+            if number.is_set() && number.as_u64().is_none_or(|number| number == 0) {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "Invalid Secret Version",
+                        format!("{attribute} must be a whole number from 1."),
+                    )
+                    .at(attribute),
+                );
+            }
+        }
+        diagnostics
+    }
+
+    async fn open(&self, cx: &Context, request: OpenRequest) -> OpenResponse {
+        if let SessionState::Unknown = self.session.state() {
+            return OpenResponse::opened(unknown(request.config));
+        }
+        let open = async {
+            let session = self.session.ready()?;
+            let opening = tokio::time::timeout(OPEN_TIMEOUT, open(&request.config, &session));
+            let cancelled = |timed_out| {
+                explain(&OperationError::Interrupted {
+                    step: "opening the secret",
+                    timed_out,
+                })
+            };
+            tokio::select! {
+                opened = opening => opened.map_err(|_| cancelled(true))?,
+                () = cx.cancellation.cancelled() => Err(cancelled(false)),
+            }
+        };
+        match open.await {
+            Ok(opened) => OpenResponse::opened(result(request.config, opened)),
+            Err(diagnostic) => diagnostic.into(),
+        }
+    }
+}
+
+async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diagnostic> {
+    let selector = selector(config, session)?;
+    let version = config.attribute("version").as_u64();
+    let opened = session.organization.open_secret(&selector, version).await;
+    let opened = opened.map_err(|error| {
+        let diagnostic = explain(&error);
+        match error {
+            OperationError::VersionNotFound { .. } => diagnostic.at("version"),
+            OperationError::SecretNotFound { .. } => {
+                let by_id = matches!(selector, Selector::Uuid(_));
+                diagnostic.at(if by_id { "id" } else { "name" })
+            }
+            _ => diagnostic,
+        }
+    })?;
+    if let Some(least) = config.attribute("minimum_version").as_u64()
+        && opened.version < least
+    {
+        return Err(Diagnostic::error(
+            "Secret Version Too Old",
+            format!(
+                "The secret is at version {}, but minimum_version asks for {least} or later.\n\n\
+                 Somebody restored an old catalog, or the newer version was not written yet.",
+                opened.version
+            ),
+        )
+        .at("minimum_version"));
+    }
+    Ok(opened)
+}
+
+fn selector(config: &Value, session: &Configured) -> Result<Selector, Diagnostic> {
+    if let Some(text) = config.attribute("id").as_str() {
+        let uuid = text
+            .parse()
+            .map_err(|_| selector_error("The id is not a uuid.", "id"))?;
+        return Ok(Selector::Uuid(uuid));
+    }
+    let text = config.attribute("name").as_str().unwrap_or_default();
+    let name = text
+        .parse()
+        .map_err(|_| invalid_slug("The name", text, "name"))?;
+    let environment = match config.attribute("environment").as_str() {
+        Some(text) => Some(
+            text.parse()
+                .map_err(|_| invalid_slug("The environment", text, "environment"))?,
+        ),
+        None => session.default_environment.clone(),
+    };
+    Ok(Selector::Name(SecretName { environment, name }))
+}
+
+fn result(config: Value, opened: OpenedSecret) -> Value {
+    let OpenedSecret {
+        view,
+        version,
+        value,
+    } = opened;
+    let (text, data) = match value {
+        SecretValue::Text(text) => (Value::from(text), Value::Null),
+        SecretValue::KeyValue(entries) => {
+            let entries: BTreeMap<String, Value> = entries
+                .into_iter()
+                .map(|(key, value)| (key, Value::from(value)))
+                .collect();
+            (Value::Null, Value::Map(entries))
+        }
+    };
+    config
+        .with("id", view.uuid.to_string())
+        .with("name", view.name.name.to_string())
+        .with(
+            "environment",
+            view.name.environment.map(|slug| slug.to_string()),
+        )
+        .with("version", version)
+        .with("value", text)
+        .with("data", data)
+}
+
+fn unknown(mut config: Value) -> Value {
+    for name in ["id", "name", "environment", "version"] {
+        if config.attribute(name).is_null() {
+            config.set(name, Value::Unknown);
+        }
+    }
+    config.mark_unknown(&["value", "data"]);
+    config
+}
+
+fn selector_error(what: &str, path: &'static str) -> Diagnostic {
+    Diagnostic::error(
+        "Invalid Secret Selector",
+        format!("{what}\n\nSet id, or name together with environment."),
+    )
+    .at(path)
+}

@@ -1,0 +1,178 @@
+//! Carries out what was planned.
+
+use super::plan::{compare_failed, refuse_if_protected, value_missing};
+use super::settings::{Settings, Source, interrupt};
+use super::state::{Identity, Private, computed, identity};
+use crate::operations::{CreateSecret, OperationError, SecretView, UpdateSecret};
+use crate::plugin::{
+    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
+    UpdateRequest, Value,
+};
+use crate::surface::{Configured, Setting, explain, invalid_slug};
+
+/// Creates the secret.
+pub(super) async fn create(
+    cx: &Context,
+    request: CreateRequest,
+    session: &Configured,
+) -> Result<ApplyResponse, Diagnostic> {
+    let settings = Settings::read(&request.config);
+    let name = settings.secret_name(session)?;
+    let backend = match &settings.backend {
+        Setting::Set(text) => Some(
+            text.parse()
+                .map_err(|_| invalid_slug("The backend", text, "backend"))?,
+        ),
+        Setting::Absent | Setting::Unknown => None,
+    };
+    let metadata = settings.metadata(session);
+    let arguments = settings.arguments();
+    let path = value_path(&settings.source);
+    let source = settings.source.into_source();
+    let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
+    let replaces = Private::read(&request.planned_private).replaces;
+    let interrupt = interrupt(cx, &request.config, "create");
+    let create = CreateSecret {
+        name,
+        backend,
+        source,
+        metadata,
+        arguments,
+        replaces,
+    };
+    let view = session
+        .organization
+        .create_secret(create, &interrupt)
+        .await
+        .map_err(|error| located(&error, path))?;
+    Ok(applied(request.planned_state, &view, session))
+}
+
+/// Updates the secret in place.
+pub(super) async fn update(
+    cx: &Context,
+    request: UpdateRequest,
+    session: &Configured,
+) -> Result<ApplyResponse, Diagnostic> {
+    let private = Private::read(&request.planned_private);
+    let Identity { uuid, name } = Identity::read(&request.prior_state)?;
+    let organization = &session.organization;
+    expect_catalog(&private, session).await?;
+    let settings = Settings::read(&request.config);
+    let metadata = settings.metadata(session);
+    let arguments = settings.arguments();
+    let path = value_path(&settings.source);
+    let mut write = request.planned_state.attribute("version").is_unknown();
+    if write && private.compare {
+        write = differs(&settings, &request.prior_state, uuid, session).await?;
+    }
+    let source = if write {
+        let source = settings.source.into_source();
+        Some(source.ok_or_else(|| value_missing("A new version needs a value"))?)
+    } else {
+        None
+    };
+    let generation = private.generation;
+    let update = UpdateSecret {
+        name,
+        uuid,
+        generation,
+        source,
+        metadata,
+        arguments,
+    };
+    let interrupt = interrupt(cx, &request.config, "update");
+    let updated = organization.update_secret(update, &interrupt).await;
+    let view = updated.map_err(|error| located(&error, path))?;
+    Ok(applied(request.planned_state, &view, session))
+}
+
+/// Deletes the secret, or lets go of it.
+pub(super) async fn delete(
+    cx: &Context,
+    request: DeleteRequest,
+    session: &Configured,
+) -> Result<DeleteResponse, Diagnostic> {
+    let state = &request.prior_state;
+    let private = Private::read(&request.planned_private);
+    // A deletion that was begun was allowed.
+    if !private.deleting {
+        if let Some(refused) = refuse_if_protected(state) {
+            return Err(refused);
+        }
+        if state.attribute("on_destroy").as_str() == Some("retain") {
+            return Ok(DeleteResponse::default());
+        }
+    }
+    let Identity { uuid, name } = Identity::read(state)?;
+    expect_catalog(&private, session).await?;
+    let interrupt = interrupt(cx, state, "delete");
+    let deleted = session
+        .organization
+        .delete_secret(&name, uuid, &interrupt)
+        .await;
+    deleted.map_err(|error| explain(&error))?;
+    Ok(DeleteResponse::default())
+}
+
+/// Refuses to touch a secret of another catalog.
+pub(super) async fn expect_catalog(
+    private: &Private,
+    session: &Configured,
+) -> Result<(), Diagnostic> {
+    let Some(catalog) = private.catalog else {
+        return Ok(());
+    };
+    session
+        .organization
+        .expect_catalog(catalog)
+        .await
+        .map_err(|error| explain(&error))
+}
+
+/// Says whether the value that was unknown in plan, or its trigger, asks for a
+/// new version.
+async fn differs(
+    settings: &Settings,
+    prior: &Value,
+    uuid: uuid::Uuid,
+    session: &Configured,
+) -> Result<bool, Diagnostic> {
+    let before = prior.attribute("value_wo_version").as_str();
+    if let (Setting::Set(now), Some(before)) = (&settings.trigger, before) {
+        return Ok(now != before);
+    }
+    match &settings.source {
+        Source::Given(value) => {
+            let same = session.organization.is_current_value(uuid, value).await;
+            Ok(!same.map_err(|error| compare_failed(&error))?)
+        }
+        Source::Absent | Source::Unknown(_) | Source::Generate(_) => Ok(false),
+    }
+}
+
+fn applied(planned: Value, view: &SecretView, session: &Configured) -> ApplyResponse {
+    let identity = identity(session.organization.slug().as_str(), &view.name);
+    ApplyResponse {
+        private: Some(Private::of(view).write()),
+        identity: Some(identity),
+        ..ApplyResponse::applied(computed(planned, view))
+    }
+}
+
+fn value_path(source: &Source) -> &'static str {
+    match source.kind() {
+        Some(crate::envelope::SecretKind::KeyValue) => "data_wo",
+        _ => "value_wo",
+    }
+}
+
+fn located(error: &OperationError, value: &'static str) -> Diagnostic {
+    let diagnostic = explain(error);
+    match error {
+        OperationError::AlreadyExists { .. } => diagnostic.at("name"),
+        OperationError::UnknownBackend { .. } => diagnostic.at("backend"),
+        OperationError::ValueTooLarge { .. } => diagnostic.at(value),
+        _ => diagnostic,
+    }
+}

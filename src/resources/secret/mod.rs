@@ -1,0 +1,233 @@
+//! `planton_secret`.
+
+mod apply;
+mod plan;
+mod schema;
+mod settings;
+mod state;
+mod validate;
+
+use async_trait::async_trait;
+
+use crate::names::SecretName;
+use crate::operations::{OperationError, Refreshed};
+use crate::plugin::{
+    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
+    IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanDestroyRequest,
+    PlanDestroyResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
+    UpdateRequest, Value,
+};
+use crate::surface::{Configured, Session, SessionState, explain, invalid_slug};
+use state::{Identity, Private};
+
+/// The resource `planton_secret`.
+#[derive(Clone, Debug)]
+pub struct SecretResource {
+    session: Session,
+}
+
+impl SecretResource {
+    /// Serves secrets of what `session` is configured for.
+    #[must_use]
+    pub fn new(session: Session) -> Self {
+        Self { session }
+    }
+}
+
+#[async_trait]
+impl Resource for SecretResource {
+    fn type_name(&self) -> &'static str {
+        "planton_secret"
+    }
+
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    fn identity_schema(&self) -> Option<IdentitySchema> {
+        Some(schema::identity_schema())
+    }
+
+    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+        validate::validate(config)
+    }
+
+    async fn read(&self, _cx: &Context, request: ReadRequest) -> ReadResponse {
+        if let SessionState::Unknown = self.session.state() {
+            let mut response = ReadResponse::current(request.state);
+            response.diagnostics.push(not_refreshed());
+            return response;
+        }
+        let read = async {
+            let session = self.session.ready()?;
+            read(request, &session).await
+        };
+        read.await.unwrap_or_else(ReadResponse::from)
+    }
+
+    async fn plan(&self, _cx: &Context, request: PlanRequest) -> PlanResponse {
+        let session = match self.session.state() {
+            SessionState::Ready(session) => Some(session),
+            SessionState::Unknown | SessionState::Unconfigured => None,
+        };
+        plan::plan(&schema::schema(), request, session.as_deref()).await
+    }
+
+    async fn plan_destroy(
+        &self,
+        _cx: &Context,
+        request: PlanDestroyRequest,
+    ) -> PlanDestroyResponse {
+        plan::plan_destroy(&request)
+    }
+
+    async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {
+        let create = async {
+            let session = self.session.ready()?;
+            apply::create(cx, request, &session).await
+        };
+        create.await.unwrap_or_else(ApplyResponse::from)
+    }
+
+    async fn update(&self, cx: &Context, request: UpdateRequest) -> ApplyResponse {
+        let update = async {
+            let session = self.session.ready()?;
+            apply::update(cx, request, &session).await
+        };
+        update.await.unwrap_or_else(ApplyResponse::from)
+    }
+
+    async fn delete(&self, cx: &Context, request: DeleteRequest) -> DeleteResponse {
+        let delete = async {
+            let session = self.session.ready()?;
+            apply::delete(cx, request, &session).await
+        };
+        delete.await.unwrap_or_else(DeleteResponse::from)
+    }
+
+    async fn import(&self, _cx: &Context, request: ImportRequest) -> ImportResponse {
+        let import = async {
+            let session = self.session.ready()?;
+            import(request.target, &session).await
+        };
+        import.await.unwrap_or_else(ImportResponse::from)
+    }
+}
+
+async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
+    let identity = Identity::read(&request.state)?;
+    let private = Private::read(&request.private);
+    apply::expect_catalog(&private, session).await?;
+    let limit = settings::timeout(&request.state, "read");
+    let refresh = identity.refresh(&private);
+    let refreshed = tokio::time::timeout(limit, session.organization.refresh_secret(&refresh));
+    let timed_out = |_| {
+        explain(&OperationError::Interrupted {
+            step: "read",
+            timed_out: true,
+        })
+    };
+    let refreshed = refreshed
+        .await
+        .map_err(timed_out)?
+        .map_err(|error| explain(&error))?;
+    let timeouts = request.state.attribute("timeouts").clone();
+    let (private, state) = match refreshed {
+        Refreshed::Gone => return Ok(ReadResponse::gone()),
+        Refreshed::Present(view) => (Private::of(&view), state::whole(&view, timeouts)),
+        Refreshed::VersionLost(view) => {
+            let state = state::whole(&view, timeouts).with("version", Value::Null);
+            (Private::of(&view), state)
+        }
+        Refreshed::Deleting(view) => {
+            let private = Private {
+                deleting: true,
+                ..Private::of(&view)
+            };
+            (private, state::whole(&view, timeouts))
+        }
+    };
+    let organization = session.organization.slug().as_str();
+    let mut response = ReadResponse::current(state);
+    response.private = Some(private.write());
+    response.identity = Some(state::identity(organization, &identity.name));
+    Ok(response)
+}
+
+async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResponse, Diagnostic> {
+    let organization = &session.organization;
+    let name = match target {
+        ImportTarget::Id(text) => {
+            let mut name: SecretName = text.parse().map_err(|_| invalid_import(&text))?;
+            if name.environment.is_none() {
+                name.environment.clone_from(&session.default_environment);
+            }
+            name
+        }
+        ImportTarget::Identity(identity) => {
+            let text = |name: &str| identity.attribute(name).as_str().map(str::to_owned);
+            if let Some(other) = text("organization")
+                && other != organization.slug().as_str()
+            {
+                return Err(Diagnostic::error(
+                    "Different Organization",
+                    format!(
+                        "The identity names organization {other:?}, but the provider is \
+                         configured for {:?}.\n\nImport with a provider of that organization.",
+                        organization.slug().as_str()
+                    ),
+                )
+                .at("organization"));
+            }
+            let slug = |what: &str, attribute: &'static str| match text(attribute) {
+                Some(text) => text
+                    .parse()
+                    .map(Some)
+                    .map_err(|_| invalid_slug(what, &text, attribute)),
+                None => Ok(None),
+            };
+            let environment = slug("The environment", "environment")?;
+            let name = slug("The name", "name")?;
+            SecretName {
+                environment,
+                name: name.ok_or_else(|| invalid_import(""))?,
+            }
+        }
+    };
+    let view = organization
+        .find_secret(&name)
+        .await
+        .map_err(|error| explain(&error))?;
+    let state = state::whole(&view, Value::Null);
+    Ok(ImportResponse {
+        imported: Some(Imported {
+            state,
+            private: Private {
+                seen: None,
+                generation: 0,
+                ..Private::of(&view)
+            }
+            .write(),
+            identity: Some(state::identity(organization.slug().as_str(), &name)),
+        }),
+        diagnostics: Diagnostics::new(),
+    })
+}
+
+fn invalid_import(text: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Invalid Import Identifier",
+        format!(
+            "{text:?} does not name a secret.\n\nImport by name, or by environment/name: \
+             terraform import planton_secret.db production/db"
+        ),
+    )
+}
+
+fn not_refreshed() -> Diagnostic {
+    Diagnostic::warning(
+        "Secret Not Refreshed",
+        "Part of the provider's configuration is known only after an apply, so the platform \
+         cannot be reached yet. The plan goes by the state as it was stored.",
+    )
+}

@@ -1,0 +1,189 @@
+//! The schema of `planton_secret`.
+
+use crate::operations::MAX_GENERATED_LENGTH;
+use crate::plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
+
+/// How many versions stay unless configured otherwise.
+pub(super) const DEFAULT_KEEP_VERSIONS: u32 = 10;
+
+/// Returns the schema.
+pub(super) fn schema() -> Schema {
+    let mut attributes = identity_attributes();
+    attributes.extend(value_attributes());
+    attributes.extend(lifecycle_attributes());
+    attributes.extend(computed_attributes());
+    Schema::new(attributes).describe(
+        "Keeps a secret. Its value is sealed on the machine that runs Terraform and stored in a \
+         secret backend; neither the state nor the backend ever holds the plaintext.\n\n\
+         Give the value with `value_wo` (text), `data_wo` (several values) or `generate`, and \
+         change `value_wo_version` to write a new version. Without `value_wo_version` a plan \
+         compares the value with a keyed fingerprint, and a new version is written when it \
+         differs.",
+    )
+}
+
+/// Returns what identifies an instance.
+pub(super) fn identity_schema() -> IdentitySchema {
+    IdentitySchema::new([
+        IdentityAttribute::optional("organization")
+            .describe("The organization; the provider's own unless given."),
+        IdentityAttribute::optional("environment")
+            .describe("The environment; none for a secret of organization scope."),
+        IdentityAttribute::required("name").describe("The secret's name."),
+    ])
+}
+
+fn identity_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::string("name").required().describe(
+            "The secret's name: 1 to 63 characters of a-z, 0-9 and hyphen. A change replaces the \
+             secret.",
+        ),
+        Attribute::string("environment")
+            .optional_computed()
+            .describe(
+                "The environment that the secret belongs to; without it, the provider's \
+             `default_environment`, or else organization scope. A change replaces the secret.",
+            ),
+        Attribute::string("description")
+            .optional()
+            .describe("A text for people."),
+        Attribute::map("labels", AttributeType::String)
+            .optional()
+            .describe("Labels for people."),
+        Attribute::string("backend").optional_computed().describe(
+            "The secret backend's name; without it, the default backend in force when the secret \
+             is created. `platform` is the built-in one. A secret never moves: a change replaces \
+             it.",
+        ),
+    ]
+}
+
+fn value_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::string("value_wo")
+            .optional()
+            .sensitive()
+            .write_only()
+            .describe(
+                "The value, as text. Give it from an ephemeral variable or an ephemeral resource: \
+             Terraform itself writes literals into its plan file. At most one of `value_wo`, \
+             `data_wo` and `generate`.",
+            ),
+        Attribute::map("data_wo", AttributeType::String)
+            .optional()
+            .sensitive()
+            .write_only()
+            .describe("Several values under one name."),
+        Attribute::object("generate", generate_attributes())
+            .optional()
+            .describe(
+                "Generates a text value that nobody has to know. A change of its parameters takes \
+             effect when `value_wo_version` changes.",
+            ),
+        Attribute::string("value_wo_version").optional().describe(
+            "Change it to write a new version, whichever source the value comes from. Any text \
+             will do. With it set, a plan needs no access to the encryption key.",
+        ),
+    ]
+}
+
+fn generate_attributes() -> Vec<Attribute> {
+    let class = |name: &str, which: &str| {
+        Attribute::bool(name)
+            .optional_computed()
+            .describe(format!("Whether {which} may occur. Default: true."))
+    };
+    let minimum = |name: &str, which: &str| {
+        Attribute::number(name)
+            .optional_computed()
+            .describe(format!("The least number of {which}. Default: 0."))
+    };
+    vec![
+        Attribute::number("length")
+            .optional_computed()
+            .describe(format!(
+                "The length in characters, 1 to {MAX_GENERATED_LENGTH}. Default: 32."
+            )),
+        class("lower", "lower-case letters"),
+        class("upper", "upper-case letters"),
+        class("numeric", "digits"),
+        class("special", "special characters"),
+        Attribute::string("override_special")
+            .optional()
+            .describe("The special characters to choose from, instead of `!@#$%&*()-_=+[]{}<>:?`."),
+        minimum("min_lower", "lower-case letters"),
+        minimum("min_upper", "upper-case letters"),
+        minimum("min_numeric", "digits"),
+        minimum("min_special", "special characters"),
+    ]
+}
+
+fn lifecycle_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::bool("deletion_protection").optional_computed().describe(
+            "Refuses to destroy or replace the secret until it is switched off in an apply of its \
+             own. Default: false.",
+        ),
+        Attribute::string("on_destroy").optional_computed().describe(
+            "`delete` removes the secret with all versions; `retain` only takes it out of \
+             Terraform's hands: it stays readable and importable. Default: `delete`.",
+        ),
+        Attribute::number("keep_versions").optional_computed().describe(format!(
+            "How many versions stay, 1 or more. Default: {DEFAULT_KEEP_VERSIONS}."
+        )),
+        Attribute::object(
+            "timeouts",
+            ["create", "read", "update", "delete"].map(|name| {
+                Attribute::string(name).optional().describe(format!(
+                    "How long to {name}, as `30s` or `5m`. Default: {}.",
+                    if name == "read" { "5m" } else { "10m" }
+                ))
+            }),
+        )
+        .optional()
+        .describe("How long an operation may take."),
+    ]
+}
+
+fn computed_attributes() -> Vec<Attribute> {
+    vec![
+        Attribute::string("id")
+            .computed()
+            .describe("The secret's uuid."),
+        Attribute::map("labels_all", AttributeType::String)
+            .computed()
+            .describe("The labels together with the provider's `default_labels`."),
+        Attribute::string("kind")
+            .computed()
+            .describe("`text` or `key_value`."),
+        Attribute::number("version").computed().describe(
+            "The current version, counted from 1. Wire a consumer's own `…_wo_version` to it.",
+        ),
+        Attribute::string("backend_version_id")
+            .computed()
+            .describe("The current version's identifier in the backend."),
+        Attribute::string("kek_id")
+            .computed()
+            .describe("The key encryption key that the current version is sealed under."),
+        Attribute::string("reference").computed().describe(
+            "How others refer to the secret: `$secret/<name>` or `$secret/@<environment>/<name>`.",
+        ),
+        Attribute::string("created_at")
+            .computed()
+            .describe("When it was created (RFC 3339)."),
+        Attribute::string("updated_at")
+            .computed()
+            .describe("When its value or metadata last changed (RFC 3339)."),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_accepts_the_schema() {
+        assert_eq!(schema().problems(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,259 @@
+//! What a configuration of `planton_secret` says.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::schema::DEFAULT_KEEP_VERSIONS;
+use crate::catalog::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+use crate::envelope::{SecretKind, SecretValue};
+use crate::names::SecretName;
+use crate::operations::{Interrupt, ValueSource};
+use crate::plugin::{Context, Diagnostic, Value};
+use crate::surface::{Configured, Setting, invalid_slug, parse_duration};
+
+/// A configuration, or what of it is known.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) name: Setting<String>,
+    pub(super) environment: Setting<String>,
+    pub(super) description: Setting<String>,
+    pub(super) labels: Setting<BTreeMap<String, String>>,
+    pub(super) backend: Setting<String>,
+    pub(super) trigger: Setting<String>,
+    pub(super) source: Source,
+    pub(super) generate: Setting<GenerateSpec>,
+    deletion_protection: Setting<bool>,
+    on_destroy: Setting<String>,
+    keep_versions: Setting<i64>,
+}
+
+/// Where the value comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Nowhere: the value stays as it is.
+    Absent,
+    /// Known only at apply.
+    Unknown(SecretKind),
+    /// Given.
+    Given(SecretValue),
+    /// Generated; the parameters may be unknown.
+    Generate(Setting<GenerateSpec>),
+}
+
+impl Source {
+    /// Returns the kind of value that comes of it.
+    pub(super) fn kind(&self) -> Option<SecretKind> {
+        match self {
+            Self::Absent => None,
+            Self::Unknown(kind) => Some(*kind),
+            Self::Given(value) => Some(value.kind()),
+            Self::Generate(_) => Some(SecretKind::Text),
+        }
+    }
+
+    /// Returns the source for an operation; `None` where there is none.
+    pub(super) fn into_source(self) -> Option<ValueSource> {
+        match self {
+            Self::Given(value) => Some(ValueSource::Given(value)),
+            Self::Generate(Setting::Set(spec)) => Some(ValueSource::Generated(spec)),
+            Self::Absent | Self::Unknown(_) | Self::Generate(_) => None,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a configuration.
+    pub(super) fn read(config: &Value) -> Self {
+        let generate = Setting::read(config.attribute("generate"), |value| {
+            (!value.is_null()).then(|| generate_spec(value))
+        });
+        let generate = match generate {
+            Setting::Set(None) => Setting::Unknown,
+            Setting::Set(Some(spec)) => Setting::Set(spec),
+            Setting::Unknown => Setting::Unknown,
+            Setting::Absent => Setting::Absent,
+        };
+        Self {
+            name: Setting::string(config.attribute("name")),
+            environment: Setting::string(config.attribute("environment")),
+            description: Setting::string(config.attribute("description")),
+            labels: Setting::strings(config.attribute("labels")),
+            backend: Setting::string(config.attribute("backend")),
+            trigger: Setting::string(config.attribute("value_wo_version")),
+            source: source(config, &generate),
+            generate,
+            deletion_protection: Setting::bool(config.attribute("deletion_protection")),
+            on_destroy: Setting::string(config.attribute("on_destroy")),
+            keep_versions: Setting::integer(config.attribute("keep_versions")),
+        }
+    }
+
+    /// Returns the environment with the provider's default.
+    pub(super) fn effective_environment(&self, session: Option<&Configured>) -> Setting<String> {
+        match (&self.environment, session) {
+            (Setting::Absent, Some(configured)) => match &configured.default_environment {
+                Some(default) => Setting::Set(default.to_string()),
+                None => Setting::Absent,
+            },
+            (Setting::Absent, None) => Setting::Unknown,
+            (configured, _) => configured.clone(),
+        }
+    }
+
+    /// Returns the labels with the provider's defaults.
+    pub(super) fn labels_all(
+        &self,
+        session: Option<&Configured>,
+    ) -> Setting<BTreeMap<String, String>> {
+        let Some(configured) = session else {
+            return Setting::Unknown;
+        };
+        let mut all = configured.default_labels.clone();
+        match &self.labels {
+            Setting::Unknown => return Setting::Unknown,
+            Setting::Absent => {}
+            Setting::Set(own) => all.extend(own.clone()),
+        }
+        Setting::Set(all)
+    }
+
+    pub(super) fn deletion_protection(&self) -> Setting<bool> {
+        or(&self.deletion_protection, false)
+    }
+
+    pub(super) fn on_destroy(&self) -> Setting<String> {
+        or(&self.on_destroy, "delete".to_owned())
+    }
+
+    pub(super) fn keep_versions(&self) -> Setting<i64> {
+        or(&self.keep_versions, i64::from(DEFAULT_KEEP_VERSIONS))
+    }
+
+    /// Returns the secret's full name; everything is known at apply.
+    pub(super) fn secret_name(&self, session: &Configured) -> Result<SecretName, Diagnostic> {
+        let text = self.name.set().map_or("", String::as_str);
+        let name = text
+            .parse()
+            .map_err(|_| invalid_slug("The name", text, "name"))?;
+        let environment = match self.effective_environment(Some(session)) {
+            Setting::Set(text) => Some(
+                text.parse()
+                    .map_err(|_| invalid_slug("The environment", &text, "environment"))?,
+            ),
+            Setting::Absent | Setting::Unknown => None,
+        };
+        Ok(SecretName { environment, name })
+    }
+
+    /// Returns what is set besides the value.
+    pub(super) fn metadata(&self, session: &Configured) -> SecretMetadata {
+        SecretMetadata {
+            description: self.description.set().cloned(),
+            labels: self.labels.set().cloned(),
+            labels_all: self
+                .labels_all(Some(session))
+                .set()
+                .cloned()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Returns what only the provider acts on.
+    pub(super) fn arguments(&self) -> SecretArguments {
+        let on_destroy = match self.on_destroy().set().map(String::as_str) {
+            Some("retain") => OnDestroy::Retain,
+            _ => OnDestroy::Delete,
+        };
+        let keep = self.keep_versions().set().copied().unwrap_or_default();
+        SecretArguments {
+            value_wo_version: self.trigger.set().cloned(),
+            generate: self.generate.set().cloned(),
+            deletion_protection: self
+                .deletion_protection()
+                .set()
+                .copied()
+                .unwrap_or_default(),
+            on_destroy,
+            keep_versions: u32::try_from(keep).unwrap_or(DEFAULT_KEEP_VERSIONS).max(1),
+        }
+    }
+}
+
+/// When an operation must have ended.
+pub(super) fn interrupt(cx: &Context, configured: &Value, operation: &str) -> Interrupt {
+    let deadline = Instant::now() + timeout(configured, operation);
+    Interrupt::new(cx.cancellation.clone(), Some(deadline))
+}
+
+/// How long an operation may take.
+pub(super) fn timeout(configured: &Value, operation: &str) -> Duration {
+    let text = configured
+        .attribute("timeouts")
+        .attribute(operation)
+        .as_str();
+    let default = Duration::from_mins(if operation == "read" { 5 } else { 10 });
+    text.and_then(|text| parse_duration(text).ok())
+        .unwrap_or(default)
+}
+
+fn or<T: Clone>(setting: &Setting<T>, default: T) -> Setting<T> {
+    match setting {
+        Setting::Absent => Setting::Set(default),
+        other => other.clone(),
+    }
+}
+
+fn source(config: &Value, generate: &Setting<GenerateSpec>) -> Source {
+    let text = config.attribute("value_wo");
+    if text.is_unknown() {
+        return Source::Unknown(SecretKind::Text);
+    }
+    if let Some(text) = text.as_secret() {
+        return Source::Given(SecretValue::Text(text.clone()));
+    }
+    let data = config.attribute("data_wo");
+    if !data.is_wholly_known() {
+        return Source::Unknown(SecretKind::KeyValue);
+    }
+    if let Some(entries) = data.entries() {
+        let values = entries
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_secret()?.clone())));
+        return Source::Given(SecretValue::KeyValue(values.collect()));
+    }
+    match generate {
+        Setting::Absent => Source::Absent,
+        other => Source::Generate(other.clone()),
+    }
+}
+
+/// Reads `generate` with its defaults; `None` while part of it is unknown.
+pub(super) fn generate_spec(value: &Value) -> Option<GenerateSpec> {
+    if !value.is_wholly_known() {
+        return None;
+    }
+    let flag = |name: &str| value.attribute(name).as_bool().unwrap_or(true);
+    // What does not fit is beyond the limits as well, and refused for that.
+    let number = |name: &str, default: u32| match value.attribute(name).as_number() {
+        None => default,
+        Some(number) => number
+            .as_i64()
+            .and_then(|number| u32::try_from(number).ok())
+            .unwrap_or(u32::MAX),
+    };
+    Some(GenerateSpec {
+        length: number("length", 32),
+        lower: flag("lower"),
+        upper: flag("upper"),
+        numeric: flag("numeric"),
+        special: flag("special"),
+        override_special: value
+            .attribute("override_special")
+            .as_str()
+            .map(str::to_owned),
+        min_lower: number("min_lower", 0),
+        min_upper: number("min_upper", 0),
+        min_numeric: number("min_numeric", 0),
+        min_special: number("min_special", 0),
+    })
+}

@@ -1,0 +1,202 @@
+//! The state of `planton_secret`, and what is kept beside it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::catalog::{GenerateSpec, OnDestroy};
+use crate::names::SecretName;
+use crate::operations::{RefreshSecret, SecretView, Seen};
+use crate::plugin::{Diagnostic, PrivateData, Value};
+
+const PRIVATE: &str = "secret";
+
+/// What is kept beside the state: identifiers and digests, never a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Private {
+    /// The catalog's uuid.
+    pub(super) catalog: Option<Uuid>,
+    /// The record's generation when it was last seen.
+    #[serde(default)]
+    pub(super) generation: u64,
+    /// Number and payload digest of the version that was last seen.
+    #[serde(default)]
+    pub(super) seen: Option<(u64, String)>,
+    /// A deletion was begun and must be finished.
+    #[serde(default)]
+    pub(super) deleting: bool,
+    /// Plan to create: the namesake that this one replaces.
+    #[serde(default)]
+    pub(super) replaces: Option<Uuid>,
+    /// Plan to update: the value was not known, so apply compares it.
+    #[serde(default)]
+    pub(super) compare: bool,
+}
+
+impl Private {
+    /// Reads what was stored; nothing where nothing fits.
+    pub(super) fn read(data: &PrivateData) -> Self {
+        data.bytes(PRIVATE)
+            .and_then(|bytes| serde_json::from_slice(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Returns it in the form that is stored.
+    pub(super) fn write(&self) -> PrivateData {
+        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
+        PrivateData::new().with(PRIVATE, bytes)
+    }
+
+    /// What to remember of a secret that was just seen.
+    pub(super) fn of(view: &SecretView) -> Self {
+        Self {
+            catalog: Some(view.catalog),
+            generation: view.generation,
+            seen: view
+                .version
+                .as_ref()
+                .map(|v| (v.number, v.payload_sha256.clone())),
+            ..Self::default()
+        }
+    }
+}
+
+/// What a stored state says of the secret's identity.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) uuid: Uuid,
+    pub(super) name: SecretName,
+}
+
+impl Identity {
+    pub(super) fn read(state: &Value) -> Result<Self, Diagnostic> {
+        let broken = || {
+            Diagnostic::error(
+                "Resource State Not Readable",
+                "The stored state of this secret has no valid id, name or environment. Restore the \
+                 state from a backup, or remove the resource from it (terraform state rm) and \
+                 import it again.",
+            )
+        };
+        let parse = |name: &str| state.attribute(name).as_str().map(str::to_owned);
+        let uuid = parse("id")
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(broken)?;
+        let name = parse("name")
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(broken)?;
+        let environment = match parse("environment") {
+            Some(text) => Some(text.parse().map_err(|_| broken())?),
+            None => None,
+        };
+        Ok(Self {
+            uuid,
+            name: SecretName { environment, name },
+        })
+    }
+
+    pub(super) fn refresh(&self, private: &Private) -> RefreshSecret {
+        let seen = (private.generation > 0).then(|| Seen {
+            generation: private.generation,
+            version: private.seen.clone(),
+        });
+        RefreshSecret {
+            name: self.name.clone(),
+            uuid: self.uuid,
+            seen,
+        }
+    }
+}
+
+/// Puts what `view` says into the computed attributes of `state`.
+pub(super) fn computed(mut state: Value, view: &SecretView) -> Value {
+    let version = view.version.as_ref();
+    state.set("id", view.uuid.to_string());
+    state.set(
+        "environment",
+        view.name.environment.as_ref().map(ToString::to_string),
+    );
+    state.set("backend", view.backend.to_string());
+    state.set("labels_all", strings(&view.metadata.labels_all));
+    state.set("kind", view.kind.as_str());
+    state.set("version", version.map(|version| version.number));
+    state.set(
+        "backend_version_id",
+        version.map(|v| v.backend_version_id.clone()),
+    );
+    state.set("kek_id", version.map(|version| version.kek_id.clone()));
+    state.set("reference", view.reference.clone());
+    state.set("created_at", view.created_at.to_string());
+    state.set("updated_at", view.updated_at.to_string());
+    state
+}
+
+/// Returns the whole state of a secret as the catalog has it; `timeouts` are
+/// the configuration's own.
+pub(super) fn whole(view: &SecretView, timeouts: Value) -> Value {
+    let arguments = &view.arguments;
+    let on_destroy = match arguments.on_destroy {
+        OnDestroy::Delete => "delete",
+        OnDestroy::Retain => "retain",
+    };
+    let state = Value::object([
+        ("name", Value::from(view.name.name.as_str())),
+        ("description", view.metadata.description.clone().into()),
+        (
+            "labels",
+            view.metadata.labels.as_ref().map_or(Value::Null, strings),
+        ),
+        ("value_wo", Value::Null),
+        ("data_wo", Value::Null),
+        (
+            "generate",
+            arguments.generate.as_ref().map_or(Value::Null, generate),
+        ),
+        (
+            "value_wo_version",
+            arguments.value_wo_version.clone().into(),
+        ),
+        ("deletion_protection", arguments.deletion_protection.into()),
+        ("on_destroy", on_destroy.into()),
+        ("keep_versions", arguments.keep_versions.into()),
+        ("timeouts", timeouts),
+    ]);
+    computed(state, view)
+}
+
+/// Returns the identity of a secret.
+pub(super) fn identity(organization: &str, name: &SecretName) -> Value {
+    Value::object([
+        ("organization", Value::from(organization)),
+        (
+            "environment",
+            name.environment.as_ref().map(ToString::to_string).into(),
+        ),
+        ("name", name.name.as_str().into()),
+    ])
+}
+
+/// Returns `generate` with its defaults filled in.
+pub(super) fn generate(spec: &GenerateSpec) -> Value {
+    Value::object([
+        ("length", Value::from(spec.length)),
+        ("lower", spec.lower.into()),
+        ("upper", spec.upper.into()),
+        ("numeric", spec.numeric.into()),
+        ("special", spec.special.into()),
+        ("override_special", spec.override_special.clone().into()),
+        ("min_lower", spec.min_lower.into()),
+        ("min_upper", spec.min_upper.into()),
+        ("min_numeric", spec.min_numeric.into()),
+        ("min_special", spec.min_special.into()),
+    ])
+}
+
+/// Returns a map of strings.
+pub(super) fn strings(all: &BTreeMap<String, String>) -> Value {
+    Value::map(
+        all.iter()
+            .map(|(key, text)| (key.clone(), Value::from(text.as_str()))),
+    )
+}
