@@ -73,6 +73,8 @@ mod tests {
 
     #[test]
     fn greatest_envelope_fits_every_limit_in_text_and_one_byte_more_does_not() {
+        assert_eq!(max_plaintext_bytes(25_000, true), 12_301);
+        assert_eq!(max_plaintext_bytes(65_536, true), 42_703);
         for limit in [25_000, 25_001, 25_002, 25_003, 65_536] {
             let plaintext = max_plaintext_bytes(limit, true);
             let longest = greatest_envelope(plaintext).encode_text().len();

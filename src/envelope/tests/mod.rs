@@ -3,6 +3,7 @@
 mod commitment;
 mod properties;
 mod refusals;
+mod vectors;
 
 use std::path::Path;
 

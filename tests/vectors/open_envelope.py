@@ -1,0 +1,324 @@
+"""Opens envelopes of format 1: a second implementation, written from
+docs/format.md with nothing but PyPI `cryptography`.
+
+    open_envelope.py format-1.json     checks every frozen vector
+
+Whoever holds the KEK can read a secret with these functions alone.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import string
+import struct
+import sys
+import uuid
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+SECRET, BACKEND_CREDENTIAL, KEK_CREDENTIAL = 1, 2, 3
+TAG = 16
+
+
+class Malformed(Exception):
+    """The bytes are no envelope."""
+
+
+class Unsupported(Exception):
+    """Another format or suite."""
+
+
+class Refused(Exception):
+    """Well-formed, and not to be opened; never says why."""
+
+
+def lp(data):
+    return struct.pack(">H", len(data)) + data
+
+
+def encode_context(context):
+    digest = context["configuration_digest"]
+    assert (digest is None) == (context["purpose"] == SECRET)
+    return (
+        struct.pack(">BHB", 1, 1, context["purpose"])
+        + uuid.UUID(context["organization"]).bytes
+        + uuid.UUID(context["object"]).bytes
+        + uuid.UUID(context["backend"]).bytes
+        + struct.pack(">Q", context["version"])
+        + bytes.fromhex(digest or "")
+    )
+
+
+def extract(salt, key):
+    return hmac.new(salt, key, hashlib.sha512).digest()
+
+
+def expand(prk, info, length=32):
+    return HKDFExpand(algorithm=hashes.SHA512(), length=length, info=info).derive(prk)
+
+
+def derive(data_key, salt, ctx):
+    """Returns encryption key, commitment and fingerprint key."""
+    prk = extract(salt, data_key)
+    digest = hashlib.sha256(ctx).digest()
+    return tuple(
+        expand(prk, b"PSE1" + label + digest)
+        for label in (b"DERIVEKEY", b"COMMITKEY", b"FINGERPRINT")
+    )
+
+
+def mac32(key, message):
+    return hmac.new(key, message, hashlib.sha512).digest()[:32]
+
+
+def wrap_binding(ctx, provider, kek_id, commitment):
+    ids = lp(provider.encode()) + lp(kek_id.encode())
+    return hashlib.sha256(b"PSE1-WRAP" + ctx + ids + commitment).digest()
+
+
+def mac_key_binding(organization, provider, kek_id):
+    ids = lp(provider.encode()) + lp(kek_id.encode())
+    return hashlib.sha256(b"PSE1-MACKEY" + organization.bytes + ids).digest()
+
+
+def record_mac(mac_key, record_key, body):
+    key = record_key.encode()
+    return mac32(mac_key, b"PSE1-RECORD" + struct.pack(">Q", len(key)) + key + body)
+
+
+class Reader:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, length):
+        if len(self.data) - self.at < length:
+            raise Malformed("truncated")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def unpack(self, form):
+        return struct.unpack(form, self.take(struct.calcsize(form)))
+
+    def lp(self, most):
+        (length,) = self.unpack(">H")
+        if not 1 <= length <= most:
+            raise Malformed("length of a part")
+        return self.take(length)
+
+
+class Envelope:
+    def __init__(self, stored):
+        self.bytes = stored = from_text(stored) if stored[:5] == b"pse1." else stored
+        reader = Reader(stored)
+        if reader.take(4) != b"PSE1":
+            raise Malformed("magic")
+        format_, count, suite, purpose = reader.unpack(">BBHB")
+        if format_ != 1 or suite != 1:
+            raise Unsupported
+        if purpose not in (SECRET, BACKEND_CREDENTIAL, KEK_CREDENTIAL):
+            raise Malformed("purpose")
+        if not 1 <= count <= 4:
+            raise Malformed("number of wrapped keys")
+        ids = [str(uuid.UUID(bytes=reader.take(16))) for _ in range(3)]
+        (version,) = reader.unpack(">Q")
+        self.claim = {
+            "purpose": purpose,
+            "organization": ids[0],
+            "object": ids[1],
+            "backend": ids[2],
+            "version": version,
+        }
+        self.wraps = {}
+        for _ in range(count):
+            try:
+                kek = (reader.lp(32).decode(), reader.lp(512).decode())
+            except UnicodeDecodeError:
+                raise Malformed("identifier") from None
+            if kek in self.wraps:
+                raise Malformed("a KEK twice")
+            self.wraps[kek] = reader.lp(1024)
+        self.payload = stored[reader.at :]
+        self.salt, self.commitment = reader.take(32), reader.take(32)
+        self.length = reader.take(4)
+        self.sealed = reader.take(int.from_bytes(self.length, "big") + TAG)
+        if reader.at != len(stored):
+            raise Malformed("trailing bytes")
+
+    def binding(self, expected, provider, kek_id):
+        return wrap_binding(encode_context(expected), provider, kek_id, self.commitment)
+
+    def open(self, data_key, expected):
+        """Returns plaintext and fingerprint key."""
+        claim = {name: expected[name] for name in self.claim}
+        ctx = encode_context(expected)
+        encryption, commitment, fingerprint = derive(data_key, self.salt, ctx)
+        if not hmac.compare_digest(commitment, self.commitment) or claim != self.claim:
+            raise Refused
+        try:
+            opened = AESGCM(encryption).decrypt(bytes(12), self.sealed, ctx + self.length)
+        except InvalidTag:
+            raise Refused from None
+        return opened, fingerprint
+
+
+def to_text(envelope):
+    return b"pse1." + base64.urlsafe_b64encode(envelope).rstrip(b"=")
+
+
+def from_text(stored):
+    body = stored[5:]
+    allowed = (string.ascii_letters + string.digits + "-_").encode()
+    if any(byte not in allowed for byte in body) or len(body) % 4 == 1:
+        raise Malformed("not base64url")
+    decoded = base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4))
+    if to_text(decoded) != stored:
+        raise Malformed("not canonical")
+    return decoded
+
+
+class LocalKek:
+    """One organization's key out of a key file."""
+
+    provider = "local"
+
+    def __init__(self, key_file, organization):
+        if len(key_file) != 85 or key_file[:5] != b"PLK1\x01":
+            raise Malformed("key file")
+        if hashlib.sha256(key_file[:53]).digest() != key_file[53:]:
+            raise Malformed("key file is damaged")
+        file_id, root_key = key_file[5:21], key_file[21:53]
+        prk = extract(file_id, root_key)
+        self.kek_id = f"{uuid.UUID(bytes=file_id)}/{organization}"
+        self.wrap_key = expand(prk, b"PLK1" + b"WRAPKEY" + organization.encode())
+        self.mac_key = expand(prk, b"PLK1" + b"MACKEY" + organization.encode())
+
+    def wrap(self, data_key, binding, nonce):
+        return nonce + AESGCM(self.wrap_key).encrypt(nonce, data_key, binding)
+
+    def unwrap(self, wrapped, binding):
+        if len(wrapped) != 12 + 32 + TAG:
+            raise Refused
+        try:
+            return AESGCM(self.wrap_key).decrypt(wrapped[:12], wrapped[12:], binding)
+        except InvalidTag:
+            raise Refused from None
+
+    def mac(self, message):
+        return mac32(self.mac_key, message)
+
+
+def read_value(plaintext):
+    """Returns a text, or a dictionary of texts."""
+    kind, body = plaintext[:1], plaintext[1:].decode()
+    if kind == b"\0":
+        return body
+    assert kind == b"\x01"
+    pairs = json.loads(body, object_pairs_hook=list)
+    keys = [key for key, _ in pairs]
+    assert keys == sorted(set(keys), key=str.encode)
+    assert all(isinstance(text, str) for _, text in pairs)
+    assert write_value(dict(pairs)) == plaintext
+    return dict(pairs)
+
+
+def write_value(value):
+    if isinstance(value, str):
+        return b"\0" + value.encode()
+    ordered = dict(sorted(value.items(), key=lambda pair: pair[0].encode()))
+    text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
+    return b"\x01" + text.encode()
+
+
+# The vectors.
+
+
+def outcome(action):
+    try:
+        action()
+    except (Malformed, Unsupported, Refused) as error:
+        return type(error).__name__.lower()
+    return "opened"
+
+
+def check_envelope(vector, keks):
+    context, data_key = vector["context"], bytes.fromhex(vector["data_key"])
+    stored = bytes.fromhex(vector["envelope"])
+    assert to_text(stored).decode() == vector["text"]
+    for form in (stored, vector["text"].encode()):
+        envelope = Envelope(form)
+        assert hashlib.sha256(envelope.payload).hexdigest() == vector["payload_digest"]
+        for wrap in vector["wraps"]:
+            binding = envelope.binding(context, wrap["provider"], wrap["kek_id"])
+            assert binding.hex() == wrap["binding"]
+            wrapped = envelope.wraps[wrap["provider"], wrap["kek_id"]]
+            assert wrapped.hex() == wrap["wrapped"]
+            if kek := keks.get(wrap["kek_id"]):
+                assert kek.unwrap(wrapped, binding) == data_key
+        plaintext, fingerprint_key = envelope.open(data_key, context)
+        assert plaintext.hex() == vector["plaintext"]
+        assert mac32(fingerprint_key, plaintext).hex() == vector["fingerprint"]
+    check_every_bit(stored, vector, keks)
+
+
+def check_every_bit(stored, vector, keks):
+    ours = next(wrap for wrap in vector["wraps"] if wrap["kek_id"] in keks)
+    kek, context = keks[ours["kek_id"]], vector["context"]
+    name = (kek.provider, kek.kek_id)
+    others = [bytes.fromhex(w["wrapped"]) for w in vector["wraps"] if w is not ours]
+    others += [w["kek_id"].encode() for w in vector["wraps"] if w is not ours]
+    others += [w["provider"].encode() for w in vector["wraps"] if w is not ours]
+    opened = 0
+    for bit in range(len(stored) * 8):
+        altered = bytearray(stored)
+        altered[bit // 8] ^= 1 << bit % 8
+
+        def action():
+            envelope = Envelope(bytes(altered))
+            if name not in envelope.wraps:
+                raise Refused
+            binding = envelope.binding(context, *name)
+            envelope.open(kek.unwrap(envelope.wraps[name], binding), context)
+
+        opened += outcome(action) == "opened"
+    # Only other keys' wraps may change unseen: their own readers refuse them.
+    assert opened <= 8 * sum(map(len, others)), opened
+
+
+def check(vectors):
+    keks = {}
+    for entry in vectors["local_keks"]:
+        kek = LocalKek(bytes.fromhex(entry["key_file"]), entry["organization"])
+        assert kek.kek_id == entry["kek_id"]
+        assert kek.mac(bytes.fromhex(entry["message"])).hex() == entry["mac"]
+        keks[kek.kek_id] = kek
+    for vector in vectors["envelopes"]:
+        check_envelope(vector, keks)
+    for vector in vectors["refused"]:
+        stored, data_key = bytes.fromhex(vector["stored"]), bytes.fromhex(vector["data_key"])
+        met = outcome(lambda: Envelope(stored).open(data_key, vector["context"]))
+        assert met == vector["error"], (vector["name"], met)
+    for vector in vectors["record_macs"]:
+        key, body = bytes.fromhex(vector["mac_key"]), bytes.fromhex(vector["body"])
+        assert record_mac(key, vector["record_key"], body).hex() == vector["mac"]
+        organization = uuid.UUID(vector["organization"])
+        binding = mac_key_binding(organization, vector["provider"], vector["kek_id"])
+        assert binding.hex() == vector["binding"]
+    for vector in vectors["values"]:
+        plaintext = bytes.fromhex(vector["plaintext"])
+        assert read_value(plaintext) == vector["value"]
+        assert write_value(vector["value"]) == plaintext
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        vectors = json.load(file)
+    check(vectors)
+    print(f"opened {len(vectors['envelopes'])}, refused {len(vectors['refused'])}")
+
+
+if __name__ == "__main__":
+    main()
