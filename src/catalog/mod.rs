@@ -1,12 +1,18 @@
 //! The catalog: an organization's records. Never a plaintext, never a payload.
 
+#[doc(hidden)]
+pub mod conformance;
+mod embedded;
 mod error;
+mod memory;
 
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
+pub use embedded::EmbeddedCatalog;
 pub use error::{CatalogError, CatalogErrorKind};
+pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
 ///

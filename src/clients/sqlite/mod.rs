@@ -104,7 +104,7 @@ impl EmbeddedDatabase {
         body: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         let path = Arc::clone(&self.path);
-        self.with_connection(move |connection| {
+        self.with_connection(operation, move |connection| {
             connection
                 .transaction_with_behavior(TransactionBehavior::Deferred)
                 .and_then(|transaction| body(&transaction))
@@ -120,8 +120,8 @@ impl EmbeddedDatabase {
     ///
     /// # Errors
     ///
-    /// `Misconfigured` when the file was moved or replaced since it was opened,
-    /// so that nothing is ever acknowledged into a file that nobody will find.
+    /// By meaning, see [`DatabaseErrorKind`]; `Misconfigured` when the file was
+    /// moved or replaced since it was opened.
     pub async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -129,20 +129,15 @@ impl EmbeddedDatabase {
     ) -> Result<T, DatabaseError> {
         let path = Arc::clone(&self.path);
         let identity = self.identity;
-        self.with_connection(move |connection| {
+        self.with_connection(operation, move |connection| {
             let failed = |error| DatabaseError::sqlite(operation, &path, error);
             let transaction = connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(failed)?;
             let value = body(&transaction).map_err(failed)?;
-            if files::identity(&path)? != identity {
-                return Err(
-                    DatabaseError::new(DatabaseErrorKind::Misconfigured, operation, &path)
-                        .with_remedy(
-                            "Another file took the database's place while it was open. Run again.",
-                        ),
-                );
-            }
+            // Once more at the last moment: what is committed into a file that
+            // nobody will find was not to be acknowledged.
+            in_place(operation, &path, identity)?;
             transaction.commit().map_err(failed)?;
             Ok(value)
         })
@@ -162,11 +157,12 @@ impl EmbeddedDatabase {
     /// `secure_delete` zeroes what is freed in the files as they stand. Blocks
     /// that the file system or the drive set aside are out of its reach.
     pub async fn checkpoint(&self) -> Result<bool, DatabaseError> {
+        const OPERATION: &str = "checkpoint";
         let path = Arc::clone(&self.path);
-        self.with_connection(move |connection| {
+        self.with_connection(OPERATION, move |connection| {
             let busy: i64 = connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-                .map_err(|error| DatabaseError::sqlite("checkpoint", &path, error))?;
+                .map_err(|error| DatabaseError::sqlite(OPERATION, &path, error))?;
             Ok(busy == 0)
         })
         .await
@@ -174,12 +170,18 @@ impl EmbeddedDatabase {
 
     async fn with_connection<T: Send + 'static>(
         &self,
+        operation: &'static str,
         body: impl FnOnce(&mut Connection) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, DatabaseError> {
         // Waits here, not on one of the runtime's few blocking threads.
         let mut connection: OwnedMutexGuard<Connection> =
             Arc::clone(&self.connection).lock_owned().await;
-        blocking(move || body(&mut connection)).await
+        let (path, identity) = (Arc::clone(&self.path), self.identity);
+        blocking(move || {
+            in_place(operation, &path, identity)?;
+            body(&mut connection)
+        })
+        .await
     }
 }
 
@@ -233,6 +235,21 @@ where
     .await
 }
 
+/// Sees to it that the file at `path` is still the one that was opened.
+fn in_place(
+    operation: &'static str,
+    path: &Path,
+    opened: files::FileIdentity,
+) -> Result<(), DatabaseError> {
+    if files::identity(path)? == opened {
+        return Ok(());
+    }
+    Err(
+        DatabaseError::new(DatabaseErrorKind::Misconfigured, operation, path)
+            .with_remedy("Another file took the database's place while it was open. Run again."),
+    )
+}
+
 fn missing_key(directory: &Path, key_file: &Path) -> DatabaseError {
     DatabaseError::new(DatabaseErrorKind::KeyMissing, "open the key file", key_file).with_remedy(
         format!(
@@ -279,6 +296,8 @@ fn open_here(
     directory: &Path,
     options: DatabaseOptions,
 ) -> Result<EmbeddedDatabase, DatabaseError> {
+    // Refuses a log without its database, which SQLite would delete.
+    files::database_exists(directory)?;
     let path = files::prepare(directory)?;
     let mut connection = connect(&path, options)
         .map_err(|error| DatabaseError::sqlite("open the database", &path, error))?;
