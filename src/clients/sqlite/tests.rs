@@ -310,6 +310,18 @@ async fn open_with_key_completes_a_key_file_without_a_database() {
 }
 
 #[tokio::test]
+async fn open_completes_an_empty_file_that_a_killed_process_left() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(KEY_FILE), "key").unwrap();
+    fs::write(directory.path().join(DATABASE_FILE), "").unwrap();
+    let (database, _) = open_with_key(directory.path(), PATIENT, key_opener)
+        .await
+        .unwrap();
+    insert(&database, "a").await.unwrap();
+    assert_eq!(count(&database).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn open_with_key_makes_no_database_where_the_key_fails() {
     let directory = tempfile::tempdir().unwrap();
     let failing = |path: &Path, _| -> Result<(), DatabaseError> {
