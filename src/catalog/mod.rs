@@ -1,14 +1,19 @@
 //! The catalog: an organization's records. Never a plaintext, never a payload.
 
+#[doc(hidden)]
+pub mod conformance;
+mod embedded;
 mod error;
 mod identity;
 mod records;
 mod typed;
+mod memory;
 
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
+pub use embedded::EmbeddedCatalog;
 pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::{
     distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid,
@@ -19,6 +24,7 @@ pub use records::{
     VersionRecord, WrappedMacKey,
 };
 pub use typed::{Catalog, Loaded};
+pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
 ///

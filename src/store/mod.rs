@@ -4,7 +4,11 @@
 //! A store sees envelopes, never plaintext, and never decides what may be
 //! deleted or which version is current: the catalog does.
 
+#[doc(hidden)]
+pub mod conformance;
 mod error;
+mod faults;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
@@ -14,6 +18,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use error::{StoreError, StoreErrorKind};
+pub(crate) use faults::Script;
+pub use faults::{Fault, Landing};
+pub use memory::{InMemoryStore, StoreVerb};
 
 /// The name of an object in a store, as the record of its secret holds it.
 ///

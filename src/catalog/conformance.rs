@@ -1,0 +1,204 @@
+//! What every [`CatalogStore`] must do, as functions that the tests of each
+//! form call; named `<verb>_<condition>_<outcome>`. They panic where it doesn't.
+//!
+//! They are in the library so that integration tests reach them. Nothing in the
+//! program calls them, so the linker leaves them out of it.
+//!
+//! Each uses keys of its own below `secrets/` and the prefix that it is given,
+//! which is to be of `[a-z0-9-]` and new for each run.
+
+use super::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+
+/// Runs everything.
+///
+/// # Panics
+///
+/// At the first promise that the catalog breaks.
+pub async fn run_all(catalog: &dyn CatalogStore, prefix: &str) {
+    read_where_nothing_was_written_is_none(catalog, prefix).await;
+    write_first_record_can_be_read_back(catalog, prefix).await;
+    write_where_something_is_there_is_conflict(catalog, prefix).await;
+    write_with_an_old_revision_is_conflict_and_changes_nothing(catalog, prefix).await;
+    write_with_a_revision_that_never_was_is_conflict(catalog, prefix).await;
+    write_after_a_tombstone_goes_on_from_its_revision(catalog, prefix).await;
+    write_at_once_has_one_winner(catalog, prefix).await;
+    write_of_a_large_record_is_kept(catalog, prefix).await;
+    forget_history_leaves_the_present(catalog, prefix).await;
+    list_gives_the_keys_below_a_prefix_in_order(catalog, prefix).await;
+}
+
+/// Nothing is there, and both reads say so.
+pub async fn read_where_nothing_was_written_is_none(catalog: &dyn CatalogStore, prefix: &str) {
+    let key = key(prefix, "nothing");
+    assert_eq!(read(catalog, &key).await, None);
+    let fenced = catalog.read_fenced(&key).await;
+    assert_eq!(fenced.expect("read_fenced succeeds"), None);
+}
+
+/// Body and MAC come back byte for byte.
+pub async fn write_first_record_can_be_read_back(catalog: &dyn CatalogStore, prefix: &str) {
+    let key = key(prefix, "first");
+    let record = record("{\"a\":\"\\u0000 \\\\ ü\",\"b\":[1,2]}");
+    let revision = write(catalog, &key, &record, Revision::ABSENT).await;
+    assert!(revision > Revision::ABSENT);
+    let stored = Some((record, revision));
+    assert_eq!(read(catalog, &key).await, stored);
+    let fenced = catalog.read_fenced(&key).await;
+    assert_eq!(fenced.expect("read_fenced succeeds"), stored);
+}
+
+/// A create does not overwrite.
+pub async fn write_where_something_is_there_is_conflict(catalog: &dyn CatalogStore, prefix: &str) {
+    let key = key(prefix, "there");
+    let revision = write(catalog, &key, &record("1"), Revision::ABSENT).await;
+    expect_conflict(catalog, &key, Revision::ABSENT).await;
+    assert_eq!(read(catalog, &key).await, Some((record("1"), revision)));
+}
+
+/// A writer that was overtaken changes nothing.
+pub async fn write_with_an_old_revision_is_conflict_and_changes_nothing(
+    catalog: &dyn CatalogStore,
+    prefix: &str,
+) {
+    let key = key(prefix, "old");
+    let first = write(catalog, &key, &record("1"), Revision::ABSENT).await;
+    let second = write(catalog, &key, &record("2"), first).await;
+    assert!(second > first);
+    expect_conflict(catalog, &key, first).await;
+    assert_eq!(read(catalog, &key).await, Some((record("2"), second)));
+}
+
+/// A revision from another catalog fits nowhere.
+pub async fn write_with_a_revision_that_never_was_is_conflict(
+    catalog: &dyn CatalogStore,
+    prefix: &str,
+) {
+    let absent = key(prefix, "never-absent");
+    for revision in [1, 7, u64::from(u32::MAX)] {
+        expect_conflict(catalog, &absent, Revision(revision)).await;
+    }
+    assert_eq!(read(catalog, &absent).await, None);
+
+    let present = key(prefix, "never-present");
+    let revision = write(catalog, &present, &record("1"), Revision::ABSENT).await;
+    expect_conflict(catalog, &present, Revision(revision.0 + 1)).await;
+    assert_eq!(read(catalog, &present).await, Some((record("1"), revision)));
+}
+
+/// An emptied record keeps its revision, so that a stalled writer's
+/// compare-and-set never fits what comes after it.
+pub async fn write_after_a_tombstone_goes_on_from_its_revision(
+    catalog: &dyn CatalogStore,
+    prefix: &str,
+) {
+    let key = key(prefix, "tombstone");
+    let stalled = write(catalog, &key, &record("1"), Revision::ABSENT).await;
+    let empty = write(catalog, &key, &record("{}"), stalled).await;
+    catalog
+        .forget_history(&key, empty)
+        .await
+        .expect("forget_history succeeds");
+    let again = write(catalog, &key, &record("2"), empty).await;
+    assert!(again > empty && empty > stalled);
+    expect_conflict(catalog, &key, stalled).await;
+    expect_conflict(catalog, &key, Revision::ABSENT).await;
+    assert_eq!(read(catalog, &key).await, Some((record("2"), again)));
+}
+
+/// Of writers with the same expectation one wins, and it is the one whose
+/// record is there.
+pub async fn write_at_once_has_one_winner(catalog: &dyn CatalogStore, prefix: &str) {
+    let key = &key(prefix, "at-once");
+    let writer = |body: &'static str| async move {
+        let outcome = catalog.write(key, &record(body), Revision::ABSENT).await;
+        outcome.map(|revision| (record(body), revision))
+    };
+    let (a, b, c) = tokio::join!(writer("a"), writer("b"), writer("c"));
+    let mut winners = Vec::new();
+    for outcome in [a, b, c] {
+        match outcome {
+            Ok(winner) => winners.push(winner),
+            Err(error) => assert_eq!(error.kind(), CatalogErrorKind::Conflict),
+        }
+    }
+    assert_eq!(winners.len(), 1, "the winners are {winners:?}");
+    assert_eq!(read(catalog, key).await, winners.pop());
+}
+
+/// A record of a secret with many versions fits.
+pub async fn write_of_a_large_record_is_kept(catalog: &dyn CatalogStore, prefix: &str) {
+    let key = key(prefix, "large");
+    let large = record(&"v".repeat(256 * 1024));
+    let revision = write(catalog, &key, &large, Revision::ABSENT).await;
+    assert_eq!(read(catalog, &key).await, Some((large, revision)));
+}
+
+/// Forgetting is about the past only, and nothing is there to forget at first.
+pub async fn forget_history_leaves_the_present(catalog: &dyn CatalogStore, prefix: &str) {
+    let key = key(prefix, "forget");
+    let first = write(catalog, &key, &record("1"), Revision::ABSENT).await;
+    let second = write(catalog, &key, &record("2"), first).await;
+    for _ in 0..2 {
+        catalog
+            .forget_history(&key, second)
+            .await
+            .expect("forget_history succeeds");
+    }
+    assert_eq!(read(catalog, &key).await, Some((record("2"), second)));
+    write(catalog, &key, &record("3"), second).await;
+}
+
+/// Only what is below the prefix, each key once, and no neighbour.
+pub async fn list_gives_the_keys_below_a_prefix_in_order(catalog: &dyn CatalogStore, prefix: &str) {
+    let below = format!("list-{prefix}");
+    for last in ["b", "a", "env/prod/c"] {
+        let key = key(&below, last);
+        let first = write(catalog, &key, &record("1"), Revision::ABSENT).await;
+        write(catalog, &key, &record("2"), first).await;
+    }
+    for neighbour in [format!("{below}-2"), format!("{below}0")] {
+        write(
+            catalog,
+            &key(&neighbour, "a"),
+            &record("1"),
+            Revision::ABSENT,
+        )
+        .await;
+    }
+    let listed = catalog.list(&format!("secrets/{below}")).await;
+    let expected = ["a", "b", "env/prod/c"].map(|last| key(&below, last));
+    assert_eq!(listed.expect("list succeeds"), expected);
+    let listed = catalog.list(&format!("secrets/{below}-nothing")).await;
+    assert_eq!(listed.expect("list of nothing succeeds"), []);
+}
+
+fn key(prefix: &str, last: &str) -> RecordKey {
+    RecordKey::new(format!("secrets/{prefix}/{last}"))
+}
+
+fn record(body: &str) -> StoredRecord {
+    StoredRecord {
+        body: body.to_owned(),
+        mac: "0f".repeat(32),
+    }
+}
+
+async fn read(catalog: &dyn CatalogStore, key: &RecordKey) -> Option<(StoredRecord, Revision)> {
+    catalog.read(key).await.expect("read succeeds")
+}
+
+async fn write(
+    catalog: &dyn CatalogStore,
+    key: &RecordKey,
+    record: &StoredRecord,
+    expected: Revision,
+) -> Revision {
+    let outcome = catalog.write(key, record, expected).await;
+    outcome.expect("write with the present revision succeeds")
+}
+
+async fn expect_conflict(catalog: &dyn CatalogStore, key: &RecordKey, expected: Revision) {
+    let outcome = catalog.write(key, &record("lost"), expected).await;
+    let error = outcome.expect_err("write with another revision fails");
+    assert_eq!(error.kind(), CatalogErrorKind::Conflict, "{error}");
+}

@@ -1,0 +1,174 @@
+//! The folder and the files of the embedded platform, and their modes.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::error::{DatabaseError, DatabaseErrorKind};
+
+/// The database's name in the embedded platform's folder.
+pub const DATABASE_FILE: &str = "planton.db";
+
+/// The key file's name in the embedded platform's folder.
+pub const KEY_FILE: &str = "planton.key";
+
+// Closing any descriptor of a file drops this process's POSIX locks on it
+// (https://www.sqlite.org/howtocorrupt.html, section 2.2), so no other thread
+// may hold a connection between the creation of the file and its closing.
+static CREATION: Mutex<()> = Mutex::new(());
+
+/// Tells whether the folder holds a database.
+///
+/// # Errors
+///
+/// `Misconfigured` when SQLite's log is there without its database; otherwise
+/// as the operating system says.
+pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
+    let database = directory.join(DATABASE_FILE);
+    let exists = |path: &Path| {
+        path.try_exists()
+            .map_err(|error| DatabaseError::io("look for the database", path, error))
+    };
+    // The log first: a database that is just being made comes before its log.
+    let log = beside(&database, "-wal");
+    let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let has_database = exists(&database)?;
+    if has_log && !has_database {
+        return Err(DatabaseError::new(
+            DatabaseErrorKind::Misconfigured,
+            "look for the database",
+            &database,
+        )
+        .with_remedy(format!(
+            "Records may still be in {log:?}. Put the database back beside it, or move that file away to begin anew."
+        )));
+    }
+    Ok(has_database)
+}
+
+/// Makes the folder, with mode 0700, where it is absent; leaves one that is
+/// there as it is, which may be shared for reasons of its owner.
+pub(super) fn prepare_directory(directory: &Path) -> Result<(), DatabaseError> {
+    make_directory(directory)
+        .map_err(|error| DatabaseError::io("create the folder", directory, error))
+}
+
+/// Makes the folder (0700) and an empty database file (0600) where they are
+/// absent, and takes others' rights from database files that are there.
+pub(super) fn prepare(directory: &Path) -> Result<PathBuf, DatabaseError> {
+    prepare_directory(directory)?;
+    let database = directory.join(DATABASE_FILE);
+    let created = create_private(&database)
+        .map_err(|error| DatabaseError::io("create the database", &database, error))?;
+    if created {
+        sync_directory(directory)
+            .map_err(|error| DatabaseError::io("create the database", &database, error))?;
+    }
+    // A copy or a restore may have widened them. SQLite gives the log and the
+    // shared memory that it creates the mode of the database.
+    for path in [
+        database.clone(),
+        beside(&database, "-wal"),
+        beside(&database, "-shm"),
+    ] {
+        match make_private(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(DatabaseError::io("restrict the mode", &path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(database)
+}
+
+/// What tells one file from another that takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileIdentity {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+/// Returns the identity of the file at `path`, without opening it.
+pub(super) fn identity(path: &Path) -> Result<FileIdentity, DatabaseError> {
+    let metadata = fs::metadata(path)
+        .map_err(|error| DatabaseError::io("look for the database", path, error))?;
+    Ok(identity_of(&metadata))
+}
+
+#[cfg(unix)]
+fn identity_of(metadata: &fs::Metadata) -> FileIdentity {
+    use std::os::unix::fs::MetadataExt as _;
+    FileIdentity {
+        device: metadata.dev(),
+        inode: metadata.ino(),
+    }
+}
+
+// Elsewhere an open file cannot be removed.
+#[cfg(not(unix))]
+fn identity_of(_: &fs::Metadata) -> FileIdentity {
+    FileIdentity {}
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)?;
+    match directory.parent() {
+        Some(parent) => sync_directory(parent),
+        None => Ok(()),
+    }
+}
+
+/// Creates an empty file with mode 0600; returns false where one is there.
+fn create_private(path: &Path) -> io::Result<bool> {
+    let _creation = CREATION.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn make_private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700))
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! The tables, and the version that says which they are.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::{DatabaseError, DatabaseErrorKind};
+
+/// "PLNT": what tells our database from any other.
+const APPLICATION_ID: i32 = 0x504c_4e54;
+
+/// The version of the tables below.
+pub(super) const SCHEMA_VERSION: i32 = 1;
+
+// The triggers hold the promises of `CatalogStore` and `SecretStore` against
+// every writer, a person with a database tool included: a record's revision
+// only rises, and a version never changes.
+const VERSION_1: &str = "
+    CREATE TABLE records (
+        organization TEXT NOT NULL,
+        key TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        mac TEXT NOT NULL,
+        PRIMARY KEY (organization, key)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TRIGGER records_rise_by_one BEFORE UPDATE ON records
+    WHEN new.revision <> old.revision + 1
+    BEGIN SELECT RAISE(ABORT, 'a revision rises by one'); END;
+
+    CREATE TRIGGER records_stay BEFORE DELETE ON records
+    BEGIN SELECT RAISE(ABORT, 'a record is emptied, never deleted'); END;
+
+    CREATE TABLE objects (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE
+    ) STRICT;
+
+    CREATE TABLE versions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        object INTEGER NOT NULL REFERENCES objects (id) ON DELETE CASCADE,
+        attempt TEXT NOT NULL,
+        native_id TEXT NOT NULL UNIQUE,
+        payload BLOB NOT NULL,
+        digest BLOB NOT NULL,
+        labels TEXT NOT NULL,
+        UNIQUE (object, attempt)
+    ) STRICT;
+
+    CREATE TRIGGER versions_never_change BEFORE UPDATE ON versions
+    BEGIN SELECT RAISE(ABORT, 'a version never changes'); END;
+";
+
+/// Brings the tables into being in an empty database; refuses one that is not
+/// ours or newer than this release.
+///
+/// # Errors
+///
+/// `NewerSchema`, `NotOurs`, or as SQLite says.
+pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
+    const OPERATION: &str = "open the database";
+    let failed = |error| DatabaseError::sqlite(OPERATION, path, error);
+    if is_current(connection, path)? {
+        return Ok(());
+    }
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    // Another process may have made them while this one waited for the lock.
+    if is_current(&transaction, path)? {
+        return Ok(());
+    }
+    transaction.execute_batch(VERSION_1).map_err(failed)?;
+    for (pragma, value) in [
+        ("application_id", APPLICATION_ID),
+        ("user_version", SCHEMA_VERSION),
+    ] {
+        transaction
+            .pragma_update(None, pragma, value)
+            .map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
+}
+
+/// Returns false for an empty database.
+fn is_current(connection: &Connection, path: &Path) -> Result<bool, DatabaseError> {
+    const OPERATION: &str = "open the database";
+    let number = |pragma: &str| -> Result<i32, DatabaseError> {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get(0))
+            .map_err(|error| DatabaseError::sqlite(OPERATION, path, error))
+    };
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(|error| DatabaseError::sqlite(OPERATION, path, error))?;
+    match (number("application_id")?, number("user_version")?) {
+        (0, 0) if tables == 0 => Ok(false),
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(true),
+        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => Err(DatabaseError::new(
+            DatabaseErrorKind::NewerSchema,
+            OPERATION,
+            path,
+        )
+        .with_remedy(format!(
+            "Its schema has version {newer}, this release knows version {SCHEMA_VERSION}. Use the release that wrote it, or a later one."
+        ))),
+        _ => Err(DatabaseError::new(DatabaseErrorKind::NotOurs, OPERATION, path)
+            .with_remedy("Point the embedded platform at a folder of its own.")),
+    }
+}

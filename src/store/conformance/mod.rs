@@ -1,0 +1,312 @@
+//! What every [`SecretStore`] must do, as functions that the tests of each
+//! backend call; named `<verb>_<condition>_<outcome>`.
+//!
+//! They are in the library so that integration tests reach them. Nothing in the
+//! program calls them, so the linker leaves them out of it.
+//!
+//! Each function uses names of its own below the prefix that it is given, which
+//! is to be of `[a-z0-9-]`, at most 24 bytes, and new for each run: so they can
+//! run side by side against one server. A gap of a backend is asserted through
+//! its [`StoreCapability`](super::StoreCapability).
+
+pub mod delete;
+pub mod drift;
+pub mod payload;
+pub mod put;
+pub mod read;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::{
+    DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreError,
+    StoreErrorKind, VersionStatus,
+};
+
+/// Whether a store passed.
+pub type Outcome = Result<(), Failure>;
+
+/// What a store did that it must not.
+pub struct Failure(String);
+
+/// The functions that a store failed.
+pub struct Failures(Vec<(&'static str, Failure)>);
+
+/// Whether a backend lets anyone do what a test asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotaged {
+    /// It is done.
+    Done,
+    /// No means of the backend does such a thing.
+    Impossible,
+}
+
+/// Changes a backend behind our back, as a person with a console would.
+#[async_trait]
+pub trait Sabotage: Send + Sync {
+    /// Removes one version and leaves the others.
+    async fn remove_version(&self, name: &RemoteName, version: &NativeVersionId) -> Sabotaged;
+
+    /// Removes the whole object, of which `versions` are there.
+    async fn remove_object(&self, name: &RemoteName, versions: &[NativeVersionId]) -> Sabotaged;
+
+    /// Puts `payload` in the place of a version.
+    async fn replace_version(
+        &self,
+        name: &RemoteName,
+        version: &NativeVersionId,
+        payload: &[u8],
+    ) -> Sabotaged;
+}
+
+macro_rules! run {
+    ($failures:ident, $($module:ident::$test:ident($($argument:expr),+),)+) => {
+        $(if let Err(failure) = $module::$test($($argument),+).await {
+            $failures.push((stringify!($test), failure));
+        })+
+    };
+}
+
+/// Runs everything that needs no sabotage.
+///
+/// # Errors
+///
+/// The name and the reason of each function that failed.
+pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<(), Failures> {
+    let mut failures = Vec::new();
+    run! { failures,
+        put::put_first_version_can_be_read_back(store, prefix),
+        put::put_same_attempt_twice_gives_one_version(store, prefix),
+        put::put_same_attempt_with_another_payload_is_conflict(store, prefix),
+        put::put_of_two_versions_keeps_both(store, prefix),
+        put::put_of_many_versions_keeps_those_named_in_keep(store, prefix),
+        put::put_after_delete_gives_a_new_native_id(store, prefix),
+        put::put_with_labels_of_any_form_succeeds(store, prefix),
+        put::put_under_different_names_at_once_keeps_them_apart(store, prefix),
+        put::put_under_one_name_at_once_gives_each_its_own_version(store, prefix),
+        payload::put_of_every_symbol_is_kept(store, prefix),
+        payload::put_payload_at_the_limit_is_kept(store, prefix),
+        payload::put_payload_above_the_limit_is_too_large_and_writes_nothing(store, prefix),
+        payload::put_under_a_name_of_the_greatest_length_is_kept(store, prefix),
+        payload::put_under_two_names_of_the_greatest_length_keeps_them_apart(store, prefix),
+        payload::put_under_a_longer_name_is_invalid_name(store, prefix),
+        payload::put_under_an_empty_name_is_invalid_name(store),
+        read::get_unknown_object_is_not_found(store, prefix),
+        read::get_unknown_version_is_not_found(store, prefix),
+        read::get_deleted_version_is_not_found_never_empty(store, prefix),
+        read::get_version_of_a_deleted_object_is_not_found_never_empty(store, prefix),
+        read::describe_each_version_is_present(store, prefix),
+        read::describe_unknown_version_is_missing(store, prefix),
+        read::describe_deleted_version_is_missing(store, prefix),
+        read::describe_unknown_object_is_not_found(store, prefix),
+        read::describe_deleted_object_is_not_found(store, prefix),
+        delete::delete_missing_object_succeeds(store, prefix),
+        delete::delete_twice_succeeds(store, prefix),
+        delete::delete_one_version_leaves_the_others(store, prefix),
+        delete::delete_unknown_version_leaves_the_others(store, prefix),
+        delete::delete_object_removes_every_version(store, prefix),
+        delete::delete_object_leaves_objects_with_longer_names(store, prefix),
+    }
+    finish(failures)
+}
+
+/// Runs what needs sabotage.
+///
+/// # Errors
+///
+/// As [`run_all`].
+pub async fn run_drift(
+    store: &dyn SecretStore,
+    sabotage: &dyn Sabotage,
+    prefix: &str,
+) -> Result<(), Failures> {
+    let mut failures = Vec::new();
+    run! { failures,
+        drift::get_removed_version_is_not_found(store, sabotage, prefix),
+        drift::get_removed_object_is_not_found(store, sabotage, prefix),
+        drift::get_replaced_version_is_corrupt_or_not_found(store, sabotage, prefix),
+        drift::describe_removed_version_is_missing(store, sabotage, prefix),
+        drift::describe_removed_object_is_not_found(store, sabotage, prefix),
+        drift::describe_replaced_version_is_not_present(store, sabotage, prefix),
+        drift::delete_of_what_was_removed_succeeds(store, sabotage, prefix),
+    }
+    finish(failures)
+}
+
+fn finish(failures: Vec<(&'static str, Failure)>) -> Result<(), Failures> {
+    if failures.is_empty() {
+        Ok(())
+    } else {
+        Err(Failures(failures))
+    }
+}
+
+impl Failure {
+    fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(beneath) = source {
+            text = format!("{text}: {beneath}");
+            source = beneath.source();
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// As `Display`: tests print it through `unwrap`.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for Failure {}
+
+impl Failures {
+    /// Returns the names of the functions that failed.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|(name, _)| *name).collect()
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed:", self.0.len())?;
+        for (name, failure) in &self.0 {
+            write!(f, "\n  {name}: {failure}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Error for Failures {}
+
+/// Joins `prefix` and `last` as the store joins the parts of a name.
+fn name(store: &dyn SecretStore, prefix: &str, last: &str) -> RemoteName {
+    RemoteName::new(format!(
+        "{prefix}{}{last}",
+        store.capability().name.separator
+    ))
+}
+
+fn options(version: u64) -> PutOptions {
+    PutOptions {
+        version,
+        attempt: Uuid::new_v4(),
+        keep: Vec::new(),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// Puts versions 1 to `count`, with payloads of those seeds.
+async fn put_versions(
+    store: &dyn SecretStore,
+    name: &RemoteName,
+    count: u64,
+) -> Result<Vec<NativeVersionId>, Failure> {
+    let mut ids: Vec<NativeVersionId> = Vec::new();
+    for version in 1..=count {
+        let options = PutOptions {
+            keep: ids.clone(),
+            ..options(version)
+        };
+        let payload = payload::sample(store, version);
+        ids.push(store.put(name, &payload, options).await?);
+    }
+    Ok(ids)
+}
+
+async fn expect_payload(
+    store: &dyn SecretStore,
+    name: &RemoteName,
+    version: &NativeVersionId,
+    payload: &[u8],
+) -> Outcome {
+    let stored = store.get(name, version).await?;
+    ensure(stored == payload, || {
+        let (bytes, expected) = (stored.len(), payload.len());
+        format!("get of {version} gave another payload ({bytes} bytes, {expected} were put)")
+    })
+}
+
+async fn expect_no_payload(
+    store: &dyn SecretStore,
+    name: &RemoteName,
+    version: &NativeVersionId,
+) -> Outcome {
+    expect_error(
+        store.get(name, version).await.map(|payload| payload.len()),
+        &[StoreErrorKind::NotFound],
+    )
+}
+
+async fn status(
+    store: &dyn SecretStore,
+    name: &RemoteName,
+    version: &NativeVersionId,
+    record: &[NativeVersionId],
+) -> Result<VersionStatus, StoreError> {
+    let others = record.iter().filter(|other| *other != version);
+    let options = DescribeOptions {
+        version: version.clone(),
+        others: others.cloned().collect(),
+    };
+    store.describe(name, options).await
+}
+
+fn expect_error<T: fmt::Debug>(
+    outcome: Result<T, StoreError>,
+    kinds: &[StoreErrorKind],
+) -> Outcome {
+    match outcome {
+        Ok(value) => Err(Failure::new(format!("expected {kinds:?}, got {value:?}"))),
+        Err(error) if kinds.contains(&error.kind()) => Ok(()),
+        Err(error) => {
+            let Failure(text) = Failure::from(error);
+            Err(Failure::new(format!("expected {kinds:?}, got: {text}")))
+        }
+    }
+}
+
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome {
+    if holds {
+        Ok(())
+    } else {
+        Err(Failure::new(otherwise()))
+    }
+}
+
+/// Returns an identifier of the same form that the store never gave out.
+fn never_given_out(id: &NativeVersionId) -> NativeVersionId {
+    // Every digit and hexadecimal letter moves on by one, within its kind.
+    let turned = id.as_str().chars().map(|c| match c {
+        '9' => '0',
+        'f' => 'a',
+        '0'..='8' | 'a'..='e' => char::from_u32(u32::from(c) + 1).unwrap_or(c),
+        other => other,
+    });
+    NativeVersionId::new(turned.collect())
+}

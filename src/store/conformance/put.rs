@@ -1,0 +1,197 @@
+//! What a put adds, and what it leaves alone.
+
+use std::collections::BTreeSet;
+
+use super::payload::sample;
+use super::{Failure, Outcome, ensure, expect_error, expect_payload, name, options, put_versions};
+use crate::store::{Deletion, PutOptions, SecretStore, StoreErrorKind};
+
+/// What was put can be read.
+pub async fn put_first_version_can_be_read_back(store: &dyn SecretStore, prefix: &str) -> Outcome {
+    let name = name(store, prefix, "first");
+    let payload = sample(store, 1);
+    let id = store.put(&name, &payload, options(1)).await?;
+    ensure(!id.as_str().is_empty(), || {
+        "the native identifier is empty".to_owned()
+    })?;
+    expect_payload(store, &name, &id, &payload).await
+}
+
+/// A put whose answer was lost can be repeated.
+pub async fn put_same_attempt_twice_gives_one_version(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let name = name(store, prefix, "same-attempt");
+    let ids = put_versions(store, &name, 1).await?;
+    let payload = sample(store, 2);
+    let again = PutOptions {
+        keep: ids.clone(),
+        ..options(2)
+    };
+    let first = store.put(&name, &payload, again.clone()).await?;
+    let second = store.put(&name, &payload, again).await?;
+    ensure(first == second, || {
+        format!("the same attempt gave {first} and {second}")
+    })?;
+    expect_payload(store, &name, &first, &payload).await?;
+    expect_payload(store, &name, &ids[0], &sample(store, 1)).await
+}
+
+/// An attempt never changes what it put.
+pub async fn put_same_attempt_with_another_payload_is_conflict(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let name = name(store, prefix, "attempt-payload");
+    let payload = sample(store, 1);
+    let attempt = options(1);
+    let id = store.put(&name, &payload, attempt.clone()).await?;
+    let other = store.put(&name, &sample(store, 2), attempt).await;
+    expect_error(other, &[StoreErrorKind::Conflict])?;
+    expect_payload(store, &name, &id, &payload).await
+}
+
+/// A second version leaves the first as it was.
+pub async fn put_of_two_versions_keeps_both(store: &dyn SecretStore, prefix: &str) -> Outcome {
+    let name = name(store, prefix, "two");
+    let ids = put_versions(store, &name, 2).await?;
+    ensure(ids[0] != ids[1], || {
+        format!("two versions have the identifier {}", ids[0])
+    })?;
+    expect_payload(store, &name, &ids[0], &sample(store, 1)).await?;
+    expect_payload(store, &name, &ids[1], &sample(store, 2)).await
+}
+
+/// However many versions come, those that the caller names survive: all of
+/// them where there is no limit, the first and the newest where there is one.
+pub async fn put_of_many_versions_keeps_those_named_in_keep(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let name = name(store, prefix, "many");
+    let Some(max) = store.capability().max_versions else {
+        let ids = put_versions(store, &name, 12).await?;
+        for (id, seed) in ids.iter().zip(1..) {
+            expect_payload(store, &name, id, &sample(store, seed)).await?;
+        }
+        return Ok(());
+    };
+    let first = put_versions(store, &name, 1).await?.swap_remove(0);
+    let mut newest = first.clone();
+    let last = u64::from(max) + 2;
+    for version in 2..=last {
+        let kept = PutOptions {
+            keep: vec![first.clone(), newest],
+            ..options(version)
+        };
+        newest = store.put(&name, &sample(store, version), kept).await?;
+    }
+    expect_payload(store, &name, &first, &sample(store, 1)).await?;
+    expect_payload(store, &name, &newest, &sample(store, last)).await
+}
+
+/// An object that is made anew never answers to an identifier of the one
+/// before it. A store that reserves the names of deleted objects may refuse.
+pub async fn put_after_delete_gives_a_new_native_id(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let name = name(store, prefix, "put-after-delete");
+    let attempt = options(1);
+    let payload = sample(store, 1);
+    let old = store.put(&name, &payload, attempt.clone()).await?;
+    let object = Deletion::Object {
+        versions: vec![old.clone()],
+    };
+    store.delete(&name, object).await?;
+    for options in [options(2), attempt] {
+        match store.put(&name, &payload, options).await {
+            Ok(new) => {
+                ensure(new != old, || format!("{old} was given out again"))?;
+                expect_payload(store, &name, &new, &payload).await?;
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    StoreErrorKind::AlreadyExists | StoreErrorKind::Conflict
+                ) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let gone = store.get(&name, &old).await.map(|payload| payload.len());
+    expect_error(gone, &[StoreErrorKind::NotFound, StoreErrorKind::Corrupt])
+}
+
+/// Labels are for people: whatever a vendor makes of them, the put succeeds.
+pub async fn put_with_labels_of_any_form_succeeds(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let name = name(store, prefix, "labels");
+    let labels = [
+        ("environment", "production"),
+        ("Cost Center", "Zürich / 42"),
+        ("empty", ""),
+    ];
+    let options = PutOptions {
+        labels: labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        ..options(1)
+    };
+    let payload = sample(store, 1);
+    let id = store.put(&name, &payload, options).await?;
+    expect_payload(store, &name, &id, &payload).await
+}
+
+/// Puts at the same time under different names don't meet.
+pub async fn put_under_different_names_at_once_keeps_them_apart(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let put = |seed: u64| async move {
+        let name = name(store, prefix, &format!("at-once-{seed}"));
+        let payload = sample(store, seed);
+        let id = store.put(&name, &payload, options(1)).await?;
+        Ok::<_, Failure>((name, id, payload))
+    };
+    let (a, b, c, d) = tokio::join!(put(1), put(2), put(3), put(4));
+    for (name, id, payload) in [a?, b?, c?, d?] {
+        expect_payload(store, &name, &id, &payload).await?;
+    }
+    Ok(())
+}
+
+/// Puts at the same time under one name each give a version, and no version
+/// has another's payload. Where an object keeps a limited number of them, a
+/// writer who did not know of the others may have pushed them out.
+pub async fn put_under_one_name_at_once_gives_each_its_own_version(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let name = &name(store, prefix, "one-name-at-once");
+    let put = |seed: u64| async move {
+        let payload = sample(store, seed);
+        let id = store.put(name, &payload, options(1)).await?;
+        Ok::<_, Failure>((id, payload))
+    };
+    let (a, b, c, d) = tokio::join!(put(1), put(2), put(3), put(4));
+    let put = [a?, b?, c?, d?];
+    let distinct: BTreeSet<&str> = put.iter().map(|(id, _)| id.as_str()).collect();
+    ensure(distinct.len() == put.len(), || {
+        format!("four puts gave the identifiers {distinct:?}")
+    })?;
+    let mut kept = 0;
+    for (id, payload) in &put {
+        match store.get(name, id).await {
+            Ok(stored) => {
+                ensure(stored == *payload, || format!("{id} has another payload"))?;
+                kept += 1;
+            }
+            Err(error)
+                if error.kind() == StoreErrorKind::NotFound
+                    && store.capability().max_versions.is_some() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    ensure(kept > 0, || "none of four puts was kept".to_owned())
+}

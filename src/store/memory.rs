@@ -1,0 +1,366 @@
+//! A store in memory: the reference for what every [`SecretStore`] does, and
+//! what tests of its callers run against.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::faults::{Fault, Landing, Script};
+use super::{
+    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
+    SecretStore, StoreCapability, StoreError, StoreErrorKind, VersionStatus,
+};
+
+/// The calls of a [`SecretStore`], for scripts and counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreVerb {
+    /// [`SecretStore::put`].
+    Put,
+    /// [`SecretStore::get`].
+    Get,
+    /// [`SecretStore::describe`].
+    Describe,
+    /// [`SecretStore::delete`].
+    Delete,
+}
+
+/// A store in memory.
+///
+/// An object comes into being with its first version, outlives the deletion of
+/// its versions, and ends with its own deletion.
+#[derive(Debug)]
+pub struct InMemoryStore {
+    capability: StoreCapability,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    script: Script<StoreVerb, StoreErrorKind>,
+}
+
+#[derive(Debug)]
+enum Object {
+    Ours(Vec<Version>),
+    Foreign,
+}
+
+struct Version {
+    id: NativeVersionId,
+    attempt: Uuid,
+    payload: Vec<u8>,
+    replaced: bool,
+}
+
+impl Default for InMemoryStore {
+    /// Returns an empty store of bytes without any gap.
+    fn default() -> Self {
+        Self::new(StoreCapability {
+            kind: "memory",
+            vendor: "the in-memory store",
+            encoding: PayloadEncoding::Binary,
+            max_payload_bytes: 65_536,
+            name: NameRules {
+                separator: "/",
+                max_bytes: 512,
+            },
+            max_versions: None,
+            deletes_versions: true,
+        })
+    }
+}
+
+impl InMemoryStore {
+    /// Returns an empty store that behaves as `capability` says.
+    #[must_use]
+    pub fn new(capability: StoreCapability) -> Self {
+        Self {
+            capability,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Makes a call fail.
+    pub fn inject(&self, fault: Fault<StoreVerb, StoreErrorKind>) {
+        self.state().script.inject(fault);
+    }
+
+    /// Runs `race` to its end when the `nth` call of `verb` from now has
+    /// begun, and before it has any effect. The race may use this store.
+    pub fn before(
+        &self,
+        verb: StoreVerb,
+        nth: usize,
+        race: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.state().script.before(verb, nth, race);
+    }
+
+    /// Returns how often `verb` was called.
+    #[must_use]
+    pub fn calls(&self, verb: StoreVerb) -> usize {
+        self.state().script.calls(verb)
+    }
+
+    /// Returns the names of all objects, in order.
+    #[must_use]
+    pub fn objects(&self) -> Vec<RemoteName> {
+        let state = self.state();
+        state.objects.keys().cloned().map(RemoteName::new).collect()
+    }
+
+    /// Returns the versions of an object, oldest first.
+    #[must_use]
+    pub fn versions(&self, name: &RemoteName) -> Vec<NativeVersionId> {
+        let state = self.state();
+        match state.objects.get(name.as_str()) {
+            Some(Object::Ours(versions)) => {
+                versions.iter().map(|version| version.id.clone()).collect()
+            }
+            Some(Object::Foreign) | None => Vec::new(),
+        }
+    }
+
+    /// Returns every payload that the store holds, for tests that look for
+    /// what must not be there.
+    #[must_use]
+    pub fn payloads(&self) -> Vec<Vec<u8>> {
+        let state = self.state();
+        let ours = state.objects.values().filter_map(|object| match object {
+            Object::Ours(versions) => Some(versions),
+            Object::Foreign => None,
+        });
+        ours.flatten()
+            .map(|version| version.payload.clone())
+            .collect()
+    }
+
+    /// Puts an object that is not ours under `name`, as another program would.
+    pub fn put_foreign(&self, name: &RemoteName) {
+        let mut state = self.state();
+        state
+            .objects
+            .insert(name.as_str().to_owned(), Object::Foreign);
+    }
+
+    /// Removes an object behind our back; returns whether it was there.
+    pub fn remove_object(&self, name: &RemoteName) -> bool {
+        self.state().objects.remove(name.as_str()).is_some()
+    }
+
+    /// Removes a version behind our back; returns whether it was there.
+    pub fn remove_version(&self, name: &RemoteName, id: &NativeVersionId) -> bool {
+        let mut state = self.state();
+        let Some(Object::Ours(versions)) = state.objects.get_mut(name.as_str()) else {
+            return false;
+        };
+        let before = versions.len();
+        versions.retain(|version| version.id != *id);
+        versions.len() < before
+    }
+
+    /// Puts `payload` in a version's place behind our back; returns whether it
+    /// was there.
+    pub fn replace_version(&self, name: &RemoteName, id: &NativeVersionId, payload: &[u8]) -> bool {
+        let mut state = self.state();
+        let Some(version) = state.version_mut(name, id) else {
+            return false;
+        };
+        payload.clone_into(&mut version.payload);
+        version.replaced = true;
+        true
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one call as the script says.
+    async fn scripted<T>(
+        &self,
+        verb: StoreVerb,
+        name: &RemoteName,
+        call: impl FnOnce(&mut State) -> Result<T, StoreErrorKind> + Send,
+    ) -> Result<T, StoreError> {
+        let operation = match verb {
+            StoreVerb::Put => "put",
+            StoreVerb::Get => "get",
+            StoreVerb::Describe => "describe",
+            StoreVerb::Delete => "delete",
+        };
+        let error = |kind| StoreError::new(kind, operation, name.as_str());
+        let mut step = self.state().script.step(verb);
+        if let Some(race) = step.race.take() {
+            race.await;
+        }
+        if let Some(kind) = step.strikes(Landing::Before) {
+            return Err(error(kind));
+        }
+        let outcome = call(&mut self.state()).map_err(error)?;
+        match step.strikes(Landing::After) {
+            Some(kind) => Err(error(kind)),
+            None => Ok(outcome),
+        }
+    }
+}
+
+#[async_trait]
+impl SecretStore for InMemoryStore {
+    fn capability(&self) -> &StoreCapability {
+        &self.capability
+    }
+
+    async fn put(
+        &self,
+        name: &RemoteName,
+        payload: &[u8],
+        options: PutOptions,
+    ) -> Result<NativeVersionId, StoreError> {
+        self.scripted(StoreVerb::Put, name, |state| {
+            state.put(&self.capability, name, payload, &options)
+        })
+        .await
+    }
+
+    async fn get(
+        &self,
+        name: &RemoteName,
+        version: &NativeVersionId,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.scripted(StoreVerb::Get, name, |state| {
+            match state.version_mut(name, version) {
+                Some(version) if version.replaced => Err(StoreErrorKind::Corrupt),
+                Some(version) => Ok(version.payload.clone()),
+                None => Err(StoreErrorKind::NotFound),
+            }
+        })
+        .await
+    }
+
+    async fn describe(
+        &self,
+        name: &RemoteName,
+        options: DescribeOptions,
+    ) -> Result<VersionStatus, StoreError> {
+        self.scripted(StoreVerb::Describe, name, |state| {
+            if !state.objects.contains_key(name.as_str()) {
+                return Err(StoreErrorKind::NotFound);
+            }
+            Ok(match state.version_mut(name, &options.version) {
+                Some(version) if version.replaced => VersionStatus::Replaced,
+                Some(_) => VersionStatus::Present,
+                None => VersionStatus::Missing,
+            })
+        })
+        .await
+    }
+
+    async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
+        self.scripted(StoreVerb::Delete, name, |state| {
+            match what {
+                Deletion::Object { .. } => {
+                    if let Some(Object::Ours(_)) = state.objects.get(name.as_str()) {
+                        state.objects.remove(name.as_str());
+                    }
+                }
+                // Where one version cannot be deleted, old ones age out.
+                Deletion::Versions(_) if !self.capability.deletes_versions => {}
+                Deletion::Versions(ids) => {
+                    if let Some(Object::Ours(versions)) = state.objects.get_mut(name.as_str()) {
+                        versions.retain(|version| !ids.contains(&version.id));
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl State {
+    fn put(
+        &mut self,
+        capability: &StoreCapability,
+        name: &RemoteName,
+        payload: &[u8],
+        options: &PutOptions,
+    ) -> Result<NativeVersionId, StoreErrorKind> {
+        if name.as_str().is_empty() || name.as_str().len() > capability.name.max_bytes {
+            return Err(StoreErrorKind::InvalidName);
+        }
+        if payload.len() > capability.max_payload_bytes {
+            return Err(StoreErrorKind::TooLarge);
+        }
+        if let Some(Object::Foreign) = self.objects.get(name.as_str()) {
+            return Err(StoreErrorKind::AlreadyExists);
+        }
+        let object = self
+            .objects
+            .entry(name.as_str().to_owned())
+            .or_insert_with(|| Object::Ours(Vec::new()));
+        let Object::Ours(versions) = object else {
+            return Err(StoreErrorKind::AlreadyExists);
+        };
+        if let Some(same) = versions.iter().find(|v| v.attempt == options.attempt) {
+            return if same.payload == payload {
+                Ok(same.id.clone())
+            } else {
+                Err(StoreErrorKind::Conflict)
+            };
+        }
+        if let Some(max) = capability.max_versions {
+            make_room(versions, max, &options.keep)?;
+        }
+        // Random, so that an object that is made anew never gives out an
+        // identifier of the one before it.
+        let id = format!("{}-{}", options.version, Uuid::new_v4().simple());
+        let id = NativeVersionId::new(id);
+        versions.push(Version {
+            id: id.clone(),
+            attempt: options.attempt,
+            payload: payload.to_owned(),
+            replaced: false,
+        });
+        Ok(id)
+    }
+
+    fn version_mut(&mut self, name: &RemoteName, id: &NativeVersionId) -> Option<&mut Version> {
+        match self.objects.get_mut(name.as_str()) {
+            Some(Object::Ours(versions)) => versions.iter_mut().find(|version| version.id == *id),
+            Some(Object::Foreign) | None => None,
+        }
+    }
+}
+
+/// Drops the oldest versions outside `keep` until another one fits.
+fn make_room(
+    versions: &mut Vec<Version>,
+    max: u32,
+    keep: &[NativeVersionId],
+) -> Result<(), StoreErrorKind> {
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    while versions.len() >= max {
+        let oldest = versions
+            .iter()
+            .position(|version| !keep.contains(&version.id))
+            .ok_or(StoreErrorKind::Misconfigured)?;
+        versions.remove(oldest);
+    }
+    Ok(())
+}
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Version")
+            .field("id", &self.id)
+            .field("payload_bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
