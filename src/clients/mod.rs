@@ -1,1 +1,3 @@
 //! Clients that several modules share.
+
+pub mod openbao;
