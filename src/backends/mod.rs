@@ -1,1 +1,3 @@
 //! Secret backends: where sealed secret versions are stored.
+
+pub mod openbao;

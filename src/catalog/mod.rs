@@ -1,12 +1,14 @@
 //! The catalog: an organization's records. Never a plaintext, never a payload.
 
 mod error;
+mod openbao;
 
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
 pub use error::{CatalogError, CatalogErrorKind};
+pub use openbao::OpenBaoCatalog;
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
 ///

@@ -1,6 +1,7 @@
 //! Key encryption keys: they wrap data encryption keys, and never see a payload.
 
 mod error;
+mod transit;
 
 use std::fmt::Debug;
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use crate::envelope::{DataKey, KekId, WrapBinding, WrappedKey};
 
 pub use error::{KekError, KekErrorKind};
+pub use transit::TransitKek;
 
 /// A key encryption key.
 ///

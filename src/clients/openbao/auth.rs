@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::HeaderValue;
 use serde::Deserialize;
@@ -36,6 +37,13 @@ pub(super) struct Token {
 pub(super) struct Login {
     pub(super) path: String,
     pub(super) body: SecretBytes,
+}
+
+/// A server that can be logged in to.
+#[async_trait]
+pub(super) trait LogIn: Sync {
+    /// Makes `login`.
+    async fn log_in(&self, login: Login) -> Result<Token, OpenBaoError>;
 }
 
 /// What a login gives.
@@ -76,32 +84,26 @@ impl Session {
         !matches!(self.auth, OpenBaoAuth::Token(_) | OpenBaoAuth::TokenFile(_))
     }
 
-    /// Returns the token in use, the first time after `login`. Who comes
+    /// Returns the token in use, the first time after a login. Who comes
     /// meanwhile waits and gets the same.
-    pub(super) async fn token<F>(&self, login: F) -> Result<Arc<Token>, OpenBaoError>
-    where
-        F: AsyncFnOnce(Login) -> Result<Token, OpenBaoError>,
-    {
+    pub(super) async fn token(&self, server: &dyn LogIn) -> Result<Arc<Token>, OpenBaoError> {
         let mut held = self.held.lock().await;
         if let Some(token) = &*held {
             return Ok(Arc::clone(token));
         }
-        let token = Arc::new(self.obtain(login).await?);
+        let token = Arc::new(self.obtain(server).await?);
         *held = Some(Arc::clone(&token));
         Ok(token)
     }
 
     /// Returns another token than `old`, which was denied: one that somebody
-    /// else got meanwhile, one from a file that changed, or one from `login`.
+    /// else got meanwhile, one from a file that changed, or one from a new login.
     /// `None` where there is no other.
-    pub(super) async fn renewed<F>(
+    pub(super) async fn renewed(
         &self,
         old: &Arc<Token>,
-        login: F,
-    ) -> Result<Option<Arc<Token>>, OpenBaoError>
-    where
-        F: AsyncFnOnce(Login) -> Result<Token, OpenBaoError>,
-    {
+        server: &dyn LogIn,
+    ) -> Result<Option<Arc<Token>>, OpenBaoError> {
         let mut held = self.held.lock().await;
         if let Some(token) = &*held
             && !Arc::ptr_eq(token, old)
@@ -111,7 +113,7 @@ impl Session {
         if matches!(self.auth, OpenBaoAuth::Token(_)) {
             return Ok(None);
         }
-        let token = Arc::new(self.obtain(login).await?);
+        let token = Arc::new(self.obtain(server).await?);
         let is_same = !self.logs_in() && same(&token.secret, &old.secret);
         if is_same {
             return Ok(None);
@@ -120,10 +122,7 @@ impl Session {
         Ok(Some(token))
     }
 
-    async fn obtain<F>(&self, login: F) -> Result<Token, OpenBaoError>
-    where
-        F: AsyncFnOnce(Login) -> Result<Token, OpenBaoError>,
-    {
+    async fn obtain(&self, server: &dyn LogIn) -> Result<Token, OpenBaoError> {
         match &self.auth {
             OpenBaoAuth::Token(secret) => Ok(as_it_is(secret.clone())),
             OpenBaoAuth::TokenFile(path) => Ok(as_it_is(read_file(path).await?)),
@@ -133,7 +132,7 @@ impl Session {
                 secret_id,
             } => {
                 let fields = [("role_id", role_id.expose()), ("secret_id", secret_id.expose())];
-                login(login_at(mount_path, &fields)).await
+                server.log_in(login_at(mount_path, &fields)).await
             }
             OpenBaoAuth::Jwt {
                 mount_path,
@@ -144,7 +143,7 @@ impl Session {
                     JwtSource::Token(token) => token.clone(),
                     JwtSource::File(path) => read_file(path).await?,
                 };
-                login(login_at(mount_path, &[("role", role), ("jwt", jwt.expose())])).await
+                server.log_in(login_at(mount_path, &[("role", role), ("jwt", jwt.expose())])).await
             }
             OpenBaoAuth::Kubernetes {
                 mount_path,
@@ -152,7 +151,7 @@ impl Session {
                 token_file,
             } => {
                 let jwt = read_file(token_file).await?;
-                login(login_at(mount_path, &[("role", role), ("jwt", jwt.expose())])).await
+                server.log_in(login_at(mount_path, &[("role", role), ("jwt", jwt.expose())])).await
             }
         }
     }
@@ -246,6 +245,8 @@ fn same(one: &SecretString, other: &SecretString) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     #[test]
@@ -265,6 +266,18 @@ mod tests {
         assert!(as_it_is("a\nb".into()).header().is_err());
     }
 
+    #[derive(Default)]
+    struct Counted(AtomicU32);
+
+    #[async_trait]
+    impl LogIn for Counted {
+        async fn log_in(&self, _: Login) -> Result<Token, OpenBaoError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Ok(as_it_is("t".into()))
+        }
+    }
+
     #[tokio::test]
     async fn only_one_of_many_logs_in() {
         let session = Session::new(OpenBaoAuth::AppRole {
@@ -272,18 +285,13 @@ mod tests {
             role_id: "r".into(),
             secret_id: "s".into(),
         });
-        let logins = std::sync::atomic::AtomicU32::new(0);
-        let login = async |_: Login| {
-            logins.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            tokio::task::yield_now().await;
-            Ok(as_it_is("t".into()))
-        };
-        let (a, b) = tokio::join!(session.token(login), session.token(login));
+        let server = Counted::default();
+        let (a, b) = tokio::join!(session.token(&server), session.token(&server));
         let (a, b) = (a.unwrap(), b.unwrap());
         assert!(Arc::ptr_eq(&a, &b));
-        let (c, d) = tokio::join!(session.renewed(&a, login), session.renewed(&b, login));
+        let (c, d) = tokio::join!(session.renewed(&a, &server), session.renewed(&b, &server));
         assert!(Arc::ptr_eq(&c.unwrap().unwrap(), &d.unwrap().unwrap()));
-        assert_eq!(logins.into_inner(), 2);
+        assert_eq!(server.0.into_inner(), 2);
     }
 
     #[tokio::test]
@@ -292,14 +300,15 @@ mod tests {
         let path = dir.path().join("token");
         std::fs::write(&path, "one\n").unwrap();
         let session = Session::new(OpenBaoAuth::TokenFile(path.clone()));
-        let login = async |_: Login| -> Result<Token, OpenBaoError> { panic!("no login") };
-        let first = session.token(login).await.unwrap();
-        assert!(session.renewed(&first, login).await.unwrap().is_none());
+        let server = Counted::default();
+        let first = session.token(&server).await.unwrap();
+        assert!(session.renewed(&first, &server).await.unwrap().is_none());
         std::fs::write(&path, "two\n").unwrap();
-        let second = session.renewed(&first, login).await.unwrap().unwrap();
+        let second = session.renewed(&first, &server).await.unwrap().unwrap();
         assert_eq!(second.secret.expose(), "two");
         std::fs::remove_file(&path).unwrap();
-        let error = session.renewed(&second, login).await.unwrap_err();
+        let error = session.renewed(&second, &server).await.unwrap_err();
         assert_eq!(error.kind(), OpenBaoErrorKind::Unauthenticated);
+        assert_eq!(server.0.into_inner(), 0);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::auth::{self, Login, Session, Token};
+use super::auth::{self, LogIn, Login, Session, Token};
 use super::config::{MountPath, OpenBaoAddress, OpenBaoConfig, is_path};
 use super::consistency::Consistency;
 use super::error::{OpenBaoError, OpenBaoErrorKind};
@@ -175,7 +176,7 @@ impl OpenBaoClient {
     ///
     /// Returns answers of success, and 404, whose body tells what was deleted.
     pub(super) async fn call(&self, call: &Call) -> Result<HttpResponse, OpenBaoError> {
-        let token = self.0.session.token(self.login()).await?;
+        let token = self.0.session.token(self).await?;
         let mut response = self.send(call, Some(&token)).await?;
         if response.status == StatusCode::FORBIDDEN {
             let denial = OpenBaoError::from_response(&response, call.operation, &call.path);
@@ -184,7 +185,7 @@ impl OpenBaoClient {
             if !known_invalid && !token.has_expired() && self.is_valid(&token).await? {
                 return Err(denial);
             }
-            let Some(other) = self.0.session.renewed(&token, self.login()).await? else {
+            let Some(other) = self.0.session.renewed(&token, self).await? else {
                 return Err(invalid_token(call).with_source(denial));
             };
             response = self.send(call, Some(&other)).await?;
@@ -193,33 +194,6 @@ impl OpenBaoClient {
             return Ok(response);
         }
         Err(OpenBaoError::from_response(&response, call.operation, &call.path))
-    }
-
-    /// Returns the login that a session asks for.
-    fn login(&self) -> impl AsyncFnOnce(Login) -> Result<Token, OpenBaoError> {
-        async move |login: Login| {
-            let call = Call {
-                operation: "login",
-                method: Method::POST,
-                path: login.path,
-                query: None,
-                body: Some(login.body),
-                // Counted as a write below, if it was one.
-                writes: false,
-            };
-            let before = self.0.consistency.before_write();
-            let response = self.send(&call, None).await?;
-            if !response.status.is_success() {
-                return Err(login_refused(&response, &call.path));
-            }
-            let granted = auth::granted(&response.body, &call.path)?;
-            if granted.is_stored {
-                // The leader stored the token: its index covers all that was
-                // written before, and the token itself.
-                self.0.consistency.wrote(before, &response.headers);
-            }
-            Ok(granted.token)
-        }
     }
 
     /// Asks the server whether `token` is one, to tell a token that has run out
@@ -285,6 +259,33 @@ impl OpenBaoClient {
         }
         self.0.consistency.add_to(&mut headers);
         Ok(headers)
+    }
+}
+
+#[async_trait]
+impl LogIn for OpenBaoClient {
+    async fn log_in(&self, login: Login) -> Result<Token, OpenBaoError> {
+        let call = Call {
+            operation: "login",
+            method: Method::POST,
+            path: login.path,
+            query: None,
+            body: Some(login.body),
+            // Counted as a write below, if it was one.
+            writes: false,
+        };
+        let before = self.0.consistency.before_write();
+        let response = self.send(&call, None).await?;
+        if !response.status.is_success() {
+            return Err(login_refused(&response, &call.path));
+        }
+        let granted = auth::granted(&response.body, &call.path)?;
+        if granted.is_stored {
+            // The leader stored the token: its index covers all that was
+            // written before, and the token itself.
+            self.0.consistency.wrote(before, &response.headers);
+        }
+        Ok(granted.token)
     }
 }
 
