@@ -1,3 +1,4 @@
 //! Secret backends: where sealed secret versions are stored.
 
 pub mod embedded;
+pub mod openbao;

@@ -8,6 +8,7 @@ mod identity;
 mod records;
 mod typed;
 mod memory;
+mod openbao;
 
 use std::fmt::{self, Debug};
 
@@ -25,6 +26,7 @@ pub use records::{
 };
 pub use typed::{Catalog, Loaded};
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
+pub use openbao::OpenBaoCatalog;
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
 ///

@@ -1,3 +1,4 @@
 //! Clients that several modules share.
 
 pub mod sqlite;
+pub mod openbao;

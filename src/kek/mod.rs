@@ -2,6 +2,7 @@
 
 mod error;
 mod local;
+mod transit;
 
 use std::fmt::Debug;
 
@@ -11,6 +12,7 @@ use crate::envelope::{DataKey, KekId, WrapBinding, WrappedKey};
 
 pub use error::{KekError, KekErrorKind};
 pub use local::{LocalKek, LocalKeyFile};
+pub use transit::TransitKek;
 
 /// A key encryption key.
 ///

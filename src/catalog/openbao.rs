@@ -1,0 +1,190 @@
+//! Records in KV version 2.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use crate::clients::openbao::{
+    KvEntry, KvV2, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart, PolicyRole,
+    PolicyScope, policy_part,
+};
+
+/// More than KV keeps by default, which is 10: what is not there costs nothing.
+const HISTORY: u64 = 32;
+
+/// An organization's records, under `catalog/{organization}` in a KV mount. A
+/// record's revision is its KV version.
+///
+/// A record whose current version somebody deleted or destroyed is read as
+/// absent, and a write that expects nothing takes its place: so the next apply
+/// converges, and the revision still never goes back.
+#[derive(Debug)]
+pub struct OpenBaoCatalog {
+    client: OpenBaoClient,
+    kv: KvV2,
+    root: String,
+    /// What to grant where a request is denied.
+    policy: String,
+}
+
+impl OpenBaoCatalog {
+    /// Takes an organization's catalog on its platform. `role` is whose policy
+    /// errors print.
+    #[must_use]
+    pub fn new(client: &OpenBaoClient, scope: &PolicyScope, role: PolicyRole) -> Self {
+        Self {
+            client: client.clone(),
+            kv: client.kv(),
+            root: scope.catalog_path(),
+            policy: policy_part(scope, role, PolicyPart::Catalog),
+        }
+    }
+
+    fn path(&self, key: &RecordKey) -> String {
+        format!("{}/{key}", self.root)
+    }
+
+    async fn read_once(&self, key: &RecordKey) -> Result<KvEntry<Stored>, CatalogError> {
+        let entry = self.kv.read(&self.path(key)).await;
+        entry.map_err(|error| self.explain(error))
+    }
+
+    async fn fence(&self) -> Result<(), CatalogError> {
+        let fenced = self.client.fence().await;
+        fenced.map_err(|error| self.explain(error))
+    }
+
+    /// Finds the KV version that a write has to name: the record's revision, or
+    /// that of a deleted one where nothing is expected.
+    async fn cas_after_deletion(
+        &self,
+        key: &RecordKey,
+        expected: Revision,
+    ) -> Result<Option<u64>, CatalogError> {
+        if expected != Revision::ABSENT {
+            return Ok(None);
+        }
+        Ok(match self.read_once(key).await? {
+            KvEntry::Deleted { version } => Some(version),
+            KvEntry::Present { .. } | KvEntry::Absent => None,
+        })
+    }
+
+    fn explain(&self, error: OpenBaoError) -> CatalogError {
+        match error.kind() {
+            OpenBaoErrorKind::PermissionDenied => error
+                .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
+                .into_catalog(),
+            _ => error.into_catalog(),
+        }
+    }
+}
+
+#[async_trait]
+impl CatalogStore for OpenBaoCatalog {
+    async fn read(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        let entry = self.read_once(key).await?;
+        if matches!(entry, KvEntry::Present { .. }) || self.client.is_fenced() {
+            return Ok(record(entry));
+        }
+        self.fence().await?;
+        self.read_once(key).await.map(record)
+    }
+
+    async fn read_fenced(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        self.fence().await?;
+        self.read_once(key).await.map(record)
+    }
+
+    async fn write(
+        &self,
+        key: &RecordKey,
+        record: &StoredRecord,
+        expected: Revision,
+    ) -> Result<Revision, CatalogError> {
+        let path = self.path(key);
+        let data = serde_json::json!({"body": record.body, "mac": record.mac});
+        let was_fenced = self.client.is_fenced();
+        let is_conflict = |error: &OpenBaoError| error.kind() == OpenBaoErrorKind::Conflict;
+        let mut outcome = self.kv.write(&path, &data, expected.0).await;
+        // A standby judges by a state that lags behind. What the first try
+        // wrote without telling, the second finds: a conflict, as documented.
+        if !was_fenced && outcome.as_ref().is_err_and(is_conflict) {
+            self.fence().await?;
+            outcome = self.kv.write(&path, &data, expected.0).await;
+        }
+        if outcome.as_ref().is_err_and(is_conflict)
+            && let Some(cas) = self.cas_after_deletion(key, expected).await?
+        {
+            outcome = self.kv.write(&path, &data, cas).await;
+        }
+        let written = outcome.map_err(|error| self.explain(error))?;
+        Ok(Revision(written.version))
+    }
+
+    async fn forget_history(&self, key: &RecordKey, present: Revision) -> Result<(), CatalogError> {
+        let oldest = present.0.saturating_sub(HISTORY).max(1);
+        let versions: Vec<u64> = (oldest..present.0).collect();
+        if versions.is_empty() {
+            return Ok(());
+        }
+        let destroyed = self.kv.destroy(&self.path(key), &versions).await;
+        let error = match destroyed {
+            Ok(()) => return Ok(()),
+            Err(error) => self.explain(error),
+        };
+        match error.kind() {
+            CatalogErrorKind::Unavailable | CatalogErrorKind::RateLimited => Err(error),
+            kind => {
+                tracing::debug!(?kind, %key, "a record's history stays");
+                Ok(())
+            }
+        }
+    }
+
+    /// Lists deleted records too: who reads them finds them absent.
+    async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
+        // A list has no way to tell that something is missing from it.
+        self.fence().await?;
+        let mut keys = BTreeSet::new();
+        let mut folders = vec![prefix.trim_end_matches('/').to_owned()];
+        while let Some(folder) = folders.pop() {
+            let listed = self.kv.list(&format!("{}/{folder}", self.root)).await;
+            for name in listed.map_err(|error| self.explain(error))? {
+                match name.strip_suffix('/') {
+                    Some(name) => folders.push(format!("{folder}/{name}")),
+                    None => {
+                        keys.insert(RecordKey::new(format!("{folder}/{name}")));
+                    }
+                }
+            }
+        }
+        Ok(keys.into_iter().collect())
+    }
+}
+
+/// A record as it is written.
+#[derive(Deserialize)]
+struct Stored {
+    body: String,
+    mac: String,
+}
+
+fn record(entry: KvEntry<Stored>) -> Option<(StoredRecord, Revision)> {
+    match entry {
+        KvEntry::Present {
+            data: Stored { body, mac },
+            version,
+            ..
+        } => Some((StoredRecord { body, mac }, Revision(version))),
+        KvEntry::Deleted { .. } | KvEntry::Absent => None,
+    }
+}

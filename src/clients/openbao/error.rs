@@ -1,0 +1,418 @@
+//! What a server's refusals mean: the one place where statuses are read.
+
+use std::error::Error;
+use std::fmt;
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::config::MountPath;
+use crate::catalog::{CatalogError, CatalogErrorKind};
+use crate::http::{HttpError, HttpErrorKind, HttpResponse};
+use crate::kek::{KekError, KekErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OpenBaoErrorKind {
+    /// Nothing is there.
+    NotFound,
+    /// A compare-and-set was lost.
+    Conflict,
+    /// Known, but not allowed.
+    PermissionDenied,
+    /// No token, or one that has run out, or a login that was refused.
+    Unauthenticated,
+    /// The request is larger than the server takes.
+    TooLarge,
+    /// The path cannot be asked for.
+    InvalidPath,
+    /// Transit does not open this ciphertext.
+    Refused,
+    /// This version of a Transit key may not be used any more.
+    KeyDisabled,
+    /// Asked to slow down, and still after all retries.
+    RateLimited,
+    /// Unreachable, sealed, or failing, and still after all retries.
+    Unavailable,
+    /// The answer is not of the form that was asked for.
+    Corrupt,
+    /// A mount or a namespace is missing, or is not of the kind that is needed.
+    Misconfigured,
+}
+
+/// A failure: its meaning, what was tried, and where.
+///
+/// # Security
+///
+/// Carries no credential, no payload and no raw answer: of a server's messages
+/// only those that are known are kept, as texts of our own.
+#[derive(Debug)]
+pub struct OpenBaoError {
+    kind: OpenBaoErrorKind,
+    operation: &'static str,
+    path: String,
+    remedy: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What a server answered, as far as it is safe to repeat.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    reason: Option<&'static str>,
+}
+
+impl OpenBaoError {
+    pub(super) fn new(
+        kind: OpenBaoErrorKind,
+        operation: &'static str,
+        path: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            operation,
+            path: path.into(),
+            remedy: None,
+            source: None,
+        }
+    }
+
+    /// Replaces the remedy, where the caller knows better.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    pub(super) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Returns what the failure means.
+    #[must_use]
+    pub fn kind(&self) -> OpenBaoErrorKind {
+        self.kind
+    }
+
+    /// Returns how to mend it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
+    /// Explains a request that was not answered.
+    pub(super) fn from_http(error: HttpError, operation: &'static str, path: &str) -> Self {
+        let remedy = match error.kind() {
+            HttpErrorKind::Redirected => Some(format!(
+                "The server redirects to its leader at {}, and the token is sent to no address \
+                 that is not configured. Configure that address, or let standbys forward \
+                 requests (see api_addr and cluster_addr of the server).",
+                error.detail().unwrap_or("another address")
+            )),
+            HttpErrorKind::Tls => Some(
+                "Check the CA certificate, and the client certificate if the server wants one."
+                    .to_owned(),
+            ),
+            HttpErrorKind::Connect | HttpErrorKind::Timeout => {
+                Some("Check the address, and that the server can be reached from here.".to_owned())
+            }
+            _ => None,
+        };
+        let kind = match error.kind() {
+            HttpErrorKind::Tls | HttpErrorKind::Invalid => OpenBaoErrorKind::Misconfigured,
+            HttpErrorKind::TooLarge => OpenBaoErrorKind::Corrupt,
+            _ => OpenBaoErrorKind::Unavailable,
+        };
+        let mut explained = Self::new(kind, operation, path).with_source(error);
+        explained.remedy = remedy;
+        explained
+    }
+
+    /// Explains an answer whose status is none of success.
+    pub(super) fn from_response(
+        response: &HttpResponse,
+        operation: &'static str,
+        path: &str,
+    ) -> Self {
+        let (kind, reason, remedy) = meaning(response.status, response.body.expose(), path);
+        let mut explained = Self::new(kind, operation, path).with_source(Answer {
+            status: response.status.as_u16(),
+            reason,
+        });
+        explained.remedy = remedy;
+        explained
+    }
+
+    /// Explains an engine that is not KV version 2.
+    pub(super) fn not_kv_v2(operation: &'static str, path: &str, mount: &MountPath) -> Self {
+        Self::new(OpenBaoErrorKind::Misconfigured, operation, path).with_remedy(format!(
+            "The mount {mount:?} is not KV version 2. Enable one elsewhere with `bao secrets \
+             enable -path=<mount> -version=2 kv`, or upgrade this one with `bao kv \
+             enable-versioning {mount}`.",
+            mount = mount.as_str()
+        ))
+    }
+
+    /// Turns this into the store's error.
+    #[must_use]
+    pub fn into_store(self) -> StoreError {
+        let kind = match self.kind {
+            OpenBaoErrorKind::NotFound => StoreErrorKind::NotFound,
+            OpenBaoErrorKind::Conflict => StoreErrorKind::Conflict,
+            OpenBaoErrorKind::PermissionDenied => StoreErrorKind::PermissionDenied,
+            OpenBaoErrorKind::Unauthenticated => StoreErrorKind::Unauthenticated,
+            OpenBaoErrorKind::TooLarge => StoreErrorKind::TooLarge,
+            OpenBaoErrorKind::InvalidPath => StoreErrorKind::InvalidName,
+            OpenBaoErrorKind::RateLimited => StoreErrorKind::RateLimited,
+            OpenBaoErrorKind::Unavailable => StoreErrorKind::Unavailable,
+            OpenBaoErrorKind::Corrupt => StoreErrorKind::Corrupt,
+            OpenBaoErrorKind::Refused
+            | OpenBaoErrorKind::KeyDisabled
+            | OpenBaoErrorKind::Misconfigured => StoreErrorKind::Misconfigured,
+        };
+        let mut error = StoreError::new(kind, self.operation, self.path);
+        if let Some(remedy) = self.remedy {
+            error = error.with_remedy(remedy);
+        }
+        match self.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+
+    /// Turns this into the catalog's error.
+    #[must_use]
+    pub fn into_catalog(self) -> CatalogError {
+        let kind = match self.kind {
+            OpenBaoErrorKind::Conflict => CatalogErrorKind::Conflict,
+            OpenBaoErrorKind::PermissionDenied => CatalogErrorKind::PermissionDenied,
+            OpenBaoErrorKind::Unauthenticated => CatalogErrorKind::Unauthenticated,
+            OpenBaoErrorKind::RateLimited => CatalogErrorKind::RateLimited,
+            OpenBaoErrorKind::Unavailable => CatalogErrorKind::Unavailable,
+            OpenBaoErrorKind::Corrupt => CatalogErrorKind::Corrupt,
+            // A record that is not found is no error to the catalog; what is
+            // left here is a mount that is not what it must be.
+            OpenBaoErrorKind::NotFound
+            | OpenBaoErrorKind::TooLarge
+            | OpenBaoErrorKind::InvalidPath
+            | OpenBaoErrorKind::Refused
+            | OpenBaoErrorKind::KeyDisabled
+            | OpenBaoErrorKind::Misconfigured => CatalogErrorKind::Misconfigured,
+        };
+        let mut error = CatalogError::new(kind, self.operation, self.path);
+        if let Some(remedy) = self.remedy {
+            error = error.with_remedy(remedy);
+        }
+        match self.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+
+    /// Turns this into a KEK's error.
+    #[must_use]
+    pub fn into_kek(self) -> KekError {
+        let kind = match self.kind {
+            OpenBaoErrorKind::NotFound => KekErrorKind::NotFound,
+            OpenBaoErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
+            OpenBaoErrorKind::Unauthenticated => KekErrorKind::Unauthenticated,
+            OpenBaoErrorKind::Refused => KekErrorKind::Refused,
+            OpenBaoErrorKind::KeyDisabled => KekErrorKind::Disabled,
+            OpenBaoErrorKind::RateLimited => KekErrorKind::RateLimited,
+            OpenBaoErrorKind::Unavailable => KekErrorKind::Unavailable,
+            OpenBaoErrorKind::Conflict
+            | OpenBaoErrorKind::TooLarge
+            | OpenBaoErrorKind::InvalidPath
+            | OpenBaoErrorKind::Corrupt
+            | OpenBaoErrorKind::Misconfigured => KekErrorKind::Misconfigured,
+        };
+        let mut error = KekError::new(kind, self.operation, self.path);
+        if let Some(remedy) = self.remedy {
+            error = error.with_remedy(remedy);
+        }
+        match self.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Display for OpenBaoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.kind {
+            OpenBaoErrorKind::NotFound => "found nothing",
+            OpenBaoErrorKind::Conflict => "was overtaken by another writer",
+            OpenBaoErrorKind::PermissionDenied => "was denied",
+            OpenBaoErrorKind::Unauthenticated => "was refused: not authenticated",
+            OpenBaoErrorKind::TooLarge => "was refused: too large",
+            OpenBaoErrorKind::InvalidPath => "was refused: invalid path",
+            OpenBaoErrorKind::Refused => "was refused",
+            OpenBaoErrorKind::KeyDisabled => "found the key disabled",
+            OpenBaoErrorKind::RateLimited => "was rate-limited",
+            OpenBaoErrorKind::Unavailable => "failed: unavailable",
+            OpenBaoErrorKind::Corrupt => "was answered in an unknown form",
+            OpenBaoErrorKind::Misconfigured => "failed: not set up",
+        };
+        write!(f, "{} on {:?} {meaning}", self.operation, self.path)
+    }
+}
+
+impl Error for OpenBaoError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server answered {}", self.status)?;
+        match self.reason {
+            Some(reason) => write!(f, ": {reason}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for Answer {}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    errors: Vec<String>,
+}
+
+/// Known messages: what the server says, what it means where the status alone
+/// does not tell. The first that fits is taken.
+const MESSAGES: &[(&str, Option<OpenBaoErrorKind>)] = &[
+    ("check-and-set parameter did not match", Some(OpenBaoErrorKind::Conflict)),
+    ("no handler for route", Some(OpenBaoErrorKind::Misconfigured)),
+    ("unsupported path", Some(OpenBaoErrorKind::Misconfigured)),
+    ("unsupported operation", Some(OpenBaoErrorKind::Misconfigured)),
+    ("namespace not found", Some(OpenBaoErrorKind::Misconfigured)),
+    ("encryption key not found", Some(OpenBaoErrorKind::NotFound)),
+    ("disallowed by policy (too old)", Some(OpenBaoErrorKind::KeyDisabled)),
+    ("missing 'context'", Some(OpenBaoErrorKind::Misconfigured)),
+    ("invalid token", Some(OpenBaoErrorKind::Unauthenticated)),
+    ("missing client token", Some(OpenBaoErrorKind::Unauthenticated)),
+    ("bad token", Some(OpenBaoErrorKind::Unauthenticated)),
+    ("permission denied", None),
+    ("sealed", Some(OpenBaoErrorKind::Unavailable)),
+    ("message authentication failed", Some(OpenBaoErrorKind::Refused)),
+    ("invalid ciphertext", Some(OpenBaoErrorKind::Refused)),
+    ("invalid role or secret ID", Some(OpenBaoErrorKind::Unauthenticated)),
+    ("request body too large", Some(OpenBaoErrorKind::TooLarge)),
+];
+
+fn meaning(
+    status: StatusCode,
+    body: &[u8],
+    path: &str,
+) -> (OpenBaoErrorKind, Option<&'static str>, Option<String>) {
+    let errors = serde_json::from_slice::<Refusal>(body)
+        .map(|refusal| refusal.errors)
+        .unwrap_or_default();
+    let known = MESSAGES
+        .iter()
+        .find(|(text, _)| errors.iter().any(|error| error.contains(text)));
+    let by_status = match status.as_u16() {
+        404 => OpenBaoErrorKind::NotFound,
+        401 => OpenBaoErrorKind::Unauthenticated,
+        403 => OpenBaoErrorKind::PermissionDenied,
+        413 => OpenBaoErrorKind::TooLarge,
+        400 | 405 | 422 => OpenBaoErrorKind::Refused,
+        429 => OpenBaoErrorKind::RateLimited,
+        // A redirect without an address, or an answer of something that is no
+        // such server.
+        300..=399 => OpenBaoErrorKind::Misconfigured,
+        _ => OpenBaoErrorKind::Unavailable,
+    };
+    let kind = match known {
+        // A rate limit or an outage is one whatever it says.
+        _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => by_status,
+        Some((_, Some(kind))) => *kind,
+        _ => by_status,
+    };
+    let reason = known.map(|(text, _)| *text);
+    let remedy = match reason {
+        Some("no handler for route" | "unsupported path" | "unsupported operation") => {
+            let mount = path.split('/').next().unwrap_or(path);
+            Some(format!(
+                "No engine that serves {path:?} is mounted. For secrets enable KV version 2 with \
+                 `bao secrets enable -path={mount} -version=2 kv`, for keys Transit with `bao \
+                 secrets enable -path={mount} transit`; and check the configured mount path and \
+                 the namespace."
+            ))
+        }
+        Some("namespace not found") => {
+            Some("The namespace does not exist: check it, or create it.".to_owned())
+        }
+        Some("sealed") => Some("The server is sealed: unseal it.".to_owned()),
+        _ if kind == OpenBaoErrorKind::Unauthenticated => {
+            Some("The credential is not, or no longer, valid: renew it.".to_owned())
+        }
+        _ => None,
+    };
+    (kind, reason, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    fn kind(status: u16, body: &str) -> OpenBaoErrorKind {
+        meaning(StatusCode::from_u16(status).unwrap(), body.as_bytes(), "kv/data/x").0
+    }
+
+    #[test]
+    fn statuses_and_messages_map_to_meanings() {
+        use OpenBaoErrorKind as K;
+        for (status, message, meaning) in [
+            (400, "check-and-set parameter did not match the current version", K::Conflict),
+            (404, "", K::NotFound),
+            (404, "no handler for route \"kv/data/x\". route entry not found.", K::Misconfigured),
+            (404, "namespace not found", K::Misconfigured),
+            (403, "permission denied", K::PermissionDenied),
+            (403, "2 errors occurred: * permission denied * invalid token", K::Unauthenticated),
+            (400, "missing client token", K::Unauthenticated),
+            (400, "invalid role or secret ID", K::Unauthenticated),
+            (400, "encryption key not found", K::NotFound),
+            (400, "cipher: message authentication failed", K::Refused),
+            (400, "ciphertext or signature version is disallowed by policy (too old)", K::KeyDisabled),
+            (413, "http: request body too large", K::TooLarge),
+            (429, "request path \"kv\": rate limit quota exceeded", K::RateLimited),
+            (500, "1 error occurred", K::Unavailable),
+            (503, "Vault is sealed", K::Unavailable),
+            (472, "", K::Unavailable),
+        ] {
+            let body = serde_json::json!({"errors": [message]}).to_string();
+            assert_eq!(kind(status, &body), meaning, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_json_is_read_by_its_status() {
+        assert_eq!(kind(403, "<html>hunter2</html>"), OpenBaoErrorKind::PermissionDenied);
+        assert_eq!(kind(200, ""), OpenBaoErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn no_word_of_an_unknown_message_reaches_an_error() {
+        let body = br#"{"errors":["1 error occurred: value hunter2 is wrong"]}"#;
+        let (_, reason, remedy) = meaning(StatusCode::BAD_REQUEST, body, "kv/data/x");
+        assert_eq!((reason, remedy), (None, None));
+    }
+
+    #[test]
+    fn a_missing_mount_is_told_how_to_be_enabled() {
+        let body = br#"{"errors":["no handler for route \"kv/data/x\". route entry not found."]}"#;
+        let (_, _, remedy) = meaning(StatusCode::NOT_FOUND, body, "kv/data/x");
+        assert!(remedy.unwrap().contains("bao secrets enable -path=kv -version=2 kv"));
+    }
+}

@@ -1,0 +1,22 @@
+//! OpenBAO, and HashiCorp Vault, which speaks the same protocol: login, KV v2,
+//! Transit, and what keeps a standby from answering with the past.
+
+mod auth;
+mod client;
+mod config;
+mod consistency;
+mod error;
+mod kv;
+mod policy;
+mod transit;
+
+pub use auth::DEFAULT_KUBERNETES_TOKEN_FILE;
+pub use client::OpenBaoClient;
+pub use config::{
+    InvalidAddress, InvalidMountPath, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
+    OpenBaoConfig,
+};
+pub use error::{OpenBaoError, OpenBaoErrorKind};
+pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
+pub use policy::{PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text};
+pub use transit::{Transit, TransitKey};

@@ -1,0 +1,375 @@
+//! Sends requests, again where that may help.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::counter::{RequestCounter, RequestLog};
+use super::error::{HttpError, HttpErrorKind};
+use super::limits::RequestLimits;
+use super::retry::{RetryPolicy, retry_after};
+use super::tls::{self, ClientIdentity, Roots};
+use crate::secret::SecretBytes;
+
+/// Names the file that gets one line `METHOD PATH STATUS` per try.
+const REQUEST_LOG_VARIABLE: &str = "PLANTON_HTTP_REQUEST_LOG";
+
+const MAX_REDIRECTS: u32 = 3;
+
+/// No answer of a secret backend comes near this.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// Whether requests go through the proxies that the environment names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxies {
+    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count.
+    FromEnvironment,
+    /// They don't.
+    Ignored,
+}
+
+/// How a client connects, and for how long it tries.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Who is trusted.
+    pub roots: Roots,
+    /// The certificate to show, if any.
+    pub identity: Option<ClientIdentity>,
+    /// Proxies.
+    pub proxies: Proxies,
+    /// Retries.
+    pub retry: RetryPolicy,
+    /// For a connection to come about.
+    pub connect_timeout: Duration,
+    /// For one try, the answer's body included.
+    pub request_timeout: Duration,
+    /// Other addresses that a redirect may lead to, besides a request's own.
+    pub redirect_to: Vec<Url>,
+    /// The file that lists requests; by default what the environment names.
+    pub request_log: Option<PathBuf>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            roots: Roots::default(),
+            identity: None,
+            proxies: Proxies::FromEnvironment,
+            retry: RetryPolicy::default(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(15),
+            redirect_to: Vec::new(),
+            request_log: std::env::var_os(REQUEST_LOG_VARIABLE).map(PathBuf::from),
+        }
+    }
+}
+
+/// A request that can be sent any number of times.
+///
+/// # Security
+///
+/// Mark header values that are credentials as sensitive. The body is wiped when
+/// the request is dropped.
+#[derive(Clone, Debug)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body, if any.
+    pub body: Option<SecretBytes>,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug)]
+pub struct HttpResponse {
+    /// The status of the last try.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body: wiped on drop, since it may hold a secret.
+    pub body: SecretBytes,
+    /// True when an earlier try was sent: what this answer refuses may have
+    /// been done then.
+    pub retried: bool,
+}
+
+/// The HTTP client: one per destination, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    retry: RetryPolicy,
+    request_timeout: Duration,
+    redirect_to: Arc<[Url]>,
+    requests: RequestCounter,
+    log: Option<Arc<RequestLog>>,
+}
+
+impl HttpClient {
+    /// Builds a client.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when certificates or keys cannot be used.
+    pub fn new(settings: &HttpSettings) -> Result<Self, HttpError> {
+        let invalid = |what: &'static str| HttpError::new(HttpErrorKind::Invalid, what);
+        let tls = tls::client_config(&settings.roots, settings.identity.as_ref())?;
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            // Followed by hand: a token must not reach a host that is not configured.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(settings.connect_timeout)
+            .user_agent(concat!("terraform-provider-planton/", env!("CARGO_PKG_VERSION")));
+        if settings.proxies == Proxies::Ignored {
+            builder = builder.no_proxy();
+        }
+        let client = builder
+            .build()
+            .map_err(|error| invalid("HTTP client").with_source(error))?;
+        let log = match &settings.request_log {
+            Some(path) => Some(Arc::new(
+                RequestLog::open(path).map_err(|error| invalid("request log").with_source(error))?,
+            )),
+            None => None,
+        };
+        Ok(Self {
+            client,
+            retry: settings.retry.clone(),
+            request_timeout: settings.request_timeout,
+            redirect_to: settings.redirect_to.clone().into(),
+            requests: RequestCounter::default(),
+            log,
+        })
+    }
+
+    /// Returns the count of requests sent, which the clones of a client share.
+    #[must_use]
+    pub fn requests(&self) -> &RequestCounter {
+        &self.requests
+    }
+
+    /// Sends `request` until it is answered with a status that another try
+    /// would not change, or until tries or time run out; then the last status
+    /// is returned. Obeys [`RequestLimits::current`].
+    ///
+    /// Every request is tried again, POST too: use this only where doing
+    /// something twice does no harm, or is refused and looked into
+    /// ([`HttpResponse::retried`]).
+    ///
+    /// # Errors
+    ///
+    /// [`HttpErrorKind`] when there was no answer at all.
+    pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        let limits = RequestLimits::current();
+        let target = target(&request.method, &request.url);
+        let started = Instant::now();
+        let body = request.body.clone().map(Bytes::from_owner_secret);
+        let mut tries = 0;
+        loop {
+            if limits.is_cancelled() {
+                return Err(HttpError::new(HttpErrorKind::Cancelled, target));
+            }
+            let Some(timeout) = self.timeout(started, &limits) else {
+                return Err(HttpError::new(HttpErrorKind::DeadlineExceeded, target));
+            };
+            tries += 1;
+            let outcome = self.follow(request, body.clone(), timeout, tries).await;
+            let floor = match &outcome {
+                Ok(response) if !self.retry.retries(response.status) => {
+                    return outcome.map(|response| response.after(tries));
+                }
+                Ok(response) => retry_after(&response.headers, SystemTime::now()),
+                // A standby that redirects to its leader forwards as soon as
+                // an election is over.
+                Err(error) if error.is_transient() || error.kind() == HttpErrorKind::Redirected => {
+                    None
+                }
+                Err(_) => return outcome,
+            };
+            let delay = self.retry.delay(tries, floor);
+            if tries >= self.retry.max_tries || !self.affords(started, delay, &limits) {
+                return outcome.map(|response| response.after(tries));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                () = limits.cancelled() => {}
+            }
+        }
+    }
+
+    /// Sends once, and follows redirects to configured addresses.
+    async fn follow(
+        &self,
+        request: &HttpRequest,
+        body: Option<Bytes>,
+        timeout: Duration,
+        tries: u32,
+    ) -> Result<HttpResponse, HttpError> {
+        let until = Instant::now() + timeout;
+        let mut url = request.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let left = until.saturating_duration_since(Instant::now());
+            let response = self
+                .send_once(request, &url, body.clone(), left, tries)
+                .await?;
+            let Some(location) = redirect(&request.method, &response, &url) else {
+                return Ok(response);
+            };
+            let from_here = std::iter::once(&request.url).chain(self.redirect_to.iter());
+            if !from_here.into_iter().any(|known| same_origin(known, &location)) {
+                return Err(
+                    HttpError::new(HttpErrorKind::Redirected, target(&request.method, &url))
+                        .with_detail(location.origin().ascii_serialization()),
+                );
+            }
+            url = location;
+        }
+        Err(
+            HttpError::new(HttpErrorKind::Redirected, target(&request.method, &url))
+                .with_detail("redirected in a circle"),
+        )
+    }
+
+    async fn send_once(
+        &self,
+        request: &HttpRequest,
+        url: &Url,
+        body: Option<Bytes>,
+        timeout: Duration,
+        tries: u32,
+    ) -> Result<HttpResponse, HttpError> {
+        let started = Instant::now();
+        self.requests.count();
+        let mut sending = self
+            .client
+            .request(request.method.clone(), url.clone())
+            .headers(request.headers.clone())
+            .timeout(timeout);
+        if let Some(body) = body {
+            sending = sending.body(body);
+        }
+        let outcome = match sending.send().await {
+            Ok(response) => read(response, url, &request.method).await,
+            Err(error) => Err(HttpError::from_reqwest(error, &target(&request.method, url))),
+        };
+        let status = outcome.as_ref().ok().map(|response| response.status.as_u16());
+        if let Some(log) = &self.log {
+            log.line(&request.method, url.path(), status);
+        }
+        tracing::debug!(
+            method = %request.method,
+            host = url.host_str(),
+            path = url.path(),
+            status,
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            attempt = tries,
+            "request"
+        );
+        outcome
+    }
+
+    /// Returns how long the next try may take; `None` when there is no time left.
+    fn timeout(&self, started: Instant, limits: &RequestLimits) -> Option<Duration> {
+        let left = self.left(started, limits)?;
+        Some(left.min(self.request_timeout))
+    }
+
+    fn affords(&self, started: Instant, delay: Duration, limits: &RequestLimits) -> bool {
+        self.left(started, limits).is_some_and(|left| delay < left)
+    }
+
+    fn left(&self, started: Instant, limits: &RequestLimits) -> Option<Duration> {
+        let policy = self.retry.max_elapsed.checked_sub(started.elapsed());
+        let operation = match limits.deadline {
+            Some(deadline) => deadline.checked_duration_since(Instant::now()),
+            None => Some(Duration::MAX),
+        };
+        Some(policy?.min(operation?)).filter(|left| !left.is_zero())
+    }
+}
+
+impl HttpResponse {
+    fn after(mut self, tries: u32) -> Self {
+        self.retried = tries > 1;
+        self
+    }
+}
+
+/// Bytes that are wiped when the last try that shares them is over.
+trait FromOwnerSecret {
+    fn from_owner_secret(secret: SecretBytes) -> Self;
+}
+
+impl FromOwnerSecret for Bytes {
+    fn from_owner_secret(secret: SecretBytes) -> Self {
+        struct Owner(SecretBytes);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                self.0.expose()
+            }
+        }
+        Self::from_owner(Owner(secret))
+    }
+}
+
+async fn read(
+    mut response: reqwest::Response,
+    url: &Url,
+    method: &Method,
+) -> Result<HttpResponse, HttpError> {
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    // Room for the whole body at once: a buffer that grows leaves copies behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.clamp(4096, MAX_BODY_BYTES)));
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| HttpError::from_reqwest(error, &target(method, url)))?
+    {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(HttpError::new(HttpErrorKind::TooLarge, target(method, url)));
+        }
+        if body.len() + chunk.len() > body.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * (body.len() + chunk.len())));
+            larger.extend_from_slice(&body);
+            body = larger;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(HttpResponse {
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: SecretBytes::new(std::mem::take(&mut *body)),
+        retried: false,
+    })
+}
+
+/// Returns where an answer redirects to. What is not a GET goes on only where
+/// the status keeps method and body.
+fn redirect(method: &Method, response: &HttpResponse, url: &Url) -> Option<Url> {
+    let keeps_method = matches!(response.status.as_u16(), 307 | 308);
+    let rewrites = matches!(response.status.as_u16(), 301 | 302);
+    if !(keeps_method || rewrites && method == Method::GET) {
+        return None;
+    }
+    let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
+    url.join(location).ok()
+}
+
+fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+fn target(method: &Method, url: &Url) -> String {
+    format!("{method} {}{}", url.host_str().unwrap_or("-"), url.path())
+}

@@ -1,0 +1,126 @@
+//! When to try again, and how long to wait before it.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode, header};
+
+/// How often and how long a request is tried.
+#[derive(Clone, Debug)]
+pub struct RetryPolicy {
+    /// Tries in all, the first included.
+    pub max_tries: u32,
+    /// Time in all, waits included.
+    pub max_elapsed: Duration,
+    /// The greatest first wait; it doubles with every try.
+    pub base_delay: Duration,
+    /// The greatest wait, unless a Retry-After asks for more.
+    pub max_delay: Duration,
+    /// Statuses to try again besides 408, 429 and 5xx.
+    pub extra_statuses: &'static [u16],
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_tries: 8,
+            max_elapsed: Duration::from_secs(60),
+            base_delay: Duration::from_millis(100),
+            max_delay: Duration::from_secs(10),
+            extra_statuses: &[],
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Returns true where another try may bring another answer.
+    pub(super) fn retries(&self, status: StatusCode) -> bool {
+        let code = status.as_u16();
+        matches!(code, 408 | 429)
+            // What is not implemented will not be at the next try.
+            || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
+            || self.extra_statuses.contains(&code)
+    }
+
+    /// Returns the wait after try number `tries` (from 1): full jitter below a
+    /// bound that doubles, never less than `floor`.
+    pub(super) fn delay(&self, tries: u32, floor: Option<Duration>) -> Duration {
+        let doublings = tries.saturating_sub(1).min(20);
+        let bound = self
+            .base_delay
+            .saturating_mul(1 << doublings)
+            .min(self.max_delay);
+        // Without randomness the bound itself is a safe wait.
+        let share = getrandom::u32().unwrap_or(u32::MAX);
+        let jittered = bound.mul_f64(f64::from(share) / f64::from(u32::MAX));
+        jittered.max(floor.unwrap_or_default())
+    }
+}
+
+/// Reads `Retry-After`: seconds, or a date.
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let at = Duration::from_secs(u64::try_from(at.as_second()).ok()?);
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(at.saturating_sub(now))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn delays_stay_within_a_bound_that_doubles_up_to_ten_seconds() {
+        let policy = RetryPolicy::default();
+        for (tries, bound) in [(1, 100), (2, 200), (4, 800), (7, 6_400), (8, 10_000)] {
+            let most = (0..200).map(|_| policy.delay(tries, None)).max().unwrap();
+            assert!(most <= Duration::from_millis(bound), "{tries}: {most:?}");
+            assert!(most > Duration::from_millis(bound / 2), "{tries}: {most:?}");
+        }
+    }
+
+    #[test]
+    fn delays_are_jittered_down_to_nothing() {
+        let policy = RetryPolicy::default();
+        let least = (0..200).map(|_| policy.delay(8, None)).min().unwrap();
+        assert!(least < Duration::from_secs(1), "{least:?}");
+    }
+
+    #[test]
+    fn retry_after_is_a_floor_and_may_exceed_the_greatest_delay() {
+        let floor = Duration::from_secs(30);
+        assert_eq!(RetryPolicy::default().delay(1, Some(floor)), floor);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, "7".parse().unwrap());
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(retry_after(&headers, epoch), Some(Duration::from_secs(7)));
+        let date = "Thu, 01 Jan 1970 00:01:40 GMT";
+        headers.insert(header::RETRY_AFTER, date.parse().unwrap());
+        assert_eq!(retry_after(&headers, epoch), Some(Duration::from_secs(100)));
+        headers.insert(header::RETRY_AFTER, "soon".parse().unwrap());
+        assert_eq!(retry_after(&headers, epoch), None);
+    }
+
+    #[test]
+    fn only_transient_statuses_are_tried_again() {
+        let policy = RetryPolicy {
+            extra_statuses: &[472],
+            ..RetryPolicy::default()
+        };
+        for code in [408, 429, 472, 500, 502, 503, 504] {
+            assert!(policy.retries(StatusCode::from_u16(code).unwrap()), "{code}");
+        }
+        for code in [200, 204, 307, 400, 403, 404, 409, 473, 501] {
+            assert!(!policy.retries(StatusCode::from_u16(code).unwrap()), "{code}");
+        }
+    }
+}

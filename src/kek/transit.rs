@@ -1,0 +1,252 @@
+//! A key of OpenBAO's or HashiCorp Vault's Transit engine.
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
+
+use super::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use crate::clients::openbao::{
+    OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart, PolicyRole, PolicyScope, Transit,
+    TransitKey, policy_part,
+};
+use crate::envelope::{DataKey, KekId, WrapBinding, WrappedKey};
+
+const PROVIDER: &str = "transit";
+const CIPHER: &str = "aes256-gcm96";
+
+/// The longest wrap that an envelope takes.
+const MAX_WRAPPED_BYTES: usize = 1024;
+
+/// A Transit key: `derived`, so that each binding has a key of its own.
+///
+/// A wrap's binding is Transit's `context` and not its `associated_data`, with
+/// which `rewrap` fails: <https://github.com/hashicorp/vault/issues/29532>.
+///
+/// # Security
+///
+/// Before it first wraps, the key is looked at, once per process: a token that
+/// may create keys would otherwise make a missing one, and not a derived one.
+#[derive(Debug)]
+pub struct TransitKek {
+    client: OpenBaoClient,
+    transit: Transit,
+    key: String,
+    id: KekId,
+    /// What to grant where a request is denied.
+    policy: String,
+    looked_at: OnceCell<()>,
+}
+
+impl TransitKek {
+    /// Takes an organization's own key on its platform, `planton-{organization}`.
+    #[must_use]
+    pub fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Self {
+        let policy = policy_part(scope, PolicyRole::Apply, PolicyPart::Key);
+        Self::new(client, scope.transit_key(), policy)
+    }
+
+    /// Takes a key that somebody else keeps, in the client's Transit mount.
+    #[must_use]
+    pub fn existing(client: &OpenBaoClient, key: impl Into<String>) -> Self {
+        let key = key.into();
+        let mount = client.transit().mount().clone();
+        let rule = |api: &str, capability: &str| {
+            format!("path \"{mount}/{api}/{key}\" {{\n  capabilities = [\"{capability}\"]\n}}\n")
+        };
+        let policy = [
+            rule("encrypt", "update"),
+            rule("decrypt", "update"),
+            rule("rewrap", "update"),
+            rule("keys", "read"),
+        ]
+        .concat();
+        Self::new(client, key, policy)
+    }
+
+    fn new(client: &OpenBaoClient, key: String, policy: String) -> Self {
+        let transit = client.transit();
+        let id = KekId {
+            provider: PROVIDER.to_owned(),
+            id: format!("{}/{key}", transit.mount()),
+        };
+        Self {
+            client: client.clone(),
+            transit,
+            key,
+            id,
+            policy,
+            looked_at: OnceCell::new(),
+        }
+    }
+
+    /// Looks at the key, once per process.
+    async fn look(&self) -> Result<(), KekError> {
+        let look = || async {
+            let key = self.key_fenced().await.map_err(|error| self.explain(error))?;
+            match key {
+                Some(key) => self.check(&key),
+                None => Err(self.missing("read key")),
+            }
+        };
+        self.looked_at.get_or_try_init(look).await.map(|()| ())
+    }
+
+    /// Reads the key, and before it believes that there is none, again with a
+    /// fence.
+    async fn key_fenced(&self) -> Result<Option<TransitKey>, OpenBaoError> {
+        let key = self.transit.key(&self.key).await?;
+        if key.is_some() || self.client.is_fenced() {
+            return Ok(key);
+        }
+        self.client.fence().await?;
+        self.transit.key(&self.key).await
+    }
+
+    fn check(&self, key: &TransitKey) -> Result<(), KekError> {
+        let remedy = if !key.derived {
+            "is not derived, so its wraps could be moved between secrets"
+        } else if key.cipher != CIPHER {
+            "is not of the type aes256-gcm96"
+        } else if key.exportable {
+            "is exportable, so it may be known outside of the server"
+        } else {
+            return Ok(());
+        };
+        let remedy = format!(
+            "The key {:?} {remedy}. A key cannot be changed in this: create another one, with \
+             type=aes256-gcm96, derived=true and exportable=false.",
+            self.id.id
+        );
+        Err(self.error(KekErrorKind::Misconfigured, "read key").with_remedy(remedy))
+    }
+
+    fn missing(&self, operation: &'static str) -> KekError {
+        self.error(KekErrorKind::NotFound, operation).with_remedy(format!(
+            "The key {:?} does not exist, and none is created in its place: what it wrapped \
+             could not be opened with another. Check address, namespace and mount, or restore \
+             the key from a backup.",
+            self.id.id
+        ))
+    }
+
+    fn error(&self, kind: KekErrorKind, operation: &'static str) -> KekError {
+        KekError::new(kind, operation, &self.id.id)
+    }
+
+    fn explain(&self, error: OpenBaoError) -> KekError {
+        match error.kind() {
+            OpenBaoErrorKind::PermissionDenied => error
+                .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
+                .into_kek(),
+            OpenBaoErrorKind::NotFound => self.missing("use key").with_source(error),
+            _ => error.into_kek(),
+        }
+    }
+}
+
+#[async_trait]
+impl KeyEncryptionKey for TransitKek {
+    fn id(&self) -> &KekId {
+        &self.id
+    }
+
+    async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError> {
+        self.look().await?;
+        let wrapped = self
+            .transit
+            .encrypt(&self.key, dek.expose(), binding.as_bytes())
+            .await
+            .map_err(|error| self.explain(error))?;
+        if !is_wrap(wrapped.as_bytes()) {
+            return Err(self
+                .error(KekErrorKind::Misconfigured, "encrypt")
+                .with_remedy("The answer is none of Transit's: check the mount."));
+        }
+        Ok(WrappedKey::new(wrapped.into_bytes()))
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        binding: &WrapBinding,
+    ) -> Result<DataKey, KekError> {
+        let refused = || self.error(KekErrorKind::Refused, "decrypt");
+        let ciphertext = std::str::from_utf8(wrapped.as_bytes()).map_err(|_| refused())?;
+        if !is_wrap(ciphertext.as_bytes()) {
+            return Err(refused());
+        }
+        let context = binding.as_bytes();
+        let mut outcome = self.transit.decrypt(&self.key, ciphertext, context).await;
+        let may_lag = |error: &OpenBaoError| {
+            // A standby does not know a new key, or a new version of one, yet.
+            matches!(
+                error.kind(),
+                OpenBaoErrorKind::NotFound | OpenBaoErrorKind::Refused
+            )
+        };
+        if outcome.as_ref().is_err_and(may_lag) && !self.client.is_fenced() {
+            let fenced = self.client.fence().await;
+            fenced.map_err(|error| self.explain(error))?;
+            outcome = self.transit.decrypt(&self.key, ciphertext, context).await;
+        }
+        let plaintext = outcome.map_err(|error| self.explain(error))?;
+        let mut dek = Zeroizing::new([0; 32]);
+        if plaintext.len() != dek.len() {
+            return Err(refused());
+        }
+        dek.copy_from_slice(plaintext.expose());
+        Ok(DataKey::from_bytes(dek))
+    }
+}
+
+#[async_trait]
+impl ProvisionKek for TransitKek {
+    async fn provision(&self) -> Result<(), KekError> {
+        // Creating a key that exists changes nothing, and is answered alike.
+        self.transit
+            .create_derived_key(&self.key)
+            .await
+            .map_err(|error| self.explain(error))?;
+        self.look().await
+    }
+}
+
+/// Returns true for `vault:v1:…`: both vendors' form, with the key's version.
+fn is_wrap(wrapped: &[u8]) -> bool {
+    let Some((version, ciphertext)) = wrapped
+        .strip_prefix(b"vault:v")
+        .and_then(|rest| rest.split_at_checked(rest.iter().position(|&b| b == b':')?))
+    else {
+        return false;
+    };
+    wrapped.len() <= MAX_WRAPPED_BYTES
+        && !version.is_empty()
+        && version[0] != b'0'
+        && version.iter().all(u8::is_ascii_digit)
+        && ciphertext.len() > 1
+        && ciphertext.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_transits_own_form_is_taken_for_a_wrap() {
+        assert!(is_wrap(b"vault:v1:AAAA"));
+        assert!(is_wrap(b"vault:v12:AAAA"));
+        let long = [b"vault:v1:".as_slice(), &[b'A'; 1024]].concat();
+        for bad in [
+            b"".as_slice(),
+            b"vault:v1",
+            b"vault:v1:",
+            b"vault:v0:AAAA",
+            b"vault:v:AAAA",
+            b"vault:vx:AAAA",
+            b"AAAA",
+            &long,
+        ] {
+            assert!(!is_wrap(bad), "{}", String::from_utf8_lossy(bad));
+        }
+    }
+}
