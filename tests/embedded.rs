@@ -255,7 +255,7 @@ async fn processes_that_start_together_agree_on_one_key() {
     }
 
     let parent = tempfile::tempdir().unwrap();
-    for round in 0..4 {
+    for round in 0..12 {
         let directory = parent.path().join(format!("planton-{round}"));
         let test = "processes_that_start_together_agree_on_one_key";
         let mut keys = Vec::new();

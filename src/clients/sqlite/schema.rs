@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::{DatabaseError, DatabaseErrorKind};
 
@@ -61,9 +61,13 @@ const VERSION_1: &str = "
 pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     const OPERATION: &str = "open the database";
     let failed = |error| DatabaseError::sqlite(OPERATION, path, error);
-    if is_current(connection, path)? {
+    let reading = connection
+        .transaction_with_behavior(TransactionBehavior::Deferred)
+        .map_err(failed)?;
+    if is_current(&reading, path)? {
         return Ok(());
     }
+    reading.commit().map_err(failed)?;
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
@@ -84,7 +88,10 @@ pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), Dat
 }
 
 /// Returns false for an empty database.
-fn is_current(connection: &Connection, path: &Path) -> Result<bool, DatabaseError> {
+///
+/// Takes a transaction: a process that makes the tables between two of these
+/// questions would make ours look like another application's.
+fn is_current(connection: &Transaction<'_>, path: &Path) -> Result<bool, DatabaseError> {
     const OPERATION: &str = "open the database";
     let number = |pragma: &str| -> Result<i32, DatabaseError> {
         connection
