@@ -22,6 +22,7 @@ pub use error::OperationError;
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};
 pub use read::{OpenedSecret, RefreshSecret, Refreshed, Seen, Selector};
+pub use remote_name::NAME_PREFIX;
 pub use steps::Interrupt;
 pub use update::UpdateSecret;
 pub use view::{SecretView, VersionView};

@@ -8,7 +8,7 @@ use crate::names::{SecretName, Slug};
 use crate::store::{NameRules, RemoteName};
 
 /// The first part of every name.
-pub(super) const NAME_PREFIX: &str = "planton";
+pub const NAME_PREFIX: &str = "planton";
 
 /// Returns `{prefix}/{org}/org/{slug}-{8 hex}`, or
 /// `{prefix}/{org}/env/{env}/{slug}-{8 hex}`, with the backend's separator. A

@@ -1,1 +1,88 @@
-//! Configuration and wiring.
+//! Configuration and wiring: turns the provider block and the environment into
+//! an organization on its platform.
+
+mod openbao;
+mod platform;
+mod schema;
+mod settings;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::data_sources::SecretDataSource;
+use crate::ephemeral::EphemeralSecret;
+use crate::functions::{ParseSecretRef, SecretRef};
+use crate::plugin::{
+    ConfigureRequest, Context, DataSource, Diagnostics, EphemeralResource, Function, Provider,
+    Resource, Schema, Value,
+};
+use crate::resources::SecretResource;
+use crate::surface::{Session, SessionState};
+
+pub use settings::Environment;
+
+/// Returns the provider, which reads this process's environment.
+#[must_use]
+pub fn provider() -> Arc<dyn Provider> {
+    Arc::new(PlantonProvider::new(Environment::of_process()))
+}
+
+/// The provider `planton`.
+#[derive(Debug)]
+pub struct PlantonProvider {
+    environment: Environment,
+    session: Session,
+}
+
+impl PlantonProvider {
+    /// Makes a provider that reads `environment` where its block says nothing.
+    #[must_use]
+    pub fn new(environment: Environment) -> Self {
+        Self { environment, session: Session::default() }
+    }
+}
+
+#[async_trait]
+impl Provider for PlantonProvider {
+    fn schema(&self) -> Schema {
+        schema::schema()
+    }
+
+    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+        settings::validate(config)
+    }
+
+    async fn configure(&self, _cx: &Context, request: ConfigureRequest) -> Diagnostics {
+        let config = request.config;
+        if !config.is_wholly_known() {
+            self.session.set(SessionState::Unknown);
+            return Diagnostics::new();
+        }
+        let mut diagnostics = settings::validate(&config);
+        if diagnostics.has_errors() {
+            return diagnostics;
+        }
+        match platform::configure(&config, &self.environment, &mut diagnostics).await {
+            Ok(configured) => self.session.set(SessionState::Ready(Arc::new(configured))),
+            Err(diagnostic) => diagnostics.push(diagnostic),
+        }
+        diagnostics
+    }
+
+    fn resources(&self) -> Vec<Arc<dyn Resource>> {
+        vec![Arc::new(SecretResource::new(self.session.clone()))]
+    }
+
+    fn data_sources(&self) -> Vec<Arc<dyn DataSource>> {
+        vec![Arc::new(SecretDataSource::new(self.session.clone()))]
+    }
+
+    fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource>> {
+        vec![Arc::new(EphemeralSecret::new(self.session.clone()))]
+    }
+
+    fn functions(&self) -> Vec<Arc<dyn Function>> {
+        vec![Arc::new(SecretRef), Arc::new(ParseSecretRef)]
+    }
+}

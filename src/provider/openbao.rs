@@ -1,0 +1,219 @@
+//! Opens an OpenBAO as the platform.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::settings::{Environment, LOGINS};
+use crate::backends::openbao::OpenBaoStore;
+use crate::catalog::OpenBaoCatalog;
+use crate::clients::openbao::{
+    JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoClient, OpenBaoConfig, PolicyRole,
+    PolicyScope,
+};
+use crate::http::ClientIdentity;
+use crate::kek::TransitKek;
+use crate::names::Slug;
+use crate::operations::{NAME_PREFIX, Platform};
+use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
+use crate::secret::SecretString;
+
+/// Where a pod finds its service account's token.
+const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// Opens the platform; nothing is sent before the first request.
+pub(super) fn open(
+    config: &Value,
+    environment: &Environment,
+    organization: &Slug,
+    diagnostics: &mut Diagnostics,
+) -> Result<Platform, Diagnostic> {
+    let reader = Reader { block: config.attribute("openbao"), environment };
+    let config = reader.config()?;
+    if !config.address.is_encrypted() && !config.address.is_loopback() {
+        diagnostics.push(
+            Diagnostic::warning(
+                "Platform Connection Not Encrypted",
+                format!(
+                    "{} is reached without TLS: whoever sees the traffic can take the token and \
+                     the unwrapped data keys.\n\nUse an https address.",
+                    config.address
+                ),
+            )
+            .at(at("address")),
+        );
+    }
+    let scope = PolicyScope {
+        kv_mount_path: config.kv_mount_path.clone(),
+        transit_mount_path: config.transit_mount_path.clone(),
+        organization: organization.clone(),
+        name_prefix: NAME_PREFIX.to_owned(),
+    };
+    let fence_path = scope.fence_path(&fence_slot()?);
+    let client = OpenBaoClient::new(&config, Some(&fence_path)).map_err(|error| {
+        let remedy = error.remedy().unwrap_or("Check the certificates and the namespace.");
+        let source = std::error::Error::source(&error);
+        let original = source.map_or_else(String::new, |s| format!("\n\nOriginal error: {s}"));
+        Diagnostic::error(
+            "Platform Connection Not Possible",
+            format!("No connection can be made as configured: {error}.\n\n{remedy}{original}"),
+        )
+        .at(AttributePath::attribute("openbao"))
+    })?;
+    Ok(Platform {
+        catalog: Arc::new(OpenBaoCatalog::new(&client, &scope, PolicyRole::Apply)),
+        kek: Arc::new(TransitKek::platform(&client, &scope)),
+        store: Arc::new(OpenBaoStore::platform(&client, &scope)),
+    })
+}
+
+/// Returns which of 256 fences this process writes: two processes may share
+/// one, since only the index of the write counts, and none is left behind for
+/// every process that ever ran.
+fn fence_slot() -> Result<String, Diagnostic> {
+    let random = getrandom::u32().map_err(|_| {
+        Diagnostic::error("No Randomness Available", "The operating system gave no randomness.")
+    })?;
+    Ok(format!("{:02x}", random & 0xff))
+}
+
+struct Reader<'a> {
+    block: &'a Value,
+    environment: &'a Environment,
+}
+
+impl Reader<'_> {
+    fn config(&self) -> Result<OpenBaoConfig, Diagnostic> {
+        Ok(OpenBaoConfig {
+            address: self.address()?,
+            namespace: self.text("namespace", &["PLANTON_NAMESPACE", "BAO_NAMESPACE"]),
+            kv_mount_path: mount(self.block, at("kv_mount_path"), "kv_mount_path", "planton")?,
+            transit_mount_path: mount(
+                self.block,
+                at("transit_mount_path"),
+                "transit_mount_path",
+                "transit",
+            )?,
+            ca_cert_pem: self.ca_cert()?,
+            client_identity: self.client_identity()?,
+            auth: self.auth()?,
+        })
+    }
+
+    fn address(&self) -> Result<OpenBaoAddress, Diagnostic> {
+        let Some(text) = self.text("address", &["PLANTON_ADDR", "BAO_ADDR"]) else {
+            return Err(Diagnostic::error(
+                "Platform Address Missing",
+                "The openbao block has no address.\n\nSet address, or the variable PLANTON_ADDR or \
+                 BAO_ADDR.",
+            )
+            .at(at("address")));
+        };
+        OpenBaoAddress::parse(&text).map_err(|error| {
+            Diagnostic::error("Invalid Platform Address", format!("The address {text:?} {error}."))
+                .at(at("address"))
+        })
+    }
+
+    fn ca_cert(&self) -> Result<Option<String>, Diagnostic> {
+        if let Some(pem) = self.block.attribute("ca_cert_pem").as_str() {
+            return Ok(Some(pem.to_owned()));
+        }
+        let file = self.text("ca_cert_file", &["PLANTON_CACERT", "BAO_CACERT"]);
+        file.map(|file| read("ca_cert_file", &file)).transpose()
+    }
+
+    fn client_identity(&self) -> Result<Option<ClientIdentity>, Diagnostic> {
+        let cert = self.text("client_cert_file", &["PLANTON_CLIENT_CERT", "BAO_CLIENT_CERT"]);
+        let key = self.text("client_key_file", &["PLANTON_CLIENT_KEY", "BAO_CLIENT_KEY"]);
+        let (Some(cert), Some(key)) = (cert, key) else {
+            return Ok(None);
+        };
+        Ok(Some(ClientIdentity {
+            cert_pem: read("client_cert_file", &cert)?,
+            key_pem: SecretString::new(read("client_key_file", &key)?),
+        }))
+    }
+
+    fn auth(&self) -> Result<OpenBaoAuth, Diagnostic> {
+        let chosen = LOGINS.into_iter().find(|name| self.block.attribute(name).is_set());
+        let Some(chosen) = chosen else {
+            return self.auth_of_environment();
+        };
+        let block = self.block.attribute(chosen);
+        let path = at(chosen);
+        let secret = |name: &str| block.attribute(name).as_secret().cloned().unwrap_or_default();
+        let text = |name: &str| block.attribute(name).as_str().unwrap_or_default().to_owned();
+        Ok(match chosen {
+            "token" => OpenBaoAuth::Token(block.as_secret().cloned().unwrap_or_default()),
+            "token_file" => OpenBaoAuth::TokenFile(block.as_str().unwrap_or_default().into()),
+            "approle" => OpenBaoAuth::AppRole {
+                mount_path: mount(block, path.then("mount_path"), "mount_path", "approle")?,
+                role_id: secret("role_id"),
+                secret_id: secret("secret_id"),
+            },
+            "jwt" => OpenBaoAuth::Jwt {
+                mount_path: mount(block, path.then("mount_path"), "mount_path", "jwt")?,
+                role: text("role"),
+                source: match block.attribute("token").as_secret() {
+                    Some(token) => JwtSource::Token(token.clone()),
+                    None => JwtSource::File(text("token_file").into()),
+                },
+            },
+            _ => OpenBaoAuth::Kubernetes {
+                mount_path: mount(block, path.then("mount_path"), "mount_path", "kubernetes")?,
+                role: text("role"),
+                token_file: PathBuf::from(
+                    block.attribute("token_file").as_str().unwrap_or(SERVICE_ACCOUNT_TOKEN),
+                ),
+            },
+        })
+    }
+
+    fn auth_of_environment(&self) -> Result<OpenBaoAuth, Diagnostic> {
+        if let Some(token) = self.environment.first(&["PLANTON_TOKEN", "BAO_TOKEN"]) {
+            return Ok(OpenBaoAuth::Token(SecretString::new(token)));
+        }
+        if let Some(file) = self.environment.first(&["PLANTON_TOKEN_FILE"]) {
+            return Ok(OpenBaoAuth::TokenFile(file.into()));
+        }
+        Err(Diagnostic::error(
+            "Platform Credentials Missing",
+            "No credentials for the platform are configured.\n\nSet one of token, token_file, \
+             approle, jwt and kubernetes in the openbao block, or the variable PLANTON_TOKEN, \
+             BAO_TOKEN or PLANTON_TOKEN_FILE.",
+        )
+        .at(AttributePath::attribute("openbao")))
+    }
+
+    fn text(&self, name: &str, variables: &[&str]) -> Option<String> {
+        let configured = self.block.attribute(name).as_str().map(str::to_owned);
+        configured.or_else(|| self.environment.first(variables))
+    }
+}
+
+fn mount(
+    block: &Value,
+    path: AttributePath,
+    name: &str,
+    default: &str,
+) -> Result<MountPath, Diagnostic> {
+    let text = block.attribute(name).as_str().unwrap_or(default);
+    MountPath::parse(text).map_err(|error| {
+        Diagnostic::error("Invalid Mount Path", format!("The mount path {text:?} {error}."))
+            .at(path)
+    })
+}
+
+fn read(attribute: &str, file: &str) -> Result<String, Diagnostic> {
+    std::fs::read_to_string(file).map_err(|error| {
+        Diagnostic::error(
+            "File Not Readable",
+            format!("The file {file:?} could not be read: {error}.\n\nCheck its path and its mode."),
+        )
+        .at(at(attribute))
+    })
+}
+
+fn at(attribute: &str) -> AttributePath {
+    AttributePath::attribute("openbao").then(attribute)
+}

@@ -1,0 +1,137 @@
+//! What block and environment say, checked without any I/O.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use crate::names::Slug;
+use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
+use crate::surface::invalid_slug;
+
+/// The ways to log in to an OpenBAO.
+pub(super) const LOGINS: [&str; 5] = ["token", "token_file", "approle", "jwt", "kubernetes"];
+
+/// Environment variables, as the provider reads them.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A token may be among them.
+        f.write_str("Environment(redacted)")
+    }
+}
+
+impl Environment {
+    /// Takes the variables of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let variables = std::env::vars_os();
+        Self(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
+    }
+
+    /// Takes these variables and no others.
+    pub fn of<K: Into<String>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// Returns a variable; an empty one counts as absent.
+    #[must_use]
+    pub fn os(&self, name: &str) -> Option<OsString> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// Returns the first of these variables that is set to text.
+    #[must_use]
+    pub fn first(&self, names: &[&str]) -> Option<String> {
+        names.iter().find_map(|name| self.os(name)?.into_string().ok())
+    }
+}
+
+/// Checks what of the block is known.
+pub(super) fn validate(config: &Value) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    for (what, name) in
+        [("The organization", "organization"), ("The environment", "default_environment")]
+    {
+        if let Some(text) = config.attribute(name).as_str()
+            && Slug::parse(text).is_err()
+        {
+            diagnostics.push(invalid_slug(what, text, name));
+        }
+    }
+    if let Some(labels) = config.attribute("default_labels").entries() {
+        for (key, _) in labels.iter().filter(|(key, value)| key.is_empty() || value.is_null()) {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Invalid Label",
+                    "A default label needs a key, and a value that is not null.",
+                )
+                .at(AttributePath::attribute("default_labels").key(key.clone())),
+            );
+        }
+    }
+    let openbao = config.attribute("openbao");
+    if openbao.is_set() && config.attribute("embedded").is_set() {
+        diagnostics.push(
+            Diagnostic::error(
+                "Conflicting Platforms",
+                "Both openbao and embedded are set; an organization lives on one platform.\n\n\
+                 Remove one of the two blocks.",
+            )
+            .at("embedded"),
+        );
+    }
+    if openbao.is_set() {
+        exclusive(openbao, &["ca_cert_pem", "ca_cert_file"], &mut diagnostics);
+        exclusive(openbao, &LOGINS, &mut diagnostics);
+        together(openbao, "client_cert_file", "client_key_file", &mut diagnostics);
+        let jwt = openbao.attribute("jwt");
+        if jwt.is_set() {
+            let given = ["token", "token_file"].map(|name| !jwt.attribute(name).is_null());
+            if given == [true, true] || given == [false, false] {
+                diagnostics.push(
+                    Diagnostic::error(
+                        "Invalid Login Configuration",
+                        "The jwt block needs exactly one of token and token_file.",
+                    )
+                    .at(AttributePath::attribute("openbao").then("jwt")),
+                );
+            }
+        }
+    }
+    diagnostics
+}
+
+fn exclusive(block: &Value, names: &[&str], diagnostics: &mut Diagnostics) {
+    let set: Vec<_> = names.iter().filter(|name| block.attribute(name).is_set()).collect();
+    if let [_, second, ..] = set.as_slice() {
+        let listed: Vec<&str> = set.iter().map(|name| **name).collect();
+        diagnostics.push(
+            Diagnostic::error(
+                "Conflicting Platform Settings",
+                format!(
+                    "At most one of {} may be set; here {} are.\n\nRemove all but one.",
+                    names.join(", "),
+                    listed.join(" and ")
+                ),
+            )
+            .at(AttributePath::attribute("openbao").then(**second)),
+        );
+    }
+}
+
+fn together(block: &Value, one: &str, other: &str, diagnostics: &mut Diagnostics) {
+    for (set, missing) in [(one, other), (other, one)] {
+        if block.attribute(set).is_set() && block.attribute(missing).is_null() {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Incomplete Client Certificate",
+                    format!("{set} is set without {missing}; a certificate needs its key."),
+                )
+                .at(AttributePath::attribute("openbao").then(set)),
+            );
+        }
+    }
+}
