@@ -65,7 +65,7 @@ impl Cluster {
             folder,
         };
         // A newcomer may vote once it was stable for so long; 10 s by default.
-        let settings = json!({"server_stabilization_time": "500ms"});
+        let settings = json!({"server_stabilization_time": "1s"});
         let path = "sys/storage/raft/autopilot/configuration";
         cluster.api(0).ok("POST", path, Some(&settings))?;
         let plan = Plan {
