@@ -5,7 +5,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use serde_json::json;
 use tempfile::TempDir;
 
 use super::api::Api;
@@ -64,10 +63,6 @@ impl Cluster {
             root_token,
             folder,
         };
-        // A newcomer may vote once it was stable for so long; 10 s by default.
-        let settings = json!({"server_stabilization_time": "1s"});
-        let path = "sys/storage/raft/autopilot/configuration";
-        cluster.api(0).ok("POST", path, Some(&settings))?;
         let plan = Plan {
             bao: tools.bao(),
             folder: cluster.folder.path(),

@@ -295,7 +295,10 @@ fn configuration(
     let data = folder.join("data");
     // Without the multiplier a lone node takes ten seconds to elect itself.
     // Without the intervals a newcomer waits twenty for its vote.
-    writeln!(config, "storage \"raft\" {{\n  path = {data:?}\n  node_id = \"{name}\"")?;
+    writeln!(
+        config,
+        "storage \"raft\" {{\n  path = {data:?}\n  node_id = \"{name}\""
+    )?;
     writeln!(config, "  performance_multiplier = 1")?;
     writeln!(config, "  autopilot_reconcile_interval = \"250ms\"")?;
     writeln!(config, "  autopilot_update_interval = \"250ms\"")?;
@@ -324,7 +327,10 @@ fn configuration(
     writeln!(config, "  current_key = \"file://{}\"\n}}", key.display())?;
     // Relative to the node's folder: a node whose audit devices differ from
     // its leader's by so much as a path never leads.
-    writeln!(config, "audit \"file\" \"file\" {{\n  options {{\n    file_path = \"audit.log\"")?;
+    writeln!(
+        config,
+        "audit \"file\" \"file\" {{\n  options {{\n    file_path = \"audit.log\""
+    )?;
     writeln!(config, "    log_raw = \"{}\"\n  }}\n}}", options.raw_audit)?;
     writeln!(config, "api_addr = \"{}\"", ports.address())?;
     writeln!(

@@ -1,0 +1,5 @@
+//! Stub.
+use anyhow::Result;
+pub(crate) fn run() -> Result<()> {
+    Ok(())
+}
