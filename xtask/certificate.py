@@ -1,13 +1,18 @@
-"""Writes server.pem and server.key: self-signed, for loopback, for one day."""
+"""Writes server.pem and server.key: self-signed, for loopback, for one day.
+
+On P-256, or on P-521 when the argument is secp521r1.
+"""
 
 import datetime
 import ipaddress
+import sys
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-key = ec.generate_private_key(ec.SECP256R1())
+curve = ec.SECP521R1() if sys.argv[1:] == ["secp521r1"] else ec.SECP256R1()
+key = ec.generate_private_key(curve)
 name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
 now = datetime.datetime.now(datetime.timezone.utc)
 names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
