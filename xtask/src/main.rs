@@ -1,3 +1,53 @@
-//! The project's own tasks.
+//! The project's own tasks: `cargo xtask --help`.
 
-fn main() {}
+mod layers;
+mod tasks;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's own tasks")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Do the main job once with real Terraform and the embedded platform
+    Demo,
+    /// Install the test tools, build, run all tests; arguments go to `cargo test`
+    Test {
+        /// Passed to `cargo test --workspace`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Check formatting, lints, docs, layers and dependencies, then run all tests
+    Ci,
+    /// Write the registry's pages from the provider's schema
+    Docs {
+        /// Compare only, and fail where a page would change
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measure the release build, and write docs/benchmarks.md
+    Bench {
+        /// How many secrets
+        #[arg(long, default_value_t = 1000)]
+        secrets: usize,
+    },
+    /// Check that modules use only what ARCHITECTURE.md lets them
+    Layers,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Demo => tasks::demo::run(),
+        Task::Test { arguments } => tasks::test::run(&arguments),
+        Task::Ci => tasks::ci::run(),
+        Task::Docs { check } => tasks::docs::run(check),
+        Task::Bench { secrets } => tasks::bench::run(secrets),
+        Task::Layers => layers::check(),
+    }
+}

@@ -1,0 +1,11 @@
+//! The project's own tasks, and the harness that its integration tests share:
+//! real Terraforms, real OpenBAO servers, planted values and the search for them.
+//!
+//! Unix only: children live in process groups and end by signals.
+
+pub mod canary;
+pub mod openbao;
+pub mod paths;
+pub mod process;
+pub mod terraform;
+pub mod tools;

@@ -1,0 +1,29 @@
+//! Where things stand in the repository.
+
+use std::path::{Path, PathBuf};
+
+/// Returns the repository's root.
+#[must_use]
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a folder of the repository")
+}
+
+/// Returns Cargo's target folder.
+#[must_use]
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => repository().join(folder),
+        None => repository().join("target"),
+    }
+}
+
+/// Returns where `name` is on PATH.
+#[must_use]
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}

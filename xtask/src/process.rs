@@ -1,0 +1,373 @@
+//! Child processes whose life has a bound.
+//!
+//! Each child leads a process group of its own, so that what it starts in turn
+//! (a provider, a provisioner) ends with it. A child stays a zombie, and keeps
+//! its process id, until its group is dealt with: no signal can meet a stranger.
+
+use std::fmt;
+use std::io::Read;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, WaitId, WaitIdOptions};
+
+pub use rustix::process::Signal;
+
+/// How long a group may hold the output open once its leader has ended.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// What a child left behind.
+#[derive(Clone)]
+pub struct Finished {
+    /// The command line, for messages.
+    pub command: String,
+    /// The exit code; absent where a signal ended the child.
+    pub code: Option<i32>,
+    /// The signal that ended the child.
+    pub signal: Option<i32>,
+    /// Everything on standard output.
+    pub stdout: String,
+    /// Everything on standard error.
+    pub stderr: String,
+    /// From the start to the end.
+    pub elapsed: Duration,
+}
+
+impl Finished {
+    /// Returns true for exit code 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.code == Some(0)
+    }
+
+    /// Returns itself for exit code 0.
+    ///
+    /// # Errors
+    ///
+    /// For any other end, with both outputs.
+    pub fn ok(self) -> Result<Self> {
+        ensure!(self.success(), "{self:?}");
+        Ok(self)
+    }
+}
+
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "`{}` ended with code {:?}, signal {:?}, after {:.1?}",
+            self.command, self.code, self.signal, self.elapsed
+        )?;
+        writeln!(f, "--- stdout\n{}", self.stdout)?;
+        write!(f, "--- stderr\n{}", self.stderr)
+    }
+}
+
+/// A child that runs.
+///
+/// Dropping it kills its process group.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    command: String,
+    started: Instant,
+    stdout: Stream,
+    stderr: Stream,
+}
+
+impl Running {
+    /// Starts `command` in a process group of its own, its outputs captured and
+    /// its input empty.
+    ///
+    /// # Errors
+    ///
+    /// When the program can't be started.
+    pub fn spawn(command: &mut Command) -> Result<Self> {
+        let line = command_line(command);
+        let mut child = command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting `{line}`"))?;
+        let stdout = Stream::read(child.stdout.take());
+        let stderr = Stream::read(child.stderr.take());
+        Ok(Self {
+            child,
+            command: line,
+            started: Instant::now(),
+            stdout,
+            stderr,
+        })
+    }
+
+    /// Returns the process id, which is the process group's as well.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends `signal` to the whole group, as a terminal does.
+    ///
+    /// # Errors
+    ///
+    /// When nothing of the group is left.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        rustix::process::kill_process_group(pid(&self.child), signal)
+            .with_context(|| format!("signalling `{}`", self.command))
+    }
+
+    /// Waits until `needle` stands on standard output or standard error.
+    ///
+    /// # Errors
+    ///
+    /// When both end, or `bound` is over, without it.
+    pub fn await_output(&self, needle: &str, bound: Duration) -> Result<()> {
+        let deadline = Instant::now() + bound;
+        loop {
+            let open = self.stdout.is_open() || self.stderr.is_open();
+            if self.stdout.text().contains(needle) || self.stderr.text().contains(needle) {
+                return Ok(());
+            }
+            if !open || Instant::now() >= deadline {
+                bail!(
+                    "`{}` never printed {needle:?}\n--- stdout\n{}\n--- stderr\n{}",
+                    self.command,
+                    self.stdout.text(),
+                    self.stderr.text()
+                );
+            }
+            // Two streams and one waiter: each wakes at the latest after this.
+            self.stdout.await_change(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the end; kills the group where `bound` is over first.
+    ///
+    /// # Errors
+    ///
+    /// When `bound` was over, with what was printed until then.
+    pub fn wait(mut self, bound: Duration) -> Result<Finished> {
+        let in_time = await_exit(&self.child, bound);
+        let elapsed = self.started.elapsed();
+        if in_time {
+            let deadline = Instant::now() + GRACE;
+            self.stdout.await_end(deadline);
+            self.stderr.await_end(deadline);
+        }
+        // What the leader left behind ends here, while it still is a zombie.
+        kill_group(&self.child);
+        let status = self.child.wait().context("reaping a child")?;
+        let deadline = Instant::now() + GRACE;
+        self.stdout.await_end(deadline);
+        self.stderr.await_end(deadline);
+        let finished = Finished {
+            command: self.command.clone(),
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+            elapsed,
+        };
+        ensure!(in_time, "killed after {bound:.0?}: {finished:?}");
+        Ok(finished)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Runs `command` to its end.
+///
+/// # Errors
+///
+/// When it can't be started, or `bound` was over. Not for its exit code.
+pub fn run(command: &mut Command, bound: Duration) -> Result<Finished> {
+    Running::spawn(command)?.wait(bound)
+}
+
+/// Kills the group that `child` leads and reaps `child`; does nothing where it
+/// was reaped already.
+pub(crate) fn end(child: &mut Child) {
+    // Reaped already: the id may be somebody else's by now. A zombie that was
+    // not reaped answers Some here too, and its group must go all the same.
+    let reaped_before = rustix::process::waitid(
+        WaitId::Pid(pid(child)),
+        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG,
+    )
+    .is_err();
+    if !reaped_before {
+        kill_group(child);
+        let _ = child.wait();
+    }
+}
+
+/// Waits until `child` has ended, without reaping it; false when `bound` is over.
+pub(crate) fn await_exit(child: &Child, bound: Duration) -> bool {
+    let pid = pid(child);
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), options)
+        {
+        }
+        let _ = sender.send(());
+    });
+    receiver.recv_timeout(bound).is_ok()
+}
+
+/// Sends `signal` to `child` alone.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    let _ = rustix::process::kill_process(pid(child), signal);
+}
+
+fn kill_group(child: &Child) {
+    let _ = rustix::process::kill_process_group(pid(child), Signal::KILL);
+}
+
+fn pid(child: &Child) -> Pid {
+    i32::try_from(child.id())
+        .ok()
+        .and_then(Pid::from_raw)
+        .expect("a child's process id is positive")
+}
+
+fn command_line(command: &Command) -> String {
+    let mut line = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        line.push(' ');
+        line.push_str(&argument.to_string_lossy());
+    }
+    line
+}
+
+/// What a thread has read of an output so far.
+#[derive(Clone, Debug, Default)]
+struct Stream(Arc<(Mutex<Captured>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Captured {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Stream {
+    fn read(source: Option<impl Read + Send + 'static>) -> Self {
+        let stream = Self::default();
+        let writer = stream.clone();
+        thread::spawn(move || {
+            let mut buffer = [0; 16 * 1024];
+            if let Some(mut source) = source {
+                while let Ok(count @ 1..) = source.read(&mut buffer) {
+                    writer.lock().bytes.extend_from_slice(&buffer[..count]);
+                    writer.0.1.notify_all();
+                }
+            }
+            writer.lock().ended = true;
+            writer.0.1.notify_all();
+        });
+        stream
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Captured> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lock().bytes).into_owned()
+    }
+
+    fn is_open(&self) -> bool {
+        !self.lock().ended
+    }
+
+    fn await_change(&self, bound: Duration) {
+        let guard = self.lock();
+        drop(self.0.1.wait_timeout(guard, bound));
+    }
+
+    fn await_end(&self, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let guard = self.lock();
+        drop(
+            self.0
+                .1
+                .wait_timeout_while(guard, left, |captured| !captured.ended),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn both_outputs_and_the_code_come_back() {
+        let finished = run(&mut shell("echo out; echo err >&2; exit 7"), LONG).expect("runs");
+        assert_eq!(finished.code, Some(7));
+        assert_eq!(
+            (finished.stdout.as_str(), finished.stderr.as_str()),
+            ("out\n", "err\n")
+        );
+        assert!(finished.ok().is_err());
+    }
+
+    #[test]
+    fn a_child_beyond_its_bound_is_killed_with_all_it_started() {
+        let started = Instant::now();
+        let script = "sleep 600 & echo $!; wait";
+        let error = run(&mut shell(script), Duration::from_millis(300)).expect_err("too long");
+        assert!(started.elapsed() < LONG, "{:?}", started.elapsed());
+        let text = error.to_string();
+        let pid = text
+            .split("--- stdout\n")
+            .nth(1)
+            .and_then(|rest| rest.lines().next())
+            .expect("the grandchild's id is in the message");
+        assert_gone(pid);
+    }
+
+    #[test]
+    fn what_a_child_left_running_does_not_hold_the_caller() {
+        let finished = run(&mut shell("sleep 600 & echo $!"), LONG).expect("runs");
+        assert_eq!(finished.code, Some(0));
+        assert_gone(finished.stdout.trim());
+    }
+
+    #[test]
+    fn a_signal_reaches_the_group_once_the_child_is_ready() {
+        let script = "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.05; done";
+        let running = Running::spawn(&mut shell(script)).expect("starts");
+        running.await_output("ready", LONG).expect("ready");
+        running.signal(Signal::INT).expect("signalled");
+        let finished = running.wait(LONG).expect("ends");
+        assert_eq!(finished.code, Some(3));
+        assert!(finished.stdout.contains("caught"));
+    }
+
+    fn assert_gone(pid: &str) {
+        let deadline = Instant::now() + LONG;
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // Without an init process that reaps, an orphan may stay as a zombie.
+        while !(state().is_empty() || state().contains(") Z ")) {
+            assert!(Instant::now() < deadline, "process {pid} still runs");
+            thread::yield_now();
+        }
+    }
+}

