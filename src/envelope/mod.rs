@@ -59,6 +59,17 @@ impl fmt::Display for KekId {
 pub struct WrapBinding([u8; 32]);
 
 impl WrapBinding {
+    /// Binds an organization's MAC key to the organization and the KEK.
+    #[must_use]
+    pub fn for_mac_key(organization: uuid::Uuid, kek: &KekId) -> Self {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::new()
+            .chain_update(b"PSE1-MACKEY")
+            .chain_update(organization.as_bytes())
+            .chain_update(kek.id.as_bytes());
+        Self(digest.finalize().into())
+    }
+
     /// Returns the bytes: Transit's `context`, a cloud KMS's associated data.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
