@@ -45,14 +45,20 @@ impl Scene {
                 Platform::OpenBao(Box::new(server))
             }
         };
-        Self { terraform: terraform.clone(), platform }
+        Self {
+            terraform: terraform.clone(),
+            platform,
+        }
     }
 
     /// Returns the provider block for this platform, with `more` lines in it.
     pub(crate) fn provider(&self, more: &str) -> String {
         let platform = match &self.platform {
             Platform::Embedded(folder) => {
-                format!("embedded = {{ path = {:?} }}", folder.path().join("platform"))
+                format!(
+                    "embedded = {{ path = {:?} }}",
+                    folder.path().join("platform")
+                )
             }
             Platform::OpenBao(server) => format!(
                 "openbao = {{ address = {:?}, token = {:?} }}",

@@ -1,0 +1,23 @@
+//! OpenBAO as it is: client, store, KEK and catalog against the real server.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+#[path = "openbao/support/mod.rs"]
+mod support;
+
+#[path = "openbao/auth.rs"]
+mod auth;
+#[path = "openbao/catalog.rs"]
+mod catalog;
+#[path = "openbao/cluster.rs"]
+mod cluster;
+#[path = "openbao/policy.rs"]
+mod policy;
+#[path = "openbao/setup.rs"]
+mod setup;
+#[path = "openbao/store.rs"]
+mod store;
+#[path = "openbao/tls.rs"]
+mod tls;
+#[path = "openbao/transit.rs"]
+mod transit;

@@ -1,0 +1,125 @@
+//! Servers for the tests of this folder, and the means to set them up.
+
+pub(crate) mod admin;
+pub(crate) mod faults;
+pub(crate) mod jwt;
+pub(crate) mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use terraform_provider_planton::clients::openbao::{
+    MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoClient, OpenBaoConfig, PolicyScope,
+};
+use terraform_provider_planton::http::RetryPolicy;
+use terraform_provider_planton::names::Slug;
+use uuid::Uuid;
+
+use admin::Admin;
+use server::Server;
+
+/// A place of its own on the server that the tests share: a KV mount, a Transit
+/// mount, an organization.
+pub(crate) struct Place {
+    pub(crate) admin: Admin,
+    pub(crate) config: OpenBaoConfig,
+    pub(crate) scope: PolicyScope,
+    _server: Arc<Server>,
+}
+
+impl Place {
+    pub(crate) async fn new() -> Self {
+        let server = Server::shared().await;
+        let admin = server.admin();
+        let unique = Uuid::new_v4().simple().to_string();
+        let (kv, transit) = (format!("kv-{unique}"), format!("transit-{unique}"));
+        admin.enable_kv2(&kv).await;
+        admin
+            .ok(
+                "POST",
+                &format!("sys/mounts/{transit}"),
+                r#"{"type":"transit"}"#,
+            )
+            .await;
+        let config = config(&server.address, &kv, &transit, token(&server.root_token));
+        let scope = PolicyScope {
+            kv_mount_path: config.kv_mount_path.clone(),
+            transit_mount_path: config.transit_mount_path.clone(),
+            organization: Slug::parse("acme").unwrap(),
+            name_prefix: "planton".to_owned(),
+        };
+        Self {
+            admin,
+            config,
+            scope,
+            _server: server,
+        }
+    }
+
+    /// A client as a fresh process has one, with the root's token.
+    pub(crate) fn client(&self) -> OpenBaoClient {
+        OpenBaoClient::new(&self.config, Some(&self.fence_path())).unwrap()
+    }
+
+    pub(crate) fn client_as(&self, auth: OpenBaoAuth) -> OpenBaoClient {
+        let config = OpenBaoConfig {
+            auth,
+            ..self.config.clone()
+        };
+        OpenBaoClient::new(&config, Some(&self.fence_path())).unwrap()
+    }
+
+    pub(crate) fn client_at(&self, address: &str) -> OpenBaoClient {
+        let config = OpenBaoConfig {
+            address: OpenBaoAddress::parse(address).unwrap(),
+            ..self.config.clone()
+        };
+        OpenBaoClient::new(&config, Some(&self.fence_path())).unwrap()
+    }
+
+    pub(crate) fn fence_path(&self) -> String {
+        self.scope.fence_path("test")
+    }
+
+    pub(crate) fn kv(&self) -> &str {
+        self.config.kv_mount_path.as_str()
+    }
+}
+
+pub(crate) fn config(address: &str, kv: &str, transit: &str, auth: OpenBaoAuth) -> OpenBaoConfig {
+    OpenBaoConfig {
+        address: OpenBaoAddress::parse(address).unwrap(),
+        namespace: None,
+        kv_mount_path: mount(kv),
+        transit_mount_path: mount(transit),
+        ca_cert_pem: None,
+        client_identity: None,
+        auth,
+    }
+}
+
+pub(crate) fn mount(path: &str) -> MountPath {
+    MountPath::parse(path).unwrap()
+}
+
+pub(crate) fn token(token: &str) -> OpenBaoAuth {
+    OpenBaoAuth::Token(token.into())
+}
+
+/// Impatience for tests that expect an outage.
+pub(crate) fn hasty() -> RetryPolicy {
+    RetryPolicy {
+        base_delay: Duration::from_millis(1),
+        ..RetryPolicy::default()
+    }
+}
+
+/// The requests that `operation` makes through `client`.
+pub(crate) async fn counted<T>(
+    client: &OpenBaoClient,
+    operation: impl Future<Output = T>,
+) -> (T, u64) {
+    let before = client.requests().total();
+    let outcome = operation.await;
+    (outcome, client.requests().total() - before)
+}
