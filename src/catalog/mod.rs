@@ -5,10 +5,10 @@ pub mod conformance;
 mod embedded;
 mod error;
 mod identity;
-mod records;
-mod typed;
 mod memory;
 mod openbao;
+mod records;
+mod typed;
 
 use std::fmt::{self, Debug};
 
@@ -19,14 +19,14 @@ pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::{
     distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid,
 };
+pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
+pub use openbao::OpenBaoCatalog;
 pub use records::{
     DefaultBackendRecord, GenerateSpec, Generation, OnDestroy, OrganizationRecord,
     OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
     VersionRecord, WrappedMacKey,
 };
 pub use typed::{Catalog, Loaded};
-pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
-pub use openbao::OpenBaoCatalog;
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
 ///

@@ -1,4 +1,4 @@
 //! Clients that several modules share.
 
-pub mod sqlite;
 pub mod openbao;
+pub mod sqlite;

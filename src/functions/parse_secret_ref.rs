@@ -30,7 +30,10 @@ impl Function for ParseSecretRef {
     }
 
     async fn call(&self, _cx: &Context, arguments: Vec<Value>) -> Result<Value, FunctionError> {
-        let text = arguments.first().and_then(Value::as_str).unwrap_or_default();
+        let text = arguments
+            .first()
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         parse(text).ok_or_else(|| {
             FunctionError::argument(
                 0,
@@ -83,11 +86,25 @@ mod tests {
     fn the_four_published_forms_are_taken_apart_and_nothing_else() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(parts("$secret/db"), Some([None, some("db"), None]));
-        assert_eq!(parts("$secret/db/user"), Some([None, some("db"), some("user")]));
-        assert_eq!(parts("$secret/@prod/db"), Some([some("prod"), some("db"), None]));
+        assert_eq!(
+            parts("$secret/db/user"),
+            Some([None, some("db"), some("user")])
+        );
+        assert_eq!(
+            parts("$secret/@prod/db"),
+            Some([some("prod"), some("db"), None])
+        );
         let whole = parts("$secret/@prod/db/user");
         assert_eq!(whole, Some([some("prod"), some("db"), some("user")]));
-        for bad in ["", "db", "$secret/", "$secret/@prod", "$secret/a/b/c", "$secret/A", "$secret/a/"] {
+        for bad in [
+            "",
+            "db",
+            "$secret/",
+            "$secret/@prod",
+            "$secret/a/b/c",
+            "$secret/A",
+            "$secret/a/",
+        ] {
             assert_eq!(parts(bad), None, "{bad}");
         }
     }

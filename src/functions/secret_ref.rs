@@ -67,14 +67,22 @@ mod tests {
     async fn call(name: &str, environment: Option<&str>, key: Option<&str>) -> Option<String> {
         let arguments = vec![name.into(), environment.into(), key.into()];
         let result = SecretRef.call(&Context::new(), arguments).await;
-        result.ok().and_then(|value| value.as_str().map(str::to_owned))
+        result
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
     }
 
     #[tokio::test]
     async fn references_have_the_four_published_forms() {
         assert_eq!(call("db", None, None).await.as_deref(), Some("$secret/db"));
-        assert_eq!(call("db", None, Some("user")).await.as_deref(), Some("$secret/db/user"));
-        assert_eq!(call("db", Some("prod"), None).await.as_deref(), Some("$secret/@prod/db"));
+        assert_eq!(
+            call("db", None, Some("user")).await.as_deref(),
+            Some("$secret/db/user")
+        );
+        assert_eq!(
+            call("db", Some("prod"), None).await.as_deref(),
+            Some("$secret/@prod/db")
+        );
         let whole = call("db", Some("prod"), Some("user")).await;
         assert_eq!(whole.as_deref(), Some("$secret/@prod/db/user"));
         assert_eq!(call("Not a slug", None, None).await, None);

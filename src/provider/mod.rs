@@ -39,7 +39,10 @@ impl PlantonProvider {
     /// Makes a provider that reads `environment` where its block says nothing.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
-        Self { environment, session: Session::default() }
+        Self {
+            environment,
+            session: Session::default(),
+        }
     }
 }
 

@@ -27,7 +27,10 @@ pub(super) fn open(
     organization: &Slug,
     diagnostics: &mut Diagnostics,
 ) -> Result<Platform, Diagnostic> {
-    let reader = Reader { block: config.attribute("openbao"), environment };
+    let reader = Reader {
+        block: config.attribute("openbao"),
+        environment,
+    };
     let config = reader.config()?;
     if !config.address.is_encrypted() && !config.address.is_loopback() {
         diagnostics.push(
@@ -50,7 +53,9 @@ pub(super) fn open(
     };
     let fence_path = scope.fence_path(&fence_slot()?);
     let client = OpenBaoClient::new(&config, Some(&fence_path)).map_err(|error| {
-        let remedy = error.remedy().unwrap_or("Check the certificates and the namespace.");
+        let remedy = error
+            .remedy()
+            .unwrap_or("Check the certificates and the namespace.");
         let source = std::error::Error::source(&error);
         let original = source.map_or_else(String::new, |s| format!("\n\nOriginal error: {s}"));
         Diagnostic::error(
@@ -71,7 +76,10 @@ pub(super) fn open(
 /// every process that ever ran.
 fn fence_slot() -> Result<String, Diagnostic> {
     let random = getrandom::u32().map_err(|_| {
-        Diagnostic::error("No Randomness Available", "The operating system gave no randomness.")
+        Diagnostic::error(
+            "No Randomness Available",
+            "The operating system gave no randomness.",
+        )
     })?;
     Ok(format!("{:02x}", random & 0xff))
 }
@@ -109,8 +117,11 @@ impl Reader<'_> {
             .at(at("address")));
         };
         OpenBaoAddress::parse(&text).map_err(|error| {
-            Diagnostic::error("Invalid Platform Address", format!("The address {text:?} {error}."))
-                .at(at("address"))
+            Diagnostic::error(
+                "Invalid Platform Address",
+                format!("The address {text:?} {error}."),
+            )
+            .at(at("address"))
         })
     }
 
@@ -123,7 +134,10 @@ impl Reader<'_> {
     }
 
     fn client_identity(&self) -> Result<Option<ClientIdentity>, Diagnostic> {
-        let cert = self.text("client_cert_file", &["PLANTON_CLIENT_CERT", "BAO_CLIENT_CERT"]);
+        let cert = self.text(
+            "client_cert_file",
+            &["PLANTON_CLIENT_CERT", "BAO_CLIENT_CERT"],
+        );
         let key = self.text("client_key_file", &["PLANTON_CLIENT_KEY", "BAO_CLIENT_KEY"]);
         let (Some(cert), Some(key)) = (cert, key) else {
             return Ok(None);
@@ -135,14 +149,28 @@ impl Reader<'_> {
     }
 
     fn auth(&self) -> Result<OpenBaoAuth, Diagnostic> {
-        let chosen = LOGINS.into_iter().find(|name| self.block.attribute(name).is_set());
+        let chosen = LOGINS
+            .into_iter()
+            .find(|name| self.block.attribute(name).is_set());
         let Some(chosen) = chosen else {
             return self.auth_of_environment();
         };
         let block = self.block.attribute(chosen);
         let path = at(chosen);
-        let secret = |name: &str| block.attribute(name).as_secret().cloned().unwrap_or_default();
-        let text = |name: &str| block.attribute(name).as_str().unwrap_or_default().to_owned();
+        let secret = |name: &str| {
+            block
+                .attribute(name)
+                .as_secret()
+                .cloned()
+                .unwrap_or_default()
+        };
+        let text = |name: &str| {
+            block
+                .attribute(name)
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         Ok(match chosen {
             "token" => OpenBaoAuth::Token(block.as_secret().cloned().unwrap_or_default()),
             "token_file" => OpenBaoAuth::TokenFile(block.as_str().unwrap_or_default().into()),
@@ -163,7 +191,10 @@ impl Reader<'_> {
                 mount_path: mount(block, path.then("mount_path"), "mount_path", "kubernetes")?,
                 role: text("role"),
                 token_file: PathBuf::from(
-                    block.attribute("token_file").as_str().unwrap_or(SERVICE_ACCOUNT_TOKEN),
+                    block
+                        .attribute("token_file")
+                        .as_str()
+                        .unwrap_or(SERVICE_ACCOUNT_TOKEN),
                 ),
             },
         })
@@ -199,8 +230,11 @@ fn mount(
 ) -> Result<MountPath, Diagnostic> {
     let text = block.attribute(name).as_str().unwrap_or(default);
     MountPath::parse(text).map_err(|error| {
-        Diagnostic::error("Invalid Mount Path", format!("The mount path {text:?} {error}."))
-            .at(path)
+        Diagnostic::error(
+            "Invalid Mount Path",
+            format!("The mount path {text:?} {error}."),
+        )
+        .at(path)
     })
 }
 
@@ -208,7 +242,9 @@ fn read(attribute: &str, file: &str) -> Result<String, Diagnostic> {
     std::fs::read_to_string(file).map_err(|error| {
         Diagnostic::error(
             "File Not Readable",
-            format!("The file {file:?} could not be read: {error}.\n\nCheck its path and its mode."),
+            format!(
+                "The file {file:?} could not be read: {error}.\n\nCheck its path and its mode."
+            ),
         )
         .at(at(attribute))
     })

@@ -72,7 +72,8 @@ fn organization(config: &Value, environment: &Environment) -> Result<Slug, Diagn
         )
         .at("organization"));
     };
-    text.parse().map_err(|_| invalid_slug("The organization", &text, "organization"))
+    text.parse()
+        .map_err(|_| invalid_slug("The organization", &text, "organization"))
 }
 
 enum Choice {
@@ -90,7 +91,9 @@ fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnosti
     }
     if embedded.is_set() {
         let path = embedded.attribute("path").as_str().map(PathBuf::from);
-        let path = path.or(directory).or_else(|| default_directory(|name| environment.os(name)));
+        let path = path
+            .or(directory)
+            .or_else(|| default_directory(|name| environment.os(name)));
         return path.map(Choice::Embedded).ok_or_else(no_data_folder);
     }
     let address = environment.os("PLANTON_ADDR").is_some();
@@ -148,7 +151,9 @@ fn open_key(path: &Path, rule: KeyFileRule) -> Result<LocalKeyFile, EmbeddedErro
             if error.kind() == KekErrorKind::NotFound && rule == KeyFileRule::CreateIfAbsent =>
         {
             // Whoever loses a race for the file loads the winner's.
-            LocalKeyFile::create(path).or_else(|_| LocalKeyFile::open(path)).map_err(Into::into)
+            LocalKeyFile::create(path)
+                .or_else(|_| LocalKeyFile::open(path))
+                .map_err(Into::into)
         }
         opened => opened.map_err(Into::into),
     }
@@ -183,7 +188,11 @@ impl EmbeddedError {
         let mut chain = String::new();
         let mut source = error.source();
         while let Some(next) = source {
-            chain.push_str(if chain.is_empty() { "\n\nOriginal error: " } else { ": " });
+            chain.push_str(if chain.is_empty() {
+                "\n\nOriginal error: "
+            } else {
+                ": "
+            });
             chain.push_str(&next.to_string());
             source = next.source();
         }

@@ -5,9 +5,9 @@ use crate::plugin::{Attribute, AttributeType, Schema};
 /// Returns the schema.
 pub(super) fn schema() -> Schema {
     Schema::new([
-        Attribute::string("organization").optional().describe(
-            "The organization that owns the secrets. Or the variable `PLANTON_ORG`.",
-        ),
+        Attribute::string("organization")
+            .optional()
+            .describe("The organization that owns the secrets. Or the variable `PLANTON_ORG`."),
         Attribute::object("openbao", openbao()).optional().describe(
             "The organization's platform: an OpenBAO. At most one of `openbao` and `embedded`.",
         ),
@@ -38,11 +38,13 @@ pub(super) fn schema() -> Schema {
 }
 
 fn openbao() -> Vec<Attribute> {
-    let text = |name: &str, description: &str| {
-        Attribute::string(name).optional().describe(description)
-    };
+    let text =
+        |name: &str, description: &str| Attribute::string(name).optional().describe(description);
     let mount = |default: &str| {
-        text("mount_path", &format!("Where the method is mounted. Default: `{default}`."))
+        text(
+            "mount_path",
+            &format!("Where the method is mounted. Default: `{default}`."),
+        )
     };
     vec![
         text("address", "The address, as `https://openbao.example.com:8200`. Or `PLANTON_ADDR`, or `BAO_ADDR`."),

@@ -26,14 +26,23 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Self {
         let variables = std::env::vars_os();
-        Self(variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect())
+        Self(
+            variables
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+                .collect(),
+        )
     }
 
     /// Takes these variables and no others.
     pub fn of<K: Into<String>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        Self(
+            variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        )
     }
 
     /// Returns a variable; an empty one counts as absent.
@@ -45,16 +54,19 @@ impl Environment {
     /// Returns the first of these variables that is set to text.
     #[must_use]
     pub fn first(&self, names: &[&str]) -> Option<String> {
-        names.iter().find_map(|name| self.os(name)?.into_string().ok())
+        names
+            .iter()
+            .find_map(|name| self.os(name)?.into_string().ok())
     }
 }
 
 /// Checks what of the block is known.
 pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    for (what, name) in
-        [("The organization", "organization"), ("The environment", "default_environment")]
-    {
+    for (what, name) in [
+        ("The organization", "organization"),
+        ("The environment", "default_environment"),
+    ] {
         if let Some(text) = config.attribute(name).as_str()
             && Slug::parse(text).is_err()
         {
@@ -62,7 +74,10 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         }
     }
     if let Some(labels) = config.attribute("default_labels").entries() {
-        for (key, _) in labels.iter().filter(|(key, value)| key.is_empty() || value.is_null()) {
+        for (key, _) in labels
+            .iter()
+            .filter(|(key, value)| key.is_empty() || value.is_null())
+        {
             diagnostics.push(
                 Diagnostic::error(
                     "Invalid Label",
@@ -86,7 +101,12 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     if openbao.is_set() {
         exclusive(openbao, &["ca_cert_pem", "ca_cert_file"], &mut diagnostics);
         exclusive(openbao, &LOGINS, &mut diagnostics);
-        together(openbao, "client_cert_file", "client_key_file", &mut diagnostics);
+        together(
+            openbao,
+            "client_cert_file",
+            "client_key_file",
+            &mut diagnostics,
+        );
         let jwt = openbao.attribute("jwt");
         if jwt.is_set() {
             let given = ["token", "token_file"].map(|name| !jwt.attribute(name).is_null());
@@ -105,7 +125,10 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
 }
 
 fn exclusive(block: &Value, names: &[&str], diagnostics: &mut Diagnostics) {
-    let set: Vec<_> = names.iter().filter(|name| block.attribute(name).is_set()).collect();
+    let set: Vec<_> = names
+        .iter()
+        .filter(|name| block.attribute(name).is_set())
+        .collect();
     if let [_, second, ..] = set.as_slice() {
         let listed: Vec<&str> = set.iter().map(|name| **name).collect();
         diagnostics.push(
