@@ -3,4 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod certificates;
+mod diagnostics;
+mod guide;
+mod logins;
+mod policies;
+mod reading;
+mod requests;
 mod scene;
