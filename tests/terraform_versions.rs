@@ -148,7 +148,6 @@ resource "terraform_data" "thing" {
         assert_eq!(outcome.code(), Some(1));
         let found = outcome.structured();
         let error = found.iter().find(|it| it.severity == "error").unwrap();
-        assert_eq!(error.address.as_deref(), Some("terraform_data.thing"));
         assert_eq!(
             error.code.as_deref(),
             Some("condition     = var.input != \"bad\"")

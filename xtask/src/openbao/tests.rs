@@ -316,3 +316,21 @@ fn a_cluster_survives_the_loss_of_its_leader() {
             .contains("planton/data/x")
     );
 }
+
+#[test]
+fn a_server_that_ends_by_itself_is_an_error_with_its_log() {
+    let tools = Tools::locate().expect("tools");
+    let options = ServerOptions {
+        lines: vec!["nonsense {".to_owned()],
+        ..Default::default()
+    };
+    let started = Instant::now();
+    let error = OpenBao::start(&tools, &options)
+        .expect_err("ends")
+        .to_string();
+    assert!(
+        error.contains("ended: ") && error.contains("config.hcl"),
+        "{error}"
+    );
+    assert!(started.elapsed() < BOUND);
+}

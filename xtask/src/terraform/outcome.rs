@@ -13,7 +13,7 @@ const DEV_OVERRIDES: &str = "Provider development overrides are in effect";
 /// What a run of Terraform left behind.
 #[derive(Clone)]
 pub struct Outcome {
-    /// The process's end and outputs, free of colours.
+    /// The process's end and outputs.
     pub process: Finished,
     /// The trace log, where one was asked for.
     pub log: String,
