@@ -1,1 +1,3 @@
 //! What the wire sees of the plugin protocol.
+
+mod wire;

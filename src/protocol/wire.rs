@@ -1,0 +1,40 @@
+//! The messages and services of `proto/`, as generated.
+
+use std::fmt;
+
+pub(crate) use tfplugin6::*;
+
+#[expect(
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    clippy::all,
+    clippy::unwrap_used,
+    clippy::use_self,
+    reason = "generated"
+)]
+mod tfplugin6 {
+    include!(concat!(env!("OUT_DIR"), "/tfplugin6.rs"));
+}
+
+#[expect(missing_docs, unreachable_pub, clippy::all, clippy::use_self, reason = "generated")]
+pub(crate) mod go_plugin {
+    include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
+}
+
+#[expect(missing_docs, unreachable_pub, clippy::all, clippy::use_self, reason = "generated")]
+pub(crate) mod health {
+    include!(concat!(env!("OUT_DIR"), "/grpc.health.v1.rs"));
+}
+
+impl fmt::Debug for DynamicValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DynamicValue(redacted)")
+    }
+}
+
+impl fmt::Debug for RawState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawState(redacted)")
+    }
+}
