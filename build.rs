@@ -3,7 +3,11 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-const FILES: [&str; 3] = ["proto/tfplugin6.proto", "proto/go_plugin.proto", "proto/health.proto"];
+const FILES: [&str; 3] = [
+    "proto/tfplugin6.proto",
+    "proto/go_plugin.proto",
+    "proto/health.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

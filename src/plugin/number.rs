@@ -125,8 +125,7 @@ fn is_exactly(value: f64, text: &str) -> bool {
         return format!("{value:.0}") == text;
     };
     let all = format!("{value:.MOST_DIGITS$}");
-    fraction.len() <= MOST_DIGITS
-        && all.trim_end_matches('0') == text.trim_end_matches('0')
+    fraction.len() <= MOST_DIGITS && all.trim_end_matches('0') == text.trim_end_matches('0')
 }
 
 /// `-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?`

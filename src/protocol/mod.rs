@@ -1,3 +1,4 @@
 //! What the wire sees of the plugin protocol.
 
+mod codec;
 mod wire;

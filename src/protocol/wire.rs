@@ -17,12 +17,24 @@ mod tfplugin6 {
     include!(concat!(env!("OUT_DIR"), "/tfplugin6.rs"));
 }
 
-#[expect(missing_docs, unreachable_pub, clippy::all, clippy::use_self, reason = "generated")]
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::use_self,
+    reason = "generated"
+)]
 pub(crate) mod go_plugin {
     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
 }
 
-#[expect(missing_docs, unreachable_pub, clippy::all, clippy::use_self, reason = "generated")]
+#[expect(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::use_self,
+    reason = "generated"
+)]
 pub(crate) mod health {
     include!(concat!(env!("OUT_DIR"), "/grpc.health.v1.rs"));
 }
