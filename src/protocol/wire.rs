@@ -4,37 +4,17 @@ use std::fmt;
 
 pub(crate) use tfplugin6::*;
 
-#[expect(
-    missing_docs,
-    missing_debug_implementations,
-    unreachable_pub,
-    clippy::all,
-    clippy::unwrap_used,
-    clippy::use_self,
-    reason = "generated"
-)]
+#[expect(unreachable_pub, clippy::all, reason = "generated")]
 mod tfplugin6 {
     include!(concat!(env!("OUT_DIR"), "/tfplugin6.rs"));
 }
 
-#[expect(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::use_self,
-    reason = "generated"
-)]
+#[expect(unreachable_pub, clippy::all, reason = "generated")]
 pub(crate) mod go_plugin {
     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
 }
 
-#[expect(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::use_self,
-    reason = "generated"
-)]
+#[expect(unreachable_pub, clippy::all, reason = "generated")]
 pub(crate) mod health {
     include!(concat!(env!("OUT_DIR"), "/grpc.health.v1.rs"));
 }
