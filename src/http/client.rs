@@ -127,7 +127,10 @@ impl HttpClient {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(settings.connect_timeout)
-            .user_agent(concat!("terraform-provider-planton/", env!("CARGO_PKG_VERSION")));
+            .user_agent(concat!(
+                "terraform-provider-planton/",
+                env!("CARGO_PKG_VERSION")
+            ));
         if settings.proxies == Proxies::Ignored {
             builder = builder.no_proxy();
         }
@@ -135,9 +138,11 @@ impl HttpClient {
             .build()
             .map_err(|error| invalid("HTTP client").with_source(error))?;
         let log = match &settings.request_log {
-            Some(path) => Some(Arc::new(
-                RequestLog::open(path).map_err(|error| invalid("request log").with_source(error))?,
-            )),
+            Some(path) => {
+                Some(Arc::new(RequestLog::open(path).map_err(|error| {
+                    invalid("request log").with_source(error)
+                })?))
+            }
             None => None,
         };
         Ok(Self {
@@ -224,11 +229,15 @@ impl HttpClient {
                 return Ok(response);
             };
             let from_here = std::iter::once(&request.url).chain(self.redirect_to.iter());
-            if !from_here.into_iter().any(|known| same_origin(known, &location)) {
-                return Err(
-                    HttpError::new(HttpErrorKind::Redirected, target(&request.method, &url))
-                        .with_detail(location.origin().ascii_serialization()),
-                );
+            if !from_here
+                .into_iter()
+                .any(|known| same_origin(known, &location))
+            {
+                return Err(HttpError::new(
+                    HttpErrorKind::Redirected,
+                    target(&request.method, &url),
+                )
+                .with_detail(location.origin().ascii_serialization()));
             }
             url = location;
         }
@@ -258,9 +267,15 @@ impl HttpClient {
         }
         let outcome = match sending.send().await {
             Ok(response) => read(response, url, &request.method).await,
-            Err(error) => Err(HttpError::from_reqwest(error, &target(&request.method, url))),
+            Err(error) => Err(HttpError::from_reqwest(
+                error,
+                &target(&request.method, url),
+            )),
         };
-        let status = outcome.as_ref().ok().map(|response| response.status.as_u16());
+        let status = outcome
+            .as_ref()
+            .ok()
+            .map(|response| response.status.as_u16());
         if let Some(log) = &self.log {
             log.line(&request.method, url.path(), status);
         }

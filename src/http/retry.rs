@@ -117,10 +117,16 @@ mod tests {
             ..RetryPolicy::default()
         };
         for code in [408, 429, 472, 500, 502, 503, 504] {
-            assert!(policy.retries(StatusCode::from_u16(code).unwrap()), "{code}");
+            assert!(
+                policy.retries(StatusCode::from_u16(code).unwrap()),
+                "{code}"
+            );
         }
         for code in [200, 204, 307, 400, 403, 404, 409, 473, 501] {
-            assert!(!policy.retries(StatusCode::from_u16(code).unwrap()), "{code}");
+            assert!(
+                !policy.retries(StatusCode::from_u16(code).unwrap()),
+                "{code}"
+            );
         }
     }
 }

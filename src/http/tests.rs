@@ -134,7 +134,10 @@ async fn the_eighth_answer_is_the_last_and_is_returned() {
     let server = Script::start((0..8).map(|_| answer(503, "", "sealed")).collect()).await;
     let client = client(Vec::new());
     let response = client.send(&put(&server.url)).await.unwrap();
-    assert_eq!((response.status.as_u16(), client.requests().total()), (503, 8));
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (503, 8)
+    );
 }
 
 #[tokio::test]
@@ -153,7 +156,10 @@ async fn a_retry_after_beyond_the_time_left_is_not_waited_for() {
     let client = client(Vec::new());
     let started = Instant::now();
     let response = client.send(&put(&server.url)).await.unwrap();
-    assert_eq!((response.status.as_u16(), client.requests().total()), (429, 1));
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (429, 1)
+    );
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
@@ -186,7 +192,10 @@ async fn a_redirect_to_a_foreign_host_gets_no_token() {
     let foreign = Script::start(vec![answer(200, "", "thanks")]).await;
     let location = format!("location: {}\r\n", foreign.url);
     let server = Script::start((0..8).map(|_| answer(307, &location, "")).collect()).await;
-    let error = client(Vec::new()).send(&put(&server.url)).await.unwrap_err();
+    let error = client(Vec::new())
+        .send(&put(&server.url))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Redirected);
     let leader = foreign.url.origin().ascii_serialization();
     assert_eq!(error.detail(), Some(leader.as_str()));
@@ -203,14 +212,19 @@ async fn a_redirect_to_a_configured_host_is_followed_with_method_and_body() {
     let response = client.send(&put(&server.url)).await.unwrap();
     assert_eq!(response.status, 200);
     let request = leader.requests().remove(0);
-    assert!(request.starts_with("POST /v1/kv/data/x HTTP/1.1"), "{request}");
+    assert!(
+        request.starts_with("POST /v1/kv/data/x HTTP/1.1"),
+        "{request}"
+    );
     assert!(request.ends_with("payload"), "{request}");
 }
 
 #[tokio::test]
 async fn a_redirect_in_a_circle_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let url: Url = format!("http://{}/", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
     let served = tokio::spawn(async move {
         for _ in 0..32 {
             let (mut stream, _) = listener.accept().await.unwrap();
@@ -231,12 +245,17 @@ async fn nobody_listening_is_an_error_that_names_the_target_only() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let url: Url = format!("http://{address}/v1/x?list=hunter2").parse().unwrap();
+    let url: Url = format!("http://{address}/v1/x?list=hunter2")
+        .parse()
+        .unwrap();
     let client = client(Vec::new());
     let error = client.send(&put(&url)).await.unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Connect);
     assert_eq!(client.requests().total(), 8);
-    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    assert!(
+        !format!("{error} {error:?}").contains("hunter2"),
+        "{error:?}"
+    );
     assert_eq!(error.to_string(), "POST 127.0.0.1/v1/x: cannot connect");
 }
 

@@ -82,7 +82,10 @@ impl TransitKek {
     /// Looks at the key, once per process.
     async fn look(&self) -> Result<(), KekError> {
         let look = || async {
-            let key = self.key_fenced().await.map_err(|error| self.explain(error))?;
+            let key = self
+                .key_fenced()
+                .await
+                .map_err(|error| self.explain(error))?;
             match key {
                 Some(key) => self.check(&key),
                 None => Err(self.missing("read key")),
@@ -117,16 +120,19 @@ impl TransitKek {
              type=aes256-gcm96, derived=true and exportable=false.",
             self.id.id
         );
-        Err(self.error(KekErrorKind::Misconfigured, "read key").with_remedy(remedy))
+        Err(self
+            .error(KekErrorKind::Misconfigured, "read key")
+            .with_remedy(remedy))
     }
 
     fn missing(&self, operation: &'static str) -> KekError {
-        self.error(KekErrorKind::NotFound, operation).with_remedy(format!(
-            "The key {:?} does not exist, and none is created in its place: what it wrapped \
+        self.error(KekErrorKind::NotFound, operation)
+            .with_remedy(format!(
+                "The key {:?} does not exist, and none is created in its place: what it wrapped \
              could not be opened with another. Check address, namespace and mount, or restore \
              the key from a backup.",
-            self.id.id
-        ))
+                self.id.id
+            ))
     }
 
     fn error(&self, kind: KekErrorKind, operation: &'static str) -> KekError {

@@ -7,6 +7,7 @@ use terraform_provider_planton::clients::openbao::{
 
 use super::support::jwt::{Issuer, fake_token_review};
 use super::support::{Place, counted, mount, token};
+use super::tls::Authority;
 
 /// A role's settings: everything in this place's KV mount.
 async fn role(place: &Place, more: serde_json::Value) -> serde_json::Value {
@@ -17,7 +18,9 @@ async fn role(place: &Place, more: serde_json::Value) -> serde_json::Value {
     );
     place.admin.policy(&name, &policy).await;
     let mut role = json!({"token_policies": [name]});
-    role.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    role.as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
     role
 }
 
@@ -44,27 +47,51 @@ async fn every_method_logs_in_once_and_lazily() {
     let issuer = Issuer::new();
     let jwt_mount = format!("jwt-{}", place.kv());
     let admin = &place.admin;
-    admin.ok("POST", &format!("sys/auth/{jwt_mount}"), r#"{"type":"jwt"}"#).await;
+    admin
+        .ok(
+            "POST",
+            &format!("sys/auth/{jwt_mount}"),
+            r#"{"type":"jwt"}"#,
+        )
+        .await;
     let keys = json!({"jwt_validation_pubkeys": [issuer.public_key_pem()]}).to_string();
-    admin.ok("POST", &format!("auth/{jwt_mount}/config"), &keys).await;
+    admin
+        .ok("POST", &format!("auth/{jwt_mount}/config"), &keys)
+        .await;
     let jwt_role = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["planton"]});
     let jwt_role = role(&place, jwt_role).await.to_string();
-    admin.ok("POST", &format!("auth/{jwt_mount}/role/ci"), &jwt_role).await;
+    admin
+        .ok("POST", &format!("auth/{jwt_mount}/role/ci"), &jwt_role)
+        .await;
     let claims = json!({"sub": "ci", "aud": "planton", "exp": 4_000_000_000_u64, "nbf": 1});
     let jwt = issuer.sign(&claims);
     let jwt_file = folder.path().join("jwt");
     std::fs::write(&jwt_file, &jwt).unwrap();
 
     let k8s_mount = format!("kubernetes-{}", place.kv());
-    admin.ok("POST", &format!("sys/auth/{k8s_mount}"), r#"{"type":"kubernetes"}"#).await;
+    admin
+        .ok(
+            "POST",
+            &format!("sys/auth/{k8s_mount}"),
+            r#"{"type":"kubernetes"}"#,
+        )
+        .await;
     let host = fake_token_review().await;
     let k8s = json!({"kubernetes_host": host, "token_reviewer_jwt": "reviewer",
-        "disable_local_ca_jwt": true});
-    admin.ok("POST", &format!("auth/{k8s_mount}/config"), &k8s.to_string()).await;
+        "disable_local_ca_jwt": true, "kubernetes_ca_cert": Authority::new().pem()});
+    admin
+        .ok(
+            "POST",
+            &format!("auth/{k8s_mount}/config"),
+            &k8s.to_string(),
+        )
+        .await;
     let k8s_role = json!({"bound_service_account_names": ["app"],
         "bound_service_account_namespaces": ["apps"], "audience": "planton"});
     let k8s_role = role(&place, k8s_role).await.to_string();
-    admin.ok("POST", &format!("auth/{k8s_mount}/role/app"), &k8s_role).await;
+    admin
+        .ok("POST", &format!("auth/{k8s_mount}/role/app"), &k8s_role)
+        .await;
     let account = issuer.sign(&json!({
         "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:apps:app",
         "aud": ["planton"], "exp": 4_000_000_000_u64,
@@ -126,7 +153,11 @@ async fn a_login_that_is_revoked_is_made_once_more_by_many_at_once() {
     place.admin.ok("POST", &revoke, "").await;
     // Each: denied, asked whether the token is valid, sent again. One login.
     let (outcomes, requests) = counted(&client, async {
-        tokio::join!(write(&client, "b"), write(&client, "c"), write(&client, "d"))
+        tokio::join!(
+            write(&client, "b"),
+            write(&client, "c"),
+            write(&client, "d")
+        )
     })
     .await;
     assert_eq!(outcomes, (Ok(()), Ok(()), Ok(())));
@@ -153,7 +184,10 @@ async fn a_denial_is_no_reason_to_log_in_again() {
     let client = place.client_as(auth);
     write(&client, "a").await.unwrap();
     let (outcome, requests) = counted(&client, client.transit().key("any")).await;
-    assert_eq!(outcome.unwrap_err().kind(), OpenBaoErrorKind::PermissionDenied);
+    assert_eq!(
+        outcome.unwrap_err().kind(),
+        OpenBaoErrorKind::PermissionDenied
+    );
     assert_eq!(requests, 2, "the request, and whether the token is valid");
 }
 
@@ -193,8 +227,16 @@ async fn a_login_that_is_refused_is_unauthenticated_and_stays_out_of_the_error()
         role_id: "r".into(),
         secret_id: "s".into(),
     };
-    let error = place.client_as(elsewhere).kv().metadata("a").await.unwrap_err();
-    let kinds = [OpenBaoErrorKind::Unauthenticated, OpenBaoErrorKind::Misconfigured];
+    let error = place
+        .client_as(elsewhere)
+        .kv()
+        .metadata("a")
+        .await
+        .unwrap_err();
+    let kinds = [
+        OpenBaoErrorKind::Unauthenticated,
+        OpenBaoErrorKind::Misconfigured,
+    ];
     assert!(kinds.contains(&error.kind()), "{error:?}");
 }
 
@@ -208,7 +250,10 @@ async fn a_token_file_is_read_again_when_it_changed() {
     let file = folder.path().join("token");
     std::fs::write(&file, "s.invalid").unwrap();
     let client = place.client_as(OpenBaoAuth::TokenFile(file.clone()));
-    assert_eq!(write(&client, "a").await, Err(OpenBaoErrorKind::Unauthenticated));
+    assert_eq!(
+        write(&client, "a").await,
+        Err(OpenBaoErrorKind::Unauthenticated)
+    );
     std::fs::write(&file, root.expose()).unwrap();
     assert_eq!(write(&client, "a").await, Ok(()));
 }

@@ -1,5 +1,7 @@
 use serde_json::json;
-use terraform_provider_planton::catalog::{CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey};
+use terraform_provider_planton::catalog::{
+    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey,
+};
 use terraform_provider_planton::clients::openbao::{
     KvEntry, OpenBaoClient, OpenBaoConfig, OpenBaoErrorKind, PolicyRole,
 };
@@ -35,7 +37,10 @@ async fn a_missing_mount_is_misconfigured_and_says_how_to_mend_it() {
     ] {
         assert_eq!(error.kind(), OpenBaoErrorKind::Misconfigured, "{error:?}");
         let remedy = error.remedy().unwrap();
-        assert!(remedy.contains(&format!("enable -path={mount}")), "{remedy}");
+        assert!(
+            remedy.contains(&format!("enable -path={mount}")),
+            "{remedy}"
+        );
     }
 }
 
@@ -43,21 +48,39 @@ async fn a_missing_mount_is_misconfigured_and_says_how_to_mend_it() {
 async fn a_mount_of_kv_version_1_is_misconfigured_and_keeps_nothing() {
     let place = Place::new().await;
     let v1 = format!("v1-{}", place.kv());
-    place.admin.ok("POST", &format!("sys/mounts/{v1}"), r#"{"type":"kv"}"#).await;
+    place
+        .admin
+        .ok("POST", &format!("sys/mounts/{v1}"), r#"{"type":"kv"}"#)
+        .await;
     let client = elsewhere(&place, |config| config.kv_mount_path = mount(&v1));
-    let error = client.kv().write("a", &json!({"x": "1"}), 0).await.unwrap_err();
+    let error = client
+        .kv()
+        .write("a", &json!({"x": "1"}), 0)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), OpenBaoErrorKind::Misconfigured);
     assert!(error.remedy().unwrap().contains("-version=2"), "{error:?}");
     let (status, _) = place.admin.call("GET", &format!("{v1}/data/a"), "").await;
     assert_eq!(status, 404, "what was written is taken back");
 
-    place.admin.ok("POST", &format!("{v1}/data/b"), r#"{"data":{"x":"1"}}"#).await;
-    let error = client.kv().read::<serde_json::Value>("b").await.unwrap_err();
+    place
+        .admin
+        .ok("POST", &format!("{v1}/data/b"), r#"{"data":{"x":"1"}}"#)
+        .await;
+    let error = client
+        .kv()
+        .read::<serde_json::Value>("b")
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), OpenBaoErrorKind::Misconfigured);
 
     // The catalog's first look at an empty mount finds it out by the fence.
+    let client = elsewhere(&place, |config| config.kv_mount_path = mount(&v1));
     let catalog = OpenBaoCatalog::new(&client, &place.scope, PolicyRole::Apply);
-    let error = catalog.read(&RecordKey::new("organization")).await.unwrap_err();
+    let error = catalog
+        .read(&RecordKey::new("organization"))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), CatalogErrorKind::Misconfigured);
     assert!(error.remedy().unwrap().contains("-version=2"), "{error:?}");
 }
@@ -66,7 +89,10 @@ async fn a_mount_of_kv_version_1_is_misconfigured_and_keeps_nothing() {
 async fn a_namespace_is_another_server_as_far_as_data_goes() {
     let place = Place::new().await;
     let name = format!("team-{}", place.kv());
-    place.admin.ok("POST", &format!("sys/namespaces/{name}"), "{}").await;
+    place
+        .admin
+        .ok("POST", &format!("sys/namespaces/{name}"), "{}")
+        .await;
     place.admin.in_namespace(&name).enable_kv2(place.kv()).await;
     let inside = elsewhere(&place, |config| config.namespace = Some(format!("{name}/")));
     inside.kv().write("a", &json!({"x": "1"}), 0).await.unwrap();
@@ -74,7 +100,9 @@ async fn a_namespace_is_another_server_as_far_as_data_goes() {
     assert!(outside.is_none());
     assert!(inside.kv().metadata("a").await.unwrap().is_some());
 
-    let nowhere = elsewhere(&place, |config| config.namespace = Some("nowhere".to_owned()));
+    let nowhere = elsewhere(&place, |config| {
+        config.namespace = Some("nowhere".to_owned())
+    });
     let error = nowhere.kv().metadata("a").await.unwrap_err();
     assert_eq!(error.kind(), OpenBaoErrorKind::Misconfigured);
     assert!(error.remedy().unwrap().contains("namespace"), "{error:?}");
@@ -101,7 +129,12 @@ async fn kv_tells_present_deleted_and_absent_apart() {
     let read = async |path: &str| kv.read::<serde_json::Value>(path).await.unwrap();
     assert_eq!(read("a").await, KvEntry::Absent);
     let written = kv.write("a", &json!({"x": "1"}), 0).await.unwrap();
-    let KvEntry::Present { data, version, created_time } = read("a").await else {
+    let KvEntry::Present {
+        data,
+        version,
+        created_time,
+    } = read("a").await
+    else {
         panic!("what was written is there")
     };
     assert_eq!((data, version), (json!({"x": "1"}), 1));

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::store::{
-    Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreErrorKind,
-    VersionStatus,
+    Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    StoreErrorKind, VersionStatus,
 };
 use uuid::Uuid;
 
@@ -49,7 +49,11 @@ async fn each_verb_takes_one_request() {
     let (read, requests) = counted(&client, store.get(&name(), &id)).await;
     assert_eq!((read.unwrap().as_slice(), requests), (PAYLOAD, 1), "get");
     let (status, requests) = counted(&client, store.describe(&name(), about(&id, &[]))).await;
-    assert_eq!((status.unwrap(), requests), (VersionStatus::Present, 1), "describe");
+    assert_eq!(
+        (status.unwrap(), requests),
+        (VersionStatus::Present, 1),
+        "describe"
+    );
     let what = Deletion::Object { versions: vec![id] };
     let (deleted, requests) = counted(&client, store.delete(&name(), what)).await;
     deleted.unwrap();
@@ -77,7 +81,11 @@ async fn versions_stand_side_by_side_and_go_one_by_one() {
     let one = store.put(&name(), b"pse1.one", version(1)).await.unwrap();
     let two = store.put(&name(), b"pse1.two", version(2)).await.unwrap();
     let rival = store.put(&name(), b"pse1.rival", version(2)).await.unwrap();
-    for (id, payload) in [(&one, "pse1.one"), (&two, "pse1.two"), (&rival, "pse1.rival")] {
+    for (id, payload) in [
+        (&one, "pse1.one"),
+        (&two, "pse1.two"),
+        (&rival, "pse1.rival"),
+    ] {
         assert_eq!(store.get(&name(), id).await.unwrap(), payload.as_bytes());
     }
     let what = Deletion::Versions(vec![one.clone(), rival]);
@@ -88,8 +96,14 @@ async fn versions_stand_side_by_side_and_go_one_by_one() {
     let status = store.describe(&name(), about(&one, &[&two])).await.unwrap();
     assert_eq!(status, VersionStatus::Missing);
     let versions = vec![two.clone()];
-    store.delete(&name(), Deletion::Object { versions }).await.unwrap();
-    let gone = store.describe(&name(), about(&one, &[&two])).await.unwrap_err();
+    store
+        .delete(&name(), Deletion::Object { versions })
+        .await
+        .unwrap();
+    let gone = store
+        .describe(&name(), about(&one, &[&two]))
+        .await
+        .unwrap_err();
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);
 }
 
@@ -126,7 +140,13 @@ async fn describe_tells_deleted_destroyed_and_replaced_versions() {
 
     let foreign = put().await;
     kv.delete_metadata(&path(&foreign)).await.unwrap();
-    kv.write(&path(&foreign), &serde_json::json!({"password": "hunter2"}), 0).await.unwrap();
+    kv.write(
+        &path(&foreign),
+        &serde_json::json!({"password": "hunter2"}),
+        0,
+    )
+    .await
+    .unwrap();
     let error = store.get(&name(), &foreign).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
@@ -154,8 +174,14 @@ async fn what_stands_there_already_is_never_written_over() {
     let options = version(1);
     let id = store.put(&name(), PAYLOAD, options.clone()).await.unwrap();
     let again = store.put(&name(), PAYLOAD, options.clone()).await.unwrap();
-    assert_eq!(again, id, "the same attempt with the same payload is one put");
-    let error = store.put(&name(), b"pse1.other", options).await.unwrap_err();
+    assert_eq!(
+        again, id,
+        "the same attempt with the same payload is one put"
+    );
+    let error = store
+        .put(&name(), b"pse1.other", options)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);
     assert_eq!(store.get(&name(), &id).await.unwrap(), PAYLOAD);
 }
@@ -177,7 +203,10 @@ async fn limits_are_checked_before_anything_is_sent() {
     let id = store.put(&name(), &largest, version(1)).await.unwrap();
     assert_eq!(store.get(&name(), &id).await.unwrap(), largest);
     let longest = RemoteName::new("n".repeat(store.capability().name.max_bytes));
-    store.put(&longest, PAYLOAD, version(u64::MAX)).await.unwrap();
+    store
+        .put(&longest, PAYLOAD, version(u64::MAX))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -200,7 +229,10 @@ async fn delete_falls_back_to_destroying_the_data() {
     let store = OpenBaoStore::platform(&place.client_as(may), &place.scope);
     let id = store.put(&name(), PAYLOAD, version(1)).await.unwrap();
     let versions = vec![id.clone()];
-    store.delete(&name(), Deletion::Object { versions }).await.unwrap();
+    store
+        .delete(&name(), Deletion::Object { versions })
+        .await
+        .unwrap();
     let gone = store.get(&name(), &id).await.unwrap_err();
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);
     let status = store.describe(&name(), about(&id, &[])).await.unwrap();
@@ -210,9 +242,15 @@ async fn delete_falls_back_to_destroying_the_data() {
     let store = OpenBaoStore::platform(&place.client_as(may_not), &place.scope);
     let id = store.put(&name(), PAYLOAD, version(1)).await.unwrap();
     let versions = vec![id.clone()];
-    let error = store.delete(&name(), Deletion::Versions(versions)).await.unwrap_err();
+    let error = store
+        .delete(&name(), Deletion::Versions(versions))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::PermissionDenied);
     let remedy = error.remedy().unwrap();
-    assert!(remedy.contains(&format!("path \"{kv}/destroy/planton/acme/*\"")), "{remedy}");
+    assert!(
+        remedy.contains(&format!("path \"{kv}/destroy/planton/acme/*\"")),
+        "{remedy}"
+    );
     assert_eq!(store.get(&name(), &id).await.unwrap(), PAYLOAD);
 }

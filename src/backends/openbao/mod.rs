@@ -223,7 +223,11 @@ impl SecretStore for OpenBaoStore {
                 return Ok(VersionStatus::Missing);
             }
         }
-        Err(StoreError::new(StoreErrorKind::NotFound, OPERATION, name.as_str()))
+        Err(StoreError::new(
+            StoreErrorKind::NotFound,
+            OPERATION,
+            name.as_str(),
+        ))
     }
 
     /// Removes each version with its metadata; where that is denied, destroys
@@ -267,7 +271,11 @@ fn check(name: &RemoteName, operation: &'static str) -> Result<(), StoreError> {
     if name.as_str().len() <= MAX_NAME_BYTES && name.as_str().split('/').all(segment) {
         return Ok(());
     }
-    Err(StoreError::new(StoreErrorKind::InvalidName, operation, name.as_str()))
+    Err(StoreError::new(
+        StoreErrorKind::InvalidName,
+        operation,
+        name.as_str(),
+    ))
 }
 
 #[cfg(test)]
@@ -279,7 +287,9 @@ mod tests {
         let name = |text: &str| check(&RemoteName::new(text.to_owned()), "put").is_ok();
         assert!(name("planton/acme/env/prod/db-0badcafe"));
         assert!(name(&"a".repeat(512)));
-        for bad in ["", "/a", "a/", "a//b", "a/../b", "a/./b", "a b", "a%2fb", "a?b", "é", "a*"] {
+        for bad in [
+            "", "/a", "a/", "a//b", "a/../b", "a/./b", "a b", "a%2fb", "a?b", "é", "a*",
+        ] {
             assert!(!name(bad), "{bad}");
         }
         assert!(!name(&"a".repeat(513)));
@@ -307,10 +317,16 @@ mod tests {
         let at = "2026-01-01T00:00:00.1Z";
         for (metadata, expected) in [
             (metadata(1, at, "", false), VersionStatus::Present),
-            (metadata(1, at, "2026-01-02T00:00:00Z", false), VersionStatus::Missing),
+            (
+                metadata(1, at, "2026-01-02T00:00:00Z", false),
+                VersionStatus::Missing,
+            ),
             (metadata(1, at, "", true), VersionStatus::Missing),
             (metadata(2, at, "", false), VersionStatus::Replaced),
-            (metadata(1, "2026-01-01T00:00:00.2Z", "", false), VersionStatus::Replaced),
+            (
+                metadata(1, "2026-01-01T00:00:00.2Z", "", false),
+                VersionStatus::Replaced,
+            ),
             (
                 KvMetadata {
                     current_version: 12,

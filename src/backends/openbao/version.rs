@@ -25,7 +25,9 @@ impl StoredVersion {
     pub(super) fn parse(id: &NativeVersionId) -> Option<Self> {
         let (slot, created_time) = id.as_str().split_once('@')?;
         let (version, attempt) = slot.split_once('-')?;
-        let is_version = version.parse::<u64>().is_ok_and(|number| number.to_string() == version);
+        let is_version = version
+            .parse::<u64>()
+            .is_ok_and(|number| number.to_string() == version);
         let is_attempt = attempt.len() == 8 && attempt.bytes().all(|b| b.is_ascii_hexdigit());
         (is_version && is_attempt && !created_time.is_empty()).then(|| Self {
             slot: slot.to_owned(),
@@ -56,8 +58,19 @@ mod tests {
         };
         let id = version.clone().into_native_id();
         assert_eq!(StoredVersion::parse(&id), Some(version));
-        for bad in ["", "1-0badcafe", "1-0badcafe@", "x-0badcafe@t", "1-../..@t", "01-0badcafe@t"] {
-            assert_eq!(StoredVersion::parse(&NativeVersionId::new(bad.to_owned())), None, "{bad}");
+        for bad in [
+            "",
+            "1-0badcafe",
+            "1-0badcafe@",
+            "x-0badcafe@t",
+            "1-../..@t",
+            "01-0badcafe@t",
+        ] {
+            assert_eq!(
+                StoredVersion::parse(&NativeVersionId::new(bad.to_owned())),
+                None,
+                "{bad}"
+            );
         }
     }
 }

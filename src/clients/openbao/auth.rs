@@ -67,7 +67,8 @@ impl Token {
 
     /// Returns true when its time has run out.
     pub(super) fn has_expired(&self) -> bool {
-        self.expires.is_some_and(|expires| expires <= Instant::now())
+        self.expires
+            .is_some_and(|expires| expires <= Instant::now())
     }
 }
 
@@ -131,7 +132,10 @@ impl Session {
                 role_id,
                 secret_id,
             } => {
-                let fields = [("role_id", role_id.expose()), ("secret_id", secret_id.expose())];
+                let fields = [
+                    ("role_id", role_id.expose()),
+                    ("secret_id", secret_id.expose()),
+                ];
                 server.log_in(login_at(mount_path, &fields)).await
             }
             OpenBaoAuth::Jwt {
@@ -143,7 +147,12 @@ impl Session {
                     JwtSource::Token(token) => token.clone(),
                     JwtSource::File(path) => read_file(path).await?,
                 };
-                server.log_in(login_at(mount_path, &[("role", role), ("jwt", jwt.expose())])).await
+                server
+                    .log_in(login_at(
+                        mount_path,
+                        &[("role", role), ("jwt", jwt.expose())],
+                    ))
+                    .await
             }
             OpenBaoAuth::Kubernetes {
                 mount_path,
@@ -151,7 +160,12 @@ impl Session {
                 token_file,
             } => {
                 let jwt = read_file(token_file).await?;
-                server.log_in(login_at(mount_path, &[("role", role), ("jwt", jwt.expose())])).await
+                server
+                    .log_in(login_at(
+                        mount_path,
+                        &[("role", role), ("jwt", jwt.expose())],
+                    ))
+                    .await
             }
         }
     }
@@ -201,7 +215,11 @@ fn login_at(mount: &MountPath, fields: &[(&str, &str)]) -> Login {
 /// is wiped: no copy of a credential stays behind.
 pub(super) fn json_object(fields: &[(&str, &str)]) -> SecretBytes {
     // An escaped character takes six bytes at most.
-    let room = fields.iter().map(|(k, v)| 6 * (k.len() + v.len()) + 8).sum::<usize>() + 2;
+    let room = fields
+        .iter()
+        .map(|(k, v)| 6 * (k.len() + v.len()) + 8)
+        .sum::<usize>()
+        + 2;
     let mut json = Zeroizing::new(Vec::with_capacity(room));
     for (i, (name, value)) in fields.iter().enumerate() {
         json.push(if i == 0 { b'{' } else { b',' });
@@ -224,7 +242,9 @@ async fn read_file(path: &Path) -> Result<SecretString, OpenBaoError> {
             .with_remedy(format!("Check the file {} and its mode.", path.display()))
             .with_source(error)
     })?;
-    let text = std::str::from_utf8(&bytes).map(str::trim).unwrap_or_default();
+    let text = std::str::from_utf8(&bytes)
+        .map(str::trim)
+        .unwrap_or_default();
     if text.is_empty() {
         return Err(refused("read token file")
             .with_remedy(format!("The file {} holds no token.", path.display())));

@@ -193,7 +193,11 @@ impl OpenBaoClient {
         if response.status.is_success() || response.status == StatusCode::NOT_FOUND {
             return Ok(response);
         }
-        Err(OpenBaoError::from_response(&response, call.operation, &call.path))
+        Err(OpenBaoError::from_response(
+            &response,
+            call.operation,
+            &call.path,
+        ))
     }
 
     /// Asks the server whether `token` is one, to tell a token that has run out
@@ -304,7 +308,12 @@ fn namespace_header(name: &str) -> Result<HeaderValue, OpenBaoError> {
 }
 
 fn invalid_token(call: &Call) -> OpenBaoError {
-    OpenBaoError::new(OpenBaoErrorKind::Unauthenticated, call.operation, &call.path).with_remedy(
+    OpenBaoError::new(
+        OpenBaoErrorKind::Unauthenticated,
+        call.operation,
+        &call.path,
+    )
+    .with_remedy(
         "The token is not, or no longer, valid: renew it. (A valid token whose policies do not \
          allow it to look itself up looks the same.)",
     )

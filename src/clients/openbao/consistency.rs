@@ -52,7 +52,10 @@ impl Consistency {
     pub(super) fn add_to(&self, headers: &mut HeaderMap) {
         if let Some(index) = &self.state().index {
             headers.insert(INDEX, index.header.clone());
-            headers.insert(INCONSISTENT, HeaderValue::from_static("forward-active-node"));
+            headers.insert(
+                INCONSISTENT,
+                HeaderValue::from_static("forward-active-node"),
+            );
         }
     }
 
@@ -66,9 +69,10 @@ impl Consistency {
     pub(super) fn wrote(&self, before: Doubts, headers: &HeaderMap) {
         let mut state = self.state();
         if let Some(index) = headers.get(INDEX).and_then(parse) {
-            let lower = state.index.as_ref().is_some_and(|held| {
-                held.cluster == index.cluster && held.value >= index.value
-            });
+            let lower = state
+                .index
+                .as_ref()
+                .is_some_and(|held| held.cluster == index.cluster && held.value >= index.value);
             if !lower {
                 state.index = Some(index);
             }
@@ -108,7 +112,11 @@ fn parse(header: &HeaderValue) -> Option<Index> {
     Some(Index {
         header: header.clone(),
         // An opaque index never compares as lower.
-        cluster: if opaque { format!("{header:?}") } else { cluster },
+        cluster: if opaque {
+            format!("{header:?}")
+        } else {
+            cluster
+        },
         value,
     })
 }
@@ -129,7 +137,10 @@ mod tests {
     fn sent(consistency: &Consistency) -> Option<HeaderValue> {
         let mut headers = HeaderMap::new();
         consistency.add_to(&mut headers);
-        assert_eq!(headers.contains_key(INCONSISTENT), headers.contains_key(INDEX));
+        assert_eq!(
+            headers.contains_key(INCONSISTENT),
+            headers.contains_key(INDEX)
+        );
         headers.get(INDEX).cloned()
     }
 

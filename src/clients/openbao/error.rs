@@ -289,22 +289,43 @@ struct Refusal {
 /// Known messages: what the server says, what it means where the status alone
 /// does not tell. The first that fits is taken.
 const MESSAGES: &[(&str, Option<OpenBaoErrorKind>)] = &[
-    ("check-and-set parameter did not match", Some(OpenBaoErrorKind::Conflict)),
-    ("no handler for route", Some(OpenBaoErrorKind::Misconfigured)),
+    (
+        "check-and-set parameter did not match",
+        Some(OpenBaoErrorKind::Conflict),
+    ),
+    (
+        "no handler for route",
+        Some(OpenBaoErrorKind::Misconfigured),
+    ),
     ("unsupported path", Some(OpenBaoErrorKind::Misconfigured)),
-    ("unsupported operation", Some(OpenBaoErrorKind::Misconfigured)),
+    (
+        "unsupported operation",
+        Some(OpenBaoErrorKind::Misconfigured),
+    ),
     ("namespace not found", Some(OpenBaoErrorKind::Misconfigured)),
     ("encryption key not found", Some(OpenBaoErrorKind::NotFound)),
-    ("disallowed by policy (too old)", Some(OpenBaoErrorKind::KeyDisabled)),
+    (
+        "disallowed by policy (too old)",
+        Some(OpenBaoErrorKind::KeyDisabled),
+    ),
     ("missing 'context'", Some(OpenBaoErrorKind::Misconfigured)),
     ("invalid token", Some(OpenBaoErrorKind::Unauthenticated)),
-    ("missing client token", Some(OpenBaoErrorKind::Unauthenticated)),
+    (
+        "missing client token",
+        Some(OpenBaoErrorKind::Unauthenticated),
+    ),
     ("bad token", Some(OpenBaoErrorKind::Unauthenticated)),
     ("permission denied", None),
     ("sealed", Some(OpenBaoErrorKind::Unavailable)),
-    ("message authentication failed", Some(OpenBaoErrorKind::Refused)),
+    (
+        "message authentication failed",
+        Some(OpenBaoErrorKind::Refused),
+    ),
     ("invalid ciphertext", Some(OpenBaoErrorKind::Refused)),
-    ("invalid role or secret ID", Some(OpenBaoErrorKind::Unauthenticated)),
+    (
+        "invalid role or secret ID",
+        Some(OpenBaoErrorKind::Unauthenticated),
+    ),
     ("request body too large", Some(OpenBaoErrorKind::TooLarge)),
 ];
 
@@ -367,26 +388,51 @@ mod tests {
     use super::*;
 
     fn kind(status: u16, body: &str) -> OpenBaoErrorKind {
-        meaning(StatusCode::from_u16(status).unwrap(), body.as_bytes(), "kv/data/x").0
+        meaning(
+            StatusCode::from_u16(status).unwrap(),
+            body.as_bytes(),
+            "kv/data/x",
+        )
+        .0
     }
 
     #[test]
     fn statuses_and_messages_map_to_meanings() {
         use OpenBaoErrorKind as K;
         for (status, message, meaning) in [
-            (400, "check-and-set parameter did not match the current version", K::Conflict),
+            (
+                400,
+                "check-and-set parameter did not match the current version",
+                K::Conflict,
+            ),
             (404, "", K::NotFound),
-            (404, "no handler for route \"kv/data/x\". route entry not found.", K::Misconfigured),
+            (
+                404,
+                "no handler for route \"kv/data/x\". route entry not found.",
+                K::Misconfigured,
+            ),
             (404, "namespace not found", K::Misconfigured),
             (403, "permission denied", K::PermissionDenied),
-            (403, "2 errors occurred: * permission denied * invalid token", K::Unauthenticated),
+            (
+                403,
+                "2 errors occurred: * permission denied * invalid token",
+                K::Unauthenticated,
+            ),
             (400, "missing client token", K::Unauthenticated),
             (400, "invalid role or secret ID", K::Unauthenticated),
             (400, "encryption key not found", K::NotFound),
             (400, "cipher: message authentication failed", K::Refused),
-            (400, "ciphertext or signature version is disallowed by policy (too old)", K::KeyDisabled),
+            (
+                400,
+                "ciphertext or signature version is disallowed by policy (too old)",
+                K::KeyDisabled,
+            ),
             (413, "http: request body too large", K::TooLarge),
-            (429, "request path \"kv\": rate limit quota exceeded", K::RateLimited),
+            (
+                429,
+                "request path \"kv\": rate limit quota exceeded",
+                K::RateLimited,
+            ),
             (500, "1 error occurred", K::Unavailable),
             (503, "Vault is sealed", K::Unavailable),
             (472, "", K::Unavailable),
@@ -398,7 +444,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_json_is_read_by_its_status() {
-        assert_eq!(kind(403, "<html>hunter2</html>"), OpenBaoErrorKind::PermissionDenied);
+        assert_eq!(
+            kind(403, "<html>hunter2</html>"),
+            OpenBaoErrorKind::PermissionDenied
+        );
         assert_eq!(kind(200, ""), OpenBaoErrorKind::Unavailable);
     }
 
@@ -413,6 +462,10 @@ mod tests {
     fn a_missing_mount_is_told_how_to_be_enabled() {
         let body = br#"{"errors":["no handler for route \"kv/data/x\". route entry not found."]}"#;
         let (_, _, remedy) = meaning(StatusCode::NOT_FOUND, body, "kv/data/x");
-        assert!(remedy.unwrap().contains("bao secrets enable -path=kv -version=2 kv"));
+        assert!(
+            remedy
+                .unwrap()
+                .contains("bao secrets enable -path=kv -version=2 kv")
+        );
     }
 }

@@ -114,7 +114,10 @@ impl KvV2 {
                 _ => Err(corrupt(&call)),
             };
         };
-        let Written { version, created_time } = answer.metadata;
+        let Written {
+            version,
+            created_time,
+        } = answer.metadata;
         Ok(match answer.data {
             Some(data) => KvEntry::Present {
                 data,
@@ -338,7 +341,11 @@ mod tests {
                 deletion_time: deletion_time.to_owned(),
                 destroyed,
             };
-            assert_eq!(version.is_readable(now), readable, "{deletion_time} {destroyed}");
+            assert_eq!(
+                version.is_readable(now),
+                readable,
+                "{deletion_time} {destroyed}"
+            );
         }
     }
 }

@@ -18,5 +18,7 @@ pub use config::{
 };
 pub use error::{OpenBaoError, OpenBaoErrorKind};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
-pub use policy::{PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text};
+pub use policy::{
+    PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text,
+};
 pub use transit::{Transit, TransitKey};

@@ -77,7 +77,10 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
     let objects = format!("{}/{}", scope.name_prefix, scope.organization);
     match (role, part) {
         (PolicyRole::Apply, PolicyPart::Catalog) => [
-            rule(&format!("{kv}/data/{catalog}/*"), &["create", "read", "update"]),
+            rule(
+                &format!("{kv}/data/{catalog}/*"),
+                &["create", "read", "update"],
+            ),
             rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
             rule(&format!("{kv}/destroy/{catalog}/*"), &["update"]),
         ]
@@ -88,12 +91,18 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
             rule(&format!("{transit}/encrypt/{key}"), &["update"]),
             rule(&format!("{transit}/decrypt/{key}"), &["update"]),
             rule(&format!("{transit}/rewrap/{key}"), &["update"]),
-            rule(&format!("{transit}/keys/{key}"), &["create", "read", "update"]),
+            rule(
+                &format!("{transit}/keys/{key}"),
+                &["create", "read", "update"],
+            ),
         ]
         .concat(),
         (PolicyRole::Plan, PolicyPart::Catalog) => [
             rule(&format!("{kv}/data/{catalog}/*"), &["read"]),
-            rule(&format!("{kv}/data/{catalog}/fence/*"), &["create", "update"]),
+            rule(
+                &format!("{kv}/data/{catalog}/fence/*"),
+                &["create", "update"],
+            ),
             rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
         ]
         .concat(),
@@ -117,8 +126,14 @@ pub fn store_policy_text(kv_mount_path: &MountPath, name_prefix: &str) -> String
 /// conflict, which is looked into, and not a denial.
 fn objects_text(kv: &MountPath, objects: &str) -> String {
     [
-        rule(&format!("{kv}/data/{objects}/*"), &["create", "read", "update"]),
-        rule(&format!("{kv}/metadata/{objects}/*"), &["delete", "list", "read"]),
+        rule(
+            &format!("{kv}/data/{objects}/*"),
+            &["create", "read", "update"],
+        ),
+        rule(
+            &format!("{kv}/metadata/{objects}/*"),
+            &["delete", "list", "read"],
+        ),
         rule(&format!("{kv}/destroy/{objects}/*"), &["update"]),
     ]
     .concat()

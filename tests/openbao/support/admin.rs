@@ -2,9 +2,7 @@
 
 use http::HeaderMap;
 use serde_json::Value;
-use terraform_provider_planton::http::{
-    HttpClient, HttpRequest, HttpSettings, Proxies, Roots,
-};
+use terraform_provider_planton::http::{HttpClient, HttpRequest, HttpSettings, Proxies, Roots};
 use terraform_provider_planton::secret::SecretBytes;
 
 #[derive(Clone)]
@@ -40,7 +38,9 @@ impl Admin {
 
     pub(crate) fn in_namespace(&self, name: &str) -> Self {
         let mut other = self.clone();
-        other.headers.insert("x-vault-namespace", name.parse().unwrap());
+        other
+            .headers
+            .insert("x-vault-namespace", name.parse().unwrap());
         other
     }
 
@@ -59,7 +59,10 @@ impl Admin {
     /// Calls what has to succeed.
     pub(crate) async fn ok(&self, method: &str, path: &str, body: &str) -> Value {
         let (status, answer) = self.call(method, path, body).await;
-        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        assert!(
+            (200..300).contains(&status),
+            "{method} {path}: {status} {answer}"
+        );
         answer
     }
 
@@ -67,6 +70,10 @@ impl Admin {
     pub(crate) async fn enable_kv2(&self, mount: &str) {
         let body = r#"{"type":"kv","options":{"version":"2"}}"#;
         self.ok("POST", &format!("sys/mounts/{mount}"), body).await;
+        self.await_mount(mount).await;
+    }
+
+    pub(crate) async fn await_mount(&self, mount: &str) {
         while self.call("GET", &format!("{mount}/config"), "").await.0 != 200 {
             tokio::task::yield_now().await;
         }
@@ -75,7 +82,12 @@ impl Admin {
     /// Makes an AppRole in a mount of its own; returns mount, role and secret.
     pub(crate) async fn approle(&self, role: &str) -> (String, String, String) {
         let mount = format!("approle-{}", uuid::Uuid::new_v4().simple());
-        self.ok("POST", &format!("sys/auth/{mount}"), r#"{"type":"approle"}"#).await;
+        self.ok(
+            "POST",
+            &format!("sys/auth/{mount}"),
+            r#"{"type":"approle"}"#,
+        )
+        .await;
         let path = format!("auth/{mount}/role/r");
         self.ok("POST", &path, role).await;
         let role_id = self.ok("GET", &format!("{path}/role-id"), "").await;
@@ -90,13 +102,16 @@ impl Admin {
 
     pub(crate) async fn policy(&self, name: &str, text: &str) {
         let body = serde_json::json!({ "policy": text }).to_string();
-        self.ok("POST", &format!("sys/policies/acl/{name}"), &body).await;
+        self.ok("POST", &format!("sys/policies/acl/{name}"), &body)
+            .await;
     }
 
     /// Makes a token with these policies only, without the default one.
     pub(crate) async fn token(&self, policies: &[&str]) -> String {
         let body = serde_json::json!({"policies": policies, "no_default_policy": true});
-        let answer = self.ok("POST", "auth/token/create", &body.to_string()).await;
+        let answer = self
+            .ok("POST", "auth/token/create", &body.to_string())
+            .await;
         answer["auth"]["client_token"].as_str().unwrap().to_owned()
     }
 }

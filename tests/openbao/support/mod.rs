@@ -35,7 +35,11 @@ impl Place {
         let (kv, transit) = (format!("kv-{unique}"), format!("transit-{unique}"));
         admin.enable_kv2(&kv).await;
         admin
-            .ok("POST", &format!("sys/mounts/{transit}"), r#"{"type":"transit"}"#)
+            .ok(
+                "POST",
+                &format!("sys/mounts/{transit}"),
+                r#"{"type":"transit"}"#,
+            )
             .await;
         let config = config(&server.address, &kv, &transit, token(&server.root_token));
         let scope = PolicyScope {

@@ -94,7 +94,14 @@ impl Cluster {
             .enumerate()
             .map(|(i, address)| {
                 let ports = &ports[2 * i..];
-                Node::start(folder.path(), i + 1, ports, &addresses, address, "tls_disable = true")
+                Node::start(
+                    folder.path(),
+                    i + 1,
+                    ports,
+                    &addresses,
+                    address,
+                    "tls_disable = true",
+                )
             })
             .collect();
         let trust = HttpSettings {
@@ -103,7 +110,11 @@ impl Cluster {
         };
         let root_token = initialize(&addresses[0], trust.clone()).await;
         for standby in &addresses[1..] {
-            await_health(&Admin::with_settings(standby, "none", trust.clone()), "standby").await;
+            await_health(
+                &Admin::with_settings(standby, "none", trust.clone()),
+                "standby",
+            )
+            .await;
         }
         Self {
             addresses,
@@ -219,7 +230,11 @@ async fn await_health(admin: &Admin, state: &str) {
             return;
         }
         let waited = started.elapsed();
-        assert!(waited < Duration::from_secs(60), "{}: {now}, not {state}", admin.address);
+        assert!(
+            waited < Duration::from_secs(60),
+            "{}: {now}, not {state}",
+            admin.address
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
