@@ -94,7 +94,7 @@ async fn every_method_logs_in_once_and_lazily() {
         .await;
     let account = issuer.sign(&json!({
         "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:apps:app",
-        "aud": ["planton"], "exp": 4_000_000_000_u64,
+        "aud": ["planton"], "exp": 4_000_000_000_u64, "nbf": 1, "iat": 1,
         "kubernetes.io": {"namespace": "apps", "serviceaccount":
             {"name": "app", "uid": "0b4e4c9e-0000-4000-8000-000000000001"}},
     }));
