@@ -82,7 +82,34 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
         .unwrap();
 
     // Without a trigger the value itself has to be looked at.
-    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @"");
+    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
+    Error: Encryption Key Access Denied
+      in resource "planton_secret" "compared"
+      at resource "planton_secret" "compared" {
+
+    decrypt on "transit/decrypt/planton-acme" was denied.
+
+    The provider's credentials may not use the key encryption key in this way. A plan needs it only where a value is compared because value_wo_version is not set: set it, or grant the use of the key.
+
+    Grant to the role in use:
+    path "transit/encrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/decrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/rewrap/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/keys/planton-acme" {
+      capabilities = ["create", "read", "update"]
+    }
+
+
+    Original error: the server answered 403: permission denied
+
+    This happened while comparing the configured value with the current one, which is done only where value_wo_version is not set. Set value_wo_version, and a plan needs neither the key nor the stored secret.
+    "#);
 
     let requests = Requests::of(&mut workspace);
     let refreshed = workspace.plan_with(&[], &["-refresh-only"]).unwrap();
@@ -245,7 +272,32 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
         .write("provider.tf", &provider(server, &token))
         .unwrap();
     let told = Told::by_apply(&workspace, &[], &[]);
-    assert_snapshot!(told.everything(), @"");
+    assert_snapshot!(told.everything(), @r#"
+    Error: Encryption Key Access Denied
+      in resource "planton_secret" "db"
+      at resource "planton_secret" "db" {
+
+    create key on "transit/keys/planton-acme" was denied.
+
+    The provider's credentials may not use the key encryption key in this way. A plan needs it only where a value is compared because value_wo_version is not set: set it, or grant the use of the key.
+
+    Grant to the role in use:
+    path "transit/encrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/decrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/rewrap/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/keys/planton-acme" {
+      capabilities = ["create", "read", "update"]
+    }
+
+
+    Original error: the server answered 403: permission denied
+    "#);
     let absent = server
         .api()
         .call("GET", "transit/keys/planton-acme", None)

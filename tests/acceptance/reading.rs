@@ -80,6 +80,17 @@ impl Told {
         self.render(&self.all.iter().collect::<Vec<_>>())
     }
 
+    /// Returns what the provider said, without the lines of the configuration
+    /// that Terraform quotes.
+    pub(crate) fn words(&self) -> String {
+        let text = |one: &Value, what: &str| one[what].as_str().unwrap_or_default().to_owned();
+        let words = self
+            .all
+            .iter()
+            .map(|one| [text(one, "summary"), text(one, "detail")].join("\n"));
+        words.collect::<Vec<_>>().join("\n")
+    }
+
     /// Returns how many diagnostics there are.
     pub(crate) fn len(&self) -> usize {
         self.all.len()

@@ -64,15 +64,75 @@ fn a_malformed_block_is_told_at_the_attribute() {
         ("jwt", openbao("    jwt = { role = \"ci\" }")),
     ]);
     let told = Told::by_plan(&workspace, &[], &[]);
-    assert_snapshot!(told.at("organization"), @"");
-    assert_snapshot!(told.at("environment"), @"");
-    assert_snapshot!(told.at("label"), @"");
-    assert_snapshot!(told.at("both"), @"");
-    assert_snapshot!(told.at("certificate"), @"");
-    assert_snapshot!(told.at("key"), @"");
-    assert_snapshot!(told.at("logins"), @"");
-    assert_snapshot!(told.at("authorities"), @"");
-    assert_snapshot!(told.at("jwt"), @"");
+    assert_snapshot!(told.at("organization"), @r#"
+    Error: Invalid Name
+      in provider "planton"
+      at organization = "Acme Inc."
+
+    The organization "Acme Inc." must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_snapshot!(told.at("environment"), @r#"
+    Error: Invalid Name
+      in provider "planton"
+      at default_environment = "Prod"
+
+    The environment "Prod" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_snapshot!(told.at("label"), @r#"
+    Error: Invalid Label
+      in provider "planton"
+      at default_labels = { "" = "x" }
+
+    A default label needs a key, and a value that is not null.
+    "#);
+    assert_snapshot!(told.at("both"), @r#"
+    Error: Conflicting Platforms
+      in provider "planton"
+      at embedded = {}
+
+    Both openbao and embedded are set; an organization lives on one platform.
+
+    Remove one of the two blocks.
+    "#);
+    assert_snapshot!(told.at("certificate"), @r#"
+    Error: Incomplete Client Certificate
+      in provider "planton"
+      at provider "planton" {
+
+    client_cert_file is set without client_key_file; a certificate needs its key.
+    "#);
+    assert_snapshot!(told.at("key"), @r#"
+    Error: Incomplete Client Certificate
+      in provider "planton"
+      at provider "planton" {
+
+    client_key_file is set without client_cert_file; a certificate needs its key.
+    "#);
+    assert_snapshot!(told.at("logins"), @r#"
+    Error: Conflicting Platform Settings
+      in provider "planton"
+      at provider "planton" {
+
+    At most one of token, token_file, approle, jwt, kubernetes may be set; here token and token_file are.
+
+    Remove all but one.
+    "#);
+    assert_snapshot!(told.at("authorities"), @r#"
+    Error: Conflicting Platform Settings
+      in provider "planton"
+      at provider "planton" {
+
+    At most one of ca_cert_pem, ca_cert_file may be set; here ca_cert_pem and ca_cert_file are.
+
+    Remove all but one.
+    "#);
+    assert_snapshot!(told.at("jwt"), @r#"
+    Error: Invalid Login Configuration
+      in provider "planton"
+      at provider "planton" {
+
+    The jwt block needs exactly one of token and token_file.
+    "#);
     assert_eq!(told.len(), 9);
 }
 
@@ -147,7 +207,7 @@ fn a_block_that_opens_no_platform_tells_why() {
     ]);
     workspace.env("TF_IN_AUTOMATION", "1");
     let told = Told::by_plan(&workspace, &[], &[]).hide(folder.path().display(), "<folder>");
-    assert!(!told.everything().contains("hunter2"), "{told:#?}");
+    assert!(!told.words().contains("hunter2"), "{told:#?}");
     assert_snapshot!(told.at("no_organization"), @"");
     assert_snapshot!(told.at("no_address"), @"");
     assert_snapshot!(told.at("no_url"), @"");
@@ -177,7 +237,15 @@ fn the_environment_names_one_platform_or_is_warned_about() {
     workspace.env("PLANTON_DATA_DIR", &folder);
     workspace.env("PLANTON_ADDR", "http://127.0.0.1:1");
     let told = Told::by_plan(&workspace, &[], &[]);
-    assert_snapshot!(told.everything(), @"");
+    assert_snapshot!(told.everything(), @r#"
+    Error: Conflicting Platforms
+      in provider "planton"
+      at provider "planton" {
+
+    Both variables PLANTON_ADDR and PLANTON_DATA_DIR are set; an organization lives on one platform.
+
+    Unset one of them, or configure openbao or embedded in the provider block.
+    "#);
 
     workspace.env_remove("PLANTON_ADDR");
     assert_eq!(Told::by_plan(&workspace, &[], &[]).len(), 0);
@@ -188,5 +256,13 @@ fn the_environment_names_one_platform_or_is_warned_about() {
     workspace.env("VAULT_ADDR", "http://127.0.0.1:1");
     let told = Told::by_plan(&workspace, &[], &[]);
     assert!(told.success, "{told:#?}");
-    assert_snapshot!(told.everything(), @"");
+    assert_snapshot!(told.everything(), @r#"
+    Warning: Embedded Platform In Use
+      in provider "planton"
+      at provider "planton" {
+
+    Neither openbao nor embedded is configured, so the embedded platform in <workspace>/home/.local/share/planton serves. Whoever can read that directory can open the secrets in it.
+
+    To keep it and silence this warning, set embedded = {}; for work with others, configure openbao.
+    "#);
 }

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use terraform_provider_planton::catalog::record_key_of_name;
 use xtask::openbao::{Api, KvVersion};
 
@@ -85,18 +86,80 @@ fn records_that_somebody_changed_are_told() {
     // Refresh and ephemeral reads, in a plan.
     workspace.write("more.tf", &ephemerals(&names)).unwrap();
     let told = Told::by_plan(&workspace, &now, &["-parallelism=20"]);
-    assert!(!told.everything().contains("hunter2"), "{told:#?}");
-    assert_snapshot!(told.at("corrupt"), @"");
-    assert_snapshot!(told.at("rolled"), @"");
-    assert_snapshot!(told.at("open_altered"), @"");
-    assert_snapshot!(told.at("open_corrupt"), @"");
-    assert_snapshot!(told.at("open_moved"), @"");
-    assert_snapshot!(told.at("open_replaced"), @"");
+    assert!(!told.words().contains("hunter2"), "{told:#?}");
+    assert_snapshot!(told.at("corrupt"), @r#"
+    Error: Catalog Record Corrupt
+      in resource "planton_secret" "corrupt"
+      at resource "planton_secret" "corrupt" {
+
+    parse on "secrets/<15 hex>" found something that is not a record of this provider.
+
+    What stands in the record's place is not a record of this provider. Restore it from a backup of the platform.
+
+    Original error: missing field `write_id` at line 1 column 16
+    "#);
+    assert_snapshot!(told.at("rolled"), @r#"
+    Error: Catalog Rolled Back
+      in resource "planton_secret" "rolled"
+      at resource "planton_secret" "rolled" {
+
+    The record of secret "rolled" has gone back: its generation was 3 when it was last seen, and is 2 now. Somebody restored an old backup, or replays old records.
+
+    If the restore was intended, accept it: remove the resource from the state (terraform state rm) and import it again. If it was not, find out who can write to the platform's storage.
+    "#);
+    assert_snapshot!(told.at("open_altered"), @r#"
+    Error: Catalog Record Altered
+      in ephemeral "planton_secret" "open_altered"
+      at ephemeral "planton_secret" "open_altered" {
+
+    verify on "secrets/<15 hex>" found a record that somebody else has changed.
+
+    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word. Find out who can write to the platform's storage, and restore the record.
+    "#);
+    assert_snapshot!(told.at("open_corrupt"), @r#"
+    Error: Catalog Record Corrupt
+      in ephemeral "planton_secret" "open_corrupt"
+      at ephemeral "planton_secret" "open_corrupt" {
+
+    parse on "secrets/<15 hex>" found something that is not a record of this provider.
+
+    What stands in the record's place is not a record of this provider. Restore it from a backup of the platform.
+
+    Original error: missing field `write_id` at line 1 column 16
+    "#);
+    assert_snapshot!(told.at("open_moved"), @r#"
+    Error: Catalog Record Altered
+      in ephemeral "planton_secret" "open_moved"
+      at ephemeral "planton_secret" "open_moved" {
+
+    verify on "secrets/<15 hex>" found a record that somebody else has changed.
+
+    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word. Find out who can write to the platform's storage, and restore the record.
+    "#);
+    assert_snapshot!(told.at("open_replaced"), @r#"
+    Error: Stored Secret Corrupt
+      in ephemeral "planton_secret" "open_replaced"
+      at ephemeral "planton_secret" "open_replaced" {
+
+    read secret on "planton/acme/org/replaced-<8 hex>" found something that was not put there by this provider.
+
+    What stands there was not put there by this provider. Write the value again by changing value_wo_version, and find out who can write to the backend.
+
+    Something else was written in place of this version.
+    "#);
 
     // A write upon the forged record.
     workspace.write("more.tf", "").unwrap();
     let told = Told::by_apply(&workspace, &now, &["-target=planton_secret.altered"]);
-    assert_snapshot!(told.at("altered"), @"");
+    assert_snapshot!(told.at("altered"), @r#"
+    Error: Catalog Record Altered
+      in resource "planton_secret" "altered"
+      at resource "planton_secret" "altered" {
+
+    verify on "secrets/<15 hex>" found a record that somebody else has changed.
+
+    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word. Find out who can write to the platform's storage, and restore the record.
+    "#);
     assert_eq!(read(api, &record_path("altered"))["mac"], record["mac"]);
     assert!(
         read(api, &record_path("altered"))["body"]
@@ -127,11 +190,11 @@ fn envelopes_that_somebody_changed_are_told() {
     };
     let change = |name: &str, payload: &[u8]| {
         let of = format!("%/{name}-%");
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, payload);
+        let digest = Sha256::digest(payload);
         let sql = "UPDATE versions SET payload = ?1, digest = ?2
                    WHERE object = (SELECT id FROM objects WHERE name LIKE ?3)";
         let changed = database
-            .execute(sql, params![payload, digest.as_ref(), of])
+            .execute(sql, params![payload, digest.as_slice(), of])
             .unwrap();
         assert_eq!(changed, 1, "{name}");
     };
@@ -155,7 +218,7 @@ fn envelopes_that_somebody_changed_are_told() {
 
     workspace.write("more.tf", &ephemerals(&names)).unwrap();
     let told = Told::by_plan(&workspace, &[], &[]);
-    assert!(!told.everything().contains("hunter2"), "{told:#?}");
+    assert!(!told.words().contains("hunter2"), "{told:#?}");
     assert_snapshot!(told.at("open_flipped"), @"");
     assert_snapshot!(told.at("open_cut"), @"");
     assert_snapshot!(told.at("open_moved"), @"");
