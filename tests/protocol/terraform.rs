@@ -13,8 +13,8 @@ struct Workspace {
 
 impl Workspace {
     /// A folder with the probe in it, or `None` where there is no terraform of
-    /// 1.11 or later on this machine.
-    fn new() -> Option<Self> {
+    /// this minor version or later on this machine.
+    fn new(least_minor: u32) -> Option<Self> {
         let version = Command::new("terraform")
             .args(["version", "-json"])
             .output()
@@ -27,7 +27,8 @@ impl Workspace {
             .next()?
             .parse()
             .ok()?;
-        if minor < 11 {
+        if minor < least_minor {
+            eprintln!("the terraform on this machine is older than 1.{least_minor}");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -120,8 +121,7 @@ fn thing(version: &str, label: &str) -> String {
 
 #[test]
 fn a_real_host_applies_updates_and_destroys_without_storing_a_secret() {
-    let Some(workspace) = Workspace::new() else {
-        eprintln!("no terraform of 1.11 or later here");
+    let Some(workspace) = Workspace::new(11) else {
         return;
     };
     workspace.write(&thing("1", "l"));
@@ -173,8 +173,7 @@ fn a_real_host_applies_updates_and_destroys_without_storing_a_secret() {
 
 #[test]
 fn a_real_host_imports_and_keeps_a_failed_creation_as_tainted() {
-    let Some(workspace) = Workspace::new() else {
-        eprintln!("no terraform of 1.11 or later here");
+    let Some(workspace) = Workspace::new(11) else {
         return;
     };
     workspace.write("resource \"probe_thing\" \"a\" {\n  name = \"a\"\n}\n");
@@ -189,4 +188,24 @@ fn a_real_host_imports_and_keeps_a_failed_creation_as_tainted() {
     assert!(!failed.status.success() && all(&failed).contains("Half Created"));
     let state: Json = serde_json::from_str(&workspace.state()).unwrap();
     assert_eq!(state["resources"][0]["instances"][0]["status"], "tainted");
+}
+
+#[test]
+fn a_real_host_imports_by_identity_and_keeps_it() {
+    let Some(workspace) = Workspace::new(12) else {
+        return;
+    };
+    workspace.write(
+        "import {\n  to = probe_thing.a\n  identity = { name = \"a\" }\n}\n\n\
+         resource \"probe_thing\" \"a\" {\n  name = \"a\"\n}\n",
+    );
+    workspace.succeed(&["apply", "-no-color", "-auto-approve"]);
+    let state = workspace.state();
+    assert!(!state.contains(SECRET));
+    let state: Json = serde_json::from_str(&state).unwrap();
+    let instance = &state["resources"][0]["instances"][0];
+    assert_eq!(instance["identity"]["name"], "a");
+    assert_eq!(instance["identity_schema_version"], 0);
+    let unchanged = workspace.run(&["plan", "-no-color", "-detailed-exitcode"]);
+    assert_eq!(unchanged.status.code(), Some(0), "{}", all(&unchanged));
 }
