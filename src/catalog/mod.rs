@@ -5,9 +5,9 @@ pub mod conformance;
 mod embedded;
 mod error;
 mod identity;
+mod memory;
 mod records;
 mod typed;
-mod memory;
 
 use std::fmt::{self, Debug};
 
@@ -18,13 +18,13 @@ pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::{
     distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid,
 };
+pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub use records::{
     DefaultBackendRecord, GenerateSpec, Generation, OnDestroy, OrganizationRecord,
     OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
     VersionRecord, WrappedMacKey,
 };
 pub use typed::{Catalog, Loaded};
-pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
 ///

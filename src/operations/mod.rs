@@ -25,3 +25,6 @@ pub use read::{OpenedSecret, RefreshSecret, Refreshed, Seen, Selector};
 pub use steps::Interrupt;
 pub use update::UpdateSecret;
 pub use view::{SecretView, VersionView};
+
+#[cfg(test)]
+mod tests;
