@@ -56,10 +56,11 @@ fn fake_token_review() -> String {
     address
 }
 
-fn kubernetes(api: &Api, issuer: &JwtIssuer) -> String {
+fn kubernetes(api: &Api, issuer: &JwtIssuer, authority: &Authority) -> String {
     api.enable_auth("kubernetes", "kubernetes").unwrap();
     let config = json!({"kubernetes_host": fake_token_review(), "token_reviewer_jwt": "reviewer",
-        "disable_local_ca_jwt": true});
+        "disable_local_ca_jwt": true,
+        "kubernetes_ca_cert": std::fs::read_to_string(authority.certificate()).unwrap()});
     api.ok("POST", "auth/kubernetes/config", Some(&config))
         .unwrap();
     let role = json!({"bound_service_account_names": ["app"],
@@ -80,7 +81,7 @@ fn kubernetes(api: &Api, issuer: &JwtIssuer) -> String {
 #[test]
 fn a_secret_is_kept_after_every_kind_of_login() {
     let tools = Tools::locate().unwrap();
-    let authority = Authority::new();
+    let authority = Authority::named("ours");
     let server = OpenBao::start(&tools, &authority.server()).unwrap();
     let api = server.api();
     api.enable_kv2("planton").unwrap();
@@ -100,7 +101,7 @@ fn a_secret_is_kept_after_every_kind_of_login() {
         .unwrap();
     let jwt = issuer.sign(&json!({"sub": "ci"})).unwrap();
     let jwt_file = file("jwt", &jwt);
-    let account_file = file("account", &kubernetes(api, &issuer));
+    let account_file = file("account", &kubernetes(api, &issuer, &authority));
     api.create_namespace("team").unwrap();
     let team = api.in_namespace("team");
     team.enable_kv2("secrets/planton").unwrap();
@@ -164,7 +165,10 @@ fn a_secret_is_kept_after_every_kind_of_login() {
         ),
     ]);
     let requests = Requests::of(&mut workspace);
-    workspace.apply(&[]).unwrap().ok().unwrap();
+    let applied = workspace.apply(&[]).unwrap();
+    if !applied.success() {
+        panic!("{}", server.server_log());
+    }
     let logins = requests.take();
     let logins = logins.iter().filter(|line| line.contains("login"));
     assert_eq!(logins.collect::<Vec<_>>(), ["POST login 200"; 4]);
