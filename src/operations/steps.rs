@@ -38,10 +38,11 @@ impl Interrupt {
     }
 }
 
-/// Kills this process with SIGKILL, or holds it, where a test asks for it; in
-/// debug builds only.
+/// Kills this process with SIGKILL, holds it, or panics, where a test asks for
+/// it; in debug builds only.
 ///
-/// `PLANTON_TEST_KILL_BEFORE=<step>` kills. `PLANTON_TEST_PAUSE_BEFORE=<step>:<path>`
+/// `PLANTON_TEST_KILL_BEFORE=<step>` kills. `PLANTON_TEST_PANIC_BEFORE=<step>:<text>`
+/// panics with that text. `PLANTON_TEST_PAUSE_BEFORE=<step>:<path>`
 /// holds at two named pipes, each of which waits for its other end: the test
 /// reads `<path>.reached`, and lets go by writing `<path>.go`. Where the first
 /// is no longer there, nothing holds.
@@ -51,10 +52,15 @@ pub(super) fn crash_point(step: &str) {
         let _ =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
-    if let Ok(pause) = std::env::var("PLANTON_TEST_PAUSE_BEFORE")
-        && let Some((wanted, path)) = pause.split_once(':')
-        && wanted == step
-    {
+    let asked = |variable: &str| {
+        let text = std::env::var(variable).ok()?;
+        let (wanted, rest) = text.split_once(':')?;
+        (wanted == step).then(|| rest.to_owned())
+    };
+    if let Some(text) = asked("PLANTON_TEST_PANIC_BEFORE") {
+        panic!("{text}");
+    }
+    if let Some(path) = asked("PLANTON_TEST_PAUSE_BEFORE") {
         let reached = std::fs::File::options()
             .write(true)
             .open(format!("{path}.reached"));
