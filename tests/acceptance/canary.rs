@@ -256,7 +256,8 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     let taken = SECRETS.split("# Compared").next().unwrap();
     let taken = taken.replace("MARK", searched.mark.value()).replace("\"text\" {\n  name", "\"twin\" {\n  name");
     workspace.write("twin.tf", &taken[taken.find("resource").unwrap()..]).unwrap();
-    let twin = [variables, &[("text", &*(text.clone() + "'"))]].concat();
+    let other = format!("{text}'");
+    let twin = [variables, &[("text", &*other)]].concat();
     let outcome = workspace.apply(&twin).unwrap();
     assert!(outcome.clone().error().unwrap().contains("Secret Already Exists"));
     searched.add_run("a creation of a name that is taken", &outcome);
