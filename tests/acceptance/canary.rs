@@ -1,7 +1,7 @@
 //! Planted values are searched for in everything that a run leaves behind.
 //!
-//! Each place is shown to have been searched: the secret's name, which is no
-//! secret, must be found in it.
+//! Each place is shown to have been searched: a name, which is no secret, must
+//! be found in it.
 
 use std::fs;
 use std::path::Path;
@@ -28,34 +28,34 @@ variable "entry" {
 }
 variable "trigger" { default = "1" }
 
-resource "planton_secret" "text" {
+resource "planton_secret" "MARK-text" {
   name             = "MARK-text"
   value_wo         = var.text
   value_wo_version = var.trigger
 }
 # Compared by its fingerprint in every plan: no trigger.
-resource "planton_secret" "data" {
+resource "planton_secret" "MARK-data" {
   name    = "MARK-data"
   data_wo = { user = "root", password = var.entry }
 }
-resource "planton_secret" "generated" {
+resource "planton_secret" "MARK-generated" {
   name             = "MARK-generated"
   generate         = { length = 40 }
   value_wo_version = var.trigger
 }
-ephemeral "planton_secret" "generated" {
-  id = planton_secret.generated.id
+ephemeral "planton_secret" "MARK-generated" {
+  id = planton_secret.MARK-generated.id
 }
-resource "planton_secret" "consumer" {
+resource "planton_secret" "MARK-consumer" {
   name             = "MARK-consumer"
-  value_wo         = ephemeral.planton_secret.generated.value
-  value_wo_version = planton_secret.generated.version
+  value_wo         = ephemeral.planton_secret.MARK-generated.value
+  value_wo_version = planton_secret.MARK-generated.version
 }
 "#;
 
 /// What a run left behind, by place.
 struct Searched {
-    /// Stands in the name of every secret: what is searched must hold it.
+    /// Stands in the names of secrets and resources: what is searched holds it.
     mark: Canary,
     planted: Vec<Canary>,
     places: Vec<(String, Vec<u8>)>,
@@ -112,15 +112,18 @@ fn on_the_embedded_platform(terraform: &Terraform) {
     let scene = Scene::new(terraform, On::Embedded);
     let mut searched = planted();
     let folder = scene.embedded().unwrap();
-    let workspace = live(&scene, &scene.provider(""), &[], &mut searched, |searched| {
-        for file in ["planton.db", "planton.db-wal", "planton.db-shm"] {
-            // The log and its index are gone once nobody has the database open.
-            if let Ok(bytes) = fs::read(folder.join(file)) {
-                searched.add_quiet(file, bytes);
-            }
-        }
-        searched.add("the database", fs::read(folder.join("planton.db")).unwrap());
-    });
+    let workspace = live(
+        &scene,
+        &scene.provider(""),
+        &[],
+        &mut searched,
+        |searched| {
+            let files = ["planton.db", "planton.db-wal", "planton.db-shm"];
+            // The log and its index may be gone while nobody has the database open.
+            let bytes = files.map(|file| fs::read(folder.join(file)).unwrap_or_default());
+            searched.add("the database", bytes.concat());
+        },
+    );
     search(&searched, &[workspace.root(), &folder]);
 }
 
@@ -131,13 +134,19 @@ fn on_openbao(terraform: &Terraform) {
     };
     let scene = Scene::with_server(terraform, &options);
     let server = scene.openbao().unwrap();
-    let policy = r#"path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }"#;
+    let policy =
+        r#"path "*" { capabilities = ["create", "read", "update", "delete", "list", "sudo"] }"#;
     server.api().write_policy("all", policy).unwrap();
-    let role = server.api().approle("approle", "ci", &["all"], json!({})).unwrap();
+    let role = server
+        .api()
+        .approle("approle", "ci", &["all"], json!({}))
+        .unwrap();
     let token = server.api().create_token(&["all"], "1h").unwrap();
 
     let mut searched = planted();
-    searched.planted.push(Canary::of("the secret_id", &role.secret_id));
+    searched
+        .planted
+        .push(Canary::of("the secret_id", &role.secret_id));
     searched.planted.push(Canary::of("the token", &token));
     let address = server.address();
     let login = format!(
@@ -212,16 +221,27 @@ fn live(
     let plan = workspace.plan_with(&variables, &["-out=tfplan"]).unwrap();
     searched.add_run("a plan", &plan.changes().unwrap());
     searched.add("the plan file", read(&workspace, "tfplan"));
-    searched.add("the plan as JSON", workspace.show_plan("tfplan").unwrap().to_string());
+    searched.add(
+        "the plan as JSON",
+        workspace.show_plan("tfplan").unwrap().to_string(),
+    );
     let outcome = workspace.apply_with(&variables, &["tfplan"]).unwrap();
     searched.add_run("an apply of the plan file", &outcome.ok().unwrap());
     searched.add("the state", read(&workspace, "terraform.tfstate"));
     look(searched);
-    searched.planted.push(generated(scene, searched, "the first generated value"));
+    searched
+        .planted
+        .push(generated(scene, searched, "the first generated value"));
 
     let outcome = workspace.plan(&variables).unwrap().no_changes().unwrap();
     searched.add_run("an empty plan", &outcome);
-    let refresh = ["apply", "-refresh-only", "-auto-approve", "-no-color", "-input=false"];
+    let refresh = [
+        "apply",
+        "-refresh-only",
+        "-auto-approve",
+        "-no-color",
+        "-input=false",
+    ];
     let outcome = workspace.run_with(&refresh, &variables).unwrap();
     searched.add_run("a refresh", &outcome.ok().unwrap());
     let outcome = workspace.apply(&rotated).unwrap().ok().unwrap();
@@ -229,16 +249,18 @@ fn live(
     searched.add("the state after it", read(&workspace, "terraform.tfstate"));
     searched.add("its backup", read(&workspace, "terraform.tfstate.backup"));
     look(searched);
-    searched.planted.push(generated(scene, searched, "the second generated value"));
+    searched
+        .planted
+        .push(generated(scene, searched, "the second generated value"));
 
     failures(&mut workspace, &variables, searched);
     core_dumps_are_off(&mut workspace, &variables);
     look(searched);
     let outcome = workspace.destroy(&variables).unwrap().ok().unwrap();
     searched.add_run("a destroy", &outcome);
-    look(searched);
     let outcome = workspace.apply(&variables).unwrap().ok().unwrap();
     searched.add_run("a new beginning", &outcome);
+    look(searched);
     workspace
 }
 
@@ -250,16 +272,31 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     let large = text.repeat(70_000 / text.len() + 1);
     let too_large = [&later("3")[..], &[("text", &large)]].concat();
     let plan = workspace.plan(&too_large).unwrap();
-    assert!(plan.clone().error().unwrap().contains("Secret Value Too Large"));
+    assert!(
+        plan.clone()
+            .error()
+            .unwrap()
+            .contains("Secret Value Too Large")
+    );
     searched.add_run("a plan with too large a value", plan.outcome());
 
     let taken = SECRETS.split("# Compared").next().unwrap();
-    let taken = taken.replace("MARK", searched.mark.value()).replace("\"text\" {\n  name", "\"twin\" {\n  name");
-    workspace.write("twin.tf", &taken[taken.find("resource").unwrap()..]).unwrap();
+    let taken = taken
+        .replace("MARK", searched.mark.value())
+        .replace("text\" {\n  name", "twin\" {\n  name");
+    workspace
+        .write("twin.tf", &taken[taken.find("resource").unwrap()..])
+        .unwrap();
     let other = format!("{text}'");
     let twin = [variables, &[("text", &*other)]].concat();
     let outcome = workspace.apply(&twin).unwrap();
-    assert!(outcome.clone().error().unwrap().contains("Secret Already Exists"));
+    assert!(
+        outcome
+            .clone()
+            .error()
+            .unwrap()
+            .contains("Secret Already Exists")
+    );
     searched.add_run("a creation of a name that is taken", &outcome);
     fs::remove_file(workspace.path().join("twin.tf")).unwrap();
 
@@ -274,7 +311,10 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     let outcome = workspace.apply(&later("5")).unwrap();
     workspace.env_remove("PLANTON_TEST_PANIC_BEFORE");
     let told = outcome.clone().error().unwrap();
-    assert!(told.contains("panicked at src/operations/steps.rs"), "{told}");
+    assert!(
+        told.contains("panicked at src/operations/steps.rs"),
+        "{told}"
+    );
     searched.add_run("an apply that panicked", &outcome);
 }
 
@@ -286,7 +326,9 @@ fn core_dumps_are_off(workspace: &mut Workspace, variables: &[(&str, &str)]) {
     if cfg!(target_os = "linux") {
         let limits = fs::read_to_string(format!("/proc/{}/limits", provider_of(held.group())));
         let limits = limits.unwrap();
-        let core = limits.lines().find(|line| line.starts_with("Max core file size"));
+        let core = limits
+            .lines()
+            .find(|line| line.starts_with("Max core file size"));
         let words: Vec<&str> = core.unwrap().split_whitespace().collect();
         assert_eq!(words[4..6], ["0", "0"], "{words:?}");
     }
@@ -312,7 +354,11 @@ fn provider_of(group: u32) -> u32 {
 fn search(searched: &Searched, folders: &[&Path]) {
     searched.assert_clean();
     for folder in folders {
-        assert_ne!(searched.mark.find_below(folder).unwrap(), [], "nothing searched");
+        assert_ne!(
+            searched.mark.find_below(folder).unwrap(),
+            [],
+            "nothing searched"
+        );
         for canary in &searched.planted {
             canary.absent_below(folder).unwrap();
         }
@@ -336,7 +382,10 @@ fn values(searched: &Searched) -> Vec<(&'static str, String)> {
 }
 
 fn pairs<'a>(values: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
-    values.iter().map(|(name, value)| (*name, value.as_str())).collect()
+    values
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect()
 }
 
 fn generated(scene: &Scene, searched: &Searched, label: &str) -> Canary {
@@ -366,7 +415,9 @@ fn data_keys(audit: &[Value]) -> Vec<Canary> {
     }
     keys.sort_unstable();
     keys.dedup();
-    keys.iter().map(|key| Canary::of("a data key", key)).collect()
+    keys.iter()
+        .map(|key| Canary::of("a data key", key))
+        .collect()
 }
 
 fn is_transit(entry: &Value) -> bool {
@@ -383,7 +434,11 @@ fn is_transit(entry: &Value) -> bool {
 /// - the data keys that Transit wraps and unwraps (`plaintext` of
 ///   `transit/encrypt/…` and `transit/decrypt/…`): never a value.
 fn without_exempt(audit: Vec<Value>) -> Value {
-    let made_here = ["auth/approle/login", "auth/approle/role/ci/secret-id", "auth/token/create"];
+    let made_here = [
+        "auth/approle/login",
+        "auth/approle/role/ci/secret-id",
+        "auth/token/create",
+    ];
     let kept = audit.into_iter().filter_map(|mut entry| {
         let path = entry["request"]["path"].as_str().unwrap_or_default();
         if made_here.contains(&path) {
@@ -405,7 +460,9 @@ fn without_exempt(audit: Vec<Value>) -> Value {
 #[test]
 fn a_value_given_otherwise_than_ephemerally_is_found() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
-    let secrets = SECRETS.replace("MARK", "plain").replace("  ephemeral = true\n", "");
+    let secrets = SECRETS
+        .replace("MARK", "plain")
+        .replace("  ephemeral = true\n", "");
     let mut workspace = scene.workspace(&secrets);
     workspace.trace();
     let (text, entry) = (Canary::new("the text"), Canary::new("the entry"));
@@ -416,7 +473,10 @@ fn a_value_given_otherwise_than_ephemerally_is_found() {
     assert_ne!(text.find_in(&plan), []);
     assert_ne!(entry.find_in(&plan), []);
     let found = text.find_below(workspace.root()).unwrap();
-    assert!(found.iter().any(|(path, _)| path.ends_with("w/tfplan")), "{found:?}");
+    assert!(
+        found.iter().any(|(path, _)| path.ends_with("w/tfplan")),
+        "{found:?}"
+    );
 
     workspace.apply(&variables).unwrap().ok().unwrap();
     let folder = scene.embedded().unwrap();

@@ -184,7 +184,8 @@ fn delete_current_version(api: &Api, record: &Value) {
 }
 
 fn delete_record(api: &Api, records: &BTreeMap<String, Value>, name: &str) {
-    let is_its_own = |(_, document): &(&String, &Value)| document["current"]["name"]["name"] == name;
+    let is_its_own =
+        |(_, document): &(&String, &Value)| document["current"]["name"]["name"] == name;
     let (key, _) = records.iter().find(is_its_own).unwrap();
     api.ok(
         "DELETE",

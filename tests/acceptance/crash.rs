@@ -249,7 +249,11 @@ fn a_deletion_that_was_killed_is_finished(scene: &Scene) {
         workspace.plan(&variables).unwrap().no_changes().unwrap();
         assert!(record_of(&scene.records(), &slug(step)).is_null(), "{step}");
         let objects = scene.objects();
-        assert_eq!(objects.len(), DELETE.len() - index - 1, "{step}: {objects:?}");
+        assert_eq!(
+            objects.len(),
+            DELETE.len() - index - 1,
+            "{step}: {objects:?}"
+        );
     }
     destroy_all(scene, &workspace, 0);
 }

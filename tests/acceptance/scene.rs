@@ -232,15 +232,17 @@ pub(crate) fn objects_of(api: &Api) -> Vec<String> {
 /// nothing stands under it.
 pub(crate) fn record_of(records: &BTreeMap<String, Value>, name: &str) -> Value {
     let secrets = records.values().map(|document| &document["current"]);
-    let mut found = secrets.filter(|secret| {
-        secret["name"]["name"] == name && secret["name"]["environment"].is_null()
-    });
+    let mut found = secrets
+        .filter(|secret| secret["name"]["name"] == name && secret["name"]["environment"].is_null());
     found.next().cloned().unwrap_or(Value::Null)
 }
 
 /// Says that all records of secrets are empty tombstones.
 pub(crate) fn assert_tombstones(records: &BTreeMap<String, Value>) {
-    for (key, document) in records.iter().filter(|(key, _)| key.starts_with("secrets/")) {
+    for (key, document) in records
+        .iter()
+        .filter(|(key, _)| key.starts_with("secrets/"))
+    {
         assert!(document["current"].is_null(), "{key}: {document}");
         assert!(document["displaced"].is_null(), "{key}: {document}");
     }
