@@ -3,4 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod canary;
+mod cluster;
+mod crash;
+mod races;
 mod scene;
