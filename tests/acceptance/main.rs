@@ -3,4 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod drift;
+mod ephemeral;
+mod import;
+mod inside;
+mod lifecycle;
+mod provider;
+mod quickstart;
+mod replace;
 mod scene;
+mod steps;
+mod values;
