@@ -1,3 +1,40 @@
 //! A plugin when Terraform starts it, an operator CLI when a person does.
 
-fn main() {}
+use std::process::ExitCode;
+
+use terraform_provider_planton::cli::{self, Request};
+use terraform_provider_planton::protocol::{self, ServeMode, ServeOptions};
+use terraform_provider_planton::provider;
+
+/// The address that configurations name.
+const ADDRESS: &str = "registry.terraform.io/plantonhq/planton";
+
+fn main() -> ExitCode {
+    let outcome = if protocol::started_by_host() {
+        serve(ServeMode::Plugin)
+    } else {
+        match cli::parse() {
+            Request::Debug => serve(ServeMode::Debug),
+            Request::Version => {
+                cli::print_version();
+                Ok(())
+            }
+            _ => cli::print_help().map_err(Into::into),
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(mode: ServeMode) -> anyhow::Result<()> {
+    let options = ServeOptions {
+        mode,
+        ..ServeOptions::new(ADDRESS)
+    };
+    Ok(protocol::serve(provider::provider(), options)?)
+}

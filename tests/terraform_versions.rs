@@ -113,6 +113,98 @@ fn a_failure_gives_diagnostics_fit_for_a_snapshot() {
 }
 
 #[test]
+fn structured_diagnostics_tell_warnings_from_errors_and_point_at_a_line() {
+    let checked = r#"
+variable "input" { type = string }
+check "input" {
+  assert {
+    condition     = var.input == "right"
+    error_message = "Not right."
+  }
+}
+resource "terraform_data" "thing" {
+  lifecycle {
+    precondition {
+      condition     = var.input != "bad"
+      error_message = "Bad."
+    }
+  }
+}
+"#;
+    with_each_terraform(|_, workspace| {
+        workspace.write("main.tf", checked).unwrap();
+        let outcome = workspace
+            .apply_with(&[("input", "wrong")], &["-json"])
+            .unwrap();
+        let [warning] = &outcome.ok().unwrap().structured()[..] else {
+            panic!("one warning, and not the one about overrides");
+        };
+        assert_eq!(warning.severity, "warning");
+        assert_eq!(warning.detail, "Not right.");
+
+        let outcome = workspace
+            .apply_with(&[("input", "bad")], &["-json"])
+            .unwrap();
+        assert_eq!(outcome.code(), Some(1));
+        let found = outcome.structured();
+        let error = found.iter().find(|it| it.severity == "error").unwrap();
+        assert_eq!(
+            error.code.as_deref(),
+            Some("condition     = var.input != \"bad\"")
+        );
+
+        let failing = "provisioner \"local-exec\" { command = \"exit 3\" }";
+        let failing = format!("resource \"terraform_data\" \"failing\" {{\n{failing}\n}}");
+        workspace.write("main.tf", &failing).unwrap();
+        let outcome = workspace.apply_with(&[], &["-json"]).unwrap();
+        let address = outcome.structured()[0].address.clone();
+        assert_eq!(address.as_deref(), Some("terraform_data.failing"));
+
+        workspace.write("main.tf", "resource \"none\" {}").unwrap();
+        let outcome = workspace.run(&["validate", "-json"]).unwrap();
+        assert_eq!(
+            outcome.structured()[0].code.as_deref(),
+            Some("resource \"none\" {}")
+        );
+    });
+}
+
+#[test]
+fn a_digest_of_an_ephemeral_value_reaches_a_provisioner_and_no_file() {
+    let reading = r#"
+variable "password" {
+  type      = string
+  ephemeral = true
+}
+resource "terraform_data" "reader" {
+  provisioner "local-exec" {
+    command     = "printf %s \"$DIGEST\" > digest"
+    environment = { DIGEST = sha256(var.password) }
+  }
+}
+"#;
+    with_each_terraform(|_, mut workspace| {
+        workspace.write("main.tf", reading).unwrap();
+        workspace.trace();
+        let canary = Canary::new("password");
+        let variables = [("password", canary.value())];
+        workspace
+            .plan_with(&variables, &["-out=plan"])
+            .unwrap()
+            .changes()
+            .unwrap();
+        workspace
+            .apply_with(&variables, &["plan"])
+            .unwrap()
+            .ok()
+            .unwrap();
+        let digest = std::fs::read_to_string(workspace.path().join("digest")).unwrap();
+        assert_eq!(digest.len(), 64);
+        canary.absent_below(workspace.root()).unwrap();
+    });
+}
+
+#[test]
 fn builtin_schemas_are_read_without_an_init() {
     with_each_terraform(|_, workspace| {
         workspace.write("main.tf", CONFIGURATION).unwrap();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::envelope::SecretValue;
 use crate::names::SecretName;
+use crate::operations::SecretValue;
 use crate::operations::{OpenedSecret, OperationError, Selector};
 use crate::plugin::{
     Attribute, AttributeType, Context, Diagnostic, Diagnostics, EphemeralResource, OpenRequest,

@@ -241,10 +241,8 @@ impl HttpClient {
             }
             url = location;
         }
-        Err(
-            HttpError::new(HttpErrorKind::Redirected, target(&request.method, &url))
-                .with_detail("redirected in a circle"),
-        )
+        let kind = HttpErrorKind::RedirectedInCircles;
+        Err(HttpError::new(kind, target(&request.method, &url)))
     }
 
     async fn send_once(

@@ -18,6 +18,8 @@ pub enum HttpErrorKind {
     Interrupted,
     /// Redirected to a host that is not configured. Nothing was sent there.
     Redirected,
+    /// Redirected from one configured host to the next, without an end.
+    RedirectedInCircles,
     /// The answer exceeds what a client is ready to read.
     TooLarge,
     /// Cancelled between two tries.
@@ -108,6 +110,7 @@ impl fmt::Display for HttpError {
             HttpErrorKind::Timeout => "no answer in time",
             HttpErrorKind::Interrupted => "the connection broke",
             HttpErrorKind::Redirected => "redirected to a host that is not configured",
+            HttpErrorKind::RedirectedInCircles => "redirected in circles",
             HttpErrorKind::TooLarge => "the answer is too large",
             HttpErrorKind::Cancelled => "cancelled",
             HttpErrorKind::DeadlineExceeded => "the operation ran out of time",

@@ -226,7 +226,7 @@ async fn a_redirect_in_a_circle_ends() {
         .parse()
         .unwrap();
     let served = tokio::spawn(async move {
-        for _ in 0..32 {
+        for _ in 0..4 {
             let (mut stream, _) = listener.accept().await.unwrap();
             read_request(&mut stream).await;
             let Step::Answer(text) = answer(307, "location: /\r\n", "") else {
@@ -236,7 +236,7 @@ async fn a_redirect_in_a_circle_ends() {
         }
     });
     let error = client(Vec::new()).send(&put(&url)).await.unwrap_err();
-    assert_eq!(error.kind(), HttpErrorKind::Redirected);
+    assert_eq!(error.kind(), HttpErrorKind::RedirectedInCircles);
     served.await.unwrap();
 }
 
@@ -311,6 +311,60 @@ async fn the_request_log_holds_a_line_per_try_and_no_query() {
     client.send(&put(&url)).await.unwrap();
     let log = std::fs::read_to_string(path).unwrap();
     assert_eq!(log, "POST /v1/kv/data/x -\nPOST /v1/kv/data/x 404\n");
+}
+
+/// Collects what an event says, field by field.
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Events {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        struct Fields(Vec<String>);
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push(format!("{field}={value:?}"));
+            }
+        }
+        let mut fields = Fields(Vec::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0.join(" "));
+    }
+}
+
+#[tokio::test]
+async fn each_try_is_logged_at_any_level_without_query_header_or_body() {
+    use tracing_subscriber::layer::SubscriberExt;
+    let events = Events::default();
+    let subscriber = tracing_subscriber::registry().with(events.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Script::start(vec![answer(503, "", "hunter2"), answer(200, "", "hunter2")]).await;
+    let mut url = server.url.clone();
+    url.set_query(Some("list=hunter2"));
+    client(Vec::new()).send(&put(&url)).await.unwrap();
+    let events = events.0.lock().unwrap().clone();
+    let ours: Vec<_> = events
+        .iter()
+        .filter(|event| event.contains("attempt="))
+        .collect();
+    assert_eq!(ours.len(), 2, "{events:?}");
+    for (event, (status, attempt)) in ours.iter().zip([(503, 1), (200, 2)]) {
+        let parts = [
+            "method=POST".to_owned(),
+            "host=\"127.0.0.1\"".to_owned(),
+            "path=\"/v1/kv/data/x\"".to_owned(),
+            format!("status={status}"),
+            "duration_ms=".to_owned(),
+            format!("attempt={attempt}"),
+        ];
+        for part in parts {
+            assert!(event.contains(&part), "{part}: {event}");
+        }
+    }
+    let all = events.join("\n");
+    assert!(
+        !all.contains("hunter2") && !all.contains("payload"),
+        "{all}"
+    );
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl TransitKek {
                 None => Err(self.missing("read key")),
             }
         };
-        self.looked_at.get_or_try_init(look).await.map(|()| ())
+        self.looked_at.get_or_try_init(look).await.copied()
     }
 
     /// Reads the key, and before it believes that there is none, again with a

@@ -17,6 +17,9 @@ mod steps;
 mod update;
 mod view;
 
+// What callers say and see, so that they need not know who keeps it.
+pub use crate::catalog::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+pub use crate::envelope::{SecretKind, SecretValue};
 pub use create::{CreateSecret, ValueSource};
 pub use error::OperationError;
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};

@@ -62,11 +62,11 @@ impl Number {
         if let Ok(value) = text.parse::<u64>() {
             return Some(Self(Repr::Uint(value)));
         }
-        // A float is kept as one only where it writes back to the same text;
-        // otherwise digits would be lost.
+        // A float must be exact: Terraform compares at 512 bits of precision,
+        // where 0.1 and the float next to it are two numbers.
         let float = text.parse::<f64>().ok().filter(|value| value.is_finite());
         if let Some(value) = float
-            && value.to_string() == text
+            && is_exactly(value, text)
         {
             return Self::from_f64(value);
         }
@@ -115,6 +115,17 @@ impl Number {
             Repr::Decimal(text) => NumberForm::Decimal(text),
         }
     }
+}
+
+/// Whether the plain decimal `text` is the very number `value`.
+fn is_exactly(value: f64, text: &str) -> bool {
+    // The longest fraction that a float can have.
+    const MOST_DIGITS: usize = 1074;
+    let Some((_, fraction)) = text.split_once('.') else {
+        return format!("{value:.0}") == text;
+    };
+    let all = format!("{value:.MOST_DIGITS$}");
+    fraction.len() <= MOST_DIGITS && all.trim_end_matches('0') == text.trim_end_matches('0')
 }
 
 /// `-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?`
@@ -172,12 +183,13 @@ mod tests {
             ("-9223372036854775808", "Int(-9223372036854775808)"),
             ("18446744073709551615", "Uint(18446744073709551615)"),
             ("1.5", "Float(1.5)"),
-            ("0.1", "Float(0.1)"),
+            ("0.1", "Decimal(\"0.1\")"),
+            ("-0.125", "Float(-0.125)"),
             (
                 "0.10000000000000000001",
                 "Decimal(\"0.10000000000000000001\")",
             ),
-            ("18446744073709551616", "Decimal(\"18446744073709551616\")"),
+            ("18446744073709551616", "Float(1.8446744073709552e19)"),
             ("18446744073709551617", "Decimal(\"18446744073709551617\")"),
             ("1e3", "Decimal(\"1e3\")"),
         ] {

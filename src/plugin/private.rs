@@ -71,7 +71,7 @@ impl PrivateData {
         let mut blob = MAGIC.to_vec();
         for (name, bytes) in &self.0 {
             for part in [name.as_bytes(), bytes] {
-                // Terraform's own messages end at 256 MiB; see protocol.
+                // No message of a host's is longer than 256 MiB.
                 let length = u32::try_from(part.len()).expect("private data is small");
                 blob.extend_from_slice(&length.to_be_bytes());
                 blob.extend_from_slice(part);

@@ -7,6 +7,7 @@ use terraform_provider_planton::clients::openbao::{
 
 use super::support::jwt::{Issuer, fake_token_review};
 use super::support::{Place, counted, mount, token};
+use super::tls::Authority;
 
 /// A role's settings: everything in this place's KV mount.
 async fn role(place: &Place, more: serde_json::Value) -> serde_json::Value {
@@ -77,7 +78,7 @@ async fn every_method_logs_in_once_and_lazily() {
         .await;
     let host = fake_token_review().await;
     let k8s = json!({"kubernetes_host": host, "token_reviewer_jwt": "reviewer",
-        "disable_local_ca_jwt": true});
+        "disable_local_ca_jwt": true, "kubernetes_ca_cert": Authority::new().pem()});
     admin
         .ok(
             "POST",
@@ -93,7 +94,7 @@ async fn every_method_logs_in_once_and_lazily() {
         .await;
     let account = issuer.sign(&json!({
         "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:apps:app",
-        "aud": ["planton"], "exp": 4_000_000_000_u64,
+        "aud": ["planton"], "exp": 4_000_000_000_u64, "nbf": 1, "iat": 1,
         "kubernetes.io": {"namespace": "apps", "serviceaccount":
             {"name": "app", "uid": "0b4e4c9e-0000-4000-8000-000000000001"}},
     }));

@@ -1,1 +1,196 @@
+use terraform_provider_planton::catalog::{
+    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
+};
+use terraform_provider_planton::clients::openbao::{KvEntry, OpenBaoClient, PolicyRole};
 
+use super::support::faults::answers_lost;
+use super::support::{Place, counted};
+
+fn record(text: &str) -> StoredRecord {
+    StoredRecord {
+        body: format!("{{\"text\":\"{text}\"}}"),
+        mac: "00ff".to_owned(),
+    }
+}
+
+fn key() -> RecordKey {
+    RecordKey::new("secrets/org/db")
+}
+
+fn catalog(place: &Place, client: &OpenBaoClient) -> OpenBaoCatalog {
+    OpenBaoCatalog::new(client, &place.scope, PolicyRole::Apply)
+}
+
+#[tokio::test]
+async fn records_are_written_by_compare_and_set_only() {
+    let place = Place::new().await;
+    let catalog = catalog(&place, &place.client());
+    assert_eq!(catalog.read(&key()).await.unwrap(), None);
+    let one = catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    assert_eq!(
+        catalog.read(&key()).await.unwrap(),
+        Some((record("one"), one))
+    );
+    let two = catalog.write(&key(), &record("two"), one).await.unwrap();
+    assert!(two > one);
+    for stale in [Revision::ABSENT, one, Revision(two.0 + 1)] {
+        let error = catalog
+            .write(&key(), &record("three"), stale)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), CatalogErrorKind::Conflict);
+    }
+    assert_eq!(
+        catalog.read_fenced(&key()).await.unwrap(),
+        Some((record("two"), two))
+    );
+}
+
+#[tokio::test]
+async fn each_verb_takes_one_request_once_a_fence_is_there() {
+    let place = Place::new().await;
+    let client = place.client();
+    let catalog = catalog(&place, &client);
+    let (read, requests) = counted(&client, catalog.read(&key())).await;
+    assert_eq!((read.unwrap(), requests), (None, 3), "read, fence, read");
+    let (read, requests) = counted(&client, catalog.read(&key())).await;
+    assert_eq!((read.unwrap(), requests), (None, 1));
+    let (key, record_one) = (key(), record("one"));
+    let write = catalog.write(&key, &record_one, Revision::ABSENT);
+    let (one, requests) = counted(&client, write).await;
+    assert_eq!(requests, 1, "write");
+    let (two, requests) = counted(&client, catalog.write(&key, &record("two"), one.unwrap())).await;
+    assert_eq!(requests, 1, "write");
+    let two = two.unwrap();
+    let (read, requests) = counted(&client, catalog.read_fenced(&key)).await;
+    assert_eq!((read.unwrap(), requests), (Some((record("two"), two)), 1));
+    let (listed, requests) = counted(&client, catalog.list("secrets/org")).await;
+    assert_eq!((listed.unwrap(), requests), (vec![key.clone()], 1));
+    let (forgotten, requests) = counted(&client, catalog.forget_history(&key, two)).await;
+    forgotten.unwrap();
+    assert_eq!(requests, 1, "forget");
+
+    let fresh = place.client();
+    let catalog = self::catalog(&place, &fresh);
+    let (read, requests) = counted(&fresh, catalog.read(&key)).await;
+    assert_eq!((read.unwrap(), requests), (Some((record("two"), two)), 1));
+    let (read, requests) = counted(&fresh, catalog.read_fenced(&key)).await;
+    assert_eq!(
+        (read.unwrap(), requests),
+        (Some((record("two"), two)), 2),
+        "fence, read"
+    );
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_ends_in_a_conflict_that_reads_as_its_own() {
+    let place = Place::new().await;
+    let client = place.client_at(&answers_lost(&place.admin.address, 1).await);
+    let catalog = catalog(&place, &client);
+    let error = catalog
+        .write(&key(), &record("mine"), Revision::ABSENT)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::Conflict);
+    let (read, requests) = counted(&client, catalog.read_fenced(&key())).await;
+    assert_eq!(read.unwrap(), Some((record("mine"), Revision(1))));
+    assert_eq!(requests, 2, "a conflict calls for another fence");
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_deleted_is_absent_and_can_be_written_again() {
+    let place = Place::new().await;
+    let client = place.client();
+    let catalog = catalog(&place, &client);
+    let path = format!("catalog/acme/{}", key());
+    let one = catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    client.kv().soft_delete(&path).await.unwrap();
+    assert_eq!(catalog.read(&key()).await.unwrap(), None);
+    let two = catalog
+        .write(&key(), &record("two"), Revision::ABSENT)
+        .await
+        .unwrap();
+    assert!(two > one, "a revision never goes back");
+    client.kv().destroy(&path, &[two.0]).await.unwrap();
+    assert_eq!(catalog.read(&key()).await.unwrap(), None);
+    let three = catalog
+        .write(&key(), &record("three"), Revision::ABSENT)
+        .await
+        .unwrap();
+    assert_eq!(
+        catalog.read(&key()).await.unwrap(),
+        Some((record("three"), three))
+    );
+    let error = catalog
+        .write(&key(), &record("four"), Revision::ABSENT)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn history_is_destroyed_and_the_present_stays() {
+    let place = Place::new().await;
+    let client = place.client();
+    let catalog = catalog(&place, &client);
+    let mut revision = Revision::ABSENT;
+    for text in ["one", "two", "three"] {
+        revision = catalog
+            .write(&key(), &record(text), revision)
+            .await
+            .unwrap();
+    }
+    catalog.forget_history(&key(), revision).await.unwrap();
+    let path = format!("catalog/acme/{}", key());
+    let metadata = client.kv().metadata(&path).await.unwrap().unwrap();
+    let destroyed: Vec<_> = metadata
+        .versions
+        .values()
+        .map(|version| version.destroyed)
+        .collect();
+    assert_eq!(destroyed, [true, true, false]);
+    assert_eq!(
+        catalog.read(&key()).await.unwrap(),
+        Some((record("three"), revision))
+    );
+}
+
+#[tokio::test]
+async fn keys_are_listed_in_order_and_to_the_bottom() {
+    let place = Place::new().await;
+    let catalog = catalog(&place, &place.client());
+    assert!(catalog.list("secrets").await.unwrap().is_empty());
+    let keys = ["secrets/a", "secrets/b/c", "secrets/b/d/e", "secrets/f"];
+    for key in keys.iter().rev().chain(&["backends/x", "default"]) {
+        let key = RecordKey::new(*key);
+        catalog
+            .write(&key, &record("r"), Revision::ABSENT)
+            .await
+            .unwrap();
+    }
+    let listed = catalog.list("secrets").await.unwrap();
+    assert_eq!(listed, keys.map(RecordKey::new));
+}
+
+#[tokio::test]
+async fn what_is_no_record_is_corrupt_and_not_quoted() {
+    let place = Place::new().await;
+    let client = place.client();
+    let path = format!("catalog/acme/{}", key());
+    let data = serde_json::json!({"password": "hunter2"});
+    client.kv().write(&path, &data, 0).await.unwrap();
+    let error = catalog(&place, &client).read(&key()).await.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::Corrupt);
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    let entry = client.kv().read::<serde_json::Value>(&path).await.unwrap();
+    assert!(
+        matches!(entry, KvEntry::Present { version: 1, .. }),
+        "it is left alone"
+    );
+}

@@ -1,1 +1,145 @@
+use subtle::ConstantTimeEq;
+use terraform_provider_planton::envelope::{DataKey, WrapBinding, WrappedKey};
+use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
+use uuid::Uuid;
+use zeroize::Zeroizing;
 
+use super::support::{Place, counted};
+
+fn dek() -> DataKey {
+    DataKey::from_bytes(Zeroizing::new([7; 32]))
+}
+
+fn binding(kek: &TransitKek, organization: u128) -> WrapBinding {
+    WrapBinding::for_mac_key(Uuid::from_u128(organization), kek.id())
+}
+
+#[tokio::test]
+async fn wraps_open_for_their_own_binding_and_no_other() {
+    let place = Place::new().await;
+    let client = place.client();
+    let kek = TransitKek::platform(&client, &place.scope);
+    let id = format!("{}/planton-acme", place.config.transit_mount_path);
+    assert_eq!(
+        (kek.id().provider.as_str(), kek.id().id.as_str()),
+        ("transit", id.as_str())
+    );
+    kek.provision().await.unwrap();
+    kek.provision().await.unwrap();
+    let bound = binding(&kek, 1);
+    let wrapped = kek.wrap(&dek(), &bound).await.unwrap();
+    assert!(wrapped.as_bytes().starts_with(b"vault:v1:"));
+    let unwrapped = kek.unwrap(&wrapped, &bound).await.unwrap();
+    assert!(bool::from(unwrapped.ct_eq(&dek())));
+    let error = kek.unwrap(&wrapped, &binding(&kek, 2)).await.unwrap_err();
+    assert_eq!(error.kind(), KekErrorKind::Refused);
+    let mut altered = wrapped.as_bytes().to_vec();
+    altered[20] ^= 1;
+    for broken in [
+        altered,
+        b"vault:v1:".to_vec(),
+        b"nonsense".to_vec(),
+        vec![0xff; 40],
+    ] {
+        let error = kek
+            .unwrap(&WrappedKey::new(broken), &bound)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), KekErrorKind::Refused);
+    }
+}
+
+#[tokio::test]
+async fn the_key_is_looked_at_once_per_process() {
+    let place = Place::new().await;
+    TransitKek::platform(&place.client(), &place.scope)
+        .provision()
+        .await
+        .unwrap();
+    let client = place.client();
+    let kek = TransitKek::platform(&client, &place.scope);
+    let bound = binding(&kek, 1);
+    let (wrapped, requests) = counted(&client, kek.wrap(&dek(), &bound)).await;
+    assert_eq!(requests, 2, "look, wrap");
+    let (outcome, requests) = counted(&client, kek.wrap(&dek(), &bound)).await;
+    outcome.unwrap();
+    assert_eq!(requests, 1);
+    let (outcome, requests) = counted(&client, kek.unwrap(&wrapped.unwrap(), &bound)).await;
+    outcome.unwrap();
+    assert_eq!(requests, 1);
+}
+
+#[tokio::test]
+async fn a_missing_key_stays_missing_even_for_a_token_that_could_make_one() {
+    let place = Place::new().await;
+    let kek = TransitKek::platform(&place.client(), &place.scope);
+    let bound = binding(&kek, 1);
+    let error = kek.wrap(&dek(), &bound).await.unwrap_err();
+    assert_eq!(error.kind(), KekErrorKind::NotFound);
+    assert!(
+        error.remedy().unwrap().contains("planton-acme"),
+        "{error:?}"
+    );
+    let wrapped = WrappedKey::new(b"vault:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_vec());
+    let error = kek.unwrap(&wrapped, &bound).await.unwrap_err();
+    assert_eq!(error.kind(), KekErrorKind::NotFound, "{error:?}");
+    let key = place.client().transit().key("planton-acme").await.unwrap();
+    assert_eq!(key, None);
+}
+
+#[tokio::test]
+async fn a_key_of_another_kind_is_refused_and_left_alone() {
+    let place = Place::new().await;
+    for (name, settings) in [
+        ("plain", r#"{"type":"aes256-gcm96"}"#),
+        ("chacha", r#"{"type":"chacha20-poly1305","derived":true}"#),
+        ("exportable", r#"{"derived":true,"exportable":true}"#),
+    ] {
+        let path = format!("{}/keys/{name}", place.config.transit_mount_path);
+        place.admin.ok("POST", &path, settings).await;
+        let kek = TransitKek::existing(&place.client(), name);
+        let bound = binding(&kek, 1);
+        let provisioned = kek.provision().await.unwrap_err();
+        let wrapped = kek.wrap(&dek(), &bound).await.unwrap_err();
+        for error in [provisioned, wrapped] {
+            assert_eq!(
+                error.kind(),
+                KekErrorKind::Misconfigured,
+                "{name}: {error:?}"
+            );
+            assert!(
+                error.remedy().unwrap().contains("derived=true"),
+                "{name}: {error:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn rewrapped_and_retired_key_versions_are_told_apart() {
+    let place = Place::new().await;
+    let client = place.client();
+    let kek = TransitKek::platform(&client, &place.scope);
+    kek.provision().await.unwrap();
+    let bound = binding(&kek, 1);
+    let old = kek.wrap(&dek(), &bound).await.unwrap();
+    let path = format!("{}/keys/planton-acme", place.config.transit_mount_path);
+    place.admin.ok("POST", &format!("{path}/rotate"), "").await;
+    let text = std::str::from_utf8(old.as_bytes()).unwrap();
+    let transit = client.transit();
+    let new = transit
+        .rewrap("planton-acme", text, bound.as_bytes())
+        .await
+        .unwrap();
+    assert!(new.starts_with("vault:v2:"), "{new}");
+    let retire = r#"{"min_decryption_version":2}"#;
+    place
+        .admin
+        .ok("POST", &format!("{path}/config"), retire)
+        .await;
+    let new = WrappedKey::new(new.into_bytes());
+    let unwrapped = kek.unwrap(&new, &bound).await.unwrap();
+    assert!(bool::from(unwrapped.ct_eq(&dek())));
+    let error = kek.unwrap(&old, &bound).await.unwrap_err();
+    assert_eq!(error.kind(), KekErrorKind::Disabled, "{error:?}");
+}

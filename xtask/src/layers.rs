@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "data_sources",
             "ephemeral",
             "functions",
+            "surface",
             "operations",
             "backends",
             "kek",
@@ -32,14 +33,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli", &["provider", "operations"]),
-    ("resources", &["operations", "plugin"]),
-    ("data_sources", &["operations", "plugin"]),
-    ("ephemeral", &["operations", "plugin"]),
+    ("resources", &["surface", "operations", "plugin"]),
+    ("data_sources", &["surface", "operations", "plugin"]),
+    ("ephemeral", &["surface", "operations", "plugin"]),
     ("functions", &["operations", "plugin"]),
+    // It turns the errors of all that is below into diagnostics.
+    (
+        "surface",
+        &["operations", "catalog", "store", "kek", "plugin"],
+    ),
     ("operations", &["catalog", "store", "envelope", "kek"]),
     ("backends", &["store", "clients", "http"]),
     ("kek", &["envelope", "clients", "http"]),
-    ("catalog", &["clients"]),
+    // Types only of envelope and store: docs/adr/0005-record-layout.md.
+    ("catalog", &["clients", "envelope", "store"]),
     ("clients", &["http"]),
     ("plugin", &[]),
     ("envelope", &[]),
@@ -67,11 +74,11 @@ const RESERVED: &[(&[&str], &[&str])] = &[
             "azure_security_keyvault_secrets",
             "gcp_auth",
             "google_cloud_auth",
-            "rusqlite",
             "vaultrs",
         ],
         &["clients", "backends", "kek"],
     ),
+    (&["rusqlite"], &["clients", "backends", "catalog"]),
 ];
 
 /// Modules that know nothing of Terraform, in code or comment.

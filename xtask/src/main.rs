@@ -3,7 +3,8 @@
 mod layers;
 mod tasks;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -41,13 +42,22 @@ enum Task {
     Layers,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
         Task::Demo => tasks::demo::run(),
         Task::Test { arguments } => tasks::test::run(&arguments),
         Task::Ci => tasks::ci::run(),
         Task::Docs { check } => tasks::docs::run(check),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Layers => layers::check(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that the Debug form may have: these are
+            // failures of what is built here, not of the task.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -224,6 +224,13 @@ pub(crate) fn await_exit(child: &Child, bound: Duration) -> bool {
     receiver.recv_timeout(bound).is_ok()
 }
 
+/// Returns true once `child` has ended; does not reap it.
+pub(crate) fn has_exited(child: &Child) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let status = rustix::process::waitid(WaitId::Pid(pid(child)), options);
+    !matches!(status, Ok(None))
+}
+
 /// Sends `signal` to `child` alone.
 pub(crate) fn signal(child: &Child, signal: Signal) {
     let _ = rustix::process::kill_process(pid(child), signal);
@@ -341,6 +348,17 @@ mod tests {
             .and_then(|rest| rest.lines().next())
             .expect("the grandchild's id is in the message");
         assert_gone(pid);
+    }
+
+    #[test]
+    fn the_end_of_a_child_is_seen_without_waiting() {
+        let running = Running::spawn(&mut shell("echo ready; sleep 600")).expect("starts");
+        running.await_output("ready", LONG).expect("ready");
+        assert!(!has_exited(&running.child));
+        running.signal(Signal::KILL).expect("signalled");
+        assert!(await_exit(&running.child, LONG));
+        assert!(has_exited(&running.child));
+        assert_eq!(running.wait(LONG).expect("ends").signal, Some(9));
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn applied(planned: Value, view: &SecretView, session: &Configured) -> ApplyResp
 
 fn value_path(source: &Source) -> &'static str {
     match source.kind() {
-        Some(crate::envelope::SecretKind::KeyValue) => "data_wo",
+        Some(crate::operations::SecretKind::KeyValue) => "data_wo",
         _ => "value_wo",
     }
 }

@@ -76,7 +76,7 @@ fn check(settings: &Settings, session: &Configured) -> Result<(), Diagnostic> {
             .map_err(|error| explain(&error).at("backend"))?;
     }
     if let Source::Given(value) = &settings.source {
-        let path = if settings.source.kind() == Some(crate::envelope::SecretKind::KeyValue) {
+        let path = if settings.source.kind() == Some(crate::operations::SecretKind::KeyValue) {
             "data_wo"
         } else {
             "value_wo"

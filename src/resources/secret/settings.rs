@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::schema::DEFAULT_KEEP_VERSIONS;
-use crate::catalog::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
-use crate::envelope::{SecretKind, SecretValue};
 use crate::names::SecretName;
+use crate::operations::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 use crate::operations::{Interrupt, ValueSource};
+use crate::operations::{SecretKind, SecretValue};
 use crate::plugin::{Context, Diagnostic, Value};
 use crate::surface::{Configured, Setting, invalid_slug, parse_duration};
 

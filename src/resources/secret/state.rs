@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::catalog::{GenerateSpec, OnDestroy};
 use crate::names::SecretName;
+use crate::operations::{GenerateSpec, OnDestroy};
 use crate::operations::{RefreshSecret, SecretView, Seen};
 use crate::plugin::{Diagnostic, PrivateData, Value};
 

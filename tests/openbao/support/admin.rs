@@ -70,6 +70,10 @@ impl Admin {
     pub(crate) async fn enable_kv2(&self, mount: &str) {
         let body = r#"{"type":"kv","options":{"version":"2"}}"#;
         self.ok("POST", &format!("sys/mounts/{mount}"), body).await;
+        self.await_mount(mount).await;
+    }
+
+    pub(crate) async fn await_mount(&self, mount: &str) {
         while self.call("GET", &format!("{mount}/config"), "").await.0 != 200 {
             tokio::task::yield_now().await;
         }

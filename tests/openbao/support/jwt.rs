@@ -50,6 +50,7 @@ pub(crate) async fn fake_token_review() -> String {
         "kind": "TokenReview",
         "status": {
             "authenticated": true,
+            "audiences": ["planton"],
             "user": {
                 "username": "system:serviceaccount:apps:app",
                 "uid": "0b4e4c9e-0000-4000-8000-000000000001",

@@ -223,8 +223,7 @@ impl Node {
     }
 
     fn has_ended(&self) -> bool {
-        let ended = |child| process::await_exit(child, Duration::ZERO);
-        self.child.as_ref().is_none_or(ended)
+        self.child.as_ref().is_none_or(process::has_exited)
     }
 
     fn log_says_port_taken(&self) -> bool {

@@ -189,7 +189,7 @@ fn namespaces_are_apart() {
 }
 
 #[test]
-fn a_tls_listener_stands_beside_the_plain_one() {
+fn a_tls_listener_stands_beside_the_plain_one_and_may_want_a_certificate() {
     let tools = Tools::locate().expect("tools");
     let folder = tempfile::tempdir().expect("temp dir");
     let script = include_str!("../../certificate.py");
@@ -198,44 +198,43 @@ fn a_tls_listener_stands_beside_the_plain_one() {
     process::run(&mut python, BOUND)
         .and_then(process::Finished::ok)
         .expect("certificates");
-
     let certificate = folder.path().join("server.pem");
-    let options = ServerOptions {
-        tls: Some(TlsFiles {
-            certificate: certificate.clone(),
-            key: folder.path().join("server.key"),
-            client_authority: None,
-        }),
-        ..Default::default()
-    };
-    let server = server(&options);
-    let address = server.tls_address().expect("a TLS address");
-    assert!(address.starts_with("https://127.0.0.1:"));
-    let status = |authority: Option<&Path>| {
-        let mut bao = Command::new(tools.bao());
-        bao.arg("status")
-            .env_clear()
-            .env("BAO_ADDR", address)
-            .env("HOME", folder.path());
-        if let Some(authority) = authority {
-            bao.env("BAO_CACERT", authority);
-        }
-        process::run(&mut bao, BOUND).expect("bao runs")
-    };
-    assert_eq!(status(Some(&certificate)).code, Some(0));
-    let refused = status(None);
-    assert!(
-        refused.stderr.contains("x509") || refused.stderr.contains("certificate"),
-        "{refused:?}"
-    );
-    assert_eq!(
-        server
+    let key = folder.path().join("server.key");
+
+    for client_authority in [None, Some(certificate.clone())] {
+        let wants_certificate = client_authority.is_some();
+        let server = server(&ServerOptions {
+            tls: Some(TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+                client_authority,
+            }),
+            ..Default::default()
+        });
+        let address = server.tls_address().expect("a TLS address");
+        let status = |variables: &[(&str, &Path)]| {
+            let mut bao = Command::new(tools.bao());
+            bao.arg("status").env_clear().env("HOME", folder.path());
+            bao.env("BAO_ADDR", address).env("BAO_MAX_RETRIES", "0");
+            bao.envs(variables.iter().copied());
+            process::run(&mut bao, BOUND).expect("bao runs")
+        };
+        let trust = ("BAO_CACERT", certificate.as_path());
+        let client = [
+            trust,
+            ("BAO_CLIENT_CERT", certificate.as_path()),
+            ("BAO_CLIENT_KEY", key.as_path()),
+        ];
+        assert!(!status(&[]).success(), "an unknown authority");
+        assert_eq!(status(&[trust]).success(), !wants_certificate);
+        let with_certificate = status(&client);
+        assert!(with_certificate.success(), "{with_certificate:?}");
+        let plain = server
             .api()
             .call("GET", "sys/health", None)
-            .expect("answers")
-            .status,
-        200
-    );
+            .expect("answers");
+        assert_eq!(plain.status, 200);
+    }
 }
 
 #[test]
@@ -316,4 +315,22 @@ fn a_cluster_survives_the_loss_of_its_leader() {
             .expect("reads")
             .contains("planton/data/x")
     );
+}
+
+#[test]
+fn a_server_that_ends_by_itself_is_an_error_with_its_log() {
+    let tools = Tools::locate().expect("tools");
+    let options = ServerOptions {
+        lines: vec!["nonsense {".to_owned()],
+        ..Default::default()
+    };
+    let started = Instant::now();
+    let error = OpenBao::start(&tools, &options)
+        .expect_err("ends")
+        .to_string();
+    assert!(
+        error.contains("ended: ") && error.contains("config.hcl"),
+        "{error}"
+    );
+    assert!(started.elapsed() < BOUND);
 }

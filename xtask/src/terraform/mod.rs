@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use crate::tools::Tools;
 use crate::{paths, process};
 
-pub use outcome::{Outcome, PlanOutcome};
+pub use outcome::{Diagnostic, Outcome, PlanOutcome};
 pub use workspace::{Variables, Workspace, WorkspaceRun};
 
 const VERSION_BOUND: Duration = Duration::from_secs(60);

@@ -4,13 +4,16 @@ use std::fmt;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
+use serde_json::Value;
 
 use crate::process::Finished;
+
+const DEV_OVERRIDES: &str = "Provider development overrides are in effect";
 
 /// What a run of Terraform left behind.
 #[derive(Clone)]
 pub struct Outcome {
-    /// The process's end and outputs, free of colours.
+    /// The process's end and outputs.
     pub process: Finished,
     /// The trace log, where one was asked for.
     pub log: String,
@@ -43,20 +46,35 @@ impl Outcome {
         &self.process.stderr
     }
 
-    /// Returns the diagnostics, errors and warnings, as a practitioner reads
-    /// them; fit for a snapshot: the folder's name is replaced by `<folder>`,
-    /// and blank lines at both ends are gone.
+    /// Returns the errors as a practitioner reads them; fit for a snapshot: the
+    /// folder's name is replaced by `<folder>`, and blank lines at both ends are
+    /// gone. For warnings, and to tell one from another: [`structured`](Self::structured).
     #[must_use]
     pub fn diagnostics(&self) -> String {
         let folder = self.folder.display().to_string();
-        // Warnings of a run that went well are printed to standard output.
-        let warnings = self
-            .stdout()
-            .find("\nWarning: ")
-            .map_or("", |start| &self.stdout()[start..]);
-        format!("{}\n{}", self.stderr().trim(), warnings.trim())
-            .trim()
-            .replace(&folder, "<folder>")
+        self.stderr().trim().replace(&folder, "<folder>")
+    }
+
+    /// Returns the errors and warnings of a run that had `-json` among its
+    /// arguments, in the order in which they were printed; without the warning
+    /// that our own way of finding the provider causes.
+    #[must_use]
+    pub fn structured(&self) -> Vec<Diagnostic> {
+        let whole: Option<Value> = serde_json::from_str(self.stdout()).ok();
+        let found: Vec<Value> = match whole.as_ref().and_then(|v| v["diagnostics"].as_array()) {
+            // `validate` prints one object,
+            Some(all) => all.clone(),
+            // all others one object a line.
+            None => {
+                let lines = self.stdout().lines();
+                let objects = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                objects.map(|mut line| line["diagnostic"].take()).collect()
+            }
+        };
+        let diagnostics = found.iter().filter_map(Diagnostic::parse);
+        diagnostics
+            .filter(|it| it.summary != DEV_OVERRIDES)
+            .collect()
     }
 
     /// Returns all that was printed or logged, for the search for what must not
@@ -93,6 +111,35 @@ impl fmt::Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The log has megabytes; it is a field for those who want it.
         fmt::Debug::fmt(&self.process, f)
+    }
+}
+
+/// An error or a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// `error` or `warning`.
+    pub severity: String,
+    /// What happened, in a few words.
+    pub summary: String,
+    /// The rest; empty where there is none.
+    pub detail: String,
+    /// The resource that it is about.
+    pub address: Option<String>,
+    /// The line of the configuration that it points at, without indentation:
+    /// that of the innermost attribute which the provider named.
+    pub code: Option<String>,
+}
+
+impl Diagnostic {
+    fn parse(json: &Value) -> Option<Self> {
+        let text = |value: &Value| value.as_str().map(|text| text.trim().to_owned());
+        Some(Self {
+            severity: text(&json["severity"])?,
+            summary: text(&json["summary"])?,
+            detail: text(&json["detail"]).unwrap_or_default(),
+            address: text(&json["address"]),
+            code: text(&json["snippet"]["code"]),
+        })
     }
 }
 
