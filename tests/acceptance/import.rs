@@ -34,7 +34,7 @@ resource "planton_secret" "key" {
 resource "planton_secret" "smtp" {
   name    = "smtp"
   backend = "platform"
-  data_wo = { password = var.password }
+  data_wo = var.password == null ? null : { password = var.password }
 }
 "#;
 

@@ -65,6 +65,12 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
         printed.find("Destroying..."),
     );
     assert!(created.unwrap() < destroyed.unwrap(), "{printed}");
+    eprintln!(
+        "{printed} {:#?} {:?} {}",
+        scene.records(),
+        scene.objects(),
+        workspace.secret("db")
+    );
     workspace.unchanged(&[]);
     replaced("the same name, created first");
 }
