@@ -143,9 +143,9 @@ impl TransitKek {
         match error.kind() {
             OpenBaoErrorKind::PermissionDenied => error
                 .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
-                .into_kek(),
+                .into(),
             OpenBaoErrorKind::NotFound => self.missing("use key").with_source(error),
-            _ => error.into_kek(),
+            _ => error.into(),
         }
     }
 }
@@ -231,6 +231,33 @@ fn is_wrap(wrapped: &[u8]) -> bool {
         && version.iter().all(u8::is_ascii_digit)
         && ciphertext.len() > 1
         && ciphertext.is_ascii()
+}
+
+impl From<OpenBaoError> for KekError {
+    fn from(error: OpenBaoError) -> Self {
+        use OpenBaoErrorKind as K;
+        let parts = error.into_parts();
+        let kind = match parts.kind {
+            K::NotFound => KekErrorKind::NotFound,
+            K::PermissionDenied => KekErrorKind::PermissionDenied,
+            K::Unauthenticated => KekErrorKind::Unauthenticated,
+            K::Refused => KekErrorKind::Refused,
+            K::KeyDisabled => KekErrorKind::Disabled,
+            K::RateLimited => KekErrorKind::RateLimited,
+            K::Unavailable => KekErrorKind::Unavailable,
+            K::Conflict | K::TooLarge | K::InvalidPath | K::Corrupt | K::Misconfigured => {
+                KekErrorKind::Misconfigured
+            }
+        };
+        let mut error = Self::new(kind, parts.operation, parts.path);
+        if let Some(remedy) = parts.remedy {
+            error = error.with_remedy(remedy);
+        }
+        match parts.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
 }
 
 #[cfg(test)]

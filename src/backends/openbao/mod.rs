@@ -136,8 +136,8 @@ impl OpenBaoStore {
         match error.kind() {
             OpenBaoErrorKind::PermissionDenied => error
                 .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
-                .into_store(),
-            _ => error.into_store(),
+                .into(),
+            _ => error.into(),
         }
     }
 }
@@ -276,6 +276,33 @@ fn check(name: &RemoteName, operation: &'static str) -> Result<(), StoreError> {
         operation,
         name.as_str(),
     ))
+}
+
+impl From<OpenBaoError> for StoreError {
+    fn from(error: OpenBaoError) -> Self {
+        use OpenBaoErrorKind as K;
+        let parts = error.into_parts();
+        let kind = match parts.kind {
+            K::NotFound => StoreErrorKind::NotFound,
+            K::Conflict => StoreErrorKind::Conflict,
+            K::PermissionDenied => StoreErrorKind::PermissionDenied,
+            K::Unauthenticated => StoreErrorKind::Unauthenticated,
+            K::TooLarge => StoreErrorKind::TooLarge,
+            K::InvalidPath => StoreErrorKind::InvalidName,
+            K::RateLimited => StoreErrorKind::RateLimited,
+            K::Unavailable => StoreErrorKind::Unavailable,
+            K::Corrupt => StoreErrorKind::Corrupt,
+            K::Refused | K::KeyDisabled | K::Misconfigured => StoreErrorKind::Misconfigured,
+        };
+        let mut error = Self::new(kind, parts.operation, parts.path);
+        if let Some(remedy) = parts.remedy {
+            error = error.with_remedy(remedy);
+        }
+        match parts.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::config::MountPath;
-use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::http::{HttpError, HttpErrorKind, HttpResponse};
-use crate::kek::{KekError, KekErrorKind};
-use crate::store::{StoreError, StoreErrorKind};
 
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,88 +153,39 @@ impl OpenBaoError {
         ))
     }
 
-    /// Turns this into the store's error.
+    /// Takes the error apart, for who turns it into an error of its own.
     #[must_use]
-    pub fn into_store(self) -> StoreError {
-        let kind = match self.kind {
-            OpenBaoErrorKind::NotFound => StoreErrorKind::NotFound,
-            OpenBaoErrorKind::Conflict => StoreErrorKind::Conflict,
-            OpenBaoErrorKind::PermissionDenied => StoreErrorKind::PermissionDenied,
-            OpenBaoErrorKind::Unauthenticated => StoreErrorKind::Unauthenticated,
-            OpenBaoErrorKind::TooLarge => StoreErrorKind::TooLarge,
-            OpenBaoErrorKind::InvalidPath => StoreErrorKind::InvalidName,
-            OpenBaoErrorKind::RateLimited => StoreErrorKind::RateLimited,
-            OpenBaoErrorKind::Unavailable => StoreErrorKind::Unavailable,
-            OpenBaoErrorKind::Corrupt => StoreErrorKind::Corrupt,
-            OpenBaoErrorKind::Refused
-            | OpenBaoErrorKind::KeyDisabled
-            | OpenBaoErrorKind::Misconfigured => StoreErrorKind::Misconfigured,
-        };
-        let mut error = StoreError::new(kind, self.operation, self.path);
-        if let Some(remedy) = self.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match self.source {
-            Some(source) => error.with_source(source),
-            None => error,
+    pub fn into_parts(self) -> OpenBaoErrorParts {
+        let Self {
+            kind,
+            operation,
+            path,
+            remedy,
+            source,
+        } = self;
+        OpenBaoErrorParts {
+            kind,
+            operation,
+            path,
+            remedy,
+            source,
         }
     }
+}
 
-    /// Turns this into the catalog's error.
-    #[must_use]
-    pub fn into_catalog(self) -> CatalogError {
-        let kind = match self.kind {
-            OpenBaoErrorKind::Conflict => CatalogErrorKind::Conflict,
-            OpenBaoErrorKind::PermissionDenied => CatalogErrorKind::PermissionDenied,
-            OpenBaoErrorKind::Unauthenticated => CatalogErrorKind::Unauthenticated,
-            OpenBaoErrorKind::RateLimited => CatalogErrorKind::RateLimited,
-            OpenBaoErrorKind::Unavailable => CatalogErrorKind::Unavailable,
-            OpenBaoErrorKind::Corrupt => CatalogErrorKind::Corrupt,
-            // A record that is not found is no error to the catalog; what is
-            // left here is a mount that is not what it must be.
-            OpenBaoErrorKind::NotFound
-            | OpenBaoErrorKind::TooLarge
-            | OpenBaoErrorKind::InvalidPath
-            | OpenBaoErrorKind::Refused
-            | OpenBaoErrorKind::KeyDisabled
-            | OpenBaoErrorKind::Misconfigured => CatalogErrorKind::Misconfigured,
-        };
-        let mut error = CatalogError::new(kind, self.operation, self.path);
-        if let Some(remedy) = self.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match self.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
-    }
-
-    /// Turns this into a KEK's error.
-    #[must_use]
-    pub fn into_kek(self) -> KekError {
-        let kind = match self.kind {
-            OpenBaoErrorKind::NotFound => KekErrorKind::NotFound,
-            OpenBaoErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
-            OpenBaoErrorKind::Unauthenticated => KekErrorKind::Unauthenticated,
-            OpenBaoErrorKind::Refused => KekErrorKind::Refused,
-            OpenBaoErrorKind::KeyDisabled => KekErrorKind::Disabled,
-            OpenBaoErrorKind::RateLimited => KekErrorKind::RateLimited,
-            OpenBaoErrorKind::Unavailable => KekErrorKind::Unavailable,
-            OpenBaoErrorKind::Conflict
-            | OpenBaoErrorKind::TooLarge
-            | OpenBaoErrorKind::InvalidPath
-            | OpenBaoErrorKind::Corrupt
-            | OpenBaoErrorKind::Misconfigured => KekErrorKind::Misconfigured,
-        };
-        let mut error = KekError::new(kind, self.operation, self.path);
-        if let Some(remedy) = self.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match self.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
-    }
+/// An error in its parts.
+#[derive(Debug)]
+pub struct OpenBaoErrorParts {
+    /// What the failure means.
+    pub kind: OpenBaoErrorKind,
+    /// The vendor's name of what was tried.
+    pub operation: &'static str,
+    /// The path on which it was tried.
+    pub path: String,
+    /// How to mend it.
+    pub remedy: Option<String>,
+    /// The error beneath.
+    pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl fmt::Display for OpenBaoError {

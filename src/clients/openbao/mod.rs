@@ -16,7 +16,7 @@ pub use config::{
     InvalidAddress, InvalidMountPath, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoConfig,
 };
-pub use error::{OpenBaoError, OpenBaoErrorKind};
+pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
 pub use policy::{
     PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text,
