@@ -140,12 +140,16 @@ pub struct SecretRecord {
     pub metadata: SecretMetadata,
     /// What only the provider acts on; kept so that an import restores it.
     pub arguments: SecretArguments,
-    /// Ascending by number; the last one is current.
+    /// Ascending by number; the last one is current. While a record whose object
+    /// is gone is being completed, those that were lost: numbers go on from them.
     pub versions: Vec<VersionRecord>,
     /// When it came into being.
     pub created_at: Timestamp,
     /// When value or metadata last changed.
     pub updated_at: Timestamp,
+    /// The document's generation when this secret last changed; a namesake that
+    /// comes or goes raises the document's and leaves this one.
+    pub generation: u64,
 }
 
 impl SecretRecord {
@@ -153,6 +157,13 @@ impl SecretRecord {
     #[must_use]
     pub fn current_version(&self) -> Option<&VersionRecord> {
         self.versions.last()
+    }
+
+    /// Returns the number of the next version.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.current_version()
+            .map_or(1, |version| version.number + 1)
     }
 
     /// Returns the native ids of all versions.
@@ -164,12 +175,12 @@ impl SecretRecord {
             .collect()
     }
 
-    /// Returns true for a secret as its creation left it.
+    /// Returns true for a secret as its creation, or completion, left it.
     #[must_use]
     pub fn is_as_created(&self) -> bool {
         self.state == SecretState::Ready
             && self.created_at == self.updated_at
-            && matches!(self.versions.as_slice(), [only] if only.number == 1)
+            && self.versions.len() == 1
     }
 
     /// Returns how others refer to this secret: `$secret/<slug>` or

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
 use crate::envelope::MacKey;
@@ -127,12 +128,27 @@ impl Catalog {
     }
 }
 
+/// Where a body ceases to be a record.
+#[derive(Debug, thiserror::Error)]
+#[error("{category:?} error at line {line}, column {column}")]
+struct NotARecord {
+    category: Category,
+    line: usize,
+    column: usize,
+}
+
 fn parse<T: DeserializeOwned>(
     key: &RecordKey,
     (stored, revision): (StoredRecord, Revision),
 ) -> Result<Loaded<T>, CatalogError> {
     let record = serde_json::from_str(&stored.body).map_err(|error| {
-        CatalogError::new(CatalogErrorKind::Corrupt, "parse", key.as_str()).with_source(error)
+        // The parser's own words would quote what stands there.
+        let source = NotARecord {
+            category: error.classify(),
+            line: error.line(),
+            column: error.column(),
+        };
+        CatalogError::new(CatalogErrorKind::Corrupt, "parse", key.as_str()).with_source(source)
     })?;
     Ok(Loaded {
         record,

@@ -9,13 +9,13 @@ use super::sealing::check_size;
 use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, SecretView};
 use crate::catalog::{
-    GenerateSpec, SecretArguments, SecretMetadata, SecretRecord, SecretState, VersionRecord,
-    new_secret_uuid, record_key_of_name,
+    GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
+    VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
 };
 use crate::envelope::SecretValue;
 use crate::names::{SecretName, Slug};
 use crate::secret::SecretBytes;
-use crate::store::{Deletion, RemoteName, StoreErrorKind};
+use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
 
 /// Where a value comes from.
 #[derive(Debug)]
@@ -31,7 +31,10 @@ impl ValueSource {
     pub(super) fn value(self) -> Result<SecretValue, OperationError> {
         match self {
             Self::Given(value) => Ok(value),
-            Self::Generated(spec) => Ok(SecretValue::Text(spec.generate()?)),
+            Self::Generated(spec) => {
+                spec.validate()?;
+                Ok(SecretValue::Text(spec.generate()?))
+            }
         }
     }
 
@@ -77,96 +80,125 @@ impl Organization {
         interrupt.before("create")?;
         self.ensure().await?;
         let mut held = self.hold(record_key_of_name(&request.name)).await?;
-        if held
-            .document
-            .current
-            .as_ref()
-            .is_some_and(|s| s.state == SecretState::Deleting)
-        {
-            let uuid = held.document.current.as_ref().map(|secret| secret.uuid);
-            self.finish_deletion(&mut held, uuid.unwrap_or_default(), interrupt)
-                .await?;
-        }
         let backend_name = match &request.backend {
             Some(name) => name.clone(),
             None => self.default_backend().await?,
         };
         let backend = self.backend(&backend_name).await?;
-        let generated = request.source.is_generated();
-        let CreateSecret {
-            name,
-            source,
-            metadata,
-            arguments,
-            replaces,
-            ..
-        } = request;
-        let value = source.value()?;
-        let plaintext = value.to_plaintext();
-        check_size(backend.store.as_ref(), &plaintext)?;
-
-        let now = Timestamp::now();
-        let mut secret = SecretRecord {
-            uuid: Uuid::nil(),
-            kind: value.kind(),
-            backend: backend.uuid,
-            backend_name: backend.name.clone(),
-            remote_name: RemoteName::new(String::new()),
-            state: SecretState::Creating,
-            metadata,
-            arguments,
-            versions: Vec::new(),
-            created_at: now,
-            updated_at: now,
-            name,
-        };
-        match held.document.current.take() {
-            // Two names share a record only if 60 bits of their hashes collide.
-            Some(met) if met.name != secret.name => {
-                return Err(OperationError::AlreadyExists { name: met.name });
-            }
-            None => secret.uuid = self.fresh_uuid(&secret.name)?,
-            Some(met) if met.state == SecretState::Creating => secret.uuid = met.uuid,
-            Some(met) if replaces == Some(met.uuid) => {
-                held.document.displaced.push(met);
-                secret.uuid = self.fresh_uuid(&secret.name)?;
-            }
-            Some(met) => {
-                let candidate = Candidate {
-                    secret,
-                    plaintext: &plaintext,
-                    generated,
-                };
-                return self.adopt(held, met, candidate, &backend, interrupt).await;
+        let candidate = Candidate::new(request, &backend)?;
+        check_size(backend.store.as_ref(), &candidate.plaintext)?;
+        let stands = held.document.current.as_ref();
+        if stands.is_some_and(|met| candidate.replaces != Some(met.uuid)) {
+            // A node that lags may show what is gone, or whole by now.
+            held = self.hold_fenced(held.key).await?;
+        }
+        let begun = self.begin(held, &candidate, &backend, interrupt).await;
+        match begun? {
+            Begun::Adopted(view) => Ok(*view),
+            Begun::Intended(intent) => {
+                self.write_first_version(*intent, &candidate.plaintext, &backend, interrupt)
+                    .await
             }
         }
+    }
+
+    /// Commits an intent, or adopts what stands there.
+    async fn begin(
+        &self,
+        mut held: Held,
+        candidate: &Candidate,
+        backend: &Backend,
+        interrupt: &Interrupt,
+    ) -> Result<Begun, OperationError> {
+        let mut secret = candidate.secret.clone();
+        if let Some(met) = &held.document.current {
+            // Two names share a record only if 60 bits of their hashes collide.
+            if met.name != secret.name {
+                return Err(exists(met));
+            }
+            if met.state == SecretState::Deleting {
+                let uuid = met.uuid;
+                self.finish_deletion(&mut held, uuid, interrupt).await?;
+            }
+        }
+        let before = held.document.clone();
+        let mut withdrawal = Some(before);
         let rules = backend.store.capability().name;
-        secret.remote_name = remote_name(self.slug(), &secret.name, secret.uuid, rules);
+        let placed = |digits: &str| remote_name(self.slug(), &candidate.secret.name, digits, rules);
+        match held.document.current.take() {
+            None => {
+                secret.uuid = fresh_uuid(&held.document, &secret.name)?;
+                secret.remote_name = placed(&distinguishing_digits(secret.uuid));
+            }
+            // Somebody may have come while a deletion was finished.
+            Some(met) if met.name != secret.name => return Err(exists(&met)),
+            Some(met) if met.state == SecretState::Creating => {
+                withdrawal = None;
+                secret.uuid = met.uuid;
+                secret.versions = met.versions;
+                if met.backend == secret.backend {
+                    secret.remote_name = met.remote_name;
+                } else {
+                    secret.remote_name = placed(&distinguishing_digits(met.uuid));
+                }
+            }
+            Some(met) if candidate.replaces == Some(met.uuid) => {
+                held.document.displaced.push(met);
+                secret.uuid = fresh_uuid(&held.document, &secret.name)?;
+                secret.remote_name = placed(&distinguishing_digits(secret.uuid));
+            }
+            Some(met) if met.backend != secret.backend => return Err(exists(&met)),
+            Some(met) if object_is_gone(&met, backend).await? => {
+                secret.uuid = met.uuid;
+                secret.versions = met.versions;
+                // Another name than before: the vendor may keep the old one for
+                // weeks, for an object that somebody deleted there.
+                let random = getrandom::u32().map_err(|_| OperationError::Randomness)?;
+                secret.remote_name = placed(&format!("{random:08x}"));
+            }
+            Some(met) => {
+                let adopted = self.adopt(held, met, candidate, backend, interrupt);
+                return adopted.await.map(|view| Begun::Adopted(Box::new(view)));
+            }
+        }
         interrupt.before("intent")?;
         held.document.current = Some(secret.clone());
         self.commit(&mut held).await?;
-        self.write_first_version(held, secret, &plaintext, &backend, interrupt)
-            .await
+        Ok(Begun::Intended(Box::new(Intent {
+            held,
+            secret,
+            withdrawal,
+        })))
     }
 
     async fn write_first_version(
         &self,
-        mut held: Held,
-        secret: SecretRecord,
+        intent: Intent,
         plaintext: &SecretBytes,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
+        let Intent {
+            mut held,
+            secret,
+            withdrawal,
+        } = intent;
         let organization = self.existing().await?.uuid;
         let put = backend
-            .seal_and_put(organization, &secret, 1, plaintext, interrupt)
+            .seal_and_put(
+                organization,
+                &secret,
+                secret.next_number(),
+                plaintext,
+                interrupt,
+            )
             .await;
         let version = match put {
             Ok(version) => version,
             Err(error) => {
-                if error.wrote_nothing() {
+                if let Some(before) = error.withdraws(withdrawal, &held.document) {
                     // The intent would only stand in the way; the error matters more.
-                    held.document.current = None;
+                    held.document = before;
                     let _ = self.commit(&mut held).await;
                 }
                 return Err(error);
@@ -175,12 +207,15 @@ impl Organization {
         let uuid = secret.uuid;
         self.commit_version(&mut held, uuid, version, backend, |record| {
             record.state = SecretState::Ready;
+            // What a completed record named before is gone.
+            let lost = record.versions.len().saturating_sub(1);
+            record.versions.drain(..lost);
         })
         .await
     }
 
-    /// Adds `version` to the secret and commits; when the commit is lost, the
-    /// version that nothing refers to is deleted again.
+    /// Adds `version` to the secret and commits; when another writer came first,
+    /// what was put is deleted again, unless the record names it.
     pub(super) async fn commit_version(
         &self,
         held: &mut Held,
@@ -198,14 +233,21 @@ impl Organization {
         record.versions.push(version);
         change(record);
         let remote_name = record.remote_name.clone();
-        let committed = self.commit(held).await;
-        if matches!(committed, Err(OperationError::ChangedConcurrently { .. })) {
-            let orphan = Deletion::Versions(vec![native_id]);
-            if let Err(error) = backend.store.delete(&remote_name, orphan).await {
-                tracing::warn!(%error, "a version that nothing refers to is left behind");
+        if let Some(now) = self.try_commit(held).await? {
+            // Where the record names it, our commit has landed, its answer was
+            // lost, and somebody has built on it since.
+            let landed = now.document.secret(uuid).is_some_and(|secret| {
+                let mut versions = secret.versions.iter();
+                versions.any(|version| version.native_id == native_id)
+            });
+            if !landed {
+                let orphan = orphan(&now.document, uuid, &remote_name, native_id);
+                if let Err(error) = backend.store.delete(&remote_name, orphan).await {
+                    tracing::warn!(%error, "a version that nothing refers to is left behind");
+                }
+                return Err(held.overtaken());
             }
         }
-        committed?;
         super::steps::crash_point("answer");
         self.view(held, uuid).await
     }
@@ -219,13 +261,12 @@ impl Organization {
         Ok(SecretView::new(secret, held.document.generation, catalog))
     }
 
-    /// Adopts what a killed creation of ours has committed; completes a record
-    /// whose object is gone; refuses everything else.
+    /// Adopts what a killed creation of ours has committed; refuses all else.
     async fn adopt(
         &self,
         mut held: Held,
         met: SecretRecord,
-        candidate: Candidate<'_>,
+        candidate: &Candidate,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
@@ -233,36 +274,33 @@ impl Organization {
             secret,
             plaintext,
             generated,
+            ..
         } = candidate;
-        let exists = || OperationError::AlreadyExists {
-            name: met.name.clone(),
+        let Some(version) = met.current_version() else {
+            return Err(exists(&met));
         };
-        let (Some(version), true) = (met.current_version(), met.backend == backend.uuid) else {
-            return Err(exists());
-        };
-        if self.object_is_gone(&met, backend).await? {
-            return self
-                .complete(held, met, secret, plaintext, backend, interrupt)
-                .await;
-        }
         let same_shape = met.is_as_created()
             && met.kind == secret.kind
             && met.metadata == secret.metadata
             && met.arguments.generate == secret.arguments.generate;
         if !same_shape {
-            return Err(exists());
+            return Err(exists(&met));
         }
         if !generated {
             let organization = self.existing().await?.uuid;
-            let fetched = backend.fetch(organization, &met, version).await?;
+            let fetched = match backend.fetch(organization, &met, version).await {
+                // Nobody can tell whether it was ours.
+                Err(OperationError::VersionLost { .. }) => return Err(exists(&met)),
+                fetched => fetched?,
+            };
             if fetched.is_value(plaintext, version) != Some(true) {
-                return Err(exists());
+                return Err(exists(&met));
             }
         }
         let uuid = met.uuid;
         let same_arguments = met.arguments == secret.arguments;
         held.document.current = Some(SecretRecord {
-            arguments: secret.arguments,
+            arguments: secret.arguments.clone(),
             ..met
         });
         if !same_arguments {
@@ -272,80 +310,140 @@ impl Organization {
         tracing::info!("adopted a secret whose creation was interrupted");
         self.view(&held, uuid).await
     }
+}
 
-    async fn complete(
-        &self,
-        mut held: Held,
-        met: SecretRecord,
-        secret: SecretRecord,
-        plaintext: &SecretBytes,
-        backend: &Backend,
-        interrupt: &Interrupt,
-    ) -> Result<SecretView, OperationError> {
-        let organization = self.existing().await?.uuid;
-        let number = met
-            .current_version()
-            .map_or(1, |version| version.number + 1);
-        let uuid = met.uuid;
-        let mut record = SecretRecord {
-            kind: secret.kind,
-            metadata: secret.metadata,
-            arguments: secret.arguments,
-            updated_at: secret.updated_at,
-            ..met
+/// A secret that is to be created, and may meet a record.
+struct Candidate {
+    secret: SecretRecord,
+    plaintext: SecretBytes,
+    generated: bool,
+    replaces: Option<Uuid>,
+}
+
+impl Candidate {
+    fn new(request: CreateSecret, backend: &Backend) -> Result<Self, OperationError> {
+        let generated = request.source.is_generated();
+        let value = request.source.value()?;
+        let now = Timestamp::now();
+        let secret = SecretRecord {
+            uuid: Uuid::nil(),
+            name: request.name,
+            kind: value.kind(),
+            backend: backend.uuid,
+            backend_name: backend.name.clone(),
+            remote_name: RemoteName::new(String::new()),
+            state: SecretState::Creating,
+            metadata: request.metadata,
+            arguments: request.arguments,
+            versions: Vec::new(),
+            created_at: now,
+            updated_at: now,
+            generation: 0,
         };
-        // Nothing of them is left in the backend.
-        record.versions.clear();
-        let version = backend
-            .seal_and_put(organization, &record, number, plaintext, interrupt)
-            .await?;
-        held.document.current = Some(record);
-        self.commit_version(&mut held, uuid, version, backend, |_| {})
-            .await
-    }
-
-    async fn object_is_gone(
-        &self,
-        secret: &SecretRecord,
-        backend: &Backend,
-    ) -> Result<bool, OperationError> {
-        let Some(options) = super::read::describe_options(secret) else {
-            return Ok(true);
-        };
-        match backend.store.describe(&secret.remote_name, options).await {
-            Ok(_) => Ok(false),
-            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(true),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn fresh_uuid(&self, name: &SecretName) -> Result<Uuid, OperationError> {
-        let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
-        Ok(new_secret_uuid(name, random))
+        Ok(Self {
+            secret,
+            plaintext: value.to_plaintext(),
+            generated,
+            replaces: request.replaces,
+        })
     }
 }
 
-/// A secret that was to be created, and met a record.
-struct Candidate<'a> {
+/// How far a creation has come without its value.
+enum Begun {
+    Adopted(Box<SecretView>),
+    Intended(Box<Intent>),
+}
+
+/// An intent that is committed.
+struct Intent {
+    held: Held,
     secret: SecretRecord,
-    plaintext: &'a SecretBytes,
-    generated: bool,
+    /// The document before the intent; absent for one that was taken over, whose
+    /// first owner may have put something already.
+    withdrawal: Option<SecretDocument>,
+}
+
+async fn object_is_gone(secret: &SecretRecord, backend: &Backend) -> Result<bool, OperationError> {
+    let Some(options) = super::read::describe_options(secret) else {
+        return Ok(true);
+    };
+    match backend.store.describe(&secret.remote_name, options).await {
+        Ok(_) => Ok(false),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes a uuid whose object has a name apart from all others of the document.
+fn fresh_uuid(document: &SecretDocument, name: &SecretName) -> Result<Uuid, OperationError> {
+    loop {
+        let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
+        let uuid = new_secret_uuid(name, random);
+        let digits = distinguishing_digits(uuid);
+        let taken = |secret: &SecretRecord| secret.remote_name.as_str().contains(&digits);
+        if !document.displaced.iter().any(taken) {
+            return Ok(uuid);
+        }
+    }
+}
+
+/// Says what to delete of a put that nothing refers to. Where its secret is on
+/// its way out, or gone, the put may have brought the object back.
+fn orphan(
+    now: &SecretDocument,
+    uuid: Uuid,
+    remote_name: &RemoteName,
+    native_id: NativeVersionId,
+) -> Deletion {
+    let versions = vec![native_id];
+    let mut secrets = now.current.iter().chain(&now.displaced);
+    let in_use = secrets.any(|secret| {
+        secret.remote_name == *remote_name
+            && (secret.uuid != uuid || secret.state != SecretState::Deleting)
+    });
+    if in_use {
+        Deletion::Versions(versions)
+    } else {
+        Deletion::Object { versions }
+    }
+}
+
+fn exists(met: &SecretRecord) -> OperationError {
+    OperationError::AlreadyExists {
+        name: met.name.clone(),
+    }
 }
 
 impl OperationError {
-    /// Says whether the failure came surely before anything was written.
-    fn wrote_nothing(&self) -> bool {
+    /// Returns the document that takes back an intent, where this failure of a
+    /// put came surely before anything was written.
+    ///
+    /// A denied put is none of them: it may have begun with other requests, or
+    /// be the second try of one whose answer was lost.
+    fn withdraws(
+        &self,
+        before: Option<SecretDocument>,
+        now: &SecretDocument,
+    ) -> Option<SecretDocument> {
         match self {
-            Self::ValueTooLarge { .. } | Self::Kek(_) | Self::Interrupted { .. } => true,
-            Self::Store(error) => matches!(
-                error.kind(),
-                StoreErrorKind::PermissionDenied
-                    | StoreErrorKind::TooLarge
-                    | StoreErrorKind::InvalidName
-                    | StoreErrorKind::Misconfigured
-                    | StoreErrorKind::Unauthenticated
-            ),
-            _ => false,
+            Self::ValueTooLarge { .. }
+            | Self::Kek(_)
+            | Self::Interrupted { .. }
+            | Self::Randomness => before,
+            Self::Store(error) => match error.kind() {
+                StoreErrorKind::TooLarge | StoreErrorKind::InvalidName => before,
+                // Not ours, so nothing is lost with its name, and another uuid
+                // keeps clear of it.
+                StoreErrorKind::AlreadyExists => before.or_else(|| {
+                    Some(SecretDocument {
+                        current: None,
+                        ..now.clone()
+                    })
+                }),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }

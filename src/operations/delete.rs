@@ -5,9 +5,12 @@ use uuid::Uuid;
 use super::documents::Held;
 use super::steps::Interrupt;
 use super::{OperationError, Organization};
-use crate::catalog::{SecretState, record_key_of_name};
+use crate::catalog::{Revision, SecretRecord, SecretState, record_key_of_name};
 use crate::names::SecretName;
 use crate::store::Deletion;
+
+/// How often a step is tried while others change the document.
+const TRIES: usize = 5;
 
 impl Organization {
     /// Deletes a secret: mark, remove from the backend, leave a tombstone.
@@ -25,26 +28,26 @@ impl Organization {
     ) -> Result<(), OperationError> {
         interrupt.before("delete")?;
         let mut held = self.hold(record_key_of_name(name)).await?;
-        if held.document.secret(uuid).is_none() {
+        if held.named(name, uuid).is_none() && held.revision != Revision::ABSENT {
+            // A node that lags may not know it yet.
+            held = self.hold_fenced(held.key).await?;
+        }
+        if held.named(name, uuid).is_none() {
             return Ok(());
         }
         self.finish_deletion(&mut held, uuid, interrupt).await
     }
 
-    /// Deletes the secret `uuid` of a document that is held.
+    /// Deletes the secret `uuid` of a document that is held. Whoever else
+    /// finishes it meanwhile has done it for us.
     pub(super) async fn finish_deletion(
         &self,
         held: &mut Held,
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
-        let Some(secret) = held.document.secret_mut(uuid) else {
+        if !self.mark_deleting(held, uuid, interrupt).await? {
             return Ok(());
-        };
-        if secret.state != SecretState::Deleting {
-            interrupt.before("mark deleting")?;
-            secret.state = SecretState::Deleting;
-            self.commit(held).await?;
         }
         let Some(secret) = held.document.secret(uuid) else {
             return Ok(());
@@ -56,14 +59,64 @@ impl Organization {
         };
         backend.store.delete(&secret.remote_name, whole).await?;
         interrupt.before("tombstone")?;
-        held.document.remove(uuid);
-        self.commit(held).await?;
-        if held.document.is_tombstone() {
+        if self.remove(held, uuid).await? && held.document.is_tombstone() {
             super::steps::crash_point("forget history");
-            self.catalog
-                .forget_history(&held.key, held.revision)
-                .await?;
+            let forgotten = self.catalog.forget_history(&held.key, held.revision).await;
+            if let Err(error) = forgotten {
+                // The deletion is committed, and the history holds no payload.
+                tracing::warn!(%error, "the history of a deleted secret's record is left behind");
+            }
         }
         Ok(())
+    }
+
+    /// Marks the secret; returns false when it is gone already.
+    async fn mark_deleting(
+        &self,
+        held: &mut Held,
+        uuid: Uuid,
+        interrupt: &Interrupt,
+    ) -> Result<bool, OperationError> {
+        for _ in 0..TRIES {
+            let Some(secret) = held.document.secret_mut(uuid) else {
+                return Ok(false);
+            };
+            if secret.state == SecretState::Deleting {
+                return Ok(true);
+            }
+            interrupt.before("mark deleting")?;
+            let generation = secret.generation;
+            secret.state = SecretState::Deleting;
+            let Some(now) = self.try_commit(held).await? else {
+                return Ok(true);
+            };
+            *held = now;
+            let secret = held.document.secret(uuid);
+            let changed = |secret: &SecretRecord| {
+                secret.state != SecretState::Deleting && secret.generation != generation
+            };
+            if secret.is_some_and(changed) {
+                break;
+            }
+        }
+        Err(held.overtaken())
+    }
+
+    /// Takes a secret whose object is deleted out of the document; returns false
+    /// when somebody else has done so.
+    async fn remove(&self, held: &mut Held, uuid: Uuid) -> Result<bool, OperationError> {
+        for _ in 0..TRIES {
+            held.document.remove(uuid);
+            let Some(now) = self.try_commit(held).await? else {
+                return Ok(true);
+            };
+            *held = now;
+            match held.document.secret(uuid) {
+                None => return Ok(false),
+                Some(secret) if secret.state == SecretState::Deleting => {}
+                Some(_) => break,
+            }
+        }
+        Err(held.overtaken())
     }
 }

@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::{OperationError, Organization};
-use crate::catalog::{CatalogErrorKind, Loaded, RecordKey, Revision, SecretDocument};
+use crate::catalog::{CatalogErrorKind, Loaded, RecordKey, Revision, SecretDocument, SecretRecord};
+use crate::names::SecretName;
 
 /// A document as it is in the catalog, and where.
 #[derive(Debug)]
@@ -11,7 +12,12 @@ pub(super) struct Held {
     pub(super) key: RecordKey,
     pub(super) document: SecretDocument,
     pub(super) revision: Revision,
+    /// The document as the catalog has it.
+    pub(super) base: SecretDocument,
 }
+
+/// How often a conflict without a rival is tried again.
+const COMMIT_TRIES: usize = 4;
 
 impl Organization {
     /// Loads the document under `key` and verifies its MAC; a new one where
@@ -33,51 +39,104 @@ impl Organization {
         loaded: Option<Loaded<SecretDocument>>,
     ) -> Result<Held, OperationError> {
         let Some(loaded) = loaded else {
-            return Ok(Held {
-                key,
-                document: SecretDocument::default(),
-                revision: Revision::ABSENT,
-            });
+            let nothing = SecretDocument::default();
+            return Ok(Held::new(key, nothing, Revision::ABSENT));
         };
         loaded.verify(self.mac_key().await?)?;
-        Ok(Held {
-            key,
-            document: loaded.record,
-            revision: loaded.revision,
-        })
+        Ok(Held::new(key, loaded.record, loaded.revision))
     }
 
     /// Commits the changed document: the one step that makes anything true.
     ///
     /// # Errors
     ///
-    /// `ChangedConcurrently` when another writer came first; a write of ours
-    /// whose answer was lost is recognized by its write id.
+    /// `ChangedConcurrently` when another writer came first.
     pub(super) async fn commit(&self, held: &mut Held) -> Result<(), OperationError> {
-        held.document.generation += 1;
-        held.document.write_id = Uuid::new_v4();
-        let mac_key = self.mac_key().await?;
-        let written = self
-            .catalog
-            .save(&held.key, &held.document, Some(mac_key), held.revision)
-            .await;
-        match written {
-            Ok(revision) => {
-                held.revision = revision;
-                Ok(())
-            }
-            Err(error) if error.kind() == CatalogErrorKind::Conflict => {
-                let now = self.hold_fenced(held.key.clone()).await?;
-                if now.document.write_id == held.document.write_id {
-                    held.revision = now.revision;
-                    return Ok(());
-                }
-                Err(OperationError::ChangedConcurrently {
-                    subject: subject(&held.document),
-                })
-            }
-            Err(error) => Err(error.into()),
+        match self.try_commit(held).await? {
+            None => Ok(()),
+            Some(_) => Err(held.overtaken()),
         }
+    }
+
+    /// Commits the changed document; returns the one that stands there instead
+    /// when another writer came first.
+    ///
+    /// A write of ours whose answer was lost is recognized by its write id, and
+    /// a conflict without a rival, as a node that lags gives it, is tried again.
+    pub(super) async fn try_commit(&self, held: &mut Held) -> Result<Option<Held>, OperationError> {
+        held.stamp();
+        let mac_key = self.mac_key().await?;
+        let mut tries = 0;
+        loop {
+            let written = self
+                .catalog
+                .save(&held.key, &held.document, Some(mac_key), held.revision)
+                .await;
+            let conflict = match written {
+                Ok(revision) => {
+                    held.settle(revision);
+                    return Ok(None);
+                }
+                Err(error) if error.kind() == CatalogErrorKind::Conflict => error,
+                Err(error) => return Err(error.into()),
+            };
+            let now = self.hold_fenced(held.key.clone()).await?;
+            if now.document.write_id == held.document.write_id {
+                held.settle(now.revision);
+                return Ok(None);
+            }
+            if now.revision != held.revision {
+                return Ok(Some(now));
+            }
+            tries += 1;
+            if tries == COMMIT_TRIES {
+                return Err(conflict.into());
+            }
+        }
+    }
+}
+
+impl Held {
+    fn new(key: RecordKey, document: SecretDocument, revision: Revision) -> Self {
+        Self {
+            key,
+            base: document.clone(),
+            document,
+            revision,
+        }
+    }
+
+    /// Returns the secret with this uuid, if it is of this name.
+    pub(super) fn named(&self, name: &SecretName, uuid: Uuid) -> Option<&SecretRecord> {
+        let secret = self.document.secret(uuid);
+        secret.filter(|secret| secret.name == *name)
+    }
+
+    /// Says that another writer came first.
+    pub(super) fn overtaken(&self) -> OperationError {
+        OperationError::ChangedConcurrently {
+            subject: subject(&self.document),
+        }
+    }
+
+    /// Raises the generation of the document, and of each secret that changed.
+    fn stamp(&mut self) {
+        let generation = self.base.generation + 1;
+        self.document.generation = generation;
+        self.document.write_id = Uuid::new_v4();
+        let SecretDocument {
+            current, displaced, ..
+        } = &mut self.document;
+        for secret in current.iter_mut().chain(displaced) {
+            if self.base.secret(secret.uuid) != Some(secret) {
+                secret.generation = generation;
+            }
+        }
+    }
+
+    fn settle(&mut self, revision: Revision) {
+        self.revision = revision;
+        self.base = self.document.clone();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::InvalidGenerate;
 use crate::catalog::CatalogError;
 use crate::kek::KekError;
 use crate::names::{SecretName, Slug};
@@ -122,6 +123,9 @@ pub enum OperationError {
         /// Whether time ran out, rather than somebody asked to stop.
         timed_out: bool,
     },
+    /// No value can be generated as asked.
+    #[error(transparent)]
+    InvalidGenerate(#[from] InvalidGenerate),
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]
     Randomness,

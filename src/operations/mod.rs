@@ -29,3 +29,6 @@ pub use remote_name::NAME_PREFIX;
 pub use steps::Interrupt;
 pub use update::UpdateSecret;
 pub use view::{SecretView, VersionView};
+
+#[cfg(test)]
+mod tests;

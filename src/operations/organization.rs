@@ -10,8 +10,8 @@ use super::OperationError;
 use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
-    Catalog, CatalogErrorKind, CatalogStore, DefaultBackendRecord, Loaded, OrganizationRecord,
-    OrganizationState, RecordKey, Revision, WrappedMacKey,
+    Catalog, CatalogError, CatalogErrorKind, CatalogStore, DefaultBackendRecord, Loaded,
+    OrganizationRecord, OrganizationState, RecordKey, Revision, WrappedMacKey,
 };
 use crate::envelope::{MacKey, SecretValue, WrapBinding, WrappedKey};
 use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
@@ -20,6 +20,9 @@ use crate::store::SecretStore;
 
 /// The name of the built-in backend.
 pub const PLATFORM_BACKEND: &str = "platform";
+
+/// How often first use is tried again after another process came first.
+const INITIALIZE_TRIES: usize = 4;
 
 /// Where an organization's catalog, KEK and built-in backend live.
 #[derive(Clone, Debug)]
@@ -57,18 +60,19 @@ pub struct Organization {
     mac_key: OnceCell<MacKey>,
 }
 
-/// The organization's record; `Loaded` unless this process wrote it.
+/// The organization's record; `Loaded` unless this process wrote it, and so made
+/// the MAC key.
 #[derive(Debug)]
 enum Opened {
     Loaded(Loaded<OrganizationRecord>),
-    Written(OrganizationRecord),
+    Written(OrganizationRecord, MacKey),
 }
 
 impl Opened {
     fn record(&self) -> &OrganizationRecord {
         match self {
             Self::Loaded(loaded) => &loaded.record,
-            Self::Written(record) => record,
+            Self::Written(record, _) => record,
         }
     }
 }
@@ -104,12 +108,12 @@ impl Organization {
     ///
     /// `OrganizationMissing` before first use is complete.
     pub async fn existing(&self) -> Result<&OrganizationRecord, OperationError> {
-        let opened = self.opened.get_or_try_init(async || {
-            match self.catalog.load::<OrganizationRecord>(&key()).await? {
+        let opened = self
+            .opened
+            .get_or_try_init(async || match self.load().await? {
                 Some(loaded) if loaded.record.state.is_ready() => Ok(Opened::Loaded(loaded)),
                 _ => Err(self.missing()),
-            }
-        });
+            });
         opened.await.map(Opened::record)
     }
 
@@ -146,11 +150,13 @@ impl Organization {
 
     /// Returns the MAC key; unwraps it on first use.
     pub(super) async fn mac_key(&self) -> Result<&MacKey, OperationError> {
+        self.existing().await?;
+        let loaded = match self.opened.get() {
+            Some(Opened::Loaded(loaded)) => loaded,
+            Some(Opened::Written(_, mac_key)) => return Ok(mac_key),
+            None => return Err(self.missing()),
+        };
         let unwrapped = self.mac_key.get_or_try_init(async || {
-            self.existing().await?;
-            let Some(Opened::Loaded(loaded)) = self.opened.get() else {
-                return Err(self.missing());
-            };
             let OrganizationState::Ready { mac_key } = &loaded.record.state else {
                 return Err(self.missing());
             };
@@ -213,49 +219,57 @@ impl Organization {
         }
     }
 
+    /// Loads the organization's record. A node that lags may show it as it was
+    /// before it was ready, and then nothing must be provisioned.
+    async fn load(&self) -> Result<Option<Loaded<OrganizationRecord>>, CatalogError> {
+        match self.catalog.load::<OrganizationRecord>(&key()).await? {
+            Some(loaded) if !loaded.record.state.is_ready() => {
+                self.catalog.load_fenced(&key()).await
+            }
+            loaded => Ok(loaded),
+        }
+    }
+
     async fn initialize(&self) -> Result<Opened, OperationError> {
+        let mut tries = 0;
         loop {
-            let (mut record, revision) =
-                match self.catalog.load::<OrganizationRecord>(&key()).await? {
-                    Some(loaded) if loaded.record.state.is_ready() => {
-                        return Ok(Opened::Loaded(loaded));
-                    }
-                    Some(Loaded {
-                        record, revision, ..
-                    }) => (record, revision),
-                    None => (self.new_record(), Revision::ABSENT),
-                };
-            let revision = if revision == Revision::ABSENT {
-                match self.catalog.save(&key(), &record, None, revision).await {
-                    Ok(revision) => revision,
-                    Err(error) if error.kind() == CatalogErrorKind::Conflict => continue,
-                    Err(error) => return Err(error.into()),
+            match self.try_initialize().await {
+                Err(OperationError::Catalog(error))
+                    if error.kind() == CatalogErrorKind::Conflict && tries < INITIALIZE_TRIES =>
+                {
+                    // Somebody else was first, or we were and the answer was lost.
+                    tries += 1;
                 }
-            } else {
-                revision
-            };
-            crash_point("organization provision");
-            self.platform.kek.provision().await?;
-            let mac_key = MacKey::generate().map_err(|_| OperationError::Randomness)?;
-            record.state = OrganizationState::Ready {
-                mac_key: vec![self.wrap_mac_key(record.uuid, &mac_key).await?],
-            };
-            record.generation += 1;
-            crash_point("organization commit");
-            match self
-                .catalog
-                .save(&key(), &record, Some(&mac_key), revision)
-                .await
-            {
-                Ok(_) => {
-                    // Unset until now: nobody reads a MAC key before `opened` is.
-                    let _ = self.mac_key.set(mac_key);
-                    return Ok(Opened::Written(record));
-                }
-                Err(error) if error.kind() == CatalogErrorKind::Conflict => {}
-                Err(error) => return Err(error.into()),
+                opened => return opened,
             }
         }
+    }
+
+    async fn try_initialize(&self) -> Result<Opened, OperationError> {
+        let (mut record, revision) = match self.load().await? {
+            Some(loaded) if loaded.record.state.is_ready() => return Ok(Opened::Loaded(loaded)),
+            Some(loaded) => (loaded.record, loaded.revision),
+            None => {
+                let record = self.new_record();
+                let revision = self
+                    .catalog
+                    .save(&key(), &record, None, Revision::ABSENT)
+                    .await?;
+                (record, revision)
+            }
+        };
+        crash_point("organization provision");
+        self.platform.kek.provision().await?;
+        let mac_key = MacKey::generate().map_err(|_| OperationError::Randomness)?;
+        record.state = OrganizationState::Ready {
+            mac_key: vec![self.wrap_mac_key(record.uuid, &mac_key).await?],
+        };
+        record.generation += 1;
+        crash_point("organization commit");
+        self.catalog
+            .save(&key(), &record, Some(&mac_key), revision)
+            .await?;
+        Ok(Opened::Written(record, mac_key))
     }
 
     fn missing(&self) -> OperationError {

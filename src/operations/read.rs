@@ -73,13 +73,19 @@ impl Organization {
     /// # Errors
     ///
     /// `RolledBack`; failures of catalog and store.
+    ///
+    /// # Security
+    ///
+    /// Verifies no MAC: what it tells is shown, and nothing is written or opened
+    /// on its word.
     pub async fn refresh_secret(
         &self,
         request: &RefreshSecret,
     ) -> Result<Refreshed, OperationError> {
         let key = record_key_of_name(&request.name);
         let mut loaded = self.catalog.load::<SecretDocument>(&key).await?;
-        if went_back(loaded.as_ref(), request) {
+        // Before it is taken for gone or gone back: a node that lags answers so.
+        if is_behind(loaded.as_ref(), request) {
             loaded = self.catalog.load_fenced::<SecretDocument>(&key).await?;
             if went_back(loaded.as_ref(), request) {
                 let found = loaded.map_or(0, |loaded| loaded.record.generation);
@@ -97,14 +103,13 @@ impl Organization {
         else {
             return Ok(Refreshed::Gone);
         };
-        let Some(secret) = document.secret(request.uuid) else {
+        let Some(secret) = sought(&document, request) else {
             return Ok(Refreshed::Gone);
         };
         let view = SecretView::new(secret, document.generation, self.existing().await?.uuid);
         match secret.state {
-            SecretState::Creating => return Ok(Refreshed::Gone),
             SecretState::Deleting => return Ok(Refreshed::Deleting(view)),
-            SecretState::Ready => {}
+            SecretState::Creating | SecretState::Ready => {}
         }
         let Some(options) = describe_options(secret) else {
             return Ok(Refreshed::VersionLost(view));
@@ -160,16 +165,24 @@ impl Organization {
         selector: &Selector,
         version: Option<u64>,
     ) -> Result<OpenedSecret, OperationError> {
-        let (secret, generation) = self.find(selector, true).await?;
-        let name = secret.name.to_string();
-        let found = match version {
-            Some(number) => secret
-                .versions
-                .iter()
-                .find(|version| version.number == number),
-            None => secret.current_version(),
+        let (mut secret, mut generation) = self.find(selector, true).await?;
+        let of_number = |secret: &SecretRecord| match version {
+            Some(number) => {
+                let mut versions = secret.versions.iter();
+                versions.find(|version| version.number == number).cloned()
+            }
+            None => secret.current_version().cloned(),
         };
-        let found = found.ok_or_else(|| match version {
+        let mut found = of_number(&secret);
+        if found.is_none() {
+            // A node that lags may not know the version yet.
+            if let Some(now) = self.look_up(selector, Look::FencedAndVerified).await? {
+                (secret, generation) = now;
+                found = of_number(&secret);
+            }
+        }
+        let name = secret.name.to_string();
+        let found = &found.ok_or_else(|| match version {
             Some(version) => OperationError::VersionNotFound {
                 secret: name.clone(),
                 version,
@@ -229,34 +242,81 @@ impl Organization {
         selector: &Selector,
         verify: bool,
     ) -> Result<(SecretRecord, u64), OperationError> {
-        let missing = || OperationError::SecretNotFound {
+        let (first, fenced) = if verify {
+            (Look::Verified, Look::FencedAndVerified)
+        } else {
+            (Look::Plain, Look::Fenced)
+        };
+        for look in [first, fenced] {
+            if let Some(found) = self.look_up(selector, look).await? {
+                return Ok(found);
+            }
+        }
+        Err(OperationError::SecretNotFound {
             secret: match selector {
                 Selector::Uuid(uuid) => uuid.to_string(),
                 Selector::Name(name) => name.to_string(),
             },
-        };
+        })
+    }
+
+    async fn look_up(
+        &self,
+        selector: &Selector,
+        look: Look,
+    ) -> Result<Option<(SecretRecord, u64)>, OperationError> {
         let key: RecordKey = match selector {
-            Selector::Uuid(uuid) => record_key_of_uuid(*uuid).ok_or_else(missing)?,
+            Selector::Uuid(uuid) => match record_key_of_uuid(*uuid) {
+                Some(key) => key,
+                None => return Ok(None),
+            },
             Selector::Name(name) => record_key_of_name(name),
         };
         self.existing().await?;
-        let loaded = self
-            .catalog
-            .load::<SecretDocument>(&key)
-            .await?
-            .ok_or_else(missing)?;
-        if verify {
+        let loaded = match look {
+            Look::Plain | Look::Verified => self.catalog.load::<SecretDocument>(&key).await?,
+            Look::Fenced | Look::FencedAndVerified => self.catalog.load_fenced(&key).await?,
+        };
+        let Some(loaded) = loaded else {
+            return Ok(None);
+        };
+        if matches!(look, Look::Verified | Look::FencedAndVerified) {
             loaded.verify(self.mac_key().await?)?;
         }
         let document = loaded.record;
-        let generation = document.generation;
         let secret = match selector {
-            Selector::Uuid(uuid) => document.secret(*uuid).cloned(),
-            Selector::Name(name) => document.current.filter(|secret| secret.name == *name),
+            Selector::Uuid(uuid) => document.secret(*uuid),
+            Selector::Name(name) => answering(&document, name),
         };
         let ready = secret.filter(|secret| secret.state == SecretState::Ready);
-        Ok((ready.ok_or_else(missing)?, generation))
+        Ok(ready.map(|secret| (secret.clone(), document.generation)))
     }
+}
+
+/// How to look a secret up.
+#[derive(Clone, Copy)]
+enum Look {
+    Plain,
+    Verified,
+    Fenced,
+    FencedAndVerified,
+}
+
+/// Returns the secret that answers to `name`: while another one is being created
+/// in its place, still the one that is displaced.
+fn answering<'a>(document: &'a SecretDocument, name: &SecretName) -> Option<&'a SecretRecord> {
+    let current = document.current.as_ref()?;
+    if current.state == SecretState::Creating {
+        let mut displaced = document.displaced.iter().rev();
+        return displaced.find(|secret| secret.name == *name);
+    }
+    Some(current).filter(|secret| secret.name == *name)
+}
+
+/// Returns the secret that a refresh asks about.
+fn sought<'a>(document: &'a SecretDocument, request: &RefreshSecret) -> Option<&'a SecretRecord> {
+    let secret = document.secret(request.uuid);
+    secret.filter(|secret| secret.name == request.name && secret.state != SecretState::Creating)
 }
 
 /// What to ask the store about a secret's current version; `None` when it has
@@ -270,29 +330,29 @@ pub(super) fn describe_options(secret: &SecretRecord) -> Option<DescribeOptions>
     })
 }
 
-/// Says whether the catalog is older than what was seen: a lower generation, or
-/// a version that we know with another payload.
+/// Says whether what was loaded seems to be older than what the caller knows.
+/// Nothing at all does not: a catalog makes sure of that by itself.
+fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
+    loaded.is_some_and(|loaded| sought(&loaded.record, request).is_none())
+        || went_back(loaded, request)
+}
+
+/// Says whether the catalog is older than what was seen: a lower generation, an
+/// earlier version, or a version that we know with another payload. A secret
+/// that is not there, as one that never was, is drift.
 fn went_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
-    let Some(seen) = &request.seen else {
+    let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
         return false;
     };
-    let Some(Loaded {
-        record: document, ..
-    }) = loaded
-    else {
-        // Tombstones are for ever: nothing at all is drift in the storage itself,
-        // as when somebody deletes the record by hand.
-        return false;
-    };
+    let document = &loaded.record;
     let Some(secret) = document.secret(request.uuid) else {
         return false;
     };
-    let other_payload = seen.version.as_ref().is_some_and(|(number, digest)| {
-        let known = secret
-            .versions
-            .iter()
-            .find(|version| version.number == *number);
+    let other_version = seen.version.as_ref().is_some_and(|(number, digest)| {
+        let mut versions = secret.versions.iter();
+        let known = versions.find(|version| version.number == *number);
         known.is_some_and(|version| version.payload_sha256 != *digest)
+            || secret.next_number() <= *number
     });
-    document.generation < seen.generation || other_payload
+    document.generation < seen.generation || other_version
 }

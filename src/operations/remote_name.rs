@@ -1,26 +1,24 @@
 //! Names of objects in a backend, such that a person finds them.
 
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
-use crate::catalog::distinguishing_digits;
 use crate::names::{SecretName, Slug};
 use crate::store::{NameRules, RemoteName};
 
 /// The first part of every name.
 pub const NAME_PREFIX: &str = "planton";
 
-/// Returns `{prefix}/{org}/org/{slug}-{8 hex}`, or
-/// `{prefix}/{org}/env/{env}/{slug}-{8 hex}`, with the backend's separator. A
+/// Returns `{prefix}/{org}/org/{slug}-{digits}`, or
+/// `{prefix}/{org}/env/{env}/{slug}-{digits}`, with the backend's separator. A
 /// name beyond its length is cut, and closed with 16 hexadecimal digits of the
 /// whole name's SHA-256.
 pub(super) fn remote_name(
     organization: &Slug,
     name: &SecretName,
-    uuid: Uuid,
+    digits: &str,
     rules: NameRules,
 ) -> RemoteName {
-    let leaf = format!("{}-{}", name.name, distinguishing_digits(uuid));
+    let leaf = format!("{}-{digits}", name.name);
     let mut parts = vec![NAME_PREFIX, organization.as_str()];
     match &name.environment {
         Some(environment) => parts.extend(["env", environment.as_str()]),
@@ -40,7 +38,7 @@ pub(super) fn remote_name(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::new_secret_uuid;
+    use crate::catalog::{distinguishing_digits, new_secret_uuid};
 
     fn named(text: &str, random: u64, max_bytes: usize) -> String {
         let name: SecretName = text.parse().expect("a name");
@@ -50,7 +48,7 @@ mod tests {
             max_bytes,
         };
         let uuid = new_secret_uuid(&name, random << 2);
-        remote_name(&organization, &name, uuid, rules)
+        remote_name(&organization, &name, &distinguishing_digits(uuid), rules)
             .as_str()
             .to_owned()
     }

@@ -11,7 +11,7 @@ use crate::catalog::{SecretRecord, VersionRecord};
 use crate::envelope::{
     Context, DataKey, Envelope, Purpose, Sealer, SecretValue, max_plaintext_bytes,
 };
-use crate::kek::KekErrorKind;
+use crate::kek::{KekError, KekErrorKind};
 use crate::secret::SecretBytes;
 use crate::store::{PayloadEncoding, PutOptions, SecretStore, StoreErrorKind};
 
@@ -68,9 +68,10 @@ impl Backend {
         let fingerprint = sealer.fingerprint(plaintext);
         let envelope = sealer
             .seal(vec![(kek_id.clone(), wrapped)], plaintext)
-            .map_err(|_| OperationError::EnvelopeMalformed {
-                secret: secret.name.to_string(),
-                version: number,
+            // The plaintext's length is checked: what does not fit is the wrap.
+            .map_err(|error| {
+                let kek = self.kek.id().id.as_str();
+                KekError::new(KekErrorKind::Misconfigured, "wrap", kek).with_source(error)
             })?;
         interrupt.before("put")?;
         let payload = match self.store.capability().encoding {

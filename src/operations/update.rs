@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::steps::Interrupt;
 use super::{OperationError, Organization, SecretView, ValueSource};
 use crate::catalog::{
-    SecretArguments, SecretMetadata, SecretState, VersionRecord, record_key_of_name,
+    Revision, SecretArguments, SecretMetadata, SecretState, VersionRecord, record_key_of_name,
 };
 use crate::names::SecretName;
-use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore};
+use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
 /// What to change.
 #[derive(Debug)]
@@ -18,7 +18,8 @@ pub struct UpdateSecret {
     pub name: SecretName,
     /// Its identity.
     pub uuid: Uuid,
-    /// The record's generation that the change was planned on.
+    /// The generation that was seen when the change was planned: the secret has
+    /// not changed since, whatever became of its namesakes.
     pub generation: u64,
     /// The new value; absent to leave it alone.
     pub source: Option<ValueSource>,
@@ -34,7 +35,8 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `ChangedConcurrently` when the record is not as it was planned on;
+    /// `ChangedConcurrently` when the secret is not as it was planned on;
+    /// `RolledBack` when the catalog is older than what was seen;
     /// `SecretNotFound`; `ValueTooLarge` before anything is written; failures of
     /// catalog, store and KEK.
     pub async fn update_secret(
@@ -52,11 +54,15 @@ impl Organization {
             arguments,
         } = request;
         let mut held = self.hold(record_key_of_name(&name)).await?;
-        if held.document.generation < generation {
-            held = self.hold_fenced(record_key_of_name(&name)).await?;
+        let behind = held.document.generation < generation || held.named(&name, uuid).is_none();
+        if behind && held.revision != Revision::ABSENT {
+            // A node that lags answers so, too.
+            held = self.hold_fenced(held.key).await?;
         }
-        let concurrently = || OperationError::ChangedConcurrently {
-            subject: format!("secret {name}"),
+        let Some(record) = held.named(&name, uuid) else {
+            return Err(OperationError::SecretNotFound {
+                secret: name.to_string(),
+            });
         };
         if held.document.generation < generation {
             let found = held.document.generation;
@@ -66,13 +72,10 @@ impl Organization {
                 found,
             });
         }
-        let Some(record) = held.document.secret(uuid) else {
-            return Err(OperationError::SecretNotFound {
-                secret: name.to_string(),
+        if record.generation > generation || record.state != SecretState::Ready {
+            return Err(OperationError::ChangedConcurrently {
+                subject: format!("secret {name}"),
             });
-        };
-        if held.document.generation != generation || record.state != SecretState::Ready {
-            return Err(concurrently());
         }
         let now = Timestamp::now();
         let backend = self.backend(&record.backend_name).await?;
@@ -91,9 +94,7 @@ impl Organization {
             return self.view(&held, uuid).await;
         };
         let value = source.value()?;
-        let number = record
-            .current_version()
-            .map_or(1, |version| version.number + 1);
+        let number = record.next_number();
         let organization = self.existing().await?.uuid;
         let plaintext = value.to_plaintext();
         let version = backend
@@ -107,8 +108,11 @@ impl Organization {
                 record.updated_at = now;
                 record.metadata = metadata;
                 record.arguments = arguments;
-                if backend.store.capability().deletes_versions {
-                    pruned = prune(&mut record.versions, record.arguments.keep_versions);
+                let capability = backend.store.capability();
+                let keep = kept(capability, record.arguments.keep_versions);
+                let surplus = prune(&mut record.versions, keep);
+                if capability.deletes_versions {
+                    pruned = surplus;
                 }
             })
             .await?;
@@ -117,9 +121,16 @@ impl Organization {
     }
 }
 
+/// Returns how many versions stay in the record: always one less than the store
+/// can hold, so that the next put drops none before its commit.
+fn kept(capability: &StoreCapability, keep_versions: u32) -> u32 {
+    let room = capability.max_versions.map(|max| max.saturating_sub(1));
+    keep_versions.min(room.unwrap_or(u32::MAX)).max(1)
+}
+
 /// Takes the oldest versions beyond `keep` out of the record.
 fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
-    let surplus = versions.len().saturating_sub(keep.max(1) as usize);
+    let surplus = versions.len().saturating_sub(keep as usize);
     versions
         .drain(..surplus)
         .map(|version| version.native_id)

@@ -174,6 +174,10 @@ fn operation(error: &OperationError) -> Diagnostic {
                  goes on from here."
             ),
         ),
+        E::InvalidGenerate(reason) => (
+            "Value Cannot Be Generated",
+            format!("{reason}.\n\nCorrect the generate argument."),
+        ),
         E::Randomness => (
             "No Randomness Available",
             "The operating system gave no randomness, so no key can be made.".to_owned(),

@@ -1,0 +1,271 @@
+//! A secret replaces its namesake, which lives on by its uuid until it is
+//! deleted.
+
+use super::*;
+use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::kek::KekErrorKind;
+use crate::store::{Landing, StoreErrorKind, StoreVerb};
+
+fn replacing(old: &SecretView, value: &str) -> CreateSecret {
+    CreateSecret {
+        replaces: Some(old.uuid),
+        ..create_of("db", given(value))
+    }
+}
+
+async fn open(world: &World, selector: Selector) -> Result<String, OperationError> {
+    let opened = world.process().open_secret(&selector, None).await?;
+    Ok(world::exposed(&opened.value))
+}
+
+#[tokio::test]
+async fn without_the_mark_a_namesake_exists_already() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    for replaces in [None, Some(uuid::Uuid::new_v4())] {
+        let create = CreateSecret {
+            replaces,
+            ..create_of("db", given("new"))
+        };
+        let refused = world
+            .process()
+            .create_secret(create, &Interrupt::default())
+            .await;
+        assert!(
+            matches!(refused, Err(OperationError::AlreadyExists { .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(
+        refreshed(&world, &old).await.unwrap(),
+        Refreshed::Present(old)
+    );
+}
+
+#[tokio::test]
+async fn old_and_new_live_side_by_side_until_the_old_is_deleted() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let new = process
+        .create_secret(replacing(&old, "new"), &interrupt)
+        .await
+        .unwrap();
+    assert_ne!(new.uuid, old.uuid);
+
+    assert_eq!(
+        open(&world, Selector::Name(name("db"))).await.unwrap(),
+        "new"
+    );
+    assert_eq!(open(&world, Selector::Uuid(new.uuid)).await.unwrap(), "new");
+    assert_eq!(open(&world, Selector::Uuid(old.uuid)).await.unwrap(), "old");
+    assert_eq!(
+        process.find_secret(&name("db")).await.unwrap().uuid,
+        new.uuid
+    );
+    assert_eq!(
+        process.find_secret_by_uuid(old.uuid).await.unwrap().uuid,
+        old.uuid
+    );
+    for view in [&old, &new] {
+        match refreshed(&world, view).await.unwrap() {
+            Refreshed::Present(now) => assert_eq!(now.uuid, view.uuid),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(world.unreferenced(&["db"]).await, 0);
+
+    process
+        .delete_secret(&old.name, old.uuid, &interrupt)
+        .await
+        .unwrap();
+    assert_eq!(refreshed(&world, &old).await.unwrap(), Refreshed::Gone);
+    assert_eq!(
+        open(&world, Selector::Name(name("db"))).await.unwrap(),
+        "new"
+    );
+    assert_eq!(world.store.objects().len(), 1);
+    assert_eq!(
+        world.counts().forget,
+        0,
+        "a record in use keeps its history"
+    );
+}
+
+#[tokio::test]
+async fn deleting_the_namesake_changes_nothing_about_the_secret() {
+    // What was planned on the secret before still fits after.
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let new = process
+        .create_secret(replacing(&old, "new"), &interrupt)
+        .await
+        .unwrap();
+    process
+        .delete_secret(&old.name, old.uuid, &interrupt)
+        .await
+        .unwrap();
+    let rotated = process
+        .update_secret(rotate(&new, "newer"), &interrupt)
+        .await
+        .unwrap();
+    assert_eq!(number(&rotated), Some(2));
+    // But no change of its own is overlooked.
+    let late = process
+        .update_secret(rotate(&new, "late"), &interrupt)
+        .await;
+    assert!(
+        matches!(late, Err(OperationError::ChangedConcurrently { .. })),
+        "{late:?}"
+    );
+    assert_eq!(
+        open(&world, Selector::Name(name("db"))).await.unwrap(),
+        "newer"
+    );
+}
+
+#[tokio::test]
+async fn a_replacement_converges_after_each_failure() {
+    use CatalogErrorKind::{Conflict, Unavailable};
+    for nth in 1..=2 {
+        for landing in [Landing::Before, Landing::After] {
+            for fault in [Some(Conflict), Some(Unavailable), None] {
+                let world = World::new();
+                let old = created(&world, "db", "old").await;
+                let process = world.warm().await;
+                match fault {
+                    Some(kind) => world.fail_catalog(CatalogVerb::Write, nth, landing, kind),
+                    None => {
+                        world.fail_store(StoreVerb::Put, 1, landing, StoreErrorKind::Unavailable);
+                    }
+                }
+                let interrupt = Interrupt::default();
+                let first = process
+                    .create_secret(replacing(&old, "new"), &interrupt)
+                    .await;
+                let what = format!("{nth} {landing:?} {fault:?}: {first:?}");
+                let by_uuid = open(&world, Selector::Uuid(old.uuid)).await;
+                assert_eq!(by_uuid.unwrap(), "old", "{what}");
+                let by_name = open(&world, Selector::Name(name("db"))).await;
+                assert!(
+                    matches!(by_name.as_deref(), Ok("old" | "new")),
+                    "{what}: {by_name:?}"
+                );
+                let process = world.process();
+                let second = process
+                    .create_secret(replacing(&old, "new"), &interrupt)
+                    .await;
+                let new = second.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+                assert_ne!(new.uuid, old.uuid, "{what}");
+                assert_eq!(
+                    open(&world, Selector::Name(name("db"))).await.unwrap(),
+                    "new"
+                );
+                let process = world.process();
+                process
+                    .delete_secret(&old.name, old.uuid, &interrupt)
+                    .await
+                    .unwrap();
+                assert_eq!(
+                    open(&world, Selector::Name(name("db"))).await.unwrap(),
+                    "new"
+                );
+                assert!(world.unreferenced(&["db"]).await <= 1, "{what}");
+                assert_eq!(world.store.objects().len(), 1, "{what}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_replacement_that_is_withdrawn_gives_the_name_back() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    world.kek.deny(KekVerb::Wrap, KekErrorKind::Disabled);
+    let process = world.process();
+    let denied = process
+        .create_secret(replacing(&old, "new"), &Interrupt::default())
+        .await;
+    denied.unwrap_err();
+    world.kek.allow();
+    assert_eq!(
+        open(&world, Selector::Name(name("db"))).await.unwrap(),
+        "old"
+    );
+    match refreshed(&world, &old).await.unwrap() {
+        Refreshed::Present(now) => assert_eq!(now.uuid, old.uuid),
+        other => panic!("{other:?}"),
+    }
+    let process = world.process();
+    let new = process
+        .create_secret(replacing(&old, "new"), &Interrupt::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        open(&world, Selector::Name(name("db"))).await.unwrap(),
+        "new"
+    );
+    assert_eq!(open(&world, Selector::Uuid(old.uuid)).await.unwrap(), "old");
+    assert_ne!(new.uuid, old.uuid);
+}
+
+#[tokio::test]
+async fn the_old_answers_to_the_name_while_the_new_is_being_created() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let watching = world.clone();
+    world.store.before(StoreVerb::Put, 1, async move {
+        let value = open(&watching, Selector::Name(name("db"))).await;
+        assert_eq!(value.unwrap(), "old");
+    });
+    let process = world.warm().await;
+    process
+        .create_secret(replacing(&old, "new"), &Interrupt::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        open(&world, Selector::Name(name("db"))).await.unwrap(),
+        "new"
+    );
+}
+
+#[tokio::test]
+async fn the_new_may_go_before_the_old() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let new = process
+        .create_secret(replacing(&old, "new"), &interrupt)
+        .await
+        .unwrap();
+    process
+        .delete_secret(&new.name, new.uuid, &interrupt)
+        .await
+        .unwrap();
+    let by_name = open(&world, Selector::Name(name("db"))).await;
+    assert!(
+        matches!(by_name, Err(OperationError::SecretNotFound { .. })),
+        "{by_name:?}"
+    );
+    assert_eq!(open(&world, Selector::Uuid(old.uuid)).await.unwrap(), "old");
+    let newest = process
+        .create_secret(create_of("db", given("newest")), &interrupt)
+        .await;
+    let newest = newest.unwrap();
+    assert_eq!(
+        open(&world, Selector::Name(name("db"))).await.unwrap(),
+        "newest"
+    );
+    for view in [&old, &newest] {
+        process
+            .delete_secret(&view.name, view.uuid, &interrupt)
+            .await
+            .unwrap();
+    }
+    assert!(world.document(&old.name).await.is_tombstone());
+    assert!(world.store.objects().is_empty());
+}

@@ -1,0 +1,245 @@
+//! What somebody did behind our back is seen, and mended by the next write.
+
+use super::*;
+use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::store::{Landing, NativeVersionId, RemoteName, StoreErrorKind, StoreVerb};
+
+fn stored(world: &World) -> (RemoteName, NativeVersionId) {
+    let object = world.store.objects().remove(0);
+    let version = world.store.versions(&object).pop().unwrap();
+    (object, version)
+}
+
+#[tokio::test]
+async fn a_version_that_is_gone_or_replaced_is_lost_and_the_next_write_goes_on() {
+    for replaced in [false, true] {
+        let world = World::new();
+        let view = created(&world, "db", "v1").await;
+        let (object, version) = stored(&world);
+        let struck = if replaced {
+            world.store.replace_version(&object, &version, b"theirs")
+        } else {
+            world.store.remove_version(&object, &version)
+        };
+        assert!(struck);
+        assert_eq!(
+            refreshed(&world, &view).await.unwrap(),
+            Refreshed::VersionLost(view.clone())
+        );
+
+        let opened = world.value("db").await;
+        match opened {
+            Err(OperationError::VersionLost { version: 1, .. }) => assert!(!replaced),
+            Err(OperationError::Store(error)) => {
+                assert!(replaced && error.kind() == StoreErrorKind::Corrupt);
+            }
+            other => panic!("{other:?}"),
+        }
+        let process = world.warm().await;
+        let update = process
+            .update_secret(rotate(&view, "v1"), &Interrupt::default())
+            .await;
+        let mended = update.unwrap();
+        assert_eq!((mended.uuid, number(&mended)), (view.uuid, Some(2)));
+        assert_eq!(world.value("db").await.unwrap(), "v1");
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_gone_is_gone_and_a_denied_look_is_not() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    for kind in [
+        StoreErrorKind::PermissionDenied,
+        StoreErrorKind::Unauthenticated,
+        StoreErrorKind::Unavailable,
+        StoreErrorKind::RateLimited,
+    ] {
+        world.fail_store(StoreVerb::Describe, 1, Landing::Before, kind);
+        let failed = refreshed(&world, &view).await;
+        assert!(
+            matches!(&failed, Err(OperationError::Store(error)) if error.kind() == kind),
+            "{failed:?}"
+        );
+        // Nor does a create take it for gone.
+        world.fail_store(StoreVerb::Describe, 1, Landing::Before, kind);
+        let create = create_of("db", given("other"));
+        let failed = world
+            .process()
+            .create_secret(create, &Interrupt::default())
+            .await;
+        assert!(
+            matches!(&failed, Err(OperationError::Store(_))),
+            "{failed:?}"
+        );
+    }
+    for kind in [
+        CatalogErrorKind::PermissionDenied,
+        CatalogErrorKind::Unavailable,
+    ] {
+        world.fail_catalog(CatalogVerb::Read, 1, Landing::Before, kind);
+        let failed = refreshed(&world, &view).await;
+        assert!(
+            matches!(&failed, Err(OperationError::Catalog(error)) if error.kind() == kind),
+            "{failed:?}"
+        );
+    }
+    let (object, _) = stored(&world);
+    world.store.remove_object(&object);
+    assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
+}
+
+#[tokio::test]
+async fn a_record_that_is_gone_is_drift() {
+    let world = World::new();
+    let empty = world.catalog.snapshot();
+    world.warm().await;
+    let view = created(&world, "db", "v1").await;
+    let organization = crate::catalog::RecordKey::new("organization");
+    let kept = world.stored(&organization).await.unwrap();
+    world.catalog.restore(empty);
+    world.catalog.overwrite(&organization, kept);
+    assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
+    let process = world.warm().await;
+    let update = process
+        .update_secret(rotate(&view, "v2"), &Interrupt::default())
+        .await;
+    assert!(
+        matches!(update, Err(OperationError::SecretNotFound { .. })),
+        "{update:?}"
+    );
+    let opened = world.value("db").await;
+    assert!(
+        matches!(opened, Err(OperationError::SecretNotFound { .. })),
+        "{opened:?}"
+    );
+    process
+        .delete_secret(&view.name, view.uuid, &Interrupt::default())
+        .await
+        .unwrap();
+    let new = created(&world, "db", "v1").await;
+    assert_ne!(new.uuid, view.uuid);
+    // The object of the secret that the catalog lost is left to gc.
+    assert_eq!(world.unreferenced(&["db"]).await, 1);
+}
+
+#[tokio::test]
+async fn a_lagging_node_never_makes_a_secret_disappear() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    process
+        .delete_secret(&old.name, old.uuid, &interrupt)
+        .await
+        .unwrap();
+    let key = crate::catalog::record_key_of_name(&old.name);
+    let lag = || world.catalog.serve_stale(&key);
+    // From here on a node may answer with the tombstone.
+    lag();
+    let view = process
+        .create_secret(create_of("db", given("x")), &interrupt)
+        .await
+        .unwrap();
+
+    assert_eq!(
+        refreshed(&world, &view).await.unwrap(),
+        Refreshed::Present(view.clone())
+    );
+    let imported = RefreshSecret {
+        seen: None,
+        ..seen(&view)
+    };
+    let tombstone = world.catalog.snapshot();
+    drop(tombstone);
+    for ask in 0..5 {
+        let world = World::new();
+        let old = created(&world, "db", "old").await;
+        let process = world.warm().await;
+        process
+            .delete_secret(&old.name, old.uuid, &interrupt)
+            .await
+            .unwrap();
+        world.catalog.serve_stale(&key);
+        let view = process
+            .create_secret(create_of("db", given("x")), &interrupt)
+            .await
+            .unwrap();
+        let late = world.process();
+        match ask {
+            0 => {
+                let request = RefreshSecret {
+                    name: imported.name.clone(),
+                    uuid: view.uuid,
+                    seen: None,
+                };
+                let refreshed = late.refresh_secret(&request).await.unwrap();
+                assert_eq!(refreshed, Refreshed::Present(view));
+            }
+            1 => assert_eq!(late.find_secret(&view.name).await.unwrap(), view),
+            2 => {
+                let selector = Selector::Uuid(view.uuid);
+                assert_eq!(late.open_secret(&selector, None).await.unwrap().view, view);
+            }
+            3 => {
+                late.delete_secret(&view.name, view.uuid, &interrupt)
+                    .await
+                    .unwrap();
+                assert!(
+                    world.document(&view.name).await.is_tombstone(),
+                    "it is still there"
+                );
+                assert!(world.store.objects().is_empty());
+            }
+            _ => {
+                let updated = late.update_secret(rotate(&view, "y"), &interrupt).await;
+                assert_eq!(number(&updated.unwrap()), Some(2));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lagging_node_hides_no_version() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    world
+        .catalog
+        .serve_stale(&crate::catalog::record_key_of_name(&view.name));
+    let process = world.warm().await;
+    process
+        .update_secret(rotate(&view, "v2"), &Interrupt::default())
+        .await
+        .unwrap();
+    let selector = Selector::Name(view.name.clone());
+    let opened = world
+        .process()
+        .open_secret(&selector, Some(2))
+        .await
+        .unwrap();
+    assert_eq!(world::exposed(&opened.value), "v2");
+    let missing = world.process().open_secret(&selector, Some(3)).await;
+    assert!(matches!(
+        missing,
+        Err(OperationError::VersionNotFound { version: 3, .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_lagging_node_does_not_say_that_a_deleted_secret_exists() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    world
+        .catalog
+        .serve_stale(&crate::catalog::record_key_of_name(&old.name));
+    process
+        .delete_secret(&old.name, old.uuid, &interrupt)
+        .await
+        .unwrap();
+    let new = created(&world, "db", "new").await;
+    assert_ne!(new.uuid, old.uuid);
+    assert_eq!(world.value("db").await.unwrap(), "new");
+    assert_eq!(world.unreferenced(&["db"]).await, 0);
+}

@@ -1,0 +1,60 @@
+//! The use cases over a catalog, a store and a KEK that fail, race and lie on
+//! demand.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod adoption;
+mod collisions;
+mod counts;
+mod crashes;
+mod displaced;
+mod drift;
+mod first_use;
+mod interrupts;
+mod limits;
+mod races;
+mod rollback;
+mod tampering;
+mod world;
+
+use super::{
+    CreateSecret, Interrupt, OperationError, Organization, RefreshSecret, Refreshed, SecretView,
+    Seen, Selector, UpdateSecret, ValueSource,
+};
+use world::{
+    Counts, KekVerb, World, cancellable, create_of, edit, generate_of, given, name, pairs, rotate,
+    text,
+};
+
+/// Creates `named` in a process of its own.
+async fn created(world: &World, named: &str, value: &str) -> SecretView {
+    let process = world.warm().await;
+    let create = create_of(named, given(value));
+    process
+        .create_secret(create, &Interrupt::default())
+        .await
+        .unwrap()
+}
+
+/// Returns what a refresh asks that saw `view` last.
+fn seen(view: &SecretView) -> RefreshSecret {
+    let version = view.version.as_ref();
+    RefreshSecret {
+        name: view.name.clone(),
+        uuid: view.uuid,
+        seen: Some(Seen {
+            generation: view.generation,
+            version: version.map(|version| (version.number, version.payload_sha256.clone())),
+        }),
+    }
+}
+
+/// Refreshes in a process of its own.
+async fn refreshed(world: &World, view: &SecretView) -> Result<Refreshed, OperationError> {
+    world.process().refresh_secret(&seen(view)).await
+}
+
+/// Returns the number of the current version.
+fn number(view: &SecretView) -> Option<u64> {
+    view.version.as_ref().map(|version| version.number)
+}

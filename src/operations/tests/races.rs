@@ -1,0 +1,247 @@
+//! Writers race: exactly one wins, and nobody deletes what the winner wrote.
+
+use super::*;
+use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::store::{Landing, StoreErrorKind, StoreVerb};
+
+/// The call of one writer before which the other runs from start to end.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    Catalog(CatalogVerb, usize),
+    Store(StoreVerb),
+}
+
+impl Before {
+    fn race(self, world: &World, race: impl Future<Output = ()> + Send + 'static) {
+        match self {
+            Self::Catalog(verb, nth) => world.catalog.before(verb, nth, race),
+            Self::Store(verb) => world.store.before(verb, 1, race),
+        }
+    }
+}
+
+const STEPS_OF_CREATE: [Before; 4] = [
+    Before::Catalog(CatalogVerb::Read, 1),
+    Before::Catalog(CatalogVerb::Write, 1),
+    Before::Store(StoreVerb::Put),
+    Before::Catalog(CatalogVerb::Write, 2),
+];
+
+fn lost<T>(result: &Result<T, OperationError>) -> bool {
+    matches!(
+        result,
+        Err(OperationError::ChangedConcurrently { .. } | OperationError::AlreadyExists { .. })
+    )
+}
+
+#[tokio::test]
+async fn of_two_creates_one_wins_at_each_step() {
+    for step in STEPS_OF_CREATE {
+        for taken_over in [false, true] {
+            let world = World::new();
+            let ours = world.warm().await;
+            let theirs = world.warm().await;
+            if taken_over {
+                // Both meet the intent of a third one that was killed.
+                let unavailable = StoreErrorKind::Unavailable;
+                world.fail_store(StoreVerb::Put, 1, Landing::Before, unavailable);
+                let killed = create_of("db", given("killed"));
+                ours.create_secret(killed, &Interrupt::default())
+                    .await
+                    .unwrap_err();
+            }
+            let (send, receive) = tokio::sync::oneshot::channel();
+            step.race(&world, async move {
+                let create = create_of("db", given("theirs"));
+                let raced = theirs.create_secret(create, &Interrupt::default()).await;
+                send.send(raced).unwrap();
+            });
+            let create = create_of("db", given("ours"));
+            let ours = ours.create_secret(create, &Interrupt::default()).await;
+            let theirs = receive.await.unwrap();
+            let what = format!("{step:?}, taken over: {taken_over}");
+            assert!(theirs.is_ok(), "{what}: {theirs:?}");
+            assert!(lost(&ours), "{what}: {ours:?}");
+            assert_eq!(world.value("db").await.unwrap(), "theirs", "{what}");
+            assert_eq!(world.unreferenced(&["db"]).await, 0, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_updates_from_one_generation_one_wins() {
+    for step in [
+        Before::Catalog(CatalogVerb::Read, 1),
+        Before::Store(StoreVerb::Put),
+        Before::Catalog(CatalogVerb::Write, 1),
+    ] {
+        let world = World::new();
+        let view = created(&world, "db", "v1").await;
+        let (racing, seen) = (world.clone(), view.clone());
+        step.race(&world, async move {
+            let process = racing.warm().await;
+            let update = rotate(&seen, "theirs");
+            let raced = process.update_secret(update, &Interrupt::default()).await;
+            raced.unwrap();
+        });
+        let process = world.warm().await;
+        let ours = process
+            .update_secret(rotate(&view, "ours"), &Interrupt::default())
+            .await;
+        let overtaken = matches!(ours, Err(OperationError::ChangedConcurrently { .. }));
+        assert!(overtaken, "{step:?}: {ours:?}");
+        assert_eq!(world.value("db").await.unwrap(), "theirs", "{step:?}");
+        assert_eq!(world.unreferenced(&["db"]).await, 0, "{step:?}");
+        let document = world.document(&view.name).await;
+        assert_eq!(document.current.unwrap().versions.len(), 2, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_update_that_loses_to_a_deletion_leaves_no_object() {
+    for step in [
+        Before::Store(StoreVerb::Put),
+        Before::Catalog(CatalogVerb::Write, 1),
+    ] {
+        for finished in [true, false] {
+            let world = World::new();
+            let view = created(&world, "db", "v1").await;
+            let (racing, seen) = (world.clone(), view.clone());
+            step.race(&world, async move {
+                let process = racing.warm().await;
+                if !finished {
+                    let unavailable = CatalogErrorKind::Unavailable;
+                    let (verb, landing) = (CatalogVerb::Write, Landing::Before);
+                    racing.fail_catalog(verb, 2, landing, unavailable);
+                }
+                let interrupt = Interrupt::default();
+                let deleted = process
+                    .delete_secret(&seen.name, seen.uuid, &interrupt)
+                    .await;
+                assert_eq!(deleted.is_ok(), finished);
+            });
+            let process = world.warm().await;
+            let ours = process
+                .update_secret(rotate(&view, "v2"), &Interrupt::default())
+                .await;
+            assert!(lost(&ours), "{step:?}: {ours:?}");
+            assert!(
+                world.store.objects().is_empty(),
+                "{step:?}: an object came back"
+            );
+            let process = world.process();
+            process
+                .delete_secret(&view.name, view.uuid, &Interrupt::default())
+                .await
+                .unwrap();
+            assert!(world.document(&view.name).await.is_tombstone());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_never_takes_what_an_update_just_wrote() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    let (racing, seen) = (world.clone(), view.clone());
+    Before::Catalog(CatalogVerb::Write, 1).race(&world, async move {
+        let process = racing.warm().await;
+        let raced = process
+            .update_secret(rotate(&seen, "v2"), &Interrupt::default())
+            .await;
+        raced.unwrap();
+    });
+    let process = world.warm().await;
+    let deleted = process
+        .delete_secret(&view.name, view.uuid, &Interrupt::default())
+        .await;
+    assert!(lost(&deleted), "{deleted:?}");
+    assert_eq!(world.value("db").await.unwrap(), "v2");
+    assert_eq!(world.unreferenced(&["db"]).await, 0);
+}
+
+#[tokio::test]
+async fn an_update_of_what_is_being_deleted_writes_nothing() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    let (racing, seen) = (world.clone(), view.clone());
+    Before::Store(StoreVerb::Delete).race(&world, async move {
+        let process = racing.warm().await;
+        let before = racing.counts();
+        let raced = process
+            .update_secret(rotate(&seen, "v2"), &Interrupt::default())
+            .await;
+        assert!(lost(&raced), "{raced:?}");
+        assert_eq!((racing.counts() - before).put, 0);
+    });
+    let process = world.warm().await;
+    process
+        .delete_secret(&view.name, view.uuid, &Interrupt::default())
+        .await
+        .unwrap();
+    assert!(world.store.objects().is_empty());
+}
+
+#[tokio::test]
+async fn a_deletion_that_somebody_else_finished_has_succeeded() {
+    for step in [
+        Before::Catalog(CatalogVerb::Write, 1),
+        Before::Store(StoreVerb::Delete),
+        Before::Catalog(CatalogVerb::Write, 2),
+    ] {
+        for recreated in [true, false] {
+            let world = World::new();
+            let view = created(&world, "db", "old").await;
+            let (racing, seen) = (world.clone(), view.clone());
+            step.race(&world, async move {
+                let process = racing.warm().await;
+                let interrupt = Interrupt::default();
+                process
+                    .delete_secret(&seen.name, seen.uuid, &interrupt)
+                    .await
+                    .unwrap();
+                if recreated {
+                    let create = create_of("db", given("new"));
+                    process.create_secret(create, &interrupt).await.unwrap();
+                }
+            });
+            let process = world.warm().await;
+            let deleted = process
+                .delete_secret(&view.name, view.uuid, &Interrupt::default())
+                .await;
+            deleted.unwrap_or_else(|error| panic!("{step:?}: {error:?}"));
+            if recreated {
+                assert_eq!(world.value("db").await.unwrap(), "new", "{step:?}");
+            } else {
+                assert!(world.document(&view.name).await.is_tombstone(), "{step:?}");
+            }
+            assert_eq!(world.unreferenced(&["db"]).await, 0, "{step:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_stalled_over_a_recreation_changes_nothing() {
+    // Its compare-and-set must never fit the record of a later namesake.
+    let world = World::new();
+    let view = created(&world, "db", "old").await;
+    let (racing, seen) = (world.clone(), view.clone());
+    Before::Catalog(CatalogVerb::Write, 1).race(&world, async move {
+        let process = racing.warm().await;
+        let interrupt = Interrupt::default();
+        process
+            .delete_secret(&seen.name, seen.uuid, &interrupt)
+            .await
+            .unwrap();
+        let create = create_of("db", given("new"));
+        process.create_secret(create, &interrupt).await.unwrap();
+    });
+    let process = world.warm().await;
+    let stalled = process
+        .update_secret(rotate(&view, "stalled"), &Interrupt::default())
+        .await;
+    assert!(lost(&stalled), "{stalled:?}");
+    assert_eq!(world.value("db").await.unwrap(), "new");
+    assert_eq!(world.unreferenced(&["db"]).await, 0);
+    assert_eq!(world.store.objects().len(), 1);
+}

@@ -1,0 +1,305 @@
+//! Somebody who writes to catalog or store, and lacks the keys, forges nothing.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::catalog::{CatalogErrorKind, StoredRecord, record_key_of_name};
+use crate::store::{
+    Deletion, DescribeOptions, InMemoryStore, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    StoreCapability, StoreError, VersionStatus,
+};
+
+fn altered<T: std::fmt::Debug>(result: &Result<T, OperationError>) {
+    assert!(
+        matches!(result, Err(OperationError::Catalog(error)) if error.kind() == CatalogErrorKind::Altered),
+        "{result:?}"
+    );
+}
+
+/// Checks that nothing is written or opened on the record's word.
+async fn assert_altered(world: &World, view: &SecretView) {
+    let interrupt = Interrupt::default();
+    let process = world.process();
+    for selector in [Selector::Name(view.name.clone()), Selector::Uuid(view.uuid)] {
+        altered(&process.open_secret(&selector, None).await);
+    }
+    altered(&process.is_current_value(view.uuid, &text("x")).await);
+    altered(&process.update_secret(rotate(view, "y"), &interrupt).await);
+    altered(
+        &process
+            .create_secret(create_of("db", given("x")), &interrupt)
+            .await,
+    );
+    altered(
+        &process
+            .delete_secret(&view.name, view.uuid, &interrupt)
+            .await,
+    );
+    let counts = world.counts();
+    assert_eq!((counts.put, counts.delete, counts.get), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_record_that_was_changed_by_hand_is_altered() {
+    type Change = fn(&str) -> String;
+    let changes: [Change; 6] = [
+        |body| body.replacen("\"keep_versions\":10", "\"keep_versions\":11", 1),
+        |body| body.replacen("\"generation\":", "\"generation\":1", 1),
+        |body| body.replacen("planton/acme/org/db-", "planton/acme/org/other-", 1),
+        |body| body.replacen("\"payload_sha256\":\"", "\"payload_sha256\":\"0", 1),
+        |body| body.replacen("\"provider\":\"local\"", "\"provider\":\"transit\"", 1),
+        |body| format!("{body} "),
+    ];
+    for change in changes {
+        let world = World::new();
+        let view = created(&world, "db", "x").await;
+        world.alter(&view.name, change).await;
+        assert_altered(&world, &view).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_needs_no_key_and_verifies_nothing() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    world
+        .alter(&view.name, |body| {
+            body.replacen("\"keep_versions\":10", "\"keep_versions\":11", 1)
+        })
+        .await;
+    world
+        .kek
+        .deny(KekVerb::Unwrap, crate::kek::KekErrorKind::PermissionDenied);
+    match refreshed(&world, &view).await.unwrap() {
+        Refreshed::Present(now) => assert_eq!(now.arguments.keep_versions, 11),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_mac_that_is_missing_cut_or_of_another_record_is_altered() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let key = record_key_of_name(&view.name);
+    let whole = world.stored(&key).await.unwrap();
+    for mac in [
+        String::new(),
+        whole.mac[..62].to_owned(),
+        "zz".to_owned(),
+        whole.mac.clone() + "00",
+    ] {
+        let record = StoredRecord {
+            mac,
+            ..whole.clone()
+        };
+        world.catalog.overwrite(&key, record);
+        assert_altered(&world, &view).await;
+    }
+}
+
+#[tokio::test]
+async fn a_record_under_another_key_is_altered() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let other = created(&world, "other", "theirs").await;
+    let (key, from) = (
+        record_key_of_name(&view.name),
+        record_key_of_name(&other.name),
+    );
+    let moved = world.stored(&from).await.unwrap();
+    world.catalog.overwrite(&key, moved);
+    let interrupt = Interrupt::default();
+    let process = world.process();
+    altered(
+        &process
+            .open_secret(&Selector::Name(view.name.clone()), None)
+            .await,
+    );
+    altered(&process.update_secret(rotate(&view, "y"), &interrupt).await);
+    altered(
+        &process
+            .delete_secret(&view.name, view.uuid, &interrupt)
+            .await,
+    );
+    altered(
+        &process
+            .create_secret(create_of("db", given("x")), &interrupt)
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_record_is_corrupt_and_never_quoted() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    for body in ["\"hunter2\"", "{\"generation\":\"hunter2\"}", "hunter2", ""] {
+        let record = StoredRecord {
+            body: body.to_owned(),
+            mac: String::new(),
+        };
+        world
+            .catalog
+            .overwrite(&record_key_of_name(&view.name), record);
+        let failed = refreshed(&world, &view).await.unwrap_err();
+        let OperationError::Catalog(error) = &failed else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(error.kind(), CatalogErrorKind::Corrupt);
+        let mut told = format!("{failed} {failed:?}");
+        let mut source = std::error::Error::source(&failed);
+        while let Some(error) = source {
+            told += &format!("{error} {error:?}");
+            source = error.source();
+        }
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+}
+
+/// A store that somebody else answers for.
+#[derive(Debug)]
+struct Impostor {
+    inner: Arc<InMemoryStore>,
+    answer: Mutex<Option<Vec<u8>>>,
+}
+
+impl Impostor {
+    async fn payload(&self, view: &SecretView, world: &World, version: u64) -> Vec<u8> {
+        let document = world.document(&view.name).await;
+        let secret = document.secret(view.uuid).unwrap();
+        let version = secret
+            .versions
+            .iter()
+            .find(|v| v.number == version)
+            .unwrap();
+        self.inner
+            .get(&secret.remote_name, &version.native_id)
+            .await
+            .unwrap()
+    }
+}
+
+#[async_trait]
+impl SecretStore for Impostor {
+    fn capability(&self) -> &StoreCapability {
+        self.inner.capability()
+    }
+
+    async fn put(
+        &self,
+        name: &RemoteName,
+        payload: &[u8],
+        options: PutOptions,
+    ) -> Result<NativeVersionId, StoreError> {
+        self.inner.put(name, payload, options).await
+    }
+
+    async fn get(
+        &self,
+        name: &RemoteName,
+        version: &NativeVersionId,
+    ) -> Result<Vec<u8>, StoreError> {
+        let answer = self.answer.lock().unwrap().clone();
+        match answer {
+            Some(payload) => Ok(payload),
+            None => self.inner.get(name, version).await,
+        }
+    }
+
+    async fn describe(
+        &self,
+        name: &RemoteName,
+        options: DescribeOptions,
+    ) -> Result<VersionStatus, StoreError> {
+        self.inner.describe(name, options).await
+    }
+
+    async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
+        self.inner.delete(name, what).await
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_in_anothers_place_is_refused() {
+    let world = World::new();
+    let interrupt = Interrupt::default();
+    let process = world.warm().await;
+    let view = created(&world, "db", "v1").await;
+    let view = process
+        .update_secret(rotate(&view, "v2"), &interrupt)
+        .await
+        .unwrap();
+    let other = created(&world, "other", "v2").await;
+    let stranger = World::new();
+    let abroad = created(&stranger, "db", "v2").await;
+    let impostor = Arc::new(Impostor {
+        inner: Arc::clone(&world.store),
+        answer: Mutex::new(None),
+    });
+    let mut platform = world.platform();
+    platform.store = Arc::clone(&impostor) as _;
+    let process = Organization::new(world::acme(), platform);
+    let selector = Selector::Uuid(view.uuid);
+    let own = impostor.payload(&view, &world, 2).await;
+    let abroad = Impostor {
+        inner: Arc::clone(&stranger.store),
+        answer: Mutex::new(None),
+    }
+    .payload(&abroad, &stranger, 1)
+    .await;
+    let foreign = [
+        impostor.payload(&view, &world, 1).await,
+        impostor.payload(&other, &world, 1).await,
+        abroad,
+    ];
+    for payload in foreign {
+        *impostor.answer.lock().unwrap() = Some(payload);
+        let opened = process.open_secret(&selector, None).await;
+        let refused = matches!(
+            opened,
+            Err(OperationError::EnvelopeRefused { version: 2, .. })
+        );
+        assert!(refused, "{opened:?}");
+        let compared = process.is_current_value(view.uuid, &text("v2")).await;
+        assert!(matches!(
+            compared,
+            Err(OperationError::EnvelopeRefused { .. })
+        ));
+    }
+    for cut in [0, 3, 64, own.len() / 2, own.len() - 1] {
+        *impostor.answer.lock().unwrap() = Some(own[..cut].to_vec());
+        let opened = process.open_secret(&selector, None).await;
+        let malformed = matches!(
+            opened,
+            Err(OperationError::EnvelopeMalformed { version: 2, .. })
+        );
+        assert!(malformed, "{cut}: {opened:?}");
+    }
+    // One byte of every part: context, wrap, salt, commitment, ciphertext, tag.
+    for at in [
+        10,
+        30,
+        50,
+        64,
+        140,
+        own.len() - 90,
+        own.len() - 40,
+        own.len() - 1,
+    ] {
+        let mut flipped = own.clone();
+        flipped[at] ^= 1;
+        *impostor.answer.lock().unwrap() = Some(flipped);
+        let opened = process.open_secret(&selector, None).await;
+        let refused = matches!(
+            opened,
+            Err(OperationError::EnvelopeRefused { .. } | OperationError::EnvelopeMalformed { .. })
+        );
+        assert!(refused, "{at}: {opened:?}");
+    }
+    *impostor.answer.lock().unwrap() = Some(own);
+    assert_eq!(
+        world::exposed(&process.open_secret(&selector, None).await.unwrap().value),
+        "v2"
+    );
+}
