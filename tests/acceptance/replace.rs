@@ -58,6 +58,11 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
     workspace.write("main.tf", &renamed).unwrap();
     workspace.settled(&[]);
     replaced("another name, created first");
+
+    // Terraform does not tell a creation that it replaces anything: it plans it
+    // anew in apply, without the state of the old one. So under the same name
+    // nothing may be taken, and nothing lost. What is as its creation left it
+    // is adopted, and outlives the deletion that follows.
     let outcome = workspace.apply_with(&[], &by_force).unwrap().ok().unwrap();
     let printed = flat(outcome.stdout());
     let (created, destroyed) = (
@@ -65,14 +70,30 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
         printed.find("Destroying..."),
     );
     assert!(created.unwrap() < destroyed.unwrap(), "{printed}");
-    eprintln!(
-        "{printed} {:#?} {:?} {}",
-        scene.records(),
-        scene.objects(),
-        workspace.secret("db")
+    workspace.unchanged(&[]);
+    assert_eq!(text(&workspace.secret("db"), "id"), id);
+    assert_eq!(scene.open(&id), Opened::text(1, "value of again"));
+
+    // Whatever else stands under the name is refused.
+    let edited = renamed.replace("lifecycle", "description = \"Edited\"\n  lifecycle");
+    workspace.write("main.tf", &edited).unwrap();
+    workspace.settled(&[]);
+    let refused = workspace
+        .apply_with(&[], &by_force)
+        .unwrap()
+        .error()
+        .unwrap();
+    has(
+        &flat(&refused),
+        &[
+            "Secret Already Exists",
+            "A replacement with create_before_destroy needs another name",
+        ],
     );
     workspace.unchanged(&[]);
-    replaced("the same name, created first");
+    assert_eq!(scene.open(&id), Opened::text(1, "value of again"));
+    workspace.destroyed(&[]);
+    assert_eq!(scene.objects(), [""; 0]);
 }
 
 fn acc_secret_of_another_workspace_is_not_taken(scene: &Scene) {
