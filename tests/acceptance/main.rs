@@ -6,5 +6,15 @@
 mod canary;
 mod cluster;
 mod crash;
+mod drift;
+mod ephemeral;
+mod import;
+mod inside;
+mod lifecycle;
+mod provider;
+mod quickstart;
 mod races;
+mod replace;
 mod scene;
+mod steps;
+mod values;

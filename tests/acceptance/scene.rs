@@ -141,6 +141,26 @@ impl Scene {
             .collect()
     }
 
+    /// Returns the variables that name this platform where a configuration
+    /// does not.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        match &self.platform {
+            Platform::Embedded(folder) => {
+                let folder = folder.path().join("platform");
+                vec![("PLANTON_DATA_DIR", folder.display().to_string())]
+            }
+            Platform::OpenBao(server) => vec![
+                ("PLANTON_ADDR", server.address().to_owned()),
+                ("PLANTON_TOKEN", server.root_token().to_owned()),
+            ],
+        }
+    }
+
+    /// Returns the Terraform of this scene.
+    pub(crate) fn terraform(&self) -> &Terraform {
+        &self.terraform
+    }
+
     /// Returns the embedded platform's folder.
     pub(crate) fn embedded(&self) -> Option<PathBuf> {
         match &self.platform {
@@ -278,6 +298,28 @@ macro_rules! on_every_stage {
 }
 
 pub(crate) use on_every_stage;
+
+/// Makes one test for each Terraform of `fn(&Scene)`, on the embedded platform:
+/// for facts that no platform has a part in.
+macro_rules! with_every_terraform {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::scene::{On, Scene};
+
+            #[test]
+            fn terraform_1_11() {
+                super::$name(&Scene::new(&crate::scene::terraform_1_11(), On::Embedded));
+            }
+
+            #[test]
+            fn terraform_1_15() {
+                super::$name(&Scene::new(&crate::scene::terraform_1_15(), On::Embedded));
+            }
+        }
+    )+};
+}
+
+pub(crate) use with_every_terraform;
 
 /// Returns the Terraform (or OpenTofu) on PATH; where there is none, the one
 /// that the tools bring serves for both.
