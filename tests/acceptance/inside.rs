@@ -98,7 +98,7 @@ impl Scene {
 
     /// Returns everything that the catalog's records hold, former revisions
     /// included, by place.
-    pub(crate) fn records(&self) -> BTreeMap<String, String> {
+    pub(crate) fn revisions(&self) -> BTreeMap<String, String> {
         if let Some(server) = self.openbao() {
             let dump = server.api().dump_kv(MOUNT, KvVersion::V2).unwrap();
             let entries = dump.as_object().unwrap().iter();
@@ -167,7 +167,7 @@ impl Scene {
     /// Deletes a secret's record in the catalog.
     pub(crate) fn lose_record(&self, secret: &Json) {
         let id = secret["id"].as_str().unwrap();
-        let records = self.records();
+        let records = self.revisions();
         let mut found = records.iter().filter(|(_, content)| content.contains(id));
         let (key, _) = found.next().unwrap();
         if let Some(server) = self.openbao() {
