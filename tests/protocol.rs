@@ -5,6 +5,8 @@
 #[path = "support/plugin_client/mod.rs"]
 mod plugin_client;
 
+#[path = "protocol/binary.rs"]
+mod binary;
 #[path = "protocol/probe.rs"]
 mod probe;
 #[path = "protocol/process.rs"]

@@ -150,6 +150,10 @@ pub struct SecretRecord {
     /// The document's generation when this secret last changed; a namesake that
     /// comes or goes raises the document's and leaves this one.
     pub generation: u64,
+    /// The document's generation when a later creation last adopted it: whoever
+    /// saw it only before has let it go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_at: Option<u64>,
 }
 
 impl SecretRecord {

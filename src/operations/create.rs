@@ -295,15 +295,15 @@ impl Organization {
             }
         }
         let uuid = met.uuid;
-        let same_arguments = met.arguments == secret.arguments;
+        // Always a write: what was created before this one may still be about to
+        // be deleted, by the same uuid, and must not take this one along.
         held.document.current = Some(SecretRecord {
             arguments: secret.arguments.clone(),
+            adopted_at: Some(held.document.generation + 1),
             ..met
         });
-        if !same_arguments {
-            interrupt.before("adopt")?;
-            self.commit(&mut held).await?;
-        }
+        interrupt.before("adopt")?;
+        self.commit(&mut held).await?;
         tracing::info!("adopted a secret whose creation was interrupted");
         self.view(&held, uuid).await
     }
@@ -336,6 +336,7 @@ impl Candidate {
             created_at: now,
             updated_at: now,
             generation: 0,
+            adopted_at: None,
         };
         Ok(Self {
             secret,

@@ -26,13 +26,34 @@ impl Organization {
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
+        self.delete_secret_seen(name, uuid, u64::MAX, interrupt)
+            .await
+    }
+
+    /// Deletes a secret that was last seen at this generation of its record. Where
+    /// a creation has adopted it since, it is that creation's, and stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete_secret`](Self::delete_secret).
+    pub async fn delete_secret_seen(
+        &self,
+        name: &SecretName,
+        uuid: Uuid,
+        generation: u64,
+        interrupt: &Interrupt,
+    ) -> Result<(), OperationError> {
         interrupt.before("delete")?;
         let mut held = self.hold(record_key_of_name(name)).await?;
         if held.named(name, uuid).is_none() && held.revision != Revision::ABSENT {
             // A node that lags may not know it yet.
             held = self.hold_fenced(held.key).await?;
         }
-        if held.named(name, uuid).is_none() {
+        let Some(secret) = held.named(name, uuid) else {
+            return Ok(());
+        };
+        if secret.adopted_at.is_some_and(|at| at > generation) {
+            tracing::info!("a secret that was adopted since is left to whoever adopted it");
             return Ok(());
         }
         self.finish_deletion(&mut held, uuid, interrupt).await

@@ -89,7 +89,9 @@ fn operation(error: &OperationError) -> Diagnostic {
             format!(
                 "A secret named {:?} exists already{}, and it is not the one that this resource \
                  describes.\n\nTo manage the existing secret with this resource, import it:\n\n  \
-                 terraform import planton_secret.<name> {name}\n\nOtherwise choose another name.",
+                 terraform import planton_secret.<name> {name}\n\nOtherwise choose another name. A \
+                 replacement with create_before_destroy needs another name as well: the secret \
+                 that it replaces still has this one.",
                 name.name.as_str(),
                 match &name.environment {
                     Some(environment) => format!(" in environment {:?}", environment.as_str()),

@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use terraform_provider_planton::plugin::*;
-use terraform_provider_planton::protocol::{self, HandshakeError, ServeError, ServeOptions};
+use terraform_provider_planton::protocol::{
+    self, HandshakeError, ServeError, ServeMode, ServeOptions,
+};
 
 /// The value that must never be seen anywhere.
 pub(crate) const SECRET: &str = "hunter2-hunter2";
@@ -22,14 +24,17 @@ const ENTRY: &str = "probe::serves_a_host_and_nobody_else";
 fn serves_a_host_and_nobody_else() {
     let mut options = ServeOptions::new("registry.terraform.io/test/probe");
     options.log_targets.push("protocol");
-    if std::env::var_os("PROBE").is_some() {
+    let mode = std::env::var("PROBE");
+    if mode.as_deref() == Ok("debug") {
+        options.mode = ServeMode::Debug;
+    }
+    if mode.is_ok() {
         // Stdout is the test harness's: the script moved the host's away.
         options.output = Box::new(OpenOptions::new().write(true).open("/dev/fd/3").unwrap());
     }
     match protocol::serve(Arc::new(Probe), options) {
         Ok(()) => {}
-        Err(ServeError::Handshake(HandshakeError::NotStartedByHost))
-            if std::env::var_os("PROBE").is_none() => {}
+        Err(ServeError::Handshake(HandshakeError::NotStartedByHost)) if mode.is_err() => {}
         Err(error) => {
             eprintln!("refused: {error}");
             std::process::exit(3);
@@ -50,14 +55,23 @@ pub(crate) fn script(folder: &Path) -> PathBuf {
     path
 }
 
-/// A command that starts the probe.
+/// A command that becomes the probe.
 pub(crate) fn command() -> Command {
+    shell("exec \"$0\"")
+}
+
+/// A command that starts the probe as a child of its own.
+pub(crate) fn parent_command() -> Command {
+    shell(":; \"$0\"")
+}
+
+fn shell(start: &str) -> Command {
     let binary = std::env::current_exe().unwrap();
     let mut command = Command::new("/bin/sh");
     command
         .arg("-c")
         .arg(format!(
-            "exec \"$0\" --exact {ENTRY} --nocapture 3>&1 1>/dev/null"
+            "{start} --exact {ENTRY} --nocapture 3>&1 1>/dev/null; exit $?"
         ))
         .arg(binary)
         .env("PROBE", "1")
@@ -244,6 +258,7 @@ impl Resource for Thing {
             Some("wait") => {
                 tracing::info!("waiting for the token");
                 cx.cancellation.cancelled().await;
+                tracing::info!("the token was cancelled");
                 return Diagnostic::error("Create Stopped", "The host asked.").into();
             }
             Some("deaf") => {

@@ -7,13 +7,13 @@ use serde_json::{Value as Json, json};
 
 use crate::plugin_client::wire::health::HealthCheckRequest;
 use crate::plugin_client::wire::health::health_check_response::ServingStatus;
-use crate::plugin_client::wire::{GetMetadataRequest, plugin::Empty};
+use crate::plugin_client::wire::{GetMetadataRequest, StopProviderRequest, plugin::Empty};
 use crate::plugin_client::{COOKIE, ClientIdentity, Plugin, run_to_end};
-use crate::probe::command;
+use crate::probe::{command, parent_command};
 use crate::resources::{call, create};
 
-fn signal(plugin: &Plugin, signal: Signal) {
-    let id = Pid::from_raw(plugin.id().try_into().unwrap()).unwrap();
+pub(crate) fn signal(id: u32, signal: Signal) {
+    let id = Pid::from_raw(id.try_into().unwrap()).unwrap();
     kill_process(id, signal).unwrap();
 }
 
@@ -133,7 +133,7 @@ async fn an_interrupt_is_left_to_the_host() {
     let plugin = Plugin::start(command());
     let mut client = plugin.client().await;
     for _ in 0..3 {
-        signal(&plugin, Signal::INT);
+        signal(plugin.id(), Signal::INT);
         client.get_metadata(GetMetadataRequest {}).await.unwrap();
     }
     let read = call::read(&mut client, &json!({ "name": "n", "mode": "cancelled?" })).await;
@@ -151,7 +151,7 @@ async fn a_termination_cancels_what_is_under_way_and_ends_the_process() {
             async move { create(&mut client, &json!({ "name": "n", "mode": "wait" })).await },
         );
     tokio::task::block_in_place(|| plugin.await_stderr("waiting for the token"));
-    signal(&plugin, Signal::TERM);
+    signal(plugin.id(), Signal::TERM);
     let response = waiting.await.unwrap().unwrap();
     assert_eq!(response.diagnostics[0].summary, "Create Stopped");
     assert!(plugin.wait().success());
@@ -186,4 +186,53 @@ async fn logs_are_one_json_object_per_line_and_hold_no_secret() {
     );
     assert!(!stderr.contains(crate::probe::SECRET));
     assert!(!stderr.contains("h2::"), "nothing of other crates");
+}
+
+#[tokio::test]
+async fn the_socket_is_shared_with_a_group_where_the_host_asks_for_it() {
+    let mut command = command();
+    let group = rustix::process::getgid().as_raw();
+    command.env("PLUGIN_UNIX_SOCKET_GROUP", group.to_string());
+    let plugin = Plugin::start(command);
+    let mode = |path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(plugin.folder()), 0o710);
+    assert_eq!(mode(&plugin.socket), 0o660);
+    plugin
+        .client()
+        .await
+        .get_metadata(GetMetadataRequest {})
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_outlives_the_connection_that_asked_for_it() {
+    let mut command = command();
+    command.env("TF_LOG", "INFO");
+    let plugin = Plugin::start(command);
+    let mut asking = plugin.client().await;
+    let asked =
+        tokio::spawn(
+            async move { create(&mut asking, &json!({ "name": "n", "mode": "wait" })).await },
+        );
+    tokio::task::block_in_place(|| plugin.await_stderr("waiting for the token"));
+    asked.abort();
+    assert!(asked.await.is_err());
+    plugin
+        .client()
+        .await
+        .stop_provider(StopProviderRequest {})
+        .await
+        .unwrap();
+    tokio::task::block_in_place(|| plugin.await_stderr("the token was cancelled"));
+}
+
+#[test]
+fn a_host_that_was_killed_leaves_no_process_and_no_folder() {
+    let mut plugin = Plugin::start(parent_command());
+    assert!(plugin.folder().exists());
+    plugin.process.kill();
+    // The child holds stderr until its end.
+    plugin.wait();
+    assert!(!plugin.folder().exists());
 }

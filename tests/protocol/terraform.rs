@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use rustix::process::Signal;
 use serde_json::Value as Json;
 
+use crate::plugin_client::Process;
 use crate::probe::{SECRET, script};
+use crate::process::signal;
 
 struct Workspace {
     folder: tempfile::TempDir,
@@ -54,7 +57,12 @@ impl Workspace {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new("terraform")
+        self.command(arguments).output().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("terraform");
+        command
             .args(arguments)
             .current_dir(self.folder.path())
             .env("TF_CLI_CONFIG_FILE", self.path("rc"))
@@ -62,9 +70,8 @@ impl Workspace {
             .env("CHECKPOINT_DISABLE", "1")
             .env("TF_LOG_PROVIDER", "TRACE")
             .env("TF_LOG_PATH", self.path("log"))
-            .env("TMPDIR", self.path("tmp"))
-            .output()
-            .unwrap()
+            .env("TMPDIR", self.path("tmp"));
+        command
     }
 
     fn succeed(&self, arguments: &[&str]) -> String {
@@ -208,4 +215,35 @@ fn a_real_host_imports_by_identity_and_keeps_it() {
     assert_eq!(instance["identity_schema_version"], 0);
     let unchanged = workspace.run(&["plan", "-no-color", "-detailed-exitcode"]);
     assert_eq!(unchanged.status.code(), Some(0), "{}", all(&unchanged));
+}
+
+#[test]
+fn a_real_host_attaches_to_a_provider_in_debug_mode() {
+    let Some(workspace) = Workspace::new(11) else {
+        return;
+    };
+    let mut command = crate::probe::command();
+    command.env("PROBE", "debug");
+    let mut process = Process::start(command);
+    let providers = process
+        .first_line
+        .strip_prefix("TF_REATTACH_PROVIDERS='")
+        .unwrap();
+    let providers = providers.strip_suffix('\'').unwrap().to_owned();
+    // Without the overrides: nothing but the variable leads to the provider.
+    std::fs::write(workspace.path("rc"), "").unwrap();
+    workspace.write("resource \"probe_thing\" \"a\" {\n  name = \"a\"\n}\n");
+    for arguments in [
+        ["apply", "-no-color", "-auto-approve"],
+        ["destroy", "-no-color", "-auto-approve"],
+    ] {
+        let output = workspace
+            .command(&arguments)
+            .env("TF_REATTACH_PROVIDERS", &providers)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", all(&output));
+    }
+    signal(process.id(), Signal::INT);
+    assert!(process.wait().success());
 }

@@ -45,11 +45,42 @@ async fn a_killed_create_is_adopted_as_it_was() {
         let before = world.value("db").await.unwrap();
         let puts = world.counts().put;
         let adopted = create(&world, request()).await.unwrap();
-        assert_eq!(adopted, killed);
+        assert!(adopted.generation > killed.generation);
+        let generation = killed.generation;
+        assert_eq!(
+            SecretView {
+                generation,
+                ..adopted
+            },
+            killed
+        );
         assert_eq!(world.counts().put, puts, "adoption writes no version");
         assert_eq!(world.value("db").await.unwrap(), before);
         assert_eq!(world.unreferenced(&["db"]).await, 0);
     }
+}
+
+#[tokio::test]
+async fn a_deletion_of_what_was_adopted_since_it_was_seen_leaves_it() {
+    let world = World::new();
+    let process = world.process();
+    let interrupt = Interrupt::default();
+    let seen = create(&world, create_of("db", given("x"))).await.unwrap();
+    // A replacement that is created first, by somebody who cannot tell so: it
+    // meets what it replaces, which is deleted afterwards.
+    let adopted = create(&world, create_of("db", given("x"))).await.unwrap();
+    assert_eq!(adopted.uuid, seen.uuid);
+    process
+        .delete_secret_seen(&seen.name, seen.uuid, seen.generation, &interrupt)
+        .await
+        .unwrap();
+    assert_eq!(process.find_secret(&name("db")).await.unwrap(), adopted);
+    // Whoever has seen it since may delete it.
+    process
+        .delete_secret_seen(&seen.name, seen.uuid, adopted.generation, &interrupt)
+        .await
+        .unwrap();
+    assert!(world.process().find_secret(&name("db")).await.is_err());
 }
 
 #[tokio::test]

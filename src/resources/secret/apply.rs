@@ -107,9 +107,14 @@ pub(super) async fn delete(
     let Identity { uuid, name } = Identity::read(state)?;
     expect_catalog(&private, session).await?;
     let interrupt = interrupt(cx, state, "delete");
+    // What an import left behind has not been seen at any generation.
+    let seen = match private.generation {
+        0 => u64::MAX,
+        generation => generation,
+    };
     let deleted = session
         .organization
-        .delete_secret(&name, uuid, &interrupt)
+        .delete_secret_seen(&name, uuid, seen, &interrupt)
         .await;
     deleted.map_err(|error| explain(&error))?;
     Ok(DeleteResponse::default())

@@ -37,11 +37,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A plugin process and what it said.
 pub(crate) struct Plugin {
-    child: Child,
+    pub(crate) process: Process,
     pub(crate) handshake: String,
     pub(crate) socket: PathBuf,
     pub(crate) certificate: CertificateDer<'static>,
     pub(crate) identity: ClientIdentity,
+}
+
+/// A process that says one line on stdout when it is ready.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) first_line: String,
     stderr: Arc<Stderr>,
 }
 
@@ -53,25 +59,18 @@ impl Plugin {
             .env(COOKIE.0, COOKIE.1)
             .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
             .env("PLUGIN_CLIENT_CERT", &identity.pem);
-        let mut child = spawn(command);
-        let stderr = collect(child.stderr.take().expect("piped"));
-        let mut handshake = String::new();
-        let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout)
-            .read_line(&mut handshake)
-            .expect("a line");
-        let handshake = handshake.trim_end().to_owned();
+        let process = Process::start(command);
+        let handshake = process.first_line.clone();
         let parts: Vec<&str> = handshake.split('|').collect();
-        assert_eq!(parts.len(), 6, "{handshake} {}", stderr.text());
+        assert_eq!(parts.len(), 6, "{handshake} {}", process.stderr());
         let certificate = base64::engine::general_purpose::STANDARD_NO_PAD
             .decode(parts[5])
             .expect("unpadded base64");
         Self {
-            child,
             socket: PathBuf::from(parts[3]),
             certificate: certificate.into(),
             identity,
-            stderr,
+            process,
             handshake,
         }
     }
@@ -122,24 +121,24 @@ impl Plugin {
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// What the process wrote to stderr so far.
     pub(crate) fn stderr(&self) -> String {
-        self.stderr.text()
+        self.process.stderr()
     }
 
     /// Waits until stderr holds `text`.
     pub(crate) fn await_stderr(&self, text: &str) {
-        self.stderr
+        self.process
+            .stderr
             .wait_until(text, |said| said.text.contains(text));
     }
 
     /// Waits for the end of the process.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        self.stderr.wait_until("its last word", |said| said.ended);
-        self.child.wait().expect("a status")
+        self.process.wait()
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -149,10 +148,51 @@ impl Plugin {
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.kill();
         // A process that was killed can't remove it.
         let _ = std::fs::remove_dir_all(self.folder());
+    }
+}
+
+impl Process {
+    /// Starts `command`, and reads its first line.
+    pub(crate) fn start(command: Command) -> Self {
+        let mut child = spawn(command);
+        let stderr = collect(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("piped");
+        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        Self {
+            child,
+            first_line: line.trim_end().to_owned(),
+            stderr,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Waits for the end of the process, and of all that it started.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.stderr.wait_until("its last word", |said| said.ended);
+        self.child.wait().expect("a status")
+    }
+
+    /// Kills the process, and nothing that it started.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

@@ -1,0 +1,135 @@
+//! What somebody does to a secret behind Terraform's back is mended by one
+//! apply.
+
+use crate::inside::Opened;
+use crate::scene::{Scene, on_every_stage};
+use crate::steps::{Steps, has, text};
+
+on_every_stage!(
+    acc_secret_drift_of_every_kind_is_mended_by_one_apply,
+    acc_secret_changed_by_another_workspace_is_brought_back,
+);
+
+const SECRETS: &str = r#"
+variable "password" {
+  type      = string
+  ephemeral = true
+  default   = null
+}
+variable "trigger" {}
+locals { names = ["version-deleted", "version-replaced", "object-deleted", "record-deleted"] }
+
+resource "planton_secret" "db" {
+  for_each         = toset(local.names)
+  name             = each.key
+  value_wo         = var.password
+  value_wo_version = var.trigger
+}
+output "versions" { value = { for name, secret in planton_secret.db : name => secret.version } }
+"#;
+
+fn acc_secret_drift_of_every_kind_is_mended_by_one_apply(scene: &Scene) {
+    let workspace = scene.workspace(SECRETS);
+    let rotated = [("trigger", "2"), ("password", "the value")];
+    workspace.applied(&[("trigger", "1"), ("password", "the first value")]);
+    workspace.settled(&rotated);
+
+    let secret = |name: &str| {
+        let found = workspace.attributes(&format!("planton_secret.db[\"{name}\"]"));
+        found.unwrap()
+    };
+    let names = [
+        "version-deleted",
+        "version-replaced",
+        "object-deleted",
+        "record-deleted",
+    ];
+    let before = names.map(secret);
+    scene.lose_version(&before[0]);
+    scene.replace_version(&before[1]);
+    scene.lose_object(&before[2]);
+    scene.lose_record(&before[3]);
+
+    // Without a value there is nothing to mend it with.
+    let refused = workspace.refused(&[("trigger", "2")]);
+    has(&refused, &["Secret Value Missing"]);
+
+    let plan = workspace.changes(&rotated);
+    has(&plan, &["Plan: 2 to add, 2 to change, 0 to destroy"]);
+    workspace.settled(&rotated);
+
+    let after = names.map(secret);
+    // In place: the same secret at the next version, its history kept.
+    for index in [0, 1] {
+        assert_eq!(after[index]["id"], before[index]["id"], "{}", names[index]);
+        assert_eq!(after[index]["created_at"], before[index]["created_at"]);
+        assert_eq!(after[index]["version"], 3, "{}", names[index]);
+    }
+    // An object that is gone is written again under its record.
+    assert_eq!(after[2]["id"], before[2]["id"]);
+    assert_eq!(after[2]["version"], 3);
+    // Without a record it is a new secret.
+    assert_ne!(after[3]["id"], before[3]["id"]);
+    assert_eq!(after[3]["version"], 1);
+    for (name, secret) in names.iter().zip(&after) {
+        let opened = scene.open(&text(secret, "id"));
+        assert_eq!(opened.text.as_deref(), Some("the value"), "{name}");
+    }
+    let first = scene.try_open(&text(&after[0], "id"), Some(1));
+    assert_eq!(first, Ok(Opened::text(1, "the first value")));
+}
+
+fn acc_secret_changed_by_another_workspace_is_brought_back(scene: &Scene) {
+    let configuration = |value: &str, lines: &str| {
+        format!(
+            "resource \"planton_secret\" \"db\" {{\n  name = \"db\"\n  value_wo = {value:?}\n  \
+             {lines}\n}}\n"
+        )
+    };
+    let mine = configuration("mine", "value_wo_version = \"1\"\n  description = \"mine\"");
+    let workspace = scene.workspace(&mine);
+    workspace.settled(&[]);
+    let id = text(&workspace.secret("db"), "id");
+
+    let theirs = configuration(
+        "theirs",
+        "value_wo_version = \"2\"\n  description = \"theirs\"",
+    );
+    let other = scene.workspace(&theirs);
+    other
+        .import("planton_secret.db", "db", &[])
+        .unwrap()
+        .ok()
+        .unwrap();
+    other.settled(&[]);
+    assert_eq!(scene.open(&id), Opened::text(2, "theirs"));
+
+    has(
+        &workspace.changes(&[]),
+        &["will be updated in-place", "1 to change"],
+    );
+    workspace.settled(&[]);
+    assert_eq!(workspace.secret("db")["description"], "mine");
+    assert_eq!(scene.open(&id), Opened::text(3, "mine"));
+
+    // A plan that was made before somebody else's change is not carried out.
+    workspace
+        .write("main.tf", &mine.replace("\"1\"", "\"3\""))
+        .unwrap();
+    workspace
+        .plan_with(&[], &["-out=stale"])
+        .unwrap()
+        .changes()
+        .unwrap();
+    other.settled(&[]);
+    let refused = workspace
+        .apply_with(&[], &["stale"])
+        .unwrap()
+        .error()
+        .unwrap();
+    has(
+        &crate::steps::flat(&refused),
+        &["Secret Changed Concurrently"],
+    );
+    assert_eq!(scene.open(&id), Opened::text(4, "theirs"));
+}

@@ -1,0 +1,227 @@
+//! A look inside the platform: values through the library instead of
+//! Terraform, objects and records in the storage itself, and what somebody does
+//! to them behind our back.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use serde_json::{Value as Json, json};
+use terraform_provider_planton::clients::sqlite::DATABASE_FILE;
+use terraform_provider_planton::plugin::{
+    ConfigureRequest, Context, OpenRequest, Provider as _, Value,
+};
+use terraform_provider_planton::provider::{Environment, PlantonProvider};
+use xtask::openbao::{Api, KvVersion};
+
+use crate::scene::{ORGANIZATION, Scene};
+
+/// Where the platform's KV is mounted, and where its objects are in it.
+const MOUNT: &str = "planton";
+const OBJECTS: &str = "planton/acme/";
+
+/// A value, as the library opens it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Opened {
+    pub(crate) version: u64,
+    pub(crate) text: Option<String>,
+    pub(crate) data: Option<BTreeMap<String, String>>,
+}
+
+impl Opened {
+    pub(crate) fn text(version: u64, text: &str) -> Self {
+        Self {
+            version,
+            text: Some(text.to_owned()),
+            data: None,
+        }
+    }
+}
+
+impl Scene {
+    /// Opens the secret with this id without Terraform; else the diagnostics.
+    pub(crate) fn try_open(&self, id: &str, version: Option<u64>) -> Result<Opened, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(self.open_async(id, version))
+    }
+
+    /// Opens the secret with this id without Terraform.
+    #[track_caller]
+    pub(crate) fn open(&self, id: &str) -> Opened {
+        self.try_open(id, None).unwrap()
+    }
+
+    async fn open_async(&self, id: &str, version: Option<u64>) -> Result<Opened, String> {
+        let cx = Context::new();
+        let provider = PlantonProvider::new(Environment::of(self.environment()));
+        let request = ConfigureRequest {
+            config: Value::object([("organization", Value::string(ORGANIZATION))]),
+            terraform_version: "1.11.4".to_owned(),
+        };
+        let diagnostics = provider.configure(&cx, request).await;
+        assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+        let ephemeral = provider.ephemeral_resources().remove(0);
+        let config = Value::object([("id", Value::string(id)), ("version", version.into())]);
+        let response = ephemeral.open(&cx, OpenRequest { config }).await;
+        let Some(result) = response.result else {
+            return Err(format!("{:?}", response.diagnostics));
+        };
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let data = result.attribute("data").entries().map(|entries| {
+            let entries = entries.iter();
+            entries
+                .map(|(key, value)| (key.clone(), text(value).unwrap()))
+                .collect()
+        });
+        Ok(Opened {
+            version: result.attribute("version").as_u64().unwrap(),
+            text: text(result.attribute("value")),
+            data,
+        })
+    }
+
+    /// Returns the names of all sealed versions that the platform holds.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        if let Some(server) = self.openbao() {
+            let paths = server.api().list_recursive(MOUNT, KvVersion::V2).unwrap();
+            return paths
+                .into_iter()
+                .filter(|path| path.starts_with(OBJECTS))
+                .collect();
+        }
+        let sql = "SELECT objects.name || '/' || native_id FROM objects
+                   LEFT JOIN versions ON versions.object = objects.id ORDER BY 1";
+        self.rows(sql)
+    }
+
+    /// Returns everything that the catalog's records hold, former revisions
+    /// included, by place.
+    pub(crate) fn revisions(&self) -> BTreeMap<String, String> {
+        if let Some(server) = self.openbao() {
+            let dump = server.api().dump_kv(MOUNT, KvVersion::V2).unwrap();
+            let entries = dump.as_object().unwrap().iter();
+            return entries
+                .filter(|(path, _)| path.starts_with("catalog/") && !path.contains("/fence/"))
+                .map(|(path, content)| (path.clone(), content["versions"].to_string()))
+                .collect();
+        }
+        let rows = self.rows("SELECT key || '\n' || body FROM records");
+        rows.iter()
+            .filter_map(|row| row.split_once('\n'))
+            .map(|(key, body)| (key.to_owned(), body.to_owned()))
+            .collect()
+    }
+
+    /// Deletes the current version of a secret behind our back, and leaves its
+    /// older ones.
+    pub(crate) fn lose_version(&self, secret: &Json) {
+        if let Some(server) = self.openbao() {
+            let path = version_path(server.api(), secret);
+            let data = format!("{MOUNT}/data/{path}");
+            server.api().ok("DELETE", &data, None).unwrap();
+        } else {
+            let sql = "DELETE FROM versions WHERE native_id = ?1";
+            self.execute(sql, secret["backend_version_id"].as_str().unwrap());
+        }
+    }
+
+    /// Puts something else in the place of a secret's current version.
+    pub(crate) fn replace_version(&self, secret: &Json) {
+        if let Some(server) = self.openbao() {
+            let path = version_path(server.api(), secret);
+            let body = json!({"data": {"envelope": "something else"}});
+            let data = format!("{MOUNT}/data/{path}");
+            server.api().ok("POST", &data, Some(&body)).unwrap();
+        } else {
+            // A version can't be updated there: a trigger keeps it. So its row
+            // is taken away, and another is put in its place.
+            let native_id = secret["backend_version_id"].as_str().unwrap();
+            let database = self.database();
+            let sql = "CREATE TEMP TABLE was AS SELECT * FROM versions WHERE native_id = ?1";
+            database.execute(sql, params![native_id]).unwrap();
+            let sql = "DELETE FROM versions WHERE native_id = ?1";
+            assert_eq!(database.execute(sql, params![native_id]).unwrap(), 1);
+            let sql = "INSERT INTO versions (object, attempt, native_id, payload, digest, labels)
+                       SELECT object, attempt, native_id || 'x', x'00', digest, labels
+                       FROM was";
+            assert_eq!(database.execute(sql, []).unwrap(), 1);
+        }
+    }
+
+    /// Deletes all of a secret in its backend.
+    pub(crate) fn lose_object(&self, secret: &Json) {
+        if let Some(server) = self.openbao() {
+            for path in object_paths(server.api(), secret) {
+                let metadata = format!("{MOUNT}/metadata/{path}");
+                server.api().ok("DELETE", &metadata, None).unwrap();
+            }
+        } else {
+            let sql = "DELETE FROM objects WHERE id =
+                       (SELECT object FROM versions WHERE native_id = ?1)";
+            self.execute(sql, secret["backend_version_id"].as_str().unwrap());
+        }
+    }
+
+    /// Deletes a secret's record in the catalog.
+    pub(crate) fn lose_record(&self, secret: &Json) {
+        let id = secret["id"].as_str().unwrap();
+        let records = self.revisions();
+        let mut found = records.iter().filter(|(_, content)| content.contains(id));
+        let (key, _) = found.next().unwrap();
+        if let Some(server) = self.openbao() {
+            let metadata = format!("{MOUNT}/metadata/{key}");
+            server.api().ok("DELETE", &metadata, None).unwrap();
+        } else {
+            // Whoever does this has taken the trigger away that forbids it.
+            let database = self.database();
+            database.execute("DROP TRIGGER records_stay", []).unwrap();
+            let sql = "DELETE FROM records WHERE key = ?1";
+            assert_eq!(database.execute(sql, params![key]).unwrap(), 1);
+        }
+    }
+
+    fn database(&self) -> Connection {
+        let folder = self.embedded().unwrap();
+        let database = Connection::open(folder.join(DATABASE_FILE)).unwrap();
+        database.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        database
+    }
+
+    fn rows(&self, sql: &str) -> Vec<String> {
+        let database = self.database();
+        let mut statement = database.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[track_caller]
+    fn execute(&self, sql: &str, parameter: &str) {
+        let changed = self.database().execute(sql, params![parameter]).unwrap();
+        assert_eq!(changed, 1, "{sql}");
+    }
+}
+
+/// Returns the paths of all versions of a secret.
+fn object_paths(api: &Api, secret: &Json) -> Vec<String> {
+    let (scope, name) = (&secret["environment"], secret["name"].as_str().unwrap());
+    let scope = match scope.as_str() {
+        Some(environment) => format!("env/{environment}"),
+        None => "org".to_owned(),
+    };
+    let id = secret["id"].as_str().unwrap();
+    let object = format!("{OBJECTS}{scope}/{name}-{}/", &id[id.len() - 8..]);
+    let mut paths = api.list_recursive(MOUNT, KvVersion::V2).unwrap();
+    paths.retain(|path| path.starts_with(&object));
+    assert!(!paths.is_empty(), "nothing below {object}");
+    paths
+}
+
+/// Returns the path of a secret's current version.
+fn version_path(api: &Api, secret: &Json) -> String {
+    let native_id = secret["backend_version_id"].as_str().unwrap();
+    let (slot, _) = native_id.split_once('@').unwrap();
+    let paths = object_paths(api, secret);
+    paths.into_iter().find(|path| path.ends_with(slot)).unwrap()
+}

@@ -1,0 +1,128 @@
+//! A secret that gives way to another one.
+
+use crate::inside::Opened;
+use crate::scene::{Scene, on_every_stage};
+use crate::steps::{Steps, flat, has, text};
+
+on_every_stage!(
+    acc_secret_is_replaced_in_either_order,
+    acc_secret_of_another_workspace_is_not_taken,
+);
+
+fn configuration(name: &str, environment: &str, lines: &str) -> String {
+    format!(
+        "resource \"planton_secret\" \"db\" {{\n  name = {name:?}\n  environment = {environment}\n  \
+         value_wo = \"value of {name}\"\n  value_wo_version = \"1\"\n  {lines}\n}}\n"
+    )
+}
+
+fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
+    let first = "lifecycle { create_before_destroy = true }";
+    let workspace = scene.workspace(&configuration("db", "null", ""));
+    workspace.settled(&[]);
+    let mut id = text(&workspace.secret("db"), "id");
+    let mut replaced = |what: &str| {
+        let secret = workspace.secret("db");
+        let new = text(&secret, "id");
+        assert_ne!(new, id, "{what}");
+        assert_eq!(secret["version"], 1, "{what}");
+        let name = text(&secret, "name");
+        assert_eq!(
+            scene.open(&new),
+            Opened::text(1, &format!("value of {name}")),
+            "{what}"
+        );
+        assert!(scene.try_open(&id, None).is_err(), "{what}");
+        assert_eq!(scene.objects().len(), 1, "{what}: {:?}", scene.objects());
+        id = new;
+    };
+
+    // Destroyed first: by name, by environment, by force.
+    for (name, environment) in [("db", "\"production\""), ("renamed", "\"production\"")] {
+        let lines = configuration(name, environment, "");
+        workspace.write("main.tf", &lines).unwrap();
+        has(
+            &workspace.changes(&[]),
+            &["must be replaced", "1 to add, 0 to change, 1 to destroy"],
+        );
+        workspace.settled(&[]);
+        replaced(&format!("{name} {environment}"));
+    }
+    let by_force = ["-replace=planton_secret.db"];
+    workspace.apply_with(&[], &by_force).unwrap().ok().unwrap();
+    workspace.unchanged(&[]);
+    replaced("by force");
+
+    // Created first: under another name, and under the same one.
+    let renamed = configuration("again", "\"production\"", first);
+    workspace.write("main.tf", &renamed).unwrap();
+    workspace.settled(&[]);
+    replaced("another name, created first");
+
+    // Terraform does not tell a creation that it replaces anything: it plans it
+    // anew in apply, without the state of the old one. So under the same name
+    // nothing may be taken, and nothing lost. What is as its creation left it
+    // is adopted, and outlives the deletion that follows.
+    let outcome = workspace.apply_with(&[], &by_force).unwrap().ok().unwrap();
+    let printed = flat(outcome.stdout());
+    let (created, destroyed) = (
+        printed.find("Creation complete"),
+        printed.find("Destroying..."),
+    );
+    assert!(created.unwrap() < destroyed.unwrap(), "{printed}");
+    workspace.unchanged(&[]);
+    assert_eq!(text(&workspace.secret("db"), "id"), id);
+    assert_eq!(scene.open(&id), Opened::text(1, "value of again"));
+
+    // Whatever else stands under the name is refused.
+    let edited = renamed.replace("lifecycle", "description = \"Edited\"\n  lifecycle");
+    workspace.write("main.tf", &edited).unwrap();
+    workspace.settled(&[]);
+    let refused = workspace
+        .apply_with(&[], &by_force)
+        .unwrap()
+        .error()
+        .unwrap();
+    has(
+        &flat(&refused),
+        &[
+            "Secret Already Exists",
+            "A replacement with create_before_destroy needs another name",
+        ],
+    );
+    workspace.unchanged(&[]);
+    assert_eq!(scene.open(&id), Opened::text(1, "value of again"));
+    workspace.destroyed(&[]);
+    assert_eq!(scene.objects(), [""; 0]);
+}
+
+fn acc_secret_of_another_workspace_is_not_taken(scene: &Scene) {
+    let owner = scene.workspace(&configuration("db", "\"production\"", ""));
+    owner.settled(&[]);
+    let id = text(&owner.secret("db"), "id");
+
+    let other = configuration("db", "\"production\"", "description = \"Mine\"");
+    let taker = scene.workspace(&other.replace("value of db", "another value"));
+    let refused = taker.fails(&[]);
+    has(
+        &refused,
+        &[
+            "Secret Already Exists",
+            "terraform import planton_secret.<name> production/db",
+        ],
+    );
+    assert_eq!(taker.attributes("planton_secret.db"), None);
+    assert_eq!(scene.open(&id), Opened::text(1, "value of db"));
+    owner.unchanged(&[]);
+
+    // The remedy that the message names.
+    taker
+        .import("planton_secret.db", "production/db", &[])
+        .unwrap()
+        .ok()
+        .unwrap();
+    taker.settled(&[]);
+    assert_eq!(text(&taker.secret("db"), "id"), id);
+    assert_eq!(taker.secret("db")["description"], "Mine");
+    assert_eq!(taker.secret("db")["version"], 1);
+}

@@ -1,0 +1,143 @@
+//! Steps of a scenario: a run of Terraform together with how it must end, and
+//! what it left in the state.
+
+use serde_json::Value;
+use xtask::terraform::{Outcome, Variables, Workspace};
+
+/// Runs that must end in one way.
+pub(crate) trait Steps {
+    /// Applies; must go well.
+    fn applied(&self, variables: Variables<'_>) -> Outcome;
+
+    /// Applies; must go well, and leave nothing to do.
+    fn settled(&self, variables: Variables<'_>) -> Outcome;
+
+    /// Plans; must be empty.
+    fn unchanged(&self, variables: Variables<'_>) -> Outcome;
+
+    /// Plans; must have something to do. Gives what was printed on one line.
+    fn changes(&self, variables: Variables<'_>) -> String;
+
+    /// Plans; must be refused. Gives the diagnostics on one line.
+    fn refused(&self, variables: Variables<'_>) -> String;
+
+    /// Applies; must fail. Gives the diagnostics on one line.
+    fn fails(&self, variables: Variables<'_>) -> String;
+
+    /// Destroys everything; must go well.
+    fn destroyed(&self, variables: Variables<'_>);
+
+    /// Returns the attributes of the resource at `type.name` or
+    /// `type.name["key"]` as they are in the state.
+    fn attributes(&self, address: &str) -> Option<Value>;
+
+    /// Returns the attributes of `planton_secret.{name}`.
+    fn secret(&self, name: &str) -> Value;
+
+    /// Returns an output's value.
+    fn output(&self, name: &str) -> Value;
+}
+
+impl Steps for Workspace {
+    #[track_caller]
+    fn applied(&self, variables: Variables<'_>) -> Outcome {
+        self.apply(variables).unwrap().ok().unwrap()
+    }
+
+    #[track_caller]
+    fn settled(&self, variables: Variables<'_>) -> Outcome {
+        let outcome = self.applied(variables);
+        self.unchanged(variables);
+        outcome
+    }
+
+    #[track_caller]
+    fn unchanged(&self, variables: Variables<'_>) -> Outcome {
+        self.plan(variables).unwrap().no_changes().unwrap()
+    }
+
+    #[track_caller]
+    fn changes(&self, variables: Variables<'_>) -> String {
+        flat(self.plan(variables).unwrap().changes().unwrap().stdout())
+    }
+
+    #[track_caller]
+    fn refused(&self, variables: Variables<'_>) -> String {
+        flat(&self.plan(variables).unwrap().error().unwrap())
+    }
+
+    #[track_caller]
+    fn fails(&self, variables: Variables<'_>) -> String {
+        flat(&self.apply(variables).unwrap().error().unwrap())
+    }
+
+    #[track_caller]
+    fn destroyed(&self, variables: Variables<'_>) {
+        self.destroy(variables).unwrap().ok().unwrap();
+    }
+
+    #[track_caller]
+    fn attributes(&self, address: &str) -> Option<Value> {
+        // The file itself: `terraform show` costs a run each time.
+        let state = state_file(self);
+        let (plain, key) = match address.split_once('[') {
+            Some((plain, key)) => (plain, Some(key.trim_end_matches(']').trim_matches('"'))),
+            None => (address, None),
+        };
+        let (kind, name) = plain.split_once('.').unwrap();
+        let mut found = None;
+        for resource in state["resources"].as_array().into_iter().flatten() {
+            if resource["type"] != kind || resource["name"] != name || resource["mode"] != "managed"
+            {
+                continue;
+            }
+            for instance in resource["instances"].as_array().into_iter().flatten() {
+                if instance["index_key"].as_str() == key && instance["deposed"].is_null() {
+                    found = Some(instance["attributes"].clone());
+                }
+            }
+        }
+        found
+    }
+
+    #[track_caller]
+    fn secret(&self, name: &str) -> Value {
+        let address = format!("planton_secret.{name}");
+        let found = self.attributes(&address);
+        found.unwrap_or_else(|| panic!("no {address} in the state"))
+    }
+
+    #[track_caller]
+    fn output(&self, name: &str) -> Value {
+        state_file(self)["outputs"][name]["value"].clone()
+    }
+}
+
+/// Joins lines that Terraform wrapped.
+pub(crate) fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Checks that `text` has each of `parts`.
+#[track_caller]
+pub(crate) fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+}
+
+/// Returns an attribute's text.
+#[track_caller]
+pub(crate) fn text(attributes: &Value, name: &str) -> String {
+    let found = attributes[name].as_str();
+    found
+        .unwrap_or_else(|| panic!("{name} is {}", attributes[name]))
+        .to_owned()
+}
+
+fn state_file(workspace: &Workspace) -> Value {
+    match std::fs::read_to_string(workspace.path().join("terraform.tfstate")) {
+        Ok(text) => serde_json::from_str(&text).unwrap(),
+        Err(_) => Value::Null,
+    }
+}
