@@ -188,7 +188,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "kv_1"
       at resource "planton_secret" "kv_1" {
 
-    The platform, or the way to it, is not set up as this provider needs it (write fence: one/data/catalog/i/fence/ca).
+    The platform, or the way to it, is not set up as this provider needs it (write fence: one/data/catalog/i/fence/<2 hex>).
 
     The mount "one" is not KV version 2. Enable one elsewhere with `bao secrets enable -path=<mount> -version=2 kv`, or upgrade this one with `bao kv enable-versioning one`.
     "#);

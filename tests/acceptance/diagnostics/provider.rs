@@ -261,7 +261,7 @@ fn a_block_that_opens_no_platform_tells_why() {
     Check its path and its mode.
     "#);
     assert_snapshot!(told.at("bad_authority"), @r#"
-    Error: Platform Connection Not Possible
+    Error: Invalid Platform Configuration
       in provider "planton"
       at openbao = {
         address = "http://127.0.0.1:1"
@@ -269,9 +269,9 @@ fn a_block_that_opens_no_platform_tells_why() {
         ca_cert_file = "<folder>/not-a-certificate"
       }
 
-    No connection can be made as configured: connect on "http://127.0.0.1:1" failed: not set up.
+    The openbao block cannot be used as it is (connect: http://127.0.0.1:1).
 
-    Check the certificates and the namespace.
+    Check the namespace, the CA certificate, and the client certificate with its key.
 
     Original error: CA certificate: cannot be sent: no certificate in PEM form
     "#);
@@ -283,7 +283,7 @@ fn a_block_that_opens_no_platform_tells_why() {
     The mount path "team a/kv" must be the path of a mount, as secret or team/secret: letters, digits, _ . - and /.
     "#);
     assert_snapshot!(told.at("namespace"), @r#"
-    Error: Platform Connection Not Possible
+    Error: Invalid Platform Configuration
       in provider "planton"
       at openbao = {
         address = "http://127.0.0.1:1"
@@ -291,9 +291,9 @@ fn a_block_that_opens_no_platform_tells_why() {
         namespace = "team a"
       }
 
-    No connection can be made as configured: namespace on "team a" failed: not set up.
+    The openbao block cannot be used as it is (namespace: team a).
 
-    Check the certificates and the namespace.
+    Check the namespace, the CA certificate, and the client certificate with its key.
     "#);
     assert_snapshot!(told.at("nothing"), @r#"
     Error: Platform Missing
@@ -309,7 +309,7 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at provider "planton" {
 
-    The embedded platform in <folder>/file could not be opened: look for the database on "<folder>/file/planton.db" failed: not set up.
+    The embedded platform in <folder>/file could not be opened: look for the database on "<folder>/file/planton.db" failed.
 
     Check that the directory can be read and written.
 
@@ -329,7 +329,7 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at provider "planton" {
 
-    The embedded platform in <folder>/readable could not be opened: open key file on "<folder>/readable/planton.key" failed: not set up.
+    The embedded platform in <folder>/readable could not be opened: open key file on "<folder>/readable/planton.key" failed.
 
     Others may open the key file. Run `chmod 600 <folder>/readable/planton.key`; if they may have read it, rotate what it protects.
     "#);

@@ -141,7 +141,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_replaced"
       at ephemeral "planton_secret" "open_replaced" {
 
-    What stands in the secret's place was not put there by this provider (read secret: planton/acme/org/replaced-32898b83).
+    What stands in the secret's place was not put there by this provider (read secret: planton/acme/org/replaced-<8 hex>).
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
@@ -258,7 +258,7 @@ fn envelopes_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_digest"
       at ephemeral "planton_secret" "open_digest" {
 
-    What stands in the secret's place was not put there by this provider (get version: planton/acme/org/digest-5799dc90).
+    What stands in the secret's place was not put there by this provider (get version: planton/acme/org/digest-<8 hex>).
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
