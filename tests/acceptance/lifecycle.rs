@@ -176,6 +176,8 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
             "copy",
             "payments",
             "Edited",
+            "remote_name",
+            "fingerprint",
         ] {
             assert!(
                 !record.contains(name),
