@@ -11,6 +11,8 @@ mod auth;
 mod catalog;
 #[path = "openbao/cluster.rs"]
 mod cluster;
+#[path = "openbao/conformance.rs"]
+mod conformance;
 #[path = "openbao/policy.rs"]
 mod policy;
 #[path = "openbao/setup.rs"]

@@ -188,7 +188,7 @@ impl HttpClient {
             tries += 1;
             let outcome = self.follow(request, body.clone(), timeout, tries).await;
             let floor = match &outcome {
-                Ok(response) if !self.retry.retries(response.status) => {
+                Ok(response) if !self.retry.retries(response.status, response.body.expose()) => {
                     return outcome.map(|response| response.after(tries));
                 }
                 Ok(response) => retry_after(&response.headers, SystemTime::now()),

@@ -17,6 +17,9 @@ pub struct RetryPolicy {
     pub max_delay: Duration,
     /// Statuses to try again besides 408, 429 and 5xx.
     pub extra_statuses: &'static [u16],
+    /// Refusals to try again: a status, and words of the answer that tell it
+    /// from others of this status.
+    pub extra_answers: &'static [(u16, &'static str)],
 }
 
 impl Default for RetryPolicy {
@@ -27,15 +30,19 @@ impl Default for RetryPolicy {
             base_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(10),
             extra_statuses: &[],
+            extra_answers: &[],
         }
     }
 }
 
 impl RetryPolicy {
     /// Returns true where another try may bring another answer.
-    pub(super) fn retries(&self, status: StatusCode) -> bool {
+    pub(super) fn retries(&self, status: StatusCode, body: &[u8]) -> bool {
         let code = status.as_u16();
+        let says = |words: &str| body.windows(words.len()).any(|at| at == words.as_bytes());
+        let answers = self.extra_answers.iter();
         matches!(code, 408 | 429)
+            || answers.into_iter().any(|(known, words)| *known == code && says(words))
             // What is not implemented will not be at the next try.
             || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
             || self.extra_statuses.contains(&code)
@@ -118,15 +125,28 @@ mod tests {
         };
         for code in [408, 429, 472, 500, 502, 503, 504] {
             assert!(
-                policy.retries(StatusCode::from_u16(code).unwrap()),
+                policy.retries(StatusCode::from_u16(code).unwrap(), b""),
                 "{code}"
             );
         }
         for code in [200, 204, 307, 400, 403, 404, 409, 473, 501] {
             assert!(
-                !policy.retries(StatusCode::from_u16(code).unwrap()),
+                !policy.retries(StatusCode::from_u16(code).unwrap(), b"later"),
                 "{code}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_is_tried_again_where_its_words_are_known_to_pass() {
+        let policy = RetryPolicy {
+            extra_answers: &[(400, "try later")],
+            ..RetryPolicy::default()
+        };
+        let bad = StatusCode::BAD_REQUEST;
+        assert!(policy.retries(bad, b"{\"errors\":[\"please try later\"]}"));
+        assert!(!policy.retries(bad, b"{\"errors\":[\"never\"]}"));
+        assert!(!policy.retries(StatusCode::FORBIDDEN, b"try later"));
+        assert!(!policy.retries(bad, b""));
     }
 }

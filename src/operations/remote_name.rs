@@ -11,7 +11,8 @@ pub const NAME_PREFIX: &str = "planton";
 /// Returns `{prefix}/{org}/org/{slug}-{digits}`, or
 /// `{prefix}/{org}/env/{env}/{slug}-{digits}`, with the backend's separator. A
 /// name beyond its length is cut, and closed with 16 hexadecimal digits of the
-/// whole name's SHA-256.
+/// whole name's SHA-256; so is one whose parts contain the separator (`a--b` is
+/// a slug, and `--` joins the parts at some vendors).
 pub(super) fn remote_name(
     organization: &Slug,
     name: &SecretName,
@@ -26,12 +27,14 @@ pub(super) fn remote_name(
     }
     parts.push(&leaf);
     let whole = parts.join(rules.separator);
-    if whole.len() <= rules.max_bytes {
+    let ambiguous = parts.iter().any(|part| part.contains(rules.separator));
+    if whole.len() <= rules.max_bytes && !ambiguous {
         return RemoteName::new(whole);
     }
-    let digest = hex::encode(Sha256::digest(whole.as_bytes()));
+    // No part contains a slash, so this tells all names apart.
+    let digest = hex::encode(Sha256::digest(parts.join("/")));
     let end = format!("-{}", &digest[..16]);
-    let kept = rules.max_bytes.saturating_sub(end.len());
+    let kept = rules.max_bytes.saturating_sub(end.len()).min(whole.len());
     RemoteName::new(format!("{}{end}", &whole[..kept]))
 }
 
@@ -41,10 +44,14 @@ mod tests {
     use crate::catalog::{distinguishing_digits, new_secret_uuid};
 
     fn named(text: &str, random: u64, max_bytes: usize) -> String {
+        joined(text, random, max_bytes, "/")
+    }
+
+    fn joined(text: &str, random: u64, max_bytes: usize, separator: &'static str) -> String {
         let name: SecretName = text.parse().expect("a name");
         let organization = Slug::parse("acme").expect("a slug");
         let rules = NameRules {
-            separator: "/",
+            separator,
             max_bytes,
         };
         let uuid = new_secret_uuid(&name, random << 2);
@@ -59,6 +66,25 @@ mod tests {
         assert_eq!(
             named("prod/db", 1, 512),
             "planton/acme/env/prod/db-00000001"
+        );
+    }
+
+    #[test]
+    fn parts_that_contain_the_separator_stay_apart() {
+        let one = joined("a--b/c", 1, 127, "--");
+        let two = joined("a/b--c", 1, 127, "--");
+        assert_ne!(one, two);
+        assert!(
+            one.starts_with("planton--acme--env--a--b--c-00000001-"),
+            "{one}"
+        );
+        assert_eq!(
+            joined("a/b", 1, 127, "--"),
+            "planton--acme--env--a--b-00000001"
+        );
+        assert_eq!(
+            joined("a--b", 1, 512, "/"),
+            "planton/acme/org/a--b-00000001"
         );
     }
 

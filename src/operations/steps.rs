@@ -38,13 +38,35 @@ impl Interrupt {
     }
 }
 
-/// Kills this process with SIGKILL where a test asks for it, in debug builds
-/// only: `PLANTON_TEST_KILL_BEFORE=<step>`.
+/// Kills this process with SIGKILL, holds it, or panics, where a test asks for
+/// it; in debug builds only.
+///
+/// `PLANTON_TEST_KILL_BEFORE=<step>` kills. `PLANTON_TEST_PANIC_BEFORE=<step>:<text>`
+/// panics with that text. `PLANTON_TEST_PAUSE_BEFORE=<step>:<path>`
+/// holds at two named pipes, each of which waits for its other end: the test
+/// reads `<path>.reached`, and lets go by writing `<path>.go`. Where the first
+/// is no longer there, nothing holds.
 #[cfg(all(debug_assertions, unix))]
 pub(super) fn crash_point(step: &str) {
     if std::env::var("PLANTON_TEST_KILL_BEFORE").is_ok_and(|wanted| wanted == step) {
         let _ =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+    let asked = |variable: &str| {
+        let text = std::env::var(variable).ok()?;
+        let (wanted, rest) = text.split_once(':')?;
+        (wanted == step).then(|| rest.to_owned())
+    };
+    if let Some(text) = asked("PLANTON_TEST_PANIC_BEFORE") {
+        panic!("{text}");
+    }
+    if let Some(path) = asked("PLANTON_TEST_PAUSE_BEFORE") {
+        let reached = std::fs::File::options()
+            .write(true)
+            .open(format!("{path}.reached"));
+        if reached.is_ok() {
+            let _ = std::fs::File::open(format!("{path}.go"));
+        }
     }
 }
 

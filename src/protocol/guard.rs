@@ -105,8 +105,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_becomes_a_defect_without_its_message() {
+        // Other tests of this process want to see their own messages.
+        let before = std::panic::take_hook();
         install_panic_hook();
         let outcome = catch(async { panic!("{}", String::from("hunter2")) }).await;
+        std::panic::set_hook(before);
         let defect: Result<(), Defect> = outcome;
         let diagnostic = Diagnostic::from(defect.expect_err("it panicked"));
         assert!(

@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod canary;
+mod cluster;
+mod crash;
 mod drift;
 mod ephemeral;
 mod import;
@@ -10,6 +13,7 @@ mod inside;
 mod lifecycle;
 mod provider;
 mod quickstart;
+mod races;
 mod replace;
 mod scene;
 mod steps;

@@ -1,9 +1,11 @@
 //! A platform, and workspaces on it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tempfile::TempDir;
-use xtask::openbao::{OpenBao, ServerOptions};
+use xtask::openbao::{Api, KvVersion, OpenBao, ServerOptions};
 use xtask::terraform::{Terraform, Workspace};
 use xtask::tools::Tools;
 
@@ -37,17 +39,23 @@ impl Scene {
     pub(crate) fn new(terraform: &Terraform, on: On) -> Self {
         let platform = match on {
             On::Embedded => Platform::Embedded(tempfile::tempdir().unwrap()),
-            On::OpenBao => {
-                let tools = Tools::locate().unwrap();
-                let server = OpenBao::start(&tools, &ServerOptions::default()).unwrap();
-                server.api().enable_kv2("planton").unwrap();
-                server.api().enable_transit("transit").unwrap();
-                Platform::OpenBao(Box::new(server))
-            }
+            On::OpenBao => return Self::with_server(terraform, &ServerOptions::default()),
         };
         Self {
             terraform: terraform.clone(),
             platform,
+        }
+    }
+
+    /// Starts an OpenBAO with these options.
+    pub(crate) fn with_server(terraform: &Terraform, options: &ServerOptions) -> Self {
+        let tools = Tools::locate().unwrap();
+        let server = OpenBao::start(&tools, options).unwrap();
+        server.api().enable_kv2("planton").unwrap();
+        server.api().enable_transit("transit").unwrap();
+        Self {
+            terraform: terraform.clone(),
+            platform: Platform::OpenBao(Box::new(server)),
         }
     }
 
@@ -66,11 +74,7 @@ impl Scene {
                 server.root_token()
             ),
         };
-        format!(
-            "terraform {{\n  required_providers {{\n    planton = {{ source = \"plantonhq/planton\" }}\n  \
-             }}\n}}\nprovider \"planton\" {{\n  organization = {ORGANIZATION:?}\n  {platform}\n  \
-             {more}\n}}\n"
-        )
+        provider_block(&platform, more)
     }
 
     /// Makes a workspace on this platform, with `configuration` after the
@@ -80,6 +84,61 @@ impl Scene {
         workspace.write("provider.tf", &self.provider("")).unwrap();
         workspace.write("main.tf", configuration).unwrap();
         workspace
+    }
+
+    /// Returns the current values of these secrets, as a consumer gets them.
+    pub(crate) fn read(&self, names: &[&str]) -> BTreeMap<String, String> {
+        let selectors: Vec<_> = names
+            .iter()
+            .map(|name| (*name, format!("name = {name:?}")))
+            .collect();
+        read_values(&self.terraform, &self.provider(""), &selectors)
+    }
+
+    /// Returns one version of a secret.
+    pub(crate) fn read_version(&self, name: &str, version: u64) -> String {
+        let selector = format!("name = {name:?}\n  version = {version}");
+        let mut values = read_values(&self.terraform, &self.provider(""), &[(name, selector)]);
+        values.remove(name).unwrap()
+    }
+
+    /// Returns the organization's records as the catalog has them, by key.
+    pub(crate) fn records(&self) -> BTreeMap<String, Value> {
+        match &self.platform {
+            Platform::Embedded(_) => {
+                let rows = self.rows("SELECT key, body FROM records WHERE organization = 'acme'");
+                rows.into_iter()
+                    .map(|(key, body)| (key, serde_json::from_str(&body).unwrap()))
+                    .collect()
+            }
+            Platform::OpenBao(server) => records_of(server.api()),
+        }
+    }
+
+    /// Returns what the built-in backend stores: a name for each version.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        match &self.platform {
+            Platform::Embedded(_) => self
+                .rows(
+                    "SELECT objects.name, native_id FROM versions
+                     JOIN objects ON objects.id = versions.object ORDER BY versions.id",
+                )
+                .into_iter()
+                .map(|(name, version)| format!("{name}/{version}"))
+                .collect(),
+            Platform::OpenBao(server) => objects_of(server.api()),
+        }
+    }
+
+    fn rows(&self, query: &str) -> Vec<(String, String)> {
+        let database = self.embedded().unwrap().join("planton.db");
+        let connection = rusqlite::Connection::open(database).unwrap();
+        let mut statement = connection.prepare(query).unwrap();
+        statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
 
     /// Returns the variables that name this platform where a configuration
@@ -116,6 +175,96 @@ impl Scene {
             Platform::OpenBao(server) => Some(server),
             Platform::Embedded(_) => None,
         }
+    }
+}
+
+/// Returns a provider block with these lines about the platform.
+pub(crate) fn provider_block(platform: &str, more: &str) -> String {
+    format!(
+        "terraform {{\n  required_providers {{\n    planton = {{ source = \"plantonhq/planton\" }}\n  \
+         }}\n}}\nprovider \"planton\" {{\n  organization = {ORGANIZATION:?}\n  {platform}\n  \
+         {more}\n}}\n"
+    )
+}
+
+/// Opens secrets in a workspace of its own and returns their values; `selectors`
+/// are keys of the result, and the lines that say which secret is meant. The
+/// data of a key-value secret comes as JSON.
+pub(crate) fn read_values(
+    terraform: &Terraform,
+    provider: &str,
+    selectors: &[(&str, String)],
+) -> BTreeMap<String, String> {
+    let mut configuration = String::new();
+    let mut values = String::new();
+    for (number, (key, selector)) in selectors.iter().enumerate() {
+        configuration.push_str(&format!(
+            "ephemeral \"planton_secret\" \"s{number}\" {{\n  {selector}\n}}\n"
+        ));
+        let opened = format!("ephemeral.planton_secret.s{number}");
+        values.push_str(&format!(
+            "      {key:?} = {opened}.value != null ? {opened}.value : jsonencode({opened}.data)\n"
+        ));
+    }
+    // Elsewhere than in the workspace, which tests search for values.
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("values.json");
+    configuration.push_str(&format!(
+        "resource \"terraform_data\" \"read\" {{\n  provisioner \"local-exec\" {{\n    \
+         command = \"printf %s \\\"$VALUES\\\" > \\\"$OUT\\\"\"\n    environment = {{\n      OUT = {out:?}\n      \
+         VALUES = jsonencode({{\n{values}      }})\n    }}\n  }}\n}}\n"
+    ));
+    let workspace = Workspace::new(terraform, Path::new(PROVIDER)).unwrap();
+    workspace.write("provider.tf", provider).unwrap();
+    workspace.write("main.tf", &configuration).unwrap();
+    workspace.apply(&[]).unwrap().ok().unwrap();
+    serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap()
+}
+
+/// Returns the organization's records in an OpenBAO, by key.
+pub(crate) fn records_of(api: &Api) -> BTreeMap<String, Value> {
+    let dump = api.dump_kv("planton", KvVersion::V2).unwrap();
+    let mut records = BTreeMap::new();
+    for (path, content) in dump.as_object().unwrap() {
+        let Some(key) = path.strip_prefix("catalog/acme/") else {
+            continue;
+        };
+        let newest = content["metadata"]["current_version"].to_string();
+        let body = content["versions"][newest]["data"]["body"].as_str();
+        // A fence has none.
+        if let Some(body) = body {
+            records.insert(key.to_owned(), serde_json::from_str(body).unwrap());
+        }
+    }
+    records
+}
+
+/// Returns the paths of all sealed versions in an OpenBAO's built-in backend.
+pub(crate) fn objects_of(api: &Api) -> Vec<String> {
+    let paths = api.list_recursive("planton", KvVersion::V2).unwrap();
+    paths
+        .into_iter()
+        .filter(|path| path.starts_with("planton/acme/"))
+        .collect()
+}
+
+/// Returns the record of the secret `name` of organization scope; null where
+/// nothing stands under it.
+pub(crate) fn record_of(records: &BTreeMap<String, Value>, name: &str) -> Value {
+    let secrets = records.values().map(|document| &document["current"]);
+    let mut found = secrets
+        .filter(|secret| secret["name"]["name"] == name && secret["name"]["environment"].is_null());
+    found.next().cloned().unwrap_or(Value::Null)
+}
+
+/// Says that all records of secrets are empty tombstones.
+pub(crate) fn assert_tombstones(records: &BTreeMap<String, Value>) {
+    for (key, document) in records
+        .iter()
+        .filter(|(key, _)| key.starts_with("secrets/"))
+    {
+        assert!(document["current"].is_null(), "{key}: {document}");
+        assert!(document["displaced"].is_null(), "{key}: {document}");
     }
 }
 

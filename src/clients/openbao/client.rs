@@ -26,6 +26,10 @@ const REQUEST: HeaderName = HeaderName::from_static("x-vault-request");
 /// Not there yet (412), and standbys of Vault's kinds (472, 473).
 const STANDBY_STATUSES: &[u16] = &[412, 472, 473];
 
+/// A KV version 2 that a node does not serve yet: right after it was mounted,
+/// and on a standby some time later still.
+const STARTING_ANSWERS: &[(u16, &str)] = &[(400, "from non-versioned to versioned data")];
+
 /// A client of one server, as one identity; cheap to clone. What it learned
 /// (token, index, fence) is shared by the clones.
 #[derive(Clone, Debug)]
@@ -97,6 +101,7 @@ impl OpenBaoClient {
             proxies,
             retry: RetryPolicy {
                 extra_statuses: STANDBY_STATUSES,
+                extra_answers: STARTING_ANSWERS,
                 ..retry
             },
             ..HttpSettings::default()

@@ -3,6 +3,7 @@
 use super::*;
 use crate::catalog::GenerateSpec;
 use crate::envelope::max_plaintext_bytes;
+use crate::kek::KekErrorKind;
 use crate::store::{InMemoryStore, NameRules, PayloadEncoding, SecretStore, StoreCapability};
 
 fn capability(change: impl FnOnce(&mut StoreCapability)) -> InMemoryStore {
@@ -140,6 +141,21 @@ async fn what_cannot_be_generated_is_refused_before_any_write() {
 }
 
 #[tokio::test]
+async fn a_wrap_that_no_envelope_holds_is_the_keys_fault_and_nothing_is_put() {
+    let world = World::new();
+    let process = world.warm().await;
+    world.kek.wrap_oversize();
+    let create = create_of("db", given("x"));
+    let failed = process.create_secret(create, &Interrupt::default()).await;
+    assert!(
+        matches!(&failed, Err(OperationError::Kek(error)) if error.kind() == KekErrorKind::Misconfigured),
+        "{failed:?}"
+    );
+    assert!(world.store.objects().is_empty());
+    assert!(world.document(&name("db")).await.is_tombstone());
+}
+
+#[tokio::test]
 async fn versions_beyond_keep_versions_go_after_the_commit() {
     let world = World::new();
     let process = world.warm().await;
@@ -235,7 +251,7 @@ async fn nothing_shows_a_value() {
     }
     world
         .kek
-        .deny(KekVerb::Wrap, crate::kek::KekErrorKind::PermissionDenied);
+        .deny(KekVerb::Wrap, KekErrorKind::PermissionDenied);
     let failure = process
         .create_secret(create_of("new", given(PLANTED)), &interrupt)
         .await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Sub;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -40,9 +40,15 @@ pub(super) struct TestKek {
     calls: [AtomicUsize; 3],
     denied: Mutex<Vec<(KekVerb, KekErrorKind)>>,
     cancel_on_wrap: Mutex<Option<CancellationToken>>,
+    oversize: AtomicBool,
 }
 
 impl TestKek {
+    /// Gives wraps that no envelope holds from now on.
+    pub(super) fn wrap_oversize(&self) {
+        self.oversize.store(true, Ordering::Relaxed);
+    }
+
     /// Denies `verb` from now on.
     pub(super) fn deny(&self, verb: KekVerb, kind: KekErrorKind) {
         self.denied.lock().unwrap().push((verb, kind));
@@ -81,6 +87,9 @@ impl KeyEncryptionKey for TestKek {
         self.call(KekVerb::Wrap)?;
         if let Some(token) = self.cancel_on_wrap.lock().unwrap().take() {
             token.cancel();
+        }
+        if self.oversize.load(Ordering::Relaxed) {
+            return Ok(WrappedKey::new(vec![0; 1025]));
         }
         self.inner.wrap(dek, binding).await
     }
@@ -168,6 +177,7 @@ impl World {
             calls: Default::default(),
             denied: Mutex::default(),
             cancel_on_wrap: Mutex::default(),
+            oversize: AtomicBool::new(false),
         };
         Self {
             catalog: Arc::new(InMemoryCatalog::new()),

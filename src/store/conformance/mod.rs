@@ -81,7 +81,7 @@ pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<(), Failur
     run! { failures,
         put::put_first_version_can_be_read_back(store, prefix),
         put::put_same_attempt_twice_gives_one_version(store, prefix),
-        put::put_same_attempt_with_another_payload_is_conflict(store, prefix),
+        put::put_same_attempt_with_another_payload_is_refused(store, prefix),
         put::put_of_two_versions_keeps_both(store, prefix),
         put::put_of_many_versions_keeps_those_named_in_keep(store, prefix),
         put::put_after_delete_gives_a_new_native_id(store, prefix),

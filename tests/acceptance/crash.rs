@@ -1,0 +1,315 @@
+//! The provider is killed before each step of each use case: nothing that was
+//! acknowledged is lost, and the next apply converges.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+use xtask::terraform::{Variables, Workspace};
+
+use crate::scene::{ORGANIZATION, On, Scene, assert_tombstones, record_of};
+use crate::scene::{terraform_1_11, terraform_1_15};
+
+const FIRST_USE: [&str; 2] = ["organization provision", "organization commit"];
+const CREATE: [&str; 6] = ["create", "intent", "wrap", "put", "commit", "answer"];
+const ADOPT: [&str; 1] = ["adopt"];
+const ROTATE: [&str; 6] = ["update", "wrap", "put", "commit", "answer", "prune"];
+const EDIT: [&str; 2] = ["update", "commit edit"];
+const DELETE: [&str; 5] = [
+    "delete",
+    "mark deleting",
+    "delete object",
+    "tombstone",
+    "forget history",
+];
+
+/// A secret for each of `names`; the value tells whose it is.
+const SECRETS: &str = r#"
+variable "names" { type = set(string) }
+variable "value" {
+  type      = string
+  ephemeral = true
+}
+variable "trigger" { default = "1" }
+variable "description" { default = "as created" }
+variable "keep" { default = 10 }
+
+resource "planton_secret" "s" {
+  for_each         = var.names
+  name             = each.key
+  description      = var.description
+  keep_versions    = var.keep
+  value_wo         = "${var.value} of ${each.key}"
+  value_wo_version = var.trigger
+}
+"#;
+
+#[test]
+fn every_step_has_a_crash_test() {
+    let tested: BTreeSet<String> = [&FIRST_USE[..], &CREATE, &ADOPT, &ROTATE, &EDIT, &DELETE]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/operations");
+    let mut steps = BTreeSet::new();
+    for entry in std::fs::read_dir(operations).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let text = std::fs::read_to_string(path).unwrap();
+            let code = text.split("mod tests").next().unwrap();
+            steps.extend(calls(code, "before(\""));
+            steps.extend(calls(code, "crash_point(\""));
+        }
+    }
+    assert_eq!(steps, tested);
+}
+
+fn calls<'a>(code: &'a str, call: &str) -> impl Iterator<Item = String> + use<'a> {
+    let after = code.split(call).skip(1).collect::<Vec<_>>();
+    after
+        .into_iter()
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+}
+
+macro_rules! on_both_platforms {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn terraform_1_11_embedded() {
+                super::$name(&Scene::new(&terraform_1_11(), On::Embedded));
+            }
+
+            #[test]
+            fn terraform_1_11_openbao() {
+                super::$name(&Scene::new(&terraform_1_11(), On::OpenBao));
+            }
+        }
+    )+};
+}
+
+on_both_platforms!(
+    a_first_use_that_was_killed_is_completed,
+    a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one,
+    a_deletion_that_was_killed_is_finished,
+    a_deletion_that_was_killed_is_finished_before_the_secret_is_created_anew,
+);
+
+#[test]
+fn a_creation_that_was_killed_converges_on_terraform_1_11_embedded() {
+    a_creation_that_was_killed_converges(&Scene::new(&terraform_1_11(), On::Embedded));
+}
+
+#[test]
+fn a_creation_that_was_killed_converges_on_terraform_1_11_openbao() {
+    a_creation_that_was_killed_converges(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+#[test]
+fn a_creation_that_was_killed_converges_on_terraform_1_15_embedded() {
+    a_creation_that_was_killed_converges(&Scene::new(&terraform_1_15(), On::Embedded));
+}
+
+fn a_first_use_that_was_killed_is_completed(scene: &Scene) {
+    for step in FIRST_USE {
+        let mut workspace = scene.workspace(SECRETS);
+        let organization = step.replace(' ', "-");
+        let provider = scene.provider("").replace(ORGANIZATION, &organization);
+        workspace.write("provider.tf", &provider).unwrap();
+        let variables = [("names", r#"["s"]"#), ("value", "first")];
+        apply_killed(&mut workspace, step, &variables);
+        workspace.apply(&variables).unwrap().ok().unwrap();
+        workspace.plan(&variables).unwrap().no_changes().unwrap();
+        assert_eq!(version(&workspace, "s"), 1);
+        workspace.destroy(&variables).unwrap().ok().unwrap();
+    }
+}
+
+fn a_creation_that_was_killed_converges(scene: &Scene) {
+    let mut workspace = scene.workspace(SECRETS);
+    // The organization is there already: its first use is another test.
+    let mut names = vec!["zeroth".to_owned()];
+    let listed = |names: &[String]| serde_json::to_string(names).unwrap();
+    let first = listed(&names);
+    let variables = [("names", first.as_str()), ("value", "value")];
+    workspace.apply(&variables).unwrap().ok().unwrap();
+
+    for step in CREATE {
+        names.push(step.to_owned());
+        let listed = listed(&names);
+        let variables = [("names", listed.as_str()), ("value", "value")];
+        apply_killed(&mut workspace, step, &variables);
+        let intended = record_of(&scene.records(), step);
+        workspace.apply(&variables).unwrap().ok().unwrap();
+        workspace.plan(&variables).unwrap().no_changes().unwrap();
+        let created = record_of(&scene.records(), step);
+        if matches!(step, "create" | "intent") {
+            assert!(intended.is_null(), "{step}");
+        } else {
+            assert_eq!(intended["uuid"], created["uuid"], "{step}");
+        }
+        if step == "answer" {
+            // Adopted as it was committed: nothing was written again.
+            assert_eq!(intended, created);
+        }
+        assert_eq!(version(&workspace, step), 1, "{step}");
+        assert_eq!(attribute(&workspace, step, "id"), created["uuid"], "{step}");
+    }
+    let adopted = a_killed_adoption(scene, &mut workspace, &names);
+    names.push(adopted);
+
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (name, value) in scene.read(&all) {
+        assert_eq!(value, format!("value of {name}"));
+    }
+    // What was put before the kill, and never committed.
+    let unreferenced = if scene.openbao().is_some() { 1 } else { 0 };
+    destroy_all(scene, &workspace, unreferenced);
+}
+
+/// A creation that was killed after its commit, and whose trigger is another
+/// one by the next apply: the adoption commits that, and is killed before.
+fn a_killed_adoption(scene: &Scene, workspace: &mut Workspace, others: &[String]) -> String {
+    let names = serde_json::to_string(&[others, &["adopted".to_owned()]].concat()).unwrap();
+    let killed = [("names", names.as_str()), ("value", "value")];
+    apply_killed(workspace, "answer", &killed);
+    let committed = record_of(&scene.records(), "adopted");
+    let only = ["-target=planton_secret.s[\"adopted\"]"];
+    let later = [&killed[..], &[("keep", "7")]].concat();
+    workspace.env("PLANTON_TEST_KILL_BEFORE", ADOPT[0]);
+    let outcome = workspace.apply_with(&later, &only).unwrap();
+    workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
+    assert!(!outcome.success(), "{outcome:?}");
+    assert_eq!(record_of(&scene.records(), "adopted"), committed);
+    workspace.apply(&later).unwrap().ok().unwrap();
+    workspace.plan(&later).unwrap().no_changes().unwrap();
+    let adopted = record_of(&scene.records(), "adopted");
+    assert_eq!(adopted["uuid"], committed["uuid"]);
+    assert_eq!(adopted["versions"], committed["versions"]);
+    assert_eq!(adopted["arguments"]["keep_versions"], 7);
+    "adopted".to_owned()
+}
+
+fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Scene) {
+    let mut workspace = scene.workspace(SECRETS);
+    fn with<'a>(value: &'a str, trigger: &'a str) -> Vec<(&'a str, &'a str)> {
+        let names = ("names", r#"["s"]"#);
+        vec![names, ("keep", "2"), ("value", value), ("trigger", trigger)]
+    }
+    workspace.apply(&with("0", "0")).unwrap().ok().unwrap();
+    let mut acknowledged = "0".to_owned();
+
+    for (index, step) in ROTATE.into_iter().enumerate() {
+        let next = (index + 1).to_string();
+        let variables = with(next.as_str(), next.as_str());
+        apply_killed(&mut workspace, step, &variables);
+        let is_committed = matches!(step, "answer" | "prune");
+        let expected = if is_committed { &next } else { &acknowledged };
+        let value = scene.read(&["s"]).remove("s").unwrap();
+        assert_eq!(value, format!("{expected} of s"), "{step}");
+        workspace.apply(&variables).unwrap().ok().unwrap();
+        workspace.plan(&variables).unwrap().no_changes().unwrap();
+        assert_eq!(version(&workspace, "s"), u64::try_from(index).unwrap() + 2);
+        acknowledged = next;
+    }
+    let value = scene.read(&["s"]).remove("s").unwrap();
+    assert_eq!(value, format!("{acknowledged} of s"));
+
+    for step in EDIT {
+        let edited = [("description", step)];
+        let variables = [&with("not taken", &acknowledged)[..], &edited].concat();
+        let before = record_of(&scene.records(), "s");
+        apply_killed(&mut workspace, step, &variables);
+        assert_eq!(record_of(&scene.records(), "s"), before, "{step}");
+        workspace.apply(&variables).unwrap().ok().unwrap();
+        workspace.plan(&variables).unwrap().no_changes().unwrap();
+        let after = record_of(&scene.records(), "s");
+        assert_eq!(after["metadata"]["description"], step);
+        assert_eq!(after["versions"], before["versions"], "{step}");
+    }
+    // One was put before the kill and never committed; two were let go of
+    // before they could be deleted: by the kill before the answer, and by the
+    // one before the pruning.
+    let unreferenced = if scene.openbao().is_some() { 3 } else { 0 };
+    destroy_all(scene, &workspace, unreferenced);
+}
+
+fn a_deletion_that_was_killed_is_finished(scene: &Scene) {
+    let mut workspace = scene.workspace(SECRETS);
+    let all = serde_json::to_string(&DELETE.map(slug)).unwrap();
+    let variables = [("names", all.as_str()), ("value", "value")];
+    workspace.apply(&variables).unwrap().ok().unwrap();
+    for (index, step) in DELETE.into_iter().enumerate() {
+        let left = serde_json::to_string(&DELETE.map(slug)[index + 1..]).unwrap();
+        let variables = [("names", left.as_str()), ("value", "value")];
+        apply_killed(&mut workspace, step, &variables);
+        workspace.apply(&variables).unwrap().ok().unwrap();
+        workspace.plan(&variables).unwrap().no_changes().unwrap();
+        assert!(record_of(&scene.records(), &slug(step)).is_null(), "{step}");
+        let objects = scene.objects();
+        assert_eq!(
+            objects.len(),
+            DELETE.len() - index - 1,
+            "{step}: {objects:?}"
+        );
+    }
+    destroy_all(scene, &workspace, 0);
+}
+
+fn a_deletion_that_was_killed_is_finished_before_the_secret_is_created_anew(scene: &Scene) {
+    let mut workspace = scene.workspace(SECRETS);
+    let with = |value| [("names", r#"["s"]"#), ("value", value)];
+    workspace.apply(&with("0")).unwrap().ok().unwrap();
+    for step in DELETE {
+        let before = attribute(&workspace, "s", "id");
+        apply_killed(&mut workspace, step, &[("names", "[]"), ("value", "")]);
+        let is_begun = !matches!(step, "delete" | "mark deleting");
+        workspace.apply(&with(step)).unwrap().ok().unwrap();
+        workspace.plan(&with(step)).unwrap().no_changes().unwrap();
+        // What was only about to be deleted is still the same secret.
+        let is_new = attribute(&workspace, "s", "id") != before;
+        assert_eq!(is_new, is_begun, "{step}");
+        let value = scene.read(&["s"]).remove("s").unwrap();
+        let expected = if is_begun { step } else { "0" };
+        assert_eq!(value, format!("{expected} of s"), "{step}");
+        assert_eq!(scene.objects().len(), 1, "{step}");
+    }
+    destroy_all(scene, &workspace, 0);
+}
+
+/// Applies, and expects the provider to be killed before `step`.
+fn apply_killed(workspace: &mut Workspace, step: &str, variables: Variables<'_>) {
+    workspace.env("PLANTON_TEST_KILL_BEFORE", step);
+    let outcome = workspace.apply(variables).unwrap();
+    workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
+    assert!(!outcome.success(), "{step}: {outcome:?}");
+    // Terraform's own words for a provider that is gone; which of them is chance.
+    let died = ["Plugin did not respond", "Request cancelled"];
+    let died = died.iter().any(|words| outcome.stderr().contains(words));
+    assert!(died, "{step}: {outcome:?}");
+}
+
+/// Destroys everything: nothing but tombstones is left, and sealed versions
+/// that nothing refers to.
+fn destroy_all(scene: &Scene, workspace: &Workspace, unreferenced: usize) {
+    let variables = [("names", "[]"), ("value", "")];
+    workspace.destroy(&variables).unwrap().ok().unwrap();
+    assert_tombstones(&scene.records());
+    let objects = scene.objects();
+    assert_eq!(objects.len(), unreferenced, "{objects:?}");
+}
+
+fn version(workspace: &Workspace, name: &str) -> u64 {
+    attribute(workspace, name, "version").as_u64().unwrap()
+}
+
+fn attribute(workspace: &Workspace, name: &str, attribute: &str) -> Value {
+    let address = format!("planton_secret.s[\"{name}\"]");
+    workspace.resource(&address).unwrap().unwrap()[attribute].take()
+}
+
+fn slug(step: &str) -> String {
+    step.replace(' ', "-")
+}

@@ -1,0 +1,73 @@
+//! The program itself: a plugin under a host, a command line for a person.
+
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value as Json;
+
+use crate::plugin_client::wire::{GetProviderSchemaRequest, plugin::Empty};
+use crate::plugin_client::{Plugin, Process, run_to_end};
+use crate::process::signal;
+
+fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_terraform-provider-planton"))
+}
+
+#[tokio::test]
+async fn under_a_host_the_program_is_a_plugin() {
+    let mut plugin = Plugin::start(binary());
+    let mut client = plugin.client().await;
+    let schema = client
+        .get_provider_schema(GetProviderSchemaRequest {})
+        .await
+        .unwrap();
+    assert!(schema.into_inner().diagnostics.is_empty());
+    plugin.controller().await.shutdown(Empty {}).await.unwrap();
+    assert!(plugin.wait().success());
+    assert!(!plugin.folder().exists());
+}
+
+#[test]
+fn by_hand_the_program_says_how_to_install_it() {
+    let (status, stdout, _) = run_to_end(binary());
+    assert!(status.success());
+    assert!(
+        stdout.contains("source = \"plantonhq/planton\""),
+        "{stdout}"
+    );
+    let mut version = binary();
+    version.arg("version");
+    let (status, stdout, _) = run_to_end(version);
+    assert!(status.success());
+    assert_eq!(
+        stdout,
+        concat!(
+            "terraform-provider-planton ",
+            env!("CARGO_PKG_VERSION"),
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn in_debug_mode_the_program_prints_how_to_attach_and_ends_at_an_interrupt() {
+    let mut command = binary();
+    command.arg("--debug");
+    let mut process = Process::start(command);
+    let providers = process
+        .first_line
+        .strip_prefix("TF_REATTACH_PROVIDERS='")
+        .unwrap();
+    let providers: Json = serde_json::from_str(providers.strip_suffix('\'').unwrap()).unwrap();
+    let reattach = &providers["registry.terraform.io/plantonhq/planton"];
+    assert_eq!(reattach["Protocol"], "grpc");
+    assert_eq!(reattach["ProtocolVersion"], 6);
+    assert_eq!(reattach["Pid"], process.id());
+    assert_eq!(reattach["Test"], true);
+    assert_eq!(reattach["Addr"]["Network"], "unix");
+    let socket = std::path::PathBuf::from(reattach["Addr"]["String"].as_str().unwrap());
+    assert!(socket.exists());
+    signal(process.id(), Signal::INT);
+    assert!(process.wait().success());
+    assert!(!socket.exists());
+}
