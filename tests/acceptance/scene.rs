@@ -120,8 +120,8 @@ impl Scene {
         match &self.platform {
             Platform::Embedded(_) => self
                 .rows(
-                    "SELECT objects.name, native_id FROM versions
-                     JOIN objects ON objects.id = versions.object ORDER BY versions.id",
+                    "SELECT objects.name, coalesce(native_id, '') FROM objects
+                     LEFT JOIN versions ON versions.object = objects.id ORDER BY versions.id",
                 )
                 .into_iter()
                 .map(|(name, version)| format!("{name}/{version}"))
