@@ -26,7 +26,7 @@ pub enum OperationError {
     #[error(transparent)]
     Kek(#[from] KekError),
     /// The organization has no record on this platform.
-    #[error("organization {organization:?} has no record on this platform")]
+    #[error("organization \"{organization}\" has no record on this platform")]
     OrganizationMissing {
         /// The organization.
         organization: Slug,

@@ -40,11 +40,10 @@ fn operation(error: &OperationError) -> Diagnostic {
         E::OrganizationMissing { organization } => (
             "Organization Not Found",
             format!(
-                "Organization {:?} has no record on this platform: no secret was ever \
-                 created in it here.\n\nCheck the provider's organization and its platform \
+                "Organization \"{organization}\" has no record on this platform: no secret was \
+                 ever created in it here.\n\nCheck the provider's organization and its platform \
                  (openbao or embedded). The first planton_secret that is applied creates the \
-                 record.",
-                organization.as_str()
+                 record."
             ),
         ),
         E::DifferentPlatform { expected, found } => (
