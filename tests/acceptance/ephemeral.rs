@@ -104,6 +104,15 @@ output "round" {
 "#,
     );
     workspace.validate().unwrap().ok().unwrap();
+    // Before the first secret there is no organization.
+    let empty = workspace.import("planton_secret.db", "production/db", &[]);
+    has(
+        &crate::steps::flat(&empty.unwrap().error().unwrap()),
+        &[
+            "Organization Not Found",
+            "Organization \"acme\" has no record",
+        ],
+    );
     workspace.settled(&[]);
     workspace
         .plan_with(&[], &["-refresh=false"])

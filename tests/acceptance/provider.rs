@@ -6,12 +6,12 @@ use serde_json::json;
 use xtask::terraform::Workspace;
 
 use crate::inside::Opened;
-use crate::scene::{PROVIDER, Scene, with_every_terraform};
+use crate::scene::{PROVIDER, Scene, on_every_stage, with_every_terraform};
 use crate::steps::{Steps, flat, has, text};
 
+on_every_stage!(acc_provider_that_is_unknown_in_plan_serves_in_apply);
 with_every_terraform!(
     acc_provider_defaults_reach_every_secret,
-    acc_provider_that_is_unknown_in_plan_serves_in_apply,
     acc_provider_without_a_platform_names_where_it_keeps_secrets,
 );
 
@@ -33,7 +33,7 @@ resource "planton_secret" "default" {
   value_wo_version = "1"
 }
 ephemeral "planton_secret" "default" {
-  name       = planton_secret.default.reference == "" ? "" : "default"
+  name = planton_secret.default.id == "" ? "" : "default"
 }
 resource "planton_secret" "copy" {
   name             = "copy"
@@ -87,7 +87,6 @@ resource "planton_secret" "copy" {
 }
 
 fn acc_provider_that_is_unknown_in_plan_serves_in_apply(scene: &Scene) {
-    let folder = scene.embedded().unwrap();
     let workspace = scene.workspace(
         r#"
 variable "again" { default = "1" }
@@ -106,12 +105,15 @@ resource "planton_secret" "copy" {
 }
 "#,
     );
+    // Folder or address: known only once a resource of its own is there.
+    let (_, location) = scene.environment().remove(0);
+    let quoted = format!("{location:?}");
+    let known = scene.provider("default_labels = { team = \"core\" }");
+    assert!(known.contains(&quoted), "{known}");
     let provider = format!(
-        "{REQUIRED}resource \"terraform_data\" \"platform\" {{\n  input = {:?}\n  \
-         triggers_replace = var.again\n}}\nprovider \"planton\" {{\n  organization = \"acme\"\n  \
-         embedded = {{ path = terraform_data.platform.output }}\n  \
-         default_labels = {{ team = \"core\" }}\n}}\n",
-        folder
+        "{}resource \"terraform_data\" \"platform\" {{\n  input = {quoted}\n  \
+         triggers_replace = var.again\n}}\n",
+        known.replace(&quoted, "terraform_data.platform.output")
     );
     workspace.write("provider.tf", &provider).unwrap();
     // New secrets: everything comes in one apply.
@@ -163,7 +165,7 @@ resource "planton_secret" "copy" {
 fn acc_provider_without_a_platform_names_where_it_keeps_secrets(scene: &Scene) {
     let mut workspace = Workspace::new(scene.terraform(), Path::new(PROVIDER)).unwrap();
     let configuration = format!(
-        "{REQUIRED}provider \"planton\" {{ organization = \"acme\" }}\n\
+        "{REQUIRED}provider \"planton\" {{\n  organization = \"acme\"\n}}\n\
          resource \"planton_secret\" \"db\" {{\n  name = \"db\"\n  value_wo = \"value\"\n}}\n"
     );
     workspace.write("main.tf", &configuration).unwrap();
@@ -179,7 +181,7 @@ fn acc_provider_without_a_platform_names_where_it_keeps_secrets(scene: &Scene) {
     let refused = workspace.refused(&[]);
     has(&refused, &["Platform Missing", "TF_IN_AUTOMATION"]);
     // Said on purpose it is no matter.
-    let on_purpose = configuration.replace("\"acme\" }", "\"acme\"\n  embedded = {}\n}");
+    let on_purpose = configuration.replace("\"acme\"\n", "\"acme\"\n  embedded = {}\n");
     workspace.write("main.tf", &on_purpose).unwrap();
     let outcome = workspace.unchanged(&[]);
     assert!(

@@ -76,6 +76,7 @@ fn values(limit: usize) -> BTreeMap<&'static str, String> {
     assert!(planes.chars().count() > 40, "{}", planes.chars().count());
     BTreeMap::from([
         ("empty", String::new()),
+        ("composed", "\u{e9}".to_owned()),
         ("one-byte", "x".to_owned()),
         ("spaces", " \t ".to_owned()),
         ("nul", "a\0b".to_owned()),
@@ -117,6 +118,8 @@ fn acc_secret_values_come_back_byte_by_byte(scene: &Scene) {
     for (name, value) in &values {
         fs::write(folder.join(name), value).unwrap();
     }
+    // Terraform composes what is not, before any provider sees it.
+    fs::write(folder.join("composed"), "e\u{301}").unwrap();
     workspace.settled(&[]);
     for (name, value) in &values {
         for resource in ["given", "copy"] {

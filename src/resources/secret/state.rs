@@ -17,6 +17,10 @@ const PRIVATE: &str = "secret";
 pub(super) struct Private {
     /// The catalog's uuid.
     pub(super) catalog: Option<Uuid>,
+    /// The commitment of the MAC key that records stood under when this secret
+    /// was last written.
+    #[serde(default)]
+    pub(super) mac_key: Option<String>,
     /// The record's generation when it was last seen.
     #[serde(default)]
     pub(super) generation: u64,
@@ -26,7 +30,9 @@ pub(super) struct Private {
     /// A deletion was begun and must be finished.
     #[serde(default)]
     pub(super) deleting: bool,
-    /// Plan to create: the namesake that this one replaces.
+    /// Plan to create: the namesake that this one replaces. Terraform 1.11 and
+    /// 1.15 plan a creation anew in apply and hand nothing of this over, so that
+    /// a namesake that still stands is met without the mark.
     #[serde(default)]
     pub(super) replaces: Option<Uuid>,
     /// Plan to update: the value was not known, so apply compares it.
