@@ -39,6 +39,9 @@ pub enum OperationError {
         /// The catalog's uuid here; absent when there is none.
         found: Option<Uuid>,
     },
+    /// The catalog's records stand under another MAC key than before.
+    #[error("the catalog's records stand under another key than before")]
+    MacKeyReplaced,
     /// The secret is of another name, or is not there.
     #[error("secret {secret} does not exist")]
     SecretNotFound {

@@ -148,6 +148,31 @@ impl Organization {
         Err(OperationError::DifferentPlatform { expected, found })
     }
 
+    /// Makes sure that records stand under the MAC key with this commitment.
+    ///
+    /// Whoever may encrypt under the KEK and write the catalog could put a MAC
+    /// key of their own in its place, and forge every record under it: what was
+    /// seen before tells.
+    ///
+    /// # Errors
+    ///
+    /// `MacKeyReplaced` when they do not.
+    pub async fn expect_mac_key(&self, expected: &str) -> Result<(), OperationError> {
+        if self.mac_key_commitment().await? == expected {
+            return Ok(());
+        }
+        Err(OperationError::MacKeyReplaced)
+    }
+
+    /// Returns the MAC key's commitment, in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// As for whatever opens or writes.
+    pub async fn mac_key_commitment(&self) -> Result<String, OperationError> {
+        Ok(hex::encode(self.mac_key().await?.commitment()))
+    }
+
     /// Returns the MAC key; unwraps it on first use.
     pub(super) async fn mac_key(&self) -> Result<&MacKey, OperationError> {
         self.existing().await?;

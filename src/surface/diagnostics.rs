@@ -60,6 +60,16 @@ fn operation(error: &OperationError) -> Diagnostic {
                 )
             ),
         ),
+        E::MacKeyReplaced => (
+            "Catalog Key Replaced",
+            "The catalog's records stand under another key than when this secret was last \
+             written: somebody who can write to the platform has put a key of their own in its \
+             place, and may have forged any record.\n\nFind out who can write to the platform's \
+             storage, and restore the organization's record. If the organization was set up anew \
+             on purpose, remove the resource from the state (terraform state rm) and import it \
+             again."
+                .to_owned(),
+        ),
         E::SecretNotFound { secret } => (
             "Secret Not Found",
             format!(

@@ -4,17 +4,24 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod canary;
+mod certificates;
 mod cluster;
 mod crash;
+mod diagnostics;
 mod drift;
 mod ephemeral;
+mod guide;
 mod import;
 mod inside;
 mod lifecycle;
+mod logins;
+mod policies;
 mod provider;
 mod quickstart;
 mod races;
+mod reading;
 mod replace;
+mod requests;
 mod scene;
 mod steps;
 mod values;

@@ -10,7 +10,7 @@ use crate::plugin_client::wire::health::health_check_response::ServingStatus;
 use crate::plugin_client::wire::{GetMetadataRequest, StopProviderRequest, plugin::Empty};
 use crate::plugin_client::{COOKIE, ClientIdentity, Plugin, run_to_end};
 use crate::probe::{command, parent_command};
-use crate::resources::{call, create};
+use crate::resources::{call, create, in_time};
 
 pub(crate) fn signal(id: u32, signal: Signal) {
     let id = Pid::from_raw(id.try_into().unwrap()).unwrap();
@@ -125,7 +125,7 @@ async fn shutdown_ends_streams_and_process_and_removes_the_folder() {
     let status = plugin.wait();
     assert!(status.success(), "{status} {}", plugin.stderr());
     assert!(!plugin.folder().exists());
-    assert!(hanging.await.unwrap().is_err());
+    assert!(in_time(hanging).await.is_err());
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_termination_cancels_what_is_under_way_and_ends_the_process() {
         );
     tokio::task::block_in_place(|| plugin.await_stderr("waiting for the token"));
     signal(plugin.id(), Signal::TERM);
-    let response = waiting.await.unwrap().unwrap();
+    let response = in_time(waiting).await.unwrap();
     assert_eq!(response.diagnostics[0].summary, "Create Stopped");
     assert!(plugin.wait().success());
     assert!(!plugin.folder().exists());

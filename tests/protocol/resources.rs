@@ -107,6 +107,16 @@ pub(crate) async fn create(
     call::apply(client, &Json::Null, config, plan).await
 }
 
+/// Waits for what another task does; a defect shows as a failure, not as a
+/// test without an end.
+pub(crate) async fn in_time<T>(task: tokio::task::JoinHandle<T>) -> T {
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, task)
+        .await
+        .expect("in time")
+        .unwrap()
+}
+
 /// An attribute path as text.
 pub(crate) fn path(diagnostic: &Diagnostic) -> String {
     use attribute_path::step::Selector;
@@ -306,7 +316,7 @@ async fn stop_provider_reaches_what_is_under_way_and_what_comes() {
         .unwrap()
         .into_inner();
     assert_eq!(stopped.error, "");
-    let response = waiting.await.unwrap().unwrap();
+    let response = in_time(waiting).await.unwrap();
     assert_eq!(response.diagnostics[0].summary, "Create Stopped");
     let later = call::read(&mut client, &json!({ "name": "n", "mode": "cancelled?" })).await;
     assert_eq!(later.diagnostics[0].summary, "Stopped");

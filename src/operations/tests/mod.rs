@@ -12,6 +12,7 @@ mod drift;
 mod first_use;
 mod interrupts;
 mod limits;
+mod mac_key;
 mod races;
 mod rollback;
 mod tampering;

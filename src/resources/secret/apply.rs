@@ -45,7 +45,7 @@ pub(super) async fn create(
         .create_secret(create, &interrupt)
         .await
         .map_err(|error| located(&error, path))?;
-    Ok(applied(request.planned_state, &view, session))
+    applied(request.planned_state, &view, session).await
 }
 
 /// Updates the secret in place.
@@ -58,6 +58,7 @@ pub(super) async fn update(
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
     expect_catalog(&private, session).await?;
+    expect_mac_key(&private, session).await?;
     let settings = Settings::read(&request.config);
     let metadata = settings.metadata(session);
     let arguments = settings.arguments();
@@ -84,7 +85,7 @@ pub(super) async fn update(
     let interrupt = interrupt(cx, &request.config, "update");
     let updated = organization.update_secret(update, &interrupt).await;
     let view = updated.map_err(|error| located(&error, path))?;
-    Ok(applied(request.planned_state, &view, session))
+    applied(request.planned_state, &view, session).await
 }
 
 /// Deletes the secret, or lets go of it.
@@ -106,6 +107,7 @@ pub(super) async fn delete(
     }
     let Identity { uuid, name } = Identity::read(state)?;
     expect_catalog(&private, session).await?;
+    expect_mac_key(&private, session).await?;
     let interrupt = interrupt(cx, state, "delete");
     // What an import left behind has not been seen at any generation.
     let seen = match private.generation {
@@ -135,6 +137,18 @@ pub(super) async fn expect_catalog(
         .map_err(|error| explain(&error))
 }
 
+/// Refuses to act on records under another MAC key than before.
+pub(super) async fn expect_mac_key(
+    private: &Private,
+    session: &Configured,
+) -> Result<(), Diagnostic> {
+    let Some(mac_key) = &private.mac_key else {
+        return Ok(());
+    };
+    let expected = session.organization.expect_mac_key(mac_key).await;
+    expected.map_err(|error| explain(&error))
+}
+
 /// Says whether the value that was unknown in plan, or its trigger, asks for a
 /// new version.
 async fn differs(
@@ -156,13 +170,23 @@ async fn differs(
     }
 }
 
-fn applied(planned: Value, view: &SecretView, session: &Configured) -> ApplyResponse {
-    let identity = identity(session.organization.slug().as_str(), &view.name);
-    ApplyResponse {
-        private: Some(Private::of(view).write()),
+async fn applied(
+    planned: Value,
+    view: &SecretView,
+    session: &Configured,
+) -> Result<ApplyResponse, Diagnostic> {
+    let organization = &session.organization;
+    let identity = identity(organization.slug().as_str(), &view.name);
+    let mac_key = organization.mac_key_commitment().await;
+    let private = Private {
+        mac_key: Some(mac_key.map_err(|error| explain(&error))?),
+        ..Private::of(view)
+    };
+    Ok(ApplyResponse {
+        private: Some(private.write()),
         identity: Some(identity),
         ..ApplyResponse::applied(computed(planned, view))
-    }
+    })
 }
 
 fn value_path(source: &Source) -> &'static str {

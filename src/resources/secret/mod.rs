@@ -10,7 +10,7 @@ mod validate;
 use async_trait::async_trait;
 
 use crate::names::SecretName;
-use crate::operations::{OperationError, Refreshed};
+use crate::operations::{OperationError, Refreshed, SecretView};
 use crate::plugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanDestroyRequest,
@@ -132,17 +132,21 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
         .map_err(timed_out)?
         .map_err(|error| explain(&error))?;
     let timeouts = request.state.attribute("timeouts").clone();
+    let seen = |view: &SecretView| Private {
+        mac_key: private.mac_key.clone(),
+        ..Private::of(view)
+    };
     let (private, state) = match refreshed {
         Refreshed::Gone => return Ok(ReadResponse::gone()),
-        Refreshed::Present(view) => (Private::of(&view), state::whole(&view, timeouts)),
+        Refreshed::Present(view) => (seen(&view), state::whole(&view, timeouts)),
         Refreshed::VersionLost(view) => {
             let state = state::whole(&view, timeouts).with("version", Value::Null);
-            (Private::of(&view), state)
+            (seen(&view), state)
         }
         Refreshed::Deleting(view) => {
             let private = Private {
                 deleting: true,
-                ..Private::of(&view)
+                ..seen(&view)
             };
             (private, state::whole(&view, timeouts))
         }

@@ -172,7 +172,7 @@ async fn plan_update(
         return plan_replacement(planned, prior, replaced, &settings, &kept);
     }
 
-    let write = decide_write(&settings, prior, identity.uuid, session).await?;
+    let write = decide_write(&settings, prior, &kept, identity.uuid, session).await?;
     kept.compare = write == Write::DecidedAtApply;
     if write == Write::Never {
         planned.set("kind", prior.attribute("kind").clone());
@@ -255,6 +255,7 @@ enum Write {
 async fn decide_write(
     settings: &Settings,
     prior: &Value,
+    private: &Private,
     uuid: Uuid,
     session: Option<&Configured>,
 ) -> Result<Write, Diagnostic> {
@@ -278,7 +279,12 @@ async fn decide_write(
             let Some(session) = session else {
                 return Ok(Write::DecidedAtApply);
             };
-            let same = session.organization.is_current_value(uuid, value).await;
+            let organization = &session.organization;
+            if let Some(mac_key) = &private.mac_key {
+                let expected = organization.expect_mac_key(mac_key).await;
+                expected.map_err(|error| compare_failed(&error))?;
+            }
+            let same = organization.is_current_value(uuid, value).await;
             Ok(if same.map_err(|error| compare_failed(&error))? {
                 Write::Never
             } else {

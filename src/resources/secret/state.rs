@@ -17,6 +17,10 @@ const PRIVATE: &str = "secret";
 pub(super) struct Private {
     /// The catalog's uuid.
     pub(super) catalog: Option<Uuid>,
+    /// The commitment of the MAC key that records stood under when this secret
+    /// was last written.
+    #[serde(default)]
+    pub(super) mac_key: Option<String>,
     /// The record's generation when it was last seen.
     #[serde(default)]
     pub(super) generation: u64,

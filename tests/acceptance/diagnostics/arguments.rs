@@ -1,0 +1,508 @@
+//! Arguments of a secret, of an ephemeral one, and of functions.
+
+use insta::assert_snapshot;
+
+use crate::reading::{Told, filters};
+use crate::scene::{On, Scene, terraform_1_11};
+
+/// Refused before anything is asked of the platform.
+#[test]
+fn malformed_arguments_are_told_at_the_attribute() {
+    let _filters = filters();
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = scene.workspace(
+        r#"
+resource "planton_secret" "name" {
+  name     = "Database_Password"
+  value_wo = "x"
+}
+resource "planton_secret" "environment" {
+  name        = "db"
+  environment = "-prod"
+  value_wo    = "x"
+}
+resource "planton_secret" "backend" {
+  name     = "db"
+  backend  = "My Vault"
+  value_wo = "x"
+}
+resource "planton_secret" "two_values" {
+  name     = "db"
+  value_wo = "hunter2"
+  data_wo  = { a = "hunter2" }
+}
+resource "planton_secret" "empty_key" {
+  name    = "db"
+  data_wo = { "" = "hunter2" }
+}
+resource "planton_secret" "null_entry" {
+  name    = "db"
+  data_wo = { a = null }
+}
+resource "planton_secret" "no_length" {
+  name     = "db"
+  generate = { length = 0 }
+}
+resource "planton_secret" "half_a_length" {
+  name     = "db"
+  generate = { length = 1.5 }
+}
+resource "planton_secret" "no_characters" {
+  name     = "db"
+  generate = { lower = false, upper = false, numeric = false, special = false }
+}
+resource "planton_secret" "minima" {
+  name     = "db"
+  generate = { length = 4, min_lower = 3, min_upper = 3 }
+}
+resource "planton_secret" "minimum_of_nothing" {
+  name     = "db"
+  generate = { numeric = false, min_numeric = 1 }
+}
+resource "planton_secret" "special" {
+  name     = "db"
+  generate = { override_special = "!!" }
+}
+resource "planton_secret" "timeout" {
+  name     = "db"
+  value_wo = "x"
+  timeouts = { create = "soon" }
+}
+resource "planton_secret" "label_value" {
+  name     = "db"
+  value_wo = "x"
+  labels   = { team = null }
+}
+resource "planton_secret" "label_key" {
+  name     = "db"
+  value_wo = "x"
+  labels   = { "" = "payments" }
+}
+resource "planton_secret" "too_many_labels" {
+  name     = "db"
+  value_wo = "x"
+  labels   = { for number in range(41) : "label-${number}" => "x" }
+}
+resource "planton_secret" "on_destroy" {
+  name       = "db"
+  value_wo   = "x"
+  on_destroy = "keep"
+}
+resource "planton_secret" "keep_versions" {
+  name          = "db"
+  value_wo      = "x"
+  keep_versions = 0
+}
+ephemeral "planton_secret" "both" {
+  id   = "1b4e4c9e-0000-8000-8000-000000000001"
+  name = "db"
+}
+ephemeral "planton_secret" "neither" {
+}
+ephemeral "planton_secret" "no_uuid" {
+  id = "db"
+}
+ephemeral "planton_secret" "no_version" {
+  name    = "db"
+  version = 0
+}
+data "planton_secret" "slug" {
+  name = "Database Password"
+}
+"#,
+    );
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert!(!told.words().contains("hunter2"));
+    assert_snapshot!(told.at("name"), @r#"
+    Error: Invalid Name
+      in resource "planton_secret" "name"
+      at name     = "Database_Password"
+
+    The name "Database_Password" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_snapshot!(told.at("environment"), @r#"
+    Error: Invalid Name
+      in resource "planton_secret" "environment"
+      at environment = "-prod"
+
+    The environment "-prod" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_snapshot!(told.at("backend"), @r#"
+    Error: Invalid Name
+      in resource "planton_secret" "backend"
+      at backend  = "My Vault"
+
+    The backend "My Vault" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_snapshot!(told.at("two_values"), @r#"
+    Error: Conflicting Secret Values
+      in resource "planton_secret" "two_values"
+      at data_wo  = { a = "hunter2" }
+
+    At most one of value_wo, data_wo and generate may be set; here value_wo and data_wo are.
+
+    Remove all but one.
+    "#);
+    assert_snapshot!(told.at("empty_key"), @r#"
+    Error: Invalid Secret Data
+      in resource "planton_secret" "empty_key"
+      at data_wo = { "" = "hunter2" }
+
+    An entry of data_wo has an empty key.
+
+    Give every entry a key and a value; the value may be an empty text.
+    "#);
+    assert_snapshot!(told.at("null_entry"), @r#"
+    Error: Invalid Secret Data
+      in resource "planton_secret" "null_entry"
+      at data_wo = { a = null }
+
+    An entry of data_wo is null.
+
+    Give every entry a key and a value; the value may be an empty text.
+    "#);
+    assert_snapshot!(told.at("no_length"), @r#"
+    Error: Invalid Generate Parameters
+      in resource "planton_secret" "no_length"
+      at generate = { length = 0 }
+
+    No value can be generated this way: length must be 1 to 4096.
+    "#);
+    assert_snapshot!(told.at("half_a_length"), @r#"
+    Error: Invalid Generate Parameters
+      in resource "planton_secret" "half_a_length"
+      at generate = { length = 1.5 }
+
+    No value can be generated this way: length must be 1 to 4096.
+    "#);
+    assert_snapshot!(told.at("no_characters"), @r#"
+    Error: Invalid Generate Parameters
+      in resource "planton_secret" "no_characters"
+      at generate = { lower = false, upper = false, numeric = false, special = false }
+
+    No value can be generated this way: at least one of lower, upper, numeric and special must be true.
+    "#);
+    assert_snapshot!(told.at("minima"), @r#"
+    Error: Invalid Generate Parameters
+      in resource "planton_secret" "minima"
+      at generate = { length = 4, min_lower = 3, min_upper = 3 }
+
+    No value can be generated this way: min_lower, min_upper, min_numeric and min_special add up to more than length.
+    "#);
+    assert_snapshot!(told.at("minimum_of_nothing"), @r#"
+    Error: Invalid Generate Parameters
+      in resource "planton_secret" "minimum_of_nothing"
+      at generate = { numeric = false, min_numeric = 1 }
+
+    No value can be generated this way: a minimum is set for a kind of character that is switched off.
+    "#);
+    assert_snapshot!(told.at("special"), @r#"
+    Error: Invalid Generate Parameters
+      in resource "planton_secret" "special"
+      at generate = { override_special = "!!" }
+
+    No value can be generated this way: override_special must hold at least one character, and none twice.
+    "#);
+    assert_snapshot!(told.at("timeout"), @r#"
+    Error: Invalid Timeout
+      in resource "planton_secret" "timeout"
+      at resource "planton_secret" "timeout" {
+
+    The timeout must be a duration such as "30s", "5m" or "1h30m".
+    "#);
+    assert_snapshot!(told.at("label_value"), @r#"
+    Error: Invalid Label
+      in resource "planton_secret" "label_value"
+      at labels   = { team = null }
+
+    A label needs a key of 1 to 256 bytes, and a value of at most 256 bytes that is not null.
+    "#);
+    assert_snapshot!(told.at("label_key"), @r#"
+    Error: Invalid Label
+      in resource "planton_secret" "label_key"
+      at labels   = { "" = "payments" }
+
+    A label needs a key of 1 to 256 bytes, and a value of at most 256 bytes that is not null.
+    "#);
+    assert_snapshot!(told.at("too_many_labels"), @r#"
+    Error: Too Many Labels
+      in resource "planton_secret" "too_many_labels"
+      at labels   = { for number in range(41) : "label-${number}" => "x" }
+
+    There are 41 labels, at most 40 are allowed.
+    "#);
+    assert_snapshot!(told.at("on_destroy"), @r#"
+    Error: Invalid Destroy Behaviour
+      in resource "planton_secret" "on_destroy"
+      at on_destroy = "keep"
+
+    on_destroy must be "delete" or "retain", not "keep".
+    "#);
+    assert_snapshot!(told.at("keep_versions"), @r#"
+    Error: Invalid Number Of Versions
+      in resource "planton_secret" "keep_versions"
+      at keep_versions = 0
+
+    keep_versions must be a whole number from 1 to 1000: the current version always stays.
+    "#);
+    assert_snapshot!(told.at("both"), @r#"
+    Error: Invalid Secret Selector
+      in ephemeral "planton_secret" "both"
+      at id   = "<uuid>"
+
+    Both id and name are set; id alone says which secret it is.
+
+    Set id, or name together with environment.
+    "#);
+    assert_snapshot!(told.at("neither"), @r#"
+    Error: Invalid Secret Selector
+      in ephemeral "planton_secret" "neither"
+      at ephemeral "planton_secret" "neither" {
+
+    Neither id nor name is set.
+
+    Set id, or name together with environment.
+    "#);
+    assert_snapshot!(told.at("no_uuid"), @r#"
+    Error: Invalid Secret Selector
+      in ephemeral "planton_secret" "no_uuid"
+      at id = "db"
+
+    The id is not a uuid.
+
+    Set id, or name together with environment.
+    "#);
+    assert_snapshot!(told.at("no_version"), @r#"
+    Error: Invalid Secret Version
+      in ephemeral "planton_secret" "no_version"
+      at version = 0
+
+    version must be a whole number from 1.
+    "#);
+    assert_snapshot!(told.at("slug"), @r#"
+    Error: Invalid Name
+      in data "planton_secret" "slug"
+      at name = "Database Password"
+
+    The name "Database Password" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_eq!(told.len(), 23);
+}
+
+/// Refused in a plan, since only then everything is known.
+#[test]
+fn what_a_secret_lacks_is_told_in_the_plan() {
+    let _filters = filters();
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = scene.workspace(
+        r#"
+variable "rotation" {
+  default = "1"
+}
+variable "password" {
+  type      = string
+  ephemeral = true
+  default   = null
+}
+resource "planton_secret" "there" {
+  name             = "there"
+  value_wo         = var.password
+  value_wo_version = var.rotation
+}
+"#,
+    );
+    let created = workspace.apply(&[("password", "hunter2")]).unwrap();
+    created.ok().unwrap();
+
+    let told = Told::by_plan(&workspace, &[("rotation", "2")], &[]);
+    assert_snapshot!(told.everything(), @r#"
+    Error: Secret Value Missing
+      in resource "planton_secret" "there"
+      at value_wo         = var.password
+
+    A new version needs a value, but none of value_wo, data_wo and generate is set, or the one that is set is null.
+
+    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
+    "#);
+
+    let large = "x".repeat(65_537);
+    workspace
+        .write(
+            "more.tf",
+            r#"
+variable "large" {
+  type      = string
+  ephemeral = true
+}
+resource "planton_secret" "no_value" {
+  name = "no-value"
+}
+resource "planton_secret" "null_value" {
+  name     = "null-value"
+  value_wo = var.password
+}
+resource "planton_secret" "unknown_backend" {
+  name     = "unknown-backend"
+  backend  = "vault"
+  value_wo = "x"
+}
+resource "planton_secret" "too_large" {
+  name     = "too-large"
+  value_wo = var.large
+}
+resource "planton_secret" "data_too_large" {
+  name    = "data-too-large"
+  data_wo = { a = var.large }
+}
+ephemeral "planton_secret" "unknown_secret" {
+  name        = "nowhere"
+  environment = "prod"
+}
+ephemeral "planton_secret" "unknown_id" {
+  id = "1b4e4c9e-0000-8000-8000-000000000001"
+}
+ephemeral "planton_secret" "unknown_version" {
+  name    = "there"
+  version = 9
+}
+ephemeral "planton_secret" "too_old" {
+  name            = "there"
+  minimum_version = 2
+}
+data "planton_secret" "missing" {
+  name = "nowhere"
+}
+"#,
+        )
+        .unwrap();
+    let told = Told::by_plan(&workspace, &[("large", &large)], &[]);
+    assert!(!told.words().contains("xxxxx"));
+    assert_snapshot!(told.at("no_value"), @r#"
+    Error: Secret Value Missing
+      in resource "planton_secret" "no_value"
+      at resource "planton_secret" "no_value" {
+
+    A new secret needs a value, but none of value_wo, data_wo and generate is set, or the one that is set is null.
+
+    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
+    "#);
+    assert_snapshot!(told.at("null_value"), @r#"
+    Error: Secret Value Missing
+      in resource "planton_secret" "null_value"
+      at value_wo = var.password
+
+    A new secret needs a value, but none of value_wo, data_wo and generate is set, or the one that is set is null.
+
+    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
+    "#);
+    assert_snapshot!(told.at("unknown_backend"), @r#"
+    Error: Secret Backend Not Found
+      in resource "planton_secret" "unknown_backend"
+      at backend  = "vault"
+
+    No secret backend is named "vault".
+
+    Use "platform" for the built-in backend, or leave backend out for the default.
+    "#);
+    assert_snapshot!(told.at("too_large"), @r#"
+    Error: Secret Value Too Large
+      in resource "planton_secret" "too_large"
+      at value_wo = var.large
+
+    The value has 65537 bytes; the embedded platform holds at most 59090 bytes in one secret (the backend's limit less the greatest envelope). Nothing was written.
+
+    Split the value, or keep it elsewhere and its key here.
+    "#);
+    assert_snapshot!(told.at("data_too_large"), @r#"
+    Error: Secret Value Too Large
+      in resource "planton_secret" "data_too_large"
+      at data_wo = { a = var.large }
+
+    The value has 65545 bytes; the embedded platform holds at most 59090 bytes in one secret (the backend's limit less the greatest envelope). Nothing was written.
+
+    Split the value, or keep it elsewhere and its key here.
+    "#);
+    assert_snapshot!(told.at("unknown_secret"), @r#"
+    Error: Secret Not Found
+      in ephemeral "planton_secret" "unknown_secret"
+      at name        = "nowhere"
+
+    Secret "prod/nowhere" does not exist in this organization.
+
+    Check its name and its environment; a secret of organization scope has no environment.
+    "#);
+    assert_snapshot!(told.at("unknown_id"), @r#"
+    Error: Secret Not Found
+      in ephemeral "planton_secret" "unknown_id"
+      at id = "<uuid>"
+
+    Secret "<uuid>" does not exist in this organization.
+
+    Check its name and its environment; a secret of organization scope has no environment.
+    "#);
+    assert_snapshot!(told.at("unknown_version"), @r#"
+    Error: Secret Version Not Found
+      in ephemeral "planton_secret" "unknown_version"
+      at version = 9
+
+    Secret "there" has no version 9: it was never written, or keep_versions has let it go.
+
+    Ask for another version, or leave version out for the current one.
+    "#);
+    assert_snapshot!(told.at("too_old"), @r#"
+    Error: Secret Version Too Old
+      in ephemeral "planton_secret" "too_old"
+      at minimum_version = 2
+
+    The secret is at version 1, but minimum_version asks for 2 or later.
+
+    Somebody restored an old catalog, or the newer version was not written yet.
+    "#);
+    assert_snapshot!(told.at("missing"), @r#"
+    Error: Secret Not Found
+      in data "planton_secret" "missing"
+      at name = "nowhere"
+
+    Secret "nowhere" does not exist in this organization.
+
+    Check its name and its environment; a secret of organization scope has no environment.
+    "#);
+    assert_eq!(told.len(), 10);
+}
+
+#[test]
+fn a_function_tells_which_argument_is_wrong() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = scene.workspace(
+        r#"
+output "parsed" {
+  value = provider::planton::parse_secret_ref("secret/db")
+}
+output "name" {
+  value = provider::planton::secret_ref("Not a slug", null, null)
+}
+output "key" {
+  value = provider::planton::secret_ref("db", "prod", "a/b")
+}
+"#,
+    );
+    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
+    Error: Invalid function argument
+      in output "key"
+      at value = provider::planton::secret_ref("db", "prod", "a/b")
+
+    Invalid value for "key" parameter: the key must not be empty and must not hold a slash.
+
+    Error: Invalid function argument
+      in output "name"
+      at value = provider::planton::secret_ref("Not a slug", null, null)
+
+    Invalid value for "name" parameter: "Not a slug" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+
+    Error: Invalid function argument
+      in output "parsed"
+      at value = provider::planton::parse_secret_ref("secret/db")
+
+    Invalid value for "reference" parameter: "secret/db" is not of the form $secret/<name>, $secret/<name>/<key>, $secret/@<environment>/<name> or $secret/@<environment>/<name>/<key>.
+    "#);
+}

@@ -1,0 +1,73 @@
+//! Imports that name nothing.
+
+use insta::assert_snapshot;
+
+use crate::reading::{Told, filters};
+use crate::scene::{On, Scene, terraform_1_11, terraform_1_15};
+
+const SECRET: &str = "resource \"planton_secret\" \"db\" {\n  name = \"db\"\n}\n";
+
+#[test]
+fn an_import_that_names_nothing_tells_why() {
+    let _filters = filters();
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let import = |id: &str| {
+        let block = format!("import {{\n  to = planton_secret.db\n  id = \"{id}\"\n}}\n");
+        let workspace = scene.workspace(&format!("{SECRET}{block}"));
+        Told::by_plan(&workspace, &[], &[]).everything()
+    };
+    assert_snapshot!(import("acme/prod/db"), @r#"
+    Error: Invalid Import Identifier
+
+    "acme/prod/db" does not name a secret.
+
+    Import by name, or by environment/name: terraform import planton_secret.db production/db
+    "#);
+    assert_snapshot!(import("prod/DB"), @r#"
+    Error: Invalid Import Identifier
+
+    "prod/DB" does not name a secret.
+
+    Import by name, or by environment/name: terraform import planton_secret.db production/db
+    "#);
+    assert_snapshot!(import("prod/db"), @r#"
+    Error: Organization Not Found
+
+    Organization Slug("acme") has no record on this platform: no secret was ever created in it here.
+
+    Check the provider's organization and its platform (openbao or embedded). The first planton_secret that is applied creates the record.
+    "#);
+
+    let workspace = scene.workspace(
+        "resource \"planton_secret\" \"other\" {\n  name = \"other\"\n  value_wo = \"x\"\n}\n",
+    );
+    workspace.apply(&[]).unwrap().ok().unwrap();
+    assert_snapshot!(import("prod/db"), @r#"
+    Error: Secret Not Found
+
+    Secret "prod/db" does not exist in this organization.
+
+    Check its name and its environment; a secret of organization scope has no environment.
+    "#);
+    let told = workspace
+        .import("planton_secret.other", "a b", &[])
+        .unwrap();
+    assert!(!told.success());
+}
+
+#[test]
+fn an_identity_of_another_organization_is_refused() {
+    let _filters = filters();
+    let scene = Scene::new(&terraform_1_15(), On::Embedded);
+    let workspace = scene.workspace(&format!(
+        "{SECRET}import {{\n  to = planton_secret.db\n  identity = {{\n    organization = \"other\"\n    \
+         name = \"db\"\n  }}\n}}\n"
+    ));
+    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
+    Error: Different Organization
+
+    The identity names organization "other", but the provider is configured for "acme".
+
+    Import with a provider of that organization.
+    "#);
+}

@@ -1,0 +1,10 @@
+//! What a practitioner reads when something is wrong: what failed, the likely
+//! cause, the remedy, at the attribute to edit.
+
+mod arguments;
+mod import;
+mod platform;
+mod provider;
+mod tampered;
+
+pub(crate) use provider::aliased;

@@ -1,0 +1,390 @@
+//! A platform that is not there, not set up, or does not let us in.
+
+use std::fmt::Display;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use serde_json::json;
+use xtask::openbao::OpenBao;
+use xtask::tools::Tools;
+
+use super::provider::aliased;
+use crate::certificates::Authority;
+use crate::reading::{Told, filters};
+use crate::scene::{On, Scene, terraform_1_11};
+
+fn block(organization: &str, address: &str, login: &str, more: impl Display) -> String {
+    format!(
+        "  organization = \"{organization}\"\n  openbao = {{\n    address = \"{address}\"\n    {login}\n    \
+         {more}\n  }}"
+    )
+}
+
+fn quoted(file: &Path) -> String {
+    format!("{:?}", file.display().to_string())
+}
+
+#[test]
+fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
+    let _filters = filters();
+    let authority = Authority::new();
+    let stranger = Authority::new();
+    let server = OpenBao::start(&Tools::locate().unwrap(), &authority.server()).unwrap();
+    let api = server.api();
+    api.enable_kv2("planton").unwrap();
+    api.enable_kv1("one").unwrap();
+    api.enable_transit("transit").unwrap();
+    let role = api
+        .approle("approle", "ci", &["default"], json!({}))
+        .unwrap();
+    let no_rights = api.create_token(&["default"], "10m").unwrap();
+
+    let (plain, tls) = (server.address(), server.tls_address().unwrap());
+    let root = format!("token = {:?}", server.root_token());
+    let approle = format!(
+        "approle = {{ role_id = {:?}, secret_id = \"hunter2\" }}",
+        role.role_id
+    );
+    let jwt_file = "jwt = { role = \"ci\", token_file = \"/nowhere/jwt\" }";
+    let ca = |authority: &Authority| format!("ca_cert_file = {}", quoted(&authority.certificate()));
+    let workspace = aliased(&[
+        (
+            "nothing_listens",
+            block("a", "http://127.0.0.1:1", "token = \"s.hunter2\"", ""),
+        ),
+        (
+            "wrong_token",
+            block("b", plain, "token = \"s.hunter2\"", ""),
+        ),
+        (
+            "no_token_file",
+            block("c", plain, "token_file = \"/nowhere/token\"", ""),
+        ),
+        ("login_refused", block("d", plain, &approle, "")),
+        ("no_jwt_file", block("e", plain, jwt_file, "")),
+        (
+            "no_rights",
+            block("f", plain, &format!("token = {no_rights:?}"), ""),
+        ),
+        (
+            "no_namespace",
+            block("g", plain, &root, "namespace = \"nowhere\""),
+        ),
+        (
+            "no_kv",
+            block("h", plain, &root, "kv_mount_path = \"nowhere\""),
+        ),
+        ("kv_1", block("i", plain, &root, "kv_mount_path = \"one\"")),
+        (
+            "no_transit",
+            block("j", plain, &root, "transit_mount_path = \"nowhere\""),
+        ),
+        ("wrong_authority", block("k", tls, &root, ca(&stranger))),
+        ("no_certificate", block("l", tls, &root, ca(&authority))),
+    ]);
+    let told = Told::by_apply(&workspace, &[], &[]);
+    for secret in ["hunter2", server.root_token(), &no_rights] {
+        assert!(!told.words().contains(secret), "{told:#?}");
+    }
+    assert_snapshot!(told.at("nothing_listens"), @r#"
+    Error: Platform Unavailable
+      in resource "planton_secret" "nothing_listens"
+      at resource "planton_secret" "nothing_listens" {
+
+    read secret on "planton/data/catalog/a/organization" failed: unavailable.
+
+    The platform could not be reached, or failed, and still did after all retries. Check the provider's address, the network, and whether the platform is unsealed.
+
+    Check the address, and that the server can be reached from here.
+
+    Original error: GET 127.0.0.1/v1/planton/data/catalog/a/organization: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
+    "#);
+    assert_snapshot!(told.at("wrong_token"), @r#"
+    Error: Platform Login Failed
+      in resource "planton_secret" "wrong_token"
+      at resource "planton_secret" "wrong_token" {
+
+    read secret on "planton/data/catalog/b/organization" was refused: not authenticated.
+
+    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+
+    The token is not, or no longer, valid: renew it. (A valid token whose policies do not allow it to look itself up looks the same.)
+
+    Original error: read secret on "planton/data/catalog/b/organization" was denied: the server answered 403: permission denied
+    "#);
+    assert_snapshot!(told.at("no_token_file"), @r#"
+    Error: Platform Login Failed
+      in resource "planton_secret" "no_token_file"
+      at resource "planton_secret" "no_token_file" {
+
+    read token file on "auth" was refused: not authenticated.
+
+    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+
+    Check the file /nowhere/token and its mode.
+
+    Original error: No such file or directory (os error 2)
+    "#);
+    assert_snapshot!(told.at("login_refused"), @r#"
+    Error: Platform Login Failed
+      in resource "planton_secret" "login_refused"
+      at resource "planton_secret" "login_refused" {
+
+    login on "auth/approle/login" was refused: not authenticated.
+
+    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+
+    The server refused the login: check the auth method's mount path, the role, and the credential.
+
+    Original error: login on "auth/approle/login" was refused: not authenticated: the server answered 400: invalid role or secret ID
+    "#);
+    assert_snapshot!(told.at("no_jwt_file"), @r#"
+    Error: Platform Login Failed
+      in resource "planton_secret" "no_jwt_file"
+      at resource "planton_secret" "no_jwt_file" {
+
+    read token file on "auth" was refused: not authenticated.
+
+    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+
+    Check the file /nowhere/jwt and its mode.
+
+    Original error: No such file or directory (os error 2)
+    "#);
+    assert_snapshot!(told.at("no_rights"), @r#"
+    Error: Catalog Access Denied
+      in resource "planton_secret" "no_rights"
+      at resource "planton_secret" "no_rights" {
+
+    read secret on "planton/data/catalog/f/organization" was denied.
+
+    The provider's credentials may not do this on the platform's catalog.
+
+    Grant to the role in use:
+    path "planton/data/catalog/f/*" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "planton/metadata/catalog/f/*" {
+      capabilities = ["list", "read"]
+    }
+    path "planton/destroy/catalog/f/*" {
+      capabilities = ["update"]
+    }
+
+
+    Original error: the server answered 403: permission denied
+    "#);
+    assert_snapshot!(told.at("no_namespace"), @r#"
+    Error: Platform Not Set Up
+      in resource "planton_secret" "no_namespace"
+      at resource "planton_secret" "no_namespace" {
+
+    read secret on "planton/data/catalog/g/organization" failed: not set up.
+
+    The platform is not set up as this provider needs it.
+
+    The namespace does not exist: check it, or create it.
+
+    Original error: the server answered 404: namespace not found
+    "#);
+    assert_snapshot!(told.at("no_kv"), @r#"
+    Error: Platform Not Set Up
+      in resource "planton_secret" "no_kv"
+      at resource "planton_secret" "no_kv" {
+
+    read secret on "nowhere/data/catalog/h/organization" failed: not set up.
+
+    The platform is not set up as this provider needs it.
+
+    No engine that serves "nowhere/data/catalog/h/organization" is mounted. For secrets enable KV version 2 with `bao secrets enable -path=nowhere -version=2 kv`, for keys Transit with `bao secrets enable -path=nowhere transit`; and check the configured mount path and the namespace.
+
+    Original error: the server answered 404: no handler for route
+    "#);
+    assert_snapshot!(told.at("kv_1"), @r#"
+    Error: Platform Not Set Up
+      in resource "planton_secret" "kv_1"
+      at resource "planton_secret" "kv_1" {
+
+    write fence on "one/data/catalog/i/fence/22" failed: not set up.
+
+    The platform is not set up as this provider needs it.
+
+    The mount "one" is not KV version 2. Enable one elsewhere with `bao secrets enable -path=<mount> -version=2 kv`, or upgrade this one with `bao kv enable-versioning one`.
+    "#);
+    assert_snapshot!(told.at("no_transit"), @r#"
+    Error: Encryption Key Not Set Up
+      in resource "planton_secret" "no_transit"
+      at resource "planton_secret" "no_transit" {
+
+    create key on "nowhere/keys/planton-j" failed: not set up.
+
+    The key is not of the kind that this provider needs.
+
+    No engine that serves "nowhere/keys/planton-j" is mounted. For secrets enable KV version 2 with `bao secrets enable -path=nowhere -version=2 kv`, for keys Transit with `bao secrets enable -path=nowhere transit`; and check the configured mount path and the namespace.
+
+    Original error: the server answered 404: no handler for route
+    "#);
+    assert_snapshot!(told.at("wrong_authority"), @r#"
+    Error: Platform Not Set Up
+      in resource "planton_secret" "wrong_authority"
+      at resource "planton_secret" "wrong_authority" {
+
+    read secret on "planton/data/catalog/k/organization" failed: not set up.
+
+    The platform is not set up as this provider needs it.
+
+    Check the CA certificate, and the client certificate if the server wants one.
+
+    Original error: GET 127.0.0.1/v1/planton/data/catalog/k/organization: TLS failed: error sending request: client error (Connect): invalid peer certificate: BadSignature
+    "#);
+    assert_snapshot!(told.at("no_certificate"), @r#"
+    Error: Platform Not Set Up
+      in resource "planton_secret" "no_certificate"
+      at resource "planton_secret" "no_certificate" {
+
+    read secret on "planton/data/catalog/l/organization" failed: not set up.
+
+    The platform is not set up as this provider needs it.
+
+    Check the CA certificate, and the client certificate if the server wants one.
+
+    Original error: GET 127.0.0.1/v1/planton/data/catalog/l/organization: TLS failed: error sending request: client error (SendRequest): connection error: received fatal alert: CertificateRequired
+    "#);
+    assert_eq!(told.len(), 12);
+    let one = api
+        .list_recursive("one", xtask::openbao::KvVersion::V1)
+        .unwrap();
+    assert!(one.is_empty(), "left in a mount that is not ours: {one:?}");
+
+    server.seal().unwrap();
+    let workspace = aliased(&[("sealed", block("m", plain, &root, ""))]);
+    assert_snapshot!(Told::by_apply(&workspace, &[], &[]).everything(), @"");
+}
+
+/// The key is what everything hangs on: nothing may take its place.
+#[test]
+fn a_missing_transit_key_is_told_and_never_made_anew() {
+    let _filters = filters();
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let workspace = scene.workspace(
+        r#"
+variable "rotation" {
+  default = "1"
+}
+resource "planton_secret" "db" {
+  name             = "db"
+  value_wo         = "hunter2"
+  value_wo_version = var.rotation
+}
+"#,
+    );
+    workspace.apply(&[]).unwrap().ok().unwrap();
+    let api = scene.openbao().unwrap().api();
+    let key = "transit/keys/planton-acme";
+    let deletable = json!({"deletion_allowed": true});
+    api.ok("POST", &format!("{key}/config"), Some(&deletable))
+        .unwrap();
+    api.ok("DELETE", key, None).unwrap();
+
+    let told = Told::by_apply(&workspace, &[("rotation", "2")], &[]);
+    assert_snapshot!(told.everything(), @r#"
+    Error: Encryption Key Missing
+      in resource "planton_secret" "db"
+      at resource "planton_secret" "db" {
+
+    use key on "transit/planton-acme" found no such key.
+
+    The key encryption key does not exist. It is never created anew, since nothing that was sealed under it could be opened: restore it, or point the provider at the platform that has it.
+
+    The key "transit/planton-acme" does not exist, and none is created in its place: what it wrapped could not be opened with another. Check address, namespace and mount, or restore the key from a backup.
+
+    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
+    "#);
+    workspace
+        .write(
+            "more.tf",
+            "resource \"planton_secret\" \"new\" {\n  name = \"new\"\n  generate = {}\n}\n",
+        )
+        .unwrap();
+    let told = Told::by_apply(&workspace, &[], &[]);
+    assert_snapshot!(told.at("new"), @r#"
+    Error: Encryption Key Missing
+      in resource "planton_secret" "new"
+      at resource "planton_secret" "new" {
+
+    use key on "transit/planton-acme" found no such key.
+
+    The key encryption key does not exist. It is never created anew, since nothing that was sealed under it could be opened: restore it, or point the provider at the platform that has it.
+
+    The key "transit/planton-acme" does not exist, and none is created in its place: what it wrapped could not be opened with another. Check address, namespace and mount, or restore the key from a backup.
+
+    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
+    "#);
+    workspace
+        .write(
+            "more.tf",
+            "ephemeral \"planton_secret\" \"db\" {\n  name = \"db\"\n}\n",
+        )
+        .unwrap();
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert_snapshot!(told.everything(), @r#"
+    Error: Encryption Key Missing
+      in ephemeral "planton_secret" "db"
+      at ephemeral "planton_secret" "db" {
+
+    use key on "transit/planton-acme" found no such key.
+
+    The key encryption key does not exist. It is never created anew, since nothing that was sealed under it could be opened: restore it, or point the provider at the platform that has it.
+
+    The key "transit/planton-acme" does not exist, and none is created in its place: what it wrapped could not be opened with another. Check address, namespace and mount, or restore the key from a backup.
+
+    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
+    "#);
+    assert_eq!(api.call("GET", key, None).unwrap().status, 404);
+}
+
+#[test]
+fn a_state_of_another_platform_is_an_error_and_no_drift() {
+    let _filters = filters();
+    let one = Scene::new(&terraform_1_11(), On::Embedded);
+    let other = Scene::new(&terraform_1_11(), On::Embedded);
+    let secret = |name: &str| {
+        format!(
+            "resource \"planton_secret\" \"db\" {{\n  name = \"{name}\"\n  value_wo = \"x\"\n  \
+             value_wo_version = \"1\"\n}}\n"
+        )
+    };
+    let workspace = one.workspace(&secret("db"));
+    workspace.apply(&[]).unwrap().ok().unwrap();
+    workspace.write("provider.tf", &other.provider("")).unwrap();
+    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
+    Error: Different Platform
+      in resource "planton_secret" "db"
+      at resource "planton_secret" "db" {
+
+    This resource was created in the catalog <uuid>, but the platform that the provider is configured for holds no such organization.
+
+    Point the provider's openbao or embedded block and its organization at the platform that holds this secret. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    "#);
+
+    let elsewhere = other.workspace(&secret("elsewhere"));
+    elsewhere.apply(&[]).unwrap().ok().unwrap();
+    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
+    Error: Different Platform
+      in resource "planton_secret" "db"
+      at resource "planton_secret" "db" {
+
+    This resource was created in the catalog <uuid>, but the platform that the provider is configured for holds the catalog <uuid>.
+
+    Point the provider's openbao or embedded block and its organization at the platform that holds this secret. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    "#);
+    let told = Told::by_apply(&workspace, &[], &["-refresh=false", "-destroy"]);
+    assert_snapshot!(told.everything(), @r"
+    Error: Different Platform
+
+    This resource was created in the catalog <uuid>, but the platform that the provider is configured for holds the catalog <uuid>.
+
+    Point the provider's openbao or embedded block and its organization at the platform that holds this secret. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    ");
+    assert!(workspace.resource("planton_secret.db").unwrap().is_some());
+}

@@ -1,0 +1,268 @@
+//! The provider block and the environment.
+
+use std::os::unix::fs::PermissionsExt;
+
+use insta::assert_snapshot;
+use xtask::terraform::Workspace;
+
+use crate::reading::{REQUIRED, Told, filters};
+use crate::scene::{PROVIDER, terraform_1_11};
+
+/// A workspace with one provider block, and one secret, for each alias.
+pub(crate) fn aliased(blocks: &[(&str, String)]) -> Workspace {
+    let workspace = Workspace::new(&terraform_1_11(), PROVIDER.as_ref()).unwrap();
+    let mut text = REQUIRED.to_owned();
+    for (alias, block) in blocks {
+        text.push_str(&format!(
+            "provider \"planton\" {{\n  alias = \"{alias}\"\n{block}\n}}\n\
+             resource \"planton_secret\" \"{alias}\" {{\n  provider = planton.{alias}\n  \
+             name     = \"db\"\n  value_wo = \"hunter2\"\n}}\n"
+        ));
+    }
+    workspace.write("main.tf", &text).unwrap();
+    workspace
+}
+
+#[test]
+fn a_malformed_block_is_told_at_the_attribute() {
+    let _filters = filters();
+    let openbao = |more: &str| {
+        format!(
+            "  organization = \"acme\"\n  openbao = {{\n    address = \"http://127.0.0.1:1\"\n{more}\n  }}"
+        )
+    };
+    let workspace = aliased(&[
+        ("organization", "  organization = \"Acme Inc.\"".to_owned()),
+        (
+            "environment",
+            "  organization = \"acme\"\n  default_environment = \"Prod\"".to_owned(),
+        ),
+        (
+            "label",
+            "  organization = \"acme\"\n  default_labels = { \"\" = \"x\" }".to_owned(),
+        ),
+        (
+            "both",
+            format!("{}\n  embedded = {{}}", openbao("    token = \"t\"")),
+        ),
+        (
+            "certificate",
+            openbao("    token = \"t\"\n    client_cert_file = \"client.pem\""),
+        ),
+        (
+            "key",
+            openbao("    token = \"t\"\n    client_key_file = \"client.key\""),
+        ),
+        (
+            "logins",
+            openbao("    token = \"t\"\n    token_file = \"token\""),
+        ),
+        (
+            "authorities",
+            openbao("    token = \"t\"\n    ca_cert_pem = \"x\"\n    ca_cert_file = \"ca.pem\""),
+        ),
+        ("jwt", openbao("    jwt = { role = \"ci\" }")),
+    ]);
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert_snapshot!(told.at("organization"), @r#"
+    Error: Invalid Name
+      in provider "planton"
+      at organization = "Acme Inc."
+
+    The organization "Acme Inc." must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_snapshot!(told.at("environment"), @r#"
+    Error: Invalid Name
+      in provider "planton"
+      at default_environment = "Prod"
+
+    The environment "Prod" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+    assert_snapshot!(told.at("label"), @r#"
+    Error: Invalid Label
+      in provider "planton"
+      at default_labels = { "" = "x" }
+
+    A default label needs a key, and a value that is not null.
+    "#);
+    assert_snapshot!(told.at("both"), @r#"
+    Error: Conflicting Platforms
+      in provider "planton"
+      at embedded = {}
+
+    Both openbao and embedded are set; an organization lives on one platform.
+
+    Remove one of the two blocks.
+    "#);
+    assert_snapshot!(told.at("certificate"), @r#"
+    Error: Incomplete Client Certificate
+      in provider "planton"
+      at provider "planton" {
+
+    client_cert_file is set without client_key_file; a certificate needs its key.
+    "#);
+    assert_snapshot!(told.at("key"), @r#"
+    Error: Incomplete Client Certificate
+      in provider "planton"
+      at provider "planton" {
+
+    client_key_file is set without client_cert_file; a certificate needs its key.
+    "#);
+    assert_snapshot!(told.at("logins"), @r#"
+    Error: Conflicting Platform Settings
+      in provider "planton"
+      at provider "planton" {
+
+    At most one of token, token_file, approle, jwt, kubernetes may be set; here token and token_file are.
+
+    Remove all but one.
+    "#);
+    assert_snapshot!(told.at("authorities"), @r#"
+    Error: Conflicting Platform Settings
+      in provider "planton"
+      at provider "planton" {
+
+    At most one of ca_cert_pem, ca_cert_file may be set; here ca_cert_pem and ca_cert_file are.
+
+    Remove all but one.
+    "#);
+    assert_snapshot!(told.at("jwt"), @r#"
+    Error: Invalid Login Configuration
+      in provider "planton"
+      at provider "planton" {
+
+    The jwt block needs exactly one of token and token_file.
+    "#);
+    assert_eq!(told.len(), 9);
+}
+
+#[test]
+fn a_block_that_opens_no_platform_tells_why() {
+    let _filters = filters();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| format!("{:?}", folder.path().join(name).display().to_string());
+    let openbao = |more: &str| format!("  organization = \"acme\"\n  openbao = {{\n{more}\n  }}");
+    let embedded = |name: &str| {
+        format!(
+            "  organization = \"acme\"\n  embedded = {{ path = {} }}",
+            path(name)
+        )
+    };
+    let local = "    address = \"http://127.0.0.1:1\"\n    token = \"s.hunter2\"";
+
+    std::fs::write(folder.path().join("file"), "not a folder").unwrap();
+    std::fs::write(folder.path().join("not-a-certificate"), "hunter2").unwrap();
+    for name in ["keyless", "readable"] {
+        let platform = aliased(&[("platform", embedded(name))]);
+        platform.apply(&[]).unwrap().ok().unwrap();
+    }
+    std::fs::remove_file(folder.path().join("keyless/planton.key")).unwrap();
+    let readable = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(folder.path().join("readable/planton.key"), readable).unwrap();
+
+    let mut workspace = aliased(&[
+        (
+            "no_organization",
+            format!("  embedded = {{ path = {} }}", path("new")),
+        ),
+        ("no_address", openbao("    token = \"t\"")),
+        (
+            "no_url",
+            openbao("    address = \"bao.example.com:8200\"\n    token = \"t\""),
+        ),
+        (
+            "user_in_url",
+            openbao("    address = \"https://user:hunter2@bao.example.com\"\n    token = \"t\""),
+        ),
+        (
+            "no_credentials",
+            openbao("    address = \"http://127.0.0.1:1\""),
+        ),
+        (
+            "no_authority",
+            openbao(&format!(
+                "{local}\n    ca_cert_file = {}",
+                path("nowhere.pem")
+            )),
+        ),
+        (
+            "bad_authority",
+            openbao(&format!(
+                "{local}\n    ca_cert_file = {}",
+                path("not-a-certificate")
+            )),
+        ),
+        (
+            "mount",
+            openbao(&format!("{local}\n    kv_mount_path = \"team a/kv\"")),
+        ),
+        (
+            "namespace",
+            openbao(&format!("{local}\n    namespace = \"team a\"")),
+        ),
+        ("nothing", "  organization = \"acme\"".to_owned()),
+        ("file", embedded("file")),
+        ("keyless", embedded("keyless")),
+        ("readable", embedded("readable")),
+    ]);
+    workspace.env("TF_IN_AUTOMATION", "1");
+    let told = Told::by_plan(&workspace, &[], &[]).hide(folder.path().display(), "<folder>");
+    assert!(!told.words().contains("hunter2"), "{told:#?}");
+    assert_snapshot!(told.at("no_organization"), @"");
+    assert_snapshot!(told.at("no_address"), @"");
+    assert_snapshot!(told.at("no_url"), @"");
+    assert_snapshot!(told.at("user_in_url"), @"");
+    assert_snapshot!(told.at("no_credentials"), @"");
+    assert_snapshot!(told.at("no_authority"), @"");
+    assert_snapshot!(told.at("bad_authority"), @"");
+    assert_snapshot!(told.at("mount"), @"");
+    assert_snapshot!(told.at("namespace"), @"");
+    assert_snapshot!(told.at("nothing"), @"");
+    assert_snapshot!(told.at("file"), @"");
+    assert_snapshot!(told.at("keyless"), @"");
+    assert_snapshot!(told.at("readable"), @"");
+    assert_eq!(told.len(), 13);
+    let key = folder.path().join("keyless/planton.key");
+    assert!(
+        !key.exists(),
+        "a key was made for a database that has another"
+    );
+}
+
+#[test]
+fn the_environment_names_one_platform_or_is_warned_about() {
+    let _filters = filters();
+    let mut workspace = aliased(&[("environment", "  organization = \"acme\"".to_owned())]);
+    let folder = workspace.root().join("data");
+    workspace.env("PLANTON_DATA_DIR", &folder);
+    workspace.env("PLANTON_ADDR", "http://127.0.0.1:1");
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert_snapshot!(told.everything(), @r#"
+    Error: Conflicting Platforms
+      in provider "planton"
+      at provider "planton" {
+
+    Both variables PLANTON_ADDR and PLANTON_DATA_DIR are set; an organization lives on one platform.
+
+    Unset one of them, or configure openbao or embedded in the provider block.
+    "#);
+
+    workspace.env_remove("PLANTON_ADDR");
+    assert_eq!(Told::by_plan(&workspace, &[], &[]).len(), 0);
+    assert!(folder.join("planton.key").exists());
+
+    workspace.env_remove("PLANTON_DATA_DIR");
+    // Anyone's, as far as this provider knows.
+    workspace.env("VAULT_ADDR", "http://127.0.0.1:1");
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert!(told.success, "{told:#?}");
+    assert_snapshot!(told.everything(), @r#"
+    Warning: Embedded Platform In Use
+      in provider "planton"
+      at provider "planton" {
+
+    Neither openbao nor embedded is configured, so the embedded platform in <workspace>/home/.local/share/planton serves. Whoever can read that directory can open the secrets in it.
+
+    To keep it and silence this warning, set embedded = {}; for work with others, configure openbao.
+    "#);
+}

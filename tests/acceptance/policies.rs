@@ -1,0 +1,315 @@
+//! The policies that the documentation and errors print are enough, and no
+//! more is needed.
+
+use insta::assert_snapshot;
+use serde_json::json;
+use terraform_provider_planton::catalog::record_key_of_name;
+use terraform_provider_planton::clients::openbao::{
+    MountPath, PolicyRole, PolicyScope, policy_text,
+};
+use terraform_provider_planton::names::Slug;
+use terraform_provider_planton::operations::NAME_PREFIX;
+use xtask::openbao::{Api, OpenBao};
+
+use crate::reading::{REQUIRED, Requests, Told, filters};
+use crate::scene::{On, Scene, terraform_1_11};
+
+/// The scope of what an organization's roles may do, with default mounts.
+pub(crate) fn scope(organization: &str) -> PolicyScope {
+    PolicyScope {
+        kv_mount_path: MountPath::parse("planton").unwrap(),
+        transit_mount_path: MountPath::parse("transit").unwrap(),
+        organization: Slug::parse(organization).unwrap(),
+        name_prefix: NAME_PREFIX.to_owned(),
+    }
+}
+
+/// Makes a token that has this policy and not even the default one.
+fn token_of(api: &Api, name: &str, policy: &str) -> String {
+    api.write_policy(name, policy).unwrap();
+    let body = json!({"policies": [name], "no_default_policy": true, "ttl": "1h"});
+    let answer = api.ok("POST", "auth/token/create", Some(&body)).unwrap();
+    answer["auth"]["client_token"].as_str().unwrap().to_owned()
+}
+
+fn provider(server: &OpenBao, token: &str) -> String {
+    format!(
+        "{REQUIRED}provider \"planton\" {{\n  organization = \"acme\"\n  openbao = {{ address = {:?}, token \
+         = {token:?} }}\n}}\n",
+        server.address()
+    )
+}
+
+const TRIGGERED: &str = r#"
+variable "rotation" {
+  default = "1"
+}
+resource "planton_secret" "text" {
+  name             = "text"
+  value_wo         = "hunter2-${var.rotation}"
+  value_wo_version = var.rotation
+  keep_versions    = 1
+}
+resource "planton_secret" "data" {
+  name             = "data"
+  environment      = "prod"
+  data_wo          = { user = "app", password = "hunter2-${var.rotation}" }
+  value_wo_version = var.rotation
+}
+resource "planton_secret" "generated" {
+  name     = "generated"
+  generate = { length = 20 }
+}
+"#;
+
+#[test]
+fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
+    let _filters = filters();
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let server = scene.openbao().unwrap();
+    let api = server.api();
+    let mut workspace = scene.workspace(TRIGGERED);
+    workspace
+        .write(
+            "more.tf",
+            "resource \"planton_secret\" \"compared\" {\n  name = \"compared\"\n  value_wo = \"hunter2\"\n}\n",
+        )
+        .unwrap();
+    workspace.apply(&[]).unwrap().ok().unwrap();
+    let token = token_of(api, "plan", &policy_text(&scope("acme"), PolicyRole::Plan));
+    workspace
+        .write("provider.tf", &provider(server, &token))
+        .unwrap();
+
+    // Without a trigger the value itself has to be looked at.
+    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
+    Error: Encryption Key Access Denied
+      in resource "planton_secret" "compared"
+      at resource "planton_secret" "compared" {
+
+    decrypt on "transit/decrypt/planton-acme" was denied.
+
+    The provider's credentials may not use the key encryption key in this way. A plan needs it only where a value is compared because value_wo_version is not set: set it, or grant the use of the key.
+
+    Grant to the role in use:
+    path "transit/encrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/decrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/rewrap/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/keys/planton-acme" {
+      capabilities = ["create", "read", "update"]
+    }
+
+
+    Original error: the server answered 403: permission denied
+
+    This happened while comparing the configured value with the current one, which is done only where value_wo_version is not set. Set value_wo_version, and a plan needs neither the key nor the stored secret.
+    "#);
+
+    let requests = Requests::of(&mut workspace);
+    let refreshed = workspace.plan_with(&[], &["-refresh-only"]).unwrap();
+    refreshed.no_changes().unwrap();
+    workspace.write("more.tf", "").unwrap();
+    workspace
+        .plan_with(
+            &[],
+            &[
+                "-target=planton_secret.text",
+                "-target=planton_secret.data",
+                "-target=planton_secret.generated",
+            ],
+        )
+        .unwrap()
+        .no_changes()
+        .unwrap();
+    workspace
+        .plan(&[("rotation", "2")])
+        .unwrap()
+        .changes()
+        .unwrap();
+    let data = "data \"planton_secret\" \"text\" {\n  name = \"text\"\n}\n";
+    workspace.write("more.tf", data).unwrap();
+    workspace.plan(&[]).unwrap().changes().unwrap();
+    assert_only_looked(&requests);
+
+    // It tells what is gone, which takes a fence, from what it may not see.
+    let record = format!(
+        "planton/metadata/catalog/acme/{}",
+        record_key_of_name(&"text".parse().unwrap())
+    );
+    api.ok("DELETE", &record, None).unwrap();
+    workspace.write("more.tf", "").unwrap();
+    let drifted = workspace.plan(&[]).unwrap().changes().unwrap();
+    assert!(
+        drifted
+            .stdout()
+            .contains("# planton_secret.text will be created"),
+        "{drifted:?}"
+    );
+    let sent = requests.take();
+    assert_eq!(
+        sent.iter().filter(|line| line.contains("fence")).count(),
+        1,
+        "{sent:?}"
+    );
+    assert!(
+        sent.iter()
+            .all(|line| !line.contains("transit") && !line.ends_with("403")),
+        "{sent:?}"
+    );
+}
+
+fn assert_only_looked(requests: &Requests) {
+    let sent = requests.take();
+    assert!(!sent.is_empty());
+    let looks = |line: &String| {
+        line.starts_with("GET ") && !line.contains("transit") && line.ends_with(" 200")
+    };
+    let others: Vec<_> = sent.iter().filter(|line| !looks(line)).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn the_apply_role_does_everything_with_its_policy() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let server = scene.openbao().unwrap();
+    let token = token_of(
+        server.api(),
+        "apply",
+        &policy_text(&scope("acme"), PolicyRole::Apply),
+    );
+    let mut workspace = scene.workspace(TRIGGERED);
+    workspace
+        .write("provider.tf", &provider(server, &token))
+        .unwrap();
+    let requests = Requests::of(&mut workspace);
+
+    // First use, with the organization's record and its key.
+    workspace.apply(&[]).unwrap().ok().unwrap();
+    workspace.plan(&[]).unwrap().no_changes().unwrap();
+    // A rotation, one version pruned; a comparison; reads.
+    workspace
+        .write(
+            "more.tf",
+            r#"
+ephemeral "planton_secret" "data" {
+  id = planton_secret.data.id
+}
+data "planton_secret" "text" {
+  name = planton_secret.text.name
+}
+resource "planton_secret" "copy" {
+  name     = "copy"
+  value_wo = ephemeral.planton_secret.data.data.password
+}
+"#,
+        )
+        .unwrap();
+    workspace.apply(&[("rotation", "2")]).unwrap().ok().unwrap();
+    workspace
+        .plan(&[("rotation", "2")])
+        .unwrap()
+        .no_changes()
+        .unwrap();
+    // Drift: a version that is gone.
+    let api = server.api();
+    let paths = api
+        .list_recursive("planton", xtask::openbao::KvVersion::V2)
+        .unwrap();
+    let object = paths
+        .iter()
+        .find(|path| path.starts_with("planton/acme/org/text-"))
+        .unwrap();
+    api.ok("DELETE", &format!("planton/data/{object}"), None)
+        .unwrap();
+    workspace.apply(&[("rotation", "2")]).unwrap().ok().unwrap();
+    workspace
+        .plan(&[("rotation", "2")])
+        .unwrap()
+        .no_changes()
+        .unwrap();
+    workspace
+        .destroy(&[("rotation", "2")])
+        .unwrap()
+        .ok()
+        .unwrap();
+
+    let sent = requests.take();
+    let denied: Vec<_> = sent.iter().filter(|line| line.ends_with("403")).collect();
+    assert!(denied.is_empty(), "{denied:?}");
+    let left = api
+        .list_recursive("planton", xtask::openbao::KvVersion::V2)
+        .unwrap();
+    assert!(
+        left.iter().all(|path| path.starts_with("catalog/acme/")),
+        "{left:?}"
+    );
+}
+
+/// Where keys are made by an administrator only.
+#[test]
+fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
+    let _filters = filters();
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let server = scene.openbao().unwrap();
+    let policy = policy_text(&scope("acme"), PolicyRole::Apply);
+    let keys = "path \"transit/keys/planton-acme\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}";
+    assert!(policy.contains(keys), "{policy}");
+    let narrow = policy.replace(
+        keys,
+        &keys.replace("\"create\", \"read\", \"update\"", "\"read\""),
+    );
+    let token = token_of(server.api(), "narrow", &narrow);
+    let workspace = scene.workspace(
+        "resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  value_wo = \"x\"\n}\n",
+    );
+    workspace
+        .write("provider.tf", &provider(server, &token))
+        .unwrap();
+    let told = Told::by_apply(&workspace, &[], &[]);
+    assert_snapshot!(told.everything(), @r#"
+    Error: Encryption Key Access Denied
+      in resource "planton_secret" "db"
+      at resource "planton_secret" "db" {
+
+    create key on "transit/keys/planton-acme" was denied.
+
+    The provider's credentials may not use the key encryption key in this way. A plan needs it only where a value is compared because value_wo_version is not set: set it, or grant the use of the key.
+
+    Grant to the role in use:
+    path "transit/encrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/decrypt/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/rewrap/planton-acme" {
+      capabilities = ["update"]
+    }
+    path "transit/keys/planton-acme" {
+      capabilities = ["create", "read", "update"]
+    }
+
+
+    Original error: the server answered 403: permission denied
+    "#);
+    let absent = server
+        .api()
+        .call("GET", "transit/keys/planton-acme", None)
+        .unwrap();
+    assert_eq!(absent.status, 404, "encrypting made a key");
+
+    // As the text says.
+    let key = json!({"type": "aes256-gcm96", "derived": true});
+    server
+        .api()
+        .ok("POST", "transit/keys/planton-acme", Some(&key))
+        .unwrap();
+    workspace.apply(&[]).unwrap().ok().unwrap();
+    workspace.plan(&[]).unwrap().no_changes().unwrap();
+}

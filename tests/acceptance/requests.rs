@@ -1,0 +1,268 @@
+//! How many requests everything costs, exactly: so many for the process, so
+//! many for each secret.
+
+use serde_json::json;
+use xtask::terraform::Workspace;
+
+use crate::reading::{REQUIRED, Requests, tally};
+use crate::scene::{On, Scene, terraform_1_11};
+
+const SECRETS: &str = r#"
+variable "number" {
+  type = number
+}
+variable "rotation" {
+  default = "1"
+}
+variable "keep" {
+  default = 2
+}
+resource "planton_secret" "each" {
+  count            = var.number
+  name             = "each-${count.index}"
+  value_wo         = "hunter2"
+  value_wo_version = var.rotation
+  keep_versions    = var.keep
+}
+"#;
+
+/// How often a kind of request occurs: for the process, and for each secret.
+type Cost = (&'static str, usize, usize);
+
+/// Every process that opens the catalog reads this.
+const ORGANIZATION: Cost = ("GET organization data 200", 1, 0);
+/// Every process that writes or opens unwraps the MAC key.
+const MAC_KEY: Cost = ("POST transit decrypt 200", 1, 0);
+/// Before it wraps, a process looks at the key.
+const KEY: Cost = ("GET transit keys 200", 1, 0);
+/// Before it believes that a secret is not there, a process writes a fence.
+const FENCE: Cost = ("POST fence data 200", 1, 0);
+
+struct Bench {
+    workspace: Workspace,
+    requests: Requests,
+    number: usize,
+}
+
+impl Bench {
+    fn new(mut workspace: Workspace, number: usize) -> Self {
+        let requests = Requests::of(&mut workspace);
+        Self {
+            workspace,
+            requests,
+            number,
+        }
+    }
+
+    /// Plans with `arguments`, and asserts what that costs.
+    #[track_caller]
+    fn plan(&self, what: &str, variables: &[(&str, &str)], arguments: &[&str], costs: &[Cost]) {
+        let number = self.number.to_string();
+        let variables = [&[("number", number.as_str())], variables].concat();
+        let planned = self.workspace.plan_with(&variables, arguments).unwrap();
+        assert!(
+            matches!(planned.outcome().code(), Some(0 | 2)),
+            "{planned:?}"
+        );
+        self.assert(what, costs);
+    }
+
+    /// Plans without a request, applies, and asserts what that costs.
+    #[track_caller]
+    fn apply(&self, what: &str, variables: &[(&str, &str)], arguments: &[&str], costs: &[Cost]) {
+        let plan = [&["-out=plan", "-refresh=false"], arguments].concat();
+        self.plan(&format!("{what}: plan"), variables, &plan, &[]);
+        let applied = self.workspace.run(&["apply", "-no-color", "plan"]).unwrap();
+        applied.ok().unwrap();
+        self.assert(what, costs);
+    }
+
+    #[track_caller]
+    fn assert(&self, what: &str, costs: &[Cost]) {
+        let sent = self.requests.take();
+        let mut expected: Vec<_> = costs
+            .iter()
+            .map(|(kind, fixed, each)| (*kind, fixed + each * self.number))
+            .collect();
+        expected.sort_unstable();
+        assert_eq!(
+            tally(&sent),
+            expected,
+            "{what} with {} secrets",
+            self.number
+        );
+        let each: usize = costs.iter().map(|(_, _, each)| each).sum();
+        println!(
+            "{what}: {each} requests for each of {} secrets",
+            self.number
+        );
+    }
+}
+
+fn warm(scene: &Scene) {
+    let first = scene.workspace(
+        "resource \"planton_secret\" \"first\" {\n  name = \"first\"\n  generate = {}\n}\n",
+    );
+    first.apply(&[]).unwrap().ok().unwrap();
+}
+
+/// With one secret and with twenty, so that nothing of the process hides in
+/// what is counted for each secret.
+#[test]
+fn every_operation_costs_what_is_promised() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    warm(&scene);
+    for number in [1, 20] {
+        lifecycle(&Bench::new(scene.workspace(SECRETS), number));
+    }
+}
+
+fn lifecycle(bench: &Bench) {
+    // 6: record, default backend, intent, wrap, put, commit.
+    bench.apply(
+        "create",
+        &[],
+        &[],
+        &[
+            ORGANIZATION,
+            FENCE,
+            MAC_KEY,
+            KEY,
+            ("GET record data 404", 0, 1),
+            ("GET default backend data 404", 0, 1),
+            ("POST record data 200", 0, 2),
+            ("POST transit encrypt 200", 0, 1),
+            ("POST version data 200", 0, 1),
+        ],
+    );
+    // 2: record, metadata of the current version. No key.
+    let refresh = [
+        ORGANIZATION,
+        ("GET record data 200", 0, 1),
+        ("GET version metadata 200", 0, 1),
+    ];
+    bench.plan("refresh", &[], &["-refresh-only"], &refresh);
+    bench.plan("plan with a trigger", &[("rotation", "2")], &[], &refresh);
+    // 4: record, wrap, put, commit.
+    let rotate = [
+        ORGANIZATION,
+        MAC_KEY,
+        KEY,
+        ("GET record data 200", 0, 1),
+        ("POST transit encrypt 200", 0, 1),
+        ("POST version data 200", 0, 1),
+        ("POST record data 200", 0, 1),
+    ];
+    bench.apply("rotate", &[("rotation", "2")], &[], &rotate);
+    // And 1 for each version that goes.
+    let one_pruned = [&rotate[..], &[("DELETE version metadata 204", 0, 1)]].concat();
+    bench.apply(
+        "rotate and prune one",
+        &[("rotation", "3")],
+        &[],
+        &one_pruned,
+    );
+    // 2: record, commit.
+    bench.apply(
+        "edit",
+        &[("rotation", "3"), ("keep", "1")],
+        &[],
+        &[
+            ORGANIZATION,
+            MAC_KEY,
+            ("GET record data 200", 0, 1),
+            ("POST record data 200", 0, 1),
+        ],
+    );
+    let two_pruned = [&rotate[..], &[("DELETE version metadata 204", 0, 2)]].concat();
+    bench.apply(
+        "rotate and prune two",
+        &[("rotation", "4"), ("keep", "1")],
+        &[],
+        &two_pruned,
+    );
+    // 5: record, mark, remove its one version, tombstone, forget the history.
+    bench.apply(
+        "destroy",
+        &[("rotation", "4"), ("keep", "1")],
+        &["-destroy"],
+        &[
+            ORGANIZATION,
+            MAC_KEY,
+            ("GET record data 200", 0, 1),
+            ("POST record data 200", 0, 2),
+            ("DELETE version metadata 204", 0, 1),
+            ("POST record destroy 204", 0, 1),
+        ],
+    );
+}
+
+#[test]
+fn an_ephemeral_read_costs_three_requests() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let made = scene.workspace(SECRETS);
+    made.apply(&[("number", "20")]).unwrap().ok().unwrap();
+    for number in [1, 20] {
+        let bench = Bench::new(
+            scene.workspace(
+                "variable \"number\" {\n  type = number\n}\nephemeral \"planton_secret\" \"each\" {\n  \
+                 count = var.number\n  name = \"each-${count.index}\"\n}\n",
+            ),
+            number,
+        );
+        // 3: record, envelope, unwrap.
+        bench.plan(
+            "ephemeral read",
+            &[],
+            &[],
+            &[
+                ORGANIZATION,
+                ("GET record data 200", 0, 1),
+                ("GET version data 200", 0, 1),
+                (MAC_KEY.0, 1, 1),
+            ],
+        );
+    }
+}
+
+/// A login is a write: its index does what a fence does.
+#[test]
+fn a_process_logs_in_once_and_needs_no_fence_then() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    warm(&scene);
+    let server = scene.openbao().unwrap();
+    server.api().write_policy("all", "path \"*\" { capabilities = [\"sudo\", \"create\", \"read\", \"update\", \"delete\", \"list\"] }").unwrap();
+    let role = server
+        .api()
+        .approle("approle", "ci", &["all"], json!({}))
+        .unwrap();
+    let workspace = scene.workspace(SECRETS);
+    workspace
+        .write(
+            "provider.tf",
+            &format!(
+                "{REQUIRED}provider \"planton\" {{\n  organization = \"acme\"\n  openbao = {{\n    address = \
+                 {:?}\n    approle = {{ role_id = {:?}, secret_id = {:?} }}\n  }}\n}}\n",
+                server.address(),
+                role.role_id,
+                role.secret_id
+            ),
+        )
+        .unwrap();
+    Bench::new(workspace, 20).apply(
+        "create after a login",
+        &[],
+        &[],
+        &[
+            ("POST login 200", 1, 0),
+            ORGANIZATION,
+            MAC_KEY,
+            KEY,
+            ("GET record data 404", 0, 1),
+            ("GET default backend data 404", 0, 1),
+            ("POST record data 200", 0, 2),
+            ("POST transit encrypt 200", 0, 1),
+            ("POST version data 200", 0, 1),
+        ],
+    );
+}
