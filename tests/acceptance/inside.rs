@@ -82,23 +82,9 @@ impl Scene {
         })
     }
 
-    /// Returns the names of all sealed versions that the platform holds.
-    pub(crate) fn objects(&self) -> Vec<String> {
-        if let Some(server) = self.openbao() {
-            let paths = server.api().list_recursive(MOUNT, KvVersion::V2).unwrap();
-            return paths
-                .into_iter()
-                .filter(|path| path.starts_with(OBJECTS))
-                .collect();
-        }
-        let sql = "SELECT objects.name || '/' || native_id FROM objects
-                   LEFT JOIN versions ON versions.object = objects.id ORDER BY 1";
-        self.rows(sql)
-    }
-
     /// Returns everything that the catalog's records hold, former revisions
     /// included, by place.
-    pub(crate) fn revisions(&self) -> BTreeMap<String, String> {
+    pub(crate) fn record_texts(&self) -> BTreeMap<String, String> {
         if let Some(server) = self.openbao() {
             let dump = server.api().dump_kv(MOUNT, KvVersion::V2).unwrap();
             let entries = dump.as_object().unwrap().iter();
@@ -107,7 +93,7 @@ impl Scene {
                 .map(|(path, content)| (path.clone(), content["versions"].to_string()))
                 .collect();
         }
-        let rows = self.rows("SELECT key || '\n' || body FROM records");
+        let rows = self.column("SELECT key || '\n' || body FROM records");
         rows.iter()
             .filter_map(|row| row.split_once('\n'))
             .map(|(key, body)| (key.to_owned(), body.to_owned()))
@@ -167,7 +153,7 @@ impl Scene {
     /// Deletes a secret's record in the catalog.
     pub(crate) fn lose_record(&self, secret: &Json) {
         let id = secret["id"].as_str().unwrap();
-        let records = self.revisions();
+        let records = self.record_texts();
         let mut found = records.iter().filter(|(_, content)| content.contains(id));
         let (key, _) = found.next().unwrap();
         if let Some(server) = self.openbao() {
@@ -189,7 +175,7 @@ impl Scene {
         database
     }
 
-    fn rows(&self, sql: &str) -> Vec<String> {
+    fn column(&self, sql: &str) -> Vec<String> {
         let database = self.database();
         let mut statement = database.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();

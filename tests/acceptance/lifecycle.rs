@@ -168,7 +168,7 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
 
     workspace.destroyed(&edited);
     assert_eq!(scene.objects(), [""; 0]);
-    for (place, record) in scene.revisions() {
+    for (place, record) in scene.record_texts() {
         for name in [
             "db-password",
             "session-key",
@@ -176,6 +176,8 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
             "copy",
             "payments",
             "Edited",
+            "remote_name",
+            "fingerprint",
         ] {
             assert!(
                 !record.contains(name),
@@ -195,7 +197,7 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
 
     for password in &passwords {
         password.absent_below(workspace.root()).unwrap();
-        for (place, record) in scene.revisions() {
+        for (place, record) in scene.record_texts() {
             password.absent_from(&place, record.as_bytes()).unwrap();
         }
     }

@@ -106,7 +106,7 @@ impl Scene {
     pub(crate) fn records(&self) -> BTreeMap<String, Value> {
         match &self.platform {
             Platform::Embedded(_) => {
-                let rows = self.pairs("SELECT key, body FROM records WHERE organization = 'acme'");
+                let rows = self.rows("SELECT key, body FROM records WHERE organization = 'acme'");
                 rows.into_iter()
                     .map(|(key, body)| (key, serde_json::from_str(&body).unwrap()))
                     .collect()
@@ -115,7 +115,22 @@ impl Scene {
         }
     }
 
-    fn pairs(&self, query: &str) -> Vec<(String, String)> {
+    /// Returns what the built-in backend stores: a name for each version.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        match &self.platform {
+            Platform::Embedded(_) => self
+                .rows(
+                    "SELECT objects.name, coalesce(native_id, '') FROM objects
+                     LEFT JOIN versions ON versions.object = objects.id ORDER BY versions.id",
+                )
+                .into_iter()
+                .map(|(name, version)| format!("{name}/{version}"))
+                .collect(),
+            Platform::OpenBao(server) => objects_of(server.api()),
+        }
+    }
+
+    fn rows(&self, query: &str) -> Vec<(String, String)> {
         let database = self.embedded().unwrap().join("planton.db");
         let connection = rusqlite::Connection::open(database).unwrap();
         let mut statement = connection.prepare(query).unwrap();
