@@ -33,7 +33,7 @@ fn an_import_that_names_nothing_tells_why() {
     assert_snapshot!(import("prod/db"), @r#"
     Error: Organization Not Found
 
-    Organization Slug("acme") has no record on this platform: no secret was ever created in it here.
+    Organization "acme" has no record on this platform: no secret was ever created in it here.
 
     Check the provider's organization and its platform (openbao or embedded). The first planton_secret that is applied creates the record.
     "#);
