@@ -126,17 +126,29 @@ impl TransitKek {
     }
 
     fn missing(&self, operation: &'static str) -> KekError {
-        self.error(KekErrorKind::NotFound, operation)
-            .with_remedy(format!(
-                "The key {:?} does not exist, and none is created in its place: what it wrapped \
-             could not be opened with another. Check address, namespace and mount, or restore \
-             the key from a backup.",
-                self.id.id
-            ))
+        self.error(KekErrorKind::NotFound, operation).with_remedy(
+            "Check address, namespace and mount, or restore the key from a backup. None is \
+             created in its place.",
+        )
     }
 
     fn error(&self, kind: KekErrorKind, operation: &'static str) -> KekError {
         KekError::new(kind, operation, &self.id.id)
+    }
+
+    fn explain_creation(&self, error: OpenBaoError) -> KekError {
+        if error.kind() != OpenBaoErrorKind::PermissionDenied {
+            return self.explain(error);
+        }
+        let mount = self.transit.mount();
+        let (key, policy) = (&self.key, &self.policy);
+        error
+            .with_remedy(format!(
+                "Have an administrator create the key, once:\n  bao write {mount}/keys/{key} \
+                 type=aes256-gcm96 derived=true exportable=false\nOr grant to the role in \
+                 use:\n{policy}"
+            ))
+            .into()
     }
 
     fn explain(&self, error: OpenBaoError) -> KekError {
@@ -208,11 +220,14 @@ impl KeyEncryptionKey for TransitKek {
 #[async_trait]
 impl ProvisionKek for TransitKek {
     async fn provision(&self) -> Result<(), KekError> {
-        // Creating a key that exists changes nothing, and is answered alike.
-        self.transit
-            .create_derived_key(&self.key)
-            .await
-            .map_err(|error| self.explain(error))?;
+        // An administrator may have made it, where no role may.
+        match self.look().await {
+            Err(error) if error.kind() == KekErrorKind::NotFound => {}
+            looked => return looked,
+        }
+        // Who comes second changes nothing, and is answered alike.
+        let created = self.transit.create_derived_key(&self.key).await;
+        created.map_err(|error| self.explain_creation(error))?;
         self.look().await
     }
 }

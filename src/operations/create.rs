@@ -79,7 +79,9 @@ impl Organization {
     ) -> Result<SecretView, OperationError> {
         interrupt.before("create")?;
         self.ensure().await?;
-        let mut held = self.hold(record_key_of_name(&request.name)).await?;
+        // A node that lags may show what is gone, or whole by now; and what is
+        // created is absent as a rule, which nobody believes without a fence.
+        let held = self.hold_fenced(record_key_of_name(&request.name)).await?;
         let backend_name = match &request.backend {
             Some(name) => name.clone(),
             None => self.default_backend().await?,
@@ -87,11 +89,6 @@ impl Organization {
         let backend = self.backend(&backend_name).await?;
         let candidate = Candidate::new(request, &backend)?;
         check_size(backend.store.as_ref(), &candidate.plaintext)?;
-        let stands = held.document.current.as_ref();
-        if stands.is_some_and(|met| candidate.replaces != Some(met.uuid)) {
-            // A node that lags may show what is gone, or whole by now.
-            held = self.hold_fenced(held.key).await?;
-        }
         let begun = self.begin(held, &candidate, &backend, interrupt).await;
         match begun? {
             Begun::Adopted(view) => Ok(*view),

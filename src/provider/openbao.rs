@@ -7,8 +7,8 @@ use super::settings::{Environment, LOGINS};
 use crate::backends::openbao::OpenBaoStore;
 use crate::catalog::OpenBaoCatalog;
 use crate::clients::openbao::{
-    JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoClient, OpenBaoConfig, PolicyRole,
-    PolicyScope,
+    JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoClient, OpenBaoConfig, OpenBaoError,
+    PolicyRole, PolicyScope,
 };
 use crate::http::ClientIdentity;
 use crate::kek::TransitKek;
@@ -52,23 +52,32 @@ pub(super) fn open(
         name_prefix: NAME_PREFIX.to_owned(),
     };
     let fence_path = scope.fence_path(&fence_slot()?);
-    let client = OpenBaoClient::new(&config, Some(&fence_path)).map_err(|error| {
-        let remedy = error
-            .remedy()
-            .unwrap_or("Check the certificates and the namespace.");
-        let source = std::error::Error::source(&error);
-        let original = source.map_or_else(String::new, |s| format!("\n\nOriginal error: {s}"));
-        Diagnostic::error(
-            "Platform Connection Not Possible",
-            format!("No connection can be made as configured: {error}.\n\n{remedy}{original}"),
-        )
-        .at(AttributePath::attribute("openbao"))
-    })?;
+    let client = OpenBaoClient::new(&config, Some(&fence_path)).map_err(unusable)?;
     Ok(Platform {
         catalog: Arc::new(OpenBaoCatalog::new(&client, &scope, PolicyRole::Apply)),
         kek: Arc::new(TransitKek::platform(&client, &scope)),
         store: Arc::new(OpenBaoStore::platform(&client, &scope)),
     })
+}
+
+/// Says what keeps a client from being made: certificates, or the namespace.
+fn unusable(error: OpenBaoError) -> Diagnostic {
+    let parts = error.into_parts();
+    let remedy = parts.remedy.unwrap_or_else(|| {
+        "Check the namespace, the CA certificate, and the client certificate with its key."
+            .to_owned()
+    });
+    let original = parts.source.map_or_else(String::new, |source| {
+        format!("\n\nOriginal error: {source}")
+    });
+    Diagnostic::error(
+        "Invalid Platform Configuration",
+        format!(
+            "The openbao block cannot be used as it is ({}: {}).\n\n{remedy}{original}",
+            parts.operation, parts.path
+        ),
+    )
+    .at(AttributePath::attribute("openbao"))
 }
 
 /// Returns which of 256 fences this process writes: two processes may share
@@ -119,7 +128,8 @@ impl Reader<'_> {
         OpenBaoAddress::parse(&text).map_err(|error| {
             Diagnostic::error(
                 "Invalid Platform Address",
-                format!("The address {text:?} {error}."),
+                // Not repeated: it may hold a password.
+                format!("The address {error}."),
             )
             .at(at("address"))
         })

@@ -184,6 +184,9 @@ impl EmbeddedError {
             Self::Database(error) => (error, error.remedy()),
             Self::Key(error) => (error, error.remedy()),
         };
+        let what = error.to_string();
+        // The remedy, or the original error, says what is missing.
+        let what = what.trim_end_matches(": not set up");
         let remedy = remedy.unwrap_or("Check that the directory can be read and written.");
         let mut chain = String::new();
         let mut source = error.source();
@@ -199,7 +202,7 @@ impl EmbeddedError {
         Diagnostic::error(
             "Embedded Platform Not Usable",
             format!(
-                "The embedded platform in {} could not be opened: {error}.\n\n{remedy}{chain}",
+                "The embedded platform in {} could not be opened: {what}.\n\n{remedy}{chain}",
                 directory.display()
             ),
         )

@@ -199,154 +199,188 @@ fn operation(error: &OperationError) -> Diagnostic {
     Diagnostic::error(summary, detail)
 }
 
+/// What a kind of failure means to a practitioner: the summary, what failed and
+/// why, and the remedy where the error brings none of its own.
+type Meaning = (&'static str, &'static str, &'static str);
+
 fn catalog(error: &CatalogError) -> Diagnostic {
     use CatalogErrorKind as K;
-    let (summary, cause) = match error.kind() {
+    let meaning = match error.kind() {
         K::Conflict => (
             "Catalog Changed Concurrently",
-            "Somebody else changed the record at the same time. Run terraform plan again.",
+            "Somebody else changed the record at the same time; nothing of theirs was overwritten",
+            "Run terraform plan again.",
         ),
         K::PermissionDenied => (
             "Catalog Access Denied",
-            "The provider's credentials may not do this on the platform's catalog.",
+            "The provider's credentials may not do this on the platform's catalog",
+            "Grant it to the role in use.",
         ),
         K::Unauthenticated => (
             "Platform Login Failed",
-            "The platform does not accept the provider's credentials: they are wrong, or have run \
-             out. Check the token or the login in the provider's openbao block.",
+            "The provider is not, or no longer, logged in to the platform: its credentials are \
+             missing, wrong, or have run out",
+            "Check the token or the login in the provider's openbao block.",
         ),
         K::RateLimited => (
             "Platform Rate Limited",
-            "The platform asked to slow down, and still did after all retries. Lower -parallelism.",
+            "The platform asked to slow down, and still did after all retries",
+            "Lower -parallelism.",
         ),
         K::Unavailable => (
             "Platform Unavailable",
-            "The platform could not be reached, or failed, and still did after all retries. Check \
-             the provider's address, the network, and whether the platform is unsealed.",
+            "The platform could not be reached, or failed, and still did after all retries",
+            "Check the provider's address, the network, and whether the platform is unsealed.",
         ),
         K::Altered => (
             "Catalog Record Altered",
             "The record's authentication code does not fit: somebody without the organization's \
-             key has changed it, so nothing is written or opened on its word. Find out who can \
-             write to the platform's storage, and restore the record.",
+             key has changed it, so nothing is written or opened on its word",
+            "Find out who can write to the platform's storage, and restore the record.",
         ),
         K::Corrupt => (
             "Catalog Record Corrupt",
-            "What stands in the record's place is not a record of this provider. Restore it from a \
-             backup of the platform.",
+            "What stands in the record's place is not a record of this provider",
+            "Find out who can write to the platform's storage, and restore the record from a \
+             backup.",
         ),
         K::Misconfigured => (
-            "Platform Not Set Up",
-            "The platform is not set up as this provider needs it.",
+            "Platform Misconfigured",
+            "The platform, or the way to it, is not set up as this provider needs it",
+            "Check the provider's openbao or embedded block.",
         ),
     };
-    told(summary, &error.to_string(), cause, error.remedy(), error)
+    let tried = (error.operation(), error.path());
+    told(meaning, tried, error.remedy(), error)
 }
 
 fn store(error: &StoreError) -> Diagnostic {
     use StoreErrorKind as K;
-    let (summary, cause) = match error.kind() {
-        K::NotFound => ("Stored Secret Missing", "The backend does not hold it."),
+    const INTRUDER: &str = "Write the value again by changing value_wo_version, and find out who \
+                            can write to the backend.";
+    let meaning = match error.kind() {
+        K::NotFound => (
+            "Stored Secret Missing",
+            "The backend does not hold what the catalog names",
+            "Run terraform apply where the secret is managed: it writes the value again.",
+        ),
         K::AlreadyExists => (
             "Backend Object Already Exists",
-            "An object that is not this provider's stands in its place; it was not touched.",
+            "An object that is not this provider's stands in the secret's place; it was not \
+             touched",
+            "Remove it, or choose another name for the secret.",
         ),
         K::Conflict => (
             "Secret Changed Concurrently",
-            "Somebody else wrote at the same time. Run terraform plan again.",
+            "Somebody else wrote at the same time; nothing of theirs was overwritten",
+            "Run terraform plan again.",
         ),
         K::PermissionDenied => (
             "Secret Backend Access Denied",
-            "The credentials in use may not do this on the backend.",
+            "The credentials in use may not do this on the secret backend",
+            "Grant it to the role in use.",
         ),
         K::Unauthenticated => (
             "Secret Backend Login Failed",
-            "The backend does not accept the credentials: they are wrong, or have run out.",
+            "The secret backend does not, or no longer, accept the credentials: they are \
+             missing, wrong, or have run out",
+            "Check the backend's credentials.",
         ),
         K::TooLarge => (
             "Secret Value Too Large",
-            "The backend holds no payload of this size.",
+            "The secret backend holds no payload of this size",
+            "Split the value, or keep it elsewhere and its key here.",
         ),
         K::InvalidName => (
             "Invalid Backend Name",
-            "The backend does not take this name.",
+            "The secret backend does not take this name",
+            "Choose another name for the secret.",
         ),
         K::RateLimited => (
             "Secret Backend Rate Limited",
-            "The backend asked to slow down, and still did after all retries. Lower -parallelism.",
+            "The secret backend asked to slow down, and still did after all retries",
+            "Lower -parallelism.",
         ),
         K::Unavailable => (
             "Secret Backend Unavailable",
-            "The backend could not be reached, or failed, and still did after all retries.",
+            "The secret backend could not be reached, or failed, and still did after all retries",
+            "Check its address, the network, and whether it is in service.",
         ),
         K::Corrupt => (
             "Stored Secret Corrupt",
-            "What stands there was not put there by this provider. Write the value again by \
-             changing value_wo_version, and find out who can write to the backend.",
+            "What stands in the secret's place was not put there by this provider",
+            INTRUDER,
         ),
         K::Misconfigured => (
-            "Secret Backend Not Set Up",
-            "The backend is not set up as this provider needs it.",
+            "Secret Backend Misconfigured",
+            "The secret backend, or the way to it, is not set up as this provider needs it",
+            "Check the backend's configuration.",
         ),
     };
-    told(summary, &error.to_string(), cause, error.remedy(), error)
+    let tried = (error.operation(), error.path());
+    let remedy = error.remedy().filter(|_| error.kind() != K::Corrupt);
+    told(meaning, tried, remedy, error)
 }
 
 fn kek(error: &KekError) -> Diagnostic {
     use KekErrorKind as K;
-    let (summary, cause) = match error.kind() {
+    let meaning = match error.kind() {
         K::NotFound => (
             "Encryption Key Missing",
-            "The key encryption key does not exist. It is never created anew, since nothing that \
-             was sealed under it could be opened: restore it, or point the provider at the \
-             platform that has it.",
+            "The key encryption key does not exist, and nothing that was sealed under it can be \
+             opened with another",
+            "Restore it from a backup, or point the provider at the platform that has it.",
         ),
         K::Disabled => (
             "Encryption Key Disabled",
-            "The key encryption key exists, and is disabled or destroyed. Enable or restore it.",
+            "The key encryption key exists, and is disabled or destroyed",
+            "Enable or restore it.",
         ),
         K::PermissionDenied => (
             "Encryption Key Access Denied",
-            "The provider's credentials may not use the key encryption key in this way. A plan \
-             needs it only where a value is compared because value_wo_version is not set: set it, \
-             or grant the use of the key.",
+            "The provider's credentials may not use the key encryption key in this way",
+            "Grant it to the role in use.",
         ),
         K::Unauthenticated => (
             "Encryption Key Login Failed",
-            "The key's keeper does not accept the credentials: they are wrong, or have run out.",
+            "The key's keeper does not, or no longer, accept the credentials: they are missing, \
+             wrong, or have run out",
+            "Check the credentials.",
         ),
         K::Refused => (
             "Encryption Key Refused",
             "The key does not open what was wrapped: it is another key, or what was wrapped was \
-             altered.",
+             altered",
+            "Point the provider at the platform that has the key, or restore the record.",
         ),
         K::RateLimited => (
             "Encryption Key Rate Limited",
-            "The key's keeper asked to slow down, and still did after all retries.",
+            "The key's keeper asked to slow down, and still did after all retries",
+            "Lower -parallelism.",
         ),
         K::Unavailable => (
             "Encryption Key Unavailable",
-            "The key's keeper could not be reached, or failed, and still did after all retries.",
+            "The key's keeper could not be reached, or failed, and still did after all retries",
+            "Check its address, the network, and whether it is unsealed.",
         ),
         K::Misconfigured => (
-            "Encryption Key Not Set Up",
-            "The key is not of the kind that this provider needs.",
+            "Encryption Key Misconfigured",
+            "The key, or the engine that keeps it, is not set up as this provider needs it",
+            "Check the key's type and the configured mount path.",
         ),
     };
-    told(summary, &error.to_string(), cause, error.remedy(), error)
+    let tried = (error.operation(), error.path());
+    told(meaning, tried, error.remedy(), error)
 }
 
 fn told(
-    summary: &str,
-    what: &str,
-    cause: &str,
+    (summary, what, general): Meaning,
+    (operation, path): (&str, &str),
     remedy: Option<&str>,
     error: &dyn Error,
 ) -> Diagnostic {
-    let mut detail = format!("{}.\n\n{cause}", what.trim_end_matches('.'));
-    if let Some(remedy) = remedy {
-        let _ = write!(detail, "\n\n{remedy}");
-    }
+    let remedy = remedy.unwrap_or(general).trim_end();
+    let mut detail = format!("{what} ({operation}: {path}).\n\n{remedy}");
     if let Some(chain) = sources(error) {
         let _ = write!(detail, "\n\nOriginal error: {chain}");
     }

@@ -23,9 +23,10 @@ fn fake_token_review() -> String {
     let review = json!({
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenReview",
-        "status": {"authenticated": true, "user": {
+        "status": {"authenticated": true, "audiences": ["planton"], "user": {
             "username": "system:serviceaccount:apps:app",
             "uid": "0b4e4c9e-0000-4000-8000-000000000001",
+            "groups": ["system:serviceaccounts"],
         }},
     })
     .to_string();
@@ -56,10 +57,11 @@ fn fake_token_review() -> String {
     address
 }
 
-fn kubernetes(api: &Api, issuer: &JwtIssuer) -> String {
+fn kubernetes(api: &Api, issuer: &JwtIssuer, authority: &Authority) -> String {
     api.enable_auth("kubernetes", "kubernetes").unwrap();
     let config = json!({"kubernetes_host": fake_token_review(), "token_reviewer_jwt": "reviewer",
-        "disable_local_ca_jwt": true});
+        "disable_local_ca_jwt": true,
+        "kubernetes_ca_cert": std::fs::read_to_string(authority.certificate()).unwrap()});
     api.ok("POST", "auth/kubernetes/config", Some(&config))
         .unwrap();
     let role = json!({"bound_service_account_names": ["app"],
@@ -80,7 +82,7 @@ fn kubernetes(api: &Api, issuer: &JwtIssuer) -> String {
 #[test]
 fn a_secret_is_kept_after_every_kind_of_login() {
     let tools = Tools::locate().unwrap();
-    let authority = Authority::new();
+    let authority = Authority::named("ours");
     let server = OpenBao::start(&tools, &authority.server()).unwrap();
     let api = server.api();
     api.enable_kv2("planton").unwrap();
@@ -100,7 +102,7 @@ fn a_secret_is_kept_after_every_kind_of_login() {
         .unwrap();
     let jwt = issuer.sign(&json!({"sub": "ci"})).unwrap();
     let jwt_file = file("jwt", &jwt);
-    let account_file = file("account", &kubernetes(api, &issuer));
+    let account_file = file("account", &kubernetes(api, &issuer, &authority));
     api.create_namespace("team").unwrap();
     let team = api.in_namespace("team");
     team.enable_kv2("secrets/planton").unwrap();

@@ -87,9 +87,9 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
       in resource "planton_secret" "compared"
       at resource "planton_secret" "compared" {
 
-    decrypt on "transit/decrypt/planton-acme" was denied.
+    The configured value could not be compared with the current one, which is done only where value_wo_version is not set. Set value_wo_version, and a plan needs neither the key nor the stored secret.
 
-    The provider's credentials may not use the key encryption key in this way. A plan needs it only where a value is compared because value_wo_version is not set: set it, or grant the use of the key.
+    The provider's credentials may not use the key encryption key in this way (decrypt: transit/decrypt/planton-acme).
 
     Grant to the role in use:
     path "transit/encrypt/planton-acme" {
@@ -105,15 +105,15 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
       capabilities = ["create", "read", "update"]
     }
 
-
     Original error: the server answered 403: permission denied
-
-    This happened while comparing the configured value with the current one, which is done only where value_wo_version is not set. Set value_wo_version, and a plan needs neither the key nor the stored secret.
     "#);
 
     let requests = Requests::of(&mut workspace);
     let refreshed = workspace.plan_with(&[], &["-refresh-only"]).unwrap();
-    refreshed.no_changes().unwrap();
+    // Not by its code: Terraform 1.11 takes the order in which it stores the
+    // paths of write-only arguments for a change.
+    let refreshed = refreshed.outcome().stdout();
+    assert!(refreshed.contains("No changes."), "{refreshed}");
     workspace.write("more.tf", "").unwrap();
     workspace
         .plan_with(
@@ -277,11 +277,11 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    create key on "transit/keys/planton-acme" was denied.
+    The provider's credentials may not use the key encryption key in this way (create key: transit/keys/planton-acme).
 
-    The provider's credentials may not use the key encryption key in this way. A plan needs it only where a value is compared because value_wo_version is not set: set it, or grant the use of the key.
-
-    Grant to the role in use:
+    Have an administrator create the key, once:
+      bao write transit/keys/planton-acme type=aes256-gcm96 derived=true exportable=false
+    Or grant to the role in use:
     path "transit/encrypt/planton-acme" {
       capabilities = ["update"]
     }
@@ -294,7 +294,6 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
     path "transit/keys/planton-acme" {
       capabilities = ["create", "read", "update"]
     }
-
 
     Original error: the server answered 403: permission denied
     "#);

@@ -19,7 +19,7 @@ variable "keep" {
 }
 resource "planton_secret" "each" {
   count            = var.number
-  name             = "each-${count.index}"
+  name             = "of-${var.number}-${count.index}"
   value_wo         = "hunter2"
   value_wo_version = var.rotation
   keep_versions    = var.keep
@@ -206,7 +206,7 @@ fn an_ephemeral_read_costs_three_requests() {
         let bench = Bench::new(
             scene.workspace(
                 "variable \"number\" {\n  type = number\n}\nephemeral \"planton_secret\" \"each\" {\n  \
-                 count = var.number\n  name = \"each-${count.index}\"\n}\n",
+                 count = var.number\n  name = \"of-20-${count.index}\"\n}\n",
             ),
             number,
         );

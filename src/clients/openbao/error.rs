@@ -309,13 +309,7 @@ fn meaning(
     let reason = known.map(|(text, _)| *text);
     let remedy = match reason {
         Some("no handler for route" | "unsupported path" | "unsupported operation") => {
-            let mount = path.split('/').next().unwrap_or(path);
-            Some(format!(
-                "No engine that serves {path:?} is mounted. For secrets enable KV version 2 with \
-                 `bao secrets enable -path={mount} -version=2 kv`, for keys Transit with `bao \
-                 secrets enable -path={mount} transit`; and check the configured mount path and \
-                 the namespace."
-            ))
+            Some(missing_engine(path))
         }
         Some("namespace not found") => {
             Some("The namespace does not exist: check it, or create it.".to_owned())
@@ -327,6 +321,31 @@ fn meaning(
         _ => None,
     };
     (kind, reason, remedy)
+}
+
+/// Tells how to mount the engine that `path` is a request to.
+fn missing_engine(path: &str) -> String {
+    let before = |api: &str| path.find(api).map(|end| &path[..end]);
+    let kv = ["/data/", "/metadata/", "/destroy/"]
+        .into_iter()
+        .find_map(before);
+    if let Some(mount) = kv {
+        return format!(
+            "No KV version 2 is mounted at {mount:?}. Enable it with `bao secrets enable \
+             -path={mount} -version=2 kv`, or correct the configured KV mount path or the \
+             namespace."
+        );
+    }
+    let transit = ["/keys/", "/encrypt/", "/decrypt/", "/rewrap/"];
+    match transit.into_iter().find_map(before) {
+        Some(mount) => format!(
+            "No Transit is mounted at {mount:?}. Enable it with `bao secrets enable -path={mount} \
+             transit`, or correct the configured Transit mount path or the namespace."
+        ),
+        None => format!(
+            "Nothing that serves {path:?} is mounted: check the mount path and the namespace."
+        ),
+    }
 }
 
 #[cfg(test)]

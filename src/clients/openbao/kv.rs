@@ -234,6 +234,8 @@ impl KvV2 {
         call.writes = true;
         let response = found(self.client.call(&call).await?, &call)?;
         if response.status == StatusCode::NO_CONTENT {
+            // As in `write`: version 1 took it.
+            let _ = self.soft_delete(path).await;
             return Err(self.not_v2(&call));
         }
         Ok(())

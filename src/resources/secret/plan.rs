@@ -297,10 +297,11 @@ async fn decide_write(
 /// Tells why a value could not be compared, and how to do without.
 pub(super) fn compare_failed(error: &OperationError) -> Diagnostic {
     let mut diagnostic = explain(error).at("value_wo_version");
-    diagnostic.detail.push_str(
-        "\n\nThis happened while comparing the configured value with the current one, which is \
-         done only where value_wo_version is not set. Set value_wo_version, and a plan needs \
-         neither the key nor the stored secret.",
+    diagnostic.detail.insert_str(
+        0,
+        "The configured value could not be compared with the current one, which is done only \
+         where value_wo_version is not set. Set value_wo_version, and a plan needs neither the \
+         key nor the stored secret.\n\n",
     );
     diagnostic
 }

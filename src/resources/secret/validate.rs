@@ -112,7 +112,7 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
             let error = value.as_str().and_then(|text| parse_duration(text).err());
             if let Some(error) = error {
                 diagnostics.push(
-                    Diagnostic::error("Invalid Timeout", format!("The timeout {error}."))
+                    Diagnostic::error("Invalid Timeout", format!("timeouts.{name} {error}."))
                         .at(AttributePath::attribute("timeouts").then(name.as_str())),
                 );
             }

@@ -208,7 +208,7 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "timeout"
       at resource "planton_secret" "timeout" {
 
-    The timeout must be a duration such as "30s", "5m" or "1h30m".
+    timeouts.create must be a duration such as "30s", "5m" or "1h30m".
     "#);
     assert_snapshot!(told.at("label_value"), @r#"
     Error: Invalid Label

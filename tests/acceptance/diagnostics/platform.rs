@@ -27,8 +27,8 @@ fn quoted(file: &Path) -> String {
 #[test]
 fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
     let _filters = filters();
-    let authority = Authority::new();
-    let stranger = Authority::new();
+    let authority = Authority::named("ours");
+    let stranger = Authority::named("a stranger");
     let server = OpenBao::start(&Tools::locate().unwrap(), &authority.server()).unwrap();
     let api = server.api();
     api.enable_kv2("planton").unwrap();
@@ -91,9 +91,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "nothing_listens"
       at resource "planton_secret" "nothing_listens" {
 
-    read secret on "planton/data/catalog/a/organization" failed: unavailable.
-
-    The platform could not be reached, or failed, and still did after all retries. Check the provider's address, the network, and whether the platform is unsealed.
+    The platform could not be reached, or failed, and still did after all retries (read secret: planton/data/catalog/a/organization).
 
     Check the address, and that the server can be reached from here.
 
@@ -104,9 +102,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "wrong_token"
       at resource "planton_secret" "wrong_token" {
 
-    read secret on "planton/data/catalog/b/organization" was refused: not authenticated.
-
-    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read secret: planton/data/catalog/b/organization).
 
     The token is not, or no longer, valid: renew it. (A valid token whose policies do not allow it to look itself up looks the same.)
 
@@ -117,9 +113,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_token_file"
       at resource "planton_secret" "no_token_file" {
 
-    read token file on "auth" was refused: not authenticated.
-
-    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read token file: auth).
 
     Check the file /nowhere/token and its mode.
 
@@ -130,9 +124,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "login_refused"
       at resource "planton_secret" "login_refused" {
 
-    login on "auth/approle/login" was refused: not authenticated.
-
-    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (login: auth/approle/login).
 
     The server refused the login: check the auth method's mount path, the role, and the credential.
 
@@ -143,9 +135,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_jwt_file"
       at resource "planton_secret" "no_jwt_file" {
 
-    read token file on "auth" was refused: not authenticated.
-
-    The platform does not accept the provider's credentials: they are wrong, or have run out. Check the token or the login in the provider's openbao block.
+    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read token file: auth).
 
     Check the file /nowhere/jwt and its mode.
 
@@ -156,9 +146,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_rights"
       at resource "planton_secret" "no_rights" {
 
-    read secret on "planton/data/catalog/f/organization" was denied.
-
-    The provider's credentials may not do this on the platform's catalog.
+    The provider's credentials may not do this on the platform's catalog (read secret: planton/data/catalog/f/organization).
 
     Grant to the role in use:
     path "planton/data/catalog/f/*" {
@@ -171,80 +159,67 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       capabilities = ["update"]
     }
 
-
     Original error: the server answered 403: permission denied
     "#);
     assert_snapshot!(told.at("no_namespace"), @r#"
-    Error: Platform Not Set Up
+    Error: Platform Misconfigured
       in resource "planton_secret" "no_namespace"
       at resource "planton_secret" "no_namespace" {
 
-    read secret on "planton/data/catalog/g/organization" failed: not set up.
-
-    The platform is not set up as this provider needs it.
+    The platform, or the way to it, is not set up as this provider needs it (read secret: planton/data/catalog/g/organization).
 
     The namespace does not exist: check it, or create it.
 
     Original error: the server answered 404: namespace not found
     "#);
     assert_snapshot!(told.at("no_kv"), @r#"
-    Error: Platform Not Set Up
+    Error: Platform Misconfigured
       in resource "planton_secret" "no_kv"
       at resource "planton_secret" "no_kv" {
 
-    read secret on "nowhere/data/catalog/h/organization" failed: not set up.
+    The platform, or the way to it, is not set up as this provider needs it (read secret: nowhere/data/catalog/h/organization).
 
-    The platform is not set up as this provider needs it.
-
-    No engine that serves "nowhere/data/catalog/h/organization" is mounted. For secrets enable KV version 2 with `bao secrets enable -path=nowhere -version=2 kv`, for keys Transit with `bao secrets enable -path=nowhere transit`; and check the configured mount path and the namespace.
+    No KV version 2 is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere -version=2 kv`, or correct the configured KV mount path or the namespace.
 
     Original error: the server answered 404: no handler for route
     "#);
     assert_snapshot!(told.at("kv_1"), @r#"
-    Error: Platform Not Set Up
+    Error: Platform Misconfigured
       in resource "planton_secret" "kv_1"
       at resource "planton_secret" "kv_1" {
 
-    write fence on "one/data/catalog/i/fence/22" failed: not set up.
-
-    The platform is not set up as this provider needs it.
+    The platform, or the way to it, is not set up as this provider needs it (write fence: one/data/catalog/i/fence/<2 hex>).
 
     The mount "one" is not KV version 2. Enable one elsewhere with `bao secrets enable -path=<mount> -version=2 kv`, or upgrade this one with `bao kv enable-versioning one`.
     "#);
     assert_snapshot!(told.at("no_transit"), @r#"
-    Error: Encryption Key Not Set Up
+    Error: Encryption Key Misconfigured
       in resource "planton_secret" "no_transit"
       at resource "planton_secret" "no_transit" {
 
-    create key on "nowhere/keys/planton-j" failed: not set up.
+    The key, or the engine that keeps it, is not set up as this provider needs it (read key: nowhere/keys/planton-j).
 
-    The key is not of the kind that this provider needs.
-
-    No engine that serves "nowhere/keys/planton-j" is mounted. For secrets enable KV version 2 with `bao secrets enable -path=nowhere -version=2 kv`, for keys Transit with `bao secrets enable -path=nowhere transit`; and check the configured mount path and the namespace.
+    No Transit is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere transit`, or correct the configured Transit mount path or the namespace.
 
     Original error: the server answered 404: no handler for route
     "#);
     assert_snapshot!(told.at("wrong_authority"), @r#"
-    Error: Platform Not Set Up
+    Error: Platform Misconfigured
       in resource "planton_secret" "wrong_authority"
       at resource "planton_secret" "wrong_authority" {
 
-    read secret on "planton/data/catalog/k/organization" failed: not set up.
-
-    The platform is not set up as this provider needs it.
+    The platform, or the way to it, is not set up as this provider needs it (read secret: planton/data/catalog/k/organization).
 
     Check the CA certificate, and the client certificate if the server wants one.
 
-    Original error: GET 127.0.0.1/v1/planton/data/catalog/k/organization: TLS failed: error sending request: client error (Connect): invalid peer certificate: BadSignature
+    Original error: GET 127.0.0.1/v1/planton/data/catalog/k/organization: TLS failed: error sending request: client error (Connect): invalid peer certificate: UnknownIssuer
     "#);
     assert_snapshot!(told.at("no_certificate"), @r#"
-    Error: Platform Not Set Up
+    Error: Platform Misconfigured
       in resource "planton_secret" "no_certificate"
       at resource "planton_secret" "no_certificate" {
 
-    read secret on "planton/data/catalog/l/organization" failed: not set up.
-
-    The platform is not set up as this provider needs it.
+    The platform, or the way to it, is not set up as this provider needs it (read secret: planton/data/catalog/l/organization).
 
     Check the CA certificate, and the client certificate if the server wants one.
 
@@ -258,7 +233,17 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     server.seal().unwrap();
     let workspace = aliased(&[("sealed", block("m", plain, &root, ""))]);
-    assert_snapshot!(Told::by_apply(&workspace, &[], &[]).everything(), @"");
+    assert_snapshot!(Told::by_apply(&workspace, &[], &[]).everything(), @r#"
+    Error: Platform Unavailable
+      in resource "planton_secret" "sealed"
+      at resource "planton_secret" "sealed" {
+
+    The platform could not be reached, or failed, and still did after all retries (read secret: planton/data/catalog/m/organization).
+
+    The server is sealed: unseal it.
+
+    Original error: the server answered 503: sealed
+    "#);
 }
 
 /// The key is what everything hangs on: nothing may take its place.
@@ -292,11 +277,9 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    use key on "transit/planton-acme" found no such key.
+    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
 
-    The key encryption key does not exist. It is never created anew, since nothing that was sealed under it could be opened: restore it, or point the provider at the platform that has it.
-
-    The key "transit/planton-acme" does not exist, and none is created in its place: what it wrapped could not be opened with another. Check address, namespace and mount, or restore the key from a backup.
+    Check address, namespace and mount, or restore the key from a backup. None is created in its place.
 
     Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
     "#);
@@ -312,11 +295,9 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "new"
       at resource "planton_secret" "new" {
 
-    use key on "transit/planton-acme" found no such key.
+    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
 
-    The key encryption key does not exist. It is never created anew, since nothing that was sealed under it could be opened: restore it, or point the provider at the platform that has it.
-
-    The key "transit/planton-acme" does not exist, and none is created in its place: what it wrapped could not be opened with another. Check address, namespace and mount, or restore the key from a backup.
+    Check address, namespace and mount, or restore the key from a backup. None is created in its place.
 
     Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
     "#);
@@ -332,11 +313,9 @@ resource "planton_secret" "db" {
       in ephemeral "planton_secret" "db"
       at ephemeral "planton_secret" "db" {
 
-    use key on "transit/planton-acme" found no such key.
+    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
 
-    The key encryption key does not exist. It is never created anew, since nothing that was sealed under it could be opened: restore it, or point the provider at the platform that has it.
-
-    The key "transit/planton-acme" does not exist, and none is created in its place: what it wrapped could not be opened with another. Check address, namespace and mount, or restore the key from a backup.
+    Check address, namespace and mount, or restore the key from a backup. None is created in its place.
 
     Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
     "#);

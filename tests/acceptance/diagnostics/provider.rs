@@ -208,19 +208,131 @@ fn a_block_that_opens_no_platform_tells_why() {
     workspace.env("TF_IN_AUTOMATION", "1");
     let told = Told::by_plan(&workspace, &[], &[]).hide(folder.path().display(), "<folder>");
     assert!(!told.words().contains("hunter2"), "{told:#?}");
-    assert_snapshot!(told.at("no_organization"), @"");
-    assert_snapshot!(told.at("no_address"), @"");
-    assert_snapshot!(told.at("no_url"), @"");
-    assert_snapshot!(told.at("user_in_url"), @"");
-    assert_snapshot!(told.at("no_credentials"), @"");
-    assert_snapshot!(told.at("no_authority"), @"");
-    assert_snapshot!(told.at("bad_authority"), @"");
-    assert_snapshot!(told.at("mount"), @"");
-    assert_snapshot!(told.at("namespace"), @"");
-    assert_snapshot!(told.at("nothing"), @"");
-    assert_snapshot!(told.at("file"), @"");
-    assert_snapshot!(told.at("keyless"), @"");
-    assert_snapshot!(told.at("readable"), @"");
+    assert_snapshot!(told.at("no_organization"), @r#"
+    Error: Organization Missing
+      in provider "planton"
+      at provider "planton" {
+
+    No organization is configured: it owns the secrets, and every name is relative to it.
+
+    Set organization in the provider block, or the variable PLANTON_ORG.
+    "#);
+    assert_snapshot!(told.at("no_address"), @r#"
+    Error: Platform Address Missing
+      in provider "planton"
+      at provider "planton" {
+
+    The openbao block has no address.
+
+    Set address, or the variable PLANTON_ADDR or BAO_ADDR.
+    "#);
+    assert_snapshot!(told.at("no_url"), @r#"
+    Error: Invalid Platform Address
+      in provider "planton"
+      at provider "planton" {
+
+    The address must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
+    "#);
+    assert_snapshot!(told.at("user_in_url"), @r#"
+    Error: Invalid Platform Address
+      in provider "planton"
+      at provider "planton" {
+
+    The address must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
+    "#);
+    assert_snapshot!(told.at("no_credentials"), @r#"
+    Error: Platform Credentials Missing
+      in provider "planton"
+      at openbao = {
+        address = "http://127.0.0.1:1"
+      }
+
+    No credentials for the platform are configured.
+
+    Set one of token, token_file, approle, jwt and kubernetes in the openbao block, or the variable PLANTON_TOKEN, BAO_TOKEN or PLANTON_TOKEN_FILE.
+    "#);
+    assert_snapshot!(told.at("no_authority"), @r#"
+    Error: File Not Readable
+      in provider "planton"
+      at provider "planton" {
+
+    The file "<folder>/nowhere.pem" could not be read: No such file or directory (os error 2).
+
+    Check its path and its mode.
+    "#);
+    assert_snapshot!(told.at("bad_authority"), @r#"
+    Error: Invalid Platform Configuration
+      in provider "planton"
+      at openbao = {
+        address = "http://127.0.0.1:1"
+        token = "s.hunter2"
+        ca_cert_file = "<folder>/not-a-certificate"
+      }
+
+    The openbao block cannot be used as it is (connect: http://127.0.0.1:1).
+
+    Check the namespace, the CA certificate, and the client certificate with its key.
+
+    Original error: CA certificate: cannot be sent: no certificate in PEM form
+    "#);
+    assert_snapshot!(told.at("mount"), @r#"
+    Error: Invalid Mount Path
+      in provider "planton"
+      at provider "planton" {
+
+    The mount path "team a/kv" must be the path of a mount, as secret or team/secret: letters, digits, _ . - and /.
+    "#);
+    assert_snapshot!(told.at("namespace"), @r#"
+    Error: Invalid Platform Configuration
+      in provider "planton"
+      at openbao = {
+        address = "http://127.0.0.1:1"
+        token = "s.hunter2"
+        namespace = "team a"
+      }
+
+    The openbao block cannot be used as it is (namespace: team a).
+
+    Check the namespace, the CA certificate, and the client certificate with its key.
+    "#);
+    assert_snapshot!(told.at("nothing"), @r#"
+    Error: Platform Missing
+      in provider "planton"
+      at provider "planton" {
+
+    Neither openbao nor embedded is configured, and TF_IN_AUTOMATION is set: the embedded platform would be lost together with the machine that this runs on.
+
+    Configure openbao in the provider block (or PLANTON_ADDR); or set embedded = { path = … } if that directory is kept.
+    "#);
+    assert_snapshot!(told.at("file"), @r#"
+    Error: Embedded Platform Not Usable
+      in provider "planton"
+      at provider "planton" {
+
+    The embedded platform in <folder>/file could not be opened: look for the database on "<folder>/file/planton.db" failed.
+
+    Check that the directory can be read and written.
+
+    Original error: Not a directory (os error 20)
+    "#);
+    assert_snapshot!(told.at("keyless"), @r#"
+    Error: Embedded Platform Not Usable
+      in provider "planton"
+      at provider "planton" {
+
+    The embedded platform in <folder>/keyless could not be opened: open the key file on "<folder>/keyless/planton.key" found a database without its key file.
+
+    What "<folder>/keyless/planton.db" holds can be opened with that file only. Put it back from a copy; or, to begin anew, move the database away.
+    "#);
+    assert_snapshot!(told.at("readable"), @r#"
+    Error: Embedded Platform Not Usable
+      in provider "planton"
+      at provider "planton" {
+
+    The embedded platform in <folder>/readable could not be opened: open key file on "<folder>/readable/planton.key" failed.
+
+    Others may open the key file. Run `chmod 600 <folder>/readable/planton.key`; if they may have read it, rotate what it protects.
+    "#);
     assert_eq!(told.len(), 13);
     let key = folder.path().join("keyless/planton.key");
     assert!(

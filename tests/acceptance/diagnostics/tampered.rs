@@ -92,11 +92,11 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "corrupt"
       at resource "planton_secret" "corrupt" {
 
-    parse on "secrets/<15 hex>" found something that is not a record of this provider.
+    What stands in the record's place is not a record of this provider (parse: secrets/<15 hex>).
 
-    What stands in the record's place is not a record of this provider. Restore it from a backup of the platform.
+    Find out who can write to the platform's storage, and restore the record from a backup.
 
-    Original error: missing field `write_id` at line 1 column 16
+    Original error: Data error at line 1, column 16
     "#);
     assert_snapshot!(told.at("rolled"), @r#"
     Error: Catalog Rolled Back
@@ -112,40 +112,38 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_altered"
       at ephemeral "planton_secret" "open_altered" {
 
-    verify on "secrets/<15 hex>" found a record that somebody else has changed.
+    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word (verify: secrets/<15 hex>).
 
-    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word. Find out who can write to the platform's storage, and restore the record.
+    Find out who can write to the platform's storage, and restore the record.
     "#);
     assert_snapshot!(told.at("open_corrupt"), @r#"
     Error: Catalog Record Corrupt
       in ephemeral "planton_secret" "open_corrupt"
       at ephemeral "planton_secret" "open_corrupt" {
 
-    parse on "secrets/<15 hex>" found something that is not a record of this provider.
+    What stands in the record's place is not a record of this provider (parse: secrets/<15 hex>).
 
-    What stands in the record's place is not a record of this provider. Restore it from a backup of the platform.
+    Find out who can write to the platform's storage, and restore the record from a backup.
 
-    Original error: missing field `write_id` at line 1 column 16
+    Original error: Data error at line 1, column 16
     "#);
     assert_snapshot!(told.at("open_moved"), @r#"
     Error: Catalog Record Altered
       in ephemeral "planton_secret" "open_moved"
       at ephemeral "planton_secret" "open_moved" {
 
-    verify on "secrets/<15 hex>" found a record that somebody else has changed.
+    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word (verify: secrets/<15 hex>).
 
-    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word. Find out who can write to the platform's storage, and restore the record.
+    Find out who can write to the platform's storage, and restore the record.
     "#);
     assert_snapshot!(told.at("open_replaced"), @r#"
     Error: Stored Secret Corrupt
       in ephemeral "planton_secret" "open_replaced"
       at ephemeral "planton_secret" "open_replaced" {
 
-    read secret on "planton/acme/org/replaced-<8 hex>" found something that was not put there by this provider.
+    What stands in the secret's place was not put there by this provider (read secret: planton/acme/org/replaced-<8 hex>).
 
-    What stands there was not put there by this provider. Write the value again by changing value_wo_version, and find out who can write to the backend.
-
-    Something else was written in place of this version.
+    Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
 
     // A write upon the forged record.
@@ -156,9 +154,9 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "altered"
       at resource "planton_secret" "altered" {
 
-    verify on "secrets/<15 hex>" found a record that somebody else has changed.
+    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word (verify: secrets/<15 hex>).
 
-    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word. Find out who can write to the platform's storage, and restore the record.
+    Find out who can write to the platform's storage, and restore the record.
     "#);
     assert_eq!(read(api, &record_path("altered"))["mac"], record["mac"]);
     assert!(
@@ -209,7 +207,7 @@ fn envelopes_that_somebody_changed_are_told() {
     change("foreign", b"something else altogether");
     database
         .execute(
-            "UPDATE versions SET payload = payload || x'00'
+            "UPDATE versions SET payload = CAST(payload || x'00' AS BLOB)
              WHERE object = (SELECT id FROM objects WHERE name LIKE '%/digest-%')",
             [],
         )
@@ -219,10 +217,50 @@ fn envelopes_that_somebody_changed_are_told() {
     workspace.write("more.tf", &ephemerals(&names)).unwrap();
     let told = Told::by_plan(&workspace, &[], &[]);
     assert!(!told.words().contains("hunter2"), "{told:#?}");
-    assert_snapshot!(told.at("open_flipped"), @"");
-    assert_snapshot!(told.at("open_cut"), @"");
-    assert_snapshot!(told.at("open_moved"), @"");
-    assert_snapshot!(told.at("open_foreign"), @"");
-    assert_snapshot!(told.at("open_digest"), @"");
+    assert_snapshot!(told.at("open_flipped"), @r#"
+    Error: Stored Secret Refused
+      in ephemeral "planton_secret" "open_flipped"
+      at ephemeral "planton_secret" "open_flipped" {
+
+    The envelope of version 1 of secret "flipped" was refused: it is not the one that the catalog names, it was altered, or it belongs to another secret or key.
+
+    Write the value again by changing value_wo_version, and find out who can write to the backend.
+    "#);
+    assert_snapshot!(told.at("open_cut"), @r#"
+    Error: Stored Secret Malformed
+      in ephemeral "planton_secret" "open_cut"
+      at ephemeral "planton_secret" "open_cut" {
+
+    What the backend holds for version 1 of secret "cut" is not an envelope of this provider: it was cut or overwritten there.
+
+    Write the value again by changing value_wo_version, and find out who can write to the backend.
+    "#);
+    assert_snapshot!(told.at("open_moved"), @r#"
+    Error: Stored Secret Refused
+      in ephemeral "planton_secret" "open_moved"
+      at ephemeral "planton_secret" "open_moved" {
+
+    The envelope of version 1 of secret "moved" was refused: it is not the one that the catalog names, it was altered, or it belongs to another secret or key.
+
+    Write the value again by changing value_wo_version, and find out who can write to the backend.
+    "#);
+    assert_snapshot!(told.at("open_foreign"), @r#"
+    Error: Stored Secret Malformed
+      in ephemeral "planton_secret" "open_foreign"
+      at ephemeral "planton_secret" "open_foreign" {
+
+    What the backend holds for version 1 of secret "foreign" is not an envelope of this provider: it was cut or overwritten there.
+
+    Write the value again by changing value_wo_version, and find out who can write to the backend.
+    "#);
+    assert_snapshot!(told.at("open_digest"), @r#"
+    Error: Stored Secret Corrupt
+      in ephemeral "planton_secret" "open_digest"
+      at ephemeral "planton_secret" "open_digest" {
+
+    What stands in the secret's place was not put there by this provider (get version: planton/acme/org/digest-<8 hex>).
+
+    Write the value again by changing value_wo_version, and find out who can write to the backend.
+    "#);
     assert_eq!(told.len(), 5);
 }

@@ -1,0 +1,9 @@
+# Everything but the value, which would stand in the state.
+data "planton_secret" "database" {
+  name        = "database"
+  environment = "production"
+}
+
+output "database_version" {
+  value = data.planton_secret.database.version
+}

@@ -1,0 +1,8 @@
+import {
+  to = planton_secret.database
+  identity = {
+    organization = "acme"
+    environment  = "production"
+    name         = "database"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = planton_secret.database
+  id = "production/database"
+}
