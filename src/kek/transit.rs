@@ -126,10 +126,13 @@ impl TransitKek {
     }
 
     fn missing(&self, operation: &'static str) -> KekError {
-        self.error(KekErrorKind::NotFound, operation).with_remedy(
-            "Check address, namespace and mount, or restore the key from a backup. None is \
+        let remedy = format!(
+            "Check address, namespace and mount, or restore the key {:?} from a backup. None is \
              created in its place.",
-        )
+            self.key
+        );
+        self.error(KekErrorKind::NotFound, operation)
+            .with_remedy(remedy)
     }
 
     fn error(&self, kind: KekErrorKind, operation: &'static str) -> KekError {

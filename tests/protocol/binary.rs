@@ -5,9 +5,13 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::plugin_client::wire::{GetProviderSchemaRequest, plugin::Empty};
+use crate::plugin_client::value::encode;
+use crate::plugin_client::wire::{
+    ClientCapabilities, GetProviderSchemaRequest, ValidateResourceConfigRequest, plugin::Empty,
+};
 use crate::plugin_client::{Plugin, Process, run_to_end};
 use crate::process::signal;
+use crate::resources::path;
 
 fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_terraform-provider-planton"))
@@ -25,6 +29,37 @@ async fn under_a_host_the_program_is_a_plugin() {
     plugin.controller().await.shutdown(Empty {}).await.unwrap();
     assert!(plugin.wait().success());
     assert!(!plugin.folder().exists());
+}
+
+#[tokio::test]
+async fn a_terraform_that_would_store_the_value_is_refused() {
+    let plugin = Plugin::start(binary());
+    let mut client = plugin.client().await;
+    let request = GetProviderSchemaRequest {};
+    let schema = client.get_provider_schema(request).await.unwrap();
+    let secret = schema.into_inner().resource_schemas["planton_secret"].clone();
+    let attributes = secret.block.unwrap().attributes;
+    let mut config: serde_json::Map<_, _> = attributes
+        .into_iter()
+        .map(|attribute| (attribute.name, Json::Null))
+        .collect();
+    config.insert("name".to_owned(), "db".into());
+    config.insert("value_wo".to_owned(), "hunter2".into());
+    let request = ValidateResourceConfigRequest {
+        type_name: "planton_secret".to_owned(),
+        config: encode(&Json::Object(config)),
+        client_capabilities: Some(ClientCapabilities::default()),
+    };
+    let answer = client.validate_resource_config(request).await.unwrap();
+    let refused = answer.into_inner().diagnostics;
+    assert_eq!(refused.len(), 1);
+    assert_eq!(path(&refused[0]), "value_wo");
+    let told = format!("{}\n\n{}", refused[0].summary, refused[0].detail);
+    insta::assert_snapshot!(told, @r"
+    Write-Only Attributes Not Supported
+
+    The attribute value_wo is write-only, and this version would store its value in the state. Use Terraform 1.11 or OpenTofu 1.11, or later.
+    ");
 }
 
 #[test]

@@ -39,7 +39,8 @@ async fn creating_costs_six_requests_on_a_warm_organization() {
         let view = view.unwrap();
         assert_eq!(view.version.as_ref().map(|version| version.number), Some(1));
         let expected = Counts {
-            read: 2,
+            read: 1,
+            fenced: 1,
             write: 2,
             put: 1,
             wrap: 1,

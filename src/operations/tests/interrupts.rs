@@ -92,7 +92,7 @@ async fn create_stops_between_its_steps_and_the_next_one_converges() {
     let durings = [
         During::Nothing,
         During::Catalog(CatalogVerb::Read, 1),
-        During::Catalog(CatalogVerb::Read, 2),
+        During::Catalog(CatalogVerb::ReadFenced, 1),
         During::Catalog(CatalogVerb::Write, 1),
         During::Wrap,
     ];

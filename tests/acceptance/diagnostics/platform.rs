@@ -279,7 +279,7 @@ resource "planton_secret" "db" {
 
     The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
 
-    Check address, namespace and mount, or restore the key from a backup. None is created in its place.
+    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
     Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
     "#);
@@ -297,7 +297,7 @@ resource "planton_secret" "db" {
 
     The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
 
-    Check address, namespace and mount, or restore the key from a backup. None is created in its place.
+    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
     Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
     "#);
@@ -315,7 +315,7 @@ resource "planton_secret" "db" {
 
     The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
 
-    Check address, namespace and mount, or restore the key from a backup. None is created in its place.
+    Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
     Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
     "#);
