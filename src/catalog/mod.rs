@@ -54,6 +54,9 @@ impl fmt::Display for RecordKey {
     }
 }
 
+/// The key of the organization's own record, from which all else hangs.
+pub const ORGANIZATION_RECORD: &str = "organization";
+
 /// The revision of a stored record, as the catalog's storage counts it. It
 /// never goes back, not even when a record is emptied and written anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::Deserialize;
 
-use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use super::{
+    CatalogError, CatalogErrorKind, CatalogStore, ORGANIZATION_RECORD, RecordKey, Revision,
+    StoredRecord,
+};
 use crate::clients::openbao::{
     KvEntry, KvV2, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart, PolicyRole,
     PolicyScope, policy_part,
@@ -63,13 +66,40 @@ impl OpenBaoCatalog {
         key: &RecordKey,
         expected: Revision,
     ) -> Result<Option<u64>, CatalogError> {
-        if expected != Revision::ABSENT {
+        if expected != Revision::ABSENT || key.as_str() == ORGANIZATION_RECORD {
             return Ok(None);
         }
         Ok(match self.read_once(key).await? {
             KvEntry::Deleted { version } => Some(version),
             KvEntry::Present { .. } | KvEntry::Absent => None,
         })
+    }
+
+    /// Takes a record that somebody deleted for absent; but not the
+    /// organization's own, which is never deleted by us, and made anew would
+    /// leave nothing that can be opened.
+    fn record(
+        &self,
+        key: &RecordKey,
+        entry: KvEntry<Stored>,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        if let KvEntry::Deleted { version } = entry
+            && key.as_str() == ORGANIZATION_RECORD
+        {
+            let path = self.path(key);
+            let mount = self.kv.mount();
+            let remedy = format!(
+                "Somebody deleted the organization's record, from which all its secrets hang; it \
+                 is never made anew. Bring it back: `bao kv undelete -mount={mount} \
+                 -versions={version} {path}`, or restore it from a backup.",
+                mount = mount.as_str()
+            );
+            return Err(
+                CatalogError::new(CatalogErrorKind::Corrupt, "read record", path)
+                    .with_remedy(remedy),
+            );
+        }
+        Ok(record(entry))
     }
 
     fn explain(&self, error: OpenBaoError) -> CatalogError {
@@ -90,10 +120,10 @@ impl CatalogStore for OpenBaoCatalog {
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
         let entry = self.read_once(key).await?;
         if matches!(entry, KvEntry::Present { .. }) || self.client.is_fenced() {
-            return Ok(record(entry));
+            return self.record(key, entry);
         }
         self.fence().await?;
-        self.read_once(key).await.map(record)
+        self.record(key, self.read_once(key).await?)
     }
 
     async fn read_fenced(
@@ -101,7 +131,7 @@ impl CatalogStore for OpenBaoCatalog {
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
         self.fence().await?;
-        self.read_once(key).await.map(record)
+        self.record(key, self.read_once(key).await?)
     }
 
     async fn write(

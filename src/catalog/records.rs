@@ -1,4 +1,7 @@
 //! What the catalog holds. Never a plaintext, never a payload.
+//!
+//! A field that is not known here was written by a later release. A rewrite
+//! would drop it, so such a record is refused instead.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +21,7 @@ pub trait Generation {
 
 /// An organization's own record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OrganizationRecord {
     /// Raised by one with each write.
     pub generation: u64,
@@ -56,6 +60,7 @@ impl OrganizationState {
 
 /// The organization's MAC key under one KEK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct WrappedMacKey {
     /// The KEK.
     pub kek: KekId,
@@ -65,6 +70,7 @@ pub struct WrappedMacKey {
 
 /// Which backend a secret goes to when it names none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DefaultBackendRecord {
     /// Raised by one with each write.
     pub generation: u64,
@@ -75,6 +81,7 @@ pub struct DefaultBackendRecord {
 /// All that stands under one name: the secret, and those that it replaces until
 /// they are deleted. Without any it is a tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecretDocument {
     /// Raised by one with each write, tombstones included.
     pub generation: u64,
@@ -121,6 +128,7 @@ impl SecretDocument {
 
 /// One secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecretRecord {
     /// Its identity; a recreated namesake has another one.
     pub uuid: Uuid,
@@ -212,6 +220,7 @@ pub enum SecretState {
 
 /// What a practitioner sets besides the value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecretMetadata {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,6 +235,7 @@ pub struct SecretMetadata {
 
 /// What only the provider acts on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SecretArguments {
     /// The trigger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -253,6 +263,7 @@ pub enum OnDestroy {
 
 /// How to generate a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GenerateSpec {
     /// In characters.
     pub length: u32,
@@ -279,6 +290,7 @@ pub struct GenerateSpec {
 
 /// One immutable version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct VersionRecord {
     /// From 1.
     pub number: u64,

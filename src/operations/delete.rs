@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::documents::Held;
 use super::steps::Interrupt;
 use super::{OperationError, Organization};
-use crate::catalog::{Revision, SecretRecord, SecretState, record_key_of_name};
+use crate::catalog::{OnDestroy, Revision, SecretRecord, SecretState, record_key_of_name};
 use crate::names::SecretName;
 use crate::store::Deletion;
 
@@ -31,11 +31,13 @@ impl Organization {
     }
 
     /// Deletes a secret that was last seen at this generation of its record. Where
-    /// a creation has adopted it since, it is that creation's, and stays.
+    /// a creation has adopted it since, it is that creation's, and stays; so does
+    /// one that is to be retained.
     ///
     /// # Errors
     ///
-    /// As [`delete_secret`](Self::delete_secret).
+    /// `DeletionProtected`; `ChangedConcurrently` when it has changed since; as
+    /// [`delete_secret`](Self::delete_secret).
     pub async fn delete_secret_seen(
         &self,
         name: &SecretName,
@@ -55,6 +57,18 @@ impl Organization {
         if secret.adopted_at.is_some_and(|at| at > generation) {
             tracing::info!("a secret that was adopted since is left to whoever adopted it");
             return Ok(());
+        }
+        if secret.state != SecretState::Deleting {
+            // The caller's own facts may come from a record that nobody verified.
+            if secret.arguments.deletion_protection {
+                return Err(OperationError::DeletionProtected { name: name.clone() });
+            }
+            if secret.arguments.on_destroy == OnDestroy::Retain {
+                return Ok(());
+            }
+            if secret.generation > generation {
+                return Err(held.overtaken());
+            }
         }
         self.finish_deletion(&mut held, uuid, interrupt).await
     }

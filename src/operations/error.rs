@@ -70,6 +70,12 @@ pub enum OperationError {
         /// The name.
         name: SecretName,
     },
+    /// The secret is protected from deletion.
+    #[error("secret {name} is protected from deletion")]
+    DeletionProtected {
+        /// The name.
+        name: SecretName,
+    },
     /// Another writer came first. Nothing that it wrote was touched.
     #[error("{subject} was changed concurrently")]
     ChangedConcurrently {

@@ -11,7 +11,7 @@ use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
     Catalog, CatalogError, CatalogErrorKind, CatalogStore, DefaultBackendRecord, Loaded,
-    OrganizationRecord, OrganizationState, RecordKey, Revision, WrappedMacKey,
+    ORGANIZATION_RECORD, OrganizationRecord, OrganizationState, RecordKey, Revision, WrappedMacKey,
 };
 use crate::envelope::{MacKey, SecretValue, WrapBinding, WrappedKey};
 use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
@@ -273,6 +273,15 @@ impl Organization {
     async fn try_initialize(&self) -> Result<Opened, OperationError> {
         let (mut record, revision) = match self.load().await? {
             Some(loaded) if loaded.record.state.is_ready() => return Ok(Opened::Loaded(loaded)),
+            // First use writes the record once before it is ready. One that was
+            // written since is not its work: made anew, nothing that was sealed
+            // could be opened any more.
+            Some(loaded) if loaded.revision > FIRST_REVISION => {
+                let key = key();
+                return Err(
+                    CatalogError::new(CatalogErrorKind::Altered, "read", key.as_str()).into(),
+                );
+            }
             Some(loaded) => (loaded.record, loaded.revision),
             None => {
                 let record = self.new_record();
@@ -347,6 +356,9 @@ impl Organization {
     }
 }
 
+/// The revision of a record that was written once.
+const FIRST_REVISION: Revision = Revision(1);
+
 fn key() -> RecordKey {
-    RecordKey::new("organization")
+    RecordKey::new(ORGANIZATION_RECORD)
 }

@@ -21,6 +21,20 @@ pub fn explain(error: &OperationError) -> Diagnostic {
     }
 }
 
+/// Says that a protected secret may not be destroyed.
+#[must_use]
+pub fn deletion_protected(name: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Secret Deletion Protected",
+        format!(
+            "Secret {name:?} has deletion_protection = true, so it is neither destroyed nor \
+             replaced.\n\nTo do it all the same, set deletion_protection to false and apply that \
+             first."
+        ),
+    )
+    .at("deletion_protection")
+}
+
 /// Says that a name is not a slug.
 #[must_use]
 pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> Diagnostic {
@@ -108,6 +122,7 @@ fn operation(error: &OperationError) -> Diagnostic {
                 }
             ),
         ),
+        E::DeletionProtected { name } => return deletion_protected(name.name.as_str()),
         E::ChangedConcurrently { subject } => (
             "Secret Changed Concurrently",
             format!(
@@ -240,9 +255,10 @@ fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::Corrupt => (
             "Catalog Record Corrupt",
-            "What stands in the record's place is not a record of this provider",
-            "Find out who can write to the platform's storage, and restore the record from a \
-             backup.",
+            "What stands in the record's place is not a record that this release of the provider \
+             knows",
+            "If a later release wrote it, upgrade the provider. Otherwise find out who can write \
+             to the platform's storage, and restore the record from a backup.",
         ),
         K::Misconfigured => (
             "Platform Misconfigured",

@@ -7,7 +7,7 @@ mod duration;
 mod session;
 mod setting;
 
-pub use diagnostics::{explain, invalid_slug};
+pub use diagnostics::{deletion_protected, explain, invalid_slug};
 pub use duration::{InvalidDuration, parse_duration};
 pub use session::{Configured, Session, SessionState, unconfigured};
 pub use setting::Setting;

@@ -39,6 +39,9 @@ pub enum Encoding {
     Json,
     /// Inside a JSON string that stands in a JSON string, or a quoted log line.
     JsonTwice,
+    /// In a quoted value of hclog, which escapes quotes and no backslashes; as
+    /// it is, or in JSON.
+    Logged,
     /// As a list of decimal numbers: Rust's and Go's print of bytes.
     Decimal,
     /// UTF-16, little-endian.
@@ -234,8 +237,11 @@ fn needles(value: &str) -> Vec<(Encoding, Vec<u8>)> {
     }
     for once in json_forms(value) {
         needles.extend(json_forms(&once).map(|twice| (Encoding::JsonTwice, twice.into_bytes())));
+        needles.push((Encoding::Logged, once.replace('"', "\\\"").into_bytes()));
         needles.push((Encoding::Json, once.into_bytes()));
     }
+    let logged = value.replace('"', "\\\"");
+    needles.push((Encoding::Logged, logged.into_bytes()));
     let numbers = |separator: &str| {
         let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();
         numbers.join(separator).into_bytes()

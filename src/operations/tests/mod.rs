@@ -13,6 +13,7 @@ mod first_use;
 mod interrupts;
 mod limits;
 mod mac_key;
+mod protection;
 mod races;
 mod rollback;
 mod tampering;

@@ -30,7 +30,7 @@ pub(super) async fn create(
     let path = value_path(&settings.source);
     let source = settings.source.into_source();
     let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
-    let replaces = Private::read(&request.planned_private).replaces;
+    let replaces = Private::read(&request.planned_private)?.replaces;
     let interrupt = interrupt(cx, &request.config, "create");
     let create = CreateSecret {
         name,
@@ -54,7 +54,7 @@ pub(super) async fn update(
     request: UpdateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
-    let private = Private::read(&request.planned_private);
+    let private = Private::read(&request.planned_private)?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
     expect_catalog(&private, session).await?;
@@ -95,7 +95,7 @@ pub(super) async fn delete(
     session: &Configured,
 ) -> Result<DeleteResponse, Diagnostic> {
     let state = &request.prior_state;
-    let private = Private::read(&request.planned_private);
+    let private = Private::read(&request.planned_private)?;
     // A deletion that was begun was allowed.
     if !private.deleting {
         if let Some(refused) = refuse_if_protected(state) {

@@ -116,7 +116,7 @@ impl Resource for SecretResource {
 
 async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
     let identity = Identity::read(&request.state)?;
-    let private = Private::read(&request.private);
+    let private = Private::read(&request.private)?;
     apply::expect_catalog(&private, session).await?;
     let limit = settings::timeout(&request.state, "read");
     let refresh = identity.refresh(&private);

@@ -10,7 +10,7 @@ use crate::plugin::{
     AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
     Schema, Value, proposed_with_computed_unknown,
 };
-use crate::surface::{Configured, Setting, explain, invalid_slug};
+use crate::surface::{Configured, Setting, deletion_protected, explain, invalid_slug};
 
 /// What only the provider knows, and apply decides.
 const DECIDED_BY_A_NEW_VERSION: [&str; 4] =
@@ -29,7 +29,10 @@ pub(super) async fn plan(
     {
         return diagnostic.into();
     }
-    let private = Private::read(&request.prior_private);
+    let private = match Private::read(&request.prior_private) {
+        Ok(private) => private,
+        Err(diagnostic) => return diagnostic.into(),
+    };
     if request.prior_state.is_null() {
         return plan_creation(schema, request, &settings, &private, session);
     }
@@ -50,18 +53,8 @@ pub(super) fn plan_destroy(request: &PlanDestroyRequest) -> PlanDestroyResponse 
 /// Says that a protected secret may not be destroyed.
 pub(super) fn refuse_if_protected(prior_state: &Value) -> Option<Diagnostic> {
     let protected = prior_state.attribute("deletion_protection").as_bool() == Some(true);
-    protected.then(|| {
-        Diagnostic::error(
-            "Secret Deletion Protected",
-            format!(
-                "Secret {:?} has deletion_protection = true, so it is neither destroyed nor \
-                 replaced.\n\nTo do it all the same, set deletion_protection to false and apply \
-                 that first.",
-                prior_state.attribute("name").as_str().unwrap_or_default()
-            ),
-        )
-        .at("deletion_protection")
-    })
+    let name = prior_state.attribute("name").as_str().unwrap_or_default();
+    protected.then(|| deletion_protected(name))
 }
 
 /// Checks what is known against the platform, before anything is written.

@@ -41,11 +41,21 @@ pub(super) struct Private {
 }
 
 impl Private {
-    /// Reads what was stored; nothing where nothing fits.
-    pub(super) fn read(data: &PrivateData) -> Self {
-        data.bytes(PRIVATE)
-            .and_then(|bytes| serde_json::from_slice(bytes).ok())
-            .unwrap_or_default()
+    /// Reads what was stored; nothing where nothing was.
+    ///
+    /// What does not fit is an error: all that must not go back hangs on it.
+    pub(super) fn read(data: &PrivateData) -> Result<Self, Diagnostic> {
+        let Some(bytes) = data.bytes(PRIVATE) else {
+            return Ok(Self::default());
+        };
+        serde_json::from_slice(bytes).map_err(|_| {
+            Diagnostic::error(
+                "Resource State Not Readable",
+                "What this provider keeps beside the state of this secret is damaged, or was \
+                 written by a later release.\n\nUpgrade the provider; or restore the state from a \
+                 backup; or remove the resource from it (terraform state rm) and import it again.",
+            )
+        })
     }
 
     /// Returns it in the form that is stored.
@@ -205,4 +215,23 @@ pub(super) fn strings(all: &BTreeMap<String, String>) -> Value {
         all.iter()
             .map(|(key, text)| (key.clone(), Value::from(text.as_str()))),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_data_comes_back_and_damaged_data_is_an_error_never_nothing() {
+        assert_eq!(Private::read(&PrivateData::new()), Ok(Private::default()));
+        let private = Private {
+            generation: 7,
+            mac_key: Some("00".to_owned()),
+            ..Private::default()
+        };
+        assert_eq!(Private::read(&private.write()), Ok(private));
+        for damaged in [r#"{"catalog":1}"#, "", "{"] {
+            assert!(Private::read(&PrivateData::new().with(PRIVATE, damaged)).is_err());
+        }
+    }
 }

@@ -104,12 +104,12 @@ fn url_encoding_is_found_in_both_cases() {
 
 #[test]
 fn json_strings_are_found_as_rust_go_and_python_write_them() {
-    let canary = Canary::of("secret", "pass\"<word>&/ü\\");
+    let canary = Canary::of("secret", "pass\"<w\\ord>&/ü");
     for encoded in [
-        r#"{"v":"pass\"<word>&/ü\\"}"#,
-        r#"{"v":"pass\"\u003cword\u003e\u0026/ü\\"}"#,
-        r#"{"v":"pass\"<word>&\/ü\\"}"#,
-        r#"{"v":"pass\"<word>&/\u00fc\\"}"#,
+        r#"{"v":"pass\"<w\\ord>&/ü"}"#,
+        r#"{"v":"pass\"\u003cw\\ord\u003e\u0026/ü"}"#,
+        r#"{"v":"pass\"<w\\ord>&\/ü"}"#,
+        r#"{"v":"pass\"<w\\ord>&/\u00fc"}"#,
     ] {
         assert_eq!(
             canary.find_in(encoded.as_bytes()),
@@ -120,6 +120,21 @@ fn json_strings_are_found_as_rust_go_and_python_write_them() {
     let record = serde_json::json!({"v": canary.value()}).to_string();
     let twice = serde_json::json!({"record": record}).to_string();
     assert_eq!(canary.find_in(twice.as_bytes()), [Encoding::JsonTwice]);
+}
+
+#[test]
+fn values_are_found_as_terraforms_log_quotes_them() {
+    let canary = Canary::of("secret", "pass\"\\/word");
+    for encoded in [
+        r#"sealing: plaintext="\x00pass\"\/word""#,
+        r#"sealing: plaintext="\x01{\"k\":\"pass\\"\\/word\"}""#,
+    ] {
+        assert_eq!(
+            canary.find_in(encoded.as_bytes()),
+            [Encoding::Logged],
+            "{encoded}"
+        );
+    }
 }
 
 #[test]
