@@ -1,13 +1,11 @@
 //! Every way to reach and to log in to an OpenBAO, from a provider block.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
-
 use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::json;
 use xtask::openbao::{Api, JwtIssuer, OpenBao};
 use xtask::tools::Tools;
 
+use crate::answering::always_answering;
 use crate::certificates::Authority;
 use crate::diagnostics::aliased;
 use crate::reading::{REQUIRED, Requests};
@@ -18,8 +16,6 @@ const ALL: &str =
 
 /// Answers each TokenReview that it is of the account `apps/app`.
 fn fake_token_review() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
     let review = json!({
         "apiVersion": "authentication.k8s.io/v1",
         "kind": "TokenReview",
@@ -28,33 +24,8 @@ fn fake_token_review() -> String {
             "uid": "0b4e4c9e-0000-4000-8000-000000000001",
             "groups": ["system:serviceaccounts"],
         }},
-    })
-    .to_string();
-    // Ends with the test's process: it waits for nothing but connections.
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut reader = BufReader::new(stream.unwrap());
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            reader.read_exact(&mut vec![0; length]).unwrap();
-            let answer = format!(
-                "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\nconnection: close\r\n\
-                 content-length: {}\r\n\r\n{review}",
-                review.len()
-            );
-            reader.get_mut().write_all(answer.as_bytes()).unwrap();
-        }
     });
-    address
+    always_answering("201 Created", &review)
 }
 
 fn kubernetes(api: &Api, issuer: &JwtIssuer, authority: &Authority) -> String {

@@ -92,9 +92,9 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "corrupt"
       at resource "planton_secret" "corrupt" {
 
-    What stands in the record's place is not a record of this provider (parse: secrets/<15 hex>).
+    What stands in the record's place is not a record that this release of the provider knows (parse: secrets/<15 hex>).
 
-    Find out who can write to the platform's storage, and restore the record from a backup.
+    If a later release wrote it, upgrade the provider. Otherwise find out who can write to the platform's storage, and restore the record from a backup.
 
     Original error: Data error at line 1, column 16
     "#);
@@ -121,9 +121,9 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_corrupt"
       at ephemeral "planton_secret" "open_corrupt" {
 
-    What stands in the record's place is not a record of this provider (parse: secrets/<15 hex>).
+    What stands in the record's place is not a record that this release of the provider knows (parse: secrets/<15 hex>).
 
-    Find out who can write to the platform's storage, and restore the record from a backup.
+    If a later release wrote it, upgrade the provider. Otherwise find out who can write to the platform's storage, and restore the record from a backup.
 
     Original error: Data error at line 1, column 16
     "#);
