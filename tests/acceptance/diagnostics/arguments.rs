@@ -497,12 +497,12 @@ output "key" {
       in output "name"
       at value = provider::planton::secret_ref("Not a slug", null, null)
 
-    Invalid value for "name" parameter: "Not a slug" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    Invalid value for "name" parameter: the name must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
 
     Error: Invalid function argument
       in output "parsed"
       at value = provider::planton::parse_secret_ref("secret/db")
 
-    Invalid value for "reference" parameter: "secret/db" is not of the form $secret/<name>, $secret/<name>/<key>, $secret/@<environment>/<name> or $secret/@<environment>/<name>/<key>.
+    Invalid value for "reference" parameter: the reference is not of the form $secret/<name>, $secret/<name>/<key>, $secret/@<environment>/<name> or $secret/@<environment>/<name>/<key>.
     "#);
 }
