@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod canary;
 mod certificates;
 mod cluster;
@@ -24,4 +25,5 @@ mod replace;
 mod requests;
 mod scene;
 mod steps;
+mod threat_model;
 mod values;
