@@ -35,12 +35,11 @@ impl Function for ParseSecretRef {
             .and_then(Value::as_str)
             .unwrap_or_default();
         parse(text).ok_or_else(|| {
+            // Not repeated: a secret may have been given in its place.
             FunctionError::argument(
                 0,
-                format!(
-                    "{text:?} is not of the form $secret/<name>, $secret/<name>/<key>, \
-                     $secret/@<environment>/<name> or $secret/@<environment>/<name>/<key>"
-                ),
+                "the reference is not of the form $secret/<name>, $secret/<name>/<key>, \
+                 $secret/@<environment>/<name> or $secret/@<environment>/<name>/<key>",
             )
         })
     }
@@ -107,5 +106,13 @@ mod tests {
         ] {
             assert_eq!(parts(bad), None, "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_reference_is_not_repeated() {
+        let (context, arguments) = (Context::new(), vec!["hunter2".into()]);
+        let told = format!("{:?}", ParseSecretRef.call(&context, arguments).await);
+        assert!(told.contains("is not of the form"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
     }
 }

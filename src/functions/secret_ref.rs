@@ -38,14 +38,15 @@ impl Function for SecretRef {
 
     async fn call(&self, _cx: &Context, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let text = |index: usize| arguments.get(index).and_then(Value::as_str);
-        let slug = |index: usize, text: &str| {
+        let slug = |index: usize, what: &str, text: &str| {
+            // Not repeated: a secret may have been given in its place.
             Slug::parse(text)
-                .map_err(|error| FunctionError::argument(index, format!("{text:?} {error}")))
+                .map_err(|error| FunctionError::argument(index, format!("the {what} {error}")))
         };
         let mut reference = "$secret/".to_owned();
-        let name = slug(0, text(0).unwrap_or_default())?;
+        let name = slug(0, "name", text(0).unwrap_or_default())?;
         if let Some(environment) = text(1) {
-            let environment = slug(1, environment)?;
+            let environment = slug(1, "environment", environment)?;
             reference.push_str(&format!("@{environment}/"));
         }
         reference.push_str(name.as_str());
@@ -87,5 +88,19 @@ mod tests {
         assert_eq!(whole.as_deref(), Some("$secret/@prod/db/user"));
         assert_eq!(call("Not a slug", None, None).await, None);
         assert_eq!(call("db", None, Some("a/b")).await, None);
+    }
+
+    #[tokio::test]
+    async fn arguments_are_not_repeated() {
+        for arguments in [
+            ["hunter2!", "prod", "key"],
+            ["db", "hunter2!", "key"],
+            ["db", "prod", "hunter2/"],
+        ] {
+            let arguments = arguments.into_iter().map(Value::from).collect();
+            let told = format!("{:?}", SecretRef.call(&Context::new(), arguments).await);
+            assert!(told.contains("must"), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
     }
 }

@@ -34,7 +34,17 @@ pub struct TransitKek {
     id: KekId,
     /// What to grant where a request is denied.
     policy: String,
+    owner: Owner,
     looked_at: OnceCell<()>,
+}
+
+/// Who answers for a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// The platform: nobody outside of its server may know the key.
+    Platform,
+    /// Somebody else, who may have brought it in and may keep a copy of it.
+    Somebody,
 }
 
 impl TransitKek {
@@ -42,7 +52,7 @@ impl TransitKek {
     #[must_use]
     pub fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Self {
         let policy = policy_part(scope, PolicyRole::Apply, PolicyPart::Key);
-        Self::new(client, scope.transit_key(), policy)
+        Self::new(client, scope.transit_key(), policy, Owner::Platform)
     }
 
     /// Takes a key that somebody else keeps, in the client's Transit mount.
@@ -60,10 +70,10 @@ impl TransitKek {
             rule("keys", "read"),
         ]
         .concat();
-        Self::new(client, key, policy)
+        Self::new(client, key, policy, Owner::Somebody)
     }
 
-    fn new(client: &OpenBaoClient, key: String, policy: String) -> Self {
+    fn new(client: &OpenBaoClient, key: String, policy: String, owner: Owner) -> Self {
         let transit = client.transit();
         let id = KekId {
             provider: PROVIDER.to_owned(),
@@ -75,6 +85,7 @@ impl TransitKek {
             key,
             id,
             policy,
+            owner,
             looked_at: OnceCell::new(),
         }
     }
@@ -106,18 +117,24 @@ impl TransitKek {
     }
 
     fn check(&self, key: &TransitKey) -> Result<(), KekError> {
+        let is_platforms = self.owner == Owner::Platform;
         let remedy = if !key.derived {
             "is not derived, so its wraps could be moved between secrets"
         } else if key.cipher != CIPHER {
             "is not of the type aes256-gcm96"
         } else if key.exportable {
             "is exportable, so it may be known outside of the server"
+        } else if is_platforms && key.allow_plaintext_backup {
+            "allows plaintext backups, so it may be known outside of the server"
+        } else if is_platforms && key.imported_key {
+            "was imported, so it is known outside of the server"
         } else {
             return Ok(());
         };
         let remedy = format!(
             "The key {:?} {remedy}. A key cannot be changed in this: create another one, with \
-             type=aes256-gcm96, derived=true and exportable=false.",
+             type=aes256-gcm96, derived=true, exportable=false and \
+             allow_plaintext_backup=false.",
             self.id.id
         );
         Err(self

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::settings::{Environment, LOGINS};
 use crate::backends::openbao::OpenBaoStore;
 use crate::catalog::OpenBaoCatalog;
@@ -16,6 +18,7 @@ use crate::names::Slug;
 use crate::operations::{NAME_PREFIX, Platform};
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::secret::SecretString;
+use crate::surface::quoted;
 
 /// Where a pod finds its service account's token.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -154,7 +157,7 @@ impl Reader<'_> {
         };
         Ok(Some(ClientIdentity {
             cert_pem: read("client_cert_file", &cert)?,
-            key_pem: SecretString::new(read("client_key_file", &key)?),
+            key_pem: read_key("client_key_file", &key)?,
         }))
     }
 
@@ -242,7 +245,7 @@ fn mount(
     MountPath::parse(text).map_err(|error| {
         Diagnostic::error(
             "Invalid Mount Path",
-            format!("The mount path {text:?} {error}."),
+            format!("The mount path{} {error}.", quoted(text)),
         )
         .at(path)
     })
@@ -250,16 +253,121 @@ fn mount(
 
 fn read(attribute: &str, file: &str) -> Result<String, Diagnostic> {
     std::fs::read_to_string(file).map_err(|error| {
-        Diagnostic::error(
-            "File Not Readable",
-            format!(
-                "The file {file:?} could not be read: {error}.\n\nCheck its path and its mode."
-            ),
-        )
-        .at(at(attribute))
+        // Who gives the certificate in place of its path may give the key with it.
+        let shown = if is_plausible_path(file) {
+            format!(" {file:?}")
+        } else {
+            String::new()
+        };
+        unreadable(attribute, &shown, &error)
     })
+}
+
+/// Reads a private key into one buffer, which is wiped. Its path is never
+/// repeated: the key itself may have been given in its place.
+fn read_key(attribute: &str, file: &str) -> Result<SecretString, Diagnostic> {
+    // Sized by the file's length: it doesn't grow.
+    let bytes = std::fs::read(file).map(Zeroizing::new);
+    let bytes = bytes.map_err(|error| unreadable(attribute, "", &error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let error = std::io::Error::other("it is not text");
+        unreadable(attribute, "", &error)
+    })?;
+    Ok(text.into())
+}
+
+fn unreadable(attribute: &str, shown: &str, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(
+        "File Not Readable",
+        format!(
+            "The file{shown} that {attribute} names could not be read: {error}.\n\nCheck its path \
+             and its mode; {attribute} takes a path, and not what the file holds."
+        ),
+    )
+    .at(at(attribute))
+}
+
+/// Returns true for what looks like a path, and not like a file's content.
+fn is_plausible_path(text: &str) -> bool {
+    text.len() <= 255
+        && text.contains(['/', '.', '\\'])
+        && !text.contains("-----BEGIN")
+        && !text.contains(char::is_control)
 }
 
 fn at(attribute: &str) -> AttributePath {
     AttributePath::attribute("openbao").then(attribute)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    fn refused(block: &Value) -> String {
+        let environment = Environment::default();
+        let reader = Reader {
+            block,
+            environment: &environment,
+        };
+        format!("{:?}", reader.config().unwrap_err())
+    }
+
+    fn block(more: &[(&'static str, &str)]) -> Value {
+        let given = [("address", "https://bao.example.com"), ("token", "t")];
+        Value::object(
+            given
+                .iter()
+                .chain(more)
+                .map(|(name, text)| (*name, (*text).into())),
+        )
+    }
+
+    #[test]
+    fn a_credential_in_the_place_of_a_path_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = folder.path().join("cert.pem");
+        std::fs::write(&certificate, "").unwrap();
+        let certificate = certificate.to_str().unwrap();
+        let pem = "-----BEGIN PRIVATE KEY-----hunter2/.";
+        let lines = "a/b.c\nhunter2";
+        let long = format!("./hunter2{}", "x".repeat(255));
+        for bad in [pem, lines, &long, "hunter2"] {
+            for told in [
+                refused(&block(&[("ca_cert_file", bad)])),
+                refused(&block(&[
+                    ("client_cert_file", bad),
+                    ("client_key_file", "k"),
+                ])),
+            ] {
+                assert!(told.contains("cert_file"), "{told}");
+                assert!(!told.contains("hunter2"), "{told}");
+            }
+        }
+        for bad in [pem, lines, &long, "hunter2", "/run/hunter2.pem"] {
+            let key = [("client_cert_file", certificate), ("client_key_file", bad)];
+            let told = refused(&block(&key));
+            assert!(told.contains("that client_key_file names"), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        let told = refused(&block(&[("ca_cert_file", "/nowhere/ca.pem")]));
+        assert!(told.contains("/nowhere/ca.pem"), "{told}");
+    }
+
+    #[test]
+    fn an_address_and_a_mount_that_may_hold_a_credential_are_not_repeated() {
+        for address in [
+            "https://user:hunter2@bao",
+            "https://bao?token=hunter2",
+            "hunter2",
+        ] {
+            let told = refused(&Value::object([("address", address.into())]));
+            assert!(told.contains("Invalid Platform Address"), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        let told = refused(&block(&[("kv_mount_path", "hunter2!=")]));
+        assert!(told.contains("Invalid Mount Path"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
 }

@@ -22,15 +22,11 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// Takes the variables of this process.
+    /// Takes the variables of this process that the provider reads; the others
+    /// may hold credentials that are none of its business.
     #[must_use]
     pub fn of_process() -> Self {
-        let variables = std::env::vars_os();
-        Self(
-            variables
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-                .collect(),
-        )
+        Self::of_all(std::env::vars_os())
     }
 
     /// Takes these variables and no others.
@@ -43,6 +39,13 @@ impl Environment {
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
         )
+    }
+
+    fn of_all(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self::of(variables.into_iter().filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            is_read(&name).then_some((name, value))
+        }))
     }
 
     /// Returns a variable; an empty one counts as absent.
@@ -58,6 +61,14 @@ impl Environment {
             .iter()
             .find_map(|name| self.os(name)?.into_string().ok())
     }
+}
+
+/// Returns true for variables that the provider reads.
+fn is_read(name: &str) -> bool {
+    ["PLANTON_", "BAO_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+        || ["TF_IN_AUTOMATION", "HOME", "XDG_DATA_HOME", "LOCALAPPDATA"].contains(&name)
 }
 
 /// Checks what of the block is known.
@@ -155,6 +166,37 @@ fn together(block: &Value, one: &str, other: &str, diagnostics: &mut Diagnostics
                 )
                 .at(AttributePath::attribute("openbao").then(set)),
             );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_providers_own_variables_are_kept() {
+        let kept = [
+            "PLANTON_TOKEN",
+            "BAO_ADDR",
+            "TF_IN_AUTOMATION",
+            "HOME",
+            "XDG_DATA_HOME",
+            "LOCALAPPDATA",
+        ];
+        let others = [
+            "AWS_SECRET_ACCESS_KEY",
+            "VAULT_TOKEN",
+            "TF_VAR_x",
+            "MY_HOME",
+        ];
+        let all = kept.iter().chain(&others);
+        let environment = Environment::of_all(all.map(|name| (name.into(), "hunter2".into())));
+        for name in kept {
+            assert!(environment.os(name).is_some(), "{name}");
+        }
+        for name in others {
+            assert!(environment.os(name).is_none(), "{name}");
         }
     }
 }

@@ -41,11 +41,24 @@ pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> D
     Diagnostic::error(
         "Invalid Name",
         format!(
-            "{what} {text:?} must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin \
-             and end with a letter or a digit."
+            "{what}{} must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end \
+             with a letter or a digit.",
+            quoted(text)
         ),
     )
     .at(path)
+}
+
+/// Quotes a practitioner's text, after a space, where it may be a name with a
+/// slip in it; nothing otherwise, since a secret may have been given in the
+/// name's place.
+pub(crate) fn quoted(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_ ./-".contains(&b);
+    if text.len() <= 63 && text.bytes().all(plain) {
+        format!(" {text:?}")
+    } else {
+        String::new()
+    }
 }
 
 fn operation(error: &OperationError) -> Diagnostic {
@@ -415,4 +428,22 @@ fn sources(error: &dyn Error) -> Option<String> {
         next = source.source();
     }
     (!all.is_empty()).then(|| all.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_be_a_name_is_quoted() {
+        let told = |text: &str| format!("{:?}", invalid_slug("The name", text, "name"));
+        assert!(told("Acme Inc.").contains("Acme Inc."));
+        assert!(told(&"A".repeat(63)).contains("AAAA"));
+        let long = format!("hunter2{}", "a".repeat(57));
+        for secret in ["hunter2!", "hunter2\n", "hunter2=", "hünter2", &long] {
+            let told = told(secret);
+            assert!(told.contains("The name must be"), "{told}");
+            assert!(!told.contains("nter2"), "{told}");
+        }
+    }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answering;
+mod audit;
 mod canary;
 mod certificates;
 mod cluster;
@@ -25,4 +26,5 @@ mod replace;
 mod requests;
 mod scene;
 mod steps;
+mod threat_model;
 mod values;

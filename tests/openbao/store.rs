@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
+use terraform_provider_planton::clients::openbao::OpenBaoErrorKind;
 use terraform_provider_planton::store::{
     Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreErrorKind, VersionStatus,
@@ -253,4 +254,31 @@ async fn delete_falls_back_to_destroying_the_data() {
         "{remedy}"
     );
     assert_eq!(store.get(&name(), &id).await.unwrap(), PAYLOAD);
+}
+
+#[tokio::test]
+async fn a_mount_whose_versions_expire_is_refused() {
+    let place = Place::new().await;
+    let client = place.client();
+    let store = OpenBaoStore::platform(&client, &place.scope);
+    let config = format!("{}/config", place.kv());
+    let expiring = r#"{"delete_version_after":"1h"}"#;
+    place.admin.ok("POST", &config, expiring).await;
+    let error = store.put(&name(), PAYLOAD, version(1)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    let remedy = error.remedy().unwrap();
+    assert!(remedy.contains("delete_version_after=0s"), "{remedy}");
+    let lasting = r#"{"delete_version_after":"0s"}"#;
+    place.admin.ok("POST", &config, lasting).await;
+    store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+
+    // A path may have a setting of its own.
+    let path = "planton/acme/record";
+    let data = serde_json::json!({"body": "x"});
+    client.kv().write(path, &data, 0).await.unwrap();
+    let metadata = format!("{}/metadata/{path}", place.kv());
+    place.admin.ok("POST", &metadata, expiring).await;
+    let error = client.kv().write(path, &data, 1).await.unwrap_err();
+    assert_eq!(error.kind(), OpenBaoErrorKind::Misconfigured, "{error:?}");
+    assert!(error.remedy().unwrap().contains("-versions=2"), "{error:?}");
 }

@@ -76,10 +76,8 @@ async fn a_missing_key_stays_missing_even_for_a_token_that_could_make_one() {
     let bound = binding(&kek, 1);
     let error = kek.wrap(&dek(), &bound).await.unwrap_err();
     assert_eq!(error.kind(), KekErrorKind::NotFound);
-    assert!(
-        error.remedy().unwrap().contains("planton-acme"),
-        "{error:?}"
-    );
+    assert!(error.path().contains("planton-acme"), "{error:?}");
+    assert!(error.remedy().unwrap().contains("backup"), "{error:?}");
     let wrapped = WrappedKey::new(b"vault:v1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_vec());
     let error = kek.unwrap(&wrapped, &bound).await.unwrap_err();
     assert_eq!(error.kind(), KekErrorKind::NotFound, "{error:?}");
@@ -112,6 +110,50 @@ async fn a_key_of_another_kind_is_refused_and_left_alone() {
                 "{name}: {error:?}"
             );
         }
+    }
+}
+
+/// Whether `kek` is taken for a first use, and for a wrap.
+async fn taken(kek: &TransitKek) -> [Result<(), String>; 2] {
+    let provisioned = kek.provision().await;
+    let wrapped = kek.wrap(&dek(), &binding(kek, 1)).await.map(|_| ());
+    [provisioned, wrapped].map(|outcome| {
+        outcome.map_err(|error| {
+            assert_eq!(error.kind(), KekErrorKind::Misconfigured, "{error:?}");
+            error.remedy().unwrap().to_owned()
+        })
+    })
+}
+
+#[tokio::test]
+async fn the_platforms_key_is_refused_when_it_may_be_known_elsewhere() {
+    let place = Place::new().await;
+    let path = format!("{}/keys/planton-acme", place.config.transit_mount_path);
+    let body = r#"{"derived":true,"allow_plaintext_backup":true}"#;
+    place.admin.ok("POST", &path, body).await;
+    for refusal in taken(&TransitKek::platform(&place.client(), &place.scope)).await {
+        let remedy = refusal.unwrap_err();
+        assert!(remedy.contains("allows plaintext backups"), "{remedy}");
+        assert!(remedy.contains("allow_plaintext_backup=false"), "{remedy}");
+    }
+    // What somebody else answers for is theirs to back up.
+    let theirs = TransitKek::existing(&place.client(), "planton-acme");
+    assert_eq!(taken(&theirs).await, [Ok(()), Ok(())]);
+}
+
+#[tokio::test]
+async fn the_platforms_key_is_refused_after_it_began_to_allow_backups() {
+    let place = Place::new().await;
+    let path = format!("{}/keys/planton-acme", place.config.transit_mount_path);
+    let kek = || TransitKek::platform(&place.client(), &place.scope);
+    assert_eq!(taken(&kek()).await, [Ok(()), Ok(())]);
+    let body = r#"{"allow_plaintext_backup":true}"#;
+    place
+        .admin
+        .ok("POST", &format!("{path}/config"), body)
+        .await;
+    for refusal in taken(&kek()).await {
+        assert!(refusal.unwrap_err().contains("allows plaintext backups"));
     }
 }
 

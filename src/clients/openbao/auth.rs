@@ -126,7 +126,7 @@ impl Session {
     async fn obtain(&self, server: &dyn LogIn) -> Result<Token, OpenBaoError> {
         match &self.auth {
             OpenBaoAuth::Token(secret) => Ok(as_it_is(secret.clone())),
-            OpenBaoAuth::TokenFile(path) => Ok(as_it_is(read_file(path).await?)),
+            OpenBaoAuth::TokenFile(path) => Ok(as_it_is(read_file("token_file", path).await?)),
             OpenBaoAuth::AppRole {
                 mount_path,
                 role_id,
@@ -145,7 +145,7 @@ impl Session {
             } => {
                 let jwt = match source {
                     JwtSource::Token(token) => token.clone(),
-                    JwtSource::File(path) => read_file(path).await?,
+                    JwtSource::File(path) => read_file("jwt.token_file", path).await?,
                 };
                 server
                     .log_in(login_at(
@@ -159,7 +159,7 @@ impl Session {
                 role,
                 token_file,
             } => {
-                let jwt = read_file(token_file).await?;
+                let jwt = read_file("kubernetes.token_file", token_file).await?;
                 server
                     .log_in(login_at(
                         mount_path,
@@ -235,11 +235,16 @@ fn write_json_string(json: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(json, text).expect("text can be written to memory");
 }
 
-async fn read_file(path: &Path) -> Result<SecretString, OpenBaoError> {
+/// Reads the file that `setting` names. Its path is never repeated: a token may
+/// have been given in its place.
+async fn read_file(setting: &str, path: &Path) -> Result<SecretString, OpenBaoError> {
     let read = tokio::fs::read(path).await.map(Zeroizing::new);
     let bytes = read.map_err(|error| {
         refused("read token file")
-            .with_remedy(format!("Check the file {} and its mode.", path.display()))
+            .with_remedy(format!(
+                "Check the file that {setting} names, and its mode; {setting} takes a path, and \
+                 not the token itself."
+            ))
             .with_source(error)
     })?;
     let text = std::str::from_utf8(&bytes)
@@ -247,7 +252,7 @@ async fn read_file(path: &Path) -> Result<SecretString, OpenBaoError> {
         .unwrap_or_default();
     if text.is_empty() {
         return Err(refused("read token file")
-            .with_remedy(format!("The file {} holds no token.", path.display())));
+            .with_remedy(format!("The file that {setting} names holds no token.")));
     }
     Ok(text.into())
 }
@@ -330,5 +335,39 @@ mod tests {
         let error = session.renewed(&second, &server).await.unwrap_err();
         assert_eq!(error.kind(), OpenBaoErrorKind::Unauthenticated);
         assert_eq!(server.0.into_inner(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_token_in_the_place_of_its_files_path_is_not_repeated() {
+        let path = || "/s.hunter2".into();
+        let mount_path = MountPath::parse("m").unwrap();
+        let role = "r".to_owned();
+        for (setting, auth) in [
+            ("that token_file names", OpenBaoAuth::TokenFile(path())),
+            (
+                "that jwt.token_file names",
+                OpenBaoAuth::Jwt {
+                    mount_path: mount_path.clone(),
+                    role: role.clone(),
+                    source: JwtSource::File(path()),
+                },
+            ),
+            (
+                "that kubernetes.token_file names",
+                OpenBaoAuth::Kubernetes {
+                    mount_path,
+                    role,
+                    token_file: path(),
+                },
+            ),
+        ] {
+            let session = Session::new(auth);
+            let error = session.token(&Counted::default()).await.unwrap_err();
+            assert!(error.remedy().unwrap().contains(setting), "{error:?}");
+            assert!(
+                !format!("{error:?} {error}").contains("hunter2"),
+                "{error:?}"
+            );
+        }
     }
 }

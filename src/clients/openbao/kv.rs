@@ -134,7 +134,8 @@ impl KvV2 {
     /// # Errors
     ///
     /// `Conflict` when it is not, which may also follow a retry of a write that
-    /// had landed.
+    /// had landed. `Misconfigured` where the mount, or the path, would have the
+    /// server delete after a time what was written.
     pub async fn write(
         &self,
         path: &str,
@@ -155,7 +156,11 @@ impl KvV2 {
             }
             return Err(self.not_v2(&call));
         }
-        parse(&response).map_err(|_| corrupt(&call))
+        let answer: WriteAnswer = parse(&response).map_err(|_| corrupt(&call))?;
+        if !answer.deletion_time.is_empty() {
+            return Err(self.expires(&call, path, answer.written.version));
+        }
+        Ok(answer.written)
     }
 
     /// Reads what is known of `path` without its data; `None` where nothing
@@ -261,6 +266,20 @@ impl KvV2 {
         }
     }
 
+    fn expires(&self, call: &Call, path: &str, version: u64) -> OpenBaoError {
+        let mount = &self.mount;
+        OpenBaoError::new(OpenBaoErrorKind::Misconfigured, call.operation, &call.path).with_remedy(
+            format!(
+                "The server would delete what was written after a time: delete_version_after is \
+                 set, on the mount or on the path. Unset it:\n  bao write {mount}/config \
+                 delete_version_after=0s\n  bao kv metadata put -mount={mount} \
+                 -delete-version-after=0s {path}\nThen keep what this write left \
+                 behind:\n  bao kv undelete -mount={mount} \
+                 -versions={version} {path}"
+            ),
+        )
+    }
+
     fn not_v2(&self, call: &Call) -> OpenBaoError {
         OpenBaoError::not_kv_v2(call.operation, &call.path, &self.mount)
     }
@@ -278,6 +297,15 @@ struct Read<T> {
 }
 
 type Written = KvWritten;
+
+#[derive(Deserialize)]
+struct WriteAnswer {
+    #[serde(flatten)]
+    written: KvWritten,
+    /// Set where what was written is to be deleted by itself.
+    #[serde(default)]
+    deletion_time: String,
+}
 
 /// What KV version 1 answers: a value without metadata.
 #[derive(Deserialize)]

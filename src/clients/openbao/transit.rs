@@ -30,6 +30,12 @@ pub struct TransitKey {
     pub derived: bool,
     /// Whether the key can be read out.
     pub exportable: bool,
+    /// Whether a backup of it, the key itself included, can be taken.
+    #[serde(default)]
+    pub allow_plaintext_backup: bool,
+    /// Whether it was brought in from elsewhere, where it may still be known.
+    #[serde(default)]
+    pub imported_key: bool,
     /// The newest version.
     pub latest_version: u64,
     /// The oldest version that still decrypts.

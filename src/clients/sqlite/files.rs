@@ -47,11 +47,62 @@ pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
     Ok(has_database)
 }
 
-/// Makes the folder, with mode 0700, where it is absent; leaves one that is
-/// there as it is, which may be shared for reasons of its owner.
+/// Makes the folder, with mode 0700, where it is absent. One that is there
+/// stays as it is, and may be read by others for reasons of its owner; but it
+/// has to be this user's, and nobody else may put files into it.
 pub(super) fn prepare_directory(directory: &Path) -> Result<(), DatabaseError> {
-    make_directory(directory)
-        .map_err(|error| DatabaseError::io("create the folder", directory, error))
+    let failed = |error| DatabaseError::io("create the folder", directory, error);
+    make_directory(directory).map_err(failed)?;
+    match trespass(directory).map_err(failed)? {
+        None => Ok(()),
+        Some(remedy) => Err(DatabaseError::new(
+            DatabaseErrorKind::Misconfigured,
+            "check the folder",
+            directory,
+        )
+        .with_remedy(remedy)),
+    }
+}
+
+/// Says how others could put a key or a database of theirs in the place of
+/// ours, and what to do about it.
+#[cfg(unix)]
+fn trespass(directory: &Path) -> io::Result<Option<String>> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    // With a slash at its end, a link's path leads through the link.
+    let directory: PathBuf = directory.components().collect();
+    let user = rustix::process::geteuid().as_raw();
+    let link = fs::symlink_metadata(&directory)?;
+    if link.is_symlink() && ![user, 0].contains(&link.uid()) {
+        return Ok(Some(format!(
+            "The link {directory:?} belongs to user {}, who can let it lead elsewhere; this is \
+             user {user}. Configure the folder that it leads to, or make the link anew.",
+            link.uid()
+        )));
+    }
+    let folder = fs::metadata(&directory)?;
+    if folder.uid() != user {
+        return Ok(Some(format!(
+            "The folder {directory:?} belongs to user {}, and this is user {user}. Run as its \
+             owner, or configure a folder of this user's.",
+            folder.uid()
+        )));
+    }
+    if folder.mode() & 0o022 != 0 {
+        return Ok(Some(format!(
+            "Others may write in the folder. Run `chmod go-w {}`, and see that nothing in it is \
+             theirs.",
+            directory.display()
+        )));
+    }
+    Ok(None)
+}
+
+// Elsewhere the folder's permissions are the operating system's to inherit.
+#[cfg(not(unix))]
+fn trespass(_: &Path) -> io::Result<Option<String>> {
+    Ok(None)
 }
 
 /// Makes the folder (0700) and an empty database file (0600) where they are

@@ -71,6 +71,66 @@ async fn durability_and_deletion_settings_hold_on_an_open_database() {
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_folder_in_which_others_may_write_is_refused() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("planton");
+    fs::create_dir(&directory).unwrap();
+    let link = parent.path().join("link");
+    symlink(&directory, &link).unwrap();
+    let mode = |mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&directory, mode).unwrap();
+    };
+    for wide in [0o770, 0o720, 0o702, 0o1777] {
+        mode(wide);
+        for path in [&directory, &link, &link.join("")] {
+            let error = open(path).await.unwrap_err();
+            assert_eq!(error.kind(), DatabaseErrorKind::Misconfigured, "{wide:o}");
+            assert!(error.remedy().unwrap().contains("chmod go-w"), "{error:?}");
+            let opened = open_with_key(path, PATIENT, key_opener).await;
+            let error = opened.map(|_| ()).unwrap_err();
+            assert_eq!(error.kind(), DatabaseErrorKind::Misconfigured, "{wide:o}");
+        }
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 0);
+    }
+    for narrow in [0o755, 0o700] {
+        mode(narrow);
+        open(&link).await.unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_of_another_user_is_refused() {
+    // Root can give one away; to all others, the root folder is another's.
+    let given = tempfile::tempdir().unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let directory = if is_root {
+        std::os::unix::fs::chown(given.path(), Some(1), None).unwrap();
+        given.path()
+    } else {
+        Path::new("/")
+    };
+    let error = open(directory).await.unwrap_err();
+    assert_eq!(error.kind(), DatabaseErrorKind::Misconfigured);
+    assert!(
+        error.remedy().unwrap().contains("belongs to user"),
+        "{error:?}"
+    );
+    if is_root {
+        let target = tempfile::tempdir().unwrap();
+        let link = given.path().join("link");
+        std::os::unix::fs::symlink(target.path(), &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(1), None).unwrap();
+        let error = open(&link).await.unwrap_err();
+        assert!(error.remedy().unwrap().contains("The link"), "{error:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn folder_and_files_are_for_their_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -1,5 +1,6 @@
 //! The key file: 85 bytes, published in `docs/format.md`.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -59,7 +60,11 @@ impl LocalKeyFile {
         let written =
             write_new(&draft, file.encode().as_slice()).and_then(|()| fs::hard_link(&draft, path));
         // The draft may not have come into being; what failed before says more.
-        let removed = fs::remove_file(&draft);
+        // And whoever opened the file meanwhile may have removed it.
+        let removed = match fs::remove_file(&draft) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
         written.and(removed).map_err(failed)?;
         sync_folder(path).map_err(failed)?;
         Ok(file)
@@ -71,8 +76,8 @@ impl LocalKeyFile {
     ///
     /// # Errors
     ///
-    /// `NotFound` where there is none; `Misconfigured` for one that others may
-    /// read, or that is not of the form or damaged; `PermissionDenied`;
+    /// `NotFound` where there is none; `Misconfigured` for one that others own or
+    /// may read, or that is not of the form or damaged; `PermissionDenied`;
     /// `Unavailable` for all else.
     pub fn open(path: &Path) -> Result<Self, KekError> {
         let failed = |source: io::Error| open_error(path, source);
@@ -85,7 +90,10 @@ impl LocalKeyFile {
             KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
                 .with_remedy("The file is not a key file or is damaged: restore it from a backup.")
         })?;
-        // Whoever made it may have been killed before its folder was on the disk.
+        // Whoever made it may have been killed before its draft was removed: a
+        // second name of the key, that would outlive the first.
+        remove_drafts(path, &file);
+        // And before its folder was on the disk.
         // Where this fails (a read-only mount), nobody has just written there.
         let _best_effort = sync_folder(path);
         Ok(Self {
@@ -170,41 +178,89 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn draft_path(path: &Path, id: Uuid) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{id}"));
+    let mut name = draft_prefix(path);
+    name.push(id.to_string());
     path.with_file_name(name)
+}
+
+fn draft_prefix(path: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".");
+    name
+}
+
+/// Removes what drafts are other names of the open `file`, as far as the folder
+/// can be read and written; a draft of somebody who has yet to link it is
+/// another file.
+#[cfg(unix)]
+fn remove_drafts(path: &Path, file: &File) {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::MetadataExt as _;
+
+    let Ok(key) = file.metadata() else { return };
+    if key.nlink() < 2 {
+        return;
+    }
+    let prefix = draft_prefix(path);
+    let folder = fs::read_dir(folder_of(path));
+    for entry in folder.into_iter().flatten().flatten() {
+        // The entry's metadata are those of a link itself.
+        let is_the_key = entry
+            .metadata()
+            .is_ok_and(|entry| (entry.dev(), entry.ino()) == (key.dev(), key.ino()));
+        if is_the_key && entry.file_name().as_bytes().starts_with(prefix.as_bytes()) {
+            let _best_effort = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn remove_drafts(_path: &Path, _file: &File) {}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
     // Elsewhere a folder cannot be opened, and links are journaled.
     if cfg!(unix) {
-        let folder = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        File::open(folder)?.sync_all()?;
+        File::open(folder_of(path))?.sync_all()?;
     }
     Ok(())
 }
 
-/// Refuses a file that others than its owner may open. Looks at the open file,
-/// not at the path, which may meanwhile lead elsewhere.
+/// Refuses a file that others own or may open. Looks at the open file, not at
+/// the path, which may meanwhile lead elsewhere.
 #[cfg(unix)]
 fn check_owner_only(path: &Path, file: &File) -> Result<(), KekError> {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
+    let refused = |remedy: String| {
+        Err(KekError::new(KekErrorKind::Misconfigured, OPEN, display(path)).with_remedy(remedy))
+    };
     let metadata = file.metadata().map_err(|source| open_error(path, source))?;
-    if metadata.permissions().mode() & 0o077 == 0 {
-        return Ok(());
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user {
+        return refused(format!(
+            "The key file belongs to user {}, and this is user {user}. Run as its owner, or give \
+             it to this user with `chown {user} {}`; if they may have read it, rotate what it \
+             protects.",
+            metadata.uid(),
+            display(path)
+        ));
     }
-    Err(
-        KekError::new(KekErrorKind::Misconfigured, OPEN, display(path)).with_remedy(format!(
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return refused(format!(
             "Others may open the key file. Run `chmod 600 {}`; if they may have read it, rotate \
              what it protects.",
             display(path)
-        )),
-    )
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(not(unix))]

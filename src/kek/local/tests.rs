@@ -269,4 +269,44 @@ mod unix {
             LocalKeyFile::open(&path).expect("its owner's alone");
         }
     }
+    /// Gives `path` to another user, which root alone can.
+    fn give_away(path: &std::path::Path) -> bool {
+        rustix::process::geteuid().is_root()
+            && std::os::unix::fs::chown(path, Some(1), None).is_ok()
+    }
+
+    #[test]
+    fn open_refuses_a_file_of_another_user() {
+        let folder = Folder::new();
+        let path = folder.path();
+        LocalKeyFile::create(&path).expect("created");
+        // Without the means to make one, one of root's serves.
+        let refused = if give_away(&path) {
+            LocalKeyFile::open(&path)
+        } else {
+            LocalKeyFile::open(std::path::Path::new("/etc/passwd"))
+        };
+        let error = refused.expect_err("refused");
+        assert_eq!(error.kind(), KekErrorKind::Misconfigured);
+        let remedy = error.remedy().expect("a remedy");
+        assert!(remedy.contains("belongs to user"), "{remedy}");
+    }
+
+    #[test]
+    fn open_removes_the_drafts_that_are_names_of_the_key() {
+        let folder = Folder::new();
+        let path = folder.path();
+        LocalKeyFile::create(&path).expect("created");
+        let name = path.file_name().expect("name").to_str().expect("text");
+        let beside = |name: String| path.with_file_name(name);
+        let draft = beside(format!(".{name}.left-behind"));
+        let copy = beside(format!("{name}.copy"));
+        let rival = beside(format!(".{name}.rival"));
+        fs::hard_link(&path, &draft).expect("draft");
+        fs::hard_link(&path, &copy).expect("copy");
+        fs::write(&rival, "another file").expect("rival");
+        LocalKeyFile::open(&path).expect("opened");
+        assert!(!draft.exists());
+        assert!(path.exists() && copy.exists() && rival.exists());
+    }
 }

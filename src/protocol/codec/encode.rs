@@ -10,7 +10,7 @@ use crate::plugin::{AttributeType, Number, NumberForm, PathStep, Value};
 /// Encodes `value`, which must be of type `ty`.
 pub(super) fn to_msgpack(value: &Value, ty: &AttributeType) -> Result<Vec<u8>, CodecError> {
     // Sized first: a buffer that grows would leave copies of its content.
-    let mut out = Vec::with_capacity(size_hint(value));
+    let mut out = Vec::with_capacity(size_hint(value, ty));
     match write(&mut out, value, ty, MAX_DEPTH) {
         Ok(()) => Ok(out),
         Err(error) => {
@@ -134,22 +134,39 @@ fn length(len: usize) -> u32 {
     u32::try_from(len).expect("messages end at 256 MiB")
 }
 
-/// An upper bound but for objects that lack attributes.
-fn size_hint(value: &Value) -> usize {
+/// An upper bound for a `value` of type `ty`.
+pub(super) fn size_hint(value: &Value, ty: &AttributeType) -> usize {
     const HEAD: usize = 9;
-    let all = |list: &[Value]| list.iter().map(size_hint).sum::<usize>();
-    HEAD + match value {
-        Value::Null | Value::Unknown | Value::Bool(_) => 0,
-        Value::Number(number) => match number.form() {
+    HEAD + match (ty, value) {
+        (AttributeType::Dynamic, Value::Dynamic(inner)) => {
+            inner.ty.to_json().len() + HEAD + size_hint(&inner.value, &inner.ty)
+        }
+        (_, Value::Number(number)) => match number.form() {
             NumberForm::Decimal(text) => text.len(),
             _ => 0,
         },
-        Value::String(text) => text.len(),
-        Value::List(list) | Value::Set(list) | Value::Tuple(list) => all(list),
-        Value::Map(map) | Value::Object(map) => map
+        (_, Value::String(text)) => text.len(),
+        (AttributeType::List(element), Value::List(all))
+        | (AttributeType::Set(element), Value::Set(all)) => {
+            all.iter().map(|value| size_hint(value, element)).sum()
+        }
+        (AttributeType::Tuple(types), Value::Tuple(all)) => {
+            let both = all.iter().zip(types);
+            both.map(|(value, ty)| size_hint(value, ty)).sum()
+        }
+        (AttributeType::Map(element), Value::Map(all)) => all
             .iter()
-            .map(|(key, value)| HEAD + key.len() + size_hint(value))
+            .map(|(key, value)| HEAD + key.len() + size_hint(value, element))
             .sum(),
-        Value::Dynamic(inner) => inner.ty.to_json().len() + HEAD + size_hint(&inner.value),
+        // What the value lacks is written as well, as null.
+        (AttributeType::Object(types), Value::Object(all)) => types
+            .iter()
+            .map(|(name, ty)| {
+                let value = all.get(name).unwrap_or(&Value::Null);
+                HEAD + name.len() + size_hint(value, ty)
+            })
+            .sum(),
+        // Null, unknown, a boolean; or of another type, which is refused.
+        _ => 0,
     }
 }

@@ -64,11 +64,11 @@ pub(crate) fn decode_value(
     value: Option<wire::DynamicValue>,
     ty: &AttributeType,
 ) -> Result<Value, CodecError> {
-    let Some(value) = value else {
+    let Some(mut value) = value else {
         return Ok(Value::Null);
     };
-    let msgpack = Zeroizing::new(value.msgpack);
-    let json = Zeroizing::new(value.json);
+    let msgpack = Zeroizing::new(std::mem::take(&mut value.msgpack));
+    let json = Zeroizing::new(std::mem::take(&mut value.json));
     if !msgpack.is_empty() {
         decode::from_msgpack(&msgpack, ty)
     } else if !json.is_empty() {

@@ -226,10 +226,40 @@ proptest! {
         place in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {
-        let mut bytes = encode_value(&value, &ty).unwrap().msgpack;
+        let mut bytes = encode_value(&value, &ty).unwrap().msgpack.clone();
         let place = place.index(bytes.len());
         bytes[place] = byte;
         let _ = decode::from_msgpack(&bytes, &ty);
         let _ = decode::from_msgpack(&bytes[..place], &ty);
+    }
+}
+
+#[test]
+fn an_encoded_object_that_lacks_attributes_never_grew() {
+    let names: Vec<String> = (0..50).map(|n| format!("a_rather_long_name_{n}")).collect();
+    let inner = AttributeType::object(
+        names
+            .iter()
+            .map(|name| (name.clone(), AttributeType::String)),
+    );
+    let ty = AttributeType::list(inner.clone());
+    let value = Value::list([
+        Value::object([("a_rather_long_name_0", Value::from("hunter2"))]),
+        Value::object([("a_rather_long_name_1", Value::from("hunter2"))]),
+    ]);
+    for (value, ty) in [
+        (value.clone(), ty.clone()),
+        (
+            Value::Dynamic(Box::new(DynamicValue {
+                ty: ty.clone(),
+                value,
+            })),
+            AttributeType::Dynamic,
+        ),
+    ] {
+        let encoded = encode_value(&value, &ty).unwrap();
+        // A buffer that grew has twice what it had.
+        let sized = encode::size_hint(&value, &ty);
+        assert_eq!(encoded.msgpack.capacity(), sized);
     }
 }

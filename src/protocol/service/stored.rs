@@ -100,11 +100,12 @@ pub(super) async fn move_state(
     request: wire::MoveResourceStateRequest,
 ) -> Result<wire::MoveResourceStateResponse, Diagnostics> {
     let entry = inner.registry().resource(&request.target_type_name)?;
+    let mut source = request.source_state.unwrap_or_default();
     let moved = MoveRequest {
         source_provider_address: request.source_provider_address,
         source_type_name: request.source_type_name,
         source_schema_version: request.source_schema_version,
-        source_state: SecretBytes::new(request.source_state.unwrap_or_default().json),
+        source_state: SecretBytes::new(std::mem::take(&mut source.json)),
         source_private: request.source_private,
     };
     let response = entry.it.move_state(&inner.context(None), moved).await;
@@ -148,7 +149,7 @@ fn arrived(
 }
 
 fn decode(raw: Option<wire::RawState>, ty: &AttributeType) -> Result<Value, Diagnostics> {
-    let raw = raw.unwrap_or_default();
+    let mut raw = raw.unwrap_or_default();
     if !raw.flatmap.is_empty() {
         return Err(Diagnostic::error(
             "State Too Old",
@@ -156,7 +157,7 @@ fn decode(raw: Option<wire::RawState>, ty: &AttributeType) -> Result<Value, Diag
         )
         .into());
     }
-    let json = SecretBytes::new(raw.json);
+    let json = SecretBytes::new(std::mem::take(&mut raw.json));
     from_json(json.expose(), ty).map_err(ill_typed_request)
 }
 

@@ -2,6 +2,7 @@
 //! cause, the remedy, at the attribute to edit.
 
 mod arguments;
+mod functions;
 mod import;
 mod platform;
 mod provider;

@@ -122,7 +122,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read token file: auth).
 
-    Check the file /nowhere/token and its mode.
+    Check the file that token_file names, and its mode; token_file takes a path, and not the token itself.
 
     Original error: No such file or directory (os error 2)
     "#);
@@ -144,7 +144,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read token file: auth).
 
-    Check the file /nowhere/jwt and its mode.
+    Check the file that jwt.token_file names, and its mode; jwt.token_file takes a path, and not the token itself.
 
     Original error: No such file or directory (os error 2)
     "#);

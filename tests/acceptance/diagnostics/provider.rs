@@ -256,9 +256,9 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at provider "planton" {
 
-    The file "<folder>/nowhere.pem" could not be read: No such file or directory (os error 2).
+    The file "<folder>/nowhere.pem" that ca_cert_file names could not be read: No such file or directory (os error 2).
 
-    Check its path and its mode.
+    Check its path and its mode; ca_cert_file takes a path, and not what the file holds.
     "#);
     assert_snapshot!(told.at("bad_authority"), @r#"
     Error: Invalid Platform Configuration
