@@ -225,7 +225,11 @@ impl Held {
         let reached = held.pipe("reached");
         let opening = reached.clone();
         let is_reached = in_time(move || drop(File::open(opening).unwrap()));
-        assert!(is_reached, "{step} was not reached: {:?}", held.run.wait());
+        assert!(
+            is_reached.is_some(),
+            "{step} was not reached: {:?}",
+            held.run.wait()
+        );
         // Whoever comes by later is not held.
         std::fs::remove_file(reached).unwrap();
         held
@@ -239,9 +243,13 @@ impl Held {
     /// Lets go, and waits for the end.
     pub(crate) fn release(self) -> Outcome {
         let go = self.pipe("go");
-        let is_released = in_time(move || drop(File::options().write(true).open(go).unwrap()));
-        assert!(is_released, "nobody waits any more");
-        self.run.wait().unwrap()
+        let released = in_time(move || File::options().write(true).open(go).unwrap());
+        assert!(released.is_some(), "nobody waits any more");
+        // Open until the end: another operation of the run may come to the pipe
+        // only now, and would wait for ever.
+        let outcome = self.run.wait().unwrap();
+        drop(released);
+        outcome
     }
 
     fn pipe(&self, end: &str) -> PathBuf {
@@ -249,12 +257,11 @@ impl Held {
     }
 }
 
-/// Runs `what` in a thread; false when it takes too long.
-fn in_time(what: impl FnOnce() + Send + 'static) -> bool {
+/// Runs `what` in a thread; `None` when it takes too long.
+fn in_time<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        what();
-        let _ = sender.send(());
+        let _ = sender.send(what());
     });
-    receiver.recv_timeout(BOUND).is_ok()
+    receiver.recv_timeout(BOUND).ok()
 }
