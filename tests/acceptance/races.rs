@@ -192,6 +192,7 @@ fn twin(scene: &Scene, of: &Workspace) -> Workspace {
 pub(crate) struct Held {
     run: WorkspaceRun,
     pipes: TempDir,
+    reader: Option<File>,
 }
 
 impl Held {
@@ -221,16 +222,22 @@ impl Held {
         workspace.env("PLANTON_TEST_PAUSE_BEFORE", pause);
         let run = workspace.spawn(arguments, variables).unwrap();
         workspace.env_remove("PLANTON_TEST_PAUSE_BEFORE");
-        let held = Self { run, pipes };
+        let mut held = Self {
+            run,
+            pipes,
+            reader: None,
+        };
         let reached = held.pipe("reached");
         let opening = reached.clone();
-        let is_reached = in_time(move || drop(File::open(opening).unwrap()));
+        let is_reached = in_time(move || File::open(opening).unwrap());
         assert!(
             is_reached.is_some(),
             "{step} was not reached: {:?}",
             held.run.wait()
         );
-        // Whoever comes by later is not held.
+        // Open until the end, for who stands at the pipe already; whoever comes
+        // by later is not held.
+        held.reader = is_reached;
         std::fs::remove_file(reached).unwrap();
         held
     }
@@ -248,7 +255,7 @@ impl Held {
         // Open until the end: another operation of the run may come to the pipe
         // only now, and would wait for ever.
         let outcome = self.run.wait().unwrap();
-        drop(released);
+        drop((released, self.reader));
         outcome
     }
 
