@@ -184,7 +184,7 @@ impl SecretStore for EmbeddedStore {
         let deleted = self
             .database
             .write("delete versions", move |transaction| match what {
-                Deletion::Object { .. } => {
+                Deletion::Object { .. } | Deletion::Purge { .. } => {
                     transaction.execute("DELETE FROM objects WHERE name = ?1", params![object])
                 }
                 Deletion::Versions(ids) => {

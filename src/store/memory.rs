@@ -265,7 +265,7 @@ impl SecretStore for InMemoryStore {
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
         self.scripted(StoreVerb::Delete, name, |state| {
             match what {
-                Deletion::Object { .. } => {
+                Deletion::Object { .. } | Deletion::Purge { .. } => {
                     if let Some(Object::Ours(_)) = state.objects.get(name.as_str()) {
                         state.objects.remove(name.as_str());
                     }

@@ -6,6 +6,7 @@
 
 #[doc(hidden)]
 pub mod conformance;
+mod connect;
 mod error;
 mod faults;
 mod memory;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use connect::{ConnectStore, StoreCredential, StoreSettings};
 pub use error::{StoreError, StoreErrorKind};
 pub(crate) use faults::Script;
 pub use faults::{Fault, Landing};
@@ -156,8 +158,17 @@ pub enum Deletion {
     /// These versions only.
     Versions(Vec<NativeVersionId>),
     /// The whole object; the versions are those that the record names.
+    ///
+    /// Without any, nobody knows what is there, if anything (a creation that was
+    /// given up): a store removes it only where it can tell that it is ours.
     Object {
         /// The versions of the record.
+        versions: Vec<NativeVersionId>,
+    },
+    /// As `Object`, and past any time in which the vendor would keep what was
+    /// deleted, as far as the credentials allow: for throw-away objects.
+    Purge {
+        /// The versions that were put.
         versions: Vec<NativeVersionId>,
     },
 }

@@ -234,7 +234,9 @@ impl SecretStore for OpenBaoStore {
     /// its data and leaves the metadata, which holds no more than times.
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
         check(name, "delete metadata")?;
-        let (Deletion::Versions(versions) | Deletion::Object { versions }) = what;
+        let (Deletion::Versions(versions)
+        | Deletion::Object { versions }
+        | Deletion::Purge { versions }) = what;
         for version in versions.iter().filter_map(StoredVersion::parse) {
             let removed = self.remove(&version.path(name)).await;
             removed.map_err(|error| self.explain(error))?;
