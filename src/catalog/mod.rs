@@ -1,5 +1,6 @@
 //! The catalog: an organization's records. Never a plaintext, never a payload.
 
+mod backend_records;
 #[doc(hidden)]
 pub mod conformance;
 mod embedded;
@@ -14,6 +15,10 @@ use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
+pub use backend_records::{
+    BackendArguments, BackendDocument, BackendRecord, BackendState, DefaultBackendRecord,
+    MarkerRecord, SealedCredential,
+};
 pub use embedded::EmbeddedCatalog;
 pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::{
@@ -22,9 +27,9 @@ pub use identity::{
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub use openbao::OpenBaoCatalog;
 pub use records::{
-    DefaultBackendRecord, GenerateSpec, Generation, OnDestroy, OrganizationRecord,
-    OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
-    VersionRecord, WrappedMacKey,
+    GenerateSpec, Generation, OnDestroy, OrganizationRecord, OrganizationState, SecretArguments,
+    SecretDocument, SecretMetadata, SecretRecord, SecretState, Stamped, VersionRecord,
+    WrappedMacKey,
 };
 pub use typed::{Catalog, Loaded};
 

@@ -19,6 +19,18 @@ pub trait Generation {
     fn generation(&self) -> u64;
 }
 
+/// A record whose writer knows it again after a lost answer.
+pub trait Stamped {
+    /// Returns what the last writer chose.
+    fn write_id(&self) -> Uuid;
+}
+
+impl Stamped for SecretDocument {
+    fn write_id(&self) -> Uuid {
+        self.write_id
+    }
+}
+
 /// An organization's own record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,16 +78,6 @@ pub struct WrappedMacKey {
     pub kek: KekId,
     /// The wrap, in hexadecimal.
     pub wrapped: String,
-}
-
-/// Which backend a secret goes to when it names none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DefaultBackendRecord {
-    /// Raised by one with each write.
-    pub generation: u64,
-    /// The backend's name; `platform` is the built-in one.
-    pub backend: Slug,
 }
 
 /// All that stands under one name: the secret, and those that it replaces until
@@ -316,4 +318,4 @@ macro_rules! generation {
     )*};
 }
 
-generation!(OrganizationRecord, DefaultBackendRecord, SecretDocument);
+generation!(OrganizationRecord, SecretDocument);

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::backends::{ByDefault, Rechecked};
 use super::documents::Held;
 use super::remote_name::remote_name;
 use super::sealing::check_size;
 use super::steps::Interrupt;
-use super::{Backend, OperationError, Organization, SecretView};
+use super::{Backend, OperationError, Organization, PLATFORM_BACKEND, SecretView};
 use crate::catalog::{
     GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
     VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
@@ -16,6 +17,9 @@ use crate::envelope::SecretValue;
 use crate::names::{SecretName, Slug};
 use crate::secret::SecretBytes;
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
+
+/// How often a new secret follows a default backend that changes meanwhile.
+const BACKEND_TRIES: usize = 4;
 
 /// Where a value comes from.
 #[derive(Debug)]
@@ -81,22 +85,86 @@ impl Organization {
         self.ensure().await?;
         // A node that lags may show what is gone, or whole by now; and what is
         // created is absent as a rule, which nobody believes without a fence.
-        let held = self.hold_fenced(record_key_of_name(&request.name)).await?;
-        let backend_name = match &request.backend {
-            Some(name) => name.clone(),
-            None => self.default_backend().await?,
-        };
-        let backend = self.backend(&backend_name).await?;
-        let candidate = Candidate::new(request, &backend)?;
-        check_size(backend.store.as_ref(), &candidate.plaintext)?;
-        let begun = self.begin(held, &candidate, &backend, interrupt).await;
-        match begun? {
-            Begun::Adopted(view) => Ok(*view),
-            Begun::Intended(intent) => {
-                self.write_first_version(*intent, &candidate.plaintext, &backend, interrupt)
-                    .await
+        let mut held = self.hold_fenced(record_key_of_name(&request.name)).await?;
+        let mut chosen = self.choose_backend(request.backend.as_ref()).await?;
+        let mut candidate = Candidate::new(request)?;
+        for _ in 0..BACKEND_TRIES {
+            let backend = self.backend(&chosen.name).await?;
+            candidate.place_on(&backend);
+            check_size(backend.store.capability(), &candidate.plaintext)?;
+            let begun = self.begin(held, &candidate, &backend, interrupt).await;
+            let intent = match begun? {
+                Begun::Adopted(view) => return Ok(view.on(&backend)),
+                Begun::Intended(intent) => *intent,
+            };
+            let rechecked = self.recheck_backend(&backend.name, backend.uuid, chosen.by_default);
+            let error = match rechecked.await? {
+                Rechecked::Usable => {
+                    let written =
+                        self.write_first_version(intent, &candidate.plaintext, &backend, interrupt);
+                    return written.await.map(|view| view.on(&backend));
+                }
+                // The default has changed since: the intent is taken over by the
+                // next round, for the default in force now.
+                Rechecked::NotDefault => None,
+                Rechecked::Deleting => Some(OperationError::BackendDeleting {
+                    backend: backend.name.clone(),
+                }),
+                Rechecked::Gone => Some(OperationError::UnknownBackend {
+                    backend: backend.name.clone(),
+                }),
+            };
+            let before = chosen;
+            if !before.is_default {
+                return Err(self
+                    .withdrawn(intent, error.unwrap_or_else(overtaken))
+                    .await);
+            }
+            chosen = Chosen {
+                name: self.reload_default().await?,
+                by_default: ByDefault::No,
+                is_default: true,
+            };
+            match error {
+                Some(error) if chosen.name == before.name => {
+                    return Err(self.withdrawn(intent, error).await);
+                }
+                _ => held = self.hold_fenced(intent.held.key).await?,
             }
         }
+        Err(overtaken())
+    }
+
+    /// Returns the backend of a new secret: the one that is asked for, or the
+    /// default.
+    async fn choose_backend(&self, asked: Option<&Slug>) -> Result<Chosen, OperationError> {
+        Ok(match asked {
+            Some(name) => Chosen {
+                name: name.clone(),
+                by_default: ByDefault::No,
+                is_default: false,
+            },
+            None => Chosen {
+                name: self.default_backend().await?,
+                by_default: ByDefault::Yes,
+                is_default: true,
+            },
+        })
+    }
+
+    /// Takes an intent back behind which nothing was put, and returns `error`.
+    async fn withdrawn(&self, intent: Intent, error: OperationError) -> OperationError {
+        let Intent {
+            mut held,
+            withdrawal,
+            ..
+        } = intent;
+        if let Some(before) = withdrawal {
+            held.document = before;
+            // It would only stand in the way; the error matters more.
+            let _ = self.commit(&mut held).await;
+        }
+        error
     }
 
     /// Commits an intent, or adopts what stands there.
@@ -121,7 +189,10 @@ impl Organization {
         let before = held.document.clone();
         let mut withdrawal = Some(before);
         let rules = backend.store.capability().name;
-        let placed = |digits: &str| remote_name(self.slug(), &candidate.secret.name, digits, rules);
+        let placed = |digits: &str| {
+            let name = &candidate.secret.name;
+            remote_name(&backend.name_prefix, self.slug(), name, digits, rules)
+        };
         match held.document.current.take() {
             None => {
                 secret.uuid = fresh_uuid(&held.document, &secret.name)?;
@@ -318,7 +389,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn new(request: CreateSecret, backend: &Backend) -> Result<Self, OperationError> {
+    fn new(request: CreateSecret) -> Result<Self, OperationError> {
         let generated = request.source.is_generated();
         let value = request.source.value()?;
         let now = Timestamp::now();
@@ -326,8 +397,8 @@ impl Candidate {
             uuid: Uuid::nil(),
             name: request.name,
             kind: value.kind(),
-            backend: backend.uuid,
-            backend_name: backend.name.clone(),
+            backend: Uuid::nil(),
+            backend_name: Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
             remote_name: RemoteName::new(String::new()),
             state: SecretState::Creating,
             metadata: request.metadata,
@@ -345,6 +416,21 @@ impl Candidate {
             replaces: request.replaces,
         })
     }
+
+    fn place_on(&mut self, backend: &Backend) {
+        self.secret.backend = backend.uuid;
+        self.secret.backend_name = backend.name.clone();
+    }
+}
+
+/// The backend of a new secret, and how it was chosen.
+#[derive(Debug)]
+struct Chosen {
+    name: Slug,
+    /// Whether its own record must still call it the default: so for one that
+    /// was learned earlier.
+    by_default: ByDefault,
+    is_default: bool,
 }
 
 /// How far a creation has come without its value.
@@ -404,6 +490,12 @@ fn orphan(
         Deletion::Versions(versions)
     } else {
         Deletion::Object { versions }
+    }
+}
+
+fn overtaken() -> OperationError {
+    OperationError::ChangedConcurrently {
+        subject: "the default backend".to_owned(),
     }
 }
 

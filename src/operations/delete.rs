@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::backends::Trust;
 use super::documents::Held;
 use super::steps::Interrupt;
 use super::{OperationError, Organization};
@@ -88,7 +89,7 @@ impl Organization {
             return Ok(());
         };
         interrupt.before("delete object")?;
-        let backend = self.backend(&secret.backend_name).await?;
+        let backend = self.backend_of(secret, Trust::Mac).await?;
         let whole = Deletion::Object {
             versions: secret.native_ids(),
         };

@@ -1,9 +1,13 @@
 //! Loads and saves the document that holds a secret, verified and fenced.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::{OperationError, Organization};
-use crate::catalog::{CatalogErrorKind, Loaded, RecordKey, Revision, SecretDocument, SecretRecord};
+use crate::catalog::{
+    CatalogErrorKind, Loaded, RecordKey, Revision, SecretDocument, SecretRecord, Stamped,
+};
 use crate::names::SecretName;
 
 /// A document as it is in the catalog, and where.
@@ -60,33 +64,51 @@ impl Organization {
 
     /// Commits the changed document; returns the one that stands there instead
     /// when another writer came first.
+    pub(super) async fn try_commit(&self, held: &mut Held) -> Result<Option<Held>, OperationError> {
+        held.stamp();
+        let written = self.compare_and_set(&held.key, &held.document, held.revision);
+        match written.await? {
+            Compared::Written(revision) => {
+                held.settle(revision);
+                Ok(None)
+            }
+            Compared::Overtaken(now) => self.held(held.key.clone(), now).await.map(Some),
+        }
+    }
+
+    /// Writes a stamped record if its revision is still `expected`.
     ///
     /// A write of ours whose answer was lost is recognized by its write id, and
     /// a conflict without a rival, as a node that lags gives it, is tried again.
-    pub(super) async fn try_commit(&self, held: &mut Held) -> Result<Option<Held>, OperationError> {
-        held.stamp();
+    /// What is found instead is verified.
+    pub(super) async fn compare_and_set<T>(
+        &self,
+        key: &RecordKey,
+        record: &T,
+        expected: Revision,
+    ) -> Result<Compared<T>, OperationError>
+    where
+        T: Stamped + Serialize + DeserializeOwned + Sync,
+    {
         let mac_key = self.mac_key().await?;
         let mut tries = 0;
         loop {
-            let written = self
-                .catalog
-                .save(&held.key, &held.document, Some(mac_key), held.revision)
-                .await;
-            let conflict = match written {
-                Ok(revision) => {
-                    held.settle(revision);
-                    return Ok(None);
-                }
+            let written = self.catalog.save(key, record, Some(mac_key), expected);
+            let conflict = match written.await {
+                Ok(revision) => return Ok(Compared::Written(revision)),
                 Err(error) if error.kind() == CatalogErrorKind::Conflict => error,
                 Err(error) => return Err(error.into()),
             };
-            let now = self.hold_fenced(held.key.clone()).await?;
-            if now.document.write_id == held.document.write_id {
-                held.settle(now.revision);
-                return Ok(None);
+            let now = self.catalog.load_fenced::<T>(key).await?;
+            if let Some(now) = &now {
+                now.verify(mac_key)?;
+                if now.record.write_id() == record.write_id() {
+                    return Ok(Compared::Written(now.revision));
+                }
             }
-            if now.revision != held.revision {
-                return Ok(Some(now));
+            let revision = now.as_ref().map_or(Revision::ABSENT, |now| now.revision);
+            if revision != expected {
+                return Ok(Compared::Overtaken(now));
             }
             tries += 1;
             if tries == COMMIT_TRIES {
@@ -94,6 +116,15 @@ impl Organization {
             }
         }
     }
+}
+
+/// What became of a compare-and-set.
+#[derive(Debug)]
+pub(super) enum Compared<T> {
+    /// The record stands, at this revision.
+    Written(Revision),
+    /// Another writer came first; this is what stands there.
+    Overtaken(Option<Loaded<T>>),
 }
 
 impl Held {

@@ -98,6 +98,77 @@ pub enum OperationError {
         /// The name.
         backend: Slug,
     },
+    /// A backend with this name exists.
+    #[error("backend {backend} exists")]
+    BackendExists {
+        /// The name.
+        backend: Slug,
+    },
+    /// The backend holds secrets, or is the default.
+    #[error("backend {backend} is in use")]
+    BackendInUse {
+        /// The name.
+        backend: Slug,
+        /// Some of the secrets on it, by name.
+        secrets: Vec<String>,
+        /// How many there are.
+        total: usize,
+        /// Whether it is the default.
+        is_default: bool,
+    },
+    /// The backend is being deleted: nothing new may go there.
+    #[error("backend {backend} is being deleted")]
+    BackendDeleting {
+        /// The name.
+        backend: Slug,
+    },
+    /// What is reached at the new address is not the place where the backend has
+    /// stored so far.
+    #[error("backend {backend} is not at its new address")]
+    BackendNotThere {
+        /// The name.
+        backend: Slug,
+        /// The object that was looked for.
+        marker: String,
+    },
+    /// The backend never put a marker, so nothing tells whether a new address
+    /// leads to the same place.
+    #[error("backend {backend} has no marker")]
+    BackendNotMarked {
+        /// The name.
+        backend: Slug,
+    },
+    /// The catalog's record of a backend is older than what was seen before.
+    #[error("the record of backend {backend} went back")]
+    BackendRolledBack {
+        /// The name.
+        backend: Slug,
+        /// The generation that was seen before.
+        seen: u64,
+        /// The generation now.
+        found: u64,
+    },
+    /// A backend could not be verified.
+    #[error("the backend failed to {step} a throw-away object")]
+    ProbeFailed {
+        /// What failed: `write`, `look at`, `read` or `delete`.
+        step: &'static str,
+        /// How.
+        #[source]
+        error: StoreError,
+    },
+    /// A sealed credential does not open for the settings that it stands beside.
+    #[error("the sealed credential of a {kind} backend was refused")]
+    CredentialRefused {
+        /// The backend's type.
+        kind: String,
+    },
+    /// Another backend is the default already.
+    #[error("backend {backend} is the default")]
+    DefaultBackendExists {
+        /// The default in force.
+        backend: Slug,
+    },
     /// The value exceeds what its backend can hold.
     #[error("the value has {bytes} bytes, {vendor} holds at most {limit}")]
     ValueTooLarge {

@@ -1,9 +1,11 @@
-//! The use cases: create, rotate, edit, read and delete a secret.
+//! The use cases: create, rotate, edit, read and delete a secret; declare,
+//! change and delete the backend that it goes to.
 //!
 //! The catalog's compare-and-set is the only commit point. What a secret
 //! backend holds and the catalog does not name does not exist; what the catalog
 //! names was put before. Nothing here mentions who calls.
 
+mod backends;
 mod create;
 mod delete;
 mod documents;
@@ -20,6 +22,11 @@ mod view;
 // What callers say and see, so that they need not know who keeps it.
 pub use crate::catalog::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 pub use crate::envelope::{SecretKind, SecretValue};
+pub use crate::store::{StoreCredential, StoreSettings};
+pub use backends::{
+    BackendArguments, BackendView, DefaultBackendView, DeletedBackend, MAX_NAMED_HOLDERS,
+    RegisterBackend, UpdateBackend,
+};
 pub use create::{CreateSecret, ValueSource};
 pub use error::OperationError;
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};

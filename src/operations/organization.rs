@@ -7,22 +7,26 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::OperationError;
+use super::backends::Connections;
 use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
-    Catalog, CatalogError, CatalogErrorKind, CatalogStore, DefaultBackendRecord, Loaded,
-    ORGANIZATION_RECORD, OrganizationRecord, OrganizationState, RecordKey, Revision, WrappedMacKey,
+    Catalog, CatalogError, CatalogErrorKind, CatalogStore, Loaded, ORGANIZATION_RECORD,
+    OrganizationRecord, OrganizationState, RecordKey, Revision, WrappedMacKey,
 };
-use crate::envelope::{MacKey, SecretValue, WrapBinding, WrappedKey};
+use crate::envelope::{MacKey, SecretValue, WrapBinding, WrappedKey, max_plaintext_bytes};
 use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
-use crate::store::SecretStore;
+use crate::store::{ConnectStore, SecretStore};
 
 /// The name of the built-in backend.
 pub const PLATFORM_BACKEND: &str = "platform";
 
 /// How often first use is tried again after another process came first.
 const INITIALIZE_TRIES: usize = 4;
+
+/// A plaintext that every backend holds, in bytes: Azure Key Vault's, the least.
+const LEAST_LIMIT: usize = max_plaintext_bytes(25_000, true);
 
 /// Where an organization's catalog, KEK and built-in backend live.
 #[derive(Clone, Debug)]
@@ -33,6 +37,8 @@ pub struct Platform {
     pub kek: Arc<dyn ProvisionKek>,
     /// The built-in backend.
     pub store: Arc<dyn SecretStore>,
+    /// Opens all other backends.
+    pub connector: Arc<dyn ConnectStore>,
 }
 
 /// A secret backend, ready for use.
@@ -42,10 +48,16 @@ pub struct Backend {
     pub uuid: Uuid,
     /// Its name.
     pub name: Slug,
+    /// What the names of its objects begin with.
+    pub name_prefix: String,
+    /// The organization that it belongs to.
+    pub organization: Slug,
     /// Where it stores.
     pub store: Arc<dyn SecretStore>,
     /// What wraps its secrets' keys.
     pub kek: Arc<dyn KeyEncryptionKey>,
+    /// The digest of its settings, in hexadecimal; absent for the built-in one.
+    pub digest: Option<String>,
 }
 
 /// An organization on its platform. The use cases are its methods.
@@ -55,7 +67,8 @@ pub struct Backend {
 pub struct Organization {
     slug: Slug,
     pub(super) catalog: Catalog,
-    platform: Platform,
+    pub(super) platform: Platform,
+    pub(super) connections: Connections,
     opened: OnceCell<Opened>,
     mac_key: OnceCell<MacKey>,
 }
@@ -85,6 +98,7 @@ impl Organization {
             slug: organization,
             catalog: Catalog::new(Arc::clone(&platform.catalog)),
             platform,
+            connections: Connections::default(),
             opened: OnceCell::new(),
             mac_key: OnceCell::new(),
         }
@@ -94,12 +108,6 @@ impl Organization {
     #[must_use]
     pub fn slug(&self) -> &Slug {
         &self.slug
-    }
-
-    /// Returns the built-in backend's store, to ask for its limits.
-    #[must_use]
-    pub fn platform_store(&self) -> &Arc<dyn SecretStore> {
-        &self.platform.store
     }
 
     /// Returns the organization's record.
@@ -192,56 +200,43 @@ impl Organization {
         unwrapped.await
     }
 
-    /// Returns the backend with this name.
-    pub(super) async fn backend(&self, name: &Slug) -> Result<Backend, OperationError> {
-        if name.as_str() != PLATFORM_BACKEND {
-            return Err(OperationError::UnknownBackend {
-                backend: name.clone(),
-            });
-        }
-        let record = self.existing().await?;
-        Ok(Backend {
-            uuid: record.platform_backend,
-            name: name.clone(),
-            store: Arc::clone(&self.platform.store),
-            kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
-        })
-    }
-
-    /// Makes sure that the backend `name` exists; no organization is needed for
-    /// the built-in one.
+    /// Makes sure that the backend `name` exists: no request for the built-in
+    /// one, and at most one a process for any other.
     ///
     /// # Errors
     ///
     /// `UnknownBackend` when it does not.
-    pub fn expect_backend(&self, name: &Slug) -> Result<(), OperationError> {
-        if name.as_str() == PLATFORM_BACKEND {
-            return Ok(());
-        }
-        Err(OperationError::UnknownBackend {
-            backend: name.clone(),
-        })
+    pub async fn expect_backend(&self, name: &Slug) -> Result<(), OperationError> {
+        self.capability_of(name).await.map(drop)
     }
 
-    /// Refuses a value beyond what the backend can hold; no I/O.
+    /// Refuses a value beyond what its backend can hold, `None` for the default
+    /// one. A value that fits everywhere costs no request.
     ///
     /// # Errors
     ///
-    /// `ValueTooLarge`.
-    pub fn check_size(&self, value: &SecretValue) -> Result<(), OperationError> {
-        check_size(self.platform.store.as_ref(), &value.to_plaintext())
-    }
-
-    /// Returns the name of the default backend in force now.
-    pub(super) async fn default_backend(&self) -> Result<Slug, OperationError> {
-        let key = RecordKey::new("default");
-        match self.catalog.load::<DefaultBackendRecord>(&key).await? {
-            Some(loaded) => {
-                loaded.verify(self.mac_key().await?)?;
-                Ok(loaded.record.backend)
-            }
-            None => Ok(Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug")),
+    /// `ValueTooLarge`, `UnknownBackend`; failures of the catalog.
+    pub async fn check_size(
+        &self,
+        backend: Option<&Slug>,
+        value: &SecretValue,
+    ) -> Result<(), OperationError> {
+        let plaintext = value.to_plaintext();
+        if plaintext.len() <= LEAST_LIMIT {
+            return Ok(());
         }
+        let default;
+        let name = match backend {
+            Some(name) => name,
+            None => {
+                default = match self.default_backend().await {
+                    Err(OperationError::OrganizationMissing { .. }) => platform_name(),
+                    named => named?,
+                };
+                &default
+            }
+        };
+        check_size(&self.capability_of(name).await?, &plaintext)
     }
 
     /// Loads the organization's record. A node that lags may show it as it was
@@ -358,6 +353,10 @@ impl Organization {
 
 /// The revision of a record that was written once.
 const FIRST_REVISION: Revision = Revision(1);
+
+fn platform_name() -> Slug {
+    Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug")
+}
 
 fn key() -> RecordKey {
     RecordKey::new(ORGANIZATION_RECORD)

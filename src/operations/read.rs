@@ -2,12 +2,14 @@
 
 use uuid::Uuid;
 
+use super::backends::Trust;
 use super::{OperationError, Organization, SecretView};
 use crate::catalog::{
     Loaded, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
     record_key_of_name, record_key_of_uuid,
 };
 use crate::envelope::SecretValue;
+use crate::kek::{KekError, KekErrorKind};
 use crate::names::SecretName;
 use crate::store::{DescribeOptions, StoreErrorKind, VersionStatus};
 
@@ -20,6 +22,8 @@ pub struct RefreshSecret {
     pub uuid: Uuid,
     /// What was seen of it last; absent right after an import.
     pub seen: Option<Seen>,
+    /// The digest of its backend's settings when it was last seen there.
+    pub backend_digest: Option<String>,
 }
 
 /// What was seen of a secret before: it must not go back.
@@ -32,13 +36,16 @@ pub struct Seen {
 }
 
 /// What a refresh finds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum Refreshed {
     /// It is there, and so is its current version.
     Present(SecretView),
     /// It is there; its current version is missing or not the one we wrote.
     VersionLost(SecretView),
+    /// Its record is there, and its backend could not be asked: the credential
+    /// that leads there is sealed under a key that may not be used here.
+    Unchecked(SecretView, KekError),
     /// Its deletion was begun and not finished.
     Deleting(SecretView),
     /// It is gone: record, object, or both.
@@ -114,7 +121,15 @@ impl Organization {
         let Some(options) = describe_options(secret) else {
             return Ok(Refreshed::VersionLost(view));
         };
-        let backend = self.backend(&secret.backend_name).await?;
+        let trust = Trust::Pinned(request.backend_digest.as_deref());
+        let backend = match self.backend_of(secret, trust).await {
+            Ok(backend) => backend,
+            Err(OperationError::Kek(error)) if is_withheld(&error) => {
+                return Ok(Refreshed::Unchecked(view, error));
+            }
+            Err(error) => return Err(error),
+        };
+        let view = view.on(&backend);
         match backend.store.describe(&secret.remote_name, options).await {
             Ok(VersionStatus::Present) => Ok(Refreshed::Present(view)),
             Ok(VersionStatus::Missing | VersionStatus::Replaced) => {
@@ -192,7 +207,7 @@ impl Organization {
             },
         })?;
         let organization = self.existing().await?.uuid;
-        let backend = self.backend(&secret.backend_name).await?;
+        let backend = self.backend_of(&secret, Trust::Mac).await?;
         let fetched = backend.fetch(organization, &secret, found).await?;
         let value = fetched
             .open()
@@ -227,7 +242,7 @@ impl Organization {
             return Ok(false);
         }
         let organization = self.existing().await?.uuid;
-        let backend = self.backend(&secret.backend_name).await?;
+        let backend = self.backend_of(&secret, Trust::Mac).await?;
         let fetched = backend.fetch(organization, &secret, version).await?;
         fetched
             .is_value(&candidate.to_plaintext(), version)
@@ -317,6 +332,12 @@ fn answering<'a>(document: &'a SecretDocument, name: &SecretName) -> Option<&'a 
 fn sought<'a>(document: &'a SecretDocument, request: &RefreshSecret) -> Option<&'a SecretRecord> {
     let secret = document.secret(request.uuid);
     secret.filter(|secret| secret.name == request.name && secret.state != SecretState::Creating)
+}
+
+/// Says whether a key is there and may not be used with these credentials, as
+/// a role that only plans may not.
+fn is_withheld(error: &KekError) -> bool {
+    error.kind() == KekErrorKind::PermissionDenied
 }
 
 /// What to ask the store about a secret's current version; `None` when it has

@@ -5,27 +5,35 @@ use sha2::{Digest, Sha256};
 use crate::names::{SecretName, Slug};
 use crate::store::{NameRules, RemoteName};
 
-/// The first part of every name.
+/// The first part of every name in the built-in backend, and by default in
+/// every other.
 pub const NAME_PREFIX: &str = "planton";
 
 /// Returns `{prefix}/{org}/org/{slug}-{digits}`, or
-/// `{prefix}/{org}/env/{env}/{slug}-{digits}`, with the backend's separator. A
-/// name beyond its length is cut, and closed with 16 hexadecimal digits of the
-/// whole name's SHA-256; so is one whose parts contain the separator (`a--b` is
-/// a slug, and `--` joins the parts at some vendors).
+/// `{prefix}/{org}/env/{env}/{slug}-{digits}`, with the backend's separator.
 pub(super) fn remote_name(
+    prefix: &str,
     organization: &Slug,
     name: &SecretName,
     digits: &str,
     rules: NameRules,
 ) -> RemoteName {
     let leaf = format!("{}-{digits}", name.name);
-    let mut parts = vec![NAME_PREFIX, organization.as_str()];
+    let mut parts = vec![prefix, organization.as_str()];
     match &name.environment {
         Some(environment) => parts.extend(["env", environment.as_str()]),
         None => parts.push("org"),
     }
     parts.push(&leaf);
+    object_name(&parts, rules)
+}
+
+/// Joins the parts of a name. A name beyond the backend's length is cut, and
+/// closed with 16 hexadecimal digits of the whole name's SHA-256; so is one
+/// whose parts contain the separator (`a--b` is a slug, and `--` joins the parts
+/// at some vendors), or meet in one (`a-` and `-b` never occur: a slug neither
+/// begins nor ends with a hyphen).
+pub(super) fn object_name(parts: &[&str], rules: NameRules) -> RemoteName {
     let whole = parts.join(rules.separator);
     let ambiguous = parts.iter().any(|part| part.contains(rules.separator));
     if whole.len() <= rules.max_bytes && !ambiguous {
@@ -55,9 +63,15 @@ mod tests {
             max_bytes,
         };
         let uuid = new_secret_uuid(&name, random << 2);
-        remote_name(&organization, &name, &distinguishing_digits(uuid), rules)
-            .as_str()
-            .to_owned()
+        remote_name(
+            NAME_PREFIX,
+            &organization,
+            &name,
+            &distinguishing_digits(uuid),
+            rules,
+        )
+        .as_str()
+        .to_owned()
     }
 
     #[test]

@@ -12,8 +12,9 @@ use crate::envelope::{
     Context, DataKey, Envelope, Purpose, Sealer, SecretValue, max_plaintext_bytes,
 };
 use crate::kek::{KekError, KekErrorKind};
+use crate::names::SecretName;
 use crate::secret::SecretBytes;
-use crate::store::{PayloadEncoding, PutOptions, SecretStore, StoreErrorKind};
+use crate::store::{PayloadEncoding, PutOptions, StoreCapability, StoreErrorKind};
 
 /// The context of one version of a secret.
 pub(super) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
@@ -27,12 +28,11 @@ pub(super) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -
     }
 }
 
-/// Refuses a plaintext beyond what `store` can hold; before anything is written.
+/// Refuses a plaintext beyond what a store can hold; before anything is written.
 pub(super) fn check_size(
-    store: &dyn SecretStore,
+    capability: &StoreCapability,
     plaintext: &SecretBytes,
 ) -> Result<(), OperationError> {
-    let capability = store.capability();
     let text = capability.encoding == PayloadEncoding::Text;
     let limit = max_plaintext_bytes(capability.max_payload_bytes, text);
     if plaintext.len() <= limit {
@@ -56,7 +56,7 @@ impl Backend {
         plaintext: &SecretBytes,
         interrupt: &Interrupt,
     ) -> Result<VersionRecord, OperationError> {
-        check_size(self.store.as_ref(), plaintext)?;
+        check_size(self.store.capability(), plaintext)?;
         interrupt.before("wrap")?;
         let sealer = Sealer::new(context(organization, secret, number))
             .map_err(|_| OperationError::Randomness)?;
@@ -82,7 +82,7 @@ impl Backend {
             version: number,
             attempt: Uuid::new_v4(),
             keep: secret.native_ids(),
-            labels: BTreeMap::new(),
+            labels: self.labels(secret),
         };
         let native_id = self
             .store
@@ -96,6 +96,22 @@ impl Backend {
             fingerprint,
             created_at: Timestamp::now(),
         })
+    }
+
+    /// Says to people who look at the backend whose object it is. Only what never
+    /// changes: nothing rewrites it.
+    fn labels(&self, secret: &SecretRecord) -> BTreeMap<String, String> {
+        let SecretName { environment, name } = &secret.name;
+        let mut labels = vec![
+            ("planton-organization", self.organization.to_string()),
+            ("planton-secret", name.to_string()),
+            ("planton-id", secret.uuid.to_string()),
+        ];
+        if let Some(environment) = environment {
+            labels.push(("planton-environment", environment.to_string()));
+        }
+        let own = |(key, text): (&str, String)| (key.to_owned(), text);
+        labels.into_iter().map(own).collect()
     }
 
     /// Fetches the envelope of `version` and unwraps its key. The envelope is

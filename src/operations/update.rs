@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::backends::Trust;
 use super::steps::Interrupt;
 use super::{OperationError, Organization, SecretView, ValueSource};
 use crate::catalog::{
@@ -78,7 +79,7 @@ impl Organization {
             });
         }
         let now = Timestamp::now();
-        let backend = self.backend(&record.backend_name).await?;
+        let backend = self.backend_of(record, Trust::Mac).await?;
         let Some(source) = source else {
             if record.metadata == metadata && record.arguments == arguments {
                 return self.view(&held, uuid).await;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Backend;
 use crate::catalog::{SecretArguments, SecretMetadata, SecretRecord, VersionRecord};
 use crate::envelope::SecretKind;
 use crate::names::{SecretName, Slug};
@@ -34,6 +35,9 @@ pub struct SecretView {
     pub generation: u64,
     /// The catalog's uuid.
     pub catalog: Uuid,
+    /// The digest of the settings of the backend, where that was opened and is
+    /// not the built-in one: what a later refresh may go by without a key.
+    pub backend_digest: Option<String>,
 }
 
 /// A version without its value.
@@ -64,6 +68,15 @@ impl SecretView {
             updated_at: secret.updated_at,
             generation,
             catalog,
+            backend_digest: None,
+        }
+    }
+
+    /// Adds what is known of the backend that was opened.
+    pub(super) fn on(self, backend: &Backend) -> Self {
+        Self {
+            backend_digest: backend.digest.clone(),
+            ..self
         }
     }
 }

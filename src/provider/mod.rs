@@ -10,14 +10,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::data_sources::SecretDataSource;
+use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, SecretDataSource};
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
 use crate::plugin::{
     ConfigureRequest, Context, DataSource, Diagnostics, EphemeralResource, Function, Provider,
     Resource, Schema, Value,
 };
-use crate::resources::SecretResource;
+use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
 use crate::surface::{Session, SessionState};
 
 pub use settings::Environment;
@@ -74,11 +74,19 @@ impl Provider for PlantonProvider {
     }
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
-        vec![Arc::new(SecretResource::new(self.session.clone()))]
+        vec![
+            Arc::new(SecretResource::new(self.session.clone())),
+            Arc::new(SecretBackendResource::new(self.session.clone())),
+            Arc::new(DefaultBackendResource::new(self.session.clone())),
+        ]
     }
 
     fn data_sources(&self) -> Vec<Arc<dyn DataSource>> {
-        vec![Arc::new(SecretDataSource::new(self.session.clone()))]
+        vec![
+            Arc::new(SecretDataSource::new(self.session.clone())),
+            Arc::new(SecretBackendDataSource::new(self.session.clone())),
+            Arc::new(DefaultBackendDataSource::new(self.session.clone())),
+        ]
     }
 
     fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource>> {

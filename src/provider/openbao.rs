@@ -6,6 +6,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::settings::{Environment, LOGINS};
+use crate::backends::Connector;
 use crate::backends::openbao::OpenBaoStore;
 use crate::catalog::OpenBaoCatalog;
 use crate::clients::openbao::{
@@ -60,6 +61,7 @@ pub(super) fn open(
         catalog: Arc::new(OpenBaoCatalog::new(&client, &scope, PolicyRole::Apply)),
         kek: Arc::new(TransitKek::platform(&client, &scope)),
         store: Arc::new(OpenBaoStore::platform(&client, &scope)),
+        connector: Arc::new(Connector::default()),
     })
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::openbao;
 use super::settings::Environment;
+use crate::backends::Connector;
 use crate::backends::embedded::EmbeddedStore;
 use crate::catalog::EmbeddedCatalog;
 use crate::clients::sqlite::{
@@ -55,11 +56,12 @@ pub(super) async fn configure(
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect::<BTreeMap<_, _>>();
-    Ok(Configured {
-        organization: Organization::new(organization, platform),
+    let organization = Organization::new(organization, platform);
+    Ok(Configured::new(
+        organization,
         default_environment,
         default_labels,
-    })
+    ))
 }
 
 fn organization(config: &Value, environment: &Environment) -> Result<Slug, Diagnostic> {
@@ -142,6 +144,7 @@ async fn embedded(directory: &Path, organization: &Slug) -> Result<Platform, Dia
         catalog: Arc::new(EmbeddedCatalog::new(database.clone(), organization.clone())),
         kek: Arc::new(LocalKek::new(&key_file, organization)),
         store: Arc::new(EmbeddedStore::new(database)),
+        connector: Arc::new(Connector::default()),
     })
 }
 

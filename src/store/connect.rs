@@ -68,6 +68,14 @@ pub trait ConnectStore: Send + Sync + Debug + 'static {
     /// for a type that this release does not know.
     fn capability(&self, kind: &str) -> Option<StoreCapability>;
 
+    /// Checks settings without any I/O.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for settings that cannot be used: its path is the name of
+    /// the setting, its remedy says what it must be.
+    fn check(&self, settings: &StoreSettings) -> Result<(), StoreError>;
+
     /// Opens a store. Sends nothing to the backend itself before the store's
     /// first verb, so that a process which never uses it pays nothing.
     ///

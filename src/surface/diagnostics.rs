@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use super::backend_diagnostics;
 use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::kek::{KekError, KekErrorKind};
 use crate::operations::OperationError;
@@ -17,7 +18,7 @@ pub fn explain(error: &OperationError) -> Diagnostic {
         OperationError::Catalog(error) => catalog(error),
         OperationError::Store(error) => store(error),
         OperationError::Kek(error) => kek(error),
-        other => operation(other),
+        other => backend_diagnostics::explain(other).unwrap_or_else(|| operation(other)),
     }
 }
 
@@ -157,14 +158,6 @@ fn operation(error: &OperationError) -> Diagnostic {
                 name.to_string()
             ),
         ),
-        E::UnknownBackend { backend } => (
-            "Secret Backend Not Found",
-            format!(
-                "No secret backend is named {:?}.\n\nUse \"platform\" for the built-in backend, or \
-                 leave backend out for the default.",
-                backend.as_str()
-            ),
-        ),
         E::ValueTooLarge {
             bytes,
             limit,
@@ -222,7 +215,8 @@ fn operation(error: &OperationError) -> Diagnostic {
             "No Randomness Available",
             "The operating system gave no randomness, so no key can be made.".to_owned(),
         ),
-        E::Catalog(_) | E::Store(_) | E::Kek(_) => ("Operation Failed", error.to_string()),
+        // Told elsewhere.
+        other => ("Operation Failed", other.to_string()),
     };
     Diagnostic::error(summary, detail)
 }
@@ -283,7 +277,7 @@ fn catalog(error: &CatalogError) -> Diagnostic {
     told(meaning, tried, error.remedy(), error)
 }
 
-fn store(error: &StoreError) -> Diagnostic {
+pub(super) fn store(error: &StoreError) -> Diagnostic {
     use StoreErrorKind as K;
     const INTRUDER: &str = "Write the value again by changing value_wo_version, and find out who \
                             can write to the backend.";

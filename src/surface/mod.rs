@@ -2,13 +2,18 @@
 //! the provider's configuration opens, settings that may be unknown, and the
 //! words in which failures are told.
 
+mod anchor;
+mod backend_diagnostics;
 mod diagnostics;
 mod duration;
 mod session;
 mod setting;
 
+pub use anchor::Anchor;
 pub(crate) use diagnostics::quoted;
 pub use diagnostics::{deletion_protected, explain, invalid_slug};
 pub use duration::{InvalidDuration, parse_duration};
-pub use session::{Configured, Session, SessionState, unconfigured};
+pub use session::{
+    Configured, Session, SessionState, different_organization, not_refreshed, unconfigured,
+};
 pub use setting::Setting;

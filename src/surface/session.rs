@@ -1,11 +1,11 @@
 //! What the provider's configuration opens for everything else.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::names::Slug;
-use crate::operations::Organization;
-use crate::plugin::Diagnostic;
+use crate::operations::{OperationError, Organization};
+use crate::plugin::{Diagnostic, Value};
 
 /// The provider's configuration in effect.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,57 @@ pub struct Configured {
     pub default_environment: Option<Slug>,
     /// Labels that every secret gets.
     pub default_labels: BTreeMap<String, String>,
+    /// Backends that this process plans, by name.
+    announced: Mutex<BTreeSet<Slug>>,
+}
+
+impl Configured {
+    /// Takes the organization and what its secrets get where they say nothing.
+    #[must_use]
+    pub fn new(
+        organization: Organization,
+        default_environment: Option<Slug>,
+        default_labels: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            organization,
+            default_environment,
+            default_labels,
+            announced: Mutex::default(),
+        }
+    }
+
+    /// Says that a plan is about to bring a backend into being, so that what
+    /// refers to it in the same plan is not refused.
+    pub fn announce(&self, backend: &Slug) {
+        let mut announced = self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        announced.insert(backend.clone());
+    }
+
+    /// Makes sure that a backend exists, or is about to.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownBackend`; failures of the catalog.
+    pub async fn expect_backend(&self, backend: &Slug) -> Result<(), OperationError> {
+        if self.is_announced(backend) {
+            return Ok(());
+        }
+        self.organization.expect_backend(backend).await
+    }
+
+    /// Says whether a plan of this process brings a backend into being.
+    #[must_use]
+    pub fn is_announced(&self, backend: &Slug) -> bool {
+        let announced = self
+            .announced
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        announced.contains(backend)
+    }
 }
 
 /// Shares the configuration between the provider and its resources.
@@ -60,10 +111,38 @@ impl Session {
             SessionState::Ready(configured) => Ok(configured),
             SessionState::Unknown => Err(unconfigured()),
             SessionState::Unconfigured => Err(Diagnostic::bug(
-                "A secret was asked for before the provider was configured.",
+                "Something was asked for before the provider was configured.",
             )),
         }
     }
+}
+
+/// Says that a refresh went by the state, because part of the provider's
+/// configuration is unknown.
+#[must_use]
+pub fn not_refreshed() -> Diagnostic {
+    Diagnostic::warning(
+        "Resource Not Refreshed",
+        "Part of the provider's configuration is known only after an apply, so the platform \
+         cannot be reached yet. The plan goes by the state as it was stored.",
+    )
+}
+
+/// Refuses an identity that names another organization than the provider's.
+#[must_use]
+pub fn different_organization(identity: &Value, own: &Slug) -> Option<Diagnostic> {
+    let other = identity.attribute("organization").as_str()?;
+    (other != own.as_str()).then(|| {
+        Diagnostic::error(
+            "Different Organization",
+            format!(
+                "The identity names organization {other:?}, but the provider is configured for \
+                 {:?}.\n\nImport with a provider of that organization.",
+                own.as_str()
+            ),
+        )
+        .at("organization")
+    })
 }
 
 /// Says that part of the provider's configuration is unknown.

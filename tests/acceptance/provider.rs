@@ -126,7 +126,7 @@ resource "planton_secret" "copy" {
     has(
         &plan,
         &[
-            "Secret Not Refreshed",
+            "Resource Not Refreshed",
             "1 to add, 0 to change, 1 to destroy",
         ],
     );

@@ -17,7 +17,9 @@ use crate::plugin::{
     PlanDestroyResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
     UpdateRequest, Value,
 };
-use crate::surface::{Configured, Session, SessionState, explain, invalid_slug};
+use crate::surface::{
+    Configured, Session, SessionState, different_organization, explain, invalid_slug, not_refreshed,
+};
 use state::{Identity, Private};
 
 /// The resource `planton_secret`.
@@ -136,12 +138,21 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
         mac_key: private.mac_key.clone(),
         ..Private::of(view)
     };
+    let mut diagnostics = Diagnostics::new();
     let (private, state) = match refreshed {
         Refreshed::Gone => return Ok(ReadResponse::gone()),
         Refreshed::Present(view) => (seen(&view), state::whole(&view, timeouts)),
         Refreshed::VersionLost(view) => {
             let state = state::whole(&view, timeouts).with("version", Value::Null);
             (seen(&view), state)
+        }
+        Refreshed::Unchecked(view, error) => {
+            diagnostics.push(not_checked(&view, &error.into()));
+            let private = Private {
+                backend: private.backend.clone(),
+                ..seen(&view)
+            };
+            (private, state::whole(&view, timeouts))
         }
         Refreshed::Deleting(view) => {
             let private = Private {
@@ -153,6 +164,7 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     };
     let organization = session.organization.slug().as_str();
     let mut response = ReadResponse::current(state);
+    response.diagnostics = diagnostics;
     response.private = Some(private.write());
     response.identity = Some(state::identity(organization, &identity.name));
     Ok(response)
@@ -170,18 +182,8 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
         }
         ImportTarget::Identity(identity) => {
             let text = |name: &str| identity.attribute(name).as_str().map(str::to_owned);
-            if let Some(other) = text("organization")
-                && other != organization.slug().as_str()
-            {
-                return Err(Diagnostic::error(
-                    "Different Organization",
-                    format!(
-                        "The identity names organization {other:?}, but the provider is \
-                         configured for {:?}.\n\nImport with a provider of that organization.",
-                        organization.slug().as_str()
-                    ),
-                )
-                .at("organization"));
+            if let Some(refused) = different_organization(&identity, organization.slug()) {
+                return Err(refused);
             }
             let slug = |what: &str, attribute: &'static str| match text(attribute) {
                 Some(text) => text
@@ -218,6 +220,23 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     })
 }
 
+/// Says that a backend could not be asked, and that nothing is taken for gone.
+fn not_checked(view: &SecretView, error: &OperationError) -> Diagnostic {
+    let why = explain(error);
+    Diagnostic::warning(
+        "Secret Backend Not Checked",
+        format!(
+            "Whether backend {:?} still holds secret {:?} was not looked at: its credential is \
+             sealed under a key that may not be used here. What the catalog says is taken for \
+             true.\n\nFor a role that only plans, declare the backend without static credentials, \
+             so that the vendor's ambient chain serves; or let the role decrypt.\n\n{}",
+            view.backend.as_str(),
+            view.name.to_string(),
+            why.detail
+        ),
+    )
+}
+
 fn invalid_import(text: &str) -> Diagnostic {
     Diagnostic::error(
         "Invalid Import Identifier",
@@ -225,13 +244,5 @@ fn invalid_import(text: &str) -> Diagnostic {
             "{text:?} does not name a secret.\n\nImport by name, or by environment/name: \
              terraform import planton_secret.db production/db"
         ),
-    )
-}
-
-fn not_refreshed() -> Diagnostic {
-    Diagnostic::warning(
-        "Secret Not Refreshed",
-        "Part of the provider's configuration is known only after an apply, so the platform \
-         cannot be reached yet. The plan goes by the state as it was stored.",
     )
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::settings::{Settings, Source};
 use super::state::{Identity, Private, generate, strings};
+use crate::names::Slug;
 use crate::operations::OperationError;
 use crate::plugin::{
     AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
@@ -25,7 +26,7 @@ pub(super) async fn plan(
 ) -> PlanResponse {
     let settings = Settings::read(&request.config);
     if let Some(session) = session
-        && let Err(diagnostic) = check(&settings, session)
+        && let Err(diagnostic) = check(&settings, &request.prior_state, session).await
     {
         return diagnostic.into();
     }
@@ -58,25 +59,35 @@ pub(super) fn refuse_if_protected(prior_state: &Value) -> Option<Diagnostic> {
 }
 
 /// Checks what is known against the platform, before anything is written.
-fn check(settings: &Settings, session: &Configured) -> Result<(), Diagnostic> {
-    let organization = &session.organization;
-    if let Setting::Set(text) = &settings.backend {
-        let backend = text
-            .parse()
-            .map_err(|_| invalid_slug("The backend", text, "backend"))?;
-        organization
-            .expect_backend(&backend)
-            .map_err(|error| explain(&error).at("backend"))?;
+async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Result<(), Diagnostic> {
+    let backend: Option<Slug> = match &settings.backend {
+        Setting::Set(text) => Some(
+            text.parse()
+                .map_err(|_| invalid_slug("The backend", text, "backend"))?,
+        ),
+        // A secret stays where it is, whatever the default is by now.
+        Setting::Absent => prior
+            .attribute("backend")
+            .as_str()
+            .and_then(|text| text.parse().ok()),
+        Setting::Unknown => return Ok(()),
+    };
+    if let (Setting::Set(_), Some(backend)) = (&settings.backend, &backend) {
+        let expected = session.expect_backend(backend).await;
+        expected.map_err(|error| explain(&error).at("backend"))?;
     }
-    if let Source::Given(value) = &settings.source {
+    // The limits of a backend that is still to come are looked at in apply.
+    let is_to_come = |backend: &Slug| session.is_announced(backend);
+    if let Source::Given(value) = &settings.source
+        && !backend.as_ref().is_some_and(is_to_come)
+    {
         let path = if settings.source.kind() == Some(crate::operations::SecretKind::KeyValue) {
             "data_wo"
         } else {
             "value_wo"
         };
-        organization
-            .check_size(value)
-            .map_err(|error| explain(&error).at(path))?;
+        let checked = session.organization.check_size(backend.as_ref(), value);
+        checked.await.map_err(|error| explain(&error).at(path))?;
     }
     Ok(())
 }

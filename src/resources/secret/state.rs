@@ -27,6 +27,10 @@ pub(super) struct Private {
     /// Number and payload digest of the version that was last seen.
     #[serde(default)]
     pub(super) seen: Option<(u64, String)>,
+    /// The digest of its backend's settings when it was last seen there; absent
+    /// for the built-in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) backend: Option<String>,
     /// A deletion was begun and must be finished.
     #[serde(default)]
     pub(super) deleting: bool,
@@ -73,6 +77,7 @@ impl Private {
                 .version
                 .as_ref()
                 .map(|v| (v.number, v.payload_sha256.clone())),
+            backend: view.backend_digest.clone(),
             ..Self::default()
         }
     }
@@ -121,6 +126,7 @@ impl Identity {
             name: self.name.clone(),
             uuid: self.uuid,
             seen,
+            backend_digest: private.backend.clone(),
         }
     }
 }

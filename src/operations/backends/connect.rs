@@ -1,0 +1,255 @@
+//! Opens backends, each at most once a process.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::record_key;
+use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, SecretRecord};
+use crate::kek::KeyEncryptionKey;
+use crate::names::Slug;
+use crate::operations::{Backend, NAME_PREFIX, OperationError, Organization, PLATFORM_BACKEND};
+use crate::store::{StoreCapability, StoreCredential};
+
+/// On whose word a backend's settings are followed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::operations) enum Trust<'a> {
+    /// The organization's MAC.
+    Mac,
+    /// What the caller saw before, where no sealed credential is needed: a
+    /// refresh without any key.
+    Pinned(Option<&'a str>),
+}
+
+/// The backends that this process has opened, by name.
+#[derive(Debug, Default)]
+pub(in crate::operations) struct Connections {
+    opened: Mutex<HashMap<Slug, Arc<OnceCell<Connection>>>>,
+    default: Mutex<Option<Slug>>,
+    kinds: Mutex<HashMap<Slug, String>>,
+}
+
+/// A backend that is open.
+#[derive(Debug)]
+struct Connection {
+    loaded: Loaded<BackendDocument>,
+    backend: Backend,
+}
+
+impl Connections {
+    fn slot(&self, name: &Slug) -> Arc<OnceCell<Connection>> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(opened.entry(name.clone()).or_default())
+    }
+
+    /// Forgets what is known of a backend: its record has changed.
+    pub(super) fn forget(&self, name: &Slug) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.remove(name);
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.remove(name);
+    }
+
+    fn kind(&self, name: &Slug) -> Option<String> {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.get(name).cloned()
+    }
+
+    fn learn_kind(&self, name: &Slug, kind: &str) {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.insert(name.clone(), kind.to_owned());
+    }
+
+    /// Returns the default backend that was learned, if it is not the built-in
+    /// one, whose record tells nothing.
+    pub(super) fn default(&self) -> Option<Slug> {
+        let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
+        default.clone()
+    }
+
+    pub(super) fn learn_default(&self, name: Option<&Slug>) {
+        let custom = name.filter(|name| name.as_str() != PLATFORM_BACKEND);
+        *self.default.lock().unwrap_or_else(PoisonError::into_inner) = custom.cloned();
+    }
+}
+
+impl Organization {
+    /// Returns the backend with this name, for a new secret.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownBackend`; failures of the catalog, of the KEK, and of what opens
+    /// the store.
+    pub(in crate::operations) async fn backend(
+        &self,
+        name: &Slug,
+    ) -> Result<Backend, OperationError> {
+        if name.as_str() == PLATFORM_BACKEND {
+            return self.platform_backend().await;
+        }
+        self.open_backend(name, None, Trust::Mac).await
+    }
+
+    /// Returns the backend of a secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`backend`](Self::backend).
+    pub(in crate::operations) async fn backend_of(
+        &self,
+        secret: &SecretRecord,
+        trust: Trust<'_>,
+    ) -> Result<Backend, OperationError> {
+        if secret.backend_name.as_str() == PLATFORM_BACKEND {
+            return self.platform_backend().await;
+        }
+        self.open_backend(&secret.backend_name, Some(secret.backend), trust)
+            .await
+    }
+
+    /// Returns what the backend `name` can do, without opening it: at most one
+    /// request a process.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownBackend`; failures of the catalog.
+    pub(in crate::operations) async fn capability_of(
+        &self,
+        name: &Slug,
+    ) -> Result<StoreCapability, OperationError> {
+        if name.as_str() == PLATFORM_BACKEND {
+            return Ok(self.platform.store.capability().clone());
+        }
+        if let Some(known) = self.connections.kind(name) {
+            return self.capability_of_kind(name, &known);
+        }
+        // An organization that has no record yet has no backends either.
+        let loaded = match self.existing().await {
+            Ok(_) => self.load_backend(name).await?,
+            Err(OperationError::OrganizationMissing { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let kind = loaded.as_ref().and_then(in_use);
+        let kind = kind.map(|record| record.settings.kind.clone());
+        let kind = kind.ok_or_else(|| unknown(name))?;
+        self.connections.learn_kind(name, &kind);
+        self.capability_of_kind(name, &kind)
+    }
+
+    fn capability_of_kind(
+        &self,
+        name: &Slug,
+        kind: &str,
+    ) -> Result<StoreCapability, OperationError> {
+        let capability = self.platform.connector.capability(kind);
+        capability.ok_or_else(|| unknown(name))
+    }
+
+    async fn platform_backend(&self) -> Result<Backend, OperationError> {
+        let record = self.existing().await?;
+        Ok(Backend {
+            uuid: record.platform_backend,
+            name: Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
+            name_prefix: NAME_PREFIX.to_owned(),
+            organization: self.slug().clone(),
+            store: Arc::clone(&self.platform.store),
+            kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
+            digest: None,
+        })
+    }
+
+    async fn open_backend(
+        &self,
+        name: &Slug,
+        expected: Option<Uuid>,
+        trust: Trust<'_>,
+    ) -> Result<Backend, OperationError> {
+        for _ in 0..2 {
+            let slot = self.connections.slot(name);
+            let connection = slot.get_or_try_init(|| self.connect(name, trust)).await?;
+            if let Trust::Mac = trust {
+                // Cheap, and what was opened on a caller's word is verified now.
+                connection.loaded.verify(self.mac_key().await?)?;
+            }
+            if expected.is_none_or(|uuid| uuid == connection.backend.uuid) {
+                return Ok(connection.backend.clone());
+            }
+            // Another process may have made a namesake since.
+            self.connections.forget(name);
+        }
+        Err(unknown(name))
+    }
+
+    async fn connect(&self, name: &Slug, trust: Trust<'_>) -> Result<Connection, OperationError> {
+        let loaded = self
+            .load_backend(name)
+            .await?
+            .ok_or_else(|| unknown(name))?;
+        let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
+        let digest = hex::encode(BackendRecord::settings_digest(&record.settings));
+        let pinned = match trust {
+            Trust::Pinned(pinned) => pinned == Some(digest.as_str()),
+            Trust::Mac => false,
+        };
+        let credential = match &record.credential {
+            None if pinned => StoreCredential::new(),
+            None => {
+                loaded.verify(self.mac_key().await?)?;
+                StoreCredential::new()
+            }
+            Some(sealed) => {
+                loaded.verify(self.mac_key().await?)?;
+                self.open_credential(record.uuid, &record.settings, sealed)
+                    .await?
+            }
+        };
+        let store = self
+            .platform
+            .connector
+            .connect(&record.settings, &credential)
+            .await?;
+        Ok(Connection {
+            backend: Backend {
+                uuid: record.uuid,
+                name: name.clone(),
+                name_prefix: record.settings.name_prefix,
+                organization: self.slug().clone(),
+                store,
+                kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
+                digest: Some(digest),
+            },
+            loaded,
+        })
+    }
+
+    /// Loads a backend's document; one that shows no backend is read again past
+    /// a node that lags.
+    pub(super) async fn load_backend(
+        &self,
+        name: &Slug,
+    ) -> Result<Option<Loaded<BackendDocument>>, OperationError> {
+        let key = record_key(name);
+        let loaded = self.catalog.load::<BackendDocument>(&key).await?;
+        if loaded
+            .as_ref()
+            .is_some_and(|loaded| in_use(loaded).is_some())
+        {
+            return Ok(loaded);
+        }
+        Ok(self.catalog.load_fenced(&key).await?)
+    }
+}
+
+/// Returns the backend of a document, unless its creation never ended.
+fn in_use(loaded: &Loaded<BackendDocument>) -> Option<&BackendRecord> {
+    let backend = loaded.record.backend.as_ref()?;
+    (backend.state != BackendState::Creating).then_some(backend)
+}
+
+pub(super) fn unknown(name: &Slug) -> OperationError {
+    OperationError::UnknownBackend {
+        backend: name.clone(),
+    }
+}

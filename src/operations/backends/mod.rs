@@ -1,0 +1,39 @@
+//! Secret backends of a practitioner's own: declared, verified, made the
+//! default, and let go of.
+//!
+//! A backend is one record under its name. A secret names it by name and uuid,
+//! and never moves. No secret goes to a backend that is being deleted: a
+//! creation writes its intent first and looks at the backend's record after
+//! that, a deletion marks the record first and looks for intents after that.
+
+mod connect;
+mod default;
+mod delete;
+mod probe;
+mod register;
+mod seal;
+mod update;
+mod view;
+
+use crate::catalog::RecordKey;
+use crate::names::Slug;
+
+pub use crate::catalog::BackendArguments;
+pub use default::DefaultBackendView;
+pub use delete::{DeletedBackend, MAX_NAMED_HOLDERS};
+pub use register::RegisterBackend;
+pub use update::UpdateBackend;
+pub use view::BackendView;
+
+pub(super) use connect::{Connections, Trust};
+pub(super) use default::{ByDefault, Rechecked};
+
+/// Where the record of the backend `name` stands.
+fn record_key(name: &Slug) -> RecordKey {
+    RecordKey::new(format!("backends/{name}"))
+}
+
+/// Where the record of the default backend stands.
+fn default_key() -> RecordKey {
+    RecordKey::new("default")
+}

@@ -1,0 +1,205 @@
+//! Verifies a connection, and knows a backend's place again.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::catalog::{MarkerRecord, distinguishing_digits};
+use crate::envelope::{Context, Purpose, Sealer, SecretValue};
+use crate::kek::{KekError, KekErrorKind};
+use crate::names::Slug;
+use crate::operations::remote_name::object_name;
+use crate::operations::{OperationError, Organization};
+use crate::store::{
+    Deletion, DescribeOptions, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
+    SecretStore, StoreError, StoreErrorKind, StoreSettings, VersionStatus,
+};
+
+/// What a marker says to whoever opens it.
+const MARKER_TEXT: &str = "This object marks a secret backend.";
+
+/// How often a read is tried of what was just written: some vendors promise it
+/// to every reader only after a moment.
+const READ_TRIES: u32 = 5;
+const READ_DELAY: Duration = Duration::from_millis(200);
+
+/// A backend that is about to be saved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) uuid: Uuid,
+    pub(super) name: &'a Slug,
+    pub(super) settings: &'a StoreSettings,
+    pub(super) store: &'a dyn SecretStore,
+}
+
+impl Organization {
+    /// Writes, looks at, reads and deletes an object with a throw-away name.
+    ///
+    /// # Errors
+    ///
+    /// `ProbeFailed` with the step, and the store's error, which names the grant.
+    pub(super) async fn probe(&self, candidate: Candidate<'_>) -> Result<(), OperationError> {
+        let store = candidate.store;
+        let random = getrandom::u32().map_err(|_| OperationError::Randomness)?;
+        let name = self.name_of(candidate, "probe", &format!("{random:08x}"));
+        let payload = self.marker_payload(candidate).await?;
+        let failed = |step| move |error| OperationError::ProbeFailed { step, error };
+        let version = store
+            .put(&name, &payload, self.options_of(candidate))
+            .await
+            .map_err(failed("write"))?;
+        let read = read_back(store, &name, &version, &payload).await;
+        let versions = vec![version];
+        let deleted = store.delete(&name, Deletion::Purge { versions }).await;
+        let (step, error) = match (read, deleted) {
+            (Err(failure), _) => failure,
+            (Ok(()), Err(error)) => ("delete", error),
+            (Ok(()), Ok(())) => return Ok(()),
+        };
+        Err(failed(step)(error))
+    }
+
+    /// Puts the object by which the backend's place is known again.
+    pub(super) async fn put_marker(
+        &self,
+        candidate: Candidate<'_>,
+    ) -> Result<MarkerRecord, OperationError> {
+        let digits = distinguishing_digits(candidate.uuid);
+        let remote_name = self.name_of(candidate, "backend", &digits);
+        let payload = self.marker_payload(candidate).await?;
+        let options = self.options_of(candidate);
+        let native_id = candidate.store.put(&remote_name, &payload, options).await;
+        Ok(MarkerRecord {
+            remote_name,
+            native_id: native_id.map_err(|error| OperationError::ProbeFailed {
+                step: "write",
+                error,
+            })?,
+            sha256: hex::encode(Sha256::digest(&payload)),
+        })
+    }
+
+    fn name_of(&self, candidate: Candidate<'_>, kind: &'static str, digits: &str) -> RemoteName {
+        let leaf = format!("{}-{digits}", candidate.name);
+        let parts = [
+            candidate.settings.name_prefix.as_str(),
+            self.slug().as_str(),
+            kind,
+            &leaf,
+        ];
+        object_name(&parts, candidate.store.capability().name)
+    }
+
+    fn options_of(&self, candidate: Candidate<'_>) -> PutOptions {
+        PutOptions {
+            version: 1,
+            attempt: Uuid::new_v4(),
+            keep: Vec::new(),
+            labels: [
+                ("planton-organization", self.slug().to_string()),
+                ("planton-backend", candidate.name.to_string()),
+            ]
+            .map(|(key, text)| (key.to_owned(), text))
+            .into(),
+        }
+    }
+
+    /// An envelope like any other, so that a store needs no second form: its
+    /// context names the backend, and its value is no secret.
+    async fn marker_payload(&self, candidate: Candidate<'_>) -> Result<Vec<u8>, OperationError> {
+        let context = Context {
+            purpose: Purpose::Secret,
+            organization: self.existing().await?.uuid,
+            object: candidate.uuid,
+            backend: candidate.uuid,
+            version: 1,
+            configuration_digest: None,
+        };
+        let sealer = Sealer::new(context).map_err(|_| OperationError::Randomness)?;
+        let kek = &self.platform.kek;
+        let wrapped = kek
+            .wrap(sealer.data_key(), &sealer.binding(kek.id()))
+            .await?;
+        let plaintext = SecretValue::Text(MARKER_TEXT.into()).to_plaintext();
+        let envelope = sealer
+            .seal(vec![(kek.id().clone(), wrapped)], &plaintext)
+            .map_err(|error| {
+                let id = kek.id().id.as_str();
+                KekError::new(KekErrorKind::Misconfigured, "wrap", id).with_source(error)
+            })?;
+        Ok(match candidate.store.capability().encoding {
+            PayloadEncoding::Binary => envelope.encode(),
+            PayloadEncoding::Text => envelope.encode_text().into_bytes(),
+        })
+    }
+}
+
+/// Makes sure that `store` reaches the place where `marker` was put.
+///
+/// # Errors
+///
+/// `BackendNotThere` when the marker is not there, or is another's.
+pub(super) async fn find_marker(
+    store: &dyn SecretStore,
+    name: &Slug,
+    marker: &MarkerRecord,
+) -> Result<(), OperationError> {
+    let elsewhere = || OperationError::BackendNotThere {
+        backend: name.clone(),
+        marker: marker.remote_name.to_string(),
+    };
+    match store.get(&marker.remote_name, &marker.native_id).await {
+        Ok(payload) if hex::encode(Sha256::digest(&payload)) == marker.sha256 => Ok(()),
+        Ok(_) => Err(elsewhere()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                StoreErrorKind::NotFound | StoreErrorKind::Corrupt
+            ) =>
+        {
+            Err(elsewhere())
+        }
+        Err(error) => Err(OperationError::ProbeFailed {
+            step: "read",
+            error,
+        }),
+    }
+}
+
+async fn read_back(
+    store: &dyn SecretStore,
+    name: &RemoteName,
+    version: &NativeVersionId,
+    payload: &[u8],
+) -> Result<(), (&'static str, StoreError)> {
+    let corrupt = |step| {
+        let error = StoreError::new(StoreErrorKind::Corrupt, "read back", name.as_str());
+        (step, error.with_remedy(NOT_AS_WRITTEN))
+    };
+    let mut tries = 1;
+    let read = loop {
+        match store.get(name, version).await {
+            Err(error) if error.kind() == StoreErrorKind::NotFound && tries < READ_TRIES => {
+                tokio::time::sleep(READ_DELAY * tries).await;
+                tries += 1;
+            }
+            outcome => break outcome.map_err(|error| ("read", error))?,
+        }
+    };
+    if read != payload {
+        return Err(corrupt("read"));
+    }
+    let options = DescribeOptions {
+        version: version.clone(),
+        others: Vec::new(),
+    };
+    match store.describe(name, options).await {
+        Ok(VersionStatus::Present) => Ok(()),
+        Ok(_) => Err(corrupt("look at")),
+        Err(error) => Err(("look at", error)),
+    }
+}
+
+const NOT_AS_WRITTEN: &str = "What was read is not what was just written: another writer, or a \
+                              proxy, stands between. Check the address.";

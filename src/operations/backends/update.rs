@@ -1,0 +1,141 @@
+//! Changes a backend in place: its credentials, its address, its description.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::probe::{Candidate, find_marker};
+use super::{BackendArguments, BackendView};
+use crate::catalog::{BackendRecord, BackendState};
+use crate::names::Slug;
+use crate::operations::{Interrupt, OperationError, Organization};
+use crate::store::{StoreCredential, StoreSettings};
+
+/// What to change.
+#[derive(Debug)]
+pub struct UpdateBackend {
+    /// Its name.
+    pub name: Slug,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// The generation that was seen when the change was planned; absent right
+    /// after an import.
+    pub seen: Option<u64>,
+    /// For people, whole.
+    pub description: Option<String>,
+    /// Where it stores, whole.
+    pub settings: StoreSettings,
+    /// The credential from now on; absent to keep the present one. Empty for the
+    /// vendor's ambient chain.
+    pub credential: Option<StoreCredential>,
+    /// What only the provider acts on, whole.
+    pub arguments: BackendArguments,
+}
+
+impl Organization {
+    /// Changes a backend in one commit. New credentials and new addresses are
+    /// probed before, where the arguments ask for it; and what is reached at a
+    /// new address must be the place where the backend's marker stands.
+    ///
+    /// # Errors
+    ///
+    /// `BackendNotThere` for an address that leads elsewhere; `ProbeFailed`;
+    /// `ChangedConcurrently`; `UnknownBackend`; failures of catalog and KEK.
+    pub async fn update_backend(
+        &self,
+        request: UpdateBackend,
+        interrupt: &Interrupt,
+    ) -> Result<BackendView, OperationError> {
+        interrupt.before("update backend")?;
+        let mut held = self.hold_backend(&request.name).await?;
+        let record = held.document.backend.as_ref();
+        let record = record
+            .filter(|record| record.uuid == request.uuid)
+            .ok_or_else(|| super::connect::unknown(&request.name))?;
+        let seen = request.seen.unwrap_or(held.document.generation);
+        if held.document.generation < seen {
+            return Err(OperationError::BackendRolledBack {
+                backend: request.name,
+                seen,
+                found: held.document.generation,
+            });
+        }
+        if record.generation > seen || record.state != BackendState::Ready {
+            return Err(OperationError::ChangedConcurrently {
+                subject: format!("backend {}", request.name),
+            });
+        }
+        let moved = record.settings != request.settings;
+        let mut changed = BackendRecord {
+            description: request.description,
+            settings: request.settings,
+            arguments: request.arguments,
+            ..record.clone()
+        };
+        if moved || request.credential.is_some() {
+            let before = record.clone();
+            self.reconnect(&before, &mut changed, request.credential)
+                .await?;
+        }
+        if changed == *record {
+            return self.backend_view(&held.document).await;
+        }
+        changed.updated_at = Timestamp::now();
+        changed.generation = held.document.generation + 1;
+        held.document.backend = Some(changed);
+        interrupt.before("commit backend")?;
+        self.commit_backend(&mut held).await?;
+        self.connections.forget(&request.name);
+        crate::operations::steps::crash_point("answer");
+        self.backend_view(&held.document).await
+    }
+
+    /// Makes sure that the backend can be used as it is to be, and seals its
+    /// credential for its new settings.
+    async fn reconnect(
+        &self,
+        before: &BackendRecord,
+        changed: &mut BackendRecord,
+        credential: Option<StoreCredential>,
+    ) -> Result<(), OperationError> {
+        let credential = match (credential, &before.credential) {
+            (Some(new), _) => new,
+            (None, Some(sealed)) => {
+                self.open_credential(before.uuid, &before.settings, sealed)
+                    .await?
+            }
+            (None, None) => StoreCredential::new(),
+        };
+        let store = self
+            .platform
+            .connector
+            .connect(&changed.settings, &credential)
+            .await?;
+        let candidate = Candidate {
+            uuid: before.uuid,
+            name: &before.name,
+            settings: &changed.settings,
+            store: store.as_ref(),
+        };
+        match &before.marker {
+            // Whatever changed: what was stored so far must be there.
+            Some(marker) => find_marker(store.as_ref(), &before.name, marker).await?,
+            None if before.settings != changed.settings => {
+                return Err(OperationError::BackendNotMarked {
+                    backend: before.name.clone(),
+                });
+            }
+            None => {}
+        }
+        if changed.arguments.verify_connection {
+            self.probe(candidate).await?;
+        }
+        let version = before
+            .credential
+            .as_ref()
+            .map_or(1, |sealed| sealed.version + 1);
+        changed.credential = self
+            .seal_credential(before.uuid, &changed.settings, &credential, version)
+            .await?;
+        Ok(())
+    }
+}

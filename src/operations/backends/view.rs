@@ -1,0 +1,121 @@
+//! What a caller sees of a backend: everything but its credential.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::BackendArguments;
+use crate::catalog::{BackendDocument, BackendRecord, BackendState};
+use crate::names::Slug;
+use crate::operations::{OperationError, Organization};
+use crate::store::StoreSettings;
+
+/// A backend without its credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendView {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its name.
+    pub name: Slug,
+    /// For people.
+    pub description: Option<String>,
+    /// Where it stores.
+    pub settings: StoreSettings,
+    /// Whether a credential is kept, rather than the vendor's ambient chain used.
+    pub is_static: bool,
+    /// Whether its place would be known again at another address.
+    pub is_marked: bool,
+    /// Whether its deletion was begun and not finished.
+    pub is_deleting: bool,
+    /// What only the provider acts on.
+    pub arguments: BackendArguments,
+    /// When it came into being.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The record's generation.
+    pub generation: u64,
+    /// The catalog's uuid.
+    pub catalog: Uuid,
+}
+
+impl BackendView {
+    pub(super) fn new(document: &BackendDocument, record: &BackendRecord, catalog: Uuid) -> Self {
+        Self {
+            uuid: record.uuid,
+            name: record.name.clone(),
+            description: record.description.clone(),
+            settings: record.settings.clone(),
+            is_static: record.credential.is_some(),
+            is_marked: record.marker.is_some(),
+            is_deleting: record.state == BackendState::Deleting,
+            arguments: record.arguments.clone(),
+            created_at: record.created_at,
+            updated_at: record.updated_at,
+            generation: document.generation,
+            catalog,
+        }
+    }
+}
+
+impl Organization {
+    /// Refuses settings that cannot be used; no I/O.
+    ///
+    /// # Errors
+    ///
+    /// `Store(Misconfigured)`, whose path is the setting's name.
+    pub fn check_settings(&self, settings: &StoreSettings) -> Result<(), OperationError> {
+        Ok(self.platform.connector.check(settings)?)
+    }
+
+    /// Finds a backend by name: one request. The built-in one has no record.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownBackend`; failures of the catalog.
+    pub async fn find_backend(&self, name: &Slug) -> Result<BackendView, OperationError> {
+        let catalog = self.existing().await?.uuid;
+        let loaded = self.load_backend(name).await?;
+        let document = loaded.map(|loaded| loaded.record);
+        let record = document.as_ref().and_then(|document| {
+            let backend = document.backend.as_ref()?;
+            (backend.state != BackendState::Creating).then_some((document, backend))
+        });
+        let (document, record) = record.ok_or_else(|| super::connect::unknown(name))?;
+        Ok(BackendView::new(document, record, catalog))
+    }
+
+    /// Looks at a backend that was seen before, at the generation `seen`; `None`
+    /// when it is gone. No request to the backend itself, and none to a KEK.
+    ///
+    /// # Errors
+    ///
+    /// `BackendRolledBack`; failures of the catalog.
+    ///
+    /// # Security
+    ///
+    /// Verifies no MAC: what it tells is shown, and nothing is opened or written
+    /// on its word.
+    pub async fn refresh_backend(
+        &self,
+        name: &Slug,
+        uuid: Uuid,
+        seen: Option<u64>,
+    ) -> Result<Option<BackendView>, OperationError> {
+        let view = match self.find_backend(name).await {
+            Ok(view) => view,
+            Err(OperationError::UnknownBackend { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if view.uuid != uuid {
+            return Ok(None);
+        }
+        match seen {
+            Some(seen) if view.generation < seen => Err(OperationError::BackendRolledBack {
+                backend: name.clone(),
+                seen,
+                found: view.generation,
+            }),
+            _ => Ok(Some(view)),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Carries out what was planned.
+
+use std::time::{Duration, Instant};
+
+use super::plan::{error_path, located};
+use super::settings::{arguments, credential, store_settings};
+use super::state::{Identity, computed, identity};
+use crate::operations::{
+    BackendView, Interrupt, OperationError, RegisterBackend, StoreSettings, UpdateBackend,
+};
+use crate::plugin::{
+    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
+    UpdateRequest, Value,
+};
+use crate::surface::{Anchor, Configured, explain, invalid_slug};
+
+/// How long an operation on a backend may take.
+const TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Declares the backend.
+pub(super) async fn create(
+    cx: &Context,
+    request: CreateRequest,
+    session: &Configured,
+) -> Result<ApplyResponse, Diagnostic> {
+    let config = &request.config;
+    let text = config.attribute("name").as_str().unwrap_or_default();
+    let name = text
+        .parse()
+        .map_err(|_| invalid_slug("The name", text, "name"))?;
+    let register = RegisterBackend {
+        name,
+        description: description(config),
+        settings: settings(config)?,
+        credential: credential(config),
+        arguments: arguments(config),
+    };
+    let registered = session
+        .organization
+        .register_backend(register, &interrupt(cx))
+        .await;
+    let view = registered.map_err(|error| at(config, &error))?;
+    applied(request.planned_state, &view, session).await
+}
+
+/// Changes the backend in place.
+pub(super) async fn update(
+    cx: &Context,
+    request: UpdateRequest,
+    session: &Configured,
+) -> Result<ApplyResponse, Diagnostic> {
+    let anchor = Anchor::read(&request.planned_private)?;
+    anchor.expect_same(session).await?;
+    let Identity { uuid, name } = Identity::read(&request.prior_state)?;
+    let (config, prior) = (&request.config, &request.prior_state);
+    let renewed = ["credentials_wo_version", "credential_source"]
+        .iter()
+        .any(|name| request.planned_state.attribute(name) != prior.attribute(name));
+    // A new identity comes with its own secret, though nobody asked for new ones.
+    let moved = super::blocks::BLOCKS
+        .iter()
+        .any(|block| request.planned_state.attribute(block.name) != prior.attribute(block.name));
+    let update = UpdateBackend {
+        name,
+        uuid,
+        seen: (anchor.generation > 0).then_some(anchor.generation),
+        description: description(config),
+        settings: settings(config)?,
+        credential: (renewed || moved).then(|| credential(config)),
+        arguments: arguments(config),
+    };
+    let updated = session
+        .organization
+        .update_backend(update, &interrupt(cx))
+        .await;
+    let view = updated.map_err(|error| at(config, &error))?;
+    applied(request.planned_state, &view, session).await
+}
+
+/// Deletes the backend.
+pub(super) async fn delete(
+    cx: &Context,
+    request: DeleteRequest,
+    session: &Configured,
+) -> Result<DeleteResponse, Diagnostic> {
+    let anchor = Anchor::read(&request.planned_private)?;
+    anchor.expect_same(session).await?;
+    let Identity { uuid, name } = Identity::read(&request.prior_state)?;
+    let seen = match anchor.generation {
+        0 => u64::MAX,
+        generation => generation,
+    };
+    let deleted = session
+        .organization
+        .delete_backend(&name, uuid, seen, &interrupt(cx))
+        .await;
+    let deleted = deleted.map_err(|error| explain(&error))?;
+    let mut response = DeleteResponse::default();
+    if let Some(left) = deleted.left_behind {
+        response.diagnostics.push(Diagnostic::warning(
+            "Backend Marker Left Behind",
+            format!(
+                "The backend is deleted from the catalog, but its marker object could not be \
+                 deleted: {left}.\n\nNothing secret is in it. Delete it by hand if the place still \
+                 exists."
+            ),
+        ));
+    }
+    Ok(response)
+}
+
+/// When an operation must have ended.
+fn interrupt(cx: &Context) -> Interrupt {
+    Interrupt::new(cx.cancellation.clone(), Some(Instant::now() + TIMEOUT))
+}
+
+fn description(config: &Value) -> Option<String> {
+    config.attribute("description").as_str().map(str::to_owned)
+}
+
+fn settings(config: &Value) -> Result<StoreSettings, Diagnostic> {
+    store_settings(config)
+        .ok_or_else(|| Diagnostic::bug("A backend was applied whose settings are not known."))
+}
+
+fn at(config: &Value, error: &OperationError) -> Diagnostic {
+    let diagnostic = explain(error);
+    match error {
+        OperationError::BackendExists { .. } => diagnostic.at("name"),
+        OperationError::BackendNotThere { .. }
+        | OperationError::BackendNotMarked { .. }
+        | OperationError::ProbeFailed { .. }
+        | OperationError::Store(_) => located(config, diagnostic, error_path(error)),
+        _ => diagnostic,
+    }
+}
+
+async fn applied(
+    planned: Value,
+    view: &BackendView,
+    session: &Configured,
+) -> Result<ApplyResponse, Diagnostic> {
+    let anchor = Anchor::of(session, view.catalog, view.generation).await?;
+    let organization = session.organization.slug().as_str();
+    Ok(ApplyResponse {
+        private: Some(anchor.write()),
+        identity: Some(identity(organization, &view.name)),
+        ..ApplyResponse::applied(computed(planned, view))
+    })
+}

@@ -1,0 +1,208 @@
+//! Plans a backend: what changes in place, and what is another place.
+
+use super::blocks::{BLOCKS, Change, Field, Holds};
+use super::settings::{chosen, credential_source, name_prefix, store_settings, verify_connection};
+use super::state::Identity;
+use crate::operations::PLATFORM_BACKEND;
+use crate::plugin::{
+    AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
+    proposed_with_computed_unknown,
+};
+use crate::surface::{Configured, Setting, explain};
+
+/// Plans a creation or an update; `session` is absent while the provider's
+/// configuration is unknown.
+pub(super) async fn plan(
+    schema: &Schema,
+    request: PlanRequest,
+    session: Option<&Configured>,
+) -> PlanResponse {
+    match try_plan(schema, request, session).await {
+        Ok(response) => response,
+        Err(diagnostic) => diagnostic.into(),
+    }
+}
+
+async fn try_plan(
+    schema: &Schema,
+    request: PlanRequest,
+    session: Option<&Configured>,
+) -> Result<PlanResponse, Diagnostic> {
+    let config = &request.config;
+    if let (Some(session), Some(settings)) = (session, store_settings(config)) {
+        session
+            .organization
+            .check_settings(&settings)
+            .map_err(|error| located(config, explain(&error), error_path(&error)))?;
+        if let Some(name) = config.attribute("name").as_str()
+            && let Ok(name) = name.parse()
+        {
+            // Before it exists: secrets of the same plan may name it.
+            session.announce(&name);
+        }
+    }
+    if request.prior_state.is_null() {
+        let mut planned =
+            proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
+        decide_known(&mut planned, &request.config, None);
+        return Ok(PlanResponse::planned(planned));
+    }
+    plan_update(request, session).await
+}
+
+/// Fills in what the configuration alone decides.
+fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
+    planned.set("name_prefix", plain(name_prefix(config)));
+    planned.set("verify_connection", plain(verify_connection(config)));
+    if let Some(block) = chosen(config) {
+        planned.set("type", block.name);
+    }
+    let source = match credential_source(config) {
+        Setting::Set(source) => Value::from(source),
+        // Most likely what it was: a value that is not known is seldom absent.
+        _ => match prior.map(|prior| prior.attribute("credential_source")) {
+            Some(before) if before.as_str() == Some(super::settings::STATIC) => before.clone(),
+            _ => Value::Unknown,
+        },
+    };
+    planned.set("credential_source", source);
+}
+
+async fn plan_update(
+    request: PlanRequest,
+    session: Option<&Configured>,
+) -> Result<PlanResponse, Diagnostic> {
+    let prior = &request.prior_state;
+    let identity = Identity::read(prior)?;
+    let mut planned = request.proposed_state;
+    decide_known(&mut planned, &request.config, Some(prior));
+    let replaced = replaced_paths(prior, &planned);
+    if !replaced.is_empty() {
+        if let Some(session) = session {
+            let name = &identity.name;
+            let unused = session
+                .organization
+                .expect_unused_backend(name, identity.uuid);
+            unused
+                .await
+                .map_err(|error| explain(&error).at(replaced[0].clone()))?;
+        }
+        planned.mark_unknown(&["id", "created_at", "updated_at"]);
+        return Ok(PlanResponse {
+            requires_replace: replaced,
+            private: Some(request.prior_private),
+            ..PlanResponse::planned(planned)
+        });
+    }
+    let edited = planned
+        .entries()
+        .into_iter()
+        .flatten()
+        .any(|(name, value)| value != prior.attribute(name));
+    if edited {
+        planned.set("updated_at", Value::Unknown);
+    }
+    Ok(PlanResponse {
+        private: Some(request.prior_private),
+        ..PlanResponse::planned(planned)
+    })
+}
+
+/// Returns what makes it another place: the name, the type, and what within the
+/// block says where it is.
+fn replaced_paths(prior: &Value, planned: &Value) -> Vec<AttributePath> {
+    let mut paths: Vec<_> = ["name", "name_prefix"]
+        .into_iter()
+        .filter(|name| planned.attribute(name) != prior.attribute(name))
+        .map(AttributePath::attribute)
+        .collect();
+    for block in &BLOCKS {
+        let (before, now) = (prior.attribute(block.name), planned.attribute(block.name));
+        let path = AttributePath::attribute(block.name);
+        if before.is_null() != now.is_null() {
+            // A block that went names nothing that can be edited.
+            if !now.is_null() {
+                paths.push(path);
+            }
+            continue;
+        }
+        paths.extend(replaced_fields(block.fields, before, now, &path));
+    }
+    paths
+}
+
+fn replaced_fields(
+    fields: &[Field],
+    before: &Value,
+    now: &Value,
+    path: &AttributePath,
+) -> Vec<AttributePath> {
+    let replaces = |field: &&Field| {
+        field.change == Change::Replaces
+            && is_other(
+                field,
+                before.attribute(field.name),
+                now.attribute(field.name),
+            )
+    };
+    let changed = fields.iter().filter(replaces);
+    changed.map(|field| path.clone().then(field.name)).collect()
+}
+
+/// Says whether two values differ; sets in any order are the same.
+fn is_other(field: &Field, before: &Value, now: &Value) -> bool {
+    if !matches!(field.holds, Holds::Texts) || !now.is_wholly_known() {
+        return before != now;
+    }
+    let texts = |value: &Value| {
+        let mut all: Vec<_> = value
+            .elements()
+            .iter()
+            .filter_map(|element| element.as_str().map(str::to_owned))
+            .collect();
+        all.sort_unstable();
+        (value.is_null(), all)
+    };
+    texts(before) != texts(now)
+}
+
+/// Points at the attribute that a failure names, or at its block.
+pub(super) fn located(config: &Value, diagnostic: Diagnostic, named: Option<&str>) -> Diagnostic {
+    let Some(block) = chosen(config) else {
+        return diagnostic;
+    };
+    let path = AttributePath::attribute(block.name);
+    let mut within = block.fields.iter();
+    match named.filter(|name| within.any(|field| field.name == *name)) {
+        Some(name) => diagnostic.at(path.then(name)),
+        None => diagnostic.at(path),
+    }
+}
+
+/// Returns the attribute that settings were refused for.
+pub(super) fn error_path(error: &crate::operations::OperationError) -> Option<&str> {
+    match error {
+        crate::operations::OperationError::Store(error) => Some(error.path()),
+        _ => None,
+    }
+}
+
+/// Says that the built-in backend's name is taken.
+pub(super) fn reserved_name() -> Diagnostic {
+    Diagnostic::error(
+        "Backend Name Reserved",
+        format!(
+            "{PLATFORM_BACKEND:?} is the name of the built-in backend, which needs no \
+             declaration.\n\nChoose another name."
+        ),
+    )
+    .at("name")
+}
+
+fn plain<T: Into<Value>>(setting: Setting<T>) -> Value {
+    match setting {
+        Setting::Absent => Value::Null,
+        Setting::Unknown => Value::Unknown,
+        Setting::Set(value) => value.into(),
+    }
+}

@@ -1,0 +1,172 @@
+//! What a configuration of `planton_secret_backend` says.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::blocks::{BLOCKS, Block, Change, Field, Holds};
+use crate::operations::{BackendArguments, NAME_PREFIX, StoreCredential, StoreSettings};
+use crate::plugin::Value;
+use crate::surface::Setting;
+
+/// Where credentials come from.
+pub(super) const STATIC: &str = "static";
+pub(super) const AMBIENT: &str = "ambient";
+
+/// Returns the block that is set, or that may turn out to be.
+pub(super) fn chosen(config: &Value) -> Option<&'static Block> {
+    BLOCKS
+        .iter()
+        .find(|block| !config.attribute(block.name).is_null())
+}
+
+/// Returns the blocks that are set.
+pub(super) fn set_blocks(config: &Value) -> Vec<&'static Block> {
+    let is_set = |block: &&Block| config.attribute(block.name).is_set();
+    BLOCKS.iter().filter(is_set).collect()
+}
+
+/// Returns the name prefix with its default.
+pub(super) fn name_prefix(config: &Value) -> Setting<String> {
+    match Setting::string(config.attribute("name_prefix")) {
+        Setting::Absent => Setting::Set(NAME_PREFIX.to_owned()),
+        other => other,
+    }
+}
+
+/// Returns whether to verify the connection, with its default.
+pub(super) fn verify_connection(config: &Value) -> Setting<bool> {
+    match Setting::bool(config.attribute("verify_connection")) {
+        Setting::Absent => Setting::Set(true),
+        other => other,
+    }
+}
+
+/// Returns what only the provider acts on; everything is known at apply.
+pub(super) fn arguments(config: &Value) -> BackendArguments {
+    BackendArguments {
+        credentials_wo_version: config
+            .attribute("credentials_wo_version")
+            .as_str()
+            .map(str::to_owned),
+        verify_connection: verify_connection(config).set().copied().unwrap_or(true),
+    }
+}
+
+/// Returns where the backend stores; `None` while part of it is unknown, or
+/// where no block is set.
+pub(super) fn store_settings(config: &Value) -> Option<StoreSettings> {
+    let block = chosen(config)?;
+    let inner = config.attribute(block.name);
+    let name_prefix = name_prefix(config).set()?.clone();
+    Some(StoreSettings {
+        kind: block.name.to_owned(),
+        name_prefix,
+        configuration: settings_of(block.fields, inner)?,
+    })
+}
+
+fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<String, Json>> {
+    let mut settings = BTreeMap::new();
+    for field in fields {
+        let value = block.attribute(field.name);
+        if value.is_null() || matches!(field.change, Change::Credential(_)) {
+            continue;
+        }
+        // Parts that are unknown make the whole unknown, never absent.
+        let json = match field.holds {
+            Holds::Text => value.as_str()?.into(),
+            Holds::Flag => value.as_bool()?.into(),
+            Holds::Number => value.as_i64()?.into(),
+            Holds::Texts => {
+                if !value.is_wholly_known() {
+                    return None;
+                }
+                let texts = value.elements().iter().filter_map(Value::as_str);
+                let mut texts: Vec<&str> = texts.collect();
+                texts.sort_unstable();
+                texts.into()
+            }
+            Holds::Block(inner) => {
+                let inner = settings_of(inner, value)?;
+                Json::Object(inner.into_iter().collect())
+            }
+        };
+        settings.insert(field.name.to_owned(), json);
+    }
+    Some(settings)
+}
+
+/// Returns the static credential that is configured: empty where none is.
+pub(super) fn credential(config: &Value) -> StoreCredential {
+    let mut parts = StoreCredential::new();
+    if let Some(block) = chosen(config) {
+        collect(block.fields, config.attribute(block.name), &mut parts);
+    }
+    parts
+}
+
+fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredential) {
+    for field in fields {
+        let value = block.attribute(field.name);
+        match (field.change, field.holds) {
+            (Change::Credential(part), _) => {
+                if let Some(secret) = value.as_secret() {
+                    parts.insert(part.to_owned(), secret.clone());
+                }
+            }
+            (_, Holds::Block(inner)) => collect(inner, value, parts),
+            _ => {}
+        }
+    }
+}
+
+/// Returns where credentials come from. What is unknown may still be absent.
+pub(super) fn credential_source(config: &Value) -> Setting<String> {
+    let Some(block) = chosen(config) else {
+        return Setting::Unknown;
+    };
+    let inner = config.attribute(block.name);
+    if !credential(config).is_empty() {
+        return Setting::Set(STATIC.to_owned());
+    }
+    if has_unknown_credential(block.fields, inner) {
+        return Setting::Unknown;
+    }
+    Setting::Set(AMBIENT.to_owned())
+}
+
+fn has_unknown_credential(fields: &[Field], block: &Value) -> bool {
+    block.is_unknown()
+        || fields.iter().any(|field| {
+            let value = block.attribute(field.name);
+            match (field.change, field.holds) {
+                (Change::Credential(_), _) => value.is_unknown(),
+                (_, Holds::Block(inner)) => has_unknown_credential(inner, value),
+                _ => false,
+            }
+        })
+}
+
+/// Returns a block's state from the settings of a record.
+pub(super) fn block_state(fields: &[Field], settings: &BTreeMap<String, Json>) -> Value {
+    Value::object(fields.iter().map(|field| {
+        let value = settings
+            .get(field.name)
+            .map_or(Value::Null, |json| match field.holds {
+                Holds::Text => json.as_str().into(),
+                Holds::Flag => json.as_bool().map_or(Value::Null, Value::from),
+                Holds::Number => json.as_i64().map_or(Value::Null, Value::from),
+                Holds::Texts => {
+                    let texts = json.as_array().into_iter().flatten();
+                    Value::set_of(texts.filter_map(Json::as_str).map(Value::from))
+                }
+                Holds::Block(inner) => {
+                    let entries = json.as_object().into_iter().flatten();
+                    let entries = entries.map(|(key, value)| (key.clone(), value.clone()));
+                    block_state(inner, &entries.collect())
+                }
+            });
+        (field.name, value)
+    }))
+}

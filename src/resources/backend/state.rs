@@ -1,0 +1,75 @@
+//! The state of `planton_secret_backend`.
+
+use uuid::Uuid;
+
+use super::blocks::{BLOCKS, Block};
+use super::settings::{AMBIENT, STATIC, block_state};
+use crate::names::Slug;
+use crate::operations::BackendView;
+use crate::plugin::{Diagnostic, Value};
+
+/// What a stored state says of the backend's identity.
+#[derive(Clone, Debug)]
+pub(super) struct Identity {
+    pub(super) uuid: Uuid,
+    pub(super) name: Slug,
+}
+
+impl Identity {
+    pub(super) fn read(state: &Value) -> Result<Self, Diagnostic> {
+        let text = |name: &str| state.attribute(name).as_str();
+        let uuid = text("id").and_then(|text| text.parse().ok());
+        let name = text("name").and_then(|text| text.parse().ok());
+        match (uuid, name) {
+            (Some(uuid), Some(name)) => Ok(Self { uuid, name }),
+            _ => Err(Diagnostic::error(
+                "Resource State Not Readable",
+                "The stored state of this backend has no valid id or name. Restore the state from \
+                 a backup, or remove the resource from it (terraform state rm) and import it again.",
+            )),
+        }
+    }
+}
+
+/// Puts what `view` says into the computed attributes of `state`.
+pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
+    state.set("id", view.uuid.to_string());
+    state.set("type", view.settings.kind.as_str());
+    state.set(
+        "credential_source",
+        if view.is_static { STATIC } else { AMBIENT },
+    );
+    state.set("created_at", view.created_at.to_string());
+    state.set("updated_at", view.updated_at.to_string());
+    state
+}
+
+/// Returns the whole state of a backend as the catalog has it.
+pub(super) fn whole(view: &BackendView) -> Value {
+    let mut state = Value::object([
+        ("name", Value::from(view.name.as_str())),
+        ("description", view.description.clone().into()),
+        ("name_prefix", view.settings.name_prefix.as_str().into()),
+        (
+            "credentials_wo_version",
+            view.arguments.credentials_wo_version.clone().into(),
+        ),
+        ("verify_connection", view.arguments.verify_connection.into()),
+    ]);
+    for block in &BLOCKS {
+        state.set(block.name, Value::Null);
+    }
+    if let Some(block) = Block::of(&view.settings.kind) {
+        let inner = block_state(block.fields, &view.settings.configuration);
+        state.set(block.name, inner);
+    }
+    computed(state, view)
+}
+
+/// Returns the identity of a backend.
+pub(super) fn identity(organization: &str, name: &Slug) -> Value {
+    Value::object([
+        ("organization", Value::from(organization)),
+        ("name", name.as_str().into()),
+    ])
+}

@@ -1,0 +1,95 @@
+//! What is kept beside the state of a backend: identifiers, never a secret.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Configured, explain};
+use crate::plugin::{Diagnostic, PrivateData};
+
+const PRIVATE: &str = "anchor";
+
+/// Ties a resource's state to the catalog that it was made in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// The catalog's uuid.
+    pub catalog: Option<Uuid>,
+    /// The commitment of the MAC key that records stood under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_key: Option<String>,
+    /// The record's generation when it was last seen; 0 right after an import.
+    #[serde(default)]
+    pub generation: u64,
+}
+
+impl Anchor {
+    /// Reads what was stored; nothing where nothing was.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit is an error: all that must not go back hangs on it.
+    pub fn read(data: &PrivateData) -> Result<Self, Diagnostic> {
+        let Some(bytes) = data.bytes(PRIVATE) else {
+            return Ok(Self::default());
+        };
+        serde_json::from_slice(bytes).map_err(|_| {
+            Diagnostic::error(
+                "Resource State Not Readable",
+                "What this provider keeps beside the state of this resource is damaged, or was \
+                 written by a later release.\n\nUpgrade the provider; or restore the state from a \
+                 backup; or remove the resource from it (terraform state rm) and import it again.",
+            )
+        })
+    }
+
+    /// Returns it in the form that is stored.
+    #[must_use]
+    pub fn write(&self) -> PrivateData {
+        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
+        PrivateData::new().with(PRIVATE, bytes)
+    }
+
+    /// Takes the catalog as it is now, after something was written to it.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the platform.
+    pub async fn of(
+        session: &Configured,
+        catalog: Uuid,
+        generation: u64,
+    ) -> Result<Self, Diagnostic> {
+        let mac_key = session.organization.mac_key_commitment().await;
+        Ok(Self {
+            catalog: Some(catalog),
+            mac_key: Some(mac_key.map_err(|error| explain(&error))?),
+            generation,
+        })
+    }
+
+    /// Refuses another catalog than the one that the resource was made in.
+    ///
+    /// # Errors
+    ///
+    /// `Different Platform`.
+    pub async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
+        let Some(catalog) = self.catalog else {
+            return Ok(());
+        };
+        let expected = session.organization.expect_catalog(catalog).await;
+        expected.map_err(|error| explain(&error))
+    }
+
+    /// Refuses to write where records stand under another MAC key than before.
+    ///
+    /// # Errors
+    ///
+    /// As [`expect_catalog`](Self::expect_catalog), and `Catalog Key Replaced`.
+    pub async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
+        self.expect_catalog(session).await?;
+        let Some(mac_key) = &self.mac_key else {
+            return Ok(());
+        };
+        let expected = session.organization.expect_mac_key(mac_key).await;
+        expected.map_err(|error| explain(&error))
+    }
+}

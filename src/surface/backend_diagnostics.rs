@@ -1,0 +1,142 @@
+//! Tells failures that have to do with secret backends.
+
+use super::diagnostics::store;
+use crate::operations::OperationError;
+use crate::plugin::Diagnostic;
+
+/// Tells a failure, if it is one of these.
+pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
+    use OperationError as E;
+    let (summary, detail) = match error {
+        E::UnknownBackend { backend } => (
+            "Secret Backend Not Found",
+            format!(
+                "No secret backend is named {:?}.\n\nUse \"platform\" for the built-in backend, or \
+                 leave backend out for the default. To use a planton_secret_backend of the same \
+                 configuration, refer to it (backend = planton_secret_backend.<name>.name), so \
+                 that it comes first.",
+                backend.as_str()
+            ),
+        ),
+        E::BackendExists { backend } => (
+            "Secret Backend Already Exists",
+            format!(
+                "A secret backend named {backend:?} exists already, and it is not the one that \
+                 this resource describes.\n\nTo manage the existing backend with this resource, \
+                 import it:\n\n  terraform import planton_secret_backend.<name> {backend}\n\n\
+                 Otherwise choose another name. A replacement with create_before_destroy needs \
+                 another name as well: the backend that it replaces still has this one.",
+                backend = backend.as_str()
+            ),
+        ),
+        E::BackendInUse {
+            backend,
+            secrets,
+            total,
+            is_default,
+        } => (
+            "Secret Backend In Use",
+            in_use(backend.as_str(), secrets, *total, *is_default),
+        ),
+        E::BackendDeleting { backend } => (
+            "Secret Backend Being Deleted",
+            format!(
+                "Secret backend {:?} is being deleted, so no new secret may go there.\n\nChoose \
+                 another backend; or wait until the deletion has ended, one way or the other, and \
+                 apply again.",
+                backend.as_str()
+            ),
+        ),
+        E::BackendNotThere { backend, marker } => (
+            "Secret Backend Not There",
+            format!(
+                "What is reached with the new settings is not the place where backend {:?} has \
+                 stored so far: its marker object {marker:?} is not there. Nothing was \
+                 changed.\n\nCheck the address and the credentials. For another place, declare \
+                 another backend.",
+                backend.as_str()
+            ),
+        ),
+        E::BackendNotMarked { backend } => (
+            "Secret Backend Not Marked",
+            format!(
+                "Backend {:?} was declared with verify_connection = false, so it has no marker \
+                 object by which its place would be known again, and its settings cannot \
+                 change.\n\nDeclare another backend.",
+                backend.as_str()
+            ),
+        ),
+        E::BackendRolledBack {
+            backend,
+            seen,
+            found,
+        } => (
+            "Catalog Rolled Back",
+            format!(
+                "The record of secret backend {:?} has gone back: its generation was {seen} when \
+                 it was last seen, and is {found} now. Somebody restored an old backup, or replays \
+                 old records.\n\nIf the restore was intended, accept it: remove the resource from \
+                 the state (terraform state rm) and import it again. If it was not, find out who \
+                 can write to the platform's storage.",
+                backend.as_str()
+            ),
+        ),
+        E::ProbeFailed { step, error } => {
+            let told = store(error);
+            return Some(Diagnostic::error(
+                told.summary,
+                format!(
+                    "The backend was not saved: it could not {step} an object with a throw-away \
+                     name.\n\n{}\n\nTo save it unverified, set verify_connection to false.",
+                    told.detail
+                ),
+            ));
+        }
+        E::CredentialRefused { kind } => (
+            "Backend Credential Refused",
+            format!(
+                "The sealed credential of this {kind} backend does not open beside the settings \
+                 in its record: one of the two was altered, or the key is another.\n\nGive the \
+                 credentials again and change credentials_wo_version; and find out who can write \
+                 to the platform's storage."
+            ),
+        ),
+        E::DefaultBackendExists { backend } => (
+            "Default Backend Already Chosen",
+            format!(
+                "Backend {backend:?} is the default of this organization, and it is not what this \
+                 resource expected; an organization has one default.\n\nTo manage it with this \
+                 resource, import it:\n\n  terraform import planton_default_backend.<name> \
+                 {backend}",
+                backend = backend.as_str()
+            ),
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::error(summary, detail))
+}
+
+fn in_use(backend: &str, secrets: &[String], total: usize, is_default: bool) -> String {
+    let mut text = format!("Secret backend {backend:?} ");
+    if is_default {
+        text.push_str("is the default backend");
+    }
+    if total > 0 {
+        if is_default {
+            text.push_str(", and ");
+        }
+        text.push_str(&format!(
+            "holds {total} secret{}: {}",
+            if total == 1 { "" } else { "s" },
+            secrets.join(", ")
+        ));
+        if total > secrets.len() {
+            text.push_str(&format!(" and {} more", total - secrets.len()));
+        }
+    }
+    text.push_str(
+        ". It stays as it is.\n\nA secret never moves. Destroy these secrets or replace them by \
+         ones on another backend, make another backend the default, and apply again.",
+    );
+    text
+}
