@@ -36,7 +36,7 @@ pub struct Seen {
 }
 
 /// What a refresh finds.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refreshed {
     /// It is there, and so is its current version.
@@ -44,8 +44,9 @@ pub enum Refreshed {
     /// It is there; its current version is missing or not the one we wrote.
     VersionLost(SecretView),
     /// Its record is there, and its backend could not be asked: the credential
-    /// that leads there is sealed under a key that may not be used here.
-    Unchecked(SecretView, KekError),
+    /// that leads there is sealed under a key that may not be used here, for this
+    /// reason.
+    Unchecked(SecretView, String),
     /// Its deletion was begun and not finished.
     Deleting(SecretView),
     /// It is gone: record, object, or both.
@@ -125,7 +126,9 @@ impl Organization {
         let backend = match self.backend_of(secret, trust).await {
             Ok(backend) => backend,
             Err(OperationError::Kek(error)) if is_withheld(&error) => {
-                return Ok(Refreshed::Unchecked(view, error));
+                let remedy = error.remedy().unwrap_or_default();
+                let reason = format!("{error}\n{remedy}").trim_end().to_owned();
+                return Ok(Refreshed::Unchecked(view, reason));
             }
             Err(error) => return Err(error),
         };

@@ -52,8 +52,11 @@ async fn the_limit_passes_and_one_byte_more_is_refused_before_any_write() {
         }
         let counts = world.counts() - before;
         assert_eq!((counts.write, counts.put, counts.wrap), (0, 0, 0));
-        process.check_size(&world::text(&most)).unwrap();
-        process.check_size(&world::text(&more)).unwrap_err();
+        process.check_size(None, &world::text(&most)).await.unwrap();
+        process
+            .check_size(None, &world::text(&more))
+            .await
+            .unwrap_err();
     }
 }
 

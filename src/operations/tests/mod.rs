@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod adoption;
+mod backends;
 mod collisions;
 mod counts;
 mod crashes;
@@ -48,6 +49,7 @@ fn seen(view: &SecretView) -> RefreshSecret {
             generation: view.generation,
             version: version.map(|version| (version.number, version.payload_sha256.clone())),
         }),
+        backend_digest: view.backend_digest.clone(),
     }
 }
 

@@ -22,7 +22,8 @@ use crate::operations::{
 };
 use crate::secret::SecretString;
 use crate::store::{
-    Fault, InMemoryStore, Landing, NativeVersionId, RemoteName, StoreErrorKind, StoreVerb,
+    ConnectStore, Fault, InMemoryStore, Landing, NativeVersionId, RemoteName, SecretStore,
+    StoreCapability, StoreCredential, StoreError, StoreErrorKind, StoreSettings, StoreVerb,
 };
 
 /// The calls of a KEK.
@@ -111,6 +112,70 @@ impl ProvisionKek for TestKek {
     }
 }
 
+/// Opens stores in memory: settings name the place, and each place wants its own
+/// credential, if any was ever set for it.
+#[derive(Debug, Default)]
+pub(super) struct TestConnector {
+    places: Mutex<BTreeMap<String, Arc<InMemoryStore>>>,
+    passwords: Mutex<BTreeMap<String, String>>,
+    opened: AtomicUsize,
+}
+
+impl TestConnector {
+    /// Returns the store at a place.
+    pub(super) fn place(&self, place: &str) -> Arc<InMemoryStore> {
+        let mut places = self.places.lock().unwrap();
+        Arc::clone(places.entry(place.to_owned()).or_default())
+    }
+
+    /// Lets `place` be the same as `other` from now on.
+    pub(super) fn alias(&self, place: &str, other: &str) {
+        let store = self.place(other);
+        self.places.lock().unwrap().insert(place.to_owned(), store);
+    }
+
+    /// Demands this password at a place.
+    pub(super) fn demand(&self, place: &str, password: &str) {
+        let mut passwords = self.passwords.lock().unwrap();
+        passwords.insert(place.to_owned(), password.to_owned());
+    }
+
+    /// How often a store was opened.
+    pub(super) fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl ConnectStore for TestConnector {
+    fn capability(&self, kind: &str) -> Option<StoreCapability> {
+        (kind == "memory").then(|| InMemoryStore::default().capability().clone())
+    }
+
+    fn check(&self, _settings: &StoreSettings) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn connect(
+        &self,
+        settings: &StoreSettings,
+        credential: &StoreCredential,
+    ) -> Result<Arc<dyn SecretStore>, StoreError> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let place = settings.text("place").unwrap();
+        let given = credential.get("password").map(SecretString::expose);
+        let wanted = self.passwords.lock().unwrap().get(place).cloned();
+        if wanted
+            .as_deref()
+            .is_some_and(|wanted| Some(wanted) != given)
+        {
+            let kind = StoreErrorKind::Unauthenticated;
+            return Err(StoreError::new(kind, "connect", place));
+        }
+        Ok(self.place(place))
+    }
+}
+
 /// How often each call was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -161,6 +226,7 @@ pub(super) struct World {
     pub(super) catalog: Arc<InMemoryCatalog>,
     pub(super) store: Arc<InMemoryStore>,
     pub(super) kek: Arc<TestKek>,
+    pub(super) connector: Arc<TestConnector>,
     _folder: Arc<TempDir>,
 }
 
@@ -183,6 +249,7 @@ impl World {
             catalog: Arc::new(InMemoryCatalog::new()),
             store: Arc::new(store),
             kek: Arc::new(kek),
+            connector: Arc::new(TestConnector::default()),
             _folder: Arc::new(folder),
         }
     }
@@ -197,6 +264,7 @@ impl World {
             catalog: Arc::clone(&self.catalog) as _,
             kek: Arc::clone(&self.kek) as _,
             store: Arc::clone(&self.store) as _,
+            connector: Arc::clone(&self.connector) as _,
         }
     }
 
@@ -281,7 +349,23 @@ impl World {
 
     /// Changes the body of a record by hand, and leaves its MAC as it was.
     pub(super) async fn alter(&self, name: &SecretName, change: impl FnOnce(&str) -> String) {
-        let key = record_key_of_name(name);
+        self.alter_key(record_key_of_name(name).as_str(), change)
+            .await;
+    }
+
+    /// Changes the body of the record under `key`, with a good MAC.
+    pub(super) async fn forge(&self, key: &str, change: impl FnOnce(&str) -> String) {
+        let organization = self.warm().await;
+        let key = RecordKey::new(key);
+        let body = change(&self.stored(&key).await.unwrap().body);
+        let mac_key = organization.mac_key().await.unwrap();
+        let mac = hex::encode(mac_key.mac(key.as_str(), body.as_bytes()));
+        self.catalog.overwrite(&key, StoredRecord { body, mac });
+    }
+
+    /// Changes the body of the record under `key` by hand, and leaves its MAC.
+    pub(super) async fn alter_key(&self, key: &str, change: impl FnOnce(&str) -> String) {
+        let key = RecordKey::new(key);
         let stored = self.stored(&key).await.unwrap();
         let body = change(&stored.body);
         assert_ne!(body, stored.body, "nothing was altered");

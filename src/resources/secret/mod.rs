@@ -146,8 +146,8 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
             let state = state::whole(&view, timeouts).with("version", Value::Null);
             (seen(&view), state)
         }
-        Refreshed::Unchecked(view, error) => {
-            diagnostics.push(not_checked(&view, &error.into()));
+        Refreshed::Unchecked(view, reason) => {
+            diagnostics.push(not_checked(&view, &reason));
             let private = Private {
                 backend: private.backend.clone(),
                 ..seen(&view)
@@ -221,18 +221,17 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
 }
 
 /// Says that a backend could not be asked, and that nothing is taken for gone.
-fn not_checked(view: &SecretView, error: &OperationError) -> Diagnostic {
-    let why = explain(error);
+fn not_checked(view: &SecretView, reason: &str) -> Diagnostic {
     Diagnostic::warning(
         "Secret Backend Not Checked",
         format!(
             "Whether backend {:?} still holds secret {:?} was not looked at: its credential is \
              sealed under a key that may not be used here. What the catalog says is taken for \
              true.\n\nFor a role that only plans, declare the backend without static credentials, \
-             so that the vendor's ambient chain serves; or let the role decrypt.\n\n{}",
+             so that the vendor's ambient chain serves; or let the role decrypt.\n\nOriginal error: \
+             {reason}",
             view.backend.as_str(),
             view.name.to_string(),
-            why.detail
         ),
     )
 }

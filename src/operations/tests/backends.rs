@@ -1,0 +1,464 @@
+//! Backends of one's own: declared, changed, made the default, let go of.
+
+use crate::catalog::{CatalogErrorKind, CatalogVerb, RecordKey};
+use crate::kek::KekErrorKind;
+use crate::names::Slug;
+use crate::operations::tests::world::{KekVerb, World, create_of, given, name, rotate};
+use crate::operations::tests::{number, refreshed};
+use crate::operations::{
+    BackendArguments, BackendView, CreateSecret, DeletedBackend, Interrupt, OperationError,
+    Organization, Refreshed, RegisterBackend, SecretView, StoreCredential, StoreSettings,
+    UpdateBackend,
+};
+use crate::secret::SecretString;
+use crate::store::{Landing, StoreErrorKind, StoreVerb};
+
+fn slug(text: &str) -> Slug {
+    Slug::parse(text).unwrap()
+}
+
+fn settings(place: &str) -> StoreSettings {
+    StoreSettings {
+        kind: "memory".to_owned(),
+        name_prefix: "planton".to_owned(),
+        configuration: [("place".to_owned(), place.into())].into(),
+    }
+}
+
+fn password(text: &str) -> StoreCredential {
+    [("password".to_owned(), SecretString::from(text))].into()
+}
+
+fn arguments(trigger: &str) -> BackendArguments {
+    BackendArguments {
+        credentials_wo_version: Some(trigger.to_owned()),
+        verify_connection: true,
+    }
+}
+
+fn declare(named: &str, place: &str) -> RegisterBackend {
+    RegisterBackend {
+        name: slug(named),
+        description: None,
+        settings: settings(place),
+        credential: StoreCredential::new(),
+        arguments: arguments("1"),
+    }
+}
+
+fn change(view: &BackendView) -> UpdateBackend {
+    UpdateBackend {
+        name: view.name.clone(),
+        uuid: view.uuid,
+        seen: Some(view.generation),
+        description: view.description.clone(),
+        settings: view.settings.clone(),
+        credential: None,
+        arguments: view.arguments.clone(),
+    }
+}
+
+async fn declared(process: &Organization, named: &str, place: &str) -> BackendView {
+    let interrupt = Interrupt::default();
+    process
+        .register_backend(declare(named, place), &interrupt)
+        .await
+        .unwrap()
+}
+
+async fn chosen(process: &Organization, named: &str, expected: &str) {
+    process
+        .set_default_backend(&slug(named), &slug(expected), &Interrupt::default())
+        .await
+        .unwrap();
+}
+
+async fn create(
+    process: &Organization,
+    named: &str,
+    backend: Option<&str>,
+) -> Result<SecretView, OperationError> {
+    let create = CreateSecret {
+        backend: backend.map(slug),
+        ..create_of(named, given("hunter2"))
+    };
+    process.create_secret(create, &Interrupt::default()).await
+}
+
+async fn delete(
+    process: &Organization,
+    view: &BackendView,
+) -> Result<DeletedBackend, OperationError> {
+    let interrupt = Interrupt::default();
+    process
+        .delete_backend(&view.name, view.uuid, view.generation, &interrupt)
+        .await
+}
+
+#[tokio::test]
+async fn a_secret_goes_to_the_backend_it_names_and_comes_back_from_there() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "vault", "a").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    assert_eq!(view.backend, slug("vault"));
+    assert!(
+        world.store.objects().is_empty(),
+        "the built-in backend is left alone"
+    );
+    // The secret and the backend's marker.
+    assert_eq!(world.connector.place("a").objects().len(), 2);
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+
+    let rotated = process
+        .update_secret(rotate(&view, "next"), &Interrupt::default())
+        .await
+        .unwrap();
+    assert_eq!(number(&rotated), Some(2));
+    assert_eq!(world.value("db").await.unwrap(), "next");
+    process
+        .delete_secret(&view.name, view.uuid, &Interrupt::default())
+        .await
+        .unwrap();
+    assert_eq!(world.connector.place("a").objects().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_backend_leaves_nothing_and_says_which_step_failed() {
+    for (verb, step) in [
+        (StoreVerb::Put, "write"),
+        (StoreVerb::Get, "read"),
+        (StoreVerb::Describe, "look at"),
+        (StoreVerb::Delete, "delete"),
+    ] {
+        let world = World::new();
+        let process = world.warm().await;
+        let place = world.connector.place("a");
+        place.inject(crate::store::Fault {
+            verb,
+            nth: 1,
+            landing: Landing::Before,
+            kind: StoreErrorKind::PermissionDenied,
+        });
+        let refused = process
+            .register_backend(declare("vault", "a"), &Interrupt::default())
+            .await;
+        match refused {
+            Err(OperationError::ProbeFailed { step: told, .. }) => assert_eq!(told, step),
+            other => panic!("{verb:?}: {other:?}"),
+        }
+        if verb != StoreVerb::Delete {
+            assert!(place.objects().is_empty(), "{verb:?}");
+        }
+        let unknown = create(&process, "db", Some("vault")).await;
+        assert!(matches!(
+            unknown,
+            Err(OperationError::UnknownBackend { .. })
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update() {
+    let world = World::new();
+    world.connector.demand("a", "first");
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    let view = process
+        .register_backend(register, &Interrupt::default())
+        .await
+        .unwrap();
+    assert!(view.is_static);
+    let stored = world.stored(&RecordKey::new("backends/vault")).await;
+    let body = stored.unwrap().body;
+    assert!(body.contains("pse1.") && !body.contains("first"), "{body}");
+
+    let late = world.process();
+    let opened = world.connector.opened();
+    for named in ["one", "two", "three"] {
+        create(&late, named, Some("vault")).await.unwrap();
+    }
+    assert_eq!(world.connector.opened() - opened, 1);
+
+    // Somebody changes the password there, and then here.
+    world.connector.demand("a", "second");
+    let stale = create(&world.process(), "four", Some("vault")).await;
+    assert!(matches!(stale, Err(OperationError::Store(_))), "{stale:?}");
+    let update = UpdateBackend {
+        credential: Some(password("second")),
+        arguments: arguments("2"),
+        ..change(&view)
+    };
+    let renewed = late
+        .update_backend(update, &Interrupt::default())
+        .await
+        .unwrap();
+    assert!(renewed.is_static);
+    create(&late, "four", Some("vault")).await.unwrap();
+    create(&world.process(), "five", Some("vault"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_credential_opens_beside_its_own_settings_only() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    process
+        .register_backend(register, &Interrupt::default())
+        .await
+        .unwrap();
+    // Whoever holds the MAC key, as a process of ours with other ideas might,
+    // still cannot send the credential elsewhere.
+    world
+        .forge("backends/vault", |body| {
+            body.replace("\"place\":\"a\"", "\"place\":\"b\"")
+        })
+        .await;
+    let redirected = create(&world.process(), "db", Some("vault")).await;
+    assert!(
+        matches!(redirected, Err(OperationError::CredentialRefused { .. })),
+        "{redirected:?}"
+    );
+    assert!(world.connector.place("b").objects().is_empty());
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_altered_leads_nowhere() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "vault", "a").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world
+        .alter_key("backends/vault", |body| {
+            body.replace("\"place\":\"a\"", "\"place\":\"b\"")
+        })
+        .await;
+    let before = world.connector.opened();
+    for outcome in [
+        create(&world.process(), "other", Some("vault"))
+            .await
+            .map(drop),
+        world.value("db").await.map(drop),
+        refreshed(&world, &view).await.map(drop),
+    ] {
+        match outcome {
+            Err(OperationError::Catalog(error)) => {
+                assert_eq!(error.kind(), CatalogErrorKind::Altered);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(world.connector.opened(), before, "nothing was opened");
+}
+
+#[tokio::test]
+async fn a_refresh_needs_no_key_where_the_backend_needs_no_credential() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "vault", "a").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world
+        .kek
+        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    let found = refreshed(&world, &view).await.unwrap();
+    assert!(matches!(found, Refreshed::Present(_)), "{found:?}");
+    // Without what was seen before, only the key could tell where to ask.
+    let unseen = SecretView {
+        backend_digest: None,
+        ..view
+    };
+    let found = refreshed(&world, &unseen).await.unwrap();
+    assert!(matches!(found, Refreshed::Unchecked(..)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_without_the_key_of_a_credential_takes_nothing_for_gone() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("x"),
+        ..declare("vault", "a")
+    };
+    process
+        .register_backend(register, &Interrupt::default())
+        .await
+        .unwrap();
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world
+        .kek
+        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    let found = refreshed(&world, &view).await.unwrap();
+    assert!(matches!(found, Refreshed::Unchecked(..)), "{found:?}");
+    world.kek.allow();
+    let found = refreshed(&world, &view).await.unwrap();
+    assert!(matches!(found, Refreshed::Present(_)), "{found:?}");
+}
+
+#[tokio::test]
+async fn another_address_of_the_same_place_is_taken_and_another_place_is_not() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    create(&process, "db", Some("vault")).await.unwrap();
+    let elsewhere = UpdateBackend {
+        settings: settings("b"),
+        ..change(&view)
+    };
+    let refused = process
+        .update_backend(elsewhere, &Interrupt::default())
+        .await;
+    assert!(
+        matches!(refused, Err(OperationError::BackendNotThere { .. })),
+        "{refused:?}"
+    );
+    assert!(world.connector.place("b").objects().is_empty());
+
+    world.connector.alias("a2", "a");
+    let moved = UpdateBackend {
+        settings: settings("a2"),
+        ..change(&view)
+    };
+    let moved = process.update_backend(moved, &Interrupt::default()).await;
+    assert_eq!(moved.unwrap().settings, settings("a2"));
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+}
+
+#[tokio::test]
+async fn a_backend_in_use_stays_and_says_who_needs_it() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    chosen(&process, "vault", "platform").await;
+    for number in 0..12 {
+        create(&process, &format!("db-{number:02}"), None)
+            .await
+            .unwrap();
+    }
+    match delete(&process, &view).await {
+        Err(OperationError::BackendInUse {
+            secrets,
+            total,
+            is_default,
+            ..
+        }) => {
+            assert_eq!((secrets.len(), total, is_default), (10, 12, true));
+            assert_eq!(secrets[0], "db-00");
+        }
+        other => panic!("{other:?}"),
+    }
+    create(&process, "still", Some("vault")).await.unwrap();
+    chosen(&process, "platform", "vault").await;
+    for number in 0..12 {
+        let name = name(&format!("db-{number:02}"));
+        let found = process.find_secret(&name).await.unwrap();
+        process
+            .delete_secret(&name, found.uuid, &Interrupt::default())
+            .await
+            .unwrap();
+    }
+    let still = process.find_secret(&name("still")).await.unwrap();
+    process
+        .delete_secret(&still.name, still.uuid, &Interrupt::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        delete(&process, &view).await.unwrap(),
+        DeletedBackend::default()
+    );
+    assert!(world.connector.place("a").objects().is_empty());
+    let gone = process.refresh_backend(&view.name, view.uuid, None).await;
+    assert_eq!(gone.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_default_in_force_at_creation_is_taken_and_later_changes_move_nothing() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "one", "a").await;
+    declared(&process, "two", "b").await;
+    let on = async |named: &str| create(&process, named, None).await.unwrap().backend;
+    assert_eq!(on("s0").await, slug("platform"));
+    chosen(&process, "one", "platform").await;
+    assert_eq!(on("s1").await, slug("one"));
+    // Another process changes it; this one has learned the old one.
+    chosen(&world.process(), "two", "one").await;
+    assert_eq!(on("s2").await, slug("two"));
+    chosen(&world.process(), "platform", "two").await;
+    assert_eq!(on("s3").await, slug("platform"));
+    assert_eq!(world.value("s1").await.unwrap(), "hunter2");
+    let other = world.process();
+    let refused = other
+        .set_default_backend(&slug("one"), &slug("two"), &Interrupt::default())
+        .await;
+    assert!(matches!(
+        refused,
+        Err(OperationError::DefaultBackendExists { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_killed_declaration_is_taken_over_or_adopted_and_a_stranger_is_refused() {
+    for write in 1..=2 {
+        let world = World::new();
+        let process = world.warm().await;
+        // As after a kill: the write lands, and nobody hears of it.
+        world.fail_catalog(
+            CatalogVerb::Write,
+            write,
+            Landing::After,
+            CatalogErrorKind::Unavailable,
+        );
+        let killed = process
+            .register_backend(declare("vault", "a"), &Interrupt::default())
+            .await;
+        assert!(killed.is_err());
+        let again = declared(&world.process(), "vault", "a").await;
+        create(&world.process(), "db", Some("vault")).await.unwrap();
+        let stranger = world
+            .process()
+            .register_backend(declare("vault", "b"), &Interrupt::default())
+            .await;
+        assert!(
+            matches!(stranger, Err(OperationError::BackendExists { .. })),
+            "{stranger:?}"
+        );
+        assert_eq!(again.name, slug("vault"));
+    }
+}
+
+#[tokio::test]
+async fn an_adopted_backend_outlives_the_deletion_of_what_it_was() {
+    let world = World::new();
+    let process = world.warm().await;
+    let old = declared(&process, "vault", "a").await;
+    let adopted = declared(&process, "vault", "a").await;
+    assert_eq!(adopted.uuid, old.uuid);
+    delete(&process, &old).await.unwrap();
+    create(&process, "db", Some("vault")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_abandoned_intent_does_not_keep_a_backend_alive() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    let place = world.connector.place("a");
+    place.inject(crate::store::Fault {
+        verb: StoreVerb::Put,
+        nth: 1,
+        landing: Landing::Before,
+        kind: StoreErrorKind::PermissionDenied,
+    });
+    create(&process, "db", Some("vault")).await.unwrap_err();
+    delete(&process, &view).await.unwrap();
+    assert!(place.objects().is_empty());
+    create(&process, "db", None).await.unwrap();
+}
