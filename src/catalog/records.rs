@@ -251,6 +251,9 @@ pub struct SecretArguments {
     pub on_destroy: OnDestroy,
     /// How many versions stay, from 1.
     pub keep_versions: u32,
+    /// The namesake whose place it took, or may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_over: Option<Uuid>,
 }
 
 /// What a destroy does with the secret.

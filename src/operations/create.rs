@@ -502,6 +502,7 @@ fn overtaken() -> OperationError {
 fn exists(met: &SecretRecord) -> OperationError {
     OperationError::AlreadyExists {
         name: met.name.clone(),
+        uuid: met.uuid,
     }
 }
 

@@ -69,6 +69,8 @@ pub enum OperationError {
     AlreadyExists {
         /// The name.
         name: SecretName,
+        /// Its identity.
+        uuid: Uuid,
     },
     /// The secret is protected from deletion.
     #[error("secret {name} is protected from deletion")]

@@ -121,14 +121,14 @@ fn operation(error: &OperationError) -> Diagnostic {
                  is managed: it writes the value again as a new version."
             ),
         ),
-        E::AlreadyExists { name } => (
+        E::AlreadyExists { name, uuid } => (
             "Secret Already Exists",
             format!(
                 "A secret named {:?} exists already{}, and it is not the one that this resource \
                  describes.\n\nTo manage the existing secret with this resource, import it:\n\n  \
                  terraform import planton_secret.<name> {name}\n\nOtherwise choose another name. A \
-                 replacement with create_before_destroy needs another name as well: the secret \
-                 that it replaces still has this one.",
+                 replacement with create_before_destroy needs another name as well, or consent: \
+                 where it is this secret that is replaced, set takes_over = \"{uuid}\".",
                 name.name.as_str(),
                 match &name.environment {
                     Some(environment) => format!(" in environment {:?}", environment.as_str()),

@@ -92,6 +92,21 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
     );
     workspace.unchanged(&[]);
     assert_eq!(scene.open(&id), Opened::text(1, "value of again"));
+
+    // With the consent that the message names, the name is handed over.
+    let consent = format!("takes_over = {id:?}\n  lifecycle");
+    let consenting = edited.replace("lifecycle", &consent);
+    workspace.write("main.tf", &consenting).unwrap();
+    workspace.apply_with(&[], &by_force).unwrap().ok().unwrap();
+    workspace.unchanged(&[]);
+    let successor = text(&workspace.secret("db"), "id");
+    assert_ne!(successor, id);
+    assert_eq!(scene.open(&successor), Opened::text(1, "value of again"));
+    assert_eq!(scene.objects().len(), 1, "the old one is destroyed");
+    // Once it is done, consent counts for nothing.
+    workspace.write("main.tf", &edited).unwrap();
+    workspace.settled(&[]);
+    assert_eq!(text(&workspace.secret("db"), "id"), successor);
     workspace.destroyed(&[]);
     assert_eq!(scene.objects(), [""; 0]);
 }

@@ -457,6 +457,7 @@ pub(super) fn arguments() -> SecretArguments {
         deletion_protection: false,
         on_destroy: OnDestroy::Delete,
         keep_versions: 10,
+        takes_over: None,
     }
 }
 

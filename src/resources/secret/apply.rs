@@ -28,9 +28,9 @@ pub(super) async fn create(
     let metadata = settings.metadata(session);
     let arguments = settings.arguments();
     let path = value_path(&settings.source);
+    let replaces = settings.takes_over();
     let source = settings.source.into_source();
     let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
-    let replaces = Private::read(&request.planned_private)?.replaces;
     let interrupt = interrupt(cx, &request.config, "create");
     let create = CreateSecret {
         name,

@@ -35,7 +35,7 @@ pub(super) async fn plan(
         Err(diagnostic) => return diagnostic.into(),
     };
     if request.prior_state.is_null() {
-        return plan_creation(schema, request, &settings, &private, session);
+        return plan_creation(schema, request, &settings, session);
     }
     match plan_update(request, settings, private, session).await {
         Ok(response) => response,
@@ -96,7 +96,6 @@ fn plan_creation(
     schema: &Schema,
     request: PlanRequest,
     settings: &Settings,
-    prior: &Private,
     session: Option<&Configured>,
 ) -> PlanResponse {
     if matches!(settings.source, Source::Absent) {
@@ -105,14 +104,7 @@ fn plan_creation(
     let mut planned =
         proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
     decide_known(&mut planned, settings, session);
-    let private = Private {
-        replaces: prior.replaces,
-        ..Private::default()
-    };
-    PlanResponse {
-        private: Some(private.write()),
-        ..PlanResponse::planned(planned)
-    }
+    PlanResponse::planned(planned)
 }
 
 /// Fills in what the configuration alone decides.
@@ -167,7 +159,6 @@ async fn plan_update(
         planned.set("backend", prior.attribute("backend").clone());
     }
     let mut kept = Private {
-        replaces: Some(identity.uuid),
         compare: false,
         ..private
     };

@@ -132,6 +132,12 @@ fn lifecycle_attributes() -> Vec<Attribute> {
         Attribute::number("keep_versions").optional_computed().describe(format!(
             "How many versions stay, 1 or more. Default: {DEFAULT_KEEP_VERSIONS}."
         )),
+        Attribute::string("takes_over").optional().describe(
+            "The `id` of a secret of the same name that this one takes the place of. Needed where \
+             a replacement under `create_before_destroy` keeps the name: Terraform does not tell a \
+             creation what it replaces. That secret stays readable by its `id` until it is \
+             destroyed. Remove it afterwards, or leave it: it has no further effect.",
+        ),
         Attribute::object(
             "timeouts",
             ["create", "read", "update", "delete"].map(|name| {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use super::schema::DEFAULT_KEEP_VERSIONS;
 use crate::names::SecretName;
 use crate::operations::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
@@ -25,6 +27,7 @@ pub(super) struct Settings {
     deletion_protection: Setting<bool>,
     on_destroy: Setting<String>,
     keep_versions: Setting<i64>,
+    takes_over: Setting<String>,
 }
 
 /// Where the value comes from.
@@ -85,6 +88,7 @@ impl Settings {
             deletion_protection: Setting::bool(config.attribute("deletion_protection")),
             on_destroy: Setting::string(config.attribute("on_destroy")),
             keep_versions: Setting::integer(config.attribute("keep_versions")),
+            takes_over: Setting::string(config.attribute("takes_over")),
         }
     }
 
@@ -127,6 +131,11 @@ impl Settings {
 
     pub(super) fn keep_versions(&self) -> Setting<i64> {
         or(&self.keep_versions, i64::from(DEFAULT_KEEP_VERSIONS))
+    }
+
+    /// Returns the namesake that a creation may displace.
+    pub(super) fn takes_over(&self) -> Option<Uuid> {
+        self.takes_over.set().and_then(|text| text.parse().ok())
     }
 
     /// Returns the secret's full name; everything is known at apply.
@@ -175,6 +184,7 @@ impl Settings {
                 .unwrap_or_default(),
             on_destroy,
             keep_versions: u32::try_from(keep).unwrap_or(DEFAULT_KEEP_VERSIONS).max(1),
+            takes_over: self.takes_over(),
         }
     }
 }

@@ -34,11 +34,6 @@ pub(super) struct Private {
     /// A deletion was begun and must be finished.
     #[serde(default)]
     pub(super) deleting: bool,
-    /// Plan to create: the namesake that this one replaces. Terraform 1.11 and
-    /// 1.15 plan a creation anew in apply and hand nothing of this over, so that
-    /// a namesake that still stands is met without the mark.
-    #[serde(default)]
-    pub(super) replaces: Option<Uuid>,
     /// Plan to update: the value was not known, so apply compares it.
     #[serde(default)]
     pub(super) compare: bool,
@@ -182,6 +177,10 @@ pub(super) fn whole(view: &SecretView, timeouts: Value) -> Value {
         ("deletion_protection", arguments.deletion_protection.into()),
         ("on_destroy", on_destroy.into()),
         ("keep_versions", arguments.keep_versions.into()),
+        (
+            "takes_over",
+            arguments.takes_over.map(|uuid| uuid.to_string()).into(),
+        ),
         ("timeouts", timeouts),
     ]);
     computed(state, view)

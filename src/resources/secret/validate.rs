@@ -25,6 +25,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         }
     }
     sources(config, &mut diagnostics);
+    takes_over(config, &mut diagnostics);
     if let Setting::Set(spec) = &settings.generate
         && let Err(error) = spec.validate()
     {
@@ -39,6 +40,22 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     lifecycle(config, &settings, &mut diagnostics);
     labels(config, &mut diagnostics);
     diagnostics
+}
+
+fn takes_over(config: &Value, diagnostics: &mut Diagnostics) {
+    let Some(text) = config.attribute("takes_over").as_str() else {
+        return;
+    };
+    if uuid::Uuid::parse_str(text).is_err() {
+        diagnostics.push(
+            Diagnostic::error(
+                "Invalid Secret Id",
+                "takes_over must be the id of a secret: a uuid, as the error \"Secret Already \
+                 Exists\" and the state of the secret to be replaced have it.",
+            )
+            .at("takes_over"),
+        );
+    }
 }
 
 fn sources(config: &Value, diagnostics: &mut Diagnostics) {
