@@ -13,6 +13,10 @@ mod catalog;
 mod cluster;
 #[path = "openbao/conformance.rs"]
 mod conformance;
+#[path = "openbao/own.rs"]
+mod own;
+#[path = "openbao/own_diagnostics.rs"]
+mod own_diagnostics;
 #[path = "openbao/policy.rs"]
 mod policy;
 #[path = "openbao/setup.rs"]

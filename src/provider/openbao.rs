@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use super::settings::{Environment, LOGINS};
 use crate::backends::Connector;
 use crate::backends::openbao::OpenBaoStore;
 use crate::catalog::OpenBaoCatalog;
 use crate::clients::openbao::{
-    JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoClient, OpenBaoConfig, OpenBaoError,
-    PolicyRole, PolicyScope,
+    DEFAULT_KUBERNETES_TOKEN_FILE, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
+    OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope, UnreadableFile,
+    fence_slot, read_certificate, read_private_key,
 };
 use crate::http::ClientIdentity;
 use crate::kek::TransitKek;
@@ -20,9 +19,6 @@ use crate::operations::{NAME_PREFIX, Platform};
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::secret::SecretString;
 use crate::surface::quoted;
-
-/// Where a pod finds its service account's token.
-const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /// Opens the platform; nothing is sent before the first request.
 pub(super) fn open(
@@ -55,7 +51,13 @@ pub(super) fn open(
         organization: organization.clone(),
         name_prefix: NAME_PREFIX.to_owned(),
     };
-    let fence_path = scope.fence_path(&fence_slot()?);
+    let slot = fence_slot().map_err(|_| {
+        Diagnostic::error(
+            "No Randomness Available",
+            "The operating system gave no randomness.",
+        )
+    })?;
+    let fence_path = scope.fence_path(&slot);
     let client = OpenBaoClient::new(&config, Some(&fence_path)).map_err(unusable)?;
     Ok(Platform {
         catalog: Arc::new(OpenBaoCatalog::new(&client, &scope, PolicyRole::Apply)),
@@ -83,19 +85,6 @@ fn unusable(error: OpenBaoError) -> Diagnostic {
         ),
     )
     .at(AttributePath::attribute("openbao"))
-}
-
-/// Returns which of 256 fences this process writes: two processes may share
-/// one, since only the index of the write counts, and none is left behind for
-/// every process that ever ran.
-fn fence_slot() -> Result<String, Diagnostic> {
-    let random = getrandom::u32().map_err(|_| {
-        Diagnostic::error(
-            "No Randomness Available",
-            "The operating system gave no randomness.",
-        )
-    })?;
-    Ok(format!("{:02x}", random & 0xff))
 }
 
 struct Reader<'a> {
@@ -145,7 +134,9 @@ impl Reader<'_> {
             return Ok(Some(pem.to_owned()));
         }
         let file = self.text("ca_cert_file", &["PLANTON_CACERT", "BAO_CACERT"]);
-        file.map(|file| read("ca_cert_file", &file)).transpose()
+        file.map(|file| read_certificate("ca_cert_file", &file))
+            .transpose()
+            .map_err(|error| unreadable(&error))
     }
 
     fn client_identity(&self) -> Result<Option<ClientIdentity>, Diagnostic> {
@@ -158,8 +149,8 @@ impl Reader<'_> {
             return Ok(None);
         };
         Ok(Some(ClientIdentity {
-            cert_pem: read("client_cert_file", &cert)?,
-            key_pem: read_key("client_key_file", &key)?,
+            cert_pem: read_certificate("client_cert_file", &cert).map_err(|e| unreadable(&e))?,
+            key_pem: read_private_key("client_key_file", &key).map_err(|e| unreadable(&e))?,
         }))
     }
 
@@ -209,7 +200,7 @@ impl Reader<'_> {
                     block
                         .attribute("token_file")
                         .as_str()
-                        .unwrap_or(SERVICE_ACCOUNT_TOKEN),
+                        .unwrap_or(DEFAULT_KUBERNETES_TOKEN_FILE),
                 ),
             },
         })
@@ -253,48 +244,13 @@ fn mount(
     })
 }
 
-fn read(attribute: &str, file: &str) -> Result<String, Diagnostic> {
-    std::fs::read_to_string(file).map_err(|error| {
-        // Who gives the certificate in place of its path may give the key with it.
-        let shown = if is_plausible_path(file) {
-            format!(" {file:?}")
-        } else {
-            String::new()
-        };
-        unreadable(attribute, &shown, &error)
-    })
-}
-
-/// Reads a private key into one buffer, which is wiped. Its path is never
-/// repeated: the key itself may have been given in its place.
-fn read_key(attribute: &str, file: &str) -> Result<SecretString, Diagnostic> {
-    // Sized by the file's length: it doesn't grow.
-    let bytes = std::fs::read(file).map(Zeroizing::new);
-    let bytes = bytes.map_err(|error| unreadable(attribute, "", &error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| {
-        let error = std::io::Error::other("it is not text");
-        unreadable(attribute, "", &error)
-    })?;
-    Ok(text.into())
-}
-
-fn unreadable(attribute: &str, shown: &str, error: &std::io::Error) -> Diagnostic {
+fn unreadable(error: &UnreadableFile) -> Diagnostic {
+    let what = error.to_string();
     Diagnostic::error(
         "File Not Readable",
-        format!(
-            "The file{shown} that {attribute} names could not be read: {error}.\n\nCheck its path \
-             and its mode; {attribute} takes a path, and not what the file holds."
-        ),
+        format!("T{}.\n\n{}", &what[1..], error.remedy()),
     )
-    .at(at(attribute))
-}
-
-/// Returns true for what looks like a path, and not like a file's content.
-fn is_plausible_path(text: &str) -> bool {
-    text.len() <= 255
-        && text.contains(['/', '.', '\\'])
-        && !text.contains("-----BEGIN")
-        && !text.contains(char::is_control)
+    .at(at(error.setting()))
 }
 
 fn at(attribute: &str) -> AttributePath {

@@ -45,24 +45,10 @@ async fn every_method_logs_in_once_and_lazily() {
     let place = Place::new().await;
     let folder = tempfile::tempdir().unwrap();
     let issuer = Issuer::new();
-    let jwt_mount = format!("jwt-{}", place.kv());
     let admin = &place.admin;
-    admin
-        .ok(
-            "POST",
-            &format!("sys/auth/{jwt_mount}"),
-            r#"{"type":"jwt"}"#,
-        )
-        .await;
-    let keys = json!({"jwt_validation_pubkeys": [issuer.public_key_pem()]}).to_string();
-    admin
-        .ok("POST", &format!("auth/{jwt_mount}/config"), &keys)
-        .await;
     let jwt_role = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["planton"]});
     let jwt_role = role(&place, jwt_role).await.to_string();
-    admin
-        .ok("POST", &format!("auth/{jwt_mount}/role/ci"), &jwt_role)
-        .await;
+    let jwt_mount = admin.jwt(&issuer, &jwt_role).await;
     let claims = json!({"sub": "ci", "aud": "planton", "exp": 4_000_000_000_u64, "nbf": 1});
     let jwt = issuer.sign(&claims);
     let jwt_file = folder.path().join("jwt");

@@ -6,8 +6,11 @@ use terraform_provider_planton::clients::openbao::{
     KvEntry, OpenBaoAuth, OpenBaoClient, PolicyRole, PolicyScope,
 };
 use terraform_provider_planton::names::Slug;
+use terraform_provider_planton::store::SecretStore;
 
+use super::own::{PAYLOAD, name, version};
 use super::support::admin::Admin;
+use super::support::own::Own;
 use super::support::server::Cluster;
 use super::support::{config, mount, token};
 
@@ -64,6 +67,8 @@ async fn a_standby_neither_hides_nor_refuses_what_the_leader_knows() {
         secret_id: secret_id.as_str().into(),
     };
     let writer = catalog(&client(leader, root.clone(), true));
+    let leading = Own::new("openbao", leader, "kv");
+    let leading = leading.given("token", &cluster.root_token).store();
     let mut unfenced_missed = 0;
     let mut unfenced_refused = 0;
     for round in 0..ROUNDS {
@@ -123,6 +128,15 @@ async fn a_standby_neither_hides_nor_refuses_what_the_leader_knows() {
             .await
             .unwrap_err();
         assert_eq!(lost.kind(), CatalogErrorKind::Conflict);
+
+        let put = leading.put(&name(), PAYLOAD, version(1)).await.unwrap();
+        let fresh = Own::new("openbao", standby, "kv");
+        let fresh = fresh.given("token", &cluster.root_token).store();
+        assert_eq!(
+            fresh.get(&name(), &put).await.unwrap(),
+            PAYLOAD,
+            "own {round}"
+        );
 
         let (key, _, _) = write("listed").await;
         let fresh = catalog(&client(standby, root.clone(), true));

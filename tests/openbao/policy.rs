@@ -43,10 +43,7 @@ fn version() -> PutOptions {
 
 /// A client whose token has this policy and no other, the default one neither.
 async fn client_with(place: &Place, text: &str) -> OpenBaoClient {
-    let name = format!("only-{}", Uuid::new_v4().simple());
-    place.admin.policy(&name, text).await;
-    let only = place.admin.token(&[&name]).await;
-    place.client_as(token(&only))
+    place.client_as(token(&place.only(text).await))
 }
 
 #[tokio::test]
@@ -189,14 +186,22 @@ async fn the_plan_policy_reads_records_and_opens_nothing() {
 async fn a_backends_own_policy_suffices_for_its_store() {
     let place = Place::new().await;
     let mount = &place.scope.kv_mount_path;
-    let client = client_with(&place, &store_policy_text(mount, "planton/acme")).await;
-    let store = OpenBaoStore::openbao(&client, "planton/acme");
+    let text = store_policy_text(mount, "planton/acme");
+    let only = place.only(&text).await;
+    let mut own = place.own("openbao");
+    own.settings.name_prefix = "planton/acme".to_owned();
+    let own = own.given("token", &only);
+    let store = own.store();
     let id = store.put(&name(), b"pse1.AA", version()).await.unwrap();
     store.get(&name(), &id).await.unwrap();
     store
-        .delete(&name(), Deletion::Versions(vec![id]))
+        .delete(&name(), Deletion::Versions(vec![id.clone()]))
         .await
         .unwrap();
+    // A fresh process writes its fence there as well.
+    let fresh = own.store();
+    let gone = fresh.get(&name(), &id).await.unwrap_err();
+    assert_eq!(gone.kind(), StoreErrorKind::NotFound);
     let elsewhere = RemoteName::new("planton/other/db".to_owned());
     let error = store
         .put(&elsewhere, b"pse1.AA", version())

@@ -78,7 +78,7 @@ async fn a_fresh_process_pays_for_one_fence_before_it_believes_that_nothing_is_t
 #[tokio::test]
 async fn versions_stand_side_by_side_and_go_one_by_one() {
     let place = Place::new().await;
-    let store = OpenBaoStore::openbao(&place.client(), "planton");
+    let store = OpenBaoStore::platform(&place.client(), &place.scope);
     let one = store.put(&name(), b"pse1.one", version(1)).await.unwrap();
     let two = store.put(&name(), b"pse1.two", version(2)).await.unwrap();
     let rival = store.put(&name(), b"pse1.rival", version(2)).await.unwrap();
@@ -191,8 +191,7 @@ async fn what_stands_there_already_is_never_written_over() {
 async fn limits_are_checked_before_anything_is_sent() {
     let place = Place::new().await;
     let client = place.client();
-    let store = OpenBaoStore::hashicorp_vault(&client, "planton");
-    assert_eq!(store.capability().kind, "hashicorp_vault");
+    let store = OpenBaoStore::platform(&client, &place.scope);
     let largest = vec![b'a'; store.capability().max_payload_bytes];
     let larger = [largest.as_slice(), b"a"].concat();
     let error = store.put(&name(), &larger, version(1)).await.unwrap_err();

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
@@ -6,8 +8,11 @@ use terraform_provider_planton::clients::openbao::{
     OpenBaoClient, OpenBaoConfig, OpenBaoError, OpenBaoErrorKind,
 };
 use terraform_provider_planton::http::{ClientIdentity, HttpSettings, Roots};
+use terraform_provider_planton::store::{NativeVersionId, SecretStore, StoreErrorKind};
 
+use super::own::name;
 use super::support::jwt::pem;
+use super::support::own::Own;
 use super::support::server::{Listener, Server};
 use super::support::{config, hasty, token};
 
@@ -76,6 +81,7 @@ async fn only_the_configured_authority_and_certificate_get_through() {
         client_identity: Some(identity),
         ..config(&server.address, "kv", "transit", token(&server.root_token))
     };
+    check_own_server(&server, &good, folder.path()).await;
     // The mount is missing: who is told so has got through.
     let (outcome, requests) = look(&good).await;
     assert_eq!(outcome.unwrap_err().kind(), OpenBaoErrorKind::Misconfigured);
@@ -118,5 +124,49 @@ async fn only_the_configured_authority_and_certificate_get_through() {
             "{what}: {error:?}"
         );
         assert_eq!(requests, 1, "{what}: another try would not help");
+    }
+}
+
+/// The same as a practitioner's own server, whose certificates are in files.
+async fn check_own_server(server: &Server, good: &OpenBaoConfig, folder: &Path) {
+    let identity = good.client_identity.as_ref().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let own =
+        || Own::new("hashicorp_vault", &server.address, "kv").given("token", &server.root_token);
+    let with_identity = |own: Own| {
+        own.with("client_cert_file", file("client.pem", &identity.cert_pem))
+            .with(
+                "client_key_file",
+                file("client.key", identity.key_pem.expose()),
+            )
+    };
+    let pem = good.ca_cert_pem.as_deref().unwrap();
+    let get = async |own: Own| {
+        let unknown = NativeVersionId::new("1-0badcafe@t".to_owned());
+        let got = own.store().get(&name(), &unknown).await;
+        got.unwrap_err()
+    };
+    let through = [
+        with_identity(own().with("ca_cert_pem", pem)),
+        with_identity(own().with("ca_cert_file", file("own-ca.pem", pem))),
+    ];
+    for own in through {
+        let error = get(own).await;
+        // As below: the mount is missing.
+        assert!(error.remedy().unwrap().contains("-path=kv"), "{error:?}");
+    }
+    let refused = [
+        with_identity(own()),
+        own().with("ca_cert_pem", pem),
+        with_identity(own().with("ca_cert_pem", Authority::new().pem())),
+    ];
+    for own in refused {
+        let error = get(own).await;
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+        assert!(error.remedy().unwrap().contains("certificate"), "{error:?}");
     }
 }

@@ -1,6 +1,9 @@
 //! Sealed versions in KV version 2: the built-in backend, a self-hosted
 //! OpenBAO, and HashiCorp Vault.
 
+mod config;
+mod credential;
+mod link;
 mod version;
 
 use async_trait::async_trait;
@@ -8,13 +11,18 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::clients::openbao::{
-    KvEntry, KvMetadata, KvV2, KvVersion, OpenBaoClient, OpenBaoError, OpenBaoErrorKind,
-    PolicyPart, PolicyRole, PolicyScope, policy_part, store_policy_text,
+    KvEntry, KvMetadata, KvVersion, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart,
+    PolicyRole, PolicyScope, policy_part, store_policy_text,
 };
+use crate::http::HttpSettings;
 use crate::store::{
     Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreError, StoreErrorKind, VersionStatus,
+    SecretStore, StoreCapability, StoreCredential, StoreError, StoreErrorKind, VersionStatus,
 };
+pub use config::{VaultConfig, VaultKind};
+pub use credential::AmbientTokens;
+use credential::Credential;
+use link::Link;
 use version::StoredVersion;
 
 /// A cap of our own: KV takes some 1,000 KiB, the other backends no more than this.
@@ -22,6 +30,9 @@ const MAX_PAYLOAD_BYTES: usize = 65_536;
 
 /// A cap of our own, far below what URLs and storage take.
 const MAX_NAME_BYTES: usize = 512;
+
+/// What every envelope in text form begins with.
+const ENVELOPE: &str = "pse1.";
 
 /// Stores each version at a path of its own, `{name}/{version}-{attempt}`.
 ///
@@ -35,85 +46,113 @@ const MAX_NAME_BYTES: usize = 512;
 /// A client with a fence path does not believe a standby that nothing is there.
 #[derive(Debug)]
 pub struct OpenBaoStore {
-    client: OpenBaoClient,
-    kv: KvV2,
+    link: Link,
     capability: StoreCapability,
     /// What to grant where a request is denied.
     policy: String,
+}
+
+/// What [`OpenBaoStore::connect`] is told besides configuration and credential.
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    /// Timeouts and retries.
+    pub http: HttpSettings,
+    /// What serves where no credential is given.
+    pub ambient: AmbientTokens,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            http: HttpSettings::default(),
+            ambient: AmbientTokens::of_process(),
+        }
+    }
 }
 
 impl OpenBaoStore {
     /// Takes the built-in backend of an organization's platform.
     #[must_use]
     pub fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Self {
-        let policy = policy_part(scope, PolicyRole::Apply, PolicyPart::Objects);
-        Self::new(client, "platform", "OpenBAO", policy)
-    }
-
-    /// Takes a self-hosted OpenBAO, where names begin with `name_prefix`.
-    #[must_use]
-    pub fn openbao(client: &OpenBaoClient, name_prefix: &str) -> Self {
-        let policy = store_policy_text(client.kv().mount(), name_prefix);
-        Self::new(client, "openbao", "OpenBAO", policy)
-    }
-
-    /// Takes a HashiCorp Vault, where names begin with `name_prefix`.
-    #[must_use]
-    pub fn hashicorp_vault(client: &OpenBaoClient, name_prefix: &str) -> Self {
-        let policy = store_policy_text(client.kv().mount(), name_prefix);
-        Self::new(client, "hashicorp_vault", "HashiCorp Vault", policy)
-    }
-
-    fn new(
-        client: &OpenBaoClient,
-        kind: &'static str,
-        vendor: &'static str,
-        policy: String,
-    ) -> Self {
         Self {
-            client: client.clone(),
-            kv: client.kv(),
-            capability: StoreCapability {
-                kind,
-                vendor,
-                encoding: PayloadEncoding::Text,
-                max_payload_bytes: MAX_PAYLOAD_BYTES,
-                name: NameRules {
-                    separator: "/",
-                    max_bytes: MAX_NAME_BYTES,
-                },
-                max_versions: None,
-                deletes_versions: true,
-            },
-            policy,
+            link: Link::to(client),
+            capability: capability("platform", "OpenBAO"),
+            policy: policy_part(scope, PolicyRole::Apply, PolicyPart::Objects),
         }
+    }
+
+    /// Takes a HashiCorp Vault or an OpenBAO of one's own. Nothing is read or
+    /// sent before the first verb; only the environment is looked at.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for a credential that does not fit the configured login,
+    /// `Unauthenticated` for a login without its secret part. An unreadable file,
+    /// and an environment without a token, the first verb tells.
+    pub fn connect(
+        config: VaultConfig,
+        credential: &StoreCredential,
+        options: ConnectOptions,
+    ) -> Result<Self, StoreError> {
+        let credential = Credential::parse(&config, credential, options.ambient)?;
+        Ok(Self {
+            capability: capability(config.kind().name(), config.kind().vendor()),
+            policy: store_policy_text(config.kv_mount_path(), config.name_prefix()),
+            link: Link::new(config, credential, options.http),
+        })
+    }
+
+    /// Returns what a store of this type can do, before any is opened; `None`
+    /// for a type that is none of one's own servers.
+    #[must_use]
+    pub fn capability_of(kind: &str) -> Option<StoreCapability> {
+        VaultKind::parse(kind).map(|kind| capability(kind.name(), kind.vendor()))
+    }
+
+    /// Returns the count of requests sent so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.link.requests()
     }
 
     /// Reads a version's path; before it believes that nothing is there, again
     /// with a fence.
-    async fn read(&self, path: &str) -> Result<KvEntry<Stored>, OpenBaoError> {
-        let entry = self.kv.read(path).await?;
-        if matches!(entry, KvEntry::Present { .. }) || self.client.is_fenced() {
+    async fn read(
+        &self,
+        client: &OpenBaoClient,
+        path: &str,
+    ) -> Result<KvEntry<Stored>, OpenBaoError> {
+        let entry = client.kv().read(path).await?;
+        if matches!(entry, KvEntry::Present { .. }) || client.is_fenced() {
             return Ok(entry);
         }
-        self.client.fence().await?;
-        self.kv.read(path).await
+        client.fence().await?;
+        client.kv().read(path).await
     }
 
     /// As [`read`](Self::read), of metadata.
-    async fn metadata(&self, path: &str) -> Result<Option<KvMetadata>, OpenBaoError> {
-        let metadata = self.kv.metadata(path).await?;
-        if metadata.is_some() || self.client.is_fenced() {
+    async fn metadata(
+        &self,
+        client: &OpenBaoClient,
+        path: &str,
+    ) -> Result<Option<KvMetadata>, OpenBaoError> {
+        let metadata = client.kv().metadata(path).await?;
+        if metadata.is_some() || client.is_fenced() {
             return Ok(metadata);
         }
-        self.client.fence().await?;
-        self.kv.metadata(path).await
+        client.fence().await?;
+        client.kv().metadata(path).await
     }
 
     /// Looks at what stands in the way of a put. The same payload is our own,
     /// whose answer was lost: the path is random, and nobody else could know it.
-    async fn own(&self, path: &str, payload: &str) -> Result<Option<String>, OpenBaoError> {
-        Ok(match self.read(path).await? {
+    async fn own(
+        &self,
+        client: &OpenBaoClient,
+        path: &str,
+        payload: &str,
+    ) -> Result<Option<String>, OpenBaoError> {
+        Ok(match self.read(client, path).await? {
             KvEntry::Present {
                 data,
                 version: 1,
@@ -123,13 +162,43 @@ impl OpenBaoStore {
         })
     }
 
-    async fn remove(&self, path: &str) -> Result<(), OpenBaoError> {
-        match self.kv.delete_metadata(path).await {
+    async fn remove(&self, client: &OpenBaoClient, path: &str) -> Result<(), OpenBaoError> {
+        match client.kv().delete_metadata(path).await {
             Err(error) if error.kind() == OpenBaoErrorKind::PermissionDenied => {
-                self.kv.destroy(path, &[1]).await
+                client.kv().destroy(path, &[1]).await
             }
             outcome => outcome,
         }
+    }
+
+    /// Removes what a creation that was given up has left behind: versions of our
+    /// own form, and nothing else. Where they may not be listed, they stay.
+    async fn remove_abandoned(
+        &self,
+        client: &OpenBaoClient,
+        name: &RemoteName,
+    ) -> Result<(), OpenBaoError> {
+        // A list has no way to tell that something is missing from it.
+        client.fence().await?;
+        let slots = match client.kv().list(name.as_str()).await {
+            Err(error) if error.kind() == OpenBaoErrorKind::PermissionDenied => {
+                tracing::warn!(%name, "what a creation that was given up may have put stays: it may not be listed");
+                return Ok(());
+            }
+            listed => listed?,
+        };
+        for slot in slots {
+            let path = format!("{name}/{slot}");
+            if StoredVersion::is_slot(&slot) && is_envelope(client, &path).await? {
+                self.remove(client, &path).await?;
+            } else {
+                tracing::warn!(
+                    path,
+                    "what stands beside a secret's versions is not ours, and stays"
+                );
+            }
+        }
+        Ok(())
     }
 
     fn explain(&self, error: OpenBaoError) -> StoreError {
@@ -137,7 +206,7 @@ impl OpenBaoStore {
             OpenBaoErrorKind::PermissionDenied => error
                 .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
                 .into(),
-            _ => error.into(),
+            _ => self.link.explain(error),
         }
     }
 }
@@ -162,15 +231,17 @@ impl SecretStore for OpenBaoStore {
         }
         let text = std::str::from_utf8(payload)
             .map_err(|source| error(StoreErrorKind::Corrupt).with_source(source))?;
+        let client = self.link.client().await?;
+        self.link.verify_namespace(client).await?;
         let slot = StoredVersion::slot(options.version, options.attempt);
         let path = format!("{name}/{slot}");
         let data = serde_json::json!({ "envelope": text });
-        let created_time = match self.kv.write(&path, &data, 0).await {
+        let created_time = match client.kv().write(&path, &data, 0).await {
             Ok(written) if written.version == 1 => written.created_time,
             // Only metadata that somebody else made can count on from elsewhere.
             Ok(_) => return Err(error(StoreErrorKind::AlreadyExists)),
             Err(conflict) if conflict.kind() == OpenBaoErrorKind::Conflict => {
-                let own = self.own(&path, text).await;
+                let own = self.own(client, &path, text).await;
                 own.map_err(|error| self.explain(error))?
                     .ok_or_else(|| error(StoreErrorKind::AlreadyExists).with_source(conflict))?
             }
@@ -189,7 +260,8 @@ impl SecretStore for OpenBaoStore {
         check(name, OPERATION)?;
         let version =
             StoredVersion::parse(version).ok_or_else(|| error(StoreErrorKind::NotFound))?;
-        let entry = self.read(&version.path(name)).await;
+        let client = self.link.client().await?;
+        let entry = self.read(client, &version.path(name)).await;
         match entry.map_err(|error| self.explain(error))? {
             KvEntry::Absent | KvEntry::Deleted { .. } => Err(error(StoreErrorKind::NotFound)),
             KvEntry::Present {
@@ -210,15 +282,16 @@ impl SecretStore for OpenBaoStore {
     ) -> Result<VersionStatus, StoreError> {
         const OPERATION: &str = "read metadata";
         check(name, OPERATION)?;
+        let client = self.link.client().await?;
         if let Some(version) = StoredVersion::parse(&options.version) {
-            let metadata = self.metadata(&version.path(name)).await;
+            let metadata = self.metadata(client, &version.path(name)).await;
             let metadata = metadata.map_err(|error| self.explain(error))?;
             if let Some(metadata) = metadata {
                 return Ok(status(&metadata, &version, Timestamp::now()));
             }
         }
         for other in options.others.iter().filter_map(StoredVersion::parse) {
-            let metadata = self.metadata(&other.path(name)).await;
+            let metadata = self.metadata(client, &other.path(name)).await;
             if metadata.map_err(|error| self.explain(error))?.is_some() {
                 return Ok(VersionStatus::Missing);
             }
@@ -231,14 +304,21 @@ impl SecretStore for OpenBaoStore {
     }
 
     /// Removes each version with its metadata; where that is denied, destroys
-    /// its data and leaves the metadata, which holds no more than times.
+    /// its data and leaves the metadata, which holds no more than times. Of an
+    /// object without known versions, whatever is of our form.
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
         check(name, "delete metadata")?;
+        let is_whole = !matches!(what, Deletion::Versions(_));
         let (Deletion::Versions(versions)
         | Deletion::Object { versions }
         | Deletion::Purge { versions }) = what;
+        let client = self.link.client().await?;
+        if is_whole && versions.is_empty() {
+            let removed = self.remove_abandoned(client, name).await;
+            return removed.map_err(|error| self.explain(error));
+        }
         for version in versions.iter().filter_map(StoredVersion::parse) {
-            let removed = self.remove(&version.path(name)).await;
+            let removed = self.remove(client, &version.path(name)).await;
             removed.map_err(|error| self.explain(error))?;
         }
         Ok(())
@@ -249,6 +329,31 @@ impl SecretStore for OpenBaoStore {
 #[derive(Deserialize)]
 struct Stored {
     envelope: String,
+}
+
+fn capability(kind: &'static str, vendor: &'static str) -> StoreCapability {
+    StoreCapability {
+        kind,
+        vendor,
+        encoding: PayloadEncoding::Text,
+        max_payload_bytes: MAX_PAYLOAD_BYTES,
+        name: NameRules {
+            separator: "/",
+            max_bytes: MAX_NAME_BYTES,
+        },
+        max_versions: None,
+        deletes_versions: true,
+    }
+}
+
+/// Says whether an envelope stands at `path`, and not what somebody else wrote.
+async fn is_envelope(client: &OpenBaoClient, path: &str) -> Result<bool, OpenBaoError> {
+    match client.kv().read::<Stored>(path).await {
+        Ok(KvEntry::Present { data, .. }) => Ok(data.envelope.starts_with(ENVELOPE)),
+        Ok(KvEntry::Deleted { .. } | KvEntry::Absent) => Ok(false),
+        Err(error) if error.kind() == OpenBaoErrorKind::Corrupt => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn status(metadata: &KvMetadata, ours: &StoredVersion, now: Timestamp) -> VersionStatus {
@@ -308,70 +413,4 @@ impl From<OpenBaoError> for StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_plain_segments_of_512_bytes_at_most() {
-        let name = |text: &str| check(&RemoteName::new(text.to_owned()), "put").is_ok();
-        assert!(name("planton/acme/env/prod/db-0badcafe"));
-        assert!(name(&"a".repeat(512)));
-        for bad in [
-            "", "/a", "a/", "a//b", "a/../b", "a/./b", "a b", "a%2fb", "a?b", "é", "a*",
-        ] {
-            assert!(!name(bad), "{bad}");
-        }
-        assert!(!name(&"a".repeat(513)));
-    }
-
-    #[test]
-    fn status_tells_present_missing_and_replaced_apart() {
-        let ours = StoredVersion {
-            slot: "1-0badcafe".to_owned(),
-            created_time: "2026-01-01T00:00:00.1Z".to_owned(),
-        };
-        let now = "2026-02-01T00:00:00Z".parse().unwrap_or(Timestamp::MAX);
-        let metadata = |current_version, created: &str, deleted: &str, destroyed| KvMetadata {
-            current_version,
-            versions: [(
-                1,
-                KvVersion {
-                    created_time: created.to_owned(),
-                    deletion_time: deleted.to_owned(),
-                    destroyed,
-                },
-            )]
-            .into(),
-        };
-        let at = "2026-01-01T00:00:00.1Z";
-        for (metadata, expected) in [
-            (metadata(1, at, "", false), VersionStatus::Present),
-            (
-                metadata(1, at, "2026-01-02T00:00:00Z", false),
-                VersionStatus::Missing,
-            ),
-            (metadata(1, at, "", true), VersionStatus::Missing),
-            (metadata(2, at, "", false), VersionStatus::Replaced),
-            (
-                metadata(1, "2026-01-01T00:00:00.2Z", "", false),
-                VersionStatus::Replaced,
-            ),
-            (
-                KvMetadata {
-                    current_version: 12,
-                    versions: [].into(),
-                },
-                VersionStatus::Replaced,
-            ),
-            (
-                KvMetadata {
-                    current_version: 0,
-                    versions: [].into(),
-                },
-                VersionStatus::Missing,
-            ),
-        ] {
-            assert_eq!(status(&metadata, &ours, now), expected, "{metadata:?}");
-        }
-    }
-}
+mod tests;

@@ -24,15 +24,21 @@ impl StoredVersion {
     /// Parses `{version}-{attempt}@{time}`; `None` for what was not given out here.
     pub(super) fn parse(id: &NativeVersionId) -> Option<Self> {
         let (slot, created_time) = id.as_str().split_once('@')?;
-        let (version, attempt) = slot.split_once('-')?;
-        let is_version = version
-            .parse::<u64>()
-            .is_ok_and(|number| number.to_string() == version);
-        let is_attempt = attempt.len() == 8 && attempt.bytes().all(|b| b.is_ascii_hexdigit());
-        (is_version && is_attempt && !created_time.is_empty()).then(|| Self {
+        (Self::is_slot(slot) && !created_time.is_empty()).then(|| Self {
             slot: slot.to_owned(),
             created_time: created_time.to_owned(),
         })
+    }
+
+    /// Says whether a path's last segment is of the form `{version}-{attempt}`.
+    pub(super) fn is_slot(text: &str) -> bool {
+        let Some((version, attempt)) = text.split_once('-') else {
+            return false;
+        };
+        let is_version = version
+            .parse::<u64>()
+            .is_ok_and(|number| number.to_string() == version);
+        is_version && attempt.len() == 8 && attempt.bytes().all(|b| b.is_ascii_hexdigit())
     }
 
     pub(super) fn into_native_id(self) -> NativeVersionId {

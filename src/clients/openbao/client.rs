@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio::sync::Mutex;
 use url::Url;
+use uuid::Uuid;
 
 use super::auth::{self, LogIn, Login, Session, Token};
 use super::config::{MountPath, OpenBaoAddress, OpenBaoConfig, is_path};
@@ -85,6 +86,24 @@ impl OpenBaoClient {
         fence_path: Option<&str>,
         retry: RetryPolicy,
     ) -> Result<Self, OpenBaoError> {
+        let http = HttpSettings {
+            retry,
+            ..HttpSettings::default()
+        };
+        Self::with_http(config, fence_path, http)
+    }
+
+    /// As [`new`](Self::new), with other timeouts and retries. Whom to trust,
+    /// what certificate to show and whether to use a proxy is `config`'s matter.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_http(
+        config: &OpenBaoConfig,
+        fence_path: Option<&str>,
+        http: HttpSettings,
+    ) -> Result<Self, OpenBaoError> {
         let roots = match &config.ca_cert_pem {
             Some(pem) => Roots::Pem(pem.clone()),
             None if config.address.is_encrypted() => Roots::Platform,
@@ -102,9 +121,9 @@ impl OpenBaoClient {
             retry: RetryPolicy {
                 extra_statuses: STANDBY_STATUSES,
                 extra_answers: STARTING_ANSWERS,
-                ..retry
+                ..http.retry
             },
-            ..HttpSettings::default()
+            ..http
         })
         .map_err(|error| OpenBaoError::from_http(error, "connect", &config.address.to_string()))?;
         let namespace = config
@@ -176,6 +195,42 @@ impl OpenBaoClient {
         self.kv().write_fence(path).await
     }
 
+    /// Says whether the server keeps to the configured namespace: one that knows
+    /// none, as Vault's Community edition, ignores the name and serves the root.
+    ///
+    /// Asks, without a token, inside a namespace that cannot be there, which only
+    /// such a server finds. One request; none where no namespace is configured.
+    ///
+    /// # Errors
+    ///
+    /// By meaning.
+    pub async fn keeps_to_namespace(&self) -> Result<bool, OpenBaoError> {
+        let Some(namespace) = &self.0.namespace else {
+            return Ok(true);
+        };
+        let namespace = namespace.to_str().unwrap_or_default();
+        let nowhere = format!("{namespace}/planton-{}", Uuid::new_v4().simple());
+        let call = Call {
+            operation: "verify namespace",
+            method: Method::GET,
+            // Answered without a token.
+            path: "sys/internal/ui/mounts".to_owned(),
+            query: None,
+            body: None,
+            writes: false,
+        };
+        let nowhere = namespace_header(&nowhere)?;
+        let response = self.send_in(Some(&nowhere), &call, None).await?;
+        if response.status.is_success() || response.status.is_client_error() {
+            return Ok(!response.status.is_success());
+        }
+        Err(OpenBaoError::from_response(
+            &response,
+            call.operation,
+            &call.path,
+        ))
+    }
+
     /// Sends `call` with the token in use. Denied, it is sent once more with
     /// another token, if there is one to get.
     ///
@@ -221,10 +276,19 @@ impl OpenBaoClient {
     }
 
     async fn send(&self, call: &Call, token: Option<&Token>) -> Result<HttpResponse, OpenBaoError> {
+        self.send_in(self.0.namespace.as_ref(), call, token).await
+    }
+
+    async fn send_in(
+        &self,
+        namespace: Option<&HeaderValue>,
+        call: &Call,
+        token: Option<&Token>,
+    ) -> Result<HttpResponse, OpenBaoError> {
         let request = HttpRequest {
             method: call.method.clone(),
             url: self.url(call)?,
-            headers: self.headers(token)?,
+            headers: self.headers(namespace, token)?,
             body: call.body.clone(),
         };
         let consistency = &self.0.consistency;
@@ -257,13 +321,17 @@ impl OpenBaoClient {
         Ok(url)
     }
 
-    fn headers(&self, token: Option<&Token>) -> Result<HeaderMap, OpenBaoError> {
+    fn headers(
+        &self,
+        namespace: Option<&HeaderValue>,
+        token: Option<&Token>,
+    ) -> Result<HeaderMap, OpenBaoError> {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST, HeaderValue::from_static("true"));
         if let Some(token) = token {
             headers.insert(TOKEN, token.header()?);
         }
-        if let Some(namespace) = &self.0.namespace {
+        if let Some(namespace) = namespace {
             headers.insert(NAMESPACE, namespace.clone());
         }
         self.0.consistency.add_to(&mut headers);

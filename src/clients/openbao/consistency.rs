@@ -93,6 +93,17 @@ impl Consistency {
     }
 }
 
+/// Returns which of 256 fences this process writes: two processes may share one,
+/// since only the index of the write counts, and none is left behind for every
+/// process that ever ran.
+///
+/// # Errors
+///
+/// When the operating system gives no randomness.
+pub fn fence_slot() -> Result<String, getrandom::Error> {
+    Ok(format!("{:02x}", getrandom::u32()? & 0xff))
+}
+
 #[derive(Deserialize)]
 struct Fields {
     cluster: String,

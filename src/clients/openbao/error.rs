@@ -94,6 +94,12 @@ impl OpenBaoError {
         self.kind
     }
 
+    /// Returns the name of what was tried.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
     /// Returns how to mend it.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod consistency;
 mod error;
+mod files;
 mod kv;
 mod policy;
 mod transit;
@@ -16,7 +17,9 @@ pub use config::{
     InvalidAddress, InvalidMountPath, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoConfig,
 };
+pub use consistency::fence_slot;
 pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
+pub use files::{UnreadableFile, read_certificate, read_private_key};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
 pub use policy::{
     PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text,

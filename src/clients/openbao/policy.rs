@@ -113,8 +113,8 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
     }
 }
 
-/// Returns the policy for a backend of one's own, whose objects begin with
-/// `name_prefix` and the organization, in HCL.
+/// Returns the policy for a backend of one's own, whose objects, and fences,
+/// begin with `name_prefix`, in HCL.
 #[must_use]
 pub fn store_policy_text(kv_mount_path: &MountPath, name_prefix: &str) -> String {
     let mut text = objects_text(kv_mount_path, name_prefix);

@@ -5,6 +5,8 @@ use serde_json::Value;
 use terraform_provider_planton::http::{HttpClient, HttpRequest, HttpSettings, Proxies, Roots};
 use terraform_provider_planton::secret::SecretBytes;
 
+use super::jwt::Issuer;
+
 #[derive(Clone)]
 pub(crate) struct Admin {
     pub(crate) address: String,
@@ -98,6 +100,20 @@ impl Admin {
             text(&role_id["data"]["role_id"]),
             text(&secret_id["data"]["secret_id"]),
         )
+    }
+
+    /// Makes a JWT login in a mount of its own, with a role named `ci`; returns
+    /// the mount.
+    pub(crate) async fn jwt(&self, issuer: &Issuer, role: &str) -> String {
+        let mount = format!("jwt-{}", uuid::Uuid::new_v4().simple());
+        self.ok("POST", &format!("sys/auth/{mount}"), r#"{"type":"jwt"}"#)
+            .await;
+        let keys = serde_json::json!({"jwt_validation_pubkeys": [issuer.public_key_pem()]});
+        let config = format!("auth/{mount}/config");
+        self.ok("POST", &config, &keys.to_string()).await;
+        self.ok("POST", &format!("auth/{mount}/role/ci"), role)
+            .await;
+        mount
     }
 
     pub(crate) async fn policy(&self, name: &str, text: &str) {

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod faults;
 pub(crate) mod jwt;
+pub(crate) mod own;
 pub(crate) mod server;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use terraform_provider_planton::names::Slug;
 use uuid::Uuid;
 
 use admin::Admin;
+use own::Own;
 use server::Server;
 
 /// A place of its own on the server that the tests share: a KV mount, a Transit
@@ -75,6 +77,25 @@ impl Place {
             ..self.config.clone()
         };
         OpenBaoClient::new(&config, Some(&self.fence_path())).unwrap()
+    }
+
+    /// A token with this policy and no other, the default one neither.
+    pub(crate) async fn only(&self, policy: &str) -> String {
+        let name = format!("only-{}", Uuid::new_v4().simple());
+        self.admin.policy(&name, policy).await;
+        self.admin.token(&[&name]).await
+    }
+
+    /// This place as a practitioner's own server, without a credential.
+    pub(crate) fn own(&self, kind: &str) -> Own {
+        Own::new(kind, &self.admin.address, self.kv())
+    }
+
+    pub(crate) fn root_token(&self) -> &str {
+        match &self.config.auth {
+            OpenBaoAuth::Token(token) => token.expose(),
+            _ => unreachable!("a place is made with a token"),
+        }
     }
 
     pub(crate) fn fence_path(&self) -> String {

@@ -1,0 +1,386 @@
+//! A HashiCorp Vault or an OpenBAO of a practitioner's own, as a backend.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use terraform_provider_planton::backends::openbao::OpenBaoStore;
+use terraform_provider_planton::clients::openbao::{
+    OpenBaoClient, OpenBaoConfig, store_policy_text,
+};
+use terraform_provider_planton::envelope::{Context, Purpose, Sealer};
+use terraform_provider_planton::kek::{KeyEncryptionKey, LocalKek, LocalKeyFile};
+use terraform_provider_planton::names::Slug;
+use terraform_provider_planton::secret::SecretBytes;
+use terraform_provider_planton::store::conformance;
+use terraform_provider_planton::store::{
+    Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    StoreErrorKind, VersionStatus,
+};
+use uuid::Uuid;
+use xtask::canary::Canary;
+
+use super::conformance::Intruder;
+use super::support::admin::Admin;
+use super::support::jwt::Issuer;
+use super::support::own::Own;
+use super::support::{Place, mount};
+
+pub(crate) const PAYLOAD: &[u8] = b"pse1.UFNFMQ";
+
+pub(crate) fn name() -> RemoteName {
+    RemoteName::new("planton/acme/org/db-0badcafe".to_owned())
+}
+
+pub(crate) fn version(version: u64) -> PutOptions {
+    PutOptions {
+        version,
+        attempt: Uuid::new_v4(),
+        keep: Vec::new(),
+        labels: BTreeMap::new(),
+    }
+}
+
+fn about(version: &NativeVersionId) -> DescribeOptions {
+    DescribeOptions {
+        version: version.clone(),
+        others: Vec::new(),
+    }
+}
+
+/// The requests that `operation` makes through `store`.
+async fn counted<T>(store: &OpenBaoStore, operation: impl Future<Output = T>) -> (T, u64) {
+    let before = store.requests();
+    let outcome = operation.await;
+    (outcome, store.requests() - before)
+}
+
+/// A namespace of its own with a KV mount named as the place's; returns its name
+/// and its administrator.
+pub(crate) async fn namespace(place: &Place) -> (String, Admin) {
+    let name = format!("team-{}", Uuid::new_v4().simple());
+    let path = format!("sys/namespaces/{name}");
+    place.admin.ok("POST", &path, "{}").await;
+    let inside = place.admin.in_namespace(&name);
+    inside.enable_kv2(place.kv()).await;
+    (name, inside)
+}
+
+/// A role with the policy that errors print for this backend, and no other.
+async fn role(admin: &Admin, own: &Own, kv: &str) -> Value {
+    let policy = format!("own-{}", Uuid::new_v4().simple());
+    let text = store_policy_text(&mount(kv), &own.settings.name_prefix);
+    admin.policy(&policy, &text).await;
+    json!({"token_policies": [policy], "token_no_default_policy": true})
+}
+
+async fn with_approle(own: Own, admin: &Admin, kv: &str) -> Own {
+    let role = role(admin, &own, kv).await;
+    let (mount_path, role_id, secret_id) = admin.approle(&role.to_string()).await;
+    own.with(
+        "approle",
+        json!({"mount_path": mount_path, "role_id": role_id}),
+    )
+    .given("secret_id", &secret_id)
+}
+
+/// As it is with a JWT; the second one names a file with it instead.
+async fn with_jwt(own: Own, admin: &Admin, kv: &str, file: &std::path::Path) -> [Own; 2] {
+    let mut role = role(admin, &own, kv).await;
+    let more = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["planton"]});
+    let fields = role.as_object_mut().unwrap();
+    fields.extend(more.as_object().unwrap().clone());
+    let issuer = Issuer::new();
+    let mount_path = admin.jwt(&issuer, &role.to_string()).await;
+    let claims = json!({"sub": "ci", "aud": "planton", "exp": 4_000_000_000_u64, "nbf": 1});
+    let jwt = issuer.sign(&claims);
+    std::fs::write(file, &jwt).unwrap();
+    let login = json!({"mount_path": mount_path, "role": "ci"});
+    let with_file = json!({"mount_path": mount_path, "role": "ci", "token_file": file});
+    [
+        own.clone().with("jwt", login).given("jwt", &jwt),
+        own.with("jwt", with_file),
+    ]
+}
+
+#[tokio::test]
+async fn an_openbao_passes_the_conformance_suite_as_root_and_with_its_own_policy() {
+    let place = Place::new().await;
+    let (as_root, as_role) = ("own-root", "own-role");
+    let mut own = place.own("openbao").given("token", place.root_token());
+    own.settings.name_prefix = as_root.to_owned();
+    check_conformance(&place, &own, None).await;
+
+    let mut own = place.own("openbao");
+    own.settings.name_prefix = as_role.to_owned();
+    let own = with_approle(own, &place.admin, place.kv()).await;
+    check_conformance(&place, &own, None).await;
+}
+
+#[tokio::test]
+async fn a_vault_passes_the_conformance_suite_in_a_namespace() {
+    let place = Place::new().await;
+    let (namespace, inside) = namespace(&place).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut own = place
+        .own("hashicorp_vault")
+        .with("namespace", namespace.as_str());
+    own.settings.name_prefix = "own-vault".to_owned();
+    let [own, _] = with_jwt(own, &inside, place.kv(), &folder.path().join("jwt")).await;
+    check_conformance(&place, &own, Some(&namespace)).await;
+    // None of it was written outside.
+    let outside = place.client().kv().list("own-vault").await.unwrap();
+    assert!(outside.is_empty(), "{outside:?}");
+}
+
+async fn check_conformance(place: &Place, own: &Own, namespace: Option<&str>) {
+    let config = OpenBaoConfig {
+        namespace: namespace.map(str::to_owned),
+        ..place.config.clone()
+    };
+    let intruder = Intruder(OpenBaoClient::new(&config, None).unwrap().kv());
+    let prefix = &own.settings.name_prefix;
+    let store = own.store();
+    let known = OpenBaoStore::capability_of(&own.settings.kind).unwrap();
+    assert_eq!(store.capability(), &known);
+    assert_eq!(known.kind, own.settings.kind);
+    conformance::run_all(&store, prefix).await.unwrap();
+    let drifting = format!("{prefix}/drift");
+    conformance::run_drift(&store, &intruder, &drifting)
+        .await
+        .unwrap();
+}
+
+#[test]
+fn only_the_types_of_ones_own_servers_are_known() {
+    let vendor = |kind| OpenBaoStore::capability_of(kind).map(|known| known.vendor);
+    assert_eq!(vendor("openbao"), Some("OpenBAO"));
+    assert_eq!(vendor("hashicorp_vault"), Some("HashiCorp Vault"));
+    for other in ["platform", "aws_secrets_manager", ""] {
+        assert_eq!(vendor(other), None, "{other}");
+    }
+}
+
+#[tokio::test]
+async fn each_login_is_made_once_by_the_first_verb_and_each_verb_takes_one_request() {
+    let place = Place::new().await;
+    let (namespace, inside) = namespace(&place).await;
+    let folder = tempfile::tempdir().unwrap();
+    let own = |kind: &str| place.own(kind);
+    let in_namespace = own("hashicorp_vault").with("namespace", namespace.as_str());
+    let kv = place.kv();
+    let file = folder.path().join("jwt");
+    let [jwt, jwt_file] = with_jwt(own("openbao"), &place.admin, kv, &file).await;
+    let file = folder.path().join("jwt-inside");
+    let [jwt_inside, _] = with_jwt(in_namespace.clone(), &inside, kv, &file).await;
+    let approle = with_approle(own("openbao"), &place.admin, kv).await;
+    let approle_inside = with_approle(in_namespace.clone(), &inside, kv).await;
+    let root = place.root_token();
+    for (what, own, before) in [
+        ("token", own("openbao").given("token", root), 0),
+        ("approle", approle, 1),
+        ("jwt", jwt, 1),
+        ("jwt file", jwt_file, 1),
+        // The namespace is verified before the first write.
+        ("token inside", in_namespace.given("token", root), 1),
+        ("approle inside", approle_inside, 2),
+        ("jwt inside", jwt_inside, 2),
+    ] {
+        let store = own.store();
+        assert_eq!(store.requests(), 0, "{what}");
+        let (one, requests) = counted(&store, store.put(&name(), PAYLOAD, version(1))).await;
+        let one = one.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+        assert_eq!(requests, before + 1, "{what}: first put");
+        let (two, requests) = counted(&store, store.put(&name(), PAYLOAD, version(2))).await;
+        let two = two.unwrap();
+        assert_eq!(requests, 1, "{what}: later put");
+        let (read, requests) = counted(&store, store.get(&name(), &one)).await;
+        assert_eq!(
+            (read.unwrap().as_slice(), requests),
+            (PAYLOAD, 1),
+            "{what}: get"
+        );
+        let (status, requests) = counted(&store, store.describe(&name(), about(&two))).await;
+        assert_eq!(
+            (status.unwrap(), requests),
+            (VersionStatus::Present, 1),
+            "{what}: describe"
+        );
+        let versions = Deletion::Versions(vec![one]);
+        let (deleted, requests) = counted(&store, store.delete(&name(), versions)).await;
+        deleted.unwrap();
+        assert_eq!(requests, 1, "{what}: delete of a version");
+        let object = Deletion::Object {
+            versions: vec![two],
+        };
+        let (deleted, requests) = counted(&store, store.delete(&name(), object)).await;
+        deleted.unwrap();
+        assert_eq!(requests, 1, "{what}: delete of the object");
+    }
+}
+
+#[tokio::test]
+async fn what_is_ambient_serves_where_nothing_is_given() {
+    let place = Place::new().await;
+    let root = place.root_token();
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join(".vault-token"), root).unwrap();
+    let at_home = [("HOME", home.path().to_str().unwrap())];
+    // One that the server does not know: it is not what goes first.
+    let unknown = [at_home[0], ("VAULT_TOKEN", "s.hunter2")];
+    for (kind, variables, outcome) in [
+        ("openbao", &[("BAO_TOKEN", root)][..], Ok(())),
+        ("hashicorp_vault", &[("VAULT_TOKEN", root)], Ok(())),
+        ("openbao", &at_home, Ok(())),
+        ("hashicorp_vault", &at_home, Ok(())),
+        // Vault's variable is another server's business.
+        ("openbao", &unknown, Ok(())),
+        (
+            "hashicorp_vault",
+            &unknown,
+            Err(StoreErrorKind::Unauthenticated),
+        ),
+    ] {
+        let store = place.own(kind).in_environment(variables).store();
+        let put = store.put(&name(), PAYLOAD, version(1)).await;
+        let put = put.map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(put, outcome, "{kind}");
+    }
+}
+
+/// A payload as it really is: sealed, under a key of its own.
+async fn sealed(canary: &Canary) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = LocalKeyFile::create(&folder.path().join("key")).unwrap();
+    let kek = LocalKek::new(&key_file, &Slug::parse("acme").unwrap());
+    let sealer = Sealer::new(Context {
+        purpose: Purpose::Secret,
+        organization: Uuid::new_v4(),
+        object: Uuid::new_v4(),
+        backend: Uuid::new_v4(),
+        version: 1,
+        configuration_digest: None,
+    })
+    .unwrap();
+    let binding = sealer.binding(kek.id());
+    let wrapped = kek.wrap(sealer.data_key(), &binding).await.unwrap();
+    let plaintext = SecretBytes::new(canary.value().as_bytes().to_vec());
+    let envelope = sealer.seal(vec![(kek.id().clone(), wrapped)], &plaintext);
+    envelope.unwrap().encode_text().into_bytes()
+}
+
+#[tokio::test]
+async fn the_official_client_reads_what_was_written_and_sees_ciphertext_only() {
+    const SCRIPT: &str = r#"
+import json, os, sys, hvac
+address, token, namespace, mount, path = sys.argv[1:]
+client = hvac.Client(url=address, token=token, namespace=namespace or None)
+kv = client.secrets.kv.v2
+read = kv.read_secret_version(path=path, mount_point=mount, raise_on_deleted_version=True)
+listed = kv.list_secrets(path=os.path.dirname(path), mount_point=mount)
+json.dump({"read": read["data"], "keys": listed["data"]["keys"]}, sys.stdout)
+"#;
+    let place = Place::new().await;
+    let (namespace, _) = namespace(&place).await;
+    let root = place.root_token();
+    for (kind, namespace) in [("openbao", ""), ("hashicorp_vault", namespace.as_str())] {
+        let canary = Canary::new("value");
+        let payload = sealed(&canary).await;
+        let own = place.own(kind).with("namespace", namespace);
+        let store = own.given("token", root).store();
+        let id = store.put(&name(), &payload, version(1)).await.unwrap();
+        let (slot, created) = id.as_str().split_once('@').unwrap();
+        let path = format!("{}/{slot}", name());
+        let python = std::env::var_os("PLANTON_TEST_PYTHON")
+            .expect("PLANTON_TEST_PYTHON names no Python: run the tests with `cargo xtask test`");
+        let output = Command::new(python)
+            .args(["-c", SCRIPT, &place.admin.address, root, namespace])
+            .args([place.kv(), &path])
+            .env("NO_PROXY", "127.0.0.1")
+            .output()
+            .unwrap();
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{kind}: {problem}");
+        let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let payload = String::from_utf8(payload).unwrap();
+        assert_eq!(seen["read"]["data"], json!({ "envelope": payload }));
+        assert_eq!(seen["read"]["metadata"]["created_time"], created);
+        assert_eq!(seen["keys"], json!([slot]));
+        canary.absent_from(kind, &output.stdout).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn of_a_creation_that_was_given_up_only_what_is_ours_is_removed() {
+    let place = Place::new().await;
+    let own = place.own("openbao").given("token", place.root_token());
+    let gone = own.store();
+    for number in 1..=2 {
+        gone.put(&name(), PAYLOAD, version(number)).await.unwrap();
+    }
+    let beside = RemoteName::new(format!("{}/more", name()));
+    let below = gone.put(&beside, PAYLOAD, version(1)).await.unwrap();
+    let kv = place.client().kv();
+    let foreign = [
+        ("notes", json!({ "envelope": "pse1.UFNFMQ" })),
+        ("3-0badcafe", json!({ "envelope": "hunter2" })),
+        ("4-0badcafe", json!({ "password": "hunter2" })),
+    ];
+    for (slot, data) in &foreign {
+        let path = format!("{}/{slot}", name());
+        kv.write(&path, data, 0).await.unwrap();
+    }
+    let whole = || Deletion::Object {
+        versions: Vec::new(),
+    };
+
+    let store = own.store();
+    let (deleted, requests) = counted(&store, store.delete(&name(), whole())).await;
+    deleted.unwrap();
+    // The fence, the list; each of four slots is read, two are removed.
+    assert_eq!(requests, 2 + 4 + 2);
+    let mut left = kv.list(name().as_str()).await.unwrap();
+    left.sort_unstable();
+    assert_eq!(left, ["3-0badcafe", "4-0badcafe", "more/", "notes"]);
+    assert_eq!(store.get(&beside, &below).await.unwrap(), PAYLOAD);
+
+    let nothing = RemoteName::new("planton/acme/org/never-0badcafe".to_owned());
+    let (deleted, requests) = counted(&store, store.delete(&nothing, whole())).await;
+    deleted.unwrap();
+    assert_eq!(requests, 1, "a list that is empty");
+}
+
+#[tokio::test]
+async fn what_may_not_be_listed_stays_and_a_deletion_succeeds() {
+    let place = Place::new().await;
+    let kv = place.kv();
+    let policy = format!(
+        "path \"{kv}/data/planton/*\" {{ capabilities = [\"create\", \"read\", \"update\"] }}\n\
+         path \"auth/token/lookup-self\" {{ capabilities = [\"read\"] }}\n"
+    );
+    let only = place.only(&policy).await;
+    let store = place.own("openbao").given("token", &only).store();
+    let id = store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+    let whole = Deletion::Object {
+        versions: Vec::new(),
+    };
+    store.delete(&name(), whole).await.unwrap();
+    assert_eq!(store.get(&name(), &id).await.unwrap(), PAYLOAD);
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_is_replaced_by_another_login() {
+    let place = Place::new().await;
+    let own = with_approle(place.own("openbao"), &place.admin, place.kv()).await;
+    let store = own.store();
+    store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+    let login = own.settings.nested("approle", "mount_path").unwrap();
+    let revoke = format!("sys/leases/revoke-prefix/auth/{login}");
+    place.admin.ok("POST", &revoke, "").await;
+    let (put, requests) = counted(&store, store.put(&name(), PAYLOAD, version(2))).await;
+    put.unwrap();
+    assert_eq!(
+        requests, 4,
+        "denied, asked whether it is valid, login, sent again"
+    );
+}

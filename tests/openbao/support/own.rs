@@ -1,0 +1,76 @@
+//! A server of a practitioner's own, as a backend's record and credential name it.
+
+use serde_json::{Value, json};
+use terraform_provider_planton::backends::openbao::{
+    AmbientTokens, ConnectOptions, OpenBaoStore, VaultConfig,
+};
+use terraform_provider_planton::http::HttpSettings;
+use terraform_provider_planton::store::{StoreCredential, StoreError, StoreSettings};
+
+use super::hasty;
+
+#[derive(Clone)]
+pub(crate) struct Own {
+    pub(crate) settings: StoreSettings,
+    pub(crate) credential: StoreCredential,
+    ambient: AmbientTokens,
+}
+
+impl Own {
+    pub(crate) fn new(kind: &str, address: &str, kv: &str) -> Self {
+        let configuration = json!({"address": address, "kv_mount_path": kv});
+        Self {
+            settings: StoreSettings {
+                kind: kind.to_owned(),
+                name_prefix: "planton".to_owned(),
+                configuration: serde_json::from_value(configuration).unwrap(),
+            },
+            credential: StoreCredential::new(),
+            ambient: AmbientTokens::default(),
+        }
+    }
+
+    /// Sets what is not secret.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let configuration = &mut self.settings.configuration;
+        configuration.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Gives what is secret.
+    pub(crate) fn given(mut self, name: &str, secret: &str) -> Self {
+        self.credential.insert(name.to_owned(), secret.into());
+        self
+    }
+
+    /// Gives these variables to the process.
+    pub(crate) fn in_environment(mut self, variables: &[(&str, &str)]) -> Self {
+        self.ambient = AmbientTokens::of(|name| {
+            let mut all = variables.iter();
+            let (_, value) = all.find(|(known, _)| *known == name)?;
+            Some((*value).into())
+        });
+        self
+    }
+
+    /// Connects as a fresh process does.
+    pub(crate) fn connect(&self) -> Result<OpenBaoStore, StoreError> {
+        let options = ConnectOptions {
+            http: HttpSettings {
+                retry: hasty(),
+                request_log: None,
+                ..HttpSettings::default()
+            },
+            ambient: self.ambient.clone(),
+        };
+        OpenBaoStore::connect(
+            VaultConfig::from_settings(&self.settings)?,
+            &self.credential,
+            options,
+        )
+    }
+
+    pub(crate) fn store(&self) -> OpenBaoStore {
+        self.connect().unwrap()
+    }
+}
