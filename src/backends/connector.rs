@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
+use super::openbao::{ConnectOptions, OpenBaoStore, VaultConfig};
+use crate::http::HttpSettings;
 use crate::store::{
     ConnectStore, SecretStore, StoreCapability, StoreCredential, StoreError, StoreErrorKind,
     StoreSettings,
@@ -11,24 +14,49 @@ use crate::store::{
 
 /// Opens backends of every type.
 #[derive(Debug, Default)]
-pub struct Connector {}
+pub struct Connector {
+    http: HttpSettings,
+}
 
 #[async_trait]
 impl ConnectStore for Connector {
-    fn capability(&self, _kind: &str) -> Option<StoreCapability> {
-        None
+    fn capability(&self, kind: &str) -> Option<StoreCapability> {
+        match kind {
+            "aws_secrets_manager" => Some(AwsSecretsManagerStore::capability_of()),
+            _ => OpenBaoStore::capability_of(kind),
+        }
     }
 
     fn check(&self, settings: &StoreSettings) -> Result<(), StoreError> {
-        Err(unknown(settings))
+        match settings.kind.as_str() {
+            "aws_secrets_manager" => AwsConfig::from_settings(settings).map(drop),
+            "hashicorp_vault" | "openbao" => VaultConfig::from_settings(settings).map(drop),
+            _ => Err(unknown(settings)),
+        }
     }
 
     async fn connect(
         &self,
         settings: &StoreSettings,
-        _credential: &StoreCredential,
+        credential: &StoreCredential,
     ) -> Result<Arc<dyn SecretStore>, StoreError> {
-        Err(unknown(settings))
+        let http = self.http.clone();
+        Ok(match settings.kind.as_str() {
+            "aws_secrets_manager" => {
+                let config = AwsConfig::from_settings(settings)?;
+                let credential = AwsCredential::from_parts(&config, credential)?;
+                Arc::new(AwsSecretsManagerStore::new(config, credential, http)?)
+            }
+            "hashicorp_vault" | "openbao" => {
+                let config = VaultConfig::from_settings(settings)?;
+                let options = ConnectOptions {
+                    http,
+                    ..ConnectOptions::default()
+                };
+                Arc::new(OpenBaoStore::connect(config, credential, options)?)
+            }
+            _ => return Err(unknown(settings)),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Secret backends: where sealed secret versions are stored.
 
+pub mod aws;
 mod connector;
 pub mod embedded;
 pub mod openbao;

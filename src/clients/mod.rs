@@ -1,4 +1,5 @@
 //! Clients that several modules share.
 
+pub mod aws;
 pub mod openbao;
 pub mod sqlite;

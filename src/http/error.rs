@@ -67,6 +67,18 @@ impl HttpError {
         self.detail.as_deref()
     }
 
+    /// Returns the same failure without what caused it, for where only a
+    /// reference is at hand.
+    #[must_use]
+    pub fn without_source(&self) -> Self {
+        Self {
+            kind: self.kind,
+            target: self.target.clone(),
+            detail: self.detail.clone(),
+            source: None,
+        }
+    }
+
     pub(super) fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self

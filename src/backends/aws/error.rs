@@ -1,0 +1,128 @@
+//! AWS's refusals as the store's errors: meaning and remedy, in one place.
+
+use crate::clients::aws::{AwsError, AwsErrorKind};
+use crate::http::HttpErrorKind;
+use crate::store::{RemoteName, StoreError, StoreErrorKind};
+
+use super::config::SETTING;
+
+/// Where something was tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) name: &'a RemoteName,
+    pub(super) region: &'a str,
+    pub(super) kms_key_id: Option<&'a str>,
+}
+
+/// Explains why `operation` was refused.
+pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>) -> StoreError {
+    use AwsErrorKind as K;
+    let kind = match error.kind() {
+        // CreateSecret finds everything that it asks for but a key.
+        K::NotFound if operation == "CreateSecret" => StoreErrorKind::Misconfigured,
+        K::NotFound => StoreErrorKind::NotFound,
+        // A token that was used for another payload.
+        K::AlreadyExists if operation == "PutSecretValue" => StoreErrorKind::Conflict,
+        K::AlreadyExists => StoreErrorKind::AlreadyExists,
+        K::WrongState if error.concerns_deletion() && operation != "DeleteSecret" => {
+            StoreErrorKind::AlreadyExists
+        }
+        K::PermissionDenied => StoreErrorKind::PermissionDenied,
+        K::Unauthenticated | K::Expired => StoreErrorKind::Unauthenticated,
+        K::LimitExceeded if operation == "PutSecretValue" => StoreErrorKind::RateLimited,
+        K::RateLimited => StoreErrorKind::RateLimited,
+        K::Unavailable => StoreErrorKind::Unavailable,
+        K::Corrupt => StoreErrorKind::Corrupt,
+        K::WrongState | K::InvalidParameter | K::LimitExceeded | K::KeyUnusable => {
+            StoreErrorKind::Misconfigured
+        }
+        _ => StoreErrorKind::Misconfigured,
+    };
+    let explained = StoreError::new(kind, operation, place.name.as_str());
+    let explained = match remedy(&error, operation, place) {
+        Some(remedy) => explained.with_remedy(remedy),
+        None => explained,
+    };
+    explained.with_source(error)
+}
+
+/// Explains why there is no session at all.
+pub(super) fn of_connecting(error: AwsError) -> StoreError {
+    let explained = match error.http() {
+        Some(_) => StoreError::new(StoreErrorKind::Misconfigured, "connect", "AWS")
+            .with_remedy("Check the certificates that this machine trusts."),
+        None => StoreError::new(StoreErrorKind::Misconfigured, SETTING, "region").with_remedy(
+            "Set region, or AWS_REGION, or a region in the profile that is in use: neither of \
+             them is there.",
+        ),
+    };
+    explained.with_source(error)
+}
+
+fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option<String> {
+    let Place {
+        name,
+        region,
+        kms_key_id,
+    } = place;
+    let whom = error.principal().unwrap_or("the identity in use");
+    let key = kms_key_id.unwrap_or("aws/secretsmanager");
+    Some(match error.kind() {
+        AwsErrorKind::PermissionDenied if error.concerns_kms() => format!(
+            "Grant kms:GenerateDataKey and kms:Decrypt on the KMS key {key} (at_rest_kms_key_id) \
+             to {whom}, in the key's policy as well."
+        ),
+        AwsErrorKind::PermissionDenied => format!(
+            "Grant secretsmanager:{operation} on \
+             arn:aws:secretsmanager:{region}:*:secret:{name}-* to {whom}."
+        ),
+        AwsErrorKind::KeyUnusable => format!(
+            "Secrets Manager cannot use the KMS key {key} (at_rest_kms_key_id). Enable the key, \
+             and grant kms:GenerateDataKey and kms:Decrypt on it to {whom}."
+        ),
+        AwsErrorKind::Expired => {
+            "The credential in use has run out. Give a new one, or log in again.".to_owned()
+        }
+        AwsErrorKind::Unauthenticated => format!(
+            "Check the credential in use{}, and that this machine's clock is right.",
+            match error.principal() {
+                Some(principal) => format!(" ({principal})"),
+                None => String::new(),
+            }
+        ),
+        AwsErrorKind::WrongState if error.concerns_deletion() => format!(
+            "A secret of this name is deleted and within its recovery window: until that ends, \
+             nothing can be put there. Delete it for good (aws secretsmanager delete-secret \
+             --region {region} --secret-id {name} --force-delete-without-recovery), or bring it \
+             back with restore-secret."
+        ),
+        AwsErrorKind::WrongState => {
+            "Another service of AWS manages this secret, or it has replicas.".to_owned()
+        }
+        AwsErrorKind::AlreadyExists if operation == "CreateSecret" => {
+            "A secret of this name is there, and not by this provider. Rename one of the two."
+                .to_owned()
+        }
+        AwsErrorKind::NotFound | AwsErrorKind::InvalidParameter if operation == "CreateSecret" => {
+            "Check at_rest_kms_key_id: a key of this region, by its ARN, identifier or alias."
+                .to_owned()
+        }
+        AwsErrorKind::LimitExceeded if operation == "PutSecretValue" => {
+            "AWS keeps every version for 24 hours and takes some 100 of them: write fewer, or \
+             wait."
+                .to_owned()
+        }
+        AwsErrorKind::LimitExceeded => {
+            format!("Ask AWS for a higher quota of secrets in {region}.")
+        }
+        AwsErrorKind::Unavailable | AwsErrorKind::Misconfigured => match error.http()?.kind() {
+            HttpErrorKind::Tls => "Check endpoint, and the certificates that this machine trusts.",
+            HttpErrorKind::Connect | HttpErrorKind::Timeout => {
+                "Check region and endpoint, and that AWS can be reached from here."
+            }
+            _ => return None,
+        }
+        .to_owned(),
+        _ => return None,
+    })
+}

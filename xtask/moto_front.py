@@ -1,0 +1,479 @@
+"""A strict front before moto: what AWS documents and moto does not enforce.
+
+moto keeps the secrets and the assumed roles; this decides what is let through,
+and puts right what moto gets wrong. It is this project's own, and serves tests
+only. Written from AWS's API reference of Secrets Manager and STS.
+
+Usage: moto_front.py FOLDER. Listens on a free loopback port, writes it to
+FOLDER/port, and prints "listening". Ends with the process that started it.
+
+Below /_front/ a test says who may come in, and what is to go wrong:
+
+  POST keys          {"id", "secret", "token"?}
+  POST roles         {"arn", "external_id"?}
+  POST identities    {"token"}: web identity tokens
+  POST expired       {"id"}: an access key whose time is over
+  POST rules         {"action", "name", "code", "message"?, "status"?,
+                      "times"?, "carry_out"?}
+  GET  requests?name "ACTION ACCESS_KEY STATUS" of those about a name
+"""
+
+import base64
+import datetime
+import hashlib
+import hmac
+import io
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from moto.iam.models import iam_backends  # noqa: F401  (registers the backend)
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    create_backend_app,
+)
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sts.models import sts_backends
+
+ACCOUNT = "123456789012"
+NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+MAX_VALUE_BYTES = 65_536
+MAX_LABELS = 20
+GRANTED = {
+    "CreateSecret",
+    "PutSecretValue",
+    "GetSecretValue",
+    "DescribeSecret",
+    "DeleteSecret",
+}
+MARKED = (
+    "You can't perform this operation on the secret because it was marked for deletion."
+)
+
+moto = DomainDispatcherApplication(create_backend_app)
+# One request at a time: a put and what is put right after it are one step.
+lock = threading.RLock()
+keys = {}
+roles = {}
+identities = set()
+expired = set()
+rules = []
+requests = []
+
+
+class Refusal(Exception):
+    """An error as AWS answers it."""
+
+    def __init__(self, code, message, status=400):
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+
+class Call:
+    """A request of a client."""
+
+    def __init__(self, method, target, headers, body):
+        self.method, self.target, self.headers, self.body = method, target, headers, body
+        self.service = "secretsmanager"
+        self.region = "us-east-1"
+        self.key = "-"
+        self.parameters = {}
+        amz_target = headers.get("x-amz-target")
+        if amz_target:
+            self.action = amz_target.split(".")[-1]
+            self.parameters = json.loads(body or b"{}")
+            name = self.parameters.get("SecretId", self.parameters.get("Name", "-"))
+        else:
+            self.service = "sts"
+            form = urllib.parse.parse_qs(body.decode())
+            self.parameters = {name: values[0] for name, values in form.items()}
+            self.action = self.parameters.get("Action", "-")
+            name = self.parameters.get("RoleArn", "-")
+        self.name = name
+
+
+# --- who may come in
+
+
+def authenticate(call):
+    if call.action == "AssumeRoleWithWebIdentity":
+        if call.parameters.get("WebIdentityToken") not in identities:
+            raise Refusal("InvalidIdentityToken", "The token is not valid.")
+        return
+    header = call.headers.get("authorization", "")
+    found = re.fullmatch(
+        r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
+        r"SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})",
+        header,
+    )
+    if not found:
+        raise Refusal(
+            "MissingAuthenticationTokenException", "Missing Authentication Token", 403
+        )
+    call.key, date, call.region, service, signed, signature = found.groups()
+    if service != call.service:
+        raise Refusal("InvalidSignatureException", "Credential should be scoped.", 403)
+    known = known_key(call.key)
+    token = call.headers.get("x-amz-security-token")
+    if known is None or (known[1] is not None and known[1] != token):
+        raise Refusal(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    stamp = call.headers.get("x-amz-date", "")
+    at = datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(
+        tzinfo=datetime.timezone.utc
+    )
+    skew = abs((datetime.datetime.now(datetime.timezone.utc) - at).total_seconds())
+    if skew > 300 or not stamp.startswith(date):
+        raise Refusal("InvalidSignatureException", "Signature expired.", 403)
+    expected = sign(call, known[0], stamp, date, service, signed.split(";"))
+    if not hmac.compare_digest(expected, signature):
+        # As AWS does it: the message repeats what was sent, the token included.
+        raise Refusal(
+            "InvalidSignatureException",
+            "The request signature we calculated does not match the signature you "
+            f"provided. The Canonical String should have been x-amz-security-token:{token}",
+            403,
+        )
+    if call.key in expired:
+        raise Refusal(
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+        )
+
+
+def known_key(key):
+    if key in keys:
+        return keys[key]
+    for account in list(sts_backends):
+        for backend in sts_backends[account].values():
+            role = backend.get_assumed_role_from_access_key(key)
+            if role:
+                return role.secret_access_key, role.session_token
+    return None
+
+
+def sign(call, secret, stamp, date, service, signed):
+    def mac(key, text):
+        return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+    path, _, query = call.target.partition("?")
+    headers = "".join(
+        f"{name}:{' '.join(call.headers.get(name, '').split())}\n" for name in signed
+    )
+    digest = hashlib.sha256(call.body).hexdigest()
+    canonical = "\n".join(
+        [call.method, path, query, headers, ";".join(signed), digest]
+    )
+    scope = f"{date}/{call.region}/{service}/aws4_request"
+    text = "\n".join(
+        [
+            "AWS4-HMAC-SHA256",
+            stamp,
+            scope,
+            hashlib.sha256(canonical.encode()).hexdigest(),
+        ]
+    )
+    key = ("AWS4" + secret).encode()
+    for part in (date, call.region, service, "aws4_request"):
+        key = mac(key, part)
+    return mac(key, text).hex()
+
+
+def authorize(call):
+    if call.service == "sts":
+        if call.parameters.get("RoleArn") not in roles:
+            raise Refusal("AccessDenied", "Not authorized to perform sts:AssumeRole", 403)
+        wanted = roles[call.parameters["RoleArn"]]
+        if wanted is not None and wanted != call.parameters.get("ExternalId"):
+            raise Refusal("AccessDenied", "Not authorized to perform sts:AssumeRole", 403)
+        return
+    if call.action not in GRANTED:
+        raise denied(call, call.action)
+    if call.parameters.get("Tags"):
+        raise denied(call, "TagResource")
+
+
+def denied(call, action):
+    return Refusal(
+        "AccessDeniedException",
+        f"User: arn:aws:iam::{ACCOUNT}:user/{call.key} is not authorized to perform: "
+        f"secretsmanager:{action} on resource: {call.name} because no identity-based "
+        f"policy allows the secretsmanager:{action} action",
+    )
+
+
+# --- Secrets Manager
+
+
+def secret_of(call):
+    """Returns the secret that a request is about; by a whole ARN only that one."""
+    wanted = call.parameters.get("SecretId", call.parameters.get("Name"))
+    for secret in secretsmanager_backends[ACCOUNT][call.region].secrets.values():
+        if wanted in (secret.name, secret.arn):
+            return secret
+    return None
+
+
+def check(call):
+    """Refuses what AWS refuses and moto takes."""
+    parameters, action = call.parameters, call.action
+    secret = secret_of(call)
+    if action == "CreateSecret":
+        if not NAME.fullmatch(parameters.get("Name", "")):
+            raise Refusal(
+                "ValidationException",
+                "Invalid name. Must be a valid name containing alphanumeric characters, "
+                "or any of the following: -/_+=.@!",
+            )
+        if len(parameters.get("Description", "")) > 2048:
+            raise too_long("description", 2048)
+        if secret is not None and secret.is_deleted():
+            raise Refusal(
+                "InvalidRequestException",
+                "You can't create this secret because a secret with this name is already "
+                "scheduled for deletion.",
+            )
+    elif secret is None:
+        raise Refusal(
+            "ResourceNotFoundException", "Secrets Manager can't find the specified secret."
+        )
+    elif secret.is_deleted() and action in ("PutSecretValue", "GetSecretValue"):
+        raise Refusal("InvalidRequestException", MARKED)
+    elif (
+        secret.is_deleted()
+        and action == "DeleteSecret"
+        and not parameters.get("ForceDeleteWithoutRecovery")
+    ):
+        raise Refusal("InvalidRequestException", MARKED)
+    if len(base64.b64decode(parameters.get("SecretBinary", ""))) > MAX_VALUE_BYTES:
+        raise too_long("secretBinary", MAX_VALUE_BYTES)
+    stages = parameters.get("VersionStages")
+    if stages is not None and not (
+        1 <= len(stages) <= MAX_LABELS and all(1 <= len(s) <= 256 for s in stages)
+    ):
+        raise too_long("versionStages", MAX_LABELS)
+
+
+def too_long(what, limit):
+    return Refusal(
+        "ValidationException",
+        f"1 validation error detected: Value at '{what}' failed to satisfy constraint: "
+        f"Member must have length less than or equal to {limit}",
+    )
+
+
+def stages_after(before, version, asked):
+    """Returns the labels of each version once `version` was put with `asked`."""
+    if version in before:
+        return before
+    labels = list(asked or ["AWSCURRENT"])
+    if not before and "AWSCURRENT" not in labels:
+        labels.append("AWSCURRENT")
+    after = {}
+    for other, held in before.items():
+        kept = [label for label in held if label not in labels]
+        if "AWSCURRENT" in labels:
+            kept = [label for label in kept if label != "AWSPREVIOUS"]
+            if "AWSCURRENT" in held:
+                kept.append("AWSPREVIOUS")
+        after[other] = kept
+    after[version] = labels
+    if len({label for held in after.values() for label in held}) > MAX_LABELS:
+        raise Refusal("LimitExceededException", "You have too many staging labels.")
+    # AWS may drop what has no label at any time. Here it does so at once.
+    return {other: held for other, held in after.items() if held}
+
+
+def put(call):
+    secret = secret_of(call)
+    version = call.parameters["ClientRequestToken"]
+    before = {id: list(v["version_stages"]) for id, v in secret.versions.items()}
+    after = stages_after(before, version, call.parameters.get("VersionStages"))
+    status, headers, body = forward(call)
+    if status == 200:
+        for id in list(secret.versions):
+            if id in after:
+                secret.versions[id]["version_stages"] = list(after[id])
+            else:
+                del secret.versions[id]
+        answer = json.loads(body)
+        answer["VersionStages"] = after[version]
+        body = json.dumps(answer).encode()
+    return status, headers, body
+
+
+def forward(call):
+    """Lets moto answer."""
+    path, _, query = call.target.partition("?")
+    environ = {
+        "REQUEST_METHOD": call.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(call.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "CONTENT_TYPE": call.headers.get("content-type", ""),
+        "CONTENT_LENGTH": str(len(call.body)),
+    }
+    for name, value in call.headers.items():
+        environ["HTTP_" + name.upper().replace("-", "_")] = value
+    answer = {}
+
+    def start(status, headers, exc_info=None):
+        answer["status"] = int(status.split()[0])
+        answer["headers"] = headers
+
+    body = b"".join(moto(environ, start))
+    status = answer["status"]
+    # AWS: 400.
+    return 400 if status == 404 else status, answer["headers"], body
+
+
+# --- what a test asks for
+
+
+def rule_for(call):
+    for rule in rules:
+        if (
+            rule["action"] in (call.action, "*")
+            and rule["name"] in call.name
+            and rule.get("times", 1) > 0
+        ):
+            rule["times"] = rule.get("times", 1) - 1
+            return rule
+    return None
+
+
+def control(method, target, body):
+    path, _, query = target.removeprefix("/_front/").partition("?")
+    told = json.loads(body or b"{}")
+    if (method, path) == ("GET", "requests"):
+        name = urllib.parse.parse_qs(query)["name"][0]
+        return [line for about, line in requests if name in about]
+    if path == "keys":
+        keys[told["id"]] = (told["secret"], told.get("token"))
+    elif path == "roles":
+        roles[told["arn"]] = told.get("external_id")
+    elif path == "identities":
+        identities.add(told["token"])
+    elif path == "expired":
+        expired.add(told["id"])
+    elif path == "rules":
+        rules.append(told)
+    else:
+        raise KeyError(path)
+    return {}
+
+
+def answer(call):
+    refusal = None
+    try:
+        authenticate(call)
+        authorize(call)
+        rule = rule_for(call)
+        if rule is not None:
+            if rule.get("carry_out"):
+                serve(call)
+            raise Refusal(
+                rule["code"], rule.get("message", ""), rule.get("status", 400)
+            )
+        status, headers, body = serve(call)
+    except Refusal as error:
+        refusal = error
+    if refusal is not None:
+        status, headers, body = refused(call, refusal)
+    requests.append((call.name, f"{call.action} {call.key} {status}"))
+    return status, headers, body
+
+
+def serve(call):
+    if call.service == "secretsmanager":
+        check(call)
+        if call.action == "PutSecretValue":
+            return put(call)
+    return forward(call)
+
+
+def refused(call, error):
+    if call.service == "sts":
+        body = (
+            '<ErrorResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><Error>'
+            f"<Type>Sender</Type><Code>{error.code}</Code><Message>{error.message}"
+            "</Message></Error><RequestId>front-request</RequestId></ErrorResponse>"
+        )
+        return error.status, [("Content-Type", "text/xml")], body.encode()
+    body = json.dumps({"__type": error.code, "message": error.message})
+    headers = [
+        ("Content-Type", "application/x-amz-json-1.1"),
+        ("x-amzn-RequestId", "front-request"),
+    ]
+    return error.status, headers, body.encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_any(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        with lock:
+            if self.path.startswith("/_front/"):
+                told = control(self.command, self.path, body)
+                status, sent, content = 200, [], json.dumps(told).encode()
+            else:
+                call = Call(self.command, self.path, headers, body)
+                status, sent, content = answer(call)
+        head = [f"HTTP/1.1 {status} -"]
+        skipped = ("content-length", "connection", "transfer-encoding")
+        head += [f"{name}: {v}" for name, v in sent if name.lower() not in skipped]
+        head += [f"content-length: {len(content)}", "", ""]
+        self.wfile.write("\r\n".join(head).encode() + content)
+
+    do_GET = do_POST = do_PUT = handle_any
+
+    def setup(self):
+        super().setup()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def log_message(self, *_):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def end_with(parent):
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(0)
+
+
+def main():
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    server = Server(("127.0.0.1", 0), Handler)
+    with open(os.path.join(sys.argv[1], "port"), "w") as file:
+        file.write(str(server.server_port))
+    print("listening", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+//! AWS's emulator: moto, behind a strict front of our own.
+//!
+//! moto 5.2.5 takes payloads and names that AWS refuses, writes into secrets
+//! that are scheduled for deletion, answers "not found" with 404, loses staging
+//! labels, keeps versions without any, finds secrets by another secret's ARN,
+//! and believes every signature. `moto_front.py` says what AWS does instead.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::Running;
+use crate::tools::Tools;
+
+const FRONT: &str = include_str!("../moto_front.py");
+const BOUND: Duration = Duration::from_secs(90);
+
+/// A running emulator of Secrets Manager and STS, with nothing in it and
+/// nobody who may come in.
+#[derive(Debug)]
+pub struct Moto {
+    _process: Running,
+    _folder: TempDir,
+    address: String,
+    agent: ureq::Agent,
+}
+
+/// Something that is to go wrong.
+#[derive(Clone, Debug)]
+pub struct Fault<'a> {
+    /// The action: `PutSecretValue`, or `*` for any.
+    pub action: &'a str,
+    /// A part of the names of the secrets, or roles, that it strikes at.
+    pub name: &'a str,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// AWS's code of the error.
+    pub code: &'a str,
+    /// AWS's message.
+    pub message: &'a str,
+    /// How many requests it strikes.
+    pub times: u32,
+    /// Whether each is carried out all the same.
+    pub carry_out: bool,
+}
+
+impl Default for Fault<'_> {
+    fn default() -> Self {
+        Self {
+            action: "*",
+            name: "",
+            status: 400,
+            code: "",
+            message: "",
+            times: 1,
+            carry_out: false,
+        }
+    }
+}
+
+impl Moto {
+    /// Starts the emulator on a free loopback port.
+    ///
+    /// # Errors
+    ///
+    /// When it does not get ready; with what it printed.
+    pub fn start(tools: &Tools) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("moto").tempdir();
+        let folder = folder.context("creating the emulator's folder")?;
+        let script = folder.path().join("moto_front.py");
+        fs::write(&script, FRONT).context("writing the emulator's front")?;
+        let mut command = Command::new(tools.python());
+        command
+            .arg(&script)
+            .arg(folder.path())
+            .env_clear()
+            .env("HOME", folder.path())
+            // Nothing beside the installed packages is left behind.
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        let process = Running::spawn(&mut command)?;
+        process.await_output("listening", BOUND)?;
+        let port = fs::read_to_string(folder.path().join("port")).context("reading the port")?;
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(BOUND))
+            .http_status_as_error(false)
+            .build();
+        Ok(Self {
+            _process: process,
+            _folder: folder,
+            address: format!("http://127.0.0.1:{port}"),
+            agent: agent.into(),
+        })
+    }
+
+    /// Returns where it answers for each service, as `http://127.0.0.1:…`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Lets an access key in.
+    ///
+    /// # Errors
+    ///
+    /// When the emulator does not answer; so of all the others.
+    pub fn allow_key(&self, id: &str, secret: &str, token: Option<&str>) -> Result<()> {
+        self.tell("keys", &json!({"id": id, "secret": secret, "token": token}))
+    }
+
+    /// Lets everybody take a role who knows its external identifier, if it has
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn allow_role(&self, arn: &str, external_id: Option<&str>) -> Result<()> {
+        self.tell("roles", &json!({"arn": arn, "external_id": external_id}))
+    }
+
+    /// Believes a web identity token.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn allow_web_identity(&self, token: &str) -> Result<()> {
+        self.tell("identities", &json!({ "token": token }))
+    }
+
+    /// Says of an access key, from now on, that it has run out.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn expire(&self, access_key_id: &str) -> Result<()> {
+        self.tell("expired", &json!({ "id": access_key_id }))
+    }
+
+    /// Lets something go wrong.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn inject(&self, fault: &Fault<'_>) -> Result<()> {
+        let rule = json!({
+            "action": fault.action,
+            "name": fault.name,
+            "status": fault.status,
+            "code": fault.code,
+            "message": fault.message,
+            "times": fault.times,
+            "carry_out": fault.carry_out,
+        });
+        self.tell("rules", &rule)
+    }
+
+    /// Returns the requests so far about secrets, or roles, with `name` in their
+    /// name or ARN: each as `ACTION ACCESS_KEY_ID STATUS`.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn requests(&self, name: &str) -> Result<Vec<String>> {
+        let url = format!("{}/_front/requests", self.address);
+        let answer = self.agent.get(url).query("name", name).call();
+        let text = answer?.body_mut().read_to_string()?;
+        serde_json::from_str(&text).context("reading the emulator's requests")
+    }
+
+    fn tell(&self, what: &str, content: &Value) -> Result<()> {
+        let url = format!("{}/_front/{what}", self.address);
+        let answer = self.agent.post(url).send(content.to_string());
+        let status = answer.with_context(|| format!("telling the emulator: {what}"))?;
+        ensure!(status.status() == 200, "the emulator took no {what}");
+        Ok(())
+    }
+}
