@@ -5,6 +5,7 @@
 
 mod answering;
 mod audit;
+mod backends;
 mod canary;
 mod certificates;
 mod cluster;

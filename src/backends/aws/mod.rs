@@ -176,7 +176,11 @@ impl SecretStore for AwsSecretsManagerStore {
             let kind = StoreErrorKind::TooLarge;
             return Err(StoreError::new(kind, OPERATION, name.as_str()));
         }
-        let keep: Vec<_> = options.keep.iter().filter_map(StoredVersion::parse).collect();
+        let keep: Vec<_> = options
+            .keep
+            .iter()
+            .filter_map(StoredVersion::parse)
+            .collect();
         let label = version::free_label(&keep, options.attempt).ok_or_else(|| {
             StoreError::new(StoreErrorKind::Misconfigured, OPERATION, name.as_str())
                 .with_remedy("AWS labels 20 versions at most, 16 of which can be kept: keep fewer.")

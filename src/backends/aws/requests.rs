@@ -237,8 +237,5 @@ fn parse(arn: &str, name: &RemoteName) -> Option<ObjectId> {
 }
 
 fn no_arn() -> AwsError {
-    AwsError::new(
-        AwsErrorKind::Corrupt,
-        "an answer without the secret's ARN",
-    )
+    AwsError::new(AwsErrorKind::Corrupt, "an answer without the secret's ARN")
 }

@@ -126,7 +126,10 @@ impl AwsError {
                     500.. => AwsErrorKind::Unavailable,
                     _ => AwsErrorKind::Corrupt,
                 };
-                Self::new(kind, format!("an answer of no known form (status {status})"))
+                Self::new(
+                    kind,
+                    format!("an answer of no known form (status {status})"),
+                )
             }
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => match error.into_source() {
                 Ok(source) => match into_http(source) {
@@ -251,7 +254,9 @@ fn meaning(code: &str, status: Option<u16>) -> AwsErrorKind {
         }
         "LimitExceededException" => K::LimitExceeded,
         "DecryptionFailure" | "EncryptionFailure" => K::KeyUnusable,
-        "ThrottlingException" | "Throttling" | "TooManyRequestsException"
+        "ThrottlingException"
+        | "Throttling"
+        | "TooManyRequestsException"
         | "RequestLimitExceeded" => K::RateLimited,
         _ => match status {
             Some(429) => K::RateLimited,

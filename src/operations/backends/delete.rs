@@ -18,8 +18,10 @@ use crate::store::Deletion;
 /// How many secrets are named that stand in the way of a deletion.
 pub const MAX_NAMED_HOLDERS: usize = 10;
 
-/// How long a deletion waits for secrets that others are deleting.
+/// How long a deletion waits while secrets that others are deleting stay as they
+/// are, and while secrets in use do.
 const WAIT: Duration = Duration::from_secs(30);
+const SETTLE: Duration = Duration::from_millis(1500);
 const POLL: Duration = Duration::from_millis(250);
 
 /// How many records are read at once.
@@ -188,19 +190,31 @@ impl Organization {
     }
 
     /// Returns who needs the backend once no deletion is under way any more.
+    ///
+    /// A plan that destroys secrets together with their backend may begin with
+    /// either, so what is in use now may be on its way out a moment later.
     async fn settled_holders(
         &self,
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<Holders, OperationError> {
-        let deadline = Instant::now() + WAIT;
+        let mut before = None;
+        let mut since = Instant::now();
         loop {
             interrupt.before("look for secrets")?;
             let holders = self.holders(uuid).await?;
-            if !holders.ready.is_empty() || holders.deleting.is_empty() {
+            if holders.ready.is_empty() && holders.deleting.is_empty() {
                 return Ok(holders);
             }
-            if Instant::now() < deadline {
+            let now = (holders.ready.len(), holders.deleting.len());
+            if before != Some(now) {
+                before = Some(now);
+                since = Instant::now();
+            }
+            if holders.deleting.is_empty() && since.elapsed() >= SETTLE {
+                return Ok(holders);
+            }
+            if since.elapsed() < WAIT {
                 // Other processes tell nobody when they are done.
                 tokio::time::sleep(POLL).await;
                 continue;

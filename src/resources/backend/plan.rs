@@ -6,7 +6,7 @@ use super::state::Identity;
 use crate::operations::PLATFORM_BACKEND;
 use crate::plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
-    proposed_with_computed_unknown,
+    proposed_with_computed_unknown, write_only_as_null,
 };
 use crate::surface::{Configured, Setting, explain};
 
@@ -47,7 +47,7 @@ async fn try_plan(
         decide_known(&mut planned, &request.config, None);
         return Ok(PlanResponse::planned(planned));
     }
-    plan_update(request, session).await
+    plan_update(schema, request, session).await
 }
 
 /// Fills in what the configuration alone decides.
@@ -69,6 +69,7 @@ fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
 }
 
 async fn plan_update(
+    schema: &Schema,
     request: PlanRequest,
     session: Option<&Configured>,
 ) -> Result<PlanResponse, Diagnostic> {
@@ -94,7 +95,8 @@ async fn plan_update(
             ..PlanResponse::planned(planned)
         });
     }
-    let edited = planned
+    let stored = write_only_as_null(schema, planned.clone());
+    let edited = stored
         .entries()
         .into_iter()
         .flatten()

@@ -1,0 +1,38 @@
+//! Backends of a practitioner's own, with the real Terraform.
+
+mod lifecycle;
+mod place;
+
+pub(crate) use place::Place;
+
+/// Makes one test for each place of `fn(&Scene, Place)`: on the embedded
+/// platform, with the Terraform on PATH.
+macro_rules! at_every_place {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            use crate::backends::Place;
+            use crate::scene::{On, Scene, terraform_1_11};
+
+            fn scene() -> Scene {
+                Scene::new(&terraform_1_11(), On::Embedded)
+            }
+
+            #[test]
+            fn openbao() {
+                super::$name(&scene(), Place::openbao());
+            }
+
+            #[test]
+            fn hashicorp_vault() {
+                super::$name(&scene(), Place::vault());
+            }
+
+            #[test]
+            fn aws_secrets_manager() {
+                super::$name(&scene(), Place::aws());
+            }
+        }
+    )+};
+}
+
+pub(crate) use at_every_place;

@@ -1,0 +1,241 @@
+//! Places of a practitioner's own where sealed versions are stored, each with
+//! the vendor's own way to look inside.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use xtask::moto::Moto;
+use xtask::openbao::{Api, KvVersion, OpenBao, ServerOptions};
+use xtask::tools::Tools;
+
+const READER: &str = include_str!("../../../xtask/reader.py");
+
+const REGION: &str = "eu-central-1";
+const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
+
+/// A place to store, with its servers.
+pub(crate) struct Place {
+    kind: Kind,
+    /// The name of the block, and so of the type.
+    pub(crate) block_name: &'static str,
+    /// The credential that its block takes from `var.backend_secret`.
+    pub(crate) secret: String,
+}
+
+enum Kind {
+    OpenBao {
+        server: Box<OpenBao>,
+        namespace: Option<&'static str>,
+    },
+    Aws(Box<Moto>),
+}
+
+/// An object as the vendor's client shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) name: String,
+    /// What people see beside it: tags, labels, a description.
+    pub(crate) about: Vec<String>,
+    /// What is stored.
+    pub(crate) payloads: Vec<Vec<u8>>,
+}
+
+impl Place {
+    /// Starts a self-hosted OpenBAO.
+    pub(crate) fn openbao() -> Self {
+        let server = start_openbao();
+        server.api().enable_kv2("secret").unwrap();
+        Self {
+            block_name: "openbao",
+            secret: server.root_token().to_owned(),
+            kind: Kind::OpenBao {
+                server,
+                namespace: None,
+            },
+        }
+    }
+
+    /// Starts what stands for a HashiCorp Vault: an OpenBAO with a namespace.
+    pub(crate) fn vault() -> Self {
+        let server = start_openbao();
+        server.api().create_namespace("team").unwrap();
+        let inside = server.api().in_namespace("team");
+        inside.enable_kv2("secret").unwrap();
+        Self {
+            block_name: "hashicorp_vault",
+            secret: server.root_token().to_owned(),
+            kind: Kind::OpenBao {
+                server,
+                namespace: Some("team"),
+            },
+        }
+    }
+
+    /// Starts AWS's emulator.
+    pub(crate) fn aws() -> Self {
+        let moto = Moto::start(&Tools::locate().unwrap()).unwrap();
+        let secret = "wJalrXUtnFEMI/K7MDENG/plantonTestSecret0".to_owned();
+        moto.allow_key(ACCESS_KEY, &secret, None).unwrap();
+        Self {
+            block_name: "aws_secrets_manager",
+            secret,
+            kind: Kind::Aws(Box::new(moto)),
+        }
+    }
+
+    /// Returns the block for `planton_secret_backend`, with its credential from
+    /// `var.backend_secret`.
+    pub(crate) fn block(&self) -> String {
+        self.block_at(&self.address())
+    }
+
+    /// Returns the block for another address of the same place.
+    pub(crate) fn block_at(&self, address: &str) -> String {
+        let lines = match &self.kind {
+            Kind::OpenBao { namespace, .. } => {
+                let namespace = namespace.map_or_else(String::new, |namespace| {
+                    format!("    namespace = {namespace:?}\n")
+                });
+                format!("    address = {address:?}\n{namespace}    token_wo = var.backend_secret\n")
+            }
+            Kind::Aws(_) => format!(
+                "    region = {REGION:?}\n    endpoint = {address:?}\n    access_key_id = \
+                 {ACCESS_KEY:?}\n    secret_access_key_wo = var.backend_secret\n    \
+                 recovery_window_days = 0\n"
+            ),
+        };
+        format!("  {} = {{\n{lines}  }}\n", self.block_name)
+    }
+
+    /// Returns where it answers.
+    pub(crate) fn address(&self) -> String {
+        match &self.kind {
+            Kind::OpenBao { server, .. } => server.address().to_owned(),
+            Kind::Aws(moto) => moto.address().to_owned(),
+        }
+    }
+
+    /// Returns a line that makes another place of it: nothing in it is reached.
+    pub(crate) fn elsewhere(&self) -> (&'static str, &'static str) {
+        match &self.kind {
+            Kind::OpenBao { .. } => (
+                "    token_wo",
+                "    kv_mount_path = \"other\"\n    token_wo",
+            ),
+            Kind::Aws(_) => ("eu-central-1", "eu-west-1"),
+        }
+    }
+
+    /// Returns all that is stored, in the order of names.
+    pub(crate) fn objects(&self) -> Vec<Object> {
+        let mut objects = match &self.kind {
+            Kind::OpenBao { server, namespace } => {
+                let api = inside(server.api(), *namespace);
+                let dump = api.dump_kv("secret", KvVersion::V2).unwrap();
+                let objects = dump.as_object().unwrap().iter();
+                objects
+                    .filter(|(_, content)| !payloads_of(content).is_empty())
+                    .filter(|(path, _)| !path.contains("/fence/"))
+                    .map(|(path, content)| Object {
+                        name: path.clone(),
+                        about: vec![content["metadata"].to_string()],
+                        payloads: payloads_of(content),
+                    })
+                    .collect()
+            }
+            _ => {
+                let listed = self.ask(json!({}));
+                let objects = listed.as_array().unwrap().iter();
+                let texts = |value: &Value| -> Vec<String> {
+                    let all = value.as_array().unwrap().iter();
+                    all.map(|text| text.as_str().unwrap().to_owned()).collect()
+                };
+                let objects = objects.map(|object| Object {
+                    name: object["name"].as_str().unwrap().to_owned(),
+                    about: texts(&object["about"]),
+                    payloads: texts(&object["payloads"])
+                        .iter()
+                        .map(|text| STANDARD.decode(text).unwrap())
+                        .collect(),
+                });
+                objects.collect::<Vec<_>>()
+            }
+        };
+        objects.sort_by(|one, other| one.name.cmp(&other.name));
+        objects
+    }
+
+    /// Returns the names of secrets that are stored, without markers.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let names = self.objects().into_iter().map(|object| object.name);
+        names.filter(|name| !name.contains("backend")).collect()
+    }
+
+    /// Deletes an object as a person with a console would.
+    pub(crate) fn remove(&self, name: &str) {
+        match &self.kind {
+            Kind::OpenBao { server, namespace } => {
+                let api = inside(server.api(), *namespace);
+                let path = format!("secret/metadata/{name}");
+                api.ok("DELETE", &path, None).unwrap();
+            }
+            _ => {
+                self.ask(json!({ "remove": name }));
+            }
+        }
+    }
+
+    /// Asks the vendor's official client.
+    fn ask(&self, mut request: Value) -> Value {
+        let more = match &self.kind {
+            Kind::OpenBao { .. } => unreachable!("OpenBAO is asked directly"),
+            Kind::Aws(moto) => json!({
+                "vendor": "aws", "region": REGION, "endpoint": moto.address(),
+                "key": ACCESS_KEY, "secret": self.secret,
+            }),
+        };
+        for (key, value) in more.as_object().unwrap() {
+            request[key] = value.clone();
+        }
+        let tools = Tools::locate().unwrap();
+        let mut python = Command::new(tools.python())
+            .args(["-c", READER])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = python.stdin.take().unwrap();
+        stdin.write_all(request.to_string().as_bytes()).unwrap();
+        drop(stdin);
+        let answered = python.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&answered.stderr);
+        assert!(answered.status.success(), "{told}");
+        serde_json::from_slice(&answered.stdout).unwrap()
+    }
+}
+
+fn start_openbao() -> Box<OpenBao> {
+    let tools = Tools::locate().unwrap();
+    Box::new(OpenBao::start(&tools, &ServerOptions::default()).unwrap())
+}
+
+fn inside(api: &Api, namespace: Option<&str>) -> Api {
+    match namespace {
+        Some(namespace) => api.in_namespace(namespace),
+        None => api.clone(),
+    }
+}
+
+/// Returns the envelopes at a path, whatever version of it.
+fn payloads_of(content: &Value) -> Vec<Vec<u8>> {
+    let versions = content["versions"].as_object().into_iter().flatten();
+    versions
+        .filter_map(|(_, version)| version["data"]["envelope"].as_str())
+        .map(|text| text.as_bytes().to_vec())
+        .collect()
+}

@@ -1,0 +1,111 @@
+"""Reads a secret backend with the vendor's official client, and deletes there
+as a person with a console would. One request on standard input, as JSON; one
+answer on standard output."""
+
+import base64
+import json
+import os
+import sys
+
+
+def aws(request):
+    import boto3
+
+    client = boto3.client(
+        "secretsmanager",
+        region_name=request["region"],
+        endpoint_url=request["endpoint"],
+        aws_access_key_id=request["key"],
+        aws_secret_access_key=request["secret"],
+    )
+    if "remove" in request:
+        client.delete_secret(
+            SecretId=request["remove"], ForceDeleteWithoutRecovery=True
+        )
+        return None
+    objects = []
+    for page in client.get_paginator("list_secrets").paginate():
+        for secret in page["SecretList"]:
+            known = client.describe_secret(SecretId=secret["ARN"])
+            payloads = []
+            for version in known.get("VersionIdsToStages", {}):
+                value = client.get_secret_value(
+                    SecretId=secret["ARN"], VersionId=version
+                )
+                payloads.append(base64.b64encode(value["SecretBinary"]).decode())
+            objects.append(
+                {
+                    "name": secret["Name"],
+                    "about": [known.get("Description", "")],
+                    "payloads": payloads,
+                }
+            )
+    return objects
+
+
+def gcp(request):
+    from google.api_core.client_options import ClientOptions
+    from google.cloud import secretmanager
+    from google.oauth2.credentials import Credentials
+
+    client = secretmanager.SecretManagerServiceClient(
+        credentials=Credentials(request["token"]),
+        transport="rest",
+        client_options=ClientOptions(api_endpoint=request["endpoint"]),
+    )
+    parent = f"projects/{request['project']}"
+    if "remove" in request:
+        client.delete_secret(name=f"{parent}/secrets/{request['remove']}")
+        return None
+    objects = []
+    for secret in client.list_secrets(parent=parent):
+        payloads = []
+        for version in client.list_secret_versions(parent=secret.name):
+            if version.state.name == "ENABLED":
+                data = client.access_secret_version(name=version.name).payload.data
+                payloads.append(base64.b64encode(data).decode())
+        about = [f"{key}={text}" for key, text in secret.labels.items()]
+        about += [f"{key}={text}" for key, text in secret.annotations.items()]
+        name = secret.name.rsplit("/", 1)[1]
+        objects.append({"name": name, "about": about, "payloads": payloads})
+    return objects
+
+
+def azure(request):
+    os.environ["REQUESTS_CA_BUNDLE"] = request["ca_file"]
+    from azure.identity import ClientSecretCredential
+    from azure.keyvault.secrets import SecretClient
+
+    credential = ClientSecretCredential(
+        request["tenant"],
+        request["client"],
+        request["secret"],
+        authority=request["authority"],
+        disable_instance_discovery=True,
+    )
+    client = SecretClient(
+        request["vault"], credential, verify_challenge_resource=False
+    )
+    if "remove" in request:
+        client.begin_delete_secret(request["remove"]).wait()
+        return None
+    objects = []
+    for secret in client.list_properties_of_secrets():
+        payloads = []
+        for version in client.list_properties_of_secret_versions(secret.name):
+            if version.enabled:
+                value = client.get_secret(secret.name, version.version).value
+                payloads.append(base64.b64encode(value.encode()).decode())
+        about = [f"{key}={text}" for key, text in (secret.tags or {}).items()]
+        about.append(secret.content_type or "")
+        objects.append({"name": secret.name, "about": about, "payloads": payloads})
+    return objects
+
+
+def main():
+    request = json.load(sys.stdin)
+    reader = {"aws": aws, "gcp": gcp, "azure": azure}[request["vendor"]]
+    json.dump(reader(request), sys.stdout)
+
+
+main()
