@@ -56,9 +56,8 @@ impl AwsConfig {
             return Err(unusable("region", "It is a region's name: eu-central-1."));
         }
         let access_key_id = text("access_key_id");
-        let key_name = |text: &String| {
-            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric())
-        };
+        let key_name =
+            |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
         if access_key_id.as_ref().is_some_and(|id| !key_name(id)) {
             return Err(unusable("access_key_id", "It has letters and digits only."));
         }
@@ -177,8 +176,14 @@ mod tests {
             ("external_id", json!({"external_id": "hunter2"})),
             ("endpoint", json!({"endpoint": "hunter2"})),
             ("endpoint", json!({"endpoint": "http://aws.example.com"})),
-            ("endpoint", json!({"endpoint": "https://hunter2:x@a.example"})),
-            ("endpoint", json!({"endpoint": "https://a.example/?hunter2"})),
+            (
+                "endpoint",
+                json!({"endpoint": "https://hunter2:x@a.example"}),
+            ),
+            (
+                "endpoint",
+                json!({"endpoint": "https://a.example/?hunter2"}),
+            ),
             ("recovery_window_days", json!({"recovery_window_days": 6})),
             ("recovery_window_days", json!({"recovery_window_days": 31})),
             ("recovery_window_days", json!({"recovery_window_days": -1})),

@@ -71,7 +71,9 @@ mod tests {
             at_rest_kms_key_id: None,
             recovery: Recovery::Default,
         };
-        let parts = parts.iter().map(|name| ((*name).to_owned(), "hunter2".into()));
+        let parts = parts
+            .iter()
+            .map(|name| ((*name).to_owned(), "hunter2".into()));
         AwsCredential::from_parts(&config, &parts.collect())
     }
 

@@ -97,7 +97,8 @@ impl AwsSecretsManagerStore {
         }
     }
 
-    /// Returns the number of requests so far, those for an identity included.
+    /// Returns the number of requests to AWS so far, those for an identity
+    /// included.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.client.get().map_or(0, SecretsManager::requests)
@@ -176,7 +177,11 @@ impl SecretStore for AwsSecretsManagerStore {
             let kind = StoreErrorKind::TooLarge;
             return Err(StoreError::new(kind, OPERATION, name.as_str()));
         }
-        let keep: Vec<_> = options.keep.iter().filter_map(StoredVersion::parse).collect();
+        let keep: Vec<_> = options
+            .keep
+            .iter()
+            .filter_map(StoredVersion::parse)
+            .collect();
         let label = version::free_label(&keep, options.attempt).ok_or_else(|| {
             StoreError::new(StoreErrorKind::Misconfigured, OPERATION, name.as_str())
                 .with_remedy("AWS labels 20 versions at most, 16 of which can be kept: keep fewer.")
@@ -271,7 +276,7 @@ impl SecretStore for AwsSecretsManagerStore {
                 objects.push(version.object);
             }
         }
-        if versions.is_empty() {
+        if objects.is_empty() {
             objects.extend(self.own(name).await?);
         }
         for object in &objects {

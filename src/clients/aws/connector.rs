@@ -51,7 +51,11 @@ impl SmithyHttpClient {
     /// Builds a client for the addresses that only a machine inside AWS has: most
     /// machines have none, and must not wait a minute to learn so. The SDK
     /// itself asks again where that helps.
-    fn impatient(&self, connect: Duration, read: Option<Duration>) -> Result<HttpClient, HttpError> {
+    fn impatient(
+        &self,
+        connect: Duration,
+        read: Option<Duration>,
+    ) -> Result<HttpClient, HttpError> {
         HttpClient::new(&HttpSettings {
             connect_timeout: connect,
             request_timeout: connect + read.unwrap_or(connect),
@@ -98,9 +102,7 @@ impl HttpConnector for Connector {
                     Ok(theirs(response))
                 })
             }
-            Err(error) => {
-                HttpConnectorFuture::ready(Err(explain(error.without_source())))
-            }
+            Err(error) => HttpConnectorFuture::ready(Err(explain(error.without_source()))),
         }
     }
 }
