@@ -12,6 +12,7 @@ pub(super) struct Place<'a> {
     pub(super) name: &'a RemoteName,
     pub(super) region: &'a str,
     pub(super) kms_key_id: Option<&'a str>,
+    pub(super) role_arn: Option<&'a str>,
 }
 
 /// Explains why `operation` was refused.
@@ -64,6 +65,7 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         name,
         region,
         kms_key_id,
+        role_arn,
     } = place;
     let whom = error.principal().unwrap_or("the identity in use");
     let key = kms_key_id.unwrap_or("aws/secretsmanager");
@@ -74,7 +76,8 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         ),
         AwsErrorKind::PermissionDenied => format!(
             "Grant secretsmanager:{operation} on \
-             arn:aws:secretsmanager:{region}:*:secret:{name}-* to {whom}."
+             arn:{}:secretsmanager:{region}:*:secret:{name}-* to {whom}.",
+            partition(region)
         ),
         AwsErrorKind::KeyUnusable => format!(
             "Secrets Manager cannot use the KMS key {key} (at_rest_kms_key_id). Enable the key, \
@@ -83,6 +86,11 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         AwsErrorKind::Expired => {
             "The credential in use has run out. Give a new one, or log in again.".to_owned()
         }
+        AwsErrorKind::Unauthenticated if error.concerns_role() => format!(
+            "Let the credential in use take the role {}: it needs sts:AssumeRole, and the role's \
+             trust policy has to name it, with the external_id that it asks for.",
+            role_arn.unwrap_or("that the profile or the environment names")
+        ),
         AwsErrorKind::Unauthenticated => format!(
             "Check the credential in use{}, and that this machine's clock is right.",
             match error.principal() {
@@ -125,4 +133,13 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         .to_owned(),
         _ => return None,
     })
+}
+
+/// AWS's name for the part of itself that a region belongs to.
+fn partition(region: &str) -> &'static str {
+    match region {
+        cn if cn.starts_with("cn-") => "aws-cn",
+        gov if gov.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
 }

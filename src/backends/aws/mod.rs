@@ -97,7 +97,8 @@ impl AwsSecretsManagerStore {
         }
     }
 
-    /// Returns the number of requests so far, those for an identity included.
+    /// Returns the number of requests to AWS so far, those for an identity
+    /// included.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.client.get().map_or(0, SecretsManager::requests)
@@ -275,7 +276,7 @@ impl SecretStore for AwsSecretsManagerStore {
                 objects.push(version.object);
             }
         }
-        if versions.is_empty() {
+        if objects.is_empty() {
             objects.extend(self.own(name).await?);
         }
         for object in &objects {

@@ -26,6 +26,7 @@ pub(super) struct SecretsManager {
     session: AwsSession,
     client: Client,
     kms_key_id: Option<String>,
+    role_arn: Option<String>,
     pace: Duration,
 }
 
@@ -69,6 +70,7 @@ impl SecretsManager {
             client: Client::from_conf(builder.build()),
             session,
             kms_key_id: config.at_rest_kms_key_id.clone(),
+            role_arn: config.assume_role.as_ref().map(|role| role.arn.clone()),
             pace,
         }
     }
@@ -87,6 +89,7 @@ impl SecretsManager {
             name,
             region: self.session.region(),
             kms_key_id: self.kms_key_id.as_deref(),
+            role_arn: self.role_arn.as_deref(),
         };
         explain(error, operation, place)
     }

@@ -58,7 +58,7 @@ pub struct AwsError {
     what: String,
     principal: Option<String>,
     about: About,
-    source: Option<HttpError>,
+    source: Option<Box<HttpError>>,
 }
 
 /// What a message is about, where the code does not tell.
@@ -66,6 +66,7 @@ pub struct AwsError {
 struct About {
     kms: bool,
     deletion: bool,
+    role: bool,
 }
 
 impl AwsError {
@@ -104,10 +105,16 @@ impl AwsError {
         self.about.deletion
     }
 
+    /// Returns true where a role could not be taken.
+    #[must_use]
+    pub fn concerns_role(&self) -> bool {
+        self.about.role
+    }
+
     /// Returns what kept the request from being answered, if anything did.
     #[must_use]
     pub fn http(&self) -> Option<&HttpError> {
-        self.source.as_ref()
+        self.source.as_deref()
     }
 
     /// Explains what a client of the SDK reports.
@@ -152,7 +159,7 @@ impl AwsError {
             _ => AwsErrorKind::Unavailable,
         };
         let mut explained = Self::new(kind, "no answer");
-        explained.source = Some(error);
+        explained.source = Some(Box::new(error));
         explained
     }
 
@@ -196,6 +203,7 @@ impl AwsError {
 
     fn of(mut self, action: &str) -> Self {
         self.what = format!("{action}: {}", self.what);
+        self.about.role = true;
         // Whoever may not take a role is nobody.
         if matches!(
             self.kind,
@@ -220,6 +228,7 @@ impl AwsError {
             deletion: words.contains("marked deleted")
                 || words.contains("marked for deletion")
                 || words.contains("scheduled for deletion"),
+            role: false,
         };
         explained.principal = principal(message);
         explained
@@ -298,7 +307,7 @@ impl fmt::Display for AwsError {
 impl Error for AwsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source
-            .as_ref()
+            .as_deref()
             .map(|source| source as &(dyn Error + 'static))
     }
 }

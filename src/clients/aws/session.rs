@@ -83,7 +83,8 @@ impl AwsSession {
         self.region.as_ref()
     }
 
-    /// Returns the count of requests, those of the identity included.
+    /// Returns the count of requests to AWS, those to STS and SSO included.
+    /// What a container or an instance is asked of itself is not counted.
     #[must_use]
     pub fn requests(&self) -> &RequestCounter {
         self.http.requests()

@@ -1,0 +1,24 @@
+//! AWS Secrets Manager against its emulator, behind a front that is as strict
+//! as AWS documents itself to be.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+#[path = "aws/support/mod.rs"]
+mod support;
+
+#[path = "aws/boto.rs"]
+mod boto;
+#[path = "aws/conformance.rs"]
+mod conformance;
+#[path = "aws/identity.rs"]
+mod identity;
+#[path = "aws/ownership.rs"]
+mod ownership;
+#[path = "aws/refusals.rs"]
+mod refusals;
+#[path = "aws/retries.rs"]
+mod retries;
+#[path = "aws/secrecy.rs"]
+mod secrecy;
+#[path = "aws/versions.rs"]
+mod versions;

@@ -1,0 +1,124 @@
+//! A process of its own, for what a store takes from its environment.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::{Value, json};
+use terraform_provider_planton::store::{RemoteName, SecretStore, StoreCredential};
+
+use super::{PAYLOAD, open, settings_of, shown, version};
+
+const PART: &str = "PLANTON_TEST_AWS_CHILD";
+/// The test harness ends no line before a test's own output.
+const MARK: &str = "child says: ";
+
+/// A test that runs once more, as a child with an environment of its own.
+pub(crate) struct Stage {
+    process: Child,
+    input: ChildStdin,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+/// Returns true where this process is the child, after it has played its part:
+/// it puts a version, and for each line that it is then sent reads it again.
+pub(crate) async fn played_childs_part() -> bool {
+    let Ok(part) = env::var(PART) else {
+        return false;
+    };
+    let part: Value = serde_json::from_str(&part).unwrap();
+    let configuration = serde_json::from_value(part["settings"].clone()).unwrap();
+    let credential: BTreeMap<String, String> =
+        serde_json::from_value(part["credential"].clone()).unwrap();
+    let credential: StoreCredential = credential
+        .into_iter()
+        .map(|(name, value)| (name, value.as_str().into()))
+        .collect();
+    let store = open(&settings_of(configuration), &credential).unwrap();
+    let name = RemoteName::new(part["name"].as_str().unwrap().to_owned());
+    let id = match store.put(&name, PAYLOAD, version(1, &[])).await {
+        Ok(id) => id,
+        Err(error) => {
+            let kind = format!("{:?}", error.kind());
+            say(&json!({"kind": kind, "path": error.path(), "shown": shown(&error)}));
+            return true;
+        }
+    };
+    say(&json!({"put": id.as_str(), "requests": store.requests()}));
+    for line in std::io::stdin().lines() {
+        assert_eq!(line.unwrap(), "get");
+        let before = store.requests();
+        match store.get(&name, &id).await {
+            Ok(payload) => {
+                assert_eq!(payload, PAYLOAD);
+                say(&json!({"got": true, "requests": store.requests() - before}));
+            }
+            Err(error) => {
+                say(&json!({"kind": format!("{:?}", error.kind()), "shown": shown(&error)}))
+            }
+        }
+    }
+    true
+}
+
+fn say(what: &Value) {
+    println!("\n{MARK}{what}");
+}
+
+impl Stage {
+    /// Runs `test` as a child, with nothing in its environment that is not given.
+    pub(crate) fn open(
+        test: &str,
+        name: &RemoteName,
+        settings: &Value,
+        credential: &Value,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let part = json!({"name": name, "settings": settings, "credential": credential});
+        let mut process = Command::new(env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env_clear()
+            .env("PATH", env::var_os("PATH").unwrap_or_default())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(environment.iter().copied())
+            .env(PART, part.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            input: process.stdin.take().unwrap(),
+            output: BufReader::new(process.stdout.take().unwrap()),
+            process,
+        }
+    }
+
+    /// What the child says next.
+    pub(crate) fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert!(
+                self.output.read_line(&mut line).unwrap() > 0,
+                "the child ended early"
+            );
+            if let Some(said) = line.trim().strip_prefix(MARK) {
+                return serde_json::from_str(said).unwrap();
+            }
+        }
+    }
+
+    pub(crate) fn get(&mut self) -> Value {
+        self.input.write_all(b"get\n").unwrap();
+        self.hear()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // These fail only where it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

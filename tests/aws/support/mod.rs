@@ -1,0 +1,220 @@
+//! The emulator that tests share, and a place of its own there for each.
+
+pub(crate) mod child;
+pub(crate) mod metadata;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::Builder;
+use aws_sdk_secretsmanager::primitives::Blob;
+use serde_json::{Value, json};
+use terraform_provider_planton::backends::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
+use terraform_provider_planton::clients::aws::{AwsIdentitySettings, AwsSession, StaticCredential};
+use terraform_provider_planton::http::{HttpSettings, Proxies, RetryPolicy, Roots};
+use terraform_provider_planton::store::{
+    DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreCredential,
+    StoreError, StoreSettings, VersionStatus,
+};
+use tokio::sync::Mutex;
+use uuid::Uuid;
+use xtask::moto::Moto;
+use xtask::tools::Tools;
+
+pub(crate) const PAYLOAD: &[u8] = b"PSE1\x01\x00\xff sealed";
+pub(crate) const REGION: &str = "eu-central-1";
+
+/// Names, a role and an access key that no other test uses.
+pub(crate) struct Place {
+    pub(crate) moto: Arc<Moto>,
+    pub(crate) unique: String,
+    pub(crate) key_id: String,
+    pub(crate) secret_key: String,
+}
+
+impl Place {
+    pub(crate) async fn new() -> Self {
+        let unique = Uuid::new_v4().simple().to_string();
+        let place = Self {
+            moto: shared().await,
+            key_id: format!("AKIA{}", unique.to_uppercase()),
+            secret_key: format!("secret-{unique}/+=key"),
+            unique,
+        };
+        let (id, secret) = (&place.key_id, &place.secret_key);
+        place.moto.allow_key(id, secret, None).unwrap();
+        place
+    }
+
+    pub(crate) fn name(&self) -> RemoteName {
+        self.named("db")
+    }
+
+    pub(crate) fn named(&self, slug: &str) -> RemoteName {
+        RemoteName::new(format!("planton/{}/org/{slug}-0badcafe", self.unique))
+    }
+
+    /// The settings of a static key, and whatever else is given.
+    pub(crate) fn settings(&self, more: Value) -> StoreSettings {
+        let mut configuration: BTreeMap<String, Value> = serde_json::from_value(json!({
+            "region": REGION,
+            "access_key_id": self.key_id,
+            "endpoint": self.moto.address(),
+        }))
+        .unwrap();
+        let more: BTreeMap<String, Value> = serde_json::from_value(more).unwrap();
+        configuration.extend(more);
+        settings_of(configuration)
+    }
+
+    pub(crate) fn credential(&self) -> StoreCredential {
+        let secret = self.secret_key.as_str().into();
+        [("secret_access_key".to_owned(), secret)].into()
+    }
+
+    pub(crate) fn store(&self) -> AwsSecretsManagerStore {
+        self.store_with(json!({}))
+    }
+
+    pub(crate) fn store_with(&self, more: Value) -> AwsSecretsManagerStore {
+        open(&self.settings(more), &self.credential()).unwrap()
+    }
+
+    /// A client of AWS's own, as somebody else with rights has one.
+    pub(crate) async fn sdk(&self) -> Client {
+        let identity = AwsIdentitySettings {
+            region: Some(REGION.to_owned()),
+            credential: Some(StaticCredential {
+                access_key_id: self.key_id.clone(),
+                secret_access_key: self.secret_key.as_str().into(),
+                session_token: None,
+            }),
+            ..AwsIdentitySettings::default()
+        };
+        let session = AwsSession::connect(identity, hasty()).await.unwrap();
+        let builder = Builder::from(session.config()).endpoint_url(self.moto.address());
+        Client::from_conf(builder.build())
+    }
+
+    /// Puts a version of somebody's own under the name.
+    pub(crate) async fn intrude(&self, name: &RemoteName, stages: &[&str]) {
+        let put = self.sdk().await.put_secret_value();
+        put.secret_id(name.as_str())
+            .client_request_token(Uuid::new_v4().to_string())
+            .secret_binary(Blob::new(b"somebody else's"))
+            .set_version_stages(Some(stages.iter().map(|s| (*s).to_owned()).collect()))
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// Deletes a secret at once.
+    pub(crate) async fn remove(&self, name: &RemoteName) {
+        let delete = self.sdk().await.delete_secret().secret_id(name.as_str());
+        delete
+            .force_delete_without_recovery(true)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// The requests so far about names and roles of this place, without the
+    /// name of the key.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let lines = self.moto.requests(&self.unique).unwrap().into_iter();
+        let parts = lines.map(|line| {
+            let parts: Vec<_> = line.split(' ').collect();
+            format!("{} {}", parts[0], parts[2])
+        });
+        parts.collect()
+    }
+}
+
+async fn shared() -> Arc<Moto> {
+    static SHARED: Mutex<Weak<Moto>> = Mutex::const_new(Weak::new());
+    let mut shared = SHARED.lock().await;
+    if let Some(moto) = shared.upgrade() {
+        return moto;
+    }
+    let moto = Arc::new(Moto::start(&Tools::locate().unwrap()).unwrap());
+    *shared = Arc::downgrade(&moto);
+    moto
+}
+
+pub(crate) fn settings_of(configuration: BTreeMap<String, Value>) -> StoreSettings {
+    StoreSettings {
+        kind: "aws_secrets_manager".to_owned(),
+        name_prefix: "planton".to_owned(),
+        configuration,
+    }
+}
+
+pub(crate) fn open(
+    settings: &StoreSettings,
+    credential: &StoreCredential,
+) -> Result<AwsSecretsManagerStore, StoreError> {
+    let config = AwsConfig::from_settings(settings)?;
+    let credential = AwsCredential::from_parts(&config, credential)?;
+    AwsSecretsManagerStore::new(config, credential, hasty())
+}
+
+/// As a store connects, but without a test's patience.
+pub(crate) fn hasty() -> HttpSettings {
+    HttpSettings {
+        roots: Roots::Nobody,
+        proxies: Proxies::Ignored,
+        retry: RetryPolicy {
+            base_delay: Duration::from_millis(1),
+            max_delay: Duration::from_millis(10),
+            ..RetryPolicy::default()
+        },
+        request_log: None,
+        ..HttpSettings::default()
+    }
+}
+
+pub(crate) fn version(version: u64, keep: &[&NativeVersionId]) -> PutOptions {
+    PutOptions {
+        version,
+        attempt: Uuid::new_v4(),
+        keep: keep.iter().copied().cloned().collect(),
+        labels: BTreeMap::new(),
+    }
+}
+
+pub(crate) async fn status(
+    store: &AwsSecretsManagerStore,
+    name: &RemoteName,
+    version: &NativeVersionId,
+) -> Result<VersionStatus, StoreError> {
+    let options = DescribeOptions {
+        version: version.clone(),
+        others: Vec::new(),
+    };
+    store.describe(name, options).await
+}
+
+/// The requests that `operation` makes through `store`.
+pub(crate) async fn counted<T>(
+    store: &AwsSecretsManagerStore,
+    operation: impl Future<Output = T>,
+) -> (T, u64) {
+    let before = store.requests();
+    let outcome = operation.await;
+    (outcome, store.requests() - before)
+}
+
+/// All that a person or a log can be shown of an error.
+pub(crate) fn shown(error: &StoreError) -> String {
+    let mut text = format!("{error} {error:?} {}", error.remedy().unwrap_or_default());
+    let mut source = error.source();
+    while let Some(beneath) = source {
+        text = format!("{text} {beneath} {beneath:?}");
+        source = beneath.source();
+    }
+    text
+}
