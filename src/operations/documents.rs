@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{OperationError, Organization};
 use crate::catalog::{CatalogErrorKind, Loaded, RecordKey, Revision, SecretDocument, SecretRecord};
+use crate::limits::RequestLimits;
 use crate::names::SecretName;
 
 /// A document as it is in the catalog, and where.
@@ -63,7 +64,13 @@ impl Organization {
     ///
     /// A write of ours whose answer was lost is recognized by its write id, and
     /// a conflict without a rival, as a node that lags gives it, is tried again.
+    ///
+    /// Once begun it is not cut off, though the use case is to stop.
     pub(super) async fn try_commit(&self, held: &mut Held) -> Result<Option<Held>, OperationError> {
+        RequestLimits::committing(self.compare_and_set(held)).await
+    }
+
+    async fn compare_and_set(&self, held: &mut Held) -> Result<Option<Held>, OperationError> {
         held.stamp();
         let mac_key = self.mac_key().await?;
         let mut tries = 0;
