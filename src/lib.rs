@@ -14,6 +14,7 @@ pub mod ephemeral;
 pub mod functions;
 pub mod http;
 pub mod kek;
+pub mod limits;
 pub mod names;
 pub mod operations;
 pub mod plugin;

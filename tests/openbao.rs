@@ -13,6 +13,8 @@ mod catalog;
 mod cluster;
 #[path = "openbao/conformance.rs"]
 mod conformance;
+#[path = "openbao/limits.rs"]
+mod limits;
 #[path = "openbao/own.rs"]
 mod own;
 #[path = "openbao/own_diagnostics.rs"]

@@ -1,11 +1,11 @@
 //! `data "planton_secret"`: everything of a secret but its value.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
 use crate::names::SecretName;
-use crate::operations::{OperationError, SecretView};
+use crate::operations::{Interrupt, OperationError, SecretView};
 use crate::plugin::{
     Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
     ReadDataResponse, Schema, Value,
@@ -89,10 +89,13 @@ impl DataSource for SecretDataSource {
         diagnostics
     }
 
-    async fn read(&self, _cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
+    async fn read(&self, cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
         let read = async {
             let session = self.session.ready()?;
-            let reading = tokio::time::timeout(READ_TIMEOUT, find(&request.config, &session));
+            let deadline = Instant::now() + READ_TIMEOUT;
+            let interrupt = Interrupt::new(cx.cancellation.clone(), Some(deadline));
+            let reading = find(&request.config, &session, &interrupt);
+            let reading = tokio::time::timeout(READ_TIMEOUT, reading);
             let timed_out = |_| {
                 explain(&OperationError::Interrupted {
                     step: "read",
@@ -108,7 +111,11 @@ impl DataSource for SecretDataSource {
     }
 }
 
-async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagnostic> {
+async fn find(
+    config: &Value,
+    session: &Configured,
+    interrupt: &Interrupt,
+) -> Result<SecretView, Diagnostic> {
     let text = config.attribute("name").as_str().unwrap_or_default();
     let name = text
         .parse()
@@ -120,11 +127,9 @@ async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagno
         ),
         None => session.default_environment.clone(),
     };
-    let found = session
-        .organization
-        .find_secret(&SecretName { environment, name })
-        .await;
-    found.map_err(|error| {
+    let name = SecretName { environment, name };
+    let found = session.organization.find_secret(&name);
+    interrupt.bound(found).await.map_err(|error| {
         let diagnostic = explain(&error);
         match error {
             OperationError::SecretNotFound { .. } => diagnostic.at("name"),

@@ -1,14 +1,14 @@
 //! `ephemeral "planton_secret"`: a secret's value, just in time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::names::SecretName;
 use crate::operations::SecretValue;
-use crate::operations::{OpenedSecret, OperationError, Selector};
+use crate::operations::{Interrupt, OpenedSecret, OperationError, Selector};
 use crate::plugin::{
     Attribute, AttributeType, Context, Diagnostic, Diagnostics, EphemeralResource, OpenRequest,
     OpenResponse, Schema, Value,
@@ -114,7 +114,10 @@ impl EphemeralResource for EphemeralSecret {
         }
         let open = async {
             let session = self.session.ready()?;
-            let opening = tokio::time::timeout(OPEN_TIMEOUT, open(&request.config, &session));
+            let deadline = Instant::now() + OPEN_TIMEOUT;
+            let interrupt = Interrupt::new(cx.cancellation.clone(), Some(deadline));
+            let opening = open(&request.config, &session, &interrupt);
+            let opening = tokio::time::timeout(OPEN_TIMEOUT, opening);
             let cancelled = |timed_out| {
                 explain(&OperationError::Interrupted {
                     step: "opening the secret",
@@ -133,10 +136,15 @@ impl EphemeralResource for EphemeralSecret {
     }
 }
 
-async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diagnostic> {
+async fn open(
+    config: &Value,
+    session: &Configured,
+    interrupt: &Interrupt,
+) -> Result<OpenedSecret, Diagnostic> {
     let selector = selector(config, session)?;
     let version = config.attribute("version").as_u64();
-    let opened = session.organization.open_secret(&selector, version).await;
+    let opened = session.organization.open_secret(&selector, version);
+    let opened = interrupt.bound(opened).await;
     let opened = opened.map_err(|error| {
         let diagnostic = explain(&error);
         match error {

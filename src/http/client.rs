@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::counter::{RequestCounter, RequestLog};
 use super::error::{HttpError, HttpErrorKind};
-use super::limits::RequestLimits;
 use super::retry::{RetryPolicy, retry_after};
 use super::tls::{self, ClientIdentity, Roots};
+use crate::limits::{RequestLimits, Stop};
 use crate::secret::SecretBytes;
 
 /// Names the file that gets one line `METHOD PATH STATUS` per try.
@@ -163,7 +163,9 @@ impl HttpClient {
 
     /// Sends `request` until it is answered with a status that another try
     /// would not change, or until tries or time run out; then the last status
-    /// is returned. Obeys [`RequestLimits::current`].
+    /// is returned. Obeys [`RequestLimits::current`]: cancelled, it is not tried
+    /// again, nor at all; only a commit gets its tries, and then its last outcome
+    /// is returned.
     ///
     /// Every request is tried again, POST too: use this only where doing
     /// something twice does no harm, or is refused and looked into
@@ -177,14 +179,15 @@ impl HttpClient {
         let target = target(&request.method, &request.url);
         let started = Instant::now();
         let body = request.body.clone().map(Bytes::from_owner_secret);
+        let stopped = |stop| HttpError::stopped(stop, &target);
+        let bounds = limits.after(0);
+        if let Some(stop) = bounds.stop() {
+            return Err(stopped(stop));
+        }
+        let timeout = self.timeout(started, &bounds);
+        let mut timeout = timeout.ok_or_else(|| stopped(Stop::DeadlinePassed))?;
         let mut tries = 0;
         loop {
-            if limits.is_cancelled() {
-                return Err(HttpError::new(HttpErrorKind::Cancelled, target));
-            }
-            let Some(timeout) = self.timeout(started, &limits) else {
-                return Err(HttpError::new(HttpErrorKind::DeadlineExceeded, target));
-            };
             tries += 1;
             let outcome = self.follow(request, body.clone(), timeout, tries).await;
             let floor = match &outcome {
@@ -200,12 +203,24 @@ impl HttpClient {
                 Err(_) => return outcome,
             };
             let delay = self.retry.delay(tries, floor);
-            if tries >= self.retry.max_tries || !self.affords(started, delay, &limits) {
+            let bounds = limits.after(tries);
+            if tries >= self.retry.max_tries || !self.affords(started, delay, &bounds) {
                 return outcome.map(|response| response.after(tries));
             }
             tokio::select! {
+                biased;
+                () = bounds.cancelled() => {
+                    // What became of a commit is not known: its outcome tells more.
+                    if limits.insisted_tries > 0 {
+                        return outcome.map(|response| response.after(tries));
+                    }
+                    return Err(stopped(Stop::Cancelled));
+                }
                 () = tokio::time::sleep(delay) => {}
-                () = limits.cancelled() => {}
+            }
+            match self.timeout(started, &bounds) {
+                Some(left) => timeout = left,
+                None => return outcome.map(|response| response.after(tries)),
             }
         }
     }

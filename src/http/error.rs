@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use crate::limits::Stop;
+
 /// What kept a request from being answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,6 +89,15 @@ impl HttpError {
     pub(super) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Describes a request that was given up, or not made.
+    pub(super) fn stopped(stop: Stop, target: &str) -> Self {
+        let kind = match stop {
+            Stop::Cancelled => HttpErrorKind::Cancelled,
+            Stop::DeadlinePassed => HttpErrorKind::DeadlineExceeded,
+        };
+        Self::new(kind, target).with_source(stop)
     }
 
     /// Classifies what reqwest reports, whose URL is dropped: it may hold a query.

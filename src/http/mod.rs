@@ -7,16 +7,15 @@
 mod client;
 mod counter;
 mod error;
-mod limits;
 mod retry;
 mod tls;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::limits::RequestLimits;
 pub use client::{HttpClient, HttpRequest, HttpResponse, HttpSettings, Proxies};
 pub use counter::RequestCounter;
 pub use error::{HttpError, HttpErrorKind};
-pub use limits::RequestLimits;
 pub use retry::RetryPolicy;
 pub use tls::{ClientIdentity, Roots};

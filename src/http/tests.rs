@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::*;
+use crate::limits::Stop;
 use crate::secret::SecretBytes;
 
 /// What the server does with a connection.
@@ -94,6 +95,17 @@ fn client(redirect_to: Vec<Url>) -> HttpClient {
             ..RetryPolicy::default()
         },
         redirect_to,
+        request_log: None,
+        ..HttpSettings::default()
+    })
+    .unwrap()
+}
+
+fn client_with(retry: RetryPolicy) -> HttpClient {
+    HttpClient::new(&HttpSettings {
+        roots: Roots::Nobody,
+        proxies: Proxies::Ignored,
+        retry,
         request_log: None,
         ..HttpSettings::default()
     })
@@ -265,7 +277,7 @@ async fn cancellation_ends_between_two_tries() {
     let cancellation = CancellationToken::new();
     let limits = RequestLimits {
         cancellation: Some(cancellation.clone()),
-        deadline: None,
+        ..RequestLimits::default()
     };
     let client = client(Vec::new());
     let request = put(&server.url);
@@ -284,14 +296,83 @@ async fn cancellation_ends_between_two_tries() {
 #[tokio::test]
 async fn a_deadline_that_has_passed_sends_nothing() {
     let limits = RequestLimits {
-        cancellation: None,
         deadline: Some(Instant::now()),
+        ..RequestLimits::default()
     };
     let client = client(Vec::new());
     let url = "http://127.0.0.1:9/".parse().unwrap();
     let error = limits.scope(client.send(&put(&url))).await.unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::DeadlineExceeded);
+    assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));
     assert_eq!(client.requests().total(), 0);
+}
+
+/// Limits of an operation that is to stop.
+fn cancelled() -> RequestLimits {
+    let cancellation = CancellationToken::new();
+    cancellation.cancel();
+    RequestLimits {
+        cancellation: Some(cancellation),
+        ..RequestLimits::default()
+    }
+}
+
+#[tokio::test]
+async fn what_is_cancelled_is_not_sent_at_all() {
+    let client = client(Vec::new());
+    let url = "http://127.0.0.1:9/".parse().unwrap();
+    let error = cancelled().scope(client.send(&put(&url))).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::Cancelled);
+    assert_eq!(Stop::beneath(&error), Some(Stop::Cancelled));
+    assert_eq!(client.requests().total(), 0);
+}
+
+#[tokio::test]
+async fn a_commit_gets_its_tries_though_it_is_cancelled_or_late() {
+    let late = RequestLimits {
+        deadline: Some(Instant::now()),
+        ..RequestLimits::default()
+    };
+    for limits in [cancelled(), late] {
+        let mut steps: Vec<_> = (0..3).map(|_| answer(503, "", "")).collect();
+        steps.push(answer(200, "", "done"));
+        let server = Script::start(steps).await;
+        let client = client(Vec::new());
+        let request = put(&server.url);
+        let commit = RequestLimits::committing(client.send(&request));
+        let response = limits.clone().scope(commit).await.unwrap();
+        assert_eq!(response.body.expose(), b"done");
+        assert_eq!(client.requests().total(), 4);
+
+        // After those it ends with what it was told last, and not with the stop.
+        let server = Script::start((0..8).map(|_| answer(503, "", "")).collect()).await;
+        let request = put(&server.url);
+        let commit = RequestLimits::committing(client.send(&request));
+        let response = limits.scope(commit).await.unwrap();
+        assert_eq!(response.status, 503);
+        assert_eq!(client.requests().total(), 8);
+    }
+}
+
+#[tokio::test]
+async fn an_operations_time_bounds_its_retries() {
+    let server = Script::start((0..500).map(|_| answer(503, "", "")).collect()).await;
+    let client = client_with(RetryPolicy {
+        max_tries: u32::MAX,
+        max_delay: Duration::from_millis(2),
+        base_delay: Duration::from_millis(2),
+        ..RetryPolicy::default()
+    });
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + Duration::from_millis(200)),
+        ..RequestLimits::default()
+    };
+    let response = limits.scope(client.send(&put(&server.url))).await.unwrap();
+    // What the server said is told, and not that there was no time to ask again.
+    assert_eq!(response.status, 503);
+    let requests = client.requests().total();
+    assert!((2..500).contains(&requests), "{requests}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use crate::catalog::{
     VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
 };
 use crate::envelope::SecretValue;
+use crate::limits::RequestLimits;
 use crate::names::{SecretName, Slug};
 use crate::secret::SecretBytes;
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
@@ -77,6 +78,14 @@ impl Organization {
     /// `UnknownBackend` before anything is written; failures of catalog, store
     /// and KEK.
     pub async fn create_secret(
+        &self,
+        request: CreateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        interrupt.bound(self.create(request, interrupt)).await
+    }
+
+    async fn create(
         &self,
         request: CreateSecret,
         interrupt: &Interrupt,
@@ -310,7 +319,8 @@ impl Organization {
             });
             if !landed {
                 let orphan = orphan(&now.document, uuid, &remote_name, native_id);
-                if let Err(error) = backend.store.delete(&remote_name, orphan).await {
+                let deleted = backend.store.delete(&remote_name, orphan);
+                if let Err(error) = RequestLimits::committing(deleted).await {
                     tracing::warn!(%error, "a version that nothing refers to is left behind");
                 }
                 return Err(held.overtaken());

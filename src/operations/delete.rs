@@ -46,6 +46,17 @@ impl Organization {
         generation: u64,
         interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
+        let deletion = self.delete(name, uuid, generation, interrupt);
+        interrupt.bound(deletion).await
+    }
+
+    async fn delete(
+        &self,
+        name: &SecretName,
+        uuid: Uuid,
+        generation: u64,
+        interrupt: &Interrupt,
+    ) -> Result<(), OperationError> {
         interrupt.before("delete")?;
         let mut held = self.hold(record_key_of_name(name)).await?;
         if held.named(name, uuid).is_none() && held.revision != Revision::ABSENT {

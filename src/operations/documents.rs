@@ -8,6 +8,7 @@ use super::{OperationError, Organization};
 use crate::catalog::{
     CatalogErrorKind, Loaded, RecordKey, Revision, SecretDocument, SecretRecord, Stamped,
 };
+use crate::limits::RequestLimits;
 use crate::names::SecretName;
 
 /// A document as it is in the catalog, and where.
@@ -81,7 +82,21 @@ impl Organization {
     /// A write of ours whose answer was lost is recognized by its write id, and
     /// a conflict without a rival, as a node that lags gives it, is tried again.
     /// What is found instead is verified.
+    ///
+    /// Once begun it is not cut off, though the use case is to stop.
     pub(super) async fn compare_and_set<T>(
+        &self,
+        key: &RecordKey,
+        record: &T,
+        expected: Revision,
+    ) -> Result<Compared<T>, OperationError>
+    where
+        T: Stamped + Serialize + DeserializeOwned + Sync,
+    {
+        RequestLimits::committing(self.try_compare_and_set(key, record, expected)).await
+    }
+
+    async fn try_compare_and_set<T>(
         &self,
         key: &RecordKey,
         record: &T,

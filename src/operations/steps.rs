@@ -6,8 +6,10 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::OperationError;
+use crate::limits::{RequestLimits, Stop};
 
-/// When to stop. Looked at between steps, never inside a commit.
+/// When to stop. Looked at between steps and between the tries of a request,
+/// never inside a commit.
 #[derive(Clone, Debug, Default)]
 pub struct Interrupt {
     token: CancellationToken,
@@ -19,6 +21,25 @@ impl Interrupt {
     #[must_use]
     pub fn new(token: CancellationToken, deadline: Option<Instant>) -> Self {
         Self { token, deadline }
+    }
+
+    /// Runs a use case with this as the bound of every request that it makes. Those
+    /// that take an interrupt do so by themselves.
+    ///
+    /// # Errors
+    ///
+    /// As the use case; `Interrupted` where a request was given up, or not made.
+    pub async fn bound<T>(
+        &self,
+        use_case: impl Future<Output = Result<T, OperationError>>,
+    ) -> Result<T, OperationError> {
+        let limits = RequestLimits {
+            deadline: self.deadline,
+            cancellation: Some(self.token.clone()),
+            ..RequestLimits::default()
+        };
+        // On the heap: a use case is larger than what calls it should carry along.
+        limits.scope(Box::pin(use_case)).await.map_err(interrupted)
     }
 
     /// Says whether `step` may begin.
@@ -35,6 +56,23 @@ impl Interrupt {
             return Err(OperationError::Interrupted { step, timed_out });
         }
         Ok(())
+    }
+}
+
+/// Finds out whether a request failed because it was to stop.
+fn interrupted(error: OperationError) -> OperationError {
+    let step = match &error {
+        OperationError::Catalog(error) => error.operation(),
+        OperationError::Store(error) => error.operation(),
+        OperationError::Kek(error) => error.operation(),
+        _ => return error,
+    };
+    match Stop::beneath(&error) {
+        Some(stop) => OperationError::Interrupted {
+            step,
+            timed_out: stop == Stop::DeadlinePassed,
+        },
+        None => error,
     }
 }
 

@@ -45,6 +45,14 @@ impl Organization {
         request: UpdateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
+        interrupt.bound(self.update(request, interrupt)).await
+    }
+
+    async fn update(
+        &self,
+        request: UpdateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
         interrupt.before("update")?;
         let UpdateSecret {
             name,

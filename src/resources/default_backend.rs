@@ -123,10 +123,11 @@ impl Resource for DefaultBackendResource {
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
             let before = backend_of(&request.prior_state)?;
+            let interrupt = interrupt(cx);
             let unset = session
                 .organization
-                .unset_default_backend(&before, &interrupt(cx))
-                .await;
+                .unset_default_backend(&before, &interrupt);
+            let unset = interrupt.bound(unset).await;
             unset.map_err(|error| explain(&error))?;
             Ok(DeleteResponse::default())
         };
@@ -170,9 +171,9 @@ async fn set(
 ) -> Result<ApplyResponse, Diagnostic> {
     let backend = backend_of(&planned)?;
     let organization = &session.organization;
-    let set = organization
-        .set_default_backend(&backend, expected, &interrupt(cx))
-        .await;
+    let interrupt = interrupt(cx);
+    let set = organization.set_default_backend(&backend, expected, &interrupt);
+    let set = interrupt.bound(set).await;
     let view = set.map_err(|error| {
         let diagnostic = explain(&error);
         match error {

@@ -5,8 +5,9 @@ use terraform_provider_planton::catalog::{
 use terraform_provider_planton::clients::openbao::{
     KvEntry, OpenBaoClient, OpenBaoConfig, OpenBaoErrorKind, PolicyRole,
 };
+use xtask::openbao::{OpenBao, Seal, ServerOptions};
+use xtask::tools::Tools;
 
-use super::support::server::Server;
 use super::support::{Place, config, hasty, mount, token};
 
 fn elsewhere(place: &Place, change: impl FnOnce(&mut OpenBaoConfig)) -> OpenBaoClient {
@@ -110,11 +111,17 @@ async fn a_namespace_is_another_server_as_far_as_data_goes() {
 
 #[tokio::test]
 async fn a_sealed_server_is_unavailable_after_all_retries() {
-    let server = Server::start().await;
-    let admin = server.admin();
-    admin.enable_kv2("kv").await;
-    admin.ok("POST", "sys/seal", "").await;
-    let config = config(&server.address, "kv", "transit", token(&server.root_token));
+    let nobody_unseals = ServerOptions {
+        seal: Seal::Shamir,
+        ..ServerOptions::default()
+    };
+    let server = OpenBao::start(&Tools::locate().unwrap(), &nobody_unseals).unwrap();
+    let config = config(
+        server.address(),
+        "kv",
+        "transit",
+        token(server.root_token()),
+    );
     let client = OpenBaoClient::with_retry(&config, None, hasty()).unwrap();
     let error = client.kv().metadata("a").await.unwrap_err();
     assert_eq!(error.kind(), OpenBaoErrorKind::Unavailable);

@@ -52,12 +52,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("envelope", &[]),
     ("store", &[]),
     ("http", &[]),
+    ("limits", &[]),
     ("names", &[]),
     ("secret", &[]),
 ];
 
 /// Plain types that everybody may use.
-const LEAVES: &[&str] = &["names", "secret"];
+const LEAVES: &[&str] = &["limits", "names", "secret"];
 
 /// Words and the only modules whose code may have them.
 const RESERVED: &[(&[&str], &[&str])] = &[
@@ -80,6 +81,10 @@ const RESERVED: &[(&[&str], &[&str])] = &[
     ),
     (&["rusqlite"], &["clients", "backends", "catalog"]),
 ];
+
+/// Who may spawn tasks: one that is spawned inside a use case would not obey the
+/// use case's limits.
+const SPAWNING: &[&str] = &["protocol"];
 
 /// Modules that know nothing of Terraform, in code or comment.
 const WITHOUT_TERRAFORM: &[&str] = &["operations", "envelope", "store", "kek"];
@@ -149,6 +154,9 @@ fn violations_of(file: &Path, text: &str) -> Vec<String> {
                 violate(format!("only {modules:?} may use `{word}`"));
             }
         }
+    }
+    if !SPAWNING.contains(&module) && lexer::calls(&code, "spawn") {
+        violate(format!("only {SPAWNING:?} may spawn tasks"));
     }
     let prose = text.replace("terraform_provider_planton", "");
     if WITHOUT_TERRAFORM.contains(&module) && prose.to_lowercase().contains("terraform") {
@@ -304,6 +312,17 @@ mod tests {
         );
         assert_eq!(violations("envelope/mod.rs", "use std::fs;").len(), 1);
         assert_eq!(violations("envelope/mod.rs", "use std::fmt;"), [""; 0]);
+    }
+
+    #[test]
+    fn only_the_protocol_spawns_tasks() {
+        for text in ["tokio::spawn(async {});", "set.spawn(f());", "spawn (f());"] {
+            let found = violations("backends/aws.rs", text);
+            assert_eq!(found.len(), 1, "{text}");
+            assert_eq!(violations("protocol/a.rs", text), [""; 0], "{text}");
+        }
+        let other = "task::spawn_blocking(f); respawn(1); let spawn = 1;";
+        assert_eq!(violations("clients/sqlite.rs", other), [""; 0]);
     }
 
     #[test]

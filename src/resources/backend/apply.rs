@@ -35,10 +35,9 @@ pub(super) async fn create(
         credential: credential(config),
         arguments: arguments(config),
     };
-    let registered = session
-        .organization
-        .register_backend(register, &interrupt(cx))
-        .await;
+    let interrupt = interrupt(cx);
+    let registered = session.organization.register_backend(register, &interrupt);
+    let registered = interrupt.bound(registered).await;
     let view = registered.map_err(|error| at(config, &error))?;
     applied(request.planned_state, &view, session).await
 }
@@ -69,10 +68,9 @@ pub(super) async fn update(
         credential: (renewed || moved).then(|| credential(config)),
         arguments: arguments(config),
     };
-    let updated = session
-        .organization
-        .update_backend(update, &interrupt(cx))
-        .await;
+    let interrupt = interrupt(cx);
+    let updated = session.organization.update_backend(update, &interrupt);
+    let updated = interrupt.bound(updated).await;
     let view = updated.map_err(|error| at(config, &error))?;
     applied(request.planned_state, &view, session).await
 }
@@ -90,10 +88,11 @@ pub(super) async fn delete(
         0 => u64::MAX,
         generation => generation,
     };
+    let interrupt = interrupt(cx);
     let deleted = session
         .organization
-        .delete_backend(&name, uuid, seen, &interrupt(cx))
-        .await;
+        .delete_backend(&name, uuid, seen, &interrupt);
+    let deleted = interrupt.bound(deleted).await;
     let deleted = deleted.map_err(|error| explain(&error))?;
     let mut response = DeleteResponse::default();
     if let Some(left) = deleted.left_behind {

@@ -3,7 +3,7 @@
 use super::plan::{compare_failed, refuse_if_protected, value_missing};
 use super::settings::{Settings, Source, interrupt};
 use super::state::{Identity, Private, computed, identity};
-use crate::operations::{CreateSecret, OperationError, SecretView, UpdateSecret};
+use crate::operations::{CreateSecret, Interrupt, OperationError, SecretView, UpdateSecret};
 use crate::plugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
     UpdateRequest, Value,
@@ -57,15 +57,16 @@ pub(super) async fn update(
     let private = Private::read(&request.planned_private)?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
-    expect_catalog(&private, session).await?;
-    expect_mac_key(&private, session).await?;
+    let interrupt = interrupt(cx, &request.config, "update");
+    expect_catalog(&private, session, &interrupt).await?;
+    expect_mac_key(&private, session, &interrupt).await?;
     let settings = Settings::read(&request.config);
     let metadata = settings.metadata(session);
     let arguments = settings.arguments();
     let path = value_path(&settings.source);
     let mut write = request.planned_state.attribute("version").is_unknown();
     if write && private.compare {
-        write = differs(&settings, &request.prior_state, uuid, session).await?;
+        write = differs(&settings, &request.prior_state, session, &interrupt).await?;
     }
     let source = if write {
         let source = settings.source.into_source();
@@ -82,7 +83,6 @@ pub(super) async fn update(
         metadata,
         arguments,
     };
-    let interrupt = interrupt(cx, &request.config, "update");
     let updated = organization.update_secret(update, &interrupt).await;
     let view = updated.map_err(|error| located(&error, path))?;
     applied(request.planned_state, &view, session).await
@@ -106,9 +106,9 @@ pub(super) async fn delete(
         }
     }
     let Identity { uuid, name } = Identity::read(state)?;
-    expect_catalog(&private, session).await?;
-    expect_mac_key(&private, session).await?;
     let interrupt = interrupt(cx, state, "delete");
+    expect_catalog(&private, session, &interrupt).await?;
+    expect_mac_key(&private, session, &interrupt).await?;
     // What an import left behind has not been seen at any generation.
     let seen = match private.generation {
         0 => u64::MAX,
@@ -126,26 +126,27 @@ pub(super) async fn delete(
 pub(super) async fn expect_catalog(
     private: &Private,
     session: &Configured,
+    interrupt: &Interrupt,
 ) -> Result<(), Diagnostic> {
     let Some(catalog) = private.catalog else {
         return Ok(());
     };
-    session
-        .organization
-        .expect_catalog(catalog)
-        .await
-        .map_err(|error| explain(&error))
+    let expected = session.organization.expect_catalog(catalog);
+    let expected = interrupt.bound(expected).await;
+    expected.map_err(|error| explain(&error))
 }
 
 /// Refuses to act on records under another MAC key than before.
 pub(super) async fn expect_mac_key(
     private: &Private,
     session: &Configured,
+    interrupt: &Interrupt,
 ) -> Result<(), Diagnostic> {
     let Some(mac_key) = &private.mac_key else {
         return Ok(());
     };
-    let expected = session.organization.expect_mac_key(mac_key).await;
+    let expected = session.organization.expect_mac_key(mac_key);
+    let expected = interrupt.bound(expected).await;
     expected.map_err(|error| explain(&error))
 }
 
@@ -154,8 +155,8 @@ pub(super) async fn expect_mac_key(
 async fn differs(
     settings: &Settings,
     prior: &Value,
-    uuid: uuid::Uuid,
     session: &Configured,
+    interrupt: &Interrupt,
 ) -> Result<bool, Diagnostic> {
     let before = prior.attribute("value_wo_version").as_str();
     if let (Setting::Set(now), Some(before)) = (&settings.trigger, before) {
@@ -163,7 +164,9 @@ async fn differs(
     }
     match &settings.source {
         Source::Given(value) => {
-            let same = session.organization.is_current_value(uuid, value).await;
+            let uuid = Identity::read(prior)?.uuid;
+            let same = session.organization.is_current_value(uuid, value);
+            let same = interrupt.bound(same).await;
             Ok(!same.map_err(|error| compare_failed(&error))?)
         }
         Source::Absent | Source::Unknown(_) | Source::Generate(_) => Ok(false),

@@ -10,7 +10,7 @@ mod validate;
 use async_trait::async_trait;
 
 use crate::names::SecretName;
-use crate::operations::{OperationError, Refreshed, SecretView};
+use crate::operations::{Interrupt, OperationError, Refreshed, SecretView};
 use crate::plugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanDestroyRequest,
@@ -54,7 +54,7 @@ impl Resource for SecretResource {
         validate::validate(config)
     }
 
-    async fn read(&self, _cx: &Context, request: ReadRequest) -> ReadResponse {
+    async fn read(&self, cx: &Context, request: ReadRequest) -> ReadResponse {
         if let SessionState::Unknown = self.session.state() {
             let mut response = ReadResponse::current(request.state);
             response.diagnostics.push(not_refreshed());
@@ -62,17 +62,18 @@ impl Resource for SecretResource {
         }
         let read = async {
             let session = self.session.ready()?;
-            read(request, &session).await
+            read(cx, request, &session).await
         };
         read.await.unwrap_or_else(ReadResponse::from)
     }
 
-    async fn plan(&self, _cx: &Context, request: PlanRequest) -> PlanResponse {
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
         let session = match self.session.state() {
             SessionState::Ready(session) => Some(session),
             SessionState::Unknown | SessionState::Unconfigured => None,
         };
-        plan::plan(&schema::schema(), request, session.as_deref()).await
+        let interrupt = settings::interrupt(cx, &request.config, "read");
+        plan::plan(&schema::schema(), request, session.as_deref(), &interrupt).await
     }
 
     async fn plan_destroy(
@@ -107,22 +108,29 @@ impl Resource for SecretResource {
         delete.await.unwrap_or_else(DeleteResponse::from)
     }
 
-    async fn import(&self, _cx: &Context, request: ImportRequest) -> ImportResponse {
+    async fn import(&self, cx: &Context, request: ImportRequest) -> ImportResponse {
         let import = async {
             let session = self.session.ready()?;
-            import(request.target, &session).await
+            let interrupt = settings::interrupt(cx, &Value::Null, "read");
+            import(request.target, &session, &interrupt).await
         };
         import.await.unwrap_or_else(ImportResponse::from)
     }
 }
 
-async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
+async fn read(
+    cx: &Context,
+    request: ReadRequest,
+    session: &Configured,
+) -> Result<ReadResponse, Diagnostic> {
     let identity = Identity::read(&request.state)?;
     let private = Private::read(&request.private)?;
-    apply::expect_catalog(&private, session).await?;
+    let interrupt = settings::interrupt(cx, &request.state, "read");
+    apply::expect_catalog(&private, session, &interrupt).await?;
     let limit = settings::timeout(&request.state, "read");
     let refresh = identity.refresh(&private);
-    let refreshed = tokio::time::timeout(limit, session.organization.refresh_secret(&refresh));
+    let refreshing = interrupt.bound(session.organization.refresh_secret(&refresh));
+    let refreshed = tokio::time::timeout(limit, refreshing);
     let timed_out = |_| {
         explain(&OperationError::Interrupted {
             step: "read",
@@ -170,7 +178,11 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     Ok(response)
 }
 
-async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResponse, Diagnostic> {
+async fn import(
+    target: ImportTarget,
+    session: &Configured,
+    interrupt: &Interrupt,
+) -> Result<ImportResponse, Diagnostic> {
     let organization = &session.organization;
     let name = match target {
         ImportTarget::Id(text) => {
@@ -200,8 +212,8 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
             }
         }
     };
-    let view = organization
-        .find_secret(&name)
+    let view = interrupt
+        .bound(organization.find_secret(&name))
         .await
         .map_err(|error| explain(&error))?;
     let state = state::whole(&view, Value::Null);

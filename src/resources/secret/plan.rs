@@ -1,12 +1,10 @@
 //! Plans a secret: what stays, what changes, what replaces, and whether a new
 //! version is written.
 
-use uuid::Uuid;
-
 use super::settings::{Settings, Source};
 use super::state::{Identity, Private, generate, strings};
 use crate::names::Slug;
-use crate::operations::OperationError;
+use crate::operations::{Interrupt, OperationError};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
     Schema, Value, proposed_with_computed_unknown,
@@ -23,6 +21,7 @@ pub(super) async fn plan(
     schema: &Schema,
     request: PlanRequest,
     session: Option<&Configured>,
+    interrupt: &Interrupt,
 ) -> PlanResponse {
     let settings = Settings::read(&request.config);
     if let Some(session) = session
@@ -37,7 +36,7 @@ pub(super) async fn plan(
     if request.prior_state.is_null() {
         return plan_creation(schema, request, &settings, session);
     }
-    match plan_update(request, settings, private, session).await {
+    match plan_update(request, settings, private, session, interrupt).await {
         Ok(response) => response,
         Err(diagnostic) => diagnostic.into(),
     }
@@ -142,6 +141,7 @@ async fn plan_update(
     settings: Settings,
     private: Private,
     session: Option<&Configured>,
+    interrupt: &Interrupt,
 ) -> Result<PlanResponse, Diagnostic> {
     let prior = &request.prior_state;
     let identity = Identity::read(prior)?;
@@ -167,7 +167,7 @@ async fn plan_update(
         return plan_replacement(planned, prior, replaced, &settings, &kept);
     }
 
-    let write = decide_write(&settings, prior, &kept, identity.uuid, session).await?;
+    let write = decide_write(&settings, prior, &kept, session, interrupt).await?;
     kept.compare = write == Write::DecidedAtApply;
     if write == Write::Never {
         planned.set("kind", prior.attribute("kind").clone());
@@ -251,8 +251,8 @@ async fn decide_write(
     settings: &Settings,
     prior: &Value,
     private: &Private,
-    uuid: Uuid,
     session: Option<&Configured>,
+    interrupt: &Interrupt,
 ) -> Result<Write, Diagnostic> {
     if prior.attribute("version").is_null() {
         // Drift: the current version is gone, or not the one we wrote.
@@ -276,10 +276,13 @@ async fn decide_write(
             };
             let organization = &session.organization;
             if let Some(mac_key) = &private.mac_key {
-                let expected = organization.expect_mac_key(mac_key).await;
+                let expected = interrupt.bound(organization.expect_mac_key(mac_key)).await;
                 expected.map_err(|error| compare_failed(&error))?;
             }
-            let same = organization.is_current_value(uuid, value).await;
+            let uuid = Identity::read(prior)?.uuid;
+            let same = interrupt
+                .bound(organization.is_current_value(uuid, value))
+                .await;
             Ok(if same.map_err(|error| compare_failed(&error))? {
                 Write::Never
             } else {

@@ -5,11 +5,10 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 use serde_json::json;
-use xtask::openbao::OpenBao;
+use xtask::openbao::{OpenBao, Seal, ServerOptions};
 use xtask::tools::Tools;
 
 use super::provider::aliased;
-use crate::answering::always_answering;
 use crate::certificates::Authority;
 use crate::reading::{Told, filters};
 use crate::scene::{On, Scene, terraform_1_11};
@@ -40,10 +39,11 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
         .unwrap();
     let no_rights = api.create_token(&["default"], "10m").unwrap();
 
-    // As a real one answers while it is sealed; one with a static seal unseals
-    // itself again.
-    let sealed = json!({"errors": ["Vault is sealed"]});
-    let sealed = always_answering("503 Service Unavailable", &sealed);
+    let nobody_unseals = ServerOptions {
+        seal: Seal::Shamir,
+        ..ServerOptions::default()
+    };
+    let sealed = OpenBao::start(&Tools::locate().unwrap(), &nobody_unseals).unwrap();
 
     let (plain, tls) = (server.address(), server.tls_address().unwrap());
     let root = format!("token = {:?}", server.root_token());
@@ -86,7 +86,10 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
             block("j", plain, &root, "transit_mount_path = \"nowhere\""),
         ),
         ("wrong_authority", block("k", tls, &root, ca(&stranger))),
-        ("sealed", block("m", &sealed, "token = \"t\"", "")),
+        (
+            "sealed",
+            block("m", sealed.address(), "token = \"s.hunter2\"", ""),
+        ),
         ("no_certificate", block("l", tls, &root, ca(&authority))),
     ]);
     let told = Told::by_apply(&workspace, &[], &[]);

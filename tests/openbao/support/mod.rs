@@ -131,7 +131,6 @@ pub(crate) fn token(token: &str) -> OpenBaoAuth {
 pub(crate) fn hasty() -> RetryPolicy {
     RetryPolicy {
         base_delay: Duration::from_millis(1),
-        // A server that was sealed by hand unseals itself within seconds.
         max_delay: Duration::from_millis(20),
         ..RetryPolicy::default()
     }

@@ -66,6 +66,14 @@ pub(super) fn has_path(code: &str, name: &str) -> bool {
     })
 }
 
+/// Returns true where `code` calls a function or a method with this very name.
+pub(super) fn calls(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let after = &code[at + name.len()..];
+        !code[..at].ends_with(is_word) && after.trim_start().starts_with('(')
+    })
+}
+
 /// Collects the first names of what follows a path's root: `::a::b`, `::{a, b::c}`.
 fn collect(rest: &str, used: &mut Vec<String>) {
     let Some(rest) = rest.strip_prefix("::") else {

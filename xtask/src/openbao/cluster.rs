@@ -4,12 +4,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::api::Api;
 use super::node::{self, Node, Plan, Ports};
-use super::{BOUND, ServerOptions};
+use super::{BOUND, Seal, ServerOptions};
 use crate::tools::Tools;
 
 const MAX_STARTS: usize = 5;
@@ -41,6 +41,7 @@ impl Cluster {
     }
 
     fn try_start(tools: &Tools, size: usize, options: &ServerOptions) -> Result<Self> {
+        ensure!(options.seal == Seal::Static, "nobody unseals a cluster");
         let folder = node::folder()?;
         let plan = Plan {
             bao: tools.bao(),
@@ -56,7 +57,7 @@ impl Cluster {
             Node::start_at(&plan, &name, *ports, |_| addresses.clone())
         };
         let first = start((0, ports.first().context("a cluster has a node")?))?;
-        let root_token = first.initialize()?;
+        let root_token = first.initialize(options.seal)?;
         first.await_active(BOUND)?;
         let mut cluster = Self {
             nodes: vec![first],

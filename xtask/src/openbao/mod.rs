@@ -32,10 +32,23 @@ pub struct ServerOptions {
     pub raw_audit: bool,
     /// Serves TLS on a second listener; the first stays plain.
     pub tls: Option<TlsFiles>,
+    /// How the server comes by its root key.
+    pub seal: Seal,
     /// Further lines of each listener: `max_request_json_strings = 5000`.
     pub listener_lines: Vec<String>,
     /// Further lines of the configuration: `disable_standby_reads = true`.
     pub lines: Vec<String>,
+}
+
+/// How a server comes by its root key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seal {
+    /// From a file: it unseals itself, after [`OpenBao::seal`] too.
+    #[default]
+    Static,
+    /// From people with shares of it: the server is initialized, and stays
+    /// sealed, since nobody brings them.
+    Shamir,
 }
 
 /// The files of a TLS listener, in PEM.
@@ -49,12 +62,14 @@ pub struct TlsFiles {
     pub client_authority: Option<PathBuf>,
 }
 
-/// A single server, initialized, unsealed and active.
+/// A single server, initialized; unsealed and active unless its [`Seal`] is
+/// Shamir's.
 #[derive(Debug)]
 pub struct OpenBao {
     node: Node,
     api: Api,
     folder: TempDir,
+    seal: Seal,
 }
 
 impl OpenBao {
@@ -62,7 +77,7 @@ impl OpenBao {
     ///
     /// # Errors
     ///
-    /// When it does not become active; with the end of its log.
+    /// When it does not become active, or sealed; with the end of its log.
     pub fn start(tools: &Tools, options: &ServerOptions) -> Result<Self> {
         let folder = node::folder()?;
         let plan = Plan {
@@ -71,10 +86,16 @@ impl OpenBao {
             options,
         };
         let node = Node::start(&plan, "node", |_| Vec::new())?;
-        let token = node.initialize()?;
+        let token = node.initialize(options.seal)?;
         let api = Api::new(node.address(), &token);
-        node.await_active(BOUND)?;
-        Ok(Self { node, api, folder })
+        let server = Self {
+            node,
+            api,
+            folder,
+            seal: options.seal,
+        };
+        server.await_started()?;
+        Ok(server)
     }
 
     /// Returns the plain listener's address, as `http://127.0.0.1:…`.
@@ -128,8 +149,8 @@ impl OpenBao {
         self.folder.path()
     }
 
-    /// Seals the server: it answers every request with 503 from now on, until
-    /// it is restarted.
+    /// Seals the server: it answers every request with 503 from now on. One with
+    /// a static seal unseals itself within seconds.
     ///
     /// # Errors
     ///
@@ -154,13 +175,20 @@ impl OpenBao {
     }
 
     /// Starts the server again with the same storage at the same address, and
-    /// waits until it is active.
+    /// waits until it is active; with Shamir's seal, until it is sealed.
     ///
     /// # Errors
     ///
-    /// When it does not become active.
+    /// When it does not become so.
     pub fn restart(&mut self) -> Result<()> {
         self.node.restart()?;
-        self.node.await_active(BOUND)
+        self.await_started()
+    }
+
+    fn await_started(&self) -> Result<()> {
+        match self.seal {
+            Seal::Static => self.node.await_active(BOUND),
+            Seal::Shamir => self.node.await_sealed(BOUND),
+        }
     }
 }

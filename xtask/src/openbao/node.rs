@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::api::Api;
-use super::{BOUND, ServerOptions};
+use super::{BOUND, Seal, ServerOptions};
 use crate::process;
 
 /// Another process may take a port between its choice and its use.
@@ -152,8 +152,11 @@ impl Node {
     }
 
     /// Initializes the server, and returns its root token.
-    pub(super) fn initialize(&self) -> Result<String> {
-        let body = json!({"recovery_shares": 1, "recovery_threshold": 1});
+    pub(super) fn initialize(&self, seal: Seal) -> Result<String> {
+        let body = match seal {
+            Seal::Static => json!({"recovery_shares": 1, "recovery_threshold": 1}),
+            Seal::Shamir => json!({"secret_shares": 1, "secret_threshold": 1}),
+        };
         let answer = Api::new(&self.address, "").ok("PUT", "sys/init", Some(&body))?;
         let token = answer["root_token"].as_str();
         Ok(token.context("no root token in the answer")?.to_owned())
@@ -169,6 +172,13 @@ impl Node {
     /// Waits until this node is unsealed, whether it leads or not.
     pub(super) fn await_unsealed(&self, bound: Duration) -> Result<()> {
         self.await_health(bound, "to be unsealed", |health| health["sealed"] == false)
+    }
+
+    /// Waits until this node is initialized and sealed.
+    pub(super) fn await_sealed(&self, bound: Duration) -> Result<()> {
+        self.await_health(bound, "to be sealed", |health| {
+            health["initialized"] == true && health["sealed"] == true
+        })
     }
 
     /// Returns what the health endpoint says; nothing where nobody answers.
@@ -321,9 +331,11 @@ fn configuration(
         write_listener(&mut config, ports.tls, ports.tls_cluster, &lines, options)?;
     }
 
-    let key = plan.folder.join("seal.key");
-    writeln!(config, "seal \"static\" {{\n  current_key_id = \"test\"")?;
-    writeln!(config, "  current_key = \"file://{}\"\n}}", key.display())?;
+    if options.seal == Seal::Static {
+        let key = plan.folder.join("seal.key");
+        writeln!(config, "seal \"static\" {{\n  current_key_id = \"test\"")?;
+        writeln!(config, "  current_key = \"file://{}\"\n}}", key.display())?;
+    }
     // Relative to the node's folder: a node whose audit devices differ from
     // its leader's by so much as a path never leads.
     writeln!(

@@ -56,6 +56,27 @@ fn a_sealed_server_refuses_until_it_is_restarted() {
 }
 
 #[test]
+fn a_server_with_shamirs_seal_is_initialized_and_stays_sealed() {
+    let mut server = server(&ServerOptions {
+        seal: Seal::Shamir,
+        ..Default::default()
+    });
+    for _ in 0..2 {
+        let health = server.node.health().expect("answers");
+        assert_eq!(health["initialized"], true);
+        assert_eq!(health["sealed"], true);
+        let answer = server
+            .api()
+            .call("GET", "secret/data/x", None)
+            .expect("answers");
+        assert_eq!(answer.status, 503);
+        assert_eq!(answer.body, json!({"errors": ["Vault is sealed"]}));
+        server.stop().expect("stops");
+        server.restart().expect("restarts");
+    }
+}
+
+#[test]
 fn the_dump_has_every_path_and_every_version() {
     let server = server(&ServerOptions::default());
     let api = server.api();
