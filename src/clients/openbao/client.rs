@@ -85,6 +85,24 @@ impl OpenBaoClient {
         fence_path: Option<&str>,
         retry: RetryPolicy,
     ) -> Result<Self, OpenBaoError> {
+        let settings = HttpSettings {
+            retry,
+            ..HttpSettings::default()
+        };
+        Self::with_http(config, fence_path, settings)
+    }
+
+    /// As [`new`](Self::new), with other retries, timeouts and request log.
+    /// Whom to trust, what to show and where to go is up to `config`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_http(
+        config: &OpenBaoConfig,
+        fence_path: Option<&str>,
+        settings: HttpSettings,
+    ) -> Result<Self, OpenBaoError> {
         let roots = match &config.ca_cert_pem {
             Some(pem) => Roots::Pem(pem.clone()),
             None if config.address.is_encrypted() => Roots::Platform,
@@ -102,9 +120,10 @@ impl OpenBaoClient {
             retry: RetryPolicy {
                 extra_statuses: STANDBY_STATUSES,
                 extra_answers: STARTING_ANSWERS,
-                ..retry
+                ..settings.retry
             },
-            ..HttpSettings::default()
+            redirect_to: Vec::new(),
+            ..settings
         })
         .map_err(|error| OpenBaoError::from_http(error, "connect", &config.address.to_string()))?;
         let namespace = config

@@ -1,7 +1,6 @@
 //! Servers for the tests of this folder, and the means to set them up.
 
 pub(crate) mod admin;
-pub(crate) mod faults;
 pub(crate) mod jwt;
 pub(crate) mod server;
 
@@ -14,6 +13,7 @@ use terraform_provider_planton::clients::openbao::{
 use terraform_provider_planton::http::RetryPolicy;
 use terraform_provider_planton::names::Slug;
 use uuid::Uuid;
+use xtask::faults::{FaultProxy, ProxyOptions};
 
 use admin::Admin;
 use server::Server;
@@ -67,6 +67,11 @@ impl Place {
             ..self.config.clone()
         };
         OpenBaoClient::new(&config, Some(&self.fence_path())).unwrap()
+    }
+
+    /// A proxy before the server, for faults.
+    pub(crate) fn proxy(&self) -> FaultProxy {
+        FaultProxy::start(&ProxyOptions::to(&self.admin.address)).unwrap()
     }
 
     pub(crate) fn client_at(&self, address: &str) -> OpenBaoClient {

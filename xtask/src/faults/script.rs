@@ -16,7 +16,7 @@ pub struct Match {
     paths: Vec<String>,
     headers: Vec<(String, String)>,
     bodies: Vec<String>,
-    excluded: Vec<Match>,
+    excluded: Vec<Self>,
 }
 
 impl Match {
