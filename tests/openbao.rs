@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "support/store_faults/mod.rs"]
+mod store_faults;
 #[path = "openbao/support/mod.rs"]
 mod support;
 
@@ -13,6 +15,8 @@ mod catalog;
 mod cluster;
 #[path = "openbao/conformance.rs"]
 mod conformance;
+#[path = "openbao/faults.rs"]
+mod faults;
 #[path = "openbao/limits.rs"]
 mod limits;
 #[path = "openbao/own.rs"]

@@ -52,6 +52,8 @@ GRANTED = {
     "DescribeSecret",
     "DeleteSecret",
 }
+# Whose access keys may list, too: a person with a console.
+READER = "AKIAREADER"
 MARKED = (
     "You can't perform this operation on the secret because it was marked for deletion."
 )
@@ -195,7 +197,8 @@ def authorize(call):
         if wanted is not None and wanted != call.parameters.get("ExternalId"):
             raise Refusal("AccessDenied", "Not authorized to perform sts:AssumeRole", 403)
         return
-    if call.action not in GRANTED:
+    granted = GRANTED | ({"ListSecrets"} if call.key.startswith(READER) else set())
+    if call.action not in granted:
         raise denied(call, call.action)
     if call.parameters.get("Tags"):
         raise denied(call, "TagResource")

@@ -2,8 +2,8 @@ use terraform_provider_planton::catalog::{
     CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
 };
 use terraform_provider_planton::clients::openbao::{KvEntry, OpenBaoClient, PolicyRole};
+use xtask::faults::Fault;
 
-use super::support::faults::answers_lost;
 use super::support::{Place, counted};
 
 fn record(text: &str) -> StoredRecord {
@@ -88,7 +88,9 @@ async fn each_verb_takes_one_request_once_a_fence_is_there() {
 #[tokio::test]
 async fn a_write_whose_answer_was_lost_ends_in_a_conflict_that_reads_as_its_own() {
     let place = Place::new().await;
-    let client = place.client_at(&answers_lost(&place.admin.address, 1).await);
+    let proxy = place.proxy();
+    proxy.fail(Fault::lose_answer());
+    let client = place.client_at(proxy.address());
     let catalog = catalog(&place, &client);
     let error = catalog
         .write(&key(), &record("mine"), Revision::ABSENT)

@@ -7,8 +7,8 @@ use terraform_provider_planton::store::{
     StoreErrorKind, VersionStatus,
 };
 use uuid::Uuid;
+use xtask::faults::Fault;
 
-use super::support::faults::answers_lost;
 use super::support::{Place, counted, token};
 
 const PAYLOAD: &[u8] = b"pse1.UFNFMQ";
@@ -156,8 +156,9 @@ async fn describe_tells_deleted_destroyed_and_replaced_versions() {
 #[tokio::test]
 async fn a_put_whose_answer_was_lost_recognizes_its_own() {
     let place = Place::new().await;
-    let address = answers_lost(&place.admin.address, 1).await;
-    let client = place.client_at(&address);
+    let proxy = place.proxy();
+    proxy.fail(Fault::lose_answer());
+    let client = place.client_at(proxy.address());
     let store = OpenBaoStore::platform(&client, &place.scope);
     let (id, requests) = counted(&client, store.put(&name(), PAYLOAD, version(1))).await;
     assert_eq!(requests, 3, "lost, conflict, read");

@@ -1,9 +1,12 @@
 //! The project's own tasks, and the harness that its integration tests share:
-//! real Terraforms, real OpenBAO servers, planted values and the search for them.
+//! real Terraforms, real OpenBAO servers, planted values and the search for
+//! them, and a proxy that carries out faults (the feature `faults`).
 //!
 //! Unix only: children live in process groups and end by signals.
 
 pub mod canary;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod moto;
 pub mod openbao;
 pub mod paths;

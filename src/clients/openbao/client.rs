@@ -123,6 +123,7 @@ impl OpenBaoClient {
                 extra_answers: STARTING_ANSWERS,
                 ..http.retry
             },
+            redirect_to: Vec::new(),
             ..http
         })
         .map_err(|error| OpenBaoError::from_http(error, "connect", &config.address.to_string()))?;

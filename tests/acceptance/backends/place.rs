@@ -15,6 +15,8 @@ const READER: &str = include_str!("../../../xtask/reader.py");
 
 const REGION: &str = "eu-central-1";
 const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
+const READER_KEY: &str = "AKIAREADER0000000001";
+const READER_SECRET: &str = "aPersonWithAConsoleAndItsOwnSecretKey000";
 
 /// A place to store, with its servers.
 pub(crate) struct Place {
@@ -79,6 +81,7 @@ impl Place {
         let moto = Moto::start(&Tools::locate().unwrap()).unwrap();
         let secret = "wJalrXUtnFEMI/K7MDENG/plantonTestSecret0".to_owned();
         moto.allow_key(ACCESS_KEY, &secret, None).unwrap();
+        moto.allow_key(READER_KEY, READER_SECRET, None).unwrap();
         Self {
             block_name: "aws_secrets_manager",
             secret,
@@ -194,7 +197,7 @@ impl Place {
             Kind::OpenBao { .. } => unreachable!("OpenBAO is asked directly"),
             Kind::Aws(moto) => json!({
                 "vendor": "aws", "region": REGION, "endpoint": moto.address(),
-                "key": ACCESS_KEY, "secret": self.secret,
+                "key": READER_KEY, "secret": READER_SECRET,
             }),
         };
         for (key, value) in more.as_object().unwrap() {

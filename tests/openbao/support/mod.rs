@@ -15,6 +15,7 @@ use terraform_provider_planton::clients::openbao::{
 use terraform_provider_planton::http::RetryPolicy;
 use terraform_provider_planton::names::Slug;
 use uuid::Uuid;
+use xtask::faults::{FaultProxy, ProxyOptions};
 
 use admin::Admin;
 use own::Own;
@@ -69,6 +70,11 @@ impl Place {
             ..self.config.clone()
         };
         OpenBaoClient::new(&config, Some(&self.fence_path())).unwrap()
+    }
+
+    /// A proxy before the server, for faults.
+    pub(crate) fn proxy(&self) -> FaultProxy {
+        FaultProxy::start(&ProxyOptions::to(&self.admin.address)).unwrap()
     }
 
     pub(crate) fn client_at(&self, address: &str) -> OpenBaoClient {

@@ -1,0 +1,77 @@
+//! Reads: what is there is never taken for gone.
+
+use super::*;
+
+pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
+    let object = bench.object("read").await;
+    // A reader can't tell whether the vendor has done anything in a stall.
+    for blow in BLOWS.iter().filter(|blow| !(blow.hasty && blow.lands)) {
+        get_survives(bench, blow, &object, undisturbed.get.len()).await;
+        describe_survives(bench, blow, &object, undisturbed.describe.len()).await;
+    }
+    let (name, id, payload) = &object;
+    for Outage {
+        name: case,
+        fault,
+        kind,
+    } in OUTAGES
+    {
+        let Requests { get, describe, .. } = &bench.requests;
+        let (error, seen) = bench.refused(fault(), get, bench.hasty.get(name, id)).await;
+        assert_eq!(error.kind(), *kind, "get, {case}: {error:?}");
+        expect_discreet(&error, payload);
+        let expected = before(&undisturbed.get, get) + HASTY_TRIES;
+        assert_eq!(seen.len(), expected, "get, {case}: {seen:?}");
+
+        let describing = bench.hasty.describe(name, about(id));
+        let (error, seen) = bench.refused(fault(), describe, describing).await;
+        assert_eq!(error.kind(), *kind, "describe, {case}: {error:?}");
+        let expected = before(&undisturbed.describe, describe) + HASTY_TRIES;
+        assert_eq!(seen.len(), expected, "describe, {case}: {seen:?}");
+    }
+    reads_are_bounded_by_their_operation(bench, &object).await;
+    reads_answered_by_a_stranger_find_nothing_out(bench, &object).await;
+}
+
+type Object = (RemoteName, NativeVersionId, Vec<u8>);
+
+async fn get_survives(bench: &Bench<'_>, blow: &Blow, (name, id, payload): &Object, usual: usize) {
+    let step = &bench.requests.get;
+    let (got, seen) = bench
+        .under(blow, step, bench.facing(blow).get(name, id))
+        .await;
+    assert_eq!(got, *payload, "{}", blow.name);
+    let lost = if blow.lands { step.after_lost } else { 0 };
+    let expected = usual + blow.times + lost;
+    assert_eq!(seen.len(), expected, "get, {}: {seen:?}", blow.name);
+}
+
+async fn describe_survives(bench: &Bench<'_>, blow: &Blow, (name, id, _): &Object, usual: usize) {
+    let step = &bench.requests.describe;
+    let describing = bench.facing(blow).describe(name, about(id));
+    let (status, seen) = bench.under(blow, step, describing).await;
+    assert_eq!(status, VersionStatus::Present, "{}", blow.name);
+    let lost = if blow.lands { step.after_lost } else { 0 };
+    let expected = usual + blow.times + lost;
+    assert_eq!(seen.len(), expected, "describe, {}: {seen:?}", blow.name);
+}
+
+async fn reads_are_bounded_by_their_operation(bench: &Bench<'_>, (name, id, _): &Object) {
+    let Requests { get, describe, .. } = &bench.requests;
+    bench.is_bounded(get, || bench.store.get(name, id)).await;
+    let describing = || bench.store.describe(name, about(id));
+    bench.is_bounded(describe, describing).await;
+}
+
+/// An answer of another kind says neither that something is there nor that
+/// nothing is.
+async fn reads_answered_by_a_stranger_find_nothing_out(bench: &Bench<'_>, (name, id, _): &Object) {
+    let Requests { get, describe, .. } = &bench.requests;
+    bench.proxy.forget();
+    bench.proxy.fail(stranger().on(get.request.clone()));
+    let got = bench.store.get(name, id).await;
+    expect_strange(&got.map(|payload| payload.len()).unwrap_err());
+    bench.proxy.fail(stranger().on(describe.request.clone()));
+    let described = bench.store.describe(name, about(id)).await;
+    expect_strange(&described.unwrap_err());
+}

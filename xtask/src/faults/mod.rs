@@ -1,0 +1,348 @@
+//! An HTTP proxy that carries out scripted faults, for tests of what becomes of
+//! a write whose answer was lost, and of everything like it.
+//!
+//! It stands between a client and one real server, hands every request on byte
+//! by byte (signatures cover its headers, `Host` included), and notes it. It
+//! speaks HTTP/1.1, plain or under a certificate of an authority of its own.
+//!
+//! ```no_run
+//! use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
+//!
+//! let proxy = FaultProxy::start(&ProxyOptions::to("http://127.0.0.1:5000"))?;
+//! let puts = Match::header("x-amz-target", "PutSecretValue");
+//! proxy.fail(Fault::status(503).on(puts.clone()).times(3));
+//! proxy.fail(Fault::lose_answer().on(puts.clone()));
+//! // … a client at proxy.address() …
+//! assert_eq!(proxy.unused_faults(), [""; 0]);
+//! assert_eq!(proxy.requests().iter().filter(|seen| seen.is(&puts)).count(), 5);
+//! # anyhow::Ok(())
+//! ```
+
+mod script;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod wire;
+
+use std::fmt;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+pub use script::{Fault, Gate, Match};
+use serve::{Shared, Upstream};
+use wire::Message;
+
+/// How long anything may wait for anybody.
+const BOUND: Duration = Duration::from_secs(120);
+
+/// How clients reach a proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Without encryption.
+    #[default]
+    Http,
+    /// With a certificate for `127.0.0.1` and `localhost`, which
+    /// [`FaultProxy::ca_file`] vouches for.
+    Https,
+}
+
+/// Where a proxy stands.
+#[derive(Clone, Debug)]
+pub struct ProxyOptions {
+    /// How clients reach it.
+    pub scheme: Scheme,
+    /// Where requests go: `http://127.0.0.1:5000`, without a path.
+    pub upstream: String,
+    /// Whom to trust there, in PEM; needed for `https` only.
+    pub upstream_ca: Option<PathBuf>,
+}
+
+impl ProxyOptions {
+    /// Stands before `upstream`, and is reached over plain HTTP.
+    #[must_use]
+    pub fn to(upstream: &str) -> Self {
+        Self {
+            scheme: Scheme::Http,
+            upstream: upstream.to_owned(),
+            upstream_ca: None,
+        }
+    }
+
+    /// Is reached over TLS.
+    #[must_use]
+    pub fn with_tls(mut self) -> Self {
+        self.scheme = Scheme::Https;
+        self
+    }
+
+    /// Trusts the authorities in this file to vouch for upstream.
+    #[must_use]
+    pub fn trusting(mut self, ca_file: &Path) -> Self {
+        self.upstream_ca = Some(ca_file.to_owned());
+        self
+    }
+}
+
+/// A running proxy; it stops when it is dropped.
+pub struct FaultProxy {
+    shared: Arc<Shared>,
+    port: u16,
+    address: String,
+    authority: Option<Authority>,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Authority {
+    pem: String,
+    file: PathBuf,
+    _folder: TempDir,
+}
+
+impl FaultProxy {
+    /// Starts a proxy on a free port of the loopback, without any fault.
+    ///
+    /// # Errors
+    ///
+    /// When upstream is no address, its authority can't be read, or there is no
+    /// port.
+    pub fn start(options: &ProxyOptions) -> Result<Self> {
+        let upstream = Upstream::new(options)?;
+        let identity = match options.scheme {
+            Scheme::Http => None,
+            Scheme::Https => Some(tls::Identity::new()?),
+        };
+        let authority = identity.as_ref().map(|identity| {
+            let folder = tempfile::tempdir().context("making a folder")?;
+            let file = folder.path().join("ca.pem");
+            std::fs::write(&file, &identity.ca_pem).context("writing an authority")?;
+            anyhow::Ok(Authority {
+                pem: identity.ca_pem.clone(),
+                file,
+                _folder: folder,
+            })
+        });
+        let authority = authority.transpose()?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("listening")?;
+        listener.set_nonblocking(true).context("listening")?;
+        let port = listener.local_addr().context("listening")?.port();
+        let scheme = match options.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("making a runtime")?;
+        let shared = Arc::new(Shared::new(upstream));
+        let (stop, stopped) = watch::channel(false);
+        let serving = serve::run(
+            Arc::clone(&shared),
+            listener,
+            identity.map(|identity| identity.server),
+            stopped,
+        );
+        let thread = std::thread::Builder::new()
+            .name("fault-proxy".to_owned())
+            // What is still under way ends with the runtime.
+            .spawn(move || runtime.block_on(serving))
+            .context("starting a thread")?;
+        Ok(Self {
+            shared,
+            port,
+            address: format!("{scheme}://127.0.0.1:{port}"),
+            authority,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// Returns the address, as `http://127.0.0.1:…`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Returns the port, for who needs `localhost` in its address.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the file with the authority to trust, in PEM; none without TLS.
+    #[must_use]
+    pub fn ca_file(&self) -> Option<&Path> {
+        Some(&self.authority.as_ref()?.file)
+    }
+
+    /// Returns the authority to trust, in PEM; none without TLS.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        Some(&self.authority.as_ref()?.pem)
+    }
+
+    /// Adds a fault. Where several wait for a request, the first added strikes.
+    pub fn fail(&self, fault: Fault) {
+        self.shared.state().faults.push(fault);
+    }
+
+    /// Returns the requests so far, in the order in which they were received.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Seen> {
+        self.shared.state().seen.clone()
+    }
+
+    /// Returns how many requests of this kind there were.
+    #[must_use]
+    pub fn count(&self, of: &Match) -> usize {
+        let state = self.shared.state();
+        state.seen.iter().filter(|seen| seen.is(of)).count()
+    }
+
+    /// Describes the faults that have not struck as often as they were to.
+    #[must_use]
+    pub fn unused_faults(&self) -> Vec<String> {
+        script::unused(&self.shared.state().faults)
+    }
+
+    /// Describes what went wrong and was not scripted: upstream that does not
+    /// answer, requests that are none.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        self.shared.state().troubles.clone()
+    }
+
+    /// Ends the connections of all requests that are stalled now.
+    pub fn let_go(&self) {
+        self.shared.let_go();
+    }
+
+    /// Forgets faults, requests and troubles.
+    pub fn forget(&self) {
+        let mut state = self.shared.state();
+        state.faults.clear();
+        state.troubles.clear();
+        // What is still under way keeps its place.
+        state.forgotten += state.seen.len();
+        state.seen.clear();
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take() {
+            // It has printed why it panicked, if it did.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for FaultProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultProxy")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that a proxy received.
+#[derive(Clone)]
+pub struct Seen {
+    request: Arc<Message>,
+    answered: Option<u16>,
+    status: Option<u16>,
+    gave_up: bool,
+    fault: Option<String>,
+}
+
+impl Seen {
+    /// Returns the method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.request.head.method()
+    }
+
+    /// Returns the path, without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        let target = self.request.head.target();
+        target.split('?').next().unwrap_or(target)
+    }
+
+    /// Returns the query; none where there is no `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        Some(self.request.head.target().split_once('?')?.1)
+    }
+
+    /// Returns a header's first value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let name = name.to_ascii_lowercase();
+        self.request.head.header(&name).next()
+    }
+
+    /// Returns the body, without chunks.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.request.body
+    }
+
+    /// Returns true for a request that `of` means.
+    #[must_use]
+    pub fn is(&self, of: &Match) -> bool {
+        of.means(&self.request)
+    }
+
+    /// Returns the status that upstream answered with; none where it was not
+    /// asked, or has not answered.
+    #[must_use]
+    pub fn answered(&self) -> Option<u16> {
+        self.answered
+    }
+
+    /// Returns the status that the client was told, in whole; none where it got
+    /// no answer, or half of one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Returns true where the client gave up while it was stalled.
+    #[must_use]
+    pub fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// Describes the fault that struck.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+}
+
+/// Shows no header, no query and no body: a failed test's output is kept.
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method(), self.path())?;
+        if let Some(target) = self.header("x-amz-target") {
+            write!(f, " {target}")?;
+        }
+        let status = |status: Option<u16>| status.map_or("-".to_owned(), |code| code.to_string());
+        let (answered, told) = (status(self.answered), status(self.status));
+        write!(f, ": upstream {answered}, client {told}")?;
+        match &self.fault {
+            Some(fault) => write!(f, " ({fault})"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! What is to go wrong, and with which requests.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::sync::watch;
+
+use super::BOUND;
+use super::wire::Message;
+
+/// Which requests are meant. All that is said of one must be true of it.
+#[derive(Clone, Default)]
+pub struct Match {
+    method: Option<String>,
+    paths: Vec<String>,
+    headers: Vec<(String, String)>,
+    bodies: Vec<String>,
+    excluded: Vec<Self>,
+}
+
+impl Match {
+    /// Means every request.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Means requests with this method.
+    #[must_use]
+    pub fn method(method: &str) -> Self {
+        Self {
+            method: Some(method.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Means requests with `part` in their path or query.
+    #[must_use]
+    pub fn path(part: &str) -> Self {
+        Self {
+            paths: vec![part.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    /// Means requests with `part` in a header of this name.
+    #[must_use]
+    pub fn header(name: &str, part: &str) -> Self {
+        Self {
+            headers: vec![(name.to_ascii_lowercase(), part.to_owned())],
+            ..Self::default()
+        }
+    }
+
+    /// Means requests with `part` in their body.
+    #[must_use]
+    pub fn body(part: &str) -> Self {
+        Self {
+            bodies: vec![part.to_owned()],
+            ..Self::default()
+        }
+    }
+
+    /// Means requests that `other` means, too.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.method = self.method.or(other.method);
+        self.paths.extend(other.paths);
+        self.headers.extend(other.headers);
+        self.bodies.extend(other.bodies);
+        self.excluded.extend(other.excluded);
+        self
+    }
+
+    /// Leaves out the requests that `other` means.
+    #[must_use]
+    pub fn but_not(mut self, other: Self) -> Self {
+        self.excluded.push(other);
+        self
+    }
+
+    pub(super) fn means(&self, request: &Message) -> bool {
+        let head = &request.head;
+        let method = self.method.as_deref();
+        method.is_none_or(|method| head.method() == method)
+            && self.paths.iter().all(|part| head.target().contains(part))
+            && self.headers.iter().all(|(name, part)| {
+                let mut values = head.header(name);
+                values.any(|value| value.contains(part))
+            })
+            && self.bodies.iter().all(|part| {
+                let mut places = request.body.windows(part.len().max(1));
+                part.is_empty() || places.any(|at| at == part.as_bytes())
+            })
+            && !self.excluded.iter().any(|other| other.means(request))
+    }
+}
+
+impl fmt::Debug for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.method.as_deref().unwrap_or("any method"))?;
+        for part in &self.paths {
+            write!(f, " …{part}…")?;
+        }
+        for (name, part) in &self.headers {
+            write!(f, " {name}: …{part}…")?;
+        }
+        for part in &self.bodies {
+            write!(f, " with {part:?}")?;
+        }
+        for other in &self.excluded {
+            write!(f, " but not ({other:?})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Something that goes wrong with a request; by default with the next one.
+#[derive(Debug)]
+pub struct Fault {
+    pub(super) action: Action,
+    on: Match,
+    nth: usize,
+    times: usize,
+    met: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    Answer(Scripted),
+    Reset,
+    LoseAnswer,
+    Stall,
+    StallAnswer,
+    Truncate,
+    Hold(Latch),
+    HoldAnswer(Latch),
+}
+
+/// An answer that upstream knows nothing of.
+#[derive(Clone, Debug)]
+pub(super) struct Scripted {
+    pub(super) status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Fault {
+    /// Answers with a status, without asking upstream.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self::new(Action::Answer(Scripted {
+            status,
+            headers: Vec::new(),
+            body: String::new(),
+        }))
+    }
+
+    /// Resets the connection before upstream has seen the request.
+    #[must_use]
+    pub fn reset() -> Self {
+        Self::new(Action::Reset)
+    }
+
+    /// Lets upstream act, then resets the connection instead of answering.
+    #[must_use]
+    pub fn lose_answer() -> Self {
+        Self::new(Action::LoseAnswer)
+    }
+
+    /// Answers nothing, until the client gives up or
+    /// [`let_go`](super::FaultProxy::let_go); upstream never sees the request.
+    #[must_use]
+    pub fn stall() -> Self {
+        Self::new(Action::Stall)
+    }
+
+    /// As [`stall`](Self::stall), after upstream has acted.
+    #[must_use]
+    pub fn stall_answer() -> Self {
+        Self::new(Action::StallAnswer)
+    }
+
+    /// Lets upstream act, and breaks off in the middle of the answer, whose
+    /// whole length is announced. An answer without a body breaks off in the
+    /// middle of its head.
+    #[must_use]
+    pub fn truncate() -> Self {
+        Self::new(Action::Truncate)
+    }
+
+    /// Holds a request at a gate, and hands it to upstream when that opens, even
+    /// if the client has given up meanwhile.
+    #[must_use]
+    pub fn hold() -> (Self, Gate) {
+        let (gate, latch) = gate();
+        (Self::new(Action::Hold(latch)), gate)
+    }
+
+    /// Lets upstream act, and holds the answer at a gate.
+    #[must_use]
+    pub fn hold_answer() -> (Self, Gate) {
+        let (gate, latch) = gate();
+        (Self::new(Action::HoldAnswer(latch)), gate)
+    }
+
+    /// Adds a header to a scripted answer.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: impl fmt::Display) -> Self {
+        if let Action::Answer(answer) = &mut self.action {
+            answer.headers.push((name.to_owned(), value.to_string()));
+        }
+        self
+    }
+
+    /// Asks in a scripted answer to come back after so many seconds.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.with_header("retry-after", seconds)
+    }
+
+    /// Gives a scripted answer a body.
+    #[must_use]
+    pub fn with_body(mut self, body: &str) -> Self {
+        if let Action::Answer(answer) = &mut self.action {
+            body.clone_into(&mut answer.body);
+        }
+        self
+    }
+
+    /// Strikes these requests only.
+    #[must_use]
+    pub fn on(mut self, on: Match) -> Self {
+        self.on = on;
+        self
+    }
+
+    /// Strikes from the `nth` of these requests on, counted from 1, whatever
+    /// other faults strike.
+    #[must_use]
+    pub fn nth(mut self, nth: usize) -> Self {
+        self.nth = nth;
+        self
+    }
+
+    /// Strikes so many times.
+    #[must_use]
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    fn new(action: Action) -> Self {
+        Self {
+            action,
+            on: Match::any(),
+            nth: 1,
+            times: 1,
+            met: 0,
+        }
+    }
+
+    /// Takes note of a request, and says whether it is struck.
+    fn meets(&mut self, request: &Message, is_free: bool) -> bool {
+        if !self.on.means(request) {
+            return false;
+        }
+        self.met += 1;
+        let strikes = is_free && self.met >= self.nth && self.times > 0;
+        if strikes {
+            self.times -= 1;
+        }
+        strikes
+    }
+}
+
+/// Chooses what strikes `request`: the first of those whose turn it is.
+pub(super) fn choose(faults: &mut [Fault], request: &Message) -> Option<Action> {
+    let mut chosen = None;
+    for fault in faults {
+        if fault.meets(request, chosen.is_none()) {
+            chosen = Some(fault.action.clone());
+        }
+    }
+    chosen
+}
+
+/// Describes the faults that have not struck as often as they were to.
+pub(super) fn unused(faults: &[Fault]) -> Vec<String> {
+    let left = faults.iter().filter(|fault| fault.times > 0);
+    left.map(|fault| {
+        let Fault {
+            action, on, times, ..
+        } = fault;
+        format!("{action} on {on:?}, {times} left")
+    })
+    .collect()
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(answer) => write!(f, "status {}", answer.status),
+            Self::Reset => f.write_str("reset"),
+            Self::LoseAnswer => f.write_str("answer lost"),
+            Self::Stall => f.write_str("stall"),
+            Self::StallAnswer => f.write_str("answer stalled"),
+            Self::Truncate => f.write_str("answer truncated"),
+            Self::Hold(_) => f.write_str("held"),
+            Self::HoldAnswer(_) => f.write_str("answer held"),
+        }
+    }
+}
+
+impl Scripted {
+    pub(super) fn to_bytes(&self, method: &str) -> Vec<u8> {
+        let mut text = format!("HTTP/1.1 {} Scripted\r\n", self.status);
+        for (name, value) in &self.headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if self.status != 204 {
+            text.push_str(&format!("content-length: {}\r\n", self.body.len()));
+        }
+        text.push_str("\r\n");
+        if method != "HEAD" && self.status != 204 {
+            text.push_str(&self.body);
+        }
+        text.into_bytes()
+    }
+}
+
+/// The test's end of a held request. Opens when it is dropped.
+#[derive(Debug)]
+pub struct Gate {
+    reached: watch::Receiver<usize>,
+    open: watch::Sender<bool>,
+}
+
+/// The proxy's end.
+#[derive(Clone, Debug)]
+pub(super) struct Latch {
+    reached: watch::Sender<usize>,
+    open: watch::Receiver<bool>,
+}
+
+fn gate() -> (Gate, Latch) {
+    let (reached, reaching) = watch::channel(0);
+    let (opening, open) = watch::channel(false);
+    let gate = Gate {
+        reached: reaching,
+        open: opening,
+    };
+    (gate, Latch { reached, open })
+}
+
+impl Gate {
+    /// Waits until a request stands at the gate; to be called inside tokio.
+    ///
+    /// # Errors
+    ///
+    /// When none comes within two minutes, or the proxy is gone.
+    pub async fn reached(&self) -> Result<()> {
+        let mut reached = self.reached.clone();
+        let waited = tokio::time::timeout(BOUND, reached.wait_for(|count| *count > 0)).await;
+        waited
+            .context("no request came to the gate")?
+            .context("the fault was taken back")?;
+        Ok(())
+    }
+
+    /// As [`reached`](Self::reached), for tests without tokio.
+    ///
+    /// # Errors
+    ///
+    /// As [`reached`](Self::reached).
+    pub fn await_reached(&self) -> Result<()> {
+        let waiting = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .context("making a runtime to wait in")?
+                .block_on(self.reached())
+        };
+        // In a thread of its own: a runtime must not be waited for inside another.
+        let waited = std::thread::scope(|scope| scope.spawn(waiting).join());
+        waited.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Lets pass what stands at the gate, and what comes to it from now on.
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+impl Latch {
+    /// Tells that the gate is reached, and waits until it is open.
+    pub(super) async fn pass(mut self, bound: Duration) -> Result<()> {
+        self.reached.send_modify(|count| *count += 1);
+        let waited = tokio::time::timeout(bound, self.open.wait_for(|open| *open)).await;
+        // A gate that is gone is open.
+        waited.context("the gate stayed shut").map(drop)
+    }
+}

@@ -1,0 +1,275 @@
+//! Serves connections, and does to requests what the script says.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use super::script::{self, Action, Fault};
+use super::wire::{Message, Peer, Stream};
+use super::{BOUND, ProxyOptions, Seen, tls};
+
+/// What connections share with the test.
+pub(super) struct Shared {
+    upstream: Upstream,
+    state: Mutex<State>,
+    /// Raised when stalled requests are to be let go.
+    releases: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) faults: Vec<Fault>,
+    pub(super) seen: Vec<Seen>,
+    pub(super) troubles: Vec<String>,
+    /// How many requests were seen before those in `seen`.
+    pub(super) forgotten: usize,
+}
+
+/// Where requests go.
+pub(super) struct Upstream {
+    /// Host and port.
+    authority: String,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+impl Upstream {
+    pub(super) fn new(options: &ProxyOptions) -> Result<Self> {
+        let text = options.upstream.trim_end_matches('/');
+        let (scheme, authority) = text.split_once("://").context("upstream is no URL")?;
+        let host = authority.rsplit_once(':').map(|(host, _)| host);
+        let host = host.context("upstream has no port")?;
+        let tls = match scheme {
+            "http" => None,
+            "https" => {
+                let ca_file = options.upstream_ca.as_deref();
+                let ca_file = ca_file.context("nobody vouches for upstream")?;
+                let config: Arc<ClientConfig> = tls::trusting(ca_file)?;
+                let name = ServerName::try_from(host.to_owned()).context("upstream's name")?;
+                Some((TlsConnector::from(config), name))
+            }
+            _ => bail!("upstream is neither http nor https"),
+        };
+        Ok(Self {
+            authority: authority.to_owned(),
+            tls,
+        })
+    }
+
+    /// Asks on a connection of its own: none that was kept can turn out to be
+    /// stale, so every request is sent exactly once.
+    async fn ask(&self, request: &Message) -> io::Result<Message> {
+        let tcp = TcpStream::connect(&self.authority).await?;
+        tcp.set_nodelay(true)?;
+        let stream: Box<dyn Stream> = match &self.tls {
+            None => Box::new(tcp),
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), tcp).await?;
+                Box::new(TlsStream::from(stream))
+            }
+        };
+        Peer::new(stream).ask(request).await
+    }
+}
+
+impl Shared {
+    pub(super) fn new(upstream: Upstream) -> Self {
+        Self {
+            upstream,
+            state: Mutex::default(),
+            releases: watch::Sender::new(0),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole after each assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn let_go(&self) {
+        self.releases.send_modify(|count| *count += 1);
+    }
+
+    fn trouble(&self, what: impl Into<String>) {
+        self.state().troubles.push(what.into());
+    }
+}
+
+/// Accepts connections until it is told to stop.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let acceptor = tls.map(TlsAcceptor::from);
+    let accepting = async {
+        let listener = match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(error) => return shared.trouble(format!("listening: {error}")),
+        };
+        loop {
+            match listener.accept().await {
+                Ok((tcp, _)) => {
+                    tokio::spawn(connection(Arc::clone(&shared), acceptor.clone(), tcp));
+                }
+                Err(error) => shared.trouble(format!("accepting: {error}")),
+            }
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        // Either way nobody needs the proxy any more.
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
+}
+
+async fn connection(shared: Arc<Shared>, acceptor: Option<TlsAcceptor>, tcp: TcpStream) {
+    let stream: io::Result<Box<dyn Stream>> = async {
+        tcp.set_nodelay(true)?;
+        Ok(match acceptor {
+            None => Box::new(tcp) as Box<dyn Stream>,
+            Some(acceptor) => Box::new(TlsStream::from(acceptor.accept(tcp).await?)),
+        })
+    }
+    .await;
+    let mut client = match stream {
+        Ok(stream) => Peer::new(stream),
+        Err(error) => return shared.trouble(format!("TLS with a client: {error}")),
+    };
+    loop {
+        let request = match client.request().await {
+            Ok(Some(request)) => Arc::new(request),
+            Ok(None) => return,
+            Err(error) => return shared.trouble(format!("a request: {error}")),
+        };
+        let exchange = Exchange::begin(&shared, request);
+        match exchange.play(client).await {
+            Some(again) => client = again,
+            None => return,
+        }
+    }
+}
+
+/// One request, and what becomes of it.
+struct Exchange<'a> {
+    shared: &'a Shared,
+    request: Arc<Message>,
+    action: Option<Action>,
+    number: usize,
+}
+
+impl<'a> Exchange<'a> {
+    fn begin(shared: &'a Shared, request: Arc<Message>) -> Self {
+        let mut state = shared.state();
+        let action = script::choose(&mut state.faults, &request);
+        let number = state.forgotten + state.seen.len();
+        state.seen.push(Seen {
+            request: Arc::clone(&request),
+            answered: None,
+            status: None,
+            gave_up: false,
+            fault: action.as_ref().map(ToString::to_string),
+        });
+        drop(state);
+        Self {
+            shared,
+            request,
+            action,
+            number,
+        }
+    }
+
+    /// Returns the client where its connection goes on.
+    async fn play(self, mut client: Peer) -> Option<Peer> {
+        match &self.action {
+            Some(Action::Answer(answer)) => {
+                let bytes = answer.to_bytes(self.request.head.method());
+                self.note(|seen| seen.status = Some(answer.status));
+                let written = client.write(&bytes).await;
+                return (written.is_ok() && self.request.keeps_alive).then_some(client);
+            }
+            Some(Action::Reset) => {
+                client.reset();
+                return None;
+            }
+            Some(Action::Stall) => {
+                self.stall(client).await;
+                return None;
+            }
+            Some(Action::Hold(latch)) => {
+                if let Err(error) = latch.clone().pass(BOUND).await {
+                    self.shared.trouble(format!("{error:#}"));
+                }
+            }
+            _ => {}
+        }
+        let answer = timeout(BOUND, self.shared.upstream.ask(&self.request)).await;
+        let answer = match answer.unwrap_or_else(|late| Err(late.into())) {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.shared.trouble(format!("upstream: {error}"));
+                // As a server that is gone looks to its clients.
+                client.reset();
+                return None;
+            }
+        };
+        self.note(|seen| seen.answered = Some(answer.status()));
+        match &self.action {
+            Some(Action::LoseAnswer) => {
+                client.reset();
+                return None;
+            }
+            Some(Action::StallAnswer) => {
+                self.stall(client).await;
+                return None;
+            }
+            Some(Action::Truncate) => {
+                // The client may be gone; then nothing is left to be broken off.
+                let _ = client.write(&answer.half()).await;
+                return None;
+            }
+            Some(Action::HoldAnswer(latch)) => {
+                if let Err(error) = latch.clone().pass(BOUND).await {
+                    self.shared.trouble(format!("{error:#}"));
+                }
+            }
+            _ => {}
+        }
+        // Before it is told: who has the answer finds it noted.
+        self.note(|seen| seen.status = Some(answer.status()));
+        let relayed = client.relay(&answer).await;
+        let goes_on = relayed.is_ok() && answer.keeps_alive && self.request.keeps_alive;
+        goes_on.then_some(client)
+    }
+
+    async fn stall(&self, mut client: Peer) {
+        let mut releases = self.shared.releases.subscribe();
+        let waiting = async {
+            tokio::select! {
+                () = client.gone() => self.note(|seen| seen.gave_up = true),
+                // The proxy outlives what it serves.
+                _ = releases.changed() => {}
+            }
+        };
+        if timeout(BOUND, waiting).await.is_err() {
+            self.shared.trouble("nobody ended a stalled request");
+        }
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Seen)) {
+        let mut state = self.shared.state();
+        let at = self.number.checked_sub(state.forgotten);
+        // One that was forgotten meanwhile is nobody's matter.
+        if let Some(seen) = at.and_then(|at| state.seen.get_mut(at)) {
+            change(seen);
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! HTTP/1.1 as far as a proxy needs it: where a message begins and ends. What
+//! was received is handed on byte by byte, since signatures cover it.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+const MAX_HEAD_BYTES: usize = 256 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// A connection, encrypted or not.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Returns the connection beneath.
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Stream for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+/// The first line and the headers, with the empty line that ends them.
+pub(super) struct Head {
+    raw: Vec<u8>,
+    first: [String; 3],
+    headers: Vec<(String, String)>,
+}
+
+/// A request or an answer, whole.
+pub(super) struct Message {
+    pub(super) head: Head,
+    /// As it was sent, chunks and trailers included.
+    raw_body: Vec<u8>,
+    /// Without chunks.
+    pub(super) body: Vec<u8>,
+    /// Whether the connection goes on behind it.
+    pub(super) keeps_alive: bool,
+}
+
+/// One end of a connection.
+pub(super) struct Peer {
+    stream: Box<dyn Stream>,
+    buffer: Vec<u8>,
+}
+
+/// Where a body ends.
+enum Framing {
+    Length(usize),
+    Chunked,
+    UntilClose,
+}
+
+impl Head {
+    fn parse(raw: Vec<u8>) -> io::Result<Self> {
+        let text = std::str::from_utf8(&raw).map_err(|_| invalid("a head that is not text"))?;
+        let mut lines = text.split("\r\n");
+        let mut first = lines.next().unwrap_or_default().splitn(3, ' ');
+        let mut next = || first.next().unwrap_or_default().to_owned();
+        let first = [next(), next(), next()];
+        let headers = lines.filter(|line| !line.is_empty()).map(|line| {
+            let (name, value) = line
+                .split_once(':')
+                .ok_or_else(|| invalid("a header line"))?;
+            Ok((name.to_ascii_lowercase(), value.trim().to_owned()))
+        });
+        let headers = headers.collect::<io::Result<_>>()?;
+        Ok(Self {
+            raw,
+            first,
+            headers,
+        })
+    }
+
+    /// Returns a request's method.
+    pub(super) fn method(&self) -> &str {
+        &self.first[0]
+    }
+
+    /// Returns a request's path with its query.
+    pub(super) fn target(&self) -> &str {
+        &self.first[1]
+    }
+
+    fn status(&self) -> io::Result<u16> {
+        self.first[1].parse().map_err(|_| invalid("a status"))
+    }
+
+    /// Returns the values of a header, whose name is in small letters.
+    pub(super) fn header<'a, 'n>(
+        &'a self,
+        name: &'n str,
+    ) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        let named = self.headers.iter().filter(move |(known, _)| known == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
+    fn says(&self, name: &str, word: &str) -> bool {
+        let words = self.header(name).flat_map(|value| value.split(','));
+        words
+            .into_iter()
+            .any(|known| known.trim().eq_ignore_ascii_case(word))
+    }
+
+    fn framing(&self, otherwise: Framing) -> io::Result<Framing> {
+        if self.says("transfer-encoding", "chunked") {
+            return Ok(Framing::Chunked);
+        }
+        let length = self.header("content-length").next();
+        length.map_or(Ok(otherwise), |length| {
+            let length = length.parse().map_err(|_| invalid("a content length"))?;
+            Ok(Framing::Length(length))
+        })
+    }
+
+    fn keeps_alive(&self, version: &str) -> bool {
+        version == "HTTP/1.1" && !self.says("connection", "close")
+    }
+}
+
+impl Message {
+    /// Returns an answer's status.
+    pub(super) fn status(&self) -> u16 {
+        // Read answers have one: `Peer::answer` looked.
+        self.head.status().unwrap_or_default()
+    }
+
+    /// Returns an answer that breaks off in the middle: it announces the whole
+    /// length and has half of the body; without a body, half of the head.
+    pub(super) fn half(&self) -> Vec<u8> {
+        if self.body.is_empty() {
+            return self.head.raw[..self.head.raw.len() / 2].to_vec();
+        }
+        let mut text = format!("HTTP/1.1 {} Half\r\n", self.status());
+        let framing = ["transfer-encoding", "content-length"];
+        for (name, value) in &self.head.headers {
+            if !framing.contains(&name.as_str()) {
+                text.push_str(&format!("{name}: {value}\r\n"));
+            }
+        }
+        text.push_str(&format!("content-length: {}\r\n\r\n", self.body.len()));
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&self.body[..self.body.len() / 2]);
+        bytes
+    }
+}
+
+impl Peer {
+    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Reads a request; `None` where the client ends the connection instead.
+    pub(super) async fn request(&mut self) -> io::Result<Option<Message>> {
+        let Some(head) = self.head().await? else {
+            return Ok(None);
+        };
+        let framing = head.framing(Framing::Length(0))?;
+        if head.says("expect", "100-continue") {
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+        }
+        let (raw_body, body) = self.body(framing).await?;
+        Ok(Some(Message {
+            keeps_alive: head.keeps_alive(&head.first[2]),
+            head,
+            raw_body,
+            body,
+        }))
+    }
+
+    /// Sends a request on, byte by byte, and reads its answer.
+    pub(super) async fn ask(self, request: &Message) -> io::Result<Message> {
+        let Self { stream, buffer } = self;
+        let (reading, mut writing) = tokio::io::split(stream);
+        let sending = async {
+            let sent = async {
+                writing.write_all(&request.head.raw).await?;
+                writing.write_all(&request.raw_body).await?;
+                writing.flush().await
+            };
+            // A server may answer, and hang up, before it has read all.
+            let _: io::Result<()> = sent.await;
+            std::future::pending::<()>().await;
+        };
+        let mut reader = Reader { reading, buffer };
+        tokio::select! {
+            answer = reader.answer(request.head.method()) => answer,
+            () = sending => unreachable!("it waits for ever"),
+        }
+    }
+
+    /// Hands an answer on, byte by byte.
+    pub(super) async fn relay(&mut self, answer: &Message) -> io::Result<()> {
+        self.stream.write_all(&answer.head.raw).await?;
+        self.write(&answer.raw_body).await
+    }
+
+    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
+    /// Waits until the client gives up.
+    pub(super) async fn gone(&mut self) {
+        let mut ignored = [0; 1024];
+        while matches!(self.stream.read(&mut ignored).await, Ok(read) if read > 0) {}
+    }
+
+    /// Ends the connection with a reset instead of an orderly end.
+    pub(super) fn reset(self) {
+        // Where it can't be asked for, the end comes in order.
+        let _ = self.stream.tcp().set_zero_linger();
+    }
+
+    async fn head(&mut self) -> io::Result<Option<Head>> {
+        reader(self).head().await
+    }
+
+    async fn body(&mut self, framing: Framing) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        reader(self).body(framing).await
+    }
+}
+
+fn reader(peer: &mut Peer) -> Reader<&mut Box<dyn Stream>, &mut Vec<u8>> {
+    Reader {
+        reading: &mut peer.stream,
+        buffer: &mut peer.buffer,
+    }
+}
+
+/// What is read, and what was read too far.
+struct Reader<R, B> {
+    reading: R,
+    buffer: B,
+}
+
+impl<R: AsyncRead + Unpin, B: AsMut<Vec<u8>>> Reader<R, B> {
+    async fn answer(&mut self, method: &str) -> io::Result<Message> {
+        loop {
+            let head = self.head().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let status = head.status()?;
+            if status == 101 {
+                return Err(invalid("another protocol"));
+            }
+            if (100..200).contains(&status) {
+                continue;
+            }
+            let framing = match status {
+                204 | 304 => Framing::Length(0),
+                _ if method == "HEAD" => Framing::Length(0),
+                _ => head.framing(Framing::UntilClose)?,
+            };
+            let ends = matches!(framing, Framing::UntilClose);
+            let (raw_body, body) = self.body(framing).await?;
+            return Ok(Message {
+                keeps_alive: !ends && head.keeps_alive(&head.first[0]),
+                head,
+                raw_body,
+                body,
+            });
+        }
+    }
+
+    /// Reads a head; `None` at the end of the connection.
+    async fn head(&mut self) -> io::Result<Option<Head>> {
+        let mut from = 0;
+        loop {
+            let buffer = self.buffer.as_mut();
+            let found = buffer[from..].windows(4).position(|at| at == b"\r\n\r\n");
+            if let Some(at) = found {
+                let raw = buffer.drain(..from + at + 4).collect();
+                return Head::parse(raw).map(Some);
+            }
+            if buffer.len() > MAX_HEAD_BYTES {
+                return Err(invalid("a head of this length"));
+            }
+            let is_idle = buffer.is_empty();
+            from = buffer.len().saturating_sub(3);
+            match self.more().await {
+                Ok(()) => {}
+                // Between two requests anybody may hang up, in any way.
+                Err(_) if is_idle => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Reads a body: as it was sent, and without chunks.
+    async fn body(&mut self, framing: Framing) -> io::Result<(Vec<u8>, Vec<u8>)> {
+        match framing {
+            Framing::Length(length) => {
+                let body = self.exactly(length).await?;
+                Ok((body.clone(), body))
+            }
+            Framing::UntilClose => {
+                // An end without an orderly one of TLS is an end, too.
+                while self.more().await.is_ok() {}
+                let body = std::mem::take(self.buffer.as_mut());
+                Ok((body.clone(), body))
+            }
+            Framing::Chunked => {
+                let (mut raw, mut body) = (Vec::new(), Vec::new());
+                loop {
+                    let line = self.line().await?;
+                    raw.extend_from_slice(&line);
+                    let size = chunk_size(&line)?;
+                    if size == 0 {
+                        break;
+                    }
+                    let chunk = self.exactly(size + 2).await?;
+                    raw.extend_from_slice(&chunk);
+                    body.extend_from_slice(&chunk[..size]);
+                    limit(body.len())?;
+                }
+                loop {
+                    let trailer = self.line().await?;
+                    raw.extend_from_slice(&trailer);
+                    if trailer == b"\r\n" {
+                        return Ok((raw, body));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn line(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            let buffer = self.buffer.as_mut();
+            if let Some(at) = buffer.iter().position(|byte| *byte == b'\n') {
+                return Ok(buffer.drain(..=at).collect());
+            }
+            self.more().await?;
+        }
+    }
+
+    async fn exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        limit(length)?;
+        while self.buffer.as_mut().len() < length {
+            self.more().await?;
+        }
+        Ok(self.buffer.as_mut().drain(..length).collect())
+    }
+
+    async fn more(&mut self) -> io::Result<()> {
+        let mut chunk = [0; 16 * 1024];
+        match self.reading.read(&mut chunk).await? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                let buffer = self.buffer.as_mut();
+                buffer.extend_from_slice(&chunk[..read]);
+                limit(buffer.len())
+            }
+        }
+    }
+}
+
+fn chunk_size(line: &[u8]) -> io::Result<usize> {
+    let text = std::str::from_utf8(line).unwrap_or_default();
+    let size = text.split(';').next().unwrap_or_default().trim();
+    let size = usize::from_str_radix(size, 16).map_err(|_| invalid("a chunk's size"))?;
+    limit(size)?;
+    Ok(size)
+}
+
+fn limit(length: usize) -> io::Result<()> {
+    if length > MAX_BODY_BYTES + MAX_HEAD_BYTES {
+        return Err(invalid("a body of this length"));
+    }
+    Ok(())
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
