@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::clients::openbao::{
-    KvV2, OpenBaoAddress, OpenBaoClient, OpenBaoConfig,
-};
+use terraform_provider_planton::clients::openbao::KvV2;
 use terraform_provider_planton::http::HttpSettings;
 use terraform_provider_planton::store::{
     Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
@@ -16,6 +14,7 @@ use xtask::faults::{Fault, FaultProxy, Match};
 
 use super::store_faults::{self, Bench, CountVersions, Requests, Step};
 use super::support::Place;
+use super::support::own::Own;
 
 /// Counts the paths under a name: each is one version.
 struct Paths(KvV2);
@@ -28,13 +27,9 @@ impl CountVersions for Paths {
 }
 
 fn store(place: &Place, proxy: &FaultProxy, settings: HttpSettings) -> OpenBaoStore {
-    let config = OpenBaoConfig {
-        address: OpenBaoAddress::parse(proxy.address()).unwrap(),
-        ..place.config.clone()
-    };
-    let fence = place.fence_path();
-    let client = OpenBaoClient::with_http(&config, Some(&fence), settings).unwrap();
-    OpenBaoStore::openbao(&client, "planton")
+    let mount = place.config.kv_mount_path.to_string();
+    let own = Own::new("openbao", proxy.address(), &mount).given("token", place.root_token());
+    own.connect_with(settings).unwrap()
 }
 
 /// The request of each verb.
@@ -54,7 +49,10 @@ async fn the_store_passes_the_fault_suite() {
     let place = Place::new().await;
     let proxy = place.proxy();
     let settings = HttpSettings::default;
-    let direct = OpenBaoStore::openbao(&place.client(), "planton");
+    let mount = place.config.kv_mount_path.to_string();
+    let direct = Own::new("openbao", &place.admin.address, &mount)
+        .given("token", place.root_token())
+        .store();
     let bench = Bench {
         proxy: &proxy,
         store: &store(&place, &proxy, store_faults::patient(settings())),

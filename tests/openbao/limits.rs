@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use terraform_provider_planton::backends::Connector;
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::catalog::{CatalogErrorKind, OpenBaoCatalog};
 use terraform_provider_planton::clients::openbao::{
@@ -44,6 +45,7 @@ fn process(place: &Place, address: &str) -> Organization {
         catalog: Arc::new(OpenBaoCatalog::new(&client, scope, PolicyRole::Apply)),
         kek: Arc::new(TransitKek::platform(&client, scope)),
         store: Arc::new(OpenBaoStore::platform(&client, scope)),
+        connector: Arc::new(Connector::default()),
     };
     Organization::new(scope.organization.clone(), platform)
 }
@@ -60,6 +62,7 @@ fn create(name: &str) -> CreateSecret {
             deletion_protection: false,
             on_destroy: OnDestroy::Delete,
             keep_versions: 10,
+            takes_over: None,
         },
         replaces: None,
     }
@@ -120,6 +123,7 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
         name: name.clone(),
         uuid,
         seen: None,
+        backend_digest: None,
     };
     for use_case in ["create", "delete", "refresh", "open", "find"] {
         let before = requests.load(Ordering::SeqCst);

@@ -144,7 +144,6 @@ async fn plan_update(
     interrupt: &Interrupt,
 ) -> Result<PlanResponse, Diagnostic> {
     let prior = &request.prior_state;
-    let identity = Identity::read(prior)?;
     let mut planned = request.proposed_state;
     decide_known(&mut planned, &settings, session);
     if session.is_none() {

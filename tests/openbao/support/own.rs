@@ -55,12 +55,17 @@ impl Own {
 
     /// Connects as a fresh process does.
     pub(crate) fn connect(&self) -> Result<OpenBaoStore, StoreError> {
+        self.connect_with(HttpSettings {
+            retry: hasty(),
+            request_log: None,
+            ..HttpSettings::default()
+        })
+    }
+
+    /// As [`connect`](Self::connect), with these timeouts and retries.
+    pub(crate) fn connect_with(&self, http: HttpSettings) -> Result<OpenBaoStore, StoreError> {
         let options = ConnectOptions {
-            http: HttpSettings {
-                retry: hasty(),
-                request_log: None,
-                ..HttpSettings::default()
-            },
+            http,
             ambient: self.ambient.clone(),
         };
         OpenBaoStore::connect(

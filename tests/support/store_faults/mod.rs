@@ -380,15 +380,15 @@ impl Bench<'_> {
     ) {
         let deadline = RequestLimits {
             deadline: Some(Instant::now() + Duration::from_secs(1)),
-            cancellation: None,
+            ..RequestLimits::default()
         };
         self.is_cut_off(Fault::stall(), step, deadline.scope(verb()))
             .await;
 
         let token = CancellationToken::new();
         let limits = RequestLimits {
-            deadline: None,
             cancellation: Some(token.clone()),
+            ..RequestLimits::default()
         };
         let cancelling = async {
             while self.proxy.unused_faults() != [""; 0] {
