@@ -2,7 +2,7 @@
 //!
 //! One secret of AWS holds all versions of one of ours, as bytes. It is made
 //! empty, and then each version is put with a staging label of its own, since
-//! AWS drops what has none: see [`version`]. `AWSCURRENT` moves along, or the
+//! AWS drops what has none: see `version.rs`. `AWSCURRENT` moves along, or the
 //! first version would keep it and never age.
 //!
 //! AWS has no call that deletes one version: what is pruned stays until its
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn one_label_is_left_for_aws_to_mark_each_of_its_three_stages() {
+    fn our_labels_and_the_three_of_aws_are_the_twenty_that_it_attaches() {
         let ring = u32::from(version::RING);
         assert_eq!(ring + 3, 20);
         let capability = AwsSecretsManagerStore::capability_of();

@@ -85,7 +85,9 @@ impl ObjectId {
         let (_region, account, kind) = (parts.next()?, parts.next()?, parts.next()?);
         let suffix = parts.next()?.strip_prefix(name)?.strip_prefix('-')?;
         let ours = (head, service, kind) == ("arn", "secretsmanager", "secret");
-        (ours && [partition, account, suffix].into_iter().all(is_word)).then(|| Self {
+        // A suffix with a hyphen is the end of a longer name.
+        let whole = [partition, account, suffix].into_iter().all(is_word) && !suffix.contains('-');
+        (ours && whole).then(|| Self {
             partition: partition.to_owned(),
             account: account.to_owned(),
             suffix: suffix.to_owned(),
