@@ -4,6 +4,7 @@
 //! Unix only: children live in process groups and end by signals.
 
 pub mod canary;
+pub mod gcp;
 pub mod openbao;
 pub mod paths;
 pub mod process;
