@@ -3,6 +3,7 @@
 pub mod aws;
 mod connector;
 pub mod embedded;
+pub mod gcp;
 pub mod openbao;
 
 pub use connector::Connector;

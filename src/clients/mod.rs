@@ -1,5 +1,6 @@
 //! Clients that several modules share.
 
 pub mod aws;
+pub mod gcp;
 pub mod openbao;
 pub mod sqlite;

@@ -8,6 +8,7 @@ pub mod canary;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod moto;
+pub mod gcp;
 pub mod openbao;
 pub mod paths;
 pub mod process;

@@ -1,0 +1,76 @@
+//! What Secret Manager's refusals mean to a store.
+
+use crate::clients::gcp::{GcpError, GcpErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// One of the API's methods, and the permission that it takes.
+pub(super) struct Operation {
+    pub(super) name: &'static str,
+    permission: &'static str,
+}
+
+impl Operation {
+    pub(super) const fn new(name: &'static str, permission: &'static str) -> Self {
+        Self { name, permission }
+    }
+}
+
+/// Turns the error of a request for `resource` into a store's.
+pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) -> StoreError {
+    use GcpErrorKind as K;
+    use StoreErrorKind as S;
+    let parts = error.into_parts();
+    let accesses = operation.name == "AccessSecretVersion";
+    let creates = operation.name == "CreateSecret";
+    let (kind, remedy) = match parts.kind {
+        // The parent is missing, not the secret that is to come.
+        K::NotFound if creates => (
+            S::Misconfigured,
+            Some("There is no such project. Check project_id.".to_owned()),
+        ),
+        K::NotFound => (S::NotFound, None),
+        K::AlreadyExists => (S::AlreadyExists, None),
+        // Disabled or destroyed.
+        K::FailedPrecondition if accesses => (S::NotFound, None),
+        K::FailedPrecondition if creates => (
+            S::Misconfigured,
+            Some(
+                "A policy of the organization forbids it: constraints/gcp.resourceLocations wants \
+                 replica_locations, and others may want more."
+                    .to_owned(),
+            ),
+        ),
+        K::FailedPrecondition | K::Aborted => (S::Conflict, None),
+        K::PermissionDenied => (
+            S::PermissionDenied,
+            Some(format!(
+                "Grant {} on {resource} to the account in use. The role Secret Manager Admin \
+                 (roles/secretmanager.admin) on the project has all that is needed.",
+                operation.permission
+            )),
+        ),
+        K::Unauthenticated => (S::Unauthenticated, None),
+        K::RateLimited => (S::RateLimited, None),
+        K::Unavailable => (S::Unavailable, None),
+        K::Corrupt => (S::Corrupt, None),
+        K::InvalidArgument if creates => (
+            S::Misconfigured,
+            Some("Check project_id and replica_locations.".to_owned()),
+        ),
+        K::InvalidArgument | K::Misconfigured => (S::Misconfigured, None),
+    };
+    // A token's error has a name and a path of its own.
+    let path = if parts.operation == operation.name {
+        resource.to_owned()
+    } else {
+        parts.path
+    };
+    let mut explained = StoreError::new(kind, parts.operation, path);
+    if let Some(remedy) = parts.remedy.or(remedy) {
+        explained = explained.with_remedy(remedy);
+    }
+    match parts.source {
+        Some(source) => explained.with_source(source),
+        None => explained,
+    }
+}

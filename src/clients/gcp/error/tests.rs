@@ -1,0 +1,139 @@
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::secret::SecretBytes;
+
+fn explained(status: u16, body: &Value) -> GcpError {
+    let response = HttpResponse {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: HeaderMap::new(),
+        body: SecretBytes::new(body.to_string().into_bytes()),
+        retried: false,
+    };
+    GcpError::from_response(
+        &response,
+        "AddSecretVersion",
+        "projects/acme/secrets/s",
+        "secretmanager",
+    )
+}
+
+fn status(code: &str, reason: &str) -> Value {
+    json!({"error": {
+        "code": 400,
+        "message": "hunter2",
+        "status": code,
+        "details": [
+            {"@type": "type.googleapis.com/google.rpc.Help", "links": []},
+            {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com"},
+        ],
+    }})
+}
+
+#[test]
+fn codes_and_reasons_become_meanings() {
+    use GcpErrorKind as K;
+    for (http, code, reason, kind) in [
+        (400, "INVALID_ARGUMENT", "", K::InvalidArgument),
+        (400, "FAILED_PRECONDITION", "", K::FailedPrecondition),
+        (
+            401,
+            "UNAUTHENTICATED",
+            "ACCESS_TOKEN_EXPIRED",
+            K::Unauthenticated,
+        ),
+        (
+            403,
+            "PERMISSION_DENIED",
+            "IAM_PERMISSION_DENIED",
+            K::PermissionDenied,
+        ),
+        (
+            403,
+            "PERMISSION_DENIED",
+            "SERVICE_DISABLED",
+            K::Misconfigured,
+        ),
+        (
+            403,
+            "PERMISSION_DENIED",
+            "BILLING_DISABLED",
+            K::Misconfigured,
+        ),
+        (404, "NOT_FOUND", "", K::NotFound),
+        (409, "ALREADY_EXISTS", "", K::AlreadyExists),
+        (409, "ABORTED", "", K::Aborted),
+        (
+            429,
+            "RESOURCE_EXHAUSTED",
+            "RATE_LIMIT_EXCEEDED",
+            K::RateLimited,
+        ),
+        (500, "INTERNAL", "", K::Unavailable),
+        (503, "UNAVAILABLE", "", K::Unavailable),
+        (504, "DEADLINE_EXCEEDED", "", K::Unavailable),
+        (501, "UNIMPLEMENTED", "", K::Misconfigured),
+        (418, "TEAPOT", "TEAPOT", K::InvalidArgument),
+    ] {
+        assert_eq!(
+            explained(http, &status(code, reason)).kind(),
+            kind,
+            "{code} {reason}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_without_a_code_is_read_by_its_status() {
+    use GcpErrorKind as K;
+    for (http, kind) in [
+        (400, K::InvalidArgument),
+        (401, K::Unauthenticated),
+        (403, K::PermissionDenied),
+        (404, K::NotFound),
+        (429, K::RateLimited),
+        (502, K::Unavailable),
+        (302, K::Misconfigured),
+    ] {
+        for body in [
+            json!("<html>hunter2"),
+            json!({"error": "hunter2"}),
+            json!(null),
+        ] {
+            assert_eq!(explained(http, &body).kind(), kind, "{http}");
+        }
+    }
+}
+
+#[test]
+fn a_servers_own_words_are_not_repeated() {
+    for body in [
+        status("PERMISSION_DENIED", "hunter2"),
+        status("hunter2", "SERVICE_DISABLED"),
+        json!("hunter2"),
+    ] {
+        let error = explained(403, &body);
+        let text = format!(
+            "{error} {error:?} {:?}",
+            error.source().unwrap().to_string()
+        );
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn the_project_whose_api_is_off_is_named() {
+    let error = explained(403, &status("PERMISSION_DENIED", "SERVICE_DISABLED"));
+    let remedy = error.remedy().unwrap();
+    assert!(
+        remedy.contains("gcloud services enable secretmanager.googleapis.com --project=acme"),
+        "{remedy}"
+    );
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "status 403 PERMISSION_DENIED SERVICE_DISABLED"
+    );
+}

@@ -1,0 +1,242 @@
+//! The headers that tell who we are.
+//!
+//! Tokens come from Google's own crate: a key file signs them itself; with
+//! Application Default Credentials it asks, by an HTTP client of its own, where
+//! the environment says (docs/adr/0008). Impersonation goes over ours.
+
+use std::error::Error;
+use std::time::Duration;
+
+use google_cloud_auth::build_errors::Error as BuildError;
+use google_cloud_auth::credentials::{self, CacheableResource, Credentials, service_account};
+use google_cloud_auth::errors::CredentialsError;
+use http::{Extensions, HeaderMap, HeaderValue};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use super::credential::{GcpCredential, ServiceAccountKey};
+use super::endpoint::GcpEndpoint;
+use super::error::{GcpError, GcpErrorKind};
+use super::impersonation::{Impersonated, ServiceAccountEmail, impersonate};
+use crate::http::HttpClient;
+
+/// The one scope that both Secret Manager and Cloud KMS take.
+pub(super) const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+const OPERATION: &str = "get an access token";
+
+const MAX_TRIES: u32 = 3;
+const TIMEOUT: Duration = Duration::from_secs(15);
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// How to get credentials where there are none.
+const NO_CREDENTIAL: &str = "Set service_account_key_json, or run `gcloud auth \
+     application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a credential's file, \
+     or run on Google Cloud with a service account attached.";
+
+/// Gives out the headers that authorize a request; shared by all that act as one
+/// identity.
+///
+/// # Security
+///
+/// Google's crate keeps the key and its tokens in memory that it does not wipe.
+#[derive(Debug)]
+pub struct TokenSource {
+    credential: GcpCredential,
+    impersonate: Option<(ServiceAccountEmail, GcpEndpoint)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Raised whenever what is known is thrown away.
+    generation: u64,
+    credentials: Option<Credentials>,
+    impersonated: Option<Impersonated>,
+}
+
+/// Headers of a request, and which of a source's they are.
+#[derive(Debug)]
+pub(super) struct Authorization {
+    pub(super) headers: HeaderMap,
+    generation: u64,
+}
+
+impl TokenSource {
+    /// Takes who we are; nothing is read or sent before the first request.
+    #[must_use]
+    pub fn new(credential: GcpCredential) -> Self {
+        Self {
+            credential,
+            impersonate: None,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Acts as `account`, whose tokens IAM at `endpoint` gives out.
+    #[must_use]
+    pub fn impersonating(mut self, account: ServiceAccountEmail, endpoint: GcpEndpoint) -> Self {
+        self.impersonate = Some((account, endpoint));
+        self
+    }
+
+    /// Returns true where TLS has to protect the way to a token over our own client.
+    pub(super) fn is_encrypted(&self) -> bool {
+        let endpoint = self.impersonate.as_ref().map(|(_, endpoint)| endpoint);
+        endpoint.is_some_and(GcpEndpoint::is_encrypted)
+    }
+
+    /// Returns the headers for a request.
+    pub(super) async fn authorize(&self, http: &HttpClient) -> Result<Authorization, GcpError> {
+        let mut state = self.state.lock().await;
+        let generation = state.generation;
+        let fresh = |state: &State| {
+            let known = state.impersonated.as_ref();
+            let known = known.filter(|known| known.is_fresh(Timestamp::now()));
+            known.map(|known| known.headers.clone())
+        };
+        let headers = match (&self.impersonate, fresh(&state)) {
+            (None, _) => self.own(&mut state).await?,
+            (Some(_), Some(headers)) => headers,
+            (Some((account, endpoint)), None) => {
+                let own = self.own(&mut state).await?;
+                let mut known = impersonate(http, endpoint, &own, account).await;
+                if matches!(&known, Err(error) if error.kind() == GcpErrorKind::Unauthenticated) {
+                    state.credentials = None;
+                    let own = self.own(&mut state).await?;
+                    known = impersonate(http, endpoint, &own, account).await;
+                }
+                state.impersonated.insert(known?).headers.clone()
+            }
+        };
+        Ok(Authorization {
+            headers,
+            generation,
+        })
+    }
+
+    /// Throws away what a server refused, unless somebody else has done so.
+    pub(super) async fn refused(&self, authorization: &Authorization) {
+        let mut state = self.state.lock().await;
+        if state.generation == authorization.generation {
+            *state = State {
+                generation: state.generation + 1,
+                ..State::default()
+            };
+        }
+    }
+
+    async fn own(&self, state: &mut State) -> Result<HeaderMap, GcpError> {
+        let mut wait = FIRST_WAIT;
+        let mut tries = 1;
+        loop {
+            let credentials = match &state.credentials {
+                Some(credentials) => credentials,
+                None => state.credentials.insert(self.build()?),
+            };
+            let headers = credentials.headers(Extensions::new());
+            let error = match tokio::time::timeout(TIMEOUT, headers).await {
+                Ok(Ok(CacheableResource::New { data, .. })) => return Ok(data),
+                // Only those who name a version are told that it is the newest.
+                Ok(Ok(CacheableResource::NotModified)) => {
+                    return Err(GcpError::new(GcpErrorKind::Corrupt, OPERATION, self.path()));
+                }
+                Ok(Err(error)) => Some(error),
+                Err(_) => None,
+            };
+            // Once it has failed for good it never tries again by itself.
+            state.credentials = None;
+            let is_transient = error.as_ref().is_none_or(CredentialsError::is_transient);
+            if !is_transient || tries == MAX_TRIES {
+                return Err(self.explain(error.as_ref()));
+            }
+            tries += 1;
+            tokio::time::sleep(wait).await;
+            wait *= 4;
+        }
+    }
+
+    fn build(&self) -> Result<Credentials, GcpError> {
+        // Google's crate takes the process's provider. It is ours already, or
+        // the same one: there is no other in this program.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let built = match &self.credential {
+            GcpCredential::ServiceAccount(key) => service_account::Builder::new(self.parse(key)?)
+                .with_access_specifier(service_account::AccessSpecifier::from_scopes([
+                    CLOUD_PLATFORM,
+                ]))
+                .build(),
+            GcpCredential::ApplicationDefault => credentials::Builder::default()
+                .with_scopes([CLOUD_PLATFORM])
+                .build(),
+        };
+        built.map_err(|error| self.explain_build(&error))
+    }
+
+    fn parse(&self, key: &ServiceAccountKey) -> Result<Value, GcpError> {
+        serde_json::from_str(key.json().expose())
+            .map_err(|_| GcpError::new(GcpErrorKind::Unauthenticated, OPERATION, self.path()))
+    }
+
+    /// Explains why there are no credentials. The error itself may quote a
+    /// file: it stays out.
+    fn explain_build(&self, error: &BuildError) -> GcpError {
+        let remedy = if error.is_loading() {
+            format!("The file with Application Default Credentials cannot be read. {NO_CREDENTIAL}")
+        } else {
+            "The file with Application Default Credentials is of a form or a type that is not \
+             known. Make another with `gcloud auth application-default login`."
+                .to_owned()
+        };
+        GcpError::new(GcpErrorKind::Unauthenticated, OPERATION, self.path()).with_remedy(remedy)
+    }
+
+    /// Explains why there is no token. The error itself may quote a server's
+    /// answer: it stays out.
+    fn explain(&self, error: Option<&CredentialsError>) -> GcpError {
+        // The metadata server that is not there is the last resort of those who
+        // configured nothing.
+        let nothing =
+            error.is_some_and(|error| says(error, "not running in a Google Cloud Environment"));
+        let (kind, remedy) = match error {
+            _ if nothing => (
+                GcpErrorKind::Unauthenticated,
+                format!("No credential was found. {NO_CREDENTIAL}"),
+            ),
+            Some(error) if !error.is_transient() => (
+                GcpErrorKind::Unauthenticated,
+                "The credential was refused: it was revoked, has run out, or its account is \
+                 disabled."
+                    .to_owned(),
+            ),
+            _ => (
+                GcpErrorKind::Unavailable,
+                format!("The service that gives out tokens did not answer. {NO_CREDENTIAL}"),
+            ),
+        };
+        GcpError::new(kind, OPERATION, self.path()).with_remedy(remedy)
+    }
+
+    fn path(&self) -> &'static str {
+        match self.credential {
+            GcpCredential::ServiceAccount(_) => "service account key",
+            GcpCredential::ApplicationDefault => "Application Default Credentials",
+        }
+    }
+}
+
+/// Returns true where an error or one beneath it has these words.
+fn says(error: &(dyn Error + 'static), words: &str) -> bool {
+    let beneath = error.source();
+    error.to_string().contains(words) || beneath.is_some_and(|error| says(error, words))
+}
+
+/// Returns the header for a token; `None` for what cannot be one.
+pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
+    let text = Zeroizing::new(format!("Bearer {token}"));
+    let mut header = HeaderValue::from_str(&text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}

@@ -1,0 +1,21 @@
+//! Google Cloud's Secret Manager, as the fake of `xtask::gcp` has it.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+#[path = "gcp/support.rs"]
+mod support;
+
+#[path = "gcp/auth.rs"]
+mod auth;
+#[path = "gcp/conformance.rs"]
+mod conformance;
+#[path = "gcp/faults.rs"]
+mod faults;
+#[path = "gcp/official.rs"]
+mod official;
+#[path = "gcp/refusals.rs"]
+mod refusals;
+#[path = "gcp/secrecy.rs"]
+mod secrecy;
+#[path = "gcp/store.rs"]
+mod store;

@@ -1,0 +1,383 @@
+"""A fake of Google Cloud's Secret Manager, for tests: REST, in memory.
+
+It keeps to what Google documents: names, labels, sizes, checksums, states,
+etags, paging, google.rpc.Status errors, bearer tokens. It stands in for the
+token endpoints as well: OAuth, and IAM's generateAccessToken. Tests steer it
+under /fake/. It writes its address to the file `address`, and says when it
+listens.
+"""
+
+import base64
+import json
+import re
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from gcp_identity import Identity
+
+PAYLOAD_LIMIT = 65536
+LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,62}")
+LABEL_VALUE = re.compile(r"[\w-]{0,63}")
+ANNOTATION = re.compile(r"[a-zA-Z0-9]([-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
+HTTP = {
+    "INVALID_ARGUMENT": 400,
+    "FAILED_PRECONDITION": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "ABORTED": 409,
+    "RESOURCE_EXHAUSTED": 429,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+}
+SECRET = r"/v1/projects/(?P<project>[^/]+)/secrets"
+VERSION = SECRET + r"/(?P<secret>[^/:]+)/versions"
+ROUTES = [
+    ("POST", SECRET, "CreateSecret", "secretmanager.secrets.create"),
+    ("GET", SECRET, "ListSecrets", "secretmanager.secrets.list"),
+    ("GET", SECRET + r"/(?P<secret>[^/:]+)", "GetSecret", "secretmanager.secrets.get"),
+    ("DELETE", SECRET + r"/(?P<secret>[^/:]+)", "DeleteSecret", "secretmanager.secrets.delete"),
+    ("POST", SECRET + r"/(?P<secret>[^/:]+):addVersion", "AddSecretVersion", "secretmanager.versions.add"),
+    ("GET", VERSION, "ListSecretVersions", "secretmanager.versions.list"),
+    ("GET", VERSION + r"/(?P<version>[^/:]+)", "GetSecretVersion", "secretmanager.versions.get"),
+    ("GET", VERSION + r"/(?P<version>[^/:]+):access", "AccessSecretVersion", "secretmanager.versions.access"),
+    ("POST", VERSION + r"/(?P<version>[^/:]+):disable", "DisableSecretVersion", "secretmanager.versions.disable"),
+    ("POST", VERSION + r"/(?P<version>[^/:]+):enable", "EnableSecretVersion", "secretmanager.versions.enable"),
+    ("POST", VERSION + r"/(?P<version>[^/:]+):destroy", "DestroySecretVersion", "secretmanager.versions.destroy"),
+]
+ROUTES = [(method, re.compile(path), name, grant) for method, path, name, grant in ROUTES]
+
+
+def crc32c(data, table=[]):
+    if not table:
+        for byte in range(256):
+            for _ in range(8):
+                byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+            table.append(byte)
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+class Refusal(Exception):
+    def __init__(self, status, message="", reason=None, http=None):
+        super().__init__(message)
+        self.http = http or HTTP[status]
+        details = []
+        if reason:
+            kind = "type.googleapis.com/google.rpc.ErrorInfo"
+            details.append({"@type": kind, "reason": reason, "domain": "googleapis.com"})
+        error = {"code": self.http, "message": message, "status": status, "details": details}
+        self.body = {"error": error}
+
+
+def require(holds, message):
+    if not holds:
+        raise Refusal("INVALID_ARGUMENT", message)
+
+
+class SecretManager:
+    """The projects, and what the operations do to them."""
+
+    def __init__(self):
+        self.secrets = {}
+        self.clock = 0
+        self.behind = 0
+
+    def stamp(self):
+        """Returns the time and an etag, of which no two are the same."""
+        self.clock = max(self.clock + 1, time.time_ns() // 1000 - self.behind)
+        seconds, micros = divmod(self.clock, 1_000_000)
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+        return f"{text}.{micros:06d}Z", f'"{self.clock:x}"'
+
+    def secret(self, at):
+        secret = self.secrets.get((at["project"], at["secret"]))
+        if secret is None:
+            raise Refusal("NOT_FOUND", f"Secret [{at['secret']}] not found.")
+        return secret
+
+    def version(self, at):
+        versions = self.secret(at)["versions"]
+        number = len(versions) if at["version"] == "latest" else at["version"]
+        require(str(number).isdigit(), "The version is no number.")
+        if not 1 <= int(number) <= len(versions):
+            raise Refusal("NOT_FOUND", f"Secret Version [{number}] not found.")
+        return versions[int(number) - 1]
+
+    def CreateSecret(self, at, query, body):
+        name = query.get("secretId", "")
+        require(re.fullmatch(r"[A-Za-z0-9_-]{1,255}", name), "The secretId is invalid.")
+        labels, annotations = body.get("labels", {}), body.get("annotations", {})
+        require(len(labels) <= 64, "There are more than 64 labels.")
+        for key, value in labels.items():
+            fits = LABEL_KEY.fullmatch(key) and LABEL_VALUE.fullmatch(value)
+            lower = key == key.lower() and value == value.lower()
+            short = len(key.encode()) <= 128 and len(value.encode()) <= 128
+            require(fits and lower and short, f"The label {key} is invalid.")
+        for key in annotations:
+            require(ANNOTATION.fullmatch(key), f"The annotation {key} is invalid.")
+        size = sum(len(part.encode()) for pair in annotations.items() for part in pair)
+        require(size < 16384, "The annotations are too large.")
+        replication = body.get("replication", {})
+        replicas = replication.get("userManaged", {}).get("replicas", [])
+        require("automatic" in replication or replicas, "The replication is missing.")
+        for replica in replicas:
+            fits = re.fullmatch(r"[a-z]+-[a-z]+\d+", replica.get("location", ""))
+            require(fits, "There is no such location.")
+        if (at["project"], name) in self.secrets:
+            raise Refusal("ALREADY_EXISTS", f"Secret [{name}] already exists.")
+        created, etag = self.stamp()
+        secret = {
+            # Google answers with the project's number.
+            "name": f"projects/1234567890/secrets/{name}",
+            "createTime": created,
+            "etag": etag,
+            "labels": labels,
+            "annotations": annotations,
+            "replication": replication,
+            "versions": [],
+        }
+        self.secrets[at["project"], name] = secret
+        return shown(secret)
+
+    def ListSecrets(self, at, query, body):
+        all = [secret for (project, _), secret in self.secrets.items() if project == at["project"]]
+        return page("secrets", sorted(map(shown, all), key=lambda s: s["name"]), query)
+
+    def GetSecret(self, at, query, body):
+        return shown(self.secret(at))
+
+    def DeleteSecret(self, at, query, body):
+        check_etag(self.secret(at), query.get("etag"))
+        del self.secrets[at["project"], at["secret"]]
+        return {}
+
+    def AddSecretVersion(self, at, query, body):
+        secret = self.secret(at)
+        payload = body.get("payload", {})
+        try:
+            data = base64.b64decode(payload.get("data", ""), validate=True)
+        except ValueError:
+            raise Refusal("INVALID_ARGUMENT", "The data is no Base64.") from None
+        require(data, "The payload is empty.")
+        require(len(data) <= PAYLOAD_LIMIT, "The payload is larger than 64 KiB.")
+        given = payload.get("dataCrc32c")
+        require(given is None or isinstance(given, str), "int64 is text in JSON.")
+        require(given is None or int(given) == crc32c(data), "The checksum differs.")
+        created, etag = self.stamp()
+        version = {
+            "name": f"{secret['name']}/versions/{len(secret['versions']) + 1}",
+            "createTime": created,
+            "etag": etag,
+            "state": "ENABLED",
+            "clientSpecifiedPayloadChecksum": given is not None,
+            "data": data,
+        }
+        secret["versions"].append(version)
+        return shown(version)
+
+    def ListSecretVersions(self, at, query, body):
+        versions = [shown(version) for version in reversed(self.secret(at)["versions"])]
+        return page("versions", versions, query)
+
+    def GetSecretVersion(self, at, query, body):
+        return shown(self.version(at))
+
+    def AccessSecretVersion(self, at, query, body):
+        version = self.version(at)
+        if version["state"] != "ENABLED":
+            raise Refusal("FAILED_PRECONDITION", f"The version is {version['state']}.")
+        data = version["data"]
+        payload = {"data": base64.b64encode(data).decode(), "dataCrc32c": str(crc32c(data))}
+        return {"name": version["name"], "payload": payload}
+
+    def DisableSecretVersion(self, at, query, body):
+        return self.change(at, body, "DISABLED")
+
+    def EnableSecretVersion(self, at, query, body):
+        return self.change(at, body, "ENABLED")
+
+    def DestroySecretVersion(self, at, query, body):
+        return self.change(at, body, "DESTROYED")
+
+    def change(self, at, body, state):
+        version = self.version(at)
+        check_etag(version, body.get("etag"))
+        if version["state"] == "DESTROYED":
+            raise Refusal("FAILED_PRECONDITION", "The version is destroyed.")
+        version["state"] = state
+        _, version["etag"] = self.stamp()
+        if state == "DESTROYED":
+            version["data"] = None
+            version["destroyTime"] = self.stamp()[0]
+        return shown(version)
+
+
+def shown(resource):
+    return {key: value for key, value in resource.items() if key not in ("data", "versions")}
+
+
+def check_etag(resource, given):
+    if given not in (None, "", resource["etag"]):
+        raise Refusal("FAILED_PRECONDITION", "The etag does not match.")
+
+
+def page(name, all, query):
+    size = int(query.get("pageSize") or 25000)
+    start = int(query.get("pageToken") or 0)
+    answer = {name: all[start : start + size], "totalSize": len(all)}
+    if start + size < len(all):
+        answer["nextPageToken"] = str(start + size)
+    return answer
+
+
+class Fake:
+    """Secret Manager, who may use it, and what goes wrong."""
+
+    def __init__(self, address):
+        self.lock = threading.RLock()
+        self.store = SecretManager()
+        self.identity = Identity(address)
+        self.denied = set()
+        self.faults = []
+        self.requests = []
+        self.tokens = set()
+
+    def steer(self, path, body):
+        if path == "/fake/key":
+            return self.identity.key_file(body.get("email", "ci@acme.iam.gserviceaccount.com"))
+        if path == "/fake/token":
+            return {"token": self.identity.mint("tester")}
+        if path == "/fake/deny":
+            self.denied = set(body["permissions"])
+        elif path == "/fake/fault":
+            self.faults.append(body)
+        elif path == "/fake/deny-impersonation":
+            self.identity.impersonation = body["status"]
+        elif path == "/fake/clear-faults":
+            self.faults.clear()
+        elif path == "/fake/tokens":
+            return {"tokens": sorted(self.tokens)}
+        elif path == "/fake/clock":
+            self.store.behind = body["seconds_behind"] * 1_000_000
+        elif path == "/fake/forget-tokens":
+            self.identity.issued.clear()
+        elif path != "/fake/requests":
+            raise Refusal("NOT_FOUND", path)
+        return {"requests": self.requests}
+
+    def fault(self, operation):
+        for fault in self.faults:
+            if fault["operation"] in (operation, "*") and fault["times"] > 0:
+                fault["times"] -= 1
+                return fault["do"]
+        return None
+
+    def answer(self, method, path, query, body, authorization):
+        """Returns the answer, and whether it gets lost."""
+        if path == "/token":
+            return self.identity.oauth(body), None
+        if path.endswith(":generateAccessToken"):
+            who = self.authenticate(authorization)
+            self.requests.append({"operation": "GenerateAccessToken", "as": who})
+            account = path.rpartition("/")[2].partition(":")[0]
+            return self.impersonate(account, body), None
+        for known, pattern, operation, permission in ROUTES:
+            match = pattern.fullmatch(path)
+            if known == method and match:
+                break
+        else:
+            raise Refusal("NOT_FOUND", "There is no such method.")
+        fault = self.fault(operation)
+        if fault == "expire":
+            self.requests.append({"operation": operation, "as": None})
+            raise Refusal("UNAUTHENTICATED", "expired", "ACCESS_TOKEN_EXPIRED")
+        who = self.authenticate(authorization)
+        self.requests.append({"operation": operation, "as": who})
+        if isinstance(fault, dict):
+            raise Refusal(fault["status"], "a fault", fault.get("reason"))
+        if permission in self.denied:
+            message = f"Permission '{permission}' denied on resource (or it may not exist)."
+            raise Refusal("PERMISSION_DENIED", message, "IAM_PERMISSION_DENIED")
+        done = getattr(self.store, operation)(match.groupdict(), query, body)
+        if fault == "damage":
+            data = bytearray(base64.b64decode(done["payload"]["data"]))
+            data[-1] ^= 1
+            done["payload"]["data"] = base64.b64encode(data).decode()
+        return done, fault
+
+    def authenticate(self, authorization):
+        self.tokens.add(authorization.rpartition(" ")[2])
+        who = self.identity.who(authorization)
+        if who is None:
+            raise Refusal("UNAUTHENTICATED", "No valid token.", "CREDENTIALS_MISSING")
+        return who
+
+    def impersonate(self, account, body):
+        if self.identity.impersonation:
+            raise Refusal(self.identity.impersonation, "impersonation")
+        require(body.get("scope"), "The scope is missing.")
+        return self.identity.impersonate(account)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def serve(self):
+        length = int(self.headers.get("content-length") or 0)
+        raw = self.rfile.read(length)
+        split = urlsplit(self.path)
+        path = unquote(split.path)
+        query = {key: values[0] for key, values in parse_qs(split.query).items()}
+        fake, status, fault = self.server.fake, 200, None
+        try:
+            if self.headers.get("content-type", "").startswith("application/x-www-form"):
+                body = {key: values[0] for key, values in parse_qs(raw.decode()).items()}
+            else:
+                body = json.loads(raw or b"{}")
+            with fake.lock:
+                if path.startswith("/fake/"):
+                    answer = fake.steer(path, body)
+                else:
+                    who = self.headers.get("authorization", "")
+                    answer, fault = fake.answer(self.command, path, query, body, who)
+        except Refusal as refusal:
+            status, answer = refusal.http, refusal.body
+        except ValueError:
+            refusal = Refusal("INVALID_ARGUMENT", "The body is no JSON.")
+            status, answer = refusal.http, refusal.body
+        if fault == "lose":
+            self.close_connection = True
+            return
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json; charset=UTF-8")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_DELETE = do_PATCH = serve
+
+    def log_message(self, format, *arguments):
+        pass
+
+
+def main():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    address = f"http://127.0.0.1:{server.server_port}"
+    server.fake = Fake(address)
+    with open("address", "w") as file:
+        file.write(address)
+    print("listening", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

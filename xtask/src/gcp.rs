@@ -1,0 +1,235 @@
+//! A fake of Google Cloud's Secret Manager, written for these tests: no emulator
+//! keeps to the documented limits, states, checksums and etags.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::Running;
+use crate::tools::Tools;
+
+const FILES: [(&str, &str); 2] = [
+    ("fake.py", include_str!("../gcp_secret_manager_fake.py")),
+    ("gcp_identity.py", include_str!("../gcp_identity.py")),
+];
+const BOUND: Duration = Duration::from_secs(60);
+
+/// A fake that runs; it ends when it is dropped.
+#[derive(Debug)]
+pub struct GcpFake {
+    address: String,
+    _running: Running,
+    _folder: TempDir,
+}
+
+/// What the fake does wrong, once or more often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GcpFault {
+    /// Carries the request out, and hangs up without an answer.
+    LoseAnswer,
+    /// Says that the token has run out.
+    ExpireToken,
+    /// Changes a bit of the payload that it answers with.
+    DamagePayload,
+    /// Refuses with a code of google.rpc.Code, and perhaps a reason.
+    Refuse(&'static str, Option<&'static str>),
+}
+
+impl GcpFake {
+    /// Starts a fake that knows nobody and holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// Where Python or its `cryptography` is missing.
+    pub fn start(tools: &Tools) -> Result<Self> {
+        let folder = tempfile::tempdir().context("creating a fake's folder")?;
+        for (name, text) in FILES {
+            fs::write(folder.path().join(name), text).context("writing a fake's script")?;
+        }
+        let mut command = Command::new(tools.python());
+        command.current_dir(folder.path()).arg("fake.py");
+        let running = Running::spawn(&mut command)?;
+        running.await_output("listening", BOUND)?;
+        let address = fs::read_to_string(folder.path().join("address"));
+        let address = address.context("reading a fake's address")?;
+        Ok(Self {
+            address,
+            _running: running,
+            _folder: folder,
+        })
+    }
+
+    /// Returns the address, as `http://127.0.0.1:…`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Makes a service account, and returns its key file.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn key_file(&self, email: &str) -> Result<String> {
+        let file = self.steer("key", &json!({"email": email}))?;
+        Ok(file.to_string())
+    }
+
+    /// Gives out a token that has every permission.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn token(&self) -> Result<String> {
+        let answer = self.steer("token", &json!({}))?;
+        let token = answer["token"].as_str().context("no token")?;
+        Ok(token.to_owned())
+    }
+
+    /// Denies these permissions, and no others, to everybody.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn deny(&self, permissions: &[&str]) -> Result<()> {
+        self.steer("deny", &json!({"permissions": permissions}))?;
+        Ok(())
+    }
+
+    /// Refuses to let anybody act as another, with this code.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn deny_impersonation(&self, status: &str) -> Result<()> {
+        self.steer("deny-impersonation", &json!({"status": status}))?;
+        Ok(())
+    }
+
+    /// Puts the clock back: what is created from now on is that old already.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn set_clock_behind(&self, by: Duration) -> Result<()> {
+        self.steer("clock", &json!({"seconds_behind": by.as_secs()}))?;
+        Ok(())
+    }
+
+    /// Forgets all tokens that it gave out.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn forget_tokens(&self) -> Result<()> {
+        self.steer("forget-tokens", &json!({}))?;
+        Ok(())
+    }
+
+    /// Goes wrong with the next requests of `operation` (`AddSecretVersion`, or
+    /// `*` for any).
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn fault(&self, operation: &str, times: u32, fault: GcpFault) -> Result<()> {
+        let what = match fault {
+            GcpFault::LoseAnswer => json!("lose"),
+            GcpFault::ExpireToken => json!("expire"),
+            GcpFault::DamagePayload => json!("damage"),
+            GcpFault::Refuse(status, reason) => json!({"status": status, "reason": reason}),
+        };
+        let body = json!({"operation": operation, "times": times, "do": what});
+        self.steer("fault", &body)?;
+        Ok(())
+    }
+
+    /// Does nothing wrong any more.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn clear_faults(&self) -> Result<()> {
+        self.steer("clear-faults", &json!({}))?;
+        Ok(())
+    }
+
+    /// Returns every token that was shown so far.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn tokens(&self) -> Result<Vec<String>> {
+        let answer = self.steer("tokens", &json!({}))?;
+        let all = answer["tokens"].as_array().context("no tokens")?;
+        let text = all.iter().filter_map(Value::as_str);
+        Ok(text.map(str::to_owned).collect())
+    }
+
+    /// Returns the operations so far, and who asked for each.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn requests(&self) -> Result<Vec<(String, String)>> {
+        let answer = self.steer("requests", &json!({}))?;
+        let all = answer["requests"].as_array().context("no requests")?;
+        let text = |value: &Value| value.as_str().unwrap_or("nobody").to_owned();
+        let all = all.iter().map(|r| (text(&r["operation"]), text(&r["as"])));
+        Ok(all.collect())
+    }
+
+    /// Calls the API as somebody else would, with every permission.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer. Not for a refusal: the status comes back.
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let token = format!("Bearer {}", self.token()?);
+        self.send(method, &format!("/v1/{path}"), body, Some(&token))
+    }
+
+    fn steer(&self, what: &str, body: &Value) -> Result<Value> {
+        let (status, answer) = self.send("POST", &format!("/fake/{what}"), body, None)?;
+        ensure!(status == 200, "{what}: {status} {answer}");
+        Ok(answer)
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        authorization: Option<&str>,
+    ) -> Result<(u16, Value)> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(BOUND))
+            .build()
+            .new_agent();
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address))
+            .header("content-type", "application/json");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let body = if method == "GET" {
+            Vec::new()
+        } else {
+            body.to_string().into_bytes()
+        };
+        let request = request.body(body).context("making a request")?;
+        let mut response = agent.run(request).context("asking the fake")?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string();
+        let text = text.context("reading the fake's answer")?;
+        let answer = serde_json::from_str(&text).context("the fake's answer is no JSON")?;
+        Ok((status, answer))
+    }
+}
