@@ -1,4 +1,5 @@
 //! Clients that several modules share.
 
+pub mod azure;
 pub mod openbao;
 pub mod sqlite;
