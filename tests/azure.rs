@@ -21,3 +21,5 @@ mod official;
 mod refusals;
 #[path = "azure/requests.rs"]
 mod requests;
+#[path = "azure/secrecy.rs"]
+mod secrecy;

@@ -51,6 +51,7 @@ class Authority:
         self.options = options
         self.tokens = {}
         self.issued = 0
+        self.machine_requests = 0
 
     def issue(self, tenant, resource):
         token = f"fake-{secrets.token_hex(24)}"
@@ -147,6 +148,8 @@ class Vault:
             "challenge_resource": RESOURCE,
             # Where further pages are, if not here.
             "next_link_base": None,
+            # What a machine's own identity service answers with, if not tokens.
+            "machine_status": None,
         }
 
     def authorize(self, headers, base):
@@ -512,6 +515,13 @@ class Plain(Handler):
 
     def route(self, path, query, raw, base):
         options = self.authority.options
+        machine = path in ("/msi/token", "/metadata/identity/oauth2/token")
+        # Without its header it is only asked whether it is there.
+        asked = path == "/msi/token" or self.headers.get("Metadata") == "true"
+        if machine and asked:
+            self.authority.machine_requests += 1
+            if self.vault.control["machine_status"]:
+                return self.vault.control["machine_status"], {"error": "asked for"}, {}
         if path == "/msi/token":
             return self.authority.managed(query, self.headers, options["identity_header"])
         if path == "/metadata/identity/oauth2/token":
@@ -538,6 +548,7 @@ class Plain(Handler):
                 "deleted": self.vault.deleted,
                 "requests": self.vault.log,
                 "tokens_issued": self.authority.issued,
+                "machine_requests": self.authority.machine_requests,
             }
             return 200, state, {}
         if path == "/control/secret" and self.command == "POST":

@@ -217,6 +217,24 @@ fn a_managed_identity_serves_on_an_app_service_and_on_a_virtual_machine() {
     assert!(outcome.contains("no such managed identity"), "{outcome}");
 }
 
+#[test]
+fn a_machine_whose_identity_service_fails_is_asked_by_one_layer_only() {
+    let place = Place::new();
+    let asked = || place.fake.state().unwrap()["machine_requests"].clone();
+    let machine = place.fake.machine_url();
+    let machine = [("AZURE_POD_IDENTITY_AUTHORITY_HOST", machine.as_str())];
+    for (round, status) in [(1, 503), (2, 404)] {
+        place
+            .fake
+            .control(&json!({"machine_status": status}))
+            .unwrap();
+        let outcome = run(&place, json!({"use_msi": true}), &machine);
+        assert!(!outcome.starts_with("put"), "{outcome}");
+        // The SDK's own retries would make it seven times as many.
+        assert_eq!(asked(), 4 * round, "{outcome}");
+    }
+}
+
 /// Writes a program that stands for `az`; returns a PATH with it.
 fn az(folder: &tempfile::TempDir, script: &str) -> String {
     let file = folder.path().join("az");

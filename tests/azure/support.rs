@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -144,5 +145,36 @@ pub(crate) fn about(version: &NativeVersionId) -> DescribeOptions {
     DescribeOptions {
         version: version.clone(),
         others: Vec::new(),
+    }
+}
+
+/// Collects what the provider's own events say. What other crates say is never
+/// logged: `protocol::log` lets nothing of theirs through.
+#[derive(Clone, Default)]
+pub(crate) struct Events(Arc<Mutex<String>>);
+
+impl Events {
+    pub(crate) fn text(&self) -> String {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Events {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        struct Fields<'a>(&'a mut String);
+        impl tracing::field::Visit for Fields<'_> {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!(" {field}={value:?}"));
+            }
+        }
+        if event
+            .metadata()
+            .target()
+            .starts_with("terraform_provider_planton")
+        {
+            let mut text = self.0.lock().unwrap();
+            event.record(&mut Fields(&mut text));
+            text.push('\n');
+        }
     }
 }

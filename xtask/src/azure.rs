@@ -240,7 +240,7 @@ impl AzureFake {
     }
 
     /// Returns everything that the fake holds: `secrets`, `deleted`,
-    /// `requests`, `tokens_issued`.
+    /// `requests`, `tokens_issued`, `machine_requests`.
     ///
     /// # Errors
     ///
@@ -314,7 +314,7 @@ mod tests {
         fake.set_secret("large", &oversized, &json!({}))
             .expect_err("the vendor's limit");
         fake.set_secret("a_b", "value", &json!({}))
-            .expect("names are checked at the vault's own door only");
+            .expect_err("the vendor's rules for names");
         fake.control(&json!({"nonsense": 1}))
             .expect_err("an unknown setting");
         let url = fake.machine_url();

@@ -117,15 +117,18 @@ impl AzureCredential {
             )
             .map_err(unusable)?,
             Self::ManagedIdentity { client_id } => {
-                let mut options = ManagedIdentityCredentialOptions::default();
-                options.user_assigned_id = client_id.clone().map(UserAssignedId::ClientId);
-                options.client_options = routes.machine.clone();
+                let options = ManagedIdentityCredentialOptions {
+                    user_assigned_id: client_id.clone().map(UserAssignedId::ClientId),
+                    client_options: routes.machine.clone(),
+                };
                 ManagedIdentityCredential::new(Some(options)).map_err(unusable)?
             }
             Self::Cli { tenant_id } => {
-                let mut options = AzureCliCredentialOptions::default();
-                options.tenant_id = tenant_id.clone();
-                options.executor = Some(Arc::new(Bounded(azure_identity::new_executor())));
+                let options = AzureCliCredentialOptions {
+                    tenant_id: tenant_id.clone(),
+                    executor: Some(Arc::new(Bounded(azure_identity::new_executor()))),
+                    ..AzureCliCredentialOptions::default()
+                };
                 AzureCliCredential::new(Some(options)).map_err(unusable)?
             }
             Self::WorkloadIdentity {
@@ -172,11 +175,12 @@ fn federated(
         client_options: routes.authority.clone(),
     };
     if let Some(file) = variable(TOKEN_FILE) {
-        let mut options = WorkloadIdentityCredentialOptions::default();
-        options.credential_options = credential_options;
-        options.tenant_id = Some(tenant_id);
-        options.client_id = Some(client_id);
-        options.token_file_path = Some(PathBuf::from(file));
+        let options = WorkloadIdentityCredentialOptions {
+            credential_options,
+            tenant_id: Some(tenant_id),
+            client_id: Some(client_id),
+            token_file_path: Some(PathBuf::from(file)),
+        };
         let credential = WorkloadIdentityCredential::new(Some(options)).map_err(|_| {
             let said = format!("the file that {TOKEN_FILE} names cannot be read");
             identity(AzureErrorKind::NoCredential, said)
