@@ -1,6 +1,7 @@
 //! Secret backends: where sealed secret versions are stored.
 
 pub mod aws;
+pub mod azure;
 mod connector;
 pub mod embedded;
 pub mod gcp;

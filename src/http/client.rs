@@ -155,6 +155,16 @@ impl HttpClient {
         })
     }
 
+    /// Returns this client with other retries: connections, count and log are
+    /// shared.
+    #[must_use]
+    pub fn with_retry(&self, retry: RetryPolicy) -> Self {
+        Self {
+            retry,
+            ..self.clone()
+        }
+    }
+
     /// Returns the count of requests sent, which the clones of a client share.
     #[must_use]
     pub fn requests(&self) -> &RequestCounter {

@@ -1,14 +1,17 @@
 //! The project's own tasks, and the harness that its integration tests share:
 //! real Terraforms, real OpenBAO servers, planted values and the search for
 //! them, and a proxy that carries out faults (the feature `faults`).
+//! real Terraforms, real OpenBAO servers, a fake of Azure Key Vault, planted values
+//! and the search for them.
 //!
 //! Unix only: children live in process groups and end by signals.
 
+pub mod azure;
 pub mod canary;
 #[cfg(feature = "faults")]
 pub mod faults;
-pub mod moto;
 pub mod gcp;
+pub mod moto;
 pub mod openbao;
 pub mod paths;
 pub mod process;

@@ -1,0 +1,139 @@
+//! What a failure of Azure means to a store, and how to mend it.
+
+use crate::clients::azure::{AzureError, AzureErrorKind, AzurePlace, VaultUrl};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// What is asked of a vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Operation {
+    Set,
+    Get,
+    List,
+    Delete,
+    Purge,
+}
+
+impl Operation {
+    /// Returns the vendor's name of it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Set => "SetSecret",
+            Self::Get => "GetSecret",
+            Self::List => "GetSecretVersions",
+            Self::Delete => "DeleteSecret",
+            Self::Purge => "PurgeDeletedSecret",
+        }
+    }
+
+    /// Returns the secret permission of an access policy that it takes.
+    fn permission(self) -> &'static str {
+        match self {
+            Self::Set => "Set",
+            Self::Get => "Get",
+            Self::List => "List",
+            Self::Delete => "Delete",
+            Self::Purge => "Purge",
+        }
+    }
+}
+
+/// Turns a failure of `operation` on the secret `name` into a store's.
+pub(super) fn explain(
+    vault: &VaultUrl,
+    operation: Operation,
+    name: &str,
+    error: AzureError,
+) -> StoreError {
+    let explained = StoreError::new(kind(&error), operation.name(), name);
+    let explained = match remedy(vault, operation, &error) {
+        Some(remedy) => explained.with_remedy(remedy),
+        None => explained,
+    };
+    explained.with_source(error)
+}
+
+fn kind(error: &AzureError) -> StoreErrorKind {
+    use AzureErrorKind as K;
+    match error.kind() {
+        K::NotFound => StoreErrorKind::NotFound,
+        K::DeletedButRecoverable => StoreErrorKind::AlreadyExists,
+        K::Conflict => StoreErrorKind::Conflict,
+        K::PermissionDenied | K::Firewall | K::Disabled => StoreErrorKind::PermissionDenied,
+        K::Unauthenticated
+        | K::WrongTenant
+        | K::WrongClientSecret
+        | K::WrongFederation
+        | K::NoManagedIdentity
+        | K::NoCredential => StoreErrorKind::Unauthenticated,
+        K::TooLarge => StoreErrorKind::TooLarge,
+        K::RateLimited => StoreErrorKind::RateLimited,
+        K::Unreachable | K::Unavailable | K::Ended => StoreErrorKind::Unavailable,
+        K::Malformed if error.place() == AzurePlace::Vault => StoreErrorKind::Corrupt,
+        K::Malformed => StoreErrorKind::Unavailable,
+        _ => StoreErrorKind::Misconfigured,
+    }
+}
+
+fn remedy(vault: &VaultUrl, operation: Operation, error: &AzureError) -> Option<String> {
+    use AzureErrorKind as K;
+    Some(match (error.kind(), error.place()) {
+        (K::PermissionDenied, _) => {
+            let permission = operation.permission();
+            format!(
+                "Grant to the identity in use the secret permission {permission} in an access \
+                 policy of {vault}, or the role \"Key Vault Secrets Officer\" where the vault \
+                 uses Azure RBAC. A grant takes some minutes to come into force."
+            )
+        }
+        (K::Firewall, _) => format!(
+            "The network rules of {vault} keep this machine out. Add its address to the vault's \
+             firewall, or run where the vault's private endpoint can be reached."
+        ),
+        (K::Disabled, _) => "The version was disabled. Enable it in the vault, or write a new \
+                             version."
+            .to_owned(),
+        (K::DeletedButRecoverable, _) => format!(
+            "A deleted secret of this name is still in {vault}. Recover or purge it: that takes \
+             the secret permission Recover or Purge."
+        ),
+        (K::Conflict, _) => "Something else is under way on this secret; try again.".to_owned(),
+        (K::WrongTenant, AzurePlace::Identity) => "The tenant does not know the application. \
+             Check tenant_id and client_id."
+            .to_owned(),
+        (K::WrongTenant, AzurePlace::Vault) => format!(
+            "{vault} belongs to another tenant than the token. Set tenant_id to the vault's tenant."
+        ),
+        (K::WrongClientSecret, _) => "The client secret is wrong, or has run out. Set \
+             client_secret_wo (or AZURE_CLIENT_SECRET) to a valid secret's value, not its ID."
+            .to_owned(),
+        (K::WrongFederation, _) => "No federated credential of the application fits the token. \
+             Check its issuer, subject and audience in Entra ID, and client_id."
+            .to_owned(),
+        (K::NoManagedIdentity, _) => "This machine has no such managed identity. Assign one, \
+             check client_id, or do without use_msi."
+            .to_owned(),
+        (K::NoCredential, _) => "Set client_secret_wo with tenant_id and client_id, or provide \
+             ambient credentials: AZURE_CLIENT_SECRET, a workload identity, a managed identity, \
+             or `az login`."
+            .to_owned(),
+        (K::Unauthenticated, _) => {
+            "Check tenant_id, client_id and the credentials in use.".to_owned()
+        }
+        (K::UntrustedChallenge, _) => format!(
+            "{vault} asks for a token that is not for Key Vault, and got none. Check vault_url."
+        ),
+        (K::Misconfigured | K::Unreachable, AzurePlace::Vault) => {
+            format!("Check vault_url: no vault answers at {vault}.")
+        }
+        (K::Unreachable, AzurePlace::Identity) => {
+            "Check authority_host, and that it can be reached from here.".to_owned()
+        }
+        (K::Untrusted, AzurePlace::Vault) => format!(
+            "The certificate of {vault} is not trusted. Check vault_url, and the proxy in between."
+        ),
+        (K::Untrusted, AzurePlace::Identity) => "The certificate of who gives out tokens is not \
+             trusted. Check authority_host, and the proxy in between."
+            .to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,183 @@
+//! How a client of the SDK reaches a vault.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
+use azure_core::credentials::TokenCredential;
+use azure_core::http::{ClientOptions, RetryOptions, Transport};
+use url::Url;
+
+use super::credential::{AzureCredential, IdentityRoutes, variable};
+use super::error::{AzureError, AzureErrorKind, AzurePlace};
+use super::token::VaultTokens;
+use super::transport::{IdentityTransport, METADATA, RefusedToken, VaultTransport};
+use super::vault::{AuthorityHost, VaultUrl};
+use crate::http::{HttpClient, HttpSettings, Proxies, RetryPolicy};
+
+/// Refusals that pass: what was deleted or recovered a moment ago is under way
+/// for some seconds.
+const PASSING: &[(u16, &str)] = &[
+    (409, "ObjectIsBeingDeleted"),
+    (409, "ObjectIsBeingRecovered"),
+];
+
+/// A virtual machine's metadata service is on the same machine, or not at all.
+/// While it starts, it answers 404 and 410.
+const METADATA_RETRY: RetryPolicy = RetryPolicy {
+    max_tries: 4,
+    max_elapsed: Duration::from_secs(20),
+    base_delay: Duration::from_millis(200),
+    max_delay: Duration::from_secs(5),
+    extra_statuses: &[404, 410],
+    extra_answers: &[],
+};
+const METADATA_CONNECT: Duration = Duration::from_secs(1);
+
+/// What the SDK's clients of one vault are built from.
+#[derive(Debug)]
+pub struct AzureConnection {
+    vault: VaultUrl,
+    http: HttpClient,
+    metadata: HttpClient,
+    tokens: Arc<VaultTokens>,
+    transport: Arc<VaultTransport>,
+}
+
+impl AzureConnection {
+    /// Sets up the clients; sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` when certificates cannot be used.
+    pub fn new(
+        vault: &VaultUrl,
+        authority: Option<&AuthorityHost>,
+        credential: &AzureCredential,
+        settings: &HttpSettings,
+    ) -> Result<Self, AzureError> {
+        let client = |settings: &HttpSettings, place| {
+            HttpClient::new(settings).map_err(|error| AzureError::from_http(&error, place))
+        };
+        let http = client(settings, AzurePlace::Vault)?;
+        let metadata = client(
+            &HttpSettings {
+                // It must not leave the machine.
+                proxies: Proxies::Ignored,
+                retry: METADATA_RETRY,
+                connect_timeout: METADATA_CONNECT,
+                ..settings.clone()
+            },
+            AzurePlace::Identity,
+        )?;
+        let cloud = Arc::new(cloud(&authority_of(vault, authority, credential)?));
+        let at = metadata_address()?;
+        let route = |http: &HttpClient| ClientOptions {
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(Arc::new(IdentityTransport::new(
+                http.clone(),
+                Some(at.clone()),
+            )))),
+            cloud: Some(Arc::clone(&cloud)),
+            ..ClientOptions::default()
+        };
+        let refused = RefusedToken::default();
+        let tokens = VaultTokens {
+            credential: credential.clone(),
+            vault: vault.clone(),
+            routes: IdentityRoutes {
+                authority: route(&http),
+                machine: route(&metadata),
+                http: http.clone(),
+            },
+            probe: metadata.with_retry(RetryPolicy {
+                max_tries: 1,
+                ..METADATA_RETRY
+            }),
+            metadata: at,
+            refused: refused.clone(),
+            chosen: OnceLock::new(),
+            kept: tokio::sync::Mutex::new(None),
+        };
+        let patient = http.with_retry(RetryPolicy {
+            extra_answers: PASSING,
+            ..settings.retry.clone()
+        });
+        Ok(Self {
+            transport: Arc::new(VaultTransport::new(patient, vault.clone(), refused)),
+            vault: vault.clone(),
+            http,
+            metadata,
+            tokens: Arc::new(tokens),
+        })
+    }
+
+    /// Returns the options of a client of the vault.
+    #[must_use]
+    pub fn client_options(&self) -> ClientOptions {
+        let transport: Arc<dyn azure_core::http::HttpClient> = self.transport.clone();
+        ClientOptions {
+            retry: RetryOptions::none(),
+            transport: Some(Transport::new(transport)),
+            ..ClientOptions::default()
+        }
+    }
+
+    /// Returns who gives a client its tokens.
+    #[must_use]
+    pub fn credential(&self) -> Arc<dyn TokenCredential> {
+        self.tokens.clone()
+    }
+
+    /// Returns whether the SDK may compare a challenge with the vault's domain.
+    /// It has to be the vendor's; for others our own comparison stands alone.
+    #[must_use]
+    pub fn verifies_challenge_resource(&self) -> bool {
+        self.vault.is_in_a_known_cloud()
+    }
+
+    /// Returns the number of requests so far, those for tokens included.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.http.requests().total() + self.metadata.requests().total()
+    }
+}
+
+/// Returns who gives out tokens: who is configured, or who the environment
+/// names to ambient credentials, or whose cloud the vault is in. A static
+/// secret goes nowhere else because of a variable.
+fn authority_of(
+    vault: &VaultUrl,
+    configured: Option<&AuthorityHost>,
+    credential: &AzureCredential,
+) -> Result<AuthorityHost, AzureError> {
+    if let Some(configured) = configured {
+        return Ok(configured.clone());
+    }
+    let named = match credential {
+        AzureCredential::ClientSecret { .. } => None,
+        _ => variable("AZURE_AUTHORITY_HOST"),
+    };
+    match named {
+        Some(named) => AuthorityHost::parse(&named)
+            .map_err(|problem| misconfigured(&format!("AZURE_AUTHORITY_HOST: {problem}"))),
+        None => Ok(vault.authority()),
+    }
+}
+
+/// Returns where the metadata service is: the vendor's variable moves it.
+fn metadata_address() -> Result<Url, AzureError> {
+    let name = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
+    let address = variable(name).unwrap_or_else(|| METADATA.to_owned());
+    Url::parse(&address).map_err(|_| misconfigured(&format!("{name} is not a URL")))
+}
+
+fn misconfigured(said: &str) -> AzureError {
+    AzureError::new(AzureErrorKind::Misconfigured, AzurePlace::Identity, said)
+}
+
+fn cloud(authority: &AuthorityHost) -> CloudConfiguration {
+    let mut custom = CustomConfiguration::default();
+    custom.authority_host = authority.as_str().to_owned();
+    custom.into()
+}

@@ -1,0 +1,136 @@
+//! Soft delete, and what comes after it.
+
+use serde_json::json;
+use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
+use terraform_provider_planton::store::{
+    Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind,
+};
+
+use super::support::{PAYLOAD, Place, about, first, name};
+
+async fn put(store: &AzureKeyVaultStore, name: &RemoteName) -> NativeVersionId {
+    store.put(name, PAYLOAD, first()).await.unwrap()
+}
+
+fn object(id: &NativeVersionId) -> Deletion {
+    Deletion::Object {
+        versions: vec![id.clone()],
+    }
+}
+
+/// Returns whether a deleted secret is still recoverable.
+fn is_recoverable(place: &Place, name: &RemoteName) -> bool {
+    let state = place.fake.state().unwrap();
+    !state["deleted"][name.as_str()].is_null()
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_not_found_and_its_name_says_how_to_free_it() {
+    let place = Place::new();
+    let store = place.store();
+    let name = name("deleted");
+    let id = put(&store, &name).await;
+    store.delete(&name, object(&id)).await.unwrap();
+    assert!(is_recoverable(&place, &name), "nothing is purged unasked");
+    let error = store.get(&name, &id).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NotFound);
+    let error = store.describe(&name, about(&id)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NotFound);
+    let error = store.put(&name, PAYLOAD, first()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);
+    let remedy = error.remedy().unwrap();
+    assert!(
+        remedy.contains("Recover") && remedy.contains("Purge"),
+        "{remedy}"
+    );
+    place.assert_clean(&error);
+    store.delete(&name, object(&id)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deletion_that_takes_its_time_is_waited_for_within_bounds() {
+    let place = Place::new();
+    place.fake.control(&json!({"deletion_polls": 3})).unwrap();
+    let store = place.store_with(&json!({"purge_on_destroy": true}));
+    let name = name("slow");
+    let id = put(&store, &name).await;
+    let before = store.requests();
+    store.delete(&name, object(&id)).await.unwrap();
+    assert_eq!(
+        store.requests() - before,
+        5,
+        "delete, three refusals, purge"
+    );
+    assert!(!is_recoverable(&place, &name));
+    put(&store, &name).await;
+
+    place.fake.control(&json!({"deletion_polls": 100})).unwrap();
+    let other = super::support::name("endless");
+    let id = put(&store, &other).await;
+    let error = store.delete(&other, object(&id)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Conflict);
+    assert!(error.remedy().unwrap().contains("try again"));
+}
+
+#[tokio::test]
+async fn a_purge_that_is_denied_is_passed_over_unless_it_was_asked_for() {
+    let place = Place::new();
+    place
+        .fake
+        .control(&json!({"deny": {"purge": "ForbiddenByRbac"}}))
+        .unwrap();
+    let store = place.store();
+    let name = name("kept");
+    let id = put(&store, &name).await;
+    let throw_away = Deletion::Purge {
+        versions: vec![id.clone()],
+    };
+    store.delete(&name, throw_away).await.unwrap();
+    assert!(is_recoverable(&place, &name));
+
+    let store = place.store_with(&json!({"purge_on_destroy": true}));
+    let name = super::support::name("asked-for");
+    let id = put(&store, &name).await;
+    let error = store.delete(&name, object(&id)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::PermissionDenied);
+    assert_eq!(error.operation(), "PurgeDeletedSecret");
+    assert!(
+        error.remedy().unwrap().contains("permission Purge"),
+        "{error:?}"
+    );
+    place.assert_clean(&error);
+    // Granted later, the same deletion completes.
+    place.fake.control(&json!({"deny": {}})).unwrap();
+    store.delete(&name, object(&id)).await.unwrap();
+    assert!(!is_recoverable(&place, &name));
+}
+
+#[tokio::test]
+async fn a_vault_that_is_protected_from_purges_is_not_asked_for_one() {
+    let place = Place::new();
+    place
+        .fake
+        .control(&json!({"purge_protected": true}))
+        .unwrap();
+    let store = place.store_with(&json!({"purge_on_destroy": true}));
+    let name = name("protected");
+    let id = put(&store, &name).await;
+    let before = store.requests();
+    store.delete(&name, object(&id)).await.unwrap();
+    assert_eq!(store.requests() - before, 1);
+    assert!(is_recoverable(&place, &name));
+}
+
+#[tokio::test]
+async fn what_nobody_knows_of_is_removed_where_it_is_ours() {
+    let place = Place::new();
+    let store = place.store();
+    let name = name("given-up");
+    put(&store, &name).await;
+    let unknown = Deletion::Object {
+        versions: Vec::new(),
+    };
+    store.delete(&name, unknown.clone()).await.unwrap();
+    assert_eq!(place.versions(&name), 0);
+    store.delete(&name, unknown).await.unwrap();
+}

@@ -1,0 +1,130 @@
+//! How many requests each verb takes, and which.
+
+use serde_json::json;
+use terraform_provider_planton::store::{
+    Deletion, NativeVersionId, SecretStore, StoreErrorKind, VersionStatus,
+};
+
+use super::support::{PAYLOAD, Place, about, first, name, next};
+
+#[tokio::test]
+async fn a_store_sends_nothing_before_its_first_verb() {
+    let place = Place::new();
+    let store = place.store();
+    assert_eq!(store.requests(), 0);
+    store.capability();
+    let refused = store.put(&name("a_b"), PAYLOAD, first()).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::InvalidName);
+    store
+        .delete(&name("a"), Deletion::Versions(Vec::new()))
+        .await
+        .unwrap();
+    assert_eq!(store.requests(), 0);
+    assert!(place.fake.requests().unwrap().is_empty());
+    assert_eq!(place.fake.tokens_issued().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn each_verb_takes_its_requests_and_no_more() {
+    let place = Place::new();
+    let store = place.store();
+    let mut before = 0;
+    let mut taken = || {
+        let taken = store.requests() - before;
+        before = store.requests();
+        taken
+    };
+    let name = name("counted");
+    let one = store.put(&name, PAYLOAD, first()).await.unwrap();
+    assert_eq!(taken(), 4, "challenge, token, look, set");
+    let two = store.put(&name, PAYLOAD, next(&[&one])).await.unwrap();
+    assert_eq!(taken(), 1, "a later put");
+    assert_eq!(store.get(&name, &one).await.unwrap(), PAYLOAD);
+    assert_eq!(taken(), 1, "get");
+    let status = store.describe(&name, about(&two)).await.unwrap();
+    assert_eq!((status, taken()), (VersionStatus::Present, 1), "describe");
+    let what = Deletion::Versions(vec![one.clone()]);
+    store.delete(&name, what).await.unwrap();
+    assert_eq!(taken(), 0, "one version cannot be deleted");
+    let what = Deletion::Object {
+        versions: vec![one, two],
+    };
+    store.delete(&name, what).await.unwrap();
+    assert_eq!(taken(), 1, "delete");
+
+    let other = super::support::name("other");
+    let id = store.put(&other, PAYLOAD, first()).await.unwrap();
+    assert_eq!(taken(), 2, "a first put: look, set");
+    let what = Deletion::Object {
+        versions: Vec::new(),
+    };
+    store.delete(&other, what).await.unwrap();
+    assert_eq!(taken(), 2, "delete what nobody knows of: look, delete");
+    let gone = store.describe(&other, about(&id)).await.unwrap_err();
+    assert_eq!((gone.kind(), taken()), (StoreErrorKind::NotFound, 1));
+
+    let purged = super::support::name("purged");
+    let id = store.put(&purged, PAYLOAD, first()).await.unwrap();
+    taken();
+    let what = Deletion::Purge { versions: vec![id] };
+    store.delete(&purged, what).await.unwrap();
+    assert_eq!(taken(), 2, "purge: delete, purge");
+}
+
+#[tokio::test]
+async fn describe_lists_and_never_reads_a_value() {
+    let place = Place::new();
+    let store = place.store();
+    let name = name("listed");
+    let id = store.put(&name, PAYLOAD, first()).await.unwrap();
+    // Without the permission to read, too.
+    place
+        .fake
+        .control(&json!({"deny": {"get": "ForbiddenByRbac"}}))
+        .unwrap();
+    store.describe(&name, about(&id)).await.unwrap();
+    let reads = place.fake.requests().unwrap();
+    let reads = reads.iter().filter(|request| request.method == "GET");
+    for request in reads {
+        assert!(request.path.ends_with("/versions"), "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn describe_goes_through_all_pages_until_it_finds_the_version() {
+    let place = Place::new();
+    let store = place.store();
+    let name = name("paged");
+    let mut ids: Vec<NativeVersionId> = Vec::new();
+    for _ in 0..60 {
+        let kept: Vec<&NativeVersionId> = ids.iter().collect();
+        ids.push(store.put(&name, PAYLOAD, next(&kept)).await.unwrap());
+    }
+    let mut most = 0;
+    for id in &ids {
+        let before = store.requests();
+        let status = store.describe(&name, about(id)).await.unwrap();
+        assert_eq!(status, VersionStatus::Present);
+        most = most.max(store.requests() - before);
+    }
+    assert_eq!(most, 3, "25, 25 and 10");
+    let never = NativeVersionId::new("0".repeat(32));
+    let status = store.describe(&name, about(&never)).await.unwrap();
+    assert_eq!(status, VersionStatus::Missing);
+}
+
+#[tokio::test]
+async fn many_first_requests_at_once_are_challenged_once_and_take_one_token() {
+    let place = Place::new();
+    let store = place.store();
+    let names: Vec<_> = (0..4).map(|n| name(&format!("at-once-{n}"))).collect();
+    let put = |n: usize| store.put(&names[n], PAYLOAD, first());
+    let (a, b, c, d) = tokio::join!(put(0), put(1), put(2), put(3));
+    for id in [a, b, c, d] {
+        id.unwrap();
+    }
+    let requests = place.fake.requests().unwrap();
+    let challenged = requests.iter().filter(|request| !request.authenticated);
+    assert_eq!(challenged.count(), 1);
+    assert_eq!(place.fake.tokens_issued().unwrap(), 1);
+}
