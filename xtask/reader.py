@@ -57,12 +57,18 @@ def gcp(request):
     if "remove" in request:
         client.delete_secret(name=f"{parent}/secrets/{request['remove']}")
         return None
+
+    def path(name):
+        # Answers name the project by its number.
+        return f"{parent}/{name.split('/', 2)[2]}"
+
     objects = []
     for secret in client.list_secrets(parent=parent):
         payloads = []
-        for version in client.list_secret_versions(parent=secret.name):
+        for version in client.list_secret_versions(parent=path(secret.name)):
             if version.state.name == "ENABLED":
-                data = client.access_secret_version(name=version.name).payload.data
+                name = path(version.name)
+                data = client.access_secret_version(name=name).payload.data
                 payloads.append(base64.b64encode(data).decode())
         about = [f"{key}={text}" for key, text in secret.labels.items()]
         about += [f"{key}={text}" for key, text in secret.annotations.items()]

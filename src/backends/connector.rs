@@ -5,6 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
+use super::azure::{AzureConfig, AzureKeyVaultStore};
+use super::gcp::{GcpConfig, GcpSecretManagerStore, read_credential};
 use super::openbao::{ConnectOptions, OpenBaoStore, VaultConfig};
 use crate::http::HttpSettings;
 use crate::store::{
@@ -23,6 +25,8 @@ impl ConnectStore for Connector {
     fn capability(&self, kind: &str) -> Option<StoreCapability> {
         match kind {
             "aws_secrets_manager" => Some(AwsSecretsManagerStore::capability_of()),
+            "gcp_secret_manager" => Some(GcpSecretManagerStore::capability_of()),
+            "azure_key_vault" => Some(AzureKeyVaultStore::capability_of()),
             _ => OpenBaoStore::capability_of(kind),
         }
     }
@@ -30,6 +34,8 @@ impl ConnectStore for Connector {
     fn check(&self, settings: &StoreSettings) -> Result<(), StoreError> {
         match settings.kind.as_str() {
             "aws_secrets_manager" => AwsConfig::from_settings(settings).map(drop),
+            "gcp_secret_manager" => GcpConfig::from_settings(settings).map(drop),
+            "azure_key_vault" => AzureConfig::from_settings(settings).map(drop),
             "hashicorp_vault" | "openbao" => VaultConfig::from_settings(settings).map(drop),
             _ => Err(unknown(settings)),
         }
@@ -46,6 +52,15 @@ impl ConnectStore for Connector {
                 let config = AwsConfig::from_settings(settings)?;
                 let credential = AwsCredential::from_parts(&config, credential)?;
                 Arc::new(AwsSecretsManagerStore::new(config, credential, http)?)
+            }
+            "gcp_secret_manager" => {
+                let config = GcpConfig::from_settings(settings)?;
+                let credential = read_credential(credential)?;
+                Arc::new(GcpSecretManagerStore::new(config, credential, http)?)
+            }
+            "azure_key_vault" => {
+                let config = AzureConfig::from_settings(settings)?;
+                Arc::new(AzureKeyVaultStore::new(config, credential, http)?)
             }
             "hashicorp_vault" | "openbao" => {
                 let config = VaultConfig::from_settings(settings)?;

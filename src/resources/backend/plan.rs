@@ -1,6 +1,6 @@
 //! Plans a backend: what changes in place, and what is another place.
 
-use super::blocks::{BLOCKS, Change, Field, Holds};
+use super::blocks::{BLOCKS, Block, Change, Field, Holds};
 use super::settings::{chosen, credential_source, name_prefix, store_settings, verify_connection};
 use super::state::Identity;
 use crate::operations::PLATFORM_BACKEND;
@@ -173,12 +173,29 @@ pub(super) fn located(config: &Value, diagnostic: Diagnostic, named: Option<&str
     let Some(block) = chosen(config) else {
         return diagnostic;
     };
-    let path = AttributePath::attribute(block.name);
-    let mut within = block.fields.iter();
-    match named.filter(|name| within.any(|field| field.name == *name)) {
-        Some(name) => diagnostic.at(path.then(name)),
-        None => diagnostic.at(path),
+    diagnostic.at(innermost(block, named.unwrap_or_default()))
+}
+
+/// Returns the path of what an adapter names: `region`, `secret_access_key` (a
+/// part of the credential), `openbao.approle.secret_id_wo`.
+fn innermost(block: &Block, named: &str) -> AttributePath {
+    let mut path = AttributePath::attribute(block.name);
+    let mut fields = block.fields;
+    for segment in named.split('.').filter(|segment| *segment != block.name) {
+        let of_this_name = |field: &&Field| {
+            field.name == segment
+                || matches!(field.change, Change::Credential(part) if part == segment)
+        };
+        let Some(field) = fields.iter().find(of_this_name) else {
+            break;
+        };
+        path = path.then(field.name);
+        match field.holds {
+            Holds::Block(inner) => fields = inner,
+            _ => break,
+        }
     }
+    path
 }
 
 /// Returns the attribute that settings were refused for.
@@ -206,5 +223,44 @@ fn plain<T: Into<Value>>(setting: Setting<T>) -> Value {
         Setting::Absent => Value::Null,
         Setting::Unknown => Value::Unknown,
         Setting::Set(value) => value.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_adapter_names_is_found_in_its_block() {
+        let path = |kind: &str, named: &str| {
+            let block = Block::of(kind).expect("a type");
+            format!("{:?}", innermost(block, named))
+        };
+        let at = |steps: &[&str]| {
+            let (first, rest) = steps.split_first().expect("steps");
+            let path = AttributePath::attribute(*first);
+            format!(
+                "{:?}",
+                rest.iter().fold(path, |path, step| path.then(*step))
+            )
+        };
+        for (kind, named, steps) in [
+            ("aws_secrets_manager", "region", &["region"][..]),
+            (
+                "aws_secrets_manager",
+                "secret_access_key",
+                &["secret_access_key_wo"],
+            ),
+            (
+                "openbao",
+                "openbao.approle.secret_id_wo",
+                &["approle", "secret_id_wo"],
+            ),
+            ("openbao", "openbao.address", &["address"]),
+            ("azure_key_vault", "planton/x", &[]),
+        ] {
+            let whole: Vec<&str> = [kind].iter().chain(steps).copied().collect();
+            assert_eq!(path(kind, named), at(&whole), "{named}");
+        }
     }
 }

@@ -60,7 +60,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     let variables = [("backend_secret", credential.as_str())];
     let after = "depends_on = [planton_default_backend.this]";
     let everything = [backend(&place), default(OWN), secret("db", after)];
-    let workspace = scene.workspace("");
+    let workspace = place.workspace(scene);
     write(&workspace, &everything);
 
     // In one apply: the secret lands on the backend that becomes the default.
@@ -78,14 +78,14 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
         "nothing in the built-in backend"
     );
     assert_eq!(place.secrets().len(), 1, "{:?}", place.objects());
-    assert_eq!(scene.read(&["db"])["db"], "first value");
+    assert_eq!(place.read(scene, "db"), "first value");
 
     // Rotate.
     let next = [variables[0], ("rotation", "2"), ("value", "second value")];
     workspace.applied(&next);
     workspace.unchanged(&next);
     assert_eq!(workspace.secret("db")["version"], 2);
-    assert_eq!(scene.read(&["db"])["db"], "second value");
+    assert_eq!(place.read(scene, "db"), "second value");
 
     // Drift: somebody deletes it there; the next apply writes it again.
     for name in place.secrets() {
@@ -94,10 +94,10 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     has(&workspace.changes(&next), &["to add"]);
     workspace.applied(&next);
     workspace.unchanged(&next);
-    assert_eq!(scene.read(&["db"])["db"], "second value");
+    assert_eq!(place.read(scene, "db"), "second value");
 
     // Import all three into a second workspace.
-    let second = scene.workspace("");
+    let second = place.workspace(scene);
     write(&second, &everything);
     for (address, id) in [
         ("planton_secret_backend.own", "own"),
@@ -153,7 +153,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
 fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Place) {
     let credential = place.secret.clone();
     let variables = [("backend_secret", credential.as_str())];
-    let workspace = scene.workspace("");
+    let workspace = place.workspace(scene);
     let on = |backend: &str, more: &str| secret("db", &format!("backend = {backend}\n  {more}"));
     write(&workspace, &[backend(&place), on("\"platform\"", "")]);
     workspace.settled(&variables);
@@ -167,7 +167,7 @@ fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Pl
     );
     workspace.settled(&variables);
     assert_ne!(text(&workspace.secret("db"), "id"), before);
-    assert_eq!(scene.read(&["db"])["db"], "first value");
+    assert_eq!(place.read(scene, "db"), "first value");
     assert!(scene.objects().is_empty());
     assert_eq!(place.secrets().len(), 1);
 
@@ -184,7 +184,7 @@ fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Pl
     write(&workspace, &[backend(&place), on("\"platform\"", &consent)]);
     workspace.settled(&variables);
     assert_eq!(text(&workspace.secret("db"), "backend"), "platform");
-    assert_eq!(scene.read(&["db"])["db"], "first value");
+    assert_eq!(place.read(scene, "db"), "first value");
     assert!(place.secrets().is_empty(), "{:?}", place.objects());
 
     // Under protection it stays.
@@ -209,7 +209,7 @@ fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Pl
 fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, place: Place) {
     let credential = place.secret.clone();
     let variables = [("backend_secret", credential.as_str())];
-    let workspace = scene.workspace("");
+    let workspace = place.workspace(scene);
     let on = |backend: &str| {
         [
             backend.to_owned(),
@@ -234,7 +234,7 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
     workspace.settled(&variables);
     let now = workspace.attributes("planton_secret_backend.own").unwrap();
     assert_eq!(text(&now, "id"), id);
-    assert_eq!(scene.read(&["db"])["db"], "first value");
+    assert_eq!(place.read(scene, "db"), "first value");
 
     // Another place, with secrets here: refused while planning.
     let (from, to) = place.elsewhere();
@@ -251,7 +251,7 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
     let refused = workspace.fails(&wrong);
     assert!(refused.contains("The backend was not saved"), "{refused}");
     assert!(!flat(&refused).contains(&credential));
-    assert_eq!(scene.read(&["db"])["db"], "first value");
+    assert_eq!(place.read(scene, "db"), "first value");
     workspace.settled(&variables);
     workspace.destroyed(&variables);
     assert!(place.objects().is_empty(), "{:?}", place.objects());

@@ -31,6 +31,16 @@ macro_rules! at_every_place {
             fn aws_secrets_manager() {
                 super::$name(&scene(), Place::aws());
             }
+
+            #[test]
+            fn gcp_secret_manager() {
+                super::$name(&scene(), Place::gcp());
+            }
+
+            #[test]
+            fn azure_key_vault() {
+                super::$name(&scene(), Place::azure());
+            }
         }
     )+};
 }

@@ -7,12 +7,18 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use xtask::azure::{AzureFake, AzureFakeOptions};
+use xtask::gcp::GcpFake;
 use xtask::moto::Moto;
 use xtask::openbao::{Api, KvVersion, OpenBao, ServerOptions};
+use xtask::terraform::Workspace;
 use xtask::tools::Tools;
+
+use crate::scene::Scene;
 
 const READER: &str = include_str!("../../../xtask/reader.py");
 
+const PROJECT: &str = "acme-prod";
 const REGION: &str = "eu-central-1";
 const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
 const READER_KEY: &str = "AKIAREADER0000000001";
@@ -33,6 +39,8 @@ enum Kind {
         namespace: Option<&'static str>,
     },
     Aws(Box<Moto>),
+    Gcp(Box<GcpFake>),
+    Azure(Box<AzureFake>),
 }
 
 /// An object as the vendor's client shows it.
@@ -89,6 +97,63 @@ impl Place {
         }
     }
 
+    /// Starts the fake of GCP Secret Manager.
+    pub(crate) fn gcp() -> Self {
+        let fake = GcpFake::start(&Tools::locate().unwrap()).unwrap();
+        let email = format!("planton@{PROJECT}.iam.gserviceaccount.com");
+        Self {
+            block_name: "gcp_secret_manager",
+            secret: fake.key_file(&email).unwrap(),
+            kind: Kind::Gcp(Box::new(fake)),
+        }
+    }
+
+    /// Starts the fake of Azure Key Vault.
+    pub(crate) fn azure() -> Self {
+        let options = AzureFakeOptions::default();
+        let secret = options.client_secret.clone();
+        let fake = AzureFake::start(&Tools::locate().unwrap(), options).unwrap();
+        Self {
+            block_name: "azure_key_vault",
+            secret,
+            kind: Kind::Azure(Box::new(fake)),
+        }
+    }
+
+    /// Returns what the provider's process needs in its environment to trust the
+    /// place.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        match &self.kind {
+            Kind::Azure(fake) => vec![("SSL_CERT_FILE", fake.ca_file().display().to_string())],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Makes a workspace of `scene` whose provider trusts this place.
+    pub(crate) fn workspace(&self, scene: &Scene) -> Workspace {
+        let mut workspace = scene.workspace("");
+        for (name, value) in self.environment() {
+            workspace.env(name, value);
+        }
+        workspace
+    }
+
+    /// Returns the current values of these secrets, as a consumer gets them.
+    pub(crate) fn read(&self, scene: &Scene, name: &str) -> String {
+        let folder = tempfile::TempDir::new().unwrap();
+        let out = folder.path().join("value");
+        let workspace = self.workspace(scene);
+        let lines = format!(
+            "ephemeral \"planton_secret\" \"s\" {{\n  name = {name:?}\n}}\nresource \
+             \"terraform_data\" \"read\" {{\n  provisioner \"local-exec\" {{\n    command = \"printf %s \
+             \\\"$VALUE\\\" > \\\"$OUT\\\"\"\n    environment = {{\n      OUT = {out:?}\n      VALUE = \
+             ephemeral.planton_secret.s.value\n    }}\n  }}\n}}\n"
+        );
+        workspace.write("main.tf", &lines).unwrap();
+        workspace.apply(&[]).unwrap().ok().unwrap();
+        std::fs::read_to_string(out).unwrap()
+    }
+
     /// Returns the block for `planton_secret_backend`, with its credential from
     /// `var.backend_secret`.
     pub(crate) fn block(&self) -> String {
@@ -109,6 +174,18 @@ impl Place {
                  {ACCESS_KEY:?}\n    secret_access_key_wo = var.backend_secret\n    \
                  recovery_window_days = 0\n"
             ),
+            Kind::Gcp(_) => format!(
+                "    project_id = {PROJECT:?}\n    endpoint = {address:?}\n    \
+                 service_account_key_json_wo = var.backend_secret\n"
+            ),
+            Kind::Azure(fake) => format!(
+                "    vault_url = {address:?}\n    authority_host = {:?}\n    tenant_id = {:?}\n    \
+                 client_id = {:?}\n    client_secret_wo = var.backend_secret\n    purge_on_destroy \
+                 = true\n",
+                fake.vault_url(),
+                AzureFake::TENANT,
+                AzureFake::CLIENT,
+            ),
         };
         format!("  {} = {{\n{lines}  }}\n", self.block_name)
     }
@@ -118,6 +195,8 @@ impl Place {
         match &self.kind {
             Kind::OpenBao { server, .. } => server.address().to_owned(),
             Kind::Aws(moto) => moto.address().to_owned(),
+            Kind::Gcp(fake) => fake.address().to_owned(),
+            Kind::Azure(fake) => fake.vault_url(),
         }
     }
 
@@ -129,6 +208,9 @@ impl Place {
                 "    kv_mount_path = \"other\"\n    token_wo",
             ),
             Kind::Aws(_) => ("eu-central-1", "eu-west-1"),
+            Kind::Gcp(_) => ("\"acme-prod\"", "\"acme-other\""),
+            // The vault's address is all that says where it is.
+            Kind::Azure(_) => ("\"own\"", "\"other\""),
         }
     }
 
@@ -198,6 +280,15 @@ impl Place {
             Kind::Aws(moto) => json!({
                 "vendor": "aws", "region": REGION, "endpoint": moto.address(),
                 "key": READER_KEY, "secret": READER_SECRET,
+            }),
+            Kind::Gcp(fake) => json!({
+                "vendor": "gcp", "project": PROJECT, "endpoint": fake.address(),
+                "token": fake.token().unwrap(),
+            }),
+            Kind::Azure(fake) => json!({
+                "vendor": "azure", "vault": fake.vault_url(), "authority": fake.vault_url(),
+                "tenant": AzureFake::TENANT, "client": AzureFake::CLIENT,
+                "secret": fake.options().client_secret, "ca_file": fake.ca_file(),
             }),
         };
         for (key, value) in more.as_object().unwrap() {
