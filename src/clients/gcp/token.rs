@@ -5,7 +5,7 @@
 //! the environment says (docs/adr/0008). Impersonation goes over ours.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use google_cloud_auth::build_errors::Error as BuildError;
 use google_cloud_auth::credentials::{self, CacheableResource, Credentials, service_account};
@@ -20,7 +20,7 @@ use super::credential::{GcpCredential, ServiceAccountKey};
 use super::endpoint::GcpEndpoint;
 use super::error::{GcpError, GcpErrorKind};
 use super::impersonation::{Impersonated, ServiceAccountEmail, impersonate};
-use crate::http::HttpClient;
+use crate::http::{HttpClient, RequestLimits};
 
 /// The one scope that both Secret Manager and Cloud KMS take.
 pub(super) const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -137,7 +137,7 @@ impl TokenSource {
                 None => state.credentials.insert(self.build()?),
             };
             let headers = credentials.headers(Extensions::new());
-            let error = match tokio::time::timeout(TIMEOUT, headers).await {
+            let error = match tokio::time::timeout(bound(), headers).await {
                 Ok(Ok(CacheableResource::New { data, .. })) => return Ok(data),
                 // Only those who name a version are told that it is the newest.
                 Ok(Ok(CacheableResource::NotModified)) => {
@@ -225,6 +225,13 @@ impl TokenSource {
             GcpCredential::ApplicationDefault => "Application Default Credentials",
         }
     }
+}
+
+/// Returns how long one try may take, within the operation's own deadline.
+fn bound() -> Duration {
+    let deadline = RequestLimits::current().deadline;
+    let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+    left.map_or(TIMEOUT, |left| left.min(TIMEOUT))
 }
 
 /// Returns true where an error or one beneath it has these words.
