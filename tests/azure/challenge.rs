@@ -1,9 +1,12 @@
 //! What a vault may ask for, and where a token may go.
 
 use serde_json::json;
-use terraform_provider_planton::store::{NativeVersionId, SecretStore, StoreErrorKind};
+use terraform_provider_planton::http::{HttpSettings, Roots};
+use terraform_provider_planton::store::{
+    NativeVersionId, SecretStore, StoreCredential, StoreErrorKind,
+};
 
-use super::support::{PAYLOAD, Place, about, name, next};
+use super::support::{PAYLOAD, Place, about, name, next, open};
 
 #[tokio::test]
 async fn a_challenge_for_another_resource_gets_no_token() {
@@ -34,7 +37,15 @@ async fn a_challenge_for_another_resource_gets_no_token() {
 async fn a_next_page_at_another_address_is_not_asked_for() {
     let place = Place::new();
     let elsewhere = Place::new();
-    let store = place.store();
+    // Both are trusted, so that nothing but the address keeps the token back.
+    let authorities = [&place, &elsewhere].map(|place| place.fake.ca_pem().unwrap());
+    let http = HttpSettings {
+        roots: Roots::Pem(authorities.concat()),
+        ..place.http()
+    };
+    let credential =
+        StoreCredential::from([("client_secret".to_owned(), place.secret.value().into())]);
+    let store = open(&place.configuration(), &credential, http).unwrap();
     let name = name("paged");
     let mut ids = Vec::new();
     for _ in 0..26 {
@@ -47,9 +58,9 @@ async fn a_next_page_at_another_address_is_not_asked_for() {
         .unwrap();
     let never = NativeVersionId::new("0".repeat(32));
     let error = store.describe(&name, about(&never)).await.unwrap_err();
+    assert!(elsewhere.fake.requests().unwrap().is_empty());
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
     place.assert_clean(&error);
-    assert!(elsewhere.fake.requests().unwrap().is_empty());
 }
 
 #[tokio::test]
