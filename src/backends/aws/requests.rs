@@ -52,11 +52,12 @@ pub(super) struct Fetched {
 }
 
 impl Described {
-    /// Returns true where AWS keeps this version: it is labelled, and with the
-    /// label that it was put with. The vendor's own labels move on.
+    /// Returns true where AWS keeps this version: it has a label. One that a
+    /// racing writer has taken the label of has AWS's own `AWSPREVIOUS`, and is
+    /// as readable as before.
     pub(super) fn holds(&self, version: &StoredVersion) -> bool {
         let stages = self.stages.get(&version.version_id);
-        stages.is_some_and(|stages| stages.contains(&label_name(version.label)))
+        stages.is_some_and(|stages| !stages.is_empty())
     }
 }
 

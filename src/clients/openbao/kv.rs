@@ -1,11 +1,11 @@
 //! KV version 2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::client::{Call, OpenBaoClient};
 use super::config::MountPath;
@@ -251,7 +251,15 @@ impl KvV2 {
         let response = self.client.call(&call).await?;
         match response.status {
             StatusCode::NOT_FOUND => absent(&response, &call),
-            _ => Ok(()),
+            StatusCode::NO_CONTENT => Ok(()),
+            // With warnings, an answer has a body; a stranger's page is none.
+            _ => {
+                match serde_json::from_slice::<HashMap<String, IgnoredAny>>(response.body.expose())
+                {
+                    Ok(_) => Ok(()),
+                    Err(_) => Err(corrupt(&call)),
+                }
+            }
         }
     }
 

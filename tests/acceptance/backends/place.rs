@@ -210,7 +210,10 @@ impl Place {
             Kind::Aws(_) => ("eu-central-1", "eu-west-1"),
             Kind::Gcp(_) => ("\"acme-prod\"", "\"acme-other\""),
             // The vault's address is all that says where it is.
-            Kind::Azure(_) => ("\"own\"", "\"other\""),
+            Kind::Azure(_) => (
+                "name = \"own\"",
+                "name = \"own\"\n  name_prefix = \"other\"",
+            ),
         }
     }
 
