@@ -120,7 +120,7 @@ async fn an_operation_that_is_out_of_time_sends_nothing_more() {
     let id = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();
     let limits = RequestLimits {
         deadline: Some(Instant::now()),
-        cancellation: None,
+        ..RequestLimits::default()
     };
     let late = limits.scope(store.get(&name, &id));
     let (refused, requests) = counted(&store, late).await;
