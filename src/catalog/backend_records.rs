@@ -92,7 +92,8 @@ pub enum BackendState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealedCredential {
-    /// From 1; each new one counts on.
+    /// The document's generation that it was written with: each new one's is
+    /// higher.
     pub version: u64,
     /// The envelope in text form.
     pub envelope: String,

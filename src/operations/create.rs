@@ -220,6 +220,9 @@ impl Organization {
                 }
             }
             Some(met) if candidate.replaces == Some(met.uuid) => {
+                if met.arguments.deletion_protection {
+                    return Err(OperationError::DeletionProtected { name: met.name });
+                }
                 held.document.displaced.push(met);
                 secret.uuid = fresh_uuid(&held.document, &secret.name)?;
                 secret.remote_name = placed(&distinguishing_digits(secret.uuid));
@@ -464,7 +467,10 @@ async fn object_is_gone(secret: &SecretRecord, backend: &Backend) -> Result<bool
     };
     match backend.store.describe(&secret.remote_name, options).await {
         Ok(_) => Ok(false),
-        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == StoreErrorKind::NotFound => {
+            backend.expect_place().await?;
+            Ok(true)
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -93,6 +93,12 @@ impl Organization {
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
+        let Some(secret) = held.document.secret(uuid) else {
+            return Ok(());
+        };
+        // Before it is marked: elsewhere everything seems to be gone already.
+        let backend = self.backend_of(secret, Trust::Mac).await?;
+        backend.expect_place().await?;
         if !self.mark_deleting(held, uuid, interrupt).await? {
             return Ok(());
         }
@@ -100,7 +106,6 @@ impl Organization {
             return Ok(());
         };
         interrupt.before("delete object")?;
-        let backend = self.backend_of(secret, Trust::Mac).await?;
         let whole = Deletion::Object {
             versions: secret.native_ids(),
         };

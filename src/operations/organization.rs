@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::OperationError;
-use super::backends::Connections;
+use super::backends::{Connections, Place};
 use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
@@ -56,8 +56,11 @@ pub struct Backend {
     pub store: Arc<dyn SecretStore>,
     /// What wraps its secrets' keys.
     pub kek: Arc<dyn KeyEncryptionKey>,
-    /// The digest of its settings, in hexadecimal; absent for the built-in one.
+    /// The digest of its settings, in hexadecimal; absent for the built-in one,
+    /// and for one with a credential.
     pub digest: Option<String>,
+    /// By what its place is known again.
+    pub(super) place: Option<Arc<Place>>,
 }
 
 /// An organization on its platform. The use cases are its methods.

@@ -138,7 +138,10 @@ impl Organization {
             Ok(VersionStatus::Missing | VersionStatus::Replaced) => {
                 Ok(Refreshed::VersionLost(view))
             }
-            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(Refreshed::Gone),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                backend.expect_place().await?;
+                Ok(Refreshed::Gone)
+            }
             Err(error) => Err(error.into()),
         }
     }

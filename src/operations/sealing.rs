@@ -73,6 +73,7 @@ impl Backend {
                 let kek = self.kek.id().id.as_str();
                 KekError::new(KekErrorKind::Misconfigured, "wrap", kek).with_source(error)
             })?;
+        self.expect_place().await?;
         interrupt.before("put")?;
         let payload = match self.store.capability().encoding {
             PayloadEncoding::Binary => envelope.encode(),
@@ -129,12 +130,20 @@ impl Backend {
             .get(&secret.remote_name, &version.native_id)
             .await;
         let stored = stored.map_err(|error| match error.kind() {
-            StoreErrorKind::NotFound => OperationError::VersionLost {
-                secret: name.clone(),
-                version: number,
-            },
-            _ => error.into(),
-        })?;
+            StoreErrorKind::NotFound => None,
+            _ => Some(error),
+        });
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(Some(error)) => return Err(error.into()),
+            Err(None) => {
+                self.expect_place().await?;
+                return Err(OperationError::VersionLost {
+                    secret: name,
+                    version: number,
+                });
+            }
+        };
         let refused = || OperationError::EnvelopeRefused {
             secret: name.clone(),
             version: number,

@@ -90,7 +90,7 @@ impl Organization {
         let backend = self.backend_of(record, Trust::Mac).await?;
         let Some(source) = source else {
             if record.metadata == metadata && record.arguments == arguments {
-                return self.view(&held, uuid).await;
+                return self.view(&held, uuid).await.map(|view| view.on(&backend));
             }
             let record = held.document.secret_mut(uuid).expect("looked up above");
             if record.metadata != metadata {
@@ -100,7 +100,7 @@ impl Organization {
             record.arguments = arguments;
             interrupt.before("commit edit")?;
             self.commit(&mut held).await?;
-            return self.view(&held, uuid).await;
+            return self.view(&held, uuid).await.map(|view| view.on(&backend));
         };
         let value = source.value()?;
         let number = record.next_number();
@@ -126,7 +126,7 @@ impl Organization {
             })
             .await?;
         delete_pruned(backend.store.as_ref(), &remote_name, pruned).await;
-        Ok(view)
+        Ok(view.on(&backend))
     }
 }
 

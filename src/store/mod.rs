@@ -9,6 +9,7 @@ pub mod conformance;
 mod connect;
 mod error;
 mod faults;
+mod foreign;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use connect::{ConnectStore, StoreCredential, StoreSettings};
 pub use error::{StoreError, StoreErrorKind};
 pub(crate) use faults::Script;
 pub use faults::{Fault, Landing};
+pub use foreign::{ForeignObjects, ForeignValue, foreign_text};
 pub use memory::{InMemoryStore, StoreVerb};
 
 /// The name of an object in a store, as the record of its secret holds it.
@@ -181,6 +183,12 @@ pub enum Deletion {
 pub trait SecretStore: Send + Sync + Debug + 'static {
     /// Returns what this store can do; no I/O.
     fn capability(&self) -> &StoreCapability;
+
+    /// Returns access to what others keep in the same place; `None` where nobody
+    /// else keeps anything.
+    fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        None
+    }
 
     /// Adds a version to the object `name`, which comes into being with its
     /// first version. Never changes a version that exists.

@@ -50,10 +50,12 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
         E::BackendNotThere { backend, marker } => (
             "Secret Backend Not There",
             format!(
-                "What is reached with the new settings is not the place where backend {:?} has \
-                 stored so far: its marker object {marker:?} is not there. Nothing was \
-                 changed.\n\nCheck the address and the credentials. For another place, declare \
-                 another backend.",
+                "What is reached with these settings and credentials is not the place where \
+                 backend {:?} has stored so far: its marker object {marker:?} is not there. Nothing \
+                 was changed.\n\nCheck the address, the region and the credentials (an ambient \
+                 chain may lead to another account). For another place, declare another backend. \
+                 Where somebody has deleted the marker, change the backend's \
+                 credentials_wo_version: it is put again if the backend's secrets are there.",
                 backend.as_str()
             ),
         ),

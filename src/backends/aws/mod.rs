@@ -12,6 +12,7 @@ mod config;
 mod credential;
 mod description;
 mod error;
+mod foreign;
 mod requests;
 mod version;
 
@@ -21,8 +22,9 @@ use tokio::sync::OnceCell;
 use crate::clients::aws::{AwsErrorKind, AwsIdentitySettings, AwsSession};
 use crate::http::HttpSettings;
 use crate::store::{
-    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
+    PutOptions, RemoteName, SecretStore, StoreCapability, StoreError, StoreErrorKind,
+    VersionStatus,
 };
 use requests::{NewVersion, SecretsManager};
 use version::{ObjectId, StoredVersion};
@@ -163,6 +165,10 @@ impl AwsSecretsManagerStore {
 impl SecretStore for AwsSecretsManagerStore {
     fn capability(&self) -> &StoreCapability {
         &self.capability
+    }
+
+    fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        Some(self)
     }
 
     async fn put(

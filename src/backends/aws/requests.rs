@@ -217,6 +217,17 @@ impl SecretsManager {
         })
     }
 
+    /// Reads the current value of a secret, whoever wrote it.
+    pub(super) async fn current(&self, name: &RemoteName) -> Result<Option<Vec<u8>>, AwsError> {
+        let sending = || {
+            let get = self.client.get_secret_value().secret_id(name.as_str());
+            get.send()
+        };
+        let got = self.session.call(sending).await?;
+        let text = got.secret_string.map(String::into_bytes);
+        Ok(text.or_else(|| got.secret_binary.map(Blob::into_inner)))
+    }
+
     pub(super) async fn delete(
         &self,
         name: &RemoteName,
@@ -224,8 +235,21 @@ impl SecretsManager {
         recovery: Recovery,
     ) -> Result<(), AwsError> {
         let arn = object.arn(self.session.region(), name.as_str());
+        self.delete_id(&arn, recovery).await
+    }
+
+    /// Deletes whatever has this name.
+    pub(super) async fn delete_named(
+        &self,
+        name: &RemoteName,
+        recovery: Recovery,
+    ) -> Result<(), AwsError> {
+        self.delete_id(name.as_str(), recovery).await
+    }
+
+    async fn delete_id(&self, id: &str, recovery: Recovery) -> Result<(), AwsError> {
         let sending = || {
-            let delete = self.client.delete_secret().secret_id(&arn);
+            let delete = self.client.delete_secret().secret_id(id);
             match recovery {
                 Recovery::Default => delete.send(),
                 Recovery::Days(days) => delete.recovery_window_in_days(days.into()).send(),

@@ -8,9 +8,10 @@
 //!
 //! Two writers who know nothing of each other choose at random among the free
 //! ones. Where they choose the same, the later put takes the label from the
-//! earlier version. If that is the one that was committed, `describe` says
-//! `Missing` from then on, though AWS may keep it for a while: so the next apply
-//! puts it again before it is lost.
+//! earlier version. If that is the one that was committed, it has AWS's own
+//! `AWSPREVIOUS` until the next put, and is the current value all that time.
+//! After that it is history without a label: AWS may drop it, once it is a day
+//! old and a hundred versions are there.
 
 use uuid::Uuid;
 

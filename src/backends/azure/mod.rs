@@ -4,6 +4,7 @@ mod attempts;
 mod config;
 mod credential;
 mod error;
+mod foreign;
 mod labels;
 mod vault;
 
@@ -15,8 +16,9 @@ pub use config::{AzureConfig, AzureSource};
 use crate::clients::azure::{AzureCredential, AzureError, AzureErrorKind};
 use crate::http::HttpSettings;
 use crate::store::{
-    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreCredential, StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
+    PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
+    StoreErrorKind, VersionStatus,
 };
 use attempts::{Attempts, Recalled};
 use error::{Operation, explain};
@@ -198,6 +200,10 @@ impl AzureKeyVaultStore {
 impl SecretStore for AzureKeyVaultStore {
     fn capability(&self) -> &StoreCapability {
         &self.capability
+    }
+
+    fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        Some(self)
     }
 
     /// One request; for the first version of an object one more, to look.

@@ -106,6 +106,13 @@ impl Vault {
         Ok(secret.value.filter(|_| answered.as_ref() == Some(version)))
     }
 
+    /// Returns the current value of a secret, whoever set it.
+    pub(super) async fn current(&self, name: &RemoteName) -> Result<Option<String>, AzureError> {
+        let answer = self.client.get_secret(name.as_str(), None);
+        let secret = answer.await.map_err(failed)?.into_model().map_err(failed)?;
+        Ok(secret.value)
+    }
+
     /// Looks through an object's versions until `look` returns something.
     pub(super) async fn find<T>(
         &self,

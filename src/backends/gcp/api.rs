@@ -177,7 +177,16 @@ impl Api {
         name: &RemoteName,
         number: u64,
     ) -> Result<Vec<u8>, StoreError> {
-        let resource = self.version(name, number);
+        self.access_at(self.version(name, number)).await
+    }
+
+    /// As [`access`](Self::access), of the newest version that is enabled.
+    pub(super) async fn access_latest(&self, name: &RemoteName) -> Result<Vec<u8>, StoreError> {
+        self.access_at(format!("{}/versions/latest", self.secret(name)))
+            .await
+    }
+
+    async fn access_at(&self, resource: String) -> Result<Vec<u8>, StoreError> {
         for _ in 0..2 {
             let call = GcpCall {
                 suffix: ":access",

@@ -5,6 +5,7 @@ mod api;
 mod config;
 mod credential;
 mod error;
+mod foreign;
 mod labels;
 mod put;
 mod version;
@@ -15,8 +16,9 @@ use jiff::Timestamp;
 use crate::clients::gcp::{Freshness, GcpClient, GcpCredential, GcpEndpoint, TokenSource};
 use crate::http::HttpSettings;
 use crate::store::{
-    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
+    PutOptions, RemoteName, SecretStore, StoreCapability, StoreError, StoreErrorKind,
+    VersionStatus,
 };
 use api::{Api, Secret};
 use version::StoredVersion;
@@ -160,6 +162,10 @@ impl GcpSecretManagerStore {
 impl SecretStore for GcpSecretManagerStore {
     fn capability(&self) -> &StoreCapability {
         &self.capability
+    }
+
+    fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        Some(self)
     }
 
     async fn put(

@@ -3,6 +3,7 @@
 
 mod config;
 mod credential;
+mod foreign;
 mod link;
 mod version;
 
@@ -16,8 +17,9 @@ use crate::clients::openbao::{
 };
 use crate::http::HttpSettings;
 use crate::store::{
-    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreCredential, StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
+    PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
+    StoreErrorKind, VersionStatus,
 };
 pub use config::{VaultConfig, VaultKind};
 pub use credential::AmbientTokens;
@@ -215,6 +217,12 @@ impl OpenBaoStore {
 impl SecretStore for OpenBaoStore {
     fn capability(&self) -> &StoreCapability {
         &self.capability
+    }
+
+    /// A backend of one's own may hold what others wrote; the built-in one does
+    /// not.
+    fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        (self.capability.kind != "platform").then_some(self as &dyn ForeignObjects)
     }
 
     async fn put(

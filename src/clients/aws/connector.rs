@@ -26,6 +26,7 @@ const CREDENTIAL_HEADERS: &[&str] = &[
     "authorization",
     "x-amz-security-token",
     "x-aws-ec2-metadata-token",
+    "x-amz-sso_bearer_token",
 ];
 
 /// The SDK's transport over our HTTP client, for any of its services.

@@ -259,6 +259,8 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
         (403, _) if message.contains("disabled secret") => K::Disabled,
         (401, _) if message.contains(WRONG_ISSUER) => K::WrongTenant,
         (404, _) if code == "VaultNotFound" => K::Misconfigured,
+        // A proxy's page has no code, and says nothing of a secret.
+        (404, _) if code.is_empty() => K::Unavailable,
         (404, _) => K::NotFound,
         (409, _) => K::Conflict,
         (401, _) => K::Unauthenticated,

@@ -265,7 +265,8 @@ fn kind(status: StatusCode, code: Option<&str>, reason: Option<&str>) -> GcpErro
     match status.as_u16() {
         401 | 407 => GcpErrorKind::Unauthenticated,
         403 => GcpErrorKind::PermissionDenied,
-        404 => GcpErrorKind::NotFound,
+        // Nor does a page that says that nothing is there say so of a secret.
+        404 => GcpErrorKind::Unavailable,
         409 => GcpErrorKind::Aborted,
         429 => GcpErrorKind::RateLimited,
         408 | 500.. => GcpErrorKind::Unavailable,

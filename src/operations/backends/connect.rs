@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::probe::Place;
 use super::record_key;
 use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, SecretRecord};
 use crate::kek::KeyEncryptionKey;
@@ -92,6 +93,19 @@ impl Organization {
         self.open_backend(name, None, Trust::Mac).await
     }
 
+    /// Returns the backend with this name and this uuid.
+    ///
+    /// # Errors
+    ///
+    /// As [`backend`](Self::backend).
+    pub(super) async fn backend_of_record(
+        &self,
+        record: &BackendRecord,
+    ) -> Result<Backend, OperationError> {
+        self.open_backend(&record.name, Some(record.uuid), Trust::Mac)
+            .await
+    }
+
     /// Returns the backend of a secret.
     ///
     /// # Errors
@@ -157,6 +171,7 @@ impl Organization {
             store: Arc::clone(&self.platform.store),
             kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
             digest: None,
+            place: None,
         })
     }
 
@@ -169,8 +184,14 @@ impl Organization {
         for _ in 0..2 {
             let slot = self.connections.slot(name);
             let connection = slot.get_or_try_init(|| self.connect(name, trust)).await?;
-            if let Trust::Mac = trust {
-                // Cheap, and what was opened on a caller's word is verified now.
+            let trusted = match trust {
+                Trust::Mac => false,
+                Trust::Pinned(pinned) => {
+                    pinned.is_some() && pinned == connection.backend.digest.as_deref()
+                }
+            };
+            if !trusted {
+                // Cheap, and what was opened on another caller's word is verified.
                 connection.loaded.verify(self.mac_key().await?)?;
             }
             if expected.is_none_or(|uuid| uuid == connection.backend.uuid) {
@@ -218,7 +239,12 @@ impl Organization {
                 organization: self.slug().clone(),
                 store,
                 kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
-                digest: Some(digest),
+                // One with a credential is verified each time: nothing to go by
+                // without a key, and nothing that somebody could strip.
+                digest: record.credential.is_none().then_some(digest),
+                place: record
+                    .marker
+                    .map(|marker| Arc::new(Place::new(name, marker))),
             },
             loaded,
         })

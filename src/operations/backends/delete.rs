@@ -13,7 +13,7 @@ use crate::catalog::{
 };
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
-use crate::store::Deletion;
+use crate::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
 
 /// How many secrets are named that stand in the way of a deletion.
 pub const MAX_NAMED_HOLDERS: usize = 10;
@@ -39,7 +39,7 @@ pub struct DeletedBackend {
 #[derive(Debug, Default)]
 struct Holders {
     /// Secrets in use.
-    ready: Vec<String>,
+    ready: Vec<SecretRecord>,
     /// Secrets on their way out.
     deleting: Vec<Holder>,
     /// Creations that have not ended, or never will.
@@ -93,6 +93,13 @@ impl Organization {
         let Some(record) = record.filter(|record| record.uuid == uuid) else {
             return Ok(DeletedBackend::default());
         };
+        if generation != u64::MAX && held.document.generation < generation {
+            return Err(OperationError::BackendRolledBack {
+                backend: name.clone(),
+                seen: generation,
+                found: held.document.generation,
+            });
+        }
         if record.adopted_at.is_some_and(|at| at > generation) {
             tracing::info!("a backend that was adopted since is left to whoever adopted it");
             return Ok(DeletedBackend::default());
@@ -171,7 +178,8 @@ impl Organization {
         if holders.ready.is_empty() && !is_default {
             return Ok(());
         }
-        let mut named = holders.ready.clone();
+        let ready = holders.ready.iter();
+        let mut named: Vec<String> = ready.map(|secret| secret.name.to_string()).collect();
         named.truncate(MAX_NAMED_HOLDERS);
         Err(OperationError::BackendInUse {
             backend: name.clone(),
@@ -250,14 +258,38 @@ impl Organization {
             for secret in secrets.filter(|secret| secret.backend == uuid) {
                 let key = key.clone();
                 match secret.state {
-                    SecretState::Ready => holders.ready.push(secret.name.to_string()),
+                    SecretState::Ready => holders.ready.push(secret),
                     SecretState::Deleting => holders.deleting.push(Holder { key, secret }),
                     SecretState::Creating => holders.intents.push(Holder { key, secret }),
                 }
             }
         }
-        holders.ready.sort_unstable();
+        holders
+            .ready
+            .sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(holders)
+    }
+
+    /// Says whether a secret of the backend is found in the store; so too where
+    /// it has none that could be lost.
+    pub(super) async fn holds_ours(
+        &self,
+        uuid: Uuid,
+        store: &dyn SecretStore,
+    ) -> Result<bool, OperationError> {
+        let holders = self.holders(uuid).await?;
+        for secret in &holders.ready {
+            let Some(options) = crate::operations::read::describe_options(secret) else {
+                continue;
+            };
+            match store.describe(&secret.remote_name, options).await {
+                Ok(VersionStatus::Present) => return Ok(true),
+                Ok(_) => {}
+                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(holders.ready.is_empty())
     }
 
     /// Takes an intent out of its record, so that whoever wrote it cannot commit
@@ -266,11 +298,11 @@ impl Organization {
         interrupt.before("withdraw intent")?;
         let Holder { key, secret } = intent;
         let mut held = self.hold_fenced(key).await?;
-        let unchanged = held
-            .document
-            .secret(secret.uuid)
-            .is_some_and(|now| now.state == SecretState::Creating && now.backend == secret.backend);
-        if !unchanged {
+        let Some(now) = held.document.secret(secret.uuid) else {
+            // Another deletion was faster.
+            return Ok(());
+        };
+        if now.state != SecretState::Creating || now.backend != secret.backend {
             return Err(held.overtaken());
         }
         held.document.remove(secret.uuid);
@@ -290,7 +322,7 @@ impl Organization {
     async fn delete_marker(&self, record: &BackendRecord) -> Option<String> {
         let marker = record.marker.as_ref()?;
         let deleted = async {
-            let backend = self.backend(&record.name).await?;
+            let backend = self.backend_of_record(record).await?;
             let versions = vec![marker.native_id.clone()];
             let whole = Deletion::Purge { versions };
             backend.store.delete(&marker.remote_name, whole).await?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::catalog::{MarkerRecord, distinguishing_digits};
@@ -10,7 +11,7 @@ use crate::envelope::{Context, Purpose, Sealer, SecretValue};
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::Slug;
 use crate::operations::remote_name::object_name;
-use crate::operations::{OperationError, Organization};
+use crate::operations::{Backend, OperationError, Organization};
 use crate::store::{
     Deletion, DescribeOptions, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
     SecretStore, StoreError, StoreErrorKind, StoreSettings, VersionStatus,
@@ -135,6 +136,47 @@ impl Organization {
     }
 }
 
+/// Where a backend has stored so far, looked at once a process.
+///
+/// Credentials of another account, or another region, lead to a place that knows
+/// nothing of our objects. That must not be taken for their end.
+#[derive(Debug)]
+pub(in crate::operations) struct Place {
+    name: Slug,
+    marker: MarkerRecord,
+    seen: OnceCell<()>,
+}
+
+impl Place {
+    pub(super) fn new(name: &Slug, marker: MarkerRecord) -> Self {
+        Self {
+            name: name.clone(),
+            marker,
+            seen: OnceCell::new(),
+        }
+    }
+}
+
+impl Backend {
+    /// Makes sure that this is the place where the backend has stored so far:
+    /// before anything is written, deleted, or believed to be gone. One request
+    /// a process, and none for a backend that was never verified.
+    ///
+    /// # Errors
+    ///
+    /// `BackendNotThere`; failures of the store.
+    pub(in crate::operations) async fn expect_place(&self) -> Result<(), OperationError> {
+        let Some(place) = &self.place else {
+            return Ok(());
+        };
+        place
+            .seen
+            .get_or_try_init(|| find_marker(self.store.as_ref(), &place.name, &place.marker))
+            .await
+            .copied()
+    }
+}
+
 /// Makes sure that `store` reaches the place where `marker` was put.
 ///
 /// # Errors
@@ -160,10 +202,7 @@ pub(super) async fn find_marker(
         {
             Err(elsewhere())
         }
-        Err(error) => Err(OperationError::ProbeFailed {
-            step: "read",
-            error,
-        }),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -110,7 +110,12 @@ impl Organization {
             record.marker = Some(self.put_marker(candidate).await?);
         }
         record.credential = self
-            .seal_credential(uuid, &request.settings, &request.credential, 1)
+            .seal_credential(
+                uuid,
+                &request.settings,
+                &request.credential,
+                held.document.generation + 1,
+            )
             .await?;
         record.state = BackendState::Ready;
         record.generation = held.document.generation + 1;
@@ -248,7 +253,9 @@ impl Organization {
     ) {
         let Some(marker) = marker else { return };
         let versions = vec![marker.native_id];
-        let whole = crate::store::Deletion::Purge { versions };
+        // Not the whole object: whoever took this declaration over may have put a
+        // marker of the same name.
+        let whole = crate::store::Deletion::Versions(versions);
         if let Err(error) = store.delete(&marker.remote_name, whole).await {
             tracing::warn!(%error, "a marker that nothing refers to is left behind");
         }

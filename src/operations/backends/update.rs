@@ -59,13 +59,15 @@ impl Organization {
                 found: held.document.generation,
             });
         }
-        if record.generation > seen || record.state != BackendState::Ready {
+        // One whose deletion was begun and given up is taken back by a change.
+        if record.generation > seen || record.state == BackendState::Creating {
             return Err(OperationError::ChangedConcurrently {
                 subject: format!("backend {}", request.name),
             });
         }
         let moved = record.settings != request.settings;
         let mut changed = BackendRecord {
+            state: BackendState::Ready,
             description: request.description,
             settings: request.settings,
             arguments: request.arguments,
@@ -73,7 +75,8 @@ impl Organization {
         };
         if moved || request.credential.is_some() {
             let before = record.clone();
-            self.reconnect(&before, &mut changed, request.credential)
+            let version = held.document.generation + 1;
+            self.reconnect(&before, &mut changed, request.credential, version)
                 .await?;
         }
         if changed == *record {
@@ -96,6 +99,7 @@ impl Organization {
         before: &BackendRecord,
         changed: &mut BackendRecord,
         credential: Option<StoreCredential>,
+        version: u64,
     ) -> Result<(), OperationError> {
         let credential = match (credential, &before.credential) {
             (Some(new), _) => new,
@@ -118,7 +122,16 @@ impl Organization {
         };
         match &before.marker {
             // Whatever changed: what was stored so far must be there.
-            Some(marker) => find_marker(store.as_ref(), &before.name, marker).await?,
+            Some(marker) => match find_marker(store.as_ref(), &before.name, marker).await {
+                // Somebody deleted it there. New credentials must not wait for that.
+                Err(OperationError::BackendNotThere { .. })
+                    if before.settings == changed.settings
+                        && self.holds_ours(before.uuid, store.as_ref()).await? =>
+                {
+                    changed.marker = Some(self.put_marker(candidate).await?);
+                }
+                found => found?,
+            },
             None if before.settings != changed.settings => {
                 return Err(OperationError::BackendNotMarked {
                     backend: before.name.clone(),
@@ -129,10 +142,6 @@ impl Organization {
         if changed.arguments.verify_connection {
             self.probe(candidate).await?;
         }
-        let version = before
-            .credential
-            .as_ref()
-            .map_or(1, |sealed| sealed.version + 1);
         changed.credential = self
             .seal_credential(before.uuid, &changed.settings, &credential, version)
             .await?;

@@ -11,7 +11,7 @@ use crate::operations::{
     UpdateBackend,
 };
 use crate::secret::SecretString;
-use crate::store::{Landing, StoreErrorKind, StoreVerb};
+use crate::store::{Landing, SecretStore, StoreErrorKind, StoreVerb};
 
 fn slug(text: &str) -> Slug {
     Slug::parse(text).unwrap()
@@ -461,4 +461,160 @@ async fn an_abandoned_intent_does_not_keep_a_backend_alive() {
     delete(&process, &view).await.unwrap();
     assert!(place.objects().is_empty());
     create(&process, "db", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn credentials_of_another_account_lead_to_an_error_and_never_to_an_end() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "vault", "a").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    let here = world.connector.place("a");
+    // The same settings, and an account that knows nothing of ours.
+    world.connector.alias("a", "another account");
+    let elsewhere = |outcome: Result<(), OperationError>| {
+        let told = format!("{outcome:?}");
+        assert!(
+            matches!(outcome, Err(OperationError::BackendNotThere { .. })),
+            "{told}"
+        );
+    };
+    elsewhere(refreshed(&world, &view).await.map(drop));
+    elsewhere(world.value("db").await.map(drop));
+    let late = world.process();
+    elsewhere(create(&late, "other", Some("vault")).await.map(drop));
+    let interrupt = Interrupt::default();
+    let rotated = late.update_secret(rotate(&view, "next"), &interrupt);
+    elsewhere(rotated.await.map(drop));
+    let deleted = late.delete_secret(&view.name, view.uuid, &interrupt);
+    elsewhere(deleted.await);
+    assert!(world.connector.place("a").objects().is_empty());
+
+    assert_eq!(here.objects().len(), 2, "the marker and the secret");
+    world.connector.places_back("a", here);
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+}
+
+#[tokio::test]
+async fn a_stripped_credential_lets_no_ambient_identity_go_there() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    process
+        .register_backend(register, &Interrupt::default())
+        .await
+        .unwrap();
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world
+        .alter_key("backends/vault", |body| {
+            let mut json: serde_json::Value = serde_json::from_str(body).unwrap();
+            json["backend"]
+                .as_object_mut()
+                .unwrap()
+                .remove("credential");
+            json.to_string()
+        })
+        .await;
+    let before = world.connector.opened();
+    let refused = refreshed(&world, &view).await;
+    assert!(
+        matches!(&refused, Err(OperationError::Catalog(error))
+            if error.kind() == CatalogErrorKind::Altered),
+        "{refused:?}"
+    );
+    assert_eq!(world.connector.opened(), before, "nothing was opened");
+}
+
+#[tokio::test]
+async fn what_a_refresh_goes_by_outlives_a_rotation_and_an_edit() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "vault", "a").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    let rotated = process
+        .update_secret(rotate(&view, "next"), &Interrupt::default())
+        .await
+        .unwrap();
+    assert!(rotated.backend_digest.is_some());
+    assert_eq!(rotated.backend_digest, view.backend_digest);
+    world
+        .kek
+        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    let found = refreshed(&world, &rotated).await.unwrap();
+    assert!(matches!(found, Refreshed::Present(_)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_lost_marker_keeps_nobody_from_renewing_credentials() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    let secret = create(&process, "db", Some("vault")).await.unwrap();
+    let place = world.connector.place("a");
+    let marker = place
+        .objects()
+        .into_iter()
+        .find(|name| name.as_str().contains("/backend/"))
+        .unwrap();
+    let versions = place.versions(&marker);
+    place
+        .delete(&marker, crate::store::Deletion::Object { versions })
+        .await
+        .unwrap();
+    let refused = world
+        .process()
+        .update_secret(rotate(&secret, "next"), &Interrupt::default())
+        .await;
+    assert!(
+        matches!(refused, Err(OperationError::BackendNotThere { .. })),
+        "{refused:?}"
+    );
+
+    // Elsewhere the secret is not there either, and nothing is taken for the place.
+    let renew = |view: &BackendView| UpdateBackend {
+        credential: Some(password("new")),
+        arguments: arguments("2"),
+        ..change(view)
+    };
+    world.connector.alias("a", "another account");
+    let elsewhere = process
+        .update_backend(renew(&view), &Interrupt::default())
+        .await;
+    assert!(
+        matches!(elsewhere, Err(OperationError::BackendNotThere { .. })),
+        "{elsewhere:?}"
+    );
+    world.connector.places_back("a", place);
+    let renewed = process
+        .update_backend(renew(&view), &Interrupt::default())
+        .await;
+    assert!(renewed.unwrap().is_marked);
+    let rotated = world
+        .process()
+        .update_secret(rotate(&secret, "next"), &Interrupt::default())
+        .await;
+    assert_eq!(number(&rotated.unwrap()), Some(2));
+}
+
+#[tokio::test]
+async fn a_protected_secret_gives_its_name_to_nobody() {
+    let world = World::new();
+    let process = world.warm().await;
+    let mut protected = create_of("db", given("x"));
+    protected.arguments.deletion_protection = true;
+    let interrupt = Interrupt::default();
+    let view = process.create_secret(protected, &interrupt).await.unwrap();
+    let taker = CreateSecret {
+        replaces: Some(view.uuid),
+        ..create_of("db", given("y"))
+    };
+    let refused = process.create_secret(taker, &interrupt).await;
+    assert!(
+        matches!(refused, Err(OperationError::DeletionProtected { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(world.value("db").await.unwrap(), "x");
 }

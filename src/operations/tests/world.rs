@@ -134,6 +134,11 @@ impl TestConnector {
         self.places.lock().unwrap().insert(place.to_owned(), store);
     }
 
+    /// Puts a store back where it was.
+    pub(super) fn places_back(&self, place: &str, store: Arc<InMemoryStore>) {
+        self.places.lock().unwrap().insert(place.to_owned(), store);
+    }
+
     /// Demands this password at a place.
     pub(super) fn demand(&self, place: &str, password: &str) {
         let mut passwords = self.passwords.lock().unwrap();

@@ -93,7 +93,7 @@ fn an_answer_without_a_code_is_read_by_its_status() {
         (400, K::InvalidArgument),
         (401, K::Unauthenticated),
         (403, K::PermissionDenied),
-        (404, K::NotFound),
+        (404, K::Unavailable),
         (429, K::RateLimited),
         (502, K::Unavailable),
         (302, K::Misconfigured),
