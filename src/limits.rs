@@ -80,10 +80,14 @@ impl RequestLimits {
         if cancellation.is_some_and(CancellationToken::is_cancelled) {
             return Some(Stop::Cancelled);
         }
+        self.is_late().then_some(Stop::DeadlinePassed)
+    }
+
+    /// Returns true where the deadline has passed.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
         let passed = |deadline| Instant::now() >= deadline;
-        self.deadline
-            .is_some_and(passed)
-            .then_some(Stop::DeadlinePassed)
+        self.deadline.is_some_and(passed)
     }
 
     /// Waits for the cancellation; for ever where there is none.

@@ -205,6 +205,14 @@ impl HttpClient {
                     return outcome.map(|response| response.after(tries));
                 }
                 Ok(response) => retry_after(&response.headers, SystemTime::now()),
+                // Not the server was too slow for us, but the operation for its
+                // own time.
+                Err(error)
+                    if error.kind() == HttpErrorKind::Timeout
+                        && limits.after(tries - 1).is_late() =>
+                {
+                    return Err(stopped(Stop::DeadlinePassed));
+                }
                 // A standby that redirects to its leader forwards as soon as
                 // an election is over.
                 Err(error) if error.is_transient() || error.kind() == HttpErrorKind::Redirected => {

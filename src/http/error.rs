@@ -70,14 +70,14 @@ impl HttpError {
     }
 
     /// Returns the same failure without what caused it, for where only a
-    /// reference is at hand.
+    /// reference is at hand. A [`Stop`] stays beneath.
     #[must_use]
     pub fn without_source(&self) -> Self {
         Self {
             kind: self.kind,
             target: self.target.clone(),
             detail: self.detail.clone(),
-            source: None,
+            source: Stop::beneath(self).map(Into::into),
         }
     }
 

@@ -21,6 +21,8 @@ enum Step {
     CloseAtOnce,
     /// Reads the request and closes without an answer.
     CloseAfterRequest,
+    /// Reads the request, and waits until the client hangs up.
+    Stall,
 }
 
 /// A server that serves one connection per step, then no more.
@@ -43,8 +45,11 @@ impl Script {
                 }
                 let request = read_request(&mut stream).await;
                 seen.lock().unwrap().push(request);
-                if let Step::Answer(answer) = step {
-                    stream.write_all(answer.as_bytes()).await.unwrap();
+                match step {
+                    Step::Answer(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
+                    // However the client hangs up.
+                    Step::Stall => drop(stream.read(&mut [0]).await),
+                    Step::CloseAtOnce | Step::CloseAfterRequest => {}
                 }
             }
         });
@@ -305,6 +310,40 @@ async fn a_deadline_that_has_passed_sends_nothing() {
     assert_eq!(error.kind(), HttpErrorKind::DeadlineExceeded);
     assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));
     assert_eq!(client.requests().total(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
+    let soon = Duration::from_millis(200);
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + soon),
+        ..RequestLimits::default()
+    };
+    let server = Script::start(vec![Step::Stall]).await;
+    let client = client(Vec::new());
+    let request = put(&server.url);
+    let error = limits.scope(client.send(&request)).await.unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::DeadlineExceeded);
+    for error in [&error, &error.without_source()] {
+        assert_eq!(Stop::beneath(error), Some(Stop::DeadlinePassed));
+    }
+    assert_eq!(server.requests().len(), 1);
+
+    // A commit does not end so: what became of it is not known.
+    let late = RequestLimits {
+        deadline: Some(Instant::now()),
+        ..RequestLimits::default()
+    };
+    let server = Script::start(vec![Step::Stall, answer(200, "", "done")]).await;
+    let client = HttpClient::new(&HttpSettings {
+        roots: Roots::Nobody,
+        proxies: Proxies::Ignored,
+        request_timeout: soon,
+        ..HttpSettings::default()
+    });
+    let (client, request) = (client.unwrap(), put(&server.url));
+    let commit = RequestLimits::committing(client.send(&request));
+    assert_eq!(late.scope(commit).await.unwrap().body.expose(), b"done");
 }
 
 /// Limits of an operation that is to stop.

@@ -193,8 +193,8 @@ fn operation(error: &OperationError) -> Diagnostic {
         } => (
             "Operation Timed Out",
             format!(
-                "Time ran out before {step}. Nothing is half-written: the next apply goes on from \
-                 here.\n\nRaise the limit in the resource's timeouts block if this happens again."
+                "Time ran out before {step} was done. Nothing is half-written: the next apply goes \
+                 on from here.\n\nRaise the limit in the resource's timeouts block if this happens again."
             ),
         ),
         E::Interrupted {

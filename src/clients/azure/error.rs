@@ -7,6 +7,7 @@ use azure_core::error::ErrorKind as SdkErrorKind;
 use serde::Deserialize;
 
 use crate::http::{HttpError, HttpErrorKind};
+use crate::limits::Stop;
 
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,7 @@ pub struct AzureError {
     place: AzurePlace,
     said: String,
     retried: bool,
+    stop: Option<Stop>,
 }
 
 /// The name of the header through which the transport tells that an earlier
@@ -93,6 +95,7 @@ impl AzureError {
             place,
             said: said.into(),
             retried: false,
+            stop: None,
         }
     }
 
@@ -146,7 +149,11 @@ impl AzureError {
             said = format!("{said}: {source}");
             beneath = source.source();
         }
-        Self::new(kind, place, said)
+        let explained = Self::new(kind, place, said);
+        Self {
+            stop: Stop::beneath(error),
+            ..explained
+        }
     }
 
     /// Takes a failure of the SDK, which may quote an answer.
@@ -239,7 +246,13 @@ impl fmt::Display for AzureError {
     }
 }
 
-impl Error for AzureError {}
+impl Error for AzureError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.stop
+            .as_ref()
+            .map(|stop| stop as &(dyn Error + 'static))
+    }
+}
 
 pub(super) fn was_retried(headers: &azure_core::http::headers::Headers) -> bool {
     let name = azure_core::http::headers::HeaderName::from_static(RETRIED);
