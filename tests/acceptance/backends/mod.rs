@@ -1,9 +1,10 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
+mod faults;
 mod lifecycle;
 mod place;
 
-pub(crate) use place::Place;
+pub(crate) use place::{Object, Place};
 
 /// Makes one test for each place of `fn(&Scene, Place)`: on the embedded
 /// platform, with the Terraform on PATH.

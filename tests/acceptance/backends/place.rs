@@ -8,7 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xtask::azure::{AzureFake, AzureFakeOptions};
-use xtask::gcp::GcpFake;
+use xtask::faults::{FaultProxy, Match, ProxyOptions};
+use xtask::gcp::{GcpFake, GcpFault};
 use xtask::moto::Moto;
 use xtask::openbao::{Api, KvVersion, OpenBao, ServerOptions};
 use xtask::terraform::Workspace;
@@ -21,6 +22,7 @@ const READER: &str = include_str!("../../../xtask/reader.py");
 const PROJECT: &str = "acme-prod";
 const REGION: &str = "eu-central-1";
 const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
+const ROLE: &str = "arn:aws:iam::123456789012:role/planton";
 const READER_KEY: &str = "AKIAREADER0000000001";
 const READER_SECRET: &str = "aPersonWithAConsoleAndItsOwnSecretKey000";
 
@@ -31,6 +33,14 @@ pub(crate) struct Place {
     pub(crate) block_name: &'static str,
     /// The credential that its block takes from `var.backend_secret`.
     pub(crate) secret: String,
+    front: Option<Front>,
+}
+
+/// What stands before a place.
+struct Front {
+    proxy: FaultProxy,
+    /// Who vouches for the proxy, and for the place behind it.
+    authorities: Option<tempfile::NamedTempFile>,
 }
 
 enum Kind {
@@ -61,6 +71,7 @@ impl Place {
         Self {
             block_name: "openbao",
             secret: server.root_token().to_owned(),
+            front: None,
             kind: Kind::OpenBao {
                 server,
                 namespace: None,
@@ -77,6 +88,7 @@ impl Place {
         Self {
             block_name: "hashicorp_vault",
             secret: server.root_token().to_owned(),
+            front: None,
             kind: Kind::OpenBao {
                 server,
                 namespace: Some("team"),
@@ -93,6 +105,7 @@ impl Place {
         Self {
             block_name: "aws_secrets_manager",
             secret,
+            front: None,
             kind: Kind::Aws(Box::new(moto)),
         }
     }
@@ -104,6 +117,7 @@ impl Place {
         Self {
             block_name: "gcp_secret_manager",
             secret: fake.key_file(&email).unwrap(),
+            front: None,
             kind: Kind::Gcp(Box::new(fake)),
         }
     }
@@ -116,15 +130,131 @@ impl Place {
         Self {
             block_name: "azure_key_vault",
             secret,
+            front: None,
             kind: Kind::Azure(Box::new(fake)),
         }
     }
 
-    /// Returns what the provider's process needs in its environment to trust the
-    /// place.
-    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+    /// Puts a proxy in front, at whose address the place is from now on. The
+    /// vendor's client does not go through it.
+    pub(crate) fn behind_a_proxy(mut self) -> Self {
+        let options = ProxyOptions::to(&self.address());
+        self.front = Some(match &self.kind {
+            Kind::Azure(fake) => {
+                let options = options.trusting(&fake.ca_file()).with_tls();
+                let proxy = FaultProxy::start(&options).unwrap();
+                let mut authorities = tempfile::NamedTempFile::new().unwrap();
+                let both = format!("{}{}", fake.ca_pem().unwrap(), proxy.ca_pem().unwrap());
+                authorities.write_all(both.as_bytes()).unwrap();
+                Front {
+                    proxy,
+                    authorities: Some(authorities),
+                }
+            }
+            _ => Front {
+                proxy: FaultProxy::start(&options).unwrap(),
+                authorities: None,
+            },
+        });
+        self
+    }
+
+    /// Returns the proxy in front.
+    pub(crate) fn proxy(&self) -> &FaultProxy {
+        &self.front.as_ref().expect("a proxy is in front").proxy
+    }
+
+    /// Returns the requests that put a version of the secret `slug` of
+    /// organization scope.
+    pub(crate) fn puts_of(&self, slug: &str) -> Match {
+        let name = ["", "org", &format!("{slug}-")].join(self.separator());
         match &self.kind {
-            Kind::Azure(fake) => vec![("SSL_CERT_FILE", fake.ca_file().display().to_string())],
+            Kind::OpenBao { .. } => Match::method("POST")
+                .and(Match::path("/data/"))
+                .and(Match::path(&name)),
+            Kind::Aws(_) => {
+                Match::header("x-amz-target", ".PutSecretValue").and(Match::body(&name))
+            }
+            Kind::Gcp(_) => Match::method("POST")
+                .and(Match::path(":addVersion"))
+                .and(Match::path(&name)),
+            Kind::Azure(_) => Match::method("PUT").and(Match::path(&name)),
+        }
+    }
+
+    /// Returns what joins the parts of a name here.
+    pub(crate) fn separator(&self) -> &'static str {
+        match &self.kind {
+            Kind::OpenBao { .. } | Kind::Aws(_) => "/",
+            Kind::Gcp(_) => "_",
+            Kind::Azure(_) => "--",
+        }
+    }
+
+    /// Returns true where each version is an object of its own, so that one which
+    /// nothing refers to does not go with the others.
+    pub(crate) fn keeps_versions_apart(&self) -> bool {
+        matches!(self.kind, Kind::OpenBao { .. })
+    }
+
+    /// Makes the credentials in use run out that can be had anew; returns false
+    /// where there are none.
+    pub(crate) fn expire_credentials(&self) -> bool {
+        match &self.kind {
+            // A token of its own is all that a static one can be.
+            Kind::OpenBao { .. } => return false,
+            Kind::Aws(moto) => {
+                let requests = moto.requests("planton/acme/").unwrap();
+                let mut keys = requests.iter().map(|line| line.split(' ').nth(1).unwrap());
+                let session = keys.rfind(|key| ![ACCESS_KEY, READER_KEY].contains(key));
+                moto.expire(session.unwrap()).unwrap();
+            }
+            Kind::Gcp(fake) => {
+                let expired = GcpFault::ExpireToken;
+                fake.fault("AddSecretVersion", 1, expired).unwrap();
+            }
+            Kind::Azure(fake) => fake.expire_tokens().unwrap(),
+        }
+        true
+    }
+
+    /// Returns how often credentials were had, where the place knows.
+    pub(crate) fn logins(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Aws(moto) => Some(moto.requests(ROLE).unwrap().len()),
+            Kind::Azure(fake) => Some(usize::try_from(fake.tokens_issued().unwrap()).unwrap()),
+            // Nobody is asked for a token that a key file signs.
+            Kind::OpenBao { .. } | Kind::Gcp(_) => None,
+        }
+    }
+
+    /// Returns the block that uses credentials which run out, where the vendor
+    /// has them.
+    pub(crate) fn block_with_a_session(&self) -> String {
+        let block = self.block();
+        match &self.kind {
+            Kind::Aws(moto) => {
+                moto.allow_role(ROLE, None).unwrap();
+                let role = format!("    assume_role_arn = {ROLE:?}\n    access_key_id");
+                block.replace("    access_key_id", &role)
+            }
+            _ => block,
+        }
+    }
+
+    /// Returns what the provider's process needs in its environment to trust the
+    /// place, and to find all of it.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let front = self.front.as_ref();
+        let both = front.and_then(|front| Some(front.authorities.as_ref()?.path()));
+        match (&self.kind, both) {
+            (Kind::Azure(_), Some(both)) => vec![("SSL_CERT_FILE", both.display().to_string())],
+            (Kind::Azure(fake), None) => {
+                vec![("SSL_CERT_FILE", fake.ca_file().display().to_string())]
+            }
+            (Kind::Aws(moto), _) if front.is_some() => {
+                vec![("AWS_ENDPOINT_URL_STS", moto.address().to_owned())]
+            }
             _ => Vec::new(),
         }
     }
@@ -192,6 +322,9 @@ impl Place {
 
     /// Returns where it answers.
     pub(crate) fn address(&self) -> String {
+        if let Some(front) = &self.front {
+            return front.proxy.address().to_owned();
+        }
         match &self.kind {
             Kind::OpenBao { server, .. } => server.address().to_owned(),
             Kind::Aws(moto) => moto.address().to_owned(),
