@@ -103,6 +103,18 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
                  to the platform's storage."
             ),
         ),
+        E::NothingToCopy {
+            backend,
+            remote_name,
+        } => (
+            "Nothing To Copy",
+            format!(
+                "Backend {:?} has no object {remote_name:?} that could be copied.\n\nCheck the \
+                 object's name as the vendor's own tools show it. The built-in backend holds \
+                 nobody else's objects.",
+                backend.as_str()
+            ),
+        ),
         E::DefaultBackendExists { backend } => (
             "Default Backend Already Chosen",
             format!(

@@ -459,6 +459,7 @@ pub(super) fn arguments() -> SecretArguments {
     SecretArguments {
         value_wo_version: Some("1".to_owned()),
         generate: None,
+        copy_from: None,
         deletion_protection: false,
         on_destroy: OnDestroy::Delete,
         keep_versions: 10,
