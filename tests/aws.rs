@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "support/store_faults/mod.rs"]
+mod store_faults;
 #[path = "aws/support/mod.rs"]
 mod support;
 
@@ -10,6 +12,8 @@ mod support;
 mod boto;
 #[path = "aws/conformance.rs"]
 mod conformance;
+#[path = "aws/faults.rs"]
+mod faults;
 #[path = "aws/identity.rs"]
 mod identity;
 #[path = "aws/ownership.rs"]

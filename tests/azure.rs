@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "support/store_faults/mod.rs"]
+mod store_faults;
 #[path = "azure/support.rs"]
 mod support;
 
@@ -13,6 +15,8 @@ mod conformance;
 mod credentials;
 #[path = "azure/deletion.rs"]
 mod deletion;
+#[path = "azure/fault_suite.rs"]
+mod fault_suite;
 #[path = "azure/faults.rs"]
 mod faults;
 #[path = "azure/official.rs"]

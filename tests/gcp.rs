@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "support/store_faults/mod.rs"]
+mod store_faults;
 #[path = "gcp/support.rs"]
 mod support;
 
@@ -9,6 +11,8 @@ mod support;
 mod auth;
 #[path = "gcp/conformance.rs"]
 mod conformance;
+#[path = "gcp/fault_suite.rs"]
+mod fault_suite;
 #[path = "gcp/faults.rs"]
 mod faults;
 #[path = "gcp/official.rs"]

@@ -37,7 +37,10 @@ fn requests() -> Requests {
     let of = |method, part| Match::method(method).and(Match::path(part));
     Requests {
         // The path is taken, and is looked at to see by whom.
-        put: vec![Step::new(of("POST", "/data/")).looking_after_a_lost_answer(1)],
+        put: vec![Step {
+            after_lost: 1,
+            ..Step::new(of("POST", "/data/"))
+        }],
         get: Step::new(of("GET", "/data/")),
         describe: Step::new(of("GET", "/metadata/")),
         delete: Step::new(of("DELETE", "/metadata/")),

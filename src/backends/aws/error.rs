@@ -123,6 +123,10 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         AwsErrorKind::LimitExceeded => {
             format!("Ask AWS for a higher quota of secrets in {region}.")
         }
+        AwsErrorKind::Corrupt => {
+            "What answered does not speak as AWS does. Check endpoint, and what stands between."
+                .to_owned()
+        }
         AwsErrorKind::Unavailable | AwsErrorKind::Misconfigured => match error.http()?.kind() {
             HttpErrorKind::Tls => "Check endpoint, and the certificates that this machine trusts.",
             HttpErrorKind::Connect | HttpErrorKind::Timeout => {

@@ -160,10 +160,13 @@ impl AzureKeyVaultStore {
         }
         let payload = text.as_bytes();
         self.attempts.remember(options.attempt, name, payload, None);
-        // Who does not answer a set does not answer a list.
+        // Who does not answer a set, or asks for less, does not answer a list.
         let answers = !matches!(
             error.kind(),
-            AzureErrorKind::Unavailable | AzureErrorKind::Unreachable | AzureErrorKind::Ended
+            AzureErrorKind::Unavailable
+                | AzureErrorKind::Unreachable
+                | AzureErrorKind::Ended
+                | AzureErrorKind::RateLimited
         );
         let found = match answers {
             true => self.of_attempt(name, options).await?,

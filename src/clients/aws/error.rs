@@ -127,16 +127,7 @@ impl AwsError {
                 Self::from_refusal(refusal.err(), Some(refusal.raw().status().as_u16()))
             }
             SdkError::ResponseError(answer) => {
-                let status = answer.raw().status().as_u16();
-                let kind = match status {
-                    429 => AwsErrorKind::RateLimited,
-                    500.. => AwsErrorKind::Unavailable,
-                    _ => AwsErrorKind::Corrupt,
-                };
-                Self::new(
-                    kind,
-                    format!("an answer of no known form (status {status})"),
-                )
+                Self::of_no_known_form(Some(answer.raw().status().as_u16()))
             }
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => match error.into_source() {
                 Ok(source) => match into_http(source) {
@@ -214,9 +205,25 @@ impl AwsError {
         self
     }
 
+    /// Explains an answer that AWS did not give, or not whole: its refusals have
+    /// a code. Whether anything was done is unknown.
+    fn of_no_known_form(status: Option<u16>) -> Self {
+        let kind = match status {
+            Some(429) => AwsErrorKind::RateLimited,
+            Some(500..) => AwsErrorKind::Unavailable,
+            Some(401) => AwsErrorKind::Unauthenticated,
+            Some(403) => AwsErrorKind::PermissionDenied,
+            _ => AwsErrorKind::Corrupt,
+        };
+        let status = status.map_or_else(String::new, |status| format!(" (status {status})"));
+        Self::new(kind, format!("an answer of no known form{status}"))
+    }
+
     fn from_refusal(refusal: &impl ProvideErrorMetadata, status: Option<u16>) -> Self {
         let meta = refusal.meta();
-        let code = meta.code().filter(|code| is_plain(code, "")).unwrap_or("-");
+        let Some(code) = meta.code().filter(|code| is_plain(code, "")) else {
+            return Self::of_no_known_form(status);
+        };
         let message = meta.message().unwrap_or_default();
         let mut explained = Self::new(meaning(code, status), code);
         if let Some(id) = meta.extra("aws_request_id").filter(|id| is_plain(id, "-")) {
@@ -330,6 +337,40 @@ mod tests {
             ("SomethingNew", None, K::Misconfigured),
         ] {
             assert_eq!(meaning(code, status), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_not_aws_own_whatever_its_status() {
+        use AwsErrorKind as K;
+        for (status, kind, shown) in [
+            (
+                Some(200),
+                K::Corrupt,
+                "an answer of no known form (status 200)",
+            ),
+            (
+                Some(404),
+                K::Corrupt,
+                "an answer of no known form (status 404)",
+            ),
+            (
+                Some(503),
+                K::Unavailable,
+                "an answer of no known form (status 503)",
+            ),
+            (
+                Some(429),
+                K::RateLimited,
+                "an answer of no known form (status 429)",
+            ),
+            (None, K::Corrupt, "an answer of no known form"),
+        ] {
+            let bare = aws_smithy_types::error::ErrorMetadata::builder()
+                .message("<html>hunter2</html>")
+                .build();
+            let error = AwsError::from_refusal(&bare, status);
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, shown));
         }
     }
 

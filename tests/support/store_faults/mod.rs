@@ -112,11 +112,6 @@ impl Step {
             after_lost: 0,
         }
     }
-
-    pub(crate) fn looking_after_a_lost_answer(mut self, requests: usize) -> Self {
-        self.after_lost = requests;
-        self
-    }
 }
 
 /// Settings that try as often as usual, with less of a wait.

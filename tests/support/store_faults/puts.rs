@@ -109,10 +109,11 @@ impl Object {
     }
 
     /// The version is there, with `spares` others that nobody knows at most; to
-    /// put it again, by the same attempt, adds none.
+    /// put it again through `store`, which put it, by the same attempt, adds none.
     async fn expect_put(
         &self,
         bench: &Bench<'_>,
+        store: &dyn SecretStore,
         put: &Put<'_>,
         id: &NativeVersionId,
         spares: usize,
@@ -127,7 +128,7 @@ impl Object {
             (least..=least + spares).contains(&count),
             "{name}: {count} versions"
         );
-        let again = bench.store.put(name, &put.payload, self.options.clone());
+        let again = store.put(name, &put.payload, self.options.clone());
         assert_eq!(again.await.unwrap(), *id, "{name}: the same attempt");
         assert_eq!(bench.versions.count(name).await, count, "{name}");
         self.expect_older(bench).await;
@@ -154,7 +155,7 @@ async fn put_survives(bench: &Bench<'_>, blow: &Blow, put: &Put<'_>, case: &str)
     } else {
         0
     };
-    object.expect_put(bench, put, &id, spares).await;
+    object.expect_put(bench, store, put, &id, spares).await;
 }
 
 async fn put_in_an_outage_is_refused_and_can_be_repeated(
@@ -177,7 +178,7 @@ async fn put_in_an_outage_is_refused_and_can_be_repeated(
         .store
         .put(&object.name, &put.payload, object.options.clone());
     let id = again.await.unwrap();
-    object.expect_put(bench, put, &id, 0).await;
+    object.expect_put(bench, bench.store, put, &id, 0).await;
 }
 
 async fn put_is_bounded_by_its_operation(bench: &Bench<'_>, put: &Put<'_>, case: &str) {
@@ -190,7 +191,7 @@ async fn put_is_bounded_by_its_operation(bench: &Bench<'_>, put: &Put<'_>, case:
     bench.is_bounded(put.step, putting).await;
     object.expect_untouched(bench).await;
     let id = putting().await.unwrap();
-    object.expect_put(bench, put, &id, 0).await;
+    object.expect_put(bench, bench.store, put, &id, 0).await;
 }
 
 /// The caller is told of a failure, though the put has landed: who repeats the
@@ -216,11 +217,11 @@ async fn put_whose_every_answer_is_lost_is_recognized_later(
         "{seen:?}"
     );
     let again = bench
-        .store
+        .hasty
         .put(&object.name, &put.payload, object.options.clone());
     let id = again.await.unwrap();
     object
-        .expect_put(bench, put, &id, HASTY_TRIES * bench.spares)
+        .expect_put(bench, bench.hasty, put, &id, HASTY_TRIES * bench.spares)
         .await;
 }
 
@@ -246,7 +247,9 @@ async fn put_that_lands_late_changes_nothing(bench: &Bench<'_>, put: &Put<'_>, c
         }
     };
     tokio::time::timeout(SOON, landing).await.unwrap();
-    object.expect_put(bench, put, &id, bench.spares).await;
+    object
+        .expect_put(bench, bench.hasty, put, &id, bench.spares)
+        .await;
 }
 
 /// Success in somebody else's words is none: a captive portal's, say.

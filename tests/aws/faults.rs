@@ -1,0 +1,94 @@
+//! AWS Secrets Manager on a way that fails. What becomes of keys that run out is
+//! in `identity.rs`.
+
+use async_trait::async_trait;
+use aws_sdk_secretsmanager::Client;
+use serde_json::json;
+use terraform_provider_planton::backends::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
+use terraform_provider_planton::http::HttpSettings;
+use terraform_provider_planton::store::RemoteName;
+use xtask::faults::{FaultProxy, Match, ProxyOptions};
+
+use super::store_faults::{self, Bench, CountVersions, Requests, Step};
+use super::support::{self, Place};
+
+/// Counts the versions that AWS keeps, of a secret that is not deleted.
+struct Kept(Client);
+
+#[async_trait]
+impl CountVersions for Kept {
+    async fn count(&self, name: &RemoteName) -> usize {
+        let described = self.0.describe_secret().secret_id(name.as_str()).send();
+        match described.await {
+            Ok(secret) if secret.deleted_date.is_some() => 0,
+            Ok(secret) => secret.version_ids_to_stages.map_or(0, |all| all.len()),
+            Err(error) => {
+                let error = error.into_service_error();
+                assert!(error.is_resource_not_found_exception(), "{error:?}");
+                0
+            }
+        }
+    }
+}
+
+fn store(
+    place: &Place,
+    proxy: &FaultProxy,
+    days: u8,
+    settings: HttpSettings,
+) -> AwsSecretsManagerStore {
+    let more = json!({"endpoint": proxy.address(), "recovery_window_days": days});
+    let config = AwsConfig::from_settings(&place.settings(more)).unwrap();
+    let credential = AwsCredential::from_parts(&config, &place.credential()).unwrap();
+    AwsSecretsManagerStore::new(config, credential, settings).unwrap()
+}
+
+/// The request of each verb; `looks` is how many follow a lost deletion.
+fn requests(looks: usize) -> Requests {
+    let of = |action: &str| Match::header("x-amz-target", &format!(".{action}"));
+    Requests {
+        put: vec![
+            // The name is taken, and is looked at to see by whom.
+            Step {
+                after_lost: 1,
+                ..Step::new(of("CreateSecret"))
+            },
+            Step::new(of("PutSecretValue")),
+        ],
+        get: Step::new(of("GetSecretValue")),
+        describe: Step::new(of("DescribeSecret")),
+        delete: Step {
+            after_lost: looks,
+            ..Step::new(of("DeleteSecret"))
+        },
+    }
+}
+
+async fn passes(days: u8, looks: usize) {
+    let place = Place::new().await;
+    let proxy = FaultProxy::start(&ProxyOptions::to(place.moto.address())).unwrap();
+    let open = |settings| store(&place, &proxy, days, settings);
+    let bench = Bench {
+        proxy: &proxy,
+        store: &open(store_faults::patient(support::hasty())),
+        hasty: &open(store_faults::hasty(support::hasty())),
+        direct: &place.store_with(json!({"recovery_window_days": days})),
+        versions: &Kept(place.sdk().await),
+        requests: requests(looks),
+        // The attempt is the version's id, for AWS too.
+        spares: 0,
+        prefix: format!("planton/{}/org", place.unique),
+    };
+    store_faults::run_all(&bench).await;
+}
+
+#[tokio::test]
+async fn the_store_passes_the_fault_suite() {
+    passes(0, 0).await;
+}
+
+#[tokio::test]
+async fn the_store_passes_the_fault_suite_where_deletions_have_a_recovery_window() {
+    // It is deleted already, or in use by something else: a look tells.
+    passes(7, 1).await;
+}

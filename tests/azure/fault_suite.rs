@@ -1,0 +1,87 @@
+//! Azure Key Vault on a way that fails, tokens and challenges included. What
+//! becomes of tokens that run out is in `faults.rs`.
+
+use async_trait::async_trait;
+use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
+use terraform_provider_planton::http::{HttpSettings, Roots};
+use terraform_provider_planton::store::{RemoteName, StoreCredential};
+use xtask::faults::{FaultProxy, Match, ProxyOptions};
+
+use super::store_faults::{self, Bench, CountVersions, Requests, Step};
+use super::support::{self, Place};
+
+struct Versions<'a>(&'a Place);
+
+#[async_trait]
+impl CountVersions for Versions<'_> {
+    async fn count(&self, name: &RemoteName) -> usize {
+        self.0.versions(name)
+    }
+}
+
+fn proxy(place: &Place) -> FaultProxy {
+    let options = ProxyOptions::to(&place.fake.vault_url()).trusting(&place.fake.ca_file());
+    FaultProxy::start(&options.with_tls()).unwrap()
+}
+
+/// A store that knows the proxy only, for its vault and for its tokens.
+fn store(
+    place: &Place,
+    proxy: &FaultProxy,
+    purges: bool,
+    settings: fn(HttpSettings) -> HttpSettings,
+) -> AzureKeyVaultStore {
+    let mut configuration = place.configuration();
+    configuration["vault_url"] = proxy.address().into();
+    configuration["authority_host"] = proxy.address().into();
+    configuration["purge_on_destroy"] = purges.into();
+    let secret = place.secret.value().into();
+    let credential = StoreCredential::from([("client_secret".to_owned(), secret)]);
+    let http = HttpSettings {
+        roots: Roots::Pem(proxy.ca_pem().unwrap().to_owned()),
+        ..place.http()
+    };
+    support::open(&configuration, &credential, settings(http)).unwrap()
+}
+
+/// The request of each verb, of the vault's alone.
+fn requests() -> Requests {
+    let of = |method, part| Match::method(method).and(Match::path(part));
+    Requests {
+        put: vec![
+            // Whose the object is, if there is one.
+            Step::new(of("GET", "/versions")),
+            Step::new(of("PUT", "/secrets/")),
+        ],
+        get: Step::new(of("GET", "/secrets/").but_not(Match::path("/versions"))),
+        describe: Step::new(of("GET", "/versions")),
+        delete: Step::new(of("DELETE", "/secrets/")),
+    }
+}
+
+async fn passes(purges: bool) {
+    let place = Place::new();
+    let proxy = proxy(&place);
+    let bench = Bench {
+        proxy: &proxy,
+        store: &store(&place, &proxy, purges, store_faults::patient),
+        hasty: &store(&place, &proxy, purges, store_faults::hasty),
+        direct: &place.store(),
+        versions: &Versions(&place),
+        requests: requests(),
+        // Whatever is set twice is two versions.
+        spares: 1,
+        prefix: "planton--faults".to_owned(),
+    };
+    store_faults::run_all(&bench).await;
+}
+
+#[tokio::test]
+async fn the_store_passes_the_fault_suite() {
+    passes(false).await;
+}
+
+#[tokio::test]
+async fn the_store_passes_the_fault_suite_where_it_purges() {
+    passes(true).await;
+}

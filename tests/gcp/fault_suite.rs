@@ -1,0 +1,81 @@
+//! GCP Secret Manager on a way that fails. What becomes of tokens that run out
+//! is in `auth.rs`.
+
+use async_trait::async_trait;
+use serde_json::json;
+use terraform_provider_planton::backends::gcp::{
+    GcpConfig, GcpSecretManagerStore, read_credential,
+};
+use terraform_provider_planton::http::HttpSettings;
+use terraform_provider_planton::store::RemoteName;
+use xtask::faults::{FaultProxy, Match, ProxyOptions};
+
+use super::store_faults::{self, Bench, CountVersions, Requests, Step};
+use super::support::{self, Place};
+
+/// Counts the versions that are not destroyed.
+struct Enabled<'a>(&'a Place);
+
+#[async_trait]
+impl CountVersions for Enabled<'_> {
+    async fn count(&self, name: &RemoteName) -> usize {
+        let path = format!("projects/acme/secrets/{name}/versions");
+        let (status, answer) = self.0.fake.call("GET", &path, &json!({})).unwrap();
+        if status == 404 {
+            return 0;
+        }
+        assert_eq!(status, 200, "{answer}");
+        let versions = answer["versions"].as_array().unwrap().iter();
+        versions
+            .filter(|version| version["state"] == "ENABLED")
+            .count()
+    }
+}
+
+fn store(place: &Place, proxy: &FaultProxy, settings: HttpSettings) -> GcpSecretManagerStore {
+    let settings_of = place.settings(json!({"endpoint": proxy.address()}));
+    let config = GcpConfig::from_settings(&settings_of).unwrap();
+    let credential = read_credential(&support::credential(&place.key_file)).unwrap();
+    GcpSecretManagerStore::new(config, credential, settings).unwrap()
+}
+
+/// The request of each verb.
+fn requests() -> Requests {
+    let of = |method, part| Match::method(method).and(Match::path(part));
+    Requests {
+        put: vec![
+            // The name is taken: whose it is, and whether it has our version.
+            Step {
+                after_lost: 2,
+                ..Step::new(of("POST", "/secrets?secretId="))
+            },
+            // The number is not the next: what is between is listed and read,
+            // and the double destroyed.
+            Step {
+                after_lost: 3,
+                ..Step::new(of("POST", ":addVersion"))
+            },
+        ],
+        get: Step::new(of("GET", ":access")),
+        describe: Step::new(of("GET", "/versions/").but_not(Match::path(":access"))),
+        delete: Step::new(of("DELETE", "/secrets/")),
+    }
+}
+
+#[tokio::test]
+async fn the_store_passes_the_fault_suite() {
+    let place = Place::new();
+    let proxy = FaultProxy::start(&ProxyOptions::to(place.fake.address())).unwrap();
+    let bench = Bench {
+        proxy: &proxy,
+        store: &store(&place, &proxy, store_faults::patient(support::hasty())),
+        hasty: &store(&place, &proxy, store_faults::hasty(support::hasty())),
+        direct: &place.store(),
+        versions: &Enabled(&place),
+        requests: requests(),
+        // One that lands after all has been looked at.
+        spares: 1,
+        prefix: "planton_faults".to_owned(),
+    };
+    store_faults::run_all(&bench).await;
+}
