@@ -147,7 +147,8 @@ impl Place {
             "ephemeral \"planton_secret\" \"s\" {{\n  name = {name:?}\n}}\nresource \
              \"terraform_data\" \"read\" {{\n  provisioner \"local-exec\" {{\n    command = \"printf %s \
              \\\"$VALUE\\\" > \\\"$OUT\\\"\"\n    environment = {{\n      OUT = {out:?}\n      VALUE = \
-             ephemeral.planton_secret.s.value\n    }}\n  }}\n}}\n"
+             ephemeral.planton_secret.s.value != null ? ephemeral.planton_secret.s.value : \
+             jsonencode(ephemeral.planton_secret.s.data)\n    }}\n  }}\n}}\n"
         );
         workspace.write("main.tf", &lines).unwrap();
         workspace.apply(&[]).unwrap().ok().unwrap();
@@ -273,6 +274,29 @@ impl Place {
             _ => {
                 self.ask(json!({ "remove": name }));
             }
+        }
+    }
+
+    /// Stores a plaintext as a person with a console would.
+    pub(crate) fn plant(&self, name: &str, value: &str) {
+        match &self.kind {
+            Kind::OpenBao { server, namespace } => {
+                let api = inside(server.api(), *namespace);
+                let body = json!({ "data": { "password": value } });
+                let path = format!("secret/data/{name}");
+                api.ok("POST", &path, Some(&body)).unwrap();
+            }
+            _ => {
+                self.ask(json!({ "plant": name, "value": value }));
+            }
+        }
+    }
+
+    /// Returns what a copy of a planted value is read as.
+    pub(crate) fn copied(&self, value: &str) -> String {
+        match &self.kind {
+            Kind::OpenBao { .. } => json!({ "password": value }).to_string(),
+            _ => value.to_owned(),
         }
     }
 
