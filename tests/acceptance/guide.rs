@@ -10,9 +10,9 @@ use terraform_provider_planton::clients::openbao::{
 use xtask::terraform::Workspace;
 
 use crate::backends::{BLOCKS, Place};
-use crate::policies::scope;
-use crate::scene::{On, Scene, terraform_1_15};
-use crate::steps::{Steps, text};
+use crate::policies::{provider, scope, token_of};
+use crate::scene::{On, Scene, terraform_1_11, terraform_1_15};
+use crate::steps::{Steps, flat, has, text};
 
 /// Returns a page of the repository.
 fn page(path: &str) -> String {
@@ -125,6 +125,91 @@ fn the_examples_of_the_backends_pages_work_as_they_stand() {
     workspace.destroyed(&[]);
     // AWS keeps for its own thirty days what was deleted.
     assert!(openbao.objects().is_empty(), "{:?}", openbao.objects());
+}
+
+/// What the guide says of changing the default: the order is right where the
+/// removed backend is created first, and refused where it is not.
+#[test]
+fn the_default_is_swapped_and_the_old_backend_removed_in_one_apply() {
+    let (old, new) = (Place::openbao(), Place::aws());
+    let credentials = [
+        ("backend_secret", old.secret.as_str()),
+        ("new_secret", new.secret.as_str()),
+    ];
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = scene.workspace("");
+    let first = "  lifecycle {\n    create_before_destroy = true\n  }\n";
+    let declare = |name: &str, block: &str, lifecycle: &str| {
+        let variables = ["backend_secret", "new_secret"]
+            .map(|name| format!("variable {name:?} {{\n  type = string\n  ephemeral = true\n}}\n"));
+        let lines = format!(
+            "{}resource \"planton_secret_backend\" {name:?} {{\n  name = {name:?}\n{block}{lifecycle}}}\n\
+             resource \"planton_default_backend\" \"this\" {{\n  backend = \
+             planton_secret_backend.{name}.name\n}}\n",
+            variables.concat()
+        );
+        workspace.write("main.tf", &lines).unwrap();
+    };
+    let next = new.block().replace("var.backend_secret", "var.new_secret");
+
+    declare("old", &old.block(), "");
+    workspace.settled(&credentials);
+    declare("next", &next, first);
+    let refused = workspace.fails(&credentials);
+    has(
+        &refused,
+        &["Secret Backend In Use", "is the default backend"],
+    );
+
+    declare("old", &old.block(), first);
+    workspace.settled(&credentials);
+    declare("next", &next, first);
+    workspace.settled(&credentials);
+    assert_eq!(workspace.attributes("planton_secret_backend.old"), None);
+    let default = workspace.attributes("planton_default_backend.this");
+    assert_eq!(text(&default.unwrap(), "backend"), "next");
+    assert!(old.objects().is_empty(), "{:?}", old.objects());
+    workspace.destroyed(&credentials);
+    assert!(new.objects().is_empty(), "{:?}", new.objects());
+}
+
+/// What the guide says of roles that only plan.
+#[test]
+fn a_role_that_only_plans_is_told_which_backends_it_cannot_look_at() {
+    let (aws, openbao) = (Place::aws(), Place::openbao());
+    let declared = page("examples/resources/planton_secret_backend/resource.tf");
+    let declared = declared.replace("https://openbao.example.com:8200", &openbao.address());
+    let more = r#"
+resource "planton_default_backend" "this" {
+  backend = planton_secret_backend.openbao.name
+}
+resource "planton_secret" "kept" {
+  name       = "kept"
+  generate   = {}
+  depends_on = [planton_default_backend.this]
+}
+"#;
+    let credential = [("openbao_token", openbao.secret.as_str())];
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let workspace = ambient(&scene, &aws, &format!("{declared}{more}"));
+    workspace.settled(&credential);
+
+    let server = scene.openbao().unwrap();
+    let policy = policy_text(&scope("acme"), PolicyRole::Plan);
+    let token = token_of(server.api(), "plan", &policy);
+    workspace
+        .write("provider.tf", &provider(server, &token))
+        .unwrap();
+    let told = flat(workspace.unchanged(&credential).stdout());
+    has(
+        &told,
+        &[
+            "Secret Backend Not Checked",
+            "Whether backend \"openbao\" still holds secret \"kept\" was not looked at",
+        ],
+    );
+    assert!(!told.contains("secret \"database\""), "{told}");
+    assert!(!told.contains("similar warning"), "{told}");
 }
 
 /// Makes a workspace whose environment leads to this AWS.
