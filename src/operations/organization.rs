@@ -232,9 +232,10 @@ impl Organization {
         let name = match backend {
             Some(name) => name,
             None => {
-                default = match self.default_backend().await {
+                // Only a limit hangs on it, and that is checked again before a put.
+                default = match self.default_backend_view().await {
                     Err(OperationError::OrganizationMissing { .. }) => platform_name(),
-                    named => named?,
+                    view => view?.backend,
                 };
                 &default
             }

@@ -6,6 +6,15 @@ mod place;
 
 pub(crate) use place::Place;
 
+/// The blocks of all types.
+pub(crate) const BLOCKS: [&str; 5] = [
+    "aws_secrets_manager",
+    "gcp_secret_manager",
+    "azure_key_vault",
+    "hashicorp_vault",
+    "openbao",
+];
+
 /// Makes one test for each place of `fn(&Scene, Place)`: on the embedded
 /// platform, with the Terraform on PATH.
 macro_rules! at_every_place {

@@ -129,6 +129,16 @@ impl Place {
         }
     }
 
+    /// Returns the environment by which AWS's default chain leads here.
+    pub(crate) fn ambient(&self) -> [(&'static str, String); 3] {
+        assert!(matches!(self.kind, Kind::Aws(_)), "{}", self.block_name);
+        [
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret.clone()),
+            ("AWS_ENDPOINT_URL", self.address()),
+        ]
+    }
+
     /// Makes a workspace of `scene` whose provider trusts this place.
     pub(crate) fn workspace(&self, scene: &Scene) -> Workspace {
         let mut workspace = scene.workspace("");
