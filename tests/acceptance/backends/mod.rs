@@ -1,7 +1,11 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
+mod configuration;
+mod crash;
 mod lifecycle;
 mod place;
+mod races;
+mod requests;
 
 pub(crate) use place::Place;
 
