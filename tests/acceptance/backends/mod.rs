@@ -1,8 +1,15 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
+<<<<<<< HEAD
 mod copy;
+=======
+mod configuration;
+mod crash;
+>>>>>>> acc-2
 mod lifecycle;
 mod place;
+mod races;
+mod requests;
 
 pub(crate) use place::Place;
 

@@ -273,6 +273,17 @@ impl Place {
         names.filter(|name| !name.contains("backend")).collect()
     }
 
+    /// Says whether each version has a path of its own, so that one that no record
+    /// names stays when the secret goes.
+    pub(crate) fn stores_versions_apart(&self) -> bool {
+        matches!(self.kind, Kind::OpenBao { .. })
+    }
+
+    /// Says whether one version can be deleted, and the others left.
+    pub(crate) fn deletes_versions(&self) -> bool {
+        matches!(self.kind, Kind::OpenBao { .. } | Kind::Gcp(_))
+    }
+
     /// Deletes an object as a person with a console would.
     pub(crate) fn remove(&self, name: &str) {
         match &self.kind {
