@@ -1,11 +1,8 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
-<<<<<<< HEAD
-mod copy;
-=======
 mod configuration;
+mod copy;
 mod crash;
->>>>>>> acc-2
 mod lifecycle;
 mod place;
 mod races;
