@@ -11,8 +11,9 @@ use super::sealing::check_size;
 use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, PLATFORM_BACKEND, SecretView};
 use crate::catalog::{
-    CopyFrom, GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord,
-    SecretState, VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
+    CopyFrom, GenerateSpec, Revision, SecretArguments, SecretDocument, SecretMetadata,
+    SecretRecord, SecretState, VersionRecord, distinguishing_digits, new_secret_uuid,
+    record_key_of_name,
 };
 use crate::envelope::SecretValue;
 use crate::limits::RequestLimits;
@@ -88,10 +89,19 @@ impl Organization {
     ) -> Result<SecretView, OperationError> {
         interrupt.before("create")?;
         self.ensure().await?;
-        // A node that lags may show what is gone, or whole by now; and what is
-        // created is absent as a rule, which nobody believes without a fence.
-        let mut held = self.hold_fenced(record_key_of_name(&request.name)).await?;
+        let key = record_key_of_name(&request.name);
         let mut chosen = self.choose_backend(request.backend.as_ref()).await?;
+        let is_built_in = chosen.name.as_str() == PLATFORM_BACKEND;
+        let mut held = if is_built_in || request.source.copy_from().is_some() {
+            // A node that lags may show what is gone, or whole by now; and what is
+            // created is absent as a rule, which nobody believes without a fence.
+            self.hold_fenced(key).await?
+        } else {
+            // As a rule nothing stands there, and the intent's compare-and-set
+            // tells where something does. One request less makes up for the look
+            // at the backend's record.
+            Held::unseen(key)
+        };
         let from = request.source.copy_from();
         let mut candidate = self.candidate(request, &held.document).await?;
         for _ in 0..BACKEND_TRIES {
@@ -105,6 +115,10 @@ impl Organization {
                     return Ok(view.on(&backend).leaving(left));
                 }
                 Begun::Intended(intent) => *intent,
+                Begun::Met(now) => {
+                    held = *now;
+                    continue;
+                }
             };
             if candidate.is_hollow {
                 // What was to be adopted is not there any more.
@@ -249,7 +263,13 @@ impl Organization {
         }
         interrupt.before("intent")?;
         held.document.current = Some(secret.clone());
-        self.commit(&mut held).await?;
+        let was_unseen = held.revision == Revision::ABSENT;
+        if let Some(now) = self.try_commit(&mut held).await? {
+            if was_unseen {
+                return Ok(Begun::Met(Box::new(now)));
+            }
+            return Err(held.overtaken());
+        }
         Ok(Begun::Intended(Box::new(Intent {
             held,
             secret,
@@ -475,6 +495,8 @@ struct Chosen {
 enum Begun {
     Adopted(Box<SecretView>),
     Intended(Box<Intent>),
+    /// Something stands there that was not looked at before.
+    Met(Box<Held>),
 }
 
 /// An intent that is committed.
