@@ -107,7 +107,7 @@ impl Field {
         };
         let attribute = attribute.describe(self.description);
         match self.change {
-            Change::Credential(_) => attribute.sensitive().write_only(),
+            Change::Credential(_) => attribute.write_only(),
             Change::InPlace | Change::Replaces => attribute,
         }
     }

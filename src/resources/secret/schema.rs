@@ -63,7 +63,6 @@ fn value_attributes() -> Vec<Attribute> {
     vec![
         Attribute::string("value_wo")
             .optional()
-            .sensitive()
             .write_only()
             .describe(
                 "The value, as text. Give it from an ephemeral variable or an ephemeral resource: \
@@ -72,7 +71,6 @@ fn value_attributes() -> Vec<Attribute> {
             ),
         Attribute::map("data_wo", AttributeType::String)
             .optional()
-            .sensitive()
             .write_only()
             .describe("Several values under one name."),
         Attribute::object("generate", generate_attributes())
