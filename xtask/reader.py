@@ -1,5 +1,5 @@
-"""Reads a secret backend with the vendor's official client, and deletes there
-as a person with a console would. One request on standard input, as JSON; one
+"""Reads a secret backend with the vendor's official client, and puts and deletes
+there as a person with a console would. One request on standard input, as JSON; one
 answer on standard output."""
 
 import base64
@@ -23,6 +23,13 @@ def aws(request):
             SecretId=request["remove"], ForceDeleteWithoutRecovery=True
         )
         return None
+    if "put" in request:
+        client.create_secret(
+            Name=request["put"],
+            Description=request["about"],
+            SecretBinary=request["payload"].encode(),
+        )
+        return None
     objects = []
     for page in client.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:
@@ -36,7 +43,8 @@ def aws(request):
             objects.append(
                 {
                     "name": secret["Name"],
-                    "about": [known.get("Description", "")],
+                    "about": [known.get("Description", "")]
+                    + [f"{tag['Key']}={tag['Value']}" for tag in known.get("Tags", [])],
                     "payloads": payloads,
                 }
             )
@@ -56,6 +64,21 @@ def gcp(request):
     parent = f"projects/{request['project']}"
     if "remove" in request:
         client.delete_secret(name=f"{parent}/secrets/{request['remove']}")
+        return None
+
+    if "put" in request:
+        client.create_secret(
+            parent=parent,
+            secret_id=request["put"],
+            secret={
+                "replication": {"automatic": {}},
+                "annotations": {"about": request["about"]},
+            },
+        )
+        client.add_secret_version(
+            parent=f"{parent}/secrets/{request['put']}",
+            payload={"data": request["payload"].encode()},
+        )
         return None
 
     def path(name):
@@ -94,6 +117,11 @@ def azure(request):
     )
     if "remove" in request:
         client.begin_delete_secret(request["remove"]).wait()
+        return None
+    if "put" in request:
+        client.set_secret(
+            request["put"], request["payload"], tags={"about": request["about"]}
+        )
         return None
     objects = []
     for secret in client.list_properties_of_secrets():
