@@ -1,5 +1,6 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
+mod diagnostics;
 mod lifecycle;
 mod place;
 
