@@ -25,7 +25,7 @@ pub(crate) fn scope(organization: &str) -> PolicyScope {
 }
 
 /// Makes a token that has this policy and not even the default one.
-fn token_of(api: &Api, name: &str, policy: &str) -> String {
+pub(crate) fn token_of(api: &Api, name: &str, policy: &str) -> String {
     api.write_policy(name, policy).unwrap();
     let body = json!({"policies": [name], "no_default_policy": true, "ttl": "1h"});
     let answer = api.ok("POST", "auth/token/create", Some(&body)).unwrap();

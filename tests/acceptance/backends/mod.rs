@@ -1,5 +1,7 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
+mod ambient;
+mod canary;
 mod diagnostics;
 mod lifecycle;
 mod place;
