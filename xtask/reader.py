@@ -26,6 +26,13 @@ def aws(request):
             SecretId=request["remove"], ForceDeleteWithoutRecovery=True
         )
         return None
+    if "put" in request:
+        client.create_secret(
+            Name=request["put"],
+            Description=request["about"],
+            SecretBinary=request["payload"].encode(),
+        )
+        return None
     objects = []
     for page in client.get_paginator("list_secrets").paginate():
         for secret in page["SecretList"]:
@@ -40,7 +47,8 @@ def aws(request):
             objects.append(
                 {
                     "name": secret["Name"],
-                    "about": [known.get("Description", "")],
+                    "about": [known.get("Description", "")]
+                    + [f"{tag['Key']}={tag['Value']}" for tag in known.get("Tags", [])],
                     "payloads": payloads,
                 }
             )
@@ -71,6 +79,21 @@ def gcp(request):
         return None
     if "remove" in request:
         client.delete_secret(name=f"{parent}/secrets/{request['remove']}")
+        return None
+
+    if "put" in request:
+        client.create_secret(
+            parent=parent,
+            secret_id=request["put"],
+            secret={
+                "replication": {"automatic": {}},
+                "annotations": {"about": request["about"]},
+            },
+        )
+        client.add_secret_version(
+            parent=f"{parent}/secrets/{request['put']}",
+            payload={"data": request["payload"].encode()},
+        )
         return None
 
     def path(name):
@@ -112,6 +135,11 @@ def azure(request):
         return None
     if "remove" in request:
         client.begin_delete_secret(request["remove"]).wait()
+        return None
+    if "put" in request:
+        client.set_secret(
+            request["put"], request["payload"], tags={"about": request["about"]}
+        )
         return None
     objects = []
     for secret in client.list_properties_of_secrets():

@@ -116,6 +116,7 @@ pub(crate) fn filters() -> impl Drop {
         ),
         (r"127\.0\.0\.1:[0-9]{4,5}", "127.0.0.1:<port>"),
         ("/[0-9]+-[0-9a-f]{8}\"", "/<version>-<attempt>\""),
+        ("/[0-9]+-[0-9a-f]{8}:", "/<version>-<attempt>:"),
         ("-[0-9a-f]{8}([/\")])", "-<8 hex>$1"),
         ("fence/[0-9a-f]{2}", "fence/<2 hex>"),
         ("secrets/[0-9a-f]{15}", "secrets/<15 hex>"),

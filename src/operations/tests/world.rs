@@ -157,7 +157,11 @@ impl ConnectStore for TestConnector {
         (kind == "memory").then(|| InMemoryStore::default().capability().clone())
     }
 
-    fn check(&self, _settings: &StoreSettings) -> Result<(), StoreError> {
+    fn check(
+        &self,
+        _settings: &StoreSettings,
+        _credential: Option<&StoreCredential>,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -121,6 +121,14 @@ impl Block {
             .describe(self.description)
     }
 
+    /// Returns the attribute that says where the same place is reached.
+    pub(super) fn location(&self) -> &'static str {
+        let names = ["address", "endpoint", "vault_url"];
+        let found = self.fields.iter().map(|field| field.name);
+        let mut found = found.filter(|name| names.contains(name));
+        found.next().unwrap_or_default()
+    }
+
     /// Returns the block of a type.
     pub(super) fn of(kind: &str) -> Option<&'static Self> {
         BLOCKS.iter().find(|block| block.name == kind)

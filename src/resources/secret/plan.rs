@@ -75,18 +75,20 @@ async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Resu
         let expected = session.expect_backend(backend).await;
         expected.map_err(|error| explain(&error).at("backend"))?;
     }
-    // The limits of a backend that is still to come are looked at in apply.
-    let is_to_come = |backend: &Slug| session.is_announced(backend);
-    if let Source::Given(value) = &settings.source
-        && !backend.as_ref().is_some_and(is_to_come)
-    {
+    if let Source::Given(value) = &settings.source {
         let path = if settings.source.kind() == Some(crate::operations::SecretKind::KeyValue) {
             "data_wo"
         } else {
             "value_wo"
         };
-        let checked = session.organization.check_size(backend.as_ref(), value);
-        checked.await.map_err(|error| explain(&error).at(path))?;
+        let organization = &session.organization;
+        // The same plan may declare it: then its type is known, exist or not.
+        let declared = backend.as_ref().and_then(|name| session.announced(name));
+        let checked = match declared {
+            Some(kind) => organization.check_size_of_type(&kind, value),
+            None => organization.check_size(backend.as_ref(), value).await,
+        };
+        checked.map_err(|error| explain(&error).at(path))?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
+mod ambient;
+mod canary;
 mod configuration;
 mod copy;
 mod crash;
+mod diagnostics;
 mod lifecycle;
 mod place;
 mod races;

@@ -2,6 +2,7 @@
 //! the vendor's own way to look inside.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
@@ -20,7 +21,7 @@ const READER: &str = include_str!("../../../xtask/reader.py");
 
 const PROJECT: &str = "acme-prod";
 const REGION: &str = "eu-central-1";
-const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
+pub(super) const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
 const READER_KEY: &str = "AKIAREADER0000000001";
 const READER_SECRET: &str = "aPersonWithAConsoleAndItsOwnSecretKey000";
 
@@ -31,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) block_name: &'static str,
     /// The credential that its block takes from `var.backend_secret`.
     pub(crate) secret: String,
+    /// What the environment of the provider has besides.
+    more: Vec<(&'static str, String)>,
 }
 
 enum Kind {
@@ -61,6 +64,7 @@ impl Place {
         Self {
             block_name: "openbao",
             secret: server.root_token().to_owned(),
+            more: Vec::new(),
             kind: Kind::OpenBao {
                 server,
                 namespace: None,
@@ -77,6 +81,7 @@ impl Place {
         Self {
             block_name: "hashicorp_vault",
             secret: server.root_token().to_owned(),
+            more: Vec::new(),
             kind: Kind::OpenBao {
                 server,
                 namespace: Some("team"),
@@ -86,13 +91,19 @@ impl Place {
 
     /// Starts AWS's emulator.
     pub(crate) fn aws() -> Self {
+        Self::aws_with("wJalrXUtnFEMI/K7MDENG/plantonTestSecret0", None)
+    }
+
+    /// Starts AWS's emulator, which knows our access key by this secret.
+    pub(crate) fn aws_with(secret: &str, session_token: Option<&str>) -> Self {
         let moto = Moto::start(&Tools::locate().unwrap()).unwrap();
-        let secret = "wJalrXUtnFEMI/K7MDENG/plantonTestSecret0".to_owned();
-        moto.allow_key(ACCESS_KEY, &secret, None).unwrap();
+        let secret = secret.to_owned();
+        moto.allow_key(ACCESS_KEY, &secret, session_token).unwrap();
         moto.allow_key(READER_KEY, READER_SECRET, None).unwrap();
         Self {
             block_name: "aws_secrets_manager",
             secret,
+            more: Vec::new(),
             kind: Kind::Aws(Box::new(moto)),
         }
     }
@@ -104,29 +115,116 @@ impl Place {
         Self {
             block_name: "gcp_secret_manager",
             secret: fake.key_file(&email).unwrap(),
+            more: Vec::new(),
             kind: Kind::Gcp(Box::new(fake)),
         }
     }
 
     /// Starts the fake of Azure Key Vault.
     pub(crate) fn azure() -> Self {
-        let options = AzureFakeOptions::default();
+        Self::azure_with(AzureFakeOptions::default())
+    }
+
+    /// Starts the fake of Azure Key Vault for who is known by these.
+    pub(crate) fn azure_with(options: AzureFakeOptions) -> Self {
         let secret = options.client_secret.clone();
         let fake = AzureFake::start(&Tools::locate().unwrap(), options).unwrap();
         Self {
             block_name: "azure_key_vault",
             secret,
+            more: Vec::new(),
             kind: Kind::Azure(Box::new(fake)),
+        }
+    }
+
+    /// Takes another credential.
+    pub(crate) fn with_secret(self, secret: String) -> Self {
+        Self { secret, ..self }
+    }
+
+    /// Puts the credential into the environment, as the vendor's own tools find
+    /// it; `folder` takes what is found in files.
+    pub(crate) fn with_ambient_secret(mut self, folder: &Path) -> Self {
+        let secret = self.secret.clone();
+        self.more = match &self.kind {
+            Kind::OpenBao {
+                namespace: None, ..
+            } => vec![("BAO_TOKEN", secret)],
+            Kind::OpenBao { .. } => vec![("VAULT_TOKEN", secret)],
+            Kind::Aws(_) => vec![
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", secret),
+            ],
+            Kind::Gcp(_) => {
+                let file = folder.join("key.json");
+                std::fs::write(&file, secret).unwrap();
+                let file = file.display().to_string();
+                vec![("GOOGLE_APPLICATION_CREDENTIALS", file)]
+            }
+            Kind::Azure(_) => vec![
+                ("AZURE_TENANT_ID", AzureFake::TENANT.to_owned()),
+                ("AZURE_CLIENT_ID", AzureFake::CLIENT.to_owned()),
+                ("AZURE_CLIENT_SECRET", secret),
+            ],
+        };
+        self
+    }
+
+    /// Returns the variables that give the credential.
+    pub(crate) fn ambient_variables(&self) -> Vec<(&'static str, String)> {
+        self.more.clone()
+    }
+
+    /// Returns the block without a credential: the ambient chain serves.
+    pub(crate) fn ambient_block(&self) -> String {
+        let block = self.block();
+        let given =
+            |line: &&str| !line.contains("var.backend_secret") && !line.contains("access_key_id");
+        let lines = block.lines().filter(given);
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Returns AWS's emulator.
+    pub(crate) fn moto(&self) -> &Moto {
+        match &self.kind {
+            Kind::Aws(moto) => moto,
+            _ => panic!("{} is not AWS", self.block_name),
+        }
+    }
+
+    /// Returns the fake of GCP Secret Manager.
+    pub(crate) fn gcp_fake(&self) -> &GcpFake {
+        match &self.kind {
+            Kind::Gcp(fake) => fake,
+            _ => panic!("{} is not GCP", self.block_name),
+        }
+    }
+
+    /// Returns the fake of Azure Key Vault.
+    pub(crate) fn azure_fake(&self) -> &AzureFake {
+        match &self.kind {
+            Kind::Azure(fake) => fake,
+            _ => panic!("{} is not Azure", self.block_name),
+        }
+    }
+
+    /// Returns the server of Vault's protocol.
+    pub(crate) fn server(&self) -> &OpenBao {
+        match &self.kind {
+            Kind::OpenBao { server, .. } => server,
+            _ => panic!("{} speaks another protocol", self.block_name),
         }
     }
 
     /// Returns what the provider's process needs in its environment to trust the
     /// place.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        match &self.kind {
-            Kind::Azure(fake) => vec![("SSL_CERT_FILE", fake.ca_file().display().to_string())],
-            _ => Vec::new(),
+        let mut environment = self.more.clone();
+        if let Kind::Azure(fake) = &self.kind {
+            let file = fake.ca_file().display().to_string();
+            environment.push(("SSL_CERT_FILE", file));
         }
+        environment
     }
 
     /// Returns the environment by which AWS's default chain leads here.
@@ -319,6 +417,37 @@ impl Place {
             Kind::OpenBao { .. } => json!({ "password": value }).to_string(),
             _ => value.to_owned(),
         }
+    }
+
+    /// Puts an object as a person with a console would, with a text beside it.
+    pub(crate) fn put(&self, name: &str, about: &str, payload: &str) {
+        match &self.kind {
+            Kind::OpenBao { server, namespace } => {
+                let api = inside(server.api(), *namespace);
+                let put = |path: &str, body: Value| api.ok("POST", path, Some(&body)).unwrap();
+                let about = json!({"custom_metadata": {"about": about}});
+                put(&format!("secret/metadata/{name}"), about);
+                let data = json!({"data": {"envelope": payload}});
+                put(&format!("secret/data/{name}"), data);
+            }
+            _ => {
+                self.ask(json!({"put": name, "about": about, "payload": payload}));
+            }
+        }
+    }
+
+    /// Returns whatever is stored, as one text with all that people see of it.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let mut dump = Vec::new();
+        for object in self.objects() {
+            let about = [&[object.name], &object.about[..]].concat().join("\n");
+            dump.extend_from_slice(about.as_bytes());
+            for payload in object.payloads {
+                dump.push(b'\n');
+                dump.extend(payload);
+            }
+        }
+        dump
     }
 
     /// Asks the vendor's official client.
