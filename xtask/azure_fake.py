@@ -548,6 +548,7 @@ class Plain(Handler):
                 "deleted": self.vault.deleted,
                 "requests": self.vault.log,
                 "tokens_issued": self.authority.issued,
+                "tokens": sorted(self.authority.tokens),
                 "machine_requests": self.authority.machine_requests,
             }
             return 200, state, {}

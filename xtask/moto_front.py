@@ -15,6 +15,7 @@ Below /_front/ a test says who may come in, and what is to go wrong:
   POST expired       {"id"}: an access key whose time is over
   POST rules         {"action", "name", "code", "message"?, "status"?,
                       "times"?, "carry_out"?}
+  POST no-rules      {}: nothing goes wrong any more
   GET  requests?name "ACTION ACCESS_KEY STATUS" of those about a name
 """
 
@@ -381,6 +382,8 @@ def control(method, target, body):
         expired.add(told["id"])
     elif path == "rules":
         rules.append(told)
+    elif path == "no-rules":
+        rules.clear()
     else:
         raise KeyError(path)
     return {}

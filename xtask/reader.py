@@ -1,5 +1,5 @@
-"""Reads a secret backend with the vendor's official client, and deletes there
-as a person with a console would. One request on standard input, as JSON; one
+"""Reads a secret backend with the vendor's official client, and writes and deletes
+there as a person with a console would. One request on standard input, as JSON; one
 answer on standard output."""
 
 import base64
@@ -18,9 +18,19 @@ def aws(request):
         aws_access_key_id=request["key"],
         aws_secret_access_key=request["secret"],
     )
+    if "plant" in request:
+        client.create_secret(Name=request["plant"], SecretString=request["value"])
+        return None
     if "remove" in request:
         client.delete_secret(
             SecretId=request["remove"], ForceDeleteWithoutRecovery=True
+        )
+        return None
+    if "put" in request:
+        client.create_secret(
+            Name=request["put"],
+            Description=request["about"],
+            SecretBinary=request["payload"].encode(),
         )
         return None
     objects = []
@@ -32,11 +42,13 @@ def aws(request):
                 value = client.get_secret_value(
                     SecretId=secret["ARN"], VersionId=version
                 )
-                payloads.append(base64.b64encode(value["SecretBinary"]).decode())
+                payload = value.get("SecretBinary") or value["SecretString"].encode()
+                payloads.append(base64.b64encode(payload).decode())
             objects.append(
                 {
                     "name": secret["Name"],
-                    "about": [known.get("Description", "")],
+                    "about": [known.get("Description", "")]
+                    + [f"{tag['Key']}={tag['Value']}" for tag in known.get("Tags", [])],
                     "payloads": payloads,
                 }
             )
@@ -54,8 +66,34 @@ def gcp(request):
         client_options=ClientOptions(api_endpoint=request["endpoint"]),
     )
     parent = f"projects/{request['project']}"
+    if "plant" in request:
+        client.create_secret(
+            parent=parent,
+            secret_id=request["plant"],
+            secret={"replication": {"automatic": {}}},
+        )
+        client.add_secret_version(
+            parent=f"{parent}/secrets/{request['plant']}",
+            payload={"data": request["value"].encode()},
+        )
+        return None
     if "remove" in request:
         client.delete_secret(name=f"{parent}/secrets/{request['remove']}")
+        return None
+
+    if "put" in request:
+        client.create_secret(
+            parent=parent,
+            secret_id=request["put"],
+            secret={
+                "replication": {"automatic": {}},
+                "annotations": {"about": request["about"]},
+            },
+        )
+        client.add_secret_version(
+            parent=f"{parent}/secrets/{request['put']}",
+            payload={"data": request["payload"].encode()},
+        )
         return None
 
     def path(name):
@@ -92,8 +130,16 @@ def azure(request):
     client = SecretClient(
         request["vault"], credential, verify_challenge_resource=False
     )
+    if "plant" in request:
+        client.set_secret(request["plant"], request["value"])
+        return None
     if "remove" in request:
         client.begin_delete_secret(request["remove"]).wait()
+        return None
+    if "put" in request:
+        client.set_secret(
+            request["put"], request["payload"], tags={"about": request["about"]}
+        )
         return None
     objects = []
     for secret in client.list_properties_of_secrets():

@@ -31,7 +31,15 @@ impl ConnectStore for Connector {
         }
     }
 
-    fn check(&self, settings: &StoreSettings) -> Result<(), StoreError> {
+    fn check(
+        &self,
+        settings: &StoreSettings,
+        credential: Option<&StoreCredential>,
+    ) -> Result<(), StoreError> {
+        // Nothing of what is built does any I/O before its first verb.
+        if let Some(credential) = credential {
+            return self.open(settings, credential).map(drop);
+        }
         match settings.kind.as_str() {
             "aws_secrets_manager" => AwsConfig::from_settings(settings).map(drop),
             "gcp_secret_manager" => GcpConfig::from_settings(settings).map(drop),
@@ -42,6 +50,16 @@ impl ConnectStore for Connector {
     }
 
     async fn connect(
+        &self,
+        settings: &StoreSettings,
+        credential: &StoreCredential,
+    ) -> Result<Arc<dyn SecretStore>, StoreError> {
+        self.open(settings, credential)
+    }
+}
+
+impl Connector {
+    fn open(
         &self,
         settings: &StoreSettings,
         credential: &StoreCredential,

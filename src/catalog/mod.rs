@@ -27,9 +27,9 @@ pub use identity::{
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub use openbao::OpenBaoCatalog;
 pub use records::{
-    GenerateSpec, Generation, OnDestroy, OrganizationRecord, OrganizationState, SecretArguments,
-    SecretDocument, SecretMetadata, SecretRecord, SecretState, Stamped, VersionRecord,
-    WrappedMacKey,
+    CopyFrom, GenerateSpec, Generation, OnDestroy, OrganizationRecord, OrganizationState,
+    SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState, Stamped,
+    VersionRecord, WrappedMacKey,
 };
 pub use typed::{Catalog, Loaded};
 

@@ -245,6 +245,9 @@ pub struct SecretArguments {
     /// How the value was generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GenerateSpec>,
+    /// Where the value was copied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_from: Option<CopyFrom>,
     /// Refuses deletion.
     pub deletion_protection: bool,
     /// What a destroy does.
@@ -254,6 +257,19 @@ pub struct SecretArguments {
     /// The namesake whose place it took, or may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_over: Option<Uuid>,
+}
+
+/// Where to copy a value from: an object that somebody else keeps in a backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CopyFrom {
+    /// The backend's name.
+    pub backend: Slug,
+    /// The object's name there.
+    pub remote_name: String,
+    /// Whether to delete it once it is copied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delete_source: bool,
 }
 
 /// What a destroy does with the secret.

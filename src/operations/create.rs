@@ -4,14 +4,16 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backends::{ByDefault, Rechecked};
+use super::copy::is_copied;
 use super::documents::Held;
 use super::remote_name::remote_name;
 use super::sealing::check_size;
 use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, PLATFORM_BACKEND, SecretView};
 use crate::catalog::{
-    GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
-    VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
+    CopyFrom, GenerateSpec, Revision, SecretArguments, SecretDocument, SecretMetadata,
+    SecretRecord, SecretState, VersionRecord, distinguishing_digits, new_secret_uuid,
+    record_key_of_name,
 };
 use crate::envelope::SecretValue;
 use crate::limits::RequestLimits;
@@ -30,21 +32,16 @@ pub enum ValueSource {
     Given(SecretValue),
     /// It is generated here.
     Generated(GenerateSpec),
+    /// It is what somebody else keeps in a backend.
+    Copied(CopyFrom),
 }
 
 impl ValueSource {
-    pub(super) fn value(self) -> Result<SecretValue, OperationError> {
+    pub(super) fn copy_from(&self) -> Option<CopyFrom> {
         match self {
-            Self::Given(value) => Ok(value),
-            Self::Generated(spec) => {
-                spec.validate()?;
-                Ok(SecretValue::Text(spec.generate()?))
-            }
+            Self::Copied(from) => Some(from.clone()),
+            Self::Given(_) | Self::Generated(_) => None,
         }
-    }
-
-    fn is_generated(&self) -> bool {
-        matches!(self, Self::Generated(_))
     }
 }
 
@@ -92,26 +89,49 @@ impl Organization {
     ) -> Result<SecretView, OperationError> {
         interrupt.before("create")?;
         self.ensure().await?;
-        // A node that lags may show what is gone, or whole by now; and what is
-        // created is absent as a rule, which nobody believes without a fence.
-        let mut held = self.hold_fenced(record_key_of_name(&request.name)).await?;
+        let key = record_key_of_name(&request.name);
         let mut chosen = self.choose_backend(request.backend.as_ref()).await?;
-        let mut candidate = Candidate::new(request)?;
+        let is_built_in = chosen.name.as_str() == PLATFORM_BACKEND;
+        let mut held = if is_built_in || request.source.copy_from().is_some() {
+            // A node that lags may show what is gone, or whole by now; and what is
+            // created is absent as a rule, which nobody believes without a fence.
+            self.hold_fenced(key).await?
+        } else {
+            // As a rule nothing stands there, and the intent's compare-and-set
+            // tells where something does. One request less makes up for the look
+            // at the backend's record.
+            Held::unseen(key)
+        };
+        let from = request.source.copy_from();
+        let mut candidate = self.candidate(request, &held.document).await?;
         for _ in 0..BACKEND_TRIES {
             let backend = self.backend(&chosen.name).await?;
             candidate.place_on(&backend);
             check_size(backend.store.capability(), &candidate.plaintext)?;
             let begun = self.begin(held, &candidate, &backend, interrupt).await;
             let intent = match begun? {
-                Begun::Adopted(view) => return Ok(view.on(&backend)),
+                Begun::Adopted(view) => {
+                    let left = self.delete_source(from.as_ref()).await;
+                    return Ok(view.on(&backend).leaving(left));
+                }
                 Begun::Intended(intent) => *intent,
+                Begun::Met(now) => {
+                    held = *now;
+                    continue;
+                }
             };
+            if candidate.is_hollow {
+                // What was to be adopted is not there any more.
+                return Err(self.withdrawn(intent, overtaken()).await);
+            }
             let rechecked = self.recheck_backend(&backend.name, backend.uuid, chosen.by_default);
             let error = match rechecked.await? {
                 Rechecked::Usable => {
                     let written =
                         self.write_first_version(intent, &candidate.plaintext, &backend, interrupt);
-                    return written.await.map(|view| view.on(&backend));
+                    let view = written.await?;
+                    let left = self.delete_source(from.as_ref()).await;
+                    return Ok(view.on(&backend).leaving(left));
                 }
                 // The default has changed since: the intent is taken over by the
                 // next round, for the default in force now.
@@ -243,7 +263,13 @@ impl Organization {
         }
         interrupt.before("intent")?;
         held.document.current = Some(secret.clone());
-        self.commit(&mut held).await?;
+        let was_unseen = held.revision == Revision::ABSENT;
+        if let Some(now) = self.try_commit(&mut held).await? {
+            if was_unseen {
+                return Ok(Begun::Met(Box::new(now)));
+            }
+            return Err(held.overtaken());
+        }
         Ok(Begun::Intended(Box::new(Intent {
             held,
             secret,
@@ -363,7 +389,8 @@ impl Organization {
         let same_shape = met.is_as_created()
             && met.kind == secret.kind
             && met.metadata == secret.metadata
-            && met.arguments.generate == secret.arguments.generate;
+            && met.arguments.generate == secret.arguments.generate
+            && met.arguments.copy_from == secret.arguments.copy_from;
         if !same_shape {
             return Err(exists(&met));
         }
@@ -398,18 +425,32 @@ struct Candidate {
     secret: SecretRecord,
     plaintext: SecretBytes,
     generated: bool,
+    /// Without its value: good for nothing but an adoption.
+    is_hollow: bool,
     replaces: Option<Uuid>,
 }
 
-impl Candidate {
-    fn new(request: CreateSecret) -> Result<Self, OperationError> {
-        let generated = request.source.is_generated();
-        let value = request.source.value()?;
+impl Organization {
+    /// Makes the secret that is to be created, with its value.
+    async fn candidate(
+        &self,
+        request: CreateSecret,
+        met: &SecretDocument,
+    ) -> Result<Candidate, OperationError> {
+        let is_hollow = is_copied(met, &request.source);
+        let is_generated = matches!(request.source, ValueSource::Generated(_));
+        let (kind, plaintext) = match &met.current {
+            Some(met) if is_hollow => (met.kind, SecretBytes::new(Vec::new())),
+            _ => {
+                let value = self.resolve(request.source).await?;
+                (value.kind(), value.to_plaintext())
+            }
+        };
         let now = Timestamp::now();
         let secret = SecretRecord {
             uuid: Uuid::nil(),
             name: request.name,
-            kind: value.kind(),
+            kind,
             backend: Uuid::nil(),
             backend_name: Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
             remote_name: RemoteName::new(String::new()),
@@ -422,14 +463,18 @@ impl Candidate {
             generation: 0,
             adopted_at: None,
         };
-        Ok(Self {
+        Ok(Candidate {
             secret,
-            plaintext: value.to_plaintext(),
-            generated,
+            plaintext,
+            // Neither can be compared with what stands there.
+            generated: is_generated || is_hollow,
+            is_hollow,
             replaces: request.replaces,
         })
     }
+}
 
+impl Candidate {
     fn place_on(&mut self, backend: &Backend) {
         self.secret.backend = backend.uuid;
         self.secret.backend_name = backend.name.clone();
@@ -450,6 +495,8 @@ struct Chosen {
 enum Begun {
     Adopted(Box<SecretView>),
     Intended(Box<Intent>),
+    /// Something stands there that was not looked at before.
+    Met(Box<Held>),
 }
 
 /// An intent that is committed.

@@ -152,6 +152,11 @@ impl Held {
         }
     }
 
+    /// Takes it that nothing was ever written under `key`, without looking.
+    pub(super) fn unseen(key: RecordKey) -> Self {
+        Self::new(key, SecretDocument::default(), Revision::ABSENT)
+    }
+
     /// Returns the secret with this uuid, if it is of this name.
     pub(super) fn named(&self, name: &SecretName, uuid: Uuid) -> Option<&SecretRecord> {
         let secret = self.document.secret(uuid);

@@ -171,6 +171,15 @@ pub enum OperationError {
         /// The default in force.
         backend: Slug,
     },
+    /// There is nothing to copy: no such object, or a backend that holds nobody
+    /// else's.
+    #[error("backend {backend} has no {remote_name:?} to copy")]
+    NothingToCopy {
+        /// The backend's name.
+        backend: Slug,
+        /// The object's name there.
+        remote_name: String,
+    },
     /// The value exceeds what its backend can hold.
     #[error("the value has {bytes} bytes, {vendor} holds at most {limit}")]
     ValueTooLarge {

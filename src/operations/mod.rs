@@ -6,6 +6,7 @@
 //! names was put before. Nothing here mentions who calls.
 
 mod backends;
+mod copy;
 mod create;
 mod delete;
 mod documents;
@@ -20,9 +21,9 @@ mod update;
 mod view;
 
 // What callers say and see, so that they need not know who keeps it.
-pub use crate::catalog::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+pub use crate::catalog::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 pub use crate::envelope::{SecretKind, SecretValue};
-pub use crate::store::{StoreCredential, StoreSettings};
+pub use crate::store::{StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
     BackendArguments, BackendView, DefaultBackendView, DeletedBackend, MAX_NAMED_HOLDERS,
     RegisterBackend, UpdateBackend,

@@ -213,6 +213,22 @@ impl Organization {
         self.capability_of(name).await.map(drop)
     }
 
+    /// Refuses a value beyond what backends of this type can hold; no request.
+    ///
+    /// # Errors
+    ///
+    /// `ValueTooLarge`.
+    pub fn check_size_of_type(
+        &self,
+        kind: &str,
+        value: &SecretValue,
+    ) -> Result<(), OperationError> {
+        match self.platform.connector.capability(kind) {
+            Some(capability) => check_size(&capability, &value.to_plaintext()),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a value beyond what its backend can hold, `None` for the default
     /// one. A value that fits everywhere costs no request.
     ///
@@ -232,9 +248,10 @@ impl Organization {
         let name = match backend {
             Some(name) => name,
             None => {
-                default = match self.default_backend().await {
+                // Only a limit hangs on it, and that is checked again before a put.
+                default = match self.default_backend_view().await {
                     Err(OperationError::OrganizationMissing { .. }) => platform_name(),
-                    named => named?,
+                    view => view?.backend,
                 };
                 &default
             }

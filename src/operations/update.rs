@@ -102,7 +102,8 @@ impl Organization {
             self.commit(&mut held).await?;
             return self.view(&held, uuid).await.map(|view| view.on(&backend));
         };
-        let value = source.value()?;
+        let from = source.copy_from();
+        let value = self.resolve(source).await?;
         let number = record.next_number();
         let organization = self.existing().await?.uuid;
         let plaintext = value.to_plaintext();
@@ -126,7 +127,8 @@ impl Organization {
             })
             .await?;
         delete_pruned(backend.store.as_ref(), &remote_name, pruned).await;
-        Ok(view.on(&backend))
+        let left = self.delete_source(from.as_ref()).await;
+        Ok(view.on(&backend).leaving(left))
     }
 }
 

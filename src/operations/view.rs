@@ -38,6 +38,8 @@ pub struct SecretView {
     /// The digest of the settings of the backend, where that was opened and is
     /// not the built-in one: what a later refresh may go by without a key.
     pub backend_digest: Option<String>,
+    /// Why what was copied is still there, where it was to be deleted.
+    pub source_left: Option<String>,
 }
 
 /// A version without its value.
@@ -69,6 +71,15 @@ impl SecretView {
             generation,
             catalog,
             backend_digest: None,
+            source_left: None,
+        }
+    }
+
+    /// Adds why what was copied is still there.
+    pub(super) fn leaving(self, source_left: Option<String>) -> Self {
+        Self {
+            source_left,
+            ..self
         }
     }
 

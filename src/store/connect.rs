@@ -68,21 +68,26 @@ pub trait ConnectStore: Send + Sync + Debug + 'static {
     /// for a type that this release does not know.
     fn capability(&self, kind: &str) -> Option<StoreCapability>;
 
-    /// Checks settings without any I/O.
+    /// Checks settings, and whether the credential goes with them where it is
+    /// known, without any I/O.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for settings that cannot be used: its path is the name of
-    /// the setting, its remedy says what it must be.
-    fn check(&self, settings: &StoreSettings) -> Result<(), StoreError>;
+    /// `Misconfigured`, or `Unauthenticated` where part of a credential is
+    /// missing: its path is the name of the setting, its remedy says what it
+    /// must be. No message repeats a credential.
+    fn check(
+        &self,
+        settings: &StoreSettings,
+        credential: Option<&StoreCredential>,
+    ) -> Result<(), StoreError>;
 
     /// Opens a store. Sends nothing to the backend itself before the store's
     /// first verb, so that a process which never uses it pays nothing.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for settings that cannot be used, `Unauthenticated` for a
-    /// credential that cannot be read. No message repeats a credential.
+    /// As [`check`](Self::check).
     async fn connect(
         &self,
         settings: &StoreSettings,

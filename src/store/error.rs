@@ -44,8 +44,12 @@ pub struct StoreError {
     operation: &'static str,
     path: String,
     remedy: Option<String>,
+    setting: Option<&'static str>,
     source: Option<Source>,
 }
+
+/// What is tried where a setting cannot be used.
+const CONFIGURE: &str = "configure";
 
 impl StoreError {
     /// Describes a failure of `operation` (the vendor's own name for it) on
@@ -57,14 +61,31 @@ impl StoreError {
             operation,
             path: path.into(),
             remedy: None,
+            setting: None,
             source: None,
         }
+    }
+
+    /// Describes a setting that cannot be used: its name is the path. `remedy`
+    /// says what it must be, and does not quote what it is: a credential may
+    /// have been given in its place.
+    #[must_use]
+    pub fn unusable_setting(setting: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Misconfigured, CONFIGURE, setting).with_remedy(remedy)
     }
 
     /// Adds how to mend it: the missing grant or policy.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Adds the setting, by the practitioner's name, that most likely has to
+    /// change; where it is not the path already.
+    #[must_use]
+    pub fn with_setting(mut self, setting: &'static str) -> Self {
+        self.setting = Some(setting);
         self
     }
 
@@ -97,6 +118,20 @@ impl StoreError {
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         self.remedy.as_deref()
+    }
+
+    /// Returns the setting that most likely has to change.
+    #[must_use]
+    pub fn setting(&self) -> Option<&str> {
+        self.setting
+            .or_else(|| self.is_of_setting().then_some(&self.path))
+    }
+
+    /// Returns true where nothing was asked of the vendor: a setting cannot be
+    /// used as it is.
+    #[must_use]
+    pub fn is_of_setting(&self) -> bool {
+        self.operation == CONFIGURE
     }
 }
 

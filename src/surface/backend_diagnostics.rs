@@ -1,8 +1,9 @@
 //! Tells failures that have to do with secret backends.
 
-use super::diagnostics::store;
+use super::diagnostics::store_within;
 use crate::operations::OperationError;
 use crate::plugin::Diagnostic;
+use crate::store::StoreErrorKind as K;
 
 /// Tells a failure, if it is one of these.
 pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
@@ -11,10 +12,9 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
         E::UnknownBackend { backend } => (
             "Secret Backend Not Found",
             format!(
-                "No secret backend is named {:?}.\n\nUse \"platform\" for the built-in backend, or \
-                 leave backend out for the default. To use a planton_secret_backend of the same \
+                "No secret backend is named {:?}.\n\nTo use a planton_secret_backend of the same \
                  configuration, refer to it (backend = planton_secret_backend.<name>.name), so \
-                 that it comes first.",
+                 that it comes first. The built-in backend is \"platform\".",
                 backend.as_str()
             ),
         ),
@@ -84,15 +84,17 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
             ),
         ),
         E::ProbeFailed { step, error } => {
-            let told = store(error);
-            return Some(Diagnostic::error(
-                told.summary,
-                format!(
-                    "The backend was not saved: it could not {step} an object with a throw-away \
-                     name.\n\n{}\n\nTo save it unverified, set verify_connection to false.",
-                    told.detail
-                ),
-            ));
+            let failed = format!(
+                "The backend was not saved: it could not {step} an object with a throw-away name."
+            );
+            // Without valid credentials and settings it will never work.
+            let unverified = match error.kind() {
+                K::PermissionDenied | K::Unavailable | K::RateLimited => {
+                    "\n\nTo save it unverified, set verify_connection to false."
+                }
+                _ => "",
+            };
+            return Some(store_within(&failed, error, unverified));
         }
         E::CredentialRefused { kind } => (
             "Backend Credential Refused",
@@ -101,6 +103,18 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
                  in its record: one of the two was altered, or the key is another.\n\nGive the \
                  credentials again and change credentials_wo_version; and find out who can write \
                  to the platform's storage."
+            ),
+        ),
+        E::NothingToCopy {
+            backend,
+            remote_name,
+        } => (
+            "Nothing To Copy",
+            format!(
+                "Backend {:?} has no object {remote_name:?} that could be copied.\n\nCheck the \
+                 object's name as the vendor's own tools show it. The built-in backend holds \
+                 nobody else's objects.",
+                backend.as_str()
             ),
         ),
         E::DefaultBackendExists { backend } => (
@@ -137,8 +151,22 @@ fn in_use(backend: &str, secrets: &[String], total: usize, is_default: bool) -> 
         }
     }
     text.push_str(
-        ". It stays as it is.\n\nA secret never moves. Destroy these secrets or replace them by \
-         ones on another backend, make another backend the default, and apply again.",
+        ". It stays as it is: neither deleted, nor replaced by one with another name or \
+         another place.\n\n",
     );
+    text.push_str(match (total > 0, is_default) {
+        (true, true) => {
+            "A secret never moves: destroy these secrets, or set their backend to another, which \
+             replaces them; make another backend the default; and apply that first."
+        }
+        (true, false) => {
+            "A secret never moves: destroy these secrets, or set their backend to another, which \
+             replaces them; and apply that first."
+        }
+        (false, _) => {
+            "Make another backend the default first. Where the same apply does that, set \
+             create_before_destroy in the lifecycle block of this one: otherwise it goes before."
+        }
+    });
     text
 }

@@ -277,7 +277,12 @@ fn catalog(error: &CatalogError) -> Diagnostic {
     told(meaning, tried, error.remedy(), error)
 }
 
-pub(super) fn store(error: &StoreError) -> Diagnostic {
+fn store(error: &StoreError) -> Diagnostic {
+    store_within("", error, "")
+}
+
+/// Tells a failure of a store after what failed with it, and adds to its remedy.
+pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diagnostic {
     use StoreErrorKind as K;
     const INTRUDER: &str = "Write the value again by changing value_wo_version, and find out who \
                             can write to the backend.";
@@ -340,9 +345,22 @@ pub(super) fn store(error: &StoreError) -> Diagnostic {
             "Check the backend's configuration.",
         ),
     };
-    let tried = (error.operation(), error.path());
     let remedy = error.remedy().filter(|_| error.kind() != K::Corrupt);
-    told(meaning, tried, remedy, error)
+    let (summary, what, general) = meaning;
+    let remedy = format!("{}{more}", remedy.unwrap_or(general).trim_end());
+    // A setting is named as such; nothing was asked of the vendor yet.
+    let (what, tried) = match error.is_of_setting() {
+        true => (
+            "The secret backend cannot be used as it is set up",
+            ("setting", error.path()),
+        ),
+        false => (what, (error.operation(), error.path())),
+    };
+    let mut told = told((summary, what, general), tried, Some(&remedy), error);
+    if !failed.is_empty() {
+        told.detail = format!("{failed}\n\n{}", told.detail);
+    }
+    told
 }
 
 fn kek(error: &KekError) -> Diagnostic {

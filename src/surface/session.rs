@@ -1,6 +1,6 @@
 //! What the provider's configuration opens for everything else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::names::Slug;
@@ -29,8 +29,8 @@ pub struct Configured {
     pub default_environment: Option<Slug>,
     /// Labels that every secret gets.
     pub default_labels: BTreeMap<String, String>,
-    /// Backends that this process plans, by name.
-    announced: Mutex<BTreeSet<Slug>>,
+    /// The types of backends that this process plans, by name.
+    announced: Mutex<BTreeMap<Slug, String>>,
 }
 
 impl Configured {
@@ -49,14 +49,14 @@ impl Configured {
         }
     }
 
-    /// Says that a plan is about to bring a backend into being, so that what
-    /// refers to it in the same plan is not refused.
-    pub fn announce(&self, backend: &Slug) {
+    /// Says that a plan is about to bring a backend of this type into being, or
+    /// has it already, so that what refers to it in the same plan is not refused.
+    pub fn announce(&self, backend: &Slug, kind: &str) {
         let mut announced = self
             .announced
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        announced.insert(backend.clone());
+        announced.insert(backend.clone(), kind.to_owned());
     }
 
     /// Makes sure that a backend exists, or is about to.
@@ -65,20 +65,20 @@ impl Configured {
     ///
     /// `UnknownBackend`; failures of the catalog.
     pub async fn expect_backend(&self, backend: &Slug) -> Result<(), OperationError> {
-        if self.is_announced(backend) {
+        if self.announced(backend).is_some() {
             return Ok(());
         }
         self.organization.expect_backend(backend).await
     }
 
-    /// Says whether a plan of this process brings a backend into being.
+    /// Returns the type of a backend that a plan of this process declares.
     #[must_use]
-    pub fn is_announced(&self, backend: &Slug) -> bool {
+    pub fn announced(&self, backend: &Slug) -> Option<String> {
         let announced = self
             .announced
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        announced.contains(backend)
+        announced.get(backend).cloned()
     }
 }
 

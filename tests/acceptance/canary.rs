@@ -55,26 +55,38 @@ resource "planton_secret" "MARK-consumer" {
 "#;
 
 /// What a run left behind, by place.
-struct Searched {
+pub(crate) struct Searched {
     /// Stands in the names of secrets and resources: what is searched holds it.
-    mark: Canary,
-    planted: Vec<Canary>,
+    pub(crate) mark: Canary,
+    pub(crate) planted: Vec<Canary>,
     places: Vec<(String, Vec<u8>)>,
 }
 
 impl Searched {
-    fn add(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
+    /// Searches for `planted`; nothing is searched yet.
+    pub(crate) fn new(planted: Vec<Canary>) -> Self {
+        let mark = Canary::alphanumeric("the mark");
+        // A slug of at most 63 characters, with "-generated" behind it.
+        let mark = Canary::of("the mark", &mark.value()[..40]);
+        Self {
+            mark,
+            planted,
+            places: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         assert_ne!(self.mark.find_in(&bytes), [], "{place} was not searched");
         self.places.push((place.to_owned(), bytes));
     }
 
     /// Adds what may well be silent about the secrets.
-    fn add_quiet(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn add_quiet(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
         self.places.push((place.to_owned(), bytes.into()));
     }
 
-    fn add_run(&mut self, place: &str, outcome: &Outcome) {
+    pub(crate) fn add_run(&mut self, place: &str, outcome: &Outcome) {
         self.add(&format!("the log of {place}"), outcome.log.as_bytes());
         let printed = [outcome.stdout(), outcome.stderr()].concat();
         self.add_quiet(&format!("the output of {place}"), printed);
@@ -352,7 +364,7 @@ fn provider_of(group: u32) -> u32 {
 }
 
 /// Looks through what was gathered, and through whole folders.
-fn search(searched: &Searched, folders: &[&Path]) {
+pub(crate) fn search(searched: &Searched, folders: &[&Path]) {
     searched.assert_clean();
     for folder in folders {
         assert_ne!(
@@ -367,14 +379,7 @@ fn search(searched: &Searched, folders: &[&Path]) {
 }
 
 fn planted() -> Searched {
-    let mark = Canary::alphanumeric("the mark");
-    // A slug of at most 63 characters, with "-generated" behind it.
-    let mark = Canary::of("the mark", &mark.value()[..40]);
-    Searched {
-        mark,
-        planted: vec![Canary::new("the text"), Canary::new("the entry")],
-        places: Vec::new(),
-    }
+    Searched::new(vec![Canary::new("the text"), Canary::new("the entry")])
 }
 
 fn values(searched: &Searched) -> Vec<(&'static str, String)> {
@@ -397,7 +402,7 @@ fn generated(scene: &Scene, searched: &Searched, label: &str) -> Canary {
     Canary::of(label, &value)
 }
 
-fn read(workspace: &Workspace, file: &str) -> Vec<u8> {
+pub(crate) fn read(workspace: &Workspace, file: &str) -> Vec<u8> {
     fs::read(workspace.path().join(file)).unwrap()
 }
 

@@ -11,11 +11,11 @@ use crate::scene::{ORGANIZATION, On, Scene, assert_tombstones, record_of};
 use crate::scene::{terraform_1_11, terraform_1_15};
 
 const FIRST_USE: [&str; 2] = ["organization provision", "organization commit"];
-const CREATE: [&str; 6] = ["create", "intent", "wrap", "put", "commit", "answer"];
-const ADOPT: [&str; 1] = ["adopt"];
-const ROTATE: [&str; 6] = ["update", "wrap", "put", "commit", "answer", "prune"];
+pub(crate) const CREATE: [&str; 6] = ["create", "intent", "wrap", "put", "commit", "answer"];
+pub(crate) const ADOPT: [&str; 1] = ["adopt"];
+pub(crate) const ROTATE: [&str; 6] = ["update", "wrap", "put", "commit", "answer", "prune"];
 const EDIT: [&str; 2] = ["update", "commit edit"];
-const DELETE: [&str; 5] = [
+pub(crate) const DELETE: [&str; 5] = [
     "delete",
     "mark deleting",
     "delete object",
@@ -65,7 +65,7 @@ fn every_step_has_a_crash_test() {
     assert_eq!(steps, tested);
 }
 
-fn calls<'a>(code: &'a str, call: &str) -> impl Iterator<Item = String> + use<'a> {
+pub(crate) fn calls<'a>(code: &'a str, call: &str) -> impl Iterator<Item = String> + use<'a> {
     let after = code.split(call).skip(1).collect::<Vec<_>>();
     after
         .into_iter()
@@ -284,7 +284,7 @@ fn a_deletion_that_was_killed_is_finished_before_the_secret_is_created_anew(scen
 }
 
 /// Applies, and expects the provider to be killed before `step`.
-fn apply_killed(workspace: &mut Workspace, step: &str, variables: Variables<'_>) {
+pub(crate) fn apply_killed(workspace: &mut Workspace, step: &str, variables: Variables<'_>) {
     workspace.env("PLANTON_TEST_KILL_BEFORE", step);
     let outcome = workspace.apply(variables).unwrap();
     workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
@@ -314,6 +314,6 @@ fn attribute(workspace: &Workspace, name: &str, attribute: &str) -> Value {
     workspace.resource(&address).unwrap().unwrap()[attribute].take()
 }
 
-fn slug(step: &str) -> String {
+pub(crate) fn slug(step: &str) -> String {
     step.replace(' ', "-")
 }

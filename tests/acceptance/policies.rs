@@ -25,14 +25,15 @@ pub(crate) fn scope(organization: &str) -> PolicyScope {
 }
 
 /// Makes a token that has this policy and not even the default one.
-fn token_of(api: &Api, name: &str, policy: &str) -> String {
+pub(crate) fn token_of(api: &Api, name: &str, policy: &str) -> String {
     api.write_policy(name, policy).unwrap();
     let body = json!({"policies": [name], "no_default_policy": true, "ttl": "1h"});
     let answer = api.ok("POST", "auth/token/create", Some(&body)).unwrap();
     answer["auth"]["client_token"].as_str().unwrap().to_owned()
 }
 
-fn provider(server: &OpenBao, token: &str) -> String {
+/// Returns a provider block for this server and token.
+pub(crate) fn provider(server: &OpenBao, token: &str) -> String {
     format!(
         "{REQUIRED}provider \"planton\" {{\n  organization = \"acme\"\n  openbao = {{ address = {:?}, token \
          = {token:?} }}\n}}\n",

@@ -207,7 +207,8 @@ impl Held {
         Self::run(step, workspace, &arguments, &[("value", "")])
     }
 
-    fn run(
+    /// Runs `arguments`, and returns once the provider stands before `step`.
+    pub(crate) fn run(
         step: &str,
         workspace: &mut Workspace,
         arguments: &[&str],

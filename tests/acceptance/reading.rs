@@ -116,6 +116,7 @@ pub(crate) fn filters() -> impl Drop {
         ),
         (r"127\.0\.0\.1:[0-9]{4,5}", "127.0.0.1:<port>"),
         ("/[0-9]+-[0-9a-f]{8}\"", "/<version>-<attempt>\""),
+        ("/[0-9]+-[0-9a-f]{8}:", "/<version>-<attempt>:"),
         ("-[0-9a-f]{8}([/\")])", "-<8 hex>$1"),
         ("fence/[0-9a-f]{2}", "fence/<2 hex>"),
         ("secrets/[0-9a-f]{15}", "secrets/<15 hex>"),
@@ -179,16 +180,36 @@ pub(crate) fn tally(requests: &[String]) -> Vec<(&str, usize)> {
 fn kind(line: &str) -> String {
     let (request, status) = line.rsplit_once(' ').unwrap();
     let (method, path) = request.split_once(' ').unwrap();
-    let parts: Vec<_> = path.trim_start_matches("/v1/").split('/').collect();
+    let inner = path.trim_start_matches("/v1/").trim_start_matches('/');
+    let parts: Vec<_> = inner.split('/').collect();
     let subject = match parts.as_slice() {
         [_, api, "catalog", _, "organization"] => format!("organization {api}"),
         [_, api, "catalog", _, "default"] => format!("default backend {api}"),
         [_, api, "catalog", _, "fence", _] => format!("fence {api}"),
         [_, api, "catalog", _, "secrets", _] => format!("record {api}"),
+        [_, api, "catalog", _, "secrets"] => format!("records {api}"),
+        [_, api, "catalog", _, "backends", _] => format!("backend record {api}"),
         [_, api, "planton", ..] => format!("version {api}"),
         [_, api @ ("encrypt" | "decrypt" | "rewrap" | "keys"), _] => format!("transit {api}"),
         ["auth", _, "login"] => "login".to_owned(),
+        ["secrets", ..] if status == "401" => return "challenge 401".to_owned(),
+        [_, "oauth2", "v2.0", "token"] => "token".to_owned(),
+        ["secrets", _] => "secret".to_owned(),
+        ["secrets", _, "versions"] => "secret versions".to_owned(),
+        ["secrets", _, _] => "secret version".to_owned(),
+        ["deletedsecrets", _] => "deleted secret".to_owned(),
+        ["projects", _, "secrets"] => "secrets".to_owned(),
+        ["projects", _, "secrets", secret] => with_verb("secret", secret),
+        ["projects", _, "secrets", _, "versions", version] => with_verb("secret version", version),
         _ => path.to_owned(),
     };
     format!("{method} {subject} {status}")
+}
+
+/// Says what Google calls something besides reading and writing: `name:verb`.
+fn with_verb(subject: &str, name: &str) -> String {
+    match name.split_once(':') {
+        Some((_, verb)) => format!("{subject}:{verb}"),
+        None => subject.to_owned(),
+    }
 }

@@ -27,25 +27,26 @@ resource "planton_secret" "each" {
 "#;
 
 /// How often a kind of request occurs: for the process, and for each secret.
-type Cost = (&'static str, usize, usize);
+pub(crate) type Cost = (&'static str, usize, usize);
 
 /// Every process that opens the catalog reads this.
-const ORGANIZATION: Cost = ("GET organization data 200", 1, 0);
+pub(crate) const ORGANIZATION: Cost = ("GET organization data 200", 1, 0);
 /// Every process that writes or opens unwraps the MAC key.
-const MAC_KEY: Cost = ("POST transit decrypt 200", 1, 0);
+pub(crate) const MAC_KEY: Cost = ("POST transit decrypt 200", 1, 0);
 /// Before it wraps, a process looks at the key.
-const KEY: Cost = ("GET transit keys 200", 1, 0);
+pub(crate) const KEY: Cost = ("GET transit keys 200", 1, 0);
 /// Before it believes that a secret is not there, a process writes a fence.
-const FENCE: Cost = ("POST fence data 200", 1, 0);
+pub(crate) const FENCE: Cost = ("POST fence data 200", 1, 0);
 
-struct Bench {
-    workspace: Workspace,
+/// A workspace whose requests are counted.
+pub(crate) struct Bench {
+    pub(crate) workspace: Workspace,
     requests: Requests,
     number: usize,
 }
 
 impl Bench {
-    fn new(mut workspace: Workspace, number: usize) -> Self {
+    pub(crate) fn new(mut workspace: Workspace, number: usize) -> Self {
         let requests = Requests::of(&mut workspace);
         Self {
             workspace,
@@ -56,7 +57,13 @@ impl Bench {
 
     /// Plans with `arguments`, and asserts what that costs.
     #[track_caller]
-    fn plan(&self, what: &str, variables: &[(&str, &str)], arguments: &[&str], costs: &[Cost]) {
+    pub(crate) fn plan(
+        &self,
+        what: &str,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+        costs: &[Cost],
+    ) {
         let number = self.number.to_string();
         let variables = [&[("number", number.as_str())], variables].concat();
         let planned = self.workspace.plan_with(&variables, arguments).unwrap();
@@ -69,7 +76,13 @@ impl Bench {
 
     /// Plans without a request, applies, and asserts what that costs.
     #[track_caller]
-    fn apply(&self, what: &str, variables: &[(&str, &str)], arguments: &[&str], costs: &[Cost]) {
+    pub(crate) fn apply(
+        &self,
+        what: &str,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+        costs: &[Cost],
+    ) {
         let plan = [&["-out=plan", "-refresh=false"], arguments].concat();
         self.plan(&format!("{what}: plan"), variables, &plan, &[]);
         let applied = self.workspace.run(&["apply", "-no-color", "plan"]).unwrap();

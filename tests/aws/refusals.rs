@@ -50,9 +50,10 @@ async fn a_missing_grant_is_named_with_resource_and_caller() {
         let remedy = error.remedy().unwrap();
         for part in [
             format!("Grant secretsmanager:{action} on "),
+            // For all that is the organization's, as whoever writes a policy does it.
             format!(
-                "arn:aws:secretsmanager:eu-central-1:*:secret:{}-*",
-                error.path()
+                "on arn:aws:secretsmanager:eu-central-1:*:secret:planton/{}/*",
+                place.unique
             ),
             "to arn:aws:sts::123456789012:assumed-role/ci/run.".to_owned(),
         ] {
@@ -90,7 +91,15 @@ async fn each_refusal_of_a_read_has_its_meaning() {
             "UnrecognizedClientException",
             "",
             K::Unauthenticated,
-            "clock",
+            "check access_key_id",
+            1,
+        ),
+        (
+            403,
+            "InvalidSignatureException",
+            "Credential should be scoped to a valid region, not 'eu-central-1'. ",
+            K::Misconfigured,
+            "Check region",
             1,
         ),
         (

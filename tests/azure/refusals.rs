@@ -78,7 +78,7 @@ async fn wrong_identities_are_unauthenticated_and_name_the_setting() {
     let error = at(json!({"tenant_id": unknown})).await;
     assert_says(&place, &error, refused, &["tenant_id"]);
     let error = at(json!({"client_id": unknown})).await;
-    assert_says(&place, &error, refused, &["tenant_id and client_id"]);
+    assert_says(&place, &error, refused, &["Check client_id", "tenant_id"]);
     // The application is in that tenant as well, the vault is not.
     let error = at(json!({"tenant_id": AzureFake::OTHER_TENANT})).await;
     let words = ["another tenant", "tenant_id"];

@@ -65,7 +65,9 @@ async fn a_missing_permission_is_named_and_is_never_taken_for_gone() {
         assert_eq!(error.operation(), operation);
         let remedy = error.remedy().unwrap();
         assert!(
-            remedy.contains(&format!("Grant {permission} on projects/acme/")),
+            remedy.contains(&format!(
+                "Grant {permission} on projects/acme to the account"
+            )),
             "{remedy}"
         );
         assert!(remedy.contains("roles/secretmanager.admin"), "{remedy}");

@@ -59,6 +59,7 @@ fn create(name: &str) -> CreateSecret {
         arguments: SecretArguments {
             value_wo_version: None,
             generate: None,
+            copy_from: None,
             deletion_protection: false,
             on_destroy: OnDestroy::Delete,
             keep_versions: 10,

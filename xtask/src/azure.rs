@@ -240,7 +240,7 @@ impl AzureFake {
     }
 
     /// Returns everything that the fake holds: `secrets`, `deleted`,
-    /// `requests`, `tokens_issued`, `machine_requests`.
+    /// `requests`, `tokens_issued`, `tokens`, `machine_requests`.
     ///
     /// # Errors
     ///
@@ -280,6 +280,18 @@ impl AzureFake {
     pub fn tokens_issued(&self) -> Result<u64> {
         let state = self.state()?;
         state["tokens_issued"].as_u64().context("a number")
+    }
+
+    /// Returns the tokens that are valid now.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn tokens(&self) -> Result<Vec<String>> {
+        let state = self.state()?;
+        let tokens = state["tokens"].as_array().context("a list of tokens")?;
+        let text = tokens.iter().filter_map(Value::as_str);
+        Ok(text.map(str::to_owned).collect())
     }
 
     fn call(&self, path: &str, body: &Value) -> Result<Value> {

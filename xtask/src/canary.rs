@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use flate2::read::MultiGzDecoder;
+use memchr::memmem;
 
 /// Archives in archives are opened up to this depth.
 const MAX_DEPTH: usize = 4;
@@ -190,7 +191,7 @@ impl Canary {
 
     fn search(&self, bytes: &[u8], depth: usize, found: &mut Vec<Encoding>) {
         for (encoding, needle) in &self.needles {
-            if !found.contains(encoding) && contains(bytes, needle) {
+            if !found.contains(encoding) && memmem::find(bytes, needle).is_some() {
                 found.push(*encoding);
             }
         }
@@ -332,22 +333,6 @@ fn unpack(bytes: &[u8]) -> Vec<Vec<u8>> {
         }
     }
     unpacked
-}
-
-/// Searches with a jump over whatever can't be the first byte: logs and plan
-/// files have megabytes, and a needle there are some thirty of.
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    let Some((first, rest)) = needle.split_first() else {
-        return false;
-    };
-    let mut from = haystack;
-    while let Some(at) = from.iter().position(|byte| byte == first) {
-        from = &from[at + 1..];
-        if from.starts_with(rest) {
-            return true;
-        }
-    }
-    false
 }
 
 #[cfg(test)]

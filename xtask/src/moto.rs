@@ -157,6 +157,15 @@ impl Moto {
         self.tell("rules", &rule)
     }
 
+    /// Lets nothing go wrong any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn clear_faults(&self) -> Result<()> {
+        self.tell("no-rules", &json!({}))
+    }
+
     /// Returns the requests so far about secrets, or roles, with `name` in their
     /// name or ARN: each as `ACTION ACCESS_KEY_ID STATUS`.
     ///

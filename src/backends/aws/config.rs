@@ -3,10 +3,7 @@
 use url::{Host, Url};
 
 use crate::clients::aws::AssumeRole;
-use crate::store::{StoreError, StoreErrorKind, StoreSettings};
-
-/// What an error names as tried where a setting cannot be used.
-pub(super) const SETTING: &str = "use setting";
+use crate::store::{StoreError, StoreSettings};
 
 /// Where and how secrets are stored. Nothing in it is secret.
 #[derive(Clone, Debug)]
@@ -77,7 +74,7 @@ impl AwsConfig {
 /// Describes a setting that cannot be used; its value may be a misplaced
 /// credential and stays out.
 pub(super) fn unusable(setting: &'static str, remedy: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Misconfigured, SETTING, setting).with_remedy(remedy)
+    StoreError::unusable_setting(setting, remedy)
 }
 
 fn assume_role(settings: &StoreSettings) -> Result<Option<AssumeRole>, StoreError> {
@@ -149,6 +146,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::store::StoreErrorKind;
 
     fn parse(settings: Value) -> Result<AwsConfig, StoreError> {
         AwsConfig::from_settings(&StoreSettings {

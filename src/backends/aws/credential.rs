@@ -38,15 +38,15 @@ impl AwsCredential {
             })),
             (None, Some(_)) => Err(unusable(
                 "access_key_id",
-                "Set it: it names the key that secret_access_key is.",
+                "Set it: it names the key that secret_access_key_wo is.",
             )),
             (Some(_), None) => Err(unusable(
-                "secret_access_key",
+                "secret_access_key_wo",
                 "Set it: it goes with access_key_id. Set neither for the ambient credentials.",
             )),
             (None, None) if session_token.is_some() => Err(unusable(
-                "session_token",
-                "It goes with access_key_id and secret_access_key, which are not set.",
+                "session_token_wo",
+                "It goes with access_key_id and secret_access_key_wo, which are not set.",
             )),
             (None, None) => Ok(Self::Ambient),
         }
@@ -85,9 +85,9 @@ mod tests {
         assert!(matches!(parse(None, &[]).unwrap(), AwsCredential::Ambient));
         for (id, parts, missing) in [
             (None, &["secret_access_key"][..], "access_key_id"),
-            (Some("AKIA1"), &[], "secret_access_key"),
-            (Some("AKIA1"), &["session_token"], "secret_access_key"),
-            (None, &["session_token"], "session_token"),
+            (Some("AKIA1"), &[], "secret_access_key_wo"),
+            (Some("AKIA1"), &["session_token"], "secret_access_key_wo"),
+            (None, &["session_token"], "session_token_wo"),
         ] {
             let error = parse(id, parts).unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Misconfigured);

@@ -4,7 +4,7 @@ use crate::clients::aws::{AwsError, AwsErrorKind};
 use crate::http::HttpErrorKind;
 use crate::store::{RemoteName, StoreError, StoreErrorKind};
 
-use super::config::SETTING;
+use super::config::unusable;
 
 /// Where something was tried.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,8 @@ pub(super) struct Place<'a> {
     pub(super) region: &'a str,
     pub(super) kms_key_id: Option<&'a str>,
     pub(super) role_arn: Option<&'a str>,
+    pub(super) has_endpoint: bool,
+    pub(super) has_session_token: bool,
 }
 
 /// Explains why `operation` was refused.
@@ -29,6 +31,7 @@ pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>
             StoreErrorKind::AlreadyExists
         }
         K::PermissionDenied => StoreErrorKind::PermissionDenied,
+        K::Unauthenticated if error.concerns_region() => StoreErrorKind::Misconfigured,
         K::Unauthenticated | K::Expired => StoreErrorKind::Unauthenticated,
         K::LimitExceeded if operation == "PutSecretValue" => StoreErrorKind::RateLimited,
         K::RateLimited => StoreErrorKind::RateLimited,
@@ -44,7 +47,35 @@ pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>
         Some(remedy) => explained.with_remedy(remedy),
         None => explained,
     };
+    let explained = match setting(&error, place) {
+        Some(setting) => explained.with_setting(setting),
+        None => explained,
+    };
     explained.with_source(error)
+}
+
+/// Returns the setting that most likely has to change.
+fn setting(error: &AwsError, place: Place<'_>) -> Option<&'static str> {
+    use AwsErrorKind as K;
+    Some(match error.kind() {
+        K::PermissionDenied | K::KeyUnusable if error.concerns_kms() => "at_rest_kms_key_id",
+        K::Unauthenticated if error.concerns_region() => "region",
+        K::Unauthenticated if error.concerns_role() => "assume_role_arn",
+        K::Unauthenticated if error.concerns_key() => "access_key_id",
+        K::Unauthenticated => "secret_access_key",
+        K::Expired if place.has_session_token => "session_token",
+        K::Expired => "secret_access_key",
+        K::Unavailable | K::Misconfigured => match error.http()?.kind() {
+            HttpErrorKind::Tls | HttpErrorKind::Connect | HttpErrorKind::Timeout => {
+                match place.has_endpoint {
+                    true => "endpoint",
+                    false => "region",
+                }
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
 }
 
 /// Explains why there is no session at all.
@@ -52,7 +83,8 @@ pub(super) fn of_connecting(error: AwsError) -> StoreError {
     let explained = match error.http() {
         Some(_) => StoreError::new(StoreErrorKind::Misconfigured, "connect", "AWS")
             .with_remedy("Check the certificates that this machine trusts."),
-        None => StoreError::new(StoreErrorKind::Misconfigured, SETTING, "region").with_remedy(
+        None => unusable(
+            "region",
             "Set region, or AWS_REGION, or a region in the profile that is in use: neither of \
              them is there.",
         ),
@@ -66,6 +98,7 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         region,
         kms_key_id,
         role_arn,
+        ..
     } = place;
     let whom = error.principal().unwrap_or("the identity in use");
     let key = kms_key_id.unwrap_or("aws/secretsmanager");
@@ -75,9 +108,10 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
              to {whom}, in the key's policy as well."
         ),
         AwsErrorKind::PermissionDenied => format!(
-            "Grant secretsmanager:{operation} on \
-             arn:{}:secretsmanager:{region}:*:secret:{name}-* to {whom}.",
-            partition(region)
+            "Grant secretsmanager:{operation} on arn:{}:secretsmanager:{region}:*:secret:{}* to \
+             {whom}.",
+            partition(region),
+            folder(name)
         ),
         AwsErrorKind::KeyUnusable => format!(
             "Secrets Manager cannot use the KMS key {key} (at_rest_kms_key_id). Enable the key, \
@@ -85,6 +119,19 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         ),
         AwsErrorKind::Expired => {
             "The credential in use has run out. Give a new one, or log in again.".to_owned()
+        }
+        AwsErrorKind::Unauthenticated if error.concerns_region() => format!(
+            "What answers is of another region than {region}. Check region, and endpoint if one is \
+             set."
+        ),
+        AwsErrorKind::Unauthenticated if error.concerns_key() => "AWS does not know the access \
+             key, or the session token is not of it: check access_key_id, and that the key is \
+             active and in this partition of AWS."
+            .to_owned(),
+        AwsErrorKind::Unauthenticated if error.concerns_signature() => {
+            "The secret access key is not that of the access key: check secret_access_key_wo (or \
+             AWS_SECRET_ACCESS_KEY), and that this machine's clock is right."
+                .to_owned()
         }
         AwsErrorKind::Unauthenticated if error.concerns_role() => format!(
             "Let the credential in use take the role {}: it needs sts:AssumeRole, and the role's \
@@ -137,6 +184,14 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         .to_owned(),
         _ => return None,
     })
+}
+
+/// Returns what all names of the organization begin with: who writes a policy
+/// writes it for them all.
+fn folder(name: &RemoteName) -> &str {
+    let text = name.as_str();
+    let mut slashes = text.match_indices('/');
+    slashes.nth(1).map_or(text, |(at, _)| &text[..=at])
 }
 
 /// AWS's name for the part of itself that a region belongs to.

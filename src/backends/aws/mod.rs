@@ -69,7 +69,7 @@ impl AwsSecretsManagerStore {
     ) -> Result<Self, StoreError> {
         if config.access_key_id.is_some() && matches!(credential, AwsCredential::Ambient) {
             return Err(config::unusable(
-                "secret_access_key",
+                "secret_access_key_wo",
                 "Set it: it goes with access_key_id. Set neither for the ambient credentials.",
             ));
         }
@@ -120,7 +120,12 @@ impl AwsSecretsManagerStore {
             let session = AwsSession::connect(identity, self.http.clone()).await;
             let session = session.map_err(error::of_connecting)?;
             let pace = self.http.retry.base_delay;
-            Ok(SecretsManager::new(session, &self.config, pace))
+            Ok(SecretsManager::new(
+                session,
+                &self.config,
+                &self.credential,
+                pace,
+            ))
         };
         self.client.get_or_try_init(connect).await
     }

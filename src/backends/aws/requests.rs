@@ -10,6 +10,7 @@ use aws_sdk_secretsmanager::primitives::Blob;
 use uuid::Uuid;
 
 use super::config::{AwsConfig, Recovery};
+use super::credential::AwsCredential;
 use super::description;
 use super::error::{Place, explain};
 use super::version::{ObjectId, StoredVersion, label_among, label_name};
@@ -27,6 +28,8 @@ pub(super) struct SecretsManager {
     client: Client,
     kms_key_id: Option<String>,
     role_arn: Option<String>,
+    has_endpoint: bool,
+    has_session_token: bool,
     pace: Duration,
 }
 
@@ -62,7 +65,12 @@ impl Described {
 }
 
 impl SecretsManager {
-    pub(super) fn new(session: AwsSession, config: &AwsConfig, pace: Duration) -> Self {
+    pub(super) fn new(
+        session: AwsSession,
+        config: &AwsConfig,
+        credential: &AwsCredential,
+        pace: Duration,
+    ) -> Self {
         let mut builder = Builder::from(session.config());
         if let Some(endpoint) = &config.endpoint {
             builder = builder.endpoint_url(endpoint.as_str().trim_end_matches('/'));
@@ -72,6 +80,11 @@ impl SecretsManager {
             session,
             kms_key_id: config.at_rest_kms_key_id.clone(),
             role_arn: config.assume_role.as_ref().map(|role| role.arn.clone()),
+            has_endpoint: config.endpoint.is_some(),
+            has_session_token: matches!(
+                credential,
+                AwsCredential::Static(key) if key.session_token.is_some()
+            ),
             pace,
         }
     }
@@ -91,6 +104,8 @@ impl SecretsManager {
             region: self.session.region(),
             kms_key_id: self.kms_key_id.as_deref(),
             role_arn: self.role_arn.as_deref(),
+            has_endpoint: self.has_endpoint,
+            has_session_token: self.has_session_token,
         };
         explain(error, operation, place)
     }

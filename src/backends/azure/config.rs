@@ -1,7 +1,7 @@
 //! The settings of a vault, parsed once.
 
 use crate::clients::azure::{AuthorityHost, InvalidAddress, VaultUrl};
-use crate::store::{StoreError, StoreErrorKind, StoreSettings};
+use crate::store::{StoreError, StoreSettings};
 
 /// Where secrets are stored, and as whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +75,7 @@ impl AzureConfig {
 }
 
 pub(super) fn misconfigured(setting: &'static str, remedy: impl Into<String>) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Misconfigured,
-        "configure Azure Key Vault",
-        setting,
-    )
-    .with_remedy(remedy)
+    StoreError::unusable_setting(setting, remedy)
 }
 
 fn unusable(setting: &'static str, problem: InvalidAddress) -> StoreError {
@@ -133,6 +128,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::store::StoreErrorKind;
 
     fn parse(configuration: &Value) -> Result<AzureConfig, StoreError> {
         AzureConfig::from_settings(&StoreSettings {

@@ -39,7 +39,7 @@ pub(super) fn credential(
     }
     if secret.is_empty() {
         let remedy = "client_secret_wo is empty.";
-        return Err(misconfigured(CLIENT_SECRET, remedy));
+        return Err(misconfigured("client_secret_wo", remedy));
     }
     let needed = |name, value: Option<String>| {
         value.ok_or_else(|| misconfigured(name, format!("Set {name} beside client_secret_wo.")))
@@ -97,7 +97,7 @@ mod tests {
             assert!(!format!("{error:?}").contains("hunter2"));
         }
         let ids = json!({"tenant_id": "t", "client_id": "c"});
-        assert_eq!(of(ids, Some("")).unwrap_err().path(), CLIENT_SECRET);
+        assert_eq!(of(ids, Some("")).unwrap_err().path(), "client_secret_wo");
     }
 
     #[test]

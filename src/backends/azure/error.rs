@@ -49,7 +49,26 @@ pub(super) fn explain(
         Some(remedy) => explained.with_remedy(remedy),
         None => explained,
     };
+    let explained = match setting(&error) {
+        Some(setting) => explained.with_setting(setting),
+        None => explained,
+    };
     explained.with_source(error)
+}
+
+/// Returns the setting that most likely has to change.
+fn setting(error: &AzureError) -> Option<&'static str> {
+    use AzureErrorKind as K;
+    Some(match (error.kind(), error.place()) {
+        (K::WrongTenant, _) => "tenant_id",
+        (K::UnknownApplication, _) => "client_id",
+        (K::WrongClientSecret, _) => "client_secret",
+        (K::WrongFederation | K::NoManagedIdentity, _) => "client_id",
+        (K::Unreachable | K::Untrusted, AzurePlace::Identity) => "authority_host",
+        (K::UntrustedChallenge, _)
+        | (K::Misconfigured | K::Unreachable | K::Untrusted, AzurePlace::Vault) => "vault_url",
+        _ => return None,
+    })
 }
 
 fn kind(error: &AzureError) -> StoreErrorKind {
@@ -61,6 +80,7 @@ fn kind(error: &AzureError) -> StoreErrorKind {
         K::PermissionDenied | K::Firewall | K::Disabled => StoreErrorKind::PermissionDenied,
         K::Unauthenticated
         | K::WrongTenant
+        | K::UnknownApplication
         | K::WrongClientSecret
         | K::WrongFederation
         | K::NoManagedIdentity
@@ -97,8 +117,11 @@ fn remedy(vault: &VaultUrl, operation: Operation, error: &AzureError) -> Option<
              the secret permission Recover or Purge."
         ),
         (K::Conflict, _) => "Something else is under way on this secret; try again.".to_owned(),
-        (K::WrongTenant, AzurePlace::Identity) => "The tenant does not know the application. \
-             Check tenant_id and client_id."
+        (K::WrongTenant, AzurePlace::Identity) => {
+            "There is no such tenant, or it has no Key Vault. Check tenant_id.".to_owned()
+        }
+        (K::UnknownApplication, _) => "The tenant does not know the application. Check client_id, \
+             and that tenant_id is the application's tenant."
             .to_owned(),
         (K::WrongTenant, AzurePlace::Vault) => format!(
             "{vault} belongs to another tenant than the token. Set tenant_id to the vault's tenant."

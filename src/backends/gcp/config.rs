@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::clients::gcp::{GcpEndpoint, ServiceAccountEmail};
-use crate::store::{StoreError, StoreErrorKind, StoreSettings};
-
-const OPERATION: &str = "configure";
+use crate::store::{StoreError, StoreSettings};
 
 /// Where secrets are stored, and how we act there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +91,7 @@ fn is_location(text: &str) -> bool {
 }
 
 fn wrong(setting: &str, remedy: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Misconfigured, OPERATION, setting).with_remedy(remedy)
+    StoreError::unusable_setting(setting, remedy)
 }
 
 #[cfg(test)]
@@ -103,6 +101,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::store::StoreErrorKind;
 
     fn read(configuration: Value) -> Result<GcpConfig, StoreError> {
         GcpConfig::from_settings(&StoreSettings {

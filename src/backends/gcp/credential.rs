@@ -1,7 +1,7 @@
 //! Who we are at a backend.
 
 use crate::clients::gcp::{GcpCredential, ServiceAccountKey};
-use crate::store::{StoreCredential, StoreError, StoreErrorKind};
+use crate::store::{StoreCredential, StoreError};
 
 const SETTING: &str = "service_account_key_json";
 
@@ -9,19 +9,18 @@ const SETTING: &str = "service_account_key_json";
 ///
 /// # Errors
 ///
-/// `Unauthenticated` for what is no service account's key file. The message
+/// `Misconfigured` for what is no service account's key file. The message
 /// says what is wrong with it, and repeats nothing of it.
 pub fn read_credential(credential: &StoreCredential) -> Result<GcpCredential, StoreError> {
     let Some(json) = credential.get(SETTING) else {
         return Ok(GcpCredential::ApplicationDefault);
     };
     let key = ServiceAccountKey::parse(json).map_err(|error| {
-        StoreError::new(StoreErrorKind::Unauthenticated, "read credential", SETTING).with_remedy(
-            format!(
-                "{SETTING} is no service account's key file: {error}. Give the whole JSON file \
-                 that `gcloud iam service-accounts keys create` writes."
-            ),
-        )
+        let remedy = format!(
+            "{SETTING}_wo is no service account's key file: {error}. Give the whole JSON file that \
+             `gcloud iam service-accounts keys create` writes."
+        );
+        StoreError::unusable_setting(format!("{SETTING}_wo"), remedy)
     })?;
     Ok(GcpCredential::ServiceAccount(key))
 }
@@ -31,6 +30,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
+    use crate::store::StoreErrorKind;
 
     #[test]
     fn without_a_key_file_the_environment_serves() {
@@ -48,7 +48,7 @@ mod tests {
         ] {
             let credential = [(SETTING.to_owned(), bad.into())].into();
             let error = read_credential(&credential).unwrap_err();
-            assert_eq!(error.kind(), StoreErrorKind::Unauthenticated);
+            assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
             assert!(
                 error
                     .remedy()

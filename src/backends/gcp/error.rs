@@ -1,6 +1,7 @@
 //! What Secret Manager's refusals mean to a store.
 
 use crate::clients::gcp::{GcpError, GcpErrorKind};
+use crate::http::{HttpError, HttpErrorKind};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// One of the API's methods, and the permission that it takes.
@@ -13,6 +14,35 @@ impl Operation {
     pub(super) const fn new(name: &'static str, permission: &'static str) -> Self {
         Self { name, permission }
     }
+}
+
+/// Says whether nobody, or somebody else, answers at the endpoint.
+fn is_of_endpoint(error: &HttpError) -> bool {
+    matches!(
+        error.kind(),
+        HttpErrorKind::Connect
+            | HttpErrorKind::Timeout
+            | HttpErrorKind::Tls
+            | HttpErrorKind::Redirected
+    )
+}
+
+/// Returns the project of a resource: `projects/acme`.
+fn project(resource: &str) -> &str {
+    let mut slashes = resource.match_indices('/');
+    slashes.nth(1).map_or(resource, |(at, _)| &resource[..at])
+}
+
+/// Returns the setting that most likely has to change.
+fn setting(kind: GcpErrorKind, operation: &str, creates: bool) -> Option<&'static str> {
+    use GcpErrorKind as K;
+    Some(match kind {
+        _ if operation == "GenerateAccessToken" => "impersonate_service_account",
+        K::Unauthenticated => "service_account_key_json",
+        K::NotFound | K::InvalidArgument if creates => "project_id",
+        K::FailedPrecondition if creates => "replica_locations",
+        _ => return None,
+    })
 }
 
 /// Turns the error of a request for `resource` into a store's.
@@ -44,9 +74,10 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
         K::PermissionDenied => (
             S::PermissionDenied,
             Some(format!(
-                "Grant {} on {resource} to the account in use. The role Secret Manager Admin \
+                "Grant {} on {} to the account in use. The role Secret Manager Admin \
                  (roles/secretmanager.admin) on the project has all that is needed.",
-                operation.permission
+                operation.permission,
+                project(resource)
             )),
         ),
         K::Unauthenticated => (S::Unauthenticated, None),
@@ -66,6 +97,16 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
         parts.path
     };
     let mut explained = StoreError::new(kind, parts.operation, path);
+    let http = parts.source.as_deref();
+    let http = http.and_then(|source| source.downcast_ref::<HttpError>());
+    let is_of_endpoint = parts.operation == operation.name && http.is_some_and(is_of_endpoint);
+    let setting = match is_of_endpoint {
+        true => Some("endpoint"),
+        false => setting(parts.kind, parts.operation, creates),
+    };
+    if let Some(setting) = setting {
+        explained = explained.with_setting(setting);
+    }
     if let Some(remedy) = parts.remedy.or(remedy) {
         explained = explained.with_remedy(remedy);
     }

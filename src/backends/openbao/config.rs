@@ -6,7 +6,7 @@ use crate::clients::openbao::{
     DEFAULT_KUBERNETES_TOKEN_FILE, MountPath, OpenBaoAddress, read_certificate, read_private_key,
 };
 use crate::http::ClientIdentity;
-use crate::store::{StoreError, StoreErrorKind, StoreSettings};
+use crate::store::{StoreError, StoreSettings};
 
 /// Where KV version 2 is mounted unless a practitioner says otherwise.
 const DEFAULT_KV_MOUNT: &str = "secret";
@@ -326,7 +326,7 @@ fn at(kind: VaultKind, setting: &str) -> String {
 }
 
 fn misconfigured(setting: &str, remedy: impl Into<String>) -> StoreError {
-    StoreError::new(StoreErrorKind::Misconfigured, "configure", setting).with_remedy(remedy)
+    StoreError::unusable_setting(setting, remedy)
 }
 
 #[cfg(test)]

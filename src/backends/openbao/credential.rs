@@ -208,6 +208,30 @@ impl Credential {
 }
 
 impl Found {
+    /// Returns the setting that holds the credential.
+    pub(super) fn setting(&self) -> &'static str {
+        match &self.auth {
+            OpenBaoAuth::AppRole { .. } => "approle.secret_id_wo",
+            OpenBaoAuth::Jwt {
+                source: JwtSource::File(_),
+                ..
+            } => "jwt.token_file",
+            OpenBaoAuth::Jwt { .. } => "jwt.jwt_wo",
+            OpenBaoAuth::Kubernetes { .. } => "kubernetes.token_file",
+            _ => "token_wo",
+        }
+    }
+
+    /// Returns the setting that says where the login is mounted.
+    pub(super) fn login_setting(&self) -> &'static str {
+        match &self.auth {
+            OpenBaoAuth::AppRole { .. } => "approle.mount_path",
+            OpenBaoAuth::Jwt { .. } => "jwt.mount_path",
+            OpenBaoAuth::Kubernetes { .. } => "kubernetes.mount_path",
+            _ => "address",
+        }
+    }
+
     /// Adds to a failure to authenticate how to renew this credential.
     pub(super) fn explain(&self, error: OpenBaoError) -> OpenBaoError {
         let known = error.remedy().unwrap_or_default();
@@ -254,7 +278,7 @@ impl Given<'_> {
         }
     }
 
-    fn required(&self, name: &str, setting: &str) -> Result<SecretString, StoreError> {
+    fn required(&self, name: &str, setting: &'static str) -> Result<SecretString, StoreError> {
         let given = self.credential.get(name);
         given
             .filter(|secret| !secret.is_empty())
@@ -281,9 +305,9 @@ fn login_command(kind: VaultKind) -> &'static str {
     }
 }
 
-fn unauthenticated(config: &VaultConfig, setting: &str) -> StoreError {
-    let setting = format!("{}.{setting}", config.kind().name());
-    StoreError::new(StoreErrorKind::Unauthenticated, "log in", setting)
+fn unauthenticated(config: &VaultConfig, setting: &'static str) -> StoreError {
+    let path = format!("{}.{setting}", config.kind().name());
+    StoreError::new(StoreErrorKind::Unauthenticated, "log in", path).with_setting(setting)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::credential::{Credential, Found};
 use crate::clients::openbao::{
     MountPath, OpenBaoClient, OpenBaoConfig, OpenBaoError, OpenBaoErrorKind, fence_slot,
 };
-use crate::http::HttpSettings;
+use crate::http::{HttpError, HttpErrorKind, HttpSettings};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// A client, or what makes one.
@@ -114,11 +114,33 @@ impl Link {
     /// Turns a client's error into a store's, and says how to renew a credential.
     pub(super) fn explain(&self, error: OpenBaoError) -> StoreError {
         let found = self.opened.get().and_then(|opened| opened.found.as_ref());
-        match (error.kind(), found) {
+        let setting = found.and_then(|found| setting(&error, found));
+        let explained: StoreError = match (error.kind(), found) {
             (OpenBaoErrorKind::Unauthenticated, Some(found)) => found.explain(error).into(),
             _ => error.into(),
+        };
+        match setting {
+            Some(setting) => explained.with_setting(setting),
+            None => explained,
         }
     }
+}
+
+/// Returns the setting that most likely has to change.
+fn setting(error: &OpenBaoError, found: &Found) -> Option<&'static str> {
+    use OpenBaoErrorKind as K;
+    Some(match (error.kind(), error.http().map(HttpError::kind)) {
+        (K::Unauthenticated, _) => found.setting(),
+        (_, Some(HttpErrorKind::Tls)) => "ca_cert_pem",
+        (_, Some(HttpErrorKind::Connect | HttpErrorKind::Timeout | HttpErrorKind::Redirected)) => {
+            "address"
+        }
+        (_, Some(_)) => return None,
+        (K::Misconfigured, None) if error.concerns_namespace() => "namespace",
+        (K::Misconfigured, None) if error.operation() == "login" => found.login_setting(),
+        (K::Misconfigured, None) => "kv_mount_path",
+        _ => return None,
+    })
 }
 
 impl Opening {

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use url::Url;
+use url::{Host, Url};
 
 use crate::http::{
     HttpClient, HttpError, HttpErrorKind, HttpRequest as OurRequest, HttpResponse as OurResponse,
@@ -108,9 +108,30 @@ impl HttpConnector for Connector {
     }
 }
 
+/// Says whether a request may go there: over TLS, or to this machine and what
+/// tells it its own identity. The environment and profiles name addresses, too.
+fn is_safe(url: &Url) -> bool {
+    let is_near = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_link_local(),
+        // EC2's metadata and EKS's pod identity.
+        Some(Host::Ipv6(ip)) => {
+            ip.is_loopback()
+                || matches!(ip.segments(), [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x23 | 0x254])
+        }
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || is_near
+}
+
 async fn ours(mut request: HttpRequest) -> Result<OurRequest, HttpError> {
     let invalid = |what: &'static str| HttpError::new(HttpErrorKind::Invalid, what);
     let url = Url::parse(request.uri()).map_err(|_| invalid("the address"))?;
+    if !is_safe(&url) {
+        return Err(invalid(
+            "an address without TLS that is not of this machine",
+        ));
+    }
     let method = Method::from_bytes(request.method().as_bytes()).map_err(|_| invalid("method"))?;
     let mut headers = HeaderMap::new();
     for (name, value) in request.headers() {
@@ -154,5 +175,35 @@ fn explain(error: HttpError) -> ConnectorError {
         HttpErrorKind::Connect | HttpErrorKind::Interrupted => ConnectorError::io(error.into()),
         HttpErrorKind::Invalid => ConnectorError::user(error.into()),
         _ => ConnectorError::other(error.into(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_tls_only_this_machine_is_asked() {
+        let safe = |text: &str| is_safe(&Url::parse(text).expect("a URL"));
+        for good in [
+            "https://secretsmanager.eu-central-1.amazonaws.com/",
+            "http://127.0.0.1:5000/",
+            "http://localhost:4566/",
+            "http://[::1]/",
+            "http://169.254.169.254/latest/api/token",
+            "http://169.254.170.2/v2/credentials/x",
+            "http://[fd00:ec2::254]/latest",
+            "http://[fd00:ec2::23]/v1/credentials",
+        ] {
+            assert!(safe(good), "{good}");
+        }
+        for bad in [
+            "http://secretsmanager.example.com/",
+            "http://10.0.0.1/",
+            "http://localhost.example.com/",
+            "http://[fd00:ec2::255]/",
+        ] {
+            assert!(!safe(bad), "{bad}");
+        }
     }
 }

@@ -67,6 +67,9 @@ struct About {
     kms: bool,
     deletion: bool,
     role: bool,
+    region: bool,
+    key: bool,
+    signature: bool,
 }
 
 impl AwsError {
@@ -103,6 +106,24 @@ impl AwsError {
     #[must_use]
     pub fn concerns_deletion(&self) -> bool {
         self.about.deletion
+    }
+
+    /// Returns true where the refusal is about the region that was signed for.
+    #[must_use]
+    pub fn concerns_region(&self) -> bool {
+        self.about.region
+    }
+
+    /// Returns true where the access key itself is not known.
+    #[must_use]
+    pub fn concerns_key(&self) -> bool {
+        self.about.key
+    }
+
+    /// Returns true where what was sent was not signed with the key's secret.
+    #[must_use]
+    pub fn concerns_signature(&self) -> bool {
+        self.about.signature
     }
 
     /// Returns true where a role could not be taken.
@@ -236,6 +257,13 @@ impl AwsError {
                 || words.contains("marked for deletion")
                 || words.contains("scheduled for deletion"),
             role: false,
+            // "Credential should be scoped to a valid region, not 'x'."
+            region: words.contains("scoped to a valid region"),
+            key: matches!(
+                code,
+                "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId"
+            ),
+            signature: matches!(code, "InvalidSignatureException" | "SignatureDoesNotMatch"),
         };
         explained.principal = principal(message);
         explained

@@ -27,9 +27,10 @@ pub enum AzureErrorKind {
     Disabled,
     /// No token, or one that is not accepted.
     Unauthenticated,
-    /// The tenant does not exist, does not have the application, or is not the
-    /// vault's.
+    /// The tenant does not exist, or is not the vault's.
     WrongTenant,
+    /// The tenant does not have the application.
+    UnknownApplication,
     /// The client secret is wrong, or has run out.
     WrongClientSecret,
     /// No federated credential of the application fits the token.
@@ -290,9 +291,9 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
 fn identity_kind(number: u32) -> Option<AzureErrorKind> {
     use AzureErrorKind as K;
     Some(match number {
-        // The tenant is not found, is not a tenant, or lacks the application or
-        // the resource.
-        90002 | 900_021 | 900_023 | 700_016 | 500_011 => K::WrongTenant,
+        // The tenant is not found, is not a tenant, or lacks the resource.
+        90002 | 900_021 | 900_023 | 500_011 => K::WrongTenant,
+        700_016 => K::UnknownApplication,
         7_000_215 | 7_000_222 => K::WrongClientSecret,
         70021 | 700_024 | 700_211 | 700_212 | 700_213 | 700_223 => K::WrongFederation,
         _ => return None,
@@ -411,7 +412,7 @@ mod tests {
         use AzureErrorKind as K;
         for (status, codes, kind) in [
             (400, "90002", K::WrongTenant),
-            (400, "700016", K::WrongTenant),
+            (400, "700016", K::UnknownApplication),
             (401, "7000215", K::WrongClientSecret),
             (401, "7000222", K::WrongClientSecret),
             (400, "70021", K::WrongFederation),

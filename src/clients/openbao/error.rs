@@ -106,6 +106,20 @@ impl OpenBaoError {
         self.remedy.as_deref()
     }
 
+    /// Returns what kept the request from being answered, if anything did.
+    #[must_use]
+    pub fn http(&self) -> Option<&HttpError> {
+        self.source.as_deref()?.downcast_ref()
+    }
+
+    /// Returns true where the namespace does not exist.
+    #[must_use]
+    pub fn concerns_namespace(&self) -> bool {
+        let answer = self.source.as_deref();
+        let answer = answer.and_then(|source| source.downcast_ref::<Answer>());
+        answer.is_some_and(|answer| answer.reason == Some(NO_NAMESPACE))
+    }
+
     /// Explains a request that was not answered.
     pub(super) fn from_http(error: HttpError, operation: &'static str, path: &str) -> Self {
         let remedy = match error.kind() {
@@ -240,6 +254,8 @@ struct Refusal {
     errors: Vec<String>,
 }
 
+const NO_NAMESPACE: &str = "namespace not found";
+
 /// Known messages: what the server says, what it means where the status alone
 /// does not tell. The first that fits is taken.
 const MESSAGES: &[(&str, Option<OpenBaoErrorKind>)] = &[
@@ -256,7 +272,7 @@ const MESSAGES: &[(&str, Option<OpenBaoErrorKind>)] = &[
         "unsupported operation",
         Some(OpenBaoErrorKind::Misconfigured),
     ),
-    ("namespace not found", Some(OpenBaoErrorKind::Misconfigured)),
+    (NO_NAMESPACE, Some(OpenBaoErrorKind::Misconfigured)),
     ("encryption key not found", Some(OpenBaoErrorKind::NotFound)),
     (
         "disallowed by policy (too old)",
@@ -317,7 +333,7 @@ fn meaning(
         Some("no handler for route" | "unsupported path" | "unsupported operation") => {
             Some(missing_engine(path))
         }
-        Some("namespace not found") => {
+        Some(NO_NAMESPACE) => {
             Some("The namespace does not exist: check it, or create it.".to_owned())
         }
         Some("sealed") => Some("The server is sealed: unseal it.".to_owned()),

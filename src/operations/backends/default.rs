@@ -29,14 +29,19 @@ pub struct DefaultBackendView {
 const TRIES: usize = 4;
 
 impl Organization {
-    /// Returns the default backend in force now.
+    /// Returns the default backend in force now. Needs no key.
     ///
     /// # Errors
     ///
     /// `OrganizationMissing`; failures of the catalog.
+    ///
+    /// # Security
+    ///
+    /// Verifies no MAC: what it tells is shown, and nothing is written on its
+    /// word.
     pub async fn default_backend_view(&self) -> Result<DefaultBackendView, OperationError> {
         let catalog = self.existing().await?.uuid;
-        let loaded = self.load_default().await?;
+        let loaded = self.look_at_default().await?;
         Ok(DefaultBackendView {
             backend: name_of(loaded.as_ref()),
             is_chosen: loaded.is_some(),
@@ -137,11 +142,15 @@ impl Organization {
         Err(changed())
     }
 
+    /// Loads the default's record as it is, its MAC unverified.
+    async fn look_at_default(
+        &self,
+    ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
+        Ok(self.catalog.load(&default_key()).await?)
+    }
+
     async fn load_default(&self) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
-        let loaded = self
-            .catalog
-            .load::<DefaultBackendRecord>(&default_key())
-            .await?;
+        let loaded = self.look_at_default().await?;
         if let Some(loaded) = &loaded {
             loaded.verify(self.mac_key().await?)?;
         }

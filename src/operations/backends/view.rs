@@ -7,7 +7,7 @@ use super::BackendArguments;
 use crate::catalog::{BackendDocument, BackendRecord, BackendState};
 use crate::names::Slug;
 use crate::operations::{OperationError, Organization};
-use crate::store::StoreSettings;
+use crate::store::{StoreCredential, StoreSettings};
 
 /// A backend without its credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +58,18 @@ impl BackendView {
 }
 
 impl Organization {
-    /// Refuses settings that cannot be used; no I/O.
+    /// Refuses settings that cannot be used, and a credential that does not go
+    /// with them, where it is known; no I/O.
     ///
     /// # Errors
     ///
-    /// `Store(Misconfigured)`, whose path is the setting's name.
-    pub fn check_settings(&self, settings: &StoreSettings) -> Result<(), OperationError> {
-        Ok(self.platform.connector.check(settings)?)
+    /// `Store`, whose path is the setting's name.
+    pub fn check_settings(
+        &self,
+        settings: &StoreSettings,
+        credential: Option<&StoreCredential>,
+    ) -> Result<(), OperationError> {
+        Ok(self.platform.connector.check(settings, credential)?)
     }
 
     /// Finds a backend by name: one request. The built-in one has no record.

@@ -1,6 +1,7 @@
 //! Backends of one's own: declared, changed, made the default, let go of.
 
 use crate::catalog::{CatalogErrorKind, CatalogVerb, RecordKey};
+use crate::envelope::SecretValue;
 use crate::kek::KekErrorKind;
 use crate::names::Slug;
 use crate::operations::tests::world::{KekVerb, World, create_of, given, name, rotate};
@@ -300,6 +301,36 @@ async fn a_refresh_without_the_key_of_a_credential_takes_nothing_for_gone() {
     world.kek.allow();
     let found = refreshed(&world, &view).await.unwrap();
     assert!(matches!(found, Refreshed::Present(_)), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_default_is_told_without_any_key_and_followed_only_under_a_good_mac() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "one", "a").await;
+    declared(&process, "two", "b").await;
+    chosen(&process, "one", "platform").await;
+
+    world
+        .kek
+        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    let plans = world.process();
+    let view = plans.default_backend_view().await.unwrap();
+    assert_eq!((view.backend, view.is_chosen), (slug("one"), true));
+    let large = SecretValue::Text("x".repeat(20_000).as_str().into());
+    plans.check_size(None, &large).await.unwrap();
+    world.kek.allow();
+
+    world
+        .alter_key("default", |body| body.replace("\"one\"", "\"two\""))
+        .await;
+    let led_astray = create(&world.process(), "db", None).await;
+    match led_astray {
+        Err(OperationError::Catalog(error)) => {
+            assert_eq!(error.kind(), CatalogErrorKind::Altered);
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

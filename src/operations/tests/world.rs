@@ -157,7 +157,11 @@ impl ConnectStore for TestConnector {
         (kind == "memory").then(|| InMemoryStore::default().capability().clone())
     }
 
-    fn check(&self, _settings: &StoreSettings) -> Result<(), StoreError> {
+    fn check(
+        &self,
+        _settings: &StoreSettings,
+        _credential: Option<&StoreCredential>,
+    ) -> Result<(), StoreError> {
         Ok(())
     }
 
@@ -459,6 +463,7 @@ pub(super) fn arguments() -> SecretArguments {
     SecretArguments {
         value_wo_version: Some("1".to_owned()),
         generate: None,
+        copy_from: None,
         deletion_protection: false,
         on_destroy: OnDestroy::Delete,
         keep_versions: 10,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::plan::{error_path, located};
+use super::plan::{located, takes_credential};
 use super::settings::{arguments, credential, store_settings};
 use super::state::{Identity, computed, identity};
 use crate::operations::{
@@ -52,20 +52,14 @@ pub(super) async fn update(
     anchor.expect_same(session).await?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
     let (config, prior) = (&request.config, &request.prior_state);
-    let renewed = ["credentials_wo_version", "credential_source"]
-        .iter()
-        .any(|name| request.planned_state.attribute(name) != prior.attribute(name));
-    // A new identity comes with its own secret, though nobody asked for new ones.
-    let moved = super::blocks::BLOCKS
-        .iter()
-        .any(|block| request.planned_state.attribute(block.name) != prior.attribute(block.name));
+    let takes_credential = takes_credential(prior, &request.planned_state);
     let update = UpdateBackend {
         name,
         uuid,
         seen: (anchor.generation > 0).then_some(anchor.generation),
         description: description(config),
         settings: settings(config)?,
-        credential: (renewed || moved).then(|| credential(config)),
+        credential: takes_credential.then(|| credential(config)),
         arguments: arguments(config),
     };
     let interrupt = interrupt(cx);
@@ -123,14 +117,13 @@ fn settings(config: &Value) -> Result<StoreSettings, Diagnostic> {
 }
 
 fn at(config: &Value, error: &OperationError) -> Diagnostic {
-    let diagnostic = explain(error);
     match error {
-        OperationError::BackendExists { .. } => diagnostic.at("name"),
+        OperationError::BackendExists { .. } => explain(error).at("name"),
         OperationError::BackendNotThere { .. }
         | OperationError::BackendNotMarked { .. }
         | OperationError::ProbeFailed { .. }
-        | OperationError::Store(_) => located(config, diagnostic, error_path(error)),
-        _ => diagnostic,
+        | OperationError::Store(_) => located(config, error),
+        _ => explain(error),
     }
 }
 

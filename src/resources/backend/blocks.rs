@@ -107,7 +107,7 @@ impl Field {
         };
         let attribute = attribute.describe(self.description);
         match self.change {
-            Change::Credential(_) => attribute.sensitive().write_only(),
+            Change::Credential(_) => attribute.write_only(),
             Change::InPlace | Change::Replaces => attribute,
         }
     }
@@ -119,6 +119,14 @@ impl Block {
         Attribute::object(self.name, self.fields.iter().map(Field::attribute))
             .optional()
             .describe(self.description)
+    }
+
+    /// Returns the attribute that says where the same place is reached.
+    pub(super) fn location(&self) -> &'static str {
+        let names = ["address", "endpoint", "vault_url"];
+        let found = self.fields.iter().map(|field| field.name);
+        let mut found = found.filter(|name| names.contains(name));
+        found.next().unwrap_or_default()
     }
 
     /// Returns the block of a type.

@@ -1,9 +1,11 @@
 //! Plans a backend: what changes in place, and what is another place.
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
-use super::settings::{chosen, credential_source, name_prefix, store_settings, verify_connection};
+use super::settings::{
+    chosen, credential_source, known_credential, name_prefix, store_settings, verify_connection,
+};
 use super::state::Identity;
-use crate::operations::PLATFORM_BACKEND;
+use crate::operations::{OperationError, PLATFORM_BACKEND, StoreErrorKind};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
@@ -32,16 +34,17 @@ async fn try_plan(
     if let (Some(session), Some(settings)) = (session, store_settings(config)) {
         session
             .organization
-            .check_settings(&settings)
-            .map_err(|error| located(config, explain(&error), error_path(&error)))?;
+            .check_settings(&settings, None)
+            .map_err(|error| located(config, &error))?;
         if let Some(name) = config.attribute("name").as_str()
             && let Ok(name) = name.parse()
         {
             // Before it exists: secrets of the same plan may name it.
-            session.announce(&name);
+            session.announce(&name, &settings.kind);
         }
     }
     if request.prior_state.is_null() {
+        check_credential(config, session)?;
         let mut planned =
             proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
         decide_known(&mut planned, &request.config, None);
@@ -88,6 +91,7 @@ async fn plan_update(
                 .await
                 .map_err(|error| explain(&error).at(replaced[0].clone()))?;
         }
+        check_credential(&request.config, session)?;
         planned.mark_unknown(&["id", "created_at", "updated_at"]);
         return Ok(PlanResponse {
             requires_replace: replaced,
@@ -96,6 +100,10 @@ async fn plan_update(
         });
     }
     let stored = write_only_as_null(schema, planned.clone());
+    // Credentials that wait for their trigger are not looked at.
+    if takes_credential(prior, &stored) {
+        check_credential(&request.config, session)?;
+    }
     let edited = stored
         .entries()
         .into_iter()
@@ -168,12 +176,48 @@ fn is_other(field: &Field, before: &Value, now: &Value) -> bool {
     texts(before) != texts(now)
 }
 
-/// Points at the attribute that a failure names, or at its block.
-pub(super) fn located(config: &Value, diagnostic: Diagnostic, named: Option<&str>) -> Diagnostic {
+/// Refuses a credential that does not go with its settings, where both are
+/// known.
+fn check_credential(config: &Value, session: Option<&Configured>) -> Result<(), Diagnostic> {
+    let (Some(session), Some(settings), Some(credential)) =
+        (session, store_settings(config), known_credential(config))
+    else {
+        return Ok(());
+    };
+    let organization = &session.organization;
+    let checked = organization.check_settings(&settings, Some(&credential));
+    checked.map_err(|error| located(config, &error))
+}
+
+/// Says whether an update takes the credential that is configured: new ones are
+/// asked for, or its place is another, and a new identity comes with its own
+/// secret though nobody asked for new ones.
+pub(super) fn takes_credential(prior: &Value, planned: &Value) -> bool {
+    ["credentials_wo_version", "credential_source"]
+        .into_iter()
+        .chain(BLOCKS.iter().map(|block| block.name))
+        .any(|name| planned.attribute(name) != prior.attribute(name))
+}
+
+/// Tells a failure to do with the backend at the attribute that it names, or at
+/// its block; an outage that no setting has to do with, at neither.
+pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
+    use StoreErrorKind as K;
+    let diagnostic = explain(error);
     let Some(block) = chosen(config) else {
         return diagnostic;
     };
-    diagnostic.at(innermost(block, named.unwrap_or_default()))
+    let named = match error {
+        OperationError::Store(error) | OperationError::ProbeFailed { error, .. } => {
+            match (error.setting(), error.kind()) {
+                (None, K::Unavailable | K::RateLimited) => return diagnostic,
+                (named, _) => named.unwrap_or_default(),
+            }
+        }
+        OperationError::BackendNotThere { .. } => block.location(),
+        _ => "",
+    };
+    diagnostic.at(innermost(block, named))
 }
 
 /// Returns the path of what an adapter names: `region`, `secret_access_key` (a
@@ -196,14 +240,6 @@ fn innermost(block: &Block, named: &str) -> AttributePath {
         }
     }
     path
-}
-
-/// Returns the attribute that settings were refused for.
-pub(super) fn error_path(error: &crate::operations::OperationError) -> Option<&str> {
-    match error {
-        crate::operations::OperationError::Store(error) => Some(error.path()),
-        _ => None,
-    }
 }
 
 /// Says that the built-in backend's name is taken.
@@ -257,6 +293,22 @@ mod tests {
                 &["approle", "secret_id_wo"],
             ),
             ("openbao", "openbao.address", &["address"]),
+            (
+                "aws_secrets_manager",
+                "session_token_wo",
+                &["session_token_wo"],
+            ),
+            (
+                "gcp_secret_manager",
+                "service_account_key_json",
+                &["service_account_key_json_wo"],
+            ),
+            ("azure_key_vault", "client_secret", &["client_secret_wo"]),
+            (
+                "hashicorp_vault",
+                "kubernetes.token_file",
+                &["kubernetes", "token_file"],
+            ),
             ("azure_key_vault", "planton/x", &[]),
         ] {
             let whole: Vec<&str> = [kind].iter().chain(steps).copied().collect();

@@ -121,6 +121,13 @@ fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredential) {
     }
 }
 
+/// Returns the static credential where every part of it is known.
+pub(super) fn known_credential(config: &Value) -> Option<StoreCredential> {
+    let block = chosen(config)?;
+    let unknown = has_unknown_credential(block.fields, config.attribute(block.name));
+    (!unknown).then(|| credential(config))
+}
+
 /// Returns where credentials come from. What is unknown may still be absent.
 pub(super) fn credential_source(config: &Value) -> Setting<String> {
     let Some(block) = chosen(config) else {

@@ -5,8 +5,8 @@ use super::settings::{Settings, Source, interrupt};
 use super::state::{Identity, Private, computed, identity};
 use crate::operations::{CreateSecret, Interrupt, OperationError, SecretView, UpdateSecret};
 use crate::plugin::{
-    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
-    UpdateRequest, Value,
+    ApplyResponse, AttributePath, Context, CreateRequest, DeleteRequest, DeleteResponse,
+    Diagnostic, UpdateRequest, Value,
 };
 use crate::surface::{Configured, Setting, explain, invalid_slug};
 
@@ -169,7 +169,7 @@ async fn differs(
             let same = interrupt.bound(same).await;
             Ok(!same.map_err(|error| compare_failed(&error))?)
         }
-        Source::Absent | Source::Unknown(_) | Source::Generate(_) => Ok(false),
+        Source::Absent | Source::Unknown(_) | Source::Generate(_) | Source::Copy(_) => Ok(false),
     }
 }
 
@@ -185,11 +185,24 @@ async fn applied(
         mac_key: Some(mac_key.map_err(|error| explain(&error))?),
         ..Private::of(view)
     };
-    Ok(ApplyResponse {
+    let mut response = ApplyResponse {
         private: Some(private.write()),
         identity: Some(identity),
         ..ApplyResponse::applied(computed(planned, view))
-    })
+    };
+    if let Some(left) = &view.source_left {
+        response.diagnostics.push(
+            Diagnostic::warning(
+                "Copied Object Left Behind",
+                format!(
+                    "The secret is written, but what it was copied from could not be deleted: \
+                     {left}.\n\nIt still holds the plaintext. Delete it by hand."
+                ),
+            )
+            .at(AttributePath::attribute("copy_from").then("delete_source")),
+        );
+    }
+    Ok(response)
 }
 
 fn value_path(source: &Source) -> &'static str {
@@ -204,6 +217,9 @@ fn located(error: &OperationError, value: &'static str) -> Diagnostic {
     match error {
         OperationError::AlreadyExists { .. } => diagnostic.at("name"),
         OperationError::UnknownBackend { .. } => diagnostic.at("backend"),
+        OperationError::NothingToCopy { .. } => {
+            diagnostic.at(AttributePath::attribute("copy_from").then("remote_name"))
+        }
         OperationError::ValueTooLarge { .. } => diagnostic.at(value),
         _ => diagnostic,
     }

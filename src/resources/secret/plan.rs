@@ -2,7 +2,7 @@
 //! version is written.
 
 use super::settings::{Settings, Source};
-use super::state::{Identity, Private, generate, strings};
+use super::state::{Identity, Private, copy_from, generate, strings};
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError};
 use crate::plugin::{
@@ -75,18 +75,20 @@ async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Resu
         let expected = session.expect_backend(backend).await;
         expected.map_err(|error| explain(&error).at("backend"))?;
     }
-    // The limits of a backend that is still to come are looked at in apply.
-    let is_to_come = |backend: &Slug| session.is_announced(backend);
-    if let Source::Given(value) = &settings.source
-        && !backend.as_ref().is_some_and(is_to_come)
-    {
+    if let Source::Given(value) = &settings.source {
         let path = if settings.source.kind() == Some(crate::operations::SecretKind::KeyValue) {
             "data_wo"
         } else {
             "value_wo"
         };
-        let checked = session.organization.check_size(backend.as_ref(), value);
-        checked.await.map_err(|error| explain(&error).at(path))?;
+        let organization = &session.organization;
+        // The same plan may declare it: then its type is known, exist or not.
+        let declared = backend.as_ref().and_then(|name| session.announced(name));
+        let checked = match declared {
+            Some(kind) => organization.check_size_of_type(&kind, value),
+            None => organization.check_size(backend.as_ref(), value).await,
+        };
+        checked.map_err(|error| explain(&error).at(path))?;
     }
     Ok(())
 }
@@ -122,6 +124,9 @@ fn decide_known(planned: &mut Value, settings: &Settings, session: Option<&Confi
     );
     if let Setting::Set(spec) = &settings.generate {
         planned.set("generate", generate(spec));
+    }
+    if let Setting::Set(from) = &settings.copy_from {
+        planned.set("copy_from", copy_from(from));
     }
     if let Some(kind) = settings.source.kind() {
         planned.set("kind", kind.as_str());
@@ -181,6 +186,9 @@ async fn plan_update(
             return Err(value_missing("A new version needs a value"));
         }
         planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
+        if settings.source.kind().is_none() {
+            planned.set("kind", Value::Unknown);
+        }
         if write == Write::DecidedAtApply && planned.attribute("kind") != prior.attribute("kind") {
             planned.set("kind", Value::Unknown);
         }
@@ -228,6 +236,9 @@ fn plan_replacement(
     }
     planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
     planned.mark_unknown(&["id", "created_at"]);
+    if settings.source.kind().is_none() {
+        planned.set("kind", Value::Unknown);
+    }
     if settings.backend.is_absent() {
         planned.set("backend", Value::Unknown);
     }
@@ -267,7 +278,7 @@ async fn decide_write(
     }
     match &settings.source {
         // Generated anew only with the trigger.
-        Source::Absent | Source::Generate(_) => Ok(Write::Never),
+        Source::Absent | Source::Generate(_) | Source::Copy(_) => Ok(Write::Never),
         Source::Unknown(_) => Ok(Write::DecidedAtApply),
         Source::Given(value) => {
             let Some(session) = session else {
@@ -308,7 +319,7 @@ pub(super) fn value_missing(why: &str) -> Diagnostic {
     Diagnostic::error(
         "Secret Value Missing",
         format!(
-            "{why}, but none of value_wo, data_wo and generate is set, or the one that is set is \
+            "{why}, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is \
              null.\n\nSet one of them. A value from an ephemeral variable must be given to every \
              plan and apply that writes a version."
         ),

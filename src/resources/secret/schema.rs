@@ -63,16 +63,14 @@ fn value_attributes() -> Vec<Attribute> {
     vec![
         Attribute::string("value_wo")
             .optional()
-            .sensitive()
             .write_only()
             .describe(
                 "The value, as text. Give it from an ephemeral variable or an ephemeral resource: \
              Terraform itself writes literals into its plan file. At most one of `value_wo`, \
-             `data_wo` and `generate`.",
+             `data_wo`, `generate` and `copy_from`.",
             ),
         Attribute::map("data_wo", AttributeType::String)
             .optional()
-            .sensitive()
             .write_only()
             .describe("Several values under one name."),
         Attribute::object("generate", generate_attributes())
@@ -81,6 +79,27 @@ fn value_attributes() -> Vec<Attribute> {
                 "Generates a text value that nobody has to know. A change of its parameters takes \
              effect when `value_wo_version` changes.",
             ),
+        Attribute::object(
+            "copy_from",
+            [
+                Attribute::string("backend")
+                    .required()
+                    .describe("The secret backend's name: one of your own."),
+                Attribute::string("remote_name")
+                    .required()
+                    .describe("The object's name there."),
+                Attribute::bool("delete_source")
+                    .optional_computed()
+                    .describe("Whether to delete the object once it is copied. Default: false."),
+            ],
+        )
+        .optional()
+        .describe(
+            "Copies what somebody else keeps in a backend, in plaintext, as the vendor's own tools \
+             write it; sealed from then on. From AWS, GCP and Azure it is text; from KV version 2 \
+             key-value. It is read when the secret is created, and again when `value_wo_version` \
+             changes.",
+        ),
         Attribute::string("value_wo_version").optional().describe(
             "Change it to write a new version, whichever source the value comes from. Any text \
              will do. With it set, a plan needs no access to the encryption key.",

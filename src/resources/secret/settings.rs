@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::schema::DEFAULT_KEEP_VERSIONS;
 use crate::names::SecretName;
-use crate::operations::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 use crate::operations::{Interrupt, ValueSource};
 use crate::operations::{SecretKind, SecretValue};
 use crate::plugin::{Context, Diagnostic, Value};
@@ -28,6 +28,7 @@ pub(super) struct Settings {
     on_destroy: Setting<String>,
     keep_versions: Setting<i64>,
     takes_over: Setting<String>,
+    pub(super) copy_from: Setting<CopyFrom>,
 }
 
 /// Where the value comes from.
@@ -41,6 +42,8 @@ pub(super) enum Source {
     Given(SecretValue),
     /// Generated; the parameters may be unknown.
     Generate(Setting<GenerateSpec>),
+    /// Copied; from where may be unknown.
+    Copy(Setting<CopyFrom>),
 }
 
 impl Source {
@@ -51,6 +54,8 @@ impl Source {
             Self::Unknown(kind) => Some(*kind),
             Self::Given(value) => Some(value.kind()),
             Self::Generate(_) => Some(SecretKind::Text),
+            // As the backend has it.
+            Self::Copy(_) => None,
         }
     }
 
@@ -59,7 +64,8 @@ impl Source {
         match self {
             Self::Given(value) => Some(ValueSource::Given(value)),
             Self::Generate(Setting::Set(spec)) => Some(ValueSource::Generated(spec)),
-            Self::Absent | Self::Unknown(_) | Self::Generate(_) => None,
+            Self::Copy(Setting::Set(from)) => Some(ValueSource::Copied(from)),
+            Self::Absent | Self::Unknown(_) | Self::Generate(_) | Self::Copy(_) => None,
         }
     }
 }
@@ -76,6 +82,7 @@ impl Settings {
             Setting::Unknown => Setting::Unknown,
             Setting::Absent => Setting::Absent,
         };
+        let copy_from = copy_from(config.attribute("copy_from"));
         Self {
             name: Setting::string(config.attribute("name")),
             environment: Setting::string(config.attribute("environment")),
@@ -83,8 +90,9 @@ impl Settings {
             labels: Setting::strings(config.attribute("labels")),
             backend: Setting::string(config.attribute("backend")),
             trigger: Setting::string(config.attribute("value_wo_version")),
-            source: source(config, &generate),
+            source: source(config, &generate, &copy_from),
             generate,
+            copy_from,
             deletion_protection: Setting::bool(config.attribute("deletion_protection")),
             on_destroy: Setting::string(config.attribute("on_destroy")),
             keep_versions: Setting::integer(config.attribute("keep_versions")),
@@ -177,6 +185,7 @@ impl Settings {
         SecretArguments {
             value_wo_version: self.trigger.set().cloned(),
             generate: self.generate.set().cloned(),
+            copy_from: self.copy_from.set().cloned(),
             deletion_protection: self
                 .deletion_protection()
                 .set()
@@ -213,7 +222,34 @@ fn or<T: Clone>(setting: &Setting<T>, default: T) -> Setting<T> {
     }
 }
 
-fn source(config: &Value, generate: &Setting<GenerateSpec>) -> Source {
+/// Reads `copy_from` with its default.
+fn copy_from(value: &Value) -> Setting<CopyFrom> {
+    if value.is_null() {
+        return Setting::Absent;
+    }
+    let text = |name: &str| value.attribute(name).as_str();
+    let delete_source = value.attribute("delete_source");
+    match (text("backend"), text("remote_name")) {
+        (Some(backend), Some(remote_name)) if !delete_source.is_unknown() => {
+            // What is no name is refused before it comes to this.
+            let Ok(backend) = backend.parse() else {
+                return Setting::Unknown;
+            };
+            Setting::Set(CopyFrom {
+                backend,
+                remote_name: remote_name.to_owned(),
+                delete_source: delete_source.as_bool().unwrap_or(false),
+            })
+        }
+        _ => Setting::Unknown,
+    }
+}
+
+fn source(
+    config: &Value,
+    generate: &Setting<GenerateSpec>,
+    copy_from: &Setting<CopyFrom>,
+) -> Source {
     let text = config.attribute("value_wo");
     if text.is_unknown() {
         return Source::Unknown(SecretKind::Text);
@@ -231,9 +267,10 @@ fn source(config: &Value, generate: &Setting<GenerateSpec>) -> Source {
             .filter_map(|(key, value)| Some((key.clone(), value.as_secret()?.clone())));
         return Source::Given(SecretValue::KeyValue(values.collect()));
     }
-    match generate {
-        Setting::Absent => Source::Absent,
-        other => Source::Generate(other.clone()),
+    match (generate, copy_from) {
+        (Setting::Absent, Setting::Absent) => Source::Absent,
+        (Setting::Absent, from) => Source::Copy(from.clone()),
+        (spec, _) => Source::Generate(spec.clone()),
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::names::SecretName;
-use crate::operations::{GenerateSpec, OnDestroy};
+use crate::operations::{CopyFrom, GenerateSpec, OnDestroy};
 use crate::operations::{RefreshSecret, SecretView, Seen};
 use crate::plugin::{Diagnostic, PrivateData, Value};
 
@@ -171,6 +171,10 @@ pub(super) fn whole(view: &SecretView, timeouts: Value) -> Value {
             arguments.generate.as_ref().map_or(Value::Null, generate),
         ),
         (
+            "copy_from",
+            arguments.copy_from.as_ref().map_or(Value::Null, copy_from),
+        ),
+        (
             "value_wo_version",
             arguments.value_wo_version.clone().into(),
         ),
@@ -195,6 +199,15 @@ pub(super) fn identity(organization: &str, name: &SecretName) -> Value {
             name.environment.as_ref().map(ToString::to_string).into(),
         ),
         ("name", name.name.as_str().into()),
+    ])
+}
+
+/// Returns `copy_from` with its default filled in.
+pub(super) fn copy_from(from: &CopyFrom) -> Value {
+    Value::object([
+        ("backend", Value::from(from.backend.as_str())),
+        ("remote_name", from.remote_name.as_str().into()),
+        ("delete_source", from.delete_source.into()),
     ])
 }
 

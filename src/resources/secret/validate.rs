@@ -60,7 +60,7 @@ fn takes_over(config: &Value, diagnostics: &mut Diagnostics) {
 
 fn sources(config: &Value, diagnostics: &mut Diagnostics) {
     // Unknown may still turn out to be null.
-    let given: Vec<_> = ["value_wo", "data_wo", "generate"]
+    let given: Vec<_> = ["value_wo", "data_wo", "generate", "copy_from"]
         .into_iter()
         .filter(|name| config.attribute(name).is_set())
         .collect();
@@ -69,13 +69,20 @@ fn sources(config: &Value, diagnostics: &mut Diagnostics) {
             Diagnostic::error(
                 "Conflicting Secret Values",
                 format!(
-                    "At most one of value_wo, data_wo and generate may be set; here {} are.\n\n\
+                    "At most one of value_wo, data_wo, generate and copy_from may be set; here {} are.\n\n\
                      Remove all but one.",
                     given.join(" and ")
                 ),
             )
             .at(*second),
         );
+    }
+    let backend = config.attribute("copy_from").attribute("backend");
+    if let Some(text) = backend.as_str()
+        && Slug::parse(text).is_err()
+    {
+        let path = AttributePath::attribute("copy_from").then("backend");
+        diagnostics.push(invalid_slug("The backend", text, path));
     }
     if let Some(entries) = config.attribute("data_wo").entries() {
         for (key, value) in entries {

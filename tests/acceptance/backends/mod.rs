@@ -1,10 +1,28 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
+mod ambient;
+mod canary;
+mod configuration;
+mod copy;
+mod crash;
+mod diagnostics;
 mod faults;
+mod front;
 mod lifecycle;
 mod place;
+mod races;
+mod requests;
 
 pub(crate) use place::{Object, Place};
+
+/// The blocks of all types.
+pub(crate) const BLOCKS: [&str; 5] = [
+    "aws_secrets_manager",
+    "gcp_secret_manager",
+    "azure_key_vault",
+    "hashicorp_vault",
+    "openbao",
+];
 
 /// Makes one test for each place of `fn(&Scene, Place)`: on the embedded
 /// platform, with the Terraform on PATH.

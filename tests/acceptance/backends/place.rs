@@ -2,48 +2,43 @@
 //! the vendor's own way to look inside.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xtask::azure::{AzureFake, AzureFakeOptions};
-use xtask::faults::{FaultProxy, Match, ProxyOptions};
-use xtask::gcp::{GcpFake, GcpFault};
+use xtask::gcp::GcpFake;
 use xtask::moto::Moto;
 use xtask::openbao::{Api, KvVersion, OpenBao, ServerOptions};
 use xtask::terraform::Workspace;
 use xtask::tools::Tools;
 
+use super::front::Front;
 use crate::scene::Scene;
 
 const READER: &str = include_str!("../../../xtask/reader.py");
 
 const PROJECT: &str = "acme-prod";
 const REGION: &str = "eu-central-1";
-const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
-const ROLE: &str = "arn:aws:iam::123456789012:role/planton";
-const READER_KEY: &str = "AKIAREADER0000000001";
+pub(super) const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
+pub(super) const READER_KEY: &str = "AKIAREADER0000000001";
 const READER_SECRET: &str = "aPersonWithAConsoleAndItsOwnSecretKey000";
 
 /// A place to store, with its servers.
 pub(crate) struct Place {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// The name of the block, and so of the type.
     pub(crate) block_name: &'static str,
     /// The credential that its block takes from `var.backend_secret`.
     pub(crate) secret: String,
-    front: Option<Front>,
+    /// What the environment of the provider has besides.
+    more: Vec<(&'static str, String)>,
+    pub(super) front: Option<Front>,
 }
 
-/// What stands before a place.
-struct Front {
-    proxy: FaultProxy,
-    /// Who vouches for the proxy, and for the place behind it.
-    authorities: Option<tempfile::NamedTempFile>,
-}
-
-enum Kind {
+pub(super) enum Kind {
     OpenBao {
         server: Box<OpenBao>,
         namespace: Option<&'static str>,
@@ -72,6 +67,7 @@ impl Place {
             block_name: "openbao",
             secret: server.root_token().to_owned(),
             front: None,
+            more: Vec::new(),
             kind: Kind::OpenBao {
                 server,
                 namespace: None,
@@ -89,6 +85,7 @@ impl Place {
             block_name: "hashicorp_vault",
             secret: server.root_token().to_owned(),
             front: None,
+            more: Vec::new(),
             kind: Kind::OpenBao {
                 server,
                 namespace: Some("team"),
@@ -98,14 +95,20 @@ impl Place {
 
     /// Starts AWS's emulator.
     pub(crate) fn aws() -> Self {
+        Self::aws_with("wJalrXUtnFEMI/K7MDENG/plantonTestSecret0", None)
+    }
+
+    /// Starts AWS's emulator, which knows our access key by this secret.
+    pub(crate) fn aws_with(secret: &str, session_token: Option<&str>) -> Self {
         let moto = Moto::start(&Tools::locate().unwrap()).unwrap();
-        let secret = "wJalrXUtnFEMI/K7MDENG/plantonTestSecret0".to_owned();
-        moto.allow_key(ACCESS_KEY, &secret, None).unwrap();
+        let secret = secret.to_owned();
+        moto.allow_key(ACCESS_KEY, &secret, session_token).unwrap();
         moto.allow_key(READER_KEY, READER_SECRET, None).unwrap();
         Self {
             block_name: "aws_secrets_manager",
             secret,
             front: None,
+            more: Vec::new(),
             kind: Kind::Aws(Box::new(moto)),
         }
     }
@@ -118,145 +121,129 @@ impl Place {
             block_name: "gcp_secret_manager",
             secret: fake.key_file(&email).unwrap(),
             front: None,
+            more: Vec::new(),
             kind: Kind::Gcp(Box::new(fake)),
         }
     }
 
     /// Starts the fake of Azure Key Vault.
     pub(crate) fn azure() -> Self {
-        let options = AzureFakeOptions::default();
+        Self::azure_with(AzureFakeOptions::default())
+    }
+
+    /// Starts the fake of Azure Key Vault for who is known by these.
+    pub(crate) fn azure_with(options: AzureFakeOptions) -> Self {
         let secret = options.client_secret.clone();
         let fake = AzureFake::start(&Tools::locate().unwrap(), options).unwrap();
         Self {
             block_name: "azure_key_vault",
             secret,
             front: None,
+            more: Vec::new(),
             kind: Kind::Azure(Box::new(fake)),
         }
     }
 
-    /// Puts a proxy in front, at whose address the place is from now on. The
-    /// vendor's client does not go through it.
-    pub(crate) fn behind_a_proxy(mut self) -> Self {
-        let options = ProxyOptions::to(&self.address());
-        self.front = Some(match &self.kind {
-            Kind::Azure(fake) => {
-                let options = options.trusting(&fake.ca_file()).with_tls();
-                let proxy = FaultProxy::start(&options).unwrap();
-                let mut authorities = tempfile::NamedTempFile::new().unwrap();
-                let both = format!("{}{}", fake.ca_pem().unwrap(), proxy.ca_pem().unwrap());
-                authorities.write_all(both.as_bytes()).unwrap();
-                Front {
-                    proxy,
-                    authorities: Some(authorities),
-                }
+    /// Takes another credential.
+    pub(crate) fn with_secret(self, secret: String) -> Self {
+        Self { secret, ..self }
+    }
+
+    /// Puts the credential into the environment, as the vendor's own tools find
+    /// it; `folder` takes what is found in files.
+    pub(crate) fn with_ambient_secret(mut self, folder: &Path) -> Self {
+        let secret = self.secret.clone();
+        self.more = match &self.kind {
+            Kind::OpenBao {
+                namespace: None, ..
+            } => vec![("BAO_TOKEN", secret)],
+            Kind::OpenBao { .. } => vec![("VAULT_TOKEN", secret)],
+            Kind::Aws(_) => vec![
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", secret),
+            ],
+            Kind::Gcp(_) => {
+                let file = folder.join("key.json");
+                std::fs::write(&file, secret).unwrap();
+                let file = file.display().to_string();
+                vec![("GOOGLE_APPLICATION_CREDENTIALS", file)]
             }
-            _ => Front {
-                proxy: FaultProxy::start(&options).unwrap(),
-                authorities: None,
-            },
-        });
+            Kind::Azure(_) => vec![
+                ("AZURE_TENANT_ID", AzureFake::TENANT.to_owned()),
+                ("AZURE_CLIENT_ID", AzureFake::CLIENT.to_owned()),
+                ("AZURE_CLIENT_SECRET", secret),
+            ],
+        };
         self
     }
 
-    /// Returns the proxy in front.
-    pub(crate) fn proxy(&self) -> &FaultProxy {
-        &self.front.as_ref().expect("a proxy is in front").proxy
+    /// Returns the variables that give the credential.
+    pub(crate) fn ambient_variables(&self) -> Vec<(&'static str, String)> {
+        self.more.clone()
     }
 
-    /// Returns the requests that put a version of the secret `slug` of
-    /// organization scope.
-    pub(crate) fn puts_of(&self, slug: &str) -> Match {
-        let name = ["", "org", &format!("{slug}-")].join(self.separator());
-        match &self.kind {
-            Kind::OpenBao { .. } => Match::method("POST")
-                .and(Match::path("/data/"))
-                .and(Match::path(&name)),
-            Kind::Aws(_) => {
-                Match::header("x-amz-target", ".PutSecretValue").and(Match::body(&name))
-            }
-            Kind::Gcp(_) => Match::method("POST")
-                .and(Match::path(":addVersion"))
-                .and(Match::path(&name)),
-            Kind::Azure(_) => Match::method("PUT").and(Match::path(&name)),
-        }
-    }
-
-    /// Returns what joins the parts of a name here.
-    pub(crate) fn separator(&self) -> &'static str {
-        match &self.kind {
-            Kind::OpenBao { .. } | Kind::Aws(_) => "/",
-            Kind::Gcp(_) => "_",
-            Kind::Azure(_) => "--",
-        }
-    }
-
-    /// Returns true where each version is an object of its own, so that one which
-    /// nothing refers to does not go with the others.
-    pub(crate) fn keeps_versions_apart(&self) -> bool {
-        matches!(self.kind, Kind::OpenBao { .. })
-    }
-
-    /// Makes the credentials in use run out that can be had anew; returns false
-    /// where there are none.
-    pub(crate) fn expire_credentials(&self) -> bool {
-        match &self.kind {
-            // A token of its own is all that a static one can be.
-            Kind::OpenBao { .. } => return false,
-            Kind::Aws(moto) => {
-                let requests = moto.requests("planton/acme/").unwrap();
-                let mut keys = requests.iter().map(|line| line.split(' ').nth(1).unwrap());
-                let session = keys.rfind(|key| ![ACCESS_KEY, READER_KEY].contains(key));
-                moto.expire(session.unwrap()).unwrap();
-            }
-            Kind::Gcp(fake) => {
-                let expired = GcpFault::ExpireToken;
-                fake.fault("AddSecretVersion", 1, expired).unwrap();
-            }
-            Kind::Azure(fake) => fake.expire_tokens().unwrap(),
-        }
-        true
-    }
-
-    /// Returns how often credentials were had, where the place knows.
-    pub(crate) fn logins(&self) -> Option<usize> {
-        match &self.kind {
-            Kind::Aws(moto) => Some(moto.requests(ROLE).unwrap().len()),
-            Kind::Azure(fake) => Some(usize::try_from(fake.tokens_issued().unwrap()).unwrap()),
-            // Nobody is asked for a token that a key file signs.
-            Kind::OpenBao { .. } | Kind::Gcp(_) => None,
-        }
-    }
-
-    /// Returns the block that uses credentials which run out, where the vendor
-    /// has them.
-    pub(crate) fn block_with_a_session(&self) -> String {
+    /// Returns the block without a credential: the ambient chain serves.
+    pub(crate) fn ambient_block(&self) -> String {
         let block = self.block();
+        let given =
+            |line: &&str| !line.contains("var.backend_secret") && !line.contains("access_key_id");
+        let lines = block.lines().filter(given);
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Returns AWS's emulator.
+    pub(crate) fn moto(&self) -> &Moto {
         match &self.kind {
-            Kind::Aws(moto) => {
-                moto.allow_role(ROLE, None).unwrap();
-                let role = format!("    assume_role_arn = {ROLE:?}\n    access_key_id");
-                block.replace("    access_key_id", &role)
-            }
-            _ => block,
+            Kind::Aws(moto) => moto,
+            _ => panic!("{} is not AWS", self.block_name),
+        }
+    }
+
+    /// Returns the fake of GCP Secret Manager.
+    pub(crate) fn gcp_fake(&self) -> &GcpFake {
+        match &self.kind {
+            Kind::Gcp(fake) => fake,
+            _ => panic!("{} is not GCP", self.block_name),
+        }
+    }
+
+    /// Returns the fake of Azure Key Vault.
+    pub(crate) fn azure_fake(&self) -> &AzureFake {
+        match &self.kind {
+            Kind::Azure(fake) => fake,
+            _ => panic!("{} is not Azure", self.block_name),
+        }
+    }
+
+    /// Returns the server of Vault's protocol.
+    pub(crate) fn server(&self) -> &OpenBao {
+        match &self.kind {
+            Kind::OpenBao { server, .. } => server,
+            _ => panic!("{} speaks another protocol", self.block_name),
         }
     }
 
     /// Returns what the provider's process needs in its environment to trust the
-    /// place, and to find all of it.
+    /// place, through what stands before it.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let front = self.front.as_ref();
-        let both = front.and_then(|front| Some(front.authorities.as_ref()?.path()));
-        match (&self.kind, both) {
-            (Kind::Azure(_), Some(both)) => vec![("SSL_CERT_FILE", both.display().to_string())],
-            (Kind::Azure(fake), None) => {
-                vec![("SSL_CERT_FILE", fake.ca_file().display().to_string())]
-            }
-            (Kind::Aws(moto), _) if front.is_some() => {
-                vec![("AWS_ENDPOINT_URL_STS", moto.address().to_owned())]
-            }
-            _ => Vec::new(),
+        let mut environment = self.more.clone();
+        if let Some(front) = &self.front {
+            environment.extend(front.environment(&self.kind));
+        } else if let Kind::Azure(fake) = &self.kind {
+            let file = fake.ca_file().display().to_string();
+            environment.push(("SSL_CERT_FILE", file));
         }
+        environment
+    }
+
+    /// Returns the environment by which AWS's default chain leads here.
+    pub(crate) fn ambient(&self) -> [(&'static str, String); 3] {
+        assert!(matches!(self.kind, Kind::Aws(_)), "{}", self.block_name);
+        [
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret.clone()),
+            ("AWS_ENDPOINT_URL", self.address()),
+        ]
     }
 
     /// Makes a workspace of `scene` whose provider trusts this place.
@@ -277,7 +264,8 @@ impl Place {
             "ephemeral \"planton_secret\" \"s\" {{\n  name = {name:?}\n}}\nresource \
              \"terraform_data\" \"read\" {{\n  provisioner \"local-exec\" {{\n    command = \"printf %s \
              \\\"$VALUE\\\" > \\\"$OUT\\\"\"\n    environment = {{\n      OUT = {out:?}\n      VALUE = \
-             ephemeral.planton_secret.s.value\n    }}\n  }}\n}}\n"
+             ephemeral.planton_secret.s.value != null ? ephemeral.planton_secret.s.value : \
+             jsonencode(ephemeral.planton_secret.s.data)\n    }}\n  }}\n}}\n"
         );
         workspace.write("main.tf", &lines).unwrap();
         workspace.apply(&[]).unwrap().ok().unwrap();
@@ -323,7 +311,7 @@ impl Place {
     /// Returns where it answers.
     pub(crate) fn address(&self) -> String {
         if let Some(front) = &self.front {
-            return front.proxy.address().to_owned();
+            return front.proxy().address().to_owned();
         }
         match &self.kind {
             Kind::OpenBao { server, .. } => server.address().to_owned(),
@@ -395,6 +383,17 @@ impl Place {
         names.filter(|name| !name.contains("backend")).collect()
     }
 
+    /// Says whether each version has a path of its own, so that one that no record
+    /// names stays when the secret goes.
+    pub(crate) fn stores_versions_apart(&self) -> bool {
+        matches!(self.kind, Kind::OpenBao { .. })
+    }
+
+    /// Says whether one version can be deleted, and the others left.
+    pub(crate) fn deletes_versions(&self) -> bool {
+        matches!(self.kind, Kind::OpenBao { .. } | Kind::Gcp(_))
+    }
+
     /// Deletes an object as a person with a console would.
     pub(crate) fn remove(&self, name: &str) {
         match &self.kind {
@@ -407,6 +406,60 @@ impl Place {
                 self.ask(json!({ "remove": name }));
             }
         }
+    }
+
+    /// Stores a plaintext as a person with a console would.
+    pub(crate) fn plant(&self, name: &str, value: &str) {
+        match &self.kind {
+            Kind::OpenBao { server, namespace } => {
+                let api = inside(server.api(), *namespace);
+                let body = json!({ "data": { "password": value } });
+                let path = format!("secret/data/{name}");
+                api.ok("POST", &path, Some(&body)).unwrap();
+            }
+            _ => {
+                self.ask(json!({ "plant": name, "value": value }));
+            }
+        }
+    }
+
+    /// Returns what a copy of a planted value is read as.
+    pub(crate) fn copied(&self, value: &str) -> String {
+        match &self.kind {
+            Kind::OpenBao { .. } => json!({ "password": value }).to_string(),
+            _ => value.to_owned(),
+        }
+    }
+
+    /// Puts an object as a person with a console would, with a text beside it.
+    pub(crate) fn put(&self, name: &str, about: &str, payload: &str) {
+        match &self.kind {
+            Kind::OpenBao { server, namespace } => {
+                let api = inside(server.api(), *namespace);
+                let put = |path: &str, body: Value| api.ok("POST", path, Some(&body)).unwrap();
+                let about = json!({"custom_metadata": {"about": about}});
+                put(&format!("secret/metadata/{name}"), about);
+                let data = json!({"data": {"envelope": payload}});
+                put(&format!("secret/data/{name}"), data);
+            }
+            _ => {
+                self.ask(json!({"put": name, "about": about, "payload": payload}));
+            }
+        }
+    }
+
+    /// Returns whatever is stored, as one text with all that people see of it.
+    pub(crate) fn dump(&self) -> Vec<u8> {
+        let mut dump = Vec::new();
+        for object in self.objects() {
+            let about = [&[object.name], &object.about[..]].concat().join("\n");
+            dump.extend_from_slice(about.as_bytes());
+            for payload in object.payloads {
+                dump.push(b'\n');
+                dump.extend(payload);
+            }
+        }
+        dump
     }
 
     /// Asks the vendor's official client.

@@ -139,7 +139,7 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "two_values"
       at data_wo  = { a = "hunter2" }
 
-    At most one of value_wo, data_wo and generate may be set; here value_wo and data_wo are.
+    At most one of value_wo, data_wo, generate and copy_from may be set; here value_wo and data_wo are.
 
     Remove all but one.
     "#);
@@ -320,7 +320,7 @@ resource "planton_secret" "there" {
       in resource "planton_secret" "there"
       at value_wo         = var.password
 
-    A new version needs a value, but none of value_wo, data_wo and generate is set, or the one that is set is null.
+    A new version needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
 
     Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
     "#);
@@ -382,7 +382,7 @@ data "planton_secret" "missing" {
       in resource "planton_secret" "no_value"
       at resource "planton_secret" "no_value" {
 
-    A new secret needs a value, but none of value_wo, data_wo and generate is set, or the one that is set is null.
+    A new secret needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
 
     Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
     "#);
@@ -391,7 +391,7 @@ data "planton_secret" "missing" {
       in resource "planton_secret" "null_value"
       at value_wo = var.password
 
-    A new secret needs a value, but none of value_wo, data_wo and generate is set, or the one that is set is null.
+    A new secret needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
 
     Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
     "#);

@@ -3,6 +3,7 @@
 
 mod process;
 mod scale;
+mod vendors;
 
 use std::fmt::Write;
 use std::fs;
@@ -31,6 +32,10 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
     })?;
     let scale = step("Scale", || {
         scale::measure(&tools, &terraform, &binary, secrets)
+    })?;
+
+    let backends = step("Backends", || {
+        vendors::measure(&tools, &terraform, &binary, secrets)
     })?;
 
     let mut page = String::from("# Benchmarks\n\n");
@@ -84,6 +89,22 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
         )?;
     }
     page.push_str(&verdict(&scale));
+    writeln!(
+        page,
+        "\n## Backends\n\n{secrets} secrets on each, with the embedded platform; goal: at most 100 MB \
+         resident.\n\n| backend | provider's peak memory | apply | empty plan |\n| --- | --- | --- | --- |"
+    )?;
+    for of in &backends {
+        writeln!(
+            page,
+            "| {} | {:.1} MB | {:.2} s | {:.2} s |",
+            of.vendor,
+            megabytes(of.peak_bytes),
+            of.apply.as_secs_f64(),
+            of.plan.as_secs_f64()
+        )?;
+    }
+    page.push_str(REQUESTS);
     page.push_str(METHOD);
     let file = paths::repository().join("docs/benchmarks.md");
     fs::create_dir_all(paths::repository().join("docs")).context("creating docs")?;
@@ -109,6 +130,25 @@ fn verdict(scale: &scale::Scale) -> String {
         told("empty plan", ratio(ours.plan, theirs.plan), 2.5),
     )
 }
+
+/// Asserted by `tests/acceptance/requests.rs` and
+/// `tests/acceptance/backends/requests.rs`: what changes there changes here.
+const REQUESTS: &str = "
+## Requests
+
+Platform (an OpenBAO) and backend together, for each secret; in parentheses what a process pays once
+for all of them (organization, MAC key, the backend's record, its credential, its place, a token).
+Asserted exactly by tests, with one secret and with several.
+
+| backend | create | rotate | refresh | ephemeral read | destroy, two versions |
+| --- | --- | --- | --- | --- | --- |
+| built-in (OpenBAO) | 6 (+4) | 4 (+3) | 2 (+1) | 3 (+2) | 6 (+2) |
+| self-hosted OpenBAO | 5 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
+| HashiCorp Vault | 5 (+8) | 4 (+7) | 2 (+4) | 3 (+4) | 6 (+5) |
+| AWS Secrets Manager | 6 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
+| GCP Secret Manager | 6 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
+| Azure Key Vault | 6 (+9) | 4 (+8) | 2 (+6) | 3 (+6) | 6 (+7) |
+";
 
 const METHOD: &str = "
 ## How

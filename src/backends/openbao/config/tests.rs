@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::store::StoreErrorKind;
 
 fn settings(kind: &str, more: &Value) -> StoreSettings {
     let mut configuration = json!({"address": "https://vault.example.com:8200"});

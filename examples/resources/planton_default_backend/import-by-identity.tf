@@ -1,0 +1,6 @@
+import {
+  to = planton_default_backend.this
+  identity = {
+    organization = "acme"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = planton_default_backend.this
+  id = "acme"
+}

@@ -1,0 +1,4 @@
+import {
+  to = planton_secret_backend.aws
+  id = "aws"
+}

@@ -1,0 +1,73 @@
+//! Copies a value that somebody else keeps in a backend.
+
+use super::{OperationError, Organization, ValueSource};
+use crate::catalog::{CopyFrom, SecretDocument, SecretRecord};
+use crate::envelope::SecretValue;
+use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
+
+impl Organization {
+    /// Returns the value that a source gives.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidGenerate`; `NothingToCopy` and failures of the backend for a copy.
+    pub(super) async fn resolve(&self, source: ValueSource) -> Result<SecretValue, OperationError> {
+        match source {
+            ValueSource::Given(value) => Ok(value),
+            ValueSource::Generated(spec) => {
+                spec.validate()?;
+                Ok(SecretValue::Text(spec.generate()?))
+            }
+            ValueSource::Copied(from) => self.read_source(&from).await,
+        }
+    }
+
+    async fn read_source(&self, from: &CopyFrom) -> Result<SecretValue, OperationError> {
+        let nothing = || OperationError::NothingToCopy {
+            backend: from.backend.clone(),
+            remote_name: from.remote_name.clone(),
+        };
+        let backend = self.backend(&from.backend).await?;
+        let foreign = backend.store.foreign().ok_or_else(nothing)?;
+        let name = RemoteName::new(from.remote_name.clone());
+        match foreign.read_foreign(&name).await {
+            Ok(ForeignValue::Text(text)) => Ok(SecretValue::Text(text)),
+            Ok(ForeignValue::KeyValue(texts)) => Ok(SecretValue::KeyValue(texts)),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                backend.expect_place().await?;
+                Err(nothing())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes what was copied, where that was asked for; says why it could not.
+    /// The copy is committed by then, and stays.
+    pub(super) async fn delete_source(&self, from: Option<&CopyFrom>) -> Option<String> {
+        let from = from.filter(|from| from.delete_source)?;
+        super::steps::crash_point("delete source");
+        let deleted = async {
+            let backend = self.backend(&from.backend).await?;
+            backend.expect_place().await?;
+            if let Some(foreign) = backend.store.foreign() {
+                let name = RemoteName::new(from.remote_name.clone());
+                foreign.delete_foreign(&name).await?;
+            }
+            Ok::<(), OperationError>(())
+        };
+        let error = deleted.await.err()?;
+        tracing::warn!(%error, "what was copied could not be deleted");
+        Some(format!("{} ({error})", from.remote_name))
+    }
+}
+
+/// Says whether a document holds just what a creation that copies would leave:
+/// then nothing need be read, and what was copied may be gone already.
+pub(super) fn is_copied(document: &SecretDocument, source: &ValueSource) -> bool {
+    let ValueSource::Copied(from) = source else {
+        return false;
+    };
+    let copied =
+        |met: &SecretRecord| met.is_as_created() && met.arguments.copy_from.as_ref() == Some(from);
+    document.current.as_ref().is_some_and(copied)
+}

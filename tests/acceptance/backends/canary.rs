@@ -1,0 +1,455 @@
+//! Planted values, and the credentials of backends, are searched for in
+//! everything that a life on a backend of one's own leaves behind.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use xtask::azure::AzureFakeOptions;
+use xtask::canary::{Canary, Encoding};
+use xtask::gcp::{GcpFake, GcpFault};
+use xtask::moto::Fault;
+use xtask::openbao::{KvVersion, ServerOptions};
+use xtask::terraform::Workspace;
+use xtask::tools::Tools;
+
+use super::Place;
+use crate::audit::{data_keys, without_exempt};
+use crate::canary::{Searched, read, search};
+use crate::scene::{On, Scene, terraform_1_11};
+use crate::steps::Steps;
+
+/// A backend, its secret, and who reads it. A put is given up soon.
+const CONFIGURATION: &str = r#"
+variable "backend_secret" {
+  type      = string
+  ephemeral = true
+}
+variable "session" {
+  type      = string
+  ephemeral = true
+  default   = null
+}
+variable "value" {
+  type      = string
+  ephemeral = true
+}
+variable "entry" {
+  type      = string
+  ephemeral = true
+}
+variable "rotation" { default = "1" }
+variable "credentials" { default = "1" }
+
+resource "planton_secret_backend" "MARK-own" {
+  name        = "MARK"
+  description = "ABOUT"
+BLOCK
+  credentials_wo_version = var.credentials
+}
+resource "planton_secret" "MARK-db" {
+  name             = "MARK-db"
+  backend          = planton_secret_backend.MARK-own.name
+  value_wo         = var.value
+  value_wo_version = var.rotation
+  timeouts         = { read = "3s", update = "3s" }
+}
+resource "planton_secret" "MARK-data" {
+  name    = "MARK-data"
+  backend = planton_secret_backend.MARK-own.name
+  data_wo = { user = "root", password = var.entry }
+}
+"#;
+
+/// A place, what its credential is made of, and its vendor's ways to refuse.
+struct Planted {
+    place: Place,
+    /// The block, if it is not the place's own.
+    block: String,
+    /// Variables beside the place's secret.
+    more: Vec<(&'static str, String)>,
+    credentials: Vec<Canary>,
+    /// Credentials that are refused: nothing may repeat them either.
+    wrong: Vec<Canary>,
+}
+
+impl Planted {
+    fn openbao() -> Self {
+        let place = Place::openbao();
+        let api = place.server().api();
+        let policy = "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \
+                      \"delete\", \"list\"] }";
+        api.write_policy("stores", policy).unwrap();
+        let token = api.create_token(&["stores"], "1h").unwrap();
+        Self {
+            block: place.block(),
+            more: Vec::new(),
+            credentials: vec![
+                Canary::of("the backend's token", &token),
+                Canary::of("the root token", place.server().root_token()),
+            ],
+            wrong: vec![Canary::alphanumeric("a token that is refused")],
+            place: place.with_secret(token),
+        }
+    }
+
+    fn approle() -> Self {
+        let place = Place::openbao();
+        let api = place.server().api();
+        let policy = "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \
+                      \"delete\", \"list\"] }";
+        api.write_policy("stores", policy).unwrap();
+        let role = api
+            .approle("approle", "ci", &["stores"], json!({}))
+            .unwrap();
+        let by_role = format!(
+            "approle = {{ role_id = {:?}, secret_id_wo = var.backend_secret }}",
+            role.role_id
+        );
+        Self {
+            block: place
+                .block()
+                .replace("token_wo = var.backend_secret", &by_role),
+            more: Vec::new(),
+            credentials: vec![Canary::of("the secret_id", &role.secret_id)],
+            wrong: vec![Canary::alphanumeric("a secret_id that is refused")],
+            place: place.with_secret(role.secret_id),
+        }
+    }
+
+    fn aws() -> Self {
+        let secret = Canary::alphanumeric("the secret access key");
+        let session = Canary::alphanumeric("the session token");
+        let place = Place::aws_with(secret.value(), Some(session.value()));
+        let with_session = "secret_access_key_wo = var.backend_secret\n    session_token_wo = \
+                            var.session";
+        Self {
+            block: place
+                .block()
+                .replace("secret_access_key_wo = var.backend_secret", with_session),
+            more: vec![("session", session.value().to_owned())],
+            credentials: vec![secret, session],
+            // The front answers as AWS does: with the session token in its message.
+            wrong: vec![Canary::alphanumeric("a secret access key that is refused")],
+            place,
+        }
+    }
+
+    fn gcp() -> Self {
+        let place = Place::gcp();
+        let elsewhere = GcpFake::start(&Tools::locate().unwrap()).unwrap();
+        let unknown = elsewhere.key_file("ci@acme-prod.iam.gserviceaccount.com");
+        let unknown = unknown.unwrap();
+        let mut credentials = lines_of_key("the private key", &place.secret);
+        credentials.extend(lines_of_key("the unknown private key", &unknown));
+        let broken = Canary::new("a key file that is none");
+        Self {
+            block: place.block(),
+            more: Vec::new(),
+            credentials,
+            wrong: vec![Canary::of("an unknown key file", &unknown), broken],
+            place,
+        }
+    }
+
+    fn azure() -> Self {
+        let secret = Canary::alphanumeric("the client secret");
+        let place = Place::azure_with(AzureFakeOptions {
+            client_secret: secret.value().to_owned(),
+            ..AzureFakeOptions::default()
+        });
+        Self {
+            block: place.block(),
+            more: Vec::new(),
+            credentials: vec![secret],
+            wrong: vec![Canary::new("a client secret that is refused")],
+            place,
+        }
+    }
+
+    /// Lets the vendor deny, fail, and call the credential expired, each once or
+    /// for as long as it is asked.
+    fn refuse(&self, how: Refusal) {
+        match self.place.block_name {
+            "aws_secrets_manager" => {
+                self.place.moto().clear_faults().unwrap();
+                let (code, status, times) = match how {
+                    Refusal::Denied => ("AccessDeniedException", 400, 1),
+                    Refusal::Expired => ("ExpiredTokenException", 400, 9),
+                    Refusal::Down => ("InternalServiceError", 500, 99),
+                    Refusal::None => return,
+                };
+                let fault = Fault {
+                    action: "PutSecretValue",
+                    code,
+                    status,
+                    times,
+                    ..Fault::default()
+                };
+                self.place.moto().inject(&fault).unwrap();
+            }
+            "gcp_secret_manager" => {
+                let fake = self.place.gcp_fake();
+                fake.clear_faults().unwrap();
+                let (times, fault) = match how {
+                    Refusal::Denied => (1, GcpFault::Refuse("PERMISSION_DENIED", None)),
+                    Refusal::Expired => (9, GcpFault::ExpireToken),
+                    Refusal::Down => (99, GcpFault::Refuse("UNAVAILABLE", None)),
+                    Refusal::None => return,
+                };
+                fake.fault("AddSecretVersion", times, fault).unwrap();
+            }
+            "azure_key_vault" => {
+                let statuses = |status: u16| vec![status; 40];
+                let settings = match how {
+                    Refusal::Denied => json!({"deny": {"set": "ForbiddenByRbac"}}),
+                    Refusal::Expired => json!({"deny": {}, "answers": statuses(401)}),
+                    Refusal::Down => json!({"answers": statuses(503)}),
+                    Refusal::None => json!({"deny": {}, "answers": []}),
+                };
+                self.place.azure_fake().control(&settings).unwrap();
+            }
+            _ => {
+                let api = self.place.server().api();
+                let capabilities = match how {
+                    Refusal::None => "\"create\", \"read\", \"update\", \"delete\", \"list\"",
+                    _ => "\"deny\"",
+                };
+                let policy = format!("path \"secret/*\" {{ capabilities = [{capabilities}] }}");
+                api.write_policy("stores", &policy).unwrap();
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Denied,
+    Expired,
+    Down,
+    None,
+}
+
+/// Whatever of a key file's private key stands on a line of its own.
+fn lines_of_key(label: &str, file: &str) -> Vec<Canary> {
+    let file: Value = serde_json::from_str(file).unwrap();
+    let pem = file["private_key"].as_str().unwrap();
+    let lines: Vec<&str> = pem.lines().filter(|line| line.len() == 64).collect();
+    assert!(lines.len() > 20, "a key of 2,048 bits");
+    // Not the first, which is that of every such key.
+    [lines[5], lines[lines.len() - 1]]
+        .map(|line| Canary::of(label, line))
+        .into()
+}
+
+#[test]
+fn no_value_and_no_credential_is_anywhere_with_openbao() {
+    on_the_embedded_platform(Planted::openbao());
+}
+
+#[test]
+fn no_value_and_no_credential_is_anywhere_with_an_approle() {
+    on_the_embedded_platform(Planted::approle());
+}
+
+#[test]
+fn no_value_and_no_credential_is_anywhere_with_aws() {
+    on_the_embedded_platform(Planted::aws());
+}
+
+#[test]
+fn no_value_and_no_credential_is_anywhere_with_gcp() {
+    on_the_embedded_platform(Planted::gcp());
+}
+
+#[test]
+fn no_value_and_no_credential_is_anywhere_with_azure() {
+    on_the_embedded_platform(Planted::azure());
+}
+
+fn on_the_embedded_platform(planted: Planted) {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let folder = scene.embedded().unwrap();
+    let mut searched = searched(&planted);
+    let workspace = live(&scene, planted, &mut searched, |searched| {
+        let files = ["planton.db", "planton.db-wal", "planton.db-shm"];
+        // The log and its index may be gone while nobody has the database open.
+        let bytes = files.map(|file| std::fs::read(folder.join(file)).unwrap_or_default());
+        searched.add("the database", bytes.concat());
+    });
+    search_again(&searched, &workspace, &[&folder]);
+}
+
+#[test]
+fn no_value_and_no_credential_of_a_backend_is_anywhere_on_an_openbao_platform() {
+    let options = ServerOptions {
+        raw_audit: true,
+        ..ServerOptions::default()
+    };
+    let scene = Scene::with_server(&terraform_1_11(), &options);
+    let server = scene.openbao().unwrap();
+    let planted = Planted::aws();
+    let mut searched = searched(&planted);
+    let api = server.api().clone();
+    let workspace = live(&scene, planted, &mut searched, |searched| {
+        let dump = api.dump_kv("planton", KvVersion::V2).unwrap();
+        searched.add("KV", dump.to_string());
+    });
+    let audit: Vec<Value> = server
+        .audit_log()
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let keys = data_keys(&audit);
+    assert!(keys.len() > 6, "for each version, the credential, a marker");
+    searched.planted.extend(keys);
+    searched.add("the audit log", without_exempt(audit).to_string());
+    searched.add_quiet("the server's log", server.server_log());
+    search_again(&searched, &workspace, &[]);
+}
+
+/// Looks through all that is left, but for the logs, which were gathered.
+fn search_again(searched: &Searched, workspace: &Workspace, more: &[&Path]) {
+    std::fs::remove_dir_all(workspace.root().join("logs")).unwrap();
+    search(searched, &[more, &[workspace.root()]].concat());
+}
+
+fn searched(planted: &Planted) -> Searched {
+    let mut all = vec![Canary::new("the value"), Canary::new("the entry")];
+    all.extend(planted.credentials.iter().cloned());
+    all.extend(planted.wrong.iter().cloned());
+    Searched::new(all)
+}
+
+/// Lives through a backend's life; `look` adds what the platform holds.
+fn live(
+    scene: &Scene,
+    planted: Planted,
+    searched: &mut Searched,
+    look: impl Fn(&mut Searched),
+) -> Workspace {
+    let place = &planted.place;
+    let mut workspace = place.workspace(scene);
+    let configuration = CONFIGURATION
+        .replace("MARK", searched.mark.value())
+        .replace("BLOCK", &planted.block);
+    // What is no secret is found where it belongs: the search can find it.
+    let about = Canary::new("a description");
+    let quoted = &about.hcl()[1..about.hcl().len() - 1];
+    workspace
+        .write("main.tf", &configuration.replace("ABOUT", quoted))
+        .unwrap();
+    workspace.trace();
+    workspace.env("TF_LOG_PROVIDER", "TRACE");
+    let values: Vec<String> = (0..2)
+        .map(|index| searched.planted[index].value().to_owned())
+        .collect();
+    let (secret, more) = (place.secret.clone(), planted.more.clone());
+    let mut variables = vec![
+        ("value", values[0].as_str()),
+        ("entry", values[1].as_str()),
+        ("backend_secret", secret.as_str()),
+    ];
+    variables.extend(more.iter().map(|(name, text)| (*name, text.as_str())));
+    let with = |more: &[(&'static str, &'static str)]| [&variables[..], more].concat();
+    let look = |searched: &mut Searched, place: &Place| {
+        look(searched);
+        searched.add("the backend", place.dump());
+    };
+
+    let plan = workspace.plan_with(&variables, &["-out=tfplan"]).unwrap();
+    searched.add_run("a plan", &plan.changes().unwrap());
+    let file = read(&workspace, "tfplan");
+    assert_ne!(about.find_in(&file), [], "the plan file is searched");
+    searched.add("the plan file", file);
+    let shown = workspace.show_plan("tfplan").unwrap().to_string();
+    assert_ne!(about.find_in(shown.as_bytes()), []);
+    searched.add("the plan as JSON", shown);
+    let outcome = workspace.apply_with(&variables, &["tfplan"]).unwrap();
+    searched.add_run("an apply of the plan file", &outcome.ok().unwrap());
+    let state = read(&workspace, "terraform.tfstate");
+    assert_ne!(about.find_in(&state), [], "the state is searched");
+    searched.add("the state", state);
+    look(searched, place);
+
+    let outcome = workspace.unchanged(&variables);
+    searched.add_run("an empty plan", &outcome);
+    let outcome = workspace.applied(&with(&[("rotation", "2"), ("credentials", "2")]));
+    searched.add_run("a rotation of the value and of the credentials", &outcome);
+    searched.add("the state after it", read(&workspace, "terraform.tfstate"));
+    searched.add("its backup", read(&workspace, "terraform.tfstate.backup"));
+
+    refusals(&workspace, &planted, &variables, searched);
+    look(searched, place);
+    tokens(place, searched);
+
+    let outcome = workspace.destroy(&variables).unwrap().ok().unwrap();
+    searched.add_run("a destroy", &outcome);
+    let outcome = workspace.applied(&variables);
+    searched.add_run("a new beginning", &outcome);
+    tokens(place, searched);
+    // Somebody else's object, with a value in it: each place is searched.
+    let stray = Canary::alphanumeric("a stray payload");
+    let label = Canary::alphanumeric("a stray label");
+    place.put("stray", label.value(), stray.value());
+    let dump = place.dump();
+    assert_eq!(stray.find_in(&dump), [Encoding::Raw]);
+    assert_eq!(label.find_in(&dump), [Encoding::Raw]);
+    place.remove("stray");
+    look(searched, place);
+
+    // Nobody answers there any more.
+    drop(planted);
+    let outcome = workspace.plan(&variables).unwrap();
+    assert!(matches!(&outcome.clone().error(), Ok(told) if told.contains("Error: ")));
+    searched.add_run("a plan during an outage", outcome.outcome());
+    workspace
+}
+
+/// Credentials that are refused, grants that are denied, tokens that have run
+/// out, and a vendor that fails.
+fn refusals(
+    workspace: &Workspace,
+    planted: &Planted,
+    variables: &[(&str, &str)],
+    searched: &mut Searched,
+) {
+    for (number, wrong) in planted.wrong.iter().enumerate() {
+        let more = [
+            ("rotation", "2"),
+            ("credentials", "3"),
+            ("backend_secret", wrong.value()),
+        ];
+        let outcome = workspace.apply(&[variables, &more].concat()).unwrap();
+        assert!(outcome.clone().error().unwrap().contains("Secret Backend"));
+        searched.add_run(&format!("refused credential {number}"), &outcome);
+    }
+    for (name, how, rotation) in [
+        ("a denied grant", Refusal::Denied, "3"),
+        ("an expired credential", Refusal::Expired, "4"),
+        ("a failing vendor", Refusal::Down, "5"),
+    ] {
+        planted.refuse(how);
+        let more = [("rotation", rotation), ("credentials", "2")];
+        let outcome = workspace.apply(&[variables, &more].concat()).unwrap();
+        planted.refuse(Refusal::None);
+        assert!(outcome.clone().error().is_ok(), "{name}: {outcome:?}");
+        searched.add_run(name, &outcome);
+    }
+}
+
+/// Plants what the vendor gave out meanwhile.
+fn tokens(place: &Place, searched: &mut Searched) {
+    let tokens = match place.block_name {
+        "gcp_secret_manager" => place.gcp_fake().tokens().unwrap(),
+        "azure_key_vault" => place.azure_fake().tokens().unwrap(),
+        _ => return,
+    };
+    assert!(!tokens.is_empty());
+    // Every process gets its own: some of them say as much as all.
+    for token in tokens.into_iter().take(3) {
+        if searched.planted.iter().all(|known| known.value() != token) {
+            searched.planted.push(Canary::of("a token", &token));
+        }
+    }
+}

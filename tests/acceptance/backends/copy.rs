@@ -1,0 +1,107 @@
+//! What others keep in a backend is taken over: read once, sealed, and deleted
+//! there where that is asked for.
+
+use xtask::canary::Canary;
+
+use super::{Place, at_every_place};
+use crate::scene::Scene;
+use crate::steps::{Steps, has};
+
+at_every_place!(acc_secret_takes_over_what_others_keep);
+
+fn acc_secret_takes_over_what_others_keep(scene: &Scene, place: Place) {
+    let credential = place.secret.clone();
+    let variables = [("backend_secret", credential.as_str())];
+    let [kept, moved] = ["kept", "moved"].map(Canary::alphanumeric);
+    place.plant("legacy-kept", kept.value());
+    place.plant("legacy-moved", moved.value());
+
+    let mut workspace = place.workspace(scene);
+    workspace.trace();
+    let configuration = |rotation: &str, name: &str| {
+        format!(
+            r#"
+variable "backend_secret" {{
+  type      = string
+  ephemeral = true
+}}
+resource "planton_secret_backend" "own" {{
+  name = "own"
+{}
+}}
+resource "planton_secret" "kept" {{
+  name             = "kept"
+  value_wo_version = {rotation:?}
+  copy_from        = {{ backend = planton_secret_backend.own.name, remote_name = {name:?} }}
+}}
+resource "planton_secret" "moved" {{
+  name      = "moved"
+  backend   = planton_secret_backend.own.name
+  copy_from = {{
+    backend       = planton_secret_backend.own.name
+    remote_name   = "legacy-moved"
+    delete_source = true
+  }}
+}}
+"#,
+            place.block()
+        )
+    };
+    workspace
+        .write("main.tf", &configuration("1", "legacy-kept"))
+        .unwrap();
+    let outcome = workspace.settled(&variables);
+    assert_eq!(place.read(scene, "kept"), place.copied(kept.value()));
+    assert_eq!(place.read(scene, "moved"), place.copied(moved.value()));
+
+    // The one that was to be deleted is gone, the other is not touched.
+    let names: Vec<String> = place.objects().into_iter().map(|o| o.name).collect();
+    assert!(!names.contains(&"legacy-moved".to_owned()), "{names:?}");
+
+    // Neither plaintext is anywhere of ours.
+    for canary in [&kept, &moved] {
+        canary.absent_below(workspace.root()).unwrap();
+        let printed = outcome.everything();
+        canary.absent_from("what was printed", &printed).unwrap();
+        let folder = scene.embedded().unwrap();
+        canary.absent_below(&folder).unwrap();
+    }
+    for object in place.objects() {
+        for payload in &object.payloads {
+            moved.absent_from(&object.name, payload).unwrap();
+        }
+    }
+
+    // With the trigger it is read again; what is not there is told, and nothing
+    // is lost.
+    workspace
+        .write("main.tf", &configuration("2", "legacy-none"))
+        .unwrap();
+    let refused = workspace.fails(&variables);
+    has(&refused, &["Nothing To Copy", "legacy-none"]);
+    assert_eq!(place.read(scene, "kept"), place.copied(kept.value()));
+    workspace
+        .write("main.tf", &configuration("2", "legacy-kept"))
+        .unwrap();
+    workspace.settled(&variables);
+    assert_eq!(workspace.secret("kept")["version"], 2);
+
+    // An import restores where it came from.
+    let second = place.workspace(scene);
+    second
+        .write("main.tf", &configuration("2", "legacy-kept"))
+        .unwrap();
+    for (address, id) in [
+        ("planton_secret_backend.own", "own"),
+        ("planton_secret.kept", "kept"),
+        ("planton_secret.moved", "moved"),
+    ] {
+        second
+            .import(address, id, &variables)
+            .unwrap()
+            .ok()
+            .unwrap();
+    }
+    second.unchanged(&variables);
+    workspace.destroyed(&variables);
+}

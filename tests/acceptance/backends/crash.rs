@@ -1,0 +1,309 @@
+//! The provider is killed before each step of each use case on a backend of
+//! one's own: nothing that was acknowledged is lost, the next apply converges,
+//! and what is left behind in the end is what no record ever named.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+use xtask::terraform::Workspace;
+
+use super::configuration::{VARIABLES, backend, default};
+use super::{Place, at_every_place};
+use crate::crash::{ADOPT, CREATE, DELETE, ROTATE, apply_killed, calls, slug};
+use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
+use crate::steps::Steps;
+
+const REGISTER: [&str; 5] = [
+    "register backend",
+    "backend intent",
+    "backend marker",
+    "commit backend",
+    "answer",
+];
+const ADOPT_BACKEND: &str = "adopt backend";
+const UPDATE: [&str; 3] = ["update backend", "commit backend", "answer"];
+const DELETE_BACKEND: [&str; 5] = [
+    "delete backend",
+    "look for secrets",
+    "mark backend deleting",
+    "delete backend marker",
+    "backend tombstone",
+];
+const SET_DEFAULT: [&str; 3] = [
+    "set default backend",
+    "commit default backend",
+    "clear default backend",
+];
+/// Of a deletion that meets a creation: see `races`.
+const IN_RACES: [&str; 1] = ["withdraw intent"];
+
+/// A secret on the backend for each of `names`; the value tells whose it is.
+const SECRETS: &str = r#"
+variable "names" { type = set(string) }
+variable "keep" { default = 2 }
+
+resource "planton_secret" "s" {
+  for_each         = var.names
+  name             = each.key
+  backend          = "own"
+  keep_versions    = var.keep
+  value_wo         = "${var.value} of ${each.key}"
+  value_wo_version = var.rotation
+}
+"#;
+
+at_every_place!(
+    acc_backend_survives_a_kill_before_each_of_its_steps,
+    acc_secret_survives_a_kill_before_each_of_its_steps,
+);
+
+#[test]
+fn every_step_of_a_backend_has_a_crash_test() {
+    let tested: BTreeSet<String> = [
+        &REGISTER[..],
+        &[ADOPT_BACKEND],
+        &UPDATE,
+        &DELETE_BACKEND,
+        &SET_DEFAULT,
+        &IN_RACES,
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/operations/backends");
+    let mut steps = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let code = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        steps.extend(calls(&code, "before(\""));
+        steps.extend(calls(&code, "crash_point(\""));
+    }
+    assert_eq!(steps, tested);
+}
+
+fn acc_backend_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Place) {
+    let mut workspace = place.workspace(scene);
+    let declared = [VARIABLES.to_owned(), backend(&place, "own")].concat();
+    let secret = place.secret.clone();
+    let mut credentials = 0;
+    // A marker that was put and never committed, where each has a path of its own.
+    let mut lost = 0;
+    for (register, delete) in REGISTER.into_iter().zip(DELETE_BACKEND) {
+        workspace.write("main.tf", &declared).unwrap();
+        let version = credentials.to_string();
+        let variables = [
+            ("backend_secret", secret.as_str()),
+            ("credentials", version.as_str()),
+        ];
+        apply_killed(&mut workspace, register, &variables);
+        let intended = record(scene);
+        if register == "answer" {
+            apply_killed(&mut workspace, ADOPT_BACKEND, &variables);
+            assert_eq!(record(scene), intended);
+        }
+        workspace.settled(&variables);
+        if register == "commit backend" && place.stores_versions_apart() {
+            lost += 1;
+        }
+        let registered = record(scene);
+        if matches!(register, "register backend" | "backend intent") {
+            assert!(intended.is_null(), "{register}: {intended}");
+        } else {
+            assert_eq!(intended["uuid"], registered["uuid"], "{register}");
+        }
+        assert_eq!(place.objects().len(), 1 + lost, "{register}");
+        let attributes = workspace.attributes("planton_secret_backend.own").unwrap();
+        assert_eq!(attributes["id"], registered["uuid"], "{register}");
+
+        // New credentials, which are the old ones: those that are kept open.
+        for step in UPDATE.into_iter().filter(|_| register == REGISTER[0]) {
+            credentials += 1;
+            let version = credentials.to_string();
+            let variables = [variables[0], ("credentials", version.as_str())];
+            let before = record(scene);
+            apply_killed(&mut workspace, step, &variables);
+            assert_eq!(record(scene) != before, step == "answer", "{step}");
+            workspace.settled(&variables);
+            assert_eq!(record(scene)["uuid"], before["uuid"], "{step}");
+        }
+
+        // Gone from the configuration, and killed on its way.
+        workspace.write("main.tf", VARIABLES).unwrap();
+        apply_killed(&mut workspace, delete, &[variables[0]]);
+        workspace.settled(&[variables[0]]);
+        assert!(record(scene).is_null(), "{delete}: {}", record(scene));
+        let objects = place.objects();
+        assert_eq!(objects.len(), lost, "{register}, {delete}: {objects:?}");
+    }
+}
+
+/// Kills before the steps of a default, which are in the catalog alone.
+#[test]
+fn acc_default_backend_survives_a_kill_before_each_of_its_steps() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::openbao();
+    let mut workspace = place.workspace(&scene);
+    let variables = [("backend_secret", place.secret.as_str())];
+    let with = |parts: &[String]| [VARIABLES, &backend(&place, "own"), &parts.concat()].concat();
+    let own = default("planton_secret_backend.own.name");
+    let platform = default("\"platform\"");
+    let observer = place.workspace(&scene);
+    observer
+        .write(
+            "main.tf",
+            "data \"planton_default_backend\" \"now\" {}\noutput \"now\" {\n  value = \
+             data.planton_default_backend.now.backend\n}\n",
+        )
+        .unwrap();
+    let in_force = || {
+        observer.applied(&[]);
+        observer.output("now").as_str().unwrap().to_owned()
+    };
+    workspace.write("main.tf", &with(&[])).unwrap();
+    workspace.settled(&variables);
+    for step in SET_DEFAULT {
+        // Created, changed, changed back, and destroyed.
+        for (parts, before, after) in [
+            (&[own.clone()][..], "platform", "own"),
+            (&[platform.clone()], "own", "platform"),
+            (&[own.clone()], "platform", "own"),
+            (&[], "own", "platform"),
+        ] {
+            workspace.write("main.tf", &with(parts)).unwrap();
+            apply_killed(&mut workspace, step, &variables);
+            let is_committed = step == "clear default backend";
+            let expected = if is_committed { after } else { before };
+            assert_eq!(in_force(), expected, "{step}");
+            workspace.settled(&variables);
+            assert_eq!(in_force(), after, "{step}");
+        }
+    }
+    // Nothing of it stands in the way.
+    workspace.destroyed(&variables);
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+}
+
+fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Place) {
+    let mut workspace = place.workspace(scene);
+    let declared = [VARIABLES, &backend(&place, "own"), SECRETS].concat();
+    workspace.write("main.tf", &declared).unwrap();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let mut names: Vec<String> = Vec::new();
+    ask(&workspace, &names, 1, 2);
+    workspace.applied(&variables);
+
+    // Created, each under a name of its own.
+    for step in CREATE {
+        let name = slug(step);
+        names.push(name.clone());
+        ask(&workspace, &names, 1, 2);
+        apply_killed(&mut workspace, step, &variables);
+        let intended = record_of(&scene.records(), &name);
+        workspace.settled(&variables);
+        let created = record_of(&scene.records(), &name);
+        if matches!(step, "create" | "intent") {
+            assert!(intended.is_null(), "{step}");
+        } else {
+            assert_eq!(intended["uuid"], created["uuid"], "{step}");
+            assert_eq!(intended["remote_name"], created["remote_name"], "{step}");
+        }
+        if step == "answer" {
+            assert_eq!(intended["versions"], created["versions"]);
+        }
+        let attributes = secret(&workspace, &name);
+        assert_eq!(attributes["id"], created["uuid"], "{step}");
+        assert_eq!(attributes["version"], 1, "{step}");
+    }
+    assert_eq!(place.read(scene, "commit"), "1 of commit");
+    assert_eq!(place.read(scene, "answer"), "1 of answer");
+
+    // Adopted by an apply that asks for another argument, and killed there too.
+    names.push("adopted".to_owned());
+    ask(&workspace, &names, 1, 2);
+    apply_killed(&mut workspace, "answer", &variables);
+    let committed = record_of(&scene.records(), "adopted");
+    ask(&workspace, &names, 1, 3);
+    workspace.env("PLANTON_TEST_KILL_BEFORE", ADOPT[0]);
+    let only = ["-target=planton_secret.s[\"adopted\"]"];
+    let outcome = workspace.apply_with(&variables, &only).unwrap();
+    workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
+    assert!(!outcome.success(), "{outcome:?}");
+    assert_eq!(record_of(&scene.records(), "adopted"), committed);
+    workspace.settled(&variables);
+    let adopted = record_of(&scene.records(), "adopted");
+    assert_eq!(adopted["versions"], committed["versions"]);
+    assert_eq!(adopted["arguments"]["keep_versions"], 3);
+
+    // Deleted, one after the other.
+    for step in DELETE {
+        let name = names.pop().unwrap();
+        ask(&workspace, &names, 1, 2);
+        apply_killed(&mut workspace, step, &variables);
+        workspace.settled(&variables);
+        assert!(record_of(&scene.records(), &name).is_null(), "{step}");
+    }
+
+    // Rotated: one of what is left.
+    names.truncate(1);
+    ask(&workspace, &names, 1, 2);
+    workspace.applied(&variables);
+    let lost_by_creations = place.secrets().len() - 1;
+    let mut number = 1;
+    for step in rotation_of(&place) {
+        number += 1;
+        ask(&workspace, &names, number, 2);
+        apply_killed(&mut workspace, step, &variables);
+        let is_committed = matches!(step, "answer" | "prune");
+        let expected = if is_committed { number } else { number - 1 };
+        let value = place.read(scene, "create");
+        assert_eq!(value, format!("{expected} of create"), "{step}");
+        workspace.settled(&variables);
+        assert_eq!(secret(&workspace, "create")["version"], number, "{step}");
+    }
+    let value = place.read(scene, "create");
+    assert_eq!(value, format!("{number} of create"));
+
+    workspace.destroyed(&variables);
+    assert_tombstones(&scene.records());
+    let left = place.objects();
+    // Each version has a path of its own on KV, and these are in no record any
+    // more: of a creation and of a rotation, what was put and never committed;
+    // and two that the record let go of before they could be deleted.
+    let expected = match place.stores_versions_apart() {
+        true => [1, 3],
+        false => [0, 0],
+    };
+    assert_eq!(lost_by_creations, expected[0], "{left:?}");
+    assert_eq!(left.len(), expected[0] + expected[1], "{left:?}");
+}
+
+/// Says what the next apply asks for.
+fn ask(workspace: &Workspace, names: &[String], number: u64, keep: u64) {
+    let asked = format!(
+        "names = {names:?}\nvalue = \"{number}\"\nrotation = \"{number}\"\nkeep = {keep}\n"
+    );
+    workspace.write("asked.auto.tfvars", &asked).unwrap();
+}
+
+/// Returns the steps of a rotation; where no version can be deleted, none is
+/// pruned.
+fn rotation_of(place: &Place) -> impl Iterator<Item = &'static str> {
+    let prunes = place.deletes_versions();
+    ROTATE
+        .into_iter()
+        .filter(move |step| prunes || *step != "prune")
+}
+
+fn secret(workspace: &Workspace, name: &str) -> Value {
+    let address = format!("planton_secret.s[\"{name}\"]");
+    let attributes = workspace.attributes(&address);
+    attributes.unwrap_or_else(|| panic!("no {address} in the state"))
+}
+
+/// Returns the backend's record; null where there is none.
+fn record(scene: &Scene) -> Value {
+    let records = scene.records();
+    let document = records.get("backends/own");
+    document.map_or(Value::Null, |document| document["backend"].clone())
+}

@@ -1,0 +1,194 @@
+//! Backends that are in use, taken, unknown, or elsewhere.
+
+use insta::assert_snapshot;
+
+use super::{SECRET, declared, embedded};
+use crate::backends::Place;
+use crate::reading::{Told, filters};
+use crate::steps::Steps;
+
+const DEFAULT: &str = "resource \"planton_default_backend\" \"this\" {\n  backend = \
+                       planton_secret_backend.own.name\n}\n";
+const DB: &str = "resource \"planton_secret\" \"db\" {\n  name     = \"db\"\n  backend  = \
+                  planton_secret_backend.own.name\n  value_wo = \"hunter2\"\n}\n";
+
+#[test]
+fn a_backend_that_is_not_known_is_told_where_it_is_named() {
+    let _filters = filters();
+    let scene = embedded();
+    let workspace = scene.workspace("");
+    let unknown = "resource \"planton_secret\" \"first\" {\n  name     = \"first\"\n  value_wo = \
+                   \"hunter2\"\n}\n";
+    workspace.write("main.tf", unknown).unwrap();
+    workspace.applied(&[]);
+    let more = "resource \"planton_secret\" \"db\" {\n  name     = \"db\"\n  backend  = \
+                \"vault\"\n  value_wo = \"hunter2\"\n}\nresource \"planton_default_backend\" \
+                \"this\" {\n  backend = \"vault\"\n}\n";
+    workspace.write("more.tf", more).unwrap();
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert_snapshot!(told.at("db"), @r#"
+    Error: Secret Backend Not Found
+      in resource "planton_secret" "db"
+      at backend  = "vault"
+
+    No secret backend is named "vault".
+
+    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
+    "#);
+    assert_snapshot!(told.at("this"), @r#"
+    Error: Secret Backend Not Found
+      in resource "planton_default_backend" "this"
+      at backend = "vault"
+
+    No secret backend is named "vault".
+
+    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
+    "#);
+    assert_eq!(told.len(), 2);
+    let name = "resource \"planton_default_backend\" \"this\" {\n  backend = \"My Vault!\"\n}\n";
+    workspace.write("more.tf", name).unwrap();
+    assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
+    Error: Invalid Name
+      in resource "planton_default_backend" "this"
+      at backend = "My Vault!"
+
+    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    "#);
+}
+
+#[test]
+fn a_backend_in_use_says_by_whom_and_stays() {
+    let _filters = filters();
+    let place = Place::aws();
+    let scene = embedded();
+    let workspace = place.workspace(&scene);
+    let secret = [("backend_secret", place.secret.as_str())];
+    let write = |parts: &[&str]| {
+        let whole = format!("{SECRET}{}", parts.concat());
+        workspace.write("main.tf", &whole).unwrap();
+    };
+    let told = || Told::by_apply(&workspace, &secret, &[]);
+    let own = declared("own", &place.block());
+    write(&[&own, DEFAULT, DB]);
+    workspace.applied(&secret);
+
+    // In a second workspace it exists already, and so does another default.
+    let second = place.workspace(&scene);
+    let block = place.block();
+    let other = declared("own", &format!("  description = \"Another\"\n{block}"));
+    let platform = "resource \"planton_default_backend\" \"this\" {\n  backend = \"platform\"\n}\n";
+    second
+        .write("main.tf", &format!("{SECRET}{other}{platform}"))
+        .unwrap();
+    let twice = Told::by_apply(&second, &secret, &[]);
+    assert_snapshot!(twice.at("own"), @r#"
+    Error: Secret Backend Already Exists
+      in resource "planton_secret_backend" "own"
+      at name = "own"
+
+    A secret backend named "own" exists already, and it is not the one that this resource describes.
+
+    To manage the existing backend with this resource, import it:
+
+      terraform import planton_secret_backend.<name> own
+
+    Otherwise choose another name. A replacement with create_before_destroy needs another name as well: the backend that it replaces still has this one.
+    "#);
+    assert_snapshot!(twice.at("this"), @r#"
+    Error: Default Backend Already Chosen
+      in resource "planton_default_backend" "this"
+      at backend = "platform"
+
+    Backend "own" is the default of this organization, and it is not what this resource expected; an organization has one default.
+
+    To manage it with this resource, import it:
+
+      terraform import planton_default_backend.<name> own
+    "#);
+    assert_eq!(twice.len(), 2);
+
+    // It holds a secret, and is the default: neither moved nor destroyed.
+    write(&[&own.replace("eu-central-1", "eu-west-1"), DEFAULT, DB]);
+    let planned = Told::by_plan(&workspace, &secret, &[]);
+    assert_snapshot!(planned.everything(), @r#"
+    Error: Secret Backend In Use
+      in resource "planton_secret_backend" "own"
+      at region = "eu-west-1"
+
+    Secret backend "own" is the default backend, and holds 1 secret: db. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+
+    A secret never moves: destroy these secrets, or set their backend to another, which replaces them; make another backend the default; and apply that first.
+    "#);
+    write(&[
+        &own.replace("name = \"own\"", "name = \"other-name\""),
+        DEFAULT,
+        DB,
+    ]);
+    let planned = Told::by_plan(&workspace, &secret, &[]);
+    assert_snapshot!(planned.everything(), @r#"
+    Error: Secret Backend In Use
+      in resource "planton_secret_backend" "own"
+      at name = "other-name"
+
+    Secret backend "own" is the default backend, and holds 1 secret: db. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+
+    A secret never moves: destroy these secrets, or set their backend to another, which replaces them; make another backend the default; and apply that first.
+    "#);
+    let named = |text: &str| text.replace("planton_secret_backend.own.name", "\"own\"");
+    write(&[&named(DEFAULT), &named(DB)]);
+    assert_snapshot!(told().everything(), @r#"
+    Error: Secret Backend In Use
+
+    Secret backend "own" is the default backend, and holds 1 secret: db. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+
+    A secret never moves: destroy these secrets, or set their backend to another, which replaces them; make another backend the default; and apply that first.
+    "#);
+    write(&[&own, DEFAULT]);
+    workspace.applied(&secret);
+    write(&[&named(DEFAULT)]);
+    assert_snapshot!(told().everything(), @r#"
+    Error: Secret Backend In Use
+
+    Secret backend "own" is the default backend. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+
+    Make another backend the default first. Where the same apply does that, set create_before_destroy in the lifecycle block of this one: otherwise it goes before.
+    "#);
+
+    // Another server of the same settings is not the place.
+    let elsewhere = Place::aws();
+    write(&[
+        &own.replace(&place.address(), &elsewhere.address()),
+        DEFAULT,
+    ]);
+    assert_snapshot!(told().everything(), @r#"
+    Error: Secret Backend Not There
+      in resource "planton_secret_backend" "own"
+      at endpoint = "http://127.0.0.1:<port>"
+
+    What is reached with the new settings is not the place where backend "own" has stored so far: its marker object "planton/acme/backend/own-<8 hex>" is not there. Nothing was changed.
+
+    Check the address and the credentials. For another place, declare another backend.
+    "#);
+
+    // What is not verified cannot move at all.
+    let unmarked = declared("unmarked", &format!("  verify_connection = false\n{block}"));
+    write(&[&own, DEFAULT, &unmarked]);
+    workspace.applied(&secret);
+    let moved = unmarked.replace(&place.address(), &elsewhere.address());
+    write(&[&own, DEFAULT, &moved]);
+    assert_snapshot!(told().everything(), @r#"
+    Error: Secret Backend Not Marked
+      in resource "planton_secret_backend" "unmarked"
+      at aws_secrets_manager = {
+        region = "eu-central-1"
+        endpoint = "http://127.0.0.1:<port>"
+        access_key_id = "AKIAPLANTONTEST0001"
+        secret_access_key_wo = var.backend_secret
+        recovery_window_days = 0
+      }
+
+    Backend "unmarked" was declared with verify_connection = false, so it has no marker object by which its place would be known again, and its settings cannot change.
+
+    Declare another backend.
+    "#);
+}
