@@ -11,9 +11,8 @@ use super::sealing::check_size;
 use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, PLATFORM_BACKEND, SecretView};
 use crate::catalog::{
-    CopyFrom, GenerateSpec, Revision, SecretArguments, SecretDocument, SecretMetadata,
-    SecretRecord, SecretState, VersionRecord, distinguishing_digits, new_secret_uuid,
-    record_key_of_name,
+    CopyFrom, GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord,
+    SecretState, VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
 };
 use crate::envelope::SecretValue;
 use crate::limits::RequestLimits;
@@ -263,7 +262,7 @@ impl Organization {
         }
         interrupt.before("intent")?;
         held.document.current = Some(secret.clone());
-        let was_unseen = held.revision == Revision::ABSENT;
+        let was_unseen = held.is_unseen;
         if let Some(now) = self.try_commit(&mut held).await? {
             if was_unseen {
                 return Ok(Begun::Met(Box::new(now)));

@@ -142,7 +142,7 @@ Asserted exactly by tests, with one secret and with several.
 
 | backend | create | rotate | refresh | ephemeral read | destroy, two versions |
 | --- | --- | --- | --- | --- | --- |
-| built-in (OpenBAO) | 6 (+4) | 4 (+3) | 2 (+1) | 3 (+2) | 6 (+2) |
+| built-in (OpenBAO) | 6 (+5) | 4 (+3) | 2 (+1) | 3 (+2) | 6 (+2) |
 | self-hosted OpenBAO | 5 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
 | HashiCorp Vault | 5 (+8) | 4 (+7) | 2 (+4) | 3 (+4) | 6 (+5) |
 | AWS Secrets Manager | 6 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
