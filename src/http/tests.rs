@@ -456,6 +456,9 @@ async fn each_try_is_logged_at_any_level_without_query_header_or_body() {
     use tracing_subscriber::layer::SubscriberExt;
     let events = Events::default();
     let subscriber = tracing_subscriber::registry().with(events.clone());
+    // While there is only one dispatcher, the thread of another test can switch an
+    // event off for all.
+    let _other = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = Script::start(vec![answer(503, "", "hunter2"), answer(200, "", "hunter2")]).await;
     let mut url = server.url.clone();

@@ -11,9 +11,8 @@ use super::sealing::check_size;
 use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, PLATFORM_BACKEND, SecretView};
 use crate::catalog::{
-    CopyFrom, GenerateSpec, Revision, SecretArguments, SecretDocument, SecretMetadata,
-    SecretRecord, SecretState, VersionRecord, distinguishing_digits, new_secret_uuid,
-    record_key_of_name,
+    CopyFrom, GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord,
+    SecretState, VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
 };
 use crate::envelope::SecretValue;
 use crate::limits::RequestLimits;
@@ -90,18 +89,21 @@ impl Organization {
         interrupt.before("create")?;
         self.ensure().await?;
         let key = record_key_of_name(&request.name);
-        let mut chosen = self.choose_backend(request.backend.as_ref()).await?;
-        let is_built_in = chosen.name.as_str() == PLATFORM_BACKEND;
-        let mut held = if is_built_in || request.source.copy_from().is_some() {
-            // A node that lags may show what is gone, or whole by now; and what is
-            // created is absent as a rule, which nobody believes without a fence.
-            self.hold_fenced(key).await?
-        } else {
+        let goes_elsewhere = match &request.backend {
+            Some(name) => name.as_str() != PLATFORM_BACKEND,
+            None => self.connections.learned_default().is_some(),
+        };
+        let mut held = if goes_elsewhere && request.source.copy_from().is_none() {
             // As a rule nothing stands there, and the intent's compare-and-set
             // tells where something does. One request less makes up for the look
             // at the backend's record.
             Held::unseen(key)
+        } else {
+            // A node that lags may show what is gone, or whole by now; and what is
+            // created is absent as a rule, which nobody believes without a fence.
+            self.hold_fenced(key).await?
         };
+        let mut chosen = self.choose_backend(request.backend.as_ref()).await?;
         let from = request.source.copy_from();
         let mut candidate = self.candidate(request, &held.document).await?;
         for _ in 0..BACKEND_TRIES {
@@ -263,7 +265,7 @@ impl Organization {
         }
         interrupt.before("intent")?;
         held.document.current = Some(secret.clone());
-        let was_unseen = held.revision == Revision::ABSENT;
+        let was_unseen = held.is_unseen;
         if let Some(now) = self.try_commit(&mut held).await? {
             if was_unseen {
                 return Ok(Begun::Met(Box::new(now)));

@@ -19,6 +19,8 @@ pub(super) struct Held {
     pub(super) revision: Revision,
     /// The document as the catalog has it.
     pub(super) base: SecretDocument,
+    /// Nobody looked: it is only taken that nothing is there.
+    pub(super) is_unseen: bool,
 }
 
 /// How often a conflict without a rival is tried again.
@@ -149,12 +151,16 @@ impl Held {
             base: document.clone(),
             document,
             revision,
+            is_unseen: false,
         }
     }
 
     /// Takes it that nothing was ever written under `key`, without looking.
     pub(super) fn unseen(key: RecordKey) -> Self {
-        Self::new(key, SecretDocument::default(), Revision::ABSENT)
+        Self {
+            is_unseen: true,
+            ..Self::new(key, SecretDocument::default(), Revision::ABSENT)
+        }
     }
 
     /// Returns the secret with this uuid, if it is of this name.

@@ -44,13 +44,24 @@ resource "planton_secret" "s" {
 }
 "#;
 
+/// Killed in `backends/copy.rs`.
+pub(crate) const COPY: [&str; 1] = ["delete source"];
+
 #[test]
 fn every_step_has_a_crash_test() {
-    let tested: BTreeSet<String> = [&FIRST_USE[..], &CREATE, &ADOPT, &ROTATE, &EDIT, &DELETE]
-        .concat()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let tested: BTreeSet<String> = [
+        &FIRST_USE[..],
+        &CREATE,
+        &ADOPT,
+        &ROTATE,
+        &EDIT,
+        &DELETE,
+        &COPY,
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
     let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/operations");
     let mut steps = BTreeSet::new();
     for entry in std::fs::read_dir(operations).unwrap() {

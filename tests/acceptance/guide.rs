@@ -9,6 +9,9 @@ use terraform_provider_planton::clients::openbao::{
 };
 use xtask::terraform::Workspace;
 
+use xtask::gcp::GcpFake;
+use xtask::tools::Tools;
+
 use crate::backends::{BLOCKS, Place};
 use crate::policies::{provider, scope, token_of};
 use crate::scene::{On, Scene, terraform_1_11, terraform_1_15};
@@ -67,6 +70,8 @@ fn the_guide_to_backends_shows_the_policies_that_errors_print() {
 #[test]
 fn the_configurations_of_the_guide_to_backends_are_planned_as_they_stand() {
     let guide = page("docs/guides/backends.md");
+    let google = GcpFake::start(&Tools::locate().unwrap()).unwrap();
+    let key_file = google.key_file("a@b.iam.gserviceaccount.com").unwrap();
     let shown = blocks(&guide, "terraform");
     let mut planned = Vec::new();
     for configuration in &shown {
@@ -75,7 +80,12 @@ fn the_configurations_of_the_guide_to_backends_are_planned_as_they_stand() {
         let variables = configuration
             .lines()
             .filter_map(|line| line.strip_prefix("variable \"")?.split('"').next());
-        let variables: Vec<_> = variables.map(|name| (name, "{}")).collect();
+        // A key file is looked at while planning.
+        let value = |name| match name {
+            "service_account_key" => key_file.as_str(),
+            _ => "{}",
+        };
+        let variables: Vec<_> = variables.map(|name| (name, value(name))).collect();
         let outcome = workspace.plan(&variables).unwrap();
         outcome.changes().unwrap_or_else(|error| {
             panic!("{configuration}\n{error:?}");

@@ -65,7 +65,7 @@ impl Connections {
 
     /// Returns the default backend that was learned, if it is not the built-in
     /// one, whose record tells nothing.
-    pub(super) fn default(&self) -> Option<Slug> {
+    pub(in crate::operations) fn learned_default(&self) -> Option<Slug> {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         default.clone()
     }

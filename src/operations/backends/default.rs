@@ -114,7 +114,7 @@ impl Organization {
     /// where it is not the built-in one: its record, which a creation reads
     /// anyway, tells when it has ceased to be the default.
     pub(in crate::operations) async fn default_backend(&self) -> Result<Slug, OperationError> {
-        if let Some(learned) = self.connections.default() {
+        if let Some(learned) = self.connections.learned_default() {
             return Ok(learned);
         }
         self.reload_default().await

@@ -130,6 +130,12 @@ impl Organization {
                 {
                     changed.marker = Some(self.put_marker(candidate).await?);
                 }
+                Err(OperationError::Store(error)) => {
+                    return Err(OperationError::ProbeFailed {
+                        step: "read",
+                        error,
+                    });
+                }
                 found => found?,
             },
             None if before.settings != changed.settings => {

@@ -4,7 +4,8 @@
 use xtask::canary::Canary;
 
 use super::{Place, at_every_place};
-use crate::scene::Scene;
+use crate::crash::COPY;
+use crate::scene::{On, Scene, terraform_1_11};
 use crate::steps::{Steps, has};
 
 at_every_place!(acc_secret_takes_over_what_others_keep);
@@ -103,5 +104,45 @@ resource "planton_secret" "moved" {{
             .unwrap();
     }
     second.unchanged(&variables);
+    workspace.destroyed(&variables);
+}
+
+#[test]
+fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::openbao();
+    let credential = place.secret.clone();
+    let variables = [("backend_secret", credential.as_str())];
+    place.plant("legacy", "plain");
+    let mut workspace = place.workspace(&scene);
+    let backend = format!(
+        "variable \"backend_secret\" {{\n  type = string\n  ephemeral = true\n}}\nresource \
+         \"planton_secret_backend\" \"own\" {{\n  name = \"own\"\n{}}}\n",
+        place.block()
+    );
+    workspace.write("main.tf", &backend).unwrap();
+    workspace.settled(&variables);
+    let copy = "resource \"planton_secret\" \"copy\" {\n  name = \"copy\"\n  copy_from = {\n    \
+                backend = planton_secret_backend.own.name\n    remote_name = \"legacy\"\n    \
+                delete_source = true\n  }\n}\n";
+    workspace
+        .write("main.tf", &format!("{backend}{copy}"))
+        .unwrap();
+    let [step] = COPY;
+    workspace.env("PLANTON_TEST_KILL_BEFORE", step);
+    let killed = workspace.apply(&variables).unwrap();
+    assert!(!killed.success(), "{killed:?}");
+    workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
+    let names = |place: &Place| -> Vec<String> {
+        place
+            .objects()
+            .into_iter()
+            .map(|object| object.name)
+            .collect()
+    };
+    workspace.settled(&variables);
+    assert_eq!(workspace.secret("copy")["version"], 1);
+    assert_eq!(place.read(&scene, "copy"), place.copied("plain"));
+    assert!(!names(&place).contains(&"legacy".to_owned()));
     workspace.destroyed(&variables);
 }

@@ -166,8 +166,8 @@ fn acc_default_backend_survives_a_kill_before_each_of_its_steps() {
         // Created, changed, changed back, and destroyed.
         for (parts, before, after) in [
             (&[own.clone()][..], "platform", "own"),
-            (&[platform.clone()], "own", "platform"),
-            (&[own.clone()], "platform", "own"),
+            (std::slice::from_ref(&platform), "own", "platform"),
+            (std::slice::from_ref(&own), "platform", "own"),
             (&[], "own", "platform"),
         ] {
             workspace.write("main.tf", &with(parts)).unwrap();

@@ -141,7 +141,7 @@ fn acc_default_backend_that_changes_meanwhile_is_told_and_followed() {
     let variables = [("backend_secret", place.secret.as_str())];
     let declared = [backend(&place, "first"), backend(&place, "second")].concat();
     let with = |workspace: &Workspace, more: &[String]| {
-        write(workspace, &[&[declared.clone()], more].concat());
+        write(workspace, &[std::slice::from_ref(&declared), more].concat());
     };
     let mut first = place.workspace(&scene);
     with(&first, &[default(FIRST)]);

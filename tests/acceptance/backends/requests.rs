@@ -190,6 +190,9 @@ fn secrets(scene: &Scene, place: &Place, vendor: &Vendor, number: usize) {
         &vendor.place(),
         &[
             KEY,
+            // The first creation of a process looks, and learns the default.
+            FENCE,
+            ("GET record data 404", 1, 0),
             ("GET default backend data 200", 1, 0),
             // The intent, without a look before it, and the commit.
             ("POST record data 200", 0, 2),

@@ -402,7 +402,7 @@ data "planton_secret" "missing" {
 
     No secret backend is named "vault".
 
-    Use "platform" for the built-in backend, or leave backend out for the default. To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first.
+    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
     "#);
     assert_snapshot!(told.at("too_large"), @r#"
     Error: Secret Value Too Large

@@ -143,11 +143,11 @@ Asserted exactly by tests, with one secret and with several.
 | backend | create | rotate | refresh | ephemeral read | destroy, two versions |
 | --- | --- | --- | --- | --- | --- |
 | built-in (OpenBAO) | 6 (+4) | 4 (+3) | 2 (+1) | 3 (+2) | 6 (+2) |
-| self-hosted OpenBAO | 5 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
-| HashiCorp Vault | 5 (+8) | 4 (+7) | 2 (+4) | 3 (+4) | 6 (+5) |
-| AWS Secrets Manager | 6 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
-| GCP Secret Manager | 6 (+7) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
-| Azure Key Vault | 6 (+9) | 4 (+8) | 2 (+6) | 3 (+6) | 6 (+7) |
+| self-hosted OpenBAO | 5 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
+| HashiCorp Vault | 5 (+10) | 4 (+7) | 2 (+4) | 3 (+4) | 6 (+5) |
+| AWS Secrets Manager | 6 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
+| GCP Secret Manager | 6 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
+| Azure Key Vault | 6 (+11) | 4 (+8) | 2 (+6) | 3 (+6) | 6 (+7) |
 ";
 
 const METHOD: &str = "
