@@ -197,6 +197,7 @@ impl HttpClient {
         let timeout = self.timeout(started, &bounds);
         let mut timeout = timeout.ok_or_else(|| stopped(Stop::DeadlinePassed))?;
         let mut tries = 0;
+        let mut earlier: Option<Result<HttpResponse, _>> = None;
         loop {
             tries += 1;
             let outcome = self.follow(request, body.clone(), timeout, tries).await;
@@ -206,12 +207,13 @@ impl HttpClient {
                 }
                 Ok(response) => retry_after(&response.headers, SystemTime::now()),
                 // Not the server was too slow for us, but the operation for its
-                // own time.
+                // own time; what earlier tries were told says why.
                 Err(error)
                     if error.kind() == HttpErrorKind::Timeout
                         && limits.after(tries - 1).is_late() =>
                 {
-                    return Err(stopped(Stop::DeadlinePassed));
+                    let late = Err(stopped(Stop::DeadlinePassed));
+                    return earlier.unwrap_or(late).map(|answer| answer.after(tries));
                 }
                 // A standby that redirects to its leader forwards as soon as
                 // an election is over.
@@ -240,6 +242,7 @@ impl HttpClient {
                 Some(left) => timeout = left,
                 None => return outcome.map(|response| response.after(tries)),
             }
+            earlier = Some(outcome);
         }
     }
 

@@ -329,6 +329,17 @@ async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
     }
     assert_eq!(server.requests().len(), 1);
 
+    // Where the server did fail, that is told: it is why the time ran out.
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + 5 * soon),
+        ..RequestLimits::default()
+    };
+    let server = Script::start(vec![answer(503, "", ""), Step::Stall]).await;
+    let request = put(&server.url);
+    let response = limits.scope(client.send(&request)).await.unwrap();
+    assert_eq!((response.status.as_u16(), response.retried), (503, true));
+    assert_eq!(server.requests().len(), 2);
+
     // A commit does not end so: what became of it is not known.
     let late = RequestLimits {
         deadline: Some(Instant::now()),
