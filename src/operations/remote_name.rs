@@ -47,6 +47,9 @@ pub(super) fn object_name(parts: &[&str], rules: NameRules) -> RemoteName {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::{distinguishing_digits, new_secret_uuid};
