@@ -1,10 +1,9 @@
 //! Creates a secret.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backends::{ByDefault, Rechecked};
-use super::copy::is_copied;
+use super::candidate::{Candidate, exists};
 use super::documents::Held;
 use super::remote_name::remote_name;
 use super::sealing::check_size;
@@ -12,13 +11,12 @@ use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, PLATFORM_BACKEND, SecretView};
 use crate::catalog::{
     CopyFrom, GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord,
-    SecretState, VersionRecord, distinguishing_digits, new_secret_uuid, record_key_of_name,
+    SecretState, distinguishing_digits, new_secret_uuid, record_key_of_name,
 };
 use crate::envelope::SecretValue;
-use crate::limits::RequestLimits;
 use crate::names::{SecretName, Slug};
 use crate::secret::SecretBytes;
-use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
+use crate::store::StoreErrorKind;
 
 /// How often a new secret follows a default backend that changes meanwhile.
 const BACKEND_TRIES: usize = 4;
@@ -321,166 +319,6 @@ impl Organization {
         })
         .await
     }
-
-    /// Adds `version` to the secret and commits; when another writer came first,
-    /// what was put is deleted again, unless the record names it.
-    pub(super) async fn commit_version(
-        &self,
-        held: &mut Held,
-        uuid: Uuid,
-        version: VersionRecord,
-        backend: &Backend,
-        change: impl FnOnce(&mut SecretRecord),
-    ) -> Result<SecretView, OperationError> {
-        super::steps::crash_point("commit");
-        let native_id = version.native_id.clone();
-        let record = held
-            .document
-            .secret_mut(uuid)
-            .expect("the caller holds this secret");
-        record.versions.push(version);
-        change(record);
-        let remote_name = record.remote_name.clone();
-        if let Some(now) = self.try_commit(held).await? {
-            // Where the record names it, our commit has landed, its answer was
-            // lost, and somebody has built on it since.
-            let landed = now.document.secret(uuid).is_some_and(|secret| {
-                let mut versions = secret.versions.iter();
-                versions.any(|version| version.native_id == native_id)
-            });
-            if !landed {
-                let orphan = orphan(&now.document, uuid, &remote_name, native_id);
-                let deleted = backend.store.delete(&remote_name, orphan);
-                if let Err(error) = RequestLimits::committing(deleted).await {
-                    tracing::warn!(%error, "a version that nothing refers to is left behind");
-                }
-                return Err(held.overtaken());
-            }
-        }
-        super::steps::crash_point("answer");
-        self.view(held, uuid).await
-    }
-
-    pub(super) async fn view(&self, held: &Held, uuid: Uuid) -> Result<SecretView, OperationError> {
-        let catalog = self.existing().await?.uuid;
-        let secret = held
-            .document
-            .secret(uuid)
-            .expect("the caller holds this secret");
-        Ok(SecretView::new(secret, held.document.generation, catalog))
-    }
-
-    /// Adopts what a killed creation of ours has committed; refuses all else.
-    async fn adopt(
-        &self,
-        mut held: Held,
-        met: SecretRecord,
-        candidate: &Candidate,
-        backend: &Backend,
-        interrupt: &Interrupt,
-    ) -> Result<SecretView, OperationError> {
-        let Candidate {
-            secret,
-            plaintext,
-            generated,
-            ..
-        } = candidate;
-        let Some(version) = met.current_version() else {
-            return Err(exists(&met));
-        };
-        let same_shape = met.is_as_created()
-            && met.kind == secret.kind
-            && met.metadata == secret.metadata
-            && met.arguments.generate == secret.arguments.generate
-            && met.arguments.copy_from == secret.arguments.copy_from;
-        if !same_shape {
-            return Err(exists(&met));
-        }
-        if !generated {
-            let organization = self.existing().await?.uuid;
-            let fetched = match backend.fetch(organization, &met, version).await {
-                // Nobody can tell whether it was ours.
-                Err(OperationError::VersionLost { .. }) => return Err(exists(&met)),
-                fetched => fetched?,
-            };
-            if fetched.is_value(plaintext, version) != Some(true) {
-                return Err(exists(&met));
-            }
-        }
-        let uuid = met.uuid;
-        // Always a write: what was created before this one may still be about to
-        // be deleted, by the same uuid, and must not take this one along.
-        held.document.current = Some(SecretRecord {
-            arguments: secret.arguments.clone(),
-            adopted_at: Some(held.document.generation + 1),
-            ..met
-        });
-        interrupt.before("adopt")?;
-        self.commit(&mut held).await?;
-        tracing::info!("adopted a secret whose creation was interrupted");
-        self.view(&held, uuid).await
-    }
-}
-
-/// A secret that is to be created, and may meet a record.
-struct Candidate {
-    secret: SecretRecord,
-    plaintext: SecretBytes,
-    generated: bool,
-    /// Without its value: good for nothing but an adoption.
-    is_hollow: bool,
-    replaces: Option<Uuid>,
-}
-
-impl Organization {
-    /// Makes the secret that is to be created, with its value.
-    async fn candidate(
-        &self,
-        request: CreateSecret,
-        met: &SecretDocument,
-    ) -> Result<Candidate, OperationError> {
-        let is_hollow = is_copied(met, &request.source);
-        let is_generated = matches!(request.source, ValueSource::Generated(_));
-        let (kind, plaintext) = match &met.current {
-            Some(met) if is_hollow => (met.kind, SecretBytes::new(Vec::new())),
-            _ => {
-                let value = self.resolve(request.source).await?;
-                (value.kind(), value.to_plaintext())
-            }
-        };
-        let now = Timestamp::now();
-        let secret = SecretRecord {
-            uuid: Uuid::nil(),
-            name: request.name,
-            kind,
-            backend: Uuid::nil(),
-            backend_name: Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
-            remote_name: RemoteName::new(String::new()),
-            state: SecretState::Creating,
-            metadata: request.metadata,
-            arguments: request.arguments,
-            versions: Vec::new(),
-            created_at: now,
-            updated_at: now,
-            generation: 0,
-            adopted_at: None,
-        };
-        Ok(Candidate {
-            secret,
-            plaintext,
-            // Neither can be compared with what stands there.
-            generated: is_generated || is_hollow,
-            is_hollow,
-            replaces: request.replaces,
-        })
-    }
-}
-
-impl Candidate {
-    fn place_on(&mut self, backend: &Backend) {
-        self.secret.backend = backend.uuid;
-        self.secret.backend_name = backend.name.clone();
-    }
 }
 
 /// The backend of a new secret, and how it was chosen.
@@ -537,37 +375,9 @@ fn fresh_uuid(document: &SecretDocument, name: &SecretName) -> Result<Uuid, Oper
     }
 }
 
-/// Says what to delete of a put that nothing refers to. Where its secret is on
-/// its way out, or gone, the put may have brought the object back.
-fn orphan(
-    now: &SecretDocument,
-    uuid: Uuid,
-    remote_name: &RemoteName,
-    native_id: NativeVersionId,
-) -> Deletion {
-    let versions = vec![native_id];
-    let mut secrets = now.current.iter().chain(&now.displaced);
-    let in_use = secrets.any(|secret| {
-        secret.remote_name == *remote_name
-            && (secret.uuid != uuid || secret.state != SecretState::Deleting)
-    });
-    if in_use {
-        Deletion::Versions(versions)
-    } else {
-        Deletion::Object { versions }
-    }
-}
-
 fn overtaken() -> OperationError {
     OperationError::ChangedConcurrently {
         subject: "the default backend".to_owned(),
-    }
-}
-
-fn exists(met: &SecretRecord) -> OperationError {
-    OperationError::AlreadyExists {
-        name: met.name.clone(),
-        uuid: met.uuid,
     }
 }
 

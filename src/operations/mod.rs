@@ -6,6 +6,8 @@
 //! names was put before. Nothing here mentions who calls.
 
 mod backends;
+mod candidate;
+mod commit;
 mod copy;
 mod create;
 mod delete;
