@@ -394,6 +394,7 @@ impl OperationError {
     ) -> Option<SecretDocument> {
         match self {
             Self::ValueTooLarge { .. }
+            | Self::BackendNotThere { .. }
             | Self::Kek(_)
             | Self::Interrupted { .. }
             | Self::Randomness => before,

@@ -520,6 +520,10 @@ async fn credentials_of_another_account_lead_to_an_error_and_never_to_an_end() {
     let deleted = late.delete_secret(&view.name, view.uuid, &interrupt);
     elsewhere(deleted.await);
     assert!(world.connector.place("a").objects().is_empty());
+    assert!(
+        world.document(&name("other")).await.is_tombstone(),
+        "the intent of what was refused is taken back"
+    );
 
     assert_eq!(here.objects().len(), 2, "the marker and the secret");
     world.connector.places_back("a", here);
