@@ -11,9 +11,9 @@ use async_trait::async_trait;
 
 use crate::names::Slug;
 use crate::plugin::{
-    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
-    IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanRequest,
-    PlanResponse, ReadRequest, ReadResponse, Resource, Schema, UpdateRequest, Value,
+    ApplyResponse, AttributePath, Context, CreateRequest, DeleteRequest, DeleteResponse,
+    Diagnostic, Diagnostics, IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported,
+    PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema, UpdateRequest, Value,
 };
 use crate::surface::{
     Anchor, Configured, Session, SessionState, different_organization, explain, invalid_slug,
@@ -150,7 +150,35 @@ fn validate(config: &Value) -> Diagnostics {
         ),
         _ => {}
     }
+    for block in ["hashicorp_vault", "openbao"] {
+        let address = config.attribute(block).attribute("address");
+        if address.as_str().is_some_and(is_exposed) {
+            diagnostics.push(
+                Diagnostic::warning(
+                    "Backend Connection Not Encrypted",
+                    "The backend is reached without TLS: whoever sees the traffic can take the \
+                     token. What is stored is sealed all the same.\n\nUse an https address.",
+                )
+                .at(AttributePath::attribute(block).then("address")),
+            );
+        }
+    }
     diagnostics
+}
+
+/// Says whether an address is reached without TLS beyond this machine. What is no
+/// address is refused elsewhere.
+fn is_exposed(address: &str) -> bool {
+    let Ok(url) = url::Url::parse(address) else {
+        return false;
+    };
+    let is_near = match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => true,
+    };
+    url.scheme() == "http" && !is_near
 }
 
 async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
@@ -203,4 +231,31 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
         }),
         diagnostics: Diagnostics::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vault_beyond_this_machine_without_tls_is_warned_of() {
+        let told = |block: &'static str, address: &str| {
+            let inner = Value::object([("address", Value::from(address))]);
+            let config = Value::object([("name", Value::from("own")), (block, inner)]);
+            let diagnostics = validate(&config);
+            assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+            !diagnostics.is_empty()
+        };
+        for block in ["hashicorp_vault", "openbao"] {
+            assert!(told(block, "http://vault.example.com:8200"));
+            assert!(told(block, "http://10.0.0.1:8200"));
+            for quiet in [
+                "https://vault.example.com",
+                "http://127.0.0.1:8200",
+                "http://[::1]:1",
+            ] {
+                assert!(!told(block, quiet), "{quiet}");
+            }
+        }
+    }
 }
