@@ -38,21 +38,23 @@ pub(super) fn watch(
             });
         }
         ServeMode::Plugin => {
-            tokio::spawn(watch_host(terminated.clone()));
+            // Read now: once the host knows of this process it may die before
+            // the task first runs, which would then watch its heir.
+            let host = rustix::process::getppid();
+            tokio::spawn(watch_host(host, terminated.clone()));
         }
     }
     Ok(())
 }
 
-/// Cancels `terminated` once the process that started this one is gone: a host
-/// that was killed can't say Shutdown.
+/// Cancels `terminated` once `host`, the process that started this one, is
+/// gone: a host that was killed can't say Shutdown.
 #[cfg(unix)]
-async fn watch_host(terminated: CancellationToken) {
+async fn watch_host(host: Option<rustix::process::Pid>, terminated: CancellationToken) {
     use std::time::Duration;
 
     // No event tells of it, short of a signal that needs a libc call.
     const EVERY: Duration = Duration::from_secs(2);
-    let host = rustix::process::getppid();
     while rustix::process::getppid() == host {
         tokio::time::sleep(EVERY).await;
     }
