@@ -1,5 +1,6 @@
 //! Where things stand in the repository.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Returns the repository's root.
@@ -22,8 +23,13 @@ pub fn target() -> PathBuf {
 /// Returns where `name` is on PATH.
 #[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
+    within(&std::env::var_os("PATH")?, name)
+}
+
+/// Returns where `name` is in the folders of `path`, which is written as PATH is.
+#[must_use]
+pub fn within(path: &OsStr, name: &str) -> Option<PathBuf> {
+    std::env::split_paths(path)
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
 }

