@@ -1,8 +1,7 @@
 //! The project's own tasks, and the harness that its integration tests share:
-//! real Terraforms, real OpenBAO servers, planted values and the search for
-//! them, and a proxy that carries out faults (the feature `faults`).
-//! real Terraforms, real OpenBAO servers, a fake of Azure Key Vault, planted values
-//! and the search for them.
+//! real Terraforms, real OpenBAO servers, what stands for AWS, GCP and Azure,
+//! planted values and the search for them, and a proxy that carries out faults
+//! (the feature `faults`).
 //!
 //! Unix only: children live in process groups and end by signals.
 

@@ -1,6 +1,8 @@
 //! The project's own tasks: `cargo xtask --help`.
 
 mod layers;
+#[cfg(test)]
+mod release;
 mod tasks;
 
 use std::process::ExitCode;
