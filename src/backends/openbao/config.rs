@@ -260,15 +260,37 @@ impl Reader<'_> {
                 "ca_cert_file",
                 "Set at most one of ca_cert_pem and ca_cert_file.",
             )),
+            (Some(pem), None) if pem.contains("PRIVATE KEY-----") => Err(self.error(
+                "ca_cert_pem",
+                "ca_cert_pem holds a private key, which would stand in the state. Give the \
+                 certificates alone.",
+            )),
             (Some(pem), None) => Ok(Authorities::Pem(pem.to_owned())),
-            (None, Some(file)) => Ok(Authorities::File(file.to_owned())),
+            (None, Some(file)) => Ok(Authorities::File(self.path("ca_cert_file", file)?)),
             (None, None) => Ok(Authorities::System),
         }
     }
 
+    /// Returns `text` where it is a path, and not what a file holds: PEM, or a JSON
+    /// Web Token.
+    fn path(&self, setting: &str, text: &str) -> Result<String, StoreError> {
+        let is_token = text.starts_with("eyJ") && text.matches('.').count() == 2;
+        if is_token || text.contains("-----BEGIN") || text.contains(char::is_control) {
+            let remedy = format!(
+                "{setting} takes a path, and not what the file holds: that would stand in the \
+                 state."
+            );
+            return Err(self.error(setting, remedy));
+        }
+        Ok(text.to_owned())
+    }
+
     fn client_files(&self) -> Result<Option<(String, String)>, StoreError> {
         match (self.text("client_cert_file"), self.text("client_key_file")) {
-            (Some(certificate), Some(key)) => Ok(Some((certificate.to_owned(), key.to_owned()))),
+            (Some(certificate), Some(key)) => Ok(Some((
+                self.path("client_cert_file", certificate)?,
+                self.path("client_key_file", key)?,
+            ))),
             (Some(_), None) => {
                 Err(self.error("client_key_file", "A certificate needs its key: set both."))
             }
@@ -298,6 +320,10 @@ impl Reader<'_> {
             let text = nested(name).map(str::to_owned);
             text.ok_or_else(|| self.error(&setting, format!("Set {setting}.")))
         };
+        let token_file = nested("token_file")
+            .map(|file| self.path(&format!("{chosen}.token_file"), file))
+            .transpose()?
+            .map(PathBuf::from);
         let setting = format!("{chosen}.mount_path");
         let mount_path = self.mount(nested("mount_path"), &setting, chosen)?;
         Ok(Some(match chosen {
@@ -308,14 +334,12 @@ impl Reader<'_> {
             "jwt" => Login::Jwt {
                 mount_path,
                 role: required("role")?,
-                token_file: nested("token_file").map(PathBuf::from),
+                token_file,
             },
             _ => Login::Kubernetes {
                 mount_path,
                 role: required("role")?,
-                token_file: nested("token_file")
-                    .unwrap_or(DEFAULT_KUBERNETES_TOKEN_FILE)
-                    .into(),
+                token_file: token_file.unwrap_or_else(|| DEFAULT_KUBERNETES_TOKEN_FILE.into()),
             },
         }))
     }

@@ -103,6 +103,24 @@ fn what_cannot_be_used_is_misconfigured_at_its_setting_and_not_repeated() {
             "openbao.client_cert_file",
             json!({"client_key_file": "hunter2"}),
         ),
+        // All of these would stand in the state.
+        (
+            "openbao.ca_cert_pem",
+            json!({"ca_cert_pem": "-----BEGIN EC PRIVATE KEY-----\nhunter2"}),
+        ),
+        ("openbao.ca_cert_file", json!({"ca_cert_file": pem})),
+        (
+            "openbao.client_cert_file",
+            json!({"client_cert_file": pem, "client_key_file": "k"}),
+        ),
+        (
+            "openbao.client_key_file",
+            json!({"client_cert_file": "c", "client_key_file": "hunter2\n"}),
+        ),
+        (
+            "openbao.jwt.token_file",
+            json!({"jwt": {"role": "r", "token_file": "eyJhbGciOiJub25lIn0.e30.hunter2"}}),
+        ),
         (
             "openbao.jwt",
             json!({"approle": {"role_id": "hunter2"}, "jwt": role}),
