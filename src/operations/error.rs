@@ -150,6 +150,15 @@ pub enum OperationError {
         /// The generation now.
         found: u64,
     },
+    /// The catalog's record of the default backend is older than what was seen
+    /// before, and names another one.
+    #[error("the record of the default backend went back")]
+    DefaultBackendRolledBack {
+        /// The generation that was seen before.
+        seen: u64,
+        /// The generation now.
+        found: u64,
+    },
     /// A backend could not be verified.
     #[error("the backend failed to {step} a throw-away object")]
     ProbeFailed {

@@ -28,7 +28,7 @@ pub use crate::envelope::{SecretKind, SecretValue};
 pub use crate::store::{StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
     BackendArguments, BackendView, DefaultBackendView, DeletedBackend, MAX_NAMED_HOLDERS,
-    RegisterBackend, UpdateBackend,
+    RegisterBackend, SeenBackend, UpdateBackend,
 };
 pub use create::{CreateSecret, ValueSource};
 pub use error::OperationError;

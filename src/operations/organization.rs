@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::OperationError;
-use super::backends::{Connections, Place};
+use super::backends::{Connections, Place, SeenBackend};
 use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
@@ -56,9 +56,8 @@ pub struct Backend {
     pub store: Arc<dyn SecretStore>,
     /// What wraps its secrets' keys.
     pub kek: Arc<dyn KeyEncryptionKey>,
-    /// The digest of its settings, in hexadecimal; absent for the built-in one,
-    /// and for one with a credential.
-    pub digest: Option<String>,
+    /// What was seen of its record last; absent for the built-in one.
+    pub seen: Option<SeenBackend>,
     /// By what its place is known again.
     pub(super) place: Option<Arc<Place>>,
 }
@@ -365,6 +364,7 @@ impl Organization {
             .ok_or_else(refused)?;
         let wrapped = hex::decode(&ours.wrapped).map_err(|_| refused())?;
         let binding = WrapBinding::for_mac_key(organization, kek.id());
+        crash_point("unwrap");
         Ok(MacKey::from_data_key(
             kek.unwrap(&WrappedKey::new(wrapped), &binding).await?,
         ))

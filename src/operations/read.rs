@@ -22,8 +22,6 @@ pub struct RefreshSecret {
     pub uuid: Uuid,
     /// What was seen of it last; absent right after an import.
     pub seen: Option<Seen>,
-    /// The digest of its backend's settings when it was last seen there.
-    pub backend_digest: Option<String>,
 }
 
 /// What was seen of a secret before: it must not go back.
@@ -80,12 +78,13 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `RolledBack`; failures of catalog and store.
+    /// `RolledBack`, `BackendRolledBack`; failures of catalog and store.
     ///
     /// # Security
     ///
     /// Verifies no MAC: what it tells is shown, and nothing is written or opened
-    /// on its word.
+    /// on its word. A backend is asked where it was when it was
+    /// [seen before](Self::remember_backend).
     pub async fn refresh_secret(
         &self,
         request: &RefreshSecret,
@@ -122,8 +121,7 @@ impl Organization {
         let Some(options) = describe_options(secret) else {
             return Ok(Refreshed::VersionLost(view));
         };
-        let trust = Trust::Pinned(request.backend_digest.as_deref());
-        let backend = match self.backend_of(secret, trust).await {
+        let backend = match self.backend_of(secret, Trust::MacOrSeen).await {
             Ok(backend) => backend,
             Err(OperationError::Kek(error)) if is_withheld(&error) => {
                 let remedy = error.remedy().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::steps::Interrupt;
+use super::steps::{Interrupt, crash_point};
 use super::{Backend, OperationError};
 use crate::catalog::{SecretRecord, VersionRecord};
 use crate::envelope::{
@@ -165,6 +165,7 @@ impl Backend {
         let (_, wrapped) = wrapped.ok_or_else(refused)?;
         let context = context(organization, secret, number);
         let binding = envelope.binding_in(&context, kek_id);
+        crash_point("unwrap");
         let data_key = self.kek.unwrap(wrapped, &binding).await.map_err(|error| {
             if error.kind() == KekErrorKind::Refused {
                 refused()

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::Backend;
+use super::{Backend, SeenBackend};
 use crate::catalog::{SecretArguments, SecretMetadata, SecretRecord, VersionRecord};
 use crate::envelope::SecretKind;
 use crate::names::{SecretName, Slug};
@@ -35,9 +35,9 @@ pub struct SecretView {
     pub generation: u64,
     /// The catalog's uuid.
     pub catalog: Uuid,
-    /// The digest of the settings of the backend, where that was opened and is
-    /// not the built-in one: what a later refresh may go by without a key.
-    pub backend_digest: Option<String>,
+    /// What was seen of the backend, where that was opened and is not the
+    /// built-in one.
+    pub backend_seen: Option<SeenBackend>,
     /// Why what was copied is still there, where it was to be deleted.
     pub source_left: Option<String>,
 }
@@ -70,7 +70,7 @@ impl SecretView {
             updated_at: secret.updated_at,
             generation,
             catalog,
-            backend_digest: None,
+            backend_seen: None,
             source_left: None,
         }
     }
@@ -86,7 +86,7 @@ impl SecretView {
     /// Adds what is known of the backend that was opened.
     pub(super) fn on(self, backend: &Backend) -> Self {
         Self {
-            backend_digest: backend.digest.clone(),
+            backend_seen: backend.seen.clone(),
             ..self
         }
     }

@@ -112,6 +112,7 @@ impl Resource for DefaultBackendResource {
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
             let before = backend_of(&request.prior_state)?;
+            remember(&anchor, &before, &session);
             set(cx, request.planned_state, &before, &session).await
         };
         update.await.unwrap_or_else(ApplyResponse::from)
@@ -123,6 +124,7 @@ impl Resource for DefaultBackendResource {
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
             let before = backend_of(&request.prior_state)?;
+            remember(&anchor, &before, &session);
             let interrupt = interrupt(cx);
             let unset = session
                 .organization
@@ -183,7 +185,7 @@ async fn set(
             _ => diagnostic,
         }
     })?;
-    let anchor = Anchor::of(session, view.catalog, 0).await?;
+    let anchor = Anchor::of(session, view.catalog, view.generation).await?;
     let slug = organization.slug().as_str();
     Ok(ApplyResponse {
         private: Some(anchor.write()),
@@ -195,6 +197,7 @@ async fn set(
 async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
     let anchor = Anchor::read(&request.private)?;
     anchor.expect_catalog(session).await?;
+    remember(&anchor, &backend_of(&request.state)?, session);
     let organization = &session.organization;
     let view = organization.default_backend_view().await;
     let view = view.map_err(|error| explain(&error))?;
@@ -203,6 +206,8 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     }
     let slug = organization.slug().as_str();
     let mut response = ReadResponse::current(state(slug, &view.backend));
+    // Its generation is that of our own last write: nothing here has verified what
+    // is shown.
     let anchor = Anchor {
         catalog: Some(view.catalog),
         ..anchor
@@ -210,6 +215,12 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     response.private = Some(anchor.write());
     response.identity = Some(identity(slug));
     Ok(response)
+}
+
+/// Takes notice of the default that this state knows: it must not go back.
+fn remember(anchor: &Anchor, backend: &Slug, session: &Configured) {
+    let organization = &session.organization;
+    organization.remember_default_backend(backend, anchor.generation);
 }
 
 async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResponse, Diagnostic> {

@@ -83,6 +83,16 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
                 backend.as_str()
             ),
         ),
+        E::DefaultBackendRolledBack { seen, found } => (
+            "Catalog Rolled Back",
+            format!(
+                "The record of the default backend has gone back: its generation was {seen} when \
+                 it was last seen, and is {found} now. Somebody restored an old backup, or replays \
+                 old records.\n\nIf the restore was intended, accept it: remove the \
+                 planton_default_backend from the state (terraform state rm) and import it again. If \
+                 it was not, find out who can write to the platform's storage."
+            ),
+        ),
         E::ProbeFailed { step, error } => {
             let failed = format!(
                 "The backend was not saved: it could not {step} an object with a throw-away name."

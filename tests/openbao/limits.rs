@@ -124,7 +124,6 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
         name: name.clone(),
         uuid,
         seen: None,
-        backend_digest: None,
     };
     for use_case in ["create", "delete", "refresh", "open", "find"] {
         let before = requests.load(Ordering::SeqCst);

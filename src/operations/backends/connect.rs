@@ -8,20 +8,23 @@ use uuid::Uuid;
 
 use super::probe::Place;
 use super::record_key;
-use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, SecretRecord};
+use super::seen::{SeenBackend, SeenBackends};
+use crate::catalog::{
+    BackendDocument, BackendRecord, BackendState, DefaultBackendRecord, Loaded, SecretRecord,
+};
 use crate::kek::KeyEncryptionKey;
 use crate::names::Slug;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, Organization, PLATFORM_BACKEND};
 use crate::store::{StoreCapability, StoreCredential};
 
 /// On whose word a backend's settings are followed.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::operations) enum Trust<'a> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::operations) enum Trust {
     /// The organization's MAC.
     Mac,
-    /// What the caller saw before, where no sealed credential is needed: a
-    /// refresh without any key.
-    Pinned(Option<&'a str>),
+    /// What was seen before, where no sealed credential is needed: a refresh
+    /// without any key. Otherwise the MAC.
+    MacOrSeen,
 }
 
 /// The backends that this process has opened, by name.
@@ -30,6 +33,8 @@ pub(in crate::operations) struct Connections {
     opened: Mutex<HashMap<Slug, Arc<OnceCell<Connection>>>>,
     default: Mutex<Option<Slug>>,
     kinds: Mutex<HashMap<Slug, String>>,
+    seen: SeenBackends,
+    default_seen: Mutex<Option<(u64, Slug)>>,
 }
 
 /// A backend that is open.
@@ -37,6 +42,7 @@ pub(in crate::operations) struct Connections {
 struct Connection {
     loaded: Loaded<BackendDocument>,
     backend: Backend,
+    seen: SeenBackend,
 }
 
 impl Connections {
@@ -70,6 +76,27 @@ impl Connections {
         default.clone()
     }
 
+    pub(super) fn remember_default(&self, backend: &Slug, generation: u64) {
+        let seen = &mut *self
+            .default_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if seen.as_ref().is_none_or(|(known, _)| *known < generation) {
+            *seen = Some((generation, backend.clone()));
+        }
+    }
+
+    /// Returns the generation that was seen, where the record is older and names
+    /// another backend.
+    pub(super) fn default_that_overrules(&self, found: &DefaultBackendRecord) -> Option<u64> {
+        let seen = self
+            .default_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (generation, backend) = seen.as_ref()?;
+        (found.generation < *generation && found.backend != *backend).then_some(*generation)
+    }
+
     pub(super) fn learn_default(&self, name: Option<&Slug>) {
         let custom = name.filter(|name| name.as_str() != PLATFORM_BACKEND);
         *self.default.lock().unwrap_or_else(PoisonError::into_inner) = custom.cloned();
@@ -77,6 +104,13 @@ impl Connections {
 }
 
 impl Organization {
+    /// Takes notice of what was seen of a backend before this process: its record
+    /// must not have gone back to another place since, and without a credential
+    /// it is believed to be where it was.
+    pub fn remember_backend(&self, seen: SeenBackend) {
+        self.connections.seen.remember(seen);
+    }
+
     /// Returns the backend with this name, for a new secret.
     ///
     /// # Errors
@@ -114,7 +148,7 @@ impl Organization {
     pub(in crate::operations) async fn backend_of(
         &self,
         secret: &SecretRecord,
-        trust: Trust<'_>,
+        trust: Trust,
     ) -> Result<Backend, OperationError> {
         if secret.backend_name.as_str() == PLATFORM_BACKEND {
             return self.platform_backend().await;
@@ -170,7 +204,7 @@ impl Organization {
             organization: self.slug().clone(),
             store: Arc::clone(&self.platform.store),
             kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
-            digest: None,
+            seen: None,
             place: None,
         })
     }
@@ -179,49 +213,42 @@ impl Organization {
         &self,
         name: &Slug,
         expected: Option<Uuid>,
-        trust: Trust<'_>,
+        trust: Trust,
     ) -> Result<Backend, OperationError> {
         for _ in 0..2 {
             let slot = self.connections.slot(name);
             let connection = slot.get_or_try_init(|| self.connect(name, trust)).await?;
-            let trusted = match trust {
-                Trust::Mac => false,
-                Trust::Pinned(pinned) => {
-                    pinned.is_some() && pinned == connection.backend.digest.as_deref()
-                }
-            };
-            if !trusted {
+            let seen = &connection.seen;
+            if !self.may_go_by_what_was_seen(trust, seen) {
                 // Cheap, and what was opened on another caller's word is verified.
                 connection.loaded.verify(self.mac_key().await?)?;
+                self.connections.seen.remember(seen.clone());
             }
-            if expected.is_none_or(|uuid| uuid == connection.backend.uuid) {
-                return Ok(connection.backend.clone());
+            let is_current = self.connections.seen.overrules(seen).is_none();
+            if is_current && expected.is_none_or(|uuid| uuid == seen.uuid) {
+                return Ok(Backend {
+                    seen: self.connections.seen.last(seen.uuid),
+                    ..connection.backend.clone()
+                });
             }
-            // Another process may have made a namesake since.
+            // Another process may have changed it, or made a namesake, since.
             self.connections.forget(name);
         }
         Err(unknown(name))
     }
 
-    async fn connect(&self, name: &Slug, trust: Trust<'_>) -> Result<Connection, OperationError> {
-        let loaded = self
-            .load_backend(name)
-            .await?
-            .ok_or_else(|| unknown(name))?;
-        let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
-        let digest = hex::encode(BackendRecord::settings_digest(&record.settings));
-        let pinned = match trust {
-            Trust::Pinned(pinned) => pinned == Some(digest.as_str()),
-            Trust::Mac => false,
-        };
+    fn may_go_by_what_was_seen(&self, trust: Trust, found: &SeenBackend) -> bool {
+        trust == Trust::MacOrSeen && self.connections.seen.vouches_for(found)
+    }
+
+    async fn connect(&self, name: &Slug, trust: Trust) -> Result<Connection, OperationError> {
+        let (loaded, record, seen) = self.load_current(name).await?;
+        if !self.may_go_by_what_was_seen(trust, &seen) {
+            loaded.verify(self.mac_key().await?)?;
+        }
         let credential = match &record.credential {
-            None if pinned => StoreCredential::new(),
-            None => {
-                loaded.verify(self.mac_key().await?)?;
-                StoreCredential::new()
-            }
+            None => StoreCredential::new(),
             Some(sealed) => {
-                loaded.verify(self.mac_key().await?)?;
                 self.open_credential(record.uuid, &record.settings, sealed)
                     .await?
             }
@@ -239,15 +266,42 @@ impl Organization {
                 organization: self.slug().clone(),
                 store,
                 kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
-                // One with a credential is verified each time: nothing to go by
-                // without a key, and nothing that somebody could strip.
-                digest: record.credential.is_none().then_some(digest),
+                seen: None,
                 place: record
                     .marker
                     .map(|marker| Arc::new(Place::new(name, marker))),
             },
             loaded,
+            seen,
         })
+    }
+
+    /// Loads a backend that is in use, and is not older than what was seen of it:
+    /// before anything is sent to where it leads.
+    async fn load_current(
+        &self,
+        name: &Slug,
+    ) -> Result<(Loaded<BackendDocument>, BackendRecord, SeenBackend), OperationError> {
+        let read = |loaded: Option<Loaded<BackendDocument>>| {
+            let loaded = loaded.ok_or_else(|| unknown(name))?;
+            let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
+            let seen = SeenBackend::new(&loaded.record, &record);
+            Ok::<_, OperationError>((loaded, record, seen))
+        };
+        let found = read(self.load_backend(name).await?)?;
+        if self.connections.seen.overrules(&found.2).is_none() {
+            return Ok(found);
+        }
+        // A node that lags answers so, too.
+        let found = read(self.catalog.load_fenced(&record_key(name)).await?)?;
+        match self.connections.seen.overrules(&found.2) {
+            None => Ok(found),
+            Some(seen) => Err(OperationError::BackendRolledBack {
+                backend: name.clone(),
+                seen,
+                found: found.2.generation,
+            }),
+        }
     }
 
     /// Loads a backend's document; one that shows no backend is read again past

@@ -21,6 +21,8 @@ pub struct DefaultBackendView {
     pub backend: Slug,
     /// Whether anybody has ever chosen it.
     pub is_chosen: bool,
+    /// The generation of its record; 0 while there is none.
+    pub generation: u64,
     /// The catalog's uuid.
     pub catalog: Uuid,
 }
@@ -29,11 +31,17 @@ pub struct DefaultBackendView {
 const TRIES: usize = 4;
 
 impl Organization {
+    /// Takes notice of what was the default before this process: its record must
+    /// not have gone back to another backend since.
+    pub fn remember_default_backend(&self, backend: &Slug, generation: u64) {
+        self.connections.remember_default(backend, generation);
+    }
+
     /// Returns the default backend in force now. Needs no key.
     ///
     /// # Errors
     ///
-    /// `OrganizationMissing`; failures of the catalog.
+    /// `OrganizationMissing`; `DefaultBackendRolledBack`; failures of the catalog.
     ///
     /// # Security
     ///
@@ -45,6 +53,7 @@ impl Organization {
         Ok(DefaultBackendView {
             backend: name_of(loaded.as_ref()),
             is_chosen: loaded.is_some(),
+            generation: loaded.map_or(0, |loaded| loaded.record.generation),
             catalog,
         })
     }
@@ -146,7 +155,23 @@ impl Organization {
     async fn look_at_default(
         &self,
     ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
-        Ok(self.catalog.load(&default_key()).await?)
+        let key = default_key();
+        let loaded: Option<Loaded<DefaultBackendRecord>> = self.catalog.load(&key).await?;
+        let went_back = |loaded: &Loaded<DefaultBackendRecord>| {
+            self.connections.default_that_overrules(&loaded.record)
+        };
+        if loaded.as_ref().and_then(went_back).is_none() {
+            return Ok(loaded);
+        }
+        // A node that lags answers so, too.
+        let loaded = self.catalog.load_fenced(&key).await?;
+        match loaded.as_ref().and_then(went_back) {
+            None => Ok(loaded),
+            Some(seen) => Err(OperationError::DefaultBackendRolledBack {
+                seen,
+                found: loaded.map_or(0, |loaded| loaded.record.generation),
+            }),
+        }
     }
 
     async fn load_default(&self) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {

@@ -12,6 +12,7 @@ mod delete;
 mod probe;
 mod register;
 mod seal;
+mod seen;
 mod update;
 mod view;
 
@@ -22,6 +23,7 @@ pub use crate::catalog::BackendArguments;
 pub use default::DefaultBackendView;
 pub use delete::{DeletedBackend, MAX_NAMED_HOLDERS};
 pub use register::RegisterBackend;
+pub use seen::SeenBackend;
 pub use update::UpdateBackend;
 pub use view::BackendView;
 

@@ -1,5 +1,7 @@
 //! Backends of one's own: declared, changed, made the default, let go of.
 
+mod rollback;
+
 use crate::catalog::{CatalogErrorKind, CatalogVerb, RecordKey};
 use crate::envelope::SecretValue;
 use crate::kek::KekErrorKind;
@@ -273,7 +275,7 @@ async fn a_refresh_needs_no_key_where_the_backend_needs_no_credential() {
     assert!(matches!(found, Refreshed::Present(_)), "{found:?}");
     // Without what was seen before, only the key could tell where to ask.
     let unseen = SecretView {
-        backend_digest: None,
+        backend_seen: None,
         ..view
     };
     let found = refreshed(&world, &unseen).await.unwrap();
@@ -573,8 +575,8 @@ async fn what_a_refresh_goes_by_outlives_a_rotation_and_an_edit() {
         .update_secret(rotate(&view, "next"), &Interrupt::default())
         .await
         .unwrap();
-    assert!(rotated.backend_digest.is_some());
-    assert_eq!(rotated.backend_digest, view.backend_digest);
+    assert!(rotated.backend_seen.is_some());
+    assert_eq!(rotated.backend_seen, view.backend_seen);
     world
         .kek
         .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);

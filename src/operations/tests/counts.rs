@@ -166,7 +166,6 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
             generation: view.generation,
             version: Some((version.number, version.payload_sha256)),
         }),
-        backend_digest: None,
     };
     let (refreshed, counts) = cost(&world, process.refresh_secret(&request)).await;
     assert_eq!(refreshed.unwrap(), Refreshed::Present(view.clone()));

@@ -172,7 +172,6 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
                     name: imported.name.clone(),
                     uuid: view.uuid,
                     seen: None,
-                    backend_digest: None,
                 };
                 let refreshed = late.refresh_secret(&request).await.unwrap();
                 assert_eq!(refreshed, Refreshed::Present(view));

@@ -49,13 +49,16 @@ fn seen(view: &SecretView) -> RefreshSecret {
             generation: view.generation,
             version: version.map(|version| (version.number, version.payload_sha256.clone())),
         }),
-        backend_digest: view.backend_digest.clone(),
     }
 }
 
 /// Refreshes in a process of its own.
 async fn refreshed(world: &World, view: &SecretView) -> Result<Refreshed, OperationError> {
-    world.process().refresh_secret(&seen(view)).await
+    let process = world.process();
+    if let Some(seen) = &view.backend_seen {
+        process.remember_backend(seen.clone());
+    }
+    process.refresh_secret(&seen(view)).await
 }
 
 /// Returns the number of the current version.

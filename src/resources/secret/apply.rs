@@ -122,12 +122,16 @@ pub(super) async fn delete(
     Ok(DeleteResponse::default())
 }
 
-/// Refuses to touch a secret of another catalog.
+/// Refuses to touch a secret of another catalog, or one whose backend has gone
+/// back to another place.
 pub(super) async fn expect_catalog(
     private: &Private,
     session: &Configured,
     interrupt: &Interrupt,
 ) -> Result<(), Diagnostic> {
+    if let Some(seen) = &private.backend {
+        session.organization.remember_backend(seen.clone());
+    }
     let Some(catalog) = private.catalog else {
         return Ok(());
     };

@@ -144,6 +144,8 @@ async fn read(
     let timeouts = request.state.attribute("timeouts").clone();
     let seen = |view: &SecretView| Private {
         mac_key: private.mac_key.clone(),
+        // What was not looked at now is as it was.
+        backend: view.backend_seen.clone().or(private.backend.clone()),
         ..Private::of(view)
     };
     let mut diagnostics = Diagnostics::new();
@@ -156,11 +158,7 @@ async fn read(
         }
         Refreshed::Unchecked(view, reason) => {
             diagnostics.push(not_checked(&view, &reason));
-            let private = Private {
-                backend: private.backend.clone(),
-                ..seen(&view)
-            };
-            (private, state::whole(&view, timeouts))
+            (seen(&view), state::whole(&view, timeouts))
         }
         Refreshed::Deleting(view) => {
             let private = Private {

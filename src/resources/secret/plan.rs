@@ -285,6 +285,9 @@ async fn decide_write(
                 return Ok(Write::DecidedAtApply);
             };
             let organization = &session.organization;
+            if let Some(seen) = &private.backend {
+                organization.remember_backend(seen.clone());
+            }
             if let Some(mac_key) = &private.mac_key {
                 let expected = interrupt.bound(organization.expect_mac_key(mac_key)).await;
                 expected.map_err(|error| compare_failed(&error))?;

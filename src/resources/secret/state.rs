@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::names::SecretName;
-use crate::operations::{CopyFrom, GenerateSpec, OnDestroy};
+use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SeenBackend};
 use crate::operations::{RefreshSecret, SecretView, Seen};
 use crate::plugin::{Diagnostic, PrivateData, Value};
 
@@ -27,10 +27,9 @@ pub(super) struct Private {
     /// Number and payload digest of the version that was last seen.
     #[serde(default)]
     pub(super) seen: Option<(u64, String)>,
-    /// The digest of its backend's settings when it was last seen there; absent
-    /// for the built-in one.
+    /// What was seen of its backend last; absent for the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) backend: Option<String>,
+    pub(super) backend: Option<SeenBackend>,
     /// A deletion was begun and must be finished.
     #[serde(default)]
     pub(super) deleting: bool,
@@ -72,7 +71,7 @@ impl Private {
                 .version
                 .as_ref()
                 .map(|v| (v.number, v.payload_sha256.clone())),
-            backend: view.backend_digest.clone(),
+            backend: view.backend_seen.clone(),
             ..Self::default()
         }
     }
@@ -121,7 +120,6 @@ impl Identity {
             name: self.name.clone(),
             uuid: self.uuid,
             seen,
-            backend_digest: private.backend.clone(),
         }
     }
 }
