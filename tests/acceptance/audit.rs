@@ -13,6 +13,7 @@ pub(crate) fn data_keys(audit: &[Value]) -> Vec<Canary> {
         for side in ["/request/data/plaintext", "/response/data/plaintext"] {
             if let Some(text) = entry.pointer(side).and_then(Value::as_str) {
                 let bytes = STANDARD.decode(text).unwrap();
+                assert_eq!(bytes.len(), 32, "a key, and never a value");
                 keys.push(hex::encode(&bytes));
                 keys.push(text.to_owned());
             }

@@ -125,7 +125,7 @@ fn on_the_embedded_platform(terraform: &Terraform) {
     let scene = Scene::new(terraform, On::Embedded);
     let mut searched = planted();
     let folder = scene.embedded().unwrap();
-    let workspace = live(
+    let mut workspace = live(
         &scene,
         &scene.provider(""),
         &[],
@@ -137,6 +137,13 @@ fn on_the_embedded_platform(terraform: &Terraform) {
             searched.add("the database", bytes.concat());
         },
     );
+    // Committed, and not in the database's own file yet.
+    let values = values(&searched);
+    let rotation = [&pairs(&values)[..], &[("trigger", "7")]].concat();
+    let held = Held::before("answer", &mut workspace, &rotation);
+    let log = fs::read(folder.join("planton.db-wal")).unwrap();
+    searched.add("the database's log", log);
+    held.release().ok().unwrap();
     search(&searched, &[workspace.root(), &folder]);
 }
 

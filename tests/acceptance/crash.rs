@@ -46,6 +46,8 @@ resource "planton_secret" "s" {
 
 /// Killed in `backends/copy.rs`.
 pub(crate) const COPY: [&str; 1] = ["delete source"];
+/// Killed in `refresh.rs`: nothing is written behind it.
+pub(crate) const OPEN: [&str; 1] = ["unwrap"];
 
 #[test]
 fn every_step_has_a_crash_test() {
@@ -57,6 +59,7 @@ fn every_step_has_a_crash_test() {
         &EDIT,
         &DELETE,
         &COPY,
+        &OPEN,
     ]
     .concat()
     .into_iter()
@@ -226,7 +229,11 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
         assert_eq!(value, format!("{expected} of s"), "{step}");
         workspace.apply(&variables).unwrap().ok().unwrap();
         workspace.plan(&variables).unwrap().no_changes().unwrap();
-        assert_eq!(version(&workspace, "s"), u64::try_from(index).unwrap() + 2);
+        let number = u64::try_from(index).unwrap() + 2;
+        assert_eq!(version(&workspace, "s"), number);
+        // And the one before it is kept, as asked.
+        let kept = scene.read_version("s", number - 1);
+        assert_eq!(kept, format!("{acknowledged} of s"), "{step}");
         acknowledged = next;
     }
     let value = scene.read(&["s"]).remove("s").unwrap();
@@ -254,11 +261,17 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
 fn a_deletion_that_was_killed_is_finished(scene: &Scene) {
     let mut workspace = scene.workspace(SECRETS);
     let all = serde_json::to_string(&DELETE.map(slug)).unwrap();
-    let variables = [("names", all.as_str()), ("value", "value")];
-    workspace.apply(&variables).unwrap().ok().unwrap();
+    fn with<'a>(names: &'a str, trigger: &'a str) -> [(&'static str, &'a str); 3] {
+        [("names", names), ("value", "value"), ("trigger", trigger)]
+    }
+    // Two versions each: a deletion has more than one to remove.
+    for trigger in ["1", "2"] {
+        let variables = with(&all, trigger);
+        workspace.apply(&variables).unwrap().ok().unwrap();
+    }
     for (index, step) in DELETE.into_iter().enumerate() {
         let left = serde_json::to_string(&DELETE.map(slug)[index + 1..]).unwrap();
-        let variables = [("names", left.as_str()), ("value", "value")];
+        let variables = with(&left, "2");
         apply_killed(&mut workspace, step, &variables);
         workspace.apply(&variables).unwrap().ok().unwrap();
         workspace.plan(&variables).unwrap().no_changes().unwrap();
@@ -266,7 +279,7 @@ fn a_deletion_that_was_killed_is_finished(scene: &Scene) {
         let objects = scene.objects();
         assert_eq!(
             objects.len(),
-            DELETE.len() - index - 1,
+            2 * (DELETE.len() - index - 1),
             "{step}: {objects:?}"
         );
     }

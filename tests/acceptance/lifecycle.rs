@@ -22,13 +22,14 @@ variable "password" {
 }
 variable "trigger" { default = "1" }
 variable "description" { default = "The application's password" }
+variable "team" { default = "payments" }
 variable "backend" { default = null }
 
 resource "planton_secret" "db" {
   name             = "db-password"
   environment      = "production"
   description      = var.description
-  labels           = { team = "payments" }
+  labels           = { team = var.team }
   backend          = var.backend
   value_wo         = var.password
   value_wo_version = var.trigger
@@ -127,9 +128,13 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
     }
     assert_eq!(workspace.secret("session_key")["version"], 1);
 
-    // An edit of the description writes no version.
+    // An edit of labels and description writes no version.
     let objects = scene.objects();
-    let edited = [("trigger", "2"), ("description", "Edited")];
+    let edited = [
+        ("trigger", "2"),
+        ("description", "Edited"),
+        ("team", "billing"),
+    ];
     workspace
         .plan_with(&edited, &["-out=edit"])
         .unwrap()
@@ -154,6 +159,8 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
         .unwrap();
     let after = workspace.secret("db");
     assert_eq!(after["description"], "Edited");
+    assert_eq!(after["labels_all"], json!({"team": "billing"}));
+    assert_eq!(after["version"], rotated["version"]);
     assert_ne!(after["updated_at"], rotated["updated_at"]);
     assert_eq!(after["backend_version_id"], rotated["backend_version_id"]);
     assert_eq!(scene.objects(), objects);
@@ -175,6 +182,7 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
             "smtp",
             "copy",
             "payments",
+            "billing",
             "Edited",
             "remote_name",
             "fingerprint",

@@ -8,6 +8,7 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 use xtask::terraform::{Outcome, Variables, Workspace, WorkspaceRun};
 
@@ -258,6 +259,17 @@ impl Held {
         let outcome = self.run.wait().unwrap();
         drop((released, self.reader));
         outcome
+    }
+
+    /// Interrupts Terraform, waits until it has told the provider so, lets go,
+    /// and waits for the end. Its workspace logs to stderr.
+    pub(crate) fn interrupt(self) -> Outcome {
+        let running = &self.run.running;
+        running.signal(Signal::INT).unwrap();
+        running
+            .await_output("stopped, as the host asks", BOUND)
+            .unwrap();
+        self.release()
     }
 
     fn pipe(&self, end: &str) -> PathBuf {

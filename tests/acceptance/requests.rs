@@ -90,6 +90,11 @@ impl Bench {
         self.assert(what, costs);
     }
 
+    /// Forgets what was sent so far.
+    fn forget(&self) {
+        self.requests.take();
+    }
+
     #[track_caller]
     fn assert(&self, what: &str, costs: &[Cost]) {
         let sent = self.requests.take();
@@ -205,6 +210,31 @@ fn lifecycle(bench: &Bench) {
             ("GET record data 200", 0, 1),
             ("POST record data 200", 0, 2),
             ("DELETE version metadata 204", 0, 1),
+            ("POST record destroy 204", 0, 1),
+        ],
+    );
+}
+
+/// KV has a path for each version, so a deletion costs one request more for each.
+#[test]
+fn a_destroy_costs_one_request_more_for_each_further_version() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let bench = Bench::new(scene.workspace(SECRETS), 5);
+    for rotation in ["1", "2", "3"] {
+        let variables = [("number", "5"), ("rotation", rotation), ("keep", "3")];
+        bench.workspace.apply(&variables).unwrap().ok().unwrap();
+    }
+    bench.forget();
+    bench.apply(
+        "destroy of three versions",
+        &[("rotation", "3"), ("keep", "3")],
+        &["-destroy"],
+        &[
+            ORGANIZATION,
+            MAC_KEY,
+            ("GET record data 200", 0, 1),
+            ("POST record data 200", 0, 2),
+            ("DELETE version metadata 204", 0, 3),
             ("POST record destroy 204", 0, 1),
         ],
     );

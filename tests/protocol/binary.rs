@@ -6,10 +6,12 @@ use rustix::process::Signal;
 use serde_json::Value as Json;
 
 use crate::plugin_client::value::encode;
+use crate::plugin_client::wire::provider_client::ProviderClient;
 use crate::plugin_client::wire::{
-    ClientCapabilities, GetProviderSchemaRequest, ValidateResourceConfigRequest, plugin::Empty,
+    ClientCapabilities, GetMetadataRequest, GetProviderSchemaRequest,
+    ValidateResourceConfigRequest, plugin::Empty,
 };
-use crate::plugin_client::{Plugin, Process, run_to_end};
+use crate::plugin_client::{ClientIdentity, Plugin, Process, run_to_end};
 use crate::process::signal;
 use crate::resources::path;
 
@@ -29,6 +31,34 @@ async fn under_a_host_the_program_is_a_plugin() {
     plugin.controller().await.shutdown(Empty {}).await.unwrap();
     assert!(plugin.wait().success());
     assert!(!plugin.folder().exists());
+}
+
+#[tokio::test]
+async fn the_program_serves_its_own_host_alone_and_logs_a_json_object_a_line() {
+    let mut command = binary();
+    command.env("TF_LOG", "TRACE");
+    let mut plugin = Plugin::start(command);
+    for identity in [None, Some(ClientIdentity::generate())] {
+        // With TLS 1.3 the client learns of it at its first call, at the latest.
+        let Ok(channel) = plugin.connect(identity.as_ref()).await else {
+            continue;
+        };
+        let mut stranger = ProviderClient::new(channel);
+        assert!(stranger.get_metadata(GetMetadataRequest {}).await.is_err());
+    }
+    let mut client = plugin.client().await;
+    let request = GetProviderSchemaRequest {};
+    client.get_provider_schema(request).await.unwrap();
+    plugin.controller().await.shutdown(Empty {}).await.unwrap();
+    assert!(plugin.wait().success());
+    let stderr = plugin.stderr();
+    assert!(stderr.contains("GetProviderSchema"), "{stderr}");
+    for line in stderr.lines() {
+        let line: Json = serde_json::from_str(line).expect(line);
+        for key in ["@level", "@message", "@module", "@timestamp"] {
+            assert!(line[key].is_string(), "{line}");
+        }
+    }
 }
 
 #[tokio::test]

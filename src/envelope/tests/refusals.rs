@@ -14,7 +14,23 @@ fn flip(bytes: &[u8], bit: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_single_bit_flip_is_refused() {
+async fn every_single_bit_flip_is_refused_in_both_stored_forms() {
+    let folder = tempfile::tempdir().expect("folder");
+    let kek = local_kek(folder.path(), "a");
+    let sealed = seal(&[&kek], context(), &plaintext()).await;
+    for stored in [sealed.encode(), sealed.encode_text().into_bytes()] {
+        open_stored(&stored, &kek, &context())
+            .await
+            .expect("opened");
+        for bit in 0..stored.len() * 8 {
+            let outcome = open_stored(&flip(&stored, bit), &kek, &context()).await;
+            outcome.expect_err("refused");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_single_bit_flip_is_refused_by_the_reader_whose_wrap_it_meets() {
     let folder = tempfile::tempdir().expect("folder");
     let (kek, escrow) = (local_kek(folder.path(), "a"), local_kek(folder.path(), "b"));
     let sealed = seal(&[&kek, &escrow], context(), &plaintext())

@@ -108,6 +108,29 @@ fn debug_never_shows_a_value() {
     assert!(!shown.contains("hunter2"), "{shown}");
 }
 
+#[test]
+fn every_character_round_trips() {
+    let all: Vec<char> = ('\0'..=char::MAX).collect();
+    for some in all.chunks(4096) {
+        let text: String = some.iter().collect();
+        let value = SecretValue::Text(SecretString::from(text.as_str()));
+        let pairs = key_value(&[("k", &text), (&text, "v")]);
+        for value in [value, pairs] {
+            let plaintext = value.to_plaintext();
+            match (value, read(plaintext.expose()).expect("value")) {
+                (SecretValue::Text(_), SecretValue::Text(back)) => {
+                    assert!(back.expose() == text);
+                }
+                (SecretValue::KeyValue(_), SecretValue::KeyValue(back)) => {
+                    assert!(back["k"].expose() == text);
+                    assert_eq!(back[&text].expose(), "v");
+                }
+                _ => panic!("another kind"),
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn key_value_round_trips_and_is_what_serde_json_writes(

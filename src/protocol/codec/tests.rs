@@ -26,6 +26,15 @@ fn every_type() -> AttributeType {
 }
 
 #[test]
+fn every_character_round_trips() {
+    let all: Vec<char> = ('\0'..=char::MAX).collect();
+    for some in all.chunks(4096) {
+        let text = Value::from(some.iter().collect::<String>());
+        assert!(round_trip(&text, &AttributeType::String) == text);
+    }
+}
+
+#[test]
 fn every_type_round_trips() {
     let value = Value::object([
         ("string", Value::from("grüße\n\0")),

@@ -41,9 +41,9 @@ pub(super) async fn stop(
     inner: Arc<Inner>,
     _: wire::StopProviderRequest,
 ) -> Result<wire::StopProviderResponse, Diagnostics> {
-    tracing::info!("the host asks to stop");
     inner.cancellation.cancel();
     inner.provider.stop();
+    tracing::info!("stopped, as the host asks");
     Ok(wire::StopProviderResponse::default())
 }
 
