@@ -4,6 +4,10 @@
 //! (a provider, a provisioner) ends with it. A child stays a zombie, and keeps
 //! its process id, until its group is dealt with: no signal can meet a stranger.
 
+mod processor;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -15,6 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, WaitId, WaitIdOptions};
 
+pub use processor::{ProcessorTime, busy_time};
 pub use rustix::process::Signal;
 
 /// How long a group may hold the output open once its leader has ended.
@@ -35,6 +40,8 @@ pub struct Finished {
     pub stderr: String,
     /// From the start to the end.
     pub elapsed: Duration,
+    /// What it took of the processors; absent where the system does not tell.
+    pub processor: Option<ProcessorTime>,
 }
 
 impl Finished {
@@ -155,6 +162,8 @@ impl Running {
     pub fn wait(mut self, bound: Duration) -> Result<Finished> {
         let in_time = await_exit(&self.child, bound);
         let elapsed = self.started.elapsed();
+        // Of a zombie: nothing tells it any more once the child is reaped.
+        let processor = ProcessorTime::of(self.pid()).ok();
         if in_time {
             let deadline = Instant::now() + GRACE;
             self.stdout.await_end(deadline);
@@ -173,6 +182,7 @@ impl Running {
             stdout: self.stdout.text(),
             stderr: self.stderr.text(),
             elapsed,
+            processor,
         };
         ensure!(in_time, "killed after {bound:.0?}: {finished:?}");
         Ok(finished)
@@ -309,83 +319,5 @@ impl Stream {
                 .1
                 .wait_timeout_while(guard, left, |captured| !captured.ended),
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
-    }
-
-    const LONG: Duration = Duration::from_secs(20);
-
-    #[test]
-    fn both_outputs_and_the_code_come_back() {
-        let finished = run(&mut shell("echo out; echo err >&2; exit 7"), LONG).expect("runs");
-        assert_eq!(finished.code, Some(7));
-        assert_eq!(
-            (finished.stdout.as_str(), finished.stderr.as_str()),
-            ("out\n", "err\n")
-        );
-        assert!(finished.ok().is_err());
-    }
-
-    #[test]
-    fn a_child_beyond_its_bound_is_killed_with_all_it_started() {
-        let started = Instant::now();
-        let script = "sleep 600 & echo $!; wait";
-        let error = run(&mut shell(script), Duration::from_millis(300)).expect_err("too long");
-        assert!(started.elapsed() < LONG, "{:?}", started.elapsed());
-        let text = error.to_string();
-        let pid = text
-            .split("--- stdout\n")
-            .nth(1)
-            .and_then(|rest| rest.lines().next())
-            .expect("the grandchild's id is in the message");
-        assert_gone(pid);
-    }
-
-    #[test]
-    fn the_end_of_a_child_is_seen_without_waiting() {
-        let running = Running::spawn(&mut shell("echo ready; sleep 600")).expect("starts");
-        running.await_output("ready", LONG).expect("ready");
-        assert!(!has_exited(&running.child));
-        running.signal(Signal::KILL).expect("signalled");
-        assert!(await_exit(&running.child, LONG));
-        assert!(has_exited(&running.child));
-        assert_eq!(running.wait(LONG).expect("ends").signal, Some(9));
-    }
-
-    #[test]
-    fn what_a_child_left_running_does_not_hold_the_caller() {
-        let finished = run(&mut shell("sleep 600 & echo $!"), LONG).expect("runs");
-        assert_eq!(finished.code, Some(0));
-        assert_gone(finished.stdout.trim());
-    }
-
-    #[test]
-    fn a_signal_reaches_the_group_once_the_child_is_ready() {
-        let script = "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.05; done";
-        let running = Running::spawn(&mut shell(script)).expect("starts");
-        running.await_output("ready", LONG).expect("ready");
-        running.signal(Signal::INT).expect("signalled");
-        let finished = running.wait(LONG).expect("ends");
-        assert_eq!(finished.code, Some(3));
-        assert!(finished.stdout.contains("caught"));
-    }
-
-    fn assert_gone(pid: &str) {
-        let deadline = Instant::now() + LONG;
-        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // Without an init process that reaps, an orphan may stay as a zombie.
-        while !(state().is_empty() || state().contains(") Z ")) {
-            assert!(Instant::now() < deadline, "process {pid} still runs");
-            thread::yield_now();
-        }
     }
 }
