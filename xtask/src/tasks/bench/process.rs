@@ -116,13 +116,19 @@ impl MemoryWatch {
         })
     }
 
-    /// Ends, and returns the greatest peak; 0 where /proc does not tell.
-    pub(super) fn finish(mut self) -> u64 {
+    /// Ends, and returns the greatest peak.
+    ///
+    /// # Errors
+    ///
+    /// When no process was seen, or /proc does not tell.
+    pub(super) fn finish(mut self) -> Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        self.peak_bytes.load(Ordering::Relaxed)
+        let peak_bytes = self.peak_bytes.load(Ordering::Relaxed);
+        ensure!(peak_bytes > 0, "the provider's process was never seen");
+        Ok(peak_bytes)
     }
 }
 
@@ -132,23 +138,6 @@ fn processes_of(binary: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|process| fs::read_link(process.join("exe")).is_ok_and(|exe| exe == binary))
         .collect()
-}
-
-/// Returns the processor time that a process has taken so far, in user and in
-/// kernel mode.
-///
-/// # Errors
-///
-/// When it is gone, or this is no Linux.
-pub(super) fn processor_time(pid: u32) -> Result<Duration> {
-    // Linux counts in hundredths of a second here, whatever the kernel's own tick.
-    const TICK: Duration = Duration::from_millis(10);
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("a process's times")?;
-    // The name before it stands in parentheses, and may hold anything.
-    let (_, fields) = stat.rsplit_once(')').context("a process's times")?;
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: u32 = ticks.filter_map(|field| field.parse::<u32>().ok()).sum();
-    Ok(TICK * ticks)
 }
 
 fn peak_memory(process: &Path) -> Option<u64> {

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use xtask::openbao::{KvVersion, OpenBao, ServerOptions};
-use xtask::terraform::{Terraform, Variables, Workspace};
+use xtask::process::{ProcessorTime, busy_time};
+use xtask::terraform::{Outcome, Terraform, Variables, Workspace};
 use xtask::tools::Tools;
 
-use super::process::{MemoryWatch, processor_time};
+use super::process::MemoryWatch;
 
 const BOUND: Duration = Duration::from_secs(1800);
 const PARALLEL: &str = "-parallelism=10";
@@ -78,29 +80,53 @@ resource "terraform_data" "many" {
 }
 "#;
 
-/// The wall times of one configuration.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
-    /// Of an apply into empty state.
-    pub(super) apply: Duration,
-    /// Of a plan that finds nothing to do.
-    pub(super) plan: Duration,
+/// What one run of Terraform took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
+    /// From its start to its end.
+    pub(super) wall: Duration,
+    /// Processor time of Terraform itself.
+    pub(super) terraform: Duration,
+    /// Processor time of the provider's processes that Terraform started.
+    pub(super) provider: Duration,
+    /// What the server did for it.
+    pub(super) server: Served,
+    /// Processor time of all else that ran on this machine meanwhile.
+    pub(super) others: Duration,
+}
+
+/// What a server has done so far, or for one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Served {
+    /// Its processor time.
+    pub(super) processor: Duration,
+    /// How many requests it answered.
+    pub(super) requests: usize,
+}
+
+/// What one configuration took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Runs {
+    /// An apply into empty state.
+    pub(super) apply: Spent,
+    /// A plan that finds nothing to do.
+    pub(super) plan: Spent,
 }
 
 /// What was measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scale {
-    /// Of the secrets.
-    pub(super) secrets: Times,
-    /// Of the secrets on the embedded platform: the same without a server.
-    pub(super) embedded: Times,
-    /// Processor time that the server took for the secrets.
-    pub(super) server: Times,
-    /// Of as many `terraform_data`.
-    pub(super) baseline: Times,
-    /// Of as many `terraform_data` with as much state.
-    pub(super) weighty: Times,
-    /// The provider's peak memory.
+    /// How many resources each configuration has.
+    pub(super) size: usize,
+    /// The secrets on OpenBAO.
+    pub(super) secrets: Runs,
+    /// The secrets on the embedded platform: the same without a server.
+    pub(super) embedded: Runs,
+    /// As many `terraform_data`.
+    pub(super) baseline: Runs,
+    /// As many `terraform_data` with as much state.
+    pub(super) weighty: Runs,
+    /// The provider's peak memory, with the secrets on OpenBAO.
     pub(super) peak_bytes: u64,
 }
 
@@ -116,16 +142,16 @@ pub(super) fn measure(
     size: usize,
 ) -> Result<Scale> {
     let size_text = size.to_string();
-    let idle = || Ok(Duration::ZERO);
+    let nobody = || Ok(Served::default());
     let variables = [("size", size_text.as_str())];
-    let (baseline, _) = times(terraform, binary, BASELINE, &variables, &idle)?;
-    let (weighty, _) = times(terraform, binary, WEIGHTY, &variables, &idle)?;
+    let baseline = runs(terraform, binary, BASELINE, &variables, &nobody)?;
+    let weighty = runs(terraform, binary, WEIGHTY, &variables, &nobody)?;
 
     let folder = tempfile::tempdir().context("a folder for the embedded platform")?;
     let platform = folder.path().join("platform").display().to_string();
     let variables = [("size", size_text.as_str()), ("folder", platform.as_str())];
     let configuration = format!("{EMBEDDED}{MANY}");
-    let (embedded, _) = times(terraform, binary, &configuration, &variables, &idle)?;
+    let embedded = runs(terraform, binary, &configuration, &variables, &nobody)?;
 
     let server = OpenBao::start(tools, &ServerOptions::default())?;
     server.api().enable_kv2("planton")?;
@@ -135,63 +161,99 @@ pub(super) fn measure(
         ("address", server.address()),
         ("token", server.root_token()),
     ];
-    let pid = server.pid().context("the server's process")?;
+    let served = || served(&server);
     let watch = MemoryWatch::start(binary)?;
     let configuration = format!("{OPENBAO}{MANY}");
-    let spent = || processor_time(pid);
-    let (secrets, server_time) = times(terraform, binary, &configuration, &variables, &spent)?;
-    let peak_bytes = watch.finish();
+    let secrets = runs(terraform, binary, &configuration, &variables, &served)?;
+    let peak_bytes = watch.finish()?;
+    for run in [secrets.apply, embedded.apply] {
+        // Only of the processes that Terraform waited for.
+        ensure!(!run.provider.is_zero(), "no processor time of the provider");
+    }
 
     let stored = server.api().list_recursive("planton", KvVersion::V2)?.len();
     ensure!(stored >= size, "only {stored} objects were stored");
     Ok(Scale {
+        size,
         secrets,
         embedded,
-        server: server_time,
         baseline,
         weighty,
         peak_bytes,
     })
 }
 
-fn times(
+fn served(server: &OpenBao) -> Result<Served> {
+    let pid = server.pid().context("the server's process")?;
+    let audit = server.audit_log()?;
+    let entries = audit.lines().map(serde_json::from_str::<Value>);
+    let entries = entries.collect::<Result<Vec<_>, _>>();
+    let entries = entries.context("reading the audit log")?;
+    Ok(Served {
+        processor: ProcessorTime::of(pid)?.own,
+        requests: entries.iter().filter(|it| it["type"] == "response").count(),
+    })
+}
+
+fn runs(
     terraform: &Terraform,
     binary: &Path,
     configuration: &str,
     variables: Variables<'_>,
-    spent: &dyn Fn() -> Result<Duration>,
-) -> Result<(Times, Times)> {
+    served: &dyn Fn() -> Result<Served>,
+) -> Result<Runs> {
     let mut workspace = Workspace::new(terraform, binary)?;
     workspace.bound(BOUND);
     workspace.write("main.tf", configuration)?;
-    let before = spent()?;
-    let apply = workspace.apply_with(variables, &[PARALLEL])?.ok()?;
-    let between = spent()?;
-    let plan = workspace.plan_with(variables, &[PARALLEL])?.no_changes()?;
-    let after = spent()?;
-    let elapsed = Times {
-        apply: apply.process.elapsed,
-        plan: plan.process.elapsed,
+    Ok(Runs {
+        apply: spent(served, || {
+            workspace.apply_with(variables, &[PARALLEL])?.ok()
+        })?,
+        plan: spent(served, || {
+            workspace.plan_with(variables, &[PARALLEL])?.no_changes()
+        })?,
+    })
+}
+
+fn spent(
+    served: &dyn Fn() -> Result<Served>,
+    run: impl FnOnce() -> Result<Outcome>,
+) -> Result<Spent> {
+    let before = served()?;
+    let busy = busy_time()?;
+    let process = run()?.process;
+    let busy = busy_time()?.saturating_sub(busy);
+    let after = served()?;
+    let processor = process.processor.context("Terraform's processor time")?;
+    let server = Served {
+        processor: after.processor.saturating_sub(before.processor),
+        requests: after.requests.saturating_sub(before.requests),
     };
-    let spent = Times {
-        apply: between.saturating_sub(before),
-        plan: after.saturating_sub(between),
-    };
-    Ok((elapsed, spent))
+    let ours = processor.own + processor.children + server.processor;
+    Ok(Spent {
+        wall: process.elapsed,
+        terraform: processor.own,
+        provider: processor.children,
+        server,
+        others: busy.saturating_sub(ours),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn the_baseline_runs() {
         let tools = Tools::locate().expect("tools");
         let terraform = Terraform::all(&tools).remove(0);
         let nobody = Path::new("/nowhere/terraform-provider-planton");
-        let idle = || Ok(Duration::ZERO);
-        let times = times(&terraform, nobody, BASELINE, &[("size", "3")], &idle);
-        let (times, _) = times.expect("runs");
-        assert!(times.apply > Duration::ZERO && times.plan > Duration::ZERO);
+        let idle = || Ok(Served::default());
+        let runs = runs(&terraform, nobody, BASELINE, &[("size", "3")], &idle).expect("runs");
+        for run in [runs.apply, runs.plan] {
+            assert!(run.wall > Duration::ZERO);
+            assert!(run.terraform > Duration::ZERO, "{run:?}");
+        }
     }
 }

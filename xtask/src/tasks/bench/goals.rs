@@ -1,0 +1,160 @@
+//! What was promised, and whether this run shows it.
+
+use std::time::Duration;
+
+use super::page::megabytes;
+use super::scale::{Scale, Spent};
+use super::vendors;
+
+/// The number of secrets for which memory and ratios were promised.
+const PROMISED_SIZE: usize = 1000;
+
+/// What the goals are about.
+#[derive(Debug)]
+pub(super) struct Measured<'a> {
+    /// From the exec to the handshake, at the median.
+    pub(super) handshake: Duration,
+    /// The stripped binary, with all backends.
+    pub(super) binary_bytes: u64,
+    /// On the built-in backend.
+    pub(super) scale: &'a Scale,
+    /// On each backend of one's own.
+    pub(super) backends: &'a [vendors::Measured],
+}
+
+/// Says of each goal whether it is met, a line each.
+pub(super) fn verdict(measured: &Measured<'_>) -> String {
+    let scale = measured.scale;
+    let start = goal("exec to handshake, median", 5.0, "ms");
+    let size = goal("stripped binary, with all backends", 25.0, "MB");
+    let mut lines = vec![
+        start.judged(measured.handshake.as_secs_f64() * 1000.0),
+        size.judged(megabytes(measured.binary_bytes)),
+    ];
+    let memory = |backend: &str, at_most, bytes| {
+        let what = format!("provider's peak memory, {backend}");
+        goal(&what, at_most, "MB").judged_at(scale.size, megabytes(bytes))
+    };
+    lines.push(memory("built-in backend", 60.0, scale.peak_bytes));
+    let own = measured.backends.iter();
+    lines.extend(own.map(|own| memory(own.vendor, 100.0, own.peak_bytes)));
+    let (ours, theirs) = (&scale.secrets, &scale.baseline);
+    let unit = "times `terraform_data`";
+    for (what, at_most, ratio) in [
+        ("apply", 2.0, ratio(&ours.apply, &theirs.apply)),
+        ("empty plan", 2.5, ratio(&ours.plan, &theirs.plan)),
+    ] {
+        lines.push(goal(what, at_most, unit).judged_at(scale.size, ratio));
+    }
+    lines.concat()
+}
+
+/// Returns how many times as long one run took as another.
+pub(super) fn ratio(ours: &Spent, theirs: &Spent) -> f64 {
+    ours.wall.as_secs_f64() / theirs.wall.as_secs_f64()
+}
+
+struct Goal {
+    what: String,
+    at_most: f64,
+    unit: &'static str,
+}
+
+fn goal(what: &str, at_most: f64, unit: &'static str) -> Goal {
+    let what = what.to_owned();
+    Goal {
+        what,
+        at_most,
+        unit,
+    }
+}
+
+impl Goal {
+    fn judged(&self, measured: f64) -> String {
+        let met = if measured <= self.at_most {
+            "met"
+        } else {
+            "missed"
+        };
+        self.line(measured, met)
+    }
+
+    /// Judges what fewer resources than promised would not show.
+    fn judged_at(&self, size: usize, measured: f64) -> String {
+        if size < PROMISED_SIZE {
+            let met = format!("not shown: the goal is of {PROMISED_SIZE} secrets, not of {size}");
+            self.line(measured, &met)
+        } else {
+            self.judged(measured)
+        }
+    }
+
+    fn line(&self, measured: f64, met: &str) -> String {
+        let Self {
+            what,
+            at_most,
+            unit,
+        } = self;
+        format!("- {what}: at most {at_most} {unit}; {measured:.2}, {met}.\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::bench::scale::Runs;
+
+    fn runs(apply: u64, plan: u64) -> Runs {
+        let spent = |milliseconds| Spent {
+            wall: Duration::from_millis(milliseconds),
+            ..Spent::default()
+        };
+        Runs {
+            apply: spent(apply),
+            plan: spent(plan),
+        }
+    }
+
+    fn told(size: usize) -> String {
+        let scale = Scale {
+            size,
+            secrets: runs(20_000, 2_510),
+            baseline: runs(10_000, 1_000),
+            peak_bytes: 60_100_000,
+            ..Scale::default()
+        };
+        let backends = [vendors::Measured {
+            vendor: "GCP Secret Manager (our fake)",
+            peak_bytes: 99_000_000,
+            apply: Duration::ZERO,
+            plan: Duration::ZERO,
+        }];
+        verdict(&Measured {
+            handshake: Duration::from_micros(6_100),
+            binary_bytes: 25_000_000,
+            scale: &scale,
+            backends: &backends,
+        })
+    }
+
+    #[test]
+    fn each_goal_is_met_or_missed_with_what_was_measured() {
+        let expected = "\
+- exec to handshake, median: at most 5 ms; 6.10, missed.
+- stripped binary, with all backends: at most 25 MB; 25.00, met.
+- provider's peak memory, built-in backend: at most 60 MB; 60.10, missed.
+- provider's peak memory, GCP Secret Manager (our fake): at most 100 MB; 99.00, met.
+- apply: at most 2 times `terraform_data`; 2.00, met.
+- empty plan: at most 2.5 times `terraform_data`; 2.51, missed.
+";
+        assert_eq!(told(1000), expected);
+    }
+
+    #[test]
+    fn fewer_secrets_show_nothing_of_a_thousand() {
+        let told = told(10);
+        let shown = |line: &&str| !line.contains("not shown: the goal is of 1000 secrets");
+        let shown: Vec<_> = told.lines().filter(shown).collect();
+        assert_eq!(shown.len(), 2, "size and start-up: {told}");
+    }
+}
