@@ -99,12 +99,15 @@ pub(super) fn crash_point(step: &str) {
         panic!("{text}");
     }
     if let Some(path) = asked("PLANTON_TEST_PAUSE_BEFORE") {
-        let reached = std::fs::File::options()
-            .write(true)
-            .open(format!("{path}.reached"));
-        if reached.is_ok() {
-            let _ = std::fs::File::open(format!("{path}.go"));
-        }
+        // What else this thread has to do goes on elsewhere.
+        tokio::task::block_in_place(|| {
+            let reached = std::fs::File::options()
+                .write(true)
+                .open(format!("{path}.reached"));
+            if reached.is_ok() {
+                let _ = std::fs::File::open(format!("{path}.go"));
+            }
+        });
     }
 }
 

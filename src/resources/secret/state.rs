@@ -1,6 +1,7 @@
 //! The state of `planton_secret`, and what is kept beside it.
 
 use std::collections::BTreeMap;
+use std::ops::Not;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -31,10 +32,10 @@ pub(super) struct Private {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) backend: Option<SeenBackend>,
     /// A deletion was begun and must be finished.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) deleting: bool,
     /// Plan to update: the value was not known, so apply compares it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) compare: bool,
 }
 
