@@ -10,6 +10,8 @@ use terraform_provider_planton::store::{
     NameRules, NativeVersionId, PayloadEncoding, RemoteName, SecretStore, StoreCapability,
 };
 
+use super::own_conformance::expect_ciphertext_only;
+use super::reading::Recorded;
 use super::support::Place;
 
 /// Somebody else with rights on the mount.
@@ -54,9 +56,10 @@ impl Sabotage for Intruder {
 async fn the_store_passes_the_conformance_suite() {
     let place = Place::new().await;
     let client = place.client();
-    let store = OpenBaoStore::platform(&client, &place.scope);
+    let store = Recorded::new(OpenBaoStore::platform(&client, &place.scope));
     let gaps = conformance::run_all(&store, "platform").await.unwrap();
     assert_eq!(gaps.all(), [], "it lacks nothing");
+    expect_ciphertext_only(&place, None, &store, "platform").await;
     let intruder = Intruder(client.kv());
     let gaps = conformance::run_drift(&store, &intruder, "platform-drift").await;
     assert_eq!(gaps.unwrap().all(), []);
