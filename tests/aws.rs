@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "support/reading/mod.rs"]
+mod reading;
 #[path = "support/store_faults/mod.rs"]
 mod store_faults;
 #[path = "aws/support/mod.rs"]

@@ -143,8 +143,8 @@ async fn two_connections_to_one_folder_conform_side_by_side() {
     let a = EmbeddedStore::new(open(directory.path()).await);
     let b = EmbeddedStore::new(open(directory.path()).await);
     let (a, b) = tokio::join!(conformance::run_all(&a, "a"), conformance::run_all(&b, "b"));
-    a.unwrap();
-    b.unwrap();
+    assert_eq!(a.unwrap().all(), []);
+    assert_eq!(b.unwrap().all(), []);
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "support/reading/mod.rs"]
+mod reading;
 #[path = "support/store_faults/mod.rs"]
 mod store_faults;
 #[path = "openbao/support/mod.rs"]
@@ -21,6 +23,8 @@ mod faults;
 mod limits;
 #[path = "openbao/own.rs"]
 mod own;
+#[path = "openbao/own_conformance.rs"]
+mod own_conformance;
 #[path = "openbao/own_diagnostics.rs"]
 mod own_diagnostics;
 #[path = "openbao/policy.rs"]

@@ -16,7 +16,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from gcp_identity import Identity
+from gcp_identity import Denied, Identity
 
 PAYLOAD_LIMIT = 65536
 LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,62}")
@@ -248,10 +248,15 @@ class Fake:
         self.faults = []
         self.requests = []
         self.tokens = set()
+        self.connections = set()
 
     def steer(self, path, body):
         if path == "/fake/key":
             return self.identity.key_file(body.get("email", "ci@acme.iam.gserviceaccount.com"))
+        if path == "/fake/user":
+            return self.identity.user_file(body["client_id"])
+        if path == "/fake/traffic":
+            return {"connections": len(self.connections), "asked": self.identity.asked}
         if path == "/fake/token":
             return {"token": self.identity.mint("tester")}
         if path == "/fake/deny":
@@ -345,9 +350,12 @@ class Handler(BaseHTTPRequestHandler):
                 if path.startswith("/fake/"):
                     answer = fake.steer(path, body)
                 else:
+                    if path != "/token":
+                        # While a connection lives, nobody else has its port.
+                        fake.connections.add(self.client_address)
                     who = self.headers.get("authorization", "")
                     answer, fault = fake.answer(self.command, path, query, body, who)
-        except Refusal as refusal:
+        except (Refusal, Denied) as refusal:
             status, answer = refusal.http, refusal.body
         except ValueError:
             refusal = Refusal("INVALID_ARGUMENT", "The body is no JSON.")

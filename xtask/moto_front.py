@@ -4,8 +4,9 @@ moto keeps the secrets and the assumed roles; this decides what is let through,
 and puts right what moto gets wrong. It is this project's own, and serves tests
 only. Written from AWS's API reference of Secrets Manager and STS.
 
-Usage: moto_front.py FOLDER. Listens on a free loopback port, writes it to
-FOLDER/port, and prints "listening". Ends with the process that started it.
+Usage: moto_front.py FOLDER REGION. Stands for that region alone. Listens on a
+free loopback port, writes it to FOLDER/port, and prints "listening". Ends with the
+process that started it.
 
 Below /_front/ a test says who may come in, and what is to go wrong:
 
@@ -17,6 +18,7 @@ Below /_front/ a test says who may come in, and what is to go wrong:
                       "times"?, "carry_out"?}
   POST no-rules      {}: nothing goes wrong any more
   GET  requests?name "ACTION ACCESS_KEY STATUS" of those about a name
+  GET  connections?name  how many connections those came over
 """
 
 import base64
@@ -43,6 +45,7 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import sts_backends
 
 ACCOUNT = "123456789012"
+REGION = sys.argv[2]
 NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 MAX_VALUE_BYTES = 65_536
 MAX_LABELS = 20
@@ -84,7 +87,7 @@ class Call:
     def __init__(self, method, target, headers, body):
         self.method, self.target, self.headers, self.body = method, target, headers, body
         self.service = "secretsmanager"
-        self.region = "us-east-1"
+        self.region = REGION
         self.key = "-"
         self.parameters = {}
         amz_target = headers.get("x-amz-target")
@@ -121,7 +124,9 @@ def authenticate(call):
         )
     call.key, date, call.region, service, signed, signature = found.groups()
     if service != call.service:
-        raise Refusal("InvalidSignatureException", "Credential should be scoped.", 403)
+        raise wrong_scope(call, "correct service", service)
+    if call.region != REGION:
+        raise wrong_scope(call, "valid region", call.region)
     known = known_key(call.key)
     token = call.headers.get("x-amz-security-token")
     if known is None or (known[1] is not None and known[1] != token):
@@ -150,6 +155,14 @@ def authenticate(call):
             "ExpiredTokenException",
             "The security token included in the request is expired",
         )
+
+
+def wrong_scope(call, what, sent):
+    # The same refusal has another code in the older protocol.
+    is_sts = call.service == "sts"
+    code = "SignatureDoesNotMatch" if is_sts else "InvalidSignatureException"
+    text = f"Credential should be scoped to a {what}, not '{sent}'. "
+    return Refusal(code, text, 403)
 
 
 def known_key(key):
@@ -371,7 +384,10 @@ def control(method, target, body):
     told = json.loads(body or b"{}")
     if (method, path) == ("GET", "requests"):
         name = urllib.parse.parse_qs(query)["name"][0]
-        return [line for about, line in requests if name in about]
+        return [line for about, line, _ in requests if name in about]
+    if (method, path) == ("GET", "connections"):
+        name = urllib.parse.parse_qs(query)["name"][0]
+        return len({peer for about, _, peer in requests if name in about})
     if path == "keys":
         keys[told["id"]] = (told["secret"], told.get("token"))
     elif path == "roles":
@@ -389,7 +405,7 @@ def control(method, target, body):
     return {}
 
 
-def answer(call):
+def answer(call, peer):
     refusal = None
     try:
         authenticate(call)
@@ -406,7 +422,7 @@ def answer(call):
         refusal = error
     if refusal is not None:
         status, headers, body = refused(call, refusal)
-    requests.append((call.name, f"{call.action} {call.key} {status}"))
+    requests.append((call.name, f"{call.action} {call.key} {status}", peer))
     return status, headers, body
 
 
@@ -446,7 +462,8 @@ class Handler(BaseHTTPRequestHandler):
                 status, sent, content = 200, [], json.dumps(told).encode()
             else:
                 call = Call(self.command, self.path, headers, body)
-                status, sent, content = answer(call)
+                # While a connection lives, nobody else has its port.
+                status, sent, content = answer(call, self.client_address)
         head = [f"HTTP/1.1 {status} -"]
         skipped = ("content-length", "connection", "transfer-encoding")
         head += [f"{name}: {v}" for name, v in sent if name.lower() not in skipped]

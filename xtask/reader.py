@@ -1,6 +1,6 @@
 """Reads a secret backend with the vendor's official client, and writes and deletes
-there as a person with a console would. One request on standard input, as JSON; one
-answer on standard output."""
+there as a person with a console would. One request as JSON, on standard input or in
+the file that is named; one answer on standard output."""
 
 import base64
 import json
@@ -34,7 +34,9 @@ def aws(request):
         )
         return None
     objects = []
-    for page in client.get_paginator("list_secrets").paginate():
+    # Several tests may share one account: each asks for its own.
+    filters = [{"Key": "name", "Values": [request["prefix"]]}] if "prefix" in request else []
+    for page in client.get_paginator("list_secrets").paginate(Filters=filters):
         for secret in page["SecretList"]:
             known = client.describe_secret(SecretId=secret["ARN"])
             payloads = []
@@ -136,6 +138,9 @@ def azure(request):
     if "remove" in request:
         client.begin_delete_secret(request["remove"]).wait()
         return None
+    if "recover" in request:
+        client.begin_recover_deleted_secret(request["recover"]).wait()
+        return None
     if "put" in request:
         client.set_secret(
             request["put"], request["payload"], tags={"about": request["about"]}
@@ -154,9 +159,52 @@ def azure(request):
     return objects
 
 
+def kv(request):
+    import hvac
+
+    client = hvac.Client(
+        url=request["address"],
+        token=request["token"],
+        namespace=request.get("namespace"),
+    )
+    kv, mount = client.secrets.kv.v2, request["mount"]
+
+    def paths(folder):
+        listed = kv.list_secrets(path=folder, mount_point=mount)["data"]["keys"]
+        for key in listed:
+            if key.endswith("/"):
+                yield from paths(folder + key)
+            else:
+                yield folder + key
+
+    objects = []
+    for path in paths(""):
+        known = kv.read_secret_metadata(path=path, mount_point=mount)["data"]
+        payloads = []
+        for version, state in known["versions"].items():
+            if state["destroyed"] or state["deletion_time"]:
+                continue
+            read = kv.read_secret_version(
+                path=path,
+                version=int(version),
+                mount_point=mount,
+                raise_on_deleted_version=True,
+            )
+            data = read["data"]["data"]
+            # Whatever stands beside an envelope shows.
+            alone = set(data) == {"envelope"}
+            text = data["envelope"] if alone else json.dumps(data)
+            payloads.append(base64.b64encode(text.encode()).decode())
+        custom = known.get("custom_metadata") or {}
+        about = [f"{key}={text}" for key, text in custom.items()]
+        objects.append({"name": path, "about": about, "payloads": payloads})
+    return objects
+
+
 def main():
-    request = json.load(sys.stdin)
-    reader = {"aws": aws, "gcp": gcp, "azure": azure}[request["vendor"]]
+    with open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin as source:
+        request = json.load(source)
+    reader = {"aws": aws, "gcp": gcp, "azure": azure, "kv": kv}[request["vendor"]]
     json.dump(reader(request), sys.stdout)
 
 

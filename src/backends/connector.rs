@@ -101,3 +101,19 @@ fn unknown(settings: &StoreSettings) -> StoreError {
     )
     .with_remedy("This release does not know this type of backend. Upgrade the provider.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::names::NAME_RULES;
+
+    #[test]
+    fn names_are_tested_by_the_rules_that_each_type_has() {
+        for (kind, rules) in NAME_RULES {
+            let capability = Connector::default().capability(kind);
+            let known = capability.map(|capability| (capability.kind, capability.name));
+            assert_eq!(known, Some((kind, rules)));
+        }
+        assert_eq!(Connector::default().capability("platform"), None);
+    }
+}

@@ -2,10 +2,25 @@
 
 use async_trait::async_trait;
 use serde_json::json;
-use terraform_provider_planton::store::conformance::{self, Sabotage, Sabotaged};
-use terraform_provider_planton::store::{NativeVersionId, RemoteName};
+use terraform_provider_planton::backends::aws::AwsSecretsManagerStore;
+use terraform_provider_planton::store::conformance::{self, Gap, Sabotage, Sabotaged};
+use terraform_provider_planton::store::{
+    NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName, StoreCapability,
+};
+use xtask::reader;
+use xtask::tools::Tools;
 
-use super::support::Place;
+use super::reading::{Recorded, leave_sealed};
+use super::support::{Place, REGION};
+
+/// AWS deletes no version by itself.
+const NO_VERSION: [(&str, Gap); 2] = [
+    (
+        "get_deleted_version_is_not_found_never_empty",
+        Gap::DeletesNoVersion,
+    ),
+    ("describe_deleted_version_is_missing", Gap::DeletesNoVersion),
+];
 
 /// Somebody else with rights in the account.
 struct Intruder(Place);
@@ -23,9 +38,8 @@ impl Sabotage for Intruder {
         Sabotaged::Done
     }
 
-    async fn remove_object(&self, name: &RemoteName, _: &[NativeVersionId]) -> Sabotaged {
+    async fn remove_object(&self, name: &RemoteName, _: &[NativeVersionId]) {
         self.0.remove(name).await;
-        Sabotaged::Done
     }
 
     /// Versions are immutable. A whole secret that was replaced is another test.
@@ -38,14 +52,61 @@ impl Sabotage for Intruder {
 async fn the_store_passes_the_conformance_suite() {
     let place = Place::new().await;
     let prefix = &place.unique[..8];
-    let kept = place.store();
-    conformance::run_all(&kept, &format!("{prefix}-kept"))
-        .await
-        .unwrap();
-    let gone = place.store_with(json!({"recovery_window_days": 0}));
-    conformance::run_all(&gone, &format!("{prefix}-gone"))
-        .await
-        .unwrap();
+    // Within its recovery window, a secret keeps its name.
+    let keeps_name = (
+        "put_after_delete_gives_a_new_native_id",
+        Gap::KeepsDeletedNames,
+    );
+    let kept = Recorded::new(place.store());
+    let below = format!("{prefix}-kept");
+    let gaps = conformance::run_all(&kept, &below).await;
+    assert_eq!(
+        gaps.unwrap().all(),
+        [keeps_name, NO_VERSION[0], NO_VERSION[1]]
+    );
+    expect_ciphertext_only(&place, &kept, &below).await;
+
+    let gone = Recorded::new(place.store_with(json!({"recovery_window_days": 0})));
+    let below = format!("{prefix}-gone");
+    let gaps = conformance::run_all(&gone, &below).await;
+    assert_eq!(gaps.unwrap().all(), NO_VERSION);
+    expect_ciphertext_only(&place, &gone, &below).await;
+}
+
+/// Leaves a sealed version as well, and has boto3 read all that is below a prefix.
+async fn expect_ciphertext_only(
+    place: &Place,
+    store: &Recorded<AwsSecretsManagerStore>,
+    prefix: &str,
+) {
+    let sealed = leave_sealed(store, prefix).await;
+    let reader_key = format!("AKIAREADER{}", place.unique.to_uppercase());
+    place.moto.allow_key(&reader_key, "console", None).unwrap();
+    let request = json!({
+        "vendor": "aws",
+        "region": REGION,
+        "endpoint": place.moto.address(),
+        "key": reader_key,
+        "secret": "console",
+        "prefix": prefix,
+    });
+    let reading = reader::read(&Tools::locate().unwrap(), &request).unwrap();
+    // A description and no tags: those take a grant that nobody is asked for.
+    let about = |name: &RemoteName, put: &PutOptions| {
+        vec![format!(
+            "Sealed by terraform-provider-planton as {name}; planton-environment=prod, \
+             planton-id={}, planton-organization=acme, planton-secret=db",
+            put.labels["planton-id"]
+        )]
+    };
+    sealed.expect_among(store, &reading, about).await;
+    for object in &reading.objects {
+        let mark = format!("Sealed by terraform-provider-planton as {}", object.name);
+        let [about] = &object.about[..] else {
+            panic!("there are tags: {object:?}");
+        };
+        assert!(about.starts_with(&mark), "{object:?}");
+    }
 }
 
 #[tokio::test]
@@ -53,7 +114,32 @@ async fn the_store_passes_the_drift_suite() {
     let place = Place::new().await;
     let (store, prefix) = (place.store(), format!("{}-drift", &place.unique[..8]));
     let intruder = Intruder(place);
-    conformance::run_drift(&store, &intruder, &prefix)
-        .await
-        .unwrap();
+    let gaps = conformance::run_drift(&store, &intruder, &prefix).await;
+    let immutable = |function| (function, Gap::NobodyReplacesAVersion);
+    assert_eq!(
+        gaps.unwrap().all(),
+        [
+            immutable("get_replaced_version_is_corrupt_or_not_found"),
+            immutable("describe_replaced_version_is_not_present"),
+        ]
+    );
+}
+
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
+#[test]
+fn the_capability_says_what_secrets_manager_takes() {
+    let capability = StoreCapability {
+        kind: "aws_secrets_manager",
+        vendor: "AWS Secrets Manager",
+        encoding: PayloadEncoding::Binary,
+        max_payload_bytes: 65_536,
+        name: NameRules {
+            separator: "/",
+            max_bytes: 512,
+        },
+        // Of 20 labels, three are AWS's own.
+        max_versions: Some(17),
+        deletes_versions: false,
+    };
+    assert_eq!(AwsSecretsManagerStore::capability_of(), capability);
 }

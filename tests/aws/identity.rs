@@ -3,10 +3,12 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{SecretStore, StoreErrorKind};
+use terraform_provider_planton::store::{
+    Deletion, NativeVersionId, SecretStore, StoreErrorKind, VersionStatus,
+};
 
 use super::support::child::{Stage, played_childs_part};
-use super::support::{PAYLOAD, Place, REGION, counted, metadata, version};
+use super::support::{PAYLOAD, Place, REGION, counted, metadata, status, version};
 
 const NONE: fn() -> Value = || json!({});
 
@@ -307,6 +309,34 @@ async fn no_credential_and_no_region_are_told_apart() {
     assert_eq!(refused["kind"], "Misconfigured", "{refused}");
     assert_eq!(refused["path"], "region");
     assert_eq!(place.requests(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_store_builds_one_client_for_all_its_operations() {
+    let place = Place::new().await;
+    let (store, name) = (place.store(), place.name());
+    let mut ids: Vec<NativeVersionId> = Vec::new();
+    for number in 1..=4 {
+        let kept: Vec<&NativeVersionId> = ids.iter().collect();
+        let put = store.put(&name, PAYLOAD, version(number, &kept)).await;
+        let id = put.unwrap();
+        assert_eq!(store.get(&name, &id).await.unwrap(), PAYLOAD);
+        let described = status(&store, &name, &id).await.unwrap();
+        assert_eq!(described, VersionStatus::Present);
+        ids.push(id);
+    }
+    let object = Deletion::Object { versions: ids };
+    store.delete(&name, object).await.unwrap();
+    assert_eq!(store.requests(), 5 + 4 + 4 + 1);
+    assert_eq!(place.requests().len(), 14);
+    // Each client has connections of its own, and one that is idle is used again.
+    assert_eq!(place.moto.connections(&place.unique).unwrap(), 1);
+
+    // Another store has its own: both would show.
+    let other = place.named("other");
+    let put = place.store().put(&other, PAYLOAD, version(1, &[])).await;
+    put.unwrap();
+    assert_eq!(place.moto.connections(&place.unique).unwrap(), 2);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::json;
 use terraform_provider_planton::store::{Deletion, RemoteName, SecretStore, StoreErrorKind};
 use xtask::moto::Fault;
 
-use super::support::{PAYLOAD, Place, open, status, version};
+use super::support::{PAYLOAD, Place, counted, open, status, version};
 
 #[tokio::test]
 async fn a_missing_grant_is_named_with_resource_and_caller() {
@@ -97,14 +97,6 @@ async fn each_refusal_of_a_read_has_its_meaning() {
         (
             403,
             "InvalidSignatureException",
-            "Credential should be scoped to a valid region, not 'eu-central-1'. ",
-            K::Misconfigured,
-            "Check region",
-            1,
-        ),
-        (
-            403,
-            "InvalidSignatureException",
             "",
             K::Unauthenticated,
             "clock",
@@ -183,6 +175,21 @@ async fn each_refusal_of_a_read_has_its_meaning() {
         assert_eq!(store.requests() - before, u64::from(requests), "{code}");
     }
     assert_eq!(store.get(&name, &id).await.unwrap(), PAYLOAD);
+}
+
+#[tokio::test]
+async fn another_region_than_that_of_the_endpoint_is_misconfigured_and_named() {
+    let place = Place::new().await;
+    let name = place.name();
+    let id = place.store().put(&name, PAYLOAD, version(1, &[])).await;
+    let store = place.store_with(json!({"region": "eu-west-1"}));
+    let (read, requests) = counted(&store, store.get(&name, &id.unwrap())).await;
+    let error = read.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{error:?}");
+    assert_eq!(error.setting(), Some("region"));
+    let remedy = error.remedy().unwrap();
+    assert!(remedy.contains("another region than eu-west-1"), "{remedy}");
+    assert_eq!(requests, 1, "it is no passing refusal");
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 use serde_json::json;
 use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
 use terraform_provider_planton::store::{
-    Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind,
+    Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
+use xtask::reader;
+use xtask::tools::Tools;
 
-use super::support::{PAYLOAD, Place, about, first, name};
+use super::support::{PAYLOAD, Place, about, first, name, next};
 
 async fn put(store: &AzureKeyVaultStore, name: &RemoteName) -> NativeVersionId {
     store.put(name, PAYLOAD, first()).await.unwrap()
@@ -48,8 +50,45 @@ async fn a_deleted_secret_is_not_found_and_its_name_says_how_to_free_it() {
 }
 
 #[tokio::test]
+async fn what_a_person_deletes_and_recovers_is_gone_and_found_again() {
+    let place = Place::new();
+    place.fake.grant(&["recover"]).unwrap();
+    let store = place.store();
+    let name = name("recovered");
+    let one = put(&store, &name).await;
+    let two = store.put(&name, b"pse1.two", next(&[&one])).await.unwrap();
+    let console = |what: &str| {
+        let mut request = place.as_a_person();
+        request[what] = json!(name.as_str());
+        reader::ask(&Tools::locate().unwrap(), &request).unwrap();
+    };
+
+    console("remove");
+    assert!(is_recoverable(&place, &name));
+    for id in [&one, &two] {
+        let error = store.describe(&name, about(id)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::NotFound);
+        let error = store.get(&name, id).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::NotFound);
+    }
+
+    console("recover");
+    for (id, payload) in [(&one, PAYLOAD), (&two, b"pse1.two")] {
+        let status = store.describe(&name, about(id)).await.unwrap();
+        assert_eq!(status, VersionStatus::Present);
+        assert_eq!(store.get(&name, id).await.unwrap(), payload);
+    }
+    let three = store.put(&name, b"pse1.three", next(&[&one, &two])).await;
+    assert_eq!(
+        store.get(&name, &three.unwrap()).await.unwrap(),
+        b"pse1.three"
+    );
+}
+
+#[tokio::test]
 async fn a_deletion_that_takes_its_time_is_waited_for_within_bounds() {
     let place = Place::new();
+    place.fake.grant(&["purge"]).unwrap();
     place.fake.control(&json!({"deletion_polls": 3})).unwrap();
     let store = place.store_with(&json!({"purge_on_destroy": true}));
     let name = name("slow");
@@ -73,12 +112,8 @@ async fn a_deletion_that_takes_its_time_is_waited_for_within_bounds() {
 }
 
 #[tokio::test]
-async fn a_purge_that_is_denied_is_passed_over_unless_it_was_asked_for() {
+async fn a_purge_that_is_not_granted_is_passed_over_unless_it_was_asked_for() {
     let place = Place::new();
-    place
-        .fake
-        .control(&json!({"deny": {"purge": "ForbiddenByRbac"}}))
-        .unwrap();
     let store = place.store();
     let name = name("kept");
     let id = put(&store, &name).await;
@@ -100,7 +135,7 @@ async fn a_purge_that_is_denied_is_passed_over_unless_it_was_asked_for() {
     );
     place.assert_clean(&error);
     // Granted later, the same deletion completes.
-    place.fake.control(&json!({"deny": {}})).unwrap();
+    place.fake.grant(&["purge"]).unwrap();
     store.delete(&name, object(&id)).await.unwrap();
     assert!(!is_recoverable(&place, &name));
 }

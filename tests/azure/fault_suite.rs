@@ -61,6 +61,10 @@ fn requests() -> Requests {
 
 async fn passes(purges: bool) {
     let place = Place::new();
+    place
+        .fake
+        .grant(if purges { &["purge"] } else { &[] })
+        .unwrap();
     let proxy = proxy(&place);
     let bench = Bench {
         proxy: &proxy,

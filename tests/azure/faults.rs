@@ -62,6 +62,7 @@ async fn an_attempt_in_doubt_that_is_made_again_finds_what_it_put() {
 #[tokio::test]
 async fn a_deletion_whose_answer_is_lost_is_done() {
     let place = Place::new();
+    place.fake.grant(&["purge"]).unwrap();
     let store = place.store_with(&json!({"purge_on_destroy": true}));
     let name = name("lost-deletion");
     let id = store.put(&name, PAYLOAD, first()).await.unwrap();

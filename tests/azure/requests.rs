@@ -63,6 +63,7 @@ async fn each_verb_takes_its_requests_and_no_more() {
     let gone = store.describe(&other, about(&id)).await.unwrap_err();
     assert_eq!((gone.kind(), taken()), (StoreErrorKind::NotFound, 1));
 
+    place.fake.grant(&["purge"]).unwrap();
     let purged = super::support::name("purged");
     let id = store.put(&purged, PAYLOAD, first()).await.unwrap();
     taken();
@@ -90,27 +91,46 @@ async fn describe_lists_and_never_reads_a_value() {
     }
 }
 
+/// The service shows a version without its value in a list only, of 25 at most,
+/// and in no order that anybody may rely on: docs/adr/0009.
 #[tokio::test]
-async fn describe_goes_through_all_pages_until_it_finds_the_version() {
+async fn describe_takes_one_request_for_each_25_versions_up_to_the_one_asked_for() {
     let place = Place::new();
     let store = place.store();
     let name = name("paged");
     let mut ids: Vec<NativeVersionId> = Vec::new();
-    for _ in 0..60 {
-        let kept: Vec<&NativeVersionId> = ids.iter().collect();
-        ids.push(store.put(&name, PAYLOAD, next(&kept)).await.unwrap());
-    }
-    let mut most = 0;
-    for id in &ids {
+    for (versions, pages) in [(25, 1), (27, 2), (60, 3)] {
+        while ids.len() < versions {
+            let kept: Vec<&NativeVersionId> = ids.iter().collect();
+            ids.push(store.put(&name, PAYLOAD, next(&kept)).await.unwrap());
+        }
+        // As the fake lists them.
+        let mut listed: Vec<_> = ids.iter().collect();
+        listed.sort_unstable_by_key(|id| id.as_str());
+        let mut most = 0;
+        for (place, id) in (0_u64..).zip(listed) {
+            let before = store.requests();
+            let status = store.describe(&name, about(id)).await.unwrap();
+            assert_eq!(status, VersionStatus::Present);
+            let taken = store.requests() - before;
+            assert_eq!(
+                taken,
+                place / 25 + 1,
+                "the version at {place} of {versions}"
+            );
+            most = most.max(taken);
+        }
+        assert_eq!(most, pages, "{versions} versions");
         let before = store.requests();
-        let status = store.describe(&name, about(id)).await.unwrap();
-        assert_eq!(status, VersionStatus::Present);
-        most = most.max(store.requests() - before);
+        let never = NativeVersionId::new("0".repeat(32));
+        let status = store.describe(&name, about(&never)).await.unwrap();
+        assert_eq!(status, VersionStatus::Missing);
+        assert_eq!(
+            store.requests() - before,
+            pages,
+            "all of {versions} versions"
+        );
     }
-    assert_eq!(most, 3, "25, 25 and 10");
-    let never = NativeVersionId::new("0".repeat(32));
-    let status = store.describe(&name, about(&never)).await.unwrap();
-    assert_eq!(status, VersionStatus::Missing);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ async fn nothing_secret_is_logged_nor_shown_whatever_happens() {
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let place = Place::new();
+    place.fake.grant(&["purge"]).unwrap();
     let payload = Canary::alphanumeric("the payload");
     let bytes = format!("pse1.{}", payload.value()).into_bytes();
     let folder = tempfile::tempdir().unwrap();

@@ -51,6 +51,19 @@ impl Place {
         })
     }
 
+    /// Returns what the vendor's own client is told, to be somebody with a console.
+    pub(crate) fn as_a_person(&self) -> Value {
+        json!({
+            "vendor": "azure",
+            "vault": self.fake.vault_url(),
+            "authority": self.fake.vault_url(),
+            "tenant": AzureFake::TENANT,
+            "client": AzureFake::CLIENT,
+            "secret": self.secret.value(),
+            "ca_file": self.fake.ca_file(),
+        })
+    }
+
     pub(crate) fn store(&self) -> AzureKeyVaultStore {
         self.store_with(&json!({}))
     }

@@ -4,11 +4,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{SecretStore, StoreCredential, StoreErrorKind};
+use terraform_provider_planton::store::{
+    Deletion, NativeVersionId, SecretStore, StoreCredential, StoreErrorKind,
+};
 use xtask::gcp::GcpFault;
 use xtask::process;
 
-use super::support::{EMAIL, PAYLOAD, Place, all_of, counted, credential, name, open, version};
+use super::support::{
+    EMAIL, PAYLOAD, Place, about, all_of, counted, credential, name, open, version,
+};
 
 const OTHER: &str = "store@acme.iam.gserviceaccount.com";
 
@@ -32,14 +36,46 @@ async fn a_key_file_signs_its_own_tokens_and_google_believes_them() {
 async fn a_key_that_google_does_not_know_is_unauthenticated() {
     let elsewhere = Place::new();
     let place = Place::new();
-    let settings = place.settings(json!({}));
-    let store = open(&settings, &credential(&elsewhere.key_file)).unwrap();
-    let put = store.put(name(), PAYLOAD, version(1, &[]));
-    let (put, requests) = counted(&store, put).await;
-    let error = put.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unauthenticated);
-    assert!(error.remedy().unwrap().contains("its key was not deleted"));
-    assert_eq!(requests, 2, "once more with another token");
+    let mut of_another: Value = serde_json::from_str(&place.key_file).unwrap();
+    of_another["client_email"] = json!(OTHER);
+    for key_file in [elsewhere.key_file.clone(), of_another.to_string()] {
+        let settings = place.settings(json!({}));
+        let store = open(&settings, &credential(&key_file)).unwrap();
+        let put = store.put(name(), PAYLOAD, version(1, &[]));
+        let (put, requests) = counted(&store, put).await;
+        let error = put.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unauthenticated);
+        assert_eq!(error.setting(), Some("service_account_key_json"));
+        assert!(error.remedy().unwrap().contains("its key was not deleted"));
+        assert_eq!(requests, 2, "once more with another token");
+    }
+}
+
+#[tokio::test]
+async fn a_store_builds_one_client_and_signs_one_token_for_all_its_operations() {
+    let place = Place::settled();
+    let store = place.store();
+    let mut ids: Vec<NativeVersionId> = Vec::new();
+    for number in 1..=4 {
+        let kept: Vec<&NativeVersionId> = ids.iter().collect();
+        let put = store.put(name(), PAYLOAD, version(number, &kept)).await;
+        let id = put.unwrap();
+        assert_eq!(store.get(name(), &id).await.unwrap(), PAYLOAD);
+        store.describe(name(), about(&id)).await.unwrap();
+        ids.push(id);
+    }
+    let object = Deletion::Object { versions: ids };
+    store.delete(name(), object).await.unwrap();
+    assert_eq!(store.requests(), 5 + 4 + 4 + 1);
+    assert_eq!(place.fake.requests().unwrap().len(), 14);
+    assert_eq!(place.fake.connections().unwrap(), 1);
+    assert_eq!(place.fake.tokens().unwrap().len(), 1);
+    assert_eq!(place.fake.token_requests().unwrap(), 0);
+
+    // Another store has its own: both would show.
+    let other = place.store();
+    other.put(name(), PAYLOAD, version(1, &[])).await.unwrap();
+    assert_eq!(place.fake.connections().unwrap(), 2);
 }
 
 #[tokio::test]
@@ -138,8 +174,8 @@ fn in_a_child(test: &str, place: &Place, variables: &[(&str, &str)]) -> String {
     finished.stdout
 }
 
-/// In a child: puts a version with what the environment offers, and says how it
-/// went.
+/// In a child: puts a version with what the environment offers, reads it three
+/// times, and says how it went.
 async fn ambient(endpoint: &str) {
     let settings = serde_json::from_value(json!({
         "kind": "gcp_secret_manager",
@@ -148,8 +184,18 @@ async fn ambient(endpoint: &str) {
     }));
     let store = open(&settings.unwrap(), &StoreCredential::new()).unwrap();
     match store.put(name(), PAYLOAD, version(1, &[])).await {
-        Ok(_) => println!("put with {} requests", store.requests()),
-        Err(error) => println!("{:?}: {}", error.kind(), all_of(&error)),
+        Ok(id) => {
+            println!("put with {} requests", store.requests());
+            for _ in 0..3 {
+                assert_eq!(store.get(name(), &id).await.unwrap(), PAYLOAD);
+            }
+        }
+        Err(error) => println!(
+            "{:?} at {:?}: {}",
+            error.kind(),
+            error.setting(),
+            all_of(&error)
+        ),
     }
 }
 
@@ -172,9 +218,10 @@ async fn the_environments_key_file_serves() {
     assert!(said.contains("put with 2 requests"), "{said}");
     let by: Vec<_> = place.fake.requests().unwrap();
     assert!(
-        by.iter().all(|(_, who)| who == EMAIL) && by.len() == 2,
+        by.iter().all(|(_, who)| who == EMAIL) && by.len() == 5,
         "{by:?}"
     );
+    assert_eq!(place.fake.token_requests().unwrap(), 0);
 }
 
 #[tokio::test]
@@ -184,19 +231,49 @@ async fn the_environments_user_serves() {
     }
     let place = Place::new();
     let folder = tempfile::tempdir().unwrap();
-    let user = json!({
-        "type": "authorized_user",
-        "client_id": "somebody",
-        "client_secret": "secret",
-        "refresh_token": "refresh",
-        "token_uri": format!("{}/token", place.fake.address()),
-    });
+    let user = place.fake.user_file("somebody").unwrap();
     let file = write(&folder, &user.to_string());
     let variables = [("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())];
     let said = in_a_child("the_environments_user_serves", &place, &variables);
     assert!(said.contains("put with 2 requests"), "{said}");
     let by: Vec<_> = place.fake.requests().unwrap();
-    assert!(by.iter().all(|(_, who)| who == "user:somebody"), "{by:?}");
+    assert!(
+        by.iter().all(|(_, who)| who == "user:somebody") && by.len() == 5,
+        "{by:?}"
+    );
+    assert_eq!(place.fake.token_requests().unwrap(), 1, "one token for all");
+}
+
+#[tokio::test]
+async fn a_user_whom_google_does_not_know_is_unauthenticated_and_asks_for_nothing_else() {
+    if let Ok(endpoint) = std::env::var(CHILD) {
+        return ambient(&endpoint).await;
+    }
+    let place = Place::new();
+    let test = "a_user_whom_google_does_not_know_is_unauthenticated_and_asks_for_nothing_else";
+    let user = place.fake.user_file("somebody").unwrap();
+    for (asked, part) in (1..).zip(["client_id", "client_secret", "refresh_token"]) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut wrong = user.clone();
+        wrong[part] = json!("hunter2");
+        let file = write(&folder, &wrong.to_string());
+        let variables = [("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())];
+        let said = in_a_child(test, &place, &variables);
+        let told = "Unauthenticated at Some(\"service_account_key_json\"): ";
+        assert!(said.contains(told), "{part}: {said}");
+        assert!(said.contains("Application Default Credentials"), "{said}");
+        assert!(
+            said.contains("it was revoked, has run out"),
+            "{part}: {said}"
+        );
+        assert!(
+            !said.contains("hunter2") && !said.contains("invalid_"),
+            "{said}"
+        );
+        // Refused for good: not tried again.
+        assert_eq!(place.fake.token_requests().unwrap(), asked, "{part}");
+    }
+    assert_eq!(place.fake.requests().unwrap(), []);
 }
 
 #[tokio::test]
@@ -209,7 +286,7 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
     // Nobody listens there: as away from Google Cloud, with no name to look up.
     let nowhere = [("http_proxy", "http://127.0.0.1:1")];
     let said = in_a_child(test, &place, &nowhere);
-    assert!(said.contains("Unauthenticated: "), "{said}");
+    assert!(said.contains("Unauthenticated at "), "{said}");
     assert!(said.contains("No credential was found."), "{said}");
     assert!(
         said.contains("gcloud auth application-default login"),
@@ -218,7 +295,7 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
 
     let nothing = [("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")];
     let said = in_a_child(test, &place, &nothing);
-    assert!(said.contains("Unauthenticated: "), "{said}");
+    assert!(said.contains("Unauthenticated at "), "{said}");
     assert!(said.contains("cannot be read"), "{said}");
 
     let folder = tempfile::tempdir().unwrap();
@@ -228,7 +305,7 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
     );
     let broken = [("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())];
     let said = in_a_child(test, &place, &broken);
-    assert!(said.contains("Unauthenticated: "), "{said}");
+    assert!(said.contains("Unauthenticated at "), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     assert_eq!(place.fake.requests().unwrap(), []);
 }

@@ -1,8 +1,16 @@
+//! The suite that every store passes.
+
 use async_trait::async_trait;
 use serde_json::json;
-use terraform_provider_planton::store::conformance::{self, Sabotage, Sabotaged};
-use terraform_provider_planton::store::{NativeVersionId, RemoteName, SecretStore};
+use terraform_provider_planton::backends::gcp::GcpSecretManagerStore;
+use terraform_provider_planton::store::conformance::{self, Gap, Sabotage, Sabotaged};
+use terraform_provider_planton::store::{
+    NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName, StoreCapability,
+};
+use xtask::reader;
+use xtask::tools::Tools;
 
+use super::reading::{Recorded, leave_sealed};
 use super::support::{Place, number};
 
 /// Somebody else with rights in the project.
@@ -16,9 +24,8 @@ impl Sabotage for Intruder {
         Sabotaged::Done
     }
 
-    async fn remove_object(&self, name: &RemoteName, _: &[NativeVersionId]) -> Sabotaged {
+    async fn remove_object(&self, name: &RemoteName, _: &[NativeVersionId]) {
         self.0.ok("DELETE", &format!("/{name}"), &json!({}));
-        Sabotaged::Done
     }
 
     /// A version never changes: only a whole secret can be made anew, and
@@ -31,8 +38,34 @@ impl Sabotage for Intruder {
 #[tokio::test]
 async fn the_store_passes_the_conformance_suite() {
     let place = Place::new();
-    let store = place.store();
-    conformance::run_all(&store, "all").await.unwrap();
+    let store = Recorded::new(place.store());
+    let gaps = conformance::run_all(&store, "all").await.unwrap();
+    assert_eq!(gaps.all(), [], "it lacks nothing");
+
+    let sealed = leave_sealed(&store, "all").await;
+    let request = json!({
+        "vendor": "gcp",
+        "project": "acme",
+        "endpoint": place.fake.address(),
+        "token": place.fake.token().unwrap(),
+    });
+    let reading = reader::read(&Tools::locate().unwrap(), &request).unwrap();
+    let mark = "managed-by=terraform-provider-planton".to_owned();
+    let about = |_: &RemoteName, put: &PutOptions| {
+        vec![
+            mark.clone(),
+            "planton-organization=acme".to_owned(),
+            "planton-environment=prod".to_owned(),
+            "planton-secret=db".to_owned(),
+            format!("planton-id={}", put.labels["planton-id"]),
+            // An annotation, by which a put whose answer was lost is known again.
+            format!("planton-attempt={}", put.attempt),
+        ]
+    };
+    sealed.expect_among(&store, &reading, about).await;
+    for object in &reading.objects {
+        assert!(object.about.contains(&mark), "{object:?}");
+    }
 }
 
 #[tokio::test]
@@ -40,7 +73,32 @@ async fn the_store_passes_the_conformance_suite_of_drift() {
     let place = Place::new();
     let store = place.store();
     let intruder = Intruder(place);
-    let outcome = conformance::run_drift(&store, &intruder, "drift").await;
-    outcome.unwrap();
-    assert_eq!(store.capability().kind, "gcp_secret_manager");
+    let gaps = conformance::run_drift(&store, &intruder, "drift").await;
+    let immutable = |function| (function, Gap::NobodyReplacesAVersion);
+    assert_eq!(
+        gaps.unwrap().all(),
+        [
+            immutable("get_replaced_version_is_corrupt_or_not_found"),
+            immutable("describe_replaced_version_is_not_present"),
+        ]
+    );
+}
+
+/// <https://cloud.google.com/secret-manager/quotas>
+#[test]
+fn the_capability_says_what_secret_manager_takes() {
+    let capability = StoreCapability {
+        kind: "gcp_secret_manager",
+        vendor: "GCP Secret Manager",
+        encoding: PayloadEncoding::Binary,
+        max_payload_bytes: 65_536,
+        name: NameRules {
+            separator: "_",
+            max_bytes: 255,
+        },
+        // None is documented.
+        max_versions: None,
+        deletes_versions: true,
+    };
+    assert_eq!(GcpSecretManagerStore::capability_of(), capability);
 }

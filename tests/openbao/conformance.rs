@@ -6,8 +6,12 @@ use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::catalog::{OpenBaoCatalog, conformance as catalog};
 use terraform_provider_planton::clients::openbao::{KvV2, PolicyRole};
 use terraform_provider_planton::store::conformance::{self, Sabotage, Sabotaged};
-use terraform_provider_planton::store::{NativeVersionId, RemoteName};
+use terraform_provider_planton::store::{
+    NameRules, NativeVersionId, PayloadEncoding, RemoteName, SecretStore, StoreCapability,
+};
 
+use super::own_conformance::expect_ciphertext_only;
+use super::reading::Recorded;
 use super::support::Place;
 
 /// Somebody else with rights on the mount.
@@ -26,11 +30,10 @@ impl Sabotage for Intruder {
         Sabotaged::Done
     }
 
-    async fn remove_object(&self, name: &RemoteName, versions: &[NativeVersionId]) -> Sabotaged {
+    async fn remove_object(&self, name: &RemoteName, versions: &[NativeVersionId]) {
         for version in versions {
             self.0.delete_metadata(&path(name, version)).await.unwrap();
         }
-        Sabotaged::Done
     }
 
     async fn replace_version(
@@ -53,12 +56,31 @@ impl Sabotage for Intruder {
 async fn the_store_passes_the_conformance_suite() {
     let place = Place::new().await;
     let client = place.client();
-    let store = OpenBaoStore::platform(&client, &place.scope);
-    conformance::run_all(&store, "platform").await.unwrap();
+    let store = Recorded::new(OpenBaoStore::platform(&client, &place.scope));
+    let gaps = conformance::run_all(&store, "platform").await.unwrap();
+    assert_eq!(gaps.all(), [], "it lacks nothing");
+    expect_ciphertext_only(&place, None, &store, "platform").await;
     let intruder = Intruder(client.kv());
-    conformance::run_drift(&store, &intruder, "platform-drift")
-        .await
-        .unwrap();
+    let gaps = conformance::run_drift(&store, &intruder, "platform-drift").await;
+    assert_eq!(gaps.unwrap().all(), []);
+    assert_eq!(*store.capability(), capability("platform", "OpenBAO"));
+}
+
+/// Caps of our own: KV takes about 1 MiB, and longer names than any other backend.
+/// <https://openbao.org/docs/internals/limits/>
+pub(crate) fn capability(kind: &'static str, vendor: &'static str) -> StoreCapability {
+    StoreCapability {
+        kind,
+        vendor,
+        encoding: PayloadEncoding::Text,
+        max_payload_bytes: 65_536,
+        name: NameRules {
+            separator: "/",
+            max_bytes: 512,
+        },
+        max_versions: None,
+        deletes_versions: true,
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
-//! A self-hosted OpenBAO on a way that fails.
+//! A server of one's own on a way that fails.
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::clients::openbao::KvV2;
+use terraform_provider_planton::clients::openbao::{KvV2, OpenBaoClient, OpenBaoConfig};
 use terraform_provider_planton::http::HttpSettings;
 use terraform_provider_planton::store::{
     Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
@@ -12,6 +12,7 @@ use terraform_provider_planton::store::{
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match};
 
+use super::own::{namespace, with_approle};
 use super::store_faults::{self, Bench, CountVersions, Requests, Step};
 use super::support::Place;
 use super::support::own::Own;
@@ -26,10 +27,55 @@ impl CountVersions for Paths {
     }
 }
 
-fn store(place: &Place, proxy: &FaultProxy, settings: HttpSettings) -> OpenBaoStore {
-    let mount = place.config.kv_mount_path.to_string();
-    let own = Own::new("openbao", proxy.address(), &mount).given("token", place.root_token());
-    own.connect_with(settings).unwrap()
+/// A server of one's own, with a token or a login.
+struct Site {
+    own: Own,
+    kv: KvV2,
+}
+
+impl Site {
+    fn openbao(place: &Place) -> Self {
+        Self {
+            own: place.own("openbao").given("token", place.root_token()),
+            kv: place.client().kv(),
+        }
+    }
+
+    /// Whose namespace is verified before the first write, after a login.
+    async fn vault(place: &Place) -> Self {
+        let (namespace, inside) = namespace(place).await;
+        let own = place
+            .own("hashicorp_vault")
+            .with("namespace", namespace.as_str());
+        let config = OpenBaoConfig {
+            namespace: Some(namespace),
+            ..place.config.clone()
+        };
+        Self {
+            own: with_approle(own, &inside, place.kv()).await,
+            kv: OpenBaoClient::new(&config, None).unwrap().kv(),
+        }
+    }
+
+    fn behind(&self, proxy: &FaultProxy, settings: HttpSettings) -> OpenBaoStore {
+        let own = self.own.clone().with("address", proxy.address());
+        own.connect_with(settings).unwrap()
+    }
+
+    async fn passes_the_fault_suite(self, proxy: FaultProxy) {
+        let settings = HttpSettings::default;
+        let bench = Bench {
+            proxy: &proxy,
+            store: &self.behind(&proxy, store_faults::patient(settings())),
+            hasty: &self.behind(&proxy, store_faults::hasty(settings())),
+            direct: &self.own.store(),
+            versions: &Paths(self.kv),
+            requests: requests(),
+            spares: 0,
+            prefix: "planton/faults".to_owned(),
+        };
+        store_faults::run_all(&bench).await;
+    }
 }
 
 /// The request of each verb.
@@ -47,26 +93,16 @@ fn requests() -> Requests {
     }
 }
 
+/// Side by side: they mostly wait.
 #[tokio::test]
-async fn the_store_passes_the_fault_suite() {
+async fn an_openbao_and_a_vault_with_namespace_and_login_pass_the_fault_suite() {
     let place = Place::new().await;
-    let proxy = place.proxy();
-    let settings = HttpSettings::default;
-    let mount = place.config.kv_mount_path.to_string();
-    let direct = Own::new("openbao", &place.admin.address, &mount)
-        .given("token", place.root_token())
-        .store();
-    let bench = Bench {
-        proxy: &proxy,
-        store: &store(&place, &proxy, store_faults::patient(settings())),
-        hasty: &store(&place, &proxy, store_faults::hasty(settings())),
-        direct: &direct,
-        versions: &Paths(place.client().kv()),
-        requests: requests(),
-        spares: 0,
-        prefix: "planton/faults".to_owned(),
-    };
-    store_faults::run_all(&bench).await;
+    let openbao = Site::openbao(&place);
+    let vault = Site::vault(&place).await;
+    tokio::join!(
+        openbao.passes_the_fault_suite(place.proxy()),
+        vault.passes_the_fault_suite(place.proxy()),
+    );
 }
 
 /// A put that was given up lands after its object was deleted: a path comes
@@ -75,7 +111,8 @@ async fn the_store_passes_the_fault_suite() {
 async fn a_put_that_lands_after_the_deletion_never_answers_to_the_old_id() {
     let place = Place::new().await;
     let proxy = place.proxy();
-    let store = store(&place, &proxy, store_faults::hasty(HttpSettings::default()));
+    let settings = store_faults::hasty(HttpSettings::default());
+    let store = Site::openbao(&place).behind(&proxy, settings);
     let name = RemoteName::new("planton/acme/org/late-0badcafe".to_owned());
     let options = PutOptions {
         version: 1,

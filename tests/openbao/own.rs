@@ -1,26 +1,16 @@
 //! A HashiCorp Vault or an OpenBAO of a practitioner's own, as a backend.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::clients::openbao::{
-    OpenBaoClient, OpenBaoConfig, store_policy_text,
-};
-use terraform_provider_planton::envelope::{Context, Purpose, Sealer};
-use terraform_provider_planton::kek::{KeyEncryptionKey, LocalKek, LocalKeyFile};
-use terraform_provider_planton::names::Slug;
-use terraform_provider_planton::secret::SecretBytes;
-use terraform_provider_planton::store::conformance;
+use terraform_provider_planton::clients::openbao::store_policy_text;
 use terraform_provider_planton::store::{
     Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreErrorKind, VersionStatus,
 };
 use uuid::Uuid;
-use xtask::canary::Canary;
 
-use super::conformance::Intruder;
 use super::support::admin::Admin;
 use super::support::jwt::Issuer;
 use super::support::own::Own;
@@ -74,7 +64,7 @@ async fn role(admin: &Admin, own: &Own, kv: &str) -> Value {
     json!({"token_policies": [policy], "token_no_default_policy": true})
 }
 
-async fn with_approle(own: Own, admin: &Admin, kv: &str) -> Own {
+pub(crate) async fn with_approle(own: Own, admin: &Admin, kv: &str) -> Own {
     let role = role(admin, &own, kv).await;
     let (mount_path, role_id, secret_id) = admin.approle(&role.to_string()).await;
     own.with(
@@ -85,7 +75,12 @@ async fn with_approle(own: Own, admin: &Admin, kv: &str) -> Own {
 }
 
 /// As it is with a JWT; the second one names a file with it instead.
-async fn with_jwt(own: Own, admin: &Admin, kv: &str, file: &std::path::Path) -> [Own; 2] {
+pub(crate) async fn with_jwt(
+    own: Own,
+    admin: &Admin,
+    kv: &str,
+    file: &std::path::Path,
+) -> [Own; 2] {
     let mut role = role(admin, &own, kv).await;
     let more = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["planton"]});
     let fields = role.as_object_mut().unwrap();
@@ -101,54 +96,6 @@ async fn with_jwt(own: Own, admin: &Admin, kv: &str, file: &std::path::Path) -> 
         own.clone().with("jwt", login).given("jwt", &jwt),
         own.with("jwt", with_file),
     ]
-}
-
-#[tokio::test]
-async fn an_openbao_passes_the_conformance_suite_as_root_and_with_its_own_policy() {
-    let place = Place::new().await;
-    let (as_root, as_role) = ("own-root", "own-role");
-    let mut own = place.own("openbao").given("token", place.root_token());
-    own.settings.name_prefix = as_root.to_owned();
-    check_conformance(&place, &own, None).await;
-
-    let mut own = place.own("openbao");
-    own.settings.name_prefix = as_role.to_owned();
-    let own = with_approle(own, &place.admin, place.kv()).await;
-    check_conformance(&place, &own, None).await;
-}
-
-#[tokio::test]
-async fn a_vault_passes_the_conformance_suite_in_a_namespace() {
-    let place = Place::new().await;
-    let (namespace, inside) = namespace(&place).await;
-    let folder = tempfile::tempdir().unwrap();
-    let mut own = place
-        .own("hashicorp_vault")
-        .with("namespace", namespace.as_str());
-    own.settings.name_prefix = "own-vault".to_owned();
-    let [own, _] = with_jwt(own, &inside, place.kv(), &folder.path().join("jwt")).await;
-    check_conformance(&place, &own, Some(&namespace)).await;
-    // None of it was written outside.
-    let outside = place.client().kv().list("own-vault").await.unwrap();
-    assert!(outside.is_empty(), "{outside:?}");
-}
-
-async fn check_conformance(place: &Place, own: &Own, namespace: Option<&str>) {
-    let config = OpenBaoConfig {
-        namespace: namespace.map(str::to_owned),
-        ..place.config.clone()
-    };
-    let intruder = Intruder(OpenBaoClient::new(&config, None).unwrap().kv());
-    let prefix = &own.settings.name_prefix;
-    let store = own.store();
-    let known = OpenBaoStore::capability_of(&own.settings.kind).unwrap();
-    assert_eq!(store.capability(), &known);
-    assert_eq!(known.kind, own.settings.kind);
-    conformance::run_all(&store, prefix).await.unwrap();
-    let drifting = format!("{prefix}/drift");
-    conformance::run_drift(&store, &intruder, &drifting)
-        .await
-        .unwrap();
 }
 
 #[test]
@@ -245,68 +192,6 @@ async fn what_is_ambient_serves_where_nothing_is_given() {
         let put = store.put(&name(), PAYLOAD, version(1)).await;
         let put = put.map(|_| ()).map_err(|error| error.kind());
         assert_eq!(put, outcome, "{kind}");
-    }
-}
-
-/// A payload as it really is: sealed, under a key of its own.
-async fn sealed(canary: &Canary) -> Vec<u8> {
-    let folder = tempfile::tempdir().unwrap();
-    let key_file = LocalKeyFile::create(&folder.path().join("key")).unwrap();
-    let kek = LocalKek::new(&key_file, &Slug::parse("acme").unwrap());
-    let sealer = Sealer::new(Context {
-        purpose: Purpose::Secret,
-        organization: Uuid::new_v4(),
-        object: Uuid::new_v4(),
-        backend: Uuid::new_v4(),
-        version: 1,
-        configuration_digest: None,
-    })
-    .unwrap();
-    let binding = sealer.binding(kek.id());
-    let wrapped = kek.wrap(sealer.data_key(), &binding).await.unwrap();
-    let plaintext = SecretBytes::new(canary.value().as_bytes().to_vec());
-    let envelope = sealer.seal(vec![(kek.id().clone(), wrapped)], &plaintext);
-    envelope.unwrap().encode_text().into_bytes()
-}
-
-#[tokio::test]
-async fn the_official_client_reads_what_was_written_and_sees_ciphertext_only() {
-    const SCRIPT: &str = r#"
-import json, os, sys, hvac
-address, token, namespace, mount, path = sys.argv[1:]
-client = hvac.Client(url=address, token=token, namespace=namespace or None)
-kv = client.secrets.kv.v2
-read = kv.read_secret_version(path=path, mount_point=mount, raise_on_deleted_version=True)
-listed = kv.list_secrets(path=os.path.dirname(path), mount_point=mount)
-json.dump({"read": read["data"], "keys": listed["data"]["keys"]}, sys.stdout)
-"#;
-    let place = Place::new().await;
-    let (namespace, _) = namespace(&place).await;
-    let root = place.root_token();
-    for (kind, namespace) in [("openbao", ""), ("hashicorp_vault", namespace.as_str())] {
-        let canary = Canary::new("value");
-        let payload = sealed(&canary).await;
-        let own = place.own(kind).with("namespace", namespace);
-        let store = own.given("token", root).store();
-        let id = store.put(&name(), &payload, version(1)).await.unwrap();
-        let (slot, created) = id.as_str().split_once('@').unwrap();
-        let path = format!("{}/{slot}", name());
-        let python = std::env::var_os("PLANTON_TEST_PYTHON")
-            .expect("PLANTON_TEST_PYTHON names no Python: run the tests with `cargo xtask test`");
-        let output = Command::new(python)
-            .args(["-c", SCRIPT, &place.admin.address, root, namespace])
-            .args([place.kv(), &path])
-            .env("NO_PROXY", "127.0.0.1")
-            .output()
-            .unwrap();
-        let problem = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{kind}: {problem}");
-        let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let payload = String::from_utf8(payload).unwrap();
-        assert_eq!(seen["read"]["data"], json!({ "envelope": payload }));
-        assert_eq!(seen["read"]["metadata"]["created_time"], created);
-        assert_eq!(seen["keys"], json!([slot]));
-        canary.absent_from(kind, &output.stdout).unwrap();
     }
 }
 

@@ -187,6 +187,16 @@ impl AzureFake {
         self.call("control", settings).map(drop)
     }
 
+    /// Grants `purge`, `recover` or both to everybody, and of the two no other;
+    /// as it starts nobody has either.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn grant(&self, permissions: &[&str]) -> Result<()> {
+        self.control(&json!({"grant": permissions}))
+    }
+
     /// Makes all tokens invalid that were given out so far.
     ///
     /// # Errors

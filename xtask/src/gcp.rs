@@ -79,6 +79,16 @@ impl GcpFake {
         Ok(file.to_string())
     }
 
+    /// Makes a user, and returns the file that `gcloud auth application-default
+    /// login` leaves behind for them.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn user_file(&self, client_id: &str) -> Result<Value> {
+        self.steer("user", &json!({"client_id": client_id}))
+    }
+
     /// Gives out a token that has every permission.
     ///
     /// # Errors
@@ -170,6 +180,26 @@ impl GcpFake {
         Ok(text.map(str::to_owned).collect())
     }
 
+    /// Returns how often a token was asked for by a user's or an account's word.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn token_requests(&self) -> Result<u64> {
+        let traffic = self.steer("traffic", &json!({}))?;
+        traffic["asked"].as_u64().context("no number")
+    }
+
+    /// Returns over how many connections the operations so far came.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn connections(&self) -> Result<u64> {
+        let traffic = self.steer("traffic", &json!({}))?;
+        traffic["connections"].as_u64().context("no number")
+    }
+
     /// Returns the operations so far, and who asked for each.
     ///
     /// # Errors
@@ -233,3 +263,6 @@ impl GcpFake {
         Ok((status, answer))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The project's own tasks, and the harness that its integration tests share:
-//! real Terraforms, real OpenBAO servers, what stands for AWS, GCP and Azure,
-//! planted values and the search for them, and a proxy that carries out faults
-//! (the feature `faults`).
+//! real Terraforms, real OpenBAO servers, what stands for AWS, GCP and Azure, the
+//! vendors' own clients, planted values and the search for them, and a proxy that
+//! carries out faults (the feature `faults`).
 //!
 //! Unix only: children live in process groups and end by signals.
 
@@ -14,5 +14,6 @@ pub mod moto;
 pub mod openbao;
 pub mod paths;
 pub mod process;
+pub mod reader;
 pub mod terraform;
 pub mod tools;

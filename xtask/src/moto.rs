@@ -3,7 +3,8 @@
 //! moto 5.2.5 takes payloads and names that AWS refuses, writes into secrets
 //! that are scheduled for deletion, answers "not found" with 404, loses staging
 //! labels, keeps versions without any, finds secrets by another secret's ARN,
-//! and believes every signature. `moto_front.py` says what AWS does instead.
+//! and believes every signature, of any region. `moto_front.py` says what AWS does
+//! instead.
 
 use std::fs;
 use std::process::Command;
@@ -63,6 +64,9 @@ impl Default for Fault<'_> {
 }
 
 impl Moto {
+    /// The one region that it stands for.
+    pub const REGION: &str = "eu-central-1";
+
     /// Starts the emulator on a free loopback port.
     ///
     /// # Errors
@@ -77,6 +81,7 @@ impl Moto {
         command
             .arg(&script)
             .arg(folder.path())
+            .arg(Self::REGION)
             .env_clear()
             .env("HOME", folder.path())
             // Nothing beside the installed packages is left behind.
@@ -173,10 +178,26 @@ impl Moto {
     ///
     /// As [`allow_key`](Self::allow_key).
     pub fn requests(&self, name: &str) -> Result<Vec<String>> {
-        let url = format!("{}/_front/requests", self.address);
+        let requests = self.ask("requests", name)?;
+        serde_json::from_value(requests).context("reading the emulator's requests")
+    }
+
+    /// Returns over how many connections the requests so far came that are about
+    /// secrets, or roles, with `name` in their name or ARN.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn connections(&self, name: &str) -> Result<u64> {
+        let connections = self.ask("connections", name)?;
+        connections.as_u64().context("reading their number")
+    }
+
+    fn ask(&self, what: &str, name: &str) -> Result<Value> {
+        let url = format!("{}/_front/{what}", self.address);
         let answer = self.agent.get(url).query("name", name).call();
         let text = answer?.body_mut().read_to_string()?;
-        serde_json::from_str(&text).context("reading the emulator's requests")
+        serde_json::from_str(&text).context("the emulator's answer is JSON")
     }
 
     fn tell(&self, what: &str, content: &Value) -> Result<()> {
@@ -198,8 +219,8 @@ mod tests {
 import boto3, sys
 from botocore.config import Config
 from botocore.exceptions import ClientError
-def client(service, secret="secret"):
-    return boto3.client(service, endpoint_url=sys.argv[1], region_name="eu-central-1",
+def client(service, secret="secret", region="eu-central-1"):
+    return boto3.client(service, endpoint_url=sys.argv[1], region_name=region,
         aws_access_key_id="AKIA1", aws_secret_access_key=secret,
         config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
 def code(call, **arguments):
@@ -212,6 +233,8 @@ def code(call, **arguments):
 sm, sts = client("secretsmanager"), client("sts")
 role = "arn:aws:iam::123456789012:role/r"
 code(client("secretsmanager", "wrong").create_secret, Name="a")
+code(client("secretsmanager", region="eu-west-1").create_secret, Name="a")
+code(client("sts", region="eu-west-1").assume_role, RoleArn="r" * 20, RoleSessionName="session")
 code(sm.create_secret, Name="a b")
 code(sm.create_secret, Name="a", Tags=[{"Key": "k", "Value": "v"}])
 code(sm.tag_resource, SecretId="a", Tags=[])
@@ -247,6 +270,8 @@ code(sts.assume_role, RoleArn=role, RoleSessionName="session", ExternalId="right
         let printed = finished.ok().expect("ends well").stdout;
         let expected = [
             "403 InvalidSignatureException",
+            "403 InvalidSignatureException",
+            "403 SignatureDoesNotMatch",
             "400 ValidationException",
             "400 AccessDeniedException",
             "400 AccessDeniedException",

@@ -44,7 +44,7 @@ impl Sabotage for EmbeddedDatabase {
         Sabotaged::Done
     }
 
-    async fn remove_object(&self, name: &RemoteName, _: &[NativeVersionId]) -> Sabotaged {
+    async fn remove_object(&self, name: &RemoteName, _: &[NativeVersionId]) {
         let name = name.to_string();
         let removed = self
             .write("sabotage", move |transaction| {
@@ -53,7 +53,6 @@ impl Sabotage for EmbeddedDatabase {
             .await
             .unwrap();
         assert_eq!(removed, 1);
-        Sabotaged::Done
     }
 
     async fn replace_version(
@@ -91,10 +90,29 @@ impl Sabotage for EmbeddedDatabase {
 #[tokio::test]
 async fn embedded_conforms() {
     let (_directory, store) = store().await;
-    conformance::run_all(&store, "run").await.unwrap();
-    conformance::run_drift(&store, &store.database, "drift")
-        .await
-        .unwrap();
+    let gaps = conformance::run_all(&store, "run").await.unwrap();
+    assert_eq!(gaps.all(), [], "it lacks nothing");
+    let gaps = conformance::run_drift(&store, &store.database, "drift").await;
+    assert_eq!(gaps.unwrap().all(), []);
+}
+
+#[tokio::test]
+async fn the_capability_says_what_the_embedded_platform_takes() {
+    let (_directory, store) = store().await;
+    let capability = StoreCapability {
+        kind: "platform",
+        vendor: "the embedded platform",
+        encoding: PayloadEncoding::Binary,
+        // Caps of our own: SQLite takes gigabytes.
+        max_payload_bytes: 65_536,
+        name: NameRules {
+            separator: "/",
+            max_bytes: 512,
+        },
+        max_versions: None,
+        deletes_versions: true,
+    };
+    assert_eq!(*store.capability(), capability);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::conformance::names::NAME_RULES;
 
 /// What an object is in a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,24 +27,17 @@ struct Object {
     digits: String,
 }
 
-/// The rules of a vendor's names, and its characters besides small letters,
-/// digits and hyphens.
-const VENDORS: [(NameRules, &str); 4] = [
-    // AWS Secrets Manager; KV v2 of OpenBAO and HashiCorp Vault.
-    (rules("/", 512), "/"),
-    // GCP Secret Manager.
-    (rules("_", 255), "_"),
-    // Azure Key Vault.
-    (rules("--", 127), ""),
-    // None of them: where nearly all names are cut.
-    (rules("--", 40), ""),
-];
-
-const fn rules(separator: &'static str, max_bytes: usize) -> NameRules {
-    NameRules {
-        separator,
-        max_bytes,
-    }
+/// The rules of the vendors' names, and those of none of them: where nearly all
+/// names are cut.
+fn vendors() -> impl Iterator<Item = NameRules> {
+    let mut all = NAME_RULES.map(|(_, rules)| rules).to_vec();
+    // Vault and OpenBAO have those of AWS.
+    all.dedup();
+    all.push(NameRules {
+        separator: "--",
+        max_bytes: 40,
+    });
+    all.into_iter()
 }
 
 impl Object {
@@ -197,7 +191,7 @@ proptest! {
 
     #[test]
     fn no_two_objects_share_a_name(objects in vec(object(), 1..12)) {
-        for (rules, _) in VENDORS {
+        for rules in vendors() {
             let mut named: HashMap<String, Object> = HashMap::new();
             for object in objects.iter().flat_map(neighbours) {
                 let name = object.remote_name(rules);
@@ -210,11 +204,12 @@ proptest! {
 
     #[test]
     fn every_name_is_one_that_the_vendor_takes(object in object()) {
-        for (rules, besides) in VENDORS {
+        for rules in vendors() {
             let name = object.remote_name(rules);
             prop_assert!((1..=rules.max_bytes).contains(&name.len()), "{}", name);
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            prop_assert!(name.chars().all(|c| plain(c) || besides.contains(c)), "{}", name);
+            let taken = |c: char| plain(c) || rules.separator.contains(c);
+            prop_assert!(name.chars().all(taken), "{}", name);
             // No empty step of a path, and none that leads elsewhere.
             prop_assert!(!name.starts_with('/') && !name.ends_with('/') && !name.contains("//"));
         }
@@ -222,7 +217,7 @@ proptest! {
 
     #[test]
     fn a_name_that_is_whole_can_be_read_back(object in object()) {
-        for (rules, _) in VENDORS {
+        for rules in vendors() {
             let name = object.remote_name(rules);
             let whole = object.parts().join(rules.separator);
             let is_plain = |part: &String| !part.contains(rules.separator);

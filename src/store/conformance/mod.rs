@@ -6,11 +6,13 @@
 //!
 //! Each function uses names of its own below the prefix that it is given, which
 //! is to be of `[a-z0-9-]`, at most 24 bytes, and new for each run: so they can
-//! run side by side against one server. A gap of a backend is asserted through
-//! its [`StoreCapability`](super::StoreCapability).
+//! run side by side against one server. What a backend has no means for is told
+//! as a [`Gap`], and each backend's test says which it expects.
 
 pub mod delete;
 pub mod drift;
+mod gaps;
+pub mod names;
 pub mod payload;
 pub mod put;
 pub mod read;
@@ -22,13 +24,15 @@ use std::fmt;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub use gaps::{Gap, Gaps, Halt};
+
 use super::{
     DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreError,
     StoreErrorKind, VersionStatus,
 };
 
 /// Whether a store passed.
-pub type Outcome = Result<(), Failure>;
+pub type Outcome = Result<(), Halt>;
 
 /// What a store did that it must not.
 pub struct Failure(String);
@@ -45,6 +49,16 @@ pub enum Sabotaged {
     Impossible,
 }
 
+impl Sabotaged {
+    /// Tells what is impossible as a gap.
+    fn or(self, gap: Gap) -> Outcome {
+        match self {
+            Self::Done => Ok(()),
+            Self::Impossible => Err(gap.into()),
+        }
+    }
+}
+
 /// Changes a backend behind our back, as a person with a console would.
 #[async_trait]
 pub trait Sabotage: Send + Sync {
@@ -52,7 +66,7 @@ pub trait Sabotage: Send + Sync {
     async fn remove_version(&self, name: &RemoteName, version: &NativeVersionId) -> Sabotaged;
 
     /// Removes the whole object, of which `versions` are there.
-    async fn remove_object(&self, name: &RemoteName, versions: &[NativeVersionId]) -> Sabotaged;
+    async fn remove_object(&self, name: &RemoteName, versions: &[NativeVersionId]);
 
     /// Puts `payload` in the place of a version.
     async fn replace_version(
@@ -64,21 +78,31 @@ pub trait Sabotage: Send + Sync {
 }
 
 macro_rules! run {
-    ($failures:ident, $($module:ident::$test:ident($($argument:expr),+),)+) => {
-        $(if let Err(failure) = $module::$test($($argument),+).await {
-            $failures.push((stringify!($test), failure));
+    ($found:ident, $($module:ident::$test:ident($($argument:expr),+),)+) => {
+        $(match $module::$test($($argument),+).await {
+            Ok(()) => {}
+            Err(Halt::Failed(failure)) => $found.failures.push((stringify!($test), failure)),
+            Err(Halt::Lacking(gap)) => $found.gaps.push((stringify!($test), gap)),
         })+
     };
 }
 
-/// Runs everything that needs no sabotage.
+/// What a run of functions came to.
+#[derive(Default)]
+struct Found {
+    failures: Vec<(&'static str, Failure)>,
+    gaps: Vec<(&'static str, Gap)>,
+}
+
+/// Runs everything that needs no sabotage. Returns what the store has no means
+/// for.
 ///
 /// # Errors
 ///
 /// The name and the reason of each function that failed.
-pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<(), Failures> {
-    let mut failures = Vec::new();
-    run! { failures,
+pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<Gaps, Failures> {
+    let mut found = Found::default();
+    run! { found,
         put::put_first_version_can_be_read_back(store, prefix),
         put::put_same_attempt_twice_gives_one_version(store, prefix),
         put::put_same_attempt_with_another_payload_is_refused(store, prefix),
@@ -111,10 +135,10 @@ pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<(), Failur
         delete::delete_object_removes_every_version(store, prefix),
         delete::delete_object_leaves_objects_with_longer_names(store, prefix),
     }
-    finish(failures)
+    found.finish()
 }
 
-/// Runs what needs sabotage.
+/// Runs what needs sabotage. Returns what nobody has the means for.
 ///
 /// # Errors
 ///
@@ -123,9 +147,9 @@ pub async fn run_drift(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
     prefix: &str,
-) -> Result<(), Failures> {
-    let mut failures = Vec::new();
-    run! { failures,
+) -> Result<Gaps, Failures> {
+    let mut found = Found::default();
+    run! { found,
         drift::get_removed_version_is_not_found(store, sabotage, prefix),
         drift::get_removed_object_is_not_found(store, sabotage, prefix),
         drift::get_replaced_version_is_corrupt_or_not_found(store, sabotage, prefix),
@@ -134,14 +158,16 @@ pub async fn run_drift(
         drift::describe_replaced_version_is_not_present(store, sabotage, prefix),
         drift::delete_of_what_was_removed_succeeds(store, sabotage, prefix),
     }
-    finish(failures)
+    found.finish()
 }
 
-fn finish(failures: Vec<(&'static str, Failure)>) -> Result<(), Failures> {
-    if failures.is_empty() {
-        Ok(())
-    } else {
-        Err(Failures(failures))
+impl Found {
+    fn finish(self) -> Result<Gaps, Failures> {
+        if self.failures.is_empty() {
+            Ok(Gaps::new(self.gaps))
+        } else {
+            Err(Failures(self.failures))
+        }
     }
 }
 
@@ -282,11 +308,11 @@ fn expect_error<T: fmt::Debug>(
     kinds: &[StoreErrorKind],
 ) -> Outcome {
     match outcome {
-        Ok(value) => Err(Failure::new(format!("expected {kinds:?}, got {value:?}"))),
+        Ok(value) => Err(Failure::new(format!("expected {kinds:?}, got {value:?}")).into()),
         Err(error) if kinds.contains(&error.kind()) => Ok(()),
         Err(error) => {
             let Failure(text) = Failure::from(error);
-            Err(Failure::new(format!("expected {kinds:?}, got: {text}")))
+            Err(Failure::new(format!("expected {kinds:?}, got: {text}")).into())
         }
     }
 }
@@ -295,7 +321,7 @@ fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome {
     if holds {
         Ok(())
     } else {
-        Err(Failure::new(otherwise()))
+        Err(Failure::new(otherwise()).into())
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::payload::sample;
-use super::{Failure, Outcome, ensure, expect_error, expect_payload, name, options, put_versions};
+use super::{
+    Failure, Gap, Outcome, ensure, expect_error, expect_payload, name, options, put_versions,
+};
 use crate::store::{Deletion, PutOptions, SecretStore, StoreErrorKind};
 
 /// What was put can be read.
@@ -97,7 +99,7 @@ pub async fn put_of_many_versions_keeps_those_named_in_keep(
 }
 
 /// An object that is made anew never answers to an identifier of the one
-/// before it. A store that reserves the names of deleted objects may refuse.
+/// before it. A store that keeps the names of deleted objects refuses.
 pub async fn put_after_delete_gives_a_new_native_id(
     store: &dyn SecretStore,
     prefix: &str,
@@ -110,8 +112,10 @@ pub async fn put_after_delete_gives_a_new_native_id(
         versions: vec![old.clone()],
     };
     store.delete(&name, object).await?;
+    let mut keeps_name = false;
     // Other bytes each time, as no envelope is ever sealed twice.
-    for (seed, options) in [(2, options(2)), (3, attempt)] {
+    for (seed, options) in [(2, options(2)), (3, attempt.clone())] {
+        let is_new = options.attempt != attempt.attempt;
         let payload = sample(store, seed);
         match store.put(&name, &payload, options).await {
             Ok(new) => {
@@ -122,12 +126,19 @@ pub async fn put_after_delete_gives_a_new_native_id(
                 if matches!(
                     error.kind(),
                     StoreErrorKind::AlreadyExists | StoreErrorKind::Conflict
-                ) => {}
+                ) =>
+            {
+                keeps_name |= is_new;
+            }
             Err(error) => return Err(error.into()),
         }
     }
     let gone = store.get(&name, &old).await.map(|payload| payload.len());
-    expect_error(gone, &[StoreErrorKind::NotFound, StoreErrorKind::Corrupt])
+    expect_error(gone, &[StoreErrorKind::NotFound, StoreErrorKind::Corrupt])?;
+    if keeps_name {
+        return Err(Gap::KeepsDeletedNames.into());
+    }
+    Ok(())
 }
 
 /// Labels are for people: whatever a vendor makes of them, the put succeeds.

@@ -135,6 +135,8 @@ impl Place {
     pub(crate) fn azure_with(options: AzureFakeOptions) -> Self {
         let secret = options.client_secret.clone();
         let fake = AzureFake::start(&Tools::locate().unwrap(), options).unwrap();
+        // Its block asks for purges.
+        fake.grant(&["purge"]).unwrap();
         Self {
             block_name: "azure_key_vault",
             secret,

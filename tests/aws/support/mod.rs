@@ -26,7 +26,7 @@ use xtask::moto::Moto;
 use xtask::tools::Tools;
 
 pub(crate) const PAYLOAD: &[u8] = b"PSE1\x01\x00\xff sealed";
-pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const REGION: &str = Moto::REGION;
 
 /// Names, a role and an access key that no other test uses.
 pub(crate) struct Place {

@@ -36,12 +36,6 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         moto.inject(&fault).unwrap();
     };
     inject(
-        "region",
-        "CreateSecret",
-        "InvalidSignatureException",
-        "Credential should be scoped to a valid region, not 'eu-central-1'. ",
-    );
-    inject(
         "kms",
         "PutSecretValue",
         "AccessDeniedException",
@@ -68,7 +62,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         block.replace(from, to)
     };
     let mut backends = vec![
-        ("region", block.clone()),
+        ("region", with("eu-central-1", "eu-west-1")),
         (
             "kms",
             with(
@@ -102,13 +96,13 @@ fn what_aws_refuses_is_told_with_the_remedy() {
     assert_snapshot!(told.at("region"), @r#"
     Error: Secret Backend Misconfigured
       in resource "planton_secret_backend" "region"
-      at region = "eu-central-1"
+      at region = "eu-west-1"
 
     The backend was not saved: it could not write an object with a throw-away name.
 
     The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: planton/acme/probe/region-<8 hex>).
 
-    What answers is of another region than eu-central-1. Check region, and endpoint if one is set.
+    What answers is of another region than eu-west-1. Check region, and endpoint if one is set.
 
     Original error: InvalidSignatureException (request front-request)
     "#);
