@@ -9,6 +9,8 @@ mod store_faults;
 #[path = "gcp/support.rs"]
 mod support;
 
+#[path = "gcp/ambient.rs"]
+mod ambient;
 #[path = "gcp/auth.rs"]
 mod auth;
 #[path = "gcp/conformance.rs"]

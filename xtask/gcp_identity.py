@@ -20,6 +20,19 @@ def decoded(part):
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
+def verified(token, keys):
+    """Returns whose key signed a token, and its claims; None where nobody's did."""
+    try:
+        header, claims, signature = token.split(".")
+        message = f"{header}.{claims}".encode()
+        header, claims = json.loads(decoded(header)), json.loads(decoded(claims))
+        who, key = keys[header["kid"]]
+        key.verify(decoded(signature), message, padding.PKCS1v15(), hashes.SHA256())
+    except (ValueError, KeyError, InvalidSignature):
+        return None
+    return (who, claims) if header["alg"] == "RS256" else None
+
+
 class Denied(Exception):
     """A refusal of the token endpoint: RFC 6749, section 5.2, as Google words it."""
 
@@ -35,6 +48,8 @@ class Identity:
         self.keys = {}
         self.users = {}
         self.issued = {}
+        # Tokens whose scope is IAM's alone.
+        self.of_iam = set()
         self.impersonation = None
         # How often a token was asked for.
         self.asked = 0
@@ -70,9 +85,11 @@ class Identity:
         self.users[client_id] = user
         return {"type": "authorized_user", **user, "token_uri": f"{self.address}/token"}
 
-    def mint(self, who):
+    def mint(self, who, everywhere=True):
         token = "ya29." + secrets.token_urlsafe(40)
         self.issued[token] = who
+        if not everywhere:
+            self.of_iam.add(token)
         return token
 
     def oauth(self, body):
@@ -104,7 +121,7 @@ class Identity:
 
     def asserted(self, assertion):
         """Checks what a key file signed: RFC 7523, as Google documents it."""
-        known = self.verified(assertion)
+        known = verified(assertion, self.keys)
         if known is None:
             raise Denied("invalid_grant", "Invalid JWT Signature.")
         email, claims = known
@@ -131,7 +148,7 @@ class Identity:
 
     def signed(self, token):
         """Checks a token that a key file signed by itself: AIP-4111."""
-        known = self.verified(token)
+        known = verified(token, self.keys)
         if known is None:
             return None
         email, claims = known
@@ -139,18 +156,6 @@ class Identity:
         in_time = self.is_timely(claims, HOUR + 60)
         ours = claims.get("iss") == claims.get("sub") == email
         return email if in_time and ours and claims.get("scope") == SCOPE else None
-
-    def verified(self, token):
-        """Returns whose key signed a token, and its claims; None where nobody's did."""
-        try:
-            header, claims, signature = token.split(".")
-            message = f"{header}.{claims}".encode()
-            header, claims = json.loads(decoded(header)), json.loads(decoded(claims))
-            email, key = self.keys[header["kid"]]
-            key.verify(decoded(signature), message, padding.PKCS1v15(), hashes.SHA256())
-        except (ValueError, KeyError, InvalidSignature):
-            return None
-        return (email, claims) if header["alg"] == "RS256" else None
 
     @staticmethod
     def is_timely(claims, longest):

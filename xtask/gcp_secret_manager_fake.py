@@ -2,8 +2,8 @@
 
 It keeps to what Google documents: names, labels, sizes, checksums, states,
 etags, paging, google.rpc.Status errors, bearer tokens. It stands in for the
-token endpoints as well: OAuth, and IAM's generateAccessToken. Tests steer it
-under /fake/. It writes its address to the file `address`, and says when it
+token endpoints as well: OAuth, STS, and IAM's generateAccessToken. Tests steer
+it under /fake/. It writes its address to the file `address`, and says when it
 listens.
 """
 
@@ -16,6 +16,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from gcp_federation import Federation
 from gcp_identity import Denied, Identity
 
 PAYLOAD_LIMIT = 65536
@@ -244,6 +245,7 @@ class Fake:
         self.lock = threading.RLock()
         self.store = SecretManager()
         self.identity = Identity(address)
+        self.federation = Federation(self.identity)
         self.denied = set()
         self.faults = []
         self.requests = []
@@ -255,6 +257,10 @@ class Fake:
             return self.identity.key_file(body.get("email", "ci@acme.iam.gserviceaccount.com"))
         if path == "/fake/user":
             return self.identity.user_file(body["client_id"])
+        if path == "/fake/workload":
+            return self.federation.credentials_file(body["source"], body["account"])
+        if path == "/fake/subject-token":
+            return {"token": self.federation.subject_token(body)}
         if path == "/fake/traffic":
             return {"connections": len(self.connections), "asked": self.identity.asked}
         if path == "/fake/token":
@@ -288,8 +294,10 @@ class Fake:
         """Returns the answer, and whether it gets lost."""
         if path == "/token":
             return self.identity.oauth(body), None
+        if path == "/v1/token":
+            return self.federation.exchange(body), None
         if path.endswith(":generateAccessToken"):
-            who = self.authenticate(authorization)
+            who = self.authenticate(authorization, "GenerateAccessToken")
             self.requests.append({"operation": "GenerateAccessToken", "as": who})
             account = path.rpartition("/")[2].partition(":")[0]
             return self.impersonate(account, body), None
@@ -303,7 +311,7 @@ class Fake:
         if fault == "expire":
             self.requests.append({"operation": operation, "as": None})
             raise Refusal("UNAUTHENTICATED", "expired", "ACCESS_TOKEN_EXPIRED")
-        who = self.authenticate(authorization)
+        who = self.authenticate(authorization, operation)
         self.requests.append({"operation": operation, "as": who})
         if isinstance(fault, dict):
             raise Refusal(fault["status"], "a fault", fault.get("reason"))
@@ -317,11 +325,15 @@ class Fake:
             done["payload"]["data"] = base64.b64encode(data).decode()
         return done, fault
 
-    def authenticate(self, authorization):
-        self.tokens.add(authorization.rpartition(" ")[2])
+    def authenticate(self, authorization, operation):
+        token = authorization.rpartition(" ")[2]
+        self.tokens.add(token)
         who = self.identity.who(authorization)
         if who is None:
             raise Refusal("UNAUTHENTICATED", "No valid token.", "CREDENTIALS_MISSING")
+        if token in self.identity.of_iam and operation != "GenerateAccessToken":
+            reason = "ACCESS_TOKEN_SCOPE_INSUFFICIENT"
+            raise Refusal("PERMISSION_DENIED", "Insufficient scopes.", reason)
         return who
 
     def impersonate(self, account, body):
@@ -350,7 +362,7 @@ class Handler(BaseHTTPRequestHandler):
                 if path.startswith("/fake/"):
                     answer = fake.steer(path, body)
                 else:
-                    if path != "/token":
+                    if path not in ("/token", "/v1/token"):
                         # While a connection lives, nobody else has its port.
                         fake.connections.add(self.client_address)
                     who = self.headers.get("authorization", "")

@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     ("fake.py", include_str!("../gcp_secret_manager_fake.py")),
+    ("gcp_federation.py", include_str!("../gcp_federation.py")),
     ("gcp_identity.py", include_str!("../gcp_identity.py")),
 ];
 const BOUND: Duration = Duration::from_secs(60);
@@ -87,6 +88,27 @@ impl GcpFake {
     /// When the fake does not answer.
     pub fn user_file(&self, client_id: &str) -> Result<Value> {
         self.steer("user", &json!({"client_id": client_id}))
+    }
+
+    /// Returns the credentials file of a workload whose own token is at `source`
+    /// (a `credential_source`), and which acts as `account` if one is named.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn workload_file(&self, source: &Value, account: Option<&str>) -> Result<Value> {
+        self.steer("workload", &json!({"source": source, "account": account}))
+    }
+
+    /// Signs a workload's own token, with these claims besides its usual ones.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn subject_token(&self, changes: &Value) -> Result<String> {
+        let answer = self.steer("subject-token", changes)?;
+        let token = answer["token"].as_str().context("no token")?;
+        Ok(token.to_owned())
     }
 
     /// Gives out a token that has every permission.
@@ -180,7 +202,8 @@ impl GcpFake {
         Ok(text.map(str::to_owned).collect())
     }
 
-    /// Returns how often a token was asked for by a user's or an account's word.
+    /// Returns how often a token was asked for by the word of a user, an account
+    /// or a workload.
     ///
     /// # Errors
     ///

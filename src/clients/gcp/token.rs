@@ -205,11 +205,15 @@ impl TokenSource {
                 GcpErrorKind::Unauthenticated,
                 format!("No credential was found. {NO_CREDENTIAL}"),
             ),
+            Some(error) if !error.is_transient() && is_unread(error) => (
+                GcpErrorKind::Unauthenticated,
+                "The workload's own token cannot be read from the file that the credential_source \
+                 of the Application Default Credentials names."
+                    .to_owned(),
+            ),
             Some(error) if !error.is_transient() => (
                 GcpErrorKind::Unauthenticated,
-                "The credential was refused: it was revoked, has run out, or its account is \
-                 disabled."
-                    .to_owned(),
+                self.refused_remedy().to_owned(),
             ),
             _ => (
                 GcpErrorKind::Unavailable,
@@ -217,6 +221,20 @@ impl TokenSource {
             ),
         };
         GcpError::new(kind, OPERATION, self.path()).with_remedy(remedy)
+    }
+
+    fn refused_remedy(&self) -> &'static str {
+        match self.credential {
+            GcpCredential::ServiceAccount(_) => {
+                "The credential was refused: it was revoked, has run out, or its account is \
+                 disabled."
+            }
+            GcpCredential::ApplicationDefault => {
+                "The credential was refused: it was revoked, has run out, or its account is \
+                 disabled; or the provider of the workload identity pool does not take the \
+                 workload's own token, or lets it act as no other account."
+            }
+        }
     }
 
     fn path(&self) -> &'static str {
@@ -234,6 +252,12 @@ fn bound() -> Duration {
     left.map_or(TIMEOUT, |left| left.min(TIMEOUT))
 }
 
+/// Returns true where a file could not be read. What cannot be reached is no such
+/// error: it may pass.
+fn is_unread(error: &(dyn Error + 'static)) -> bool {
+    error.is::<std::io::Error>() || error.source().is_some_and(is_unread)
+}
+
 /// Returns true where an error or one beneath it has these words.
 fn says(error: &(dyn Error + 'static), words: &str) -> bool {
     let beneath = error.source();
@@ -246,4 +270,46 @@ pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::from_str(&text).ok()?;
     header.set_sensitive(true);
     Some(header)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use std::io;
+
+    use super::*;
+
+    fn explained(error: &CredentialsError) -> GcpError {
+        TokenSource::new(GcpCredential::ApplicationDefault).explain(Some(error))
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_apart_from_a_refusal_and_an_outage() {
+        let unread = || io::Error::new(io::ErrorKind::NotFound, "hunter2");
+        for (error, kind, told) in [
+            (
+                CredentialsError::new(false, "hunter2", unread()),
+                GcpErrorKind::Unauthenticated,
+                "credential_source",
+            ),
+            (
+                CredentialsError::from_msg(false, "hunter2"),
+                GcpErrorKind::Unauthenticated,
+                "The credential was refused",
+            ),
+            // A connection that broke is an error of this kind as well.
+            (
+                CredentialsError::from_source(true, unread()),
+                GcpErrorKind::Unavailable,
+                "did not answer",
+            ),
+        ] {
+            let explained = explained(&error);
+            let remedy = explained.remedy().unwrap();
+            assert_eq!(explained.kind(), kind, "{remedy}");
+            assert!(remedy.contains(told), "{remedy}");
+            assert!(!format!("{explained:?} {explained}").contains("hunter2"));
+        }
+    }
 }
