@@ -5,9 +5,8 @@ use terraform_provider_planton::clients::openbao::{
     JwtSource, KvEntry, OpenBaoAuth, OpenBaoClient, OpenBaoErrorKind,
 };
 
-use super::support::jwt::{Issuer, fake_token_review};
+use super::support::jwt::{Issuer, TokenReview};
 use super::support::{Place, counted, mount, token};
-use super::tls::Authority;
 
 /// A role's settings: everything in this place's KV mount.
 async fn role(place: &Place, more: serde_json::Value) -> serde_json::Value {
@@ -54,36 +53,11 @@ async fn every_method_logs_in_once_and_lazily() {
     let jwt_file = folder.path().join("jwt");
     std::fs::write(&jwt_file, &jwt).unwrap();
 
-    let k8s_mount = format!("kubernetes-{}", place.kv());
-    admin
-        .ok(
-            "POST",
-            &format!("sys/auth/{k8s_mount}"),
-            r#"{"type":"kubernetes"}"#,
-        )
-        .await;
-    let host = fake_token_review().await;
-    let k8s = json!({"kubernetes_host": host, "token_reviewer_jwt": "reviewer",
-        "disable_local_ca_jwt": true, "kubernetes_ca_cert": Authority::new().pem()});
-    admin
-        .ok(
-            "POST",
-            &format!("auth/{k8s_mount}/config"),
-            &k8s.to_string(),
-        )
-        .await;
-    let k8s_role = json!({"bound_service_account_names": ["app"],
-        "bound_service_account_namespaces": ["apps"], "audience": "planton"});
-    let k8s_role = role(&place, k8s_role).await.to_string();
-    admin
-        .ok("POST", &format!("auth/{k8s_mount}/role/app"), &k8s_role)
-        .await;
-    let account = issuer.sign(&json!({
-        "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:apps:app",
-        "aud": ["planton"], "exp": 4_000_000_000_u64, "nbf": 1, "iat": 1,
-        "kubernetes.io": {"namespace": "apps", "serviceaccount":
-            {"name": "app", "uid": "0b4e4c9e-0000-4000-8000-000000000001"}},
-    }));
+    let review = TokenReview::start().await;
+    let k8s_role = role(&place, json!({})).await;
+    let k8s_mount = admin.kubernetes(&review, &k8s_role).await;
+    let account = issuer.account_token();
+    review.believe_only(&account);
     let account_file = folder.path().join("account");
     std::fs::write(&account_file, account).unwrap();
 

@@ -1,6 +1,7 @@
 //! A HashiCorp Vault or an OpenBAO of a practitioner's own, as a backend.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
@@ -12,7 +13,7 @@ use terraform_provider_planton::store::{
 use uuid::Uuid;
 
 use super::support::admin::Admin;
-use super::support::jwt::Issuer;
+use super::support::jwt::{Issuer, TokenReview};
 use super::support::own::Own;
 use super::support::{Place, mount};
 
@@ -75,12 +76,7 @@ pub(crate) async fn with_approle(own: Own, admin: &Admin, kv: &str) -> Own {
 }
 
 /// As it is with a JWT; the second one names a file with it instead.
-pub(crate) async fn with_jwt(
-    own: Own,
-    admin: &Admin,
-    kv: &str,
-    file: &std::path::Path,
-) -> [Own; 2] {
+pub(crate) async fn with_jwt(own: Own, admin: &Admin, kv: &str, file: &Path) -> [Own; 2] {
     let mut role = role(admin, &own, kv).await;
     let more = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["planton"]});
     let fields = role.as_object_mut().unwrap();
@@ -96,6 +92,19 @@ pub(crate) async fn with_jwt(
         own.clone().with("jwt", login).given("jwt", &jwt),
         own.with("jwt", with_file),
     ]
+}
+
+/// As it is with a service account of Kubernetes, whose token is in a file.
+async fn with_kubernetes(
+    own: Own,
+    admin: &Admin,
+    kv: &str,
+    (review, file): (&TokenReview, &Path),
+) -> Own {
+    let role = role(admin, &own, kv).await;
+    let mount_path = admin.kubernetes(review, &role).await;
+    let login = json!({"mount_path": mount_path, "role": "app", "token_file": file});
+    own.with("kubernetes", login)
 }
 
 #[test]
@@ -122,16 +131,26 @@ async fn each_login_is_made_once_by_the_first_verb_and_each_verb_takes_one_reque
     let [jwt_inside, _] = with_jwt(in_namespace.clone(), &inside, kv, &file).await;
     let approle = with_approle(own("openbao"), &place.admin, kv).await;
     let approle_inside = with_approle(in_namespace.clone(), &inside, kv).await;
+    let review = TokenReview::start().await;
+    let account = folder.path().join("account");
+    let account_token = Issuer::new().account_token();
+    std::fs::write(&account, &account_token).unwrap();
+    review.believe_only(&account_token);
+    let account = (&review, account.as_path());
+    let kubernetes = with_kubernetes(own("openbao"), &place.admin, kv, account).await;
+    let kubernetes_inside = with_kubernetes(in_namespace.clone(), &inside, kv, account).await;
     let root = place.root_token();
     for (what, own, before) in [
         ("token", own("openbao").given("token", root), 0),
         ("approle", approle, 1),
         ("jwt", jwt, 1),
         ("jwt file", jwt_file, 1),
+        ("kubernetes", kubernetes, 1),
         // The namespace is verified before the first write.
         ("token inside", in_namespace.given("token", root), 1),
         ("approle inside", approle_inside, 2),
         ("jwt inside", jwt_inside, 2),
+        ("kubernetes inside", kubernetes_inside, 2),
     ] {
         let store = own.store();
         assert_eq!(store.requests(), 0, "{what}");
@@ -268,4 +287,57 @@ async fn a_token_that_is_revoked_is_replaced_by_another_login() {
         requests, 4,
         "denied, asked whether it is valid, login, sent again"
     );
+}
+
+#[tokio::test]
+async fn a_service_accounts_token_is_read_from_its_file_at_each_login() {
+    let place = Place::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (review, issuer) = (TokenReview::start().await, Issuer::new());
+    let file = folder.path().join("token");
+    // As the cluster does it: a new token takes the place of the old one.
+    let renew = || {
+        let token = issuer.account_token();
+        review.believe_only(&token);
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        token
+    };
+    let old = renew();
+    let account = (&review, file.as_path());
+    let own = with_kubernetes(place.own("openbao"), &place.admin, place.kv(), account).await;
+    let store = own.store();
+    store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+
+    let login = own.settings.nested("kubernetes", "mount_path").unwrap();
+    let revoke = format!("sys/leases/revoke-prefix/auth/{login}");
+    let token = renew();
+    // While the login lives, nobody asks for the new one.
+    let (put, requests) = counted(&store, store.put(&name(), PAYLOAD, version(2))).await;
+    put.unwrap();
+    assert_eq!(requests, 1);
+    place.admin.ok("POST", &revoke, "").await;
+    let (put, requests) = counted(&store, store.put(&name(), PAYLOAD, version(3))).await;
+    put.unwrap();
+    assert_eq!(
+        requests, 4,
+        "denied, asked whether it is valid, login, sent again"
+    );
+
+    // What the cluster does not believe any more is told where it comes from.
+    std::fs::write(&file, &old).unwrap();
+    place.admin.ok("POST", &revoke, "").await;
+    for store in [store, own.store()] {
+        let put = store.put(&name(), PAYLOAD, version(4)).await;
+        let error = put.expect_err("the token is an old one");
+        assert_eq!(error.kind(), StoreErrorKind::Unauthenticated, "{error:?}");
+        assert_eq!(error.setting(), Some("kubernetes.token_file"));
+        assert!(
+            error.remedy().unwrap().contains("kubernetes.token_file"),
+            "{error:?}"
+        );
+        let told = format!("{error:?} {error} {:?} {store:?}", error.remedy());
+        for secret in [&old, &token] {
+            assert!(!told.contains(secret.as_str()), "{told}");
+        }
+    }
 }

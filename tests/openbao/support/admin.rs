@@ -1,11 +1,12 @@
 //! The server's API as its operator uses it.
 
 use http::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 use terraform_provider_planton::http::{HttpClient, HttpRequest, HttpSettings, Proxies, Roots};
 use terraform_provider_planton::secret::SecretBytes;
 
-use super::jwt::Issuer;
+use super::jwt::{ACCOUNT, Issuer, TokenReview};
+use crate::tls::Authority;
 
 #[derive(Clone)]
 pub(crate) struct Admin {
@@ -108,7 +109,7 @@ impl Admin {
         let mount = format!("jwt-{}", uuid::Uuid::new_v4().simple());
         self.ok("POST", &format!("sys/auth/{mount}"), r#"{"type":"jwt"}"#)
             .await;
-        let keys = serde_json::json!({"jwt_validation_pubkeys": [issuer.public_key_pem()]});
+        let keys = json!({"jwt_validation_pubkeys": [issuer.public_key_pem()]});
         let config = format!("auth/{mount}/config");
         self.ok("POST", &config, &keys.to_string()).await;
         self.ok("POST", &format!("auth/{mount}/role/ci"), role)
@@ -116,15 +117,39 @@ impl Admin {
         mount
     }
 
+    /// Makes a Kubernetes login in a mount of its own, with a role named `app`
+    /// for the one account of `review`; returns the mount.
+    pub(crate) async fn kubernetes(&self, review: &TokenReview, role: &Value) -> String {
+        let mount = format!("kubernetes-{}", uuid::Uuid::new_v4().simple());
+        let kind = r#"{"type":"kubernetes"}"#;
+        self.ok("POST", &format!("sys/auth/{mount}"), kind).await;
+        let config = json!({
+            "kubernetes_host": review.address,
+            "token_reviewer_jwt": "reviewer",
+            "disable_local_ca_jwt": true,
+            "kubernetes_ca_cert": Authority::new().pem(),
+        });
+        let path = format!("auth/{mount}/config");
+        self.ok("POST", &path, &config.to_string()).await;
+        let (namespace, name) = ACCOUNT;
+        let mut role = role.clone();
+        role["bound_service_account_names"] = json!([name]);
+        role["bound_service_account_namespaces"] = json!([namespace]);
+        role["audience"] = json!("planton");
+        let path = format!("auth/{mount}/role/app");
+        self.ok("POST", &path, &role.to_string()).await;
+        mount
+    }
+
     pub(crate) async fn policy(&self, name: &str, text: &str) {
-        let body = serde_json::json!({ "policy": text }).to_string();
+        let body = json!({ "policy": text }).to_string();
         self.ok("POST", &format!("sys/policies/acl/{name}"), &body)
             .await;
     }
 
     /// Makes a token with these policies only, without the default one.
     pub(crate) async fn token(&self, policies: &[&str]) -> String {
-        let body = serde_json::json!({"policies": policies, "no_default_policy": true});
+        let body = json!({"policies": policies, "no_default_policy": true});
         let answer = self
             .ok("POST", "auth/token/create", &body.to_string())
             .await;
