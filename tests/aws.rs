@@ -16,6 +16,8 @@ mod boto;
 mod conformance;
 #[path = "aws/faults.rs"]
 mod faults;
+#[path = "aws/grants.rs"]
+mod grants;
 #[path = "aws/identity.rs"]
 mod identity;
 #[path = "aws/ownership.rs"]

@@ -13,6 +13,10 @@ Below /_front/ a test says who may come in, and what is to go wrong:
   POST keys          {"id", "secret", "token"?}
   POST roles         {"arn", "external_id"?}
   POST identities    {"token"}: web identity tokens
+  POST policies      {"principal", "policy"}: all that an access key, or a role by
+                     its ARN, may do from now on; without one, what the provider
+                     asks for, on every secret
+  POST kms-keys      {"id"}: a key that KMS has, as requests name it
   POST expired       {"id"}: an access key whose time is over
   POST rules         {"action", "name", "code", "message"?, "status"?,
                       "times"?, "carry_out"?}
@@ -22,9 +26,6 @@ Below /_front/ a test says who may come in, and what is to go wrong:
 """
 
 import base64
-import datetime
-import hashlib
-import hmac
 import io
 import json
 import os
@@ -42,22 +43,19 @@ from moto.moto_server.werkzeug_app import (
     create_backend_app,
 )
 from moto.secretsmanager.models import secretsmanager_backends
-from moto.sts.models import sts_backends
 
-ACCOUNT = "123456789012"
+from moto_access import ACCOUNT, Access, Refusal
+
 REGION = sys.argv[2]
 NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+# An identifier, or an alias; or the ARN of either.
+KMS_KEY = re.compile(
+    r"(arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:)?"
+    r"(alias/[A-Za-z0-9/_-]+|(key/)?(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}))"
+)
+AWS_KEY = "alias/aws/secretsmanager"
 MAX_VALUE_BYTES = 65_536
 MAX_LABELS = 20
-GRANTED = {
-    "CreateSecret",
-    "PutSecretValue",
-    "GetSecretValue",
-    "DescribeSecret",
-    "DeleteSecret",
-}
-# Whose access keys may list, too: a person with a console.
-READER = "AKIAREADER"
 MARKED = (
     "You can't perform this operation on the secret because it was marked for deletion."
 )
@@ -65,20 +63,11 @@ MARKED = (
 moto = DomainDispatcherApplication(create_backend_app)
 # One request at a time: a put and what is put right after it are one step.
 lock = threading.RLock()
-keys = {}
-roles = {}
-identities = set()
-expired = set()
+access = Access()
+# Besides the one that AWS makes by itself.
+kms_keys = set()
 rules = []
 requests = []
-
-
-class Refusal(Exception):
-    """An error as AWS answers it."""
-
-    def __init__(self, code, message, status=400):
-        super().__init__(message)
-        self.code, self.message, self.status = code, message, status
 
 
 class Call:
@@ -89,6 +78,8 @@ class Call:
         self.service = "secretsmanager"
         self.region = REGION
         self.key = "-"
+        # Whom a policy is for, and how AWS names them.
+        self.principal = self.user = "-"
         self.parameters = {}
         amz_target = headers.get("x-amz-target")
         if amz_target:
@@ -102,129 +93,6 @@ class Call:
             self.action = self.parameters.get("Action", "-")
             name = self.parameters.get("RoleArn", "-")
         self.name = name
-
-
-# --- who may come in
-
-
-def authenticate(call):
-    if call.action == "AssumeRoleWithWebIdentity":
-        if call.parameters.get("WebIdentityToken") not in identities:
-            raise Refusal("InvalidIdentityToken", "The token is not valid.")
-        return
-    header = call.headers.get("authorization", "")
-    found = re.fullmatch(
-        r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
-        r"SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})",
-        header,
-    )
-    if not found:
-        raise Refusal(
-            "MissingAuthenticationTokenException", "Missing Authentication Token", 403
-        )
-    call.key, date, call.region, service, signed, signature = found.groups()
-    if service != call.service:
-        raise wrong_scope(call, "correct service", service)
-    if call.region != REGION:
-        raise wrong_scope(call, "valid region", call.region)
-    known = known_key(call.key)
-    token = call.headers.get("x-amz-security-token")
-    if known is None or (known[1] is not None and known[1] != token):
-        raise Refusal(
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        )
-    stamp = call.headers.get("x-amz-date", "")
-    at = datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(
-        tzinfo=datetime.timezone.utc
-    )
-    skew = abs((datetime.datetime.now(datetime.timezone.utc) - at).total_seconds())
-    if skew > 300 or not stamp.startswith(date):
-        raise Refusal("InvalidSignatureException", "Signature expired.", 403)
-    expected = sign(call, known[0], stamp, date, service, signed.split(";"))
-    if not hmac.compare_digest(expected, signature):
-        # As AWS does it: the message repeats what was sent, the token included.
-        raise Refusal(
-            "InvalidSignatureException",
-            "The request signature we calculated does not match the signature you "
-            f"provided. The Canonical String should have been x-amz-security-token:{token}",
-            403,
-        )
-    if call.key in expired:
-        raise Refusal(
-            "ExpiredTokenException",
-            "The security token included in the request is expired",
-        )
-
-
-def wrong_scope(call, what, sent):
-    # The same refusal has another code in the older protocol.
-    is_sts = call.service == "sts"
-    code = "SignatureDoesNotMatch" if is_sts else "InvalidSignatureException"
-    text = f"Credential should be scoped to a {what}, not '{sent}'. "
-    return Refusal(code, text, 403)
-
-
-def known_key(key):
-    if key in keys:
-        return keys[key]
-    for account in list(sts_backends):
-        for backend in sts_backends[account].values():
-            role = backend.get_assumed_role_from_access_key(key)
-            if role:
-                return role.secret_access_key, role.session_token
-    return None
-
-
-def sign(call, secret, stamp, date, service, signed):
-    def mac(key, text):
-        return hmac.new(key, text.encode(), hashlib.sha256).digest()
-
-    path, _, query = call.target.partition("?")
-    headers = "".join(
-        f"{name}:{' '.join(call.headers.get(name, '').split())}\n" for name in signed
-    )
-    digest = hashlib.sha256(call.body).hexdigest()
-    canonical = "\n".join(
-        [call.method, path, query, headers, ";".join(signed), digest]
-    )
-    scope = f"{date}/{call.region}/{service}/aws4_request"
-    text = "\n".join(
-        [
-            "AWS4-HMAC-SHA256",
-            stamp,
-            scope,
-            hashlib.sha256(canonical.encode()).hexdigest(),
-        ]
-    )
-    key = ("AWS4" + secret).encode()
-    for part in (date, call.region, service, "aws4_request"):
-        key = mac(key, part)
-    return mac(key, text).hex()
-
-
-def authorize(call):
-    if call.service == "sts":
-        if call.parameters.get("RoleArn") not in roles:
-            raise Refusal("AccessDenied", "Not authorized to perform sts:AssumeRole", 403)
-        wanted = roles[call.parameters["RoleArn"]]
-        if wanted is not None and wanted != call.parameters.get("ExternalId"):
-            raise Refusal("AccessDenied", "Not authorized to perform sts:AssumeRole", 403)
-        return
-    granted = GRANTED | ({"ListSecrets"} if call.key.startswith(READER) else set())
-    if call.action not in granted:
-        raise denied(call, call.action)
-    if call.parameters.get("Tags"):
-        raise denied(call, "TagResource")
-
-
-def denied(call, action):
-    return Refusal(
-        "AccessDeniedException",
-        f"User: arn:aws:iam::{ACCOUNT}:user/{call.key} is not authorized to perform: "
-        f"secretsmanager:{action} on resource: {call.name} because no identity-based "
-        f"policy allows the secretsmanager:{action} action",
-    )
 
 
 # --- Secrets Manager
@@ -252,6 +120,12 @@ def check(call):
                 "Invalid name. Must be a valid name containing alphanumeric characters, "
                 "or any of the following: -/_+=.@!",
             )
+        key = parameters.get("KmsKeyId")
+        if key is not None and not KMS_KEY.fullmatch(key):
+            raise Refusal(
+                "InvalidParameterException",
+                "The operation failed because of an invalid KMS key: Invalid keyId",
+            )
         if len(parameters.get("Description", "")) > 2048:
             raise too_long("description", 2048)
         if secret is not None and secret.is_deleted():
@@ -272,6 +146,14 @@ def check(call):
         and not parameters.get("ForceDeleteWithoutRecovery")
     ):
         raise Refusal("InvalidRequestException", MARKED)
+    # Where a value is stored, the key is used: the one that the secret was made with.
+    if action == "PutSecretValue" and secret.kms_key_id not in {None, AWS_KEY, *kms_keys}:
+        raise Refusal(
+            "EncryptionFailure",
+            "Secrets Manager can't encrypt the secret value: Key "
+            f"'{secret.kms_key_id}' does not exist (Service: AWSKMS; Status Code: 400; "
+            "Error Code: NotFoundException)",
+        )
     if len(base64.b64decode(parameters.get("SecretBinary", ""))) > MAX_VALUE_BYTES:
         raise too_long("secretBinary", MAX_VALUE_BYTES)
     stages = parameters.get("VersionStages")
@@ -389,13 +271,17 @@ def control(method, target, body):
         name = urllib.parse.parse_qs(query)["name"][0]
         return len({peer for about, _, peer in requests if name in about})
     if path == "keys":
-        keys[told["id"]] = (told["secret"], told.get("token"))
+        access.keys[told["id"]] = (told["secret"], told.get("token"))
     elif path == "roles":
-        roles[told["arn"]] = told.get("external_id")
+        access.roles[told["arn"]] = told.get("external_id")
     elif path == "identities":
-        identities.add(told["token"])
+        access.identities.add(told["token"])
+    elif path == "policies":
+        access.policies[told["principal"]] = told["policy"]
+    elif path == "kms-keys":
+        kms_keys.add(told["id"])
     elif path == "expired":
-        expired.add(told["id"])
+        access.expired.add(told["id"])
     elif path == "rules":
         rules.append(told)
     elif path == "no-rules":
@@ -408,8 +294,9 @@ def control(method, target, body):
 def answer(call, peer):
     refusal = None
     try:
-        authenticate(call)
-        authorize(call)
+        access.authenticate(call, REGION)
+        is_secret = call.service == "secretsmanager"
+        access.authorize(call, secret_of(call) if is_secret else None)
         rule = rule_for(call)
         if rule is not None:
             if rule.get("carry_out"):

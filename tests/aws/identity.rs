@@ -16,10 +16,6 @@ fn endpoint(place: &Place) -> Value {
     json!({ "endpoint": place.moto.address() })
 }
 
-fn role(place: &Place) -> String {
-    format!("arn:aws:iam::123456789012:role/{}", place.unique)
-}
-
 /// The access keys of the requests about names and roles of a place.
 fn callers(place: &Place) -> Vec<String> {
     let lines = place.moto.requests(&place.unique).unwrap().into_iter();
@@ -99,8 +95,7 @@ async fn a_role_is_taken_with_its_external_id_and_again_when_its_session_has_run
         return;
     }
     let place = Place::new().await;
-    let role = role(&place);
-    place.moto.allow_role(&role, Some("who-knows")).unwrap();
+    let role = place.role(Some("who-knows"));
     let mut settings = place.settings(json!({"assume_role_arn": role, "external_id": "who-knows"}));
     let configuration = json!(std::mem::take(&mut settings.configuration));
     let credential = json!({ "secret_access_key": place.secret_key });
@@ -121,10 +116,28 @@ async fn a_role_is_taken_with_its_external_id_and_again_when_its_session_has_run
     assert_ne!(session, place.key_id);
     assert_eq!(child.get()["requests"], 1, "the session is kept");
 
+    // It runs out while many are at work: all of them go on, and share another.
     place.moto.expire(&session).unwrap();
-    let read = child.get();
-    assert_eq!(read["requests"], 3, "{read}: refused, role, once more");
-    assert!(!callers(&place).last().unwrap().ends_with(&session));
+    let read = child.get_many(4);
+    let asked = read["requests"].as_u64().unwrap();
+    let calls = callers(&place);
+    let of_session = |id: &str| {
+        let get = format!("GetSecretValue {id}");
+        calls.iter().filter(|call| **call == get).count() as u64
+    };
+    let taken = calls.iter().filter(|call| call.starts_with("AssumeRole "));
+    assert_eq!(taken.count(), 2, "{calls:?}");
+    let renewed = calls.last().unwrap().rsplit(' ').next().unwrap();
+    assert_ne!(renewed, session);
+    // One more than it was: the read before. Whoever was refused asks again.
+    let refused = of_session(&session) - 1;
+    assert!((1..=4).contains(&refused), "{calls:?}");
+    assert_eq!(
+        (of_session(renewed), asked),
+        (4, refused + 1 + 4),
+        "{calls:?}"
+    );
+    assert_eq!(child.get()["requests"], 1, "the new session is kept");
 }
 
 #[tokio::test]
@@ -132,30 +145,34 @@ async fn a_role_that_may_not_be_taken_is_named() {
     if played_childs_part().await {
         return;
     }
+    let test = "identity::a_role_that_may_not_be_taken_is_named";
     let place = Place::new().await;
-    let role = role(&place);
-    place.moto.allow_role(&role, Some("who-knows")).unwrap();
-    let settings = place.settings(json!({"assume_role_arn": role}));
+    let role = place.role(Some("who-knows"));
     let credential = json!({ "secret_access_key": place.secret_key });
     let environment = [("AWS_ENDPOINT_URL", place.moto.address())];
-    let test = "identity::a_role_that_may_not_be_taken_is_named";
-    let configuration = json!(settings.configuration);
-    let mut child = Stage::open(
-        test,
-        &place.name(),
-        &configuration,
-        &credential,
-        &environment,
-    );
-    let refused = child.hear();
-    assert_eq!(refused["kind"], "Unauthenticated", "{refused}");
-    let shown = refused["shown"].as_str().unwrap();
-    assert!(
-        shown.contains("sts:AssumeRole") && shown.contains(&role),
-        "{shown}"
-    );
-    assert!(shown.contains("external_id"), "{shown}");
-    assert!(!shown.contains(&place.secret_key), "{shown}");
+    let other = role.replace(":role/", ":role/no-");
+    // No external id, a wrong one, and a role that the key may not take.
+    for settings in [
+        json!({"assume_role_arn": role}),
+        json!({"assume_role_arn": role, "external_id": "who-knew"}),
+        json!({"assume_role_arn": other, "external_id": "who-knows"}),
+    ] {
+        place.moto.allow_role(&other, Some("who-knows")).unwrap();
+        let configuration = json!(place.settings(settings.clone()).configuration);
+        let name = place.name();
+        let mut child = Stage::open(test, &name, &configuration, &credential, &environment);
+        let refused = child.hear();
+        assert_eq!(refused["kind"], "Unauthenticated", "{refused}");
+        assert_eq!(refused["setting"], "assume_role_arn", "{refused}");
+        let shown = refused["shown"].as_str().unwrap();
+        let role = settings["assume_role_arn"].as_str().unwrap();
+        for part in ["sts:AssumeRole", "external_id", role] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        assert!(!shown.contains(&place.secret_key), "{shown}");
+        assert_eq!(refused["requests"], 1, "{refused}: not tried again");
+    }
+    assert_eq!(place.requests(), ["AssumeRole 403"; 3]);
 }
 
 #[tokio::test]
@@ -164,8 +181,7 @@ async fn a_web_identity_token_file_serves() {
         return;
     }
     let place = Place::new().await;
-    let role = role(&place);
-    place.moto.allow_role(&role, None).unwrap();
+    let role = place.role(None);
     let token = format!("header.{}.signature", place.unique);
     place.moto.allow_web_identity(&token).unwrap();
     let folder = tempfile::tempdir().unwrap();

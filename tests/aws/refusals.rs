@@ -83,7 +83,7 @@ async fn each_refusal_of_a_read_has_its_meaning() {
             "DecryptionFailure",
             "",
             K::Misconfigured,
-            "Enable the key",
+            "there and enabled",
             1,
         ),
         (
@@ -196,7 +196,8 @@ async fn another_region_than_that_of_the_endpoint_is_misconfigured_and_named() {
 async fn each_refusal_of_a_write_has_its_meaning() {
     use StoreErrorKind as K;
     let place = Place::new().await;
-    let key = "arn:aws:kms:eu-central-1:123456789012:key/k";
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/1b0f0e9c-0000-4000-8000-000000000002";
+    place.moto.add_kms_key(key).unwrap();
     let store = place.store_with(json!({ "at_rest_kms_key_id": key }));
     for (at, (action, code, message, kind, remedy)) in [
         (

@@ -3,7 +3,8 @@
 //! moto 5.2.5 takes payloads and names that AWS refuses, writes into secrets
 //! that are scheduled for deletion, answers "not found" with 404, loses staging
 //! labels, keeps versions without any, finds secrets by another secret's ARN,
-//! and believes every signature, of any region. `moto_front.py` says what AWS does
+//! lets everybody do everything, takes every KMS key, and believes every
+//! signature, of any region. `moto_front.py` says what AWS does
 //! instead.
 
 use std::fs;
@@ -17,7 +18,10 @@ use tempfile::TempDir;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const FRONT: &str = include_str!("../moto_front.py");
+const FILES: [(&str, &str); 2] = [
+    ("moto_front.py", include_str!("../moto_front.py")),
+    ("moto_access.py", include_str!("../moto_access.py")),
+];
 const BOUND: Duration = Duration::from_secs(90);
 
 /// A running emulator of Secrets Manager and STS, with nothing in it and
@@ -75,11 +79,12 @@ impl Moto {
     pub fn start(tools: &Tools) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("moto").tempdir();
         let folder = folder.context("creating the emulator's folder")?;
-        let script = folder.path().join("moto_front.py");
-        fs::write(&script, FRONT).context("writing the emulator's front")?;
+        for (name, text) in FILES {
+            fs::write(folder.path().join(name), text).context("writing the emulator's front")?;
+        }
         let mut command = Command::new(tools.python());
         command
-            .arg(&script)
+            .arg(folder.path().join("moto_front.py"))
             .arg(folder.path())
             .arg(Self::REGION)
             .env_clear()
@@ -124,6 +129,26 @@ impl Moto {
     /// As [`allow_key`](Self::allow_key).
     pub fn allow_role(&self, arn: &str, external_id: Option<&str>) -> Result<()> {
         self.tell("roles", &json!({"arn": arn, "external_id": external_id}))
+    }
+
+    /// Lets an access key, or a role by its ARN, do what `policy` allows and
+    /// nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn attach_policy(&self, principal: &str, policy: &Value) -> Result<()> {
+        let attached = json!({"principal": principal, "policy": policy});
+        self.tell("policies", &attached)
+    }
+
+    /// Makes a key of KMS, which requests name as `id`.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn add_kms_key(&self, id: &str) -> Result<()> {
+        self.tell("kms-keys", &json!({ "id": id }))
     }
 
     /// Believes a web identity token.
@@ -219,9 +244,9 @@ mod tests {
 import boto3, sys
 from botocore.config import Config
 from botocore.exceptions import ClientError
-def client(service, secret="secret", region="eu-central-1"):
+def client(service, secret="secret", region="eu-central-1", key="AKIA1"):
     return boto3.client(service, endpoint_url=sys.argv[1], region_name=region,
-        aws_access_key_id="AKIA1", aws_secret_access_key=secret,
+        aws_access_key_id=key, aws_secret_access_key=secret,
         config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
 def code(call, **arguments):
     try:
@@ -255,6 +280,21 @@ code(sm.put_secret_value, SecretId="a", SecretBinary=b"x")
 code(sm.create_secret, Name="a")
 code(sts.assume_role, RoleArn=role, RoleSessionName="session", ExternalId="wrong")
 code(sts.assume_role, RoleArn=role, RoleSessionName="session", ExternalId="right")
+bound = client("secretsmanager", key="AKIA2")
+code(bound.create_secret, Name="in/acme/b")
+code(bound.put_secret_value, SecretId="in/acme/b", SecretBinary=b"x")
+code(bound.create_secret, Name="in/acme")
+code(bound.create_secret, Name="in/acme-2/b")
+code(bound.get_secret_value, SecretId="in/acme/c")
+code(bound.describe_secret, SecretId="in/acme/b")
+code(bound.get_secret_value, SecretId=arn)
+code(client("sts", key="AKIA2").assume_role, RoleArn=role, RoleSessionName="session",
+    ExternalId="right")
+code(sm.create_secret, Name="k1", KmsKeyId="no key at all")
+code(sm.create_secret, Name="k2", KmsKeyId="alias/none")
+code(sm.put_secret_value, SecretId="k2", SecretBinary=b"x")
+code(sm.create_secret, Name="k3", KmsKeyId="alias/ours")
+code(sm.put_secret_value, SecretId="k3", SecretBinary=b"x")
 "#;
 
     #[test]
@@ -264,6 +304,15 @@ code(sts.assume_role, RoleArn=role, RoleSessionName="session", ExternalId="right
         moto.allow_key("AKIA1", "secret", None).expect("allowed");
         let role = "arn:aws:iam::123456789012:role/r";
         moto.allow_role(role, Some("right")).expect("allowed");
+        moto.allow_key("AKIA2", "secret", None).expect("allowed");
+        let granted = ["CreateSecret", "PutSecretValue", "GetSecretValue"];
+        let policy = json!({"Statement": [{
+            "Effect": "Allow",
+            "Action": granted.map(|action| format!("secretsmanager:{action}")),
+            "Resource": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:in/acme/*",
+        }]});
+        moto.attach_policy("AKIA2", &policy).expect("attached");
+        moto.add_kms_key("alias/ours").expect("made");
         let mut python = Command::new(tools.python());
         python.args(["-c", SCRIPT, moto.address()]);
         let finished = process::run(&mut python, BOUND).expect("runs");
@@ -286,9 +335,30 @@ code(sts.assume_role, RoleArn=role, RoleSessionName="session", ExternalId="right
             "400 InvalidRequestException",
             "403 AccessDenied",
             "fine",
+            // Within a policy: two that are granted, a name too short and one too
+            // long, one that is missing, an action, a secret of somebody else's,
+            // a role.
+            "fine",
+            "fine",
+            "400 AccessDeniedException",
+            "400 AccessDeniedException",
+            "400 ResourceNotFoundException",
+            "400 AccessDeniedException",
+            "400 AccessDeniedException",
+            "403 AccessDenied",
+            // Keys of KMS.
+            "400 InvalidParameterException",
+            "fine",
+            "400 EncryptionFailure",
+            "fine",
+            "fine",
         ];
         assert_eq!(printed.lines().collect::<Vec<_>>(), expected);
         let seen = moto.requests(role).expect("answers");
-        assert_eq!(seen, ["AssumeRole AKIA1 403", "AssumeRole AKIA1 200"]);
+        let third = "AssumeRole AKIA2 403";
+        assert_eq!(
+            seen,
+            ["AssumeRole AKIA1 403", "AssumeRole AKIA1 200", third]
+        );
     }
 }

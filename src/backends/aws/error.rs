@@ -47,7 +47,7 @@ pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>
         Some(remedy) => explained.with_remedy(remedy),
         None => explained,
     };
-    let explained = match setting(&error, place) {
+    let explained = match setting(&error, operation, place) {
         Some(setting) => explained.with_setting(setting),
         None => explained,
     };
@@ -55,10 +55,15 @@ pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>
 }
 
 /// Returns the setting that most likely has to change.
-fn setting(error: &AwsError, place: Place<'_>) -> Option<&'static str> {
+fn setting(error: &AwsError, operation: &str, place: Place<'_>) -> Option<&'static str> {
     use AwsErrorKind as K;
     Some(match error.kind() {
         K::PermissionDenied | K::KeyUnusable if error.concerns_kms() => "at_rest_kms_key_id",
+        K::NotFound | K::InvalidParameter
+            if operation == "CreateSecret" && place.kms_key_id.is_some() =>
+        {
+            "at_rest_kms_key_id"
+        }
         K::Unauthenticated if error.concerns_region() => "region",
         K::Unauthenticated if error.concerns_role() => "assume_role_arn",
         K::Unauthenticated if error.concerns_key() => "access_key_id",
@@ -114,8 +119,11 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
             folder(name)
         ),
         AwsErrorKind::KeyUnusable => format!(
-            "Secrets Manager cannot use the KMS key {key} (at_rest_kms_key_id). Enable the key, \
-             and grant kms:GenerateDataKey and kms:Decrypt on it to {whom}."
+            "Secrets Manager cannot use the KMS key {key} (at_rest_kms_key_id). Check that the key \
+             is there and enabled, and grant kms:GenerateDataKey and kms:Decrypt on it to {whom}. A \
+             secret keeps the key that it was created with: where at_rest_kms_key_id was changed \
+             since and nothing is stored yet, delete the empty secret (aws secretsmanager \
+             delete-secret --region {region} --secret-id {name} --force-delete-without-recovery)."
         ),
         AwsErrorKind::Expired => {
             "The credential in use has run out. Give a new one, or log in again.".to_owned()

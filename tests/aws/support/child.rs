@@ -5,6 +5,7 @@ use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use terraform_provider_planton::store::{RemoteName, SecretStore, StoreCredential};
 
@@ -22,7 +23,8 @@ pub(crate) struct Stage {
 }
 
 /// Returns true where this process is the child, after it has played its part:
-/// it puts a version, and for each line that it is then sent reads it again.
+/// it puts a version, and for each line that it is then sent reads it again, as
+/// often at once as the line says.
 pub(crate) async fn played_childs_part() -> bool {
     let Ok(part) = env::var(PART) else {
         return false;
@@ -41,18 +43,28 @@ pub(crate) async fn played_childs_part() -> bool {
         Ok(id) => id,
         Err(error) => {
             let kind = format!("{:?}", error.kind());
-            say(&json!({"kind": kind, "path": error.path(), "shown": shown(&error)}));
+            say(&json!({
+                "kind": kind,
+                "path": error.path(),
+                "setting": error.setting(),
+                "shown": shown(&error),
+                "requests": store.requests(),
+            }));
             return true;
         }
     };
     say(&json!({"put": id.as_str(), "requests": store.requests()}));
     for line in std::io::stdin().lines() {
-        assert_eq!(line.unwrap(), "get");
+        let line = line.unwrap();
+        let times: usize = line.strip_prefix("get ").unwrap().parse().unwrap();
         let before = store.requests();
-        match store.get(&name, &id).await {
-            Ok(payload) => {
-                assert_eq!(payload, PAYLOAD);
-                say(&json!({"got": true, "requests": store.requests() - before}));
+        let reads = join_all((0..times).map(|_| store.get(&name, &id))).await;
+        let requests = store.requests() - before;
+        let read: Result<Vec<_>, _> = reads.into_iter().collect();
+        match read {
+            Ok(payloads) => {
+                assert!(payloads.iter().all(|payload| payload == PAYLOAD));
+                say(&json!({"got": true, "requests": requests}));
             }
             Err(error) => {
                 say(&json!({"kind": format!("{:?}", error.kind()), "shown": shown(&error)}))
@@ -110,7 +122,12 @@ impl Stage {
     }
 
     pub(crate) fn get(&mut self) -> Value {
-        self.input.write_all(b"get\n").unwrap();
+        self.get_many(1)
+    }
+
+    /// Has it read as many times at once.
+    pub(crate) fn get_many(&mut self, times: usize) -> Value {
+        writeln!(self.input, "get {times}").unwrap();
         self.hear()
     }
 }

@@ -28,7 +28,8 @@ use xtask::tools::Tools;
 pub(crate) const PAYLOAD: &[u8] = b"PSE1\x01\x00\xff sealed";
 pub(crate) const REGION: &str = Moto::REGION;
 
-/// Names, a role and an access key that no other test uses.
+/// Names, a role and an access key that no other test uses. What the key may do
+/// is what the guide asks for, for an organization that is named `unique`.
 pub(crate) struct Place {
     pub(crate) moto: Arc<Moto>,
     pub(crate) unique: String,
@@ -38,7 +39,8 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn new() -> Self {
-        let unique = Uuid::new_v4().simple().to_string();
+        let mut unique = Uuid::new_v4().simple().to_string();
+        unique.truncate(12);
         let place = Self {
             moto: shared().await,
             key_id: format!("AKIA{}", unique.to_uppercase()),
@@ -47,7 +49,22 @@ impl Place {
         };
         let (id, secret) = (&place.key_id, &place.secret_key);
         place.moto.allow_key(id, secret, None).unwrap();
+        let policy = guides_policy(&place.unique);
+        place.moto.attach_policy(id, &policy).unwrap();
         place
+    }
+
+    /// A role of this place, which has what the guide asks for; the key may take
+    /// it, and do nothing else.
+    pub(crate) fn role(&self, external_id: Option<&str>) -> String {
+        let role = format!("arn:aws:iam::123456789012:role/{}", self.unique);
+        self.moto.allow_role(&role, external_id).unwrap();
+        let policy = guides_policy(&self.unique);
+        self.moto.attach_policy(&role, &policy).unwrap();
+        let take = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role});
+        let take = json!({ "Statement": [take] });
+        self.moto.attach_policy(&self.key_id, &take).unwrap();
+        role
     }
 
     pub(crate) fn name(&self) -> RemoteName {
@@ -143,6 +160,19 @@ async fn shared() -> Arc<Moto> {
     let moto = Arc::new(Moto::start(&Tools::locate().unwrap()).unwrap());
     *shared = Arc::downgrade(&moto);
     moto
+}
+
+/// The policy that `docs/guides/backends.md` prints, for another organization
+/// than `acme`.
+fn guides_policy(organization: &str) -> Value {
+    let guide = include_str!("../../../docs/guides/backends.md");
+    let (_, section) = guide.split_once("\n## AWS Secrets Manager\n").unwrap();
+    let (_, policy) = section.split_once("```json\n").unwrap();
+    let (policy, _) = policy.split_once("```").unwrap();
+    let ours = ":secret:planton/acme/*";
+    assert_eq!(policy.matches(ours).count(), 1, "{policy}");
+    let policy = policy.replace(ours, &format!(":secret:planton/{organization}/*"));
+    serde_json::from_str(&policy).unwrap()
 }
 
 pub(crate) fn settings_of(configuration: BTreeMap<String, Value>) -> StoreSettings {

@@ -1,0 +1,195 @@
+"""Who may come in at the front before moto, and what they may do there: access
+keys and their signatures, roles, web identities, policies."""
+
+import datetime
+import hashlib
+import hmac
+import re
+
+from moto.sts.models import sts_backends
+
+ACCOUNT = "123456789012"
+GRANTED = [
+    "CreateSecret",
+    "PutSecretValue",
+    "GetSecretValue",
+    "DescribeSecret",
+    "DeleteSecret",
+]
+# Whose access keys may list, too: a person with a console.
+READER = "AKIAREADER"
+
+
+class Refusal(Exception):
+    """An error as AWS answers it."""
+
+    def __init__(self, code, message, status=400):
+        super().__init__(message)
+        self.code, self.message, self.status = code, message, status
+
+
+class Access:
+    def __init__(self):
+        self.keys = {}
+        self.roles = {}
+        self.identities = set()
+        self.policies = {}
+        self.expired = set()
+
+    def authenticate(self, call, region):
+        if call.action == "AssumeRoleWithWebIdentity":
+            if call.parameters.get("WebIdentityToken") not in self.identities:
+                raise Refusal("InvalidIdentityToken", "The token is not valid.")
+            return
+        header = call.headers.get("authorization", "")
+        found = re.fullmatch(
+            r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?"
+            r"SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})",
+            header,
+        )
+        if not found:
+            raise Refusal(
+                "MissingAuthenticationTokenException", "Missing Authentication Token", 403
+            )
+        call.key, date, call.region, service, signed, signature = found.groups()
+        if service != call.service:
+            raise wrong_scope(call, "correct service", service)
+        if call.region != region:
+            raise wrong_scope(call, "valid region", call.region)
+        known = self.known_key(call.key)
+        token = call.headers.get("x-amz-security-token")
+        if known is None or (known["token"] is not None and known["token"] != token):
+            raise Refusal(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            )
+        stamp = call.headers.get("x-amz-date", "")
+        at = datetime.datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(
+            tzinfo=datetime.timezone.utc
+        )
+        skew = abs((datetime.datetime.now(datetime.timezone.utc) - at).total_seconds())
+        if skew > 300 or not stamp.startswith(date):
+            raise Refusal("InvalidSignatureException", "Signature expired.", 403)
+        call.principal, call.user = known["principal"], known["user"]
+        expected = sign(call, known["secret"], stamp, date, service, signed.split(";"))
+        if not hmac.compare_digest(expected, signature):
+            # As AWS does it: the message repeats what was sent, the token included.
+            raise Refusal(
+                "InvalidSignatureException",
+                "The request signature we calculated does not match the signature you "
+                f"provided. The Canonical String should have been x-amz-security-token:{token}",
+                403,
+            )
+        if call.key in self.expired:
+            raise Refusal(
+                "ExpiredTokenException",
+                "The security token included in the request is expired",
+            )
+
+    def known_key(self, key):
+        if key in self.keys:
+            secret, token = self.keys[key]
+            user = f"arn:aws:iam::{ACCOUNT}:user/{key}"
+            return {"secret": secret, "token": token, "principal": key, "user": user}
+        for account in list(sts_backends):
+            for backend in sts_backends[account].values():
+                role = backend.get_assumed_role_from_access_key(key)
+                if role:
+                    return {
+                        "secret": role.secret_access_key,
+                        "token": role.session_token,
+                        "principal": role.role_arn,
+                        "user": role.arn,
+                    }
+        return None
+
+    def authorize(self, call, secret):
+        if call.service == "sts":
+            arn = call.parameters.get("RoleArn")
+            wanted = self.roles.get(arn)
+            # The role's trust policy, and the caller's own.
+            trusted = arn in self.roles and wanted in (None, call.parameters.get("ExternalId"))
+            is_signed = call.action == "AssumeRole"
+            if not trusted or (is_signed and not self.allows(call, "sts:AssumeRole", arn)):
+                raise Refusal("AccessDenied", "Not authorized to perform sts:AssumeRole", 403)
+            return
+        resource = resource_of(call, secret)
+        for action in [call.action] + (["TagResource"] if call.parameters.get("Tags") else []):
+            if not self.allows(call, f"secretsmanager:{action}", resource):
+                raise Refusal(
+                    "AccessDeniedException",
+                    f"User: {call.user} is not authorized to perform: "
+                    f"secretsmanager:{action} on resource: {call.name} because no "
+                    f"identity-based policy allows the secretsmanager:{action} action",
+                )
+
+    def allows(self, call, action, resource):
+        """Evaluates a policy; only what those here have in them."""
+        if call.principal in self.policies:
+            statements = self.policies[call.principal]["Statement"]
+        else:
+            more = ["ListSecrets"] if call.key.startswith(READER) else []
+            actions = [f"secretsmanager:{name}" for name in GRANTED + more]
+            actions.append("sts:AssumeRole")
+            statements = [{"Effect": "Allow", "Action": actions, "Resource": "*"}]
+        for statement in statements:
+            if statement["Effect"] != "Allow" or set(statement) - {"Effect", "Action", "Resource"}:
+                raise KeyError("a policy has what this front does not know")
+            actions, resources = (
+                [each] if isinstance(each, str) else each
+                for each in (statement["Action"], statement["Resource"])
+            )
+            if action in actions and any(matches(each, resource) for each in resources):
+                return True
+        return False
+
+
+def wrong_scope(call, what, sent):
+    # The same refusal has another code in the older protocol.
+    is_sts = call.service == "sts"
+    code = "SignatureDoesNotMatch" if is_sts else "InvalidSignatureException"
+    text = f"Credential should be scoped to a {what}, not '{sent}'. "
+    return Refusal(code, text, 403)
+
+
+def sign(call, secret, stamp, date, service, signed):
+    def mac(key, text):
+        return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+    path, _, query = call.target.partition("?")
+    headers = "".join(
+        f"{name}:{' '.join(call.headers.get(name, '').split())}\n" for name in signed
+    )
+    digest = hashlib.sha256(call.body).hexdigest()
+    canonical = "\n".join(
+        [call.method, path, query, headers, ";".join(signed), digest]
+    )
+    scope = f"{date}/{call.region}/{service}/aws4_request"
+    text = "\n".join(
+        [
+            "AWS4-HMAC-SHA256",
+            stamp,
+            scope,
+            hashlib.sha256(canonical.encode()).hexdigest(),
+        ]
+    )
+    key = ("AWS4" + secret).encode()
+    for part in (date, call.region, service, "aws4_request"):
+        key = mac(key, part)
+    return mac(key, text).hex()
+
+
+def resource_of(call, secret):
+    """Returns the ARN that policies are about. A name that nobody has yet has no
+    ending: AWS draws six characters for it."""
+    if call.action == "ListSecrets" or call.name.startswith("arn:"):
+        return call.name
+    if secret is not None:
+        return secret.arn
+    return f"arn:aws:secretsmanager:{call.region}:{ACCOUNT}:secret:{call.name}-??????"
+
+
+def matches(pattern, resource):
+    parts = {"*": ".*", "?": "."}
+    text = "".join(parts.get(char, re.escape(char)) for char in pattern)
+    return re.fullmatch(text, resource) is not None
