@@ -195,17 +195,19 @@ async fn another_region_than_that_of_the_endpoint_is_misconfigured_and_named() {
 #[tokio::test]
 async fn each_refusal_of_a_write_has_its_meaning() {
     use StoreErrorKind as K;
+    const KMS: Option<&str> = Some("at_rest_kms_key_id");
     let place = Place::new().await;
     let key = "arn:aws:kms:eu-central-1:123456789012:key/1b0f0e9c-0000-4000-8000-000000000002";
     place.moto.add_kms_key(key).unwrap();
     let store = place.store_with(json!({ "at_rest_kms_key_id": key }));
-    for (at, (action, code, message, kind, remedy)) in [
+    for (at, (action, code, message, kind, remedy, setting)) in [
         (
             "CreateSecret",
             "EncryptionFailure",
             "",
             K::Misconfigured,
             key,
+            KMS,
         ),
         (
             "CreateSecret",
@@ -213,6 +215,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             "",
             K::Misconfigured,
             "quota",
+            None,
         ),
         (
             "CreateSecret",
@@ -220,6 +223,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             "",
             K::Misconfigured,
             "at_rest_kms_key_id",
+            KMS,
         ),
         (
             "CreateSecret",
@@ -227,6 +231,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             "",
             K::Misconfigured,
             "at_rest_kms_key_id",
+            KMS,
         ),
         (
             "PutSecretValue",
@@ -234,6 +239,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             "",
             K::Misconfigured,
             "kms:GenerateDataKey",
+            KMS,
         ),
         (
             "PutSecretValue",
@@ -241,6 +247,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             "kms:GenerateDataKey",
             K::PermissionDenied,
             "key's policy",
+            KMS,
         ),
         (
             "PutSecretValue",
@@ -248,6 +255,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             "",
             K::RateLimited,
             "24 hours",
+            None,
         ),
         (
             "PutSecretValue",
@@ -255,6 +263,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             "",
             K::Conflict,
             "",
+            None,
         ),
     ]
     .into_iter()
@@ -276,6 +285,7 @@ async fn each_refusal_of_a_write_has_its_meaning() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), kind, "{action} {code}: {error:?}");
+        assert_eq!(error.setting(), setting, "{action} {code}: {error:?}");
         let shown = error.remedy().unwrap_or_default();
         assert!(shown.contains(remedy), "{code}: {shown}");
     }
