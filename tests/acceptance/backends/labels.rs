@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::Place;
 use super::place::Kind;
+use super::{Object, Place};
 use crate::steps::text;
 
-/// Checks the object's name and all that stands beside it, as the vendor's own
-/// client shows them.
+/// Checks the name of a secret's object among `all`, and what stands beside it, as
+/// the vendor's own client shows them.
 #[track_caller]
-pub(super) fn assert_told_to_people(place: &Place, secret: &Value) {
+pub(super) fn assert_told_to_people(place: &Place, all: &[Object], secret: &Value) {
     let (name, id) = (text(secret, "name"), text(secret, "id"));
     let environment = secret["environment"].as_str();
     let digits = &id[id.len() - 8..];
@@ -21,7 +21,6 @@ pub(super) fn assert_told_to_people(place: &Place, secret: &Value) {
     }
     parts.push(&leaf);
     let object = parts.join(place.separator());
-    let all = place.objects();
     let is_of = |other: &str| match &place.kind {
         // A path for each version.
         Kind::OpenBao { .. } => other.starts_with(&format!("{object}/")),

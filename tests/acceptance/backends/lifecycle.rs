@@ -4,7 +4,7 @@ use serde_json::json;
 use xtask::terraform::Workspace;
 
 use super::credentials::give_way_to_others;
-use super::{Place, at_every_place, data, labels, limits};
+use super::{Object, Place, at_every_place, data, labels, limits};
 use crate::scene::{Scene, assert_tombstones};
 use crate::steps::{Steps, flat, has, text};
 
@@ -97,17 +97,21 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     let read = place.read_each(scene, &selectors);
     assert_eq!(read["db"], "second value");
     assert!(read["full"] == largest, "{} bytes", read["full"].len());
+    let stored = place.objects();
     for name in ["db", "full"] {
-        labels::assert_told_to_people(&place, &workspace.secret(name));
+        labels::assert_told_to_people(&place, &stored, &workspace.secret(name));
     }
-    let stored = place.secrets();
+    let names = |objects: Vec<Object>| -> Vec<String> {
+        objects.into_iter().map(|object| object.name).collect()
+    };
+    let stored = names(stored);
     let records = scene.records();
     write(
         &workspace,
         &[everything.concat(), limits::TOO_LARGE.to_owned()],
     );
     limits::assert_refused(&place, &workspace.refused(&filled));
-    assert_eq!(place.secrets(), stored);
+    assert_eq!(names(place.objects()), stored);
     assert_eq!(scene.records(), records);
 
     // Drift: somebody deletes it there; the next apply writes it again.

@@ -47,13 +47,23 @@ pub(super) fn of(place: &Place) -> usize {
     }
 }
 
-/// Checks that both of [`TOO_LARGE`] were refused, with the place's own limit.
+/// Checks that both of [`TOO_LARGE`] were refused, with the place's own limit and
+/// in its name: the built-in backend's may be the same number.
 #[track_caller]
 pub(super) fn assert_refused(place: &Place, refused: &str) {
+    let vendor = match place.block_name {
+        "aws_secrets_manager" => "AWS Secrets Manager",
+        "gcp_secret_manager" => "GCP Secret Manager",
+        "azure_key_vault" => "Azure Key Vault",
+        "hashicorp_vault" => "HashiCorp Vault",
+        _ => "OpenBAO",
+    };
     let limit = of(place);
-    let size = format!("The value has {} bytes", limit + 1);
-    let at_most = format!("at most {limit} bytes");
-    for part in ["Secret Value Too Large", &size, &at_most] {
+    let told = format!(
+        "The value has {} bytes; {vendor} holds at most {limit} bytes",
+        limit + 1
+    );
+    for part in ["Secret Value Too Large", &told] {
         assert_eq!(refused.matches(part).count(), 2, "{part}: {refused}");
     }
     for name in ["unnamed", "named"] {
