@@ -14,6 +14,7 @@ Below /_front/ a test says who may come in, and what is to go wrong:
   POST roles         {"arn", "external_id"?}
   POST identities    {"token"}: web identity tokens
   POST expired       {"id"}: an access key whose time is over
+  POST no-key        {"id"}: an access key that is deleted
   POST rules         {"action", "name", "code", "message"?, "status"?,
                       "times"?, "carry_out"?}
   POST no-rules      {}: nothing goes wrong any more
@@ -396,6 +397,8 @@ def control(method, target, body):
         identities.add(told["token"])
     elif path == "expired":
         expired.add(told["id"])
+    elif path == "no-key":
+        del keys[told["id"]]
     elif path == "rules":
         rules.append(told)
     elif path == "no-rules":

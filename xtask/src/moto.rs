@@ -144,6 +144,15 @@ impl Moto {
         self.tell("expired", &json!({ "id": access_key_id }))
     }
 
+    /// Deletes an access key.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn delete_key(&self, access_key_id: &str) -> Result<()> {
+        self.tell("no-key", &json!({ "id": access_key_id }))
+    }
+
     /// Lets something go wrong.
     ///
     /// # Errors

@@ -5,15 +5,25 @@ mod canary;
 mod configuration;
 mod copy;
 mod crash;
+mod credentials;
+mod data;
+mod deletion;
 mod diagnostics;
+mod drift;
 mod faults;
 mod front;
+mod inside;
+mod intruder;
+mod labels;
 mod lifecycle;
+mod limits;
 mod place;
 mod races;
+mod replacement;
 mod requests;
 
-pub(crate) use place::{Object, Place};
+pub(crate) use inside::Object;
+pub(crate) use place::Place;
 
 /// The blocks of all types.
 pub(crate) const BLOCKS: [&str; 5] = [
