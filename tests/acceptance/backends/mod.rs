@@ -12,6 +12,7 @@ mod lifecycle;
 mod place;
 mod races;
 mod requests;
+mod timeouts;
 
 pub(crate) use place::{Object, Place};
 

@@ -49,7 +49,7 @@ pub(super) enum Kind {
 }
 
 /// An object as the vendor's client shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object {
     pub(crate) name: String,
     /// What people see beside it: tags, labels, a description.
@@ -61,7 +61,12 @@ pub(crate) struct Object {
 impl Place {
     /// Starts a self-hosted OpenBAO.
     pub(crate) fn openbao() -> Self {
-        let server = start_openbao();
+        Self::openbao_with(&ServerOptions::default())
+    }
+
+    /// Starts a self-hosted OpenBAO with these options.
+    pub(crate) fn openbao_with(options: &ServerOptions) -> Self {
+        let server = start_openbao(options);
         server.api().enable_kv2("secret").unwrap();
         Self {
             block_name: "openbao",
@@ -77,7 +82,12 @@ impl Place {
 
     /// Starts what stands for a HashiCorp Vault: an OpenBAO with a namespace.
     pub(crate) fn vault() -> Self {
-        let server = start_openbao();
+        Self::vault_with(&ServerOptions::default())
+    }
+
+    /// As [`vault`](Self::vault), with these options.
+    pub(crate) fn vault_with(options: &ServerOptions) -> Self {
+        let server = start_openbao(options);
         server.api().create_namespace("team").unwrap();
         let inside = server.api().in_namespace("team");
         inside.enable_kv2("secret").unwrap();
@@ -212,6 +222,14 @@ impl Place {
         match &self.kind {
             Kind::Azure(fake) => fake,
             _ => panic!("{} is not Azure", self.block_name),
+        }
+    }
+
+    /// Returns the API of the server of Vault's protocol, where the secrets are.
+    pub(crate) fn api(&self) -> Api {
+        match &self.kind {
+            Kind::OpenBao { server, namespace } => inside(server.api(), *namespace),
+            _ => panic!("{} speaks another protocol", self.block_name),
         }
     }
 
@@ -502,9 +520,9 @@ impl Place {
     }
 }
 
-fn start_openbao() -> Box<OpenBao> {
+fn start_openbao(options: &ServerOptions) -> Box<OpenBao> {
     let tools = Tools::locate().unwrap();
-    Box::new(OpenBao::start(&tools, &ServerOptions::default()).unwrap())
+    Box::new(OpenBao::start(&tools, options).unwrap())
 }
 
 fn inside(api: &Api, namespace: Option<&str>) -> Api {
