@@ -8,11 +8,13 @@ mod crash;
 mod diagnostics;
 mod faults;
 mod front;
+mod halfway;
 mod lifecycle;
 mod place;
 mod races;
 mod requests;
 mod timeouts;
+mod unsteady;
 
 pub(crate) use place::{Object, Place};
 
