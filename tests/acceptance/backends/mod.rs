@@ -11,6 +11,7 @@ mod front;
 mod halfway;
 mod lifecycle;
 mod place;
+mod planted;
 mod races;
 mod requests;
 mod timeouts;
