@@ -20,6 +20,7 @@ Below /_front/ a test says who may come in, and what is to go wrong:
   POST no-rules      {}: nothing goes wrong any more
   GET  requests?name "ACTION ACCESS_KEY STATUS" of those about a name
   GET  connections?name  how many connections those came over
+  GET  sessions      [secret access key, session token] of each given out
 """
 
 import base64
@@ -389,6 +390,10 @@ def control(method, target, body):
     if (method, path) == ("GET", "connections"):
         name = urllib.parse.parse_qs(query)["name"][0]
         return len({peer for about, _, peer in requests if name in about})
+    if (method, path) == ("GET", "sessions"):
+        backends = [b for account in list(sts_backends) for b in sts_backends[account].values()]
+        given = [role for backend in backends for role in backend.assumed_roles]
+        return [[role.secret_access_key, role.session_token] for role in given]
     if path == "keys":
         keys[told["id"]] = (told["secret"], told.get("token"))
     elif path == "roles":

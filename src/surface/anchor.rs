@@ -19,6 +19,9 @@ pub struct Anchor {
     /// The record's generation when it was last seen; 0 right after an import.
     #[serde(default)]
     pub generation: u64,
+    /// A deletion was begun and not finished.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleting: bool,
 }
 
 impl Anchor {
@@ -63,6 +66,7 @@ impl Anchor {
             catalog: Some(catalog),
             mac_key: Some(mac_key.map_err(|error| explain(&error))?),
             generation,
+            deleting: false,
         })
     }
 

@@ -43,7 +43,8 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
             format!(
                 "Secret backend {:?} is being deleted, so no new secret may go there.\n\nChoose \
                  another backend; or wait until the deletion has ended, one way or the other, and \
-                 apply again.",
+                 apply again. Where it was interrupted, apply the configuration that declares the \
+                 backend: that takes it back into use, or finishes the deletion.",
                 backend.as_str()
             ),
         ),

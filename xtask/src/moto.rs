@@ -209,6 +209,18 @@ impl Moto {
         serde_json::from_str(&text).context("the emulator's answer is JSON")
     }
 
+    /// Returns the secret access keys and the session tokens that were given out
+    /// for roles.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn sessions(&self) -> Result<Vec<(String, String)>> {
+        let url = format!("{}/_front/sessions", self.address);
+        let text = self.agent.get(url).call()?.body_mut().read_to_string()?;
+        serde_json::from_str(&text).context("reading the emulator's sessions")
+    }
+
     fn tell(&self, what: &str, content: &Value) -> Result<()> {
         let url = format!("{}/_front/{what}", self.address);
         let answer = self.agent.post(url).send(content.to_string());

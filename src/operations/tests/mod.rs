@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod abandoned;
 mod adoption;
 mod backends;
 mod collisions;

@@ -24,7 +24,7 @@ fn is_fence(path: &str) -> bool {
 }
 
 /// An object as the vendor's client shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Object {
     pub(crate) name: String,
     /// What people see beside it: tags, labels, a description.
@@ -177,7 +177,7 @@ impl Place {
     }
 
     /// Returns a client of the server, in the namespace where the place is.
-    pub(super) fn api(&self) -> Api {
+    pub(crate) fn api(&self) -> Api {
         match &self.kind {
             Kind::OpenBao { server, namespace } => match namespace {
                 Some(namespace) => server.api().in_namespace(namespace),

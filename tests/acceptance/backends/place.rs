@@ -46,7 +46,12 @@ pub(super) enum Kind {
 impl Place {
     /// Starts a self-hosted OpenBAO.
     pub(crate) fn openbao() -> Self {
-        let server = start_openbao();
+        Self::openbao_with(&ServerOptions::default())
+    }
+
+    /// Starts a self-hosted OpenBAO with these options.
+    pub(crate) fn openbao_with(options: &ServerOptions) -> Self {
+        let server = start_openbao(options);
         server.api().enable_kv2("secret").unwrap();
         Self {
             block_name: "openbao",
@@ -62,7 +67,12 @@ impl Place {
 
     /// Starts what stands for a HashiCorp Vault: an OpenBAO with a namespace.
     pub(crate) fn vault() -> Self {
-        let server = start_openbao();
+        Self::vault_with(&ServerOptions::default())
+    }
+
+    /// As [`vault`](Self::vault), with these options.
+    pub(crate) fn vault_with(options: &ServerOptions) -> Self {
+        let server = start_openbao(options);
         server.api().create_namespace("team").unwrap();
         let inside = server.api().in_namespace("team");
         inside.enable_kv2("secret").unwrap();
@@ -353,7 +363,7 @@ impl Place {
     }
 }
 
-fn start_openbao() -> Box<OpenBao> {
+fn start_openbao(options: &ServerOptions) -> Box<OpenBao> {
     let tools = Tools::locate().unwrap();
-    Box::new(OpenBao::start(&tools, &ServerOptions::default()).unwrap())
+    Box::new(OpenBao::start(&tools, options).unwrap())
 }
