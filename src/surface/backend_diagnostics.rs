@@ -78,9 +78,11 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
             format!(
                 "The record of secret backend {:?} has gone back: its generation was {seen} when \
                  it was last seen, and is {found} now. Somebody restored an old backup, or replays \
-                 old records.\n\nIf the restore was intended, accept it: remove the resource from \
-                 the state (terraform state rm) and import it again. If it was not, find out who \
-                 can write to the platform's storage.",
+                 old records.\n\nIf the restore was intended, accept it: remove the \
+                 planton_secret_backend from the state (terraform state rm), import it again, and \
+                 apply it alone (terraform apply -target), so that its record is written anew with \
+                 the settings of your configuration. If it was not, find out who can write to the \
+                 platform's storage.",
                 backend.as_str()
             ),
         ),
