@@ -141,13 +141,6 @@ async fn read(
         .await
         .map_err(timed_out)?
         .map_err(|error| explain(&error))?;
-    if let Refreshed::Present(view)
-    | Refreshed::VersionLost(view)
-    | Refreshed::Unchecked(view, _)
-    | Refreshed::Deleting(view) = &refreshed
-    {
-        expect_same_backend(&request.state, view)?;
-    }
     let timeouts = request.state.attribute("timeouts").clone();
     let seen = |view: &SecretView| Private {
         mac_key: private.mac_key.clone(),
@@ -235,26 +228,6 @@ async fn import(
         }),
         diagnostics: Diagnostics::new(),
     })
-}
-
-/// Refuses a record that puts a secret elsewhere: a secret never moves, and what its
-/// state knows of the backend must not be lost to a record that nobody verified.
-fn expect_same_backend(state: &Value, view: &SecretView) -> Result<(), Diagnostic> {
-    let before = state.attribute("backend").as_str();
-    if before.is_none_or(|before| before == view.backend.as_str()) {
-        return Ok(());
-    }
-    Err(Diagnostic::error(
-        "Catalog Record Altered",
-        format!(
-            "The record of secret {:?} names backend {:?}, and the state another one. A secret \
-             never moves, so somebody has changed the record.\n\nFind out who can write to the \
-             platform's storage, and restore the record from a backup.",
-            view.name.to_string(),
-            view.backend.as_str(),
-        ),
-    )
-    .at("backend"))
 }
 
 /// Says that a backend could not be asked, and that nothing is taken for gone.

@@ -304,3 +304,25 @@ async fn the_generation_of_a_default_is_that_of_its_own_commit() {
         assert_eq!(process.default_backend_view().await.unwrap(), set);
     }
 }
+
+#[tokio::test]
+async fn a_forged_record_leads_no_refresh_to_another_backend() {
+    let world = World::new();
+    let process = world.warm().await;
+    for named in ["vault", "other"] {
+        declared(&process, named, named).await;
+    }
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    let opened = world.connector.opened();
+    world
+        .alter(&name("db"), |body| {
+            body.replace("\"backend_name\":\"vault\"", "\"backend_name\":\"other\"")
+        })
+        .await;
+    let refused = refreshed(&world, &view).await;
+    assert!(
+        matches!(refused, Err(OperationError::SecretMoved { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(world.connector.opened(), opened, "nothing was opened");
+}
