@@ -62,17 +62,24 @@ impl Gate {
     }
 
     /// Waits until upstream has answered a request that stood at the gate, whether
-    /// or not anybody still waits for the answer; for tests without tokio.
+    /// or not anybody still waits for the answer; to be called inside tokio.
     ///
     /// # Errors
     ///
     /// When it does not within two minutes, or the proxy is gone.
+    pub async fn answered(&self) -> Result<()> {
+        await_one(&self.answered)
+            .await
+            .context("upstream never answered")
+    }
+
+    /// As [`answered`](Self::answered), for tests without tokio.
+    ///
+    /// # Errors
+    ///
+    /// As [`answered`](Self::answered).
     pub fn await_answered(&self) -> Result<()> {
-        blocking(async {
-            await_one(&self.answered)
-                .await
-                .context("upstream never answered")
-        })
+        blocking(self.answered())
     }
 
     /// Lets pass what stands at the gate, and what comes to it from now on.

@@ -301,8 +301,7 @@ async fn a_dropped_proxy_is_gone_with_all_that_it_holds() {
     assert_eq!(upstream.requests(), [""; 0]);
 }
 
-/// The upstream of a multi-threaded test answers while the test waits.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn what_stood_at_a_gate_is_carried_out_though_its_client_is_gone() {
     let upstream = Upstream::answering(OK).await;
     let proxy = upstream.proxy();
@@ -313,7 +312,7 @@ async fn what_stood_at_a_gate_is_carried_out_though_its_client_is_gone() {
     assert!(upstream.requests().is_empty());
     drop(client);
     gate.open();
-    gate.await_answered().unwrap();
+    gate.answered().await.unwrap();
     assert_eq!(upstream.requests().len(), 1);
     assert_eq!(proxy.requests()[0].answered(), Some(200));
 }
