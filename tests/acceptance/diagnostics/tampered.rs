@@ -67,14 +67,14 @@ fn records_that_somebody_changed_are_told() {
     let body = record["body"].as_str().unwrap().replace("second", "forged");
     record["body"] = body.into();
     write(api, &record_path("altered"), &record);
-    let mut record = read(api, &record_path("led"));
-    let body = record["body"].as_str().unwrap();
+    let mut led = read(api, &record_path("led"));
+    let body = led["body"].as_str().unwrap();
     let body = body.replace(
         "\"backend_name\":\"platform\"",
         "\"backend_name\":\"elsewhere\"",
     );
-    record["body"] = body.into();
-    write(api, &record_path("led"), &record);
+    led["body"] = body.into();
+    write(api, &record_path("led"), &led);
     write(
         api,
         &record_path("corrupt"),
