@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn what_was_written_comes_back_and_damage_is_an_error_never_nothing() {
-        let written = Written(Some((7, Slug::parse("two").unwrap())));
+        let written = Written(Some((7, Slug::parse("two").expect("a slug"))));
         let data = written.beside(Anchor::default().write());
         assert_eq!(Written::read(&data), Ok(written));
         assert_eq!(Anchor::read(&data), Ok(Anchor::default()));

@@ -17,11 +17,6 @@ pub(super) async fn create(
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
     let settings = Settings::read(&request.config);
-    let interrupt = interrupt(cx, &request.config, "create");
-    // What is known of the secret that this one replaces, if it does.
-    let replaced = Private::read(&request.planned_private)?;
-    expect_catalog(&replaced, session, &interrupt).await?;
-    expect_mac_key(&replaced, session, &interrupt).await?;
     let name = settings.secret_name(session)?;
     let backend = match &settings.backend {
         Setting::Set(text) => Some(
@@ -36,6 +31,7 @@ pub(super) async fn create(
     let replaces = settings.takes_over();
     let source = settings.source.into_source();
     let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
+    let interrupt = interrupt(cx, &request.config, "create");
     let create = CreateSecret {
         name,
         backend,
