@@ -52,6 +52,7 @@ class Authority:
 
     def __init__(self, options):
         self.options = options
+        self.client_secrets = {options["client_secret"]}
         self.tokens = {}
         self.issued = 0
         self.machine_requests = 0
@@ -77,7 +78,7 @@ class Authority:
                 return self.refuse(
                     400, "invalid_request", 700213, "No matching federated identity record found."
                 )
-        elif form.get("client_secret") != options["client_secret"]:
+        elif form.get("client_secret") not in self.client_secrets:
             return self.refuse(401, "invalid_client", 7000215, "Invalid client secret provided.")
         scope = form.get("scope", "")
         if not scope.endswith("/.default"):
@@ -210,6 +211,8 @@ class Vault:
             return self.delete(rest[0], base)
         if kind == ("GET", "secrets", 0):
             return self.list(query, base)
+        if kind == ("GET", "deletedsecrets", 0):
+            return self.list_deleted(query, base)
         if kind == ("GET", "deletedsecrets", 1):
             return self.get_deleted(rest[0], base)
         if kind == ("DELETE", "deletedsecrets", 1):
@@ -358,6 +361,15 @@ class Vault:
             item["id"] = f"{base}/secrets/{name}"
             items.append(item)
         return self.page(items, "/secrets", query, base)
+
+    def list_deleted(self, query, base):
+        self.permit("list")
+        items = []
+        for name in sorted(self.deleted):
+            item = self.deleted_bundle(name, base)
+            item["id"] = f"{base}/secrets/{name}"
+            items.append(item)
+        return self.page(items, "/deletedsecrets", query, base)
 
     def delete(self, name, base):
         self.permit("delete")
@@ -546,6 +558,11 @@ class Plain(Handler):
             return 200, self.vault.control, {}
         if path == "/control/issue-token":
             return 200, {"token": self.authority.issue(options["tenant_id"], RESOURCE)}, {}
+        if path == "/control/client-secrets" and self.command == "POST":
+            body = json.loads(raw)
+            self.authority.client_secrets.update(body["add"])
+            self.authority.client_secrets.difference_update(body["remove"])
+            return 200, {}, {}
         if path == "/control/expire-tokens" and self.command == "POST":
             self.authority.tokens.clear()
             return 200, {}, {}

@@ -279,6 +279,8 @@ class Fake:
             self.store.behind = body["seconds_behind"] * 1_000_000
         elif path == "/fake/forget-tokens":
             self.identity.issued.clear()
+        elif path == "/fake/delete-key":
+            del self.identity.keys[body["key"]]
         elif path != "/fake/requests":
             raise Refusal("NOT_FOUND", path)
         return {"requests": self.requests}

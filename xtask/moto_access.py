@@ -91,17 +91,20 @@ class Access:
             secret, token = self.keys[key]
             user = f"arn:aws:iam::{ACCOUNT}:user/{key}"
             return {"secret": secret, "token": token, "principal": key, "user": user}
-        for account in list(sts_backends):
-            for backend in sts_backends[account].values():
-                role = backend.get_assumed_role_from_access_key(key)
-                if role:
-                    return {
-                        "secret": role.secret_access_key,
-                        "token": role.session_token,
-                        "principal": role.role_arn,
-                        "user": role.arn,
-                    }
+        for role in assumed_roles():
+            if role.access_key_id == key:
+                return {
+                    "secret": role.secret_access_key,
+                    "token": role.session_token,
+                    "principal": role.role_arn,
+                    "user": role.arn,
+                }
         return None
+
+    @staticmethod
+    def sessions():
+        """Returns the secrets of every session that was given out."""
+        return [[role.secret_access_key, role.session_token] for role in assumed_roles()]
 
     def authorize(self, call, secret):
         if call.service == "sts":
@@ -142,6 +145,11 @@ class Access:
             if action in actions and any(matches(each, resource) for each in resources):
                 return True
         return False
+
+
+def assumed_roles():
+    backends = [at for account in list(sts_backends) for at in sts_backends[account].values()]
+    return [role for backend in backends for role in backend.assumed_roles]
 
 
 def wrong_scope(call, what, sent):

@@ -18,11 +18,13 @@ Below /_front/ a test says who may come in, and what is to go wrong:
                      asks for, on every secret
   POST kms-keys      {"id"}: a key that KMS has, as requests name it
   POST expired       {"id"}: an access key whose time is over
+  POST no-key        {"id"}: an access key that is deleted
   POST rules         {"action", "name", "code", "message"?, "status"?,
                       "times"?, "carry_out"?}
   POST no-rules      {}: nothing goes wrong any more
   GET  requests?name "ACTION ACCESS_KEY STATUS" of those about a name
   GET  connections?name  how many connections those came over
+  GET  sessions      [secret access key, session token] of each given out
 """
 
 import base64
@@ -270,6 +272,8 @@ def control(method, target, body):
     if (method, path) == ("GET", "connections"):
         name = urllib.parse.parse_qs(query)["name"][0]
         return len({peer for about, _, peer in requests if name in about})
+    if (method, path) == ("GET", "sessions"):
+        return access.sessions()
     if path == "keys":
         access.keys[told["id"]] = (told["secret"], told.get("token"))
     elif path == "roles":
@@ -282,6 +286,8 @@ def control(method, target, body):
         kms_keys.add(told["id"])
     elif path == "expired":
         access.expired.add(told["id"])
+    elif path == "no-key":
+        del access.keys[told["id"]]
     elif path == "rules":
         rules.append(told)
     elif path == "no-rules":

@@ -26,6 +26,21 @@ def aws(request):
             SecretId=request["remove"], ForceDeleteWithoutRecovery=True
         )
         return None
+    if "schedule" in request:
+        client.delete_secret(SecretId=request["schedule"], RecoveryWindowInDays=7)
+        return None
+    if "overtake" in request:
+        client.put_secret_value(
+            SecretId=request["overtake"],
+            SecretBinary=request["payload"].encode(),
+            VersionStages=request["stages"] + ["AWSCURRENT"],
+        )
+        return None
+    if "left" in request:
+        pages = client.get_paginator("list_secrets").paginate(
+            IncludePlannedDeletion=True
+        )
+        return [secret["Name"] for page in pages for secret in page["SecretList"]]
     if "put" in request:
         client.create_secret(
             Name=request["put"],
@@ -82,7 +97,9 @@ def gcp(request):
     if "remove" in request:
         client.delete_secret(name=f"{parent}/secrets/{request['remove']}")
         return None
-
+    if "left" in request:
+        secrets = client.list_secrets(parent=parent)
+        return [secret.name.rsplit("/", 1)[1] for secret in secrets]
     if "put" in request:
         client.create_secret(
             parent=parent,
@@ -141,6 +158,10 @@ def azure(request):
     if "recover" in request:
         client.begin_recover_deleted_secret(request["recover"]).wait()
         return None
+    if "left" in request:
+        here = client.list_properties_of_secrets()
+        deleted = client.list_deleted_secrets()
+        return [secret.name for secrets in (here, deleted) for secret in secrets]
     if "put" in request:
         client.set_secret(
             request["put"], request["payload"], tags={"about": request["about"]}

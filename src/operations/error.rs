@@ -94,6 +94,14 @@ pub enum OperationError {
         /// The generation now.
         found: u64,
     },
+    /// The catalog's record puts a secret elsewhere than it was seen.
+    #[error("the record of secret {name} names another backend")]
+    SecretMoved {
+        /// The name.
+        name: SecretName,
+        /// The backend that the record names now.
+        backend: Slug,
+    },
     /// No backend has this name.
     #[error("backend {backend:?} does not exist")]
     UnknownBackend {

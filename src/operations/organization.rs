@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::OperationError;
-use super::backends::{Connections, Place, SeenBackend};
+use super::backends::{Connections, Patience, Place, SeenBackend};
 use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
@@ -71,6 +71,7 @@ pub struct Organization {
     pub(super) catalog: Catalog,
     pub(super) platform: Platform,
     pub(super) connections: Connections,
+    pub(super) patience: Patience,
     opened: OnceCell<Opened>,
     mac_key: OnceCell<MacKey>,
 }
@@ -101,6 +102,7 @@ impl Organization {
             catalog: Catalog::new(Arc::clone(&platform.catalog)),
             platform,
             connections: Connections::default(),
+            patience: Patience::default(),
             opened: OnceCell::new(),
             mac_key: OnceCell::new(),
         }

@@ -10,7 +10,7 @@ use crate::catalog::{
 };
 use crate::envelope::SecretValue;
 use crate::kek::{KekError, KekErrorKind};
-use crate::names::SecretName;
+use crate::names::{SecretName, Slug};
 use crate::store::{DescribeOptions, StoreErrorKind, VersionStatus};
 
 /// What a refresh knows from before.
@@ -20,6 +20,8 @@ pub struct RefreshSecret {
     pub name: SecretName,
     /// Its identity.
     pub uuid: Uuid,
+    /// Its backend's name, where that was seen: it never changes.
+    pub backend: Option<Slug>,
     /// What was seen of it last; absent right after an import.
     pub seen: Option<Seen>,
 }
@@ -78,7 +80,7 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `RolledBack`, `BackendRolledBack`; failures of catalog and store.
+    /// `RolledBack`, `BackendRolledBack`, `SecretMoved`; failures of catalog and store.
     ///
     /// # Security
     ///
@@ -113,6 +115,16 @@ impl Organization {
         let Some(secret) = sought(&document, request) else {
             return Ok(Refreshed::Gone);
         };
+        // Else a record that nobody has verified would lead the refresh elsewhere,
+        // and have the caller forget what it knows of the backend.
+        if let Some(backend) = &request.backend
+            && *backend != secret.backend_name
+        {
+            return Err(OperationError::SecretMoved {
+                name: request.name.clone(),
+                backend: secret.backend_name.clone(),
+            });
+        }
         let view = SecretView::new(secret, document.generation, self.existing().await?.uuid);
         match secret.state {
             SecretState::Deleting => return Ok(Refreshed::Deleting(view)),

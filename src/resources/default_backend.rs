@@ -9,7 +9,7 @@ use crate::operations::{Interrupt, OperationError, PLATFORM_BACKEND};
 use crate::plugin::{
     ApplyResponse, Attribute, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
     Diagnostics, IdentityAttribute, IdentitySchema, ImportRequest, ImportResponse, ImportTarget,
-    Imported, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
+    Imported, PlanRequest, PlanResponse, PrivateData, ReadRequest, ReadResponse, Resource, Schema,
     UpdateRequest, Value, proposed_with_computed_unknown,
 };
 use crate::surface::{
@@ -112,7 +112,7 @@ impl Resource for DefaultBackendResource {
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
             let before = backend_of(&request.prior_state)?;
-            remember(&anchor, &before, &session);
+            Written::read(&request.planned_private)?.remember(&session);
             set(cx, request.planned_state, &before, &session).await
         };
         update.await.unwrap_or_else(ApplyResponse::from)
@@ -124,7 +124,7 @@ impl Resource for DefaultBackendResource {
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
             let before = backend_of(&request.prior_state)?;
-            remember(&anchor, &before, &session);
+            Written::read(&request.planned_private)?.remember(&session);
             let interrupt = interrupt(cx);
             let unset = session
                 .organization
@@ -185,10 +185,11 @@ async fn set(
             _ => diagnostic,
         }
     })?;
-    let anchor = Anchor::of(session, view.catalog, view.generation).await?;
+    let anchor = Anchor::of(session, view.catalog, 0).await?;
+    let written = Written(Some((view.generation, view.backend)));
     let slug = organization.slug().as_str();
     Ok(ApplyResponse {
-        private: Some(anchor.write()),
+        private: Some(written.beside(anchor.write())),
         identity: Some(identity(slug)),
         ..ApplyResponse::applied(planned.with("id", slug))
     })
@@ -197,7 +198,8 @@ async fn set(
 async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
     let anchor = Anchor::read(&request.private)?;
     anchor.expect_catalog(session).await?;
-    remember(&anchor, &backend_of(&request.state)?, session);
+    let written = Written::read(&request.private)?;
+    written.remember(session);
     let organization = &session.organization;
     let view = organization.default_backend_view().await;
     let view = view.map_err(|error| explain(&error))?;
@@ -206,21 +208,47 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     }
     let slug = organization.slug().as_str();
     let mut response = ReadResponse::current(state(slug, &view.backend));
-    // Its generation is that of our own last write: nothing here has verified what
-    // is shown.
     let anchor = Anchor {
         catalog: Some(view.catalog),
         ..anchor
     };
-    response.private = Some(anchor.write());
+    response.private = Some(written.beside(anchor.write()));
     response.identity = Some(identity(slug));
     Ok(response)
 }
 
-/// Takes notice of the default that this state knows: it must not go back.
-fn remember(anchor: &Anchor, backend: &Slug, session: &Configured) {
-    let organization = &session.organization;
-    organization.remember_default_backend(backend, anchor.generation);
+/// What this resource wrote last, kept beside its state: the default must not go
+/// back behind it. What a refresh shows is another matter: nothing has verified that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Written(Option<(u64, Slug)>);
+
+impl Written {
+    const PRIVATE: &str = "written";
+
+    fn read(data: &PrivateData) -> Result<Self, Diagnostic> {
+        let Some(bytes) = data.bytes(Self::PRIVATE) else {
+            return Ok(Self(None));
+        };
+        let written = serde_json::from_slice(bytes).map_err(|_| Anchor::unreadable())?;
+        Ok(Self(Some(written)))
+    }
+
+    fn beside(&self, data: PrivateData) -> PrivateData {
+        match &self.0 {
+            Some(written) => {
+                let bytes = serde_json::to_vec(written).expect("plain fields serialize");
+                data.with(Self::PRIVATE, bytes)
+            }
+            None => data,
+        }
+    }
+
+    fn remember(&self, session: &Configured) {
+        if let Some((generation, backend)) = &self.0 {
+            let organization = &session.organization;
+            organization.remember_default_backend(backend, *generation);
+        }
+    }
 }
 
 async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResponse, Diagnostic> {
@@ -293,5 +321,18 @@ mod tests {
     #[test]
     fn a_host_accepts_the_schema() {
         assert_eq!(schema().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_written_comes_back_and_damage_is_an_error_never_nothing() {
+        let written = Written(Some((7, Slug::parse("two").expect("a slug"))));
+        let data = written.beside(Anchor::default().write());
+        assert_eq!(Written::read(&data), Ok(written));
+        assert_eq!(Anchor::read(&data), Ok(Anchor::default()));
+        assert_eq!(Written::read(&PrivateData::new()), Ok(Written(None)));
+        for damaged in ["", "7", r#"[7,"Not A Slug"]"#] {
+            let data = PrivateData::new().with(Written::PRIVATE, damaged);
+            assert!(Written::read(&data).is_err(), "{damaged}");
+        }
     }
 }

@@ -221,7 +221,8 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     ///
-    /// `NotFound` when the whole object is gone or deleted.
+    /// `NotFound` when the whole object is gone or deleted, also where another
+    /// that is not ours has its name by now.
     async fn describe(
         &self,
         name: &RemoteName,

@@ -19,6 +19,9 @@ pub struct Anchor {
     /// The record's generation when it was last seen; 0 right after an import.
     #[serde(default)]
     pub generation: u64,
+    /// A deletion was begun and not finished.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleting: bool,
 }
 
 impl Anchor {
@@ -31,14 +34,18 @@ impl Anchor {
         let Some(bytes) = data.bytes(PRIVATE) else {
             return Ok(Self::default());
         };
-        serde_json::from_slice(bytes).map_err(|_| {
-            Diagnostic::error(
-                "Resource State Not Readable",
-                "What this provider keeps beside the state of this resource is damaged, or was \
-                 written by a later release.\n\nUpgrade the provider; or restore the state from a \
-                 backup; or remove the resource from it (terraform state rm) and import it again.",
-            )
-        })
+        serde_json::from_slice(bytes).map_err(|_| Self::unreadable())
+    }
+
+    /// Says that what was stored does not fit.
+    #[must_use]
+    pub fn unreadable() -> Diagnostic {
+        Diagnostic::error(
+            "Resource State Not Readable",
+            "What this provider keeps beside the state of this resource is damaged, or was \
+             written by a later release.\n\nUpgrade the provider; or restore the state from a \
+             backup; or remove the resource from it (terraform state rm) and import it again.",
+        )
     }
 
     /// Returns it in the form that is stored.
@@ -63,6 +70,7 @@ impl Anchor {
             catalog: Some(catalog),
             mac_key: Some(mac_key.map_err(|error| explain(&error))?),
             generation,
+            deleting: false,
         })
     }
 

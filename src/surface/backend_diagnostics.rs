@@ -43,7 +43,8 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
             format!(
                 "Secret backend {:?} is being deleted, so no new secret may go there.\n\nChoose \
                  another backend; or wait until the deletion has ended, one way or the other, and \
-                 apply again.",
+                 apply again. Where it was interrupted, apply the configuration that declares the \
+                 backend: that takes it back into use, or finishes the deletion.",
                 backend.as_str()
             ),
         ),
@@ -77,9 +78,11 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
             format!(
                 "The record of secret backend {:?} has gone back: its generation was {seen} when \
                  it was last seen, and is {found} now. Somebody restored an old backup, or replays \
-                 old records.\n\nIf the restore was intended, accept it: remove the resource from \
-                 the state (terraform state rm) and import it again. If it was not, find out who \
-                 can write to the platform's storage.",
+                 old records.\n\nIf the restore was intended, accept it: remove the \
+                 planton_secret_backend from the state (terraform state rm), import it again, and \
+                 apply it alone (terraform apply -target), so that its record is written anew with \
+                 the settings of your configuration. If it was not, find out who can write to the \
+                 platform's storage.",
                 backend.as_str()
             ),
         ),

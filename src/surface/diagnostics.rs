@@ -147,6 +147,16 @@ fn operation(error: &OperationError) -> Diagnostic {
                 &subject[1..]
             ),
         ),
+        E::SecretMoved { name, backend } => (
+            "Catalog Record Altered",
+            format!(
+                "The record of secret {:?} names backend {:?}, and the state another one. A \
+                 secret never moves, so somebody has changed the record.\n\nFind out who can \
+                 write to the platform's storage, and restore the record from a backup.",
+                name.to_string(),
+                backend.as_str()
+            ),
+        ),
         E::RolledBack { name, seen, found } => (
             "Catalog Rolled Back",
             format!(

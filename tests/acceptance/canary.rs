@@ -356,7 +356,7 @@ fn core_dumps_are_off(workspace: &mut Workspace, variables: &[(&str, &str)]) {
 }
 
 /// Returns the process of the group that holds the provider.
-fn provider_of(group: u32) -> u32 {
+pub(crate) fn provider_of(group: u32) -> u32 {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let pid: u32 = entry.unwrap().file_name().to_str()?.parse().ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -32,6 +32,30 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// As it stands, but for the other vendor's resource, in whose place one of ours
+/// takes the value.
+#[test]
+fn the_configurations_of_the_readme_are_valid() {
+    let readme = page("README.md");
+    let shown = blocks(&readme, "hcl");
+    let [main, backend] = shown[..] else {
+        panic!("{} blocks", shown.len());
+    };
+    let ours = main
+        .replace(
+            "\"aws_db_instance\" \"main\" {",
+            "\"planton_secret\" \"main\" {\n  name = \"main\"",
+        )
+        .replace("  password_wo  ", "  value_wo")
+        .replace("  password_wo_version", "  value_wo_version");
+    let variables = "variable \"role_id\" {}\nvariable \"secret_id\" {\n  ephemeral = true\n}\n";
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = scene.workspace(&[&ours, variables, backend].concat());
+    workspace.write("provider.tf", "").unwrap();
+    let outcome = workspace.run(&["validate", "-no-color"]).unwrap();
+    outcome.ok().unwrap();
+}
+
 #[test]
 fn the_guide_shows_the_policies_word_for_word() {
     let guide = page("docs/guides/openbao.md");

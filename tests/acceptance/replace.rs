@@ -1,7 +1,11 @@
 //! A secret that gives way to another one.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
 use crate::inside::Opened;
-use crate::scene::{Scene, on_every_stage};
+use crate::scene::{On, Scene, on_every_stage, terraform_1_11};
 use crate::steps::{Steps, flat, has, text};
 
 on_every_stage!(
@@ -140,4 +144,39 @@ fn acc_secret_of_another_workspace_is_not_taken(scene: &Scene) {
     assert_eq!(text(&taker.secret("db"), "id"), id);
     assert_eq!(taker.secret("db")["description"], "Mine");
     assert_eq!(taker.secret("db")["version"], 1);
+}
+
+/// With a state that knows another MAC key than the catalog has: replacement,
+/// update and deletion are refused before anything is written.
+#[test]
+fn nothing_is_written_where_the_state_knows_another_mac_key() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = scene.workspace(&configuration("db", "null", ""));
+    workspace.settled(&[]);
+    let (objects, records) = (scene.objects(), scene.records());
+
+    let path = workspace.path().join("terraform.tfstate");
+    let mut state: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let private = &mut state["resources"][0]["instances"][0]["private"];
+    let bytes = STANDARD.decode(private.as_str().unwrap()).unwrap();
+    let told = String::from_utf8_lossy(&bytes).into_owned();
+    let start = told.find("\"mac_key\":\"").unwrap() + "\"mac_key\":\"".len();
+    let offset = bytes.len() - told[start..].len();
+    let mut forged = bytes;
+    forged[offset..offset + 64].fill(b'0');
+    *private = STANDARD.encode(&forged).into();
+    std::fs::write(&path, state.to_string()).unwrap();
+
+    for changed in [
+        &*configuration("renamed", "null", ""),
+        &*configuration("db", "null", "description = \"d\""),
+        "",
+    ] {
+        workspace.write("main.tf", changed).unwrap();
+        has(&workspace.fails(&[]), &["Catalog Key Replaced"]);
+        assert_eq!(
+            (scene.objects(), scene.records()),
+            (objects.clone(), records.clone())
+        );
+    }
 }

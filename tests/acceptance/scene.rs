@@ -195,6 +195,16 @@ pub(crate) fn read_values(
     provider: &str,
     selectors: &[(&str, String)],
 ) -> BTreeMap<String, String> {
+    let workspace = Workspace::new(terraform, Path::new(PROVIDER)).unwrap();
+    workspace.write("provider.tf", provider).unwrap();
+    read_values_in(&workspace, selectors)
+}
+
+/// As [`read_values`], in a workspace that has a provider.
+pub(crate) fn read_values_in(
+    workspace: &Workspace,
+    selectors: &[(&str, String)],
+) -> BTreeMap<String, String> {
     let mut configuration = String::new();
     let mut values = String::new();
     for (number, (key, selector)) in selectors.iter().enumerate() {
@@ -214,8 +224,6 @@ pub(crate) fn read_values(
          command = \"printf %s \\\"$VALUES\\\" > \\\"$OUT\\\"\"\n    environment = {{\n      OUT = {out:?}\n      \
          VALUES = jsonencode({{\n{values}      }})\n    }}\n  }}\n}}\n"
     ));
-    let workspace = Workspace::new(terraform, Path::new(PROVIDER)).unwrap();
-    workspace.write("provider.tf", provider).unwrap();
     workspace.write("main.tf", &configuration).unwrap();
     workspace.apply(&[]).unwrap().ok().unwrap();
     serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap()

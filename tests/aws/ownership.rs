@@ -57,8 +57,8 @@ async fn a_secret_made_anew_under_our_name_is_never_touched() {
     let id = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();
     place.remove(&name).await;
     foreign(&place, &name, "").await;
-    let known = status(&store, &name, &id).await.unwrap();
-    assert_eq!(known, VersionStatus::Replaced);
+    let gone = status(&store, &name, &id).await.unwrap_err();
+    assert_eq!(gone.kind(), StoreErrorKind::NotFound);
     let gone = store.get(&name, &id).await.unwrap_err();
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);
     let refused = store.put(&name, PAYLOAD, version(2, &[&id])).await;
@@ -77,7 +77,8 @@ async fn a_forged_version_of_the_same_id_and_label_is_not_the_one_that_was_put()
     let (attempt, label) = (parts.next().unwrap(), parts.next().unwrap());
     let sdk = place.sdk().await;
     let create = sdk.create_secret().name(name.as_str());
-    create.send().await.unwrap();
+    let description = format!("Sealed by terraform-provider-planton as {name}");
+    create.description(description).send().await.unwrap();
     sdk.put_secret_value()
         .secret_id(name.as_str())
         .client_request_token(attempt)

@@ -169,3 +169,27 @@ async fn what_nobody_knows_of_is_removed_where_it_is_ours() {
     assert_eq!(place.versions(&name), 0);
     store.delete(&name, unknown).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_secret_that_somebody_purged_and_set_anew_is_gone_and_one_of_ours_is_not() {
+    let place = Place::new();
+    let store = place.store();
+    let name = name("anew");
+    let id = put(&store, &name).await;
+    place.fake.remove_secret(name.as_str()).unwrap();
+    for tags in [json!({}), json!({"managed-by": "somebody"})] {
+        place
+            .fake
+            .set_secret(name.as_str(), "theirs", &tags)
+            .unwrap();
+    }
+    // Not merely a version that is missing: a next one would be put on theirs.
+    let error = store.describe(&name, about(&id)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NotFound);
+    place.assert_clean(&error);
+
+    place.fake.remove_secret(name.as_str()).unwrap();
+    put(&store, &name).await;
+    let status = store.describe(&name, about(&id)).await.unwrap();
+    assert_eq!(status, VersionStatus::Missing);
+}

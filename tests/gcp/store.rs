@@ -140,8 +140,9 @@ async fn a_secret_that_was_made_anew_is_told_from_ours() {
     let store = place.store();
     let one = store.put(name(), PAYLOAD, version(1, &[])).await.unwrap();
     make_anew(&place, &["Zm9yZWlnbg=="]);
-    let status = store.describe(name(), about(&one)).await.unwrap();
-    assert_eq!(status, VersionStatus::Replaced);
+    // Not merely replaced: a next one would be put on theirs.
+    let error = store.describe(name(), about(&one)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NotFound);
     let error = store.get(name(), &one).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     // A version of the same number that is somebody else's stays.

@@ -123,6 +123,7 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
     let refresh = terraform_provider_planton::operations::RefreshSecret {
         name: name.clone(),
         uuid,
+        backend: None,
         seen: None,
     };
     for use_case in ["create", "delete", "refresh", "open", "find"] {

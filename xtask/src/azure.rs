@@ -197,6 +197,26 @@ impl AzureFake {
         self.control(&json!({"grant": permissions}))
     }
 
+    /// Gives the application one more secret.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn add_client_secret(&self, secret: &str) -> Result<()> {
+        let body = json!({"add": [secret], "remove": []});
+        self.call("control/client-secrets", &body).map(drop)
+    }
+
+    /// Takes a secret of the application away.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn remove_client_secret(&self, secret: &str) -> Result<()> {
+        let body = json!({"add": [], "remove": [secret]});
+        self.call("control/client-secrets", &body).map(drop)
+    }
+
     /// Makes all tokens invalid that were given out so far.
     ///
     /// # Errors

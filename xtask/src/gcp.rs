@@ -162,6 +162,18 @@ impl GcpFake {
         Ok(())
     }
 
+    /// Deletes the key of a key file: what it has signed and will sign counts for
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it is no key file, or the fake does not answer.
+    pub fn delete_key(&self, key_file: &str) -> Result<()> {
+        let file: Value = serde_json::from_str(key_file).context("reading a key file")?;
+        self.steer("delete-key", &json!({"key": file["private_key_id"]}))?;
+        Ok(())
+    }
+
     /// Goes wrong with the next requests of `operation` (`AddSecretVersion`, or
     /// `*` for any).
     ///

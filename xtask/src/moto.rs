@@ -169,6 +169,15 @@ impl Moto {
         self.tell("expired", &json!({ "id": access_key_id }))
     }
 
+    /// Deletes an access key.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn delete_key(&self, access_key_id: &str) -> Result<()> {
+        self.tell("no-key", &json!({ "id": access_key_id }))
+    }
+
     /// Lets something go wrong.
     ///
     /// # Errors
@@ -223,6 +232,18 @@ impl Moto {
         let answer = self.agent.get(url).query("name", name).call();
         let text = answer?.body_mut().read_to_string()?;
         serde_json::from_str(&text).context("the emulator's answer is JSON")
+    }
+
+    /// Returns the secret access keys and the session tokens that were given out
+    /// for roles.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn sessions(&self) -> Result<Vec<(String, String)>> {
+        let url = format!("{}/_front/sessions", self.address);
+        let text = self.agent.get(url).call()?.body_mut().read_to_string()?;
+        serde_json::from_str(&text).context("reading the emulator's sessions")
     }
 
     fn tell(&self, what: &str, content: &Value) -> Result<()> {

@@ -253,15 +253,19 @@ impl SecretStore for AwsSecretsManagerStore {
         let client = self.client().await?;
         let secret = client.describe(name, None).await;
         let secret = secret.map_err(|error| client.explain(error, OPERATION, name))?;
+        let gone = || StoreError::new(StoreErrorKind::NotFound, OPERATION, name.as_str());
         if secret.is_deleted {
-            let kind = StoreErrorKind::NotFound;
-            return Err(StoreError::new(kind, OPERATION, name.as_str()));
+            return Err(gone());
         }
         let wanted = StoredVersion::parse(&options.version);
         let others = options.others.iter().filter_map(StoredVersion::parse);
         let mut known = wanted.iter().cloned().chain(others);
         if !known.any(|version| secret.object.as_ref() == Some(&version.object)) {
-            return Ok(VersionStatus::Replaced);
+            // Somebody else's is left alone: ours is gone.
+            return match secret.is_ours {
+                true => Ok(VersionStatus::Replaced),
+                false => Err(gone()),
+            };
         }
         let is_here = wanted.is_some_and(|wanted| {
             secret.object.as_ref() == Some(&wanted.object) && secret.holds(&wanted)

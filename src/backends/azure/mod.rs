@@ -263,14 +263,17 @@ impl SecretStore for AzureKeyVaultStore {
     /// One request for every 25 versions of the object, up to the one asked for.
     ///
     /// A version that somebody disabled is there: it comes back when they enable
-    /// it, and is not for us to replace.
+    /// it, and is not for us to replace. Ours is gone where somebody purged the
+    /// object and another set one of its name: that is left alone.
     async fn describe(
         &self,
         name: &RemoteName,
         options: DescribeOptions,
     ) -> Result<VersionStatus, StoreError> {
         check(name, Operation::List)?;
+        let mut some_are_ours = false;
         let this = |version: vault::Properties| {
+            some_are_ours |= labels::is_ours(version.tags.as_ref());
             let id = vault::version_of(version.id.as_deref(), name)?;
             (id == options.version).then_some(())
         };
@@ -278,8 +281,8 @@ impl SecretStore for AzureKeyVaultStore {
         let found = find.await;
         match found.map_err(|error| self.explain(Operation::List, name, error))? {
             Found::Version(()) => Ok(VersionStatus::Present),
-            Found::OthersOnly => Ok(VersionStatus::Missing),
-            Found::Nothing => Err(StoreError::new(
+            Found::OthersOnly if some_are_ours => Ok(VersionStatus::Missing),
+            Found::OthersOnly | Found::Nothing => Err(StoreError::new(
                 StoreErrorKind::NotFound,
                 Operation::List.name(),
                 name.as_str(),

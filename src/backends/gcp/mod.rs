@@ -205,27 +205,33 @@ impl SecretStore for GcpSecretManagerStore {
 
     /// One request while the version is there; one more tells a lost version from
     /// a lost secret. What was put within the last minute is asked about
-    /// again before its absence is believed.
+    /// again before its absence is believed. Ours is gone where somebody deleted
+    /// the secret and another made one of its name: that is left alone.
     async fn describe(
         &self,
         name: &RemoteName,
         options: DescribeOptions,
     ) -> Result<VersionStatus, StoreError> {
         check(name, "GetSecretVersion")?;
+        let mut status = VersionStatus::Missing;
         if let Some(version) = StoredVersion::parse(&options.version) {
             let looked = self
                 .api
                 .look_at_version(name, version.number, version.freshness());
             match looked.await {
-                Ok(there) if !version.is(&there) => return Ok(VersionStatus::Replaced),
+                Ok(there) if !version.is(&there) => status = VersionStatus::Replaced,
                 Ok(there) if there.is_enabled() => return Ok(VersionStatus::Present),
                 Ok(_) => return Ok(VersionStatus::Missing),
                 Err(error) if error.kind() == StoreErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        self.api.look_at_secret(name, Freshness::Settled).await?;
-        Ok(VersionStatus::Missing)
+        let secret = self.api.look_at_secret(name, Freshness::Settled).await?;
+        if secret.is_ours() {
+            return Ok(status);
+        }
+        let kind = StoreErrorKind::NotFound;
+        Err(StoreError::new(kind, "GetSecret", self.api.secret(name)))
     }
 
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {

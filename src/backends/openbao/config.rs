@@ -274,7 +274,7 @@ impl Reader<'_> {
     /// Returns `text` where it is a path, and not what a file holds: PEM, or a JSON
     /// Web Token.
     fn path(&self, setting: &str, text: &str) -> Result<String, StoreError> {
-        let is_token = text.starts_with("eyJ") && text.matches('.').count() == 2;
+        let is_token = text.trim().starts_with("eyJ") && text.matches('.').count() == 2;
         if is_token || text.contains("-----BEGIN") || text.contains(char::is_control) {
             let remedy = format!(
                 "{setting} takes a path, and not what the file holds: that would stand in the \

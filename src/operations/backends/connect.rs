@@ -8,10 +8,8 @@ use uuid::Uuid;
 
 use super::probe::Place;
 use super::record_key;
-use super::seen::{SeenBackend, SeenBackends};
-use crate::catalog::{
-    BackendDocument, BackendRecord, BackendState, DefaultBackendRecord, Loaded, SecretRecord,
-};
+use super::seen::{SeenBackend, Sightings};
+use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, SecretRecord};
 use crate::kek::KeyEncryptionKey;
 use crate::names::Slug;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, Organization, PLATFORM_BACKEND};
@@ -33,8 +31,7 @@ pub(in crate::operations) struct Connections {
     opened: Mutex<HashMap<Slug, Arc<OnceCell<Connection>>>>,
     default: Mutex<Option<Slug>>,
     kinds: Mutex<HashMap<Slug, String>>,
-    seen: SeenBackends,
-    default_seen: Mutex<Option<(u64, Slug)>>,
+    pub(super) seen: Sightings,
 }
 
 /// A backend that is open.
@@ -76,25 +73,11 @@ impl Connections {
         default.clone()
     }
 
+    /// Remembers which backend was the default, and forgets what was learned before.
     pub(super) fn remember_default(&self, backend: &Slug, generation: u64) {
-        let seen = &mut *self
-            .default_seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if seen.as_ref().is_none_or(|(known, _)| *known < generation) {
-            *seen = Some((generation, backend.clone()));
+        if self.seen.remember_default(backend, generation) {
+            self.learn_default(None);
         }
-    }
-
-    /// Returns the generation that was seen, where the record is older and names
-    /// another backend.
-    pub(super) fn default_that_overrules(&self, found: &DefaultBackendRecord) -> Option<u64> {
-        let seen = self
-            .default_seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let (generation, backend) = seen.as_ref()?;
-        (found.generation < *generation && found.backend != *backend).then_some(*generation)
     }
 
     pub(super) fn learn_default(&self, name: Option<&Slug>) {
@@ -227,7 +210,7 @@ impl Organization {
             let is_current = self.connections.seen.overrules(seen).is_none();
             if is_current && expected.is_none_or(|uuid| uuid == seen.uuid) {
                 return Ok(Backend {
-                    seen: self.connections.seen.last(seen.uuid),
+                    seen: self.connections.seen.last(name),
                     ..connection.backend.clone()
                 });
             }
@@ -285,7 +268,7 @@ impl Organization {
         let read = |loaded: Option<Loaded<BackendDocument>>| {
             let loaded = loaded.ok_or_else(|| unknown(name))?;
             let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
-            let seen = SeenBackend::new(&loaded.record, &record);
+            let seen = SeenBackend::new(loaded.record.generation, &record);
             Ok::<_, OperationError>((loaded, record, seen))
         };
         let found = read(self.load_backend(name).await?)?;
@@ -294,12 +277,22 @@ impl Organization {
         }
         // A node that lags answers so, too.
         let found = read(self.catalog.load_fenced(&record_key(name)).await?)?;
-        match self.connections.seen.overrules(&found.2) {
-            None => Ok(found),
+        // Altered is the better word for it, where the key tells.
+        if let Ok(key) = self.mac_key().await {
+            found.0.verify(key)?;
+        }
+        self.expect_newest(&found.2)?;
+        Ok(found)
+    }
+
+    /// Refuses a record that went back to another place.
+    pub(super) fn expect_newest(&self, found: &SeenBackend) -> Result<(), OperationError> {
+        match self.connections.seen.overrules(found) {
+            None => Ok(()),
             Some(seen) => Err(OperationError::BackendRolledBack {
-                backend: name.clone(),
+                backend: found.name.clone(),
                 seen,
-                found: found.2.generation,
+                found: found.generation,
             }),
         }
     }

@@ -8,7 +8,7 @@
 
 use uuid::Uuid;
 
-use super::{default_key, record_key};
+use super::{SeenBackend, default_key, record_key};
 use crate::catalog::{BackendDocument, BackendState, DefaultBackendRecord, Loaded, Revision};
 use crate::names::Slug;
 use crate::operations::documents::Compared;
@@ -53,7 +53,7 @@ impl Organization {
         Ok(DefaultBackendView {
             backend: name_of(loaded.as_ref()),
             is_chosen: loaded.is_some(),
-            generation: loaded.map_or(0, |loaded| loaded.record.generation),
+            generation: generation_of(loaded.as_ref()),
             catalog,
         })
     }
@@ -74,7 +74,7 @@ impl Organization {
         interrupt.before("set default backend")?;
         self.ensure().await?;
         let mut tries = 0;
-        loop {
+        let generation = loop {
             let loaded = self.load_default().await?;
             let present = name_of(loaded.as_ref());
             if present != *expected && present != *backend {
@@ -82,20 +82,30 @@ impl Organization {
             }
             self.tell(backend, true).await?;
             interrupt.before("commit default backend")?;
-            if present == *backend || self.commit_default(loaded, backend).await? {
-                break;
+            if let Some(loaded) = &loaded
+                && present == *backend
+            {
+                break loaded.record.generation;
+            }
+            if let Some(generation) = self.commit_default(loaded, backend).await? {
+                break generation;
             }
             tries += 1;
             if tries == TRIES {
                 return Err(changed());
             }
-        }
+        };
         self.connections.learn_default(Some(backend));
         crate::operations::steps::crash_point("clear default backend");
         if expected != backend {
             self.untell(expected).await?;
         }
-        self.default_backend_view().await
+        Ok(DefaultBackendView {
+            backend: backend.clone(),
+            is_chosen: true,
+            generation,
+            catalog: self.existing().await?.uuid,
+        })
     }
 
     /// Makes the built-in backend the default again, if `expected` is still in
@@ -144,7 +154,7 @@ impl Organization {
         for _ in 0..TRIES {
             let loaded = self.load_default().await?;
             let present = name_of(loaded.as_ref());
-            if self.commit_default(loaded, &present).await? {
+            if self.commit_default(loaded, &present).await?.is_some() {
                 return Ok(present);
             }
         }
@@ -157,19 +167,20 @@ impl Organization {
     ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
         let key = default_key();
         let loaded: Option<Loaded<DefaultBackendRecord>> = self.catalog.load(&key).await?;
-        let went_back = |loaded: &Loaded<DefaultBackendRecord>| {
-            self.connections.default_that_overrules(&loaded.record)
+        let overruled = |loaded: Option<&Loaded<DefaultBackendRecord>>| {
+            let sightings = &self.connections.seen;
+            sightings.overrules_default(&name_of(loaded), generation_of(loaded))
         };
-        if loaded.as_ref().and_then(went_back).is_none() {
+        if overruled(loaded.as_ref()).is_none() {
             return Ok(loaded);
         }
         // A node that lags answers so, too.
         let loaded = self.catalog.load_fenced(&key).await?;
-        match loaded.as_ref().and_then(went_back) {
+        match overruled(loaded.as_ref()) {
             None => Ok(loaded),
             Some(seen) => Err(OperationError::DefaultBackendRolledBack {
                 seen,
-                found: loaded.map_or(0, |loaded| loaded.record.generation),
+                found: generation_of(loaded.as_ref()),
             }),
         }
     }
@@ -182,22 +193,27 @@ impl Organization {
         Ok(loaded)
     }
 
-    /// Writes the default's record; returns false when another writer came first.
+    /// Writes the default's record, and returns its generation; `None` when another
+    /// writer came first.
     async fn commit_default(
         &self,
         loaded: Option<Loaded<DefaultBackendRecord>>,
         backend: &Slug,
-    ) -> Result<bool, OperationError> {
-        let generation = loaded.as_ref().map_or(0, |loaded| loaded.record.generation);
+    ) -> Result<Option<u64>, OperationError> {
+        let generation = generation_of(loaded.as_ref()) + 1;
         let record = DefaultBackendRecord {
-            generation: generation + 1,
+            generation,
             write_id: Uuid::new_v4(),
             backend: backend.clone(),
         };
         let expected = loaded.map_or(Revision::ABSENT, |loaded| loaded.revision);
         let key = default_key();
         let written = self.compare_and_set(&key, &record, expected).await?;
-        Ok(matches!(written, Compared::Written(_)))
+        if !matches!(written, Compared::Written(_)) {
+            return Ok(None);
+        }
+        self.connections.remember_default(backend, generation);
+        Ok(Some(generation))
     }
 
     /// Tells a backend's record whether it is the default. One that is being
@@ -208,12 +224,15 @@ impl Organization {
         }
         for _ in 0..TRIES {
             let mut held = self.hold_backend(name).await?;
+            let generation = held.document.generation;
             let record = held
                 .document
                 .backend
                 .as_mut()
                 .filter(|record| record.state != BackendState::Creating)
                 .ok_or_else(|| super::connect::unknown(name))?;
+            // Else an older record would get a newer generation by this.
+            self.expect_newest(&SeenBackend::new(generation, record))?;
             if is_default && record.state == BackendState::Deleting {
                 return Err(OperationError::BackendDeleting {
                     backend: name.clone(),
@@ -290,6 +309,10 @@ fn name_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Slug {
         || Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
         |loaded| loaded.record.backend.clone(),
     )
+}
+
+fn generation_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> u64 {
+    loaded.map_or(0, |loaded| loaded.record.generation)
 }
 
 fn changed() -> OperationError {

@@ -18,14 +18,29 @@ use crate::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
 /// How many secrets are named that stand in the way of a deletion.
 pub const MAX_NAMED_HOLDERS: usize = 10;
 
-/// How long a deletion waits while secrets that others are deleting stay as they
-/// are, and while secrets in use do.
-const WAIT: Duration = Duration::from_secs(30);
-const SETTLE: Duration = Duration::from_millis(1500);
-const POLL: Duration = Duration::from_millis(250);
-
 /// How many records are read at once.
 const READS_AT_ONCE: usize = 8;
+
+/// How long a deletion waits for others.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::operations) struct Patience {
+    /// While secrets that others are deleting stay as they are.
+    pub(in crate::operations) deleting: Duration,
+    /// While secrets in use do.
+    pub(in crate::operations) in_use: Duration,
+    /// From one look to the next: other processes tell nobody when they are done.
+    pub(in crate::operations) poll: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            deleting: Duration::from_secs(30),
+            in_use: Duration::from_millis(1500),
+            poll: Duration::from_millis(250),
+        }
+    }
+}
 
 /// A backend that was let go of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -206,6 +221,7 @@ impl Organization {
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<Holders, OperationError> {
+        let patience = self.patience;
         let mut before = None;
         let mut since = Instant::now();
         loop {
@@ -219,12 +235,11 @@ impl Organization {
                 before = Some(now);
                 since = Instant::now();
             }
-            if holders.deleting.is_empty() && since.elapsed() >= SETTLE {
+            if holders.deleting.is_empty() && since.elapsed() >= patience.in_use {
                 return Ok(holders);
             }
-            if since.elapsed() < WAIT {
-                // Other processes tell nobody when they are done.
-                tokio::time::sleep(POLL).await;
+            if since.elapsed() < patience.deleting {
+                tokio::time::sleep(patience.poll).await;
                 continue;
             }
             // Whoever began is gone.

@@ -29,6 +29,7 @@ pub use view::BackendView;
 
 pub(super) use connect::{Connections, Trust};
 pub(super) use default::{ByDefault, Rechecked};
+pub(super) use delete::Patience;
 pub(super) use probe::Place;
 
 /// Where the record of the backend `name` stands.

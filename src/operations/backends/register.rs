@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::probe::Candidate;
 use super::record_key;
-use super::{BackendArguments, BackendView};
+use super::{BackendArguments, BackendView, SeenBackend};
 use crate::catalog::{
     BackendDocument, BackendRecord, BackendState, Loaded, MarkerRecord, RecordKey, Revision,
 };
@@ -227,6 +227,12 @@ impl Organization {
         match written {
             Compared::Written(revision) => {
                 held.revision = revision;
+                let record = held.document.backend.as_ref();
+                // An intent has no credential yet, which would be taken for none.
+                if let Some(record) = record.filter(|r| r.state != BackendState::Creating) {
+                    let seen = SeenBackend::new(held.document.generation, record);
+                    self.connections.seen.remember(seen);
+                }
                 Ok(())
             }
             Compared::Overtaken(_) => Err(OperationError::ChangedConcurrently {

@@ -1,19 +1,23 @@
-//! What callers saw of backends before: their records must not go back.
+//! What callers saw of backends and of the default before: their records must
+//! not go back.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::catalog::{BackendDocument, BackendRecord};
+use crate::catalog::BackendRecord;
+use crate::names::Slug;
 
 /// What was seen of a backend, for a caller to keep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenBackend {
+    /// Its name.
+    pub name: Slug,
     /// Its identity.
     pub uuid: Uuid,
-    /// The generation of its record.
+    /// The generation of its record, which runs on when a namesake is made anew.
     pub generation: u64,
     /// The digest of its settings, in hexadecimal.
     pub digest: String,
@@ -22,45 +26,53 @@ pub struct SeenBackend {
 }
 
 impl SeenBackend {
-    pub(super) fn new(document: &BackendDocument, record: &BackendRecord) -> Self {
+    pub(super) fn new(generation: u64, record: &BackendRecord) -> Self {
         Self {
+            name: record.name.clone(),
             uuid: record.uuid,
-            generation: document.generation,
+            generation,
             digest: hex::encode(BackendRecord::settings_digest(&record.settings)),
             is_static: record.credential.is_some(),
         }
     }
+
+    fn leads_where(&self, other: &Self) -> bool {
+        self.uuid == other.uuid && self.digest == other.digest
+    }
 }
 
-/// What was seen last of each backend, as far as this process has heard.
+/// What was seen last, as far as this process has heard.
 #[derive(Debug, Default)]
-pub(super) struct SeenBackends(Mutex<HashMap<Uuid, SeenBackend>>);
+pub(super) struct Sightings {
+    backends: Mutex<HashMap<Slug, SeenBackend>>,
+    default: Mutex<Option<(u64, Slug)>>,
+}
 
-impl SeenBackends {
-    /// Remembers what was seen, unless something later is known.
+impl Sightings {
+    fn backends(&self) -> MutexGuard<'_, HashMap<Slug, SeenBackend>> {
+        self.backends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers what was seen of a backend, unless something later is known.
     pub(super) fn remember(&self, seen: SeenBackend) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get_mut(&seen.uuid) {
-            Some(known) if known.generation >= seen.generation => {}
-            Some(known) => *known = seen,
-            None => {
-                all.insert(seen.uuid, seen);
-            }
+        let mut backends = self.backends();
+        let known = backends.get(&seen.name);
+        if known.is_none_or(|known| known.generation < seen.generation) {
+            backends.insert(seen.name.clone(), seen);
         }
     }
 
     /// Returns what was seen last of the backend.
-    pub(super) fn last(&self, uuid: Uuid) -> Option<SeenBackend> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&uuid).cloned()
+    pub(super) fn last(&self, name: &Slug) -> Option<SeenBackend> {
+        self.backends().get(name).cloned()
     }
 
     /// Returns the generation that was seen, where a record leads elsewhere and
-    /// is older than that. One that leads to the same place may be: after the
-    /// restore of a backup nothing is wrong with it.
+    /// is not newer than that. One that leads to the same place may be older:
+    /// after the restore of a backup nothing is wrong with it.
     pub(super) fn overrules(&self, found: &SeenBackend) -> Option<u64> {
-        let last = self.last(found.uuid)?;
-        let went_back = found.generation < last.generation && found.digest != last.digest;
+        let last = self.last(&found.name)?;
+        let went_back = found.generation <= last.generation && !found.leads_where(&last);
         went_back.then_some(last.generation)
     }
 
@@ -68,7 +80,30 @@ impl SeenBackends {
     /// seen last. One that had a credential then is never good for that: nothing
     /// is to be had by stripping it.
     pub(super) fn vouches_for(&self, found: &SeenBackend) -> bool {
-        let last = self.last(found.uuid);
-        last.is_some_and(|last| !last.is_static && !found.is_static && last.digest == found.digest)
+        let last = self.last(&found.name);
+        last.is_some_and(|last| !last.is_static && !found.is_static && found.leads_where(&last))
+    }
+
+    /// Remembers which backend was the default at a generation of its record;
+    /// returns false where something later is known.
+    pub(super) fn remember_default(&self, backend: &Slug, generation: u64) -> bool {
+        let mut default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = match &*default {
+            Some((known, _)) => *known < generation,
+            None => true,
+        };
+        if is_news {
+            *default = Some((generation, backend.clone()));
+        }
+        is_news
+    }
+
+    /// Returns the generation that was seen, where the default's record names
+    /// another backend and is not newer than that. No record is generation 0:
+    /// one that was written once is never taken away.
+    pub(super) fn overrules_default(&self, backend: &Slug, generation: u64) -> Option<u64> {
+        let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
+        let (seen, known) = default.as_ref()?;
+        (generation <= *seen && backend != known).then_some(*seen)
     }
 }

@@ -34,7 +34,8 @@ pub struct UpdateBackend {
 impl Organization {
     /// Changes a backend in one commit. New credentials and new addresses are
     /// probed before, where the arguments ask for it; and what is reached at a
-    /// new address must be the place where the backend's marker stands.
+    /// new address must be the place where the backend's marker stands. A deletion
+    /// that nobody finished is taken back.
     ///
     /// # Errors
     ///
@@ -59,13 +60,15 @@ impl Organization {
                 found: held.document.generation,
             });
         }
-        // One whose deletion was begun and given up is taken back by a change.
         if record.generation > seen || record.state == BackendState::Creating {
             return Err(OperationError::ChangedConcurrently {
                 subject: format!("backend {}", request.name),
             });
         }
         let moved = record.settings != request.settings;
+        // One whose deletion was begun and given up is taken back by a change. Its
+        // marker may be gone by now.
+        let is_taken_back = record.state == BackendState::Deleting;
         let mut changed = BackendRecord {
             state: BackendState::Ready,
             description: request.description,
@@ -73,7 +76,7 @@ impl Organization {
             arguments: request.arguments,
             ..record.clone()
         };
-        if moved || request.credential.is_some() {
+        if moved || is_taken_back || request.credential.is_some() {
             let before = record.clone();
             let version = held.document.generation + 1;
             self.reconnect(&before, &mut changed, request.credential, version)

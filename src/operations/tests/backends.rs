@@ -16,7 +16,7 @@ use crate::operations::{
 use crate::secret::SecretString;
 use crate::store::{Landing, SecretStore, StoreErrorKind, StoreVerb};
 
-fn slug(text: &str) -> Slug {
+pub(super) fn slug(text: &str) -> Slug {
     Slug::parse(text).unwrap()
 }
 
@@ -49,7 +49,7 @@ fn declare(named: &str, place: &str) -> RegisterBackend {
     }
 }
 
-fn change(view: &BackendView) -> UpdateBackend {
+pub(super) fn change(view: &BackendView) -> UpdateBackend {
     UpdateBackend {
         name: view.name.clone(),
         uuid: view.uuid,
@@ -61,7 +61,7 @@ fn change(view: &BackendView) -> UpdateBackend {
     }
 }
 
-async fn declared(process: &Organization, named: &str, place: &str) -> BackendView {
+pub(super) async fn declared(process: &Organization, named: &str, place: &str) -> BackendView {
     let interrupt = Interrupt::default();
     process
         .register_backend(declare(named, place), &interrupt)
@@ -76,7 +76,7 @@ async fn chosen(process: &Organization, named: &str, expected: &str) {
         .unwrap();
 }
 
-async fn create(
+pub(super) async fn create(
     process: &Organization,
     named: &str,
     backend: Option<&str>,
@@ -88,7 +88,7 @@ async fn create(
     process.create_secret(create, &Interrupt::default()).await
 }
 
-async fn delete(
+pub(super) async fn delete(
     process: &Organization,
     view: &BackendView,
 ) -> Result<DeletedBackend, OperationError> {

@@ -162,6 +162,7 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
     let request = RefreshSecret {
         name: name("db"),
         uuid: view.uuid,
+        backend: None,
         seen: Some(Seen {
             generation: view.generation,
             version: Some((version.number, version.payload_sha256)),

@@ -147,6 +147,7 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
         Refreshed::Present(view.clone())
     );
     let imported = RefreshSecret {
+        backend: None,
         seen: None,
         ..seen(&view)
     };
@@ -171,6 +172,7 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
                 let request = RefreshSecret {
                     name: imported.name.clone(),
                     uuid: view.uuid,
+                    backend: None,
                     seen: None,
                 };
                 let refreshed = late.refresh_secret(&request).await.unwrap();

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod abandoned;
 mod adoption;
 mod backends;
 mod collisions;
@@ -45,6 +46,7 @@ fn seen(view: &SecretView) -> RefreshSecret {
     RefreshSecret {
         name: view.name.clone(),
         uuid: view.uuid,
+        backend: Some(view.backend.clone()),
         seen: Some(Seen {
             generation: view.generation,
             version: version.map(|version| (version.number, version.payload_sha256.clone())),

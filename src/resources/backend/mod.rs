@@ -195,6 +195,7 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     let anchor = Anchor {
         catalog: Some(view.catalog),
         generation: view.generation,
+        deleting: view.is_deleting,
         ..anchor
     };
     response.private = Some(anchor.write());

@@ -5,12 +5,13 @@ use super::settings::{
     chosen, credential_source, known_credential, name_prefix, store_settings, verify_connection,
 };
 use super::state::Identity;
+use crate::names::Slug;
 use crate::operations::{OperationError, PLATFORM_BACKEND, StoreErrorKind};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
-use crate::surface::{Configured, Setting, explain};
+use crate::surface::{Anchor, Configured, Setting, explain};
 
 /// Plans a creation or an update; `session` is absent while the provider's
 /// configuration is unknown.
@@ -109,13 +110,18 @@ async fn plan_update(
         .into_iter()
         .flatten()
         .any(|(name, value)| value != prior.attribute(name));
-    if edited {
+    let is_deleting = Anchor::read(&request.prior_private)?.deleting;
+    if edited || is_deleting {
         planned.set("updated_at", Value::Unknown);
     }
-    Ok(PlanResponse {
+    let mut response = PlanResponse {
         private: Some(request.prior_private),
         ..PlanResponse::planned(planned)
-    })
+    };
+    if is_deleting {
+        response.diagnostics.push(taken_back(&identity.name));
+    }
+    Ok(response)
 }
 
 /// Returns what makes it another place: the name, the type, and what within the
@@ -240,6 +246,21 @@ fn innermost(block: &Block, named: &str) -> AttributePath {
         }
     }
     path
+}
+
+/// Says what becomes of a deletion that nobody finished.
+fn taken_back(name: &Slug) -> Diagnostic {
+    Diagnostic::warning(
+        "Backend Deletion Not Finished",
+        format!(
+            "A deletion of secret backend {:?} was begun and not finished, so no new secret may go \
+             there. Since it is in the configuration, this plan takes it back into use.\n\nTo \
+             finish the deletion, remove the backend from the configuration. Where another run is \
+             deleting it just now, wait for that.",
+            name.as_str()
+        ),
+    )
+    .at("name")
 }
 
 /// Says that the built-in backend's name is taken.

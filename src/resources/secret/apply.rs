@@ -55,7 +55,7 @@ pub(super) async fn update(
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
     let private = Private::read(&request.planned_private)?;
-    let Identity { uuid, name } = Identity::read(&request.prior_state)?;
+    let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
     let interrupt = interrupt(cx, &request.config, "update");
     expect_catalog(&private, session, &interrupt).await?;
@@ -105,7 +105,7 @@ pub(super) async fn delete(
             return Ok(DeleteResponse::default());
         }
     }
-    let Identity { uuid, name } = Identity::read(state)?;
+    let Identity { uuid, name, .. } = Identity::read(state)?;
     let interrupt = interrupt(cx, state, "delete");
     expect_catalog(&private, session, &interrupt).await?;
     expect_mac_key(&private, session, &interrupt).await?;

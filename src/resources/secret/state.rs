@@ -6,7 +6,7 @@ use std::ops::Not;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::names::SecretName;
+use crate::names::{SecretName, Slug};
 use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SeenBackend};
 use crate::operations::{RefreshSecret, SecretView, Seen};
 use crate::plugin::{Diagnostic, PrivateData, Value};
@@ -83,6 +83,7 @@ impl Private {
 pub(super) struct Identity {
     pub(super) uuid: Uuid,
     pub(super) name: SecretName,
+    pub(super) backend: Option<Slug>,
 }
 
 impl Identity {
@@ -106,9 +107,14 @@ impl Identity {
             Some(text) => Some(text.parse().map_err(|_| broken())?),
             None => None,
         };
+        let backend = match parse("backend") {
+            Some(text) => Some(text.parse().map_err(|_| broken())?),
+            None => None,
+        };
         Ok(Self {
             uuid,
             name: SecretName { environment, name },
+            backend,
         })
     }
 
@@ -120,6 +126,7 @@ impl Identity {
         RefreshSecret {
             name: self.name.clone(),
             uuid: self.uuid,
+            backend: self.backend.clone(),
             seen,
         }
     }

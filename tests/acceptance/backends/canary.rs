@@ -3,22 +3,19 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-use xtask::azure::AzureFakeOptions;
+use serde_json::Value;
 use xtask::canary::{Canary, Encoding};
-use xtask::gcp::{GcpFake, GcpFault};
-use xtask::moto::Fault;
 use xtask::openbao::{KvVersion, ServerOptions};
 use xtask::terraform::Workspace;
-use xtask::tools::Tools;
 
 use super::Place;
+use super::planted::{Planted, Refusal};
 use crate::audit::{data_keys, without_exempt};
 use crate::canary::{Searched, read, search};
 use crate::scene::{On, Scene, terraform_1_11};
 use crate::steps::Steps;
 
-/// A backend, its secret, and who reads it. A put is given up soon.
+/// A backend and its secrets. What is not answered is given up soon.
 const CONFIGURATION: &str = r#"
 variable "backend_secret" {
   type      = string
@@ -54,192 +51,12 @@ resource "planton_secret" "MARK-db" {
   timeouts         = { read = "3s", update = "3s" }
 }
 resource "planton_secret" "MARK-data" {
-  name    = "MARK-data"
-  backend = planton_secret_backend.MARK-own.name
-  data_wo = { user = "root", password = var.entry }
+  name     = "MARK-data"
+  backend  = planton_secret_backend.MARK-own.name
+  data_wo  = { user = "root", password = var.entry }
+  timeouts = { read = "3s" }
 }
 "#;
-
-/// A place, what its credential is made of, and its vendor's ways to refuse.
-struct Planted {
-    place: Place,
-    /// The block, if it is not the place's own.
-    block: String,
-    /// Variables beside the place's secret.
-    more: Vec<(&'static str, String)>,
-    credentials: Vec<Canary>,
-    /// Credentials that are refused: nothing may repeat them either.
-    wrong: Vec<Canary>,
-}
-
-impl Planted {
-    fn openbao() -> Self {
-        let place = Place::openbao();
-        let api = place.server().api();
-        let policy = "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \
-                      \"delete\", \"list\"] }";
-        api.write_policy("stores", policy).unwrap();
-        let token = api.create_token(&["stores"], "1h").unwrap();
-        Self {
-            block: place.block(),
-            more: Vec::new(),
-            credentials: vec![
-                Canary::of("the backend's token", &token),
-                Canary::of("the root token", place.server().root_token()),
-            ],
-            wrong: vec![Canary::alphanumeric("a token that is refused")],
-            place: place.with_secret(token),
-        }
-    }
-
-    fn approle() -> Self {
-        let place = Place::openbao();
-        let api = place.server().api();
-        let policy = "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \
-                      \"delete\", \"list\"] }";
-        api.write_policy("stores", policy).unwrap();
-        let role = api
-            .approle("approle", "ci", &["stores"], json!({}))
-            .unwrap();
-        let by_role = format!(
-            "approle = {{ role_id = {:?}, secret_id_wo = var.backend_secret }}",
-            role.role_id
-        );
-        Self {
-            block: place
-                .block()
-                .replace("token_wo = var.backend_secret", &by_role),
-            more: Vec::new(),
-            credentials: vec![Canary::of("the secret_id", &role.secret_id)],
-            wrong: vec![Canary::alphanumeric("a secret_id that is refused")],
-            place: place.with_secret(role.secret_id),
-        }
-    }
-
-    fn aws() -> Self {
-        let secret = Canary::alphanumeric("the secret access key");
-        let session = Canary::alphanumeric("the session token");
-        let place = Place::aws_with(secret.value(), Some(session.value()));
-        let with_session = "secret_access_key_wo = var.backend_secret\n    session_token_wo = \
-                            var.session";
-        Self {
-            block: place
-                .block()
-                .replace("secret_access_key_wo = var.backend_secret", with_session),
-            more: vec![("session", session.value().to_owned())],
-            credentials: vec![secret, session],
-            // The front answers as AWS does: with the session token in its message.
-            wrong: vec![Canary::alphanumeric("a secret access key that is refused")],
-            place,
-        }
-    }
-
-    fn gcp() -> Self {
-        let place = Place::gcp();
-        let elsewhere = GcpFake::start(&Tools::locate().unwrap()).unwrap();
-        let unknown = elsewhere.key_file("ci@acme-prod.iam.gserviceaccount.com");
-        let unknown = unknown.unwrap();
-        let mut credentials = lines_of_key("the private key", &place.secret);
-        credentials.extend(lines_of_key("the unknown private key", &unknown));
-        let broken = Canary::new("a key file that is none");
-        Self {
-            block: place.block(),
-            more: Vec::new(),
-            credentials,
-            wrong: vec![Canary::of("an unknown key file", &unknown), broken],
-            place,
-        }
-    }
-
-    fn azure() -> Self {
-        let secret = Canary::alphanumeric("the client secret");
-        let place = Place::azure_with(AzureFakeOptions {
-            client_secret: secret.value().to_owned(),
-            ..AzureFakeOptions::default()
-        });
-        Self {
-            block: place.block(),
-            more: Vec::new(),
-            credentials: vec![secret],
-            wrong: vec![Canary::new("a client secret that is refused")],
-            place,
-        }
-    }
-
-    /// Lets the vendor deny, fail, and call the credential expired, each once or
-    /// for as long as it is asked.
-    fn refuse(&self, how: Refusal) {
-        match self.place.block_name {
-            "aws_secrets_manager" => {
-                self.place.moto().clear_faults().unwrap();
-                let (code, status, times) = match how {
-                    Refusal::Denied => ("AccessDeniedException", 400, 1),
-                    Refusal::Expired => ("ExpiredTokenException", 400, 9),
-                    Refusal::Down => ("InternalServiceError", 500, 99),
-                    Refusal::None => return,
-                };
-                let fault = Fault {
-                    action: "PutSecretValue",
-                    code,
-                    status,
-                    times,
-                    ..Fault::default()
-                };
-                self.place.moto().inject(&fault).unwrap();
-            }
-            "gcp_secret_manager" => {
-                let fake = self.place.gcp_fake();
-                fake.clear_faults().unwrap();
-                let (times, fault) = match how {
-                    Refusal::Denied => (1, GcpFault::Refuse("PERMISSION_DENIED", None)),
-                    Refusal::Expired => (9, GcpFault::ExpireToken),
-                    Refusal::Down => (99, GcpFault::Refuse("UNAVAILABLE", None)),
-                    Refusal::None => return,
-                };
-                fake.fault("AddSecretVersion", times, fault).unwrap();
-            }
-            "azure_key_vault" => {
-                let statuses = |status: u16| vec![status; 40];
-                let settings = match how {
-                    Refusal::Denied => json!({"deny": {"set": "ForbiddenByRbac"}}),
-                    Refusal::Expired => json!({"deny": {}, "answers": statuses(401)}),
-                    Refusal::Down => json!({"answers": statuses(503)}),
-                    Refusal::None => json!({"deny": {}, "answers": []}),
-                };
-                self.place.azure_fake().control(&settings).unwrap();
-            }
-            _ => {
-                let api = self.place.server().api();
-                let capabilities = match how {
-                    Refusal::None => "\"create\", \"read\", \"update\", \"delete\", \"list\"",
-                    _ => "\"deny\"",
-                };
-                let policy = format!("path \"secret/*\" {{ capabilities = [{capabilities}] }}");
-                api.write_policy("stores", &policy).unwrap();
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    Denied,
-    Expired,
-    Down,
-    None,
-}
-
-/// Whatever of a key file's private key stands on a line of its own.
-fn lines_of_key(label: &str, file: &str) -> Vec<Canary> {
-    let file: Value = serde_json::from_str(file).unwrap();
-    let pem = file["private_key"].as_str().unwrap();
-    let lines: Vec<&str> = pem.lines().filter(|line| line.len() == 64).collect();
-    assert!(lines.len() > 20, "a key of 2,048 bits");
-    // Not the first, which is that of every such key.
-    [lines[5], lines[lines.len() - 1]]
-        .map(|line| Canary::of(label, line))
-        .into()
-}
 
 #[test]
 fn no_value_and_no_credential_is_anywhere_with_openbao() {
@@ -252,8 +69,14 @@ fn no_value_and_no_credential_is_anywhere_with_an_approle() {
 }
 
 #[test]
-fn no_value_and_no_credential_is_anywhere_with_aws() {
-    on_the_embedded_platform(Planted::aws());
+fn no_value_and_no_credential_is_anywhere_with_a_jwt_on_hashicorp_vault() {
+    on_the_embedded_platform(Planted::jwt());
+}
+
+/// The static key serves alone on the other platform, below.
+#[test]
+fn no_value_and_no_credential_is_anywhere_with_a_role_on_aws() {
+    on_the_embedded_platform(Planted::aws_with_a_role());
 }
 
 #[test]
@@ -341,6 +164,9 @@ fn live(
         .unwrap();
     workspace.trace();
     workspace.env("TF_LOG_PROVIDER", "TRACE");
+    for (name, value) in &planted.environment {
+        workspace.env(*name, value);
+    }
     let values: Vec<String> = (0..2)
         .map(|index| searched.planted[index].value().to_owned())
         .collect();
@@ -381,13 +207,30 @@ fn live(
 
     refusals(&workspace, &planted, &variables, searched);
     look(searched, place);
-    tokens(place, searched);
+    planted.plant_issued(searched);
 
     let outcome = workspace.destroy(&variables).unwrap().ok().unwrap();
     searched.add_run("a destroy", &outcome);
     let outcome = workspace.applied(&variables);
     searched.add_run("a new beginning", &outcome);
-    tokens(place, searched);
+    planted.plant_issued(searched);
+    if let Some((block, environment)) = &planted.ambient {
+        let main = read(&workspace, "main.tf");
+        let main = String::from_utf8(main).unwrap();
+        workspace
+            .write("main.tf", &main.replace(&planted.block, block))
+            .unwrap();
+        for (name, value) in environment {
+            workspace.env(*name, value);
+        }
+        let outcome = workspace.applied(&variables);
+        searched.add_run("an apply with what the environment has", &outcome);
+        let state = read(&workspace, "terraform.tfstate");
+        let state = String::from_utf8(state).unwrap();
+        assert!(state.contains("\"ambient\""), "{state}");
+        searched.add("the state after that", state);
+        look(searched, place);
+    }
     // Somebody else's object, with a value in it: each place is searched.
     let stray = Canary::alphanumeric("a stray payload");
     let label = Canary::alphanumeric("a stray label");
@@ -435,21 +278,5 @@ fn refusals(
         planted.refuse(Refusal::None);
         assert!(outcome.clone().error().is_ok(), "{name}: {outcome:?}");
         searched.add_run(name, &outcome);
-    }
-}
-
-/// Plants what the vendor gave out meanwhile.
-fn tokens(place: &Place, searched: &mut Searched) {
-    let tokens = match place.block_name {
-        "gcp_secret_manager" => place.gcp_fake().tokens().unwrap(),
-        "azure_key_vault" => place.azure_fake().tokens().unwrap(),
-        _ => return,
-    };
-    assert!(!tokens.is_empty());
-    // Every process gets its own: some of them say as much as all.
-    for token in tokens.into_iter().take(3) {
-        if searched.planted.iter().all(|known| known.value() != token) {
-            searched.planted.push(Canary::of("a token", &token));
-        }
     }
 }

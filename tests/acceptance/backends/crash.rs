@@ -12,7 +12,7 @@ use super::configuration::{VARIABLES, backend, default};
 use super::{Place, at_every_place};
 use crate::crash::{ADOPT, CREATE, DELETE, ROTATE, apply_killed, calls, slug};
 use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
-use crate::steps::Steps;
+use crate::steps::{Steps, has};
 
 const REGISTER: [&str; 5] = [
     "register backend",
@@ -35,8 +35,8 @@ const SET_DEFAULT: [&str; 3] = [
     "commit default backend",
     "clear default backend",
 ];
-/// Of a deletion that meets a creation: see `races`.
-const IN_RACES: [&str; 1] = ["withdraw intent"];
+/// Of a deletion that meets a creation.
+const WITHDRAW: &str = "withdraw intent";
 
 /// A secret on the backend for each of `names`; the value tells whose it is.
 const SECRETS: &str = r#"
@@ -66,7 +66,7 @@ fn every_step_of_a_backend_has_a_crash_test() {
         &UPDATE,
         &DELETE_BACKEND,
         &SET_DEFAULT,
-        &IN_RACES,
+        &[WITHDRAW],
     ]
     .concat()
     .into_iter()
@@ -136,6 +136,72 @@ fn acc_backend_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pl
         let objects = place.objects();
         assert_eq!(objects.len(), lost, "{register}, {delete}: {objects:?}");
     }
+}
+
+/// A backend that is marked by a destroy which was killed: in the configuration
+/// again it comes back into use, and out of it it goes.
+#[test]
+fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::aws();
+    let mut workspace = place.workspace(&scene);
+    let secrets = SECRETS.replace("\"own\"", "planton_secret_backend.own.name");
+    let declared = [VARIABLES, &backend(&place, "own"), &secrets].concat();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let with = |workspace: &Workspace, names: &[&str]| {
+        workspace.write("main.tf", &declared).unwrap();
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        ask(workspace, &names, 1, 2);
+    };
+    let without = |workspace: &Workspace| {
+        workspace.write("main.tf", VARIABLES).unwrap();
+        std::fs::remove_file(workspace.path().join("asked.auto.tfvars")).unwrap();
+    };
+    let is_taken_back = |workspace: &Workspace, uuid: &Value| {
+        let planned = workspace.changes(&variables);
+        let parts = ["Warning: Backend Deletion Not Finished", "1 to change"];
+        has(&planned, &parts);
+        let applied = workspace.settled(&variables);
+        has(applied.stdout(), &["1 added, 1 changed, 0 destroyed"]);
+        assert_eq!(record(&scene)["state"], "ready");
+        assert_eq!(record(&scene)["uuid"], *uuid);
+        assert_eq!(place.objects().len(), 2, "{:?}", place.objects());
+        assert_eq!(place.read(&scene, "db"), "1 of db");
+    };
+    with(&workspace, &[]);
+    workspace.settled(&variables);
+    let uuid = record(&scene)["uuid"].clone();
+
+    // An intent behind which something was put stands in the way of the first.
+    with(&workspace, &["db"]);
+    apply_killed(&mut workspace, "commit", &variables);
+    let intended = record_of(&scene.records(), "db");
+    without(&workspace);
+    apply_killed(&mut workspace, WITHDRAW, &variables);
+    assert_eq!(record(&scene)["state"], "deleting");
+    assert_eq!(record_of(&scene.records(), "db"), intended);
+    with(&workspace, &["db"]);
+    is_taken_back(&workspace, &uuid);
+    let created = record_of(&scene.records(), "db");
+    assert_eq!(created["uuid"], intended["uuid"]);
+
+    // Of the second nothing is left but its record.
+    without(&workspace);
+    apply_killed(&mut workspace, "backend tombstone", &variables);
+    assert_eq!(record(&scene)["state"], "deleting");
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+    with(&workspace, &["db"]);
+    is_taken_back(&workspace, &uuid);
+
+    // The third goes, and what a creation has put with it.
+    with(&workspace, &["db", "other"]);
+    apply_killed(&mut workspace, "commit", &variables);
+    without(&workspace);
+    apply_killed(&mut workspace, WITHDRAW, &variables);
+    workspace.settled(&variables);
+    assert!(record(&scene).is_null(), "{}", record(&scene));
+    assert_tombstones(&scene.records());
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 
 /// Kills before the steps of a default, which are in the catalog alone.

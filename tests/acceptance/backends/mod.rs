@@ -5,15 +5,29 @@ mod canary;
 mod configuration;
 mod copy;
 mod crash;
+mod credentials;
+mod data;
+mod deletion;
 mod diagnostics;
+mod drift;
 mod faults;
 mod front;
+mod halfway;
+mod inside;
+mod intruder;
+mod labels;
 mod lifecycle;
+mod limits;
 mod place;
+mod planted;
 mod races;
+mod replacement;
 mod requests;
+mod timeouts;
+mod unsteady;
 
-pub(crate) use place::{Object, Place};
+pub(crate) use inside::Object;
+pub(crate) use place::Place;
 
 /// The blocks of all types.
 pub(crate) const BLOCKS: [&str; 5] = [

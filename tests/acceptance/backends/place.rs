@@ -1,30 +1,25 @@
 //! Places of a practitioner's own where sealed versions are stored, each with
 //! the vendor's own way to look inside.
 
-use std::io::Write as _;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
 use xtask::azure::{AzureFake, AzureFakeOptions};
 use xtask::gcp::GcpFake;
 use xtask::moto::Moto;
-use xtask::openbao::{Api, KvVersion, OpenBao, ServerOptions};
+use xtask::openbao::{OpenBao, ServerOptions};
 use xtask::terraform::Workspace;
 use xtask::tools::Tools;
 
 use super::front::Front;
-use crate::scene::Scene;
+use crate::scene::{Scene, read_values_in};
 
-const READER: &str = include_str!("../../../xtask/reader.py");
-
-const PROJECT: &str = "acme-prod";
-const REGION: &str = "eu-central-1";
+pub(super) const PROJECT: &str = "acme-prod";
+pub(super) const REGION: &str = "eu-central-1";
 pub(super) const ACCESS_KEY: &str = "AKIAPLANTONTEST0001";
 pub(super) const READER_KEY: &str = "AKIAREADER0000000001";
-const READER_SECRET: &str = "aPersonWithAConsoleAndItsOwnSecretKey000";
+pub(super) const READER_SECRET: &str = "aPersonWithAConsoleAndItsOwnSecretKey000";
+pub(super) const AZURE_READER_SECRET: &str = "a~person~with~a~console";
 
 /// A place to store, with its servers.
 pub(crate) struct Place {
@@ -48,20 +43,15 @@ pub(super) enum Kind {
     Azure(Box<AzureFake>),
 }
 
-/// An object as the vendor's client shows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Object {
-    pub(crate) name: String,
-    /// What people see beside it: tags, labels, a description.
-    pub(crate) about: Vec<String>,
-    /// What is stored.
-    pub(crate) payloads: Vec<Vec<u8>>,
-}
-
 impl Place {
     /// Starts a self-hosted OpenBAO.
     pub(crate) fn openbao() -> Self {
-        let server = start_openbao();
+        Self::openbao_with(&ServerOptions::default())
+    }
+
+    /// Starts a self-hosted OpenBAO with these options.
+    pub(crate) fn openbao_with(options: &ServerOptions) -> Self {
+        let server = start_openbao(options);
         server.api().enable_kv2("secret").unwrap();
         Self {
             block_name: "openbao",
@@ -77,7 +67,12 @@ impl Place {
 
     /// Starts what stands for a HashiCorp Vault: an OpenBAO with a namespace.
     pub(crate) fn vault() -> Self {
-        let server = start_openbao();
+        Self::vault_with(&ServerOptions::default())
+    }
+
+    /// As [`vault`](Self::vault), with these options.
+    pub(crate) fn vault_with(options: &ServerOptions) -> Self {
+        let server = start_openbao(options);
         server.api().create_namespace("team").unwrap();
         let inside = server.api().in_namespace("team");
         inside.enable_kv2("secret").unwrap();
@@ -137,6 +132,7 @@ impl Place {
         let fake = AzureFake::start(&Tools::locate().unwrap(), options).unwrap();
         // Its block asks for purges.
         fake.grant(&["purge"]).unwrap();
+        fake.add_client_secret(AZURE_READER_SECRET).unwrap();
         Self {
             block_name: "azure_key_vault",
             secret,
@@ -257,21 +253,21 @@ impl Place {
         workspace
     }
 
-    /// Returns the current values of these secrets, as a consumer gets them.
+    /// Returns the current value of a secret of organization scope, as a consumer
+    /// gets it.
     pub(crate) fn read(&self, scene: &Scene, name: &str) -> String {
-        let folder = tempfile::TempDir::new().unwrap();
-        let out = folder.path().join("value");
-        let workspace = self.workspace(scene);
-        let lines = format!(
-            "ephemeral \"planton_secret\" \"s\" {{\n  name = {name:?}\n}}\nresource \
-             \"terraform_data\" \"read\" {{\n  provisioner \"local-exec\" {{\n    command = \"printf %s \
-             \\\"$VALUE\\\" > \\\"$OUT\\\"\"\n    environment = {{\n      OUT = {out:?}\n      VALUE = \
-             ephemeral.planton_secret.s.value != null ? ephemeral.planton_secret.s.value : \
-             jsonencode(ephemeral.planton_secret.s.data)\n    }}\n  }}\n}}\n"
-        );
-        workspace.write("main.tf", &lines).unwrap();
-        workspace.apply(&[]).unwrap().ok().unwrap();
-        std::fs::read_to_string(out).unwrap()
+        let selector = format!("name = {name:?}");
+        let mut values = self.read_each(scene, &[("it", selector)]);
+        values.remove("it").unwrap()
+    }
+
+    /// Returns what consumers get by these selectors, by their keys.
+    pub(crate) fn read_each(
+        &self,
+        scene: &Scene,
+        selectors: &[(&str, String)],
+    ) -> BTreeMap<String, String> {
+        read_values_in(&self.workspace(scene), selectors)
     }
 
     /// Returns the block for `planton_secret_backend`, with its credential from
@@ -323,66 +319,36 @@ impl Place {
         }
     }
 
-    /// Returns a line that makes another place of it: nothing in it is reached.
-    pub(crate) fn elsewhere(&self) -> (&'static str, &'static str) {
+    /// Returns replacements in a declaration of the backend `own`, each of which
+    /// makes another place of it: nothing in it is reached.
+    pub(crate) fn elsewhere(&self) -> Vec<(&'static str, &'static str)> {
+        let token = "    token_wo";
         match &self.kind {
-            Kind::OpenBao { .. } => (
-                "    token_wo",
-                "    kv_mount_path = \"other\"\n    token_wo",
-            ),
-            Kind::Aws(_) => ("eu-central-1", "eu-west-1"),
-            Kind::Gcp(_) => ("\"acme-prod\"", "\"acme-other\""),
+            Kind::OpenBao { namespace, .. } => vec![
+                (token, "    kv_mount_path = \"other\"\n    token_wo"),
+                match namespace {
+                    Some(_) => ("\"team\"", "\"other-team\""),
+                    None => (token, "    namespace = \"team\"\n    token_wo"),
+                },
+                match namespace {
+                    Some(_) => ("  hashicorp_vault =", "  openbao ="),
+                    None => ("  openbao =", "  hashicorp_vault ="),
+                },
+            ],
+            Kind::Aws(_) => vec![("eu-central-1", "eu-west-1")],
+            Kind::Gcp(_) => vec![
+                ("\"acme-prod\"", "\"acme-other\""),
+                (
+                    "    project_id",
+                    "    replica_locations = [\"europe-west3\"]\n    project_id",
+                ),
+            ],
             // The vault's address is all that says where it is.
-            Kind::Azure(_) => (
+            Kind::Azure(_) => vec![(
                 "name = \"own\"",
                 "name = \"own\"\n  name_prefix = \"other\"",
-            ),
+            )],
         }
-    }
-
-    /// Returns all that is stored, in the order of names.
-    pub(crate) fn objects(&self) -> Vec<Object> {
-        let mut objects = match &self.kind {
-            Kind::OpenBao { server, namespace } => {
-                let api = inside(server.api(), *namespace);
-                let dump = api.dump_kv("secret", KvVersion::V2).unwrap();
-                let objects = dump.as_object().unwrap().iter();
-                objects
-                    .filter(|(_, content)| !payloads_of(content).is_empty())
-                    .filter(|(path, _)| !path.contains("/fence/"))
-                    .map(|(path, content)| Object {
-                        name: path.clone(),
-                        about: vec![content["metadata"].to_string()],
-                        payloads: payloads_of(content),
-                    })
-                    .collect()
-            }
-            _ => {
-                let listed = self.ask(json!({}));
-                let objects = listed.as_array().unwrap().iter();
-                let texts = |value: &Value| -> Vec<String> {
-                    let all = value.as_array().unwrap().iter();
-                    all.map(|text| text.as_str().unwrap().to_owned()).collect()
-                };
-                let objects = objects.map(|object| Object {
-                    name: object["name"].as_str().unwrap().to_owned(),
-                    about: texts(&object["about"]),
-                    payloads: texts(&object["payloads"])
-                        .iter()
-                        .map(|text| STANDARD.decode(text).unwrap())
-                        .collect(),
-                });
-                objects.collect::<Vec<_>>()
-            }
-        };
-        objects.sort_by(|one, other| one.name.cmp(&other.name));
-        objects
-    }
-
-    /// Returns the names of secrets that are stored, without markers.
-    pub(crate) fn secrets(&self) -> Vec<String> {
-        let names = self.objects().into_iter().map(|object| object.name);
-        names.filter(|name| !name.contains("backend")).collect()
     }
 
     /// Says whether each version has a path of its own, so that one that no record
@@ -395,132 +361,9 @@ impl Place {
     pub(crate) fn deletes_versions(&self) -> bool {
         matches!(self.kind, Kind::OpenBao { .. } | Kind::Gcp(_))
     }
-
-    /// Deletes an object as a person with a console would.
-    pub(crate) fn remove(&self, name: &str) {
-        match &self.kind {
-            Kind::OpenBao { server, namespace } => {
-                let api = inside(server.api(), *namespace);
-                let path = format!("secret/metadata/{name}");
-                api.ok("DELETE", &path, None).unwrap();
-            }
-            _ => {
-                self.ask(json!({ "remove": name }));
-            }
-        }
-    }
-
-    /// Stores a plaintext as a person with a console would.
-    pub(crate) fn plant(&self, name: &str, value: &str) {
-        match &self.kind {
-            Kind::OpenBao { server, namespace } => {
-                let api = inside(server.api(), *namespace);
-                let body = json!({ "data": { "password": value } });
-                let path = format!("secret/data/{name}");
-                api.ok("POST", &path, Some(&body)).unwrap();
-            }
-            _ => {
-                self.ask(json!({ "plant": name, "value": value }));
-            }
-        }
-    }
-
-    /// Returns what a copy of a planted value is read as.
-    pub(crate) fn copied(&self, value: &str) -> String {
-        match &self.kind {
-            Kind::OpenBao { .. } => json!({ "password": value }).to_string(),
-            _ => value.to_owned(),
-        }
-    }
-
-    /// Puts an object as a person with a console would, with a text beside it.
-    pub(crate) fn put(&self, name: &str, about: &str, payload: &str) {
-        match &self.kind {
-            Kind::OpenBao { server, namespace } => {
-                let api = inside(server.api(), *namespace);
-                let put = |path: &str, body: Value| api.ok("POST", path, Some(&body)).unwrap();
-                let about = json!({"custom_metadata": {"about": about}});
-                put(&format!("secret/metadata/{name}"), about);
-                let data = json!({"data": {"envelope": payload}});
-                put(&format!("secret/data/{name}"), data);
-            }
-            _ => {
-                self.ask(json!({"put": name, "about": about, "payload": payload}));
-            }
-        }
-    }
-
-    /// Returns whatever is stored, as one text with all that people see of it.
-    pub(crate) fn dump(&self) -> Vec<u8> {
-        let mut dump = Vec::new();
-        for object in self.objects() {
-            let about = [&[object.name], &object.about[..]].concat().join("\n");
-            dump.extend_from_slice(about.as_bytes());
-            for payload in object.payloads {
-                dump.push(b'\n');
-                dump.extend(payload);
-            }
-        }
-        dump
-    }
-
-    /// Asks the vendor's official client.
-    fn ask(&self, mut request: Value) -> Value {
-        let more = match &self.kind {
-            Kind::OpenBao { .. } => unreachable!("OpenBAO is asked directly"),
-            Kind::Aws(moto) => json!({
-                "vendor": "aws", "region": REGION, "endpoint": moto.address(),
-                "key": READER_KEY, "secret": READER_SECRET,
-            }),
-            Kind::Gcp(fake) => json!({
-                "vendor": "gcp", "project": PROJECT, "endpoint": fake.address(),
-                "token": fake.token().unwrap(),
-            }),
-            Kind::Azure(fake) => json!({
-                "vendor": "azure", "vault": fake.vault_url(), "authority": fake.vault_url(),
-                "tenant": AzureFake::TENANT, "client": AzureFake::CLIENT,
-                "secret": fake.options().client_secret, "ca_file": fake.ca_file(),
-            }),
-        };
-        for (key, value) in more.as_object().unwrap() {
-            request[key] = value.clone();
-        }
-        let tools = Tools::locate().unwrap();
-        let mut python = Command::new(tools.python())
-            .args(["-c", READER])
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = python.stdin.take().unwrap();
-        stdin.write_all(request.to_string().as_bytes()).unwrap();
-        drop(stdin);
-        let answered = python.wait_with_output().unwrap();
-        let told = String::from_utf8_lossy(&answered.stderr);
-        assert!(answered.status.success(), "{told}");
-        serde_json::from_slice(&answered.stdout).unwrap()
-    }
 }
 
-fn start_openbao() -> Box<OpenBao> {
+fn start_openbao(options: &ServerOptions) -> Box<OpenBao> {
     let tools = Tools::locate().unwrap();
-    Box::new(OpenBao::start(&tools, &ServerOptions::default()).unwrap())
-}
-
-fn inside(api: &Api, namespace: Option<&str>) -> Api {
-    match namespace {
-        Some(namespace) => api.in_namespace(namespace),
-        None => api.clone(),
-    }
-}
-
-/// Returns the envelopes at a path, whatever version of it.
-fn payloads_of(content: &Value) -> Vec<Vec<u8>> {
-    let versions = content["versions"].as_object().into_iter().flatten();
-    versions
-        .filter_map(|(_, version)| version["data"]["envelope"].as_str())
-        .map(|text| text.as_bytes().to_vec())
-        .collect()
+    Box::new(OpenBao::start(&tools, options).unwrap())
 }

@@ -34,6 +34,8 @@ ephemeral "planton_secret" "each" {
 }
 "#;
 
+const PAGE: &str = include_str!("../../../docs/benchmarks.md");
+
 /// What a vendor's verbs cost; a count for each secret.
 struct Vendor {
     name: &'static str,
@@ -264,7 +266,11 @@ fn secrets(scene: &Scene, place: &Place, vendor: &Vendor, number: usize) {
     let cells: Vec<_> = cells
         .map(|(each, process)| format!("{each} (+{process})"))
         .collect();
-    println!("| {} | {} |", vendor.name, cells.join(" | "));
+    let row = format!("| {} | {} |\n", vendor.name, cells.join(" | "));
+    assert!(
+        PAGE.contains(&row),
+        "docs/benchmarks.md lacks this row:\n{row}"
+    );
     let [create, rotate, refresh, ..] = of_each;
     let [create_budget, rotate_budget] = vendor.budgets;
     assert!(create <= create_budget, "{create} for a creation");

@@ -51,7 +51,7 @@ fn write(api: &Api, path: &str, data: &Value) {
 fn records_that_somebody_changed_are_told() {
     let _filters = filters();
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
-    let names = ["altered", "corrupt", "rolled", "moved", "replaced"];
+    let names = ["altered", "corrupt", "rolled", "moved", "led", "replaced"];
     let workspace = scene.workspace(&configuration(&names));
     workspace.apply(&[]).unwrap().ok().unwrap();
     let api = scene.openbao().unwrap().api();
@@ -67,6 +67,14 @@ fn records_that_somebody_changed_are_told() {
     let body = record["body"].as_str().unwrap().replace("second", "forged");
     record["body"] = body.into();
     write(api, &record_path("altered"), &record);
+    let mut led = read(api, &record_path("led"));
+    let body = led["body"].as_str().unwrap();
+    let body = body.replace(
+        "\"backend_name\":\"platform\"",
+        "\"backend_name\":\"elsewhere\"",
+    );
+    led["body"] = body.into();
+    write(api, &record_path("led"), &led);
     write(
         api,
         &record_path("corrupt"),
@@ -106,6 +114,15 @@ fn records_that_somebody_changed_are_told() {
     The record of secret "rolled" has gone back: its generation was 3 when it was last seen, and is 2 now. Somebody restored an old backup, or replays old records.
 
     If the restore was intended, accept it: remove the resource from the state (terraform state rm) and import it again. If it was not, find out who can write to the platform's storage.
+    "#);
+    assert_snapshot!(told.at("led"), @r#"
+    Error: Catalog Record Altered
+      in resource "planton_secret" "led"
+      at resource "planton_secret" "led" {
+
+    The record of secret "led" names backend "elsewhere", and the state another one. A secret never moves, so somebody has changed the record.
+
+    Find out who can write to the platform's storage, and restore the record from a backup.
     "#);
     assert_snapshot!(told.at("open_altered"), @r#"
     Error: Catalog Record Altered

@@ -18,6 +18,7 @@
 //! # anyhow::Ok(())
 //! ```
 
+mod gate;
 mod script;
 mod serve;
 #[cfg(test)]
@@ -36,7 +37,8 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
-pub use script::{Fault, Gate, Match};
+pub use gate::Gate;
+pub use script::{Fault, Match};
 use serve::{Shared, Upstream};
 use wire::Message;
 

@@ -1,12 +1,8 @@
 //! What is to go wrong, and with which requests.
 
 use std::fmt;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
-use tokio::sync::watch;
-
-use super::BOUND;
+use super::gate::{Gate, Latch, gate};
 use super::wire::Message;
 
 /// Which requests are meant. All that is said of one must be true of it.
@@ -327,78 +323,5 @@ impl Scripted {
             text.push_str(&self.body);
         }
         text.into_bytes()
-    }
-}
-
-/// The test's end of a held request. Opens when it is dropped.
-#[derive(Debug)]
-pub struct Gate {
-    reached: watch::Receiver<usize>,
-    open: watch::Sender<bool>,
-}
-
-/// The proxy's end.
-#[derive(Clone, Debug)]
-pub(super) struct Latch {
-    reached: watch::Sender<usize>,
-    open: watch::Receiver<bool>,
-}
-
-fn gate() -> (Gate, Latch) {
-    let (reached, reaching) = watch::channel(0);
-    let (opening, open) = watch::channel(false);
-    let gate = Gate {
-        reached: reaching,
-        open: opening,
-    };
-    (gate, Latch { reached, open })
-}
-
-impl Gate {
-    /// Waits until a request stands at the gate; to be called inside tokio.
-    ///
-    /// # Errors
-    ///
-    /// When none comes within two minutes, or the proxy is gone.
-    pub async fn reached(&self) -> Result<()> {
-        let mut reached = self.reached.clone();
-        let waited = tokio::time::timeout(BOUND, reached.wait_for(|count| *count > 0)).await;
-        waited
-            .context("no request came to the gate")?
-            .context("the fault was taken back")?;
-        Ok(())
-    }
-
-    /// As [`reached`](Self::reached), for tests without tokio.
-    ///
-    /// # Errors
-    ///
-    /// As [`reached`](Self::reached).
-    pub fn await_reached(&self) -> Result<()> {
-        let waiting = || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-                .context("making a runtime to wait in")?
-                .block_on(self.reached())
-        };
-        // In a thread of its own: a runtime must not be waited for inside another.
-        let waited = std::thread::scope(|scope| scope.spawn(waiting).join());
-        waited.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
-
-    /// Lets pass what stands at the gate, and what comes to it from now on.
-    pub fn open(&self) {
-        self.open.send_replace(true);
-    }
-}
-
-impl Latch {
-    /// Tells that the gate is reached, and waits until it is open.
-    pub(super) async fn pass(mut self, bound: Duration) -> Result<()> {
-        self.reached.send_modify(|count| *count += 1);
-        let waited = tokio::time::timeout(bound, self.open.wait_for(|open| *open)).await;
-        // A gate that is gone is open.
-        waited.context("the gate stayed shut").map(drop)
     }
 }

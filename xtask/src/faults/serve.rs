@@ -222,6 +222,9 @@ impl<'a> Exchange<'a> {
             }
         };
         self.note(|seen| seen.answered = Some(answer.status()));
+        if let Some(Action::Hold(latch) | Action::HoldAnswer(latch)) = &self.action {
+            latch.tell_answered();
+        }
         match &self.action {
             Some(Action::LoseAnswer) => {
                 client.reset();

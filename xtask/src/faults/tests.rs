@@ -301,6 +301,22 @@ async fn a_dropped_proxy_is_gone_with_all_that_it_holds() {
     assert_eq!(upstream.requests(), [""; 0]);
 }
 
+#[tokio::test]
+async fn what_stood_at_a_gate_is_carried_out_though_its_client_is_gone() {
+    let upstream = Upstream::answering(OK).await;
+    let proxy = upstream.proxy();
+    let (hold, gate) = Fault::hold();
+    proxy.fail(hold);
+    let client = send(&proxy, &post("/", "x")).await;
+    gate.reached().await.unwrap();
+    assert!(upstream.requests().is_empty());
+    drop(client);
+    gate.open();
+    gate.answered().await.unwrap();
+    assert_eq!(upstream.requests().len(), 1);
+    assert_eq!(proxy.requests()[0].answered(), Some(200));
+}
+
 #[test]
 fn upstreams_that_cannot_be_asked_are_refused() {
     for bad in ["127.0.0.1:80", "http://127.0.0.1", "ftp://127.0.0.1:21"] {

@@ -119,7 +119,7 @@ fn what_cannot_be_used_is_misconfigured_at_its_setting_and_not_repeated() {
         ),
         (
             "openbao.jwt.token_file",
-            json!({"jwt": {"role": "r", "token_file": "eyJhbGciOiJub25lIn0.e30.hunter2"}}),
+            json!({"jwt": {"role": "r", "token_file": " eyJhbGciOiJub25lIn0.e30.hunter2"}}),
         ),
         (
             "openbao.jwt",

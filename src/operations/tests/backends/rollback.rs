@@ -1,6 +1,6 @@
 //! A backend's record that goes back to what it was, with a good MAC.
 
-use super::{change, chosen, create, declare, declared, password, settings, slug};
+use super::{change, chosen, create, declare, declared, delete, password, settings, slug};
 use crate::catalog::{RecordKey, StoredRecord};
 use crate::operations::tests::world::{World, name, rotate, text};
 use crate::operations::tests::{refreshed, seen};
@@ -169,4 +169,160 @@ async fn a_replayed_default_sends_no_secret_back_to_where_it_went() {
         let objects = world.connector.place(place).objects();
         assert_eq!(objects.len(), 1, "the marker alone: {objects:?}");
     }
+}
+
+#[tokio::test]
+async fn a_namesake_from_before_is_not_taken_for_the_backend_that_a_state_knows() {
+    let world = World::new();
+    let process = world.warm().await;
+    let first = declared(&process, "vault", "a").await;
+    let before = world.stored(&record()).await.unwrap();
+    delete(&process, &first).await.unwrap();
+    declared(&process, "vault", "b").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world.catalog.overwrite(&record(), before);
+    let late = world.warm().await;
+    late.remember_backend(view.backend_seen.unwrap());
+    rolled_back(create(&late, "other", Some("vault")).await);
+    assert!(world.connector.place("a").objects().is_empty());
+}
+
+#[tokio::test]
+async fn who_knows_nothing_does_not_make_an_old_record_good() {
+    let world = World::new();
+    let (view, before) = moved(&world, StoreCredential::new()).await;
+    // One generation older, and made as new as what the state knows.
+    world.catalog.overwrite(&record(), before);
+    chosen(&world.warm().await, "vault", "platform").await;
+    rolled_back(refreshed(&world, &view).await);
+    // Who knows writes nothing of the kind.
+    let knowing = world.warm().await;
+    knowing.remember_backend(view.backend_seen.unwrap());
+    let (vault, platform) = (slug("vault"), slug("platform"));
+    let interrupt = Interrupt::default();
+    let unset = knowing.set_default_backend(&platform, &vault, &interrupt);
+    rolled_back(unset.await);
+}
+
+#[tokio::test]
+async fn what_a_process_wrote_itself_it_knows() {
+    let world = World::new();
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let backend = declared(&process, "vault", "a").await;
+    let before = world.stored(&record()).await.unwrap();
+    world.connector.alias("a2", "a");
+    let update = UpdateBackend {
+        settings: settings("a2"),
+        ..change(&backend)
+    };
+    process.update_backend(update, &interrupt).await.unwrap();
+    world.catalog.overwrite(&record(), before);
+    rolled_back(create(&process, "db", Some("vault")).await);
+}
+
+#[tokio::test]
+async fn a_restored_backend_is_accepted_by_an_import_and_an_apply_of_it_alone() {
+    let world = World::new();
+    let (view, before) = moved(&world, password("x")).await;
+    world.catalog.overwrite(&record(), before);
+    rolled_back(refreshed(&world, &view).await);
+    let process = world.warm().await;
+    let imported = process.find_backend(&slug("vault")).await.unwrap();
+    let update = UpdateBackend {
+        seen: None,
+        settings: settings("a2"),
+        ..change(&imported)
+    };
+    let interrupt = Interrupt::default();
+    process.update_backend(update, &interrupt).await.unwrap();
+    let found = refreshed(&world, &view).await;
+    assert!(matches!(found, Ok(Refreshed::Present(_))), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_default_that_is_taken_away_or_learned_from_an_old_record_is_not_followed() {
+    let world = World::new();
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    for named in ["one", "two"] {
+        declared(&process, named, named).await;
+    }
+    let nobody_chose = world.catalog.snapshot();
+    chosen(&process, "one", "platform").await;
+    let key = RecordKey::new("default");
+    let before = world.stored(&key).await.unwrap();
+    let (one, two) = (slug("one"), slug("two"));
+    let set = process.set_default_backend(&two, &one, &interrupt).await;
+    let set = set.unwrap();
+
+    // Learned before anything was known.
+    world.catalog.overwrite(&key, before);
+    let process = world.warm().await;
+    create(&process, "db", None).await.unwrap();
+    process.remember_default_backend(&set.backend, set.generation);
+    let refused = create(&process, "other", None).await;
+    assert!(
+        matches!(
+            refused,
+            Err(OperationError::DefaultBackendRolledBack { .. })
+        ),
+        "{refused:?}"
+    );
+
+    world.catalog.restore(nobody_chose);
+    let process = world.warm().await;
+    process.remember_default_backend(&set.backend, set.generation);
+    let refused = process.default_backend_view().await;
+    assert!(
+        matches!(
+            refused,
+            Err(OperationError::DefaultBackendRolledBack { found: 0, .. })
+        ),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_generation_of_a_default_is_that_of_its_own_commit() {
+    let world = World::new();
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    declared(&process, "one", "one").await;
+    let (one, platform) = (slug("one"), slug("platform"));
+    // The built-in one, too, is chosen by a record of its own.
+    for (backend, expected, generation) in [
+        (&platform, &platform, 1),
+        (&one, &platform, 2),
+        (&one, &one, 2),
+        (&platform, &one, 3),
+    ] {
+        let set = process.set_default_backend(backend, expected, &interrupt);
+        let set = set.await.unwrap();
+        assert_eq!((&set.backend, set.generation), (backend, generation));
+        assert!(set.is_chosen);
+        assert_eq!(process.default_backend_view().await.unwrap(), set);
+    }
+}
+
+#[tokio::test]
+async fn a_forged_record_leads_no_refresh_to_another_backend() {
+    let world = World::new();
+    let process = world.warm().await;
+    for named in ["vault", "other"] {
+        declared(&process, named, named).await;
+    }
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    let opened = world.connector.opened();
+    world
+        .alter(&name("db"), |body| {
+            body.replace("\"backend_name\":\"vault\"", "\"backend_name\":\"other\"")
+        })
+        .await;
+    let refused = refreshed(&world, &view).await;
+    assert!(
+        matches!(refused, Err(OperationError::SecretMoved { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(world.connector.opened(), opened, "nothing was opened");
 }

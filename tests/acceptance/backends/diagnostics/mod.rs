@@ -1,7 +1,9 @@
 //! What a practitioner reads when a backend of their own is wrong: what failed,
 //! the likely cause, the remedy, at the attribute to edit.
 
+mod absent;
 mod clouds;
+mod grants;
 mod servers;
 mod settings;
 mod uses;

@@ -24,8 +24,20 @@ fn a_backend_that_is_not_known_is_told_where_it_is_named() {
     let more = "resource \"planton_secret\" \"db\" {\n  name     = \"db\"\n  backend  = \
                 \"vault\"\n  value_wo = \"hunter2\"\n}\nresource \"planton_default_backend\" \
                 \"this\" {\n  backend = \"vault\"\n}\n";
-    workspace.write("more.tf", more).unwrap();
+    let data = "data \"planton_secret_backend\" \"none\" {\n  name = \"vault\"\n}\n";
+    workspace
+        .write("more.tf", &format!("{more}{data}"))
+        .unwrap();
     let told = Told::by_plan(&workspace, &[], &[]);
+    assert_snapshot!(told.at("none"), @r#"
+    Error: Secret Backend Not Found
+      in data "planton_secret_backend" "none"
+      at name = "vault"
+
+    No secret backend is named "vault".
+
+    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
+    "#);
     assert_snapshot!(told.at("db"), @r#"
     Error: Secret Backend Not Found
       in resource "planton_secret" "db"
@@ -44,7 +56,7 @@ fn a_backend_that_is_not_known_is_told_where_it_is_named() {
 
     To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
     "#);
-    assert_eq!(told.len(), 2);
+    assert_eq!(told.len(), 3);
     let name = "resource \"planton_default_backend\" \"this\" {\n  backend = \"My Vault!\"\n}\n";
     workspace.write("more.tf", name).unwrap();
     assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
@@ -145,6 +157,17 @@ fn a_backend_in_use_says_by_whom_and_stays() {
     "#);
     write(&[&own, DEFAULT]);
     workspace.applied(&secret);
+    write(&[&own.replace("eu-central-1", "eu-west-1"), DEFAULT]);
+    let planned = Told::by_plan(&workspace, &secret, &[]);
+    assert_snapshot!(planned.everything(), @r#"
+    Error: Secret Backend In Use
+      in resource "planton_secret_backend" "own"
+      at region = "eu-west-1"
+
+    Secret backend "own" is the default backend. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+
+    Make another backend the default first. Where the same apply does that, set create_before_destroy in the lifecycle block of this one: otherwise it goes before.
+    "#);
     write(&[&named(DEFAULT)]);
     assert_snapshot!(told().everything(), @r#"
     Error: Secret Backend In Use

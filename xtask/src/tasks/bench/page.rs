@@ -131,7 +131,8 @@ Asserted exactly by tests, with one secret and with several.
 | Azure Key Vault | 6 (+11) | 4 (+8) | 2 (+6) | 3 (+6) | 6 (+7) |
 
 On OpenBAO and Vault a destroy costs one request for each stored version: 5 with one version, and
-one more for each further one.
+one more for each further one. On Azure, which keeps all versions and lists 25 at a time, a refresh
+costs up to one request more for each further 25.
 ";
 
 const METHOD: &str = "

@@ -1,0 +1,168 @@
+//! A backend is let go of while others are, or were, about to do something with
+//! it; and deletions that nobody finished.
+
+use std::time::Duration;
+
+use super::backends::{change, create, declared, delete, slug};
+use super::*;
+use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::operations::DeletedBackend;
+use crate::operations::backends::Patience;
+use crate::store::{Fault, Landing, StoreErrorKind, StoreVerb};
+
+/// Guards against waiting for ever only.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// Waits no longer than it takes to see that nobody goes on.
+const HASTY: Patience = Patience {
+    deleting: Duration::from_millis(20),
+    in_use: Duration::from_millis(10),
+    poll: Duration::from_millis(1),
+};
+
+/// Waits until the others are done, however long they take.
+const ENDLESS: Patience = Patience {
+    deleting: Duration::MAX,
+    in_use: Duration::MAX,
+    poll: Duration::from_millis(1),
+};
+
+fn patient(world: &World, patience: Patience) -> Organization {
+    let mut process = world.process();
+    process.patience = patience;
+    process
+}
+
+/// Begins to delete `named`, and is killed before its object is deleted.
+async fn deletion_is_killed(world: &World, view: &SecretView) {
+    world.connector.place("a").inject(Fault {
+        verb: StoreVerb::Delete,
+        nth: 1,
+        landing: Landing::Before,
+        kind: StoreErrorKind::Unavailable,
+    });
+    let interrupt = Interrupt::default();
+    let process = world.process();
+    let killed = process.delete_secret(&view.name, view.uuid, &interrupt);
+    killed.await.unwrap_err();
+    let document = world.document(&view.name).await;
+    let state = document.current.unwrap().state;
+    assert_eq!(state, crate::catalog::SecretState::Deleting);
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_killed_is_finished_with_that_of_its_backend() {
+    let world = World::new();
+    let process = world.warm().await;
+    let backend = declared(&process, "vault", "a").await;
+    let place = world.connector.place("a");
+    let killed = create(&process, "killed", Some("vault")).await.unwrap();
+    deletion_is_killed(&world, &killed).await;
+    assert_eq!(place.objects().len(), 2, "the marker, and the secret still");
+
+    let deleting = patient(&world, HASTY);
+    let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
+    let deleted = deleted.await.unwrap().unwrap();
+    assert_eq!(deleted, DeletedBackend::default());
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+    assert!(world.document(&killed.name).await.is_tombstone());
+    let gone = world.process();
+    let gone = gone.refresh_backend(&backend.name, backend.uuid, None);
+    assert_eq!(gone.await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_deletion_under_way_is_waited_for_and_left_to_whoever_began_it() {
+    let world = World::new();
+    let process = world.warm().await;
+    let backend = declared(&process, "vault", "a").await;
+    let place = world.connector.place("a");
+    let view = create(&process, "slow", Some("vault")).await.unwrap();
+    deletion_is_killed(&world, &view).await;
+    let before = place.calls(StoreVerb::Delete);
+
+    // They go on only once the deletion of the backend has looked often.
+    let (theirs, of_view) = (world.process(), view.clone());
+    let goes_on = async move {
+        let interrupt = Interrupt::default();
+        let done = theirs.delete_secret(&of_view.name, of_view.uuid, &interrupt);
+        done.await.unwrap();
+    };
+    world.catalog.before(CatalogVerb::List, 20, goes_on);
+    let deleting = patient(&world, ENDLESS);
+    let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
+    deleted.await.unwrap().unwrap();
+    // Theirs of the secret, and ours of the marker.
+    assert_eq!(place.calls(StoreVerb::Delete) - before, 2);
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+}
+
+#[tokio::test]
+async fn waiting_for_others_ends_when_it_is_to_stop_and_the_backend_stays() {
+    let world = World::new();
+    let process = world.warm().await;
+    let backend = declared(&process, "vault", "a").await;
+    let view = create(&process, "killed", Some("vault")).await.unwrap();
+    deletion_is_killed(&world, &view).await;
+
+    let (interrupt, token) = cancellable();
+    let stop = async move { token.cancel() };
+    world.catalog.before(CatalogVerb::List, 20, stop);
+    let deleting = patient(&world, ENDLESS);
+    let stopped =
+        deleting.delete_backend(&backend.name, backend.uuid, backend.generation, &interrupt);
+    let stopped = tokio::time::timeout(BOUND, stopped).await.unwrap();
+    assert!(
+        matches!(stopped, Err(OperationError::Interrupted { .. })),
+        "{stopped:?}"
+    );
+    let seen = world.process();
+    let seen = seen.find_backend(&slug("vault")).await.unwrap();
+    assert!(!seen.is_deleting);
+    create(&process, "next", Some("vault")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backend_whose_deletion_was_killed_is_taken_back_by_a_change() {
+    // Killed with the mark, and with the marker deleted too.
+    for (killed, has_marker) in [("mark", true), ("marker", false)] {
+        let world = World::new();
+        let process = world.warm().await;
+        let backend = declared(&process, "vault", "a").await;
+        let place = world.connector.place("a");
+        if has_marker {
+            // Before it has looked for secrets again.
+            let (interrupt, token) = cancellable();
+            let stop = async move { token.cancel() };
+            world.catalog.before(CatalogVerb::Write, 1, stop);
+            let stopped =
+                process.delete_backend(&backend.name, backend.uuid, backend.generation, &interrupt);
+            stopped.await.unwrap_err();
+        } else {
+            // After the mark, and the fence before the default.
+            let kind = CatalogErrorKind::Unavailable;
+            world.fail_catalog(CatalogVerb::Write, 3, Landing::Before, kind);
+            delete(&process, &backend).await.unwrap_err();
+        }
+        assert_eq!(place.objects().len(), usize::from(has_marker), "{killed}");
+        let late = world.process();
+        let seen = late.find_backend(&slug("vault")).await.unwrap();
+        assert!(seen.is_deleting, "{killed}");
+        let refused = create(&late, "db", Some("vault")).await;
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused, OperationError::BackendDeleting { .. }),
+            "{killed}: {refused:?}"
+        );
+
+        let interrupt = Interrupt::default();
+        let taken_back = late.update_backend(change(&seen), &interrupt);
+        let taken_back = taken_back.await.unwrap();
+        assert_eq!(taken_back.uuid, backend.uuid);
+        assert!(!taken_back.is_deleting, "{killed}");
+        assert_eq!(place.objects().len(), 1, "{killed}: its marker");
+        let fresh = world.process();
+        create(&fresh, "db", Some("vault")).await.unwrap();
+        assert_eq!(world.value("db").await.unwrap(), "hunter2");
+    }
+}

@@ -1,0 +1,100 @@
+//! What the data sources tell of a backend and of the default.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use xtask::azure::AzureFake;
+use xtask::terraform::Workspace;
+
+use super::Place;
+use super::place::{ACCESS_KEY, Kind, PROJECT, REGION};
+use crate::steps::Steps;
+
+/// The data sources, and an output of all that each tells.
+pub(super) const ALL: &str = r#"
+data "planton_secret_backend" "each" {
+  for_each   = toset(["own", "platform"])
+  name       = each.key
+  depends_on = [planton_default_backend.this]
+}
+data "planton_default_backend" "now" {
+  depends_on = [planton_default_backend.this]
+}
+output "own" { value = data.planton_secret_backend.each["own"] }
+output "platform" { value = data.planton_secret_backend.each["platform"] }
+output "default" { value = data.planton_default_backend.now }
+"#;
+
+/// Returns what is told of the default.
+pub(super) fn default(name: &str) -> Value {
+    json!({"id": "acme", "backend": name})
+}
+
+/// Checks what is told of the backend `own`, which the workspace manages, and of
+/// the built-in one.
+#[track_caller]
+pub(super) fn assert_tell_all_but_credentials(place: &Place, workspace: &Workspace) {
+    let managed = workspace.attributes("planton_secret_backend.own").unwrap();
+    let mut expected = json!({"settings": settings(place)});
+    for name in [
+        "name",
+        "id",
+        "type",
+        "description",
+        "name_prefix",
+        "credential_source",
+        "created_at",
+        "updated_at",
+    ] {
+        expected[name] = managed[name].clone();
+    }
+    let own = workspace.output("own");
+    assert_eq!(own, expected);
+    assert_eq!(own["type"], place.block_name);
+    assert!(!own.to_string().contains(&place.secret), "{own}");
+
+    let mut platform = workspace.output("platform");
+    let id = platform["id"].take();
+    assert_eq!(id.as_str().map(str::len), Some(36), "{id}");
+    assert_ne!(id, managed["id"]);
+    let expected = json!({
+        "name": "platform",
+        "id": null,
+        "type": "platform",
+        "description": null,
+        "name_prefix": "planton",
+        "credential_source": null,
+        "settings": {},
+        "created_at": null,
+        "updated_at": null,
+    });
+    assert_eq!(platform, expected);
+}
+
+/// Returns what the block of `place` says, but for the credential.
+fn settings(place: &Place) -> BTreeMap<&'static str, String> {
+    let address = place.address();
+    let mut settings = match &place.kind {
+        Kind::OpenBao { namespace, .. } => {
+            let mut settings = BTreeMap::from([("address", address)]);
+            settings.extend(namespace.map(|name| ("namespace", name.to_owned())));
+            return settings;
+        }
+        Kind::Aws(_) => vec![
+            ("region", REGION),
+            ("access_key_id", ACCESS_KEY),
+            ("recovery_window_days", "0"),
+            ("endpoint", address.as_str()),
+        ],
+        Kind::Gcp(_) => vec![("project_id", PROJECT), ("endpoint", address.as_str())],
+        Kind::Azure(_) => vec![
+            ("vault_url", address.as_str()),
+            ("authority_host", address.as_str()),
+            ("tenant_id", AzureFake::TENANT),
+            ("client_id", AzureFake::CLIENT),
+            ("purge_on_destroy", "true"),
+        ],
+    };
+    let owned = settings.drain(..);
+    owned.map(|(name, text)| (name, text.to_owned())).collect()
+}

@@ -1,0 +1,230 @@
+//! What a server of one's own may grant, and each of it denied: the backend is not
+//! saved, and the grant is named.
+
+use insta::assert_snapshot;
+use xtask::openbao::Api;
+
+use crate::reading::Told;
+
+/// A backend whose token lacks one grant.
+pub(super) struct Grant {
+    pub(super) name: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) token_name: &'static str,
+    pub(super) token: String,
+}
+
+/// Makes a token for all that comes before each step of the probe, and for
+/// nothing that comes after.
+pub(super) fn tokens(api: &Api) -> Vec<Grant> {
+    let [create, read] = [r#""create", "update""#, r#""create", "update", "read""#]
+        .map(|granted| format!("path \"secret/data/*\" {{ capabilities = [{granted}] }}\n"));
+    let look = "path \"secret/metadata/*\" { capabilities = [\"read\"] }\n";
+    let of = |name: &str, policy: &str| {
+        api.write_policy(name, policy).unwrap();
+        api.create_token(&["default", name], "10m").unwrap()
+    };
+    let [none, blind, reader, keeper] = [
+        of("none", "path \"secret/none\" { capabilities = [\"read\"] }"),
+        of("blind", &create),
+        of("reader", &read),
+        of("keeper", &format!("{read}{look}")),
+    ];
+    let grant = |name, kind, token_name, token: &str| Grant {
+        name,
+        kind,
+        token_name,
+        token: token.to_owned(),
+    };
+    vec![
+        grant("no_write", "openbao", "none", &none),
+        grant("no_read", "openbao", "blind", &blind),
+        grant("no_look", "openbao", "reader", &reader),
+        grant("no_delete", "openbao", "keeper", &keeper),
+        grant("no_look_vault", "hashicorp_vault", "reader", &reader),
+        grant("no_delete_vault", "hashicorp_vault", "keeper", &keeper),
+    ]
+}
+
+pub(super) fn expect_told(told: &Told) {
+    assert_snapshot!(told.at("no_write"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "no_write"
+      at openbao = {
+        address = "http://127.0.0.1:<port>"
+        token_wo = var.none
+      }
+
+    The backend was not saved: it could not write an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (write secret: secret/data/planton/acme/probe/no-write-<8 hex>/1-<8 hex>).
+
+    Grant to the role in use:
+    path "secret/data/planton/*" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "secret/metadata/planton/*" {
+      capabilities = ["delete", "list", "read"]
+    }
+    path "secret/destroy/planton/*" {
+      capabilities = ["update"]
+    }
+    path "auth/token/lookup-self" {
+      capabilities = ["read"]
+    }
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: the server answered 403: permission denied
+    "#);
+    assert_snapshot!(told.at("no_read"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "no_read"
+      at openbao = {
+        address = "http://127.0.0.1:<port>"
+        token_wo = var.blind
+      }
+
+    The backend was not saved: it could not read an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (read secret: secret/data/planton/acme/probe/no-read-<8 hex>/1-<8 hex>).
+
+    Grant to the role in use:
+    path "secret/data/planton/*" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "secret/metadata/planton/*" {
+      capabilities = ["delete", "list", "read"]
+    }
+    path "secret/destroy/planton/*" {
+      capabilities = ["update"]
+    }
+    path "auth/token/lookup-self" {
+      capabilities = ["read"]
+    }
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: the server answered 403: permission denied
+    "#);
+    assert_snapshot!(told.at("no_look"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "no_look"
+      at openbao = {
+        address = "http://127.0.0.1:<port>"
+        token_wo = var.reader
+      }
+
+    The backend was not saved: it could not look at an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-<8 hex>/1-<8 hex>).
+
+    Grant to the role in use:
+    path "secret/data/planton/*" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "secret/metadata/planton/*" {
+      capabilities = ["delete", "list", "read"]
+    }
+    path "secret/destroy/planton/*" {
+      capabilities = ["update"]
+    }
+    path "auth/token/lookup-self" {
+      capabilities = ["read"]
+    }
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: the server answered 403: permission denied
+    "#);
+    assert_snapshot!(told.at("no_delete"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "no_delete"
+      at openbao = {
+        address = "http://127.0.0.1:<port>"
+        token_wo = var.keeper
+      }
+
+    The backend was not saved: it could not delete an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-<8 hex>/1-<8 hex>).
+
+    Grant to the role in use:
+    path "secret/data/planton/*" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "secret/metadata/planton/*" {
+      capabilities = ["delete", "list", "read"]
+    }
+    path "secret/destroy/planton/*" {
+      capabilities = ["update"]
+    }
+    path "auth/token/lookup-self" {
+      capabilities = ["read"]
+    }
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: the server answered 403: permission denied
+    "#);
+    assert_snapshot!(told.at("no_look_vault"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "no_look_vault"
+      at hashicorp_vault = {
+        address = "http://127.0.0.1:<port>"
+        token_wo = var.reader
+      }
+
+    The backend was not saved: it could not look at an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-vault-<8 hex>/1-<8 hex>).
+
+    Grant to the role in use:
+    path "secret/data/planton/*" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "secret/metadata/planton/*" {
+      capabilities = ["delete", "list", "read"]
+    }
+    path "secret/destroy/planton/*" {
+      capabilities = ["update"]
+    }
+    path "auth/token/lookup-self" {
+      capabilities = ["read"]
+    }
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: the server answered 403: permission denied
+    "#);
+    assert_snapshot!(told.at("no_delete_vault"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "no_delete_vault"
+      at hashicorp_vault = {
+        address = "http://127.0.0.1:<port>"
+        token_wo = var.keeper
+      }
+
+    The backend was not saved: it could not delete an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-vault-<8 hex>/1-<8 hex>).
+
+    Grant to the role in use:
+    path "secret/data/planton/*" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "secret/metadata/planton/*" {
+      capabilities = ["delete", "list", "read"]
+    }
+    path "secret/destroy/planton/*" {
+      capabilities = ["update"]
+    }
+    path "auth/token/lookup-self" {
+      capabilities = ["read"]
+    }
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: the server answered 403: permission denied
+    "#);
+}

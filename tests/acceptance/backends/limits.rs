@@ -1,0 +1,73 @@
+//! The largest value that a place takes, for a secret that names its backend and
+//! for one that does not.
+
+use super::Place;
+use super::place::Kind;
+use crate::steps::has;
+
+/// A secret on the default backend with `var.largest`.
+pub(super) const FULL: &str = r#"
+resource "planton_secret" "full" {
+  name             = "full"
+  environment      = "production"
+  value_wo         = var.largest
+  value_wo_version = "1"
+  depends_on       = [planton_default_backend.this]
+}
+"#;
+
+/// As much, and one byte more where that is planned.
+pub(super) const TOO_LARGE: &str = r#"
+resource "planton_secret" "full" {
+  name             = "full"
+  environment      = "production"
+  value_wo         = var.largest
+  value_wo_version = "1"
+}
+resource "planton_secret" "unnamed" {
+  name             = "unnamed"
+  value_wo         = "${var.largest}x"
+  value_wo_version = "1"
+}
+resource "planton_secret" "named" {
+  name             = "named"
+  backend          = planton_secret_backend.own.name
+  value_wo         = "${var.largest}x"
+  value_wo_version = "1"
+}
+"#;
+
+/// Returns the most bytes of a value: the vendor's limit less the greatest
+/// envelope and the kind byte, where the payload is text less what that takes.
+pub(super) fn of(place: &Place) -> usize {
+    match &place.kind {
+        Kind::OpenBao { .. } => 42_702,
+        Kind::Aws(_) | Kind::Gcp(_) => 59_090,
+        Kind::Azure(_) => 12_300,
+    }
+}
+
+/// Checks that both of [`TOO_LARGE`] were refused, with the place's own limit and
+/// in its name: the built-in backend's may be the same number.
+#[track_caller]
+pub(super) fn assert_refused(place: &Place, refused: &str) {
+    let vendor = match place.block_name {
+        "aws_secrets_manager" => "AWS Secrets Manager",
+        "gcp_secret_manager" => "GCP Secret Manager",
+        "azure_key_vault" => "Azure Key Vault",
+        "hashicorp_vault" => "HashiCorp Vault",
+        _ => "OpenBAO",
+    };
+    let limit = of(place);
+    let told = format!(
+        "The value has {} bytes; {vendor} holds at most {limit} bytes",
+        limit + 1
+    );
+    for part in ["Secret Value Too Large", &told] {
+        assert_eq!(refused.matches(part).count(), 2, "{part}: {refused}");
+    }
+    for name in ["unnamed", "named"] {
+        has(refused, &[&format!("with planton_secret.{name},")]);
+    }
+    assert!(!refused.contains("xxxx"), "{refused}");
+}

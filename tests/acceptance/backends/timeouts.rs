@@ -1,0 +1,199 @@
+//! A backend that does not answer: each operation ends in the time that its
+//! timeouts block gives it, and nothing is lost or half-written by then.
+
+use std::time::{Duration, Instant};
+
+use xtask::faults::Fault;
+
+use super::faults::{committed, stored, workspace};
+use super::{Object, Place, at_every_place};
+use crate::scene::{On, Scene, record_of, terraform_1_11};
+use crate::steps::{Steps, has};
+
+at_every_place!(acc_secrets_on_a_backend_that_never_answers_end_in_time);
+
+/// How long Terraform may take around an operation that is bounded itself.
+const AROUND: Duration = Duration::from_secs(60);
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+const VARIABLES: &str = r#"
+variable "backend_secret" {
+  type      = string
+  ephemeral = true
+}
+variable "names" { type = set(string) }
+variable "rotated" {
+  type    = set(string)
+  default = []
+}
+variable "limit" { default = null }
+
+resource "planton_secret" "s" {
+  for_each         = var.names
+  name             = each.key
+  backend          = planton_secret_backend.own.name
+  value_wo         = "value ${contains(var.rotated, each.key) ? 2 : 1} of ${each.key}"
+  value_wo_version = contains(var.rotated, each.key) ? "2" : "1"
+  timeouts = {
+    create = var.limit
+    read   = var.limit
+    update = var.limit
+    delete = var.limit
+  }
+}
+"#;
+
+/// Creation, rotation and deletion are stalled in one run, each of one secret
+/// whose request the vendor never sees, and of one whose request is carried out.
+fn acc_secrets_on_a_backend_that_never_answers_end_in_time(scene: &Scene, place: Place) {
+    let place = place.behind_a_proxy();
+    let workspace = workspace(scene, &place, &place.block(), VARIABLES);
+    let credential = place.secret.clone();
+    let rotated = r#"["rotate-unseen", "rotate-landed"]"#;
+    let of = |names, rotated| {
+        [
+            ("backend_secret", credential.as_str()),
+            ("limit", "5s"),
+            ("names", names),
+            ("rotated", rotated),
+        ]
+    };
+    let before = of(
+        r#"["rotate-unseen", "rotate-landed", "delete-unseen", "delete-landed"]"#,
+        "[]",
+    );
+    workspace.settled(&before);
+    let proxy = place.proxy();
+    let in_time = |started: Instant| {
+        let took = started.elapsed();
+        assert!((LIMIT..LIMIT + AROUND).contains(&took), "{took:?}");
+    };
+
+    // A refresh, whose time is what the state says.
+    let looks = place.looks_of("rotate-unseen");
+    proxy.fail(Fault::stall().on(looks).times(100));
+    let started = Instant::now();
+    let told = workspace.refused(&before);
+    in_time(started);
+    has(&told, &["Operation Timed Out", "timeouts block"]);
+    proxy.forget();
+    workspace.unchanged(&before);
+
+    let after = of(
+        r#"["rotate-unseen", "rotate-landed", "create-unseen", "create-landed"]"#,
+        rotated,
+    );
+    let stalled = [
+        place.puts_of("create-unseen"),
+        place.puts_of("create-landed"),
+        place.puts_of("rotate-unseen"),
+        place.puts_of("rotate-landed"),
+        place.deletes_in("org", "delete-unseen"),
+        place.deletes_in("org", "delete-landed"),
+    ];
+    proxy.forget();
+    for (requests, fault) in stalled
+        .iter()
+        .zip([Fault::stall, Fault::stall_answer].into_iter().cycle())
+    {
+        proxy.fail(fault().on(requests.clone()).times(100));
+    }
+    let started = Instant::now();
+    let told = workspace.fails(&after);
+    in_time(started);
+    assert_eq!(told.matches("Operation Timed Out").count(), 6, "{told}");
+    assert_eq!(told.matches("Error: ").count(), 6, "{told}");
+    for requests in &stalled {
+        assert_eq!(proxy.count(requests), 1, "{requests:?}");
+    }
+    proxy.forget();
+    for (name, versions, payloads) in [
+        ("create-unseen", &[][..], 0..=0),
+        ("create-landed", &[], 0..=1),
+        ("rotate-unseen", &[1], 1..=1),
+        ("rotate-landed", &[1], 1..=2),
+        ("delete-unseen", &[1], 1..=1),
+        ("delete-landed", &[1], 0..=0),
+    ] {
+        assert_eq!(committed(scene, name), versions, "{name}");
+        let there = stored(&place, name);
+        assert!(payloads.contains(&there), "{name}: {there} versions");
+    }
+    let value = place.read(scene, "rotate-landed");
+    assert_eq!(value, "value 1 of rotate-landed");
+
+    // The next apply goes on from there.
+    workspace.settled(&after);
+    for (name, versions, most) in [
+        ("create-unseen", &[1][..], 1),
+        ("create-landed", &[1], 2),
+        ("rotate-unseen", &[1, 2], 2),
+        ("rotate-landed", &[1, 2], 3),
+    ] {
+        assert_eq!(committed(scene, name), versions, "{name}");
+        let there = stored(&place, name);
+        assert!(
+            (versions.len()..=most).contains(&there),
+            "{name}: {there} versions"
+        );
+    }
+    for name in ["delete-unseen", "delete-landed"] {
+        assert!(record_of(&scene.records(), name).is_null(), "{name}");
+        assert_eq!(stored(&place, name), 0, "{name}");
+    }
+    assert_eq!(
+        place.read(scene, "create-landed"),
+        "value 1 of create-landed"
+    );
+    assert_eq!(
+        place.read(scene, "rotate-landed"),
+        "value 2 of rotate-landed"
+    );
+    workspace.destroyed(&after);
+    // A version whose answer never came is nobody's: it goes with its object, or
+    // is for the collection of garbage to find.
+    let left = place.objects();
+    let spare = |object: &Object| object.name.contains("-landed-");
+    let expected = if place.stores_versions_apart() { 2 } else { 0 };
+    assert!(left.iter().all(spare), "{left:?}");
+    assert!(left.len() <= expected, "{left:?}");
+}
+
+/// One stall of the longest kind, with the times that everybody has: the request
+/// is given up after its own 15 s, and made again. The stall ends by that, and
+/// not by a clock of this test.
+///
+/// All vendors' requests go through the same HTTP client, whose times these are,
+/// so one place stands for them: GCP, which takes no idempotency key.
+#[test]
+fn acc_put_that_stalls_as_long_as_a_request_may_take_is_made_again() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::gcp().behind_a_proxy();
+    let workspace = workspace(&scene, &place, &place.block(), VARIABLES);
+    let credential = place.secret.clone();
+    let none = [("backend_secret", credential.as_str()), ("names", "[]")];
+    workspace.applied(&none);
+    let proxy = place.proxy();
+    proxy.forget();
+    proxy.fail(Fault::stall().on(place.puts_of("unseen")));
+    proxy.fail(Fault::stall_answer().on(place.puts_of("landed")));
+    let both = [none[0], ("names", r#"["unseen", "landed"]"#)];
+    workspace.settled(&both);
+    assert_eq!(proxy.unused_faults(), [""; 0]);
+    for (name, spares) in [("unseen", 0), ("landed", place.spares())] {
+        let puts = place.puts_of(name);
+        let seen = proxy.requests().into_iter().filter(|seen| seen.is(&puts));
+        let gave_up: Vec<bool> = seen.map(|seen| seen.gave_up()).collect();
+        assert_eq!(gave_up, [true, false], "{name}");
+        assert_eq!(committed(&scene, name), [1], "{name}");
+        let there = stored(&place, name);
+        assert!(
+            (1..=1 + spares).contains(&there),
+            "{name}: {there} versions"
+        );
+        assert_eq!(place.read(&scene, name), format!("value 1 of {name}"));
+    }
+    workspace.destroyed(&both);
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+}
