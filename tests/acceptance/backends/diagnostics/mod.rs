@@ -2,7 +2,9 @@
 //! the likely cause, the remedy, at the attribute to edit.
 
 mod absent;
-mod clouds;
+mod aws;
+mod azure;
+mod gcp;
 mod grants;
 mod servers;
 mod settings;

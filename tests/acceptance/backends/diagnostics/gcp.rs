@@ -1,0 +1,198 @@
+//! What Google refuses while a backend is verified.
+
+use insta::assert_snapshot;
+use xtask::gcp::{GcpFake, GcpFault};
+use xtask::tools::Tools;
+
+use super::{embedded, write};
+use crate::backends::Place;
+use crate::reading::{Told, filters};
+
+#[test]
+fn what_gcp_refuses_is_told_with_the_remedy() {
+    let _filters = filters();
+    let place = Place::gcp();
+    let fake = place.gcp_fake();
+    let scene = embedded();
+    let workspace = place.workspace(&scene);
+    let secret = [("backend_secret", place.secret.as_str())];
+    write(&workspace, &[("own", place.block())]);
+    let refused = || {
+        let told = Told::by_apply(&workspace, &secret, &[]);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        told.everything()
+    };
+    let denied = |permission: &str| {
+        fake.deny(&[&format!("secretmanager.{permission}")])
+            .unwrap();
+        refused()
+    };
+    assert_snapshot!(denied("secrets.create"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "own"
+      at gcp_secret_manager = {
+        project_id = "acme-prod"
+        endpoint = "http://127.0.0.1:<port>"
+        service_account_key_json_wo = var.backend_secret
+      }
+
+    The backend was not saved: it could not write an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+
+    Grant secretmanager.secrets.create on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
+    "#);
+    assert_snapshot!(denied("versions.add"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "own"
+      at gcp_secret_manager = {
+        project_id = "acme-prod"
+        endpoint = "http://127.0.0.1:<port>"
+        service_account_key_json_wo = var.backend_secret
+      }
+
+    The backend was not saved: it could not write an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (AddSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+
+    Grant secretmanager.versions.add on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
+    "#);
+    assert_snapshot!(denied("versions.access"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "own"
+      at gcp_secret_manager = {
+        project_id = "acme-prod"
+        endpoint = "http://127.0.0.1:<port>"
+        service_account_key_json_wo = var.backend_secret
+      }
+
+    The backend was not saved: it could not read an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (AccessSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
+
+    Grant secretmanager.versions.access on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
+    "#);
+    assert_snapshot!(denied("versions.get"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "own"
+      at gcp_secret_manager = {
+        project_id = "acme-prod"
+        endpoint = "http://127.0.0.1:<port>"
+        service_account_key_json_wo = var.backend_secret
+      }
+
+    The backend was not saved: it could not look at an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (GetSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
+
+    Grant secretmanager.versions.get on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
+    "#);
+    assert_snapshot!(denied("secrets.delete"), @r#"
+    Error: Secret Backend Access Denied
+      in resource "planton_secret_backend" "own"
+      at gcp_secret_manager = {
+        project_id = "acme-prod"
+        endpoint = "http://127.0.0.1:<port>"
+        service_account_key_json_wo = var.backend_secret
+      }
+
+    The backend was not saved: it could not delete an object with a throw-away name.
+
+    The credentials in use may not do this on the secret backend (DeleteSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+
+    Grant secretmanager.secrets.delete on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+
+    To save it unverified, set verify_connection to false.
+
+    Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
+    "#);
+    fake.deny(&[]).unwrap();
+    let fault = |status, reason| {
+        fake.fault("CreateSecret", 1, GcpFault::Refuse(status, reason))
+            .unwrap();
+        refused()
+    };
+    assert_snapshot!(fault("NOT_FOUND", None), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "own"
+      at project_id = "acme-prod"
+
+    The backend was not saved: it could not write an object with a throw-away name.
+
+    The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+
+    There is no such project. Check project_id.
+
+    Original error: status 404 NOT_FOUND
+    "#);
+    assert_snapshot!(fault("PERMISSION_DENIED", Some("SERVICE_DISABLED")), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "own"
+      at gcp_secret_manager = {
+        project_id = "acme-prod"
+        endpoint = "http://127.0.0.1:<port>"
+        service_account_key_json_wo = var.backend_secret
+      }
+
+    The backend was not saved: it could not write an object with a throw-away name.
+
+    The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+
+    The API is not enabled in the project. Run `gcloud services enable secretmanager.googleapis.com --project=acme-prod`, and wait a minute.
+
+    Original error: status 403 PERMISSION_DENIED SERVICE_DISABLED
+    "#);
+    assert_snapshot!(fault("FAILED_PRECONDITION", None), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "own"
+      at gcp_secret_manager = {
+        project_id = "acme-prod"
+        endpoint = "http://127.0.0.1:<port>"
+        service_account_key_json_wo = var.backend_secret
+      }
+
+    The backend was not saved: it could not write an object with a throw-away name.
+
+    The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+
+    A policy of the organization forbids it: constraints/gcp.resourceLocations wants replica_locations, and others may want more.
+
+    Original error: status 400 FAILED_PRECONDITION
+    "#);
+
+    // The key of an account that Google does not know.
+    let elsewhere = GcpFake::start(&Tools::locate().unwrap()).unwrap();
+    let unknown = elsewhere
+        .key_file("ci@acme-prod.iam.gserviceaccount.com")
+        .unwrap();
+    let told = Told::by_apply(&workspace, &[("backend_secret", &unknown)], &[]);
+    assert_snapshot!(told.everything(), @r#"
+    Error: Secret Backend Login Failed
+      in resource "planton_secret_backend" "own"
+      at service_account_key_json_wo = var.backend_secret
+
+    The backend was not saved: it could not write an object with a throw-away name.
+
+    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+
+    The token was refused. Check that the service account or the user still exists and is enabled, that its key was not deleted, and that this machine's clock is right.
+
+    Original error: status 401 UNAUTHENTICATED CREDENTIALS_MISSING
+    "#);
+}
