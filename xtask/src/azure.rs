@@ -1,5 +1,6 @@
 //! A fake of Azure Key Vault, and of who gives out tokens for it: there is no
-//! emulator of either. What it enforces is in `azure_fake.py`.
+//! emulator of either. What it enforces is in `azure_vault.py` and
+//! `azure_authority.py`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,15 @@ use ureq::Agent;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const SCRIPT: &str = include_str!("../azure_fake.py");
+const SCRIPTS: [(&str, &str); 4] = [
+    ("azure_fake.py", include_str!("../azure_fake.py")),
+    ("azure_authority.py", include_str!("../azure_authority.py")),
+    (
+        "azure_certificate.py",
+        include_str!("../azure_certificate.py"),
+    ),
+    ("azure_vault.py", include_str!("../azure_vault.py")),
+];
 const BOUND: Duration = Duration::from_secs(60);
 
 /// Who is known to the fake, and by what.
@@ -93,7 +102,9 @@ impl AzureFake {
         let write = |name: &str, content: &str| {
             fs::write(folder.path().join(name), content).with_context(|| format!("writing {name}"))
         };
-        write("azure_fake.py", SCRIPT)?;
+        for (name, script) in SCRIPTS {
+            write(name, script)?;
+        }
         let known = json!({
             "tenant_id": Self::TENANT,
             "other_tenant_id": Self::OTHER_TENANT,

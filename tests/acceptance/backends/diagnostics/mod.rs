@@ -4,6 +4,7 @@
 mod absent;
 mod aws;
 mod azure;
+mod clouds;
 mod gcp;
 mod grants;
 mod servers;

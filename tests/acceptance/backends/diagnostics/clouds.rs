@@ -1,0 +1,312 @@
+//! Settings of a cloud that cannot be used, as a plan tells of them.
+
+use insta::assert_snapshot;
+
+use super::{embedded, write};
+use crate::reading::{Told, filters};
+
+#[test]
+fn settings_of_aws_are_checked_while_planning() {
+    let _filters = filters();
+    let scene = embedded();
+    let workspace = scene.workspace("");
+    let aws = |lines: &str| format!("  aws_secrets_manager = {{\n    {lines}\n  }}");
+    write(
+        &workspace,
+        &[
+            ("region", aws("region = \"Frankfurt (eu-central-1)\"")),
+            ("endpoint", aws("endpoint = \"http://aws.example.com\"")),
+            ("id_only", aws("access_key_id = \"AKIA1\"")),
+            ("secret_only", aws("secret_access_key_wo = \"hunter2\"")),
+            ("token_only", aws("session_token_wo = \"hunter2\"")),
+            ("role", aws("assume_role_arn = \"ci\"")),
+            ("external_id", aws("external_id = \"x\"")),
+            ("window", aws("recovery_window_days = 3")),
+        ],
+    );
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert!(!told.words().contains("hunter2"), "{told:#?}");
+    assert_snapshot!(told.at("region"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "region"
+      at region = "Frankfurt (eu-central-1)"
+
+    The secret backend cannot be used as it is set up (setting: region).
+
+    It is a region's name: eu-central-1.
+    "#);
+    assert_snapshot!(told.at("endpoint"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "endpoint"
+      at endpoint = "http://aws.example.com"
+
+    The secret backend cannot be used as it is set up (setting: endpoint).
+
+    It is a URL as https://secretsmanager.eu-central-1.amazonaws.com: https (http for this machine only), a host, and neither a user, a query nor a fragment.
+    "#);
+    assert_snapshot!(told.at("id_only"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "id_only"
+      at aws_secrets_manager = {
+        access_key_id = "AKIA1"
+      }
+
+    The secret backend cannot be used as it is set up (setting: secret_access_key_wo).
+
+    Set it: it goes with access_key_id. Set neither for the ambient credentials.
+    "#);
+    assert_snapshot!(told.at("secret_only"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "secret_only"
+      at aws_secrets_manager = {
+        secret_access_key_wo = "hunter2"
+      }
+
+    The secret backend cannot be used as it is set up (setting: access_key_id).
+
+    Set it: it names the key that secret_access_key_wo is.
+    "#);
+    assert_snapshot!(told.at("token_only"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "token_only"
+      at session_token_wo = "hunter2"
+
+    The secret backend cannot be used as it is set up (setting: session_token_wo).
+
+    It goes with access_key_id and secret_access_key_wo, which are not set.
+    "#);
+    assert_snapshot!(told.at("role"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "role"
+      at assume_role_arn = "ci"
+
+    The secret backend cannot be used as it is set up (setting: assume_role_arn).
+
+    It is a role's ARN: arn:aws:iam::123456789012:role/name.
+    "#);
+    assert_snapshot!(told.at("external_id"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "external_id"
+      at external_id = "x"
+
+    The secret backend cannot be used as it is set up (setting: external_id).
+
+    It goes with assume_role_arn, which is not set.
+    "#);
+    assert_snapshot!(told.at("window"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "window"
+      at recovery_window_days = 3
+
+    The secret backend cannot be used as it is set up (setting: recovery_window_days).
+
+    It is 7 to 30 days, or 0 to delete at once and for ever.
+    "#);
+    assert_eq!(told.len(), 8);
+}
+
+#[test]
+fn settings_of_gcp_and_azure_are_checked_while_planning() {
+    let _filters = filters();
+    let scene = embedded();
+    let workspace = scene.workspace("");
+    let gcp = |lines: &str| format!("  gcp_secret_manager = {{\n    {lines}\n  }}");
+    let key = |key: &str| {
+        gcp(&format!(
+            "project_id = \"acme\"\n    service_account_key_json_wo = {key:?}"
+        ))
+    };
+    let azure = |lines: &str| format!("  azure_key_vault = {{\n    {lines}\n  }}");
+    let vault = |more: &str| {
+        azure(&format!(
+            "vault_url = \"https://acme.vault.azure.net\"\n    {more}"
+        ))
+    };
+    write(
+        &workspace,
+        &[
+            ("project", gcp("project_id = \"Acme Prod\"")),
+            ("no_json", key("{\"type\": \"service_account\", hunter2")),
+            (
+                "other_json",
+                key("{\"type\": \"authorized_user\", \"refresh_token\": \"hunter2\"}"),
+            ),
+            (
+                "no_key",
+                key("{\"type\": \"service_account\", \"client_email\": \"x\", \
+                     \"private_key_id\": \"x\", \"project_id\": \"x\", \"private_key\": \
+                     \"hunter2\"}"),
+            ),
+            (
+                "impersonate",
+                gcp("project_id = \"acme\"\n    impersonate_service_account = \"ci\""),
+            ),
+            (
+                "gcp_endpoint",
+                gcp("project_id = \"acme\"\n    endpoint = \"secretmanager.example.com\""),
+            ),
+            (
+                "locations",
+                gcp("project_id = \"acme\"\n    replica_locations = []"),
+            ),
+            (
+                "path",
+                azure("vault_url = \"https://acme.vault.azure.net/secrets/db\""),
+            ),
+            (
+                "plain",
+                azure("vault_url = \"http://acme.vault.azure.net\""),
+            ),
+            ("authority", vault("authority_host = \"login.example.com\"")),
+            (
+                "tenant",
+                vault("tenant_id = \"Acme Inc.\"\n    client_id = \"c\""),
+            ),
+            (
+                "no_tenant",
+                vault("client_id = \"c\"\n    client_secret_wo = \"hunter2\""),
+            ),
+            ("sources", vault("use_msi = true\n    use_cli = true")),
+            (
+                "secret_and_cli",
+                vault(
+                    "tenant_id = \"t\"\n    client_id = \"c\"\n    client_secret_wo = \
+                     \"hunter2\"\n    use_cli = true",
+                ),
+            ),
+        ],
+    );
+    let told = Told::by_plan(&workspace, &[], &[]);
+    assert!(!told.words().contains("hunter2"), "{told:#?}");
+    assert_snapshot!(told.at("project"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "project"
+      at project_id = "Acme Prod"
+
+    The secret backend cannot be used as it is set up (setting: project_id).
+
+    project_id must be a project's identifier or number: 1 to 63 of a-z, 0-9 and hyphen, perhaps behind "example.com:".
+    "#);
+    assert_snapshot!(told.at("no_json"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "no_json"
+      at service_account_key_json_wo = "{\"type\": \"service_account\", hunter2"
+
+    The secret backend cannot be used as it is set up (setting: service_account_key_json_wo).
+
+    service_account_key_json_wo is no service account's key file: it is no JSON object. Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    "#);
+    assert_snapshot!(told.at("other_json"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "other_json"
+      at service_account_key_json_wo = "{\"type\": \"authorized_user\", \"refresh_token\": \"hunter2\"}"
+
+    The secret backend cannot be used as it is set up (setting: service_account_key_json_wo).
+
+    service_account_key_json_wo is no service account's key file: its "type" is not "service_account". Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    "#);
+    assert_snapshot!(told.at("no_key"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "no_key"
+      at service_account_key_json_wo = "{\"type\": \"service_account\", \"client_email\": \"x\", \"private_key_id\": \"x\", \"project_id\": \"x\", \"private_key\": \"hunter2\"}"
+
+    The secret backend cannot be used as it is set up (setting: service_account_key_json_wo).
+
+    service_account_key_json_wo is no service account's key file: its "private_key" is no RSA key in PKCS#8 PEM form. Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
+    "#);
+    assert_snapshot!(told.at("impersonate"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "impersonate"
+      at impersonate_service_account = "ci"
+
+    The secret backend cannot be used as it is set up (setting: impersonate_service_account).
+
+    impersonate_service_account must be an address as name@project.iam.gserviceaccount.com.
+    "#);
+    assert_snapshot!(told.at("gcp_endpoint"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "gcp_endpoint"
+      at endpoint = "secretmanager.example.com"
+
+    The secret backend cannot be used as it is set up (setting: endpoint).
+
+    endpoint must be a URL as https://secretmanager.googleapis.com: https and a host, or http and a loopback address, without a user, a path, a query or a fragment.
+    "#);
+    assert_snapshot!(told.at("locations"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "locations"
+      at replica_locations = []
+
+    The secret backend cannot be used as it is set up (setting: replica_locations).
+
+    replica_locations must name one location or more, as "europe-west3"; leave it out for automatic replication.
+    "#);
+    assert_snapshot!(told.at("path"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "path"
+      at vault_url = "https://acme.vault.azure.net/secrets/db"
+
+    The secret backend cannot be used as it is set up (setting: vault_url).
+
+    vault_url cannot be used: it must not have a path. An example is https://acme.vault.azure.net.
+    "#);
+    assert_snapshot!(told.at("plain"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "plain"
+      at vault_url = "http://acme.vault.azure.net"
+
+    The secret backend cannot be used as it is set up (setting: vault_url).
+
+    vault_url cannot be used: it must begin with https://. An example is https://acme.vault.azure.net.
+    "#);
+    assert_snapshot!(told.at("authority"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "authority"
+      at authority_host = "login.example.com"
+
+    The secret backend cannot be used as it is set up (setting: authority_host).
+
+    authority_host cannot be used: it is not a URL. An example is https://login.microsoftonline.com.
+    "#);
+    assert_snapshot!(told.at("tenant"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "tenant"
+      at tenant_id = "Acme Inc."
+
+    The secret backend cannot be used as it is set up (setting: tenant_id).
+
+    tenant_id is neither a UUID nor a domain.
+    "#);
+    assert_snapshot!(told.at("no_tenant"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "no_tenant"
+      at azure_key_vault = {
+        vault_url = "https://acme.vault.azure.net"
+        client_id = "c"
+        client_secret_wo = "hunter2"
+      }
+
+    The secret backend cannot be used as it is set up (setting: tenant_id).
+
+    Set tenant_id beside client_secret_wo.
+    "#);
+    assert_snapshot!(told.at("sources"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "sources"
+      at use_cli = true
+
+    The secret backend cannot be used as it is set up (setting: use_cli).
+
+    Only one of use_msi and use_cli can be true.
+    "#);
+    assert_snapshot!(told.at("secret_and_cli"), @r#"
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "secret_and_cli"
+      at use_cli = true
+
+    The secret backend cannot be used as it is set up (setting: use_cli).
+
+    Set either client_secret_wo or use_cli, not both.
+    "#);
+    assert_eq!(told.len(), 14);
+}

@@ -1,0 +1,342 @@
+"""One vault of Key Vault: its secrets, its keys, and what it refuses."""
+
+import base64
+import re
+import secrets
+import time
+from urllib.parse import quote
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from azure_authority import RESOURCE, Refusal
+
+MAX_VALUE_BYTES = 25600
+MAX_TAGS = 15
+MAX_TAG_CHARS = 256
+PAGE = 25
+NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
+# Permissions that nobody has unless a test grants them: the provider asks
+# practitioners for neither.
+EXTRAS = {"purge", "recover"}
+
+
+class Vault:
+    def __init__(self, options, authority):
+        self.options = options
+        self.authority = authority
+        self.secrets = {}
+        self.deleted = {}
+        self.keys = {}
+        self.log = []
+        self.control = {
+            # Permissions that are denied, and how: {"set": "ForbiddenByRbac"}.
+            "deny": {},
+            # Which of the extras are granted.
+            "grant": [],
+            # Requests for which a deletion is under way.
+            "deletion_polls": 0,
+            # Statuses of the next answers, without anything being done.
+            "answers": [],
+            # The next requests of this method are done, and not answered.
+            "lose": {},
+            # What a list of no versions is: 404, or 200 and empty.
+            "absent_versions": 404,
+            "purge_protected": False,
+            "challenge_resource": RESOURCE,
+            # Where further pages are, if not here.
+            "next_link_base": None,
+            # What a machine's own identity service answers with, if not tokens.
+            "machine_status": None,
+        }
+
+    def authorize(self, headers, base):
+        resource = self.control["challenge_resource"]
+        tenant = self.options["tenant_id"]
+        challenge = f'Bearer authorization="{base}/{tenant}", resource="{resource}"'
+        bearer = headers.get("Authorization", "")
+
+        def refuse(message):
+            raise Refusal(401, "Unauthorized", message, headers=[("WWW-Authenticate", challenge)])
+
+        if not bearer.startswith("Bearer "):
+            refuse("AKV10000: Request is missing a Bearer or PoP token.")
+        known = self.authority.tokens.get(bearer.removeprefix("Bearer "))
+        if known is None:
+            refuse("AKV10046: Unable to resolve the key used for signature validation.")
+        if known[1] != RESOURCE:
+            refuse("AKV10022: Invalid audience.")
+        if known[0] != tenant:
+            refuse(f"AKV10032: Invalid issuer. Expected {tenant}, found {known[0]}.")
+
+    def permit(self, permission):
+        inner = self.control["deny"].get(permission)
+        if permission in EXTRAS and permission not in self.control["grant"]:
+            inner = inner or "ForbiddenByRbac"
+        if inner == "ForbiddenByFirewall":
+            text = "Client address is not authorized and caller is not a trusted service."
+            raise Refusal(403, "Forbidden", text, inner)
+        if inner:
+            text = f"The user, group or application does not have secrets {permission} permission."
+            raise Refusal(403, "Forbidden", text, inner)
+
+    def serve(self, method, path, query, body, headers, base):
+        self.authorize(headers, base)
+        if "api-version" not in query:
+            raise Refusal(400, "BadParameter", "api-version must be specified")
+        parts = [part for part in path.split("/") if part]
+        collection, rest = parts[0], parts[1:]
+        if rest and not NAME.fullmatch(rest[0]):
+            raise Refusal(400, "BadParameter", f"The request URI contains an invalid name: {rest[0]}")
+        kind = (method, collection, len(rest))
+        if collection == "keys":
+            return self.key(method, rest, body, base)
+        if kind == ("PUT", "secrets", 1):
+            return self.set(rest[0], body, base)
+        if kind == ("GET", "secrets", 2) and rest[1] == "versions":
+            return self.versions(rest[0], query, base)
+        if method == "GET" and collection == "secrets" and len(rest) in (1, 2):
+            return self.get(rest[0], rest[1] if len(rest) == 2 else None, base)
+        if kind == ("PATCH", "secrets", 2):
+            return self.update(rest[0], rest[1], body, base)
+        if kind == ("DELETE", "secrets", 1):
+            return self.delete(rest[0], base)
+        if kind == ("GET", "secrets", 0):
+            return self.list(query, base)
+        if kind == ("GET", "deletedsecrets", 0):
+            return self.list_deleted(query, base)
+        if kind == ("GET", "deletedsecrets", 1):
+            return self.get_deleted(rest[0], base)
+        if kind == ("DELETE", "deletedsecrets", 1):
+            return self.purge(rest[0])
+        if kind == ("POST", "deletedsecrets", 2) and rest[1] == "recover":
+            return self.recover(rest[0], base)
+        raise Refusal(404, "NotFound", "no such resource")
+
+    # Bundles.
+
+    def attributes(self, version):
+        level = "Recoverable" if self.control["purge_protected"] else "Recoverable+Purgeable"
+        return {
+            "enabled": version["enabled"],
+            "created": version["created"],
+            "updated": version["updated"],
+            "recoveryLevel": level,
+            "recoverableDays": 90,
+        }
+
+    def bundle(self, name, version, base, value):
+        bundle = {
+            "id": f"{base}/secrets/{name}/{version['version']}",
+            "attributes": self.attributes(version),
+            "tags": version["tags"],
+        }
+        if version["contentType"]:
+            bundle["contentType"] = version["contentType"]
+        if value:
+            bundle["value"] = version["value"]
+        return bundle
+
+    def deleted_bundle(self, name, base):
+        entry = self.deleted[name.lower()]
+        now = int(time.time())
+        bundle = self.bundle(name, entry["versions"][-1], base, False)
+        bundle["recoveryId"] = f"{base}/deletedsecrets/{name}"
+        bundle["deletedDate"] = now
+        bundle["scheduledPurgeDate"] = now + 90 * 86400
+        return bundle
+
+    def found(self, name):
+        versions = self.secrets.get(name.lower())
+        if versions is None:
+            text = f"A secret with (name/id) {name} was not found in this key vault."
+            raise Refusal(404, "SecretNotFound", text)
+        return versions
+
+    def await_deletion(self, name):
+        """Refuses while a deletion is under way, which each request brings nearer."""
+        entry = self.deleted.get(name.lower())
+        if entry and entry["polls"] > 0:
+            entry["polls"] -= 1
+            text = f"Secret {name} is currently being deleted."
+            raise Refusal(409, "Conflict", text, "ObjectIsBeingDeleted")
+
+    # Secrets.
+
+    def set(self, name, body, base):
+        self.permit("set")
+        value, tags = body.get("value"), body.get("tags") or {}
+        if not isinstance(value, str):
+            raise Refusal(400, "BadParameter", "Property value is required")
+        if len(value.encode()) > MAX_VALUE_BYTES:
+            raise Refusal(400, "BadParameter", "Property value exceeds the allowed size")
+        too_long = any(
+            len(text.encode("utf-16-le")) // 2 > MAX_TAG_CHARS or not key
+            for key, tag in tags.items()
+            for text in (key, tag)
+        )
+        if len(tags) > MAX_TAGS or too_long:
+            raise Refusal(400, "BadParameter", "Tags are invalid")
+        if len(body.get("contentType") or "") > 255:
+            raise Refusal(400, "BadParameter", "Content type is invalid")
+        self.await_deletion(name)
+        if name.lower() in self.deleted:
+            text = f"Secret {name} is currently in a deleted but recoverable state."
+            raise Refusal(409, "Conflict", text, "ObjectIsDeletedButRecoverable")
+        now = int(time.time())
+        version = {
+            "version": secrets.token_hex(16),
+            "value": value,
+            "tags": tags,
+            "contentType": body.get("contentType"),
+            "enabled": (body.get("attributes") or {}).get("enabled", True),
+            "created": now,
+            "updated": now,
+        }
+        self.secrets.setdefault(name.lower(), []).append(version)
+        return 200, self.bundle(name, version, base, True), {}
+
+    def get(self, name, wanted, base):
+        self.permit("get")
+        versions = self.found(name)
+        version = versions[-1]
+        if wanted:
+            matching = [each for each in versions if each["version"] == wanted]
+            if not matching:
+                text = f"A secret with (name/id) {name}/{wanted} was not found in this key vault."
+                raise Refusal(404, "SecretNotFound", text)
+            version = matching[0]
+        if not version["enabled"]:
+            text = "Operation get is not allowed on a disabled secret."
+            raise Refusal(403, "Forbidden", text, "SecretDisabled")
+        return 200, self.bundle(name, version, base, True), {}
+
+    def update(self, name, wanted, body, base):
+        self.permit("set")
+        matching = [each for each in self.found(name) if each["version"] == wanted]
+        if not matching:
+            raise Refusal(404, "SecretNotFound", "no such version")
+        version = matching[0]
+        version["enabled"] = (body.get("attributes") or {}).get("enabled", version["enabled"])
+        version["tags"] = body.get("tags", version["tags"])
+        version["updated"] = int(time.time())
+        return 200, self.bundle(name, version, base, False), {}
+
+    def page(self, items, path, query, base):
+        count = int(query.get("maxresults", PAGE))
+        if not 1 <= count <= PAGE:
+            raise Refusal(400, "BadParameter", "maxresults must be between 1 and 25")
+        start = int(query.get("$skiptoken", 0))
+        answer = {"value": items[start : start + count], "nextLink": None}
+        if start + count < len(items):
+            base = self.control["next_link_base"] or base
+            version = quote(query["api-version"])
+            answer["nextLink"] = (
+                f"{base}{path}?api-version={version}&$skiptoken={start + count}&maxresults={count}"
+            )
+        return 200, answer, {}
+
+    def versions(self, name, query, base):
+        self.permit("list")
+        if name.lower() not in self.secrets and self.control["absent_versions"] == 200:
+            return 200, {"value": [], "nextLink": None}, {}
+        # In no order that anybody may rely on.
+        versions = sorted(self.found(name), key=lambda version: version["version"])
+        items = [self.bundle(name, version, base, False) for version in versions]
+        return self.page(items, f"/secrets/{name}/versions", query, base)
+
+    def list(self, query, base):
+        self.permit("list")
+        items = []
+        for name in sorted(self.secrets):
+            item = self.bundle(name, self.secrets[name][-1], base, False)
+            item["id"] = f"{base}/secrets/{name}"
+            items.append(item)
+        return self.page(items, "/secrets", query, base)
+
+    def list_deleted(self, query, base):
+        self.permit("list")
+        items = []
+        for name in sorted(self.deleted):
+            item = self.deleted_bundle(name, base)
+            item["id"] = f"{base}/secrets/{name}"
+            items.append(item)
+        return self.page(items, "/deletedsecrets", query, base)
+
+    def delete(self, name, base):
+        self.permit("delete")
+        self.await_deletion(name)
+        versions = self.found(name)
+        del self.secrets[name.lower()]
+        polls = self.control["deletion_polls"]
+        self.deleted[name.lower()] = {"versions": versions, "polls": polls}
+        return 200, self.deleted_bundle(name, base), {}
+
+    def found_deleted(self, name):
+        if name.lower() not in self.deleted:
+            raise Refusal(404, "SecretNotFound", f"Deleted Secret not found: {name}")
+
+    def get_deleted(self, name, base):
+        self.permit("get")
+        self.found_deleted(name)
+        entry = self.deleted[name.lower()]
+        if entry["polls"] > 0:
+            entry["polls"] -= 1
+            raise Refusal(404, "SecretNotFound", f"Deleted Secret not found: {name}")
+        return 200, self.deleted_bundle(name, base), {}
+
+    def purge(self, name):
+        self.permit("purge")
+        self.found_deleted(name)
+        self.await_deletion(name)
+        if self.control["purge_protected"]:
+            text = "Operation purge is not allowed because purge protection is enabled."
+            raise Refusal(403, "Forbidden", text)
+        del self.deleted[name.lower()]
+        return 204, None, {}
+
+    def recover(self, name, base):
+        self.permit("recover")
+        self.found_deleted(name)
+        self.await_deletion(name)
+        versions = self.deleted.pop(name.lower())["versions"]
+        self.secrets[name.lower()] = versions
+        return 200, self.bundle(name, versions[-1], base, False), {}
+
+    # Keys, as far as wrapping goes.
+
+    def key(self, method, rest, body, base):
+        if method == "POST" and rest[1:] == ["create"]:
+            self.permit("create")
+            key = rsa.generate_private_key(65537, int(body.get("key_size", 2048)))
+            versions = self.keys.setdefault(rest[0].lower(), {})
+            version = secrets.token_hex(16)
+            versions[version] = key
+            return 200, {"key": {"kid": f"{base}/keys/{rest[0]}/{version}", "kty": "RSA"}}, {}
+        versions = self.keys.get(rest[0].lower()) if rest else None
+        if not versions:
+            raise Refusal(404, "KeyNotFound", "A key with this name was not found.")
+        version = rest[1] if len(rest) > 1 else list(versions)[-1]
+        key = versions.get(version)
+        if key is None:
+            raise Refusal(404, "KeyNotFound", "A key with this version was not found.")
+        kid = f"{base}/keys/{rest[0]}/{version}"
+        if method == "GET":
+            self.permit("get")
+            return 200, {"key": {"kid": kid, "kty": "RSA"}, "attributes": {"enabled": True}}, {}
+        if method != "POST" or rest[2:] not in (["wrapkey"], ["unwrapkey"]):
+            raise Refusal(404, "NotFound", "no such resource")
+        if body.get("alg") != "RSA-OAEP-256":
+            raise Refusal(400, "BadParameter", "the algorithm is not supported")
+        self.permit(rest[2])
+        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+        value = base64.urlsafe_b64decode(body["value"] + "==")
+        if rest[2] == "wrapkey":
+            value = key.public_key().encrypt(value, oaep)
+        else:
+            try:
+                value = key.decrypt(value, oaep)
+            except ValueError:
+                raise Refusal(400, "BadParameter", "the value cannot be unwrapped") from None
+        value = base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+        return 200, {"kid": kid, "value": value}, {}
