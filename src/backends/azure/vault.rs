@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use azure_core::error::Error as SdkError;
+use azure_core::error::{Error as SdkError, ErrorKind as SdkErrorKind};
 use azure_security_keyvault_secrets::models::{
     SecretClientGetSecretOptions, SecretProperties, SetSecretParameters,
 };
@@ -77,15 +77,20 @@ impl Vault {
         value: &str,
         tags: HashMap<String, String>,
     ) -> Result<NativeVersionId, AzureError> {
-        let parameters = SetSecretParameters {
-            content_type: Some(CONTENT_TYPE.to_owned()),
-            tags: Some(tags),
-            value: Some(value.to_owned()),
-            ..SetSecretParameters::default()
-        };
-        let parameters = parameters.try_into().map_err(failed)?;
-        let answer = self.client.set_secret(name.as_str(), parameters, None);
-        let secret = answer.await.map_err(failed)?.into_model().map_err(failed)?;
+        let answer = authorized(|| {
+            let parameters = SetSecretParameters {
+                content_type: Some(CONTENT_TYPE.to_owned()),
+                tags: Some(tags.clone()),
+                value: Some(value.to_owned()),
+                ..SetSecretParameters::default()
+            };
+            async move {
+                let parameters = parameters.try_into()?;
+                let client = &self.client;
+                client.set_secret(name.as_str(), parameters, None).await
+            }
+        });
+        let secret = answer.await?.into_model().map_err(failed)?;
         version_of(secret.id.as_deref(), name)
             .ok_or_else(|| AzureError::malformed("the vault did not name the version that it set"))
     }
@@ -96,20 +101,22 @@ impl Vault {
         name: &RemoteName,
         version: &NativeVersionId,
     ) -> Result<Option<String>, AzureError> {
-        let options = SecretClientGetSecretOptions {
-            secret_version: Some(version.as_str().to_owned()),
-            ..SecretClientGetSecretOptions::default()
-        };
-        let answer = self.client.get_secret(name.as_str(), Some(options));
-        let secret = answer.await.map_err(failed)?.into_model().map_err(failed)?;
+        let answer = authorized(|| {
+            let options = SecretClientGetSecretOptions {
+                secret_version: Some(version.as_str().to_owned()),
+                ..SecretClientGetSecretOptions::default()
+            };
+            self.client.get_secret(name.as_str(), Some(options))
+        });
+        let secret = answer.await?.into_model().map_err(failed)?;
         let answered = version_of(secret.id.as_deref(), name);
         Ok(secret.value.filter(|_| answered.as_ref() == Some(version)))
     }
 
     /// Returns the current value of a secret, whoever set it.
     pub(super) async fn current(&self, name: &RemoteName) -> Result<Option<String>, AzureError> {
-        let answer = self.client.get_secret(name.as_str(), None);
-        let secret = answer.await.map_err(failed)?.into_model().map_err(failed)?;
+        let answer = authorized(|| self.client.get_secret(name.as_str(), None));
+        let secret = answer.await?.into_model().map_err(failed)?;
         Ok(secret.value)
     }
 
@@ -119,44 +126,51 @@ impl Vault {
         name: &RemoteName,
         mut look: impl FnMut(Properties) -> Option<T> + Send,
     ) -> Result<Found<T>, AzureError> {
-        let pager = self
-            .client
-            .list_secret_properties_versions(name.as_str(), None);
-        let mut pages = pager.map_err(failed)?.into_pages();
-        let mut found = Found::Nothing;
-        while let Some(page) = pages.next().await {
-            let page = match page {
-                Ok(page) => page.into_model().map_err(failed)?,
-                Err(error) => {
-                    let error = failed(error);
-                    // Said by some vaults; others have an empty list.
-                    if error.kind() == crate::clients::azure::AzureErrorKind::NotFound {
-                        return Ok(Found::Nothing);
+        let mut forgotten = 0;
+        'again: loop {
+            let pager = self
+                .client
+                .list_secret_properties_versions(name.as_str(), None);
+            let mut pages = pager.map_err(failed)?.into_pages();
+            let mut found = Found::Nothing;
+            while let Some(page) = pages.next().await {
+                let page = match page {
+                    Ok(page) => page.into_model().map_err(failed)?,
+                    // From the beginning: what was looked at once may be twice.
+                    Err(error) if is_forgotten(&error) && forgotten < MAX_FORGOTTEN => {
+                        forgotten += 1;
+                        continue 'again;
                     }
-                    return Err(error);
-                }
-            };
-            for version in page.value {
-                found = Found::OthersOnly;
-                if let Some(it) = look(version) {
-                    return Ok(Found::Version(it));
+                    Err(error) => {
+                        let error = failed(error);
+                        // Said by some vaults; others have an empty list.
+                        if error.kind() == crate::clients::azure::AzureErrorKind::NotFound {
+                            return Ok(Found::Nothing);
+                        }
+                        return Err(error);
+                    }
+                };
+                for version in page.value {
+                    found = Found::OthersOnly;
+                    if let Some(it) = look(version) {
+                        return Ok(Found::Version(it));
+                    }
                 }
             }
+            return Ok(found);
         }
-        Ok(found)
     }
 
     /// Deletes an object; returns whether it can be purged.
     pub(super) async fn delete(&self, name: &RemoteName) -> Result<bool, AzureError> {
-        let answer = self.client.delete_secret(name.as_str(), None);
-        let deleted = answer.await.map_err(failed)?.into_model().map_err(failed)?;
+        let answer = authorized(|| self.client.delete_secret(name.as_str(), None));
+        let deleted = answer.await?.into_model().map_err(failed)?;
         let level = deleted.attributes.and_then(|a| a.recovery_level);
         Ok(level.is_none_or(|level| level.to_string().contains("Purgeable")))
     }
 
     pub(super) async fn purge(&self, name: &RemoteName) -> Result<(), AzureError> {
-        let answer = self.client.purge_deleted_secret(name.as_str(), None);
-        answer.await.map_err(failed)?;
+        authorized(|| self.client.purge_deleted_secret(name.as_str(), None)).await?;
         Ok(())
     }
 }
@@ -176,6 +190,31 @@ pub(super) fn is_version(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
+/// How often a request may find the token forgotten that it has just got: each time
+/// another request was challenged at that very moment.
+const MAX_FORGOTTEN: u32 = 32;
+
+/// Says whether the SDK forgot a token before it was used: it empties its cache for
+/// every 401, and the first requests of a process are challenged all at once. The
+/// request was not sent then. Our own credentials fail with an error of ours.
+fn is_forgotten(error: &SdkError) -> bool {
+    matches!(error.kind(), SdkErrorKind::Credential)
+}
+
+/// Makes a request, again where its token was forgotten.
+async fn authorized<T, F>(call: impl Fn() -> F) -> Result<T, AzureError>
+where
+    F: Future<Output = Result<T, SdkError>>,
+{
+    let mut forgotten = 0;
+    loop {
+        match call().await {
+            Err(error) if is_forgotten(&error) && forgotten < MAX_FORGOTTEN => forgotten += 1,
+            outcome => return outcome.map_err(failed),
+        }
+    }
+}
+
 fn failed(error: SdkError) -> AzureError {
     AzureError::from_sdk(&error, AzurePlace::Vault)
 }
@@ -183,6 +222,28 @@ fn failed(error: SdkError) -> AzureError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_request_whose_token_was_forgotten_is_made_again_and_no_other() {
+        let tries = std::cell::Cell::new(0);
+        let call = async |fails: u32, kind: fn() -> SdkErrorKind| {
+            tries.set(0);
+            let made = || {
+                tries.set(tries.get() + 1);
+                match tries.get() <= fails {
+                    true => Err(SdkError::with_message(kind(), "no")),
+                    false => Ok(tries.get()),
+                }
+            };
+            authorized(|| std::future::ready(made())).await
+        };
+        let forgotten = || SdkErrorKind::Credential;
+        assert_eq!(call(5, forgotten).await.ok(), Some(6));
+        assert!(call(u32::MAX, forgotten).await.is_err());
+        assert_eq!(tries.get(), MAX_FORGOTTEN + 1);
+        assert!(call(1, || SdkErrorKind::Other).await.is_err());
+        assert_eq!(tries.get(), 1);
+    }
 
     #[test]
     fn a_version_is_read_from_an_identifier_of_the_same_secret_only() {
