@@ -1,6 +1,6 @@
 """Reads a secret backend with the vendor's official client, and writes and deletes
-there as a person with a console would. One request as JSON, on standard input or in
-the file that is named; one answer on standard output."""
+there as a person with a console would. One request as JSON, in the file that is named;
+one answer on standard output."""
 
 import base64
 import json
@@ -223,7 +223,7 @@ def kv(request):
 
 
 def main():
-    with open(sys.argv[1]) if len(sys.argv) > 1 else sys.stdin as source:
+    with open(sys.argv[1]) as source:
         request = json.load(source)
     reader = {"aws": aws, "gcp": gcp, "azure": azure, "kv": kv}[request["vendor"]]
     json.dump(reader(request), sys.stdout)

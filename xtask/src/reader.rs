@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("../reader.py");
 const BOUND: Duration = Duration::from_secs(120);
 
 /// An object as a vendor's client shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// The name.
     pub name: String,

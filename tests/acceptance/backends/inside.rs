@@ -1,20 +1,14 @@
 //! A look inside a place, and what people do there, each with the vendor's own
 //! client.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xtask::azure::AzureFake;
 use xtask::openbao::{Api, KvVersion};
+use xtask::reader::{self, Object};
 use xtask::tools::Tools;
 
 use super::Place;
 use super::place::{AZURE_READER_SECRET, Kind, PROJECT, READER_KEY, READER_SECRET, REGION};
-
-const READER: &str = include_str!("../../../xtask/reader.py");
 
 /// Says whether a path of KV is a fence: a record without content, by which a
 /// process makes sure that a standby does not answer with the past. It stays.
@@ -23,20 +17,10 @@ fn is_fence(path: &str) -> bool {
     parts.next() == Some(".fence") && parts.count() == 1
 }
 
-/// An object as the vendor's client shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Object {
-    pub(crate) name: String,
-    /// What people see beside it: tags, labels, a description.
-    pub(crate) about: Vec<String>,
-    /// What is stored.
-    pub(crate) payloads: Vec<Vec<u8>>,
-}
-
 impl Place {
     /// Returns all that is stored, in the order of names.
     pub(crate) fn objects(&self) -> Vec<Object> {
-        let mut objects = match &self.kind {
+        let mut objects: Vec<_> = match &self.kind {
             Kind::OpenBao { .. } => {
                 let dump = self.api().dump_kv("secret", KvVersion::V2).unwrap();
                 let objects = dump.as_object().unwrap().iter();
@@ -50,21 +34,9 @@ impl Place {
                     .collect()
             }
             _ => {
-                let listed = self.ask(json!({}));
-                let objects = listed.as_array().unwrap().iter();
-                let texts = |value: &Value| -> Vec<String> {
-                    let all = value.as_array().unwrap().iter();
-                    all.map(|text| text.as_str().unwrap().to_owned()).collect()
-                };
-                let objects = objects.map(|object| Object {
-                    name: object["name"].as_str().unwrap().to_owned(),
-                    about: texts(&object["about"]),
-                    payloads: texts(&object["payloads"])
-                        .iter()
-                        .map(|text| STANDARD.decode(text).unwrap())
-                        .collect(),
-                });
-                objects.collect::<Vec<_>>()
+                let all = self.addressed(json!({}));
+                let reading = reader::read(&Tools::locate().unwrap(), &all);
+                return reading.unwrap().objects;
             }
         };
         objects.sort_by(|one, other| one.name.cmp(&other.name));
@@ -187,8 +159,14 @@ impl Place {
         }
     }
 
-    /// Asks the vendor's official client.
-    pub(super) fn ask(&self, mut request: Value) -> Value {
+    /// Has the vendor's official client do something.
+    pub(super) fn ask(&self, request: Value) -> Value {
+        let answer = reader::ask(&Tools::locate().unwrap(), &self.addressed(request));
+        serde_json::from_str(&answer.unwrap()).unwrap()
+    }
+
+    /// Says in a request to the vendor's client where the place is.
+    fn addressed(&self, mut request: Value) -> Value {
         let more = match &self.kind {
             Kind::OpenBao { .. } => unreachable!("OpenBAO is asked directly"),
             Kind::Aws(moto) => json!({
@@ -208,22 +186,7 @@ impl Place {
         for (key, value) in more.as_object().unwrap() {
             request[key] = value.clone();
         }
-        let tools = Tools::locate().unwrap();
-        let mut python = Command::new(tools.python())
-            .args(["-c", READER])
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = python.stdin.take().unwrap();
-        stdin.write_all(request.to_string().as_bytes()).unwrap();
-        drop(stdin);
-        let answered = python.wait_with_output().unwrap();
-        let told = String::from_utf8_lossy(&answered.stderr);
-        assert!(answered.status.success(), "{told}");
-        serde_json::from_slice(&answered.stdout).unwrap()
+        request
     }
 }
 

@@ -26,8 +26,8 @@ mod requests;
 mod timeouts;
 mod unsteady;
 
-pub(crate) use inside::Object;
 pub(crate) use place::Place;
+pub(crate) use xtask::reader::Object;
 
 /// The blocks of all types.
 pub(crate) const BLOCKS: [&str; 5] = [
