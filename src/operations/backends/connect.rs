@@ -34,6 +34,13 @@ pub(in crate::operations) struct Connections {
     pub(super) seen: Sightings,
 }
 
+/// A backend that is in use, as its record has it.
+struct Current {
+    loaded: Loaded<BackendDocument>,
+    record: BackendRecord,
+    seen: SeenBackend,
+}
+
 /// A backend that is open.
 #[derive(Debug)]
 struct Connection {
@@ -225,7 +232,11 @@ impl Organization {
     }
 
     async fn connect(&self, name: &Slug, trust: Trust) -> Result<Connection, OperationError> {
-        let (loaded, record, seen) = self.load_current(name).await?;
+        let Current {
+            loaded,
+            record,
+            seen,
+        } = self.load_current(name).await?;
         if !self.may_go_by_what_was_seen(trust, &seen) {
             loaded.verify(self.mac_key().await?)?;
         }
@@ -261,27 +272,28 @@ impl Organization {
 
     /// Loads a backend that is in use, and is not older than what was seen of it:
     /// before anything is sent to where it leads.
-    async fn load_current(
-        &self,
-        name: &Slug,
-    ) -> Result<(Loaded<BackendDocument>, BackendRecord, SeenBackend), OperationError> {
+    async fn load_current(&self, name: &Slug) -> Result<Current, OperationError> {
         let read = |loaded: Option<Loaded<BackendDocument>>| {
             let loaded = loaded.ok_or_else(|| unknown(name))?;
             let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
             let seen = SeenBackend::new(loaded.record.generation, &record);
-            Ok::<_, OperationError>((loaded, record, seen))
+            Ok::<_, OperationError>(Current {
+                loaded,
+                record,
+                seen,
+            })
         };
         let found = read(self.load_backend(name).await?)?;
-        if self.connections.seen.overrules(&found.2).is_none() {
+        if self.connections.seen.overrules(&found.seen).is_none() {
             return Ok(found);
         }
         // A node that lags answers so, too.
         let found = read(self.catalog.load_fenced(&record_key(name)).await?)?;
         // Altered is the better word for it, where the key tells.
         if let Ok(key) = self.mac_key().await {
-            found.0.verify(key)?;
+            found.loaded.verify(key)?;
         }
-        self.expect_newest(&found.2)?;
+        self.expect_newest(&found.seen)?;
         Ok(found)
     }
 
