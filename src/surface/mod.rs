@@ -6,13 +6,15 @@ mod anchor;
 mod backend_diagnostics;
 mod diagnostics;
 mod duration;
+mod ownership;
 mod session;
 mod setting;
 
 pub use anchor::Anchor;
 pub(crate) use diagnostics::quoted;
-pub use diagnostics::{deletion_protected, explain, invalid_slug};
+pub use diagnostics::{deletion_protected, explain, invalid_slug, named_secret};
 pub use duration::{InvalidDuration, parse_duration};
+pub use ownership::{Finding, Named, unclear};
 pub use session::{
     Configured, Session, SessionState, different_organization, not_refreshed, unconfigured,
 };
