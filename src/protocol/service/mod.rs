@@ -90,6 +90,7 @@ impl Inner {
             cancellation: self.cancellation.clone(),
             write_only_allowed: capabilities.write_only_attributes_allowed,
             deferral_allowed: capabilities.deferral_allowed,
+            keeps_planned_private: capabilities.store_planned_private,
         }
     }
 }
