@@ -18,7 +18,7 @@ pub struct Context {
     /// Whether the host keeps the private data of a plan, and hands it to the
     /// plan that it repeats before an apply as
     /// [`PlanRequest::planned_private`](super::PlanRequest::planned_private):
-    /// protocol 6.11, Terraform 1.16. Set in plans only.
+    /// protocol 6.11, Terraform 1.16.
     pub keeps_planned_private: bool,
 }
 
