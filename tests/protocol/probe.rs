@@ -22,7 +22,7 @@ const ENTRY: &str = "probe::serves_a_host_and_nobody_else";
 /// very test binary; elsewhere it shows that no one but a host is served.
 #[test]
 fn serves_a_host_and_nobody_else() {
-    let mut options = ServeOptions::new("registry.terraform.io/test/probe");
+    let mut options = ServeOptions::new(["registry.terraform.io/test/probe"]);
     options.log_targets.push("protocol");
     let mode = std::env::var("PROBE");
     if mode.as_deref() == Ok("debug") {
