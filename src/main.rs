@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use terraform_provider_planton::cli::{self, Request};
 use terraform_provider_planton::protocol::{self, ServeMode, ServeOptions};
-use terraform_provider_planton::provider;
+use terraform_provider_planton::provider::{self, StartedBy};
 
 /// The address that configurations name.
 const ADDRESS: &str = "registry.terraform.io/plantonhq/planton";
@@ -32,9 +32,13 @@ fn main() -> ExitCode {
 }
 
 fn serve(mode: ServeMode) -> anyhow::Result<()> {
+    let started_by = match mode {
+        ServeMode::Plugin => StartedBy::Host,
+        _ => StartedBy::Person,
+    };
     let options = ServeOptions {
         mode,
         ..ServeOptions::new(ADDRESS)
     };
-    Ok(protocol::serve(provider::provider(), options)?)
+    Ok(protocol::serve(provider::provider(started_by), options)?)
 }
