@@ -176,6 +176,7 @@ impl Held {
         let generation = self.next_generation();
         self.document.generation = generation;
         self.document.write_id = Uuid::new_v4();
+        self.document.raise_revisions(&self.base);
         let SecretDocument {
             current, displaced, ..
         } = &mut self.document;

@@ -120,13 +120,15 @@ impl Backend {
             .store
             .put(&secret.remote_name, &sealed.payload, options)
             .await?;
+        let now = Timestamp::now();
         Ok(VersionRecord {
             number: sealed.number,
+            revision: u64::try_from(now.as_millisecond()).unwrap_or_default(),
             native_id,
             payload_sha256: sealed.payload_sha256.clone(),
             keks: vec![sealed.kek.clone()],
             fingerprint: sealed.fingerprint.clone(),
-            created_at: Timestamp::now(),
+            created_at: now,
         })
     }
 
