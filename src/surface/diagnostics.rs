@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use super::backend_diagnostics;
 use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::kek::{KekError, KekErrorKind};
+use crate::names::{SecretName, Slug};
 use crate::operations::OperationError;
 use crate::plugin::{AttributePath, Diagnostic};
 use crate::store::{StoreError, StoreErrorKind};
@@ -36,18 +37,95 @@ pub fn deletion_protected(name: &str) -> Diagnostic {
     .at("deletion_protection")
 }
 
-/// Says that a name is not a slug.
+/// Says that two resources of one configuration are to have the same name.
+#[must_use]
+pub fn declared_twice(name: &SecretName) -> Diagnostic {
+    let name = name.to_string();
+    Diagnostic::error(
+        "Secret Declared Twice",
+        format!(
+            "Another resource of this configuration creates secret {name:?} as well.\n\nGive each \
+             its own name or environment; or declare it once, and refer to that resource from both \
+             places."
+        ),
+    )
+    .at("name")
+}
+
+/// Says that a name is not a slug. The text itself is not shown, since a secret may
+/// have been given in the name's place; a proposal is, for what looks like an
+/// identifier.
 #[must_use]
 pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> Diagnostic {
+    let remedy = match proposed_slug(text) {
+        Some(slug) => format!("\n\nFor example: {:?}.", slug.as_str()),
+        None => {
+            wrong_with_slug(text).map_or_else(String::new, |wrong| format!(" This one {wrong}."))
+        }
+    };
     Diagnostic::error(
         "Invalid Name",
         format!(
-            "{what}{} must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end \
-             with a letter or a digit.",
-            quoted(text)
+            "{what} must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with \
+             a letter or a digit.{remedy}"
         ),
     )
     .at(path)
+}
+
+/// Proposes a name for an identifier such as `DB_PASSWORD`. A single word may be a
+/// secret.
+fn proposed_slug(text: &str) -> Option<Slug> {
+    let words = plain_words(text).filter(|words| words.len() > 1)?;
+    words.join("-").to_ascii_lowercase().parse().ok()
+}
+
+/// Splits an identifier into its words: letters only, joined by underscores, hyphens
+/// or dots. `None` for all else, which may be a secret and is not to be shown.
+pub(crate) fn plain_words(text: &str) -> Option<Vec<&str>> {
+    let is_word = |word: &&str| {
+        let letters = word.bytes().all(|b| b.is_ascii_alphabetic());
+        let rest = word.get(1..).unwrap_or_default();
+        let one_case = rest.bytes().all(|b| b.is_ascii_lowercase())
+            || word.bytes().all(|b| b.is_ascii_uppercase());
+        !word.is_empty() && letters && one_case
+    };
+    let words: Vec<&str> = text.split(['_', '-', '.']).collect();
+    words.iter().all(is_word).then_some(words)
+}
+
+/// Says what is wrong with a name, without showing any of it.
+fn wrong_with_slug(text: &str) -> Option<String> {
+    let has = |part: fn(char) -> bool| text.chars().any(part);
+    if text.is_empty() {
+        return Some("is empty".to_owned());
+    }
+    let mut found = Vec::new();
+    for (is_there, what) in [
+        (has(|c| c.is_ascii_uppercase()), "upper-case letters"),
+        (text.contains('_'), "underscores"),
+        (has(char::is_whitespace), "white space"),
+        (text.contains('/'), "slashes"),
+        (
+            has(|c| !c.is_ascii_alphanumeric() && !c.is_whitespace() && !"-_/".contains(c)),
+            "other characters",
+        ),
+    ] {
+        if is_there {
+            found.push(what);
+        }
+    }
+    if let Some((last, others)) = found.split_last() {
+        let joined = match others {
+            [] => (*last).to_owned(),
+            _ => format!("{} and {last}", others.join(", ")),
+        };
+        return Some(format!("has {joined}"));
+    }
+    if text.starts_with('-') || text.ends_with('-') {
+        return Some("begins or ends with a hyphen".to_owned());
+    }
+    (text.len() > 63).then(|| "is longer".to_owned())
 }
 
 /// Quotes a practitioner's text, after a space, where it may be a name with a
@@ -118,7 +196,10 @@ fn operation(error: &OperationError) -> Diagnostic {
             format!(
                 "The catalog names version {version} of secret {secret:?}, but its backend does \
                  not hold it: somebody deleted it there.\n\nRun terraform apply where the secret \
-                 is managed: it writes the value again as a new version."
+                 is managed: it writes the value again as a new version. Where this configuration \
+                 manages it, have the read wait for that version:\n\n  version = \
+                 planton_secret.<name>.version\n\nOr write it first: terraform apply \
+                 -target=planton_secret.<name>."
             ),
         ),
         E::AlreadyExists { name, uuid } => (
@@ -456,16 +537,47 @@ fn sources(error: &dyn Error) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn told(text: &str) -> String {
+        invalid_slug("The name", text, "name").detail
+    }
+
     #[test]
-    fn only_what_may_be_a_name_is_quoted() {
-        let told = |text: &str| format!("{:?}", invalid_slug("The name", text, "name"));
-        assert!(told("Acme Inc.").contains("Acme Inc."));
-        assert!(told(&"A".repeat(63)).contains("AAAA"));
-        let long = format!("hunter2{}", "a".repeat(57));
-        for secret in ["hunter2!", "hunter2\n", "hunter2=", "hünter2", &long] {
+    fn an_identifier_gets_a_proposal() {
+        for (text, proposal) in [
+            ("DB_PASSWORD", "db-password"),
+            ("Db_Password", "db-password"),
+            ("db_password", "db-password"),
+            ("app.session_key", "app-session-key"),
+        ] {
+            let told = told(text);
+            assert!(
+                told.contains(&format!("For example: {proposal:?}.")),
+                "{told}"
+            );
+            assert!(!told.contains(text), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_described_and_not_shown() {
+        let long = "hunter".repeat(11);
+        for (secret, wrong) in [
+            ("", "This one is empty."),
+            ("hunter2!", "This one has other characters."),
+            (
+                "Hunter2_x",
+                "This one has upper-case letters and underscores.",
+            ),
+            ("HUNTER", "This one has upper-case letters."),
+            ("hunter horse staple", "This one has white space."),
+            ("-hunter", "This one begins or ends with a hyphen."),
+            ("prod/hunter", "This one has slashes."),
+            ("h\u{fc}hunter2", "This one has other characters."),
+            (&long, "This one is longer."),
+        ] {
             let told = told(secret);
-            assert!(told.contains("The name must be"), "{told}");
-            assert!(!told.contains("nter2"), "{told}");
+            assert!(told.ends_with(wrong), "{told}");
+            assert!(!told.to_lowercase().contains("hunter"), "{told}");
         }
     }
 }
