@@ -37,3 +37,4 @@ mod threat_model;
 mod unknown_configuration;
 mod validating;
 mod values;
+mod workflows;
