@@ -6,13 +6,15 @@ mod anchor;
 mod backend_diagnostics;
 mod diagnostics;
 mod duration;
+mod naming;
 mod session;
 mod setting;
 
 pub use anchor::Anchor;
-pub use diagnostics::{declared_twice, deletion_protected, explain, invalid_slug};
-pub(crate) use diagnostics::{plain_words, quoted};
+pub use diagnostics::{declared_twice, deletion_protected, explain};
 pub use duration::{InvalidDuration, parse_duration};
+pub use naming::invalid_slug;
+pub(crate) use naming::{plain_words, quoted};
 pub use session::{
     Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,
     unconfigured,

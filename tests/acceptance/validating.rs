@@ -4,7 +4,7 @@
 use xtask::canary::Canary;
 
 use crate::scene::{Scene, with_every_terraform};
-use crate::steps::{Steps, flat, has};
+use crate::steps::{flat, has};
 
 with_every_terraform!(
     acc_every_mistake_that_needs_no_platform_is_told_by_validate,

@@ -395,3 +395,6 @@ fn plain<T: Into<Value>>(setting: Setting<T>) -> Value {
         Setting::Set(value) => value.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;
