@@ -2,8 +2,10 @@
 
 mod apply;
 mod plan;
+mod replacement;
 mod schema;
 mod settings;
+mod source;
 mod state;
 mod validate;
 
@@ -55,7 +57,7 @@ impl Resource for SecretResource {
     }
 
     async fn read(&self, cx: &Context, request: ReadRequest) -> ReadResponse {
-        if let SessionState::Unknown = self.session.state() {
+        if let SessionState::Unknown(_) = self.session.state() {
             let mut response = ReadResponse::current(request.state);
             response.diagnostics.push(not_refreshed());
             return response;
@@ -68,12 +70,18 @@ impl Resource for SecretResource {
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
-        let session = match self.session.state() {
-            SessionState::Ready(session) => Some(session),
-            SessionState::Unknown | SessionState::Unconfigured => None,
+        let state = self.session.state();
+        let session = match &state {
+            SessionState::Ready(session) => Some(session.as_ref()),
+            SessionState::Unknown(_) | SessionState::Unconfigured => None,
         };
-        let interrupt = settings::interrupt(cx, &request.config, "read");
-        plan::plan(&schema::schema(), request, session.as_deref(), &interrupt).await
+        let ground = plan::Ground {
+            defaults: &state.defaults(),
+            session,
+            interrupt: &settings::interrupt(cx, &request.config, "read"),
+        };
+        let planned = plan::plan(&schema::schema(), request, ground).await;
+        planned.unwrap_or_else(PlanResponse::from)
     }
 
     async fn plan_destroy(
@@ -81,7 +89,7 @@ impl Resource for SecretResource {
         _cx: &Context,
         request: PlanDestroyRequest,
     ) -> PlanDestroyResponse {
-        plan::plan_destroy(&request)
+        plan::plan_destroy(&request).unwrap_or_else(PlanDestroyResponse::from)
     }
 
     async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {
