@@ -16,7 +16,13 @@ pub(crate) const CREATE: [&str; 5] = ["create", "wrap", "put", "commit", "answer
 pub(crate) const ADOPT: [&str; 1] = ["adopt"];
 pub(crate) const ROTATE: [&str; 6] = ["update", "wrap", "put", "commit", "answer", "prune"];
 const EDIT: [&str; 2] = ["update", "commit edit"];
-pub(crate) const DELETE: [&str; 4] = ["delete", "mark deleting", "delete object", "tombstone"];
+pub(crate) const DELETE: [&str; 5] = [
+    "delete",
+    "mark deleting",
+    "delete object",
+    "tombstone",
+    "forget history",
+];
 
 /// A secret for each of `names`; the value tells whose it is.
 const SECRETS: &str = r#"
