@@ -16,6 +16,7 @@ mod entries;
 mod error;
 mod generate;
 mod organization;
+mod ownership;
 mod read;
 mod remote_name;
 mod run;
@@ -31,13 +32,15 @@ pub use crate::catalog::{
 pub use crate::envelope::{SecretKind, SecretValue};
 pub use crate::store::{StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
-    BackendArguments, BackendView, DefaultBackendView, DeletedBackend, MAX_NAMED_HOLDERS,
-    RegisterBackend, SeenBackend, UpdateBackend,
+    BackendArguments, BackendOnDestroy, BackendView, DefaultBackendView, DefaultSet, DeleteBackend,
+    DeletedBackend, Destroyed, KnownDefault, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend,
+    RegisteredBackend, SeenBackend, SetDefault, UpdateBackend,
 };
 pub use create::{CreateSecret, ValueSource};
-pub use error::OperationError;
+pub use error::{CommitUnclear, OperationError};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};
+pub use ownership::MetRecord;
 pub use read::{OpenedSecret, RefreshSecret, Refreshed, Seen, Selector};
 pub use remote_name::NAME_PREFIX;
 pub use run::{Resume, ResumeRefused, Run};

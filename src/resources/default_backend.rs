@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use crate::names::Slug;
-use crate::operations::{Interrupt, OperationError, PLATFORM_BACKEND};
+use crate::operations::{
+    DefaultSet, Destroyed, Interrupt, KnownDefault, OperationError, SetDefault,
+};
 use crate::plugin::{
     ApplyResponse, Attribute, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
     Diagnostics, IdentityAttribute, IdentitySchema, ImportRequest, ImportResponse, ImportTarget,
@@ -13,8 +15,8 @@ use crate::plugin::{
     UpdateRequest, Value, proposed_with_computed_unknown,
 };
 use crate::surface::{
-    Anchor, Configured, Session, SessionState, different_organization, explain, invalid_slug,
-    not_refreshed,
+    Anchor, Committed, Configured, Session, SessionState, different_organization, explain,
+    invalid_slug, named_default, not_refreshed,
 };
 
 const TIMEOUT: Duration = Duration::from_mins(10);
@@ -100,8 +102,7 @@ impl Resource for DefaultBackendResource {
     async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {
         let create = async {
             let session = self.session.ready()?;
-            let platform = slug(PLATFORM_BACKEND)?;
-            set(cx, request.planned_state, &platform, &session).await
+            set(cx, request.planned_state, None, &session).await
         };
         create.await.unwrap_or_else(ApplyResponse::from)
     }
@@ -111,9 +112,9 @@ impl Resource for DefaultBackendResource {
             let session = self.session.ready()?;
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
-            let before = backend_of(&request.prior_state)?;
+            let before = known(&request.prior_state, &anchor)?;
             Written::read(&request.planned_private)?.remember(&session);
-            set(cx, request.planned_state, &before, &session).await
+            set(cx, request.planned_state, Some(before), &session).await
         };
         update.await.unwrap_or_else(ApplyResponse::from)
     }
@@ -123,15 +124,18 @@ impl Resource for DefaultBackendResource {
             let session = self.session.ready()?;
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
-            let before = backend_of(&request.prior_state)?;
+            let before = known(&request.prior_state, &anchor)?;
             Written::read(&request.planned_private)?.remember(&session);
             let interrupt = interrupt(cx);
+            let backend = before.backend.clone();
             let unset = session
                 .organization
-                .unset_default_backend(&before, &interrupt);
+                .unset_default_backend(before, &interrupt);
             let unset = interrupt.bound(unset).await;
-            unset.map_err(|error| explain(&error))?;
-            Ok(DeleteResponse::default())
+            Ok(unset_told(
+                &backend,
+                unset.map_err(|error| explain(&error))?,
+            ))
         };
         delete
             .await
@@ -159,8 +163,8 @@ fn schema() -> Schema {
     ])
     .describe(
         "Chooses the backend of secrets that name none, when they are created. An organization has \
-         one default: creation fails where another than `platform` is chosen already, unless that \
-         is imported. Destroying it makes `platform` the default again.\n\nSecrets that should go \
+         one default: creation fails where another state has set it already, unless that is \
+         imported. Destroying it makes `platform` the default again.\n\nSecrets that should go \
          to a new default need `depends_on`, so that they are created after it.",
     )
 }
@@ -168,15 +172,15 @@ fn schema() -> Schema {
 async fn set(
     cx: &Context,
     planned: Value,
-    expected: &Slug,
+    before: Option<KnownDefault>,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
     let backend = backend_of(&planned)?;
     let organization = &session.organization;
     let interrupt = interrupt(cx);
-    let set = organization.set_default_backend(&backend, expected, &interrupt);
+    let set = organization.set_default_backend(SetDefault { backend, before }, &interrupt);
     let set = interrupt.bound(set).await;
-    let view = set.map_err(|error| {
+    let DefaultSet { view, adopted_from } = set.map_err(|error| {
         let diagnostic = explain(&error);
         match error {
             OperationError::UnknownBackend { .. }
@@ -185,14 +189,24 @@ async fn set(
             _ => diagnostic,
         }
     })?;
-    let anchor = Anchor::of(session, view.catalog, 0).await?;
+    let stamp = view.owner.as_ref().map(|owner| owner.stamp);
+    let committed = Committed {
+        catalog: view.catalog,
+        generation: view.generation,
+        stamp: stamp.ok_or_else(|| Diagnostic::bug("A default was set that nobody owns."))?,
+    };
+    let anchor = Anchor::of(session, committed).await?;
+    let completed =
+        adopted_from.map(|former| named_default(&view.backend, |named| named.completed(&former)));
     let written = Written(Some((view.generation, view.backend)));
     let slug = organization.slug().as_str();
-    Ok(ApplyResponse {
+    let mut response = ApplyResponse {
         private: Some(written.beside(anchor.write())),
         identity: Some(identity(slug)),
         ..ApplyResponse::applied(planned.with("id", slug))
-    })
+    };
+    response.diagnostics.extend(completed);
+    Ok(response)
 }
 
 async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
@@ -203,18 +217,68 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     let organization = &session.organization;
     let view = organization.default_backend_view().await;
     let view = view.map_err(|error| explain(&error))?;
-    if !view.is_chosen {
-        return Ok(ReadResponse::gone());
-    }
     let slug = organization.slug().as_str();
-    let mut response = ReadResponse::current(state(slug, &view.backend));
+    let known = backend_of(&request.state)?;
+    let (anchor, state, warning) = match &view.owner {
+        // The record is written once and never taken away.
+        None if view.generation == 0 => (
+            anchor.missing(),
+            request.state,
+            Some((
+                "Default Backend Record Missing",
+                named_default(&known, |named| named.record_missing()),
+            )),
+        ),
+        None => return Ok(ReadResponse::gone()),
+        Some(owner) => {
+            let anchor = anchor.found(owner);
+            if anchor.finding.is_none() {
+                (anchor, state(slug, &view.backend), None)
+            } else {
+                let detail = named_default(&view.backend, |named| named.owned_by_another(owner));
+                let warning = ("Default Backend Owned By Another State", detail);
+                (anchor, request.state, Some(warning))
+            }
+        }
+    };
+    let mut response = ReadResponse::current(state);
     let anchor = Anchor {
         catalog: Some(view.catalog),
+        generation: view.generation.max(anchor.generation),
         ..anchor
     };
     response.private = Some(written.beside(anchor.write()));
     response.identity = Some(identity(slug));
+    response
+        .diagnostics
+        .extend(warning.map(|(summary, detail)| Diagnostic::warning(summary, detail)));
     Ok(response)
+}
+
+/// Tells what a destroy left.
+fn unset_told(backend: &Slug, unset: Destroyed) -> DeleteResponse {
+    let warning = match unset {
+        Destroyed::Done => None,
+        Destroyed::LeftToOwner(owner) => Some((
+            "Default Backend Left To Its Owner",
+            named_default(backend, |named| named.left_to_owner(&owner)),
+        )),
+        Destroyed::GivenBack(owner) => Some((
+            "Default Backend Left To Its Owner",
+            named_default(backend, |named| named.given_back(&owner)),
+        )),
+        Destroyed::RecordMissing => Some((
+            "Default Backend Record Missing",
+            "The catalog has no record of the default backend any more, so nothing was changed: \
+             without one the default is \"platform\"."
+                .to_owned(),
+        )),
+    };
+    let mut response = DeleteResponse::default();
+    response
+        .diagnostics
+        .extend(warning.map(|(summary, detail)| Diagnostic::warning(summary, detail)));
+    response
 }
 
 /// What this resource wrote last, kept beside its state: the default must not go
@@ -275,10 +339,20 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
             ),
         ));
     }
+    let Some(owner) = &view.owner else {
+        return Err(Diagnostic::error(
+            "Default Backend Not Set",
+            format!(
+                "Nobody has set the default backend of organization {:?}, so there is nothing to \
+                 import.\n\nRemove the import; an apply creates the resource.",
+                organization.slug().as_str()
+            ),
+        ));
+    };
     let slug = organization.slug().as_str();
     let anchor = Anchor {
         catalog: Some(view.catalog),
-        ..Anchor::default()
+        ..Anchor::default().found(owner)
     };
     Ok(ImportResponse {
         imported: Some(Imported {
@@ -299,6 +373,13 @@ fn state(organization: &str, backend: &Slug) -> Value {
 
 fn identity(organization: &str) -> Value {
     Value::object([("organization", Value::from(organization))])
+}
+
+fn known(state: &Value, anchor: &Anchor) -> Result<KnownDefault, Diagnostic> {
+    Ok(KnownDefault {
+        backend: backend_of(state)?,
+        stamp: anchor.stamp,
+    })
 }
 
 fn backend_of(state: &Value) -> Result<Slug, Diagnostic> {

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use super::backend_diagnostics;
+use super::ownership::unclear;
 use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::kek::{KekError, KekErrorKind};
 use crate::operations::OperationError;
@@ -18,6 +19,7 @@ pub fn explain(error: &OperationError) -> Diagnostic {
         OperationError::Catalog(error) => catalog(error),
         OperationError::Store(error) => store(error),
         OperationError::Kek(error) => kek(error),
+        OperationError::CommitUnclear(failure) => unclear(explain(&failure.error), failure.run),
         other => backend_diagnostics::explain(other).unwrap_or_else(|| operation(other)),
     }
 }

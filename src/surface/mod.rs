@@ -6,13 +6,16 @@ mod anchor;
 mod backend_diagnostics;
 mod diagnostics;
 mod duration;
+mod ownership;
 mod session;
 mod setting;
 
-pub use anchor::Anchor;
+pub use anchor::{Anchor, Committed};
+pub use backend_diagnostics::{named_backend, named_default, reserved_name};
 pub(crate) use diagnostics::quoted;
 pub use diagnostics::{deletion_protected, explain, invalid_slug};
 pub use duration::{InvalidDuration, parse_duration};
+pub use ownership::{Finding, Named, unclear};
 pub use session::{
     Configured, Session, SessionState, different_organization, not_refreshed, unconfigured,
 };

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
-use super::register::HeldBackend;
-use super::{Trust, default_key};
+use super::documents::HeldBackend;
+use super::{BackendOnDestroy, Trust, default_key};
 use crate::catalog::{
-    BackendRecord, BackendState, DefaultBackendRecord, RecordKey, SecretDocument, SecretRecord,
-    SecretState,
+    BackendRecord, BackendState, DefaultBackendRecord, Owner, RecordKey, Revision, SecretDocument,
+    SecretRecord, SecretState, Stamp,
 };
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
@@ -42,12 +42,49 @@ impl Default for Patience {
     }
 }
 
+/// What to let go of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteBackend {
+    /// Its name.
+    pub name: Slug,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// The generation of its record that was seen; absent right after an import.
+    pub seen: Option<u64>,
+    /// The stamp that the caller knows as its own; absent to take the one found.
+    pub stamp: Option<Stamp>,
+}
+
+/// What became of an object that was to be destroyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destroyed {
+    /// It is gone.
+    Done,
+    /// It bears another stamp, and stays.
+    LeftToOwner(Box<Owner>),
+    /// This run had adopted it, and it is its former owner's again.
+    GivenBack(Box<Owner>),
+    /// Its record is missing, without a tombstone: nothing tells what may be left.
+    RecordMissing,
+}
+
 /// A backend that was let go of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedBackend {
-    /// Why the backend's own marker is still there, if it is: the place may be
-    /// gone, or closed to us, and that must not keep the record alive.
+    /// What became of it.
+    pub destroyed: Destroyed,
+    /// What may still be at its place, and why: the place may be gone, or closed to
+    /// us, and that must not keep the record alive.
     pub left_behind: Option<String>,
+}
+
+impl DeletedBackend {
+    fn only(destroyed: Destroyed) -> Self {
+        Self {
+            destroyed,
+            left_behind: None,
+        }
+    }
 }
 
 /// Who needs a backend.
@@ -84,12 +121,13 @@ impl Organization {
         self.refuse_if_held(name, &holders, self.is_default(name).await?)
     }
 
-    /// Deletes a backend that was last seen at this generation of its record:
-    /// mark, look who needs it, delete its marker object, leave a tombstone.
+    /// Deletes a backend: mark, look who needs it, delete its marker object, leave a
+    /// tombstone.
     ///
     /// Waits for secrets that are being deleted, and finishes those that nobody
     /// finishes. A creation that has not written its value yet is overtaken: it
-    /// fails, and takes back what it puts.
+    /// fails, and takes back what it puts. A backend under another stamp stays as it
+    /// is, and so does one that this run has adopted: its former owner gets it back.
     ///
     /// # Errors
     ///
@@ -97,37 +135,64 @@ impl Organization {
     /// catalog.
     pub async fn delete_backend(
         &self,
-        name: &Slug,
-        uuid: Uuid,
-        generation: u64,
+        request: DeleteBackend,
         interrupt: &Interrupt,
     ) -> Result<DeletedBackend, OperationError> {
+        let DeleteBackend {
+            name,
+            uuid,
+            seen,
+            stamp,
+        } = request;
         interrupt.before("delete backend")?;
-        let mut held = self.hold_backend(name).await?;
+        let mut held = self.hold_backend(&name).await?;
+        if held.revision == Revision::ABSENT {
+            return Ok(DeletedBackend::only(Destroyed::RecordMissing));
+        }
         let record = held.document.backend.as_ref();
         let Some(record) = record.filter(|record| record.uuid == uuid) else {
-            return Ok(DeletedBackend::default());
+            return Ok(DeletedBackend::only(Destroyed::Done));
         };
-        if generation != u64::MAX && held.document.generation < generation {
+        let found = held.document.generation;
+        if let Some(seen) = seen.filter(|&seen| found < seen) {
             return Err(OperationError::BackendRolledBack {
-                backend: name.clone(),
-                seen: generation,
-                found: held.document.generation,
+                backend: name,
+                seen,
+                found,
             });
         }
-        if record.adopted_at.is_some_and(|at| at > generation) {
-            tracing::info!("a backend that was adopted since is left to whoever adopted it");
-            return Ok(DeletedBackend::default());
+        if stamp.is_some_and(|stamp| stamp != record.owner.stamp) {
+            let owner = Box::new(record.owner.clone());
+            return Ok(DeletedBackend::only(Destroyed::LeftToOwner(owner)));
+        }
+        if let Some(former) = self.run.gives_back(&record.owner) {
+            return self.give_backend_back(held, former, interrupt).await;
         }
         if record.state != BackendState::Deleting {
             // Before it is marked: a creation that meets the mark fails.
             let holders = self.settled_holders(uuid, interrupt).await?;
-            self.refuse_if_held(name, &holders, self.is_default(name).await?)?;
+            self.refuse_if_held(&name, &holders, self.is_default(&name).await?)?;
             self.set_state(&mut held, BackendState::Deleting, interrupt)
                 .await?;
         }
         self.finish_backend_deletion(&mut held, uuid, interrupt)
             .await
+    }
+
+    /// Puts back whose the backend was before this run adopted it.
+    async fn give_backend_back(
+        &self,
+        mut held: HeldBackend,
+        former: Owner,
+        interrupt: &Interrupt,
+    ) -> Result<DeletedBackend, OperationError> {
+        if let Some(record) = &mut held.document.backend {
+            record.owner = former.clone();
+        }
+        interrupt.before("give backend back")?;
+        self.commit_backend(&mut held).await?;
+        let owner = Box::new(former);
+        Ok(DeletedBackend::only(Destroyed::GivenBack(owner)))
     }
 
     /// Goes on with a deletion that is marked; takes the mark back where the
@@ -140,7 +205,7 @@ impl Organization {
     ) -> Result<DeletedBackend, OperationError> {
         let record = held.document.backend.clone();
         let Some(record) = record.filter(|record| record.uuid == uuid) else {
-            return Ok(DeletedBackend::default());
+            return Ok(DeletedBackend::only(Destroyed::Done));
         };
         let holders = self.settled_holders(uuid, interrupt).await?;
         // Whoever is about to make it the default reads its record again.
@@ -161,12 +226,18 @@ impl Organization {
         held.document.backend = None;
         self.commit_backend(held).await?;
         self.connections.forget(&record.name);
-        let forgotten = self.catalog.forget_history(&held.key, held.revision).await;
+        let forgotten = self
+            .catalog
+            .forget_history(&held.key(), held.revision)
+            .await;
         if let Err(error) = forgotten {
             // What it holds of a credential is sealed, and the deletion stands.
             tracing::warn!(%error, "the history of a deleted backend's record is left behind");
         }
-        Ok(DeletedBackend { left_behind })
+        Ok(DeletedBackend {
+            destroyed: Destroyed::Done,
+            left_behind,
+        })
     }
 
     async fn set_state(
@@ -336,6 +407,9 @@ impl Organization {
     /// Deletes the marker; says why it could not.
     async fn delete_marker(&self, record: &BackendRecord) -> Option<String> {
         let marker = record.marker.as_ref()?;
+        if record.arguments.on_destroy == BackendOnDestroy::Forget {
+            return Some(marker.remote_name.to_string());
+        }
         let deleted = async {
             let backend = self.backend_of_record(record).await?;
             let versions = vec![marker.native_id.clone()];

@@ -2,17 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use super::ownership::{completed, deleted};
 use super::plan::{located, takes_credential};
-use super::settings::{arguments, credential, store_settings};
+use super::settings::{arguments, credential, fixed, store_settings};
 use super::state::{Identity, computed, identity};
 use crate::operations::{
-    BackendView, Interrupt, OperationError, RegisterBackend, StoreSettings, UpdateBackend,
+    BackendView, DeleteBackend, Interrupt, OperationError, RegisterBackend, StoreSettings,
+    UpdateBackend,
 };
 use crate::plugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
     UpdateRequest, Value,
 };
-use crate::surface::{Anchor, Configured, explain, invalid_slug};
+use crate::surface::{Anchor, Committed, Configured, explain, invalid_slug};
 
 /// How long an operation on a backend may take.
 const TIMEOUT: Duration = Duration::from_mins(10);
@@ -32,14 +34,17 @@ pub(super) async fn create(
         name,
         description: description(config),
         settings: settings(config)?,
+        fixed: fixed(config),
         credential: credential(config),
         arguments: arguments(config),
     };
     let interrupt = interrupt(cx);
     let registered = session.organization.register_backend(register, &interrupt);
     let registered = interrupt.bound(registered).await;
-    let view = registered.map_err(|error| at(config, &error))?;
-    applied(request.planned_state, &view, session).await
+    let registered = registered.map_err(|error| at(config, &error))?;
+    let mut response = applied(request.planned_state, &registered.view, session).await?;
+    response.diagnostics.extend(completed(&registered));
+    Ok(response)
 }
 
 /// Changes the backend in place.
@@ -57,6 +62,7 @@ pub(super) async fn update(
         name,
         uuid,
         seen: (anchor.generation > 0).then_some(anchor.generation),
+        stamp: anchor.stamp,
         description: description(config),
         settings: settings(config)?,
         credential: takes_credential.then(|| credential(config)),
@@ -78,28 +84,16 @@ pub(super) async fn delete(
     let anchor = Anchor::read(&request.planned_private)?;
     anchor.expect_same(session).await?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
-    let seen = match anchor.generation {
-        0 => u64::MAX,
-        generation => generation,
+    let delete = DeleteBackend {
+        name: name.clone(),
+        uuid,
+        seen: (anchor.generation > 0).then_some(anchor.generation),
+        stamp: anchor.stamp,
     };
     let interrupt = interrupt(cx);
-    let deleted = session
-        .organization
-        .delete_backend(&name, uuid, seen, &interrupt);
-    let deleted = interrupt.bound(deleted).await;
-    let deleted = deleted.map_err(|error| explain(&error))?;
-    let mut response = DeleteResponse::default();
-    if let Some(left) = deleted.left_behind {
-        response.diagnostics.push(Diagnostic::warning(
-            "Backend Marker Left Behind",
-            format!(
-                "The backend is deleted from the catalog, but its marker object could not be \
-                 deleted: {left}.\n\nNothing secret is in it. Delete it by hand if the place still \
-                 exists."
-            ),
-        ));
-    }
-    Ok(response)
+    let delete = session.organization.delete_backend(delete, &interrupt);
+    let outcome = interrupt.bound(delete).await;
+    Ok(deleted(&name, outcome.map_err(|error| explain(&error))?))
 }
 
 /// When an operation must have ended.
@@ -118,7 +112,9 @@ fn settings(config: &Value) -> Result<StoreSettings, Diagnostic> {
 
 fn at(config: &Value, error: &OperationError) -> Diagnostic {
     match error {
-        OperationError::BackendExists { .. } => explain(error).at("name"),
+        OperationError::BackendExists { .. }
+        | OperationError::BackendDeclaredTwice { .. }
+        | OperationError::BackendNameReserved => explain(error).at("name"),
         OperationError::BackendNotThere { .. }
         | OperationError::BackendNotMarked { .. }
         | OperationError::ProbeFailed { .. }
@@ -132,7 +128,12 @@ async fn applied(
     view: &BackendView,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
-    let anchor = Anchor::of(session, view.catalog, view.generation).await?;
+    let committed = Committed {
+        catalog: view.catalog,
+        generation: view.generation,
+        stamp: view.owner.stamp,
+    };
+    let anchor = Anchor::of(session, committed).await?;
     let organization = session.organization.slug().as_str();
     Ok(ApplyResponse {
         private: Some(anchor.write()),

@@ -2,6 +2,7 @@
 
 mod apply;
 mod blocks;
+mod ownership;
 mod plan;
 mod schema;
 mod settings;
@@ -10,14 +11,15 @@ mod state;
 use async_trait::async_trait;
 
 use crate::names::Slug;
+use crate::operations::RefreshedBackend;
 use crate::plugin::{
     ApplyResponse, AttributePath, Context, CreateRequest, DeleteRequest, DeleteResponse,
     Diagnostic, Diagnostics, IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported,
     PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema, UpdateRequest, Value,
 };
 use crate::surface::{
-    Anchor, Configured, Session, SessionState, different_organization, explain, invalid_slug,
-    not_refreshed,
+    Anchor, Configured, Session, SessionState, Setting, different_organization, explain,
+    invalid_slug, not_refreshed, reserved_name,
 };
 use state::Identity;
 
@@ -114,9 +116,20 @@ fn validate(config: &Value) -> Diagnostics {
             if Slug::parse(text).is_err() {
                 diagnostics.push(invalid_slug(what, text, name));
             } else if name == "name" && text == crate::operations::PLATFORM_BACKEND {
-                diagnostics.push(plan::reserved_name());
+                diagnostics.push(reserved_name());
             }
         }
+    }
+    if let Setting::Set(text) = settings::on_destroy(config)
+        && ![settings::DELETE, settings::FORGET].contains(&text.as_str())
+    {
+        diagnostics.push(
+            Diagnostic::error(
+                "Invalid Destroy Behaviour",
+                "on_destroy must be \"delete\" or \"forget\".",
+            )
+            .at("on_destroy"),
+        );
     }
     let all: Vec<_> = blocks::BLOCKS.iter().map(|block| block.name).collect();
     match settings::set_blocks(config).as_slice() {
@@ -188,17 +201,13 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     let organization = &session.organization;
     let seen = (anchor.generation > 0).then_some(anchor.generation);
     let refreshed = organization.refresh_backend(&name, uuid, seen).await;
-    let Some(view) = refreshed.map_err(|error| explain(&error))? else {
-        return Ok(ReadResponse::gone());
+    let mut response = match refreshed.map_err(|error| explain(&error))? {
+        RefreshedBackend::Gone => return Ok(ReadResponse::gone()),
+        RefreshedBackend::RecordMissing => ownership::record_missing(request.state, anchor, &name),
+        RefreshedBackend::Present(view) => {
+            ownership::found(request.state, anchor, &view, || state::whole(&view))
+        }
     };
-    let mut response = ReadResponse::current(state::whole(&view));
-    let anchor = Anchor {
-        catalog: Some(view.catalog),
-        generation: view.generation,
-        deleting: view.is_deleting,
-        ..anchor
-    };
-    response.private = Some(anchor.write());
     response.identity = Some(state::identity(organization.slug().as_str(), &name));
     Ok(response)
 }
@@ -222,7 +231,7 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     let view = view.map_err(|error| explain(&error))?;
     let anchor = Anchor {
         catalog: Some(view.catalog),
-        ..Anchor::default()
+        ..Anchor::default().found(&view.owner)
     };
     Ok(ImportResponse {
         imported: Some(Imported {

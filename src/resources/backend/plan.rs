@@ -1,12 +1,14 @@
 //! Plans a backend: what changes in place, and what is another place.
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
+use super::ownership::is_own;
 use super::settings::{
-    chosen, credential_source, known_credential, name_prefix, store_settings, verify_connection,
+    chosen, credential_source, known_credential, name_prefix, on_destroy, store_settings,
+    verify_connection,
 };
 use super::state::Identity;
 use crate::names::Slug;
-use crate::operations::{OperationError, PLATFORM_BACKEND, StoreErrorKind};
+use crate::operations::{OperationError, StoreErrorKind};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
@@ -58,6 +60,7 @@ async fn try_plan(
 fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
     planned.set("name_prefix", plain(name_prefix(config)));
     planned.set("verify_connection", plain(verify_connection(config)));
+    planned.set("on_destroy", plain(on_destroy(config)));
     if let Some(block) = chosen(config) {
         planned.set("type", block.name);
     }
@@ -83,7 +86,8 @@ async fn plan_update(
     decide_known(&mut planned, &request.config, Some(prior));
     let replaced = replaced_paths(prior, &planned);
     if !replaced.is_empty() {
-        if let Some(session) = session {
+        let anchor = Anchor::read(&request.prior_private)?;
+        if let Some(session) = session.filter(|_| is_own(&anchor)) {
             let name = &identity.name;
             let unused = session
                 .organization
@@ -258,18 +262,6 @@ fn taken_back(name: &Slug) -> Diagnostic {
              finish the deletion, remove the backend from the configuration. Where another run is \
              deleting it just now, wait for that.",
             name.as_str()
-        ),
-    )
-    .at("name")
-}
-
-/// Says that the built-in backend's name is taken.
-pub(super) fn reserved_name() -> Diagnostic {
-    Diagnostic::error(
-        "Backend Name Reserved",
-        format!(
-            "{PLATFORM_BACKEND:?} is the name of the built-in backend, which needs no \
-             declaration.\n\nChoose another name."
         ),
     )
     .at("name")

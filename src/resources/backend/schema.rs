@@ -30,6 +30,16 @@ pub(super) fn schema() -> Schema {
              address. Default: true.",
         ),
     ];
+    attributes.push(
+        Attribute::string("on_destroy")
+            .optional_computed()
+            .describe(
+                "What a destroy does: `delete` deletes the backend's marker object and its record; \
+         `forget` deletes its record alone, without any request to a place that is gone for good, \
+         and names what may be left there. Both are refused while secrets are on the backend. \
+         Default: `delete`. Must be applied before the destroy.",
+            ),
+    );
     attributes.extend(BLOCKS.iter().map(super::blocks::Block::attribute));
     attributes.extend([
         computed("id", "The backend's uuid."),

@@ -5,13 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
-use crate::operations::{BackendArguments, NAME_PREFIX, StoreCredential, StoreSettings};
+use crate::operations::{
+    BackendArguments, BackendOnDestroy, NAME_PREFIX, StoreCredential, StoreSettings,
+};
 use crate::plugin::Value;
 use crate::surface::Setting;
 
 /// Where credentials come from.
 pub(super) const STATIC: &str = "static";
 pub(super) const AMBIENT: &str = "ambient";
+
+/// What a destroy does.
+pub(super) const DELETE: &str = "delete";
+pub(super) const FORGET: &str = "forget";
 
 /// Returns the block that is set, or that may turn out to be.
 pub(super) fn chosen(config: &Value) -> Option<&'static Block> {
@@ -42,6 +48,23 @@ pub(super) fn verify_connection(config: &Value) -> Setting<bool> {
     }
 }
 
+/// Returns what a destroy does, with its default.
+pub(super) fn on_destroy(config: &Value) -> Setting<String> {
+    match Setting::string(config.attribute("on_destroy")) {
+        Setting::Absent => Setting::Set(DELETE.to_owned()),
+        other => other,
+    }
+}
+
+/// Returns the keys of a block's settings that cannot change in place.
+pub(super) fn fixed(config: &Value) -> Vec<&'static str> {
+    let fields = chosen(config).map_or(&[][..], |block| block.fields);
+    let fixed = fields
+        .iter()
+        .filter(|field| field.change == Change::Replaces);
+    fixed.map(|field| field.name).collect()
+}
+
 /// Returns what only the provider acts on; everything is known at apply.
 pub(super) fn arguments(config: &Value) -> BackendArguments {
     BackendArguments {
@@ -50,6 +73,10 @@ pub(super) fn arguments(config: &Value) -> BackendArguments {
             .as_str()
             .map(str::to_owned),
         verify_connection: verify_connection(config).set().copied().unwrap_or(true),
+        on_destroy: match on_destroy(config).set().map(String::as_str) {
+            Some(FORGET) => BackendOnDestroy::Forget,
+            _ => BackendOnDestroy::Delete,
+        },
     }
 }
 
