@@ -25,7 +25,7 @@ mod view;
 // What callers say and see, so that they need not know who keeps it.
 pub use crate::catalog::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 pub use crate::envelope::{SecretKind, SecretValue};
-pub use crate::store::{StoreCredential, StoreErrorKind, StoreSettings};
+pub use crate::store::{ConnectStore, StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
     BackendArguments, BackendView, DefaultBackendView, DeletedBackend, MAX_NAMED_HOLDERS,
     RegisterBackend, SeenBackend, UpdateBackend,

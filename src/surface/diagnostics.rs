@@ -14,6 +14,9 @@ use crate::store::{StoreError, StoreErrorKind};
 /// Tells a failure of an operation on a secret.
 #[must_use]
 pub fn explain(error: &OperationError) -> Diagnostic {
+    if let Some(interruption) = error.interruption() {
+        return operation(&interruption);
+    }
     match error {
         OperationError::Catalog(error) => catalog(error),
         OperationError::Store(error) => store(error),

@@ -8,12 +8,15 @@ mod diagnostics;
 mod duration;
 mod session;
 mod setting;
+mod timeouts;
 
 pub use anchor::Anchor;
 pub(crate) use diagnostics::quoted;
 pub use diagnostics::{deletion_protected, explain, invalid_slug};
 pub use duration::{InvalidDuration, parse_duration};
 pub use session::{
-    Configured, Session, SessionState, different_organization, not_refreshed, unconfigured,
+    Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,
+    unconfigured,
 };
 pub use setting::Setting;
+pub use timeouts::{Bounds, Timeout, timeouts_attribute, validate_timeouts};

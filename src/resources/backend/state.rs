@@ -44,8 +44,9 @@ pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
     state
 }
 
-/// Returns the whole state of a backend as the catalog has it.
-pub(super) fn whole(view: &BackendView) -> Value {
+/// Returns the whole state of a backend as the catalog has it; the catalog has no
+/// `timeouts`.
+pub(super) fn whole(view: &BackendView, timeouts: Value) -> Value {
     let mut state = Value::object([
         ("name", Value::from(view.name.as_str())),
         ("description", view.description.clone().into()),
@@ -55,6 +56,7 @@ pub(super) fn whole(view: &BackendView) -> Value {
             view.arguments.credentials_wo_version.clone().into(),
         ),
         ("verify_connection", view.arguments.verify_connection.into()),
+        ("timeouts", timeouts),
     ]);
     for block in &BLOCKS {
         state.set(block.name, Value::Null);
