@@ -3,6 +3,7 @@
 
 mod openbao;
 mod platform;
+mod run;
 mod schema;
 mod settings;
 
@@ -14,6 +15,7 @@ use crate::backends::Connector;
 use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, SecretDataSource};
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
+use crate::operations::RunId;
 use crate::plugin::{
     ConfigureRequest, Context, DataSource, Diagnostics, EphemeralResource, Function, Provider,
     Resource, Schema, Value,
@@ -25,14 +27,28 @@ pub use settings::Environment;
 
 /// Returns the provider, which reads this process's environment.
 #[must_use]
-pub fn provider() -> Arc<dyn Provider> {
-    Arc::new(PlantonProvider::new(Environment::of_process()))
+pub fn provider(started_by: StartedBy) -> Arc<dyn Provider> {
+    let provider = PlantonProvider::new(Environment::of_process());
+    Arc::new(match started_by {
+        StartedBy::Host => provider.started_by_host(),
+        StartedBy::Person => provider,
+    })
+}
+
+/// Who started this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartedBy {
+    /// Terraform or OpenTofu.
+    Host,
+    /// A person, for debugging.
+    Person,
 }
 
 /// The provider `planton`.
 #[derive(Debug)]
 pub struct PlantonProvider {
     environment: Environment,
+    run: Option<RunId>,
     session: Session,
 }
 
@@ -42,7 +58,18 @@ impl PlantonProvider {
     pub fn new(environment: Environment) -> Self {
         Self {
             environment,
+            run: None,
             session: Session::default(),
+        }
+    }
+
+    /// Makes every process that Terraform's own process starts one run. Not for a
+    /// process that a person starts: whatever started that is no run.
+    #[must_use]
+    pub fn started_by_host(self) -> Self {
+        Self {
+            run: run::of_parent(),
+            ..self
         }
     }
 }
@@ -68,8 +95,11 @@ impl Provider for PlantonProvider {
         if diagnostics.has_errors() {
             return diagnostics;
         }
+        let configure = async {
+            let run = run::run(self.run, &self.environment)?;
+            platform::configure(&config, &self.environment, run, &mut diagnostics).await
+        };
         let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        let configure = platform::configure(&config, &self.environment, &mut diagnostics);
         let configured = bounds.reading("the platform was opened", configure).await;
         match configured {
             Ok(configured) => self.session.set(SessionState::Ready(Arc::new(configured))),

@@ -2,6 +2,7 @@
 
 mod ambient;
 mod announced;
+mod answers;
 mod canary;
 mod configuration;
 mod copy;
