@@ -6,8 +6,12 @@ use terraform_provider_planton::cli::{self, Request};
 use terraform_provider_planton::protocol::{self, ServeMode, ServeOptions};
 use terraform_provider_planton::provider::{self, StartedBy};
 
-/// The address that configurations name.
-const ADDRESS: &str = "registry.terraform.io/plantonhq/planton";
+/// What `plantonhq/planton` in a configuration stands for: Terraform completes
+/// it with the first registry, OpenTofu with the second.
+const ADDRESSES: [&str; 2] = [
+    "registry.terraform.io/plantonhq/planton",
+    "registry.opentofu.org/plantonhq/planton",
+];
 
 fn main() -> ExitCode {
     let outcome = if protocol::started_by_host() {
@@ -38,7 +42,7 @@ fn serve(mode: ServeMode) -> anyhow::Result<()> {
     };
     let options = ServeOptions {
         mode,
-        ..ServeOptions::new(ADDRESS)
+        ..ServeOptions::new(ADDRESSES)
     };
     Ok(protocol::serve(provider::provider(started_by), options)?)
 }

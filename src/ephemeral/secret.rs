@@ -1,22 +1,18 @@
 //! `ephemeral "planton_secret"`: a secret's value, just in time.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::names::SecretName;
 use crate::operations::SecretValue;
-use crate::operations::{Interrupt, OpenedSecret, OperationError, Selector};
+use crate::operations::{OpenedSecret, OperationError, Selector};
 use crate::plugin::{
     Attribute, AttributeType, Context, Diagnostic, Diagnostics, EphemeralResource, OpenRequest,
     OpenResponse, Schema, Value,
 };
-use crate::surface::{Configured, Session, SessionState, explain, invalid_slug};
-
-/// How long an open may take.
-const OPEN_TIMEOUT: Duration = Duration::from_mins(5);
+use crate::surface::{Bounds, Configured, Session, SessionState, Timeout, explain, invalid_slug};
 
 /// The ephemeral resource `planton_secret`.
 #[derive(Clone, Debug)]
@@ -109,26 +105,19 @@ impl EphemeralResource for EphemeralSecret {
     }
 
     async fn open(&self, cx: &Context, request: OpenRequest) -> OpenResponse {
-        if let SessionState::Unknown = self.session.state() {
-            return OpenResponse::opened(unknown(request.config));
+        if let SessionState::Unknown(_) = self.session.state() {
+            return if request.may_be_unknown {
+                OpenResponse::opened(unknown(request.config))
+            } else {
+                provider_unknown().into()
+            };
         }
         let open = async {
             let session = self.session.ready()?;
-            let deadline = Instant::now() + OPEN_TIMEOUT;
-            let interrupt = Interrupt::new(cx.cancellation.clone(), Some(deadline));
-            let opening = open(&request.config, &session, &interrupt);
-            let opening = tokio::time::timeout(OPEN_TIMEOUT, opening);
-            let cancelled = |timed_out| {
-                explain(&OperationError::Interrupted {
-                    step: "opening the secret",
-                    timed_out,
-                })
-            };
-            tokio::select! {
-                opened = opening => opened.map_err(|_| cancelled(true))?,
-                () = cx.cancellation.cancelled() => Err(cancelled(false)),
-            }
+            open(&request.config, &session).await
         };
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
+        let open = bounds.reading("the secret was opened", open);
         match open.await {
             Ok(opened) => OpenResponse::opened(result(request.config, opened)),
             Err(diagnostic) => diagnostic.into(),
@@ -136,16 +125,11 @@ impl EphemeralResource for EphemeralSecret {
     }
 }
 
-async fn open(
-    config: &Value,
-    session: &Configured,
-    interrupt: &Interrupt,
-) -> Result<OpenedSecret, Diagnostic> {
+async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diagnostic> {
     let selector = selector(config, session)?;
     let version = config.attribute("version").as_u64();
     let opened = session.organization.open_secret(&selector, version);
-    let opened = interrupt.bound(opened).await;
-    let opened = opened.map_err(|error| {
+    let opened = opened.await.map_err(|error| {
         let diagnostic = explain(&error);
         match error {
             OperationError::VersionNotFound { .. } => diagnostic.at("version"),
@@ -229,6 +213,17 @@ fn unknown(mut config: Value) -> Value {
     }
     config.mark_unknown(&["value", "data"]);
     config
+}
+
+fn provider_unknown() -> Diagnostic {
+    Diagnostic::error(
+        "Provider Configuration Not Known",
+        "The provider's configuration depends on values that are known only after apply, so the \
+         secret can't be opened during the plan. OpenTofu requires an ephemeral resource to be \
+         wholly known, unless it defers the resource to the apply itself.\n\n\
+         Add depends_on to the ephemeral resource, with the resources that the provider's \
+         configuration refers to: OpenTofu then opens it after they were applied.",
+    )
 }
 
 fn selector_error(what: &str, path: &'static str) -> Diagnostic {

@@ -37,6 +37,13 @@ impl Organization {
                 backend.expect_place().await?;
                 Err(nothing())
             }
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                Err(OperationError::NotCopyable {
+                    backend: from.backend.clone(),
+                    remote_name: from.remote_name.clone(),
+                    error,
+                })
+            }
             Err(error) => Err(error.into()),
         }
     }

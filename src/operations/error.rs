@@ -258,6 +258,17 @@ pub enum OperationError {
         /// The object's name there.
         remote_name: String,
     },
+    /// What was to be copied is no text, or sealed by this provider already.
+    #[error("{remote_name:?} on backend {backend} cannot be copied")]
+    NotCopyable {
+        /// The backend's name.
+        backend: Slug,
+        /// The object's name there.
+        remote_name: String,
+        /// Why.
+        #[source]
+        error: StoreError,
+    },
     /// The value exceeds what its backend can hold.
     #[error("the value has {bytes} bytes, {vendor} holds at most {limit}")]
     ValueTooLarge {

@@ -1,7 +1,5 @@
 //! `planton_default_backend`.
 
-use std::time::{Duration, Instant};
-
 use async_trait::async_trait;
 
 use crate::names::Slug;
@@ -15,11 +13,9 @@ use crate::plugin::{
     UpdateRequest, Value, proposed_with_computed_unknown,
 };
 use crate::surface::{
-    Anchor, Committed, Configured, Session, SessionState, different_organization, explain,
-    invalid_slug, named_default, not_refreshed,
+    Anchor, Bounds, Committed, Configured, Session, SessionState, Timeout, different_organization,
+    explain, invalid_slug, named_default, not_refreshed, timeouts_attribute, validate_timeouts,
 };
-
-const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// The resource `planton_default_backend`: at most one for an organization.
 #[derive(Clone, Debug)]
@@ -54,6 +50,7 @@ impl Resource for DefaultBackendResource {
 
     async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
+        validate_timeouts(config, &mut diagnostics);
         if let Some(text) = config.attribute("backend").as_str()
             && Slug::parse(text).is_err()
         {
@@ -62,91 +59,90 @@ impl Resource for DefaultBackendResource {
         diagnostics
     }
 
-    async fn read(&self, _cx: &Context, request: ReadRequest) -> ReadResponse {
-        if let SessionState::Unknown = self.session.state() {
+    async fn read(&self, cx: &Context, request: ReadRequest) -> ReadResponse {
+        if let SessionState::Unknown(_) = self.session.state() {
             let mut response = ReadResponse::current(request.state);
             response.diagnostics.push(not_refreshed());
             return response;
         }
+        let bounds = Bounds::new(cx, &request.state, Timeout::Read);
         let read = async {
             let session = self.session.ready()?;
             read(request, &session).await
         };
+        let read = bounds.reading("the default backend was read", read);
         read.await.unwrap_or_else(ReadResponse::from)
     }
 
-    async fn plan(&self, _cx: &Context, request: PlanRequest) -> PlanResponse {
-        if let SessionState::Ready(session) = self.session.state()
-            && let Some(text) = request.config.attribute("backend").as_str()
-        {
-            let expected = async {
-                let backend = slug(text)?;
-                let expected = session.expect_backend(&backend).await;
-                expected.map_err(|error| explain(&error).at("backend"))
-            };
-            if let Err(diagnostic) = expected.await {
-                return diagnostic.into();
-            }
-        }
-        if request.prior_state.is_null() {
-            let planned =
-                proposed_with_computed_unknown(&schema(), &request.config, request.proposed_state);
-            return PlanResponse::planned(planned);
-        }
-        PlanResponse {
-            private: Some(request.prior_private),
-            ..PlanResponse::planned(request.proposed_state)
-        }
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
+        let session = match self.session.state() {
+            SessionState::Ready(session) => Some(session),
+            SessionState::Unknown(_) | SessionState::Unconfigured => None,
+        };
+        let bounds = Bounds::new(cx, &request.proposed_state, Timeout::Read);
+        let plan = plan(request, session.as_deref());
+        let plan = bounds.reading("the default backend was planned", plan);
+        plan.await.unwrap_or_else(PlanResponse::from)
     }
 
     async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {
+        let bounds = Bounds::new(cx, &request.planned_state, Timeout::Create);
         let create = async {
             let session = self.session.ready()?;
-            set(cx, request.planned_state, None, &session).await
+            let interrupt = bounds.interrupt();
+            set(&interrupt, request.planned_state, None, &session).await
         };
-        create.await.unwrap_or_else(ApplyResponse::from)
+        bounds
+            .writing(create)
+            .await
+            .unwrap_or_else(ApplyResponse::from)
     }
 
     async fn update(&self, cx: &Context, request: UpdateRequest) -> ApplyResponse {
+        let bounds = Bounds::new(cx, &request.planned_state, Timeout::Update);
         let update = async {
             let session = self.session.ready()?;
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
             let before = known(&request.prior_state, &anchor)?;
             Written::read(&request.planned_private)?.remember(&session);
-            set(cx, request.planned_state, Some(before), &session).await
+            let interrupt = bounds.interrupt();
+            set(&interrupt, request.planned_state, Some(before), &session).await
         };
-        update.await.unwrap_or_else(ApplyResponse::from)
+        bounds
+            .writing(update)
+            .await
+            .unwrap_or_else(ApplyResponse::from)
     }
 
     async fn delete(&self, cx: &Context, request: DeleteRequest) -> DeleteResponse {
+        let bounds = Bounds::new(cx, &request.prior_state, Timeout::Delete);
         let delete = async {
             let session = self.session.ready()?;
             let anchor = Anchor::read(&request.planned_private)?;
             anchor.expect_same(&session).await?;
             let before = known(&request.prior_state, &anchor)?;
             Written::read(&request.planned_private)?.remember(&session);
-            let interrupt = interrupt(cx);
+            let interrupt = bounds.interrupt();
             let backend = before.backend.clone();
-            let unset = session
-                .organization
-                .unset_default_backend(before, &interrupt);
-            let unset = interrupt.bound(unset).await;
-            Ok(unset_told(
-                &backend,
-                unset.map_err(|error| explain(&error))?,
-            ))
+            let organization = &session.organization;
+            let unset = organization.unset_default_backend(before, &interrupt);
+            let unset = unset.await.map_err(|error| explain(&error))?;
+            Ok(unset_told(&backend, unset))
         };
-        delete
+        bounds
+            .writing(delete)
             .await
             .unwrap_or_else(|diagnostic: Diagnostic| diagnostic.into())
     }
 
-    async fn import(&self, _cx: &Context, request: ImportRequest) -> ImportResponse {
+    async fn import(&self, cx: &Context, request: ImportRequest) -> ImportResponse {
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
         let import = async {
             let session = self.session.ready()?;
             import(request.target, &session).await
         };
+        let import = bounds.reading("the default backend was imported", import);
         import.await.unwrap_or_else(ImportResponse::from)
     }
 }
@@ -160,6 +156,7 @@ fn schema() -> Schema {
         Attribute::string("id")
             .computed()
             .describe("The organization."),
+        timeouts_attribute(),
     ])
     .describe(
         "Chooses the backend of secrets that name none, when they are created. An organization has \
@@ -169,18 +166,44 @@ fn schema() -> Schema {
     )
 }
 
+/// Plans a choice; `session` is absent while the provider's configuration is
+/// unknown.
+async fn plan(
+    request: PlanRequest,
+    session: Option<&Configured>,
+) -> Result<PlanResponse, Diagnostic> {
+    let mut diagnostics = Diagnostics::new();
+    if let (Some(session), Some(text)) = (session, request.config.attribute("backend").as_str()) {
+        let expected = session.expect_backend(&slug(text)?).await;
+        let warned = expected.map_err(|error| explain(&error).at("backend"))?;
+        diagnostics.extend(warned.map(|warned| warned.at("backend")));
+    }
+    let response = if request.prior_state.is_null() {
+        let planned =
+            proposed_with_computed_unknown(&schema(), &request.config, request.proposed_state);
+        PlanResponse::planned(planned)
+    } else {
+        PlanResponse {
+            private: Some(request.prior_private),
+            ..PlanResponse::planned(request.proposed_state)
+        }
+    };
+    Ok(PlanResponse {
+        diagnostics,
+        ..response
+    })
+}
+
 async fn set(
-    cx: &Context,
+    interrupt: &Interrupt,
     planned: Value,
     before: Option<KnownDefault>,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
     let backend = backend_of(&planned)?;
     let organization = &session.organization;
-    let interrupt = interrupt(cx);
-    let set = organization.set_default_backend(SetDefault { backend, before }, &interrupt);
-    let set = interrupt.bound(set).await;
-    let DefaultSet { view, adopted_from } = set.map_err(|error| {
+    let set = organization.set_default_backend(SetDefault { backend, before }, interrupt);
+    let DefaultSet { view, adopted_from } = set.await.map_err(|error| {
         let diagnostic = explain(&error);
         match error {
             OperationError::UnknownBackend { .. }
@@ -233,7 +256,8 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
         Some(owner) => {
             let anchor = anchor.found(owner);
             if anchor.finding.is_none() {
-                (anchor, state(slug, &view.backend), None)
+                let timeouts = request.state.attribute("timeouts").clone();
+                (anchor, state(slug, &view.backend, timeouts), None)
             } else {
                 let detail = named_default(&view.backend, |named| named.owned_by_another(owner));
                 let warning = ("Default Backend Owned By Another State", detail);
@@ -356,7 +380,7 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     };
     Ok(ImportResponse {
         imported: Some(Imported {
-            state: state(slug, &view.backend),
+            state: state(slug, &view.backend, Value::Null),
             private: anchor.write(),
             identity: Some(identity(slug)),
         }),
@@ -364,10 +388,11 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     })
 }
 
-fn state(organization: &str, backend: &Slug) -> Value {
+fn state(organization: &str, backend: &Slug, timeouts: Value) -> Value {
     Value::object([
         ("id", Value::from(organization)),
         ("backend", backend.as_str().into()),
+        ("timeouts", timeouts),
     ])
 }
 
@@ -389,10 +414,6 @@ fn backend_of(state: &Value) -> Result<Slug, Diagnostic> {
 fn slug(text: &str) -> Result<Slug, Diagnostic> {
     text.parse()
         .map_err(|_| invalid_slug("The backend", text, "backend"))
-}
-
-fn interrupt(cx: &Context) -> Interrupt {
-    Interrupt::new(cx.cancellation.clone(), Some(Instant::now() + TIMEOUT))
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ use crate::store::{StoreError, StoreErrorKind};
 /// Tells a failure of an operation on a secret.
 #[must_use]
 pub fn explain(error: &OperationError) -> Diagnostic {
+    if let Some(interruption) = error.interruption() {
+        return operation(&interruption);
+    }
     match error {
         OperationError::Catalog(error) => catalog(error),
         OperationError::Store(error) => store(error),
@@ -237,6 +240,10 @@ fn operation(error: &OperationError) -> Diagnostic {
 /// why, and the remedy where the error brings none of its own.
 type Meaning = (&'static str, &'static str, &'static str);
 
+/// Of an answer that cannot be read; the original error names who returned it.
+const UNEXPECTED: &str = "The response is not in the form of the vendor's API, so it proves \
+                          nothing about what is stored";
+
 fn catalog(error: &CatalogError) -> Diagnostic {
     use CatalogErrorKind as K;
     let meaning = match error.kind() {
@@ -278,6 +285,12 @@ fn catalog(error: &CatalogError) -> Diagnostic {
              knows",
             "If a later release wrote it, upgrade the provider. Otherwise find out who can write \
              to the platform's storage, and restore the record from a backup.",
+        ),
+        K::Unexpected => (
+            "Unexpected Response",
+            UNEXPECTED,
+            "Check the address in the provider's openbao block, and the proxy or gateway between \
+             here and there.",
         ),
         K::Misconfigured => (
             "Platform Misconfigured",
@@ -351,13 +364,20 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
             "What stands in the secret's place was not put there by this provider",
             INTRUDER,
         ),
+        K::Unexpected => (
+            "Unexpected Response",
+            UNEXPECTED,
+            "Check the backend's address, and the proxy or gateway between here and there.",
+        ),
         K::Misconfigured => (
             "Secret Backend Misconfigured",
             "The secret backend, or the way to it, is not set up as this provider needs it",
             "Check the backend's configuration.",
         ),
     };
-    let remedy = error.remedy().filter(|_| error.kind() != K::Corrupt);
+    // Of a secret. A probe's object has no value that anybody could write again.
+    let is_intruder = error.kind() == K::Corrupt && failed.is_empty();
+    let remedy = error.remedy().filter(|_| !is_intruder);
     let (summary, what, general) = meaning;
     let remedy = format!("{}{more}", remedy.unwrap_or(general).trim_end());
     // A setting is named as such; nothing was asked of the vendor yet.
@@ -415,6 +435,11 @@ fn kek(error: &KekError) -> Diagnostic {
             "Encryption Key Unavailable",
             "The key's keeper could not be reached, or failed, and still did after all retries",
             "Check its address, the network, and whether it is unsealed.",
+        ),
+        K::Unexpected => (
+            "Unexpected Response",
+            UNEXPECTED,
+            "Check the address, and the proxy or gateway between here and there.",
         ),
         K::Misconfigured => (
             "Encryption Key Misconfigured",

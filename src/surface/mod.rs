@@ -9,6 +9,7 @@ mod duration;
 mod ownership;
 mod session;
 mod setting;
+mod timeouts;
 
 pub use anchor::{Anchor, Committed};
 pub use backend_diagnostics::{named_backend, named_default, reserved_name};
@@ -17,6 +18,8 @@ pub use diagnostics::{deletion_protected, explain, invalid_slug};
 pub use duration::{InvalidDuration, parse_duration};
 pub use ownership::{Finding, Named, unclear};
 pub use session::{
-    Configured, Session, SessionState, different_organization, not_refreshed, unconfigured,
+    Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,
+    unconfigured,
 };
 pub use setting::Setting;
+pub use timeouts::{Bounds, Timeout, timeouts_attribute, validate_timeouts};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::Setting;
 use crate::names::Slug;
 use crate::operations::{OperationError, Organization};
 use crate::plugin::{Diagnostic, Value};
@@ -14,10 +15,31 @@ pub enum SessionState {
     /// Nothing was configured yet.
     #[default]
     Unconfigured,
-    /// Part of the configuration is unknown: never taken for empty.
-    Unknown,
+    /// Part of the configuration is unknown: never taken for empty. What is
+    /// known of it still counts.
+    Unknown(Arc<PartlyKnown>),
     /// Ready for use.
     Ready(Arc<Configured>),
+}
+
+/// What a plan needs to know of a configuration that is not wholly known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartlyKnown {
+    /// The environment of secrets that name none.
+    pub default_environment: Setting<String>,
+    /// Labels added to every secret; unknown as soon as one of them is.
+    pub default_labels: Setting<BTreeMap<String, String>>,
+}
+
+impl PartlyKnown {
+    /// Reads a provider block.
+    #[must_use]
+    pub fn read(config: &Value) -> Self {
+        Self {
+            default_environment: Setting::string(config.attribute("default_environment")),
+            default_labels: Setting::strings(config.attribute("default_labels")),
+        }
+    }
 }
 
 /// A configuration that is known.
@@ -29,8 +51,8 @@ pub struct Configured {
     pub default_environment: Option<Slug>,
     /// Labels that every secret gets.
     pub default_labels: BTreeMap<String, String>,
-    /// The types of backends that this process plans, by name.
-    announced: Mutex<BTreeMap<Slug, String>>,
+    /// The backends that this process plans, by name: their types, where known.
+    announced: Mutex<BTreeMap<Slug, Setting<String>>>,
 }
 
 impl Configured {
@@ -49,37 +71,62 @@ impl Configured {
         }
     }
 
-    /// Says that a plan is about to bring a backend of this type into being, or
-    /// has it already, so that what refers to it in the same plan is not refused.
-    pub fn announce(&self, backend: &Slug, kind: &str) {
+    /// Records that a plan of this process declares the backend, so that what
+    /// refers to it in the same plan is not refused. Its type may be unknown yet.
+    pub fn announce(&self, backend: &Slug, kind: Setting<String>) {
         let mut announced = self
             .announced
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        announced.insert(backend.clone(), kind.to_owned());
+        announced.insert(backend.clone(), kind);
     }
 
-    /// Makes sure that a backend exists, or is about to.
+    /// Checks that a backend exists, or that a plan of this process declares it.
+    /// Returns a warning where neither is so: another process, as another alias
+    /// of the provider has one, may declare it in the same plan.
     ///
     /// # Errors
     ///
-    /// `UnknownBackend`; failures of the catalog.
-    pub async fn expect_backend(&self, backend: &Slug) -> Result<(), OperationError> {
-        if self.announced(backend).is_some() {
-            return Ok(());
+    /// Failures of the catalog.
+    pub async fn expect_backend(
+        &self,
+        backend: &Slug,
+    ) -> Result<Option<Diagnostic>, OperationError> {
+        if !self.announced(backend).is_absent() {
+            return Ok(None);
         }
-        self.organization.expect_backend(backend).await
+        match self.organization.expect_backend(backend).await {
+            Ok(()) => Ok(None),
+            Err(OperationError::UnknownBackend { .. }) => Ok(Some(not_declared(backend))),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Returns the type of a backend that a plan of this process declares.
+    /// Returns the type of a backend that a plan of this process declares;
+    /// absent where none does.
     #[must_use]
-    pub fn announced(&self, backend: &Slug) -> Option<String> {
+    pub fn announced(&self, backend: &Slug) -> Setting<String> {
         let announced = self
             .announced
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        announced.get(backend).cloned()
+        announced.get(backend).cloned().unwrap_or(Setting::Absent)
     }
+}
+
+/// Warns of a backend that neither exists nor is declared by this process.
+fn not_declared(backend: &Slug) -> Diagnostic {
+    Diagnostic::warning(
+        "Secret Backend Not Declared Yet",
+        format!(
+            "Secret backend {:?} does not exist, and no planton_secret_backend that this provider \
+             configuration has planned so far declares it. The apply fails unless the backend \
+             exists by then.\n\nCheck the name. Where the same configuration declares the backend, \
+             refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates \
+             it first. This warning remains where another alias of the provider declares it.",
+            backend.as_str()
+        ),
+    )
 }
 
 /// Shares the configuration between the provider and its resources.
@@ -109,7 +156,7 @@ impl Session {
     pub fn ready(&self) -> Result<Arc<Configured>, Diagnostic> {
         match self.state() {
             SessionState::Ready(configured) => Ok(configured),
-            SessionState::Unknown => Err(unconfigured()),
+            SessionState::Unknown(_) => Err(unconfigured()),
             SessionState::Unconfigured => Err(Diagnostic::bug(
                 "Something was asked for before the provider was configured.",
             )),

@@ -132,7 +132,7 @@ impl GcpSecretManagerStore {
         }
         first.ok_or_else(|| {
             StoreError::new(
-                StoreErrorKind::Corrupt,
+                StoreErrorKind::Unexpected,
                 "AddSecretVersion",
                 self.api.secret(name),
             )

@@ -4,7 +4,7 @@ mod credentials;
 mod ownership;
 mod rollback;
 
-use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::catalog::CatalogErrorKind;
 use crate::envelope::SecretValue;
 use crate::kek::KekErrorKind;
 use crate::names::Slug;
@@ -81,8 +81,9 @@ async fn register(
     process: &Organization,
     request: RegisterBackend,
 ) -> Result<BackendView, OperationError> {
-    let registered = process.register_backend(request, &Interrupt::default());
-    registered.await.map(|registered| registered.view)
+    let interrupt = Interrupt::default();
+    let registered = process.register_backend(request, &interrupt).await;
+    registered.map(|registered| registered.view)
 }
 
 /// Sets the default where nobody has, or changes it as whoever owns it would.
@@ -103,8 +104,9 @@ async fn set(
             stamp: None,
         }),
     };
-    let set = process.set_default_backend(request, &Interrupt::default());
-    set.await.map(|set| set.view)
+    let interrupt = Interrupt::default();
+    let set = process.set_default_backend(request, &interrupt).await;
+    set.map(|set| set.view)
 }
 
 /// Returns what a destroy asks that saw `view` last.

@@ -3,6 +3,7 @@
 use super::blocks::BLOCKS;
 use crate::operations::NAME_PREFIX;
 use crate::plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
+use crate::surface::timeouts_attribute;
 
 /// Returns the schema.
 pub(super) fn schema() -> Schema {
@@ -41,6 +42,7 @@ pub(super) fn schema() -> Schema {
             ),
     );
     attributes.extend(BLOCKS.iter().map(super::blocks::Block::attribute));
+    attributes.push(timeouts_attribute());
     attributes.extend([
         computed("id", "The backend's uuid."),
         computed("type", "The type: the name of its block."),

@@ -44,8 +44,9 @@ pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
     state
 }
 
-/// Returns the whole state of a backend as the catalog has it.
-pub(super) fn whole(view: &BackendView) -> Value {
+/// Returns the whole state of a backend as the catalog has it; the catalog has no
+/// `timeouts`.
+pub(super) fn whole(view: &BackendView, timeouts: Value) -> Value {
     let on_destroy = match view.arguments.on_destroy {
         BackendOnDestroy::Delete => DELETE,
         BackendOnDestroy::Forget => FORGET,
@@ -60,6 +61,7 @@ pub(super) fn whole(view: &BackendView) -> Value {
         ),
         ("verify_connection", view.arguments.verify_connection.into()),
         ("on_destroy", on_destroy.into()),
+        ("timeouts", timeouts),
     ]);
     for block in &BLOCKS {
         state.set(block.name, Value::Null);

@@ -1,18 +1,18 @@
 //! Carries out what was planned.
 
 use super::plan::{compare_failed, refuse_if_protected, value_missing};
-use super::settings::{Settings, Source, interrupt};
+use super::settings::{Settings, Source};
 use super::state::{Identity, Private, computed, identity};
 use crate::operations::{CreateSecret, Interrupt, OperationError, SecretView, UpdateSecret};
 use crate::plugin::{
-    ApplyResponse, AttributePath, Context, CreateRequest, DeleteRequest, DeleteResponse,
-    Diagnostic, UpdateRequest, Value,
+    ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
+    UpdateRequest, Value,
 };
 use crate::surface::{Configured, Setting, explain, invalid_slug};
 
 /// Creates the secret.
 pub(super) async fn create(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: CreateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
@@ -31,7 +31,6 @@ pub(super) async fn create(
     let replaces = settings.takes_over();
     let source = settings.source.into_source();
     let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
-    let interrupt = interrupt(cx, &request.config, "create");
     let create = CreateSecret {
         name,
         backend,
@@ -42,7 +41,7 @@ pub(super) async fn create(
     };
     let view = session
         .organization
-        .create_secret(create, &interrupt)
+        .create_secret(create, interrupt)
         .await
         .map_err(|error| located(&error, path))?;
     applied(request.planned_state, &view, session).await
@@ -50,23 +49,22 @@ pub(super) async fn create(
 
 /// Updates the secret in place.
 pub(super) async fn update(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: UpdateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
     let private = Private::read(&request.planned_private)?;
     let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
-    let interrupt = interrupt(cx, &request.config, "update");
-    expect_catalog(&private, session, &interrupt).await?;
-    expect_mac_key(&private, session, &interrupt).await?;
+    expect_catalog(&private, session, interrupt).await?;
+    expect_mac_key(&private, session, interrupt).await?;
     let settings = Settings::read(&request.config);
     let metadata = settings.metadata(session);
     let arguments = settings.arguments();
     let path = value_path(&settings.source);
     let mut write = request.planned_state.attribute("version").is_unknown();
     if write && private.compare {
-        write = differs(&settings, &request.prior_state, session, &interrupt).await?;
+        write = differs(&settings, &request.prior_state, session, interrupt).await?;
     }
     let source = if write {
         let source = settings.source.into_source();
@@ -83,14 +81,14 @@ pub(super) async fn update(
         metadata,
         arguments,
     };
-    let updated = organization.update_secret(update, &interrupt).await;
+    let updated = organization.update_secret(update, interrupt).await;
     let view = updated.map_err(|error| located(&error, path))?;
     applied(request.planned_state, &view, session).await
 }
 
 /// Deletes the secret, or lets go of it.
 pub(super) async fn delete(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: DeleteRequest,
     session: &Configured,
 ) -> Result<DeleteResponse, Diagnostic> {
@@ -106,9 +104,8 @@ pub(super) async fn delete(
         }
     }
     let Identity { uuid, name, .. } = Identity::read(state)?;
-    let interrupt = interrupt(cx, state, "delete");
-    expect_catalog(&private, session, &interrupt).await?;
-    expect_mac_key(&private, session, &interrupt).await?;
+    expect_catalog(&private, session, interrupt).await?;
+    expect_mac_key(&private, session, interrupt).await?;
     // What an import left behind has not been seen at any generation.
     let seen = match private.generation {
         0 => u64::MAX,
@@ -116,7 +113,7 @@ pub(super) async fn delete(
     };
     let deleted = session
         .organization
-        .delete_secret_seen(&name, uuid, seen, &interrupt)
+        .delete_secret_seen(&name, uuid, seen, interrupt)
         .await;
     deleted.map_err(|error| explain(&error))?;
     Ok(DeleteResponse::default())

@@ -12,8 +12,13 @@ use crate::plugin::{
 use crate::surface::{Configured, Setting, deletion_protected, explain, invalid_slug};
 
 /// What only the provider knows, and apply decides.
-const DECIDED_BY_A_NEW_VERSION: [&str; 4] =
-    ["version", "backend_version_id", "kek_id", "updated_at"];
+const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
+    "version",
+    "revision",
+    "backend_version_id",
+    "kek_id",
+    "updated_at",
+];
 
 /// Plans a creation or an update; `session` is absent while the provider's
 /// configuration is unknown.
@@ -24,22 +29,26 @@ pub(super) async fn plan(
     interrupt: &Interrupt,
 ) -> PlanResponse {
     let settings = Settings::read(&request.config);
-    if let Some(session) = session
-        && let Err(diagnostic) = check(&settings, &request.prior_state, session).await
-    {
-        return diagnostic.into();
-    }
+    let warned = match session {
+        None => None,
+        Some(session) => match check(&settings, &request.prior_state, session).await {
+            Ok(warned) => warned,
+            Err(diagnostic) => return diagnostic.into(),
+        },
+    };
     let private = match Private::read(&request.prior_private) {
         Ok(private) => private,
         Err(diagnostic) => return diagnostic.into(),
     };
-    if request.prior_state.is_null() {
-        return plan_creation(schema, request, &settings, session);
-    }
-    match plan_update(request, settings, private, session, interrupt).await {
-        Ok(response) => response,
-        Err(diagnostic) => diagnostic.into(),
-    }
+    let mut response = if request.prior_state.is_null() {
+        plan_creation(schema, request, &settings, session)
+    } else {
+        plan_update(request, settings, private, session, interrupt)
+            .await
+            .unwrap_or_else(PlanResponse::from)
+    };
+    response.diagnostics.extend(warned);
+    response
 }
 
 /// Plans a destruction, and refuses it under `deletion_protection`.
@@ -58,7 +67,12 @@ pub(super) fn refuse_if_protected(prior_state: &Value) -> Option<Diagnostic> {
 }
 
 /// Checks what is known against the platform, before anything is written.
-async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Result<(), Diagnostic> {
+/// Returns a warning of a backend that may not exist by the apply.
+async fn check(
+    settings: &Settings,
+    prior: &Value,
+    session: &Configured,
+) -> Result<Option<Diagnostic>, Diagnostic> {
     let backend: Option<Slug> = match &settings.backend {
         Setting::Set(text) => Some(
             text.parse()
@@ -69,11 +83,15 @@ async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Resu
             .attribute("backend")
             .as_str()
             .and_then(|text| text.parse().ok()),
-        Setting::Unknown => return Ok(()),
+        Setting::Unknown => return Ok(None),
     };
     if let (Setting::Set(_), Some(backend)) = (&settings.backend, &backend) {
         let expected = session.expect_backend(backend).await;
-        expected.map_err(|error| explain(&error).at("backend"))?;
+        let warned = expected.map_err(|error| explain(&error).at("backend"))?;
+        if let Some(warned) = warned {
+            // Nothing is known of its limits.
+            return Ok(Some(warned.at("backend")));
+        }
     }
     if let Source::Given(value) = &settings.source {
         let path = if settings.source.kind() == Some(crate::operations::SecretKind::KeyValue) {
@@ -83,14 +101,18 @@ async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Resu
         };
         let organization = &session.organization;
         // The same plan may declare it: then its type is known, exist or not.
-        let declared = backend.as_ref().and_then(|name| session.announced(name));
+        let declared = backend
+            .as_ref()
+            .map_or(Setting::Absent, |name| session.announced(name));
         let checked = match declared {
-            Some(kind) => organization.check_size_of_type(&kind, value),
-            None => organization.check_size(backend.as_ref(), value).await,
+            Setting::Set(kind) => organization.check_size_of_type(&kind, value),
+            // The apply knows its type, and checks before it writes.
+            Setting::Unknown => Ok(()),
+            Setting::Absent => organization.check_size(backend.as_ref(), value).await,
         };
         checked.map_err(|error| explain(&error).at(path))?;
     }
-    Ok(())
+    Ok(None)
 }
 
 fn plan_creation(

@@ -2,6 +2,7 @@
 
 use crate::operations::MAX_GENERATED_LENGTH;
 use crate::plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
+use crate::surface::timeouts_attribute;
 
 /// How many versions stay unless configured otherwise.
 pub(super) const DEFAULT_KEEP_VERSIONS: u32 = 10;
@@ -157,17 +158,7 @@ fn lifecycle_attributes() -> Vec<Attribute> {
              creation what it replaces. That secret stays readable by its `id` until it is \
              destroyed. Remove it afterwards, or leave it: it has no further effect.",
         ),
-        Attribute::object(
-            "timeouts",
-            ["create", "read", "update", "delete"].map(|name| {
-                Attribute::string(name).optional().describe(format!(
-                    "How long to {name}, as `30s` or `5m`. Default: {}.",
-                    if name == "read" { "5m" } else { "10m" }
-                ))
-            }),
-        )
-        .optional()
-        .describe("How long an operation may take."),
+        timeouts_attribute(),
     ]
 }
 
@@ -183,7 +174,13 @@ fn computed_attributes() -> Vec<Attribute> {
             .computed()
             .describe("`text` or `key_value`."),
         Attribute::number("version").computed().describe(
-            "The current version, counted from 1. Wire a consumer's own `…_wo_version` to it.",
+            "Number of the current version, counted from 1 for each secret. A replacement starts \
+             at 1 again: wire a consumer's `…_wo_version` to `revision` instead.",
+        ),
+        Attribute::number("revision").computed().describe(
+            "Number that grows with every version written and with every replacement of the \
+             secret, even under another name: the time of the write in milliseconds since 1970. \
+             Wire a consumer's own `…_wo_version` to it.",
         ),
         Attribute::string("backend_version_id")
             .computed()

@@ -1,6 +1,8 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
 mod ambient;
+mod announced;
+mod answers;
 mod canary;
 mod configuration;
 mod copy;
@@ -13,16 +15,20 @@ mod drift;
 mod faults;
 mod front;
 mod halfway;
+mod ignored;
 mod inside;
 mod intruder;
+mod kept;
 mod labels;
 mod lifecycle;
 mod limits;
+mod partly_known;
 mod place;
 mod planted;
 mod races;
 mod replacement;
 mod requests;
+mod stopped;
 mod timeouts;
 mod unsteady;
 

@@ -1,8 +1,7 @@
 //! Whose a backend is, and whose the default: what another run may do with them.
 
 use super::{
-    DONE, arguments, change, chosen, create, declare, declared, delete, letting_go, password,
-    register, settings, slug,
+    DONE, arguments, change, chosen, create, declare, declared, delete, password, settings, slug,
 };
 use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, RecordKey};
 use crate::operations::tests::world::{World, acme};
@@ -11,7 +10,7 @@ use crate::operations::{
     Organization, RefreshedBackend, RegisterBackend, RegisteredBackend, Run, RunId, SetDefault,
     UpdateBackend,
 };
-use crate::store::{Fault, Landing, StoreErrorKind, StoreVerb};
+use crate::store::Landing;
 use uuid::Uuid;
 
 /// A process of the run with this number; it resumes another one.
@@ -28,8 +27,8 @@ async fn registered(
     process: &Organization,
     request: RegisterBackend,
 ) -> Result<RegisteredBackend, OperationError> {
-    let registered = process.register_backend(request, &Interrupt::default());
-    registered.await
+    let interrupt = Interrupt::default();
+    process.register_backend(request, &interrupt).await
 }
 
 fn met(refused: Result<RegisteredBackend, OperationError>) -> MetRecord {
@@ -151,7 +150,8 @@ async fn another_stamp_is_neither_changed_nor_deleted() {
         generation: taken.generation,
         ..first.clone()
     };
-    let refused = process.update_backend(change(&seen), &Interrupt::default());
+    let interrupt = Interrupt::default();
+    let refused = process.update_backend(change(&seen), &interrupt);
     match refused.await {
         Err(OperationError::BackendOwnedByAnother { owner, .. }) => assert_eq!(*owner, taken.owner),
         other => panic!("{other:?}"),
@@ -162,7 +162,7 @@ async fn another_stamp_is_neither_changed_nor_deleted() {
     assert_eq!(markers(&world), 1);
     // Its own state goes on.
     let own = of_run(&world, 4, None);
-    let kept = own.update_backend(change(&taken), &Interrupt::default());
+    let kept = own.update_backend(change(&taken), &interrupt);
     assert_eq!(kept.await.unwrap().uuid, first.uuid);
     assert_eq!(delete(&own, &taken).await.unwrap(), DONE);
     assert_eq!(markers(&world), 0);
@@ -327,7 +327,8 @@ async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
     let tests = of_run(&world, 2, Some(1));
     let adopted = created(&tests, "one").await.unwrap();
     assert_eq!(adopted.adopted_from.as_ref(), Some(&owner));
-    let unset = tests.unset_default_backend(known(&adopted), &Interrupt::default());
+    let interrupt = Interrupt::default();
+    let unset = tests.unset_default_backend(known(&adopted), &interrupt);
     let former = Box::new(owner.clone());
     assert_eq!(unset.await.unwrap(), Destroyed::GivenBack(former));
     let view = process.default_backend_view().await.unwrap();
@@ -401,8 +402,8 @@ async fn created(process: &Organization, backend: &str) -> Result<DefaultSet, Op
         backend: slug(backend),
         before: None,
     };
-    let set = process.set_default_backend(request, &Interrupt::default());
-    set.await
+    let interrupt = Interrupt::default();
+    process.set_default_backend(request, &interrupt).await
 }
 
 fn known(set: &DefaultSet) -> KnownDefault {

@@ -39,22 +39,22 @@ fn a_backend_that_is_not_known_is_told_where_it_is_named() {
     To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
     "#);
     assert_snapshot!(told.at("db"), @r#"
-    Error: Secret Backend Not Found
+    Warning: Secret Backend Not Declared Yet
       in resource "planton_secret" "db"
       at backend  = "vault"
 
-    No secret backend is named "vault".
+    Secret backend "vault" does not exist, and no planton_secret_backend that this provider configuration has planned so far declares it. The apply fails unless the backend exists by then.
 
-    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
+    Check the name. Where the same configuration declares the backend, refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. This warning remains where another alias of the provider declares it.
     "#);
     assert_snapshot!(told.at("this"), @r#"
-    Error: Secret Backend Not Found
+    Warning: Secret Backend Not Declared Yet
       in resource "planton_default_backend" "this"
       at backend = "vault"
 
-    No secret backend is named "vault".
+    Secret backend "vault" does not exist, and no planton_secret_backend that this provider configuration has planned so far declares it. The apply fails unless the backend exists by then.
 
-    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
+    Check the name. Where the same configuration declares the backend, refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. This warning remains where another alias of the provider declares it.
     "#);
     assert_eq!(told.len(), 3);
     let name = "resource \"planton_default_backend\" \"this\" {\n  backend = \"My Vault!\"\n}\n";
