@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Configured, explain};
+use crate::operations::OperationError;
 use crate::plugin::{Diagnostic, PrivateData};
 
 const PRIVATE: &str = "anchor";
@@ -13,6 +14,9 @@ const PRIVATE: &str = "anchor";
 pub struct Anchor {
     /// The catalog's uuid.
     pub catalog: Option<Uuid>,
+    /// The organization that the catalog belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// The commitment of the MAC key that records stood under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac_key: Option<String>,
@@ -22,6 +26,20 @@ pub struct Anchor {
     /// A deletion was begun and not finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
+}
+
+/// Says that the provider is configured for another organization than the one that
+/// a resource was made in.
+fn renamed(before: &str, now: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Different Organization",
+        format!(
+            "This resource belongs to organization {before:?}, and the provider is configured for \
+             {now:?}. An organization cannot be renamed: its name is part of every record and key.\n\n\
+             Set organization in the provider block (or PLANTON_ORG) to {before:?} again. To begin \
+             anew in {now:?}, remove the resource from the state (terraform state rm)."
+        ),
+    )
 }
 
 impl Anchor {
@@ -68,6 +86,7 @@ impl Anchor {
         let mac_key = session.organization.mac_key_commitment().await;
         Ok(Self {
             catalog: Some(catalog),
+            organization: Some(session.organization.slug().to_string()),
             mac_key: Some(mac_key.map_err(|error| explain(&error))?),
             generation,
             deleting: false,
@@ -84,7 +103,15 @@ impl Anchor {
             return Ok(());
         };
         let expected = session.organization.expect_catalog(catalog).await;
-        expected.map_err(|error| explain(&error))
+        expected.map_err(|error| {
+            let own = session.organization.slug().as_str();
+            match (&error, &self.organization) {
+                (OperationError::DifferentPlatform { .. }, Some(other)) if other != own => {
+                    renamed(other, own)
+                }
+                _ => explain(&error),
+            }
+        })
     }
 
     /// Refuses to write where records stand under another MAC key than before.

@@ -11,7 +11,6 @@ mod setting;
 mod timeouts;
 
 pub use anchor::Anchor;
-pub(crate) use diagnostics::quoted;
 pub use diagnostics::{deletion_protected, explain, invalid_slug};
 pub use duration::{InvalidDuration, parse_duration};
 pub use session::{

@@ -236,7 +236,7 @@ impl Organization {
                 Ok(())
             }
             Compared::Overtaken(_) => Err(OperationError::ChangedConcurrently {
-                subject: held.key.as_str().replace('/', " "),
+                subject: held.key.as_str().replacen("backends/", "backend ", 1),
             }),
         }
     }

@@ -148,6 +148,7 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     let mut response = ReadResponse::current(state::whole(&view, timeouts));
     let anchor = Anchor {
         catalog: Some(view.catalog),
+        organization: Some(organization.slug().to_string()),
         generation: view.generation,
         deleting: view.is_deleting,
         ..anchor
@@ -176,6 +177,7 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     let view = view.map_err(|error| explain(&error))?;
     let anchor = Anchor {
         catalog: Some(view.catalog),
+        organization: Some(organization.slug().to_string()),
         ..Anchor::default()
     };
     Ok(ImportResponse {
