@@ -486,6 +486,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_concurrent_change_names_what_was_changed() {
+        for (subject, summary) in [
+            ("backend b6", "Secret Backend Changed Concurrently"),
+            (
+                "the default backend",
+                "Default Backend Changed Concurrently",
+            ),
+            ("secret db", "Secret Changed Concurrently"),
+        ] {
+            let subject = subject.to_owned();
+            let told = explain(&OperationError::ChangedConcurrently { subject });
+            assert_eq!(told.summary, summary);
+        }
+    }
+
+    #[test]
     fn only_what_may_be_a_name_is_quoted() {
         let told = |text: &str| format!("{:?}", invalid_slug("The name", text, "name"));
         assert!(told("Acme Inc.").contains("Acme Inc."));
