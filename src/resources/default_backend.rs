@@ -177,6 +177,11 @@ async fn plan(
         let expected = session.expect_backend(&slug(text)?).await;
         let warned = expected.map_err(|error| explain(&error).at("backend"))?;
         diagnostics.extend(warned.map(|warned| warned.at("backend")));
+        let before = request.prior_state.attribute("backend").as_str();
+        // What is the default unless anybody has chosen another.
+        if before.unwrap_or(PLATFORM_BACKEND) != text {
+            diagnostics.extend(planned_before(&session.planned_by_default(), text));
+        }
     }
     let response = if request.prior_state.is_null() {
         let planned =
@@ -219,6 +224,8 @@ async fn set(
         stamp: stamp.ok_or_else(|| Diagnostic::bug("A default was set that nobody owns."))?,
     };
     let anchor = Anchor::of(session, committed).await?;
+    let left = session.take_created_elsewhere(&view.backend);
+    let left = left_behind(&left, view.backend.as_str());
     let completed =
         adopted_from.map(|former| named_default(&view.backend, |named| named.completed(&former)));
     let written = Written(Some((view.generation, view.backend)));
@@ -228,8 +235,54 @@ async fn set(
         identity: Some(identity(slug)),
         ..ApplyResponse::applied(planned.with("id", slug))
     };
-    response.diagnostics.extend(completed);
+    response.diagnostics.extend(completed.into_iter().chain(left));
     Ok(response)
+}
+
+/// Warns of secrets that Terraform may create before the default changes.
+fn planned_before(secrets: &[String], backend: &str) -> Option<Diagnostic> {
+    (!secrets.is_empty()).then(|| {
+        Diagnostic::warning(
+            "Secrets Planned Before Default",
+            format!(
+                "This plan makes {backend:?} the default backend, and creates secrets that name no \
+                 backend and do not wait for the change: {}. Terraform may create them first, on \
+                 the former default. A secret never moves.\n\n{WAIT}",
+                listed(secrets)
+            ),
+        )
+        .at("backend")
+    })
+}
+
+/// Warns of secrets that this run created on the former default.
+fn left_behind(secrets: &[String], backend: &str) -> Option<Diagnostic> {
+    (!secrets.is_empty()).then(|| {
+        Diagnostic::warning(
+            "Secrets On Former Default",
+            format!(
+                "Backend {backend:?} is the default from now on. This run created secrets on the \
+                 former default before, and there they stay: {}.\n\nTo create them on {backend:?} \
+                 instead, set their backend, which replaces them. For secrets to come: {WAIT}",
+                listed(secrets)
+            ),
+        )
+        .at("backend")
+    })
+}
+
+const WAIT: &str = "Add depends_on = [planton_default_backend.<name>] to a secret that is to go to \
+                    the new default, or set its backend.";
+
+/// Names up to ten secrets.
+fn listed(secrets: &[String]) -> String {
+    const MOST: usize = 10;
+    let quoted = secrets.iter().take(MOST).map(|name| format!("{name:?}"));
+    let mut text = quoted.collect::<Vec<_>>().join(", ");
+    if secrets.len() > MOST {
+        text.push_str(&format!(" and {} more", secrets.len() - MOST));
+    }
+    text
 }
 
 async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse, Diagnostic> {
@@ -268,6 +321,7 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     let mut response = ReadResponse::current(state);
     let anchor = Anchor {
         catalog: Some(view.catalog),
+        organization: Some(organization.slug().to_string()),
         generation: view.generation.max(anchor.generation),
         ..anchor
     };
@@ -376,6 +430,7 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     let slug = organization.slug().as_str();
     let anchor = Anchor {
         catalog: Some(view.catalog),
+        organization: Some(organization.slug().to_string()),
         ..Anchor::default().found(owner)
     };
     Ok(ImportResponse {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Configured, Finding, explain};
-use crate::operations::{Owner, Stamp};
+use crate::operations::{OperationError, Owner, Stamp};
 use crate::plugin::{Diagnostic, PrivateData};
 
 const PRIVATE: &str = "anchor";
@@ -15,6 +15,9 @@ const PRIVATE: &str = "anchor";
 pub struct Anchor {
     /// The catalog's uuid.
     pub catalog: Option<Uuid>,
+    /// The organization that the catalog belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// The commitment of the MAC key that records stood under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac_key: Option<String>,
@@ -42,6 +45,20 @@ pub struct Committed {
     pub generation: u64,
     /// Whose it is: this state's.
     pub stamp: Stamp,
+}
+
+/// Says that the provider is configured for another organization than the one that
+/// a resource was made in.
+fn renamed(before: &str, now: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Different Organization",
+        format!(
+            "This resource belongs to organization {before:?}, and the provider is configured for \
+             {now:?}. An organization cannot be renamed: its name is part of every record and key.\n\n\
+             Set organization in the provider block (or PLANTON_ORG) to {before:?} again. To begin \
+             anew in {now:?}, remove the resource from the state (terraform state rm)."
+        ),
+    )
 }
 
 impl Anchor {
@@ -84,6 +101,7 @@ impl Anchor {
         let mac_key = session.organization.mac_key_commitment().await;
         Ok(Self {
             catalog: Some(written.catalog),
+            organization: Some(session.organization.slug().to_string()),
             mac_key: Some(mac_key.map_err(|error| explain(&error))?),
             generation: written.generation,
             deleting: false,
@@ -123,7 +141,15 @@ impl Anchor {
             return Ok(());
         };
         let expected = session.organization.expect_catalog(catalog).await;
-        expected.map_err(|error| explain(&error))
+        expected.map_err(|error| {
+            let own = session.organization.slug().as_str();
+            match (&error, &self.organization) {
+                (OperationError::DifferentPlatform { .. }, Some(other)) if other != own => {
+                    renamed(other, own)
+                }
+                _ => explain(&error),
+            }
+        })
     }
 
     /// Refuses to write where records stand under another MAC key than before.

@@ -58,7 +58,7 @@ pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> D
 /// Quotes a practitioner's text, after a space, where it may be a name with a
 /// slip in it; nothing otherwise, since a secret may have been given in the
 /// name's place.
-pub(crate) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_ ./-".contains(&b);
     if text.len() <= 63 && text.bytes().all(plain) {
         format!(" {text:?}")
@@ -143,7 +143,11 @@ fn operation(error: &OperationError) -> Diagnostic {
         ),
         E::DeletionProtected { name } => return deletion_protected(name.name.as_str()),
         E::ChangedConcurrently { subject } => (
-            "Secret Changed Concurrently",
+            match subject.split_once(' ').map_or("", |(first, _)| first) {
+                "backend" => "Secret Backend Changed Concurrently",
+                "the" => "Default Backend Changed Concurrently",
+                _ => "Secret Changed Concurrently",
+            },
             format!(
                 "{}{} was changed concurrently by somebody else since this change was planned; \
                  nothing of theirs was overwritten.\n\nRun terraform plan again and look at what \
@@ -482,6 +486,22 @@ fn sources(error: &dyn Error) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_concurrent_change_names_what_was_changed() {
+        for (subject, summary) in [
+            ("backend b6", "Secret Backend Changed Concurrently"),
+            (
+                "the default backend",
+                "Default Backend Changed Concurrently",
+            ),
+            ("secret db", "Secret Changed Concurrently"),
+        ] {
+            let subject = subject.to_owned();
+            let told = explain(&OperationError::ChangedConcurrently { subject });
+            assert_eq!(told.summary, summary);
+        }
+    }
 
     #[test]
     fn only_what_may_be_a_name_is_quoted() {

@@ -13,7 +13,6 @@ mod timeouts;
 
 pub use anchor::{Anchor, Committed};
 pub use backend_diagnostics::{named_backend, named_default, reserved_name};
-pub(crate) use diagnostics::quoted;
 pub use diagnostics::{deletion_protected, explain, invalid_slug};
 pub use duration::{InvalidDuration, parse_duration};
 pub use ownership::{Finding, Named, unclear};

@@ -1,7 +1,7 @@
 //! What the provider's configuration opens for everything else.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::Setting;
 use crate::names::Slug;
@@ -53,6 +53,15 @@ pub struct Configured {
     pub default_labels: BTreeMap<String, String>,
     /// The backends that this process plans, by name: their types, where known.
     announced: Mutex<BTreeMap<Slug, Setting<String>>>,
+    /// The secrets of this process that go to the default backend.
+    by_default: Mutex<ByDefault>,
+}
+
+/// Secrets that name no backend, in the order in which this process met them.
+#[derive(Debug, Default)]
+struct ByDefault {
+    planned: Vec<String>,
+    created: Vec<(String, Slug)>,
 }
 
 impl Configured {
@@ -68,6 +77,7 @@ impl Configured {
             default_environment,
             default_labels,
             announced: Mutex::default(),
+            by_default: Mutex::default(),
         }
     }
 
@@ -111,6 +121,52 @@ impl Configured {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         announced.get(backend).cloned().unwrap_or(Setting::Absent)
+    }
+}
+
+impl Configured {
+    /// Records that this process plans to create a secret on the default backend.
+    pub fn plan_by_default(&self, secret: &str) {
+        let mut by_default = self.by_default();
+        if by_default.planned.iter().all(|known| known != secret) {
+            by_default.planned.push(secret.to_owned());
+        }
+    }
+
+    /// Records that this process created a secret on the default backend.
+    pub fn create_by_default(&self, secret: String, backend: Slug) {
+        self.by_default().created.push((secret, backend));
+    }
+
+    /// Returns the secrets that were planned for the default backend so far, and so
+    /// do not wait for a change of it. None once the apply has begun: then those
+    /// that were created say more.
+    #[must_use]
+    pub fn planned_by_default(&self) -> Vec<String> {
+        let by_default = self.by_default();
+        if by_default.created.is_empty() {
+            by_default.planned.clone()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Returns the secrets that this process created on another default than
+    /// `backend`, once each.
+    #[must_use]
+    pub fn take_created_elsewhere(&self, backend: &Slug) -> Vec<String> {
+        let mut by_default = self.by_default();
+        let created = std::mem::take(&mut by_default.created);
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            created.into_iter().partition(|(_, on)| on == backend);
+        by_default.created = here;
+        elsewhere.into_iter().map(|(secret, _)| secret).collect()
+    }
+
+    fn by_default(&self) -> MutexGuard<'_, ByDefault> {
+        self.by_default
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -167,7 +167,7 @@ mod tests {
         pending()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_reading_call_ends_at_its_deadline_and_at_an_interrupt() {
         let limits = Value::object([("read", Value::from("1s"))]);
         let configured = Value::object([(TIMEOUTS, limits)]);
@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn limits_have_defaults_and_are_checked() {
-        let limits = Value::object([("create", "1h30m"), ("read", "soon"), ("delete", "2m")]);
+        let limits = [("create", "1h30m"), ("read", "soon"), ("delete", "2m")];
+        let limits = Value::object(limits.map(|(name, text)| (name, Value::from(text))));
         let configured = Value::object([(TIMEOUTS, limits)]);
         let minutes = |timeout: Timeout| timeout.of(&configured).as_secs() / 60;
         assert_eq!(Timeout::ALL.map(minutes), [90, 5, 10, 2]);

@@ -32,3 +32,4 @@ mod scene;
 mod steps;
 mod threat_model;
 mod values;
+mod workflows;

@@ -142,6 +142,10 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
     let organization = &session.organization;
     let seen = (anchor.generation > 0).then_some(anchor.generation);
     let refreshed = organization.refresh_backend(&name, uuid, seen).await;
+    let anchor = Anchor {
+        organization: Some(organization.slug().to_string()),
+        ..anchor
+    };
     let mut response = match refreshed.map_err(|error| explain(&error))? {
         RefreshedBackend::Gone => return Ok(ReadResponse::gone()),
         RefreshedBackend::RecordMissing => ownership::record_missing(request.state, anchor, &name),
@@ -175,6 +179,7 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     let view = view.map_err(|error| explain(&error))?;
     let anchor = Anchor {
         catalog: Some(view.catalog),
+        organization: Some(organization.slug().to_string()),
         ..Anchor::default().found(&view.owner)
     };
     Ok(ImportResponse {

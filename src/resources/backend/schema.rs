@@ -23,7 +23,9 @@ pub(super) fn schema() -> Schema {
                  replaces the backend."
             )),
         Attribute::string("credentials_wo_version").optional().describe(
-            "Change it to make new credentials take effect. Any text will do.",
+            "Trigger of new credentials: any text. A change makes the configured credentials take \
+             effect, or the vendor's own chain where none are configured. While it is unchanged, \
+             the sealed credential stays, whether it is given again or not.",
         ),
         Attribute::bool("verify_connection").optional_computed().describe(
             "Whether to write, read and delete an object with a throw-away name before the backend \

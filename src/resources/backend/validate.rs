@@ -1,7 +1,7 @@
 //! Checks a configuration of `planton_secret_backend` without any I/O: every
 //! mistake that does not depend on what is unknown yet.
 
-use super::blocks::{BLOCKS, Block, Field, Holds};
+use super::blocks::{BLOCKS, Block, Change, Field, Holds};
 use super::plan::innermost;
 use super::settings::{DELETE, FORGET, collect, on_destroy, set_blocks, settings_of};
 use crate::names::Slug;
@@ -175,15 +175,52 @@ fn mistakes(
             break;
         };
         let path = innermost(block, error.setting().unwrap_or_else(|| error.path()));
+        let steps = &path.steps()[1..];
         let is_new = found.iter().all(|(at, _)| *at != path);
-        if is_new {
+        if is_new && !waits(block, &inner, steps, connector) {
             found.push((path.clone(), error.into()));
         }
-        if !is_new || !mend(block.fields, &mut inner, &path.steps()[1..]) {
+        if !is_new || !mend(block.fields, &mut inner, steps) {
             break;
         }
     }
     found
+}
+
+/// Returns true where a credential is wrong by itself. It is looked at in the plan
+/// that takes it, and not while it waits for its trigger.
+fn waits(block: &Block, inner: &Value, steps: &[PathStep], connector: &dyn ConnectStore) -> bool {
+    let alone = alone(block.fields, inner, steps);
+    let mut credential = StoreCredential::new();
+    collect(block.fields, &alone, &mut credential);
+    let Some(configuration) = settings_of(block.fields, &alone) else {
+        return false;
+    };
+    let settings = StoreSettings {
+        kind: block.name.to_owned(),
+        name_prefix: NAME_PREFIX.to_owned(),
+        configuration,
+    };
+    !credential.is_empty() && connector.check(&settings, Some(&credential)).is_err()
+}
+
+/// Returns a block with nothing but what is required and the credential at `steps`,
+/// if that is one.
+fn alone(fields: &[Field], block: &Value, steps: &[PathStep]) -> Value {
+    Value::object(fields.iter().map(|field| {
+        let value = block.attribute(field.name);
+        let rest = match steps {
+            [PathStep::Attribute(name), rest @ ..] if name == field.name => Some(rest),
+            _ => None,
+        };
+        let kept = match (rest, field.holds, field.change) {
+            (Some(rest), Holds::Block(inner), _) => alone(inner, value, rest),
+            (Some([]), _, Change::Credential(_)) => value.clone(),
+            _ if field.required => example(field),
+            _ => Value::Null,
+        };
+        (field.name, kept)
+    }))
 }
 
 /// Takes what is wrong out of a block, or puts in what is missing. Returns false

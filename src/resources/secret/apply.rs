@@ -31,6 +31,7 @@ pub(super) async fn create(
     let replaces = settings.takes_over();
     let source = settings.source.into_source();
     let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
+    let by_default = backend.is_none();
     let create = CreateSecret {
         name,
         backend,
@@ -44,6 +45,9 @@ pub(super) async fn create(
         .create_secret(create, interrupt)
         .await
         .map_err(|error| located(&error, path))?;
+    if by_default {
+        session.create_by_default(view.name.to_string(), view.backend.clone());
+    }
     applied(request.planned_state, &view, session).await
 }
 

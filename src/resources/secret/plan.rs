@@ -124,6 +124,11 @@ fn plan_creation(
     if matches!(settings.source, Source::Absent) {
         return value_missing("A new secret needs a value").into();
     }
+    if let (Some(session), Setting::Absent) = (session, &settings.backend)
+        && let Ok(name) = settings.secret_name(session)
+    {
+        session.plan_by_default(&name.to_string());
+    }
     let mut planned =
         proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
     decide_known(&mut planned, settings, session);

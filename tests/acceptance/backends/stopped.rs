@@ -76,11 +76,6 @@ fn interrupted(workspace: &Workspace, silence: Silence, arguments: &[&str]) -> S
     let silent = Silent::start(silence);
     workspace.write("provider.tf", &silent.provider()).unwrap();
     let command = [arguments, &["-no-color", "-input=false"]].concat();
-    // Terraform takes an import's address and id last.
-    let command = match command.as_slice() {
-        ["import", address, id, rest @ ..] => [&["import"], rest, &[*address, *id]].concat(),
-        _ => command,
-    };
     let run = workspace.spawn(&command, &[]).unwrap();
     silent.connected.recv_timeout(BOUND).unwrap();
     let asked = Instant::now();
@@ -123,11 +118,9 @@ fn acc_interrupt_ends_every_call_that_waits_for_the_platform() {
         let scene = Scene::new(&terraform, On::OpenBao);
         let place = Place::openbao();
         let workspace = written(&scene, &place, "3m");
-        for arguments in [
-            &["plan"][..],
-            &["destroy", "-auto-approve"],
-            &["apply", "-auto-approve"],
-        ] {
+        // The plan within an apply goes on until its calls end: Terraform tells the
+        // provider of an interrupt in a plan and in the apply's own walk only.
+        for arguments in [&["plan"][..], &["plan", "-destroy"], &["refresh"]] {
             let told = interrupted(&workspace, silence, arguments);
             has(&told, &["Operation Cancelled"]);
         }
@@ -142,12 +135,17 @@ fn acc_interrupt_ends_every_call_that_waits_for_the_platform() {
             OWN.replace("READ", "3m"),
             place.block()
         );
-        let workspace = scene.workspace(&resources);
-        for (address, id) in [
-            ("planton_secret_backend.own", "own"),
-            ("planton_default_backend.this", "acme"),
+        let (default, backend) = resources
+            .split_once("resource \"planton_secret_backend\"")
+            .unwrap();
+        let backend = format!("{VARIABLES}resource \"planton_secret_backend\"{backend}");
+        for (resource, to, id) in [
+            (backend.as_str(), "planton_secret_backend.own", "own"),
+            (default, "planton_default_backend.this", "acme"),
         ] {
-            let told = interrupted(&workspace, silence, &["import", address, id]);
+            let import = format!("import {{\n  to = {to}\n  id = {id:?}\n}}\n");
+            let workspace = scene.workspace(&format!("{resource}{import}"));
+            let told = interrupted(&workspace, silence, &["plan"]);
             has(&told, &["Operation Cancelled"]);
         }
     }

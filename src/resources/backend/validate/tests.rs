@@ -29,6 +29,10 @@ impl ConnectStore for Rules {
                 return refused(setting);
             }
         }
+        let token = credential.and_then(|all| all.get("token"));
+        if token.is_some_and(|token| token.expose() == "bad") {
+            return refused("openbao.token_wo");
+        }
         let cert = settings.has("client_cert_file");
         if cert && !settings.has("client_key_file") {
             return refused("openbao.client_key_file");
@@ -100,6 +104,14 @@ fn nothing_is_told_that_an_unknown_part_may_still_mend() {
     }
     let wholly = Value::object([("name", "own".into()), ("openbao", Value::Unknown)]);
     assert_eq!(told(&wholly), [""; 0]);
+}
+
+#[test]
+fn a_credential_that_is_wrong_by_itself_waits_for_the_plan_that_takes_it() {
+    let waits = [ADDRESS, ("token_wo", "bad")];
+    assert_eq!(told(&openbao(&waits)), [""; 0]);
+    let beside = [&waits[..], &[("kv_mount_path", "bad")]].concat();
+    assert_eq!(told(&openbao(&beside)), ["kv_mount_path"]);
 }
 
 #[test]
