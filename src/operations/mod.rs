@@ -5,9 +5,8 @@
 //! backend holds and the catalog does not name does not exist; what the catalog
 //! names was put before. Nothing here mentions who calls.
 
+mod adopt;
 mod backends;
-mod candidate;
-mod commit;
 mod copy;
 mod create;
 mod delete;
@@ -15,6 +14,8 @@ mod documents;
 mod entries;
 mod error;
 mod generate;
+mod heal;
+mod objects;
 mod organization;
 mod ownership;
 mod read;
@@ -37,6 +38,7 @@ pub use backends::{
     RegisteredBackend, SeenBackend, SetDefault, UpdateBackend,
 };
 pub use create::{CreateSecret, ValueSource};
+pub use delete::{DeleteSecret, DeletedSecret};
 pub use error::{CommitUnclear, OperationError};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};

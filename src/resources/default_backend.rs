@@ -235,7 +235,9 @@ async fn set(
         identity: Some(identity(slug)),
         ..ApplyResponse::applied(planned.with("id", slug))
     };
-    response.diagnostics.extend(completed.into_iter().chain(left));
+    response
+        .diagnostics
+        .extend(completed.into_iter().chain(left));
     Ok(response)
 }
 
@@ -336,7 +338,7 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
 /// Tells what a destroy left.
 fn unset_told(backend: &Slug, unset: Destroyed) -> DeleteResponse {
     let warning = match unset {
-        Destroyed::Done => None,
+        Destroyed::Done | Destroyed::Forgotten => None,
         Destroyed::LeftToOwner(owner) => Some((
             "Default Backend Left To Its Owner",
             named_default(backend, |named| named.left_to_owner(&owner)),

@@ -13,7 +13,7 @@ mod timeouts;
 
 pub use anchor::{Anchor, Committed};
 pub use backend_diagnostics::{named_backend, named_default, reserved_name};
-pub use diagnostics::{deletion_protected, explain, invalid_slug};
+pub use diagnostics::{deletion_protected, explain, invalid_slug, named_secret};
 pub use duration::{InvalidDuration, parse_duration};
 pub use ownership::{Finding, Named, unclear};
 pub use session::{

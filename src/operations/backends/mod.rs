@@ -17,6 +17,7 @@ mod register;
 mod seal;
 mod seen;
 mod update;
+mod usage;
 mod view;
 
 use crate::catalog::RecordKey;
@@ -25,16 +26,17 @@ use crate::names::Slug;
 pub use crate::catalog::{BackendArguments, BackendOnDestroy};
 pub use default::DefaultBackendView;
 pub use default_choice::{DefaultSet, KnownDefault, SetDefault};
-pub use delete::{DeleteBackend, DeletedBackend, Destroyed, MAX_NAMED_HOLDERS};
+pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use register::{RegisterBackend, RegisteredBackend};
 pub use seen::SeenBackend;
 pub use update::UpdateBackend;
+pub use usage::MAX_NAMED_HOLDERS;
 pub use view::{BackendView, RefreshedBackend};
 
 pub(super) use connect::{Connections, Trust};
 pub(super) use default::{ByDefault, Rechecked};
-pub(super) use delete::Patience;
 pub(super) use probe::Place;
+pub(super) use usage::Patience;
 
 /// Where the record of the backend `name` stands.
 fn record_key(name: &Slug) -> RecordKey {

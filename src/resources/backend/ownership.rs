@@ -3,7 +3,7 @@
 
 use crate::names::Slug;
 use crate::operations::{BackendView, DeletedBackend, Destroyed, RegisteredBackend};
-use crate::plugin::{DeleteResponse, Diagnostic, Diagnostics, ReadResponse, Value};
+use crate::plugin::{DeleteResponse, Diagnostic, ReadResponse, Value};
 use crate::surface::{Anchor, Finding, named_backend};
 
 /// Returns what a read answers that found the backend: its state if it is this
@@ -64,13 +64,30 @@ pub(super) fn is_own(anchor: &Anchor) -> bool {
 
 /// Tells what a destroy left.
 pub(super) fn deleted(name: &Slug, deleted: DeletedBackend) -> DeleteResponse {
-    let DeletedBackend {
-        destroyed,
-        left_behind,
-    } = deleted;
-    let mut diagnostics = Diagnostics::new();
-    let told = match destroyed {
-        Destroyed::Done => None,
+    let left = deleted.left_behind.join(", ");
+    let told = match deleted.destroyed {
+        Destroyed::Done if left.is_empty() => None,
+        Destroyed::Done => Some((
+            "Backend Objects Left Behind",
+            format!(
+                "Secret backend \"{name}\" is deleted from the catalog, but these objects of its \
+                 own could not be deleted: {left}.\n\nNothing there can be read without the \
+                 organization's key. Delete them by hand if the place still exists."
+            ),
+        )),
+        Destroyed::Forgotten => Some((
+            "Backend Forgotten",
+            format!(
+                "Secret backend \"{name}\" is gone from the catalog. Its place was not asked{}\n\n\
+                 Nothing there can be read without the organization's key. Delete what is left by \
+                 hand if the place still exists.",
+                if left.is_empty() {
+                    ".".to_owned()
+                } else {
+                    format!("; it may still hold: {left}.")
+                }
+            ),
+        )),
         Destroyed::LeftToOwner(owner) => Some((
             "Backend Left To Its Owner",
             named_backend(name, |named| named.left_to_owner(&owner)),
@@ -89,21 +106,8 @@ pub(super) fn deleted(name: &Slug, deleted: DeletedBackend) -> DeleteResponse {
             ),
         )),
     };
-    let left = left_behind.map(|left| {
-        (
-            "Backend Marker Left Behind",
-            format!(
-                "The backend is deleted from the catalog, but its place may still hold: \
-                 {left}.\n\nNothing there can be read without the organization's key. Delete it by \
-                 hand if the place still exists."
-            ),
-        )
-    });
-    for (summary, detail) in told.into_iter().chain(left) {
-        diagnostics.push(Diagnostic::warning(summary, detail));
-    }
-    DeleteResponse {
-        diagnostics,
-        ..DeleteResponse::default()
-    }
+    let mut response = DeleteResponse::default();
+    let told = told.map(|(summary, detail)| Diagnostic::warning(summary, detail));
+    response.diagnostics.extend(told);
+    response
 }

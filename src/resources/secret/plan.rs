@@ -53,6 +53,11 @@ pub(super) async fn plan(
 
 /// Plans a destruction, and refuses it under `deletion_protection`.
 pub(super) fn plan_destroy(request: &PlanDestroyRequest) -> PlanDestroyResponse {
+    let found = Private::read(&request.prior_private).map(|private| private.finding);
+    // What is not this state's any more is not destroyed.
+    if matches!(found, Ok(Some(_))) {
+        return PlanDestroyResponse::default();
+    }
     match refuse_if_protected(&request.prior_state) {
         Some(diagnostic) => diagnostic.into(),
         None => PlanDestroyResponse::default(),
@@ -205,7 +210,8 @@ async fn plan_update(
         let edited = ["description", "labels", "labels_all"]
             .iter()
             .any(|name| planned.attribute(name) != prior.attribute(name));
-        if edited {
+        // A displaced secret that is planned as a current resource takes its name back.
+        if edited || kept.displaced {
             planned.set("updated_at", Value::Unknown);
         }
     } else {
@@ -246,10 +252,12 @@ fn plan_replacement(
     settings: &Settings,
     private: &Private,
 ) -> Result<PlanResponse, Diagnostic> {
-    if let Some(refused) = refuse_if_protected(prior) {
+    let is_ours = private.finding.is_none();
+    if let Some(refused) = refuse_if_protected(prior).filter(|_| is_ours) {
         return Err(refused);
     }
-    if prior.attribute("on_destroy").as_str() == Some("retain") && !private.deleting {
+    let is_retained = prior.attribute("on_destroy").as_str() == Some("retain");
+    if is_retained && is_ours && !private.deleting {
         return Err(Diagnostic::error(
             "Retained Secret Not Replaceable",
             "This change replaces the secret, but on_destroy = \"retain\" would leave the old one \

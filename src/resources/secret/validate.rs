@@ -109,7 +109,7 @@ fn sources(config: &Value, diagnostics: &mut Diagnostics) {
 
 fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics) {
     if let Setting::Set(text) = settings.on_destroy()
-        && !matches!(text.as_str(), "delete" | "retain")
+        && !matches!(text.as_str(), "delete" | "retain" | "forget")
     {
         diagnostics.push(
             Diagnostic::error(
