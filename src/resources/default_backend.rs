@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::names::Slug;
 use crate::operations::{
-    DefaultSet, Destroyed, Interrupt, KnownDefault, OperationError, SetDefault,
+    DefaultSet, Destroyed, Interrupt, KnownDefault, OperationError, PLATFORM_BACKEND, SetDefault,
 };
 use crate::plugin::{
     ApplyResponse, Attribute, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,

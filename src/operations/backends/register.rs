@@ -73,7 +73,7 @@ impl Organization {
         };
         match self.run.meets(&met.owner, met.is_untouched()) {
             Meeting::Resumed => self.adopt_backend(held, met, request, interrupt).await,
-            Meeting::DeclaredTwice | Meeting::Another => Err(self.refused(&met)),
+            Meeting::DeclaredTwice | Meeting::Another => Err(self.refused_backend(&met)),
         }
     }
 
@@ -142,7 +142,7 @@ impl Organization {
             }
             if ours.is_none() {
                 let rival = found.filter(|found| found.state == BackendState::Ready);
-                return Err(rival.map_or_else(|| now.overtaken(), |met| self.refused(met)));
+                return Err(rival.map_or_else(|| now.overtaken(), |met| self.refused_backend(met)));
             }
             held = now;
         }
@@ -154,7 +154,7 @@ impl Organization {
     }
 
     /// Refuses to declare a backend whose name another one has.
-    fn refused(&self, met: &BackendRecord) -> OperationError {
+    fn refused_backend(&self, met: &BackendRecord) -> OperationError {
         let backend = met.name.clone();
         match self.run.meets(&met.owner, met.is_untouched()) {
             Meeting::DeclaredTwice => OperationError::BackendDeclaredTwice { backend },
