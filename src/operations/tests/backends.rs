@@ -1,6 +1,7 @@
 //! Backends of one's own: declared, changed, made the default, let go of.
 
 mod credentials;
+mod deletion;
 mod ownership;
 mod rollback;
 
