@@ -23,6 +23,7 @@ mod kept;
 mod labels;
 mod lifecycle;
 mod limits;
+mod ownership;
 mod partly_known;
 mod place;
 mod planted;

@@ -112,7 +112,10 @@ async fn an_object_that_cannot_be_deleted_keeps_its_entry_and_the_next_deletion_
         kind: crate::store::StoreErrorKind::Unavailable,
     });
     let failed = delete(&hasty(&world), &vault).await;
-    assert!(matches!(failed, Err(OperationError::Store(_))), "{failed:?}");
+    assert!(
+        matches!(failed, Err(OperationError::Store(_))),
+        "{failed:?}"
+    );
     assert_eq!(entries(&world).await, 1);
     assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
