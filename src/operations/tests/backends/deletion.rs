@@ -65,8 +65,8 @@ async fn who_needs_a_backend_is_found_by_its_entries_and_not_by_reading_every_re
     assert!(spent.read + spent.fenced <= 2, "{spent:?}");
 
     let interrupt = Interrupt::default();
-    let gone = process.delete_secret(&any(&view.name, view.uuid), &interrupt);
-    gone.await.unwrap();
+    let asked = any(&view.name, view.uuid);
+    process.delete_secret(&asked, &interrupt).await.unwrap();
     assert_eq!(entries(&world).await, 0, "the entry goes with its object");
     let unused = process.expect_unused_backend(&vault.name, vault.uuid).await;
     unused.unwrap();
