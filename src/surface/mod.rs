@@ -6,13 +6,16 @@ mod anchor;
 mod backend_diagnostics;
 mod diagnostics;
 mod duration;
+mod naming;
 mod session;
 mod setting;
 mod timeouts;
 
 pub use anchor::Anchor;
-pub use diagnostics::{deletion_protected, explain, invalid_slug};
+pub use diagnostics::{declared_twice, deletion_protected, explain};
 pub use duration::{InvalidDuration, parse_duration};
+pub use naming::invalid_slug;
+pub(crate) use naming::plain_words;
 pub use session::{
     Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,
     unconfigured,
