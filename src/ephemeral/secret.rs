@@ -104,6 +104,19 @@ impl EphemeralResource for EphemeralSecret {
                 );
             }
         }
+        let number = |name: &str| config.attribute(name).as_u64();
+        if let (Some(version), Some(least)) = (number("version"), number("minimum_version"))
+            && version < least
+        {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Invalid Secret Version",
+                    "version asks for an older version than minimum_version allows.\n\nRaise \
+                     version, or lower minimum_version; without version, the current one is opened.",
+                )
+                .at("version"),
+            );
+        }
         diagnostics
     }
 
@@ -136,10 +149,10 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
         let diagnostic = explain(&error);
         match error {
             OperationError::VersionNotFound { .. } => diagnostic.at("version"),
-            OperationError::SecretNotFound { .. } => {
-                let by_id = matches!(selector, Selector::Uuid(_));
-                diagnostic.at(if by_id { "id" } else { "name" })
-            }
+            OperationError::SecretNotFound { .. } => match selector {
+                Selector::Uuid(_) => diagnostic.at("id"),
+                Selector::Name(_) => not_found_by_name(diagnostic),
+            },
             _ => diagnostic,
         }
     })?;
@@ -157,6 +170,16 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
         .at("minimum_version"));
     }
     Ok(opened)
+}
+
+/// Adds how to open a secret that the same configuration creates: with a literal
+/// name Terraform opens it while planning, before it exists.
+fn not_found_by_name(mut diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic.detail.push_str(
+        " Where the same configuration creates it, name it by its id, so that it is opened only \
+         once it exists:\n\n  id = planton_secret.<name>.id",
+    );
+    diagnostic.at("name")
 }
 
 fn selector(config: &Value, session: &Configured) -> Result<Selector, Diagnostic> {

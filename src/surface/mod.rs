@@ -6,6 +6,7 @@ mod anchor;
 mod backend_diagnostics;
 mod diagnostics;
 mod duration;
+mod naming;
 mod ownership;
 mod session;
 mod setting;
@@ -13,8 +14,10 @@ mod timeouts;
 
 pub use anchor::{Anchor, Committed};
 pub use backend_diagnostics::{named_backend, named_default, reserved_name};
-pub use diagnostics::{deletion_protected, explain, invalid_slug, named_secret};
+pub use diagnostics::{declared_twice, deletion_protected, explain, named_secret};
 pub use duration::{InvalidDuration, parse_duration};
+pub use naming::invalid_slug;
+pub(crate) use naming::plain_words;
 pub use ownership::{Finding, Named, unclear};
 pub use session::{
     Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,

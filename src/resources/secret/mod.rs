@@ -2,8 +2,10 @@
 
 mod apply;
 mod plan;
+mod replacement;
 mod schema;
 mod settings;
+mod source;
 mod state;
 mod validate;
 
@@ -74,15 +76,19 @@ impl Resource for SecretResource {
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
-        let session = match self.session.state() {
-            SessionState::Ready(session) => Some(session),
+        let state = self.session.state();
+        let session = match &state {
+            SessionState::Ready(session) => Some(session.as_ref()),
             SessionState::Unknown(_) | SessionState::Unconfigured => None,
         };
         let bounds = Bounds::new(cx, &request.proposed_state, Timeout::Read);
-        let plan = async {
-            let interrupt = bounds.interrupt();
-            Ok(plan::plan(&schema::schema(), request, session.as_deref(), &interrupt).await)
+        let ground = plan::Ground {
+            defaults: &state.defaults(),
+            session,
+            interrupt: &bounds.interrupt(),
         };
+        let schema = schema::schema();
+        let plan = plan::plan(&schema, request, ground);
         let plan = bounds.reading("the secret was planned", plan);
         plan.await.unwrap_or_else(PlanResponse::from)
     }
@@ -92,7 +98,7 @@ impl Resource for SecretResource {
         _cx: &Context,
         request: PlanDestroyRequest,
     ) -> PlanDestroyResponse {
-        plan::plan_destroy(&request)
+        plan::plan_destroy(&request).unwrap_or_else(PlanDestroyResponse::from)
     }
 
     async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {

@@ -142,8 +142,9 @@ fn generate_attributes() -> Vec<Attribute> {
 fn lifecycle_attributes() -> Vec<Attribute> {
     vec![
         Attribute::bool("deletion_protection").optional_computed().describe(
-            "Refuses to destroy or replace the secret until it is switched off in an apply of its \
-             own. Default: false.",
+            "Whether to refuse to destroy or replace the secret, until an apply of its own switches \
+             this off. A plan refuses `-replace` and `replace_triggered_by` as well; a tainted secret \
+             is refused in the apply, and `terraform untaint` keeps it. Default: false.",
         ),
         Attribute::string("on_destroy").optional_computed().describe(
             "What destroying the resource does. `delete` removes the secret with all its versions. \
