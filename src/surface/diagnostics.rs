@@ -138,15 +138,7 @@ fn operation(error: &OperationError) -> Diagnostic {
                 )
             }),
         ),
-        E::DeclaredTwice { name, .. } => (
-            "Secret Declared Twice",
-            format!(
-                "This run has created secret {:?} already: two resources, or two instances of a \
-                 module, have the same name and environment.\n\nGive one of them another name or \
-                 environment, or remove it.",
-                name.to_string()
-            ),
-        ),
+        E::DeclaredTwice { name, .. } => return declared_twice(name),
         E::OwnedByAnotherState { name, owner, .. } => (
             "Secret Owned By Another State",
             named_secret(name, |named| named.owned_by_another(owner)),

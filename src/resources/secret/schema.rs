@@ -148,9 +148,10 @@ fn lifecycle_attributes() -> Vec<Attribute> {
         ),
         Attribute::string("on_destroy").optional_computed().describe(
             "What destroying the resource does. `delete` removes the secret with all its versions. \
-             `retain` only removes it from the state: it stays readable and importable. `forget` \
-             removes its record without asking its backend, for a backend that is gone for good; \
-             sealed objects may be left there. Default: `delete`.",
+             `retain` only removes it from the state: it stays readable and importable, and keeps \
+             its name, so it is not replaced. `forget` removes its record without asking its \
+             backend, for a backend that is gone for good; sealed objects may be left there. \
+             Default: `delete`.",
         ),
         Attribute::number("keep_versions").optional_computed().describe(format!(
             "How many versions stay, 1 or more. Default: {DEFAULT_KEEP_VERSIONS}."
