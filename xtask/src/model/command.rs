@@ -16,8 +16,20 @@ pub(crate) enum Kind {
     Import(Option<String>),
     /// Out of the state, by address.
     Remove(String),
-    /// Plan, taint, untaint: nothing outside of the state changes.
-    Nothing,
+    /// Nothing changes.
+    Plan,
+    /// Taint and untaint: nothing outside of the state changes.
+    Mark,
+}
+
+impl Kind {
+    /// Returns whether all secrets stay as they are.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Test | Self::Plan | Self::Mark | Self::Remove(_)
+        )
+    }
 }
 
 /// A command in a folder, with all that its effect depends on.
@@ -69,14 +81,14 @@ impl Command {
             || self.replace.as_ref() == Some(&declared.address)
     }
 
-    /// Returns the instances that it may destroy.
+    /// Returns the instances that it destroys, or plans to.
     pub(crate) fn doomed<'a>(&self, before: &'a State) -> Vec<&'a Instance> {
         let instances = before.instances.iter();
         match self.kind {
             Kind::Destroy => instances
                 .filter(|it| self.target.as_ref().is_none_or(|target| it.address == *target))
                 .collect(),
-            Kind::Apply => instances
+            Kind::Apply | Kind::Plan => instances
                 .filter(|it| {
                     it.is_deposed || self.declaration_of(it).is_none() || self.is_replaced(it)
                 })
@@ -88,7 +100,7 @@ impl Command {
     /// Returns a reason for which it may fail.
     pub(crate) fn excuse(&self, before: &State, ledger: &Ledger) -> Option<String> {
         match self.kind {
-            Kind::Apply | Kind::Nothing => self
+            Kind::Apply | Kind::Plan => self
                 .excuse_of_holding(before, ledger)
                 .or_else(|| self.excuse_of_destroying(before, ledger))
                 .or_else(|| self.excuse_of_creating(before, ledger)),
@@ -96,7 +108,7 @@ impl Command {
             Kind::Test => self
                 .excuse_of_creating(&State::default(), ledger)
                 .or_else(|| self.excuse_of_protection_in_a_test()),
-            Kind::Import(_) | Kind::Remove(_) => Some("not judged".to_owned()),
+            Kind::Import(_) | Kind::Remove(_) | Kind::Mark => Some("not judged".to_owned()),
         }
     }
 
@@ -135,7 +147,7 @@ impl Command {
                 return Some(format!("{address} is protected"));
             }
             let is_retained = instance.is_retained() || known.is_some_and(|it| it.is_retained);
-            if is_retained && self.declaration_of(instance).is_some() && self.kind == Kind::Apply {
+            if is_retained && self.declaration_of(instance).is_some() && self.kind != Kind::Destroy {
                 return Some(format!("{address} is retained"));
             }
         }
@@ -159,6 +171,9 @@ impl Command {
             let held = instance.filter(|it| ledger.alive.contains_key(&it.uuid));
             if held.is_some_and(|it| !self.is_replaced(it)) {
                 continue;
+            }
+            if held.is_some() && declared.ignored == Ignored::Everything {
+                return Some(format!("{address} is replaced and ignores its configuration"));
             }
             if let Some(excuse) = self.excuse_of_name(declared, held, ledger) {
                 return Some(excuse);

@@ -116,9 +116,7 @@ impl World {
             let is_held = after.has(uuid);
             let fate = if known.orphan_of == Some(command.folder) && command.kind == Kind::Apply {
                 Fate::Open
-            } else if !known.is_owned_by(command.folder) || command.kind == Kind::Test {
-                Fate::Untouched
-            } else if matches!(command.kind, Kind::Nothing | Kind::Remove(_)) {
+            } else if !known.is_owned_by(command.folder) || command.kind.changes_nothing() {
                 Fate::Untouched
             } else if is_held && ran.killed && dooms.is_some() {
                 Fate::Open

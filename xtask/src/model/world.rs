@@ -371,13 +371,13 @@ impl World {
     }
 
     fn plan(&mut self, folder: usize) -> Checked<()> {
-        let command = Command::new(folder, Kind::Nothing, &self.folders[folder].config);
+        let command = Command::new(folder, Kind::Plan, &self.folders[folder].config);
         self.judged(&command, &["plan".to_owned()], (None, None))?;
         Ok(())
     }
 
     fn save_plan(&mut self, folder: usize, replace: Option<u8>) -> Checked<()> {
-        let mut command = Command::new(folder, Kind::Nothing, &self.folders[folder].config);
+        let mut command = Command::new(folder, Kind::Plan, &self.folders[folder].config);
         command.replace = self.declared(folder, replace).filter(|address| {
             let mut held = self.states[folder].current();
             held.any(|it| command.config.moved_from(&it.address) == *address)
@@ -424,11 +424,9 @@ impl World {
     ) -> Checked<()> {
         let kind = match subcommand {
             "state rm" => Kind::Remove(address.to_owned()),
-            _ => Kind::Nothing,
+            _ => Kind::Mark,
         };
-        let mut command = Command::new(folder, kind, &self.folders[folder].config);
-        // Untaint fails where there is no taint.
-        command.may_be_stale = true;
+        let command = Command::new(folder, kind, &self.folders[folder].config);
         let words = subcommand.split(' ').map(str::to_owned);
         let mut arguments: Vec<_> = words.collect();
         arguments.push(format!("planton_secret.{address}"));
