@@ -4,10 +4,14 @@ use std::process::ExitCode;
 
 use terraform_provider_planton::cli::{self, Request};
 use terraform_provider_planton::protocol::{self, ServeMode, ServeOptions};
-use terraform_provider_planton::provider;
+use terraform_provider_planton::provider::{self, StartedBy};
 
-/// The address that configurations name.
-const ADDRESS: &str = "registry.terraform.io/plantonhq/planton";
+/// What `plantonhq/planton` in a configuration stands for: Terraform completes
+/// it with the first registry, OpenTofu with the second.
+const ADDRESSES: [&str; 2] = [
+    "registry.terraform.io/plantonhq/planton",
+    "registry.opentofu.org/plantonhq/planton",
+];
 
 fn main() -> ExitCode {
     let outcome = if protocol::started_by_host() {
@@ -32,9 +36,13 @@ fn main() -> ExitCode {
 }
 
 fn serve(mode: ServeMode) -> anyhow::Result<()> {
+    let started_by = match mode {
+        ServeMode::Plugin => StartedBy::Host,
+        _ => StartedBy::Person,
+    };
     let options = ServeOptions {
         mode,
-        ..ServeOptions::new(ADDRESS)
+        ..ServeOptions::new(ADDRESSES)
     };
-    Ok(protocol::serve(provider::provider(), options)?)
+    Ok(protocol::serve(provider::provider(started_by), options)?)
 }

@@ -7,6 +7,10 @@ mod plugin_client;
 
 #[path = "protocol/binary.rs"]
 mod binary;
+#[path = "protocol/debug.rs"]
+mod debug;
+#[path = "protocol/planned.rs"]
+mod planned;
 #[path = "protocol/probe.rs"]
 mod probe;
 #[path = "protocol/process.rs"]

@@ -40,27 +40,30 @@ resource "planton_secret" "database_password" {
 }
 
 # By the computed id: with a literal name it would be opened before it exists.
+# With the version, Terraform waits for one that is about to be written.
 ephemeral "planton_secret" "database_password" {
-  id = planton_secret.database_password.id
+  id      = planton_secret.database_password.id
+  version = planton_secret.database_password.version
 }
 
-# A consumer with a write-only argument. Its trigger follows the version, or a
-# rotation would never reach it.
+# A consumer with a write-only argument. Its trigger follows the revision, which
+# grows with every rotation and every replacement.
 resource "planton_secret" "database_url" {
   name        = "database-url"
   environment = "prod"
 
   value_wo         = "postgres://app:${ephemeral.planton_secret.database_password.value}@db/app"
-  value_wo_version = planton_secret.database_password.version
+  value_wo_version = planton_secret.database_password.revision
 }
 
 # Tells what was read, and not more than its digest.
 ephemeral "planton_secret" "database_url" {
-  id = planton_secret.database_url.id
+  id      = planton_secret.database_url.id
+  version = planton_secret.database_url.version
 }
 
 resource "terraform_data" "read_back" {
-  triggers_replace = planton_secret.database_url.version
+  triggers_replace = planton_secret.database_url.revision
 
   provisioner "local-exec" {
     command = "printf %s \"$DIGEST\" > read-back.sha256"

@@ -61,15 +61,17 @@ resource "planton_secret" "smtp" {
   value_wo_version = var.rotation
 }
 
-# Read just in time, for another resource's write-only argument.
+# Read just in time, for another resource's write-only argument. With the
+# version, Terraform waits for one that is about to be written.
 ephemeral "planton_secret" "database" {
-  id = planton_secret.database.id
+  id      = planton_secret.database.id
+  version = planton_secret.database.version
 }
 
 resource "planton_secret" "copy" {
   name             = "database-copy"
   value_wo         = ephemeral.planton_secret.database.value
-  value_wo_version = planton_secret.database.version
+  value_wo_version = planton_secret.database.revision
 }
 
 output "database_version" {

@@ -25,6 +25,8 @@ pub async fn run_all(catalog: &dyn CatalogStore, prefix: &str) {
     write_of_a_large_record_is_kept(catalog, prefix).await;
     forget_history_leaves_the_present(catalog, prefix).await;
     list_gives_the_keys_below_a_prefix_in_order(catalog, prefix).await;
+    list_of_the_root_gives_all_keys(catalog, prefix).await;
+    remove_takes_an_entry_away_and_again_does_nothing(catalog, prefix).await;
 }
 
 /// Nothing is there, and both reads say so.
@@ -170,6 +172,42 @@ pub async fn list_gives_the_keys_below_a_prefix_in_order(catalog: &dyn CatalogSt
     assert_eq!(listed.expect("list succeeds"), expected);
     let listed = catalog.list(&format!("secrets/{below}-nothing")).await;
     assert_eq!(listed.expect("list of nothing succeeds"), []);
+}
+
+/// All records, whatever stands beside them.
+pub async fn list_of_the_root_gives_all_keys(catalog: &dyn CatalogStore, prefix: &str) {
+    let key = key(prefix, "rooted");
+    write(catalog, &key, &record("1"), Revision::ABSENT).await;
+    // A read that believes nothing is there may leave a fence behind.
+    let nothing = RecordKey::new(format!("secrets/{prefix}/unrooted"));
+    assert_eq!(read(catalog, &nothing).await, None);
+    let listed = catalog.list("").await.expect("list succeeds");
+    assert!(listed.contains(&key), "{listed:?}");
+    let known = |key: &RecordKey| {
+        let top = key.as_str().split('/').next();
+        top.is_some_and(|top| {
+            ["organization", "default", "backends", "secrets", "entries"].contains(&top)
+        })
+    };
+    assert!(listed.iter().all(known), "{listed:?}");
+}
+
+/// An entry is removed for good, and only that one.
+pub async fn remove_takes_an_entry_away_and_again_does_nothing(
+    catalog: &dyn CatalogStore,
+    prefix: &str,
+) {
+    let entry = |last: &str| RecordKey::new(format!("entries/{prefix}/{last}"));
+    let [gone, stays] = ["gone", "stays"].map(entry);
+    for key in [&gone, &stays] {
+        write(catalog, key, &record("1"), Revision::ABSENT).await;
+    }
+    for _ in 0..2 {
+        catalog.remove(&gone).await.expect("remove succeeds");
+    }
+    assert_eq!(read(catalog, &gone).await, None);
+    let listed = catalog.list(&format!("entries/{prefix}")).await;
+    assert_eq!(listed.expect("list succeeds"), [stays]);
 }
 
 fn key(prefix: &str, last: &str) -> RecordKey {

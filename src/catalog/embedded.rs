@@ -9,7 +9,7 @@ use crate::names::Slug;
 
 /// The records of one organization in the embedded platform.
 ///
-/// Rows are never deleted and revisions rise by one, which the file's own
+/// Only entries are ever deleted, and revisions rise by one, which the file's own
 /// triggers see to; there is no standby, so every read is fenced.
 #[derive(Clone, Debug)]
 pub struct EmbeddedCatalog {
@@ -138,6 +138,20 @@ impl CatalogStore for EmbeddedCatalog {
             .checkpoint()
             .await
             .map(|_emptied| ())
+            .map_err(|error| self.error(key.as_str(), error))
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        let (organization, name) = (self.organization(), key.as_str().to_owned());
+        self.database
+            .write("remove record", move |transaction| {
+                transaction.execute(
+                    "DELETE FROM records WHERE organization = ?1 AND key = ?2",
+                    params![organization, name],
+                )
+            })
+            .await
+            .map(|_removed| ())
             .map_err(|error| self.error(key.as_str(), error))
     }
 

@@ -21,6 +21,8 @@ pub enum CatalogVerb {
     Write,
     /// [`CatalogStore::forget_history`].
     ForgetHistory,
+    /// [`CatalogStore::remove`].
+    Remove,
     /// [`CatalogStore::list`].
     List,
 }
@@ -118,6 +120,7 @@ impl InMemoryCatalog {
             CatalogVerb::Read | CatalogVerb::ReadFenced => "read",
             CatalogVerb::Write => "write",
             CatalogVerb::ForgetHistory => "forget history",
+            CatalogVerb::Remove => "remove",
             CatalogVerb::List => "list",
         };
         let error = |kind| CatalogError::new(kind, operation, path);
@@ -191,6 +194,14 @@ impl CatalogStore for InMemoryCatalog {
     async fn forget_history(&self, key: &RecordKey, _: Revision) -> Result<(), CatalogError> {
         self.scripted(CatalogVerb::ForgetHistory, key.as_str(), |_| Ok(()))
             .await
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.scripted(CatalogVerb::Remove, key.as_str(), |state| {
+            state.records.remove(key);
+            Ok(())
+        })
+        .await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {

@@ -4,10 +4,12 @@ mod backend_records;
 #[doc(hidden)]
 pub mod conformance;
 mod embedded;
+mod entries;
 mod error;
 mod identity;
 mod memory;
 mod openbao;
+mod ownership;
 mod records;
 mod typed;
 
@@ -20,12 +22,14 @@ pub use backend_records::{
     MarkerRecord, SealedCredential,
 };
 pub use embedded::EmbeddedCatalog;
+pub use entries::{EntryKey, EntryRecord, PutId};
 pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::{
     distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid,
 };
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub use openbao::OpenBaoCatalog;
+pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
 pub use records::{
     CopyFrom, GenerateSpec, Generation, OnDestroy, OrganizationRecord, OrganizationState,
     SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState, Stamped,
@@ -33,7 +37,8 @@ pub use records::{
 };
 pub use typed::{Catalog, Loaded};
 
-/// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`.
+/// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`,
+/// `entries/…`.
 ///
 /// Segments are `[a-z0-9-]`, joined by `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -127,7 +132,17 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
     /// Outages only.
     async fn forget_history(&self, key: &RecordKey, present: Revision) -> Result<(), CatalogError>;
 
-    /// Returns the keys under `prefix` (as `secrets`), in order.
+    /// Removes a record under a key that is never written again: an entry's. A
+    /// record that is gone already counts as removed.
+    ///
+    /// # Errors
+    ///
+    /// By meaning, see [`CatalogErrorKind`].
+    async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError>;
+
+    /// Returns the keys under `prefix` (as `secrets`; all keys for an empty one),
+    /// in order. Never a stale answer: a listing shows each record whose write was
+    /// answered before the listing began.
     ///
     /// # Errors
     ///

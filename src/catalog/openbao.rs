@@ -180,19 +180,29 @@ impl CatalogStore for OpenBaoCatalog {
         }
     }
 
+    async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        let removed = self.kv.delete_metadata(&self.path(key)).await;
+        removed.map_err(|error| self.explain(error))
+    }
+
     /// Lists deleted records too: who reads them finds them absent.
     async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
         // A list has no way to tell that something is missing from it.
         self.fence().await?;
         let mut keys = BTreeSet::new();
-        let mut folders = vec![prefix.trim_end_matches('/').to_owned()];
+        let mut folders = vec![match prefix {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        }];
         while let Some(folder) = folders.pop() {
             let listed = self.kv.list(&format!("{}/{folder}", self.root)).await;
             for name in listed.map_err(|error| self.explain(error))? {
-                match name.strip_suffix('/') {
-                    Some(name) => folders.push(format!("{folder}/{name}")),
-                    None => {
-                        keys.insert(RecordKey::new(format!("{folder}/{name}")));
+                let is_fence = folder.is_empty() && name == "fence/";
+                match name.ends_with('/') {
+                    true if is_fence => {}
+                    true => folders.push(format!("{folder}{name}")),
+                    false => {
+                        keys.insert(RecordKey::new(format!("{folder}{name}")));
                     }
                 }
             }

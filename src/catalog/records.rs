@@ -89,6 +89,10 @@ pub struct SecretDocument {
     pub generation: u64,
     /// Chosen anew by each write: after a lost answer its writer knows it again.
     pub write_id: Uuid,
+    /// The highest revision that a version under this name was given; a tombstone
+    /// keeps it, so that a recreated secret goes on from there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub last_revision: u64,
     /// The secret that answers to the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<SecretRecord>,
@@ -119,6 +123,22 @@ impl SecretDocument {
     pub fn remove(&mut self, uuid: Uuid) {
         self.current.take_if(|secret| secret.uuid == uuid);
         self.displaced.retain(|secret| secret.uuid != uuid);
+    }
+
+    /// Makes the revision of each version that `base` does not have greater than
+    /// all that were ever given under this name, whatever this machine's clock says.
+    pub fn raise_revisions(&mut self, base: &Self) {
+        let mut last = base.last_revision;
+        for secret in self.current.iter_mut().chain(&mut self.displaced) {
+            let known = base.secret(secret.uuid);
+            for version in &mut secret.versions {
+                if known.is_none_or(|known| known.version(version.number).is_none()) {
+                    version.revision = version.revision.max(last + 1);
+                    last = version.revision;
+                }
+            }
+        }
+        self.last_revision = last;
     }
 
     /// Returns true when no secret is left.
@@ -171,6 +191,14 @@ impl SecretRecord {
     #[must_use]
     pub fn current_version(&self) -> Option<&VersionRecord> {
         self.versions.last()
+    }
+
+    /// Returns the version with this number.
+    #[must_use]
+    pub fn version(&self, number: u64) -> Option<&VersionRecord> {
+        self.versions
+            .iter()
+            .find(|version| version.number == number)
     }
 
     /// Returns the number of the next version.
@@ -315,6 +343,9 @@ pub struct GenerateSpec {
 pub struct VersionRecord {
     /// From 1.
     pub number: u64,
+    /// When it was written, in milliseconds since 1970, raised where that is not
+    /// greater than an earlier revision under the same name.
+    pub revision: u64,
     /// The backend's own identifier.
     pub native_id: NativeVersionId,
     /// SHA-256 of the envelope's payload part, in hexadecimal.
@@ -325,6 +356,14 @@ pub struct VersionRecord {
     pub fingerprint: Fingerprint,
     /// When it was written.
     pub created_at: Timestamp,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 macro_rules! generation {
@@ -338,3 +377,87 @@ macro_rules! generation {
 }
 
 generation!(OrganizationRecord, SecretDocument);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::new_secret_uuid;
+
+    fn secret(random: u64, revisions: &[u64]) -> SecretRecord {
+        let name: SecretName = "db".parse().expect("a name");
+        let versions = revisions.iter().zip(1..).map(|(revision, number)| {
+            let version = serde_json::json!({
+                "number": number,
+                "revision": revision,
+                "native_id": number.to_string(),
+                "payload_sha256": "",
+                "keks": [],
+                "fingerprint": "00".repeat(32),
+                "created_at": Timestamp::UNIX_EPOCH,
+            });
+            serde_json::from_value(version).expect("a version")
+        });
+        SecretRecord {
+            uuid: new_secret_uuid(&name, random),
+            name,
+            kind: SecretKind::Text,
+            backend: Uuid::nil(),
+            backend_name: "platform".parse().expect("a slug"),
+            remote_name: RemoteName::new(String::new()),
+            state: SecretState::Ready,
+            metadata: SecretMetadata::default(),
+            arguments: SecretArguments {
+                value_wo_version: None,
+                generate: None,
+                copy_from: None,
+                deletion_protection: false,
+                on_destroy: OnDestroy::Delete,
+                keep_versions: 10,
+                takes_over: None,
+            },
+            versions: versions.collect(),
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            generation: 1,
+            adopted_at: None,
+        }
+    }
+
+    fn revisions(document: &SecretDocument) -> Vec<u64> {
+        let versions = document.current.iter().flat_map(|secret| &secret.versions);
+        versions.map(|version| version.revision).collect()
+    }
+
+    #[test]
+    fn a_revision_is_greater_than_all_before_it_though_the_clock_goes_back() {
+        let mut base = SecretDocument::default();
+        let mut commit = |versions: &[u64], random: u64| {
+            let mut document = SecretDocument {
+                current: Some(secret(random, versions)),
+                ..base.clone()
+            };
+            document.raise_revisions(&base);
+            base = document.clone();
+            document
+        };
+        assert_eq!(revisions(&commit(&[1000], 1)), [1000]);
+        // A clock that went back, and one that stands still.
+        assert_eq!(revisions(&commit(&[1000, 400], 1)), [1000, 1001]);
+        assert_eq!(
+            revisions(&commit(&[1000, 1001, 1001], 1)),
+            [1000, 1001, 1002]
+        );
+        // What was pruned is not given again, and what stays keeps its own.
+        let mut pruned = commit(&[1000, 1001, 1002], 1);
+        pruned.current = None;
+        assert_eq!(pruned.last_revision, 1002);
+        // A namesake goes on from the tombstone.
+        let tombstone = pruned;
+        let mut again = SecretDocument {
+            current: Some(secret(2, &[7])),
+            ..tombstone.clone()
+        };
+        again.raise_revisions(&tombstone);
+        assert_eq!(revisions(&again), [1003]);
+    }
+}

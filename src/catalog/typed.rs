@@ -118,6 +118,15 @@ impl Catalog {
         self.store.forget_history(key, present).await
     }
 
+    /// Removes a record under a key that is never written again.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::remove`].
+    pub async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.store.remove(key).await
+    }
+
     /// Returns the keys under `prefix`.
     ///
     /// # Errors

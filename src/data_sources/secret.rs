@@ -53,9 +53,14 @@ impl DataSource for SecretDataSource {
                 .describe("All labels."),
             computed("backend", "The secret backend's name."),
             computed("kind", "`text` or `key_value`."),
-            Attribute::number("version")
-                .computed()
-                .describe("The current version, from 1."),
+            Attribute::number("version").computed().describe(
+                "Number of the current version, counted from 1 for each secret. Wire a \
+                     consumer's `…_wo_version` to `revision` instead.",
+            ),
+            Attribute::number("revision").computed().describe(
+                "Number that grows with every version written and with every replacement of the \
+                 secret. Wire a consumer's own `…_wo_version` to it.",
+            ),
             computed(
                 "backend_version_id",
                 "The current version's identifier in the backend.",
@@ -160,6 +165,7 @@ fn state(view: &SecretView) -> Value {
         ("backend", view.backend.to_string().into()),
         ("kind", view.kind.as_str().into()),
         ("version", version.map(|version| version.number).into()),
+        ("revision", version.map(|version| version.revision).into()),
         (
             "backend_version_id",
             version.map(|v| v.backend_version_id.clone()).into(),

@@ -110,7 +110,11 @@ impl EphemeralResource for EphemeralSecret {
 
     async fn open(&self, cx: &Context, request: OpenRequest) -> OpenResponse {
         if let SessionState::Unknown = self.session.state() {
-            return OpenResponse::opened(unknown(request.config));
+            return if request.may_be_unknown {
+                OpenResponse::opened(unknown(request.config))
+            } else {
+                provider_unknown().into()
+            };
         }
         let open = async {
             let session = self.session.ready()?;
@@ -229,6 +233,17 @@ fn unknown(mut config: Value) -> Value {
     }
     config.mark_unknown(&["value", "data"]);
     config
+}
+
+fn provider_unknown() -> Diagnostic {
+    Diagnostic::error(
+        "Provider Configuration Not Known",
+        "The provider's configuration depends on values that are known only after apply, so the \
+         secret can't be opened during the plan. OpenTofu requires an ephemeral resource to be \
+         wholly known, unless it defers the resource to the apply itself.\n\n\
+         Add depends_on to the ephemeral resource, with the resources that the provider's \
+         configuration refers to: OpenTofu then opens it after they were applied.",
+    )
 }
 
 fn selector_error(what: &str, path: &'static str) -> Diagnostic {

@@ -181,6 +181,7 @@ impl Held {
         let generation = self.base.generation + 1;
         self.document.generation = generation;
         self.document.write_id = Uuid::new_v4();
+        self.document.raise_revisions(&self.base);
         let SecretDocument {
             current, displaced, ..
         } = &mut self.document;

@@ -12,18 +12,22 @@ mod copy;
 mod create;
 mod delete;
 mod documents;
+mod entries;
 mod error;
 mod generate;
 mod organization;
 mod read;
 mod remote_name;
+mod run;
 mod sealing;
 mod steps;
 mod update;
 mod view;
 
 // What callers say and see, so that they need not know who keeps it.
-pub use crate::catalog::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+pub use crate::catalog::{
+    CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
+};
 pub use crate::envelope::{SecretKind, SecretValue};
 pub use crate::store::{StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
@@ -36,6 +40,7 @@ pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};
 pub use read::{OpenedSecret, RefreshSecret, Refreshed, Seen, Selector};
 pub use remote_name::NAME_PREFIX;
+pub use run::{Resume, ResumeRefused, Run};
 pub use steps::Interrupt;
 pub use update::UpdateSecret;
 pub use view::{SecretView, VersionView};

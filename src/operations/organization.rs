@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::OperationError;
 use super::backends::{Connections, Patience, Place, SeenBackend};
+use super::run::Run;
 use super::sealing::check_size;
 use super::steps::crash_point;
 use crate::catalog::{
@@ -68,6 +69,7 @@ pub struct Backend {
 #[derive(Debug)]
 pub struct Organization {
     slug: Slug,
+    pub(super) run: Run,
     pub(super) catalog: Catalog,
     pub(super) platform: Platform,
     pub(super) connections: Connections,
@@ -99,6 +101,7 @@ impl Organization {
     pub fn new(organization: Slug, platform: Platform) -> Self {
         Self {
             slug: organization,
+            run: Run::of_its_own(),
             catalog: Catalog::new(Arc::clone(&platform.catalog)),
             platform,
             connections: Connections::default(),
@@ -106,6 +109,19 @@ impl Organization {
             opened: OnceCell::new(),
             mac_key: OnceCell::new(),
         }
+    }
+
+    /// Sets the run of Terraform that this process belongs to; without it the
+    /// process is a run of its own.
+    #[must_use]
+    pub fn in_run(self, run: Run) -> Self {
+        Self { run, ..self }
+    }
+
+    /// Returns the run of Terraform that this process belongs to.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
     }
 
     /// Returns the organization's name.

@@ -11,7 +11,7 @@ use crate::catalog::{
 use crate::envelope::SecretValue;
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
-use crate::store::{DescribeOptions, StoreErrorKind, VersionStatus};
+use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
 
 /// What a refresh knows from before.
 #[derive(Clone, Debug)]
@@ -364,6 +364,7 @@ pub(super) fn describe_options(secret: &SecretRecord) -> Option<DescribeOptions>
     Some(DescribeOptions {
         version: native(current),
         others: others.iter().map(native).collect(),
+        absence: Absence::Quick,
     })
 }
 

@@ -89,13 +89,15 @@ impl Backend {
             .store
             .put(&secret.remote_name, &payload, options)
             .await?;
+        let now = Timestamp::now();
         Ok(VersionRecord {
             number,
+            revision: u64::try_from(now.as_millisecond()).unwrap_or_default(),
             native_id,
             payload_sha256: hex::encode(envelope.payload_digest()),
             keks: vec![kek_id],
             fingerprint,
-            created_at: Timestamp::now(),
+            created_at: now,
         })
     }
 

@@ -47,6 +47,9 @@ pub struct SecretView {
 pub struct VersionView {
     /// From 1.
     pub number: u64,
+    /// Greater than that of every version written before, here and under the same
+    /// name by secrets that were replaced.
+    pub revision: u64,
     /// The backend's own identifier.
     pub backend_version_id: String,
     /// The KEK that wraps its key.
@@ -96,6 +99,7 @@ impl VersionView {
     fn new(version: &VersionRecord) -> Self {
         Self {
             number: version.number,
+            revision: version.revision,
             backend_version_id: version.native_id.as_str().to_owned(),
             kek_id: version
                 .keks

@@ -15,6 +15,11 @@ pub struct Context {
     /// Whether the host would accept a deferral. For information only: this
     /// runtime never defers, and Terraform 1.11 sets it unasked in apply.
     pub deferral_allowed: bool,
+    /// Whether the host keeps the private data of a plan, and hands it to the
+    /// plan that it repeats before an apply as
+    /// [`PlanRequest::planned_private`](super::PlanRequest::planned_private):
+    /// protocol 6.11, Terraform 1.16.
+    pub keeps_planned_private: bool,
 }
 
 impl Context {

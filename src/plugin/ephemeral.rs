@@ -12,13 +12,16 @@ use super::{Context, Diagnostic, Diagnostics, PrivateData, Schema, Value};
 pub struct OpenRequest {
     /// The configuration, wholly known.
     pub config: Value,
+    /// Whether the result may be unknown in part while the host plans.
+    /// Terraform accepts that; OpenTofu reports it as a bug of the provider.
+    pub may_be_unknown: bool,
 }
 
 /// What [`EphemeralResource::open`] gave.
 #[derive(Clone, Debug, Default)]
 pub struct OpenResponse {
     /// The configuration with its computed attributes; `None` on failure.
-    /// Unknown parts are allowed while the host plans.
+    /// Unknown parts only where [`OpenRequest::may_be_unknown`].
     pub result: Option<Value>,
     /// What renew and close are told; held by the host in memory only.
     pub private: PrivateData,

@@ -174,8 +174,16 @@ pub struct PlanRequest {
     /// The configuration, with prior values where computed attributes are not
     /// configured.
     pub proposed_state: Value,
-    /// The private data as it was stored.
+    /// The private data as it was stored. A replacement is planned a second
+    /// time with a null prior state: then this is what the first of the two
+    /// plans gave.
     pub prior_private: PrivateData,
+    /// What an earlier plan of this same change gave, where the host
+    /// [keeps it](Context::keeps_planned_private) and plans again before it
+    /// applies; `None` in every other plan. Under `create_before_destroy` the
+    /// plan before the apply has neither a prior state nor prior private data,
+    /// so nothing else says what is being replaced.
+    pub planned_private: Option<PrivateData>,
     /// The identity as it was stored; null where there is none.
     pub prior_identity: Value,
 }
@@ -187,7 +195,8 @@ pub struct PlanResponse {
     pub planned_state: Option<Value>,
     /// What can't be changed in place.
     pub requires_replace: Vec<AttributePath>,
-    /// What apply is told; `None` leaves the prior data.
+    /// What apply is told; `None` leaves what an earlier plan of this change
+    /// gave, or without one the prior data.
     pub private: Option<PrivateData>,
     /// The identity to come; `None` leaves it as it was.
     pub identity: Option<Value>,
@@ -222,7 +231,9 @@ pub struct CreateRequest {
     pub config: Value,
     /// What plan decided.
     pub planned_state: Value,
-    /// What plan gave.
+    /// What the last plan before this call gave. Hosts without protocol 6.11
+    /// plan a creation under `create_before_destroy` from nothing, so what an
+    /// earlier plan gave is lost there.
     pub planned_private: PrivateData,
     /// What plan gave; null where there is none.
     pub planned_identity: Value,

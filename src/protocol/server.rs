@@ -12,7 +12,7 @@ use tonic::transport::Server;
 use super::handshake::{HandshakeError, Host, PROTOCOL, announce};
 use super::lifecycle::Lifecycle;
 use super::listener::{Address, Listener, Place};
-use super::service::ProviderService;
+use super::service::{ProviderService, StopToken};
 use super::tls::{ServerTls, TlsError};
 use super::wire::go_plugin::grpc_controller_server::GrpcControllerServer;
 use super::wire::go_plugin::grpc_stdio_server::GrpcStdioServer;
@@ -32,8 +32,10 @@ const TERMINATION_GRACE: Duration = Duration::from_secs(60);
 
 /// How a provider is served.
 pub struct ServeOptions {
-    /// The provider's full address: `registry.terraform.io/acme/thing`.
-    pub address: &'static str,
+    /// The provider's full addresses, one for each registry that lists it:
+    /// `registry.terraform.io/acme/thing`. Debug mode names them all, since
+    /// each host completes a short source with its own registry.
+    pub addresses: Vec<&'static str>,
     /// Which tracing targets reach the log; nothing else does.
     pub log_targets: Vec<&'static str>,
     /// Where the handshake line, or the reattach variable, is written.
@@ -83,11 +85,12 @@ impl From<TlsError> for ServeError {
 }
 
 impl ServeOptions {
-    /// Serves a host, as the provider of this address, with this crate's logs.
+    /// Serves a host, as the provider of these addresses, with this crate's
+    /// logs.
     #[must_use]
-    pub fn new(address: &'static str) -> Self {
+    pub fn new(addresses: impl Into<Vec<&'static str>>) -> Self {
         Self {
-            address,
+            addresses: addresses.into(),
             log_targets: vec![env!("CARGO_CRATE_NAME")],
             output: Box::new(io::stdout()),
             mode: ServeMode::Plugin,
@@ -98,7 +101,7 @@ impl ServeOptions {
 impl fmt::Debug for ServeOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServeOptions")
-            .field("address", &self.address)
+            .field("addresses", &self.addresses)
             .field("log_targets", &self.log_targets)
             .field("mode", &self.mode)
             .finish_non_exhaustive()
@@ -155,7 +158,7 @@ async fn run(
         let listener = Listener::bind(&debug_place())
             .await
             .map_err(ServeError::Listen)?;
-        announce_reattach(&mut options.output, options.address, &listener.address)
+        announce_reattach(&mut options.output, &options.addresses, &listener.address)
             .map_err(ServeError::Announce)?;
         (listener, None)
     };
@@ -165,7 +168,8 @@ async fn run(
         ending: ending.clone(),
         obeys: options.mode == ServeMode::Plugin,
     };
-    let service = ProviderService::new(provider, cancellation.clone());
+    let stop = StopToken::new(options.mode, cancellation.clone());
+    let service = ProviderService::new(provider, stop);
     // The folder is removed when this function returns, however it does.
     let (connections, _folder) = listener.accept(tls);
     let serving = Server::builder()
@@ -212,11 +216,10 @@ fn debug_place() -> Place {
 
 fn announce_reattach(
     out: &mut dyn Write,
-    provider: &'static str,
+    providers: &[&'static str],
     address: &Address,
 ) -> io::Result<()> {
     let (network, at) = address.parts();
-    let mut providers = serde_json::Map::new();
     let reattach = json!({
         "Protocol": "grpc",
         "ProtocolVersion": PROTOCOL,
@@ -224,7 +227,10 @@ fn announce_reattach(
         "Test": true,
         "Addr": { "Network": network, "String": at },
     });
-    providers.insert(provider.to_owned(), reattach);
+    let providers: serde_json::Map<_, _> = providers
+        .iter()
+        .map(|&provider| (provider.to_owned(), reattach.clone()))
+        .collect();
     let providers = serde_json::Value::Object(providers);
     writeln!(out, "TF_REATTACH_PROVIDERS='{providers}'")?;
     out.flush()

@@ -3,6 +3,7 @@
 
 mod openbao;
 mod platform;
+mod run;
 mod schema;
 mod settings;
 
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, SecretDataSource};
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
+use crate::operations::RunId;
 use crate::plugin::{
     ConfigureRequest, Context, DataSource, Diagnostics, EphemeralResource, Function, Provider,
     Resource, Schema, Value,
@@ -24,14 +26,28 @@ pub use settings::Environment;
 
 /// Returns the provider, which reads this process's environment.
 #[must_use]
-pub fn provider() -> Arc<dyn Provider> {
-    Arc::new(PlantonProvider::new(Environment::of_process()))
+pub fn provider(started_by: StartedBy) -> Arc<dyn Provider> {
+    let provider = PlantonProvider::new(Environment::of_process());
+    Arc::new(match started_by {
+        StartedBy::Host => provider.started_by_host(),
+        StartedBy::Person => provider,
+    })
+}
+
+/// Who started this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartedBy {
+    /// Terraform or OpenTofu.
+    Host,
+    /// A person, for debugging.
+    Person,
 }
 
 /// The provider `planton`.
 #[derive(Debug)]
 pub struct PlantonProvider {
     environment: Environment,
+    run: Option<RunId>,
     session: Session,
 }
 
@@ -41,7 +57,18 @@ impl PlantonProvider {
     pub fn new(environment: Environment) -> Self {
         Self {
             environment,
+            run: None,
             session: Session::default(),
+        }
+    }
+
+    /// Makes every process that Terraform's own process starts one run. Not for a
+    /// process that a person starts: whatever started that is no run.
+    #[must_use]
+    pub fn started_by_host(self) -> Self {
+        Self {
+            run: run::of_parent(),
+            ..self
         }
     }
 }
@@ -66,7 +93,11 @@ impl Provider for PlantonProvider {
         if diagnostics.has_errors() {
             return diagnostics;
         }
-        match platform::configure(&config, &self.environment, &mut diagnostics).await {
+        let configured = async {
+            let run = run::run(self.run, &self.environment)?;
+            platform::configure(&config, &self.environment, run, &mut diagnostics).await
+        };
+        match configured.await {
             Ok(configured) => self.session.set(SessionState::Ready(Arc::new(configured))),
             Err(diagnostic) => diagnostics.push(diagnostic),
         }

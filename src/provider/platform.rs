@@ -14,7 +14,7 @@ use crate::clients::sqlite::{
 };
 use crate::kek::{KekError, KekErrorKind, LocalKek, LocalKeyFile};
 use crate::names::Slug;
-use crate::operations::{Organization, Platform};
+use crate::operations::{Organization, Platform, Run};
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::surface::{Configured, invalid_slug};
 
@@ -22,6 +22,7 @@ use crate::surface::{Configured, invalid_slug};
 pub(super) async fn configure(
     config: &Value,
     environment: &Environment,
+    run: Run,
     diagnostics: &mut Diagnostics,
 ) -> Result<Configured, Diagnostic> {
     let organization = organization(config, environment)?;
@@ -56,7 +57,7 @@ pub(super) async fn configure(
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect::<BTreeMap<_, _>>();
-    let organization = Organization::new(organization, platform);
+    let organization = Organization::new(organization, platform).in_run(run);
     Ok(Configured::new(
         organization,
         default_environment,

@@ -68,7 +68,15 @@ fn is_read(name: &str) -> bool {
     ["PLANTON_", "BAO_"]
         .iter()
         .any(|prefix| name.starts_with(prefix))
-        || ["TF_IN_AUTOMATION", "HOME", "XDG_DATA_HOME", "LOCALAPPDATA"].contains(&name)
+        || [
+            "TF_IN_AUTOMATION",
+            "TF_WORKSPACE",
+            "TF_DATA_DIR",
+            "HOME",
+            "XDG_DATA_HOME",
+            "LOCALAPPDATA",
+        ]
+        .contains(&name)
 }
 
 /// Checks what of the block is known.

@@ -139,6 +139,20 @@ pub struct DescribeOptions {
     /// The other versions of the record. A store without one object per secret
     /// looks at them to tell a lost version from a lost object.
     pub others: Vec<NativeVersionId>,
+    /// What the caller does with the answer that something is gone.
+    pub absence: Absence,
+}
+
+/// What the caller of [`SecretStore::describe`] does where it finds a version or
+/// an object gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Absence {
+    /// Reports it, and changes nothing: one look is enough.
+    #[default]
+    Quick,
+    /// Acts on it: the store first proves that the answer is not stale, in its
+    /// vendor's own way, whatever this process read or wrote before.
+    Confirmed,
 }
 
 /// What a store knows of one version.

@@ -127,7 +127,7 @@ output "round" {
     for name in ["value", "value_wo", "data", "data_wo"] {
         assert!(described.get(name).is_none(), "{name}");
     }
-    assert_eq!(described.as_object().unwrap().len(), 13);
+    assert_eq!(described.as_object().unwrap().len(), 14);
     assert_eq!(workspace.output("reference"), "$secret/@production/db/user");
     assert_eq!(workspace.output("plain"), "$secret/db");
     let parsed = json!({"environment": "production", "name": "db", "key": "user"});

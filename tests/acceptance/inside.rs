@@ -64,7 +64,15 @@ impl Scene {
         assert!(!diagnostics.has_errors(), "{diagnostics:?}");
         let ephemeral = provider.ephemeral_resources().remove(0);
         let config = Value::object([("id", Value::string(id)), ("version", version.into())]);
-        let response = ephemeral.open(&cx, OpenRequest { config }).await;
+        let response = ephemeral
+            .open(
+                &cx,
+                OpenRequest {
+                    config,
+                    may_be_unknown: true,
+                },
+            )
+            .await;
         let Some(result) = response.result else {
             return Err(format!("{:?}", response.diagnostics));
         };

@@ -27,6 +27,7 @@ mod reading;
 mod refresh;
 mod replace;
 mod requests;
+mod revision;
 mod scene;
 mod steps;
 mod threat_model;

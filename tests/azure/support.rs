@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use terraform_provider_planton::backends::azure::{AzureConfig, AzureKeyVaultStore};
 use terraform_provider_planton::http::{HttpSettings, Proxies, RetryPolicy, Roots};
 use terraform_provider_planton::store::{
-    DescribeOptions, NativeVersionId, PutOptions, RemoteName, StoreCredential, StoreError,
+    Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, StoreCredential, StoreError,
     StoreSettings,
 };
 use uuid::Uuid;
@@ -158,6 +158,7 @@ pub(crate) fn about(version: &NativeVersionId) -> DescribeOptions {
     DescribeOptions {
         version: version.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     }
 }
 

@@ -11,7 +11,7 @@ use terraform_provider_planton::backends::gcp::{
 };
 use terraform_provider_planton::http::{HttpSettings, RetryPolicy};
 use terraform_provider_planton::store::{
-    DescribeOptions, NativeVersionId, PutOptions, RemoteName, StoreCredential, StoreError,
+    Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, StoreCredential, StoreError,
     StoreSettings,
 };
 use uuid::Uuid;
@@ -130,6 +130,7 @@ pub(crate) fn about(version: &NativeVersionId) -> DescribeOptions {
     DescribeOptions {
         version: version.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     }
 }
 

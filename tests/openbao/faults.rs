@@ -7,7 +7,8 @@ use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::clients::openbao::{KvV2, OpenBaoClient, OpenBaoConfig};
 use terraform_provider_planton::http::HttpSettings;
 use terraform_provider_planton::store::{
-    Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
+    Absence, Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind,
+    VersionStatus,
 };
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match};
@@ -138,6 +139,7 @@ async fn a_put_that_lands_after_the_deletion_never_answers_to_the_old_id() {
     let about = DescribeOptions {
         version: id,
         others: Vec::new(),
+        absence: Absence::Quick,
     };
     let status = store.describe(&name, about).await.unwrap();
     assert_eq!(status, VersionStatus::Replaced);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::clients::openbao::store_policy_text;
 use terraform_provider_planton::store::{
-    Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreErrorKind, VersionStatus,
 };
 use uuid::Uuid;
@@ -36,6 +36,7 @@ fn about(version: &NativeVersionId) -> DescribeOptions {
     DescribeOptions {
         version: version.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     }
 }
 

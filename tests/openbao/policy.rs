@@ -10,7 +10,7 @@ use terraform_provider_planton::clients::openbao::{
 use terraform_provider_planton::envelope::{DataKey, WrapBinding};
 use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
 use terraform_provider_planton::store::{
-    Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind,
+    Absence, Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind,
 };
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -90,6 +90,7 @@ async fn the_apply_policy_suffices_for_everything() {
     let about = DescribeOptions {
         version: id.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     };
     store.describe(&name(), about.clone()).await.unwrap();
     let versions = vec![id];
@@ -164,6 +165,7 @@ async fn the_plan_policy_reads_records_and_opens_nothing() {
     let about = DescribeOptions {
         version: id.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     };
     store.describe(&name(), about).await.unwrap();
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::clients::openbao::OpenBaoErrorKind;
 use terraform_provider_planton::store::{
-    Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreErrorKind, VersionStatus,
 };
 use uuid::Uuid;
@@ -30,6 +30,7 @@ fn about(version: &NativeVersionId, others: &[&NativeVersionId]) -> DescribeOpti
     DescribeOptions {
         version: version.clone(),
         others: others.iter().copied().cloned().collect(),
+        absence: Absence::Quick,
     }
 }
 

@@ -5,11 +5,11 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::plugin_client::value::encode;
+use crate::plugin_client::value::{decode, encode, unknown};
 use crate::plugin_client::wire::provider_client::ProviderClient;
 use crate::plugin_client::wire::{
-    ClientCapabilities, GetMetadataRequest, GetProviderSchemaRequest,
-    ValidateResourceConfigRequest, plugin::Empty,
+    ClientCapabilities, ConfigureProviderRequest, GetMetadataRequest, GetProviderSchemaRequest,
+    OpenEphemeralResourceRequest, Schema, ValidateResourceConfigRequest, plugin::Empty,
 };
 use crate::plugin_client::{ClientIdentity, Plugin, Process, run_to_end};
 use crate::process::signal;
@@ -68,16 +68,13 @@ async fn a_terraform_that_would_store_the_value_is_refused() {
     let request = GetProviderSchemaRequest {};
     let schema = client.get_provider_schema(request).await.unwrap();
     let secret = schema.into_inner().resource_schemas["planton_secret"].clone();
-    let attributes = secret.block.unwrap().attributes;
-    let mut config: serde_json::Map<_, _> = attributes
-        .into_iter()
-        .map(|attribute| (attribute.name, Json::Null))
-        .collect();
-    config.insert("name".to_owned(), "db".into());
-    config.insert("value_wo".to_owned(), "hunter2".into());
+    let config = config(
+        &secret,
+        &[("name", "db".into()), ("value_wo", "hunter2".into())],
+    );
     let request = ValidateResourceConfigRequest {
         type_name: "planton_secret".to_owned(),
-        config: encode(&Json::Object(config)),
+        config: encode(&config),
         client_capabilities: Some(ClientCapabilities::default()),
     };
     let answer = client.validate_resource_config(request).await.unwrap();
@@ -90,6 +87,72 @@ async fn a_terraform_that_would_store_the_value_is_refused() {
 
     The attribute value_wo is write-only, and this version would store its value in the state. Use Terraform 1.11 or OpenTofu 1.11, or later.
     ");
+}
+
+/// A configuration in which all is null but what `set` says.
+fn config(schema: &Schema, set: &[(&str, Json)]) -> Json {
+    let attributes = schema.block.clone().unwrap().attributes.into_iter();
+    let mut config: serde_json::Map<_, _> = attributes
+        .map(|attribute| (attribute.name, Json::Null))
+        .collect();
+    config.extend(
+        set.iter()
+            .map(|(name, to)| ((*name).to_owned(), to.clone())),
+    );
+    Json::Object(config)
+}
+
+#[tokio::test]
+async fn an_ephemeral_secret_is_unknown_with_the_provider_only_where_the_host_takes_that() {
+    let plugin = Plugin::start(binary());
+    let mut client = plugin.client().await;
+    let request = GetProviderSchemaRequest {};
+    let schema = client.get_provider_schema(request).await.unwrap();
+    let schema = schema.into_inner();
+    let provider = config(
+        schema.provider.as_ref().unwrap(),
+        &[("organization", unknown())],
+    );
+    let configure = ConfigureProviderRequest {
+        terraform_version: "1.12.6".to_owned(),
+        config: encode(&provider),
+        ..Default::default()
+    };
+    let configured = client.configure_provider(configure).await.unwrap();
+    assert!(configured.into_inner().diagnostics.is_empty());
+    let secret = &schema.ephemeral_resource_schemas["planton_secret"];
+    let secret = config(secret, &[("name", "db".into())]);
+
+    let opentofu = ClientCapabilities {
+        write_only_attributes_allowed: true,
+        ..Default::default()
+    };
+    let terraform_1_15 = ClientCapabilities::default();
+    let terraform_1_17 = ClientCapabilities {
+        store_planned_private: true,
+        ..opentofu
+    };
+    for (capabilities, accepts) in [
+        (opentofu, false),
+        (terraform_1_15, true),
+        (terraform_1_17, true),
+    ] {
+        let open = OpenEphemeralResourceRequest {
+            type_name: "planton_secret".to_owned(),
+            config: encode(&secret),
+            client_capabilities: Some(capabilities),
+        };
+        let opened = client.open_ephemeral_resource(open).await.unwrap();
+        let opened = opened.into_inner();
+        let refused = opened.diagnostics.first();
+        assert_eq!(refused.is_none(), accepts, "{refused:?}");
+        if let Some(refused) = refused {
+            assert_eq!(refused.summary, "Provider Configuration Not Known");
+            assert!(refused.detail.contains("depends_on"), "{}", refused.detail);
+        } else {
+            assert_eq!(decode(opened.result.as_ref())["value"], unknown());
+        }
+    }
 }
 
 #[test]
@@ -125,6 +188,12 @@ fn in_debug_mode_the_program_prints_how_to_attach_and_ends_at_an_interrupt() {
         .unwrap();
     let providers: Json = serde_json::from_str(providers.strip_suffix('\'').unwrap()).unwrap();
     let reattach = &providers["registry.terraform.io/plantonhq/planton"];
+    // OpenTofu completes the same source with its own registry.
+    assert_eq!(
+        providers["registry.opentofu.org/plantonhq/planton"],
+        *reattach
+    );
+    assert_eq!(providers.as_object().unwrap().len(), 2);
     assert_eq!(reattach["Protocol"], "grpc");
     assert_eq!(reattach["ProtocolVersion"], 6);
     assert_eq!(reattach["Pid"], process.id());

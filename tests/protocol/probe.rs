@@ -22,7 +22,7 @@ const ENTRY: &str = "probe::serves_a_host_and_nobody_else";
 /// very test binary; elsewhere it shows that no one but a host is served.
 #[test]
 fn serves_a_host_and_nobody_else() {
-    let mut options = ServeOptions::new("registry.terraform.io/test/probe");
+    let mut options = ServeOptions::new(["registry.terraform.io/test/probe"]);
     options.log_targets.push("protocol");
     let mode = std::env::var("PROBE");
     if mode.as_deref() == Ok("debug") {
@@ -128,6 +128,27 @@ fn keep_everything(config: &Value, state: Value) -> Value {
     state
 }
 
+/// Plans as a resource that wants to know in its creation what it replaces.
+fn remember(schema: &Schema, cx: &Context, request: PlanRequest) -> PlanResponse {
+    let replaced = (!request.prior_state.is_null())
+        .then(|| request.prior_state.attribute("serial").as_str())
+        .flatten()
+        .map(str::to_owned);
+    let mut response = PlanResponse::planned(proposed_with_computed_unknown(
+        schema,
+        &request.config,
+        request.proposed_state,
+    ));
+    if let (Some(serial), true) = (replaced, cx.keeps_planned_private) {
+        response.private = Some(PrivateData::new().with("replaces", serial));
+        response.requires_replace = vec!["name".into()];
+    } else if let Some(planned) = request.planned_private {
+        let again = planned.text("plans").map_or(0, |n| n.parse().unwrap()) + 1;
+        response.private = Some(planned.with("plans", again.to_string()));
+    }
+    response
+}
+
 fn identity(state: &Value) -> Option<Value> {
     Some(Value::object([("name", state.attribute("name").clone())]))
 }
@@ -219,7 +240,12 @@ impl Resource for Thing {
         }
     }
 
-    async fn plan(&self, _: &Context, request: PlanRequest) -> PlanResponse {
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
+        match request.config.attribute("mode").as_str() {
+            Some("remember") => return remember(&self.schema(), cx, request),
+            Some("silent") => return PlanResponse::planned(request.proposed_state),
+            _ => {}
+        }
         if request.config.attribute("mode").as_str() == Some("panic") {
             panic!(
                 "{} is in this message",

@@ -84,8 +84,8 @@ pub(crate) mod call {
             type_name: thing(),
             config: encode(config),
             client_capabilities: Some(ClientCapabilities {
-                deferral_allowed: false,
                 write_only_attributes_allowed,
+                ..Default::default()
             }),
         };
         client

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::clients::sqlite::DatabaseOptions;
+use crate::store::Absence;
 use crate::store::conformance::{self, Sabotage, Sabotaged};
 
 async fn store() -> (tempfile::TempDir, EmbeddedStore) {
@@ -124,6 +125,7 @@ async fn describe_tells_a_replaced_version_from_a_missing_one() {
         let options = DescribeOptions {
             version: id.clone(),
             others: Vec::new(),
+            absence: Absence::Quick,
         };
         store.describe(&name, options)
     };

@@ -82,6 +82,10 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
                 &["create", "read", "update"],
             ),
             rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
+            rule(
+                &format!("{kv}/metadata/{catalog}/entries/*"),
+                &["delete", "list", "read"],
+            ),
             rule(&format!("{kv}/destroy/{catalog}/*"), &["update"]),
         ]
         .concat(),

@@ -14,7 +14,8 @@ pub(super) const SCHEMA_VERSION: i32 = 1;
 
 // The triggers hold the promises of `CatalogStore` and `SecretStore` against
 // every writer, a person with a database tool included: a record's revision
-// only rises, and a version never changes.
+// only rises, and a version never changes. Only entries are deleted: their keys
+// are never used again.
 const VERSION_1: &str = "
     CREATE TABLE records (
         organization TEXT NOT NULL,
@@ -30,6 +31,7 @@ const VERSION_1: &str = "
     BEGIN SELECT RAISE(ABORT, 'a revision rises by one'); END;
 
     CREATE TRIGGER records_stay BEFORE DELETE ON records
+    WHEN substr(old.key, 1, 8) <> 'entries/'
     BEGIN SELECT RAISE(ABORT, 'a record is emptied, never deleted'); END;
 
     CREATE TABLE objects (

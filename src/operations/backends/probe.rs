@@ -13,7 +13,7 @@ use crate::names::Slug;
 use crate::operations::remote_name::object_name;
 use crate::operations::{Backend, OperationError, Organization};
 use crate::store::{
-    Deletion, DescribeOptions, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
+    Absence, Deletion, DescribeOptions, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
     SecretStore, StoreError, StoreErrorKind, StoreSettings, VersionStatus,
 };
 
@@ -232,6 +232,7 @@ async fn read_back(
     let options = DescribeOptions {
         version: version.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     };
     match store.describe(name, options).await {
         Ok(VersionStatus::Present) => Ok(()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Inner, private_data};
-use crate::plugin::{Diagnostic, Diagnostics, OpenRequest, PrivateData, RenewRequest};
+use crate::plugin::{Context, Diagnostic, Diagnostics, OpenRequest, PrivateData, RenewRequest};
 use crate::protocol::{convert, wire};
 
 pub(super) async fn validate(
@@ -28,7 +28,11 @@ pub(super) async fn open(
     let entry = inner.registry().ephemeral_resource(&request.type_name)?;
     let config = entry.typed.incoming(request.config)?;
     let cx = inner.context(request.client_capabilities);
-    let mut response = entry.it.open(&cx, OpenRequest { config }).await;
+    let open = OpenRequest {
+        config,
+        may_be_unknown: accepts_unknown(&cx),
+    };
+    let mut response = entry.it.open(&cx, open).await;
     if response.result.is_none() && !response.diagnostics.has_errors() {
         response.diagnostics.push(Diagnostic::bug(
             "An open gave neither a result nor an error.",
@@ -73,6 +77,15 @@ pub(super) async fn close(
     Ok(wire::CloseEphemeralResourceResponse {
         diagnostics: convert::diagnostics(diagnostics),
     })
+}
+
+/// Tells Terraform from OpenTofu, which nothing names, by the capabilities that
+/// they announce with an open: before 1.16.4 Terraform announces none, since then
+/// all of its own (<https://github.com/hashicorp/terraform/pull/39237>). OpenTofu
+/// announces write-only attributes alone, and refuses a result that is not wholly
+/// known (`internal/shared/ephemeral_resource.go` of 1.12).
+fn accepts_unknown(cx: &Context) -> bool {
+    !cx.write_only_allowed || cx.keeps_planned_private
 }
 
 fn blob(private: &PrivateData) -> Option<Vec<u8>> {

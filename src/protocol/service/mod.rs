@@ -6,13 +6,15 @@ mod functions;
 mod reading;
 mod resources;
 mod schemas;
+mod stop;
 mod stored;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
+
+pub(super) use stop::StopToken;
 
 use super::registry::Registry;
 use super::{convert, guard, wire};
@@ -29,7 +31,7 @@ pub(super) struct ProviderService {
 pub(super) struct Inner {
     provider: Arc<dyn Provider>,
     registry: OnceLock<Registry>,
-    cancellation: CancellationToken,
+    stop: StopToken,
 }
 
 /// An answer that can tell of failure.
@@ -39,12 +41,12 @@ trait Answer: Default + Send + 'static {
 }
 
 impl ProviderService {
-    pub(super) fn new(provider: Arc<dyn Provider>, cancellation: CancellationToken) -> Self {
+    pub(super) fn new(provider: Arc<dyn Provider>, stop: StopToken) -> Self {
         Self {
             inner: Arc::new(Inner {
                 provider,
                 registry: OnceLock::new(),
-                cancellation,
+                stop,
             }),
         }
     }
@@ -87,9 +89,10 @@ impl Inner {
     fn context(&self, capabilities: Option<wire::ClientCapabilities>) -> Context {
         let capabilities = capabilities.unwrap_or_default();
         Context {
-            cancellation: self.cancellation.clone(),
+            cancellation: self.stop.current(),
             write_only_allowed: capabilities.write_only_attributes_allowed,
             deferral_allowed: capabilities.deferral_allowed,
+            keeps_planned_private: capabilities.store_planned_private,
         }
     }
 }

@@ -35,13 +35,13 @@ pub(super) async fn configure(
     })
 }
 
-/// Cancels what is under way, and what comes: a host that asks to stop asks
-/// for no new work.
+/// Cancels the calls under way; [`StopToken`](super::StopToken) says what
+/// becomes of later ones.
 pub(super) async fn stop(
     inner: Arc<Inner>,
     _: wire::StopProviderRequest,
 ) -> Result<wire::StopProviderResponse, Diagnostics> {
-    inner.cancellation.cancel();
+    inner.stop.stop();
     inner.provider.stop();
     tracing::info!("stopped, as the host asks");
     Ok(wire::StopProviderResponse::default())

@@ -114,11 +114,18 @@ pub(super) async fn plan(
             diagnostics: convert::diagnostics(response.diagnostics),
         });
     }
+    let planned_private = match private_data(&request.planned_private)? {
+        // A host that has none, and one that doesn't know it, send the same.
+        none if none.is_empty() => None,
+        some => Some(some),
+    };
+    let private = planned_private.clone().unwrap_or(prior_private.clone());
     let plan = PlanRequest {
         config: entry.typed.incoming(request.config)?,
         prior_state,
         proposed_state,
-        prior_private: prior_private.clone(),
+        prior_private,
+        planned_private,
         prior_identity: prior_identity.clone(),
     };
     let mut response = entry.it.plan(&cx, plan).await;
@@ -138,7 +145,7 @@ pub(super) async fn plan(
             .iter()
             .map(convert::path)
             .collect(),
-        planned_private: response.private.unwrap_or(prior_private).encode(),
+        planned_private: response.private.unwrap_or(private).encode(),
         planned_identity: entry.outgoing_identity(&response.identity.unwrap_or(prior_identity))?,
         diagnostics: convert::diagnostics(response.diagnostics),
     })

@@ -12,8 +12,13 @@ use crate::plugin::{
 use crate::surface::{Configured, Setting, deletion_protected, explain, invalid_slug};
 
 /// What only the provider knows, and apply decides.
-const DECIDED_BY_A_NEW_VERSION: [&str; 4] =
-    ["version", "backend_version_id", "kek_id", "updated_at"];
+const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
+    "version",
+    "revision",
+    "backend_version_id",
+    "kek_id",
+    "updated_at",
+];
 
 /// Plans a creation or an update; `session` is absent while the provider's
 /// configuration is unknown.

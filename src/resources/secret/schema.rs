@@ -183,7 +183,13 @@ fn computed_attributes() -> Vec<Attribute> {
             .computed()
             .describe("`text` or `key_value`."),
         Attribute::number("version").computed().describe(
-            "The current version, counted from 1. Wire a consumer's own `…_wo_version` to it.",
+            "Number of the current version, counted from 1 for each secret. A replacement starts \
+             at 1 again: wire a consumer's `…_wo_version` to `revision` instead.",
+        ),
+        Attribute::number("revision").computed().describe(
+            "Number that grows with every version written and with every replacement of the \
+             secret, even under another name: the time of the write in milliseconds since 1970. \
+             Wire a consumer's own `…_wo_version` to it.",
         ),
         Attribute::string("backend_version_id")
             .computed()

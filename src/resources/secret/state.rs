@@ -144,6 +144,7 @@ pub(super) fn computed(mut state: Value, view: &SecretView) -> Value {
     state.set("labels_all", strings(&view.metadata.labels_all));
     state.set("kind", view.kind.as_str());
     state.set("version", version.map(|version| version.number));
+    state.set("revision", version.map(|version| version.revision));
     state.set(
         "backend_version_id",
         version.map(|v| v.backend_version_id.clone()),

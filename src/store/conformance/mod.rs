@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub use gaps::{Gap, Gaps, Halt};
 
 use super::{
-    DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreError,
+    Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreError,
     StoreErrorKind, VersionStatus,
 };
 
@@ -299,6 +299,7 @@ async fn status(
     let options = DescribeOptions {
         version: version.clone(),
         others: others.cloned().collect(),
+        absence: Absence::Quick,
     };
     store.describe(name, options).await
 }

@@ -1,6 +1,6 @@
 //! A secret whose backend changes is replaced.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::configuration::{VARIABLES, backend, secret};
 use super::{Place, at_every_place};
@@ -35,12 +35,15 @@ fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Pl
     on(&own, PLATFORM, "");
     workspace.settled(&variables);
     let id = RefCell::new(text(&workspace.secret("db"), "id"));
+    let revision = Cell::new(0);
     // It is another, on the backend `name`, and has left where it was.
     let moved = |name: &str, here: Option<&str>| {
         let now = workspace.secret("db");
         assert_eq!(text(&now, "backend"), name);
         assert_ne!(text(&now, "id"), *id.borrow(), "{name}");
         id.replace(text(&now, "id"));
+        let grown = now["revision"].as_u64().unwrap();
+        assert!(grown > revision.replace(grown), "{name}");
         assert_eq!(place.read(scene, "db"), "first value", "{name}");
         let secrets = place.secrets();
         match here {

@@ -17,8 +17,8 @@ use terraform_provider_planton::backends::aws::{AwsConfig, AwsCredential, AwsSec
 use terraform_provider_planton::clients::aws::{AwsIdentitySettings, AwsSession, StaticCredential};
 use terraform_provider_planton::http::{HttpSettings, Proxies, RetryPolicy, Roots};
 use terraform_provider_planton::store::{
-    DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreCredential,
-    StoreError, StoreSettings, VersionStatus,
+    Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    StoreCredential, StoreError, StoreSettings, VersionStatus,
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -224,6 +224,7 @@ pub(crate) async fn status(
     let options = DescribeOptions {
         version: version.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     };
     store.describe(name, options).await
 }

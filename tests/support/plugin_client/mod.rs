@@ -131,9 +131,7 @@ impl Plugin {
 
     /// Waits until stderr holds `text`.
     pub(crate) fn await_stderr(&self, text: &str) {
-        self.process
-            .stderr
-            .wait_until(text, |said| said.text.contains(text));
+        self.process.await_stderr(text);
     }
 
     /// Waits for the end of the process.
@@ -152,6 +150,18 @@ impl Drop for Plugin {
         // A process that was killed can't remove it.
         let _ = std::fs::remove_dir_all(self.folder());
     }
+}
+
+/// Connects to a plugin in debug mode, which is plain.
+pub(crate) async fn attach(socket: &Path) -> ProviderClient<Channel> {
+    let socket = socket.to_owned();
+    let connector = tower::service_fn(move |_| {
+        let socket = socket.clone();
+        async move { UnixStream::connect(&socket).await.map(TokioIo::new) }
+    });
+    let endpoint = Endpoint::from_static("http://localhost");
+    let channel = endpoint.connect_with_connector(connector).await;
+    ProviderClient::new(channel.expect("a connection"))
 }
 
 impl Process {
@@ -175,6 +185,17 @@ impl Process {
 
     pub(crate) fn stderr(&self) -> String {
         self.stderr.text()
+    }
+
+    /// Waits until stderr holds `text`.
+    pub(crate) fn await_stderr(&self, text: &str) {
+        self.await_stderr_times(1, text);
+    }
+
+    /// Waits until stderr holds `text` so many times.
+    pub(crate) fn await_stderr_times(&self, times: usize, text: &str) {
+        self.stderr
+            .wait_until(text, |said| said.text.matches(text).count() >= times);
     }
 
     /// Waits for the end of the process, and of all that it started.

@@ -43,8 +43,8 @@ use async_trait::async_trait;
 use terraform_provider_planton::http::{HttpSettings, RequestLimits, RetryPolicy};
 use terraform_provider_planton::store::conformance::payload::sample;
 use terraform_provider_planton::store::{
-    Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreError,
-    StoreErrorKind, VersionStatus,
+    Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    StoreError, StoreErrorKind, VersionStatus,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -434,6 +434,7 @@ fn about(version: &NativeVersionId) -> DescribeOptions {
     DescribeOptions {
         version: version.clone(),
         others: Vec::new(),
+        absence: Absence::Quick,
     }
 }
 

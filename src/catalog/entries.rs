@@ -1,0 +1,118 @@
+//! The index of a backend of a practitioner's own: an entry for each object that
+//! was, or may have been, put there.
+//!
+//! An entry is written before its object and removed after it. So a deletion of
+//! the backend finds whatever stands there, and never reads every record.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::RecordKey;
+use crate::names::SecretName;
+use crate::store::RemoteName;
+
+const PREFIX: &str = "entries";
+
+/// What an entry says of its object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryRecord {
+    /// The secret's name and scope.
+    pub name: SecretName,
+    /// The object's name in the backend.
+    pub remote_name: RemoteName,
+}
+
+/// Where an entry stands: `entries/<backend uuid>/<secret uuid>-<put id>`.
+///
+/// A put id is random, so no key is ever used twice.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryKey {
+    /// The backend's uuid.
+    pub backend: Uuid,
+    /// The secret's uuid.
+    pub secret: Uuid,
+    /// Identifies the put.
+    pub put: PutId,
+}
+
+/// Identifies a put under a new remote name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PutId(u64);
+
+impl PutId {
+    /// Takes 64 random bits.
+    #[must_use]
+    pub fn new(random: u64) -> Self {
+        Self(random)
+    }
+}
+
+impl EntryKey {
+    /// Returns what the keys of all entries of a backend begin with, for
+    /// [`list`](super::CatalogStore::list).
+    #[must_use]
+    pub fn prefix(backend: Uuid) -> String {
+        format!("{PREFIX}/{backend}")
+    }
+
+    /// Returns where the entry stands.
+    #[must_use]
+    pub fn record_key(&self) -> RecordKey {
+        let Self {
+            backend,
+            secret,
+            put,
+        } = self;
+        RecordKey::new(format!("{PREFIX}/{backend}/{secret}-{:016x}", put.0))
+    }
+
+    /// Reads a key that was listed; `None` for one that is no entry's.
+    #[must_use]
+    pub fn parse(key: &RecordKey) -> Option<Self> {
+        let rest = key.as_str().strip_prefix(PREFIX)?.strip_prefix('/')?;
+        let (backend, rest) = rest.split_once('/')?;
+        let (secret, put) = rest.rsplit_once('-')?;
+        let parsed = Self {
+            backend: backend.parse().ok()?,
+            secret: secret.parse().ok()?,
+            put: PutId(u64::from_str_radix(put, 16).ok()?),
+        };
+        (parsed.record_key() == *key).then_some(parsed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_key_is_read_back_as_it_was_written() {
+        let entry = EntryKey {
+            backend: Uuid::from_u128(1),
+            secret: Uuid::from_u128(2),
+            put: PutId::new(0xabc),
+        };
+        let key = entry.record_key();
+        assert_eq!(
+            key.as_str(),
+            "entries/00000000-0000-0000-0000-000000000001/\
+             00000000-0000-0000-0000-000000000002-0000000000000abc"
+        );
+        assert_eq!(EntryKey::parse(&key), Some(entry));
+    }
+
+    #[test]
+    fn what_is_no_entry_is_not_taken_for_one() {
+        for key in [
+            "secrets/0123456789abcde",
+            "entries/1/2-3",
+            "entries/00000000-0000-0000-0000-000000000001/x-0000000000000abc",
+            "entries/00000000-0000-0000-0000-000000000001/00000000-0000-0000-0000-000000000002-abc",
+        ] {
+            assert_eq!(EntryKey::parse(&RecordKey::new(key)), None, "{key}");
+        }
+    }
+}
