@@ -25,10 +25,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// Returns whether all secrets stay as they are.
     pub(crate) fn changes_nothing(&self) -> bool {
-        matches!(
-            self,
-            Self::Test | Self::Plan | Self::Mark | Self::Remove(_)
-        )
+        matches!(self, Self::Test | Self::Plan | Self::Mark | Self::Remove(_))
     }
 }
 
@@ -76,9 +73,7 @@ impl Command {
             return false;
         };
         let is_renamed = declared.name != instance.name && declared.ignored != Ignored::Everything;
-        is_renamed
-            || instance.is_tainted
-            || self.replace.as_ref() == Some(&declared.address)
+        is_renamed || instance.is_tainted || self.replace.as_ref() == Some(&declared.address)
     }
 
     /// Returns the instances that it destroys, or plans to.
@@ -86,7 +81,11 @@ impl Command {
         let instances = before.instances.iter();
         match self.kind {
             Kind::Destroy => instances
-                .filter(|it| self.target.as_ref().is_none_or(|target| it.address == *target))
+                .filter(|it| {
+                    self.target
+                        .as_ref()
+                        .is_none_or(|target| it.address == *target)
+                })
                 .collect(),
             Kind::Apply | Kind::Plan => instances
                 .filter(|it| {
@@ -122,6 +121,9 @@ impl Command {
         if self.may_be_stale {
             return Some("the plan may be stale".to_owned());
         }
+        if self.target.is_some() && !self.config.moved.is_empty() {
+            return Some("Terraform wants all that moved among the targets".to_owned());
+        }
         for instance in &before.instances {
             let address = &instance.address;
             match ledger.alive.get(&instance.uuid) {
@@ -147,7 +149,8 @@ impl Command {
                 return Some(format!("{address} is protected"));
             }
             let is_retained = instance.is_retained() || known.is_some_and(|it| it.is_retained);
-            if is_retained && self.declaration_of(instance).is_some() && self.kind != Kind::Destroy {
+            if is_retained && self.declaration_of(instance).is_some() && self.kind != Kind::Destroy
+            {
                 return Some(format!("{address} is retained"));
             }
         }
@@ -173,7 +176,9 @@ impl Command {
                 continue;
             }
             if held.is_some() && declared.ignored == Ignored::Everything {
-                return Some(format!("{address} is replaced and ignores its configuration"));
+                return Some(format!(
+                    "{address} is replaced and ignores its configuration"
+                ));
             }
             if let Some(excuse) = self.excuse_of_name(declared, held, ledger) {
                 return Some(excuse);

@@ -87,7 +87,8 @@ impl World {
                 return broken(Rule::Left, format!("{uuid} was destroyed and can be read"));
             }
             let standing = reading.standing.as_ref();
-            if let Some(standing) = standing.filter(|it| !self.ledger.alive.contains_key(&it.uuid)) {
+            if let Some(standing) = standing.filter(|it| !self.ledger.alive.contains_key(&it.uuid))
+            {
                 return broken(Rule::Left, format!("nobody's secret stands: {standing:?}"));
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::command::{Command, Kind};
-use super::ledger::{Known, Record};
+use super::ledger::{Known, Ledger, Record};
 use super::reader::{Asked, Reading};
 use super::state::{Instance, State};
 use super::values;
@@ -12,7 +12,7 @@ use super::world::{Ran, World};
 
 /// What a reading of one secret must show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// As it was.
     Untouched,
     /// There, perhaps changed by its owner.
@@ -32,9 +32,9 @@ impl World {
         ran: &Ran,
     ) -> Checked<()> {
         defects(ran)?;
-        self.newcomers(command, (before, after), ran)?;
-        let fates = self.fates(command, (before, after), ran)?;
-        self.bury(command, &fates);
+        self.ledger.enter(command, (before, after), ran)?;
+        let fates = self.ledger.fates(command, (before, after), ran)?;
+        self.ledger.let_go(command, after, &fates);
         if ran.killed {
             self.look_for_orphans(command, after)?;
         }
@@ -47,119 +47,12 @@ impl World {
         // The reader's own traces are none of a command.
         self.has_changed();
         for (uuid, fate) in &fates {
-            self.hold(command, (uuid, *fate), (before, after), (ran, &readings))?;
+            if let Some(reading) = readings.get(uuid) {
+                let left = (before, after, ran);
+                self.ledger.hold(command, (uuid, *fate), left, reading)?;
+            }
         }
         Ok(())
-    }
-
-    /// Enters what is new in the state into the ledger.
-    fn newcomers(
-        &mut self,
-        command: &Command,
-        (before, after): (&State, &State),
-        ran: &Ran,
-    ) -> Checked<()> {
-        let folder = command.folder;
-        for instance in &after.instances {
-            let uuid = &instance.uuid;
-            if before.has(uuid) {
-                continue;
-            }
-            if self.ledger.gone.contains(uuid) {
-                return broken(
-                    Rule::Left,
-                    format!("{} is {uuid}, which was destroyed", instance.address),
-                );
-            }
-            let Some(known) = self.ledger.alive.get_mut(uuid) else {
-                let mut known = Known::new(instance.name.clone());
-                known.owners.insert(folder);
-                self.ledger.alive.insert(uuid.clone(), known);
-                continue;
-            };
-            let is_named = match &command.kind {
-                Kind::Import(named) => named.as_ref() == Some(uuid),
-                Kind::Apply => command.resumes || known.orphan_of == Some(folder),
-                _ => false,
-            };
-            if !is_named && !known.is_owned_by(folder) {
-                let whose = match (known.owners.first(), known.orphan_of) {
-                    (Some(owner), _) => format!("folder {owner}'s"),
-                    (None, Some(owner)) => format!("the killed run's in folder {owner}"),
-                    (None, None) => "nobody's since a state let go of it".to_owned(),
-                };
-                return broken(
-                    Rule::TakenOver,
-                    format!("{} holds {uuid}, which is {whose}; {ran}", instance.address),
-                );
-            }
-            if command.kind == Kind::Apply {
-                // Adopted: whoever held it does not own it any more.
-                known.owners.clear();
-            }
-            known.orphan_of = None;
-            known.owners.insert(folder);
-        }
-        Ok(())
-    }
-
-    fn fates(
-        &self,
-        command: &Command,
-        (before, after): (&State, &State),
-        ran: &Ran,
-    ) -> Checked<BTreeMap<String, Fate>> {
-        let doomed = command.doomed(before);
-        let mut fates = BTreeMap::new();
-        for (uuid, known) in &self.ledger.alive {
-            let dooms = doomed.iter().find(|it| it.uuid == *uuid);
-            let is_held = after.has(uuid);
-            let fate = if known.orphan_of == Some(command.folder) && command.kind == Kind::Apply {
-                Fate::Open
-            } else if !known.is_owned_by(command.folder) || command.kind.changes_nothing() {
-                Fate::Untouched
-            } else if is_held && ran.killed && dooms.is_some() {
-                Fate::Open
-            } else if is_held {
-                Fate::Kept
-            } else if !before.has(uuid) {
-                Fate::Untouched
-            } else {
-                match dooms {
-                    None => {
-                        return broken(
-                            Rule::Lost,
-                            format!("{uuid} has left the state of folder {}; {ran}", command.folder),
-                        );
-                    }
-                    Some(instance) if instance.is_protected() && known.is_protected => {
-                        return broken(
-                            Rule::ProtectionBroken,
-                            format!("{uuid}, protected, has left the state; {ran}"),
-                        );
-                    }
-                    Some(instance) if instance.is_retained() => Fate::Untouched,
-                    Some(_) if ran.killed => Fate::Open,
-                    Some(_) => Fate::Destroyed,
-                }
-            };
-            fates.insert(uuid.clone(), fate);
-        }
-        Ok(fates)
-    }
-
-    /// Takes the destroyed, and the forgotten, out of the ledger's hands.
-    fn bury(&mut self, command: &Command, fates: &BTreeMap<String, Fate>) {
-        let state = &self.states[command.folder];
-        for (uuid, fate) in fates {
-            if *fate == Fate::Destroyed {
-                self.ledger.bury(uuid);
-            } else if !state.has(uuid) {
-                if let Some(known) = self.ledger.alive.get_mut(uuid) {
-                    known.owners.remove(&command.folder);
-                }
-            }
-        }
     }
 
     fn readings(&mut self, fates: &BTreeMap<String, Fate>) -> Checked<BTreeMap<String, Reading>> {
@@ -175,83 +68,6 @@ impl World {
         }
         let readings = self.reader.read(&asked)?;
         Ok(uuids.into_iter().zip(readings).collect())
-    }
-
-    /// Holds one secret against its fate, and learns from the reading.
-    fn hold(
-        &mut self,
-        command: &Command,
-        (uuid, fate): (&String, Fate),
-        (before, after): (&State, &State),
-        (ran, readings): (&Ran, &BTreeMap<String, Reading>),
-    ) -> Checked<()> {
-        let Some(reading) = readings.get(uuid) else {
-            return Ok(());
-        };
-        let Some(known) = self.ledger.alive.get(uuid).cloned() else {
-            return Ok(());
-        };
-        let harmed = match command.kind {
-            Kind::Test => Rule::TestHarmed,
-            _ if known.is_owned_by(command.folder) => Rule::Wrong,
-            _ => Rule::ForeignHarmed,
-        };
-        if reading.value.is_none() {
-            if fate == Fate::Open {
-                self.ledger.bury(uuid);
-                return Ok(());
-            }
-            let rule = match harmed {
-                Rule::Wrong if known.is_protected || known.is_retained => Rule::ProtectionBroken,
-                Rule::Wrong => Rule::Lost,
-                other => other,
-            };
-            let name = known.name.import_id();
-            return broken(rule, format!("{name} ({uuid}) can't be read; {ran}"));
-        }
-        let is_new = known.value.is_none();
-        let standing = reading.standing.as_ref();
-        let is_displaced = standing.is_some_and(|it| it.uuid != *uuid);
-        if fate == Fate::Untouched && !is_new {
-            if reading.value != known.value {
-                return broken(harmed, format!("the value of {uuid} changed; {ran}"));
-            }
-            let record = standing.filter(|it| it.uuid == *uuid).map(|it| Record {
-                version: it.version,
-                labels: it.labels.clone(),
-                description: it.description.clone(),
-            });
-            if let (Some(now), Some(then)) = (&record, &known.record) {
-                if now != then {
-                    return broken(
-                        harmed,
-                        format!("the record of {uuid} was {then:?} and is {now:?}; {ran}"),
-                    );
-                }
-            }
-        }
-        if fate != Fate::Untouched || is_new {
-            let instance = after.current().find(|it| it.uuid == *uuid);
-            if let (Some(instance), Kind::Apply) = (instance, &command.kind) {
-                let values = values::Case {
-                    command,
-                    before,
-                    instance,
-                    known: &known,
-                    ran,
-                };
-                values.check(reading, &self.ledger)?;
-            }
-        }
-        let instance: Option<&Instance> = after.instances.iter().find(|it| it.uuid == *uuid);
-        let entry = self.ledger.alive.get_mut(uuid).expect("it was there above");
-        entry.learn(uuid, reading);
-        entry.is_displaced = is_displaced || (known.is_displaced && standing.is_none());
-        if let Some(instance) = instance.filter(|_| entry.is_owned_by(command.folder)) {
-            entry.is_protected = instance.is_protected();
-            entry.is_retained = instance.is_retained();
-        }
-        Ok(())
     }
 
     /// Finds what a killed run committed and no state holds.
@@ -285,6 +101,222 @@ impl World {
             self.ledger.alive.insert(standing.uuid, known);
         }
         Ok(())
+    }
+}
+
+impl Ledger {
+    /// Enters what is new in the state into the ledger.
+    pub(super) fn enter(
+        &mut self,
+        command: &Command,
+        (before, after): (&State, &State),
+        ran: &Ran,
+    ) -> Checked<()> {
+        let folder = command.folder;
+        for instance in &after.instances {
+            let uuid = &instance.uuid;
+            let holding = after.current().filter(|it| it.uuid == *uuid);
+            if command.kind == Kind::Apply && holding.count() > 1 {
+                return broken(
+                    Rule::TakenOver,
+                    format!("{uuid} stands at two addresses of the state; {ran}"),
+                );
+            }
+            if before.has(uuid) {
+                continue;
+            }
+            if self.gone.contains(uuid) {
+                return broken(
+                    Rule::Left,
+                    format!("{} is {uuid}, which was destroyed", instance.address),
+                );
+            }
+            let Some(known) = self.alive.get_mut(uuid) else {
+                let mut known = Known::new(instance.name.clone());
+                known.owners.insert(folder);
+                self.alive.insert(uuid.clone(), known);
+                continue;
+            };
+            let is_named = match &command.kind {
+                Kind::Import(named) => named.as_ref() == Some(uuid),
+                Kind::Apply => command.resumes || known.orphan_of == Some(folder),
+                _ => false,
+            };
+            if !is_named && !known.is_owned_by(folder) {
+                let whose = match (known.owners.first(), known.orphan_of) {
+                    (Some(owner), _) => format!("folder {owner}'s"),
+                    (None, Some(owner)) => format!("the killed run's in folder {owner}"),
+                    (None, None) => "nobody's since a state let go of it".to_owned(),
+                };
+                return broken(
+                    Rule::TakenOver,
+                    format!("{} holds {uuid}, which is {whose}; {ran}", instance.address),
+                );
+            }
+            if command.kind == Kind::Apply {
+                // Adopted: whoever held it does not own it any more.
+                known.owners.clear();
+            }
+            known.orphan_of = None;
+            known.owners.insert(folder);
+        }
+        Ok(())
+    }
+
+    pub(super) fn fates(
+        &self,
+        command: &Command,
+        (before, after): (&State, &State),
+        ran: &Ran,
+    ) -> Checked<BTreeMap<String, Fate>> {
+        let doomed = command.doomed(before);
+        let mut fates = BTreeMap::new();
+        for (uuid, known) in &self.alive {
+            let dooms = doomed.iter().find(|it| it.uuid == *uuid);
+            let is_held = after.has(uuid);
+            let fate = if known.orphan_of == Some(command.folder) && command.kind == Kind::Apply {
+                Fate::Open
+            } else if !known.is_owned_by(command.folder) || command.kind.changes_nothing() {
+                Fate::Untouched
+            } else if is_held && ran.killed && dooms.is_some() {
+                Fate::Open
+            } else if is_held {
+                Fate::Kept
+            } else if !before.has(uuid) {
+                Fate::Untouched
+            } else {
+                match dooms {
+                    None => {
+                        return broken(
+                            Rule::Lost,
+                            format!(
+                                "{uuid} has left the state of folder {}; {ran}",
+                                command.folder
+                            ),
+                        );
+                    }
+                    Some(instance) if instance.is_protected() && known.is_protected => {
+                        return broken(
+                            Rule::ProtectionBroken,
+                            format!("{uuid}, protected, has left the state; {ran}"),
+                        );
+                    }
+                    Some(instance) if instance.is_retained() => Fate::Untouched,
+                    Some(_) if ran.killed => Fate::Open,
+                    Some(_) => Fate::Destroyed,
+                }
+            };
+            fates.insert(uuid.clone(), fate);
+        }
+        Ok(fates)
+    }
+
+    /// Buries the destroyed, and takes the owner from what its state let go of.
+    pub(super) fn let_go(
+        &mut self,
+        command: &Command,
+        state: &State,
+        fates: &BTreeMap<String, Fate>,
+    ) {
+        for (uuid, fate) in fates {
+            if *fate == Fate::Destroyed {
+                self.bury(uuid);
+            } else if !state.has(uuid) {
+                if let Some(known) = self.alive.get_mut(uuid) {
+                    known.owners.remove(&command.folder);
+                }
+            }
+        }
+    }
+
+    /// Holds one secret against its fate, and learns from the reading.
+    pub(super) fn hold(
+        &mut self,
+        command: &Command,
+        (uuid, fate): (&String, Fate),
+        (before, after, ran): (&State, &State, &Ran),
+        reading: &Reading,
+    ) -> Checked<()> {
+        let Some(known) = self.alive.get(uuid).cloned() else {
+            return Ok(());
+        };
+        let harmed = match command.kind {
+            Kind::Test => Rule::TestHarmed,
+            _ if before.has(uuid) || known.is_owned_by(command.folder) => Rule::Wrong,
+            _ => Rule::ForeignHarmed,
+        };
+        if reading.value.is_none() {
+            return self.unreadable((uuid, fate), harmed, ran);
+        }
+        let is_new = known.value.is_none();
+        let standing = reading.standing.as_ref();
+        let is_displaced = standing.is_some_and(|it| it.uuid != *uuid);
+        if fate == Fate::Untouched && !is_new {
+            untouched((uuid, &known), reading, (harmed, ran))?;
+        }
+        if fate != Fate::Untouched || is_new {
+            let instance = after.current().find(|it| it.uuid == *uuid);
+            if let (Some(instance), Kind::Apply) = (instance, &command.kind) {
+                let values = values::Case {
+                    command,
+                    before,
+                    instance,
+                    known: &known,
+                    ran,
+                };
+                values.check(reading, self)?;
+            }
+        }
+        let instance: Option<&Instance> = after.instances.iter().find(|it| it.uuid == *uuid);
+        let entry = self.alive.get_mut(uuid).expect("it was there above");
+        entry.learn(uuid, reading);
+        entry.is_displaced = is_displaced || (known.is_displaced && standing.is_none());
+        if let Some(instance) = instance.filter(|_| entry.is_owned_by(command.folder)) {
+            entry.is_protected = instance.is_protected();
+            entry.is_retained = instance.is_retained();
+        }
+        Ok(())
+    }
+
+    /// Judges a secret that can't be read.
+    fn unreadable(
+        &mut self,
+        (uuid, fate): (&String, Fate),
+        harmed: Rule,
+        ran: &Ran,
+    ) -> Checked<()> {
+        let known = &self.alive[uuid];
+        if fate == Fate::Open {
+            self.bury(uuid);
+            return Ok(());
+        }
+        let rule = match harmed {
+            Rule::Wrong if known.is_protected || known.is_retained => Rule::ProtectionBroken,
+            Rule::Wrong => Rule::Lost,
+            other => other,
+        };
+        let name = known.name.import_id();
+        broken(rule, format!("{name} ({uuid}) can't be read; {ran}"))
+    }
+}
+
+/// Holds a secret that nothing was to happen to against what is known of it.
+fn untouched(
+    (uuid, known): (&str, &Known),
+    reading: &Reading,
+    (harmed, ran): (Rule, &Ran),
+) -> Checked<()> {
+    if reading.value != known.value {
+        return broken(harmed, format!("the value of {uuid} changed; {ran}"));
+    }
+    let standing = reading.standing.as_ref();
+    let record = standing.filter(|it| it.uuid == *uuid).map(Record::of);
+    match (&record, &known.record) {
+        (Some(now), Some(then)) if now != then => broken(
+            harmed,
+            format!("the record of {uuid} was {then:?} and is {now:?}; {ran}"),
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::config::Name;
-use super::reader::Reading;
+use super::reader::{Reading, Standing};
 
 /// A secret that must be readable.
 #[derive(Clone, Debug)]
@@ -34,6 +34,16 @@ pub(crate) struct Record {
     pub(crate) description: Value,
 }
 
+impl Record {
+    pub(crate) fn of(standing: &Standing) -> Self {
+        Self {
+            version: standing.version,
+            labels: standing.labels.clone(),
+            description: standing.description.clone(),
+        }
+    }
+}
+
 impl Known {
     pub(crate) fn new(name: Name) -> Self {
         Self {
@@ -55,16 +65,8 @@ impl Known {
     /// Takes over what was read.
     pub(crate) fn learn(&mut self, uuid: &str, reading: &Reading) {
         self.value.clone_from(&reading.value);
-        match reading.standing.as_ref().filter(|it| it.uuid == uuid) {
-            Some(standing) => {
-                self.record = Some(Record {
-                    version: standing.version,
-                    labels: standing.labels.clone(),
-                    description: standing.description.clone(),
-                });
-            }
-            None => self.record = None,
-        }
+        let standing = reading.standing.as_ref().filter(|it| it.uuid == uuid);
+        self.record = standing.map(Record::of);
     }
 }
 

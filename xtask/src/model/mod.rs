@@ -6,6 +6,7 @@
 //! state, and what a consumer reads. A command may fail only for a reason that
 //! the model knows; whatever it did, a plain recovery must work at the end.
 
+mod act;
 mod command;
 mod config;
 mod edit;
@@ -18,12 +19,15 @@ mod reader;
 mod shrink;
 mod state;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod transcript;
 mod values;
 mod violation;
 mod world;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,8 +39,9 @@ use tempfile::TempDir;
 use crate::openbao::{OpenBao, ServerOptions};
 use crate::terraform::Terraform;
 use crate::tools::Tools;
-pub use violation::{Rule, Violation};
+pub use steps::CRASH_POINTS;
 use violation::Broken;
+pub use violation::{Rule, Violation};
 use world::{Platform, World};
 
 /// What to run.
@@ -69,6 +74,20 @@ pub struct Failure {
     pub violation: Violation,
     /// The shortest form that still breaks it, as shell lines.
     pub transcript: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seed,
+            violation,
+            transcript,
+        } = self;
+        write!(
+            f,
+            "==> seed {seed}\n{violation}\n--- to repeat\n{transcript}\n"
+        )
+    }
 }
 
 /// What came of all sequences.
@@ -134,7 +153,9 @@ pub fn run(options: &Options, tell: impl Fn(&Failure) + Sync) -> Result<Report> 
         }
     };
     std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..options.jobs.max(1))
+            .map(|_| scope.spawn(work))
+            .collect();
         workers.into_iter().try_for_each(|worker| {
             let result = worker.join();
             result.unwrap_or_else(|_| anyhow::bail!("a worker panicked"))

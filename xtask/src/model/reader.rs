@@ -102,7 +102,9 @@ impl Reader {
             let address = format!("data.planton_secret.s{number}");
             if let Some(name) = one.name.as_ref().filter(|_| !missing.contains(&address)) {
                 let lines = name.lines();
-                text.push_str(&format!("data \"planton_secret\" \"s{number}\" {{\n{lines}}}\n"));
+                text.push_str(&format!(
+                    "data \"planton_secret\" \"s{number}\" {{\n{lines}}}\n"
+                ));
                 standing = address;
             }
             values.push_str(&format!(

@@ -16,7 +16,7 @@ pub(crate) enum Kill {
 }
 
 /// The steps of operations at which a debug build can be killed or held.
-pub(crate) const CRASH_POINTS: [&str; 19] = [
+pub const CRASH_POINTS: [&str; 19] = [
     "organization provision",
     "organization commit",
     "create",

@@ -43,7 +43,10 @@ impl Case<'_> {
 
     fn wrong<T>(&self, what: &str) -> Checked<T> {
         let Instance { address, uuid, .. } = self.instance;
-        broken(Rule::Wrong, format!("{address} ({uuid}): {what}; {}", self.ran))
+        broken(
+            Rule::Wrong,
+            format!("{address} ({uuid}): {what}; {}", self.ran),
+        )
     }
 
     fn value(
@@ -63,7 +66,9 @@ impl Case<'_> {
                 Source::Generated if now.is_some_and(|it| it.len() != 24) && self.is_fresh() => {
                     self.wrong("it was not generated")
                 }
-                _ if self.is_known_elsewhere(now, ledger) && declared.source == Source::Generated => {
+                _ if self.is_known_elsewhere(now, ledger)
+                    && declared.source == Source::Generated =>
+                {
                     self.wrong("its value is another secret's")
                 }
                 _ => Ok(()),
@@ -75,7 +80,9 @@ impl Case<'_> {
         let version_before = self.known.record.as_ref().and_then(|it| it.version);
         match (is_written, declared.source) {
             (false, _) if !is_same => self.wrong("its value changed and nothing asked for it"),
-            (false, _) if version.is_some() && version_before.is_some_and(|it| Some(it) != version) => {
+            (false, _)
+                if version.is_some() && version_before.is_some_and(|it| Some(it) != version) =>
+            {
                 self.wrong("a version was written and nothing asked for it")
             }
             (true, _) if !self.ran.success || !self.command.is_full() => {
@@ -196,5 +203,7 @@ impl Case<'_> {
 }
 
 fn text(prefix: &str, number: Option<u32>) -> Value {
-    number.map_or(Value::Null, |number| Value::from(format!("{prefix}{number}")))
+    number.map_or(Value::Null, |number| {
+        Value::from(format!("{prefix}{number}"))
+    })
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use xtask::model::{self, Failure, Options};
+use xtask::model::{self, Options};
 
 use super::{Profile, build_provider, some_terraform, step};
 
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         shrinking: arguments.shrinking,
     };
     eprintln!("    {}", options.terraform);
-    let report = model::run(&options, print)?;
+    let report = model::run(&options, |failure| println!("{failure}"))?;
     println!(
         "{} sequences (seeds {} to {}), {} runs of Terraform, {:.0} s, {} failures {:?}",
         report.sequences,
@@ -67,11 +67,4 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     );
     ensure!(report.failures.is_empty(), "rules were broken");
     Ok(())
-}
-
-fn print(failure: &Failure) {
-    println!(
-        "==> seed {}\n{}\n--- to repeat\n{}\n",
-        failure.seed, failure.violation, failure.transcript
-    );
 }
