@@ -156,7 +156,7 @@ fn another_states_secret_enters_a_state_by_name_only() {
     let after = holding("u", &json!({}));
     let found = reading("u", "given-1", 1);
     let mut command = applying(&config(|_| {}));
-    let mut judged = |command: &Command| {
+    let judged = |command: &Command| {
         let mut ledger = knowing("u", known(THEIRS));
         let rule = judge(&mut ledger, command, (&before, &after), &found);
         (rule, ledger.alive["u"].owners.clone())

@@ -76,26 +76,29 @@ impl Case<'_> {
         };
         let is_written = self.is_written((declared, predecessor), then);
         let is_same = now == Some(then);
+        let is_open = is_written.is_none() || !self.ran.success || !self.command.is_full();
         let version = reading.standing.as_ref().and_then(|it| it.version);
         let version_before = self.known.record.as_ref().and_then(|it| it.version);
         match (is_written, declared.source) {
-            (false, _) if !is_same => self.wrong("its value changed and nothing asked for it"),
-            (false, _)
+            (Some(false), _) if !is_same => {
+                self.wrong("its value changed and nothing asked for it")
+            }
+            (Some(false), _)
                 if version.is_some() && version_before.is_some_and(|it| Some(it) != version) =>
             {
                 self.wrong("a version was written and nothing asked for it")
             }
-            (true, _) if !self.ran.success || !self.command.is_full() => {
+            (None, _) | (Some(true), _) if is_open => {
                 if is_same || now == given.as_ref() || declared.source == Source::Generated {
                     Ok(())
                 } else {
                     self.wrong("its value is neither the old nor the new one")
                 }
             }
-            (true, Source::Given(_)) if now != given.as_ref() => {
+            (Some(true), Source::Given(_)) if now != given.as_ref() => {
                 self.wrong("it does not have the value that was given")
             }
-            (true, Source::Generated) if is_same => {
+            (Some(true), Source::Generated) if is_same => {
                 self.wrong("its trigger changed and it was not generated anew")
             }
             _ => Ok(()),
@@ -113,25 +116,25 @@ impl Case<'_> {
     }
 
     /// Returns whether the configuration asks for a version, where `then` is
-    /// the current value.
+    /// the current value; `None` where both are right.
     fn is_written(
         &self,
         (declared, predecessor): (&Declared, Option<&Instance>),
         then: &str,
-    ) -> bool {
-        if matches!(declared.ignored, Ignored::Everything) {
-            return false;
+    ) -> Option<bool> {
+        if declared.ignored == Ignored::Everything {
+            return Some(false);
         }
         // Adopted or imported: what the state knew of it is not known here.
-        let Some(predecessor) = predecessor else {
-            return true;
-        };
+        let predecessor = predecessor?;
         match declared.trigger {
+            Some(_) if declared.ignored == Ignored::Trigger => Some(false),
+            // A first trigger says from when on it decides.
             Some(number) => {
-                let is_ignored = declared.ignored == Ignored::Trigger;
-                !is_ignored && predecessor.trigger() != Some(format!("t{number}").as_str())
+                let before = predecessor.trigger();
+                before.map(|before| before != format!("t{number}"))
             }
-            None => declared.value().is_some_and(|given| given != then),
+            None => Some(declared.value().is_some_and(|given| given != then)),
         }
     }
 
