@@ -26,7 +26,9 @@ impl World {
         });
         command.target = self.declared(folder, apply.target);
         command.without_refresh = apply.without_refresh;
-        command.resumes = apply.resumes && self.resume.is_some();
+        // Whoever declares what the state holds already has nothing to resume.
+        let is_clear = !command.declares_what_is_held(&self.states[folder], &self.ledger);
+        command.resumes = apply.resumes && self.resume.is_some() && is_clear;
         if !command.resumes {
             return self.planned(&command, None, apply.kill.as_ref());
         }

@@ -96,6 +96,20 @@ impl Command {
         }
     }
 
+    /// Returns whether it would create a secret under a name that its own state
+    /// holds at another address, or twice.
+    pub(crate) fn declares_what_is_held(&self, before: &State, ledger: &Ledger) -> bool {
+        let mut names = BTreeSet::new();
+        self.config.secrets.iter().any(|declared| {
+            let mut standing = ledger.under(&declared.name);
+            let is_elsewhere = standing.any(|(uuid, _)| {
+                let mut held = before.instances.iter().filter(|it| it.uuid == *uuid);
+                held.any(|it| self.config.moved_from(&it.address) != declared.address)
+            });
+            is_elsewhere || !names.insert(&declared.name)
+        })
+    }
+
     /// Returns a reason for which it may fail.
     pub(crate) fn excuse(&self, before: &State, ledger: &Ledger) -> Option<String> {
         match self.kind {

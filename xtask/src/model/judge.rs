@@ -242,7 +242,9 @@ impl Ledger {
         };
         let harmed = match command.kind {
             Kind::Test => Rule::TestHarmed,
-            _ if before.has(uuid) || known.is_owned_by(command.folder) => Rule::Wrong,
+            // What its own state just let go of has no owner any more.
+            _ if known.is_owned_by(command.folder) => Rule::Wrong,
+            _ if known.owners.is_empty() && before.has(uuid) => Rule::Wrong,
             _ => Rule::ForeignHarmed,
         };
         if reading.value.is_none() {
