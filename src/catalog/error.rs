@@ -21,6 +21,8 @@ pub enum CatalogErrorKind {
     Unavailable,
     /// What is there is not a record of ours.
     Corrupt,
+    /// The answer is not of the vendor's form: it says nothing of what is there.
+    Unexpected,
     /// The record's MAC does not fit: somebody else changed it.
     Altered,
     /// The platform is not set up as it must be (a missing mount, KV version 1).
@@ -103,6 +105,7 @@ impl fmt::Display for CatalogError {
             CatalogErrorKind::RateLimited => "was rate-limited",
             CatalogErrorKind::Unavailable => "failed: unavailable",
             CatalogErrorKind::Corrupt => "found something that is not a record of this provider",
+            CatalogErrorKind::Unexpected => "got an answer of another form",
             CatalogErrorKind::Altered => "found a record that somebody else has changed",
             CatalogErrorKind::Misconfigured => "failed: not set up",
         };

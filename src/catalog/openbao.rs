@@ -240,6 +240,7 @@ impl From<OpenBaoError> for CatalogError {
             K::RateLimited => CatalogErrorKind::RateLimited,
             K::Unavailable => CatalogErrorKind::Unavailable,
             K::Corrupt => CatalogErrorKind::Corrupt,
+            K::Unexpected => CatalogErrorKind::Unexpected,
             // A record that is not found is no error to the catalog; what is
             // left here is a mount that is not what it must be.
             K::NotFound

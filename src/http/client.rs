@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, header};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::answer::HttpResponse;
 use super::counter::{RequestCounter, RequestLog};
 use super::error::{HttpError, HttpErrorKind};
 use super::retry::{RetryPolicy, retry_after};
@@ -85,20 +86,6 @@ pub struct HttpRequest {
     pub headers: HeaderMap,
     /// The body, if any.
     pub body: Option<SecretBytes>,
-}
-
-/// An answer, whatever its status.
-#[derive(Debug)]
-pub struct HttpResponse {
-    /// The status of the last try.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body: wiped on drop, since it may hold a secret.
-    pub body: SecretBytes,
-    /// True when an earlier try was sent: what this answer refuses may have
-    /// been done then.
-    pub retried: bool,
 }
 
 /// The HTTP client: one per destination, cheap to clone.
@@ -394,6 +381,7 @@ async fn read(
         body.extend_from_slice(&chunk);
     }
     Ok(HttpResponse {
+        host: host(url),
         status: response.status(),
         headers: std::mem::take(response.headers_mut()),
         body: SecretBytes::new(std::mem::take(&mut *body)),
@@ -417,6 +405,15 @@ fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host() == other.host()
         && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Returns the host, and the port where it is not the scheme's own.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("-");
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
 }
 
 fn target(method: &Method, url: &Url) -> String {

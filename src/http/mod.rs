@@ -4,6 +4,7 @@
 //! duration and the number of the try: queries, headers and bodies hold
 //! secrets, paths never do.
 
+mod answer;
 mod client;
 mod counter;
 mod error;
@@ -14,7 +15,8 @@ mod tls;
 mod tests;
 
 pub use crate::limits::RequestLimits;
-pub use client::{HttpClient, HttpRequest, HttpResponse, HttpSettings, Proxies};
+pub use answer::{HttpResponse, UnexpectedAnswer};
+pub use client::{HttpClient, HttpRequest, HttpSettings, Proxies};
 pub use counter::RequestCounter;
 pub use error::{HttpError, HttpErrorKind};
 pub use retry::RetryPolicy;

@@ -23,6 +23,8 @@ pub enum KekErrorKind {
     RateLimited,
     /// Unreachable, sealed, or failing, and still after all retries.
     Unavailable,
+    /// The answer is not of the vendor's form: it says nothing of the key.
+    Unexpected,
     /// The key is not of the kind that is needed, or its engine is not set up.
     Misconfigured,
 }
@@ -104,6 +106,7 @@ impl fmt::Display for KekError {
             KekErrorKind::Refused => "does not open what was wrapped",
             KekErrorKind::RateLimited => "was rate-limited",
             KekErrorKind::Unavailable => "failed: unavailable",
+            KekErrorKind::Unexpected => "got an answer of another form",
             KekErrorKind::Misconfigured => "failed: not set up",
         };
         write!(f, "{} on {:?} {meaning}", self.operation, self.path)

@@ -280,6 +280,7 @@ impl From<OpenBaoError> for KekError {
             K::KeyDisabled => KekErrorKind::Disabled,
             K::RateLimited => KekErrorKind::RateLimited,
             K::Unavailable => KekErrorKind::Unavailable,
+            K::Unexpected => KekErrorKind::Unexpected,
             K::Conflict | K::TooLarge | K::InvalidPath | K::Corrupt | K::Misconfigured => {
                 KekErrorKind::Misconfigured
             }

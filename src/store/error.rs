@@ -29,6 +29,8 @@ pub enum StoreErrorKind {
     Unavailable,
     /// What is there is not what was put.
     Corrupt,
+    /// The answer is not of the vendor's form: it says nothing of what is there.
+    Unexpected,
     /// The store is not set up as it must be (a missing mount, KV version 1).
     Misconfigured,
 }
@@ -148,6 +150,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::RateLimited => "was rate-limited",
             StoreErrorKind::Unavailable => "failed: unavailable",
             StoreErrorKind::Corrupt => "found something that was not put there by this provider",
+            StoreErrorKind::Unexpected => "got an answer of another form",
             StoreErrorKind::Misconfigured => "failed: not set up",
         };
         write!(f, "{} on {:?} {meaning}", self.operation, self.path)

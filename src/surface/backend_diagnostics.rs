@@ -130,6 +130,19 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
                 backend.as_str()
             ),
         ),
+        E::NotCopyable {
+            backend,
+            remote_name,
+            error,
+        } => (
+            "Object Cannot Be Copied",
+            format!(
+                "Object {remote_name:?} on backend {:?} was not copied. {}\n\nCheck the object's \
+                 name as the vendor's own tools show it.",
+                backend.as_str(),
+                error.remedy().unwrap_or("Its value is not text.")
+            ),
+        ),
         E::DefaultBackendExists { backend } => (
             "Default Backend Already Chosen",
             format!(

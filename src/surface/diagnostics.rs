@@ -4,11 +4,12 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use super::backend_diagnostics;
+use super::{Named, backend_diagnostics, unclear};
 use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::kek::{KekError, KekErrorKind};
+use crate::names::SecretName;
 use crate::operations::OperationError;
-use crate::plugin::{AttributePath, Diagnostic};
+use crate::plugin::Diagnostic;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Tells a failure of an operation on a secret.
@@ -36,30 +37,29 @@ pub fn deletion_protected(name: &str) -> Diagnostic {
     .at("deletion_protection")
 }
 
-/// Says that a name is not a slug.
+/// Says that two resources of one configuration are to have the same name.
 #[must_use]
-pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> Diagnostic {
+pub fn declared_twice(name: &SecretName) -> Diagnostic {
+    let name = name.to_string();
     Diagnostic::error(
-        "Invalid Name",
+        "Secret Declared Twice",
         format!(
-            "{what}{} must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end \
-             with a letter or a digit.",
-            quoted(text)
+            "Another resource of this configuration creates secret {name:?} as well.\n\nGive each \
+             its own name or environment; or declare it once, and refer to that resource from both \
+             places."
         ),
     )
-    .at(path)
+    .at("name")
 }
 
-/// Quotes a practitioner's text, after a space, where it may be a name with a
-/// slip in it; nothing otherwise, since a secret may have been given in the
-/// name's place.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_ ./-".contains(&b);
-    if text.len() <= 63 && text.bytes().all(plain) {
-        format!(" {text:?}")
-    } else {
-        String::new()
-    }
+/// Makes a text about a secret by its name.
+pub fn named_secret(name: &SecretName, text: impl FnOnce(&Named<'_>) -> String) -> String {
+    let id = name.to_string();
+    text(&Named {
+        what: &format!("secret {id:?}"),
+        resource: "planton_secret",
+        import_id: &id,
+    })
 }
 
 fn operation(error: &OperationError) -> Diagnostic {
@@ -118,22 +118,49 @@ fn operation(error: &OperationError) -> Diagnostic {
             format!(
                 "The catalog names version {version} of secret {secret:?}, but its backend does \
                  not hold it: somebody deleted it there.\n\nRun terraform apply where the secret \
-                 is managed: it writes the value again as a new version."
+                 is managed: it writes the value again as a new version. Where this configuration \
+                 manages it, have the read wait for that version:\n\n  version = \
+                 planton_secret.<name>.version\n\nOr write it first: terraform apply \
+                 -target=planton_secret.<name>."
             ),
         ),
-        E::AlreadyExists { name, uuid } => (
+        E::AlreadyExists { name, uuid, met } => (
             "Secret Already Exists",
+            named_secret(name, |named| {
+                format!(
+                    "{}\n\nA replacement under create_before_destroy needs another name, or \
+                     takes_over = \"{uuid}\".",
+                    named.already_exists(met)
+                )
+            }),
+        ),
+        E::DeclaredTwice { name, .. } => return declared_twice(name),
+        E::CommitUnclear(failure) => return unclear(explain(&failure.error), failure.run),
+        E::OwnedByAnotherState { name, owner, .. } => (
+            "Secret Owned By Another State",
+            named_secret(name, |named| named.owned_by_another(owner)),
+        ),
+        E::Displaced { name, uuid, .. } => (
+            "Secret Displaced",
             format!(
-                "A secret named {:?} exists already{}, and it is not the one that this resource \
-                 describes.\n\nTo manage the existing secret with this resource, import it:\n\n  \
-                 terraform import planton_secret.<name> {name}\n\nOtherwise choose another name. A \
-                 replacement with create_before_destroy needs another name as well, or consent: \
-                 where it is this secret that is replaced, set takes_over = \"{uuid}\".",
-                name.name.as_str(),
-                match &name.environment {
-                    Some(environment) => format!(" in environment {:?}", environment.as_str()),
-                    None => String::new(),
-                }
+                "Another secret ({uuid}) has taken the name {:?} by takes_over; this one is only \
+                 found by its id.\n\nDestroy or rename the other secret first, and this one takes \
+                 its name back with the next apply; or remove this one from the configuration.",
+                name.to_string()
+            ),
+        ),
+        E::RecordMissing { name } => (
+            "Secret Record Missing",
+            named_secret(name, |named| named.record_missing()),
+        ),
+        E::OrganizationRecordMissing { organization } => (
+            "Organization Record Missing",
+            format!(
+                "The catalog of organization \"{organization}\" holds records, but not the \
+                 organization's own, which has the key that all others are verified with. A new one \
+                 would make them unreadable.\n\nRestore the record {:?} from a backup of the \
+                 platform.",
+                "organization"
             ),
         ),
         E::DeletionProtected { name } => return deletion_protected(name.name.as_str()),
@@ -235,6 +262,10 @@ fn operation(error: &OperationError) -> Diagnostic {
 /// why, and the remedy where the error brings none of its own.
 type Meaning = (&'static str, &'static str, &'static str);
 
+/// Of an answer that cannot be read; the original error names who returned it.
+const UNEXPECTED: &str = "The response is not in the form of the vendor's API, so it proves \
+                          nothing about what is stored";
+
 fn catalog(error: &CatalogError) -> Diagnostic {
     use CatalogErrorKind as K;
     let meaning = match error.kind() {
@@ -276,6 +307,12 @@ fn catalog(error: &CatalogError) -> Diagnostic {
              knows",
             "If a later release wrote it, upgrade the provider. Otherwise find out who can write \
              to the platform's storage, and restore the record from a backup.",
+        ),
+        K::Unexpected => (
+            "Unexpected Response",
+            UNEXPECTED,
+            "Check the address in the provider's openbao block, and the proxy or gateway between \
+             here and there.",
         ),
         K::Misconfigured => (
             "Platform Misconfigured",
@@ -349,13 +386,20 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
             "What stands in the secret's place was not put there by this provider",
             INTRUDER,
         ),
+        K::Unexpected => (
+            "Unexpected Response",
+            UNEXPECTED,
+            "Check the backend's address, and the proxy or gateway between here and there.",
+        ),
         K::Misconfigured => (
             "Secret Backend Misconfigured",
             "The secret backend, or the way to it, is not set up as this provider needs it",
             "Check the backend's configuration.",
         ),
     };
-    let remedy = error.remedy().filter(|_| error.kind() != K::Corrupt);
+    // Of a secret. A probe's object has no value that anybody could write again.
+    let is_intruder = error.kind() == K::Corrupt && failed.is_empty();
+    let remedy = error.remedy().filter(|_| !is_intruder);
     let (summary, what, general) = meaning;
     let remedy = format!("{}{more}", remedy.unwrap_or(general).trim_end());
     // A setting is named as such; nothing was asked of the vendor yet.
@@ -414,6 +458,11 @@ fn kek(error: &KekError) -> Diagnostic {
             "The key's keeper could not be reached, or failed, and still did after all retries",
             "Check its address, the network, and whether it is unsealed.",
         ),
+        K::Unexpected => (
+            "Unexpected Response",
+            UNEXPECTED,
+            "Check the address, and the proxy or gateway between here and there.",
+        ),
         K::Misconfigured => (
             "Encryption Key Misconfigured",
             "The key, or the engine that keeps it, is not set up as this provider needs it",
@@ -450,22 +499,4 @@ fn sources(error: &dyn Error) -> Option<String> {
         next = source.source();
     }
     (!all.is_empty()).then(|| all.join(": "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_may_be_a_name_is_quoted() {
-        let told = |text: &str| format!("{:?}", invalid_slug("The name", text, "name"));
-        assert!(told("Acme Inc.").contains("Acme Inc."));
-        assert!(told(&"A".repeat(63)).contains("AAAA"));
-        let long = format!("hunter2{}", "a".repeat(57));
-        for secret in ["hunter2!", "hunter2\n", "hunter2=", "hünter2", &long] {
-            let told = told(secret);
-            assert!(told.contains("The name must be"), "{told}");
-            assert!(!told.contains("nter2"), "{told}");
-        }
-    }
 }

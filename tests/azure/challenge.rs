@@ -59,7 +59,7 @@ async fn a_next_page_at_another_address_is_not_asked_for() {
     let never = NativeVersionId::new("0".repeat(32));
     let error = store.describe(&name, about(&never)).await.unwrap_err();
     assert!(elsewhere.fake.requests().unwrap().is_empty());
-    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
+    assert_eq!(error.kind(), StoreErrorKind::Unexpected, "{error:?}");
     place.assert_clean(&error);
 }
 

@@ -36,7 +36,7 @@ pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>
         K::LimitExceeded if operation == "PutSecretValue" => StoreErrorKind::RateLimited,
         K::RateLimited => StoreErrorKind::RateLimited,
         K::Unavailable => StoreErrorKind::Unavailable,
-        K::Corrupt => StoreErrorKind::Corrupt,
+        K::Unexpected => StoreErrorKind::Unexpected,
         K::WrongState | K::InvalidParameter | K::LimitExceeded | K::KeyUnusable => {
             StoreErrorKind::Misconfigured
         }
@@ -70,6 +70,7 @@ fn setting(error: &AwsError, operation: &str, place: Place<'_>) -> Option<&'stat
         K::Unauthenticated => "secret_access_key",
         K::Expired if place.has_session_token => "session_token",
         K::Expired => "secret_access_key",
+        K::Unexpected if place.has_endpoint => "endpoint",
         K::Unavailable | K::Misconfigured => match error.http()?.kind() {
             HttpErrorKind::Tls | HttpErrorKind::Connect | HttpErrorKind::Timeout => {
                 match place.has_endpoint {
@@ -178,8 +179,8 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         AwsErrorKind::LimitExceeded => {
             format!("Ask AWS for a higher quota of secrets in {region}.")
         }
-        AwsErrorKind::Corrupt => {
-            "What answered does not speak as AWS does. Check endpoint, and what stands between."
+        AwsErrorKind::Unexpected => {
+            "Check endpoint if one is set, and the proxy or gateway between here and AWS."
                 .to_owned()
         }
         AwsErrorKind::Unavailable | AwsErrorKind::Misconfigured => match error.http()?.kind() {

@@ -271,7 +271,7 @@ impl SecretsManager {
                 Recovery::None => delete.force_delete_without_recovery(true).send(),
             }
         };
-        self.session.call(sending).await.map(drop)
+        self.session.tell(sending).await
     }
 }
 
@@ -280,5 +280,8 @@ fn parse(arn: &str, name: &RemoteName) -> Option<ObjectId> {
 }
 
 fn no_arn() -> AwsError {
-    AwsError::new(AwsErrorKind::Corrupt, "an answer without the secret's ARN")
+    AwsError::new(
+        AwsErrorKind::Unexpected,
+        "an answer without the secret's ARN",
+    )
 }

@@ -66,7 +66,10 @@ fn setting(error: &AzureError) -> Option<&'static str> {
         (K::WrongFederation | K::NoManagedIdentity, _) => "client_id",
         (K::Unreachable | K::Untrusted, AzurePlace::Identity) => "authority_host",
         (K::UntrustedChallenge, _)
-        | (K::Misconfigured | K::Unreachable | K::Untrusted, AzurePlace::Vault) => "vault_url",
+        | (K::Misconfigured | K::Unreachable | K::Untrusted | K::Unexpected, AzurePlace::Vault) => {
+            "vault_url"
+        }
+        (K::Unexpected, AzurePlace::Identity) => "authority_host",
         _ => return None,
     })
 }
@@ -88,8 +91,7 @@ fn kind(error: &AzureError) -> StoreErrorKind {
         K::TooLarge => StoreErrorKind::TooLarge,
         K::RateLimited => StoreErrorKind::RateLimited,
         K::Unreachable | K::Unavailable | K::Ended => StoreErrorKind::Unavailable,
-        K::Malformed if error.place() == AzurePlace::Vault => StoreErrorKind::Corrupt,
-        K::Malformed => StoreErrorKind::Unavailable,
+        K::Unexpected => StoreErrorKind::Unexpected,
         _ => StoreErrorKind::Misconfigured,
     }
 }

@@ -92,7 +92,7 @@ impl Vault {
         });
         let secret = answer.await?.into_model().map_err(failed)?;
         version_of(secret.id.as_deref(), name)
-            .ok_or_else(|| AzureError::malformed("the vault did not name the version that it set"))
+            .ok_or_else(|| AzureError::unexpected("the vault did not name the version that it set"))
     }
 
     /// Returns the value of a version; nothing where the answer is another's.
@@ -164,8 +164,10 @@ impl Vault {
     /// Deletes an object; returns whether it can be purged.
     pub(super) async fn delete(&self, name: &RemoteName) -> Result<bool, AzureError> {
         let answer = authorized(|| self.client.delete_secret(name.as_str(), None));
-        let deleted = answer.await?.into_model().map_err(failed)?;
-        let level = deleted.attributes.and_then(|a| a.recovery_level);
+        // Deleted is deleted, whatever the answer says of it.
+        let deleted = answer.await?.into_model().ok();
+        let attributes = deleted.and_then(|deleted| deleted.attributes);
+        let level = attributes.and_then(|attributes| attributes.recovery_level);
         Ok(level.is_none_or(|level| level.to_string().contains("Purgeable")))
     }
 

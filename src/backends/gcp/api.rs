@@ -110,10 +110,9 @@ impl Api {
             body: Some(json_bytes(&body)),
             ..request(&CREATE, Method::POST, &self.project)
         };
-        let created = self.client.call::<Secret>(call).await;
+        let created = self.client.tell(call).await;
         let resource = self.secret(name);
-        created.map_err(|error| explain(error, &CREATE, &resource))?;
-        Ok(())
+        created.map_err(|error| explain(error, &CREATE, &resource))
     }
 
     pub(super) async fn look_at_secret(
@@ -142,8 +141,7 @@ impl Api {
             query: &query,
             ..request(&DELETE, Method::DELETE, &resource)
         };
-        self.send::<Value>(&DELETE, call).await?;
-        Ok(())
+        self.tell(&DELETE, call).await
     }
 
     pub(super) async fn add(
@@ -247,8 +245,7 @@ impl Api {
             body: Some(json_bytes(&json!({"etag": etag}))),
             ..request(&DESTROY, Method::POST, &resource)
         };
-        self.send::<SecretVersion>(&DESTROY, call).await?;
-        Ok(())
+        self.tell(&DESTROY, call).await
     }
 
     async fn send<T: serde::de::DeserializeOwned>(
@@ -259,6 +256,12 @@ impl Api {
         let resource = call.resource;
         let sent = self.client.call(call).await;
         sent.map_err(|error| explain(error, operation, resource))
+    }
+
+    async fn tell(&self, operation: &Operation, call: GcpCall<'_>) -> Result<(), StoreError> {
+        let resource = call.resource;
+        let told = self.client.tell(call).await;
+        told.map_err(|error| explain(error, operation, resource))
     }
 
     /// Returns the path of a secret.
@@ -317,5 +320,5 @@ fn json_bytes(value: &Value) -> SecretBytes {
 }
 
 fn malformed(operation: &Operation, resource: &str) -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, operation.name, resource)
+    StoreError::new(StoreErrorKind::Unexpected, operation.name, resource)
 }

@@ -83,7 +83,7 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
         K::Unauthenticated => (S::Unauthenticated, None),
         K::RateLimited => (S::RateLimited, None),
         K::Unavailable => (S::Unavailable, None),
-        K::Corrupt => (S::Corrupt, None),
+        K::Unexpected => (S::Unexpected, None),
         K::InvalidArgument if creates => (
             S::Misconfigured,
             Some("Check project_id and replica_locations.".to_owned()),
@@ -100,7 +100,7 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
     let http = parts.source.as_deref();
     let http = http.and_then(|source| source.downcast_ref::<HttpError>());
     let is_of_endpoint = parts.operation == operation.name && http.is_some_and(is_of_endpoint);
-    let setting = match is_of_endpoint {
+    let setting = match is_of_endpoint || parts.kind == K::Unexpected {
         true => Some("endpoint"),
         false => setting(parts.kind, parts.operation, creates),
     };

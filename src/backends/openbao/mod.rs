@@ -407,6 +407,7 @@ impl From<OpenBaoError> for StoreError {
             K::RateLimited => StoreErrorKind::RateLimited,
             K::Unavailable => StoreErrorKind::Unavailable,
             K::Corrupt => StoreErrorKind::Corrupt,
+            K::Unexpected => StoreErrorKind::Unexpected,
             K::Refused | K::KeyDisabled | K::Misconfigured => StoreErrorKind::Misconfigured,
         };
         let mut error = Self::new(kind, parts.operation, parts.path);

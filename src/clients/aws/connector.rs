@@ -15,6 +15,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::{Host, Url};
 
+use super::error::DESCRIBED;
 use crate::http::{
     HttpClient, HttpError, HttpErrorKind, HttpRequest as OurRequest, HttpResponse as OurResponse,
     HttpSettings, Proxies, RetryPolicy,
@@ -157,7 +158,14 @@ async fn ours(mut request: HttpRequest) -> Result<OurRequest, HttpError> {
 fn theirs(response: OurResponse) -> HttpResponse {
     let body = SdkBody::from(response.body.expose());
     let mut theirs = HttpResponse::new(response.status.into(), body);
+    let described = response.unexpected().to_string();
+    // What cannot be a header's value is left out: the status tells enough.
+    let _ = theirs.headers_mut().try_append(DESCRIBED, described);
     for (name, value) in &response.headers {
+        if name.as_str() == DESCRIBED {
+            // Said by nobody but us.
+            continue;
+        }
         if let Ok(value) = value.to_str() {
             // What cannot be a header of theirs is none that they look at.
             let _ = theirs

@@ -42,7 +42,7 @@ pub enum AwsErrorKind {
     /// The settings cannot work: no region, a certificate that is not trusted.
     Misconfigured,
     /// The answer is not of the service's form.
-    Corrupt,
+    Unexpected,
 }
 
 /// A call that AWS, or the way there, refused.
@@ -145,10 +145,12 @@ impl AwsError {
     {
         match error {
             SdkError::ServiceError(refusal) => {
-                Self::from_refusal(refusal.err(), Some(refusal.raw().status().as_u16()))
+                let status = refusal.raw().status().as_u16();
+                Self::from_refusal(refusal.err(), Some(status), described(refusal.raw()))
             }
             SdkError::ResponseError(answer) => {
-                Self::of_no_known_form(Some(answer.raw().status().as_u16()))
+                let status = answer.raw().status().as_u16();
+                Self::of_no_known_form(Some(status), described(answer.raw()))
             }
             SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => match error.into_source() {
                 Ok(source) => match into_http(source) {
@@ -167,7 +169,7 @@ impl AwsError {
     pub(super) fn from_http(error: HttpError) -> Self {
         let kind = match error.kind() {
             HttpErrorKind::Tls | HttpErrorKind::Invalid => AwsErrorKind::Misconfigured,
-            HttpErrorKind::TooLarge => AwsErrorKind::Corrupt,
+            HttpErrorKind::TooLarge => AwsErrorKind::Unexpected,
             _ => AwsErrorKind::Unavailable,
         };
         let mut explained = Self::new(kind, "no answer");
@@ -181,10 +183,10 @@ impl AwsError {
         let mut next: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(at) = next {
             if let Some(refusal) = at.downcast_ref::<AssumeRoleError>() {
-                return Self::from_refusal(refusal, None).of("sts:AssumeRole");
+                return Self::from_refusal(refusal, None, None).of("sts:AssumeRole");
             }
             if let Some(refusal) = at.downcast_ref::<AssumeRoleWithWebIdentityError>() {
-                return Self::from_refusal(refusal, None).of("sts:AssumeRoleWithWebIdentity");
+                return Self::from_refusal(refusal, None, None).of("sts:AssumeRoleWithWebIdentity");
             }
             if let Some(http) = at.downcast_ref::<HttpError>() {
                 return Self::from_http(http.without_source());
@@ -228,22 +230,26 @@ impl AwsError {
 
     /// Explains an answer that AWS did not give, or not whole: its refusals have
     /// a code. Whether anything was done is unknown.
-    fn of_no_known_form(status: Option<u16>) -> Self {
+    fn of_no_known_form(status: Option<u16>, described: Option<String>) -> Self {
         let kind = match status {
             Some(429) => AwsErrorKind::RateLimited,
             Some(500..) => AwsErrorKind::Unavailable,
             Some(401) => AwsErrorKind::Unauthenticated,
-            Some(403) => AwsErrorKind::PermissionDenied,
-            _ => AwsErrorKind::Corrupt,
+            _ => AwsErrorKind::Unexpected,
         };
-        let status = status.map_or_else(String::new, |status| format!(" (status {status})"));
-        Self::new(kind, format!("an answer of no known form{status}"))
+        let status = || status.map_or_else(String::new, |status| format!(" (status {status})"));
+        let bare = || format!("an answer of no known form{}", status());
+        Self::new(kind, described.unwrap_or_else(bare))
     }
 
-    fn from_refusal(refusal: &impl ProvideErrorMetadata, status: Option<u16>) -> Self {
+    fn from_refusal(
+        refusal: &impl ProvideErrorMetadata,
+        status: Option<u16>,
+        described: Option<String>,
+    ) -> Self {
         let meta = refusal.meta();
         let Some(code) = meta.code().filter(|code| is_plain(code, "")) else {
-            return Self::of_no_known_form(status);
+            return Self::of_no_known_form(status, described);
         };
         let message = meta.message().unwrap_or_default();
         let mut explained = Self::new(meaning(code, status), code);
@@ -268,6 +274,14 @@ impl AwsError {
         explained.principal = principal(message);
         explained
     }
+}
+
+/// The header by which the transport tells what an answer is: see
+/// [`UnexpectedAnswer`](crate::http::UnexpectedAnswer).
+pub(super) const DESCRIBED: &str = "x-planton-answer";
+
+fn described(answer: &HttpResponse) -> Option<String> {
+    answer.headers().get(DESCRIBED).map(str::to_owned)
 }
 
 /// The codes of the services that we use, and of the way in, which all share.
@@ -374,12 +388,12 @@ mod tests {
         for (status, kind, shown) in [
             (
                 Some(200),
-                K::Corrupt,
+                K::Unexpected,
                 "an answer of no known form (status 200)",
             ),
             (
                 Some(404),
-                K::Corrupt,
+                K::Unexpected,
                 "an answer of no known form (status 404)",
             ),
             (
@@ -392,12 +406,12 @@ mod tests {
                 K::RateLimited,
                 "an answer of no known form (status 429)",
             ),
-            (None, K::Corrupt, "an answer of no known form"),
+            (None, K::Unexpected, "an answer of no known form"),
         ] {
             let bare = aws_smithy_types::error::ErrorMetadata::builder()
                 .message("<html>hunter2</html>")
                 .build();
-            let error = AwsError::from_refusal(&bare, status);
+            let error = AwsError::from_refusal(&bare, status, None);
             assert_eq!((error.kind(), error.to_string().as_str()), (kind, shown));
         }
     }

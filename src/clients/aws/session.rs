@@ -90,6 +90,30 @@ impl AwsSession {
         self.http.requests()
     }
 
+    /// As [`call`](Self::call), for an answer that holds nothing that is needed:
+    /// success is success with any body, and without one.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn tell<T, E, Sending>(&self, send: impl Fn() -> Sending) -> Result<(), AwsError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        Sending: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let sending = || async {
+            match send().await {
+                Ok(_) => Ok(()),
+                // The SDK could not read the answer, which nobody needs.
+                Err(error) => match error.raw_response() {
+                    Some(answer) if answer.status().is_success() => Ok(()),
+                    _ => Err(error),
+                },
+            }
+        };
+        self.call(sending).await
+    }
+
     /// Sends what `send` builds; once more, as somebody new, where AWS says that
     /// the credential has run out.
     ///

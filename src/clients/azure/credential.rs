@@ -148,12 +148,12 @@ impl AzureCredential {
         let known = AzureError::from_sdk(error, AzurePlace::Identity);
         match self {
             Self::ManagedIdentity { .. } => match known.kind() {
-                K::Unauthenticated | K::Unreachable | K::Malformed => {
+                K::Unauthenticated | K::Unreachable | K::Unexpected => {
                     identity(K::NoManagedIdentity, known.to_string())
                 }
                 _ => known,
             },
-            Self::Cli { .. } if known.kind() == K::Malformed => cli_error(&error.to_string()),
+            Self::Cli { .. } if known.kind() == K::Unexpected => cli_error(&error.to_string()),
             _ => known,
         }
     }

@@ -58,7 +58,7 @@ pub enum AzureErrorKind {
     /// Cannot be used as it is set up.
     Misconfigured,
     /// The answer is not of the form that was asked for.
-    Malformed,
+    Unexpected,
 }
 
 /// Who failed.
@@ -102,8 +102,8 @@ impl AzureError {
 
     /// Describes an answer of a vault that is not of the form that was asked for.
     #[must_use]
-    pub fn malformed(said: &'static str) -> Self {
-        Self::new(AzureErrorKind::Malformed, AzurePlace::Vault, said)
+    pub fn unexpected(said: impl Into<String>) -> Self {
+        Self::new(AzureErrorKind::Unexpected, AzurePlace::Vault, said)
     }
 
     /// Returns what the failure means.
@@ -129,7 +129,7 @@ impl AzureError {
                     AzureErrorKind::Unavailable
                         | AzureErrorKind::Unreachable
                         | AzureErrorKind::Ended
-                        | AzureErrorKind::Malformed
+                        | AzureErrorKind::Unexpected
                 )
     }
 
@@ -139,7 +139,7 @@ impl AzureError {
             HttpErrorKind::Connect => AzureErrorKind::Unreachable,
             HttpErrorKind::Tls => AzureErrorKind::Untrusted,
             HttpErrorKind::Timeout | HttpErrorKind::Interrupted => AzureErrorKind::Unavailable,
-            HttpErrorKind::TooLarge => AzureErrorKind::Malformed,
+            HttpErrorKind::TooLarge => AzureErrorKind::Unexpected,
             HttpErrorKind::Cancelled | HttpErrorKind::DeadlineExceeded => AzureErrorKind::Ended,
             _ => AzureErrorKind::Misconfigured,
         };
@@ -186,7 +186,7 @@ impl AzureError {
             next = beneath.source();
         }
         // Nothing else of the SDK is known to be free of what it was given.
-        let kind = AzureErrorKind::Malformed;
+        let kind = AzureErrorKind::Unexpected;
         Self::new(kind, place, format!("the SDK failed: {}", error.kind()))
     }
 
@@ -273,8 +273,11 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
         (403, _) if message.contains("disabled secret") => K::Disabled,
         (401, _) if message.contains(WRONG_ISSUER) => K::WrongTenant,
         (404, _) if code == "VaultNotFound" => K::Misconfigured,
-        // A proxy's page has no code, and says nothing of a secret.
-        (404, _) if code.is_empty() => K::Unavailable,
+        // Every refusal of Azure's has a code:
+        // https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret#keyvaulterror
+        // What has none comes from a proxy: its 404 says nothing of a secret, and
+        // its 403 nothing of a permission.
+        (400 | 403 | 404 | 409, _) if code.is_empty() => K::Unexpected,
         (404, _) => K::NotFound,
         (409, _) => K::Conflict,
         (401, _) => K::Unauthenticated,
@@ -283,7 +286,7 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
         (429, _) => K::RateLimited,
         (408 | 500.., _) => K::Unavailable,
         (400..500, _) => K::Invalid,
-        _ => K::Malformed,
+        _ => K::Unexpected,
     }
 }
 
@@ -383,7 +386,7 @@ mod tests {
             (413, "", "", "", K::TooLarge),
             (429, "Throttled", "", "", K::RateLimited),
             (503, "", "", "", K::Unavailable),
-            (302, "", "", "", K::Malformed),
+            (302, "", "", "", K::Unexpected),
         ] {
             let error = AzureError::of_vault(status, body(code, inner, message).as_bytes(), false);
             assert_eq!(error.kind(), kind, "{status} {code} {inner}");

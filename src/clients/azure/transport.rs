@@ -13,7 +13,7 @@ use url::Url;
 
 use super::error::{AzureError, AzureErrorKind, AzurePlace, RETRIED};
 use super::vault::VaultUrl;
-use crate::http::{HttpClient, HttpRequest, HttpResponse};
+use crate::http::{HttpClient, HttpRequest, HttpResponse, UnexpectedAnswer};
 use crate::secret::SecretBytes;
 
 /// The address of every machine's own metadata service.
@@ -82,7 +82,7 @@ impl VaultTransport {
         {
             *known = Some(Challenge(response.headers.clone()));
         }
-        Ok(into_sdk(response))
+        as_the_sdk_takes_it(request, response)
     }
 }
 
@@ -92,7 +92,7 @@ impl azure_core::http::HttpClient for VaultTransport {
         if request.url().origin() != self.vault.url().origin() {
             let said = "it refers to another address for its next page";
             return Err(failure(AzureError::new(
-                AzureErrorKind::Malformed,
+                AzureErrorKind::Unexpected,
                 AzurePlace::Vault,
                 said,
             )));
@@ -105,7 +105,7 @@ impl azure_core::http::HttpClient for VaultTransport {
         if response.status == http::StatusCode::UNAUTHORIZED {
             self.refused.remember(token.as_bytes());
         }
-        Ok(into_sdk(response))
+        as_the_sdk_takes_it(&request, response)
     }
 }
 
@@ -140,19 +140,43 @@ impl azure_core::http::HttpClient for IdentityTransport {
         }
         let response = send(&self.http, &request, place).await?;
         let status = response.status.as_u16();
-        let is_json = || {
-            let body = response.body.expose();
-            serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
-        };
-        if matches!(status, 404 | 408 | 410 | 429 | 500..) || !is_json() {
+        if matches!(status, 404 | 408 | 410 | 429 | 500..) {
             return Err(failure(AzureError::of_identity(status, None)));
         }
+        expect_json(&response, place)?;
         Ok(into_sdk(response))
     }
 }
 
 pub(super) fn failure(error: AzureError) -> azure_core::Error {
     azure_core::Error::new(azure_core::error::ErrorKind::Other, error)
+}
+
+/// Refuses a success that cannot be read: the SDK's own error would name neither
+/// host nor status. What is deleted is deleted, whatever the answer holds; the SDK
+/// takes a single status for it, 200 for a deletion and 204 for a purge.
+fn as_the_sdk_takes_it(
+    request: &HttpRequest,
+    mut response: HttpResponse,
+) -> azure_core::Result<AsyncRawResponse> {
+    if response.status.is_success() {
+        if request.method != http::Method::DELETE {
+            expect_json(&response, AzurePlace::Vault)?;
+        } else if request.url.path().starts_with("/deletedsecrets/") {
+            response.status = http::StatusCode::NO_CONTENT;
+        } else {
+            response.status = http::StatusCode::OK;
+        }
+    }
+    Ok(into_sdk(response))
+}
+
+fn expect_json(response: &HttpResponse, place: AzurePlace) -> azure_core::Result<()> {
+    let read = response.json::<serde::de::IgnoredAny>();
+    let unexpected = |answer: UnexpectedAnswer| {
+        AzureError::new(AzureErrorKind::Unexpected, place, answer.to_string())
+    };
+    read.map(drop).map_err(|answer| failure(unexpected(answer)))
 }
 
 async fn send(

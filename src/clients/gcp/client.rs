@@ -110,13 +110,23 @@ impl GcpClient {
     ///
     /// # Errors
     ///
-    /// [`GcpErrorKind`]; `Corrupt` when the answer is of another form.
+    /// [`GcpErrorKind`]; `Unexpected` when the answer is of another form.
     pub async fn call<T: DeserializeOwned>(&self, call: GcpCall<'_>) -> Result<T, GcpError> {
         let (operation, resource) = (call.operation, call.resource);
         let response = self.patiently(call).await?;
-        // The parser's error may quote a payload: it stays out.
-        serde_json::from_slice(response.body.expose())
-            .map_err(|_| GcpError::new(GcpErrorKind::Corrupt, operation, resource))
+        let read = response.json();
+        read.map_err(|answer| GcpError::unexpected(answer, operation, resource))
+    }
+
+    /// Sends a request whose answer holds nothing that is needed: success is
+    /// success with any body, and without one. Google returns `{}` to a deletion,
+    /// others 204.
+    ///
+    /// # Errors
+    ///
+    /// [`GcpErrorKind`].
+    pub async fn tell(&self, call: GcpCall<'_>) -> Result<(), GcpError> {
+        self.patiently(call).await.map(drop)
     }
 
     async fn patiently(&self, call: GcpCall<'_>) -> Result<HttpResponse, GcpError> {

@@ -6,7 +6,7 @@ use std::fmt;
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::http::{HttpError, HttpErrorKind, HttpResponse};
+use crate::http::{HttpError, HttpErrorKind, HttpResponse, UnexpectedAnswer};
 
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum GcpErrorKind {
     /// Unreachable or failing, and still after all retries.
     Unavailable,
     /// The answer is not of the form that was asked for.
-    Corrupt,
+    Unexpected,
     /// The API, the project or its billing is not set up.
     Misconfigured,
 }
@@ -134,7 +134,7 @@ impl GcpError {
             HttpErrorKind::Tls | HttpErrorKind::Invalid | HttpErrorKind::Redirected => {
                 GcpErrorKind::Misconfigured
             }
-            HttpErrorKind::TooLarge => GcpErrorKind::Corrupt,
+            HttpErrorKind::TooLarge => GcpErrorKind::Unexpected,
             _ => GcpErrorKind::Unavailable,
         };
         let remedy = match error.kind() {
@@ -154,6 +154,15 @@ impl GcpError {
         explained
     }
 
+    /// Explains an answer that cannot be read.
+    pub(super) fn unexpected(
+        answer: UnexpectedAnswer,
+        operation: &'static str,
+        path: &str,
+    ) -> Self {
+        Self::new(GcpErrorKind::Unexpected, operation, path).with_source(answer)
+    }
+
     /// Explains an answer whose status is none of success.
     pub(super) fn from_response(
         response: &HttpResponse,
@@ -163,6 +172,9 @@ impl GcpError {
     ) -> Self {
         let said = Said::read(response.body.expose());
         let kind = kind(response.status, said.code, said.reason);
+        if kind == GcpErrorKind::Unexpected {
+            return Self::unexpected(response.unexpected(), operation, path);
+        }
         let mut explained = Self::new(kind, operation, path).with_source(Answer {
             status: response.status.as_u16(),
             code: said.code,
@@ -195,7 +207,7 @@ const CODES: &[(&str, GcpErrorKind)] = &[
     ("CANCELLED", GcpErrorKind::Unavailable),
     ("INTERNAL", GcpErrorKind::Unavailable),
     ("UNKNOWN", GcpErrorKind::Unavailable),
-    ("DATA_LOSS", GcpErrorKind::Corrupt),
+    ("DATA_LOSS", GcpErrorKind::Unavailable),
     ("UNIMPLEMENTED", GcpErrorKind::Misconfigured),
 ];
 
@@ -261,17 +273,14 @@ fn kind(status: StatusCode, code: Option<&str>, reason: Option<&str>) -> GcpErro
     if let Some(kind) = by_reason.or(by_code.map(|(_, kind)| *kind)) {
         return kind;
     }
-    // Proxies and load balancers know no codes.
+    // Every refusal of Google's has a code (https://google.aip.dev/193). What has
+    // none comes from a proxy: its 404 says nothing of a secret, and its 403
+    // nothing of a permission.
     match status.as_u16() {
         401 | 407 => GcpErrorKind::Unauthenticated,
-        403 => GcpErrorKind::PermissionDenied,
-        // Nor does a page that says that nothing is there say so of a secret.
-        404 => GcpErrorKind::Unavailable,
-        409 => GcpErrorKind::Aborted,
         429 => GcpErrorKind::RateLimited,
         408 | 500.. => GcpErrorKind::Unavailable,
-        300..=399 => GcpErrorKind::Misconfigured,
-        _ => GcpErrorKind::InvalidArgument,
+        _ => GcpErrorKind::Unexpected,
     }
 }
 
@@ -330,7 +339,7 @@ impl fmt::Display for GcpError {
             GcpErrorKind::Unauthenticated => "was refused: not authenticated",
             GcpErrorKind::RateLimited => "was rate-limited",
             GcpErrorKind::Unavailable => "failed: unavailable",
-            GcpErrorKind::Corrupt => "got an answer of another form",
+            GcpErrorKind::Unexpected => "got an answer of another form",
             GcpErrorKind::Misconfigured => "failed: not set up",
         };
         write!(f, "{} on {:?} {meaning}", self.operation, self.path)

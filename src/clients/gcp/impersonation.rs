@@ -90,6 +90,7 @@ pub(super) async fn impersonate(
             GcpErrorKind::Unauthenticated
             | GcpErrorKind::RateLimited
             | GcpErrorKind::Unavailable
+            | GcpErrorKind::Unexpected
             | GcpErrorKind::Misconfigured => error,
             // An account that is not found: never to be taken for a resource that
             // is not there.
@@ -102,11 +103,10 @@ pub(super) async fn impersonate(
                 )),
         });
     }
-    // The parser's error may quote the token: it stays out.
-    let answer: Answer = serde_json::from_slice(response.body.expose())
-        .map_err(|_| GcpError::new(GcpErrorKind::Corrupt, OPERATION, &path))?;
+    let answer = response.json::<Answer>();
+    let answer = answer.map_err(|answer| GcpError::unexpected(answer, OPERATION, &path))?;
     let token = Zeroizing::new(answer.access_token);
-    let malformed = || GcpError::new(GcpErrorKind::Corrupt, OPERATION, &path);
+    let malformed = || GcpError::unexpected(response.unexpected(), OPERATION, &path);
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, bearer(&token).ok_or_else(malformed)?);
     Ok(Impersonated {

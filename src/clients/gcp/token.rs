@@ -141,7 +141,11 @@ impl TokenSource {
                 Ok(Ok(CacheableResource::New { data, .. })) => return Ok(data),
                 // Only those who name a version are told that it is the newest.
                 Ok(Ok(CacheableResource::NotModified)) => {
-                    return Err(GcpError::new(GcpErrorKind::Corrupt, OPERATION, self.path()));
+                    return Err(GcpError::new(
+                        GcpErrorKind::Unexpected,
+                        OPERATION,
+                        self.path(),
+                    ));
                 }
                 Ok(Err(error)) => Some(error),
                 Err(_) => None,

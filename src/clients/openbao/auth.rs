@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::config::{JwtSource, MountPath, OpenBaoAuth};
 use super::error::{OpenBaoError, OpenBaoErrorKind};
+use crate::http::HttpResponse;
 use crate::secret::{SecretBytes, SecretString};
 
 /// Where Kubernetes puts a service account's token.
@@ -172,7 +173,7 @@ impl Session {
 }
 
 /// Reads what a login answers.
-pub(super) fn granted(body: &SecretBytes, path: &str) -> Result<Granted, OpenBaoError> {
+pub(super) fn granted(response: &HttpResponse, path: &str) -> Result<Granted, OpenBaoError> {
     #[derive(Deserialize)]
     struct Answer<'a> {
         #[serde(borrow)]
@@ -185,8 +186,8 @@ pub(super) fn granted(body: &SecretBytes, path: &str) -> Result<Granted, OpenBao
         #[serde(default)]
         token_type: &'a str,
     }
-    let answer: Answer<'_> = serde_json::from_slice(body.expose())
-        .map_err(|_| OpenBaoError::new(OpenBaoErrorKind::Corrupt, "login", path))?;
+    let answer: Answer<'_> = serde_json::from_slice(response.body.expose())
+        .map_err(|_| OpenBaoError::unexpected(response, "login", path))?;
     let lease = Duration::from_secs(answer.auth.lease_duration);
     Ok(Granted {
         token: Token {

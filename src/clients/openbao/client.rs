@@ -357,7 +357,7 @@ impl LogIn for OpenBaoClient {
         if !response.status.is_success() {
             return Err(login_refused(&response, &call.path));
         }
-        let granted = auth::granted(&response.body, &call.path)?;
+        let granted = auth::granted(&response, &call.path)?;
         if granted.is_stored {
             // The leader stored the token: its index covers all that was
             // written before, and the token itself.

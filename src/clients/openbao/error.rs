@@ -33,8 +33,10 @@ pub enum OpenBaoErrorKind {
     RateLimited,
     /// Unreachable, sealed, or failing, and still after all retries.
     Unavailable,
-    /// The answer is not of the form that was asked for.
+    /// What is there is not of the form that was asked for.
     Corrupt,
+    /// The answer itself is not of such a server's form.
+    Unexpected,
     /// A mount or a namespace is missing, or is not of the kind that is needed.
     Misconfigured,
 }
@@ -140,12 +142,17 @@ impl OpenBaoError {
         };
         let kind = match error.kind() {
             HttpErrorKind::Tls | HttpErrorKind::Invalid => OpenBaoErrorKind::Misconfigured,
-            HttpErrorKind::TooLarge => OpenBaoErrorKind::Corrupt,
+            HttpErrorKind::TooLarge => OpenBaoErrorKind::Unexpected,
             _ => OpenBaoErrorKind::Unavailable,
         };
         let mut explained = Self::new(kind, operation, path).with_source(error);
         explained.remedy = remedy;
         explained
+    }
+
+    /// Explains an answer of success that cannot be read.
+    pub(super) fn unexpected(response: &HttpResponse, operation: &'static str, path: &str) -> Self {
+        Self::new(OpenBaoErrorKind::Unexpected, operation, path).with_source(response.unexpected())
     }
 
     /// Explains an answer whose status is none of success.
@@ -221,7 +228,8 @@ impl fmt::Display for OpenBaoError {
             OpenBaoErrorKind::KeyDisabled => "found the key disabled",
             OpenBaoErrorKind::RateLimited => "was rate-limited",
             OpenBaoErrorKind::Unavailable => "failed: unavailable",
-            OpenBaoErrorKind::Corrupt => "was answered in an unknown form",
+            OpenBaoErrorKind::Corrupt => "found something of an unknown form",
+            OpenBaoErrorKind::Unexpected => "was answered in an unknown form",
             OpenBaoErrorKind::Misconfigured => "failed: not set up",
         };
         write!(f, "{} on {:?} {meaning}", self.operation, self.path)

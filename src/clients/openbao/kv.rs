@@ -1,6 +1,6 @@
 //! KV version 2.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -111,7 +111,9 @@ impl KvV2 {
             return match response.status {
                 StatusCode::NOT_FOUND => absent(&response, &call).map(|()| KvEntry::Absent),
                 _ if parse::<Version1>(&response).is_ok() => Err(self.not_v2(&call)),
-                _ => Err(corrupt(&call)),
+                // Somebody else's value: the answer is a server's own.
+                _ if parse::<Read<IgnoredAny>>(&response).is_ok() => Err(corrupt(&call)),
+                _ => Err(unexpected(&response, &call)),
             };
         };
         let Written {
@@ -156,7 +158,7 @@ impl KvV2 {
             }
             return Err(self.not_v2(&call));
         }
-        let answer: WriteAnswer = parse(&response).map_err(|_| corrupt(&call))?;
+        let answer: WriteAnswer = parse(&response).map_err(|()| unexpected(&response, &call))?;
         if !answer.deletion_time.is_empty() {
             return Err(self.expires(&call, path, answer.written.version));
         }
@@ -175,7 +177,8 @@ impl KvV2 {
         if response.status == StatusCode::NOT_FOUND {
             return absent(&response, &call).map(|()| None);
         }
-        parse(&response).map(Some).map_err(|_| corrupt(&call))
+        let metadata = parse(&response).map(Some);
+        metadata.map_err(|()| unexpected(&response, &call))
     }
 
     /// Removes all versions at `path`, and what is known of them. Removing
@@ -228,7 +231,7 @@ impl KvV2 {
         if response.status == StatusCode::NOT_FOUND {
             return absent(&response, &call).map(|()| Vec::new());
         }
-        let keys: Keys = parse(&response).map_err(|_| corrupt(&call))?;
+        let keys: Keys = parse(&response).map_err(|()| unexpected(&response, &call))?;
         Ok(keys.keys)
     }
 
@@ -251,15 +254,8 @@ impl KvV2 {
         let response = self.client.call(&call).await?;
         match response.status {
             StatusCode::NOT_FOUND => absent(&response, &call),
-            StatusCode::NO_CONTENT => Ok(()),
-            // With warnings, an answer has a body; a stranger's page is none.
-            _ => {
-                match serde_json::from_slice::<HashMap<String, IgnoredAny>>(response.body.expose())
-                {
-                    Ok(_) => Ok(()),
-                    Err(_) => Err(corrupt(&call)),
-                }
-            }
+            // Usually without a body; with one where there are warnings.
+            _ => Ok(()),
         }
     }
 
@@ -320,9 +316,9 @@ struct WriteAnswer {
 #[serde(deny_unknown_fields)]
 struct Version1 {
     #[serde(rename = "data")]
-    _data: serde::de::IgnoredAny,
+    _data: IgnoredAny,
     #[serde(rename = "options", default)]
-    _options: Option<serde::de::IgnoredAny>,
+    _options: Option<IgnoredAny>,
 }
 
 /// Reads the `data` of an answer. The parser's own error stays out of ours: it
@@ -352,6 +348,10 @@ fn found(response: HttpResponse, call: &Call) -> Result<HttpResponse, OpenBaoErr
         )),
         _ => Ok(response),
     }
+}
+
+fn unexpected(response: &HttpResponse, call: &Call) -> OpenBaoError {
+    OpenBaoError::unexpected(response, call.operation, &call.path)
 }
 
 fn corrupt(call: &Call) -> OpenBaoError {

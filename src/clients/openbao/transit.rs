@@ -137,13 +137,13 @@ impl Transit {
         ]));
         let response = self.client.call(&call).await?;
         found(&response, &call)?;
-        let answer: Answer<'_> =
-            serde_json::from_slice(response.body.expose()).map_err(|_| corrupt(&call))?;
+        let answer: Answer<'_> = serde_json::from_slice(response.body.expose())
+            .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
         let text = answer.data.plaintext;
         let mut plaintext = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
         let length = STANDARD
             .decode_slice(text, &mut plaintext)
-            .map_err(|_| corrupt(&call))?;
+            .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
         plaintext.truncate(length);
         Ok(SecretBytes::new(std::mem::take(&mut *plaintext)))
     }
@@ -200,7 +200,7 @@ fn parse<T: serde::de::DeserializeOwned>(
     }
     serde_json::from_slice::<Envelope<T>>(response.body.expose())
         .map(|envelope| envelope.data)
-        .map_err(|_| corrupt(call))
+        .map_err(|_| OpenBaoError::unexpected(response, call.operation, &call.path))
 }
 
 /// Encodes into a buffer of the right size, so that none is left behind.
@@ -219,8 +219,4 @@ fn found(response: &HttpResponse, call: &Call) -> Result<(), OpenBaoError> {
 
 fn refusal(response: &HttpResponse, call: &Call) -> OpenBaoError {
     OpenBaoError::from_response(response, call.operation, &call.path)
-}
-
-fn corrupt(call: &Call) -> OpenBaoError {
-    OpenBaoError::new(OpenBaoErrorKind::Corrupt, call.operation, &call.path)
 }

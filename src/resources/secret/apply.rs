@@ -1,14 +1,20 @@
 //! Carries out what was planned.
 
-use super::plan::{compare_failed, refuse_if_protected, value_missing};
-use super::settings::{Settings, Source, interrupt};
+use super::plan::{NOT_SEEN, compare_failed, value_missing};
+use super::replacement::{Existing, Mark};
+use super::settings::{Settings, interrupt};
+use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
-use crate::operations::{CreateSecret, Interrupt, OperationError, SecretView, UpdateSecret};
+use crate::names::SecretName;
+use crate::operations::{
+    CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, SecretView, UpdateSecret,
+};
 use crate::plugin::{
     ApplyResponse, AttributePath, Context, CreateRequest, DeleteRequest, DeleteResponse,
     Diagnostic, UpdateRequest, Value,
 };
-use crate::surface::{Configured, Setting, explain, invalid_slug};
+use crate::store::RemoteName;
+use crate::surface::{Configured, Named, Setting, explain, invalid_slug, named_secret};
 
 /// Creates the secret.
 pub(super) async fn create(
@@ -16,8 +22,9 @@ pub(super) async fn create(
     request: CreateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
-    let settings = Settings::read(&request.config);
-    let name = settings.secret_name(session)?;
+    let planned = &request.planned_state;
+    let settings = Settings::planned(planned, &request.config, true);
+    let name = settings.secret_name()?;
     let backend = match &settings.backend {
         Setting::Set(text) => Some(
             text.parse()
@@ -25,13 +32,13 @@ pub(super) async fn create(
         ),
         Setting::Absent | Setting::Unknown => None,
     };
-    let metadata = settings.metadata(session);
+    let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
-    let path = value_path(&settings.source);
+    let path = settings.source.argument();
     let replaces = settings.takes_over();
     let source = settings.source.into_source();
-    let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
-    let interrupt = interrupt(cx, &request.config, "create");
+    let source = source.ok_or_else(|| value_missing("A new secret needs a value", ""))?;
+    let interrupt = interrupt(cx, planned, "create");
     let create = CreateSecret {
         name,
         backend,
@@ -57,29 +64,35 @@ pub(super) async fn update(
     let private = Private::read(&request.planned_private)?;
     let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
-    let interrupt = interrupt(cx, &request.config, "update");
+    let planned = &request.planned_state;
+    let interrupt = interrupt(cx, planned, "update");
     expect_catalog(&private, session, &interrupt).await?;
     expect_mac_key(&private, session, &interrupt).await?;
-    let settings = Settings::read(&request.config);
-    let metadata = settings.metadata(session);
+    let settings = Settings::planned(planned, &request.config, private.given);
+    let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
-    let path = value_path(&settings.source);
-    let mut write = request.planned_state.attribute("version").is_unknown();
+    let path = settings.source.argument();
+    let mut write = planned.attribute("version").is_unknown();
     if write && private.compare {
         write = differs(&settings, &request.prior_state, session, &interrupt).await?;
     }
     let source = if write {
         let source = settings.source.into_source();
-        Some(source.ok_or_else(|| value_missing("A new version needs a value"))?)
+        Some(source.ok_or_else(|| value_missing("A new version needs a value", NOT_SEEN))?)
     } else {
         None
     };
     let generation = private.generation;
+    let heals = request.prior_state.attribute("version").is_null()
+        && request.planned_state.attribute("value_wo_version")
+            == request.prior_state.attribute("value_wo_version");
     let update = UpdateSecret {
         name,
         uuid,
         generation,
+        stamp: private.stamp,
         source,
+        heals,
         metadata,
         arguments,
     };
@@ -96,30 +109,78 @@ pub(super) async fn delete(
 ) -> Result<DeleteResponse, Diagnostic> {
     let state = &request.prior_state;
     let private = Private::read(&request.planned_private)?;
-    // A deletion that was begun was allowed.
-    if !private.deleting {
-        if let Some(refused) = refuse_if_protected(state) {
-            return Err(refused);
-        }
-        if state.attribute("on_destroy").as_str() == Some("retain") {
-            return Ok(DeleteResponse::default());
-        }
+    let existing = Existing::of(state, &private);
+    let refused = match Mark::read(&request.planned_private) {
+        // A plan that does not know the secret it replaces: that one is tainted.
+        Some(Mark::Creation) => existing.refuses_replacement_of_tainted(),
+        Some(Mark::Existing(_)) => existing.refuses_replacement(),
+        None => existing.refuses_destruction(),
+    };
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    if existing.is_retained() {
+        return Ok(DeleteResponse::default());
     }
     let Identity { uuid, name, .. } = Identity::read(state)?;
     let interrupt = interrupt(cx, state, "delete");
     expect_catalog(&private, session, &interrupt).await?;
     expect_mac_key(&private, session, &interrupt).await?;
-    // What an import left behind has not been seen at any generation.
-    let seen = match private.generation {
-        0 => u64::MAX,
-        generation => generation,
+    let delete = DeleteSecret {
+        name,
+        uuid,
+        // What an import left behind has not been seen at any generation.
+        generation: match private.generation {
+            0 => u64::MAX,
+            generation => generation,
+        },
+        stamp: private.stamp,
     };
     let deleted = session
         .organization
-        .delete_secret_seen(&name, uuid, seen, &interrupt)
+        .delete_secret(&delete, &interrupt)
         .await;
-    deleted.map_err(|error| explain(&error))?;
-    Ok(DeleteResponse::default())
+    let deleted = deleted.map_err(|error| explain(&error))?;
+    let mut response = DeleteResponse::default();
+    response.diagnostics.extend(told(&delete.name, &deleted));
+    Ok(response)
+}
+
+/// Tells what became of a secret that is gone from the state, and may not be gone.
+fn told(name: &SecretName, deleted: &DeletedSecret) -> Option<Diagnostic> {
+    let (summary, text) = match deleted {
+        DeletedSecret::LeftAlone(owner) => (
+            "Secret Left To Its Owner",
+            named_secret(name, |named| named.left_to_owner(owner)),
+        ),
+        DeletedSecret::HandedBack(owner) => (
+            "Secret Left To Its Owner",
+            named_secret(name, |named| named.given_back(owner)),
+        ),
+        DeletedSecret::RecordMissing => (
+            "Secret Record Missing",
+            format!(
+                "The catalog has no record of secret {:?}, so nothing was deleted in its backend, \
+                 where sealed versions may be left.",
+                name.to_string()
+            ),
+        ),
+        DeletedSecret::Forgotten { backend, objects } => {
+            let objects: Vec<&str> = objects.iter().map(RemoteName::as_str).collect();
+            (
+                "Secret Forgotten",
+                format!(
+                    "Secret {:?} is gone from the catalog. Backend {:?} was not asked; it may still \
+                     hold these sealed objects: {}.",
+                    name.to_string(),
+                    backend.as_str(),
+                    objects.join(", ")
+                ),
+            )
+        }
+        _ => return None,
+    };
+    Some(Diagnostic::warning(summary, text))
 }
 
 /// Refuses to touch a secret of another catalog, or one whose backend has gone
@@ -194,6 +255,15 @@ async fn applied(
         identity: Some(identity),
         ..ApplyResponse::applied(computed(planned, view))
     };
+    if let Some(former) = view.owner.former().filter(|_| view.is_adopted) {
+        let what = format!("secret {:?}", view.name.to_string());
+        let named = Named {
+            what: &what,
+            resource: "planton_secret",
+            import_id: &view.name.to_string(),
+        };
+        response.diagnostics.push(named.completed(&former));
+    }
     if let Some(left) = &view.source_left {
         response.diagnostics.push(
             Diagnostic::warning(
@@ -209,17 +279,12 @@ async fn applied(
     Ok(response)
 }
 
-fn value_path(source: &Source) -> &'static str {
-    match source.kind() {
-        Some(crate::operations::SecretKind::KeyValue) => "data_wo",
-        _ => "value_wo",
-    }
-}
-
 fn located(error: &OperationError, value: &'static str) -> Diagnostic {
     let diagnostic = explain(error);
     match error {
-        OperationError::AlreadyExists { .. } => diagnostic.at("name"),
+        OperationError::AlreadyExists { .. } | OperationError::DeclaredTwice { .. } => {
+            diagnostic.at("name")
+        }
         OperationError::UnknownBackend { .. } => diagnostic.at("backend"),
         OperationError::NothingToCopy { .. } => {
             diagnostic.at(AttributePath::attribute("copy_from").then("remote_name"))

@@ -1,6 +1,7 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
 mod ambient;
+mod answers;
 mod canary;
 mod configuration;
 mod copy;

@@ -451,16 +451,22 @@ fn before(seen: &[Seen], step: &Step) -> usize {
 
 /// Whatever went wrong, no message repeats the payload.
 fn expect_discreet(error: &StoreError, payload: &[u8]) {
+    let text = all_of(error);
+    // Past the magic, which is no secret.
+    let part = String::from_utf8_lossy(&payload[5..21]).into_owned();
+    assert!(!text.contains(&part), "{text}");
+    assert!(!text.contains(&hex::encode(&payload[5..13])), "{text}");
+}
+
+/// All that an error says in any way.
+fn all_of(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?}");
     let mut source = error.source();
     while let Some(beneath) = source {
         text.push_str(&format!(" {beneath} {beneath:?}"));
         source = beneath.source();
     }
-    // Past the magic, which is no secret.
-    let part = String::from_utf8_lossy(&payload[5..21]).into_owned();
-    assert!(!text.contains(&part), "{text}");
-    assert!(!text.contains(&hex::encode(&payload[5..13])), "{text}");
+    text
 }
 
 /// Success, from somebody who is not the vendor.
@@ -471,6 +477,11 @@ fn stranger() -> Fault {
 }
 
 fn expect_strange(error: &StoreError) {
-    let known = [StoreErrorKind::Corrupt, StoreErrorKind::Unavailable];
-    assert!(known.contains(&error.kind()), "{error:?}");
+    assert_eq!(error.kind(), StoreErrorKind::Unexpected, "{error:?}");
+    let shown = all_of(error);
+    assert!(
+        shown.contains("127.0.0.1") && shown.contains("status 200 with content type text/html"),
+        "{shown}"
+    );
+    assert!(!shown.contains("Welcome"), "{shown}");
 }

@@ -27,6 +27,7 @@ pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
         expect_gone(bench, &name, &id).await;
     }
     delete_whose_every_answer_is_lost_can_be_repeated(bench).await;
+    delete_that_succeeds_is_done_whatever_the_answer_holds(bench, usual).await;
     delete_is_bounded_by_its_operation(bench).await;
 }
 
@@ -53,6 +54,25 @@ async fn delete_whose_every_answer_is_lost_can_be_repeated(bench: &Bench<'_>) {
     let removed = bench.remove(bench.store, &name, vec![id.clone()]).await;
     removed.unwrap();
     expect_gone(bench, &name, &id).await;
+}
+
+/// Some send 204 without a body, others words of their own.
+async fn delete_that_succeeds_is_done_whatever_the_answer_holds(bench: &Bench<'_>, usual: usize) {
+    let step = &bench.requests.delete;
+    for (case, answer) in [
+        ("204", Fault::answer_in_place(204)),
+        ("200", Fault::answer_in_place(200)),
+        ("word", Fault::answer_in_place(200).with_body("deleted")),
+    ] {
+        let (name, id, _) = bench.object(&format!("delete-{case}")).await;
+        bench.proxy.forget();
+        bench.proxy.fail(answer.on(step.request.clone()));
+        let removed = bench.remove(bench.store, &name, vec![id.clone()]).await;
+        removed.unwrap_or_else(|error| panic!("{case}: {error:?}"));
+        assert_eq!(bench.proxy.unused_faults(), [""; 0], "{case}");
+        assert_eq!(bench.proxy.requests().len(), usual, "{case}");
+        expect_gone(bench, &name, &id).await;
+    }
 }
 
 async fn delete_is_bounded_by_its_operation(bench: &Bench<'_>) {

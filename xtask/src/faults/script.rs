@@ -125,6 +125,7 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     Answer(Scripted),
+    Replace(Scripted),
     Reset,
     LoseAnswer,
     Stall,
@@ -147,6 +148,16 @@ impl Fault {
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self::new(Action::Answer(Scripted {
+            status,
+            headers: Vec::new(),
+            body: String::new(),
+        }))
+    }
+
+    /// Lets upstream act, and answers with a status of its own and no body.
+    #[must_use]
+    pub fn answer_in_place(status: u16) -> Self {
+        Self::new(Action::Replace(Scripted {
             status,
             headers: Vec::new(),
             body: String::new(),
@@ -204,7 +215,7 @@ impl Fault {
     /// Adds a header to a scripted answer.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl fmt::Display) -> Self {
-        if let Action::Answer(answer) = &mut self.action {
+        if let Action::Answer(answer) | Action::Replace(answer) = &mut self.action {
             answer.headers.push((name.to_owned(), value.to_string()));
         }
         self
@@ -219,7 +230,7 @@ impl Fault {
     /// Gives a scripted answer a body.
     #[must_use]
     pub fn with_body(mut self, body: &str) -> Self {
-        if let Action::Answer(answer) = &mut self.action {
+        if let Action::Answer(answer) | Action::Replace(answer) = &mut self.action {
             body.clone_into(&mut answer.body);
         }
         self
@@ -298,6 +309,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answer(answer) => write!(f, "status {}", answer.status),
+            Self::Replace(answer) => write!(f, "answer replaced by status {}", answer.status),
             Self::Reset => f.write_str("reset"),
             Self::LoseAnswer => f.write_str("answer lost"),
             Self::Stall => f.write_str("stall"),

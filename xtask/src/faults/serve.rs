@@ -230,6 +230,12 @@ impl<'a> Exchange<'a> {
                 client.reset();
                 return None;
             }
+            Some(Action::Replace(scripted)) => {
+                let bytes = scripted.to_bytes(self.request.head.method());
+                self.note(|seen| seen.status = Some(scripted.status));
+                let written = client.write(&bytes).await;
+                return (written.is_ok() && self.request.keeps_alive).then_some(client);
+            }
             Some(Action::StallAnswer) => {
                 self.stall(client).await;
                 return None;

@@ -8,6 +8,7 @@ use crate::secret::SecretBytes;
 
 fn explained(status: u16, body: &Value) -> GcpError {
     let response = HttpResponse {
+        host: "proxy.example.com".to_owned(),
         status: StatusCode::from_u16(status).unwrap(),
         headers: HeaderMap::new(),
         body: SecretBytes::new(body.to_string().into_bytes()),
@@ -76,7 +77,7 @@ fn codes_and_reasons_become_meanings() {
         (503, "UNAVAILABLE", "", K::Unavailable),
         (504, "DEADLINE_EXCEEDED", "", K::Unavailable),
         (501, "UNIMPLEMENTED", "", K::Misconfigured),
-        (418, "TEAPOT", "TEAPOT", K::InvalidArgument),
+        (418, "TEAPOT", "TEAPOT", K::Unexpected),
     ] {
         assert_eq!(
             explained(http, &status(code, reason)).kind(),
@@ -90,13 +91,15 @@ fn codes_and_reasons_become_meanings() {
 fn an_answer_without_a_code_is_read_by_its_status() {
     use GcpErrorKind as K;
     for (http, kind) in [
-        (400, K::InvalidArgument),
+        (400, K::Unexpected),
         (401, K::Unauthenticated),
-        (403, K::PermissionDenied),
-        (404, K::Unavailable),
+        (403, K::Unexpected),
+        (404, K::Unexpected),
+        (409, K::Unexpected),
+        (418, K::Unexpected),
         (429, K::RateLimited),
         (502, K::Unavailable),
-        (302, K::Misconfigured),
+        (302, K::Unexpected),
     ] {
         for body in [
             json!("<html>hunter2"),
