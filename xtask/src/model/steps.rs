@@ -20,7 +20,7 @@ pub const CRASH_POINTS: [&str; 19] = [
     "organization provision",
     "organization commit",
     "create",
-    "intent",
+    "look at backend",
     "entry",
     "wrap",
     "put",
@@ -34,8 +34,8 @@ pub const CRASH_POINTS: [&str; 19] = [
     "mark deleting",
     "delete object",
     "tombstone",
-    "forget history",
-    "heal",
+    "delete entry",
+    "delete orphan",
 ];
 
 /// An apply's arguments.
