@@ -191,13 +191,18 @@ impl Organization {
             crash_point("answer");
             return Ok(None);
         };
-        // Where the record names it, our commit has landed, its answer was lost, and
+        // Where a record names it, our commit has landed, its answer was lost, and
         // another writer has built on it since.
-        let landed = now.document.secret(uuid).is_some_and(|secret| {
-            let mut versions = secret.versions.iter();
-            secret.remote_name == remote_name
-                && versions.any(|version| version.native_id == put.version.native_id)
-        });
+        let landed = match &put.object {
+            // By its name, which is used once: its first version may be pruned by now,
+            // and the object itself be lost.
+            Some(object) => names_object(&now.document, &object.remote_name),
+            None => now.document.secret(uuid).is_some_and(|secret| {
+                let mut versions = secret.versions.iter();
+                secret.remote_name == remote_name
+                    && versions.any(|version| version.native_id == put.version.native_id)
+            }),
+        };
         if landed {
             *held = now;
             return Ok(None);
@@ -233,6 +238,15 @@ impl Organization {
             }
         }
     }
+}
+
+/// Says whether any record of a document names an object, as its own or as lost.
+fn names_object(document: &SecretDocument, remote_name: &RemoteName) -> bool {
+    let mut secrets = document.current.iter().chain(&document.displaced);
+    secrets.any(|secret| {
+        let mut lost = secret.lost.iter();
+        secret.remote_name == *remote_name || lost.any(|lost| lost.remote_name == *remote_name)
+    })
 }
 
 /// Says what to delete of a further version that nothing refers to. Where its secret

@@ -280,6 +280,31 @@ async fn a_lost_answer_that_was_built_upon_is_still_ours() {
 }
 
 #[tokio::test]
+async fn a_lost_answer_whose_version_was_pruned_since_is_still_ours() {
+    // Our creation lands, its answer is a conflict, and a run that resumes ours
+    // adopts the secret and rotates it, keeping one version, before we look.
+    let world = World::new();
+    let process = world.warm().await;
+    let resuming = world.resuming(&process);
+    let conflict = CatalogErrorKind::Conflict;
+    world.fail_catalog(CatalogVerb::Write, 1, Landing::After, conflict);
+    let race = async move {
+        let interrupt = Interrupt::default();
+        let create = create_of("db", given("v1"));
+        let adopted = resuming.create_secret(create, &interrupt).await.unwrap();
+        let mut update = rotate(&adopted, "v2");
+        update.arguments.keep_versions = 1;
+        resuming.update_secret(update, &interrupt).await.unwrap();
+    };
+    world.catalog.before(CatalogVerb::ReadFenced, 1, race);
+    let create = create_of("db", given("v1"));
+    let created = process.create_secret(create, &Interrupt::default()).await;
+    assert_eq!(number(&created.unwrap()), Some(2));
+    assert_eq!(world.value("db").await.unwrap(), "v2");
+    assert_eq!(world.unreferenced(&["db"]).await, 0);
+}
+
+#[tokio::test]
 async fn a_conflict_without_a_rival_is_written_again() {
     // A node that lags answers so.
     let world = World::new();
