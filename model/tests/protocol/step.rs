@@ -43,8 +43,12 @@ mod tests {
     use super::*;
 
     /// Steps that are crash points of the code, too.
-    const IN_THE_CODE: [&str; 16] = [
+    const IN_THE_CODE: [&str; 20] = [
         CREATE,
+        ENTRY,
+        LOOK,
+        DELETE_ORPHAN,
+        DELETE_ENTRY,
         WRAP,
         PUT,
         COMMIT,
