@@ -11,17 +11,26 @@ pub(crate) fn begin(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let backend = turn.process().command.backend;
     let found = *turn.world.backend(backend);
+    let known = turn.process().backend_uuid;
+    if known != 0 && known != found.uuid {
+        turn.go_noted(step::DELETE_BACKEND, "another", |world| {
+            world.processes[pid].end(Outcome::Done);
+        });
+        return;
+    }
     let lists_first = turn.is(Loosening::ListsBeforeTheMark);
     match found.state {
         BackendState::Ready => turn.go(step::DELETE_BACKEND, |world| {
+            world.processes[pid].backend_uuid = found.uuid;
             if lists_first {
-                let entries = entries(world, backend);
+                let entries = entries(world, backend, found.uuid);
                 world.processes[pid].pending = entries;
             }
             plan_write(world, pid, BackendState::Deleting, found.revision);
         }),
         BackendState::Deleting => turn.go_noted(step::DELETE_BACKEND, "marked", |world| {
             let process = &mut world.processes[pid];
+            process.backend_uuid = found.uuid;
             process.mark = found.revision;
             process.at = At::List;
         }),
@@ -42,12 +51,28 @@ pub(crate) fn plan_write(world: &mut World, pid: usize, becomes: BackendState, e
     process.at = At::BackendWrite;
 }
 
+/// Registers another backend under the name of one that is gone.
+pub(crate) fn register(turn: &mut Turn<'_>) {
+    let pid = turn.pid;
+    let backend = turn.process().command.backend;
+    turn.go(step::REGISTER, |world| {
+        world.processes[pid].end(Outcome::Done);
+        let record = world.backend_mut(backend);
+        if record.state == BackendState::Tombstone {
+            record.uuid += 1;
+            record.revision += 1;
+            record.write_id = 0;
+            record.state = BackendState::Ready;
+        }
+    });
+}
+
 /// Returns the entries of a backend, as a set.
-pub(crate) fn entries(world: &World, backend: u8) -> u32 {
+fn entries(world: &World, backend: u8, uuid: u8) -> u32 {
     let puts = 0..PUTS as Put;
     let listed = puts.filter(|put| {
         let place = world.place(*put);
-        place.entry && place.backend == backend
+        place.entry && place.backend == backend && place.backend_uuid == uuid
     });
     listed.map(bit).sum()
 }
@@ -57,7 +82,8 @@ pub(crate) fn list(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let backend = turn.process().command.backend;
     turn.go(step::LIST, |world| {
-        world.processes[pid].pending = entries(world, backend);
+        let uuid = world.processes[pid].backend_uuid;
+        world.processes[pid].pending = entries(world, backend, uuid);
         world.processes[pid].at = At::CleanLook;
     });
 }

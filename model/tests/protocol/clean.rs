@@ -19,7 +19,7 @@ pub(crate) fn collect(turn: &mut Turn<'_>) {
             } else {
                 place.entry
             };
-            is_listed && !world.is_tombstoned(place.backend)
+            is_listed && !world.is_removed(place.backend, place.backend_uuid)
         });
         let pending = found.map(bit).sum();
         world.processes[pid].pending = pending;
@@ -150,6 +150,7 @@ fn plan_raise(world: &mut World, pid: usize, put: Put) {
         put,
         native: 0,
         displaces: None,
+        backend_uuid: process.backend_uuid,
         expected,
         id: process.next_write_id(pid),
     });

@@ -2,7 +2,7 @@
 
 use crate::process::{At, Kind, Outcome, Then, Turn, creates_object};
 use crate::rules::{Loosening, Rules};
-use crate::world::{BUILT_IN, BackendState, Document, Held, Put, Record, World};
+use crate::world::{BUILT_IN, Document, Held, Put, Record, World};
 use crate::write::{Change, Write, stamp};
 use crate::{destroy, step};
 
@@ -52,6 +52,7 @@ fn is_held_already(turn: &Turn<'_>) -> bool {
 
 /// Goes on to the put once nothing is left to prepare.
 pub(crate) fn go_on_to_put(world: &mut World, rules: &Rules, pid: usize) {
+    find_backend(world, pid);
     let process = &mut world.processes[pid];
     let on_own = process.command.backend != BUILT_IN;
     let heals = process.command.kind == Kind::Heal;
@@ -71,21 +72,31 @@ pub(crate) fn go_on_to_put(world: &mut World, rules: &Rules, pid: usize) {
     }
     process.at = At::Put;
     let (put, uuid, backend) = (process.put, process.target, process.command.backend);
+    let backend_uuid = process.backend_uuid;
     let place = world.place_mut(put);
-    (place.uuid, place.backend) = (uuid, backend);
+    (place.uuid, place.backend, place.backend_uuid) = (uuid, backend, backend_uuid);
+}
+
+/// Finds the backend by its name, once: when the process begins.
+fn find_backend(world: &mut World, pid: usize) {
+    let process = &world.processes[pid];
+    if process.at == At::Begin && process.command.kind == Kind::Create {
+        world.processes[pid].backend_uuid = world.backend_uuid(process.command.backend);
+    }
 }
 
 /// Writes the entry.
 fn enter(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     turn.go(step::ENTRY, |world| {
+        find_backend(world, pid);
         let process = &mut world.processes[pid];
         process.entered = true;
         let put = process.fresh();
-        let backend = process.command.backend;
+        let (backend, backend_uuid) = (process.command.backend, process.backend_uuid);
         let place = world.place_mut(put);
         place.entry = true;
-        place.backend = backend;
+        (place.backend, place.backend_uuid) = (backend, backend_uuid);
         go_on_to_put(world, rules, pid);
     });
 }
@@ -93,8 +104,15 @@ fn enter(turn: &mut Turn<'_>) {
 /// Looks at the backend's record.
 fn look(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
-    let backend = turn.process().command.backend;
-    let usable = turn.world.backend(backend).state == BackendState::Ready;
+    let process = turn.process();
+    let backend = process.command.backend;
+    let by_name = process.at == At::Begin || turn.is(Loosening::LooksAtNamesAlone);
+    let uuid = if by_name {
+        turn.world.backend_uuid(backend)
+    } else {
+        process.backend_uuid
+    };
+    let usable = turn.world.is_usable(backend, uuid);
     if usable || turn.is(Loosening::LooksUnfenced) {
         let note = if usable { "" } else { "as it was" };
         turn.go_noted(step::LOOK, note, |world| {
@@ -238,6 +256,7 @@ fn adopt(world: &mut World, pid: usize, uuid: Put, seen: &Document) {
             put: record.remote,
             native: record.native,
             displaces: None,
+            backend_uuid: process.backend_uuid,
             expected: seen.revision,
             id: process.next_write_id(pid),
         });

@@ -69,6 +69,7 @@ fn plan_write(world: &mut World, pid: usize, change: Change) {
         put: process.put,
         native: 0,
         displaces: None,
+        backend_uuid: process.backend_uuid,
         expected: process.revision,
         id: process.next_write_id(pid),
     });

@@ -20,7 +20,7 @@ pub(crate) fn broken(world: &World) -> Option<Promise> {
             world
                 .document
                 .records()
-                .all(|record| !world.is_tombstoned(record.backend)),
+                .all(|record| !world.is_removed(record.backend, record.backend_uuid)),
         ),
         (
             Promise::NamedObjectsHaveEntries,
@@ -102,7 +102,7 @@ fn puts() -> impl Iterator<Item = Put> {
 /// uuid does.
 fn is_orphan(world: &World, put: Put) -> bool {
     let place = world.place(put);
-    let is_listed = place.entry && !world.is_tombstoned(place.backend);
+    let is_listed = place.entry && !world.is_removed(place.backend, place.backend_uuid);
     place.versions != 0
         && place.backend != BUILT_IN
         && !is_listed
@@ -116,7 +116,9 @@ fn is_admitted(world: &World, put: Put) -> bool {
         return false;
     };
     let place = world.place(put);
-    place.cleaned && world.is_tombstoned(place.backend) && world.processes[putter].was_cut_off()
+    place.cleaned
+        && world.is_removed(place.backend, place.backend_uuid)
+        && world.processes[putter].was_cut_off()
 }
 
 /// Returns true where the design admits that an object is not found.

@@ -4,7 +4,8 @@ use crate::process::Kind;
 use crate::promise::Promise;
 use crate::rules::Loosening;
 use crate::scenario::{
-    FIRST_RUN, OWN, Scenario, collect, command, create, delete_backend, destroy, heal, on, rotate,
+    FIRST_RUN, OWN, Scenario, collect, command, create, delete_backend, destroy, heal, on,
+    register_backend, rotate,
 };
 use crate::world::{A, B, BUILT_IN};
 
@@ -477,5 +478,18 @@ fn a_secret_displaced_by_whoever_comes() {
         scenario,
         Loosening::DisplacesUnnamed,
         Promise::OwnersAloneChange,
+    );
+}
+
+#[test]
+fn a_look_at_the_backends_name_alone() {
+    let scenario = Scenario::new()
+        .process(create(A, 1))
+        .process(delete_backend())
+        .process(register_backend().after(1));
+    breaks(
+        scenario,
+        Loosening::LooksAtNamesAlone,
+        Promise::NoSecretOnARemovedBackend,
     );
 }

@@ -37,6 +37,7 @@ pub(crate) enum Kind {
     Read,
     Import,
     DeleteBackend,
+    Register,
     Collect,
     /// No process at all.
     Nothing,
@@ -99,6 +100,8 @@ pub(crate) struct Process {
     /// The first of the puts that belong to it.
     pub(crate) first_put: Put,
     pub(crate) attempt: u8,
+    /// The uuid of the backend that it found by its name.
+    pub(crate) backend_uuid: u8,
     /// Its entry was answered.
     pub(crate) entered: bool,
     /// It has looked at the backend.
@@ -148,6 +151,7 @@ impl Process {
             then: Then::Begin,
             first_put: FIRST,
             attempt: 0,
+            backend_uuid: 0,
             entered: false,
             looked: false,
             unusable: false,
@@ -238,6 +242,7 @@ impl Hash for Process {
         let flags = [self.entered, self.looked, self.read, self.spare];
         let flags = (flags.map(u8::from), self.unusable);
         let numbers = [self.revision, self.target, self.put, self.native];
+        let numbers = (numbers, self.backend_uuid);
         let others = [self.old_native, self.mark, self.writes];
         let others = (
             others,
@@ -355,6 +360,7 @@ pub(crate) fn steps(turn: &mut Turn<'_>) {
             Kind::Read => update::read(turn),
             Kind::Import => update::import(turn),
             Kind::DeleteBackend => backend::begin(turn),
+            Kind::Register => backend::register(turn),
             Kind::Collect => clean::collect(turn),
             Kind::Nothing => unreachable!("it is over"),
         },
@@ -447,6 +453,7 @@ fn land_put(world: &mut World, pid: usize) {
         put,
         native,
         displaces: process.displaces,
+        backend_uuid: process.backend_uuid,
         expected: process.revision,
         id: process.next_write_id(pid),
     });

@@ -61,7 +61,7 @@ impl Next<'_> {
         for backend in [OWN, OTHER] {
             let deleted = Command::by_operator(Kind::DeleteBackend, backend);
             self.run(deleted)?;
-            expect(self.world.is_tombstoned(backend))?;
+            expect(self.world.backend(backend).state == BackendState::Tombstone)?;
         }
         expect(self.world.document.records().next().is_none())?;
         let mut places = self.world.places.iter();
@@ -104,8 +104,8 @@ impl Next<'_> {
         }
         let taken = self.world.document.current.is_some();
         let backend = wanted.backend;
-        let usable =
-            backend == BUILT_IN || self.world.backend(backend).state == BackendState::Ready;
+        let uuid = self.world.backend_uuid(backend);
+        let usable = self.world.is_usable(backend, uuid);
         expect(outcome == Outcome::Done || taken || !usable)
     }
 
@@ -119,8 +119,7 @@ impl Next<'_> {
         else {
             return Ok(());
         };
-        let usable = record.backend == BUILT_IN
-            || self.world.backend(record.backend).state == BackendState::Ready;
+        let usable = self.world.is_usable(record.backend, record.backend_uuid);
         if self.world.place(record.remote).versions != 0 || !usable {
             return Ok(());
         }

@@ -11,6 +11,8 @@ pub(crate) enum Loosening {
     LooksBeforeTheEntry,
     /// The look at the backend may be answered by a node that lags.
     LooksUnfenced,
+    /// The look at the backend takes whatever has its name.
+    LooksAtNamesAlone,
     /// Entry first, then object.
     RemovesEntriesFirst,
     /// A destroy removes the entries while the record is still there.

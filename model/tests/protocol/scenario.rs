@@ -37,6 +37,7 @@ impl Scenario {
     /// Nothing is there but the backends.
     pub(crate) fn new() -> Self {
         let backend = Backend {
+            uuid: 1,
             state: BackendState::Ready,
             revision: 1,
             write_id: 0,
@@ -73,13 +74,16 @@ impl Scenario {
             run: FIRST_RUN,
             generation: 1,
         };
+        let backend_uuid = self.initial.backend_uuid(backend);
         let place = self.initial.place_mut(FIRST);
         place.backend = backend;
+        place.backend_uuid = backend_uuid;
         place.entry = backend != BUILT_IN;
         let native = place.add();
         let record = Record {
             uuid: FIRST,
             backend,
+            backend_uuid,
             remote: FIRST,
             native,
             lost: 0,
@@ -160,6 +164,7 @@ impl Scenario {
 
     pub(crate) fn loosened(mut self, loosening: Loosening) -> Self {
         self.rules.loosening = Some(loosening);
+        self.converged = RefCell::default();
         self
     }
 
@@ -245,6 +250,11 @@ pub(crate) fn destroy(state: u8, run: u8) -> Command {
 
 pub(crate) fn delete_backend() -> Command {
     Command::by_operator(Kind::DeleteBackend, OWN)
+}
+
+/// Registers a backend again that was removed.
+pub(crate) fn register_backend() -> Command {
+    Command::by_operator(Kind::Register, OWN)
 }
 
 pub(crate) fn collect() -> Command {

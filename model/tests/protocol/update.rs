@@ -30,6 +30,7 @@ pub(crate) fn begin(turn: &mut Turn<'_>) {
             let process = &mut world.processes[pid];
             process.revision = seen.revision;
             process.target = record.uuid;
+            process.backend_uuid = record.backend_uuid;
             process.read = true;
             if is_gone && command.kind == Kind::Heal {
                 create::go_on_to_put(world, rules, pid);

@@ -48,6 +48,7 @@ pub(crate) enum RecordState {
 pub(crate) struct Record {
     pub(crate) uuid: Put,
     pub(crate) backend: u8,
+    pub(crate) backend_uuid: u8,
     pub(crate) remote: Put,
     /// The native id of its version.
     pub(crate) native: u8,
@@ -126,6 +127,8 @@ pub(crate) enum BackendState {
 /// The record of a backend of one's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Backend {
+    /// Another one for each backend that is registered under the name.
+    pub(crate) uuid: u8,
     pub(crate) state: BackendState,
     pub(crate) revision: u8,
     pub(crate) write_id: u8,
@@ -135,6 +138,7 @@ pub(crate) struct Backend {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Place {
     pub(crate) backend: u8,
+    pub(crate) backend_uuid: u8,
     pub(crate) uuid: Put,
     pub(crate) entry: bool,
     /// The versions of the object, as a set of native ids.
@@ -166,7 +170,9 @@ impl Place {
         let fields = [self.backend, self.uuid, self.versions, self.last_native];
         let [a, b, c] = flags;
         let [d, e, f, g] = fields;
-        u64::from_le_bytes([a, b, c, d, e, f, g, 0])
+        // Few numbers, and eight bits each: the last are the put's.
+        let numbers = u64::from_le_bytes([a | b << 1 | c << 2, d, e, f, g, 0, 0, 0]);
+        numbers | u64::from(self.backend_uuid) << 40
     }
 }
 
@@ -243,8 +249,28 @@ impl World {
         &mut self.own_backends[usize::from(backend) - 1]
     }
 
-    pub(crate) fn is_tombstoned(&self, backend: u8) -> bool {
-        backend != BUILT_IN && self.backend(backend).state == BackendState::Tombstone
+    /// Returns true where the backend with this uuid is gone, whatever has its name.
+    pub(crate) fn is_removed(&self, backend: u8, uuid: u8) -> bool {
+        if backend == BUILT_IN {
+            return false;
+        }
+        let found = self.backend(backend);
+        found.state == BackendState::Tombstone || found.uuid != uuid
+    }
+
+    /// Returns true where a new object may go to the backend with this uuid.
+    pub(crate) fn is_usable(&self, backend: u8, uuid: u8) -> bool {
+        !self.is_removed(backend, uuid)
+            && (backend == BUILT_IN || self.backend(backend).state == BackendState::Ready)
+    }
+
+    /// Returns the uuid that is found under a backend's name.
+    pub(crate) fn backend_uuid(&self, backend: u8) -> u8 {
+        if backend == BUILT_IN {
+            0
+        } else {
+            self.backend(backend).uuid
+        }
     }
 
     pub(crate) fn state_mut(&mut self, state: u8) -> &mut TerraformState {

@@ -29,6 +29,7 @@ pub(crate) struct Write {
     pub(crate) put: Put,
     pub(crate) native: u8,
     pub(crate) displaces: Option<Put>,
+    pub(crate) backend_uuid: u8,
     pub(crate) expected: u8,
     pub(crate) id: u8,
 }
@@ -249,6 +250,7 @@ fn create(document: &mut Document, command: &Command, write: &Write, stamp: Stam
     document.current = Some(Record {
         uuid: write.uuid,
         backend: command.backend,
+        backend_uuid: write.backend_uuid,
         remote: write.put,
         native: write.native,
         lost: 0,
