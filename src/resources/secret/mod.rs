@@ -255,13 +255,11 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
             })
         }
     };
-    let find = async {
-        match &target {
-            Selector::Uuid(uuid) => organization.find_secret_by_uuid(*uuid).await,
-            Selector::Name(name) => organization.find_secret(name).await,
-        }
+    let view = match &target {
+        Selector::Uuid(uuid) => organization.find_secret_by_uuid(*uuid).await,
+        Selector::Name(name) => organization.find_secret(name).await,
     };
-    let view = find.await.map_err(|error| explain(&error))?;
+    let view = view.map_err(|error| explain(&error))?;
     let state = state::whole(&view, Value::Null);
     Ok(ImportResponse {
         imported: Some(Imported {
