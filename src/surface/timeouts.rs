@@ -58,6 +58,7 @@ pub fn timeouts_attribute() -> Attribute {
     let limits = Timeout::ALL.map(|limit| {
         let what = match limit {
             Timeout::Read => "a refresh, a plan or an import may take".to_owned(),
+            Timeout::Update => "an update may take".to_owned(),
             other => format!("a {} may take", other.name()),
         };
         Attribute::string(limit.name()).optional().describe(format!(
