@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 use super::backend_diagnostics;
 use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::kek::{KekError, KekErrorKind};
-use crate::names::SecretName;
 use crate::operations::OperationError;
 use crate::plugin::Diagnostic;
 use crate::store::{StoreError, StoreErrorKind};
@@ -35,21 +34,6 @@ pub fn deletion_protected(name: &str) -> Diagnostic {
         ),
     )
     .at("deletion_protection")
-}
-
-/// Says that two resources of one configuration are to have the same name.
-#[must_use]
-pub fn declared_twice(name: &SecretName) -> Diagnostic {
-    let name = name.to_string();
-    Diagnostic::error(
-        "Secret Declared Twice",
-        format!(
-            "Another resource of this configuration creates secret {name:?} as well.\n\nGive each \
-             its own name or environment; or declare it once, and refer to that resource from both \
-             places."
-        ),
-    )
-    .at("name")
 }
 
 fn operation(error: &OperationError) -> Diagnostic {

@@ -11,7 +11,7 @@ mod session;
 mod setting;
 
 pub use anchor::Anchor;
-pub use diagnostics::{declared_twice, deletion_protected, explain};
+pub use diagnostics::{deletion_protected, explain};
 pub use duration::{InvalidDuration, parse_duration};
 pub use naming::invalid_slug;
 pub(crate) use naming::{plain_words, quoted};
