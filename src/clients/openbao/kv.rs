@@ -240,7 +240,6 @@ impl KvV2 {
         struct Keys {
             keys: Vec<String>,
         }
-        let path = path.trim_end_matches('/');
         let mut call = self.call("list secrets", Method::GET, "metadata", path);
         call.query = Some("list=true");
         let response = self.client.call(&call).await?;
