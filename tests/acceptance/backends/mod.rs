@@ -21,9 +21,11 @@ mod lifecycle;
 mod limits;
 mod place;
 mod planted;
+mod quotas;
 mod races;
 mod replacement;
 mod requests;
+mod roles;
 mod timeouts;
 mod unsteady;
 

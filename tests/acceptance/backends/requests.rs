@@ -97,7 +97,7 @@ const GCP: Vendor = Vendor {
     writer: &[],
     first_put: &["POST secrets 200", "POST secret:addVersion 200"],
     later_put: &["POST secret:addVersion 200"],
-    describe: &["GET secret version 200"],
+    describe: &["GET secret version:access 200"],
     get: &["GET secret version:access 200"],
     delete: &["DELETE secret 200"],
     purge: &["DELETE secret 200"],
