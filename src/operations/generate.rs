@@ -19,7 +19,7 @@ pub const MAX_GENERATED_LENGTH: u32 = 4096;
 #[non_exhaustive]
 pub enum InvalidGenerate {
     /// No length, or beyond the limit.
-    #[error("length must be 1 to {MAX_GENERATED_LENGTH}")]
+    #[error("length must be a whole number from 1 to {MAX_GENERATED_LENGTH}")]
     Length,
     /// Nothing to choose from.
     #[error("at least one of lower, upper, numeric and special must be true")]

@@ -20,7 +20,7 @@ use crate::plugin::{
     Resource, Schema, Value,
 };
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
-use crate::surface::{Session, SessionState};
+use crate::surface::{PartlyKnown, Session, SessionState};
 
 pub use settings::Environment;
 
@@ -86,7 +86,8 @@ impl Provider for PlantonProvider {
     async fn configure(&self, _cx: &Context, request: ConfigureRequest) -> Diagnostics {
         let config = request.config;
         if !config.is_wholly_known() {
-            self.session.set(SessionState::Unknown);
+            let known = PartlyKnown::read(&config);
+            self.session.set(SessionState::Unknown(Arc::new(known)));
             return Diagnostics::new();
         }
         let mut diagnostics = settings::validate(&config);

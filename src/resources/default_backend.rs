@@ -61,7 +61,7 @@ impl Resource for DefaultBackendResource {
     }
 
     async fn read(&self, _cx: &Context, request: ReadRequest) -> ReadResponse {
-        if let SessionState::Unknown = self.session.state() {
+        if let SessionState::Unknown(_) = self.session.state() {
             let mut response = ReadResponse::current(request.state);
             response.diagnostics.push(not_refreshed());
             return response;

@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use super::backend_diagnostics;
 use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::kek::{KekError, KekErrorKind};
+use crate::names::SecretName;
 use crate::operations::OperationError;
-use crate::plugin::{AttributePath, Diagnostic};
+use crate::plugin::Diagnostic;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Tells a failure of an operation on a secret.
@@ -36,30 +37,19 @@ pub fn deletion_protected(name: &str) -> Diagnostic {
     .at("deletion_protection")
 }
 
-/// Says that a name is not a slug.
+/// Says that two resources of one configuration are to have the same name.
 #[must_use]
-pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> Diagnostic {
+pub fn declared_twice(name: &SecretName) -> Diagnostic {
+    let name = name.to_string();
     Diagnostic::error(
-        "Invalid Name",
+        "Secret Declared Twice",
         format!(
-            "{what}{} must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end \
-             with a letter or a digit.",
-            quoted(text)
+            "Another resource of this configuration creates secret {name:?} as well.\n\nGive each \
+             its own name or environment; or declare it once, and refer to that resource from both \
+             places."
         ),
     )
-    .at(path)
-}
-
-/// Quotes a practitioner's text, after a space, where it may be a name with a
-/// slip in it; nothing otherwise, since a secret may have been given in the
-/// name's place.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_ ./-".contains(&b);
-    if text.len() <= 63 && text.bytes().all(plain) {
-        format!(" {text:?}")
-    } else {
-        String::new()
-    }
+    .at("name")
 }
 
 fn operation(error: &OperationError) -> Diagnostic {
@@ -118,7 +108,10 @@ fn operation(error: &OperationError) -> Diagnostic {
             format!(
                 "The catalog names version {version} of secret {secret:?}, but its backend does \
                  not hold it: somebody deleted it there.\n\nRun terraform apply where the secret \
-                 is managed: it writes the value again as a new version."
+                 is managed: it writes the value again as a new version. Where this configuration \
+                 manages it, have the read wait for that version:\n\n  version = \
+                 planton_secret.<name>.version\n\nOr write it first: terraform apply \
+                 -target=planton_secret.<name>."
             ),
         ),
         E::AlreadyExists { name, uuid } => (
@@ -475,22 +468,4 @@ fn sources(error: &dyn Error) -> Option<String> {
         next = source.source();
     }
     (!all.is_empty()).then(|| all.join(": "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_may_be_a_name_is_quoted() {
-        let told = |text: &str| format!("{:?}", invalid_slug("The name", text, "name"));
-        assert!(told("Acme Inc.").contains("Acme Inc."));
-        assert!(told(&"A".repeat(63)).contains("AAAA"));
-        let long = format!("hunter2{}", "a".repeat(57));
-        for secret in ["hunter2!", "hunter2\n", "hunter2=", "hünter2", &long] {
-            let told = told(secret);
-            assert!(told.contains("The name must be"), "{told}");
-            assert!(!told.contains("nter2"), "{told}");
-        }
-    }
 }

@@ -6,14 +6,17 @@ mod anchor;
 mod backend_diagnostics;
 mod diagnostics;
 mod duration;
+mod naming;
 mod session;
 mod setting;
 
 pub use anchor::Anchor;
-pub(crate) use diagnostics::quoted;
-pub use diagnostics::{deletion_protected, explain, invalid_slug};
+pub use diagnostics::{declared_twice, deletion_protected, explain};
 pub use duration::{InvalidDuration, parse_duration};
+pub use naming::invalid_slug;
+pub(crate) use naming::{plain_words, quoted};
 pub use session::{
-    Configured, Session, SessionState, different_organization, not_refreshed, unconfigured,
+    Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,
+    unconfigured,
 };
 pub use setting::Setting;

@@ -1,9 +1,10 @@
 //! What the provider's configuration opens for everything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::names::Slug;
+use super::Setting;
+use crate::names::{SecretName, Slug};
 use crate::operations::{OperationError, Organization};
 use crate::plugin::{Diagnostic, Value};
 
@@ -14,10 +15,46 @@ pub enum SessionState {
     /// Nothing was configured yet.
     #[default]
     Unconfigured,
-    /// Part of the configuration is unknown: never taken for empty.
-    Unknown,
+    /// Part of the configuration is unknown: never taken for empty. What is
+    /// known of it still counts.
+    Unknown(Arc<PartlyKnown>),
     /// Ready for use.
     Ready(Arc<Configured>),
+}
+
+impl SessionState {
+    /// Returns what is known of the defaults.
+    #[must_use]
+    pub fn defaults(&self) -> PartlyKnown {
+        match self {
+            Self::Unconfigured => PartlyKnown {
+                default_environment: Setting::Unknown,
+                default_labels: Setting::Unknown,
+            },
+            Self::Unknown(known) => PartlyKnown::clone(known),
+            Self::Ready(configured) => configured.defaults(),
+        }
+    }
+}
+
+/// What a plan needs to know of a configuration that is not wholly known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartlyKnown {
+    /// The environment of secrets that name none.
+    pub default_environment: Setting<String>,
+    /// Labels added to every secret; unknown as soon as one of them is.
+    pub default_labels: Setting<BTreeMap<String, String>>,
+}
+
+impl PartlyKnown {
+    /// Reads a provider block.
+    #[must_use]
+    pub fn read(config: &Value) -> Self {
+        Self {
+            default_environment: Setting::string(config.attribute("default_environment")),
+            default_labels: Setting::strings(config.attribute("default_labels")),
+        }
+    }
 }
 
 /// A configuration that is known.
@@ -31,6 +68,8 @@ pub struct Configured {
     pub default_labels: BTreeMap<String, String>,
     /// The types of backends that this process plans, by name.
     announced: Mutex<BTreeMap<Slug, String>>,
+    /// The secrets that a plan of this process creates.
+    declared: Mutex<BTreeSet<SecretName>>,
 }
 
 impl Configured {
@@ -46,7 +85,29 @@ impl Configured {
             default_environment,
             default_labels,
             announced: Mutex::default(),
+            declared: Mutex::default(),
         }
+    }
+
+    /// Returns the defaults of secrets, all of them known.
+    #[must_use]
+    pub fn defaults(&self) -> PartlyKnown {
+        let environment = self.default_environment.as_ref();
+        PartlyKnown {
+            default_environment: environment
+                .map_or(Setting::Absent, |slug| Setting::Set(slug.to_string())),
+            default_labels: Setting::Set(self.default_labels.clone()),
+        }
+    }
+
+    /// Records that a plan creates this secret; returns false where another
+    /// resource of the same plan does so already. Terraform configures a provider
+    /// anew for every plan and apply, and plans each creation once in them.
+    #[must_use]
+    pub fn declare_secret(&self, name: &SecretName) -> bool {
+        let declared = self.declared.lock();
+        let mut declared = declared.unwrap_or_else(PoisonError::into_inner);
+        declared.insert(name.clone())
     }
 
     /// Says that a plan is about to bring a backend of this type into being, or
@@ -109,7 +170,7 @@ impl Session {
     pub fn ready(&self) -> Result<Arc<Configured>, Diagnostic> {
         match self.state() {
             SessionState::Ready(configured) => Ok(configured),
-            SessionState::Unknown => Err(unconfigured()),
+            SessionState::Unknown(_) => Err(unconfigured()),
             SessionState::Unconfigured => Err(Diagnostic::bug(
                 "Something was asked for before the provider was configured.",
             )),

@@ -9,7 +9,8 @@ use crate::plugin_client::value::{decode, encode, unknown};
 use crate::plugin_client::wire::provider_client::ProviderClient;
 use crate::plugin_client::wire::{
     ClientCapabilities, ConfigureProviderRequest, GetMetadataRequest, GetProviderSchemaRequest,
-    OpenEphemeralResourceRequest, Schema, ValidateResourceConfigRequest, plugin::Empty,
+    OpenEphemeralResourceRequest, Schema, ValidateEphemeralResourceConfigRequest,
+    ValidateResourceConfigRequest, plugin::Empty,
 };
 use crate::plugin_client::{ClientIdentity, Plugin, Process, run_to_end};
 use crate::process::signal;
@@ -152,6 +153,31 @@ async fn an_ephemeral_secret_is_unknown_with_the_provider_only_where_the_host_ta
         } else {
             assert_eq!(decode(opened.result.as_ref())["value"], unknown());
         }
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_a_mocked_provider_made_up_is_valid_and_another_text_is_not() {
+    let plugin = Plugin::start(binary());
+    let mut client = plugin.client().await;
+    let request = GetProviderSchemaRequest {};
+    let schema = client.get_provider_schema(request).await.unwrap();
+    let secret = schema.into_inner().ephemeral_resource_schemas["planton_secret"].clone();
+    for (id, refused) in [
+        ("aB3d", 0),
+        ("w9Zq01LmNbVcXs7", 0),
+        ("0198c2f4-6d3a-7c51-9b1e-2f6d8a4c0b11", 1),
+        ("db", 2),
+        ("db-password", 2),
+    ] {
+        let config = config(&secret, &[("id", id.into()), ("version", 0.into())]);
+        let request = ValidateEphemeralResourceConfigRequest {
+            type_name: "planton_secret".to_owned(),
+            config: encode(&config),
+        };
+        let answer = client.validate_ephemeral_resource_config(request).await;
+        let told = answer.unwrap().into_inner().diagnostics;
+        assert_eq!(told.len(), refused, "{id}: {told:?}");
     }
 }
 

@@ -54,7 +54,7 @@ impl Resource for SecretBackendResource {
     }
 
     async fn read(&self, _cx: &Context, request: ReadRequest) -> ReadResponse {
-        if let SessionState::Unknown = self.session.state() {
+        if let SessionState::Unknown(_) = self.session.state() {
             let mut response = ReadResponse::current(request.state);
             response.diagnostics.push(not_refreshed());
             return response;
@@ -69,7 +69,7 @@ impl Resource for SecretBackendResource {
     async fn plan(&self, _cx: &Context, request: PlanRequest) -> PlanResponse {
         let session = match self.session.state() {
             SessionState::Ready(session) => Some(session),
-            SessionState::Unknown | SessionState::Unconfigured => None,
+            SessionState::Unknown(_) | SessionState::Unconfigured => None,
         };
         plan::plan(&schema::schema(), request, session.as_deref()).await
     }

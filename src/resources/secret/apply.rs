@@ -1,7 +1,9 @@
 //! Carries out what was planned.
 
-use super::plan::{compare_failed, refuse_if_protected, value_missing};
-use super::settings::{Settings, Source, interrupt};
+use super::plan::{NOT_SEEN, compare_failed, value_missing};
+use super::replacement::{Existing, Mark};
+use super::settings::{Settings, interrupt};
+use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
 use crate::operations::{CreateSecret, Interrupt, OperationError, SecretView, UpdateSecret};
 use crate::plugin::{
@@ -16,8 +18,9 @@ pub(super) async fn create(
     request: CreateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
-    let settings = Settings::read(&request.config);
-    let name = settings.secret_name(session)?;
+    let planned = &request.planned_state;
+    let settings = Settings::planned(planned, &request.config, true);
+    let name = settings.secret_name()?;
     let backend = match &settings.backend {
         Setting::Set(text) => Some(
             text.parse()
@@ -25,13 +28,13 @@ pub(super) async fn create(
         ),
         Setting::Absent | Setting::Unknown => None,
     };
-    let metadata = settings.metadata(session);
+    let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
-    let path = value_path(&settings.source);
+    let path = settings.source.argument();
     let replaces = settings.takes_over();
     let source = settings.source.into_source();
-    let source = source.ok_or_else(|| value_missing("A new secret needs a value"))?;
-    let interrupt = interrupt(cx, &request.config, "create");
+    let source = source.ok_or_else(|| value_missing("A new secret needs a value", ""))?;
+    let interrupt = interrupt(cx, planned, "create");
     let create = CreateSecret {
         name,
         backend,
@@ -57,20 +60,21 @@ pub(super) async fn update(
     let private = Private::read(&request.planned_private)?;
     let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
-    let interrupt = interrupt(cx, &request.config, "update");
+    let planned = &request.planned_state;
+    let interrupt = interrupt(cx, planned, "update");
     expect_catalog(&private, session, &interrupt).await?;
     expect_mac_key(&private, session, &interrupt).await?;
-    let settings = Settings::read(&request.config);
-    let metadata = settings.metadata(session);
+    let settings = Settings::planned(planned, &request.config, private.given);
+    let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
-    let path = value_path(&settings.source);
-    let mut write = request.planned_state.attribute("version").is_unknown();
+    let path = settings.source.argument();
+    let mut write = planned.attribute("version").is_unknown();
     if write && private.compare {
         write = differs(&settings, &request.prior_state, session, &interrupt).await?;
     }
     let source = if write {
         let source = settings.source.into_source();
-        Some(source.ok_or_else(|| value_missing("A new version needs a value"))?)
+        Some(source.ok_or_else(|| value_missing("A new version needs a value", NOT_SEEN))?)
     } else {
         None
     };
@@ -96,14 +100,18 @@ pub(super) async fn delete(
 ) -> Result<DeleteResponse, Diagnostic> {
     let state = &request.prior_state;
     let private = Private::read(&request.planned_private)?;
-    // A deletion that was begun was allowed.
-    if !private.deleting {
-        if let Some(refused) = refuse_if_protected(state) {
-            return Err(refused);
-        }
-        if state.attribute("on_destroy").as_str() == Some("retain") {
-            return Ok(DeleteResponse::default());
-        }
+    let existing = Existing::of(state, &private);
+    let refused = match Mark::read(&request.planned_private) {
+        // A plan that does not know the secret it replaces: that one is tainted.
+        Some(Mark::Creation) => existing.refuses_replacement_of_tainted(),
+        Some(Mark::Existing(_)) => existing.refuses_replacement(),
+        None => existing.refuses_destruction(),
+    };
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    if existing.is_retained() {
+        return Ok(DeleteResponse::default());
     }
     let Identity { uuid, name, .. } = Identity::read(state)?;
     let interrupt = interrupt(cx, state, "delete");
@@ -207,13 +215,6 @@ async fn applied(
         );
     }
     Ok(response)
-}
-
-fn value_path(source: &Source) -> &'static str {
-    match source.kind() {
-        Some(crate::operations::SecretKind::KeyValue) => "data_wo",
-        _ => "value_wo",
-    }
 }
 
 fn located(error: &OperationError, value: &'static str) -> Diagnostic {

@@ -2,10 +2,14 @@
 
 mod apply;
 mod plan;
+mod replacement;
 mod schema;
 mod settings;
+mod source;
 mod state;
 mod validate;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -55,7 +59,7 @@ impl Resource for SecretResource {
     }
 
     async fn read(&self, cx: &Context, request: ReadRequest) -> ReadResponse {
-        if let SessionState::Unknown = self.session.state() {
+        if let SessionState::Unknown(_) = self.session.state() {
             let mut response = ReadResponse::current(request.state);
             response.diagnostics.push(not_refreshed());
             return response;
@@ -68,12 +72,18 @@ impl Resource for SecretResource {
     }
 
     async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
-        let session = match self.session.state() {
-            SessionState::Ready(session) => Some(session),
-            SessionState::Unknown | SessionState::Unconfigured => None,
+        let state = self.session.state();
+        let session = match &state {
+            SessionState::Ready(session) => Some(session.as_ref()),
+            SessionState::Unknown(_) | SessionState::Unconfigured => None,
         };
-        let interrupt = settings::interrupt(cx, &request.config, "read");
-        plan::plan(&schema::schema(), request, session.as_deref(), &interrupt).await
+        let ground = plan::Ground {
+            defaults: &state.defaults(),
+            session,
+            interrupt: &settings::interrupt(cx, &request.config, "read"),
+        };
+        let planned = plan::plan(&schema::schema(), request, ground).await;
+        planned.unwrap_or_else(PlanResponse::from)
     }
 
     async fn plan_destroy(
@@ -81,7 +91,7 @@ impl Resource for SecretResource {
         _cx: &Context,
         request: PlanDestroyRequest,
     ) -> PlanDestroyResponse {
-        plan::plan_destroy(&request)
+        plan::plan_destroy(&request).unwrap_or_else(PlanDestroyResponse::from)
     }
 
     async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {
@@ -118,6 +128,9 @@ impl Resource for SecretResource {
     }
 }
 
+/// What a request that ends at its deadline needs to say why.
+const GRACE: Duration = Duration::from_secs(1);
+
 async fn read(
     cx: &Context,
     request: ReadRequest,
@@ -130,7 +143,8 @@ async fn read(
     let limit = settings::timeout(&request.state, "read");
     let refresh = identity.refresh(&private);
     let refreshing = interrupt.bound(session.organization.refresh_secret(&refresh));
-    let refreshed = tokio::time::timeout(limit, refreshing);
+    // Requests end at the deadline themselves, and say why: this cuts off the rest.
+    let refreshed = tokio::time::timeout(limit + GRACE, refreshing);
     let timed_out = |_| {
         explain(&OperationError::Interrupted {
             step: "read",

@@ -1,15 +1,17 @@
 //! Plans a secret: what stays, what changes, what replaces, and whether a new
 //! version is written.
 
-use super::settings::{Settings, Source};
-use super::state::{Identity, Private, copy_from, generate, strings};
+use super::replacement::{Existing, Mark};
+use super::settings::{Settings, generate_spec};
+use super::source::Source;
+use super::state::{Identity, Private, generate, strings, with_defaults};
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
     Schema, Value, proposed_with_computed_unknown,
 };
-use crate::surface::{Configured, Setting, deletion_protected, explain, invalid_slug};
+use crate::surface::{Configured, PartlyKnown, Setting, declared_twice, explain, invalid_slug};
 
 /// What only the provider knows, and apply decides.
 const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
@@ -20,46 +22,54 @@ const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
     "updated_at",
 ];
 
-/// Plans a creation or an update; `session` is absent while the provider's
-/// configuration is unknown.
+/// What a plan goes by besides the request.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    /// What is known of the provider's defaults.
+    pub(super) defaults: &'a PartlyKnown,
+    /// Absent while part of the provider's configuration is unknown.
+    pub(super) session: Option<&'a Configured>,
+    pub(super) interrupt: &'a Interrupt,
+}
+
+/// Plans a creation or an update.
 pub(super) async fn plan(
     schema: &Schema,
     request: PlanRequest,
-    session: Option<&Configured>,
-    interrupt: &Interrupt,
-) -> PlanResponse {
+    ground: Ground<'_>,
+) -> Result<PlanResponse, Diagnostic> {
     let settings = Settings::read(&request.config);
-    if let Some(session) = session
-        && let Err(diagnostic) = check(&settings, &request.prior_state, session).await
-    {
-        return diagnostic.into();
+    if let Some(session) = ground.session {
+        check(&settings, &request.prior_state, session).await?;
     }
-    let private = match Private::read(&request.prior_private) {
-        Ok(private) => private,
-        Err(diagnostic) => return diagnostic.into(),
-    };
     if request.prior_state.is_null() {
-        return plan_creation(schema, request, &settings, session);
+        return plan_creation(schema, request, &settings, ground);
     }
-    match plan_update(request, settings, private, session, interrupt).await {
-        Ok(response) => response,
-        Err(diagnostic) => diagnostic.into(),
-    }
+    let private = Private::read(&request.prior_private)?;
+    plan_update(request, settings, private, ground).await
 }
 
 /// Plans a destruction, and refuses it under `deletion_protection`.
-pub(super) fn plan_destroy(request: &PlanDestroyRequest) -> PlanDestroyResponse {
-    match refuse_if_protected(&request.prior_state) {
-        Some(diagnostic) => diagnostic.into(),
-        None => PlanDestroyResponse::default(),
+pub(super) fn plan_destroy(
+    request: &PlanDestroyRequest,
+) -> Result<PlanDestroyResponse, Diagnostic> {
+    let private = Private::read(&request.prior_private)?;
+    match Existing::of(&request.prior_state, &private).refuses_destruction() {
+        Some(mut refused) => {
+            // What was replaced before it could be deleted is out of reach of the
+            // configuration.
+            refused.detail.push_str(
+                " The configuration does not reach an object that Terraform calls deposed: import \
+                 it in another configuration with deletion_protection = false, and apply that.",
+            );
+            Err(refused)
+        }
+        // Without the mark that a failed update leaves beside the state.
+        None => Ok(PlanDestroyResponse {
+            private: Some(private.write()),
+            ..PlanDestroyResponse::default()
+        }),
     }
-}
-
-/// Says that a protected secret may not be destroyed.
-pub(super) fn refuse_if_protected(prior_state: &Value) -> Option<Diagnostic> {
-    let protected = prior_state.attribute("deletion_protection").as_bool() == Some(true);
-    let name = prior_state.attribute("name").as_str().unwrap_or_default();
-    protected.then(|| deletion_protected(name))
 }
 
 /// Checks what is known against the platform, before anything is written.
@@ -81,11 +91,7 @@ async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Resu
         expected.map_err(|error| explain(&error).at("backend"))?;
     }
     if let Source::Given(value) = &settings.source {
-        let path = if settings.source.kind() == Some(crate::operations::SecretKind::KeyValue) {
-            "data_wo"
-        } else {
-            "value_wo"
-        };
+        let path = settings.source.argument();
         let organization = &session.organization;
         // The same plan may declare it: then its type is known, exist or not.
         let declared = backend.as_ref().and_then(|name| session.announced(name));
@@ -98,43 +104,67 @@ async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Resu
     Ok(())
 }
 
+/// Plans a creation, or the second half of a replacement.
 fn plan_creation(
     schema: &Schema,
     request: PlanRequest,
     settings: &Settings,
-    session: Option<&Configured>,
-) -> PlanResponse {
+    ground: Ground<'_>,
+) -> Result<PlanResponse, Diagnostic> {
+    // What the first plan of a replacement gave; in a plan that is repeated before
+    // the apply, what the plan gave, where the host keeps that.
+    let kept = request.planned_private.unwrap_or(request.prior_private);
+    let mark = Mark::read(&kept).unwrap_or(Mark::Creation);
+    if let Mark::Existing(existing) = &mark
+        && let Some(refused) = existing.refuses_replacement()
+    {
+        return Err(refused);
+    }
     if matches!(settings.source, Source::Absent) {
-        return value_missing("A new secret needs a value").into();
+        return Err(value_missing(
+            "A new secret needs a value",
+            "To destroy without one, run terraform destroy -refresh=false.",
+        ));
+    }
+    if let (Some(session), Some(name)) = (ground.session, settings.known_name(ground.defaults))
+        && !session.declare_secret(&name)
+    {
+        return Err(declared_twice(&name));
     }
     let mut planned =
         proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
-    decide_known(&mut planned, settings, session);
-    PlanResponse::planned(planned)
+    decide_known(&mut planned, &request.config, settings, ground.defaults);
+    planned.set("kind", certain_kind(settings));
+    Ok(PlanResponse {
+        private: Some(mark.write(kept)),
+        ..PlanResponse::planned(planned)
+    })
 }
 
 /// Fills in what the configuration alone decides.
-fn decide_known(planned: &mut Value, settings: &Settings, session: Option<&Configured>) {
-    let environment = settings.effective_environment(session);
+fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaults: &PartlyKnown) {
+    let environment = settings.effective_environment(defaults);
     planned.set("environment", text(&environment));
     planned.set("deletion_protection", plain(settings.deletion_protection()));
     planned.set("on_destroy", plain(settings.on_destroy()));
     planned.set("keep_versions", plain(settings.keep_versions()));
     planned.set(
         "labels_all",
-        match settings.labels_all(session) {
+        match settings.labels_all(defaults) {
             Setting::Set(all) => strings(&all),
             _ => Value::Unknown,
         },
     );
-    if let Setting::Set(spec) = &settings.generate {
-        planned.set("generate", generate(spec));
-    }
-    if let Setting::Set(from) = &settings.copy_from {
-        planned.set("copy_from", copy_from(from));
-    }
-    if let Some(kind) = settings.source.kind() {
-        planned.set("kind", kind.as_str());
+    let unset = Value::object::<&str>([]);
+    let spec = generate_spec(&unset).expect("nothing of it is unknown");
+    for (name, defaults) in [
+        ("generate", generate(&spec)),
+        (
+            "copy_from",
+            Value::object([("delete_source", Value::from(false))]),
+        ),
+    ] {
+        planned.set(name, with_defaults(config.attribute(name), defaults));
     }
     let reference = match (&settings.name, &environment) {
         (Setting::Set(name), Setting::Set(environment)) => {
@@ -146,38 +176,41 @@ fn decide_known(planned: &mut Value, settings: &Settings, session: Option<&Confi
     planned.set("reference", reference);
 }
 
+/// Returns the kind that a new version has; unknown where the source does not
+/// decide it yet.
+fn certain_kind(settings: &Settings) -> Value {
+    let kind = settings.source.kind();
+    kind.map_or(Value::Unknown, |kind| Value::from(kind.as_str()))
+}
+
 async fn plan_update(
     request: PlanRequest,
     settings: Settings,
     private: Private,
-    session: Option<&Configured>,
-    interrupt: &Interrupt,
+    ground: Ground<'_>,
 ) -> Result<PlanResponse, Diagnostic> {
     let prior = &request.prior_state;
+    let existing = Existing::of(prior, &private);
     let mut planned = request.proposed_state;
-    decide_known(&mut planned, &settings, session);
-    if session.is_none() {
-        // What the provider's defaults decide stays as it was until they are known.
-        for name in ["environment", "labels_all", "reference"] {
-            if settings.environment.is_absent() || name == "labels_all" {
-                planned.set(name, prior.attribute(name).clone());
-            }
-        }
-    }
+    decide_known(&mut planned, &request.config, &settings, ground.defaults);
     if settings.backend.is_absent() {
         planned.set("backend", prior.attribute("backend").clone());
     }
     let mut kept = Private {
         compare: false,
+        given: settings.source.may_be_given(),
         ..private
     };
     let replaced = replaced_paths(prior, &planned, &kept);
     if !replaced.is_empty() {
-        return plan_replacement(planned, prior, replaced, &settings, &kept);
+        let mut response = plan_replacement(planned, replaced, &settings, &existing)?;
+        response.private = Some(Mark::Existing(existing).write(kept.write()));
+        return Ok(response);
     }
 
-    let write = decide_write(&settings, prior, &kept, session, interrupt).await?;
+    let write = decide_write(&settings, prior, &kept, ground).await?;
     kept.compare = write == Write::DecidedAtApply;
+    let mut warning = None;
     if write == Write::Never {
         planned.set("kind", prior.attribute("kind").clone());
         let edited = ["description", "labels", "labels_all"]
@@ -188,20 +221,23 @@ async fn plan_update(
         }
     } else {
         if matches!(settings.source, Source::Absent) {
-            return Err(value_missing("A new version needs a value"));
+            if !prior.attribute("version").is_null() {
+                let why = "A new version needs a value";
+                return Err(value_missing(why, NOT_SEEN));
+            }
+            warning = Some(nothing_to_heal_with(prior));
         }
         planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
-        if settings.source.kind().is_none() {
-            planned.set("kind", Value::Unknown);
-        }
-        if write == Write::DecidedAtApply && planned.attribute("kind") != prior.attribute("kind") {
-            planned.set("kind", Value::Unknown);
-        }
+        let kind = certain_kind(&settings);
+        let is_certain = write == Write::Always || kind == *prior.attribute("kind");
+        planned.set("kind", if is_certain { kind } else { Value::Unknown });
     }
-    Ok(PlanResponse {
-        private: Some(kept.write()),
+    let mut response = PlanResponse {
+        private: Some(Mark::Existing(existing).write(kept.write())),
         ..PlanResponse::planned(planned)
-    })
+    };
+    response.diagnostics.extend(warning);
+    Ok(response)
 }
 
 fn replaced_paths(prior: &Value, planned: &Value, private: &Private) -> Vec<AttributePath> {
@@ -219,37 +255,24 @@ fn replaced_paths(prior: &Value, planned: &Value, private: &Private) -> Vec<Attr
 
 fn plan_replacement(
     mut planned: Value,
-    prior: &Value,
     requires_replace: Vec<AttributePath>,
     settings: &Settings,
-    private: &Private,
+    existing: &Existing,
 ) -> Result<PlanResponse, Diagnostic> {
-    if let Some(refused) = refuse_if_protected(prior) {
+    if let Some(refused) = existing.refuses_replacement() {
         return Err(refused);
     }
-    if prior.attribute("on_destroy").as_str() == Some("retain") && !private.deleting {
-        return Err(Diagnostic::error(
-            "Retained Secret Not Replaceable",
-            "This change replaces the secret, but on_destroy = \"retain\" would leave the old one \
-             behind.\n\nSet on_destroy to \"delete\" and apply that first; or remove the resource \
-             from the state (terraform state rm) to leave the old secret as it is.",
-        )
-        .at(requires_replace[0].clone()));
-    }
     if matches!(settings.source, Source::Absent) {
-        return Err(value_missing("A replaced secret needs a value"));
+        return Err(value_missing("A replaced secret needs a value", NOT_SEEN));
     }
     planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
     planned.mark_unknown(&["id", "created_at"]);
-    if settings.source.kind().is_none() {
-        planned.set("kind", Value::Unknown);
-    }
+    planned.set("kind", certain_kind(settings));
     if settings.backend.is_absent() {
         planned.set("backend", Value::Unknown);
     }
     Ok(PlanResponse {
         requires_replace,
-        private: Some(private.write()),
         ..PlanResponse::planned(planned)
     })
 }
@@ -266,8 +289,7 @@ async fn decide_write(
     settings: &Settings,
     prior: &Value,
     private: &Private,
-    session: Option<&Configured>,
-    interrupt: &Interrupt,
+    ground: Ground<'_>,
 ) -> Result<Write, Diagnostic> {
     if prior.attribute("version").is_null() {
         // Drift: the current version is gone, or not the one we wrote.
@@ -284,8 +306,12 @@ async fn decide_write(
     match &settings.source {
         // Generated anew only with the trigger.
         Source::Absent | Source::Generate(_) | Source::Copy(_) => Ok(Write::Never),
+        Source::Unknown(possible) if !possible.given => Ok(Write::Never),
         Source::Unknown(_) => Ok(Write::DecidedAtApply),
         Source::Given(value) => {
+            let Ground {
+                session, interrupt, ..
+            } = ground;
             let Some(session) = session else {
                 return Ok(Write::DecidedAtApply);
             };
@@ -322,14 +348,33 @@ pub(super) fn compare_failed(error: &OperationError) -> Diagnostic {
     diagnostic
 }
 
+/// Why a value that stands in the configuration may not have been seen.
+pub(super) const NOT_SEEN: &str = "A value under ignore_changes counts as not set.";
+
 /// Says that there is no value to write.
-pub(super) fn value_missing(why: &str) -> Diagnostic {
+pub(super) fn value_missing(why: &str, more: &str) -> Diagnostic {
     Diagnostic::error(
         "Secret Value Missing",
         format!(
             "{why}, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is \
              null.\n\nSet one of them. A value from an ephemeral variable must be given to every \
-             plan and apply that writes a version."
+             plan and apply that writes a version. {more}"
+        ),
+    )
+    .at("value_wo")
+}
+
+/// Warns that the current version is lost, and that the apply will have no value to
+/// write it again. No error: a destroy begins with a plan like this.
+fn nothing_to_heal_with(prior: &Value) -> Diagnostic {
+    Diagnostic::warning(
+        "Lost Version Needs Value",
+        format!(
+            "The backend does not hold the current version of secret {:?}, or not the one that \
+             this provider wrote. An apply writes the next version, but none of value_wo, data_wo, \
+             generate and copy_from is set, or the one that is set is null: it will fail.\n\nGive \
+             the value to the plan and the apply. A destroy needs none.",
+            prior.attribute("name").as_str().unwrap_or_default()
         ),
     )
     .at("value_wo")
@@ -350,3 +395,6 @@ fn plain<T: Into<Value>>(setting: Setting<T>) -> Value {
         Setting::Set(value) => value.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,12 +141,14 @@ fn generate_attributes() -> Vec<Attribute> {
 fn lifecycle_attributes() -> Vec<Attribute> {
     vec![
         Attribute::bool("deletion_protection").optional_computed().describe(
-            "Refuses to destroy or replace the secret until it is switched off in an apply of its \
-             own. Default: false.",
+            "Whether to refuse to destroy or replace the secret, until an apply of its own switches \
+             this off. A plan refuses `-replace` and `replace_triggered_by` as well; a tainted secret \
+             is refused in the apply, and `terraform untaint` keeps it. Default: false.",
         ),
         Attribute::string("on_destroy").optional_computed().describe(
             "`delete` removes the secret with all versions; `retain` only takes it out of \
-             Terraform's hands: it stays readable and importable. Default: `delete`.",
+             Terraform's hands: it stays readable and importable, and keeps its name, so it is not \
+             replaced. Default: `delete`.",
         ),
         Attribute::number("keep_versions").optional_computed().describe(format!(
             "How many versions stay, 1 or more. Default: {DEFAULT_KEEP_VERSIONS}."

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::schema::DEFAULT_KEEP_VERSIONS;
+use super::source::{Source, WRITE_ONLY};
 use crate::names::SecretName;
-use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
-use crate::operations::{Interrupt, ValueSource};
-use crate::operations::{SecretKind, SecretValue};
+use crate::operations::{
+    CopyFrom, GenerateSpec, Interrupt, OnDestroy, SecretArguments, SecretMetadata,
+};
 use crate::plugin::{Context, Diagnostic, Value};
-use crate::surface::{Configured, Setting, invalid_slug, parse_duration};
+use crate::surface::{PartlyKnown, Setting, invalid_slug, parse_duration};
 
 /// A configuration, or what of it is known.
 #[derive(Debug)]
@@ -23,51 +24,12 @@ pub(super) struct Settings {
     pub(super) backend: Setting<String>,
     pub(super) trigger: Setting<String>,
     pub(super) source: Source,
-    pub(super) generate: Setting<GenerateSpec>,
+    generate: Setting<GenerateSpec>,
     deletion_protection: Setting<bool>,
     on_destroy: Setting<String>,
     keep_versions: Setting<i64>,
     takes_over: Setting<String>,
-    pub(super) copy_from: Setting<CopyFrom>,
-}
-
-/// Where the value comes from.
-#[derive(Debug)]
-pub(super) enum Source {
-    /// Nowhere: the value stays as it is.
-    Absent,
-    /// Known only at apply.
-    Unknown(SecretKind),
-    /// Given.
-    Given(SecretValue),
-    /// Generated; the parameters may be unknown.
-    Generate(Setting<GenerateSpec>),
-    /// Copied; from where may be unknown.
-    Copy(Setting<CopyFrom>),
-}
-
-impl Source {
-    /// Returns the kind of value that comes of it.
-    pub(super) fn kind(&self) -> Option<SecretKind> {
-        match self {
-            Self::Absent => None,
-            Self::Unknown(kind) => Some(*kind),
-            Self::Given(value) => Some(value.kind()),
-            Self::Generate(_) => Some(SecretKind::Text),
-            // As the backend has it.
-            Self::Copy(_) => None,
-        }
-    }
-
-    /// Returns the source for an operation; `None` where there is none.
-    pub(super) fn into_source(self) -> Option<ValueSource> {
-        match self {
-            Self::Given(value) => Some(ValueSource::Given(value)),
-            Self::Generate(Setting::Set(spec)) => Some(ValueSource::Generated(spec)),
-            Self::Copy(Setting::Set(from)) => Some(ValueSource::Copied(from)),
-            Self::Absent | Self::Unknown(_) | Self::Generate(_) | Self::Copy(_) => None,
-        }
-    }
+    copy_from: Setting<CopyFrom>,
 }
 
 impl Settings {
@@ -90,7 +52,7 @@ impl Settings {
             labels: Setting::strings(config.attribute("labels")),
             backend: Setting::string(config.attribute("backend")),
             trigger: Setting::string(config.attribute("value_wo_version")),
-            source: source(config, &generate, &copy_from),
+            source: Source::read(config),
             generate,
             copy_from,
             deletion_protection: Setting::bool(config.attribute("deletion_protection")),
@@ -100,27 +62,41 @@ impl Settings {
         }
     }
 
+    /// Reads what was planned. The configuration that an apply is given is raw:
+    /// what `ignore_changes` holds back is visible in the planned state only. So
+    /// the configuration counts for write-only values, which no state holds, and
+    /// for those only where the plan saw one.
+    pub(super) fn planned(planned: &Value, config: &Value, may_be_given: bool) -> Self {
+        let mut wanted = planned.clone();
+        for name in WRITE_ONLY {
+            let given = config.attribute(name);
+            wanted.set(
+                name,
+                if may_be_given {
+                    given.clone()
+                } else {
+                    Value::Null
+                },
+            );
+        }
+        Self::read(&wanted)
+    }
+
     /// Returns the environment with the provider's default.
-    pub(super) fn effective_environment(&self, session: Option<&Configured>) -> Setting<String> {
-        match (&self.environment, session) {
-            (Setting::Absent, Some(configured)) => match &configured.default_environment {
-                Some(default) => Setting::Set(default.to_string()),
-                None => Setting::Absent,
-            },
-            (Setting::Absent, None) => Setting::Unknown,
-            (configured, _) => configured.clone(),
+    pub(super) fn effective_environment(&self, defaults: &PartlyKnown) -> Setting<String> {
+        match &self.environment {
+            Setting::Absent => defaults.default_environment.clone(),
+            configured => configured.clone(),
         }
     }
 
     /// Returns the labels with the provider's defaults.
-    pub(super) fn labels_all(
-        &self,
-        session: Option<&Configured>,
-    ) -> Setting<BTreeMap<String, String>> {
-        let Some(configured) = session else {
-            return Setting::Unknown;
+    pub(super) fn labels_all(&self, defaults: &PartlyKnown) -> Setting<BTreeMap<String, String>> {
+        let mut all = match &defaults.default_labels {
+            Setting::Unknown => return Setting::Unknown,
+            Setting::Absent => BTreeMap::new(),
+            Setting::Set(all) => all.clone(),
         };
-        let mut all = configured.default_labels.clone();
         match &self.labels {
             Setting::Unknown => return Setting::Unknown,
             Setting::Absent => {}
@@ -146,32 +122,44 @@ impl Settings {
         self.takes_over.set().and_then(|text| text.parse().ok())
     }
 
+    /// Returns the secret's full name, where all of it is known.
+    pub(super) fn known_name(&self, defaults: &PartlyKnown) -> Option<SecretName> {
+        let environment = match self.effective_environment(defaults) {
+            Setting::Set(text) => Some(text.parse().ok()?),
+            Setting::Absent => None,
+            Setting::Unknown => return None,
+        };
+        let name = self.name.set()?.parse().ok()?;
+        Some(SecretName { environment, name })
+    }
+
     /// Returns the secret's full name; everything is known at apply.
-    pub(super) fn secret_name(&self, session: &Configured) -> Result<SecretName, Diagnostic> {
+    pub(super) fn secret_name(&self) -> Result<SecretName, Diagnostic> {
         let text = self.name.set().map_or("", String::as_str);
         let name = text
             .parse()
             .map_err(|_| invalid_slug("The name", text, "name"))?;
-        let environment = match self.effective_environment(Some(session)) {
+        let environment = match &self.environment {
             Setting::Set(text) => Some(
                 text.parse()
-                    .map_err(|_| invalid_slug("The environment", &text, "environment"))?,
+                    .map_err(|_| invalid_slug("The environment", text, "environment"))?,
             ),
             Setting::Absent | Setting::Unknown => None,
         };
         Ok(SecretName { environment, name })
     }
 
-    /// Returns what is set besides the value.
-    pub(super) fn metadata(&self, session: &Configured) -> SecretMetadata {
+    /// Returns what is set besides the value, with the labels that were planned,
+    /// or else those that the provider's defaults make of them.
+    pub(super) fn metadata(&self, planned: &Value, defaults: &PartlyKnown) -> SecretMetadata {
+        let labels_all = match Setting::strings(planned.attribute("labels_all")) {
+            Setting::Unknown => self.labels_all(defaults),
+            planned => planned,
+        };
         SecretMetadata {
             description: self.description.set().cloned(),
             labels: self.labels.set().cloned(),
-            labels_all: self
-                .labels_all(Some(session))
-                .set()
-                .cloned()
-                .unwrap_or_default(),
+            labels_all: labels_all.set().cloned().unwrap_or_default(),
         }
     }
 
@@ -223,7 +211,7 @@ fn or<T: Clone>(setting: &Setting<T>, default: T) -> Setting<T> {
 }
 
 /// Reads `copy_from` with its default.
-fn copy_from(value: &Value) -> Setting<CopyFrom> {
+pub(super) fn copy_from(value: &Value) -> Setting<CopyFrom> {
     if value.is_null() {
         return Setting::Absent;
     }
@@ -242,35 +230,6 @@ fn copy_from(value: &Value) -> Setting<CopyFrom> {
             })
         }
         _ => Setting::Unknown,
-    }
-}
-
-fn source(
-    config: &Value,
-    generate: &Setting<GenerateSpec>,
-    copy_from: &Setting<CopyFrom>,
-) -> Source {
-    let text = config.attribute("value_wo");
-    if text.is_unknown() {
-        return Source::Unknown(SecretKind::Text);
-    }
-    if let Some(text) = text.as_secret() {
-        return Source::Given(SecretValue::Text(text.clone()));
-    }
-    let data = config.attribute("data_wo");
-    if !data.is_wholly_known() {
-        return Source::Unknown(SecretKind::KeyValue);
-    }
-    if let Some(entries) = data.entries() {
-        let values = entries
-            .iter()
-            .filter_map(|(key, value)| Some((key.clone(), value.as_secret()?.clone())));
-        return Source::Given(SecretValue::KeyValue(values.collect()));
-    }
-    match (generate, copy_from) {
-        (Setting::Absent, Setting::Absent) => Source::Absent,
-        (Setting::Absent, from) => Source::Copy(from.clone()),
-        (spec, _) => Source::Generate(spec.clone()),
     }
 }
 

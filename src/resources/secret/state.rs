@@ -37,6 +37,10 @@ pub(super) struct Private {
     /// Plan to update: the value was not known, so apply compares it.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) compare: bool,
+    /// Plan to update: the plan saw a write-only value, or one that may turn out to
+    /// be given. One that `ignore_changes` holds back is none.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub(super) given: bool,
 }
 
 impl Private {
@@ -232,6 +236,17 @@ pub(super) fn generate(spec: &GenerateSpec) -> Value {
         ("min_numeric", spec.min_numeric.into()),
         ("min_special", spec.min_special.into()),
     ])
+}
+
+/// Fills `defaults` into an object as it is configured; parts of it may be unknown.
+pub(super) fn with_defaults(configured: &Value, mut defaults: Value) -> Value {
+    let Some(attributes) = configured.entries() else {
+        return configured.clone();
+    };
+    for (name, value) in attributes.iter().filter(|(_, value)| !value.is_null()) {
+        defaults.set(name.as_str(), value.clone());
+    }
+    defaults
 }
 
 /// Returns a map of strings.

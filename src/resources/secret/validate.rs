@@ -1,9 +1,10 @@
 //! Checks a configuration of `planton_secret` without any I/O.
 
-use super::settings::Settings;
+use super::settings::{Settings, generate_spec};
 use crate::names::Slug;
+use crate::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use crate::surface::{Setting, invalid_slug, parse_duration};
+use crate::surface::{Setting, invalid_slug, parse_duration, plain_words};
 
 /// The longest label key or value, and the most labels: what all backends take.
 const MAX_LABELS: usize = 40;
@@ -26,17 +27,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     }
     sources(config, &mut diagnostics);
     takes_over(config, &mut diagnostics);
-    if let Setting::Set(spec) = &settings.generate
-        && let Err(error) = spec.validate()
-    {
-        diagnostics.push(
-            Diagnostic::error(
-                "Invalid Generate Parameters",
-                format!("No value can be generated this way: {error}."),
-            )
-            .at(AttributePath::attribute("generate")),
-        );
-    }
+    generate(config, &mut diagnostics);
     lifecycle(config, &settings, &mut diagnostics);
     labels(config, &mut diagnostics);
     diagnostics
@@ -77,33 +68,98 @@ fn sources(config: &Value, diagnostics: &mut Diagnostics) {
             .at(*second),
         );
     }
-    let backend = config.attribute("copy_from").attribute("backend");
-    if let Some(text) = backend.as_str()
-        && Slug::parse(text).is_err()
-    {
-        let path = AttributePath::attribute("copy_from").then("backend");
-        diagnostics.push(invalid_slug("The backend", text, path));
-    }
+    copy_from(config.attribute("copy_from"), diagnostics);
     if let Some(entries) = config.attribute("data_wo").entries() {
         for (key, value) in entries {
-            if key.is_empty() || value.is_null() {
-                let what = if key.is_empty() {
-                    "has an empty key"
-                } else {
-                    "is null"
-                };
-                diagnostics.push(
-                    Diagnostic::error(
-                        "Invalid Secret Data",
-                        format!(
-                            "An entry of data_wo {what}.\n\nGive every entry a key and a value; \
-                             the value may be an empty text."
-                        ),
-                    )
-                    .at(AttributePath::attribute("data_wo").key(key.clone())),
-                );
-            }
+            let what = match (key.is_empty(), value.is_null()) {
+                (true, _) => "An entry of data_wo has an empty key".to_owned(),
+                (false, true) => format!("{} of data_wo is null", entry(key)),
+                (false, false) => continue,
+            };
+            diagnostics.push(
+                Diagnostic::error(
+                    "Invalid Secret Data",
+                    format!(
+                        "{what}.\n\nGive every entry a key and a value; the value may be an empty \
+                         text. An entry that is null in some cases can be left out in those: merge, \
+                         or a for expression with if."
+                    ),
+                )
+                .at(AttributePath::attribute("data_wo").key(key.clone())),
+            );
         }
+    }
+}
+
+fn copy_from(configured: &Value, diagnostics: &mut Diagnostics) {
+    let path = |name: &str| AttributePath::attribute("copy_from").then(name);
+    if let Some(text) = configured.attribute("backend").as_str() {
+        if Slug::parse(text).is_err() {
+            diagnostics.push(invalid_slug("The backend", text, path("backend")));
+        } else if text == PLATFORM_BACKEND {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Invalid Copy Source",
+                    "The built-in backend holds nothing but sealed secrets, so there is nothing to \
+                     copy from it.\n\nName a backend of your own; or read the other secret with an \
+                     ephemeral planton_secret, and give its value to value_wo.",
+                )
+                .at(path("backend")),
+            );
+        }
+    }
+    if configured.attribute("remote_name").as_str() == Some("") {
+        diagnostics.push(
+            Diagnostic::error(
+                "Invalid Copy Source",
+                "remote_name is empty.\n\nSet it to the object's name in the backend.",
+            )
+            .at(path("remote_name")),
+        );
+    }
+}
+
+/// Checks what is known of `generate`; what is unknown is taken for what fits. All of
+/// it is told at the whole: Terraform 1.11 finds no line for a part.
+fn generate(config: &Value, diagnostics: &mut Diagnostics) {
+    let Some(attributes) = config.attribute("generate").entries() else {
+        return;
+    };
+    let mut known = Value::object::<&str>([]);
+    for (name, value) in attributes.iter().filter(|(_, value)| value.is_set()) {
+        let is_whole = value.as_u64().is_some();
+        if name.starts_with("min_") && !is_whole {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Invalid Generate Parameters",
+                    format!("{name} must be a whole number from 0."),
+                )
+                .at("generate"),
+            );
+        } else {
+            known.set(name.as_str(), value.clone());
+        }
+    }
+    if attributes.get("length").is_some_and(Value::is_unknown) {
+        known.set("length", MAX_GENERATED_LENGTH);
+    }
+    let spec = generate_spec(&known).expect("nothing of it is unknown");
+    if let Err(error) = spec.validate() {
+        diagnostics.push(
+            Diagnostic::error(
+                "Invalid Generate Parameters",
+                format!("No value can be generated this way: {error}."),
+            )
+            .at("generate"),
+        );
+    }
+}
+
+/// Names an entry of a map by its key, where that looks like a name.
+fn entry(key: &str) -> String {
+    match plain_words(key) {
+        Some(_) if key.len() <= 40 => format!("Entry {key:?}"),
+        _ => "An entry".to_owned(),
     }
 }
 
@@ -114,7 +170,7 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Destroy Behaviour",
-                format!("on_destroy must be \"delete\" or \"retain\", not {text:?}."),
+                "on_destroy must be \"delete\" or \"retain\".",
             )
             .at("on_destroy"),
         );
@@ -161,16 +217,29 @@ fn labels(config: &Value, diagnostics: &mut Diagnostics) {
         );
     }
     for (key, value) in labels {
+        if value.is_null() && !key.is_empty() {
+            diagnostics.push(
+                Diagnostic::error(
+                    "Invalid Label",
+                    format!(
+                        "{} of labels is null.\n\nGive the label a value, or leave it out.",
+                        entry(key)
+                    ),
+                )
+                .at(AttributePath::attribute("labels").key(key.clone())),
+            );
+            continue;
+        }
         let long = value
             .as_str()
             .is_some_and(|text| text.len() > MAX_LABEL_BYTES);
-        if key.is_empty() || key.len() > MAX_LABEL_BYTES || value.is_null() || long {
+        if key.is_empty() || key.len() > MAX_LABEL_BYTES || long {
             diagnostics.push(
                 Diagnostic::error(
                     "Invalid Label",
                     format!(
                         "A label needs a key of 1 to {MAX_LABEL_BYTES} bytes, and a value of at \
-                         most {MAX_LABEL_BYTES} bytes that is not null."
+                         most {MAX_LABEL_BYTES} bytes."
                     ),
                 )
                 .at(AttributePath::attribute("labels").key(key.clone())),

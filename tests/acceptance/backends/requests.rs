@@ -122,7 +122,7 @@ impl Vendor {
     /// Whether this is the place where the backend has stored so far: its marker
     /// is looked at once by a process that writes or deletes.
     fn place(&self) -> Vec<Cost> {
-        once(self.get)
+        once(self.describe)
     }
 }
 

@@ -118,21 +118,23 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "name"
       at name     = "Database_Password"
 
-    The name "Database_Password" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The name must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+
+    For example: "database-password".
     "#);
     assert_snapshot!(told.at("environment"), @r#"
     Error: Invalid Name
       in resource "planton_secret" "environment"
       at environment = "-prod"
 
-    The environment "-prod" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one begins or ends with a hyphen.
     "#);
     assert_snapshot!(told.at("backend"), @r#"
     Error: Invalid Name
       in resource "planton_secret" "backend"
       at backend  = "My Vault"
 
-    The backend "My Vault" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters and white space.
     "#);
     assert_snapshot!(told.at("two_values"), @r#"
     Error: Conflicting Secret Values
@@ -150,30 +152,30 @@ data "planton_secret" "slug" {
 
     An entry of data_wo has an empty key.
 
-    Give every entry a key and a value; the value may be an empty text.
+    Give every entry a key and a value; the value may be an empty text. An entry that is null in some cases can be left out in those: merge, or a for expression with if.
     "#);
     assert_snapshot!(told.at("null_entry"), @r#"
     Error: Invalid Secret Data
       in resource "planton_secret" "null_entry"
       at data_wo = { a = null }
 
-    An entry of data_wo is null.
+    Entry "a" of data_wo is null.
 
-    Give every entry a key and a value; the value may be an empty text.
+    Give every entry a key and a value; the value may be an empty text. An entry that is null in some cases can be left out in those: merge, or a for expression with if.
     "#);
     assert_snapshot!(told.at("no_length"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "no_length"
       at generate = { length = 0 }
 
-    No value can be generated this way: length must be 1 to 4096.
+    No value can be generated this way: length must be a whole number from 1 to 4096.
     "#);
     assert_snapshot!(told.at("half_a_length"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "half_a_length"
       at generate = { length = 1.5 }
 
-    No value can be generated this way: length must be 1 to 4096.
+    No value can be generated this way: length must be a whole number from 1 to 4096.
     "#);
     assert_snapshot!(told.at("no_characters"), @r#"
     Error: Invalid Generate Parameters
@@ -215,14 +217,16 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "label_value"
       at labels   = { team = null }
 
-    A label needs a key of 1 to 256 bytes, and a value of at most 256 bytes that is not null.
+    Entry "team" of labels is null.
+
+    Give the label a value, or leave it out.
     "#);
     assert_snapshot!(told.at("label_key"), @r#"
     Error: Invalid Label
       in resource "planton_secret" "label_key"
       at labels   = { "" = "payments" }
 
-    A label needs a key of 1 to 256 bytes, and a value of at most 256 bytes that is not null.
+    A label needs a key of 1 to 256 bytes, and a value of at most 256 bytes.
     "#);
     assert_snapshot!(told.at("too_many_labels"), @r#"
     Error: Too Many Labels
@@ -236,7 +240,7 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "on_destroy"
       at on_destroy = "keep"
 
-    on_destroy must be "delete" or "retain", not "keep".
+    on_destroy must be "delete" or "retain".
     "#);
     assert_snapshot!(told.at("keep_versions"), @r#"
     Error: Invalid Number Of Versions
@@ -284,7 +288,7 @@ data "planton_secret" "slug" {
       in data "planton_secret" "slug"
       at name = "Database Password"
 
-    The name "Database Password" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The name must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters and white space.
     "#);
     assert_eq!(told.len(), 23);
 }
@@ -322,7 +326,7 @@ resource "planton_secret" "there" {
 
     A new version needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
 
-    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
+    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version. A value under ignore_changes counts as not set.
     "#);
 
     let large = "x".repeat(65_537);
@@ -384,7 +388,7 @@ data "planton_secret" "missing" {
 
     A new secret needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
 
-    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
+    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version. To destroy without one, run terraform destroy -refresh=false.
     "#);
     assert_snapshot!(told.at("null_value"), @r#"
     Error: Secret Value Missing
@@ -393,7 +397,7 @@ data "planton_secret" "missing" {
 
     A new secret needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
 
-    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version.
+    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version. To destroy without one, run terraform destroy -refresh=false.
     "#);
     assert_snapshot!(told.at("unknown_backend"), @r#"
     Error: Secret Backend Not Found
@@ -429,7 +433,9 @@ data "planton_secret" "missing" {
 
     Secret "prod/nowhere" does not exist in this organization.
 
-    Check its name and its environment; a secret of organization scope has no environment.
+    Check its name and its environment; a secret of organization scope has no environment. Where the same configuration creates it, name it by its id, so that it is opened only once it exists:
+
+      id = planton_secret.<name>.id
     "#);
     assert_snapshot!(told.at("unknown_id"), @r#"
     Error: Secret Not Found

@@ -69,14 +69,14 @@ fn a_malformed_block_is_told_at_the_attribute() {
       in provider "planton"
       at organization = "Acme Inc."
 
-    The organization "Acme Inc." must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The organization must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters, white space and other characters.
     "#);
     assert_snapshot!(told.at("environment"), @r#"
     Error: Invalid Name
       in provider "planton"
       at default_environment = "Prod"
 
-    The environment "Prod" must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters.
     "#);
     assert_snapshot!(told.at("label"), @r#"
     Error: Invalid Label

@@ -51,12 +51,17 @@ fn work_tree() -> Result<String> {
 
 /// Returns which ends of what we support were not there.
 fn without(terraforms: &[Terraform]) -> Vec<&'static str> {
-    let not_opentofu = terraforms.iter().filter(|one| !one.is_opentofu());
-    let known = not_opentofu.map(|one| {
+    let (opentofu, terraforms): (Vec<_>, Vec<_>) =
+        terraforms.iter().partition(|one| one.is_opentofu());
+    let known = terraforms.into_iter().map(|one| {
         let (major, minor, _) = one.version();
         (one.kind().clone(), (major, minor))
     });
-    missing(&known.collect::<Vec<_>>())
+    let mut missing = missing(&known.collect::<Vec<_>>());
+    if !opentofu.iter().any(|one| one.is_at_least(1, 12)) {
+        missing.push("OpenTofu 1.12 or later (the program `tofu` on PATH)");
+    }
+    missing
 }
 
 fn missing(terraforms: &[(TerraformKind, (u32, u32))]) -> Vec<&'static str> {

@@ -66,7 +66,7 @@ fn a_declaration_that_is_none_is_refused_by_validation() {
       in resource "planton_secret_backend" "prefix"
       at name_prefix = "Acme Inc."
 
-    The name prefix "Acme Inc." must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The name prefix must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters, white space and other characters.
     "#);
     assert_eq!(told.len(), 4);
 }

@@ -64,7 +64,7 @@ fn a_backend_that_is_not_known_is_told_where_it_is_named() {
       in resource "planton_default_backend" "this"
       at backend = "My Vault!"
 
-    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit.
+    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters, white space and other characters.
     "#);
 }
 

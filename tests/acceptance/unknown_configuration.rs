@@ -1,0 +1,270 @@
+//! Plans while something is unknown: what is known counts, and nothing is planned
+//! that the apply could turn out differently.
+
+use serde_json::{Value, json};
+use xtask::terraform::{Variables, Workspace};
+
+use crate::scene::{ORGANIZATION, Scene, with_every_terraform};
+use crate::steps::{Steps, has, text};
+
+with_every_terraform!(
+    acc_unknown_default_label_is_planned_as_unknown,
+    acc_unknown_default_environment_is_planned_as_unknown,
+    acc_known_defaults_count_while_the_platform_is_unknown,
+    acc_kind_of_several_unknown_sources_is_planned_as_unknown,
+    acc_unknown_parts_of_arguments_are_planned_as_unknown,
+);
+
+/// Returns a configuration of the provider with these lines.
+fn provider(lines: &str) -> String {
+    format!(
+        "terraform {{\n  required_providers {{\n    planton = {{ source = \"plantonhq/planton\" }}\n  \
+         }}\n}}\nprovider \"planton\" {{\n  organization = {ORGANIZATION:?}\n  {lines}\n}}\n"
+    )
+}
+
+fn embedded(scene: &Scene) -> String {
+    format!("embedded = {{ path = {:?} }}", scene.embedded().unwrap())
+}
+
+/// Returns what a plan says of `planton_secret.{name}`: the values to come, and
+/// what of them is unknown.
+fn planned(workspace: &Workspace, variables: Variables<'_>, name: &str) -> (Value, Value) {
+    let outcome = workspace.plan_with(variables, &["-out=saved"]).unwrap();
+    outcome.changes().unwrap();
+    let plan = workspace.show_plan("saved").unwrap();
+    let address = format!("planton_secret.{name}");
+    let changes = plan["resource_changes"].as_array().unwrap();
+    let found = changes.iter().find(|change| change["address"] == *address);
+    let change = &found.unwrap()["change"];
+    (change["after"].clone(), change["after_unknown"].clone())
+}
+
+fn acc_unknown_default_label_is_planned_as_unknown(scene: &Scene) {
+    let workspace = scene.workspace(
+        r#"
+variable "v" { default = "1" }
+variable "again" { default = "1" }
+resource "terraform_data" "team" {
+  input            = "team-${var.v}"
+  triggers_replace = var.again
+}
+resource "planton_secret" "s" {
+  name             = "s"
+  description      = "edition ${var.v}"
+  value_wo         = "x"
+  value_wo_version = "1"
+}
+resource "planton_secret" "by_value" {
+  name     = "by-value"
+  labels   = { tier = "a" }
+  value_wo = "x"
+}
+"#,
+    );
+    let lines = format!(
+        "{}\n  default_labels = {{ team = terraform_data.team.output }}",
+        embedded(scene)
+    );
+    workspace.write("provider.tf", &provider(&lines)).unwrap();
+    workspace.settled(&[]);
+    workspace.settled(&[("v", "2")]);
+    let labels = |name: &str| workspace.secret(name)["labels_all"].clone();
+    assert_eq!(labels("s"), json!({"team": "team-2"}));
+    assert_eq!(labels("by_value"), json!({"team": "team-2", "tier": "a"}));
+    assert_eq!(workspace.secret("by_value")["version"], 1);
+
+    // Unknown, and the same in the end.
+    let before = workspace.secret("s");
+    workspace.settled(&[("v", "2"), ("again", "2")]);
+    assert_eq!(workspace.secret("s"), before);
+}
+
+fn acc_unknown_default_environment_is_planned_as_unknown(scene: &Scene) {
+    let workspace = scene.workspace(
+        r#"
+variable "v" { default = "1" }
+variable "again" { default = "1" }
+variable "description" { default = "a" }
+resource "terraform_data" "environment" {
+  input            = "env-${var.v}"
+  triggers_replace = var.again
+}
+resource "planton_secret" "s" {
+  name             = "s"
+  description      = var.description
+  value_wo         = "x"
+  value_wo_version = "1"
+}
+resource "planton_secret" "own" {
+  name             = "own"
+  environment      = "production"
+  description      = var.description
+  value_wo         = "x"
+  value_wo_version = "1"
+}
+"#,
+    );
+    let lines = format!(
+        "{}\n  default_environment = terraform_data.environment.output",
+        embedded(scene)
+    );
+    workspace.write("provider.tf", &provider(&lines)).unwrap();
+    workspace.settled(&[]);
+    let own = text(&workspace.secret("own"), "id");
+
+    let changed = [("v", "2"), ("description", "b")];
+    let (_, unknown) = planned(&workspace, &changed, "s");
+    for name in ["environment", "reference", "id"] {
+        assert_eq!(unknown[name], true, "{name}");
+    }
+    let (after, unknown) = planned(&workspace, &changed, "own");
+    assert_eq!(after["reference"], "$secret/@production/own");
+    assert_eq!(after["labels_all"], json!({}));
+    assert_ne!(unknown["id"], true);
+    workspace.settled(&changed);
+    assert_eq!(workspace.secret("s")["reference"], "$secret/@env-2/s");
+    assert_eq!(text(&workspace.secret("own"), "id"), own);
+
+    // Unknown, and the same in the end.
+    workspace.settled(&[("v", "2"), ("description", "b"), ("again", "2")]);
+    assert_eq!(workspace.secret("s")["environment"], "env-2");
+    assert_eq!(text(&workspace.secret("own"), "id"), own);
+}
+
+fn acc_known_defaults_count_while_the_platform_is_unknown(scene: &Scene) {
+    let workspace = scene.workspace(
+        r#"
+variable "path" {}
+variable "again" { default = "1" }
+variable "description" { default = "a" }
+resource "terraform_data" "path" {
+  input            = var.path
+  triggers_replace = var.again
+}
+resource "planton_secret" "s" {
+  name             = "s"
+  description      = var.description
+  labels           = { tier = "a" }
+  value_wo         = "x"
+  value_wo_version = "1"
+}
+"#,
+    );
+    let lines = "embedded = { path = terraform_data.path.output }\n  default_environment = \
+                 \"production\"\n  default_labels = { team = \"payments\" }";
+    workspace.write("provider.tf", &provider(lines)).unwrap();
+    let path = scene.embedded().unwrap().display().to_string();
+    for (again, description) in [("1", "a"), ("2", "b")] {
+        let variables = [
+            ("path", path.as_str()),
+            ("again", again),
+            ("description", description),
+        ];
+        let (after, _) = planned(&workspace, &variables, "s");
+        assert_eq!(after["environment"], "production", "{again}");
+        assert_eq!(after["reference"], "$secret/@production/s", "{again}");
+        assert_eq!(after["kind"], "text", "{again}");
+        let labels = json!({"team": "payments", "tier": "a"});
+        assert_eq!(after["labels_all"], labels, "{again}");
+        workspace.settled(&variables);
+        let secret = workspace.secret("s");
+        assert_eq!(
+            (&secret["labels_all"], &secret["version"]),
+            (&labels, &json!(1))
+        );
+    }
+    // Unknown, and nothing else: nothing to do for the secret.
+    let again = [
+        ("path", path.as_str()),
+        ("again", "3"),
+        ("description", "b"),
+    ];
+    has(
+        &workspace.changes(&again),
+        &["1 to add, 0 to change, 1 to destroy"],
+    );
+}
+
+fn acc_kind_of_several_unknown_sources_is_planned_as_unknown(scene: &Scene) {
+    let workspace = scene.workspace(
+        r#"
+variable "kind" {}
+variable "again" {}
+resource "terraform_data" "kind" {
+  input            = var.kind
+  triggers_replace = var.again
+}
+locals {
+  kind = terraform_data.kind.output
+  text = local.kind == "text" ? "a text" : null
+  data = local.kind == "data" ? { user = "ada" } : null
+}
+resource "planton_secret" "triggered" {
+  name             = "triggered"
+  value_wo         = local.text
+  data_wo          = local.data
+  value_wo_version = var.again
+}
+resource "planton_secret" "compared" {
+  name     = "compared"
+  value_wo = local.text
+  data_wo  = local.data
+}
+resource "planton_secret" "or_generated" {
+  name             = "or-generated"
+  value_wo         = local.text
+  generate         = local.kind == "data" ? {} : null
+  value_wo_version = var.again
+}
+"#,
+    );
+    for (again, kind) in [("1", "text"), ("2", "data"), ("3", "text"), ("4", "text")] {
+        let variables = [("kind", kind), ("again", again)];
+        let (after, unknown) = planned(&workspace, &variables, "or_generated");
+        assert_eq!(after["kind"], "text", "{again}");
+        assert_eq!(unknown["version"], true, "{again}");
+        for name in ["triggered", "compared"] {
+            let (_, unknown) = planned(&workspace, &variables, name);
+            assert_eq!(unknown["kind"], true, "{name} {again}");
+        }
+        workspace.settled(&variables);
+        let expected = if kind == "text" { "text" } else { "key_value" };
+        for name in ["triggered", "compared"] {
+            assert_eq!(workspace.secret(name)["kind"], expected, "{name} {again}");
+        }
+        assert_eq!(workspace.secret("or_generated")["kind"], "text", "{again}");
+    }
+    // The same value again is no version where values are compared.
+    assert_eq!(workspace.secret("compared")["version"], 3);
+    assert_eq!(workspace.secret("triggered")["version"], 4);
+}
+
+fn acc_unknown_parts_of_arguments_are_planned_as_unknown(scene: &Scene) {
+    let workspace = scene.workspace(
+        r#"
+variable "length" {}
+variable "special" { default = null }
+resource "terraform_data" "length" { input = var.length }
+resource "planton_secret" "s" {
+  name     = "s"
+  labels   = { length = terraform_data.length.output }
+  generate = {
+    length  = terraform_data.length.output
+    special = var.special
+  }
+  keep_versions    = terraform_data.length.output
+  value_wo_version = var.length
+}
+"#,
+    );
+    workspace.settled(&[("length", "20"), ("special", "false")]);
+    // A default comes back while another part is unknown.
+    workspace.settled(&[("length", "30")]);
+    let secret = workspace.secret("s");
+    assert_eq!(secret["generate"]["special"], true);
+    assert_eq!(secret["generate"]["length"], 30);
+    assert_eq!(secret["labels_all"], json!({"length": "30"}));
+    let opened = scene.open(&text(&secret, "id"));
+    assert_eq!((opened.version, opened.text.unwrap().len()), (2, 30));
+}
