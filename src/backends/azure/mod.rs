@@ -156,7 +156,7 @@ impl AzureKeyVaultStore {
         text: &str,
         options: &PutOptions,
     ) -> Result<NativeVersionId, StoreError> {
-        let set = async || {
+        let set = || async {
             let tags = labels::tags(options.version, options.attempt, &options.labels);
             self.vault().await?.set(name, text, tags).await
         };

@@ -59,10 +59,13 @@ impl AzureKeyVaultStore {
     }
 
     /// Makes a request, again while a deletion of its object is under way.
-    pub(super) async fn after_deletion<T>(
+    pub(super) async fn after_deletion<T, F>(
         &self,
-        request: impl AsyncFn() -> Result<T, AzureError>,
-    ) -> Result<T, AzureError> {
+        request: impl Fn() -> F,
+    ) -> Result<T, AzureError>
+    where
+        F: Future<Output = Result<T, AzureError>>,
+    {
         let limits = RequestLimits {
             deadline: Some(self.patience(Purge::AskedFor)),
             ..RequestLimits::current()
