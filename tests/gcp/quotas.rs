@@ -137,7 +137,7 @@ async fn a_quota_that_outlives_the_operation_is_named() {
     let store = place.store();
     let id = store.put(name(), PAYLOAD, version(1, &[])).await.unwrap();
     place.fake.limit(&none_of(Some(0), Some(0))).unwrap();
-    let describe = within(Duration::from_millis(500)).scope(store.describe(name(), about(&id)));
+    let describe = within(Duration::from_secs(3)).scope(store.describe(name(), about(&id)));
     let (refused, requests) = counted(&store, describe).await;
     let error = refused.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::RateLimited);
@@ -149,7 +149,7 @@ async fn a_quota_that_outlives_the_operation_is_named() {
     // Of a role that may not access, the reads.
     place.fake.deny(&[ACCESS]).unwrap();
     place.fake.limit(&none_of(Some(0), None)).unwrap();
-    let describe = within(Duration::from_millis(500)).scope(store.describe(name(), about(&id)));
+    let describe = within(Duration::from_secs(3)).scope(store.describe(name(), about(&id)));
     let error = describe.await.unwrap_err();
     let remedy = error.remedy().unwrap();
     assert!(

@@ -132,6 +132,9 @@ impl AzureKeyVaultStore {
                     Ok(false) => {}
                     // Who may purge need not be able to read: the purge itself tells.
                     Err(error) if error.kind() == AzureErrorKind::PermissionDenied => break,
+                    Err(error) if error.kind() == AzureErrorKind::Ended && limits.is_late() => {
+                        return Err(purging(refused));
+                    }
                     Err(error) => return Err(looking(error)),
                 }
             }

@@ -322,7 +322,7 @@ fn backends(scene: &Scene, place: &Place, vendor: &Vendor) {
         &once(vendor.login),
         &once(vendor.writer),
         &[FENCE, ("GET backend record data 200", 1, 0)],
-        &once(vendor.get),
+        &vendor.place(),
         &probe,
         &[sealed, ("POST backend record data 200", 1, 0)],
     ]);
