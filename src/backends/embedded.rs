@@ -92,10 +92,11 @@ impl SecretStore for EmbeddedStore {
             labels,
         };
         let object = name.as_str().to_owned();
+        let is_further = !options.keep.is_empty();
         let found = self
             .database
             .write(OPERATION, move |transaction| {
-                insert(transaction, &object, version)
+                insert(transaction, &object, version, is_further)
             })
             .await
             .map_err(|error| store_error(name, error))?;
@@ -221,16 +222,24 @@ fn insert(
     transaction: &Transaction<'_>,
     object: &str,
     version: NewVersion,
+    is_further: bool,
 ) -> rusqlite::Result<Found<String>> {
-    transaction.execute(
-        "INSERT INTO objects (name) VALUES (?1) ON CONFLICT DO NOTHING",
-        params![object],
-    )?;
-    let id: i64 = transaction.query_row(
-        "SELECT id FROM objects WHERE name = ?1",
-        params![object],
-        |row| row.get(0),
-    )?;
+    if !is_further {
+        transaction.execute(
+            "INSERT INTO objects (name) VALUES (?1) ON CONFLICT DO NOTHING",
+            params![object],
+        )?;
+    }
+    let id = transaction
+        .query_row(
+            "SELECT id FROM objects WHERE name = ?1",
+            params![object],
+            |row| row.get::<_, i64>(0),
+        )
+        .optional()?;
+    let Some(id) = id else {
+        return Ok(Err(StoreErrorKind::NotFound));
+    };
     let earlier = transaction
         .query_row(
             "SELECT native_id, payload FROM versions WHERE object = ?1 AND attempt = ?2",

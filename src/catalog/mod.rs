@@ -31,9 +31,9 @@ pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub use openbao::OpenBaoCatalog;
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
 pub use records::{
-    CopyFrom, GenerateSpec, Generation, OnDestroy, OrganizationRecord, OrganizationState,
-    SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState, Stamped,
-    VersionRecord, WrappedMacKey,
+    CopyFrom, GenerateSpec, Generation, LostObject, OnDestroy, OrganizationRecord,
+    OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
+    Stamped, VersionRecord, WrappedMacKey,
 };
 pub use typed::{Catalog, Loaded};
 

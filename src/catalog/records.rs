@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::{EntryKey, Owner, PutId};
 use crate::envelope::{Fingerprint, KekId, SecretKind};
 use crate::names::{SecretName, Slug};
 use crate::store::{NativeVersionId, RemoteName};
@@ -164,30 +165,49 @@ pub struct SecretRecord {
     pub backend_name: Slug,
     /// The object's name in the backend.
     pub remote_name: RemoteName,
-    /// How far creation or deletion has come.
+    /// The put of the object's entry in the index of its backend; absent on the
+    /// built-in backend, which has no index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<PutId>,
+    /// Objects of this secret that were found missing and replaced by another one:
+    /// kept until the secret is destroyed, since a vendor may bring one back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostObject>,
+    /// Whether it is in use or being deleted.
     pub state: SecretState,
     /// What a practitioner sets besides the value.
     pub metadata: SecretMetadata,
     /// What only the provider acts on; kept so that an import restores it.
     pub arguments: SecretArguments,
-    /// Ascending by number; the last one is current. While a record whose object
-    /// is gone is being completed, those that were lost: numbers go on from them.
+    /// Ascending by number; the last one is current. Never empty.
     pub versions: Vec<VersionRecord>,
     /// When it came into being.
     pub created_at: Timestamp,
     /// When value or metadata last changed.
     pub updated_at: Timestamp,
-    /// The document's generation when this secret last changed; a namesake that
-    /// comes or goes raises the document's and leaves this one.
+    /// The document's generation when a version, an argument or the state of this
+    /// secret last changed. A namesake that comes or goes, a new owner and
+    /// housekeeping raise the document's and leave this one.
     pub generation: u64,
-    /// The document's generation when a later creation last adopted it: whoever
-    /// saw it only before has let it go.
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// An object that was found missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LostObject {
+    /// Its name in the backend.
+    pub remote_name: RemoteName,
+    /// The put of its entry; absent on the built-in backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adopted_at: Option<u64>,
+    pub entry: Option<PutId>,
+    /// The versions that it held.
+    pub versions: Vec<NativeVersionId>,
 }
 
 impl SecretRecord {
-    /// Returns the current version; `None` only before the first is committed.
+    /// Returns the current version; `None` only while the first is being put.
     #[must_use]
     pub fn current_version(&self) -> Option<&VersionRecord> {
         self.versions.last()
@@ -217,12 +237,24 @@ impl SecretRecord {
             .collect()
     }
 
-    /// Returns true for a secret as its creation, or completion, left it.
+    /// Returns true where no version, argument or state has changed since its owner
+    /// created or adopted it.
     #[must_use]
-    pub fn is_as_created(&self) -> bool {
-        self.state == SecretState::Ready
-            && self.created_at == self.updated_at
-            && self.versions.len() == 1
+    pub fn is_untouched(&self) -> bool {
+        self.state == SecretState::Ready && self.generation <= self.owner.stamp.generation
+    }
+
+    /// Returns the keys of the entries of all its objects.
+    #[must_use]
+    pub fn entries(&self) -> Vec<EntryKey> {
+        let lost = self.lost.iter().map(|lost| lost.entry);
+        let puts = std::iter::once(self.entry).chain(lost).flatten();
+        puts.map(|put| EntryKey {
+            backend: self.backend,
+            secret: self.uuid,
+            put,
+        })
+        .collect()
     }
 
     /// Returns how others refer to this secret: `$secret/<slug>` or
@@ -236,12 +268,10 @@ impl SecretRecord {
     }
 }
 
-/// How far a secret's creation or deletion has come.
+/// Whether a secret is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretState {
-    /// Intended; nothing in the backend is acknowledged.
-    Creating,
     /// In use.
     Ready,
     /// On its way out; whoever meets it finishes it.
@@ -308,6 +338,8 @@ pub enum OnDestroy {
     Delete,
     /// Leaves it as it is, readable and importable.
     Retain,
+    /// Removes its record without asking its backend, which is gone for good.
+    Forget,
 }
 
 /// How to generate a value.
@@ -404,6 +436,8 @@ mod tests {
             backend: Uuid::nil(),
             backend_name: "platform".parse().expect("a slug"),
             remote_name: RemoteName::new(String::new()),
+            entry: None,
+            lost: Vec::new(),
             state: SecretState::Ready,
             metadata: SecretMetadata::default(),
             arguments: SecretArguments {
@@ -419,7 +453,11 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             generation: 1,
-            adopted_at: None,
+            owner: serde_json::from_value(serde_json::json!({
+                "stamp": {"run": Uuid::nil(), "generation": 1},
+                "origin": {"at": Timestamp::UNIX_EPOCH},
+            }))
+            .expect("an owner"),
         }
     }
 

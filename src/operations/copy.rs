@@ -1,7 +1,7 @@
 //! Copies a value that somebody else keeps in a backend.
 
 use super::{OperationError, Organization, ValueSource};
-use crate::catalog::{CopyFrom, SecretDocument, SecretRecord};
+use crate::catalog::CopyFrom;
 use crate::envelope::SecretValue;
 use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
 
@@ -66,15 +66,4 @@ impl Organization {
         tracing::warn!(%error, "what was copied could not be deleted");
         Some(format!("{} ({error})", from.remote_name))
     }
-}
-
-/// Says whether a document holds just what a creation that copies would leave:
-/// then nothing need be read, and what was copied may be gone already.
-pub(super) fn is_copied(document: &SecretDocument, source: &ValueSource) -> bool {
-    let ValueSource::Copied(from) = source else {
-        return false;
-    };
-    let copied =
-        |met: &SecretRecord| met.is_as_created() && met.arguments.copy_from.as_ref() == Some(from);
-    document.current.as_ref().is_some_and(copied)
 }

@@ -1,25 +1,30 @@
-//! Creates a secret.
+//! Creates a secret: one commit, after its object was put under a name that was
+//! never used.
+//!
+//! What a creation that was interrupted has put and not committed is referred to by
+//! nothing but its entry. What it has committed is its run's, and taken over by no
+//! other run that nobody asked to resume it.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backends::{ByDefault, Rechecked};
-use super::candidate::{Candidate, exists};
 use super::documents::Held;
-use super::remote_name::remote_name;
+use super::objects::NameDigits;
 use super::sealing::check_size;
 use super::steps::Interrupt;
-use super::{Backend, OperationError, Organization, PLATFORM_BACKEND, SecretView};
+use super::{Backend, OperationError, Organization, SecretView};
 use crate::catalog::{
-    CopyFrom, GenerateSpec, SecretArguments, SecretDocument, SecretMetadata, SecretRecord,
-    SecretState, distinguishing_digits, new_secret_uuid, record_key_of_name,
+    CopyFrom, GenerateSpec, RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState,
+    new_secret_uuid, record_key_of_name,
 };
-use crate::envelope::SecretValue;
+use crate::envelope::{SecretKind, SecretValue};
 use crate::names::{SecretName, Slug};
-use crate::secret::SecretBytes;
-use crate::store::StoreErrorKind;
+use crate::store::RemoteName;
 
-/// How often a new secret follows a default backend that changes meanwhile.
-const BACKEND_TRIES: usize = 4;
+/// How often a creation begins anew after another writer came first, or the default
+/// backend changed.
+const TRIES: usize = 4;
 
 /// Where a value comes from.
 #[derive(Debug)]
@@ -60,17 +65,38 @@ pub struct CreateSecret {
     pub replaces: Option<Uuid>,
 }
 
+/// A secret that is to be created, and may meet a record.
+pub(super) struct Wanted {
+    pub(super) name: SecretName,
+    pub(super) backend: Option<Slug>,
+    /// Absent for a copy that was not read yet.
+    pub(super) value: Option<SecretValue>,
+    pub(super) is_generated: bool,
+    pub(super) copied_from: Option<CopyFrom>,
+    pub(super) metadata: SecretMetadata,
+    pub(super) arguments: SecretArguments,
+    replaces: Option<Uuid>,
+}
+
+/// What stands under the name of a secret that is to be created.
+enum Met {
+    /// Nothing that stands in the way.
+    Vacancy(Held),
+    /// What the run that is resumed has created.
+    Resumed(Held),
+}
+
 impl Organization {
-    /// Creates a secret: intent, sealed payload, commit.
+    /// Creates a secret.
     ///
-    /// A creation that was killed is taken over or adopted; a namesake on its
-    /// way out is finished first; a record whose object is gone is completed.
+    /// A namesake that is being deleted is finished first. What an interrupted run
+    /// has created is adopted where this run resumes that one.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `ChangedConcurrently`, `ValueTooLarge` and
-    /// `UnknownBackend` before anything is written; failures of catalog, store
-    /// and KEK.
+    /// `AlreadyExists`, `DeclaredTwice`, `ValueTooLarge` and `UnknownBackend` before
+    /// anything is put; `CommitUnclear` where the commit may have landed; failures
+    /// of catalog, store and KEK.
     pub async fn create_secret(
         &self,
         request: CreateSecret,
@@ -86,56 +112,25 @@ impl Organization {
     ) -> Result<SecretView, OperationError> {
         interrupt.before("create")?;
         self.ensure().await?;
-        let key = record_key_of_name(&request.name);
-        let goes_elsewhere = match &request.backend {
-            Some(name) => name.as_str() != PLATFORM_BACKEND,
-            None => self.connections.learned_default().is_some(),
-        };
-        let mut held = if goes_elsewhere && request.source.copy_from().is_none() {
-            // As a rule nothing stands there, and the intent's compare-and-set
-            // tells where something does. One request less makes up for the look
-            // at the backend's record.
-            Held::unseen(key)
-        } else {
-            // A node that lags may show what is gone, or whole by now; and what is
-            // created is absent as a rule, which nobody believes without a fence.
-            self.hold_fenced(key).await?
-        };
-        let mut chosen = self.choose_backend(request.backend.as_ref()).await?;
-        let from = request.source.copy_from();
-        let mut candidate = self.candidate(request, &held.document).await?;
-        for _ in 0..BACKEND_TRIES {
+        let mut wanted = self.wanted(request).await?;
+        let mut chosen = self.choose_backend(wanted.backend.as_ref()).await?;
+        for _ in 0..TRIES {
             let backend = self.backend(&chosen.name).await?;
-            candidate.place_on(&backend);
-            check_size(backend.store.capability(), &candidate.plaintext)?;
-            let begun = self.begin(held, &candidate, &backend, interrupt).await;
-            let intent = match begun? {
-                Begun::Adopted(view) => {
-                    let left = self.delete_source(from.as_ref()).await;
+            let attempt = self.attempt(&mut wanted, &backend, chosen.by_default, interrupt);
+            let unusable = match attempt.await? {
+                Attempt::Done(view) => {
+                    let left = self.delete_source(wanted.copied_from.as_ref()).await;
                     return Ok(view.on(&backend).leaving(left));
                 }
-                Begun::Intended(intent) => *intent,
-                Begun::Met(now) => {
-                    held = *now;
-                    continue;
+                Attempt::Adopted(view) => {
+                    let left = self.delete_source(wanted.copied_from.as_ref()).await;
+                    return Ok(view.leaving(left));
                 }
+                Attempt::Overtaken => continue,
+                Attempt::Unusable(unusable) => unusable,
             };
-            if candidate.is_hollow {
-                // What was to be adopted is not there any more.
-                return Err(self.withdrawn(intent, overtaken()).await);
-            }
-            let rechecked = self.recheck_backend(&backend.name, backend.uuid, chosen.by_default);
-            let error = match rechecked.await? {
-                Rechecked::Usable => {
-                    let written =
-                        self.write_first_version(intent, &candidate.plaintext, &backend, interrupt);
-                    let view = written.await?;
-                    let left = self.delete_source(from.as_ref()).await;
-                    return Ok(view.on(&backend).leaving(left));
-                }
-                // The default has changed since: the intent is taken over by the
-                // next round, for the default in force now.
-                Rechecked::NotDefault => None,
+            let error = match unusable {
+                Rechecked::Usable | Rechecked::NotDefault => None,
                 Rechecked::Deleting => Some(OperationError::BackendDeleting {
                     backend: backend.name.clone(),
                 }),
@@ -145,23 +140,146 @@ impl Organization {
             };
             let before = chosen;
             if !before.is_default {
-                return Err(self
-                    .withdrawn(intent, error.unwrap_or_else(overtaken))
-                    .await);
+                return Err(error.unwrap_or_else(overtaken));
             }
             chosen = Chosen {
                 name: self.reload_default().await?,
                 by_default: ByDefault::No,
                 is_default: true,
             };
-            match error {
-                Some(error) if chosen.name == before.name => {
-                    return Err(self.withdrawn(intent, error).await);
-                }
-                _ => held = self.hold_fenced(intent.held.key).await?,
+            if let Some(error) = error
+                && chosen.name == before.name
+            {
+                return Err(error);
             }
         }
-        Err(overtaken())
+        Err(OperationError::ChangedConcurrently {
+            subject: format!("secret {}", wanted.name),
+        })
+    }
+
+    async fn wanted(&self, request: CreateSecret) -> Result<Wanted, OperationError> {
+        let copied_from = request.source.copy_from();
+        let is_generated = matches!(request.source, ValueSource::Generated(_));
+        let value = match copied_from {
+            // Read only where it turns out to be needed: after a killed creation that
+            // deletes its source, it is gone.
+            Some(_) => None,
+            None => Some(self.resolve(request.source).await?),
+        };
+        Ok(Wanted {
+            name: request.name,
+            backend: request.backend,
+            value,
+            is_generated,
+            copied_from,
+            metadata: request.metadata,
+            arguments: request.arguments,
+            replaces: request.replaces,
+        })
+    }
+
+    /// Reads, wraps, puts and commits, once.
+    async fn attempt(
+        &self,
+        wanted: &mut Wanted,
+        backend: &Backend,
+        by_default: ByDefault,
+        interrupt: &Interrupt,
+    ) -> Result<Attempt, OperationError> {
+        let organization = self.existing().await?.uuid;
+        let key = record_key_of_name(&wanted.name);
+        let mut secret = wanted.record(backend)?;
+        let (met, sealed) = match &wanted.value {
+            Some(value) => {
+                secret.kind = value.kind();
+                let plaintext = value.to_plaintext();
+                check_size(backend.store.capability(), &plaintext)?;
+                let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
+                // Neither needs the other; what stands there is reported first.
+                let (met, sealed) = tokio::join!(self.meet(key, wanted, interrupt), seal);
+                (met?, Some(sealed))
+            }
+            None => (self.meet(key, wanted, interrupt).await?, None),
+        };
+        let mut held = match met {
+            Met::Vacancy(held) => held,
+            Met::Resumed(held) => {
+                return Ok(match self.adopt(held, wanted, interrupt).await? {
+                    Some(view) => Attempt::Adopted(view),
+                    None => Attempt::Overtaken,
+                });
+            }
+        };
+        let sealed = match sealed {
+            Some(sealed) => sealed?,
+            None => {
+                let from = wanted.copied_from.clone();
+                let from = from.expect("only a copy is read later");
+                let value = self.resolve(ValueSource::Copied(from)).await?;
+                secret.kind = value.kind();
+                let value = wanted.value.insert(value);
+                let plaintext = value.to_plaintext();
+                let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
+                seal.await?
+            }
+        };
+        let digits = NameDigits::OfUuid;
+        let put = self.put_new_object(backend, &secret, &sealed, digits, by_default, interrupt);
+        let put = match put.await? {
+            Ok(put) => put,
+            Err(unusable) => return Ok(Attempt::Unusable(unusable)),
+        };
+        put.enter(&mut secret);
+        secret.owner = self.run.owner(held.next_generation());
+        let uuid = secret.uuid;
+        held.document.current = Some(secret);
+        let committed = self.commit_put(&mut held, uuid, &put, backend).await;
+        match committed.map_err(|error| self.run.unclear(error))? {
+            None => Ok(Attempt::Done(self.view(&held, uuid).await?)),
+            // Whoever has put something commits it on the revision that it read, or
+            // not at all.
+            Some(_) => Ok(Attempt::Overtaken),
+        }
+    }
+
+    /// Looks at what stands under the name. A deletion that was begun is finished;
+    /// a namesake that is to be replaced is displaced.
+    async fn meet(
+        &self,
+        key: RecordKey,
+        wanted: &Wanted,
+        interrupt: &Interrupt,
+    ) -> Result<Met, OperationError> {
+        let mut held = self.hold(key).await?;
+        let mut is_fenced = false;
+        loop {
+            let Some(met) = held.document.current.clone() else {
+                return Ok(Met::Vacancy(held));
+            };
+            let is_namesake = met.name == wanted.name;
+            if is_namesake && met.state == SecretState::Deleting {
+                self.finish_deletion(&mut held, met.uuid, interrupt).await?;
+                continue;
+            }
+            if is_namesake && wanted.replaces == Some(met.uuid) {
+                if met.arguments.deletion_protection {
+                    return Err(OperationError::DeletionProtected { name: met.name });
+                }
+                held.document.displaced.push(met);
+                held.document.current = None;
+                return Ok(Met::Vacancy(held));
+            }
+            if is_namesake && self.may_adopt(&met, wanted) {
+                return Ok(Met::Resumed(held));
+            }
+            if is_fenced {
+                return Err(self.refused(&met, wanted));
+            }
+            // A node that lags may show what has been deleted since.
+            held = self.hold_fenced(held.key).await?;
+            is_fenced = true;
+        }
     }
 
     /// Returns the backend of a new secret: the one that is asked for, or the
@@ -181,144 +299,22 @@ impl Organization {
         })
     }
 
-    /// Takes an intent back behind which nothing was put, and returns `error`.
-    async fn withdrawn(&self, intent: Intent, error: OperationError) -> OperationError {
-        let Intent {
-            mut held,
-            withdrawal,
-            ..
-        } = intent;
-        if let Some(before) = withdrawal {
-            held.document = before;
-            // It would only stand in the way; the error matters more.
-            let _ = self.commit(&mut held).await;
-        }
-        error
+    pub(super) async fn view(&self, held: &Held, uuid: Uuid) -> Result<SecretView, OperationError> {
+        let catalog = self.existing().await?.uuid;
+        let secret = held.document.secret(uuid);
+        let secret = secret.expect("the caller holds this secret");
+        Ok(SecretView::new(secret, &held.document, catalog))
     }
+}
 
-    /// Commits an intent, or adopts what stands there.
-    async fn begin(
-        &self,
-        mut held: Held,
-        candidate: &Candidate,
-        backend: &Backend,
-        interrupt: &Interrupt,
-    ) -> Result<Begun, OperationError> {
-        let mut secret = candidate.secret.clone();
-        if let Some(met) = &held.document.current {
-            // Two names share a record only if 60 bits of their hashes collide.
-            if met.name != secret.name {
-                return Err(exists(met));
-            }
-            if met.state == SecretState::Deleting {
-                let uuid = met.uuid;
-                self.finish_deletion(&mut held, uuid, interrupt).await?;
-            }
-        }
-        let before = held.document.clone();
-        let mut withdrawal = Some(before);
-        let rules = backend.store.capability().name;
-        let placed = |digits: &str| {
-            let name = &candidate.secret.name;
-            remote_name(&backend.name_prefix, self.slug(), name, digits, rules)
-        };
-        match held.document.current.take() {
-            None => {
-                secret.uuid = fresh_uuid(&held.document, &secret.name)?;
-                secret.remote_name = placed(&distinguishing_digits(secret.uuid));
-            }
-            // Somebody may have come while a deletion was finished.
-            Some(met) if met.name != secret.name => return Err(exists(&met)),
-            Some(met) if met.state == SecretState::Creating => {
-                withdrawal = None;
-                secret.uuid = met.uuid;
-                secret.versions = met.versions;
-                if met.backend == secret.backend {
-                    secret.remote_name = met.remote_name;
-                } else {
-                    secret.remote_name = placed(&distinguishing_digits(met.uuid));
-                }
-            }
-            Some(met) if candidate.replaces == Some(met.uuid) => {
-                if met.arguments.deletion_protection {
-                    return Err(OperationError::DeletionProtected { name: met.name });
-                }
-                held.document.displaced.push(met);
-                secret.uuid = fresh_uuid(&held.document, &secret.name)?;
-                secret.remote_name = placed(&distinguishing_digits(secret.uuid));
-            }
-            Some(met) if met.backend != secret.backend => return Err(exists(&met)),
-            Some(met) if object_is_gone(&met, backend).await? => {
-                secret.uuid = met.uuid;
-                secret.versions = met.versions;
-                // Another name than before: the vendor may keep the old one for
-                // weeks, for an object that somebody deleted there.
-                let random = getrandom::u32().map_err(|_| OperationError::Randomness)?;
-                secret.remote_name = placed(&format!("{random:08x}"));
-            }
-            Some(met) => {
-                let adopted = self.adopt(held, met, candidate, backend, interrupt);
-                return adopted.await.map(|view| Begun::Adopted(Box::new(view)));
-            }
-        }
-        interrupt.before("intent")?;
-        held.document.current = Some(secret.clone());
-        let was_unseen = held.is_unseen;
-        if let Some(now) = self.try_commit(&mut held).await? {
-            if was_unseen {
-                return Ok(Begun::Met(Box::new(now)));
-            }
-            return Err(held.overtaken());
-        }
-        Ok(Begun::Intended(Box::new(Intent {
-            held,
-            secret,
-            withdrawal,
-        })))
-    }
-
-    async fn write_first_version(
-        &self,
-        intent: Intent,
-        plaintext: &SecretBytes,
-        backend: &Backend,
-        interrupt: &Interrupt,
-    ) -> Result<SecretView, OperationError> {
-        let Intent {
-            mut held,
-            secret,
-            withdrawal,
-        } = intent;
-        let organization = self.existing().await?.uuid;
-        let put = backend
-            .seal_and_put(
-                organization,
-                &secret,
-                secret.next_number(),
-                plaintext,
-                interrupt,
-            )
-            .await;
-        let version = match put {
-            Ok(version) => version,
-            Err(error) => {
-                if let Some(before) = error.withdraws(withdrawal, &held.document) {
-                    // The intent would only stand in the way; the error matters more.
-                    held.document = before;
-                    let _ = self.commit(&mut held).await;
-                }
-                return Err(error);
-            }
-        };
-        let uuid = secret.uuid;
-        self.commit_version(&mut held, uuid, version, backend, |record| {
-            record.state = SecretState::Ready;
-            // What a completed record named before is gone.
-            let lost = record.versions.len().saturating_sub(1);
-            record.versions.drain(..lost);
-        })
-        .await
-    }
+/// How far one round of a creation has come.
+enum Attempt {
+    Done(SecretView),
+    Adopted(SecretView),
+    /// Another writer came first; what was put is taken back.
+    Overtaken,
+    /// The backend is no place for a new secret.
+    Unusable(Rechecked),
 }
 
 /// The backend of a new secret, and how it was chosen.
@@ -331,86 +327,35 @@ struct Chosen {
     is_default: bool,
 }
 
-/// How far a creation has come without its value.
-enum Begun {
-    Adopted(Box<SecretView>),
-    Intended(Box<Intent>),
-    /// Something stands there that was not looked at before.
-    Met(Box<Held>),
-}
-
-/// An intent that is committed.
-struct Intent {
-    held: Held,
-    secret: SecretRecord,
-    /// The document before the intent; absent for one that was taken over, whose
-    /// first owner may have put something already.
-    withdrawal: Option<SecretDocument>,
-}
-
-async fn object_is_gone(secret: &SecretRecord, backend: &Backend) -> Result<bool, OperationError> {
-    let Some(options) = super::read::describe_options(secret) else {
-        return Ok(true);
-    };
-    match backend.store.describe(&secret.remote_name, options).await {
-        Ok(_) => Ok(false),
-        Err(error) if error.kind() == StoreErrorKind::NotFound => {
-            backend.expect_place().await?;
-            Ok(true)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Makes a uuid whose object has a name apart from all others of the document.
-fn fresh_uuid(document: &SecretDocument, name: &SecretName) -> Result<Uuid, OperationError> {
-    loop {
+impl Wanted {
+    /// Returns the record of the secret on `backend`, with a uuid of its own, and
+    /// nothing of its object yet.
+    fn record(&self, backend: &Backend) -> Result<SecretRecord, OperationError> {
         let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
-        let uuid = new_secret_uuid(name, random);
-        let digits = distinguishing_digits(uuid);
-        let taken = |secret: &SecretRecord| secret.remote_name.as_str().contains(&digits);
-        if !document.displaced.iter().any(taken) {
-            return Ok(uuid);
-        }
+        let now = Timestamp::now();
+        Ok(SecretRecord {
+            uuid: new_secret_uuid(&self.name, random),
+            name: self.name.clone(),
+            kind: SecretKind::Text,
+            backend: backend.uuid,
+            backend_name: backend.name.clone(),
+            remote_name: RemoteName::new(String::new()),
+            entry: None,
+            lost: Vec::new(),
+            state: SecretState::Ready,
+            metadata: self.metadata.clone(),
+            arguments: self.arguments.clone(),
+            versions: Vec::new(),
+            created_at: now,
+            updated_at: now,
+            generation: 0,
+            owner: super::Run::of_its_own().owner(0),
+        })
     }
 }
 
 fn overtaken() -> OperationError {
     OperationError::ChangedConcurrently {
         subject: "the default backend".to_owned(),
-    }
-}
-
-impl OperationError {
-    /// Returns the document that takes back an intent, where this failure of a
-    /// put came surely before anything was written.
-    ///
-    /// A denied put is none of them: it may have begun with other requests, or
-    /// be the second try of one whose answer was lost.
-    fn withdraws(
-        &self,
-        before: Option<SecretDocument>,
-        now: &SecretDocument,
-    ) -> Option<SecretDocument> {
-        match self {
-            Self::ValueTooLarge { .. }
-            | Self::BackendNotThere { .. }
-            | Self::Kek(_)
-            | Self::Interrupted { .. }
-            | Self::Randomness => before,
-            Self::Store(error) => match error.kind() {
-                StoreErrorKind::TooLarge | StoreErrorKind::InvalidName => before,
-                // Not ours, so nothing is lost with its name, and another uuid
-                // keeps clear of it.
-                StoreErrorKind::AlreadyExists => before.or_else(|| {
-                    Some(SecretDocument {
-                        current: None,
-                        ..now.clone()
-                    })
-                }),
-                _ => None,
-            },
-            _ => None,
-        }
     }
 }

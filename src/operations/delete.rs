@@ -1,4 +1,4 @@
-//! Deletes a secret.
+//! Deletes a secret, or lets go of it.
 
 use uuid::Uuid;
 
@@ -6,83 +6,164 @@ use super::backends::Trust;
 use super::documents::Held;
 use super::steps::Interrupt;
 use super::{OperationError, Organization};
-use crate::catalog::{OnDestroy, Revision, SecretRecord, SecretState, record_key_of_name};
-use crate::names::SecretName;
-use crate::store::Deletion;
+use crate::catalog::{
+    EntryKey, OnDestroy, Owner, Revision, SecretRecord, SecretState, Stamp, record_key_of_name,
+};
+use crate::names::{SecretName, Slug};
+use crate::store::{Deletion, RemoteName};
 
 /// How often a step is tried while others change the document.
 const TRIES: usize = 5;
 
+/// What to delete, as a state knows it.
+#[derive(Clone, Debug)]
+pub struct DeleteSecret {
+    /// Its name and scope.
+    pub name: SecretName,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// The generation at which it was last seen; `u64::MAX` for any.
+    pub generation: u64,
+    /// The stamp that the caller's state knows; absent where it knows none.
+    pub stamp: Option<Stamp>,
+}
+
+/// What became of a secret that was to be deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeletedSecret {
+    /// It is gone, or was already.
+    Gone,
+    /// It stays, as it was asked to.
+    Retained,
+    /// Another state owns it, so it was left alone.
+    LeftAlone(Box<Owner>),
+    /// This run had adopted it, so its former owner has it again.
+    HandedBack(Box<Owner>),
+    /// The catalog has no record of it: what may be left is not known.
+    RecordMissing,
+    /// Its record is gone, and its backend was not asked.
+    Forgotten {
+        /// The backend's name.
+        backend: Slug,
+        /// The objects that may be left there.
+        objects: Vec<RemoteName>,
+    },
+}
+
 impl Organization {
-    /// Deletes a secret: mark, remove from the backend, leave a tombstone.
-    /// Every step takes what is gone already for done, so that a deletion which
-    /// was killed goes on where it stood.
+    /// Deletes a secret: mark, delete its objects, leave a tombstone, remove its
+    /// entries. Every step takes what is gone already for done, so that a deletion
+    /// which was killed goes on where it stood.
     ///
     /// # Errors
     ///
-    /// `ChangedConcurrently`; failures of catalog and store.
+    /// `DeletionProtected`; `ChangedConcurrently` when it has changed since it was
+    /// seen; `RolledBack`; failures of catalog and store.
     pub async fn delete_secret(
         &self,
-        name: &SecretName,
-        uuid: Uuid,
+        request: &DeleteSecret,
         interrupt: &Interrupt,
-    ) -> Result<(), OperationError> {
-        self.delete_secret_seen(name, uuid, u64::MAX, interrupt)
-            .await
-    }
-
-    /// Deletes a secret that was last seen at this generation of its record. Where
-    /// a creation has adopted it since, it is that creation's, and stays; so does
-    /// one that is to be retained.
-    ///
-    /// # Errors
-    ///
-    /// `DeletionProtected`; `ChangedConcurrently` when it has changed since; as
-    /// [`delete_secret`](Self::delete_secret).
-    pub async fn delete_secret_seen(
-        &self,
-        name: &SecretName,
-        uuid: Uuid,
-        generation: u64,
-        interrupt: &Interrupt,
-    ) -> Result<(), OperationError> {
-        let deletion = self.delete(name, uuid, generation, interrupt);
-        interrupt.bound(deletion).await
+    ) -> Result<DeletedSecret, OperationError> {
+        interrupt.bound(self.delete(request, interrupt)).await
     }
 
     async fn delete(
         &self,
-        name: &SecretName,
-        uuid: Uuid,
-        generation: u64,
+        request: &DeleteSecret,
         interrupt: &Interrupt,
-    ) -> Result<(), OperationError> {
+    ) -> Result<DeletedSecret, OperationError> {
+        let DeleteSecret {
+            name,
+            uuid,
+            generation,
+            stamp,
+        } = request;
         interrupt.before("delete")?;
         let mut held = self.hold(record_key_of_name(name)).await?;
-        if held.named(name, uuid).is_none() && held.revision != Revision::ABSENT {
+        if held.named(name, *uuid).is_none() {
             // A node that lags may not know it yet.
             held = self.hold_fenced(held.key).await?;
         }
-        let Some(secret) = held.named(name, uuid) else {
-            return Ok(());
+        if held.revision == Revision::ABSENT {
+            return Ok(DeletedSecret::RecordMissing);
+        }
+        let Some(secret) = held.named(name, *uuid) else {
+            return self.expect_gone(&held, request);
         };
-        if secret.adopted_at.is_some_and(|at| at > generation) {
-            tracing::info!("a secret that was adopted since is left to whoever adopted it");
-            return Ok(());
+        if stamp.is_some_and(|stamp| stamp != secret.owner.stamp) {
+            return Ok(DeletedSecret::LeftAlone(Box::new(secret.owner.clone())));
         }
         if secret.state != SecretState::Deleting {
+            if let Some(former) = self.run.gives_back(&secret.owner) {
+                return self.hand_back(held, *uuid, former).await;
+            }
             // The caller's own facts may come from a record that nobody verified.
             if secret.arguments.deletion_protection {
                 return Err(OperationError::DeletionProtected { name: name.clone() });
             }
             if secret.arguments.on_destroy == OnDestroy::Retain {
-                return Ok(());
+                return Ok(DeletedSecret::Retained);
             }
-            if secret.generation > generation {
+            if secret.generation > *generation {
                 return Err(held.overtaken());
             }
         }
-        self.finish_deletion(&mut held, uuid, interrupt).await
+        if secret.arguments.on_destroy == OnDestroy::Forget {
+            return self.forget(held, *uuid, interrupt).await;
+        }
+        self.finish_deletion(&mut held, *uuid, interrupt).await?;
+        Ok(DeletedSecret::Gone)
+    }
+
+    /// Makes sure that a document without the secret is no older than what was seen.
+    fn expect_gone(
+        &self,
+        held: &Held,
+        request: &DeleteSecret,
+    ) -> Result<DeletedSecret, OperationError> {
+        let (seen, found) = (request.generation, held.document.generation);
+        if seen != u64::MAX && found < seen {
+            return Err(OperationError::RolledBack {
+                name: request.name.clone(),
+                seen,
+                found,
+            });
+        }
+        Ok(DeletedSecret::Gone)
+    }
+
+    /// Gives a secret that this run has adopted back to its former owner.
+    async fn hand_back(
+        &self,
+        mut held: Held,
+        uuid: Uuid,
+        former: Owner,
+    ) -> Result<DeletedSecret, OperationError> {
+        let secret = held.document.secret_mut(uuid);
+        secret.expect("looked up by the caller").owner = former.clone();
+        self.commit(&mut held).await?;
+        Ok(DeletedSecret::HandedBack(Box::new(former)))
+    }
+
+    /// Removes a secret's record without asking its backend.
+    async fn forget(
+        &self,
+        mut held: Held,
+        uuid: Uuid,
+        interrupt: &Interrupt,
+    ) -> Result<DeletedSecret, OperationError> {
+        let secret = held.document.secret(uuid).cloned();
+        let secret = secret.expect("looked up by the caller");
+        interrupt.before("tombstone")?;
+        if self.remove(&mut held, uuid).await? {
+            self.remove_entries(&secret.entries()).await;
+        }
+        let lost = secret.lost.into_iter().map(|lost| lost.remote_name);
+        Ok(DeletedSecret::Forgotten {
+            backend: secret.backend_name,
+            objects: std::iter::once(secret.remote_name).chain(lost).collect(),
+        })
     }
 
     /// Deletes the secret `uuid` of a document that is held. Whoever else
@@ -102,7 +183,7 @@ impl Organization {
         if !self.mark_deleting(held, uuid, interrupt).await? {
             return Ok(());
         }
-        let Some(secret) = held.document.secret(uuid) else {
+        let Some(secret) = held.document.secret(uuid).cloned() else {
             return Ok(());
         };
         interrupt.before("delete object")?;
@@ -110,16 +191,25 @@ impl Organization {
             versions: secret.native_ids(),
         };
         backend.store.delete(&secret.remote_name, whole).await?;
+        for lost in &secret.lost {
+            // The vendor may have brought it back.
+            let versions = lost.versions.clone();
+            let whole = Deletion::Object { versions };
+            backend.store.delete(&lost.remote_name, whole).await?;
+        }
         interrupt.before("tombstone")?;
-        if self.remove(held, uuid).await? && held.document.is_tombstone() {
-            super::steps::crash_point("forget history");
-            let forgotten = self.catalog.forget_history(&held.key, held.revision).await;
-            if let Err(error) = forgotten {
-                // The deletion is committed, and the history holds no payload.
-                tracing::warn!(%error, "the history of a deleted secret's record is left behind");
-            }
+        if self.remove(held, uuid).await? {
+            self.remove_entries(&secret.entries()).await;
         }
         Ok(())
+    }
+
+    /// Removes the entries of objects that are gone. Last: as long as a record names
+    /// an object, a deletion of its backend must find it.
+    async fn remove_entries(&self, entries: &[EntryKey]) {
+        for entry in entries {
+            self.withdraw_entry(Some(entry)).await;
+        }
     }
 
     /// Marks the secret; returns false when it is gone already.
@@ -154,8 +244,8 @@ impl Organization {
         Err(held.overtaken())
     }
 
-    /// Takes a secret whose object is deleted out of the document; returns false
-    /// when somebody else has done so.
+    /// Takes a secret out of the document; returns false when another process has
+    /// done so.
     async fn remove(&self, held: &mut Held, uuid: Uuid) -> Result<bool, OperationError> {
         for _ in 0..TRIES {
             held.document.remove(uuid);
@@ -165,10 +255,14 @@ impl Organization {
             *held = now;
             match held.document.secret(uuid) {
                 None => return Ok(false),
-                Some(secret) if secret.state == SecretState::Deleting => {}
+                Some(secret) if secret.state == SecretState::Deleting || is_forgotten(secret) => {}
                 Some(_) => break,
             }
         }
         Err(held.overtaken())
     }
+}
+
+fn is_forgotten(secret: &SecretRecord) -> bool {
+    secret.arguments.on_destroy == OnDestroy::Forget
 }

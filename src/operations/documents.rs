@@ -19,8 +19,6 @@ pub(super) struct Held {
     pub(super) revision: Revision,
     /// The document as the catalog has it.
     pub(super) base: SecretDocument,
-    /// Nobody looked: it is only taken that nothing is there.
-    pub(super) is_unseen: bool,
 }
 
 /// How often a conflict without a rival is tried again.
@@ -151,15 +149,6 @@ impl Held {
             base: document.clone(),
             document,
             revision,
-            is_unseen: false,
-        }
-    }
-
-    /// Takes it that nothing was ever written under `key`, without looking.
-    pub(super) fn unseen(key: RecordKey) -> Self {
-        Self {
-            is_unseen: true,
-            ..Self::new(key, SecretDocument::default(), Revision::ABSENT)
         }
     }
 
@@ -176,9 +165,15 @@ impl Held {
         }
     }
 
-    /// Raises the generation of the document, and of each secret that changed.
+    /// Returns the generation that the next commit gives the document.
+    pub(super) fn next_generation(&self) -> u64 {
+        self.base.generation + 1
+    }
+
+    /// Raises the generation of the document, and of each secret whose versions,
+    /// arguments or state changed: a new owner leaves it untouched.
     fn stamp(&mut self) {
-        let generation = self.base.generation + 1;
+        let generation = self.next_generation();
         self.document.generation = generation;
         self.document.write_id = Uuid::new_v4();
         self.document.raise_revisions(&self.base);
@@ -186,7 +181,11 @@ impl Held {
             current, displaced, ..
         } = &mut self.document;
         for secret in current.iter_mut().chain(displaced) {
-            if self.base.secret(secret.uuid) != Some(secret) {
+            let before = self.base.secret(secret.uuid).map(|before| SecretRecord {
+                owner: secret.owner.clone(),
+                ..before.clone()
+            });
+            if before.as_ref() != Some(secret) {
                 secret.generation = generation;
             }
         }

@@ -2,11 +2,22 @@
 
 use uuid::Uuid;
 
-use super::InvalidGenerate;
-use crate::catalog::CatalogError;
+use super::{InvalidGenerate, MetRecord};
+use crate::catalog::{CatalogError, Owner, RunId};
 use crate::kek::KekError;
 use crate::names::{SecretName, Slug};
 use crate::store::StoreError;
+
+/// A failure that leaves open whether a creation was committed.
+#[derive(Debug, thiserror::Error)]
+#[error("whether the creation was committed is not known: {error}")]
+pub struct CommitUnclear {
+    /// The run whose creation it is: naming it adopts what was committed.
+    pub run: RunId,
+    /// The failure.
+    #[source]
+    pub error: OperationError,
+}
 
 /// A use case's failure, by meaning.
 ///
@@ -71,6 +82,51 @@ pub enum OperationError {
         name: SecretName,
         /// Its identity.
         uuid: Uuid,
+        /// Whose it is.
+        met: Box<MetRecord>,
+    },
+    /// This very run has created a secret of this name.
+    #[error("secret {name} is declared twice")]
+    DeclaredTwice {
+        /// The name.
+        name: SecretName,
+        /// The identity of the one that was created.
+        uuid: Uuid,
+    },
+    /// A creation failed in a way that leaves open whether it was committed.
+    #[error(transparent)]
+    CommitUnclear(Box<CommitUnclear>),
+    /// The secret bears another stamp than the caller's state knows.
+    #[error("secret {name} is owned by another state")]
+    OwnedByAnotherState {
+        /// The name.
+        name: SecretName,
+        /// Its identity.
+        uuid: Uuid,
+        /// Whose it is.
+        owner: Box<Owner>,
+    },
+    /// Another secret has taken the place of this one.
+    #[error("secret {name} is displaced")]
+    Displaced {
+        /// The name.
+        name: SecretName,
+        /// The identity of the secret that has the name.
+        uuid: Uuid,
+        /// Whose that is.
+        owner: Box<Owner>,
+    },
+    /// A record that was seen before is not there.
+    #[error("the record of secret {name} is missing")]
+    RecordMissing {
+        /// The name.
+        name: SecretName,
+    },
+    /// The catalog holds documents, and its organization has no record.
+    #[error("the record of organization {organization} is missing")]
+    OrganizationRecordMissing {
+        /// The organization.
+        organization: Slug,
     },
     /// The secret is protected from deletion.
     #[error("secret {name} is protected from deletion")]
@@ -248,4 +304,30 @@ pub enum OperationError {
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]
     Randomness,
+}
+
+impl OperationError {
+    /// Says whether this comes of a backend that is not there, or not to be reached.
+    pub(super) fn is_of_the_backend(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(_)
+                | Self::UnknownBackend { .. }
+                | Self::BackendNotThere { .. }
+                | Self::BackendDeleting { .. }
+                | Self::CredentialRefused { .. }
+        )
+    }
+
+    /// Returns the message with those of all sources.
+    pub(super) fn with_sources(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
 }

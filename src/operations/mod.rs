@@ -5,9 +5,8 @@
 //! backend holds and the catalog does not name does not exist; what the catalog
 //! names was put before. Nothing here mentions who calls.
 
+mod adopt;
 mod backends;
-mod candidate;
-mod commit;
 mod copy;
 mod create;
 mod delete;
@@ -15,7 +14,10 @@ mod documents;
 mod entries;
 mod error;
 mod generate;
+mod heal;
+mod objects;
 mod organization;
+mod ownership;
 mod read;
 mod remote_name;
 mod run;
@@ -35,9 +37,11 @@ pub use backends::{
     RegisterBackend, SeenBackend, UpdateBackend,
 };
 pub use create::{CreateSecret, ValueSource};
-pub use error::OperationError;
+pub use delete::{DeleteSecret, DeletedSecret};
+pub use error::{CommitUnclear, OperationError};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};
+pub use ownership::MetRecord;
 pub use read::{OpenedSecret, RefreshSecret, Refreshed, Seen, Selector};
 pub use remote_name::NAME_PREFIX;
 pub use run::{Resume, ResumeRefused, Run};

@@ -316,6 +316,7 @@ impl Organization {
             }
             Some(loaded) => (loaded.record, loaded.revision),
             None => {
+                self.expect_empty_catalog().await?;
                 let record = self.new_record();
                 let revision = self
                     .catalog
@@ -336,6 +337,27 @@ impl Organization {
             .save(&key(), &record, Some(&mac_key), revision)
             .await?;
         Ok(Opened::Written(record, mac_key))
+    }
+
+    /// Refuses to make a second record over a catalog that holds any document,
+    /// tombstones included: all of them hang from the first.
+    async fn expect_empty_catalog(&self) -> Result<(), OperationError> {
+        if self.catalog.list("").await?.is_empty() {
+            return Ok(());
+        }
+        // Another process may have been first, and a node that lags not know it.
+        if self
+            .catalog
+            .load_fenced::<OrganizationRecord>(&key())
+            .await?
+            .is_some()
+        {
+            let (kind, key) = (CatalogErrorKind::Conflict, key());
+            return Err(CatalogError::new(kind, "create record", key.as_str()).into());
+        }
+        Err(OperationError::OrganizationRecordMissing {
+            organization: self.slug.clone(),
+        })
     }
 
     fn missing(&self) -> OperationError {

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::backends::Trust;
 use super::{OperationError, Organization, SecretView};
 use crate::catalog::{
-    Loaded, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
+    Loaded, OnDestroy, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
     record_key_of_name, record_key_of_uuid,
 };
 use crate::envelope::SecretValue;
@@ -41,7 +41,8 @@ pub struct Seen {
 pub enum Refreshed {
     /// It is there, and so is its current version.
     Present(SecretView),
-    /// It is there; its current version is missing or not the one we wrote.
+    /// Its record is there; its current version, or its whole object, is missing or
+    /// not the one we wrote.
     VersionLost(SecretView),
     /// Its record is there, and its backend could not be asked: the credential
     /// that leads there is sealed under a key that may not be used here, for this
@@ -49,7 +50,11 @@ pub enum Refreshed {
     Unchecked(SecretView, String),
     /// Its deletion was begun and not finished.
     Deleting(SecretView),
-    /// It is gone: record, object, or both.
+    /// Its backend cannot be asked, and its record says that it is to be forgotten.
+    Unreachable(SecretView, String),
+    /// The catalog has no record of it, and no tombstone.
+    RecordMissing,
+    /// It was deleted: its record no longer names it.
     Gone,
 }
 
@@ -110,7 +115,7 @@ impl Organization {
             record: document, ..
         }) = loaded
         else {
-            return Ok(Refreshed::Gone);
+            return Ok(Refreshed::RecordMissing);
         };
         let Some(secret) = sought(&document, request) else {
             return Ok(Refreshed::Gone);
@@ -125,12 +130,26 @@ impl Organization {
                 backend: secret.backend_name.clone(),
             });
         }
-        let view = SecretView::new(secret, document.generation, self.existing().await?.uuid);
-        match secret.state {
-            SecretState::Deleting => return Ok(Refreshed::Deleting(view)),
-            SecretState::Creating | SecretState::Ready => {}
+        let view = SecretView::new(secret, &document, self.existing().await?.uuid);
+        if secret.state == SecretState::Deleting {
+            return Ok(Refreshed::Deleting(view));
         }
-        let Some(options) = describe_options(secret) else {
+        let is_forgotten = secret.arguments.on_destroy == OnDestroy::Forget;
+        match self.look_at_version(secret, view.clone()).await {
+            Err(error) if is_forgotten && error.is_of_the_backend() => {
+                Ok(Refreshed::Unreachable(view, error.with_sources()))
+            }
+            refreshed => refreshed,
+        }
+    }
+
+    /// Asks a secret's backend for its current version.
+    async fn look_at_version(
+        &self,
+        secret: &SecretRecord,
+        view: SecretView,
+    ) -> Result<Refreshed, OperationError> {
+        let Some(options) = describe_options(secret, Absence::Quick) else {
             return Ok(Refreshed::VersionLost(view));
         };
         let backend = match self.backend_of(secret, Trust::MacOrSeen).await {
@@ -150,7 +169,7 @@ impl Organization {
             }
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
                 backend.expect_place().await?;
-                Ok(Refreshed::Gone)
+                Ok(Refreshed::VersionLost(view))
             }
             Err(error) => Err(error.into()),
         }
@@ -162,12 +181,9 @@ impl Organization {
     ///
     /// `SecretNotFound`; failures of the catalog.
     pub async fn find_secret(&self, name: &SecretName) -> Result<SecretView, OperationError> {
-        let (secret, generation) = self.find(&Selector::Name(name.clone()), false).await?;
-        Ok(SecretView::new(
-            &secret,
-            generation,
-            self.existing().await?.uuid,
-        ))
+        let (secret, document) = self.find(&Selector::Name(name.clone()), false).await?;
+        let catalog = self.existing().await?.uuid;
+        Ok(SecretView::new(&secret, &document, catalog))
     }
 
     /// Finds a secret by identity, without its value: one request.
@@ -176,12 +192,9 @@ impl Organization {
     ///
     /// As [`find_secret`](Self::find_secret).
     pub async fn find_secret_by_uuid(&self, uuid: Uuid) -> Result<SecretView, OperationError> {
-        let (secret, generation) = self.find(&Selector::Uuid(uuid), false).await?;
-        Ok(SecretView::new(
-            &secret,
-            generation,
-            self.existing().await?.uuid,
-        ))
+        let (secret, document) = self.find(&Selector::Uuid(uuid), false).await?;
+        let catalog = self.existing().await?.uuid;
+        Ok(SecretView::new(&secret, &document, catalog))
     }
 
     /// Opens the current version, or the one with the number `version`: one
@@ -196,7 +209,7 @@ impl Organization {
         selector: &Selector,
         version: Option<u64>,
     ) -> Result<OpenedSecret, OperationError> {
-        let (mut secret, mut generation) = self.find(selector, true).await?;
+        let (mut secret, mut document) = self.find(selector, true).await?;
         let of_number = |secret: &SecretRecord| match version {
             Some(number) => {
                 let mut versions = secret.versions.iter();
@@ -208,7 +221,7 @@ impl Organization {
         if found.is_none() {
             // A node that lags may not know the version yet.
             if let Some(now) = self.look_up(selector, Look::FencedAndVerified).await? {
-                (secret, generation) = now;
+                (secret, document) = now;
                 found = of_number(&secret);
             }
         }
@@ -231,7 +244,7 @@ impl Organization {
                 secret: name,
                 version: found.number,
             })?;
-        let view = SecretView::new(&secret, generation, organization);
+        let view = SecretView::new(&secret, &document, organization);
         Ok(OpenedSecret {
             view,
             version: found.number,
@@ -272,7 +285,7 @@ impl Organization {
         &self,
         selector: &Selector,
         verify: bool,
-    ) -> Result<(SecretRecord, u64), OperationError> {
+    ) -> Result<(SecretRecord, SecretDocument), OperationError> {
         let (first, fenced) = if verify {
             (Look::Verified, Look::FencedAndVerified)
         } else {
@@ -295,7 +308,7 @@ impl Organization {
         &self,
         selector: &Selector,
         look: Look,
-    ) -> Result<Option<(SecretRecord, u64)>, OperationError> {
+    ) -> Result<Option<(SecretRecord, SecretDocument)>, OperationError> {
         let key: RecordKey = match selector {
             Selector::Uuid(uuid) => match record_key_of_uuid(*uuid) {
                 Some(key) => key,
@@ -317,10 +330,13 @@ impl Organization {
         let document = loaded.record;
         let secret = match selector {
             Selector::Uuid(uuid) => document.secret(*uuid),
-            Selector::Name(name) => answering(&document, name),
+            Selector::Name(name) => {
+                let current = document.current.as_ref();
+                current.filter(|secret| secret.name == *name)
+            }
         };
         let ready = secret.filter(|secret| secret.state == SecretState::Ready);
-        Ok(ready.map(|secret| (secret.clone(), document.generation)))
+        Ok(ready.cloned().map(|secret| (secret, document)))
     }
 }
 
@@ -333,21 +349,10 @@ enum Look {
     FencedAndVerified,
 }
 
-/// Returns the secret that answers to `name`: while another one is being created
-/// in its place, still the one that is displaced.
-fn answering<'a>(document: &'a SecretDocument, name: &SecretName) -> Option<&'a SecretRecord> {
-    let current = document.current.as_ref()?;
-    if current.state == SecretState::Creating {
-        let mut displaced = document.displaced.iter().rev();
-        return displaced.find(|secret| secret.name == *name);
-    }
-    Some(current).filter(|secret| secret.name == *name)
-}
-
 /// Returns the secret that a refresh asks about.
 fn sought<'a>(document: &'a SecretDocument, request: &RefreshSecret) -> Option<&'a SecretRecord> {
     let secret = document.secret(request.uuid);
-    secret.filter(|secret| secret.name == request.name && secret.state != SecretState::Creating)
+    secret.filter(|secret| secret.name == request.name)
 }
 
 /// Says whether a key is there and may not be used with these credentials, as
@@ -358,39 +363,40 @@ fn is_withheld(error: &KekError) -> bool {
 
 /// What to ask the store about a secret's current version; `None` when it has
 /// none.
-pub(super) fn describe_options(secret: &SecretRecord) -> Option<DescribeOptions> {
+pub(super) fn describe_options(secret: &SecretRecord, absence: Absence) -> Option<DescribeOptions> {
     let (current, others) = secret.versions.split_last()?;
     let native = |version: &VersionRecord| version.native_id.clone();
     Some(DescribeOptions {
         version: native(current),
         others: others.iter().map(native).collect(),
-        absence: Absence::Quick,
+        absence,
     })
 }
 
-/// Says whether what was loaded seems to be older than what the caller knows.
-/// Nothing at all does not: a catalog makes sure of that by itself.
+/// Says whether what was loaded seems to be older than what the caller knows, or the
+/// secret gone: never believed without a fence.
 fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
-    loaded.is_some_and(|loaded| sought(&loaded.record, request).is_none())
+    loaded.is_none_or(|loaded| sought(&loaded.record, request).is_none())
         || went_back(loaded, request)
 }
 
 /// Says whether the catalog is older than what was seen: a lower generation, an
-/// earlier version, or a version that we know with another payload. A secret
-/// that is not there, as one that never was, is drift.
+/// earlier version, or a version that we know with another payload. A record that is
+/// not there at all is no older one.
 fn went_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
         return false;
     };
     let document = &loaded.record;
-    let Some(secret) = document.secret(request.uuid) else {
+    if document.generation < seen.generation {
+        return true;
+    }
+    let (Some(secret), Some((number, digest))) = (document.secret(request.uuid), &seen.version)
+    else {
         return false;
     };
-    let other_version = seen.version.as_ref().is_some_and(|(number, digest)| {
-        let mut versions = secret.versions.iter();
-        let known = versions.find(|version| version.number == *number);
-        known.is_some_and(|version| version.payload_sha256 != *digest)
-            || secret.next_number() <= *number
-    });
-    document.generation < seen.generation || other_version
+    let mut versions = secret.versions.iter();
+    let known = versions.find(|version| version.number == *number);
+    known.is_some_and(|version| version.payload_sha256 != *digest)
+        || secret.next_number() <= *number
 }

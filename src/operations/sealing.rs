@@ -1,4 +1,4 @@
-//! Seals a value for its backend, and opens what a backend returns.
+//! Seals a value, puts it into its backend, and opens what a backend returns.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,13 @@ use super::steps::{Interrupt, crash_point};
 use super::{Backend, OperationError};
 use crate::catalog::{SecretRecord, VersionRecord};
 use crate::envelope::{
-    Context, DataKey, Envelope, Purpose, Sealer, SecretValue, max_plaintext_bytes,
+    Context, DataKey, Envelope, Fingerprint, KekId, Purpose, Sealer, SecretValue,
+    max_plaintext_bytes,
 };
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::SecretName;
 use crate::secret::SecretBytes;
-use crate::store::{PayloadEncoding, PutOptions, StoreCapability, StoreErrorKind};
+use crate::store::{NativeVersionId, PayloadEncoding, PutOptions, StoreCapability, StoreErrorKind};
 
 /// The context of one version of a secret.
 pub(super) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
@@ -46,57 +47,87 @@ pub(super) fn check_size(
     })
 }
 
+/// A value that is sealed as one version of a secret, and not put yet.
+pub(super) struct Sealed {
+    number: u64,
+    payload: Vec<u8>,
+    payload_sha256: String,
+    kek: KekId,
+    fingerprint: Fingerprint,
+}
+
 impl Backend {
-    /// Seals `plaintext` as version `number` of `secret` and puts it.
-    pub(super) async fn seal_and_put(
+    /// Seals `plaintext` as version `number` of `secret`.
+    pub(super) async fn seal(
         &self,
         organization: Uuid,
         secret: &SecretRecord,
         number: u64,
         plaintext: &SecretBytes,
         interrupt: &Interrupt,
-    ) -> Result<VersionRecord, OperationError> {
+    ) -> Result<Sealed, OperationError> {
         check_size(self.store.capability(), plaintext)?;
         interrupt.before("wrap")?;
         let sealer = Sealer::new(context(organization, secret, number))
             .map_err(|_| OperationError::Randomness)?;
-        let kek_id = self.kek.id().clone();
+        let kek = self.kek.id().clone();
         let wrapped = self
             .kek
-            .wrap(sealer.data_key(), &sealer.binding(&kek_id))
+            .wrap(sealer.data_key(), &sealer.binding(&kek))
             .await?;
         let fingerprint = sealer.fingerprint(plaintext);
         let envelope = sealer
-            .seal(vec![(kek_id.clone(), wrapped)], plaintext)
+            .seal(vec![(kek.clone(), wrapped)], plaintext)
             // The plaintext's length is checked: what does not fit is the wrap.
             .map_err(|error| {
                 let kek = self.kek.id().id.as_str();
                 KekError::new(KekErrorKind::Misconfigured, "wrap", kek).with_source(error)
             })?;
+        Ok(Sealed {
+            number,
+            payload: match self.store.capability().encoding {
+                PayloadEncoding::Binary => envelope.encode(),
+                PayloadEncoding::Text => envelope.encode_text().into_bytes(),
+            },
+            payload_sha256: hex::encode(envelope.payload_digest()),
+            kek,
+            fingerprint,
+        })
+    }
+
+    /// Puts a sealed version into the object that `secret` names: a new one where
+    /// `keep` is empty, and one that exists otherwise.
+    ///
+    /// # Errors
+    ///
+    /// `Store(NotFound)` where an object that should exist does not.
+    pub(super) async fn put(
+        &self,
+        secret: &SecretRecord,
+        sealed: &Sealed,
+        keep: Vec<NativeVersionId>,
+        interrupt: &Interrupt,
+    ) -> Result<VersionRecord, OperationError> {
         self.expect_place().await?;
         interrupt.before("put")?;
-        let payload = match self.store.capability().encoding {
-            PayloadEncoding::Binary => envelope.encode(),
-            PayloadEncoding::Text => envelope.encode_text().into_bytes(),
-        };
         let options = PutOptions {
-            version: number,
+            version: sealed.number,
             attempt: Uuid::new_v4(),
-            keep: secret.native_ids(),
+            keep,
             labels: self.labels(secret),
         };
         let native_id = self
             .store
-            .put(&secret.remote_name, &payload, options)
+            .put(&secret.remote_name, &sealed.payload, options)
             .await?;
         let now = Timestamp::now();
         Ok(VersionRecord {
-            number,
+            number: sealed.number,
             revision: u64::try_from(now.as_millisecond()).unwrap_or_default(),
             native_id,
-            payload_sha256: hex::encode(envelope.payload_digest()),
-            keks: vec![kek_id],
-            fingerprint,
+            payload_sha256: sealed.payload_sha256.clone(),
+            keks: vec![sealed.kek.clone()],
+            fingerprint: sealed.fingerprint.clone(),
             created_at: now,
         })
     }

@@ -4,10 +4,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backends::Trust;
+use super::documents::Held;
+use super::heal::Missed;
 use super::steps::Interrupt;
 use super::{OperationError, Organization, SecretView, ValueSource};
 use crate::catalog::{
-    Revision, SecretArguments, SecretMetadata, SecretState, VersionRecord, record_key_of_name,
+    OnDestroy, Revision, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
+    record_key_of_name,
 };
 use crate::names::SecretName;
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
@@ -22,8 +25,13 @@ pub struct UpdateSecret {
     /// The generation that was seen when the change was planned: the secret has
     /// not changed since, whatever became of its namesakes.
     pub generation: u64,
+    /// The stamp that the caller's state knows; absent where it knows none.
+    pub stamp: Option<Stamp>,
     /// The new value; absent to leave it alone.
     pub source: Option<ValueSource>,
+    /// Whether the current version was found missing and nothing else asks for a new
+    /// one: the backend is asked once more, and a version that is there stays.
+    pub heals: bool,
     /// What is set besides the value, whole.
     pub metadata: SecretMetadata,
     /// What only the provider acts on, whole.
@@ -36,10 +44,10 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `ChangedConcurrently` when the secret is not as it was planned on;
-    /// `RolledBack` when the catalog is older than what was seen;
-    /// `SecretNotFound`; `ValueTooLarge` before anything is written; failures of
-    /// catalog, store and KEK.
+    /// `OwnedByAnotherState` when the secret bears another stamp; `RecordMissing`;
+    /// `ChangedConcurrently` when it is not as it was planned on; `RolledBack` when
+    /// the catalog is older than what was seen; `SecretNotFound`; `ValueTooLarge`
+    /// before anything is written; failures of catalog, store and KEK.
     pub async fn update_secret(
         &self,
         request: UpdateSecret,
@@ -54,81 +62,151 @@ impl Organization {
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         interrupt.before("update")?;
+        let mut held = self.hold_for_update(&request).await?;
         let UpdateSecret {
-            name,
             uuid,
-            generation,
-            source,
             metadata,
             arguments,
+            ..
         } = request;
-        let mut held = self.hold(record_key_of_name(&name)).await?;
-        let behind = held.document.generation < generation || held.named(&name, uuid).is_none();
-        if behind && held.revision != Revision::ABSENT {
-            // A node that lags answers so, too.
-            held = self.hold_fenced(held.key).await?;
-        }
-        let Some(record) = held.named(&name, uuid) else {
-            return Err(OperationError::SecretNotFound {
-                secret: name.to_string(),
-            });
-        };
-        if held.document.generation < generation {
-            let found = held.document.generation;
-            return Err(OperationError::RolledBack {
-                name,
-                seen: generation,
-                found,
-            });
-        }
-        if record.generation > generation || record.state != SecretState::Ready {
-            return Err(OperationError::ChangedConcurrently {
-                subject: format!("secret {name}"),
-            });
-        }
+        self.take_name_back(&mut held, uuid)?;
+        let record = held.document.secret_mut(uuid).expect("held for update");
         let now = Timestamp::now();
-        let backend = self.backend_of(record, Trust::Mac).await?;
-        let Some(source) = source else {
-            if record.metadata == metadata && record.arguments == arguments {
-                return self.view(&held, uuid).await.map(|view| view.on(&backend));
-            }
-            let record = held.document.secret_mut(uuid).expect("looked up above");
+        let Some(source) = request.source else {
             if record.metadata != metadata {
                 record.updated_at = now;
             }
             record.metadata = metadata;
             record.arguments = arguments;
+            if held.document != held.base {
+                interrupt.before("commit edit")?;
+                self.commit(&mut held).await?;
+            }
+            return self.view(&held, uuid).await;
+        };
+        let before = record.clone();
+        let backend = self.backend_of(&before, Trust::Mac).await?;
+        let missed = match request.heals {
+            true => self.look_again(&before, &backend).await?,
+            false => Missed::Version,
+        };
+        let from = source.copy_from();
+        let put = match missed {
+            Missed::Nothing => None,
+            Missed::Version => {
+                let value = self.resolve(source).await?;
+                let put = self.put_next(&before, &value, &backend, interrupt);
+                Some((put.await?, value.kind()))
+            }
+            Missed::Object => {
+                let value = self.resolve(source).await?;
+                let put = self.heal(&before, &value, &backend, interrupt);
+                Some((put.await?, value.kind()))
+            }
+        };
+        let record = held.document.secret_mut(uuid).expect("held for update");
+        record.metadata = metadata;
+        record.arguments = arguments;
+        let Some((put, kind)) = put else {
+            if record.metadata != before.metadata {
+                record.updated_at = now;
+            }
             interrupt.before("commit edit")?;
             self.commit(&mut held).await?;
             return self.view(&held, uuid).await.map(|view| view.on(&backend));
         };
-        let from = source.copy_from();
-        let value = self.resolve(source).await?;
-        let number = record.next_number();
-        let organization = self.existing().await?.uuid;
-        let plaintext = value.to_plaintext();
-        let version = backend
-            .seal_and_put(organization, record, number, &plaintext, interrupt)
-            .await?;
+        record.kind = kind;
+        record.updated_at = now;
+        put.enter(record);
+        let capability = backend.store.capability();
+        let keep = kept(capability, record.arguments.keep_versions);
+        let surplus = prune(&mut record.versions, keep);
         let remote_name = record.remote_name.clone();
-        let mut pruned = Vec::new();
-        let view = self
-            .commit_version(&mut held, uuid, version, &backend, |record| {
-                record.kind = value.kind();
-                record.updated_at = now;
-                record.metadata = metadata;
-                record.arguments = arguments;
-                let capability = backend.store.capability();
-                let keep = kept(capability, record.arguments.keep_versions);
-                let surplus = prune(&mut record.versions, keep);
-                if capability.deletes_versions {
-                    pruned = surplus;
-                }
-            })
-            .await?;
-        delete_pruned(backend.store.as_ref(), &remote_name, pruned).await;
+        if self
+            .commit_put(&mut held, uuid, &put, &backend)
+            .await?
+            .is_some()
+        {
+            return Err(held.overtaken());
+        }
+        if capability.deletes_versions {
+            delete_pruned(backend.store.as_ref(), &remote_name, surplus).await;
+        }
+        let view = self.view(&held, uuid).await?;
         let left = self.delete_source(from.as_ref()).await;
         Ok(view.on(&backend).leaving(left))
+    }
+
+    /// Loads the document of the secret, and makes sure that it is the caller's and
+    /// as it was planned on.
+    async fn hold_for_update(&self, request: &UpdateSecret) -> Result<Held, OperationError> {
+        let UpdateSecret {
+            name,
+            uuid,
+            generation,
+            stamp,
+            ..
+        } = request;
+        let mut held = self.hold(record_key_of_name(name)).await?;
+        let behind = held.document.generation < *generation || held.named(name, *uuid).is_none();
+        if behind {
+            // A node that lags answers so, too.
+            held = self.hold_fenced(held.key).await?;
+        }
+        if held.revision == Revision::ABSENT {
+            return Err(OperationError::RecordMissing { name: name.clone() });
+        }
+        if held.document.generation < *generation {
+            return Err(OperationError::RolledBack {
+                name: name.clone(),
+                seen: *generation,
+                found: held.document.generation,
+            });
+        }
+        let Some(record) = held.named(name, *uuid) else {
+            return Err(OperationError::SecretNotFound {
+                secret: name.to_string(),
+            });
+        };
+        if stamp.is_some_and(|stamp| stamp != record.owner.stamp) {
+            return Err(OperationError::OwnedByAnotherState {
+                name: name.clone(),
+                uuid: *uuid,
+                owner: Box::new(record.owner.clone()),
+            });
+        }
+        if record.generation > *generation || record.state != SecretState::Ready {
+            return Err(OperationError::ChangedConcurrently {
+                subject: format!("secret {name}"),
+            });
+        }
+        Ok(held)
+    }
+
+    /// Puts a displaced secret back in its place: where nobody has its name, or where
+    /// this run resumes the one whose untouched creation has it.
+    fn take_name_back(&self, held: &mut Held, uuid: Uuid) -> Result<(), OperationError> {
+        let displaced = &mut held.document.displaced;
+        let Some(position) = displaced.iter().position(|secret| secret.uuid == uuid) else {
+            return Ok(());
+        };
+        if let Some(holder) = &held.document.current {
+            let may_swap = self.run.resumes == Some(holder.owner.stamp.run)
+                && holder.is_untouched()
+                && !holder.arguments.deletion_protection
+                && holder.arguments.on_destroy == OnDestroy::Delete;
+            if !may_swap {
+                return Err(OperationError::Displaced {
+                    name: holder.name.clone(),
+                    uuid: holder.uuid,
+                    owner: Box::new(holder.owner.clone()),
+                });
+            }
+        }
+        let secret = displaced.remove(position);
+        let holder = held.document.current.replace(secret);
+        displaced.extend(holder);
+        Ok(())
     }
 }
 

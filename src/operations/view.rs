@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Backend, SeenBackend};
-use crate::catalog::{SecretArguments, SecretMetadata, SecretRecord, VersionRecord};
+use crate::catalog::{
+    Owner, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, VersionRecord,
+};
 use crate::envelope::SecretKind;
 use crate::names::{SecretName, Slug};
 
@@ -40,6 +42,14 @@ pub struct SecretView {
     pub backend_seen: Option<SeenBackend>,
     /// Why what was copied is still there, where it was to be deleted.
     pub source_left: Option<String>,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether an interrupted run had created it, and this one has adopted it.
+    pub is_adopted: bool,
+    /// Whether another secret has, or had, taken its place under the name.
+    pub is_displaced: bool,
+    /// The secret that has its place now, and whose that is.
+    pub displaced_by: Option<(Uuid, Owner)>,
 }
 
 /// A version without its value.
@@ -59,7 +69,9 @@ pub struct VersionView {
 }
 
 impl SecretView {
-    pub(super) fn new(secret: &SecretRecord, generation: u64, catalog: Uuid) -> Self {
+    pub(super) fn new(secret: &SecretRecord, document: &SecretDocument, catalog: Uuid) -> Self {
+        let is_displaced = document.displaced.iter().any(|one| one.uuid == secret.uuid);
+        let holder = document.current.as_ref().filter(|_| is_displaced);
         Self {
             uuid: secret.uuid,
             name: secret.name.clone(),
@@ -71,10 +83,22 @@ impl SecretView {
             reference: secret.reference(),
             created_at: secret.created_at,
             updated_at: secret.updated_at,
-            generation,
+            generation: document.generation,
             catalog,
             backend_seen: None,
             source_left: None,
+            owner: secret.owner.clone(),
+            is_adopted: false,
+            is_displaced,
+            displaced_by: holder.map(|holder| (holder.uuid, holder.owner.clone())),
+        }
+    }
+
+    /// Says that an interrupted run had created it.
+    pub(super) fn adopted(self) -> Self {
+        Self {
+            is_adopted: true,
+            ..self
         }
     }
 

@@ -301,6 +301,9 @@ impl State {
         if let Some(Object::Foreign) = self.objects.get(name.as_str()) {
             return Err(StoreErrorKind::AlreadyExists);
         }
+        if !options.keep.is_empty() && !self.objects.contains_key(name.as_str()) {
+            return Err(StoreErrorKind::NotFound);
+        }
         let object = self
             .objects
             .entry(name.as_str().to_owned())

@@ -128,7 +128,8 @@ pub struct PutOptions {
     /// Identifies this attempt to write; the same for each try of one call, so
     /// that a put whose answer was lost is recognized.
     pub attempt: Uuid,
-    /// Versions that must outlive this put.
+    /// Versions that must outlive this put: those of the record. Without any, the
+    /// put makes the object.
     pub keep: Vec<NativeVersionId>,
     /// Labels for people who look at the backend; never read back.
     pub labels: BTreeMap<String, String>,
@@ -215,10 +216,13 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
     }
 
     /// Adds a version to the object `name`, which comes into being with its
-    /// first version. Never changes a version that exists.
+    /// first version. Never changes a version that exists, and never makes an object
+    /// anew that should be there.
     ///
     /// # Errors
     ///
+    /// `NotFound` for a further version of an object that is gone, where the store
+    /// keeps versions in objects;
     /// `TooLarge` and `InvalidName` before anything is written; `AlreadyExists`
     /// when an object that is not ours stands there.
     async fn put(

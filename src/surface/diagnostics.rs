@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use super::backend_diagnostics;
+use super::{Named, backend_diagnostics, unclear};
 use crate::catalog::{CatalogError, CatalogErrorKind};
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::SecretName;
@@ -50,6 +50,16 @@ pub fn declared_twice(name: &SecretName) -> Diagnostic {
         ),
     )
     .at("name")
+}
+
+/// Makes a text about a secret by its name.
+pub fn named_secret(name: &SecretName, text: impl FnOnce(&Named<'_>) -> String) -> String {
+    let id = name.to_string();
+    text(&Named {
+        what: &format!("secret {id:?}"),
+        resource: "planton_secret",
+        import_id: &id,
+    })
 }
 
 fn operation(error: &OperationError) -> Diagnostic {
@@ -114,19 +124,43 @@ fn operation(error: &OperationError) -> Diagnostic {
                  -target=planton_secret.<name>."
             ),
         ),
-        E::AlreadyExists { name, uuid } => (
+        E::AlreadyExists { name, uuid, met } => (
             "Secret Already Exists",
+            named_secret(name, |named| {
+                format!(
+                    "{}\n\nA replacement under create_before_destroy needs another name, or \
+                     takes_over = \"{uuid}\".",
+                    named.already_exists(met)
+                )
+            }),
+        ),
+        E::DeclaredTwice { name, .. } => return declared_twice(name),
+        E::CommitUnclear(failure) => return unclear(explain(&failure.error), failure.run),
+        E::OwnedByAnotherState { name, owner, .. } => (
+            "Secret Owned By Another State",
+            named_secret(name, |named| named.owned_by_another(owner)),
+        ),
+        E::Displaced { name, uuid, .. } => (
+            "Secret Displaced",
             format!(
-                "A secret named {:?} exists already{}, and it is not the one that this resource \
-                 describes.\n\nTo manage the existing secret with this resource, import it:\n\n  \
-                 terraform import planton_secret.<name> {name}\n\nOtherwise choose another name. A \
-                 replacement with create_before_destroy needs another name as well, or consent: \
-                 where it is this secret that is replaced, set takes_over = \"{uuid}\".",
-                name.name.as_str(),
-                match &name.environment {
-                    Some(environment) => format!(" in environment {:?}", environment.as_str()),
-                    None => String::new(),
-                }
+                "Another secret ({uuid}) has taken the name {:?} by takes_over; this one is only \
+                 found by its id.\n\nDestroy or rename the other secret first, and this one takes \
+                 its name back with the next apply; or remove this one from the configuration.",
+                name.to_string()
+            ),
+        ),
+        E::RecordMissing { name } => (
+            "Secret Record Missing",
+            named_secret(name, |named| named.record_missing()),
+        ),
+        E::OrganizationRecordMissing { organization } => (
+            "Organization Record Missing",
+            format!(
+                "The catalog of organization \"{organization}\" holds records, but not the \
+                 organization's own, which has the key that all others are verified with. A new one \
+                 would make them unreadable.\n\nRestore the record {:?} from a backup of the \
+                 platform.",
+                "organization"
             ),
         ),
         E::DeletionProtected { name } => return deletion_protected(name.name.as_str()),

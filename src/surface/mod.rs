@@ -7,14 +7,16 @@ mod backend_diagnostics;
 mod diagnostics;
 mod duration;
 mod naming;
+mod ownership;
 mod session;
 mod setting;
 
 pub use anchor::Anchor;
-pub use diagnostics::{declared_twice, deletion_protected, explain};
+pub use diagnostics::{declared_twice, deletion_protected, explain, named_secret};
 pub use duration::{InvalidDuration, parse_duration};
 pub use naming::invalid_slug;
 pub(crate) use naming::{plain_words, quoted};
+pub use ownership::{Finding, Named, unclear};
 pub use session::{
     Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,
     unconfigured,

@@ -14,8 +14,8 @@ use terraform_provider_planton::clients::openbao::{
 use terraform_provider_planton::http::RetryPolicy;
 use terraform_provider_planton::kek::TransitKek;
 use terraform_provider_planton::operations::{
-    CreateSecret, Interrupt, OnDestroy, OperationError, Organization, Platform, SecretArguments,
-    SecretMetadata, SecretValue, SecretView, Selector, ValueSource,
+    CreateSecret, DeleteSecret, Interrupt, OnDestroy, OperationError, Organization, Platform,
+    SecretArguments, SecretMetadata, SecretValue, SecretView, Selector, ValueSource,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -134,7 +134,15 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
                 .create_secret(create("other"), &interrupt)
                 .await
                 .err(),
-            "delete" => process.delete_secret(name, uuid, &interrupt).await.err(),
+            "delete" => {
+                let delete = DeleteSecret {
+                    name: name.clone(),
+                    uuid,
+                    generation: u64::MAX,
+                    stamp: None,
+                };
+                process.delete_secret(&delete, &interrupt).await.err()
+            }
             "refresh" => interrupt
                 .bound(process.refresh_secret(&refresh))
                 .await

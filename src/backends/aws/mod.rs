@@ -250,13 +250,9 @@ impl SecretStore for AwsSecretsManagerStore {
         };
         let client = self.client().await?;
         if let Some(newest) = keep.last() {
-            match client.put(name, &newest.object, &new).await {
-                Err(error) if error.kind() == AwsErrorKind::NotFound => {}
-                outcome => {
-                    let version = outcome.map_err(|e| client.explain(e, OPERATION, name))?;
-                    return Ok(version.to_native_id());
-                }
-            }
+            let version = client.put(name, &newest.object, &new).await;
+            let version = version.map_err(|error| client.explain(error, OPERATION, name))?;
+            return Ok(version.to_native_id());
         }
         let object = client.create(name, &options.labels).await?;
         let put = client.put_into_new(name, &object, &new).await;

@@ -26,14 +26,8 @@ impl GcpSecretManagerStore {
         options: &PutOptions,
     ) -> Result<StoredVersion, StoreError> {
         if let Some(newest) = newest(&options.keep) {
-            match self.api.add(name, payload, Freshness::Settled).await {
-                Ok(added) => {
-                    return self.settle(name, payload, added, newest.number + 1).await;
-                }
-                // Somebody deleted the secret: it is made anew.
-                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+            let added = self.api.add(name, payload, Freshness::Settled).await?;
+            return self.settle(name, payload, added, newest.number + 1).await;
         }
         let new = NewSecret {
             labels: labels(&options.labels),

@@ -30,6 +30,8 @@ pub(in crate::operations) enum Trust {
 pub(in crate::operations) struct Connections {
     opened: Mutex<HashMap<Slug, Arc<OnceCell<Connection>>>>,
     default: Mutex<Option<Slug>>,
+    /// Held while the default is asked for: once for all creations of a process.
+    pub(super) asking: tokio::sync::Mutex<()>,
     kinds: Mutex<HashMap<Slug, String>>,
     pub(super) seen: Sightings,
 }
@@ -73,8 +75,7 @@ impl Connections {
         kinds.insert(name.clone(), kind.to_owned());
     }
 
-    /// Returns the default backend that was learned, if it is not the built-in
-    /// one, whose record tells nothing.
+    /// Returns the default backend that was learned.
     pub(in crate::operations) fn learned_default(&self) -> Option<Slug> {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         default.clone()
@@ -88,8 +89,7 @@ impl Connections {
     }
 
     pub(super) fn learn_default(&self, name: Option<&Slug>) {
-        let custom = name.filter(|name| name.as_str() != PLATFORM_BACKEND);
-        *self.default.lock().unwrap_or_else(PoisonError::into_inner) = custom.cloned();
+        *self.default.lock().unwrap_or_else(PoisonError::into_inner) = name.cloned();
     }
 }
 

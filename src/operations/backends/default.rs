@@ -129,14 +129,19 @@ impl Organization {
         }
     }
 
-    /// Returns the default backend for a new secret. The one learned last serves
-    /// where it is not the built-in one: its record, which a creation reads
-    /// anyway, tells when it has ceased to be the default.
+    /// Returns the default backend for a new secret, asked for once a process: the
+    /// record of one of the practitioner's own, which a creation reads anyway, tells
+    /// when it has ceased to be the default; to the built-in one, a new secret goes as
+    /// if it had been created at the process's first look.
     pub(in crate::operations) async fn default_backend(&self) -> Result<Slug, OperationError> {
         if let Some(learned) = self.connections.learned_default() {
             return Ok(learned);
         }
-        self.reload_default().await
+        let _asking = self.connections.asking.lock().await;
+        match self.connections.learned_default() {
+            Some(learned) => Ok(learned),
+            None => self.reload_default().await,
+        }
     }
 
     /// Returns the default backend as its record has it now.

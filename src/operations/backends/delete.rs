@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
+use super::default_key;
 use super::register::HeldBackend;
-use super::{Trust, default_key};
 use crate::catalog::{
     BackendRecord, BackendState, DefaultBackendRecord, RecordKey, SecretDocument, SecretRecord,
     SecretState,
 };
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
-use crate::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
+use crate::store::{Absence, Deletion, SecretStore, StoreErrorKind, VersionStatus};
 
 /// How many secrets are named that stand in the way of a deletion.
 pub const MAX_NAMED_HOLDERS: usize = 10;
@@ -57,8 +57,6 @@ struct Holders {
     ready: Vec<SecretRecord>,
     /// Secrets on their way out.
     deleting: Vec<Holder>,
-    /// Creations that have not ended, or never will.
-    intents: Vec<Holder>,
 }
 
 #[derive(Debug)]
@@ -148,12 +146,6 @@ impl Organization {
         if let Err(refused) = self.refuse_if_held(&record.name, &holders, is_default) {
             self.set_state(held, BackendState::Ready, interrupt).await?;
             return Err(refused);
-        }
-        for intent in holders.intents {
-            if let Err(error) = self.withdraw(intent, interrupt).await {
-                self.set_state(held, BackendState::Ready, interrupt).await?;
-                return Err(error);
-            }
         }
         interrupt.before("delete backend marker")?;
         let left_behind = self.delete_marker(&record).await;
@@ -275,7 +267,6 @@ impl Organization {
                 match secret.state {
                     SecretState::Ready => holders.ready.push(secret),
                     SecretState::Deleting => holders.deleting.push(Holder { key, secret }),
-                    SecretState::Creating => holders.intents.push(Holder { key, secret }),
                 }
             }
         }
@@ -294,7 +285,8 @@ impl Organization {
     ) -> Result<bool, OperationError> {
         let holders = self.holders(uuid).await?;
         for secret in &holders.ready {
-            let Some(options) = crate::operations::read::describe_options(secret) else {
+            let Some(options) = crate::operations::read::describe_options(secret, Absence::Quick)
+            else {
                 continue;
             };
             match store.describe(&secret.remote_name, options).await {
@@ -305,32 +297,6 @@ impl Organization {
             }
         }
         Ok(holders.ready.is_empty())
-    }
-
-    /// Takes an intent out of its record, so that whoever wrote it cannot commit
-    /// any more, and deletes what it may have put.
-    async fn withdraw(&self, intent: Holder, interrupt: &Interrupt) -> Result<(), OperationError> {
-        interrupt.before("withdraw intent")?;
-        let Holder { key, secret } = intent;
-        let mut held = self.hold_fenced(key).await?;
-        let Some(now) = held.document.secret(secret.uuid) else {
-            // Another deletion was faster.
-            return Ok(());
-        };
-        if now.state != SecretState::Creating || now.backend != secret.backend {
-            return Err(held.overtaken());
-        }
-        held.document.remove(secret.uuid);
-        self.commit(&mut held).await?;
-        let backend = self.backend_of(&secret, Trust::Mac).await?;
-        let nothing_known = Deletion::Object {
-            versions: secret.native_ids(),
-        };
-        let deleted = backend.store.delete(&secret.remote_name, nothing_known);
-        if let Err(error) = deleted.await {
-            tracing::warn!(%error, "what a given-up creation has put may be left behind");
-        }
-        Ok(())
     }
 
     /// Deletes the marker; says why it could not.

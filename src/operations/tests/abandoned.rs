@@ -43,8 +43,9 @@ async fn deletion_is_killed(world: &World, view: &SecretView) {
     });
     let interrupt = Interrupt::default();
     let process = world.process();
-    let killed = process.delete_secret(&view.name, view.uuid, &interrupt);
-    killed.await.unwrap_err();
+    let delete = any(&view.name, view.uuid);
+    let killed = process.delete_secret(&delete, &interrupt).await;
+    killed.unwrap_err();
     let document = world.document(&view.name).await;
     let state = document.current.unwrap().state;
     assert_eq!(state, crate::catalog::SecretState::Deleting);
@@ -85,8 +86,8 @@ async fn a_deletion_under_way_is_waited_for_and_left_to_whoever_began_it() {
     let (theirs, of_view) = (world.process(), view.clone());
     let goes_on = async move {
         let interrupt = Interrupt::default();
-        let done = theirs.delete_secret(&of_view.name, of_view.uuid, &interrupt);
-        done.await.unwrap();
+        let delete = any(&of_view.name, of_view.uuid);
+        theirs.delete_secret(&delete, &interrupt).await.unwrap();
     };
     world.catalog.before(CatalogVerb::List, 20, goes_on);
     let deleting = patient(&world, ENDLESS);

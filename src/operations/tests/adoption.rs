@@ -1,32 +1,40 @@
-//! A create that meets a record: adopts its own, completes an orphan, goes on
-//! from a tombstone, refuses all else.
+//! A creation that meets a record: adopts what the run that it resumes has made,
+//! goes on from a tombstone, and refuses all else.
 
 use super::*;
-use crate::catalog::{CatalogErrorKind, CatalogVerb, SecretState};
+use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::operations::{DeletedSecret, MetRecord};
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
 
-/// Runs a create that is killed after its commit, before its answer.
-async fn killed_after_commit(world: &World, create: CreateSecret) -> SecretView {
+/// Runs a creation that is killed after its commit, before its answer. Returns the
+/// process, and what it has made.
+async fn killed(world: &World, create: CreateSecret) -> (Organization, SecretView) {
     let named = create.name.clone();
     let process = world.warm().await;
     let unavailable = CatalogErrorKind::Unavailable;
-    world.fail_catalog(CatalogVerb::Write, 2, Landing::After, unavailable);
-    process
-        .create_secret(create, &Interrupt::default())
-        .await
-        .unwrap_err();
-    world.process().find_secret(&named).await.unwrap()
+    world.fail_catalog(CatalogVerb::Write, 1, Landing::After, unavailable);
+    let interrupt = Interrupt::default();
+    let unclear = process.create_secret(create, &interrupt).await;
+    match unclear {
+        Err(OperationError::CommitUnclear(unclear)) => assert_eq!(unclear.run, process.run().id),
+        other => panic!("{other:?}"),
+    }
+    let view = world.process().find_secret(&named).await.unwrap();
+    (process, view)
 }
 
-async fn create(world: &World, create: CreateSecret) -> Result<SecretView, OperationError> {
-    world
-        .process()
-        .create_secret(create, &Interrupt::default())
-        .await
+async fn create(
+    process: &Organization,
+    create: CreateSecret,
+) -> Result<SecretView, OperationError> {
+    process.create_secret(create, &Interrupt::default()).await
 }
 
-fn exists<T>(result: &Result<T, OperationError>) -> bool {
-    matches!(result, Err(OperationError::AlreadyExists { .. }))
+fn met(refused: Result<SecretView, OperationError>) -> MetRecord {
+    match refused {
+        Err(OperationError::AlreadyExists { met, .. }) => *met,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn requests() -> [fn() -> CreateSecret; 3] {
@@ -38,22 +46,35 @@ fn requests() -> [fn() -> CreateSecret; 3] {
 }
 
 #[tokio::test]
-async fn a_killed_create_is_adopted_as_it_was() {
+async fn a_look_alike_of_another_run_is_never_adopted() {
     for request in requests() {
         let world = World::new();
-        let killed = killed_after_commit(&world, request()).await;
+        let (_, view) = killed(&world, request()).await;
+        let before = world.document(&view.name).await;
+        for _ in 0..2 {
+            let met = met(create(&world.process(), request()).await);
+            assert!(met.is_untouched);
+            assert_eq!((met.owner.stamp, met.differs), (view.owner.stamp, None));
+        }
+        assert_eq!(world.document(&view.name).await, before);
+    }
+}
+
+#[tokio::test]
+async fn what_the_resumed_run_has_made_is_adopted_as_it_is() {
+    for request in requests() {
+        let world = World::new();
+        let (interrupted, made) = killed(&world, request()).await;
         let before = world.value("db").await.unwrap();
         let puts = world.counts().put;
-        let adopted = create(&world, request()).await.unwrap();
-        assert!(adopted.generation > killed.generation);
-        let generation = killed.generation;
-        assert_eq!(
-            SecretView {
-                generation,
-                ..adopted
-            },
-            killed
-        );
+        let resuming = world.resuming(&interrupted);
+        let adopted = create(&resuming, request()).await.unwrap();
+        assert_eq!(adopted.uuid, made.uuid);
+        assert_eq!(adopted.version, made.version);
+        assert!(adopted.is_adopted && adopted.generation > made.generation);
+        assert_eq!(adopted.owner.stamp.run, resuming.run().id);
+        let former = adopted.owner.former().unwrap();
+        assert_eq!(former.stamp, made.owner.stamp);
         assert_eq!(world.counts().put, puts, "adoption writes no version");
         assert_eq!(world.value("db").await.unwrap(), before);
         assert_eq!(world.unreferenced(&["db"]).await, 0);
@@ -61,155 +82,206 @@ async fn a_killed_create_is_adopted_as_it_was() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_what_was_adopted_since_it_was_seen_leaves_it() {
+async fn an_adoption_that_was_killed_is_resumed_in_turn() {
     let world = World::new();
-    let process = world.process();
-    let interrupt = Interrupt::default();
-    let seen = create(&world, create_of("db", given("x"))).await.unwrap();
-    // A replacement that is created first, by somebody who cannot tell so: it
-    // meets what it replaces, which is deleted afterwards.
-    let adopted = create(&world, create_of("db", given("x"))).await.unwrap();
-    assert_eq!(adopted.uuid, seen.uuid);
-    process
-        .delete_secret_seen(&seen.name, seen.uuid, seen.generation, &interrupt)
-        .await
-        .unwrap();
-    assert_eq!(process.find_secret(&name("db")).await.unwrap(), adopted);
-    // Whoever has seen it since may delete it.
-    process
-        .delete_secret_seen(&seen.name, seen.uuid, adopted.generation, &interrupt)
-        .await
-        .unwrap();
-    assert!(world.process().find_secret(&name("db")).await.is_err());
+    let request = || create_of("db", given("x"));
+    let (interrupted, made) = killed(&world, request()).await;
+    let second = world.resuming(&interrupted);
+    let adopted = create(&second, request()).await.unwrap();
+    // Neither a stranger nor whoever resumes the first run may have it now.
+    for process in [world.process(), world.resuming(&interrupted)] {
+        let met = met(create(&process, request()).await);
+        assert_eq!(met.owner.stamp, adopted.owner.stamp);
+    }
+    let third = world.resuming(&second);
+    let again = create(&third, request()).await.unwrap();
+    assert_eq!(again.uuid, made.uuid);
+    assert_eq!(again.owner.stamp.run, third.run().id);
 }
 
 #[tokio::test]
-async fn adoption_writes_the_arguments_that_differ() {
+async fn what_differs_is_changed_in_the_same_commit() {
     let world = World::new();
-    let killed = killed_after_commit(&world, create_of("db", given("x"))).await;
+    let (interrupted, made) = killed(&world, create_of("db", given("x"))).await;
     let mut request = create_of("db", given("x"));
     request.arguments.deletion_protection = true;
-    request.arguments.value_wo_version = Some("other".to_owned());
-    let arguments = request.arguments.clone();
-    let adopted = create(&world, request).await.unwrap();
-    assert_eq!(adopted.uuid, killed.uuid);
-    assert_eq!(adopted.arguments, arguments);
-    let found = world.process().find_secret(&name("db")).await.unwrap();
-    assert_eq!(found, adopted);
+    request.metadata.description = Some("for the shop".to_owned());
+    let (arguments, metadata) = (request.arguments.clone(), request.metadata.clone());
+    let writes = world.counts().write;
+    let adopted = create(&world.resuming(&interrupted), request)
+        .await
+        .unwrap();
+    assert_eq!(world.counts().write - writes, 1);
+    assert_eq!(adopted.uuid, made.uuid);
+    assert_eq!((adopted.arguments, adopted.metadata), (arguments, metadata));
 }
 
 #[tokio::test]
-async fn whatever_differs_from_a_met_record_exists_already() {
+async fn a_fresh_ephemeral_value_becomes_the_next_version() {
+    let world = World::new();
+    let (interrupted, made) = killed(&world, create_of("db", given("first"))).await;
+    let resuming = world.resuming(&interrupted);
+    let adopted = create(&resuming, create_of("db", given("second"))).await;
+    let adopted = adopted.unwrap();
+    assert_eq!((adopted.uuid, number(&adopted)), (made.uuid, Some(2)));
+    assert_eq!(world.value("db").await.unwrap(), "second");
+    assert_eq!(world.unreferenced(&["db"]).await, 0);
+}
+
+#[tokio::test]
+async fn a_generated_value_stays_unless_its_trigger_differs() {
+    let world = World::new();
+    let (interrupted, _) = killed(&world, generate_of("db", world::spec())).await;
+    let before = world.value("db").await.unwrap();
+    let mut request = generate_of("db", world::spec());
+    request.arguments.value_wo_version = Some("2".to_owned());
+    let adopted = create(&world.resuming(&interrupted), request)
+        .await
+        .unwrap();
+    assert_eq!(number(&adopted), Some(2));
+    assert_ne!(world.value("db").await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_cannot_change_in_place_is_refused_and_named() {
     type Change = fn(&mut CreateSecret);
-    let changes: [(&str, Change); 7] = [
-        ("value", |r| r.source = given("other")),
-        ("empty value", |r| r.source = given("")),
-        ("kind", |r| {
-            r.source = ValueSource::Given(pairs(&[("x", "hunter2")]))
+    let changes: [(&str, Change); 2] = [
+        ("data_wo", |r| {
+            r.source = ValueSource::Given(pairs(&[("x", "hunter2")]));
         }),
-        ("description", |r| {
-            r.metadata.description = Some("d".to_owned())
+        ("backend", |r| r.backend = Some("vault".parse().unwrap())),
+    ];
+    for (differs, change) in changes {
+        let world = World::new();
+        let process = world.warm().await;
+        super::backends::declared(&process, "vault", "a").await;
+        let (interrupted, made) = killed(&world, create_of("db", given("hunter2"))).await;
+        let mut request = create_of("db", given("hunter2"));
+        change(&mut request);
+        let met = met(create(&world.resuming(&interrupted), request).await);
+        assert_eq!(met.differs.as_deref(), Some(differs));
+        assert_eq!(
+            refreshed(&world, &made).await.unwrap(),
+            Refreshed::Present(made)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_since_is_never_adopted() {
+    type Change = fn(&SecretView) -> UpdateSecret;
+    let changes: [(&str, Change); 3] = [
+        ("rotated", |view| rotate(view, "v2")),
+        ("edited", |view| {
+            let mut update = edit(view);
+            update.metadata.description = Some("d".to_owned());
+            update
         }),
-        ("labels", |r| {
-            r.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into());
+        ("argued", |view| {
+            let mut update = edit(view);
+            update.arguments.keep_versions = 1;
+            update
         }),
-        ("effective labels", |r| {
-            r.metadata.labels_all = [("a".to_owned(), "b".to_owned())].into();
-        }),
-        ("generated", |r| *r = generate_of("db", world::spec())),
     ];
     for (what, change) in changes {
         let world = World::new();
-        let killed = killed_after_commit(&world, create_of("db", given("hunter2"))).await;
-        let mut request = create_of("db", given("hunter2"));
-        change(&mut request);
-        let refused = create(&world, request).await;
-        assert!(exists(&refused), "{what}: {refused:?}");
+        let (interrupted, made) = killed(&world, create_of("db", given("v1"))).await;
+        let process = world.process();
+        let interrupt = Interrupt::default();
+        let changed = process.update_secret(change(&made), &interrupt).await;
+        let changed = changed.unwrap();
+        let resuming = world.resuming(&interrupted);
+        let met = met(create(&resuming, create_of("db", given("v1"))).await);
+        assert!(!met.is_untouched, "{what}");
         assert_eq!(
-            refreshed(&world, &killed).await.unwrap(),
-            Refreshed::Present(killed.clone())
+            refreshed(&world, &changed).await.unwrap(),
+            Refreshed::Present(changed),
+            "{what}"
         );
-        assert_eq!(world.value("db").await.unwrap(), "hunter2", "{what}");
     }
-    let world = World::new();
-    killed_after_commit(&world, generate_of("db", world::spec())).await;
-    let mut spec = world::spec();
-    spec.length += 1;
-    let refused = create(&world, generate_of("db", spec)).await;
-    assert!(exists(&refused), "parameters: {refused:?}");
 }
 
 #[tokio::test]
-async fn a_record_of_another_backend_exists_already() {
+async fn housekeeping_is_no_change() {
     let world = World::new();
-    let view = created(&world, "db", "x").await;
-    let mut document = world.document(&view.name).await;
-    document.current.as_mut().unwrap().backend = uuid::Uuid::new_v4();
-    world.write_document(&view.name, &document).await;
-    let refused = create(&world, create_of("db", given("x"))).await;
-    assert!(exists(&refused), "{refused:?}");
+    let request = || create_of("db", given("x"));
+    let (interrupted, made) = killed(&world, request()).await;
+    // A collector raises the document.
+    let process = world.process();
+    let key = crate::catalog::record_key_of_name(&made.name);
+    let mut held = process.hold(key).await.unwrap();
+    assert!(process.raise(&mut held).await.unwrap().is_none());
+    let adopted = create(&world.resuming(&interrupted), request()).await;
+    assert_eq!(adopted.unwrap().uuid, made.uuid);
 }
 
 #[tokio::test]
-async fn a_secret_that_was_ever_changed_is_never_adopted() {
-    let interrupt = Interrupt::default();
+async fn one_run_never_creates_a_name_twice() {
     let world = World::new();
-    let view = created(&world, "db", "v1").await;
     let process = world.warm().await;
-    let view = process
-        .update_secret(rotate(&view, "v2"), &interrupt)
+    create(&process, create_of("db", given("x"))).await.unwrap();
+    // Another provider process of the same run.
+    let sibling = world.process().in_run(process.run().clone());
+    for process in [&process, &sibling] {
+        let twice = create(process, create_of("db", given("x"))).await;
+        let declared_twice = matches!(twice, Err(OperationError::DeclaredTwice { .. }));
+        assert!(declared_twice, "{twice:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_hands_back_what_it_adopted_instead_of_destroying_it() {
+    let world = World::new();
+    let request = || create_of("db", given("x"));
+    let (interrupted, made) = killed(&world, request()).await;
+    let resuming = world.resuming(&interrupted);
+    let adopted = create(&resuming, request()).await.unwrap();
+    let interrupt = Interrupt::default();
+    let deleted = resuming.delete_secret(&own(&adopted), &interrupt).await;
+    match deleted.unwrap() {
+        DeletedSecret::HandedBack(owner) => assert_eq!(owner.stamp, made.owner.stamp),
+        other => panic!("{other:?}"),
+    }
+    // It is the interrupted run's as before, and may be resumed again.
+    let again = create(&world.resuming(&interrupted), request())
         .await
         .unwrap();
-    let refused = create(&world, create_of("db", given("v2"))).await;
-    assert!(exists(&refused), "rotated: {refused:?}");
-    let mut update = rotate(&view, "v3");
-    update.arguments.keep_versions = 1;
-    let view = process.update_secret(update, &interrupt).await.unwrap();
-    let mut request = create_of("db", given("v3"));
-    request.arguments.keep_versions = 1;
-    let refused = create(&world, request).await;
-    assert!(exists(&refused), "one version, rotated: {refused:?}");
-    assert_eq!(
-        refreshed(&world, &view).await.unwrap(),
-        Refreshed::Present(view)
-    );
-
-    let world = World::new();
-    let view = created(&world, "db", "v1").await;
-    let mut update = edit(&view);
-    update.metadata.description = Some("d".to_owned());
-    let process = world.warm().await;
-    process.update_secret(update, &interrupt).await.unwrap();
-    let mut request = create_of("db", given("v1"));
-    request.metadata.description = Some("d".to_owned());
-    let refused = create(&world, request).await;
-    assert!(exists(&refused), "edited: {refused:?}");
+    assert_eq!(again.uuid, made.uuid);
+    // A later run destroys it.
+    let deleted = world
+        .process()
+        .delete_secret(&own(&again), &interrupt)
+        .await;
+    assert_eq!(deleted.unwrap(), DeletedSecret::Gone);
+    assert!(world.store.objects().is_empty());
 }
 
 #[tokio::test]
-async fn a_killed_intent_is_taken_over_with_its_uuid_and_whatever_is_asked_now() {
+async fn an_adoption_whose_object_is_gone_heals_it() {
+    let world = World::new();
+    let request = || create_of("db", given("x"));
+    let (interrupted, made) = killed(&world, request()).await;
+    let object = world.store.objects().remove(0);
+    world.store.remove_object(&object);
+    let adopted = create(&world.resuming(&interrupted), request())
+        .await
+        .unwrap();
+    assert_eq!((adopted.uuid, number(&adopted)), (made.uuid, Some(2)));
+    assert_eq!(world.value("db").await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn a_creation_that_was_killed_before_its_commit_stands_in_nobodys_way() {
     for landing in [Landing::Before, Landing::After] {
         let world = World::new();
         let process = world.warm().await;
         world.fail_store(StoreVerb::Put, 1, landing, StoreErrorKind::Unavailable);
-        let killed = create_of("db", given("killed"));
-        process
-            .create_secret(killed, &Interrupt::default())
+        create(&process, create_of("db", given("killed")))
             .await
             .unwrap_err();
-        let intent = world.document(&name("db")).await.current.unwrap();
-        assert_eq!(intent.state, SecretState::Creating);
-        let missing = world.process().find_secret(&name("db")).await;
-        assert!(matches!(
-            missing,
-            Err(OperationError::SecretNotFound { .. })
-        ));
-
-        let mut request = create_of("db", ValueSource::Given(pairs(&[("a", "1")])));
-        request.metadata.description = Some("new".to_owned());
-        let view = create(&world, request).await.unwrap();
-        assert_eq!((view.uuid, number(&view)), (intent.uuid, Some(1)));
-        assert_eq!(view.metadata.description.as_deref(), Some("new"));
+        let request = create_of("db", ValueSource::Given(pairs(&[("a", "1")])));
+        let view = create(&world.process(), request).await.unwrap();
+        assert_eq!(number(&view), Some(1));
         assert_eq!(world.value("db").await.unwrap(), "a=1");
         let left = usize::from(landing == Landing::After);
         assert_eq!(world.unreferenced(&["db"]).await, left);
@@ -217,139 +289,12 @@ async fn a_killed_intent_is_taken_over_with_its_uuid_and_whatever_is_asked_now()
 }
 
 #[tokio::test]
-async fn an_intent_for_another_backend_is_taken_over() {
-    let world = World::new();
-    let process = world.warm().await;
-    world.fail_store(
-        StoreVerb::Put,
-        1,
-        Landing::Before,
-        StoreErrorKind::Unavailable,
-    );
-    let killed = create_of("db", given("killed"));
-    process
-        .create_secret(killed, &Interrupt::default())
-        .await
-        .unwrap_err();
-    let mut document = world.document(&name("db")).await;
-    let intent = document.current.as_mut().unwrap();
-    intent.backend = uuid::Uuid::new_v4();
-    intent.backend_name = "elsewhere".parse().unwrap();
-    intent.remote_name = crate::store::RemoteName::new("elsewhere/db".to_owned());
-    world.write_document(&name("db"), &document).await;
-    let view = created(&world, "db", "x").await;
-    assert_eq!(view.backend.as_str(), "platform");
-    assert_eq!(Some(view.uuid), document.current.map(|secret| secret.uuid));
-    assert_eq!(world.value("db").await.unwrap(), "x");
-    let objects = world.store.objects();
-    assert!(
-        objects[0].as_str().starts_with("planton/acme/org/db-"),
-        "{objects:?}"
-    );
-}
-
-#[tokio::test]
-async fn a_record_whose_object_is_gone_is_completed() {
-    let world = World::new();
-    let view = created(&world, "db", "v1").await;
-    let process = world.warm().await;
-    let rotated = process
-        .update_secret(rotate(&view, "v2"), &Interrupt::default())
-        .await
-        .unwrap();
-    let object = world.store.objects().remove(0);
-    world.store.remove_object(&object);
-    assert_eq!(refreshed(&world, &rotated).await.unwrap(), Refreshed::Gone);
-
-    let mut request = create_of("db", ValueSource::Given(pairs(&[("a", "3")])));
-    request.metadata.description = Some("again".to_owned());
-    let completed = create(&world, request).await.unwrap();
-    assert_eq!((completed.uuid, number(&completed)), (view.uuid, Some(3)));
-    assert_eq!(completed.kind, crate::envelope::SecretKind::KeyValue);
-    assert_eq!(completed.metadata.description.as_deref(), Some("again"));
-    assert!(completed.generation > rotated.generation);
-    assert_eq!(world.value("db").await.unwrap(), "a=3");
-    let document = world.document(&view.name).await;
-    assert_eq!(document.current.unwrap().versions.len(), 1);
-    assert_eq!(world.unreferenced(&["db"]).await, 0);
-}
-
-#[tokio::test]
-async fn a_completion_converges_after_each_failure() {
-    use CatalogErrorKind::{Conflict, Unavailable};
-    for nth in 1..=2 {
-        for landing in [Landing::Before, Landing::After] {
-            for fault in [Some(Conflict), Some(Unavailable), None] {
-                let world = World::new();
-                let view = created(&world, "db", "v1").await;
-                let object = world.store.objects().remove(0);
-                world.store.remove_object(&object);
-                let process = world.warm().await;
-                match fault {
-                    Some(kind) => world.fail_catalog(CatalogVerb::Write, nth, landing, kind),
-                    None => {
-                        world.fail_store(StoreVerb::Put, 1, landing, StoreErrorKind::Unavailable);
-                    }
-                }
-                let request = || create_of("db", given("v2"));
-                let first = process
-                    .create_secret(request(), &Interrupt::default())
-                    .await;
-                let what = format!("{nth} {landing:?} {fault:?}: {first:?}");
-                let second = create(&world, request()).await;
-                let second = second.unwrap_or_else(|error| panic!("{what}: {error:?}"));
-                assert_eq!(
-                    (second.uuid, number(&second)),
-                    (view.uuid, Some(2)),
-                    "{what}"
-                );
-                assert_eq!(world.value("db").await.unwrap(), "v2", "{what}");
-                assert!(world.unreferenced(&["db"]).await <= 1, "{what}");
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_completion_that_is_denied_leaves_the_record_as_it_was() {
-    let world = World::new();
-    let view = created(&world, "db", "v1").await;
-    let object = world.store.objects().remove(0);
-    world.store.remove_object(&object);
-    let before = world.document(&view.name).await.current;
-    world
-        .kek
-        .deny(KekVerb::Wrap, crate::kek::KekErrorKind::Disabled);
-    create(&world, create_of("db", given("v2")))
-        .await
-        .unwrap_err();
-    let after = world.document(&view.name).await.current.unwrap();
-    assert_eq!(after.versions, before.unwrap().versions);
-    world.kek.allow();
-    let completed = create(&world, create_of("db", given("v2"))).await.unwrap();
-    assert_eq!((completed.uuid, number(&completed)), (view.uuid, Some(2)));
-}
-
-#[tokio::test]
-async fn a_namesake_whose_version_is_lost_exists_already() {
-    let world = World::new();
-    created(&world, "db", "v1").await;
-    let object = world.store.objects().remove(0);
-    let version = world.store.versions(&object).remove(0);
-    world.store.remove_version(&object, &version);
-    let refused = create(&world, create_of("db", given("v1"))).await;
-    assert!(exists(&refused), "{refused:?}");
-}
-
-#[tokio::test]
 async fn a_recreation_goes_on_from_the_tombstone() {
     let world = World::new();
     let old = created(&world, "db", "old").await;
     let process = world.warm().await;
-    process
-        .delete_secret(&old.name, old.uuid, &Interrupt::default())
-        .await
-        .unwrap();
+    let interrupt = Interrupt::default();
+    process.delete_secret(&own(&old), &interrupt).await.unwrap();
     let tombstone = world.document(&old.name).await;
     assert!(tombstone.is_tombstone());
     let new = created(&world, "db", "new").await;

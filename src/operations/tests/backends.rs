@@ -121,7 +121,10 @@ async fn a_secret_goes_to_the_backend_it_names_and_comes_back_from_there() {
     assert_eq!(number(&rotated), Some(2));
     assert_eq!(world.value("db").await.unwrap(), "next");
     process
-        .delete_secret(&view.name, view.uuid, &Interrupt::default())
+        .delete_secret(
+            &crate::operations::tests::any(&view.name, view.uuid),
+            &Interrupt::default(),
+        )
         .await
         .unwrap();
     assert_eq!(world.connector.place("a").objects().len(), 1);
@@ -299,13 +302,19 @@ async fn a_backend_in_use_stays_and_says_who_needs_it() {
         let name = name(&format!("db-{number:02}"));
         let found = process.find_secret(&name).await.unwrap();
         process
-            .delete_secret(&name, found.uuid, &Interrupt::default())
+            .delete_secret(
+                &crate::operations::tests::any(&name, found.uuid),
+                &Interrupt::default(),
+            )
             .await
             .unwrap();
     }
     let still = process.find_secret(&name("still")).await.unwrap();
     process
-        .delete_secret(&still.name, still.uuid, &Interrupt::default())
+        .delete_secret(
+            &crate::operations::tests::any(&still.name, still.uuid),
+            &Interrupt::default(),
+        )
         .await
         .unwrap();
     assert_eq!(

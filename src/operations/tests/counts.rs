@@ -25,51 +25,46 @@ async fn cost<T>(world: &World, call: impl Future<Output = T>) -> (T, Counts) {
 }
 
 #[tokio::test]
-async fn creating_costs_six_requests_on_a_warm_organization() {
+async fn creating_costs_four_requests_on_the_built_in_backend() {
     let world = World::new();
     let organization = world.warm().await;
-    let sources = [
-        given("hunter2"),
-        crate::operations::ValueSource::Given(pairs(&[("user", "u"), ("password", "p")])),
-    ];
     let interrupt = Interrupt::default();
-    for (index, source) in sources.into_iter().enumerate() {
-        let create = create_of(&format!("db{index}"), source);
+    // A process asks for the default backend once.
+    let first = organization.create_secret(create_of("first", given("x")), &interrupt);
+    let (view, counts) = cost(&world, first).await;
+    view.unwrap();
+    assert_eq!(counts.total(), 5);
+    let requests = [
+        create_of("db0", given("hunter2")),
+        create_of(
+            "db1",
+            crate::operations::ValueSource::Given(pairs(&[("user", "u"), ("password", "p")])),
+        ),
+        generate_of("generated", world::spec()),
+        CreateSecret {
+            backend: Some("platform".parse().unwrap()),
+            ..create_of("named", given("x"))
+        },
+    ];
+    for create in requests {
         let (view, counts) = cost(&world, organization.create_secret(create, &interrupt)).await;
         let view = view.unwrap();
-        assert_eq!(view.version.as_ref().map(|version| version.number), Some(1));
+        assert_eq!(view.backend.as_str(), "platform");
+        assert_eq!(number(&view), Some(1));
         let expected = Counts {
             read: 1,
-            fenced: 1,
-            write: 2,
+            write: 1,
             put: 1,
             wrap: 1,
             ..NONE
         };
         assert_eq!(counts, expected);
-        assert_eq!(counts.total(), 6);
     }
-    let generated = generate_of("generated", world::spec());
-    let (view, counts) = cost(&world, organization.create_secret(generated, &interrupt)).await;
-    view.unwrap();
-    assert_eq!(counts.total(), 6);
     assert_eq!(world.value("db0").await.unwrap(), "hunter2");
     assert_eq!(world.value("db1").await.unwrap(), "password=p,user=u");
     assert_eq!(world.value("generated").await.unwrap().len(), 24);
-    assert_eq!(world.unreferenced(&["db0", "db1", "generated"]).await, 0);
-}
-
-#[tokio::test]
-async fn naming_the_backend_spares_the_request_for_the_default() {
-    let world = World::new();
-    let organization = world.warm().await;
-    let mut create = create_of("db", given("x"));
-    create.backend = Some("platform".parse().unwrap());
-    let interrupt = Interrupt::default();
-    let call = organization.create_secret(create, &interrupt);
-    let (view, counts) = cost(&world, call).await;
-    assert_eq!(view.unwrap().backend.as_str(), "platform");
-    assert_eq!(counts.total(), 5);
+    let names = ["first", "db0", "db1", "generated", "named"];
+    assert_eq!(world.unreferenced(&names).await, 0);
 }
 
 #[tokio::test]
@@ -243,7 +238,7 @@ async fn opening_costs_three_requests_and_the_organizations_once() {
 }
 
 #[tokio::test]
-async fn deleting_costs_five_requests_and_no_key() {
+async fn deleting_costs_four_requests_and_no_key() {
     let world = World::new();
     let interrupt = Interrupt::default();
     let organization = world.warm().await;
@@ -251,21 +246,21 @@ async fn deleting_costs_five_requests_and_no_key() {
         .create_secret(create_of("db", given("x")), &interrupt)
         .await
         .unwrap();
-    let deletion = organization.delete_secret(&view.name, view.uuid, &interrupt);
+    let delete = own(&view);
+    let deletion = organization.delete_secret(&delete, &interrupt);
     let (deleted, counts) = cost(&world, deletion).await;
     deleted.unwrap();
     let expected = Counts {
         read: 1,
         write: 2,
         delete: 1,
-        forget: 1,
         ..NONE
     };
     assert_eq!(counts, expected);
     assert!(world.document(&view.name).await.is_tombstone());
     assert!(world.store.objects().is_empty());
     let again = organization
-        .delete_secret(&view.name, view.uuid, &interrupt)
+        .delete_secret(&any(&view.name, view.uuid), &interrupt)
         .await;
     again.expect("what is gone is deleted");
 }
@@ -285,6 +280,7 @@ async fn a_process_reads_its_organization_and_unwraps_its_mac_key_once() {
         result.unwrap();
     }
     assert_eq!(counts.unwrap, 1);
-    assert_eq!(counts.total(), 4 * 6 + 2);
+    // The organization's record, its MAC key, and the default.
+    assert_eq!(counts.total(), 4 * 4 + 3);
     assert_eq!(counts.provision, 0);
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::operations::DeletedSecret;
 use crate::store::{Landing, NativeVersionId, RemoteName, StoreErrorKind, StoreVerb};
 
 fn stored(world: &World) -> (RemoteName, NativeVersionId) {
@@ -46,7 +47,7 @@ async fn a_version_that_is_gone_or_replaced_is_lost_and_the_next_write_goes_on()
 }
 
 #[tokio::test]
-async fn an_object_that_is_gone_is_gone_and_a_denied_look_is_not() {
+async fn an_object_that_is_gone_is_drift_and_a_denied_look_is_not() {
     let world = World::new();
     let view = created(&world, "db", "v1").await;
     for kind in [
@@ -59,17 +60,6 @@ async fn an_object_that_is_gone_is_gone_and_a_denied_look_is_not() {
         let failed = refreshed(&world, &view).await;
         assert!(
             matches!(&failed, Err(OperationError::Store(error)) if error.kind() == kind),
-            "{failed:?}"
-        );
-        // Nor does a create take it for gone.
-        world.fail_store(StoreVerb::Describe, 1, Landing::Before, kind);
-        let create = create_of("db", given("other"));
-        let failed = world
-            .process()
-            .create_secret(create, &Interrupt::default())
-            .await;
-        assert!(
-            matches!(&failed, Err(OperationError::Store(_))),
             "{failed:?}"
         );
     }
@@ -86,11 +76,20 @@ async fn an_object_that_is_gone_is_gone_and_a_denied_look_is_not() {
     }
     let (object, _) = stored(&world);
     world.store.remove_object(&object);
-    assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
+    assert_eq!(
+        refreshed(&world, &view).await.unwrap(),
+        Refreshed::VersionLost(view)
+    );
+    // Nor does anybody else take its name.
+    let create = create_of("db", given("other"));
+    let refused = world.process();
+    let refused = refused.create_secret(create, &Interrupt::default()).await;
+    let exists = matches!(refused, Err(OperationError::AlreadyExists { .. }));
+    assert!(exists, "{refused:?}");
 }
 
 #[tokio::test]
-async fn a_record_that_is_gone_is_drift() {
+async fn a_record_that_is_missing_is_nobodys_end() {
     let world = World::new();
     let empty = world.catalog.snapshot();
     world.warm().await;
@@ -99,13 +98,16 @@ async fn a_record_that_is_gone_is_drift() {
     let kept = world.stored(&organization).await.unwrap();
     world.catalog.restore(empty);
     world.catalog.overwrite(&organization, kept);
-    assert_eq!(refreshed(&world, &view).await.unwrap(), Refreshed::Gone);
+    assert_eq!(
+        refreshed(&world, &view).await.unwrap(),
+        Refreshed::RecordMissing
+    );
     let process = world.warm().await;
     let update = process
         .update_secret(rotate(&view, "v2"), &Interrupt::default())
         .await;
     assert!(
-        matches!(update, Err(OperationError::SecretNotFound { .. })),
+        matches!(update, Err(OperationError::RecordMissing { .. })),
         "{update:?}"
     );
     let opened = world.value("db").await;
@@ -113,10 +115,10 @@ async fn a_record_that_is_gone_is_drift() {
         matches!(opened, Err(OperationError::SecretNotFound { .. })),
         "{opened:?}"
     );
-    process
-        .delete_secret(&view.name, view.uuid, &Interrupt::default())
-        .await
-        .unwrap();
+    let deleted = process
+        .delete_secret(&own(&view), &Interrupt::default())
+        .await;
+    assert_eq!(deleted.unwrap(), DeletedSecret::RecordMissing);
     let new = created(&world, "db", "v1").await;
     assert_ne!(new.uuid, view.uuid);
     // The object of the secret that the catalog lost is left to gc.
@@ -130,7 +132,7 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     process
-        .delete_secret(&old.name, old.uuid, &interrupt)
+        .delete_secret(&any(&old.name, old.uuid), &interrupt)
         .await
         .unwrap();
     let key = crate::catalog::record_key_of_name(&old.name);
@@ -158,7 +160,7 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
         let old = created(&world, "db", "old").await;
         let process = world.warm().await;
         process
-            .delete_secret(&old.name, old.uuid, &interrupt)
+            .delete_secret(&any(&old.name, old.uuid), &interrupt)
             .await
             .unwrap();
         world.catalog.serve_stale(&key);
@@ -184,7 +186,7 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
                 assert_eq!(late.open_secret(&selector, None).await.unwrap().view, view);
             }
             3 => {
-                late.delete_secret(&view.name, view.uuid, &interrupt)
+                late.delete_secret(&any(&view.name, view.uuid), &interrupt)
                     .await
                     .unwrap();
                 assert!(
@@ -237,7 +239,7 @@ async fn a_lagging_node_does_not_say_that_a_deleted_secret_exists() {
         .catalog
         .serve_stale(&crate::catalog::record_key_of_name(&old.name));
     process
-        .delete_secret(&old.name, old.uuid, &interrupt)
+        .delete_secret(&any(&old.name, old.uuid), &interrupt)
         .await
         .unwrap();
     let new = created(&world, "db", "new").await;

@@ -93,8 +93,6 @@ async fn create_stops_between_its_steps_and_the_next_one_converges() {
     let durings = [
         During::Nothing,
         During::Catalog(CatalogVerb::Read, 1),
-        During::Catalog(CatalogVerb::ReadFenced, 1),
-        During::Catalog(CatalogVerb::Write, 1),
         During::Wrap,
     ];
     with_each(&durings, async |during, interruption| {
@@ -194,7 +192,7 @@ async fn delete_stops_between_its_steps_and_the_next_one_finishes() {
         let process = world.warm().await;
         during.stop(&world, &interruption);
         let stopped = process
-            .delete_secret(&view.name, view.uuid, &interruption.interrupt)
+            .delete_secret(&any(&view.name, view.uuid), &interruption.interrupt)
             .await;
         assert_interrupted(&stopped, during, interruption.deadline.is_some());
         let begun = !matches!(
@@ -208,7 +206,7 @@ async fn delete_stops_between_its_steps_and_the_next_one_finishes() {
         }
         let process = world.process();
         process
-            .delete_secret(&view.name, view.uuid, &Interrupt::default())
+            .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
             .await
             .unwrap();
         assert!(world.store.objects().is_empty());

@@ -72,7 +72,7 @@ async fn a_value_that_is_refused_leaves_a_deletion_as_it_stands() {
     );
     let process = world.warm().await;
     process
-        .delete_secret(&view.name, view.uuid, &interrupt)
+        .delete_secret(&any(&view.name, view.uuid), &interrupt)
         .await
         .unwrap_err();
     let before = world.document(&view.name).await;

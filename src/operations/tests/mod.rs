@@ -12,9 +12,11 @@ mod crashes;
 mod displaced;
 mod drift;
 mod first_use;
+mod healing;
 mod interrupts;
 mod limits;
 mod mac_key;
+mod ownership;
 mod protection;
 mod races;
 mod rollback;
@@ -26,8 +28,8 @@ use super::{
     Seen, Selector, UpdateSecret, ValueSource,
 };
 use world::{
-    Counts, KekVerb, World, cancellable, create_of, edit, generate_of, given, name, pairs, rotate,
-    text,
+    Counts, KekVerb, World, any, at, cancellable, create_of, edit, generate_of, given, name, own,
+    pairs, rotate, text,
 };
 
 /// Creates `named` in a process of its own.

@@ -23,7 +23,7 @@ async fn a_protected_secret_stays_whatever_the_caller_believes() {
     .await;
     let process = world.process();
     let deleted = process
-        .delete_secret(&view.name, view.uuid, &Interrupt::default())
+        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
         .await;
     assert!(
         matches!(deleted, Err(OperationError::DeletionProtected { .. })),
@@ -41,7 +41,7 @@ async fn a_retained_secret_stays_whatever_the_caller_believes() {
     .await;
     let process = world.process();
     let deleted = process
-        .delete_secret(&view.name, view.uuid, &Interrupt::default())
+        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
         .await;
     deleted.unwrap();
     assert_eq!(world.value("db").await.unwrap(), "x");
@@ -60,7 +60,7 @@ async fn a_deletion_never_takes_a_version_that_its_plan_has_not_seen() {
 
     let process = world.process();
     let planned_before = process
-        .delete_secret_seen(&view.name, view.uuid, view.generation, &interrupt)
+        .delete_secret(&at(view.generation, &view.name, view.uuid), &interrupt)
         .await;
     assert!(
         matches!(
@@ -72,7 +72,7 @@ async fn a_deletion_never_takes_a_version_that_its_plan_has_not_seen() {
     assert_eq!(world.value("db").await.unwrap(), "y");
 
     let planned_after = process
-        .delete_secret_seen(&view.name, view.uuid, rotated.generation, &interrupt)
+        .delete_secret(&at(rotated.generation, &view.name, view.uuid), &interrupt)
         .await;
     planned_after.unwrap();
     assert!(world.value("db").await.is_err());

@@ -34,7 +34,7 @@ async fn assert_altered(world: &World, view: &SecretView) {
     );
     altered(
         &process
-            .delete_secret(&view.name, view.uuid, &interrupt)
+            .delete_secret(&any(&view.name, view.uuid), &interrupt)
             .await,
     );
     let counts = world.counts();
@@ -120,7 +120,7 @@ async fn a_record_under_another_key_is_altered() {
     altered(&process.update_secret(rotate(&view, "y"), &interrupt).await);
     altered(
         &process
-            .delete_secret(&view.name, view.uuid, &interrupt)
+            .delete_secret(&any(&view.name, view.uuid), &interrupt)
             .await,
     );
     altered(

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::catalog::{
     CatalogErrorKind, CatalogStore, CatalogVerb, GenerateSpec, InMemoryCatalog, OnDestroy,
@@ -17,8 +18,8 @@ use crate::envelope::{DataKey, KekId, SecretValue, WrapBinding, WrappedKey};
 use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, LocalKek, LocalKeyFile, ProvisionKek};
 use crate::names::{SecretName, Slug};
 use crate::operations::{
-    CreateSecret, Interrupt, OperationError, Organization, Platform, SecretView, Selector,
-    UpdateSecret, ValueSource,
+    CreateSecret, DeleteSecret, Interrupt, OperationError, Organization, Platform, Run, SecretView,
+    Selector, UpdateSecret, ValueSource,
 };
 use crate::secret::SecretString;
 use crate::store::{
@@ -266,6 +267,14 @@ impl World {
     /// Starts another process on this platform.
     pub(super) fn process(&self) -> Organization {
         Organization::new(acme(), self.platform())
+    }
+
+    /// Starts a process of a run that resumes that of `interrupted`.
+    pub(super) fn resuming(&self, interrupted: &Organization) -> Organization {
+        self.process().in_run(Run {
+            resumes: Some(interrupted.run().id),
+            ..Run::of_its_own()
+        })
     }
 
     pub(super) fn platform(&self) -> Platform {
@@ -518,13 +527,38 @@ pub(super) fn rotate(view: &SecretView, value: &str) -> UpdateSecret {
     }
 }
 
+/// Asks to delete a secret whatever was seen of it, and whoever owns it.
+pub(super) fn any(name: &SecretName, uuid: Uuid) -> DeleteSecret {
+    at(u64::MAX, name, uuid)
+}
+
+/// Asks to delete a secret that was last seen at this generation.
+pub(super) fn at(generation: u64, name: &SecretName, uuid: Uuid) -> DeleteSecret {
+    DeleteSecret {
+        name: name.clone(),
+        uuid,
+        generation,
+        stamp: None,
+    }
+}
+
+/// Asks to delete what `view` shows, as the state that created it knows it.
+pub(super) fn own(view: &SecretView) -> DeleteSecret {
+    DeleteSecret {
+        stamp: Some(view.owner.stamp),
+        ..at(view.generation, &view.name, view.uuid)
+    }
+}
+
 /// Asks for nothing new of what `view` shows; to be changed by the caller.
 pub(super) fn edit(view: &SecretView) -> UpdateSecret {
     UpdateSecret {
         name: view.name.clone(),
         uuid: view.uuid,
         generation: view.generation,
+        stamp: Some(view.owner.stamp),
         source: None,
+        heals: false,
         metadata: view.metadata.clone(),
         arguments: view.arguments.clone(),
     }

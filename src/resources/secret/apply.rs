@@ -5,12 +5,16 @@ use super::replacement::{Existing, Mark};
 use super::settings::{Settings, interrupt};
 use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
-use crate::operations::{CreateSecret, Interrupt, OperationError, SecretView, UpdateSecret};
+use crate::names::SecretName;
+use crate::operations::{
+    CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, SecretView, UpdateSecret,
+};
 use crate::plugin::{
     ApplyResponse, AttributePath, Context, CreateRequest, DeleteRequest, DeleteResponse,
     Diagnostic, UpdateRequest, Value,
 };
-use crate::surface::{Configured, Setting, explain, invalid_slug};
+use crate::store::RemoteName;
+use crate::surface::{Configured, Named, Setting, explain, invalid_slug, named_secret};
 
 /// Creates the secret.
 pub(super) async fn create(
@@ -79,11 +83,16 @@ pub(super) async fn update(
         None
     };
     let generation = private.generation;
+    let heals = request.prior_state.attribute("version").is_null()
+        && request.planned_state.attribute("value_wo_version")
+            == request.prior_state.attribute("value_wo_version");
     let update = UpdateSecret {
         name,
         uuid,
         generation,
+        stamp: private.stamp,
         source,
+        heals,
         metadata,
         arguments,
     };
@@ -117,17 +126,61 @@ pub(super) async fn delete(
     let interrupt = interrupt(cx, state, "delete");
     expect_catalog(&private, session, &interrupt).await?;
     expect_mac_key(&private, session, &interrupt).await?;
-    // What an import left behind has not been seen at any generation.
-    let seen = match private.generation {
-        0 => u64::MAX,
-        generation => generation,
+    let delete = DeleteSecret {
+        name,
+        uuid,
+        // What an import left behind has not been seen at any generation.
+        generation: match private.generation {
+            0 => u64::MAX,
+            generation => generation,
+        },
+        stamp: private.stamp,
     };
     let deleted = session
         .organization
-        .delete_secret_seen(&name, uuid, seen, &interrupt)
+        .delete_secret(&delete, &interrupt)
         .await;
-    deleted.map_err(|error| explain(&error))?;
-    Ok(DeleteResponse::default())
+    let deleted = deleted.map_err(|error| explain(&error))?;
+    let mut response = DeleteResponse::default();
+    response.diagnostics.extend(told(&delete.name, &deleted));
+    Ok(response)
+}
+
+/// Tells what became of a secret that is gone from the state, and may not be gone.
+fn told(name: &SecretName, deleted: &DeletedSecret) -> Option<Diagnostic> {
+    let (summary, text) = match deleted {
+        DeletedSecret::LeftAlone(owner) => (
+            "Secret Left To Its Owner",
+            named_secret(name, |named| named.left_to_owner(owner)),
+        ),
+        DeletedSecret::HandedBack(owner) => (
+            "Secret Left To Its Owner",
+            named_secret(name, |named| named.given_back(owner)),
+        ),
+        DeletedSecret::RecordMissing => (
+            "Secret Record Missing",
+            format!(
+                "The catalog has no record of secret {:?}, so nothing was deleted in its backend, \
+                 where sealed versions may be left.",
+                name.to_string()
+            ),
+        ),
+        DeletedSecret::Forgotten { backend, objects } => {
+            let objects: Vec<&str> = objects.iter().map(RemoteName::as_str).collect();
+            (
+                "Secret Forgotten",
+                format!(
+                    "Secret {:?} is gone from the catalog. Backend {:?} was not asked; it may still \
+                     hold these sealed objects: {}.",
+                    name.to_string(),
+                    backend.as_str(),
+                    objects.join(", ")
+                ),
+            )
+        }
+        _ => return None,
+    };
+    Some(Diagnostic::warning(summary, text))
 }
 
 /// Refuses to touch a secret of another catalog, or one whose backend has gone
@@ -202,6 +255,15 @@ async fn applied(
         identity: Some(identity),
         ..ApplyResponse::applied(computed(planned, view))
     };
+    if let Some(former) = view.owner.former().filter(|_| view.is_adopted) {
+        let what = format!("secret {:?}", view.name.to_string());
+        let named = Named {
+            what: &what,
+            resource: "planton_secret",
+            import_id: &view.name.to_string(),
+        };
+        response.diagnostics.push(named.completed(&former));
+    }
     if let Some(left) = &view.source_left {
         response.diagnostics.push(
             Diagnostic::warning(
@@ -220,7 +282,9 @@ async fn applied(
 fn located(error: &OperationError, value: &'static str) -> Diagnostic {
     let diagnostic = explain(error);
     match error {
-        OperationError::AlreadyExists { .. } => diagnostic.at("name"),
+        OperationError::AlreadyExists { .. } | OperationError::DeclaredTwice { .. } => {
+            diagnostic.at("name")
+        }
         OperationError::UnknownBackend { .. } => diagnostic.at("backend"),
         OperationError::NothingToCopy { .. } => {
             diagnostic.at(AttributePath::attribute("copy_from").then("remote_name"))

@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::names::SecretName;
-use crate::operations::{Interrupt, OperationError, Refreshed, SecretView};
+use crate::operations::{Interrupt, OperationError, Refreshed, SecretView, Selector};
 use crate::plugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanDestroyRequest,
@@ -22,9 +22,13 @@ use crate::plugin::{
     UpdateRequest, Value,
 };
 use crate::surface::{
-    Configured, Session, SessionState, different_organization, explain, invalid_slug, not_refreshed,
+    Configured, Finding, Session, SessionState, different_organization, explain, invalid_slug,
+    named_secret, not_refreshed,
 };
 use state::{Identity, Private};
+
+/// What an import by uuid begins with: a bare uuid is a valid name.
+const BY_UUID: &str = "id:";
 
 /// The resource `planton_secret`.
 #[derive(Clone, Debug)]
@@ -156,32 +160,43 @@ async fn read(
         .map_err(timed_out)?
         .map_err(|error| explain(&error))?;
     let timeouts = request.state.attribute("timeouts").clone();
-    let seen = |view: &SecretView| Private {
-        mac_key: private.mac_key.clone(),
-        // What was not looked at now is as it was.
-        backend: view.backend_seen.clone().or(private.backend.clone()),
-        ..Private::of(view)
-    };
     let mut diagnostics = Diagnostics::new();
-    let (private, state) = match refreshed {
+    let (view, private, state) = match refreshed {
         Refreshed::Gone => return Ok(ReadResponse::gone()),
-        Refreshed::Present(view) => (seen(&view), state::whole(&view, timeouts)),
+        Refreshed::RecordMissing => {
+            return Ok(record_missing(request, &identity.name, private));
+        }
+        Refreshed::Present(view) => {
+            let state = state::whole(&view, timeouts);
+            (view.clone(), private.found(&view), state)
+        }
         Refreshed::VersionLost(view) => {
             let state = state::whole(&view, timeouts).with("version", Value::Null);
-            (seen(&view), state)
+            (view.clone(), private.found(&view), state)
         }
         Refreshed::Unchecked(view, reason) => {
             diagnostics.push(not_checked(&view, &reason));
-            (seen(&view), state::whole(&view, timeouts))
+            let state = state::whole(&view, timeouts);
+            (view.clone(), private.found(&view), state)
+        }
+        Refreshed::Unreachable(view, reason) => {
+            diagnostics.push(not_reached(&view, &reason));
+            let state = state::whole(&view, timeouts);
+            (view.clone(), private.found(&view), state)
         }
         Refreshed::Deleting(view) => {
             let private = Private {
                 deleting: true,
-                ..seen(&view)
+                ..private.found(&view)
             };
-            (private, state::whole(&view, timeouts))
+            let state = state::whole(&view, timeouts);
+            (view, private, state)
         }
     };
+    if private.finding == Some(Finding::OtherOwner) {
+        let text = named_secret(&view.name, |named| named.owned_by_another(&view.owner));
+        diagnostics.push(Diagnostic::warning("Secret Owned By Another State", text));
+    }
     let organization = session.organization.slug().as_str();
     let mut response = ReadResponse::current(state);
     response.diagnostics = diagnostics;
@@ -190,19 +205,39 @@ async fn read(
     Ok(response)
 }
 
+/// Keeps a resource whose record the catalog does not have: that is nobody's end.
+fn record_missing(request: ReadRequest, name: &SecretName, private: Private) -> ReadResponse {
+    let private = Private {
+        finding: Some(Finding::RecordMissing),
+        ..private
+    };
+    let mut response = ReadResponse::current(request.state);
+    let text = named_secret(name, |named| named.record_missing());
+    response
+        .diagnostics
+        .push(Diagnostic::warning("Secret Record Missing", text));
+    response.private = Some(private.write());
+    response.identity = Some(request.identity).filter(|identity| !identity.is_null());
+    response
+}
+
 async fn import(
     target: ImportTarget,
     session: &Configured,
     interrupt: &Interrupt,
 ) -> Result<ImportResponse, Diagnostic> {
     let organization = &session.organization;
-    let name = match target {
+    let target = match target {
+        ImportTarget::Id(text) if text.starts_with(BY_UUID) => {
+            let uuid = text[BY_UUID.len()..].parse();
+            Selector::Uuid(uuid.map_err(|_| invalid_import(&text))?)
+        }
         ImportTarget::Id(text) => {
             let mut name: SecretName = text.parse().map_err(|_| invalid_import(&text))?;
             if name.environment.is_none() {
                 name.environment.clone_from(&session.default_environment);
             }
-            name
+            Selector::Name(name)
         }
         ImportTarget::Identity(identity) => {
             let text = |name: &str| identity.attribute(name).as_str().map(str::to_owned);
@@ -218,16 +253,20 @@ async fn import(
             };
             let environment = slug("The environment", "environment")?;
             let name = slug("The name", "name")?;
-            SecretName {
+            Selector::Name(SecretName {
                 environment,
                 name: name.ok_or_else(|| invalid_import(""))?,
-            }
+            })
         }
     };
-    let view = interrupt
-        .bound(organization.find_secret(&name))
-        .await
-        .map_err(|error| explain(&error))?;
+    let find = async {
+        match &target {
+            Selector::Uuid(uuid) => organization.find_secret_by_uuid(*uuid).await,
+            Selector::Name(name) => organization.find_secret(name).await,
+        }
+    };
+    let view = interrupt.bound(find).await;
+    let view = view.map_err(|error| explain(&error))?;
     let state = state::whole(&view, Value::Null);
     Ok(ImportResponse {
         imported: Some(Imported {
@@ -238,10 +277,24 @@ async fn import(
                 ..Private::of(&view)
             }
             .write(),
-            identity: Some(state::identity(organization.slug().as_str(), &name)),
+            identity: Some(state::identity(organization.slug().as_str(), &view.name)),
         }),
         diagnostics: Diagnostics::new(),
     })
+}
+
+/// Says that a backend is out of reach whose secret is to be forgotten.
+fn not_reached(view: &SecretView, reason: &str) -> Diagnostic {
+    Diagnostic::warning(
+        "Secret Backend Unreachable",
+        format!(
+            "Backend {:?} of secret {:?} cannot be reached, so the state shows what the catalog \
+             says.\n\nThe secret has on_destroy = \"forget\": destroying it removes its record \
+             without asking the backend.\n\nOriginal error: {reason}",
+            view.backend.as_str(),
+            view.name.to_string(),
+        ),
+    )
 }
 
 /// Says that a backend could not be asked, and that nothing is taken for gone.
@@ -264,8 +317,8 @@ fn invalid_import(text: &str) -> Diagnostic {
     Diagnostic::error(
         "Invalid Import Identifier",
         format!(
-            "{text:?} does not name a secret.\n\nImport by name, or by environment/name: \
-             terraform import planton_secret.db production/db"
+            "{text:?} does not name a secret.\n\nImport by name, by environment/name, or by id: \
+             terraform import planton_secret.db production/db, or id:<uuid>."
         ),
     )
 }

@@ -216,7 +216,8 @@ async fn plan_update(
         let edited = ["description", "labels", "labels_all"]
             .iter()
             .any(|name| planned.attribute(name) != prior.attribute(name));
-        if edited {
+        // A displaced secret that is planned as a current resource takes its name back.
+        if edited || kept.displaced {
             planned.set("updated_at", Value::Unknown);
         }
     } else {

@@ -54,8 +54,9 @@ impl Existing {
     pub(super) fn of(state: &Value, private: &Private) -> Self {
         let text = |name: &str| state.attribute(name).as_str();
         let name = text("name").unwrap_or_default();
-        // A deletion that was begun was allowed.
-        let holds = !private.deleting;
+        // A deletion that was begun was allowed, and what is not this state's any more
+        // is not destroyed.
+        let holds = !private.deleting && private.finding.is_none();
         Self {
             name: match text("environment") {
                 Some(environment) => format!("{environment}/{name}"),

@@ -146,9 +146,11 @@ fn lifecycle_attributes() -> Vec<Attribute> {
              is refused in the apply, and `terraform untaint` keeps it. Default: false.",
         ),
         Attribute::string("on_destroy").optional_computed().describe(
-            "`delete` removes the secret with all versions; `retain` only takes it out of \
-             Terraform's hands: it stays readable and importable, and keeps its name, so it is not \
-             replaced. Default: `delete`.",
+            "What destroying the resource does. `delete` removes the secret with all its versions. \
+             `retain` only removes it from the state: it stays readable and importable, and keeps \
+             its name, so it is not replaced. `forget` removes its record without asking its \
+             backend, for a backend that is gone for good; sealed objects may be left there. \
+             Default: `delete`.",
         ),
         Attribute::number("keep_versions").optional_computed().describe(format!(
             "How many versions stay, 1 or more. Default: {DEFAULT_KEEP_VERSIONS}."

@@ -167,6 +167,7 @@ impl Settings {
     pub(super) fn arguments(&self) -> SecretArguments {
         let on_destroy = match self.on_destroy().set().map(String::as_str) {
             Some("retain") => OnDestroy::Retain,
+            Some("forget") => OnDestroy::Forget,
             _ => OnDestroy::Delete,
         };
         let keep = self.keep_versions().set().copied().unwrap_or_default();

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::names::{SecretName, Slug};
 use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SeenBackend};
-use crate::operations::{RefreshSecret, SecretView, Seen};
+use crate::operations::{RefreshSecret, SecretView, Seen, Stamp};
 use crate::plugin::{Diagnostic, PrivateData, Value};
+use crate::surface::Finding;
 
 const PRIVATE: &str = "secret";
 
@@ -31,6 +32,16 @@ pub(super) struct Private {
     /// What was seen of its backend last; absent for the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) backend: Option<SeenBackend>,
+    /// The stamp of this state's own creation or adoption, or the one that an import
+    /// found. A read never moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) stamp: Option<Stamp>,
+    /// Why this state may not act on the secret any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) finding: Option<Finding>,
+    /// Another secret has its place under the name.
+    #[serde(default, skip_serializing_if = "Not::not")]
+    pub(super) displaced: bool,
     /// A deletion was begun and must be finished.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) deleting: bool,
@@ -77,7 +88,24 @@ impl Private {
                 .as_ref()
                 .map(|v| (v.number, v.payload_sha256.clone())),
             backend: view.backend_seen.clone(),
+            stamp: Some(view.owner.stamp),
+            displaced: view.is_displaced,
             ..Self::default()
+        }
+    }
+
+    /// What to remember of a secret that a read has found: the stamp stays this
+    /// state's own, and another one is a finding.
+    pub(super) fn found(&self, view: &SecretView) -> Self {
+        let found = view.owner.stamp;
+        let stamp = self.stamp.unwrap_or(found);
+        Self {
+            mac_key: self.mac_key.clone(),
+            // What was not looked at now is as it was.
+            backend: view.backend_seen.clone().or(self.backend.clone()),
+            stamp: Some(stamp),
+            finding: (stamp != found).then_some(Finding::OtherOwner),
+            ..Self::of(view)
         }
     }
 }
@@ -167,6 +195,7 @@ pub(super) fn whole(view: &SecretView, timeouts: Value) -> Value {
     let on_destroy = match arguments.on_destroy {
         OnDestroy::Delete => "delete",
         OnDestroy::Retain => "retain",
+        OnDestroy::Forget => "forget",
     };
     let state = Value::object([
         ("name", Value::from(view.name.name.as_str())),

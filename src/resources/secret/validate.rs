@@ -165,7 +165,7 @@ fn entry(key: &str) -> String {
 
 fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics) {
     if let Setting::Set(text) = settings.on_destroy()
-        && !matches!(text.as_str(), "delete" | "retain")
+        && !matches!(text.as_str(), "delete" | "retain" | "forget")
     {
         diagnostics.push(
             Diagnostic::error(

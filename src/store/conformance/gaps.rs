@@ -13,6 +13,8 @@ pub enum Gap {
     DeletesNoVersion,
     /// The name of a deleted object cannot be used again at once.
     KeepsDeletedNames,
+    /// A further version of an object that is gone makes it anew.
+    MakesObjectsAnew,
     /// Nobody can remove one version of an object.
     NobodyRemovesOneVersion,
     /// Nobody can put something else in the place of a version.

@@ -109,6 +109,7 @@ pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<Gaps, Fail
         put::put_of_two_versions_keeps_both(store, prefix),
         put::put_of_many_versions_keeps_those_named_in_keep(store, prefix),
         put::put_after_delete_gives_a_new_native_id(store, prefix),
+        put::put_of_a_further_version_makes_no_object(store, prefix),
         put::put_with_labels_of_any_form_succeeds(store, prefix),
         put::put_under_different_names_at_once_keeps_them_apart(store, prefix),
         put::put_under_one_name_at_once_gives_each_its_own_version(store, prefix),

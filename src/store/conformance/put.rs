@@ -141,6 +141,39 @@ pub async fn put_after_delete_gives_a_new_native_id(
     Ok(())
 }
 
+/// A further version never brings an object back that is gone: no index would lead to
+/// it. A store that keeps each version by itself, or sets a secret without asking, has
+/// a gap.
+pub async fn put_of_a_further_version_makes_no_object(
+    store: &dyn SecretStore,
+    prefix: &str,
+) -> Outcome {
+    let name = name(store, prefix, "further");
+    let versions = put_versions(store, &name, 1).await?;
+    let object = Deletion::Object {
+        versions: versions.clone(),
+    };
+    store.delete(&name, object).await?;
+    let further = PutOptions {
+        keep: versions,
+        ..options(2)
+    };
+    match store.put(&name, &sample(store, 2), further).await {
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
+        // The vendor keeps what was deleted, under its name.
+        Err(error)
+            if matches!(
+                error.kind(),
+                StoreErrorKind::AlreadyExists | StoreErrorKind::Conflict
+            ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+        Ok(_) => Err(Gap::MakesObjectsAnew.into()),
+    }
+}
+
 /// Labels are for people: whatever a vendor makes of them, the put succeeds.
 pub async fn put_with_labels_of_any_form_succeeds(
     store: &dyn SecretStore,

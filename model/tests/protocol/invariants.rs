@@ -1,0 +1,125 @@
+//! What must hold in every world, and in every world that is still.
+
+use crate::process::Process;
+use crate::promise::Promise;
+use crate::scenario::{OTHER, OWN, STATES};
+use crate::world::{
+    BUILT_IN, BackendState, Held, PUTS, Put, Record, World, bit, members, putter_of,
+};
+
+/// Returns a promise that does not hold.
+pub(crate) fn broken(world: &World) -> Option<Promise> {
+    let checks: [(Promise, bool); 4] = [
+        (
+            Promise::AcknowledgedVersionsStay,
+            STATES.iter().all(|state| acknowledged_stays(world, *state)),
+        ),
+        (Promise::NamedObjectsExist, named_objects_exist(world)),
+        (
+            Promise::NoSecretOnARemovedBackend,
+            world
+                .document
+                .records()
+                .all(|record| !world.is_tombstoned(record.backend)),
+        ),
+        (
+            Promise::NamedObjectsHaveEntries,
+            named_objects_have_entries(world),
+        ),
+    ];
+    let found = checks.into_iter().find(|(_, holds)| !holds);
+    found
+        .map(|(promise, _)| promise)
+        .or_else(|| broken_when_still(world))
+}
+
+/// What Terraform was told of is there.
+fn acknowledged_stays(world: &World, state: u8) -> bool {
+    let known = &world.states[usize::from(state)];
+    known.held().all(|held| {
+        if held.destroying || known.released & bit(held.uuid) != 0 {
+            return true;
+        }
+        let record = world.document.record(held.uuid);
+        record.is_some_and(|record| is_as_told(record, held, state))
+    })
+}
+
+fn is_as_told(record: &Record, held: &Held, state: u8) -> bool {
+    let as_told = record.remote == held.remote && record.native == held.native;
+    record.is_ready() && record.stamp == held.stamp && (as_told || record.writer == state)
+}
+
+fn named_objects_exist(world: &World) -> bool {
+    world
+        .document
+        .records()
+        .filter(|record| record.is_ready())
+        .all(|record| {
+            let place = world.place(record.remote);
+            place.has(record.native) || place.drifted
+        })
+}
+
+fn named_objects_have_entries(world: &World) -> bool {
+    let mut records = world.document.records().filter(|record| record.is_ready());
+    records.all(|record| {
+        record.backend == BUILT_IN || members(record.remotes()).all(|put| world.place(put).entry)
+    })
+}
+
+/// What must hold where no process runs.
+fn broken_when_still(world: &World) -> Option<Promise> {
+    if !world.is_quiescent() {
+        return None;
+    }
+    let processes = &world.processes;
+    let cut_off = processes.iter().any(Process::was_cut_off);
+    for put in puts().filter(|put| is_orphan(world, *put)) {
+        if !is_admitted(world, put) {
+            return Some(Promise::ObjectsAreFound);
+        }
+    }
+    let marked = [OWN, OTHER]
+        .iter()
+        .any(|backend| world.backend(*backend).state == BackendState::Deleting);
+    if marked && !cut_off {
+        return Some(Promise::RefusedDeletionsChangeNothing);
+    }
+    let left = puts().any(|put| {
+        let place = world.place(put);
+        let is_there = place.entry || place.versions != 0;
+        is_there && world.document.naming(put).is_none()
+    });
+    (left && !cut_off).then_some(Promise::NothingIsLeftWithoutACrash)
+}
+
+fn puts() -> impl Iterator<Item = Put> {
+    0..PUTS as Put
+}
+
+/// Returns true for an object that nothing leads to. On the built-in backend its
+/// uuid does.
+fn is_orphan(world: &World, put: Put) -> bool {
+    let place = world.place(put);
+    let is_listed = place.entry && !world.is_tombstoned(place.backend);
+    place.versions != 0
+        && place.backend != BUILT_IN
+        && !is_listed
+        && world.document.naming(put).is_none()
+}
+
+/// Returns true for what a creation leaves that was held before its put while its
+/// backend was removed, and that died after it.
+fn is_admitted(world: &World, put: Put) -> bool {
+    let Some(putter) = putter_of(put) else {
+        return false;
+    };
+    let place = world.place(put);
+    place.cleaned && world.is_tombstoned(place.backend) && world.processes[putter].was_cut_off()
+}
+
+/// Returns true where the design admits that an object is not found.
+pub(crate) fn has_admitted_orphan(world: &World) -> bool {
+    puts().any(|put| is_orphan(world, put) && is_admitted(world, put))
+}

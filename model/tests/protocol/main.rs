@@ -1,0 +1,19 @@
+//! An exhaustive model of the commit protocol; `README.md` beside it explains it.
+
+mod backend;
+mod checker;
+mod clean;
+mod create;
+mod design;
+mod destroy;
+mod invariants;
+mod loosened;
+mod process;
+mod promise;
+mod recovery;
+mod rules;
+mod scenario;
+mod step;
+mod update;
+mod world;
+mod write;

@@ -1,0 +1,493 @@
+//! Processes: what each is to do, how far it has come, and its next steps.
+
+use std::fmt::{self, Display};
+use std::hash::{Hash, Hasher};
+
+use crate::rules::{Loosening, Rules};
+use crate::world::{A, B, BUILT_IN, FIRST, Put, World, put_of};
+use crate::write::{BackendWrite, Change, InFlight, Write};
+use crate::{backend, clean, create, destroy, step, update, write};
+
+/// What a process is to do, as one command of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Command {
+    pub(crate) kind: Kind,
+    /// The Terraform state, or the operator.
+    pub(crate) state: u8,
+    pub(crate) run: u8,
+    /// The backend that it goes to.
+    pub(crate) backend: u8,
+    /// The process that must be over before this one begins.
+    pub(crate) after: Option<usize>,
+    /// The run that `PLANTON_RESUME` names.
+    pub(crate) resume: Option<u8>,
+    /// Whether the value that is given differs from what an adoption finds.
+    pub(crate) brings_value: bool,
+    /// The secret that is named to be displaced, or imported.
+    pub(crate) named: Option<Put>,
+}
+
+/// The use cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Create,
+    Rotate,
+    Heal,
+    Destroy,
+    Read,
+    Import,
+    DeleteBackend,
+    Collect,
+    /// No process at all.
+    Nothing,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Outcome {
+    Done,
+    /// It found that it may not go on, and changed nothing.
+    Refused,
+    /// It was overtaken.
+    Failed,
+    /// It gave up and does not know what became of its last request.
+    Unclear,
+    Crashed,
+}
+
+/// Where a process stands: before which step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum At {
+    Begin,
+    Prepare,
+    Put,
+    PutUnclear,
+    Write,
+    ReadBack,
+    Answer,
+    Prune,
+    DeleteOrphan,
+    DeleteOwnEntry,
+    DeleteObject,
+    DeleteEntries,
+    BackendWrite,
+    BackendReadBack,
+    List,
+    CleanLook,
+    CleanObject,
+    CleanEntry,
+    CleanEntries,
+    Over(Outcome),
+}
+
+/// What follows a deletion that is finished for another, or an entry's removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Then {
+    Over(Outcome),
+    Begin,
+    Prepare,
+    Adopt,
+    CleanLook,
+}
+
+/// One process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) command: Command,
+    pub(crate) at: At,
+    pub(crate) then: Then,
+    /// The first of the puts that belong to it.
+    pub(crate) first_put: Put,
+    pub(crate) attempt: u8,
+    /// Its entry was answered.
+    pub(crate) entered: bool,
+    /// It has looked at the backend.
+    pub(crate) looked: bool,
+    /// What it saw there was no backend to create on.
+    pub(crate) unusable: bool,
+    /// It has read the document.
+    pub(crate) read: bool,
+    /// The entry of the attempt before is still to be removed.
+    pub(crate) spare: bool,
+    /// The revision of the document that it acts on.
+    pub(crate) revision: u8,
+    /// The uuid of the record that it is concerned with.
+    pub(crate) target: Put,
+    /// The remote name that it puts under.
+    pub(crate) put: Put,
+    pub(crate) native: u8,
+    /// The native id that a rotation is to prune.
+    pub(crate) old_native: u8,
+    pub(crate) displaces: Option<Put>,
+    /// It adopts, and puts a further version for that.
+    pub(crate) adopts: bool,
+    /// It completes another's record, which is forbidden.
+    pub(crate) completes: bool,
+    /// The objects of the record that it deletes, as a set.
+    pub(crate) remotes: u32,
+    /// Whether their entries are still to be removed.
+    pub(crate) has_entries: bool,
+    /// The versions that a cleanup found before it raised, as a set.
+    pub(crate) versions: u8,
+    /// What a cleanup has still to look at, as a set.
+    pub(crate) pending: u32,
+    /// What a cleanup has deleted, as a set.
+    pub(crate) cleaned: u32,
+    /// The revision of the mark on the backend.
+    pub(crate) mark: u8,
+    pub(crate) writes: u8,
+    pub(crate) write: Option<Write>,
+    pub(crate) backend_write: Option<BackendWrite>,
+}
+
+impl Process {
+    const fn new(command: Command) -> Self {
+        Self {
+            command,
+            at: At::Begin,
+            then: Then::Begin,
+            first_put: FIRST,
+            attempt: 0,
+            entered: false,
+            looked: false,
+            unusable: false,
+            read: false,
+            spare: false,
+            revision: 0,
+            target: FIRST,
+            put: FIRST,
+            native: 0,
+            old_native: 0,
+            displaces: None,
+            adopts: false,
+            completes: false,
+            remotes: 0,
+            has_entries: false,
+            versions: 0,
+            pending: 0,
+            cleaned: 0,
+            mark: 0,
+            writes: 0,
+            write: None,
+            backend_write: None,
+        }
+    }
+
+    pub(crate) const NOTHING: Self = {
+        let mut process = Self::new(Command {
+            kind: Kind::Nothing,
+            state: 0,
+            run: 0,
+            backend: BUILT_IN,
+            after: None,
+            resume: None,
+            brings_value: false,
+            named: None,
+        });
+        process.at = At::Over(Outcome::Done);
+        process
+    };
+
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.at, At::Over(_))
+    }
+
+    /// Returns true where it ended without cleaning up after itself.
+    pub(crate) fn was_cut_off(&self) -> bool {
+        matches!(self.at, At::Over(Outcome::Crashed | Outcome::Unclear))
+    }
+
+    /// Ends, and forgets everything, so that worlds that differ by that alone are
+    /// one.
+    pub(crate) fn end(&mut self, outcome: Outcome) {
+        let first_put = self.first_put;
+        *self = Self::new(self.command);
+        self.first_put = first_put;
+        self.at = At::Over(outcome);
+    }
+
+    /// Gives an id to a write.
+    pub(crate) fn next_write_id(&mut self, pid: usize) -> u8 {
+        self.writes += 1;
+        assert!(self.writes < 40, "a process that never ends");
+        u8::try_from(pid * 40).expect("few processes") + self.writes
+    }
+
+    /// Goes on after an entry of its own is removed, or a deletion is finished.
+    pub(crate) fn go_on(&mut self) {
+        match self.then {
+            Then::Over(outcome) => self.end(outcome),
+            Then::Begin => self.at = At::Begin,
+            Then::Prepare => {
+                self.at = At::Prepare;
+                self.read = false;
+            }
+            Then::Adopt if self.adopts => self.at = At::Put,
+            Then::Adopt => self.at = At::Write,
+            Then::CleanLook => self.at = At::CleanLook,
+        }
+    }
+}
+
+impl Hash for Process {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.at, self.then, self.attempt).hash(state);
+        if self.is_over() {
+            return;
+        }
+        let flags = [self.entered, self.looked, self.read, self.spare];
+        let flags = (flags.map(u8::from), self.unusable);
+        let numbers = [self.revision, self.target, self.put, self.native];
+        let others = [self.old_native, self.mark, self.writes];
+        let others = (
+            others,
+            self.versions,
+            self.adopts,
+            self.completes,
+            self.has_entries,
+            self.remotes,
+        );
+        (flags, numbers, others, self.pending, self.cleaned).hash(state);
+        (self.displaces, self.write, self.backend_write).hash(state);
+    }
+}
+
+/// One transition, as a trace names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    pub(crate) kind: Kind,
+    pub(crate) state: u8,
+    pub(crate) run: u8,
+    pub(crate) step: &'static str,
+    pub(crate) note: &'static str,
+}
+
+/// By address: equal texts of different places count apart.
+impl Hash for Label {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.step.as_ptr(), self.note.as_ptr(), self.run).hash(state);
+    }
+}
+
+impl Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = match self.state {
+            A => "A",
+            B => "B",
+            _ => "operator",
+        };
+        if self.kind != Kind::Nothing {
+            write!(f, "{who}, run {}, {:?}: ", self.run, self.kind)?;
+        }
+        f.write_str(self.step)?;
+        if !self.note.is_empty() {
+            write!(f, " ({})", self.note)?;
+        }
+        Ok(())
+    }
+}
+
+/// The steps that one process may take next.
+pub(crate) struct Turn<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) world: &'a World,
+    pub(crate) pid: usize,
+    pub(crate) out: &'a mut Vec<(Label, World)>,
+}
+
+impl Turn<'_> {
+    pub(crate) fn process(&self) -> &Process {
+        &self.world.processes[self.pid]
+    }
+
+    pub(crate) fn is(&self, loosening: Loosening) -> bool {
+        self.rules.is(loosening)
+    }
+
+    /// Adds a step.
+    pub(crate) fn go(&mut self, step: &'static str, change: impl FnOnce(&mut World)) {
+        self.go_noted(step, "", change);
+    }
+
+    /// Adds a step that may end in several ways.
+    pub(crate) fn go_noted(
+        &mut self,
+        step: &'static str,
+        note: &'static str,
+        change: impl FnOnce(&mut World),
+    ) {
+        let command = self.process().command;
+        let mut next = *self.world;
+        change(&mut next);
+        next.drop_late_requests();
+        let label = Label {
+            kind: command.kind,
+            state: command.state,
+            run: command.run,
+            step,
+            note,
+        };
+        self.out.push((label, next));
+    }
+
+    /// Returns true where the answer of the next request may get lost.
+    pub(crate) fn may_lose(&self) -> bool {
+        self.world.losses_left > 0 && self.world.in_flight.is_none()
+    }
+}
+
+/// Adds every step that the process may take.
+pub(crate) fn steps(turn: &mut Turn<'_>) {
+    let process = turn.process();
+    if process.is_over() {
+        return;
+    }
+    if let Some(before) = process.command.after
+        && !turn.world.processes[before].is_over()
+    {
+        return;
+    }
+    match process.at {
+        At::Begin => match process.command.kind {
+            Kind::Create => create::prepare(turn),
+            Kind::Rotate | Kind::Heal => update::begin(turn),
+            Kind::Destroy => destroy::begin(turn),
+            Kind::Read => update::read(turn),
+            Kind::Import => update::import(turn),
+            Kind::DeleteBackend => backend::begin(turn),
+            Kind::Collect => clean::collect(turn),
+            Kind::Nothing => unreachable!("it is over"),
+        },
+        At::Prepare => create::prepare(turn),
+        At::Put => put(turn),
+        At::PutUnclear => put_unclear(turn),
+        At::Write => write::write(turn),
+        At::ReadBack => write::read_back(turn),
+        At::Answer => create::answer(turn),
+        At::Prune => update::prune(turn),
+        At::DeleteOrphan => create::delete_orphan(turn),
+        At::DeleteOwnEntry => create::delete_own_entry(turn),
+        At::DeleteObject => destroy::delete_object(turn),
+        At::DeleteEntries => destroy::delete_entries(turn),
+        At::BackendWrite => backend::write(turn),
+        At::BackendReadBack => backend::read_back(turn),
+        At::List => backend::list(turn),
+        At::CleanLook => clean::look(turn),
+        At::CleanObject => clean::clean_object(turn),
+        At::CleanEntry => clean::clean_entry(turn),
+        At::CleanEntries => clean::clean_entries(turn),
+        At::Over(_) => {}
+    }
+}
+
+/// Puts the sealed value, under a new remote name or as a further version.
+fn put(turn: &mut Turn<'_>) {
+    let pid = turn.pid;
+    let creates = creates_object(turn.process());
+    let is_there = turn.world.place(turn.process().put).versions != 0;
+    if !creates && !is_there && !turn.is(Loosening::VersionsCreateObjects) {
+        turn.go_noted(step::PUT, "not found", |world| {
+            world.processes[pid].end(Outcome::Failed);
+        });
+        return;
+    }
+    turn.go(step::PUT, |world| land_put(world, pid));
+    if turn.may_lose() {
+        turn.go_noted(step::PUT, "answer lost", |world| {
+            world.losses_left -= 1;
+            let process = &world.processes[pid];
+            let creates = creates_object(process);
+            world.in_flight = Some(InFlight::Put {
+                put: process.put,
+                creates,
+            });
+            world.processes[pid].at = At::PutUnclear;
+        });
+    }
+}
+
+/// Goes on after a put without an answer: it is repeated, or given up.
+fn put_unclear(turn: &mut Turn<'_>) {
+    let pid = turn.pid;
+    turn.go_noted(step::PUT, "repeated", |world| {
+        // One that is answered overtakes the one before.
+        world.in_flight = None;
+        land_put(world, pid);
+    });
+    if turn.is(Loosening::CleansUpUnclearPuts) && creates_object(turn.process()) {
+        turn.go_noted(step::PUT, "given up", |world| {
+            let process = &mut world.processes[pid];
+            process.at = At::DeleteOrphan;
+            process.then = Then::Over(Outcome::Failed);
+        });
+        return;
+    }
+    turn.go_noted(step::PUT, "given up", |world| {
+        world.processes[pid].end(Outcome::Unclear);
+    });
+}
+
+/// Carries a put out, for a process that is told so.
+fn land_put(world: &mut World, pid: usize) {
+    let process = &world.processes[pid];
+    let (put, creates) = (process.put, creates_object(process));
+    let native = carry_out_put(world, put, creates);
+    let process = &mut world.processes[pid];
+    process.native = native;
+    process.at = At::Write;
+    let change = match process.command.kind {
+        Kind::Create if process.adopts => Change::Adopt,
+        Kind::Create if process.target == put => Change::Create,
+        _ if creates => Change::Heal,
+        _ => Change::Rotate,
+    };
+    process.write = Some(Write {
+        change,
+        uuid: process.target,
+        put,
+        native,
+        displaces: process.displaces,
+        expected: process.revision,
+        id: process.next_write_id(pid),
+    });
+}
+
+/// Carries a put out; returns the version's native id.
+fn carry_out_put(world: &mut World, put: Put, creates: bool) -> u8 {
+    let place = world.place_mut(put);
+    if creates && place.versions != 0 {
+        // Its own, of the try before: no other process has this name.
+        return place.last_native;
+    }
+    place.add()
+}
+
+/// Carries out a put whose answer nobody waits for.
+pub(crate) fn land_late_put(world: &mut World, put: Put, creates: bool) {
+    let is_there = world.place(put).versions != 0;
+    if creates || is_there {
+        carry_out_put(world, put, creates);
+    }
+}
+
+/// Returns true for a put under a new remote name.
+pub(crate) fn creates_object(process: &Process) -> bool {
+    match process.command.kind {
+        Kind::Create => !process.adopts,
+        _ => process.put == process.fresh() && process.command.kind == Kind::Heal,
+    }
+}
+
+impl Process {
+    /// Returns the process number `pid`, which is to do this.
+    pub(crate) fn number(pid: usize, command: Command) -> Self {
+        let mut process = Self::new(command);
+        process.first_put = put_of(pid, 0);
+        process
+    }
+
+    /// Returns the put of this attempt.
+    pub(crate) fn fresh(&self) -> Put {
+        self.first_put + self.attempt
+    }
+}

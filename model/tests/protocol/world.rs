@@ -1,0 +1,302 @@
+//! The world between two steps: catalog, stores, processes, Terraform states.
+
+use std::hash::{Hash, Hasher};
+
+use crate::process::Process;
+use crate::promise::Promise;
+use crate::write::InFlight;
+
+/// Names one put under a new remote name: the object's remote name, its entry,
+/// and, for a creation, the secret's uuid.
+pub(crate) type Put = u8;
+
+/// How many puts a world has room for.
+pub(crate) const PUTS: usize = 24;
+/// How many processes a world has room for.
+pub(crate) const PROCESSES: usize = 6;
+/// The process that a recovery runs, one command after another.
+pub(crate) const RECOVERY: usize = PROCESSES - 1;
+/// How many puts belong to each process; the recovery has all that are left.
+const PUTS_EACH: usize = 3;
+/// The puts of secrets that are there at the beginning.
+pub(crate) const FIRST: Put = 0;
+
+/// The backend without a record and without entries.
+pub(crate) const BUILT_IN: u8 = 0;
+
+/// Two Terraform states, and an operator, who has none.
+pub(crate) const A: u8 = 0;
+pub(crate) const B: u8 = 1;
+pub(crate) const OPERATOR: u8 = 2;
+
+/// Who created or adopted a record, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Stamp {
+    pub(crate) run: u8,
+    pub(crate) generation: u8,
+}
+
+/// How far a secret's deletion has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RecordState {
+    Ready,
+    Deleting,
+}
+
+/// One secret in a document. It keeps one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Record {
+    pub(crate) uuid: Put,
+    pub(crate) backend: u8,
+    pub(crate) remote: Put,
+    /// The native id of its version.
+    pub(crate) native: u8,
+    /// A set of the remote names whose objects were lost.
+    pub(crate) lost: u32,
+    pub(crate) state: RecordState,
+    pub(crate) stamp: Stamp,
+    /// The stamp before an adoption.
+    pub(crate) former: Option<Stamp>,
+    /// Whether the adoption wrote a version.
+    pub(crate) renewed: bool,
+    /// Whether a version changed since it was stamped.
+    pub(crate) changed: bool,
+    /// Not in the real record: the states that own it, as a set.
+    pub(crate) owners: u8,
+    /// Not in the real record: the owners before an adoption.
+    pub(crate) former_owners: u8,
+    /// Not in the real record: the state whose run wrote the version.
+    pub(crate) writer: u8,
+}
+
+impl Record {
+    /// Returns true where one of the record's objects has this remote name.
+    pub(crate) fn names(&self, put: Put) -> bool {
+        self.remote == put || self.lost & bit(put) != 0
+    }
+
+    /// Returns the remote names that the record names, as a set.
+    pub(crate) fn remotes(&self) -> u32 {
+        self.lost | bit(self.remote)
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state == RecordState::Ready
+    }
+}
+
+/// What stands under the one name that the model has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Document {
+    /// 0 where nothing was ever written; generations are counted alike.
+    pub(crate) revision: u8,
+    pub(crate) write_id: u8,
+    pub(crate) current: Option<Record>,
+    pub(crate) displaced: Option<Record>,
+}
+
+impl Document {
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.current.iter().chain(&self.displaced)
+    }
+
+    pub(crate) fn record(&self, uuid: Put) -> Option<&Record> {
+        self.records().find(|record| record.uuid == uuid)
+    }
+
+    pub(crate) fn record_mut(&mut self, uuid: Put) -> Option<&mut Record> {
+        let mut records = self.current.iter_mut().chain(&mut self.displaced);
+        records.find(|record| record.uuid == uuid)
+    }
+
+    /// Returns the record that has this remote name.
+    pub(crate) fn naming(&self, put: Put) -> Option<&Record> {
+        self.records().find(|record| record.names(put))
+    }
+}
+
+/// How far a backend's deletion has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum BackendState {
+    Ready,
+    Deleting,
+    Tombstone,
+}
+
+/// The record of a backend of one's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Backend {
+    pub(crate) state: BackendState,
+    pub(crate) revision: u8,
+    pub(crate) write_id: u8,
+}
+
+/// What is found under one remote name: the object and its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Place {
+    pub(crate) backend: u8,
+    pub(crate) uuid: Put,
+    pub(crate) entry: bool,
+    /// The versions of the object, as a set of native ids.
+    pub(crate) versions: u8,
+    /// The native id that was given last.
+    pub(crate) last_native: u8,
+    /// Not in the real world: somebody removed the object at the vendor.
+    pub(crate) drifted: bool,
+    /// Not in the real world: somebody else has cleaned up here.
+    pub(crate) cleaned: bool,
+}
+
+impl Place {
+    pub(crate) fn has(&self, native: u8) -> bool {
+        self.versions & 1 << native != 0
+    }
+
+    /// Adds a version, and returns its native id.
+    pub(crate) fn add(&mut self) -> u8 {
+        self.last_native += 1;
+        self.versions |= 1 << self.last_native;
+        self.last_native
+    }
+
+    /// Returns everything in one word.
+    fn packed(self) -> u64 {
+        let flags = [self.entry, self.drifted, self.cleaned];
+        let flags = flags.map(u8::from);
+        let fields = [self.backend, self.uuid, self.versions, self.last_native];
+        let [a, b, c] = flags;
+        let [d, e, f, g] = fields;
+        u64::from_le_bytes([a, b, c, d, e, f, g, 0])
+    }
+}
+
+/// What a Terraform state knows of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Held {
+    pub(crate) uuid: Put,
+    pub(crate) stamp: Stamp,
+    pub(crate) remote: Put,
+    pub(crate) native: u8,
+    /// Not in the real state: its owner has begun to destroy it.
+    pub(crate) destroying: bool,
+}
+
+/// One Terraform state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct TerraformState {
+    pub(crate) current: Option<Held>,
+    pub(crate) deposed: Option<Held>,
+    /// Not in the real state: the secrets of its runs that somebody named to adopt
+    /// or import them elsewhere, as a set.
+    pub(crate) released: u32,
+}
+
+impl TerraformState {
+    pub(crate) fn held(&self) -> impl Iterator<Item = &Held> {
+        self.current.iter().chain(&self.deposed)
+    }
+
+    pub(crate) fn held_mut(&mut self, uuid: Put) -> Option<&mut Held> {
+        let mut held = self.current.iter_mut().chain(&mut self.deposed);
+        held.find(|held| held.uuid == uuid)
+    }
+
+    pub(crate) fn drop_held(&mut self, uuid: Put) {
+        self.current.take_if(|held| held.uuid == uuid);
+        self.deposed.take_if(|held| held.uuid == uuid);
+    }
+}
+
+/// Everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct World {
+    pub(crate) document: Document,
+    /// The backends of one's own, from number 1.
+    pub(crate) own_backends: [Backend; 2],
+    pub(crate) places: [Place; PUTS],
+    pub(crate) processes: [Process; PROCESSES],
+    pub(crate) states: [TerraformState; 2],
+    /// A request whose answer was lost, and which may still be carried out.
+    pub(crate) in_flight: Option<InFlight>,
+    /// How many answers may still be lost.
+    pub(crate) losses_left: u8,
+    /// How many objects may still be removed by hand.
+    pub(crate) drifts_left: u8,
+    /// A promise that a step broke.
+    pub(crate) broken: Option<Promise>,
+}
+
+impl World {
+    pub(crate) fn place(&self, put: Put) -> &Place {
+        &self.places[usize::from(put)]
+    }
+
+    pub(crate) fn place_mut(&mut self, put: Put) -> &mut Place {
+        &mut self.places[usize::from(put)]
+    }
+
+    pub(crate) fn backend(&self, backend: u8) -> &Backend {
+        &self.own_backends[usize::from(backend) - 1]
+    }
+
+    pub(crate) fn backend_mut(&mut self, backend: u8) -> &mut Backend {
+        &mut self.own_backends[usize::from(backend) - 1]
+    }
+
+    pub(crate) fn is_tombstoned(&self, backend: u8) -> bool {
+        backend != BUILT_IN && self.backend(backend).state == BackendState::Tombstone
+    }
+
+    pub(crate) fn state_mut(&mut self, state: u8) -> &mut TerraformState {
+        &mut self.states[usize::from(state)]
+    }
+
+    /// Returns true where no process is running and no request under way.
+    pub(crate) fn is_quiescent(&self) -> bool {
+        self.in_flight.is_none() && self.processes.iter().all(Process::is_over)
+    }
+}
+
+impl Hash for World {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.document.hash(state);
+        self.own_backends.hash(state);
+        for (put, place) in self.places.iter().enumerate() {
+            let packed = place.packed();
+            if packed != 0 {
+                state.write_u64(packed | (put as u64) << 56);
+            }
+        }
+        self.processes.hash(state);
+        self.states.hash(state);
+        self.in_flight.hash(state);
+        let counts = [self.losses_left, self.drifts_left];
+        (counts, self.broken).hash(state);
+    }
+}
+
+/// Returns the set with one member.
+pub(crate) fn bit(put: Put) -> u32 {
+    1 << put
+}
+
+/// Returns the members of a set, the lowest first.
+pub(crate) fn members(set: u32) -> impl Iterator<Item = Put> {
+    (0..PUTS as Put).filter(move |put| set & bit(*put) != 0)
+}
+
+/// Returns the put that a process makes at its `attempt`.
+pub(crate) fn put_of(process: usize, attempt: u8) -> Put {
+    let put = 2 + process * PUTS_EACH + usize::from(attempt);
+    assert!(
+        put < PUTS,
+        "a process makes more puts than the world has room for"
+    );
+    Put::try_from(put).expect("few puts")
+}
+
+/// Returns the process that makes this put; `None` for those at the beginning.
+pub(crate) fn putter_of(put: Put) -> Option<usize> {
+    let process = usize::from(put).checked_sub(2)? / PUTS_EACH;
+    Some(process.min(RECOVERY))
+}

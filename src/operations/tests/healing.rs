@@ -1,0 +1,122 @@
+//! A secret whose object is missing is written again by its owner.
+
+use super::*;
+use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::store::{Landing, PutOptions, SecretStore, StoreErrorKind, StoreVerb};
+
+fn healing(view: &SecretView, value: &str) -> UpdateSecret {
+    UpdateSecret {
+        heals: true,
+        ..rotate(view, value)
+    }
+}
+
+async fn bereft(world: &World) -> SecretView {
+    let view = created(world, "db", "v1").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let view = process.update_secret(rotate(&view, "v2"), &interrupt).await;
+    let object = world.store.objects().remove(0);
+    world.store.remove_object(&object);
+    view.unwrap()
+}
+
+#[tokio::test]
+async fn a_missing_object_is_replaced_under_another_name() {
+    for heals in [true, false] {
+        let world = World::new();
+        let view = bereft(&world).await;
+        let before = world.document(&view.name).await.current.unwrap();
+        let update = UpdateSecret {
+            heals,
+            ..rotate(&view, "v3")
+        };
+        let process = world.warm().await;
+        let healed = process.update_secret(update, &Interrupt::default()).await;
+        let healed = healed.unwrap();
+        assert_eq!((healed.uuid, number(&healed)), (view.uuid, Some(3)));
+        assert_eq!(world.value("db").await.unwrap(), "v3");
+        let after = world.document(&view.name).await.current.unwrap();
+        assert_ne!(after.remote_name, before.remote_name);
+        assert_eq!(after.versions.len(), 1);
+        let [lost] = &after.lost[..] else {
+            panic!("{:?}", after.lost);
+        };
+        assert_eq!(lost.remote_name, before.remote_name);
+        assert_eq!(lost.versions.len(), 2);
+        assert_eq!(world.unreferenced(&["db"]).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_there_after_all_stays_with_its_value() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let healed = process
+        .update_secret(healing(&view, "v2"), &interrupt)
+        .await;
+    let healed = healed.unwrap();
+    assert_eq!(number(&healed), Some(1));
+    assert_eq!(world.value("db").await.unwrap(), "v1");
+}
+
+#[tokio::test]
+async fn a_destroy_deletes_what_was_lost_and_came_back() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    let object = world.store.objects().remove(0);
+    world.store.remove_object(&object);
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let healed = process
+        .update_secret(healing(&view, "v2"), &interrupt)
+        .await;
+    let options = PutOptions {
+        version: 1,
+        attempt: uuid::Uuid::new_v4(),
+        keep: Vec::new(),
+        labels: Default::default(),
+    };
+    let back = world.store.put(&object, b"PSE1", options).await;
+    back.unwrap();
+    assert_eq!(world.store.objects().len(), 2);
+    let delete = own(&healed.unwrap());
+    process.delete_secret(&delete, &interrupt).await.unwrap();
+    assert!(world.store.objects().is_empty());
+}
+
+#[tokio::test]
+async fn a_healing_converges_after_each_failure() {
+    use CatalogErrorKind::{Conflict, Unavailable};
+    for landing in [Landing::Before, Landing::After] {
+        for fault in [Some(Conflict), Some(Unavailable), None] {
+            let world = World::new();
+            let view = bereft(&world).await;
+            let process = world.warm().await;
+            match fault {
+                Some(kind) => world.fail_catalog(CatalogVerb::Write, 1, landing, kind),
+                None => {
+                    world.fail_store(StoreVerb::Put, 1, landing, StoreErrorKind::Unavailable);
+                }
+            }
+            let interrupt = Interrupt::default();
+            let first = process.update_secret(healing(&view, "v3"), &interrupt);
+            let first = first.await;
+            let what = format!("{landing:?} {fault:?}: {first:?}");
+            if first.is_err() {
+                // The next run refreshes, and heals if it is still missing.
+                if let Refreshed::VersionLost(now) = refreshed(&world, &view).await.unwrap() {
+                    let process = world.process();
+                    let again = process.update_secret(healing(&now, "v3"), &interrupt);
+                    again
+                        .await
+                        .unwrap_or_else(|error| panic!("{what}: {error:?}"));
+                }
+            }
+            assert_eq!(world.value("db").await.unwrap(), "v3", "{what}");
+            assert!(world.unreferenced(&["db"]).await <= 1, "{what}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A state acts under the stamp that it knows, and under no other.
+
+use super::*;
+use crate::catalog::CatalogStore;
+use crate::operations::{DeletedSecret, Stamp};
+
+fn stranger() -> Stamp {
+    Stamp {
+        run: super::super::Run::of_its_own().id,
+        generation: 1,
+    }
+}
+
+#[tokio::test]
+async fn a_state_with_another_stamp_neither_changes_nor_destroys() {
+    let world = World::new();
+    let view = created(&world, "db", "theirs").await;
+    let before = world.document(&view.name).await;
+    let process = world.process();
+    let interrupt = Interrupt::default();
+    let update = UpdateSecret {
+        stamp: Some(stranger()),
+        ..rotate(&view, "ours")
+    };
+    let updated = process.update_secret(update, &interrupt).await;
+    match updated {
+        Err(OperationError::OwnedByAnotherState { owner, .. }) => {
+            assert_eq!(*owner, view.owner);
+        }
+        other => panic!("{other:?}"),
+    }
+    let delete = crate::operations::DeleteSecret {
+        stamp: Some(stranger()),
+        ..own(&view)
+    };
+    let deleted = process.delete_secret(&delete, &interrupt).await.unwrap();
+    assert_eq!(deleted, DeletedSecret::LeftAlone(Box::new(view.owner)));
+    assert_eq!(world.document(&view.name).await, before);
+    assert_eq!(world.value("db").await.unwrap(), "theirs");
+}
+
+#[tokio::test]
+async fn a_refresh_shows_whose_a_secret_is() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    match refreshed(&world, &view).await.unwrap() {
+        Refreshed::Present(seen) => assert_eq!(seen.owner, view.owner),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn no_second_organization_is_made_over_records_or_tombstones() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let interrupt = Interrupt::default();
+    for with_tombstone in [false, true] {
+        if with_tombstone {
+            let process = world.process();
+            process
+                .delete_secret(&own(&view), &interrupt)
+                .await
+                .unwrap();
+        }
+        let kept = world.catalog.snapshot();
+        let organization = crate::catalog::RecordKey::new("organization");
+        CatalogStore::remove(&*world.catalog, &organization)
+            .await
+            .unwrap();
+        let create = create_of("other", given("y"));
+        let refused = world.process().create_secret(create, &interrupt).await;
+        let missing = matches!(
+            refused,
+            Err(OperationError::OrganizationRecordMissing { .. })
+        );
+        assert!(missing, "{refused:?}");
+        assert_eq!(world.stored(&organization).await, None);
+        world.catalog.restore(kept);
+    }
+}
+
+#[tokio::test]
+async fn a_displaced_secret_takes_its_name_back_when_nobody_holds_it() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let replacing = CreateSecret {
+        replaces: Some(old.uuid),
+        ..create_of("db", given("new"))
+    };
+    let new = process.create_secret(replacing, &interrupt).await.unwrap();
+    let seen = process.find_secret_by_uuid(old.uuid).await.unwrap();
+    assert!(seen.is_displaced);
+    assert_eq!(
+        seen.displaced_by.as_ref().map(|(uuid, _)| *uuid),
+        Some(new.uuid)
+    );
+    let held = process.update_secret(edit(&seen), &interrupt).await;
+    match held {
+        Err(OperationError::Displaced { uuid, .. }) => assert_eq!(uuid, new.uuid),
+        other => panic!("{other:?}"),
+    }
+    process.delete_secret(&own(&new), &interrupt).await.unwrap();
+    let seen = process.find_secret_by_uuid(old.uuid).await.unwrap();
+    assert!(seen.is_displaced && seen.displaced_by.is_none());
+    let back = process
+        .update_secret(edit(&seen), &interrupt)
+        .await
+        .unwrap();
+    assert!(!back.is_displaced);
+    assert_eq!(world.value("db").await.unwrap(), "old");
+}
+
+#[tokio::test]
+async fn a_displaced_secret_takes_its_name_back_from_an_interrupted_displacer() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let interrupted = world.warm().await;
+    let interrupt = Interrupt::default();
+    let replacing = CreateSecret {
+        replaces: Some(old.uuid),
+        ..create_of("db", given("new"))
+    };
+    let new = interrupted
+        .create_secret(replacing, &interrupt)
+        .await
+        .unwrap();
+    let seen = interrupted.find_secret_by_uuid(old.uuid).await.unwrap();
+    let resuming = world.resuming(&interrupted);
+    let back = resuming.update_secret(edit(&seen), &interrupt).await;
+    assert_eq!(back.unwrap().uuid, old.uuid);
+    assert_eq!(world.value("db").await.unwrap(), "old");
+    let displaced = world.process().find_secret_by_uuid(new.uuid).await;
+    assert!(displaced.unwrap().is_displaced);
+}
+
+#[tokio::test]
+async fn a_forgotten_secret_goes_without_asking_its_backend() {
+    let world = World::new();
+    let mut create = create_of("db", given("x"));
+    create.arguments.on_destroy = crate::operations::OnDestroy::Forget;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let view = process.create_secret(create, &interrupt).await.unwrap();
+    let before = world.counts();
+    let deleted = process.delete_secret(&own(&view), &interrupt).await;
+    match deleted.unwrap() {
+        DeletedSecret::Forgotten { backend, objects } => {
+            assert_eq!((backend.as_str(), objects.len()), ("platform", 1));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((world.counts() - before).delete, 0);
+    assert!(world.document(&view.name).await.is_tombstone());
+}
