@@ -195,7 +195,8 @@ impl CatalogStore for OpenBaoCatalog {
             prefix => format!("{prefix}/"),
         }];
         while let Some(folder) = folders.pop() {
-            let listed = self.kv.list(&format!("{}/{folder}", self.root)).await;
+            let path = format!("{}/{folder}", self.root);
+            let listed = self.kv.list(path.trim_end_matches('/')).await;
             for name in listed.map_err(|error| self.explain(error))? {
                 let is_fence = folder.is_empty() && name == "fence/";
                 match name.ends_with('/') {

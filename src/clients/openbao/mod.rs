@@ -19,7 +19,7 @@ pub use config::{
 };
 pub use consistency::fence_slot;
 pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
-pub use files::{UnreadableFile, read_certificate, read_private_key};
+pub use files::{InvalidPath, UnreadableFile, check_path, read_certificate, read_private_key};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
 pub use policy::{
     PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text,

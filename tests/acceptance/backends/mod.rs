@@ -1,6 +1,7 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
 mod ambient;
+mod announced;
 mod answers;
 mod canary;
 mod configuration;
@@ -12,13 +13,18 @@ mod deletion;
 mod diagnostics;
 mod drift;
 mod faults;
+mod former_default;
 mod front;
 mod halfway;
+mod ignored;
 mod inside;
 mod intruder;
+mod kept;
 mod labels;
 mod lifecycle;
 mod limits;
+mod ownership;
+mod partly_known;
 mod place;
 mod planted;
 mod quotas;
@@ -26,6 +32,7 @@ mod races;
 mod replacement;
 mod requests;
 mod roles;
+mod stopped;
 mod timeouts;
 mod unsteady;
 
