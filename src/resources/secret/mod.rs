@@ -9,8 +9,6 @@ mod source;
 mod state;
 mod validate;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use crate::names::SecretName;
@@ -150,9 +148,6 @@ impl Resource for SecretResource {
     }
 }
 
-/// What a request that ends at its deadline needs to say why.
-const GRACE: Duration = Duration::from_secs(1);
-
 async fn read(
     interrupt: &Interrupt,
     request: ReadRequest,
@@ -162,24 +157,8 @@ async fn read(
     let private = Private::read(&request.private)?;
     apply::expect_catalog(&private, session, interrupt).await?;
     let refresh = identity.refresh(&private);
-<<<<<<< HEAD
-    let refreshing = interrupt.bound(session.organization.refresh_secret(&refresh));
-    // Requests end at the deadline themselves, and say why: this cuts off the rest.
-    let refreshed = tokio::time::timeout(limit + GRACE, refreshing);
-    let timed_out = |_| {
-        explain(&OperationError::Interrupted {
-            step: "read",
-            timed_out: true,
-        })
-    };
-    let refreshed = refreshed
-        .await
-        .map_err(timed_out)?
-        .map_err(|error| explain(&error))?;
-=======
     let refreshed = session.organization.refresh_secret(&refresh).await;
     let refreshed = refreshed.map_err(|error| explain(&error))?;
->>>>>>> main
     let timeouts = request.state.attribute("timeouts").clone();
     let mut diagnostics = Diagnostics::new();
     let (view, private, state) = match refreshed {
