@@ -106,6 +106,8 @@ impl Reader<'_> {
             ca_cert_pem: self.ca_cert()?,
             client_identity: self.client_identity()?,
             auth: self.auth()?,
+            // The block is named after OpenBAO, and a Vault serves it as well.
+            vendor: None,
         })
     }
 

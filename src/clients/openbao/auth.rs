@@ -199,7 +199,7 @@ pub(super) fn granted(response: &HttpResponse, path: &str) -> Result<Granted, Op
     })
 }
 
-fn as_it_is(secret: SecretString) -> Token {
+pub(super) fn as_it_is(secret: SecretString) -> Token {
     Token {
         secret,
         expires: None,
