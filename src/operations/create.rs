@@ -231,12 +231,17 @@ impl Organization {
             Err(unusable) => return Ok(Attempt::Unusable(unusable)),
         };
         put.enter(&mut secret);
-        secret.owner = self.run.owner(held.next_generation());
+        let owner = self.run.owner(held.next_generation());
+        secret.owner = owner.clone();
         let uuid = secret.uuid;
         held.document.current = Some(secret);
         let committed = self.commit_put(&mut held, uuid, &put, backend).await;
         match committed.map_err(|error| self.run.unclear(error))? {
-            None => Ok(Attempt::Done(self.view(&held, uuid).await?)),
+            // Under its own stamp, whoever has adopted it since.
+            None => Ok(Attempt::Done(SecretView {
+                owner,
+                ..self.view(&held, uuid).await?
+            })),
             // Whoever has put something commits it on the revision that it read, or
             // not at all.
             Some(_) => Ok(Attempt::Overtaken),
