@@ -121,7 +121,7 @@ async fn the_store_passes_where_deletions_take_their_time_and_lists_of_nothing_a
             "put_of_a_further_version_makes_no_object",
             Gap::MakesObjectsAnew,
         );
-        let names = if purge { &[anew] } else { &[KEEPS_NAMES] };
+        let names = &[if purge { anew } else { KEEPS_NAMES }][..];
         assert_eq!(gaps.all(), [names, &NO_VERSION].concat());
         let drift = format!("{prefix}-drift");
         let gaps = conformance::run_drift(&store, &Intruder(&place), &drift).await;

@@ -119,6 +119,17 @@ impl Settings {
         self.takes_over.set().and_then(|text| text.parse().ok())
     }
 
+    /// Returns the secret's full name, where all of it is known.
+    pub(super) fn known_name(&self, defaults: &PartlyKnown) -> Option<SecretName> {
+        let environment = match self.effective_environment(defaults) {
+            Setting::Set(text) => Some(text.parse().ok()?),
+            Setting::Absent => None,
+            Setting::Unknown => return None,
+        };
+        let name = self.name.set()?.parse().ok()?;
+        Some(SecretName { environment, name })
+    }
+
     /// Returns the secret's full name; everything is known at apply.
     pub(super) fn secret_name(&self) -> Result<SecretName, Diagnostic> {
         let text = self.name.set().map_or("", String::as_str);
