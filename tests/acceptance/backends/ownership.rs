@@ -134,15 +134,21 @@ fn acc_backend_that_a_test_run_resumed_is_given_back() {
 
     first.write("own.tftest.hcl", TEST).unwrap();
     first.env("PLANTON_RESUME", &resumed(&told));
+    // A test wants every ephemeral variable to be set, defaults or not.
+    let all = [variables[0], ("value", "unused")];
     first.env("PLANTON_TEST_KILL_BEFORE", GIVE_BACK);
-    let killed = first.run_with(&["test"], &variables).unwrap();
+    let killed = first.run_with(&["test", "-no-color"], &all).unwrap();
     assert!(!killed.success(), "{killed:?}");
     let adopted = record(&scene, "backends/own")["backend"].clone();
     assert_ne!(adopted["owner"], committed["owner"], "{killed:?}");
     first.env_remove("PLANTON_TEST_KILL_BEFORE");
     let told = first.fails(&variables);
     first.env("PLANTON_RESUME", &resumed(&told));
-    let tested = first.run_with(&["test"], &variables).unwrap().ok().unwrap();
+    let tested = first
+        .run_with(&["test", "-no-color"], &all)
+        .unwrap()
+        .ok()
+        .unwrap();
     has(&flat(tested.stdout()), &["1 passed, 0 failed"]);
     let given_back = record(&scene, "backends/own")["backend"].clone();
     assert_eq!(given_back["owner"], adopted["owner"]);
