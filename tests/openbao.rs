@@ -11,14 +11,20 @@ mod support;
 
 #[path = "openbao/auth.rs"]
 mod auth;
+#[path = "openbao/cas_required.rs"]
+mod cas_required;
 #[path = "openbao/catalog.rs"]
 mod catalog;
 #[path = "openbao/cluster.rs"]
 mod cluster;
 #[path = "openbao/conformance.rs"]
 mod conformance;
+#[path = "openbao/earlier.rs"]
+mod earlier;
 #[path = "openbao/faults.rs"]
 mod faults;
+#[path = "openbao/fences.rs"]
+mod fences;
 #[path = "openbao/limits.rs"]
 mod limits;
 #[path = "openbao/own.rs"]
@@ -37,3 +43,5 @@ mod store;
 mod tls;
 #[path = "openbao/transit.rs"]
 mod transit;
+#[path = "openbao/vault.rs"]
+mod vault;

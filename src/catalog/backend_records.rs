@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::Owner;
 use super::records::{Generation, Stamped};
 use crate::envelope::KekId;
 use crate::names::Slug;
@@ -20,6 +21,20 @@ pub struct DefaultBackendRecord {
     pub write_id: Uuid,
     /// The backend's name; `platform` is the built-in one.
     pub backend: Slug,
+    /// The generation with which the backend or its owner last changed: the record
+    /// is also written again as it is.
+    pub changed: u64,
+    /// Whose the choice is; absent where nobody has made one, or it was unmade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+}
+
+impl DefaultBackendRecord {
+    /// Returns true where the choice has not changed since `owner` made or adopted it.
+    #[must_use]
+    pub fn is_untouched(&self, owner: &Owner) -> bool {
+        self.changed <= owner.stamp.generation
+    }
 }
 
 /// All that stands under a backend's name. Without a backend it is a tombstone.
@@ -43,7 +58,7 @@ pub struct BackendRecord {
     pub uuid: Uuid,
     /// Its name.
     pub name: Slug,
-    /// How far creation or deletion has come.
+    /// Whether it is in use or being deleted.
     pub state: BackendState,
     /// Whether it became the default and has not ceased to be since, as far as
     /// this record knows. Where it says no, it surely is not; where it says yes,
@@ -68,20 +83,17 @@ pub struct BackendRecord {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// The document's generation when what a practitioner sets last changed.
+    /// The document's generation when what a practitioner sets last changed. A new
+    /// owner and housekeeping leave it alone.
     pub generation: u64,
-    /// The document's generation when a later creation last adopted it: whoever
-    /// saw it only before has let it go.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adopted_at: Option<u64>,
+    /// Whose it is.
+    pub owner: Owner,
 }
 
-/// How far a backend's creation or deletion has come.
+/// Whether a backend is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendState {
-    /// Intended; nothing was verified yet.
-    Creating,
     /// In use.
     Ready,
     /// On its way out; no new secret may go there.
@@ -122,6 +134,20 @@ pub struct BackendArguments {
     pub credentials_wo_version: Option<String>,
     /// Whether the connection is probed before it is saved.
     pub verify_connection: bool,
+    /// What a destroy does.
+    #[serde(default)]
+    pub on_destroy: BackendOnDestroy,
+}
+
+/// What a destroy does with a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendOnDestroy {
+    /// Deletes its marker and what interrupted creations left there, then its record.
+    #[default]
+    Delete,
+    /// Deletes its record alone, without asking a store that is gone for good.
+    Forget,
 }
 
 impl BackendRecord {
@@ -136,10 +162,10 @@ impl BackendRecord {
         Sha256::digest(json).into()
     }
 
-    /// Returns true for a backend as its creation left it.
+    /// Returns true where nothing has changed since its owner created or adopted it.
     #[must_use]
-    pub fn is_as_created(&self) -> bool {
-        self.state == BackendState::Ready && self.created_at == self.updated_at
+    pub fn is_untouched(&self) -> bool {
+        self.state == BackendState::Ready && self.generation <= self.owner.stamp.generation
     }
 }
 

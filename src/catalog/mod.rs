@@ -18,8 +18,8 @@ use std::fmt::{self, Debug};
 use async_trait::async_trait;
 
 pub use backend_records::{
-    BackendArguments, BackendDocument, BackendRecord, BackendState, DefaultBackendRecord,
-    MarkerRecord, SealedCredential,
+    BackendArguments, BackendDocument, BackendOnDestroy, BackendRecord, BackendState,
+    DefaultBackendRecord, MarkerRecord, SealedCredential,
 };
 pub use embedded::EmbeddedCatalog;
 pub use entries::{EntryKey, EntryRecord, PutId};

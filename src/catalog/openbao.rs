@@ -49,27 +49,33 @@ impl OpenBaoCatalog {
         format!("{}/{key}", self.root)
     }
 
-    async fn read_once(&self, key: &RecordKey) -> Result<KvEntry<Stored>, CatalogError> {
-        let entry = self.kv.read(&self.path(key)).await;
+    async fn read_through(
+        &self,
+        kv: &KvV2,
+        key: &RecordKey,
+    ) -> Result<KvEntry<Stored>, CatalogError> {
+        let entry = kv.read(&self.path(key)).await;
         entry.map_err(|error| self.explain(error))
     }
 
-    async fn fence(&self) -> Result<(), CatalogError> {
+    /// Returns the mount as it is now, or later.
+    async fn fenced(&self) -> Result<KvV2, CatalogError> {
         let fenced = self.client.fence().await;
-        fenced.map_err(|error| self.explain(error))
+        Ok(fenced.map_err(|error| self.explain(error))?.kv())
     }
 
     /// Finds the KV version that a write has to name: the record's revision, or
     /// that of a deleted one where nothing is expected.
     async fn cas_after_deletion(
         &self,
+        kv: &KvV2,
         key: &RecordKey,
         expected: Revision,
     ) -> Result<Option<u64>, CatalogError> {
         if expected != Revision::ABSENT || key.as_str() == ORGANIZATION_RECORD {
             return Ok(None);
         }
-        Ok(match self.read_once(key).await? {
+        Ok(match self.read_through(kv, key).await? {
             KvEntry::Deleted { version } => Some(version),
             KvEntry::Present { .. } | KvEntry::Absent => None,
         })
@@ -78,7 +84,7 @@ impl OpenBaoCatalog {
     /// Takes a record that somebody deleted for absent; but not the
     /// organization's own, which is never deleted by us, and made anew would
     /// leave nothing that can be opened.
-    fn record(
+    async fn record(
         &self,
         key: &RecordKey,
         entry: KvEntry<Stored>,
@@ -88,9 +94,10 @@ impl OpenBaoCatalog {
         {
             let path = self.path(key);
             let mount = self.kv.mount();
+            let command = self.client.vendor().await.command();
             let remedy = format!(
                 "Somebody deleted the organization's record, from which all its secrets hang; it \
-                 is never made anew. Bring it back: `bao kv undelete -mount={mount} \
+                 is never made anew. Bring it back: `{command} kv undelete -mount={mount} \
                  -versions={version} {path}`, or restore it from a backup.",
                 mount = mount.as_str()
             );
@@ -118,20 +125,21 @@ impl CatalogStore for OpenBaoCatalog {
         &self,
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
-        let entry = self.read_once(key).await?;
+        let entry = self.read_through(&self.kv, key).await?;
         if matches!(entry, KvEntry::Present { .. }) || self.client.is_fenced() {
-            return self.record(key, entry);
+            return self.record(key, entry).await;
         }
-        self.fence().await?;
-        self.record(key, self.read_once(key).await?)
+        self.read_fenced(key).await
     }
 
+    /// Two requests: the fence, whatever this process wrote before, and the
+    /// record.
     async fn read_fenced(
         &self,
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
-        self.fence().await?;
-        self.record(key, self.read_once(key).await?)
+        let kv = self.fenced().await?;
+        self.record(key, self.read_through(&kv, key).await?).await
     }
 
     async fn write(
@@ -144,17 +152,18 @@ impl CatalogStore for OpenBaoCatalog {
         let data = serde_json::json!({"body": record.body, "mac": record.mac});
         let was_fenced = self.client.is_fenced();
         let is_conflict = |error: &OpenBaoError| error.kind() == OpenBaoErrorKind::Conflict;
-        let mut outcome = self.kv.write(&path, &data, expected.0).await;
+        let mut kv = self.kv.clone();
+        let mut outcome = kv.write(&path, &data, expected.0).await;
         // A standby judges by a state that lags behind. What the first try
         // wrote without telling, the second finds: a conflict, as documented.
         if !was_fenced && outcome.as_ref().is_err_and(is_conflict) {
-            self.fence().await?;
-            outcome = self.kv.write(&path, &data, expected.0).await;
+            kv = self.fenced().await?;
+            outcome = kv.write(&path, &data, expected.0).await;
         }
         if outcome.as_ref().is_err_and(is_conflict)
-            && let Some(cas) = self.cas_after_deletion(key, expected).await?
+            && let Some(cas) = self.cas_after_deletion(&kv, key, expected).await?
         {
-            outcome = self.kv.write(&path, &data, cas).await;
+            outcome = kv.write(&path, &data, cas).await;
         }
         let written = outcome.map_err(|error| self.explain(error))?;
         Ok(Revision(written.version))
@@ -188,14 +197,15 @@ impl CatalogStore for OpenBaoCatalog {
     /// Lists deleted records too: who reads them finds them absent.
     async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
         // A list has no way to tell that something is missing from it.
-        self.fence().await?;
+        let kv = self.fenced().await?;
         let mut keys = BTreeSet::new();
         let mut folders = vec![match prefix {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         }];
         while let Some(folder) = folders.pop() {
-            let listed = self.kv.list(&format!("{}/{folder}", self.root)).await;
+            let path = format!("{}/{folder}", self.root);
+            let listed = kv.list(path.trim_end_matches('/')).await;
             for name in listed.map_err(|error| self.explain(error))? {
                 let is_fence = folder.is_empty() && name == "fence/";
                 match name.ends_with('/') {

@@ -1,7 +1,5 @@
 //! `data "planton_secret_backend"`: everything of a backend but its credential.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use crate::names::Slug;
@@ -10,9 +8,7 @@ use crate::plugin::{
     Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
     ReadDataResponse, Schema, Value,
 };
-use crate::surface::{Configured, Session, explain, invalid_slug};
-
-const READ_TIMEOUT: Duration = Duration::from_mins(5);
+use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
 
 /// The data source `planton_secret_backend`.
 #[derive(Clone, Debug)]
@@ -40,7 +36,11 @@ impl DataSource for SecretBackendDataSource {
             Attribute::string("name")
                 .required()
                 .describe("The backend's name; `platform` is the built-in one."),
-            computed("id", "The backend's uuid."),
+            computed(
+                "id",
+                "UUID of the backend; null for `platform` until the organization's first secret \
+                 or backend is created.",
+            ),
             computed(
                 "type",
                 "The type: the name of its block; `platform` for the built-in one.",
@@ -72,19 +72,13 @@ impl DataSource for SecretBackendDataSource {
         diagnostics
     }
 
-    async fn read(&self, _cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
+    async fn read(&self, cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
         let read = async {
             let session = self.session.ready()?;
-            let reading = tokio::time::timeout(READ_TIMEOUT, find(&request.config, &session));
-            let timed_out = |_| {
-                explain(&OperationError::Interrupted {
-                    step: "read",
-                    timed_out: true,
-                })
-            };
-            reading.await.map_err(timed_out)?
+            find(&request.config, &session).await
         };
-        match read.await {
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
+        match bounds.reading("the backend was read", read).await {
             Ok(state) => ReadDataResponse::found(state),
             Err(diagnostic) => diagnostic.into(),
         }
@@ -98,9 +92,13 @@ async fn find(config: &Value, session: &Configured) -> Result<Value, Diagnostic>
         .map_err(|_| invalid_slug("The name", text, "name"))?;
     let organization = &session.organization;
     if name.as_str() == PLATFORM_BACKEND {
-        let record = organization.existing().await;
-        let record = record.map_err(|error| explain(&error))?;
-        return Ok(platform(&record.platform_backend.to_string()));
+        let uuid = match organization.existing().await {
+            Ok(record) => Some(record.platform_backend.to_string()),
+            // Its uuid is made at first use.
+            Err(OperationError::OrganizationMissing { .. }) => None,
+            Err(error) => return Err(explain(&error)),
+        };
+        return Ok(platform(uuid));
     }
     let found = organization.find_backend(&name).await;
     let view = found.map_err(|error| {
@@ -113,7 +111,7 @@ async fn find(config: &Value, session: &Configured) -> Result<Value, Diagnostic>
     Ok(state(&view))
 }
 
-fn platform(uuid: &str) -> Value {
+fn platform(uuid: Option<String>) -> Value {
     Value::object([
         ("name", Value::from(PLATFORM_BACKEND)),
         ("id", uuid.into()),

@@ -1,16 +1,12 @@
 //! `data "planton_default_backend"`: which backend is the default.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 
-use crate::operations::{DefaultBackendView, OperationError};
+use crate::operations::{OperationError, PLATFORM_BACKEND};
 use crate::plugin::{
-    Attribute, Context, DataSource, Diagnostic, ReadDataRequest, ReadDataResponse, Schema, Value,
+    Attribute, Context, DataSource, ReadDataRequest, ReadDataResponse, Schema, Value,
 };
-use crate::surface::{Session, explain};
-
-const READ_TIMEOUT: Duration = Duration::from_mins(5);
+use crate::surface::{Bounds, Session, Timeout, explain};
 
 /// The data source `planton_default_backend`.
 #[derive(Clone, Debug)]
@@ -44,27 +40,23 @@ impl DataSource for DefaultBackendDataSource {
         .describe("Reads which backend new secrets go to when they name none.")
     }
 
-    async fn read(&self, _cx: &Context, _request: ReadDataRequest) -> ReadDataResponse {
+    async fn read(&self, cx: &Context, _request: ReadDataRequest) -> ReadDataResponse {
         let read = async {
             let session = self.session.ready()?;
             let organization = &session.organization;
-            let reading = tokio::time::timeout(READ_TIMEOUT, organization.default_backend_view());
-            let timed_out = |_| {
-                explain(&OperationError::Interrupted {
-                    step: "read",
-                    timed_out: true,
-                })
+            let backend = match organization.default_backend_view().await {
+                Ok(view) => view.backend.to_string(),
+                // Before first use nobody can have chosen another.
+                Err(OperationError::OrganizationMissing { .. }) => PLATFORM_BACKEND.to_owned(),
+                Err(error) => return Err(explain(&error)),
             };
-            let view: DefaultBackendView = reading
-                .await
-                .map_err(timed_out)?
-                .map_err(|error| explain(&error))?;
-            Ok::<_, Diagnostic>(Value::object([
+            Ok(Value::object([
                 ("id", Value::from(organization.slug().as_str())),
-                ("backend", view.backend.as_str().into()),
+                ("backend", backend.into()),
             ]))
         };
-        match read.await {
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
+        match bounds.reading("the default backend was read", read).await {
             Ok(state) => ReadDataResponse::found(state),
             Err(diagnostic) => diagnostic.into(),
         }

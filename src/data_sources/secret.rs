@@ -1,18 +1,14 @@
 //! `data "planton_secret"`: everything of a secret but its value.
 
-use std::time::{Duration, Instant};
-
 use async_trait::async_trait;
 
 use crate::names::SecretName;
-use crate::operations::{Interrupt, OperationError, SecretView};
+use crate::operations::{OperationError, SecretView};
 use crate::plugin::{
     Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
     ReadDataResponse, Schema, Value,
 };
-use crate::surface::{Configured, Session, explain, invalid_slug};
-
-const READ_TIMEOUT: Duration = Duration::from_mins(5);
+use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
 
 /// The data source `planton_secret`.
 #[derive(Clone, Debug)]
@@ -97,30 +93,17 @@ impl DataSource for SecretDataSource {
     async fn read(&self, cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
         let read = async {
             let session = self.session.ready()?;
-            let deadline = Instant::now() + READ_TIMEOUT;
-            let interrupt = Interrupt::new(cx.cancellation.clone(), Some(deadline));
-            let reading = find(&request.config, &session, &interrupt);
-            let reading = tokio::time::timeout(READ_TIMEOUT, reading);
-            let timed_out = |_| {
-                explain(&OperationError::Interrupted {
-                    step: "read",
-                    timed_out: true,
-                })
-            };
-            reading.await.map_err(timed_out)?
+            find(&request.config, &session).await
         };
-        match read.await {
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
+        match bounds.reading("the secret was read", read).await {
             Ok(view) => ReadDataResponse::found(state(&view)),
             Err(diagnostic) => diagnostic.into(),
         }
     }
 }
 
-async fn find(
-    config: &Value,
-    session: &Configured,
-    interrupt: &Interrupt,
-) -> Result<SecretView, Diagnostic> {
+async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagnostic> {
     let text = config.attribute("name").as_str().unwrap_or_default();
     let name = text
         .parse()
@@ -134,7 +117,7 @@ async fn find(
     };
     let name = SecretName { environment, name };
     let found = session.organization.find_secret(&name);
-    interrupt.bound(found).await.map_err(|error| {
+    found.await.map_err(|error| {
         let diagnostic = explain(&error);
         match error {
             OperationError::SecretNotFound { .. } => diagnostic.at("name"),

@@ -1,22 +1,18 @@
 //! `ephemeral "planton_secret"`: a secret's value, just in time.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use uuid::Uuid;
 
 use crate::names::SecretName;
 use crate::operations::SecretValue;
-use crate::operations::{Interrupt, OpenedSecret, OperationError, Selector};
+use crate::operations::{OpenedSecret, OperationError, Selector};
 use crate::plugin::{
     Attribute, AttributeType, Context, Diagnostic, Diagnostics, EphemeralResource, OpenRequest,
     OpenResponse, Schema, Value,
 };
-use crate::surface::{Configured, Session, SessionState, explain, invalid_slug};
-
-/// How long an open may take.
-const OPEN_TIMEOUT: Duration = Duration::from_mins(5);
+use crate::surface::{Bounds, Configured, Session, SessionState, Timeout, explain, invalid_slug};
 
 /// The ephemeral resource `planton_secret`.
 #[derive(Clone, Debug)]
@@ -134,21 +130,10 @@ impl EphemeralResource for EphemeralSecret {
         }
         let open = async {
             let session = self.session.ready()?;
-            let deadline = Instant::now() + OPEN_TIMEOUT;
-            let interrupt = Interrupt::new(cx.cancellation.clone(), Some(deadline));
-            let opening = open(&request.config, &session, &interrupt);
-            let opening = tokio::time::timeout(OPEN_TIMEOUT, opening);
-            let cancelled = |timed_out| {
-                explain(&OperationError::Interrupted {
-                    step: "opening the secret",
-                    timed_out,
-                })
-            };
-            tokio::select! {
-                opened = opening => opened.map_err(|_| cancelled(true))?,
-                () = cx.cancellation.cancelled() => Err(cancelled(false)),
-            }
+            open(&request.config, &session).await
         };
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
+        let open = bounds.reading("the secret was opened", open);
         match open.await {
             Ok(opened) => OpenResponse::opened(result(request.config, opened)),
             Err(diagnostic) => diagnostic.into(),
@@ -156,16 +141,11 @@ impl EphemeralResource for EphemeralSecret {
     }
 }
 
-async fn open(
-    config: &Value,
-    session: &Configured,
-    interrupt: &Interrupt,
-) -> Result<OpenedSecret, Diagnostic> {
+async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diagnostic> {
     let selector = selector(config, session)?;
     let version = config.attribute("version").as_u64();
     let opened = session.organization.open_secret(&selector, version);
-    let opened = interrupt.bound(opened).await;
-    let opened = opened.map_err(|error| {
+    let opened = opened.await.map_err(|error| {
         let diagnostic = explain(&error);
         match error {
             OperationError::VersionNotFound { .. } => diagnostic.at("version"),

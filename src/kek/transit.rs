@@ -1,5 +1,7 @@
 //! A key of OpenBAO's or HashiCorp Vault's Transit engine.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
@@ -16,6 +18,13 @@ const CIPHER: &str = "aes256-gcm96";
 
 /// The longest wrap that an envelope takes.
 const MAX_WRAPPED_BYTES: usize = 1024;
+
+const FIRST_VERSION: u64 = 1;
+
+/// How long a standby that lags is waited for: ten seconds, where standbys lag
+/// by less than one.
+const CATCH_UP_TRIES: u32 = 100;
+const CATCH_UP_WAIT: Duration = Duration::from_millis(100);
 
 /// A Transit key: `derived`, so that each binding has a key of its own.
 ///
@@ -105,15 +114,48 @@ impl TransitKek {
         self.looked_at.get_or_try_init(look).await.copied()
     }
 
-    /// Reads the key, and before it believes that there is none, again with a
+    /// Reads the key, and before it believes that there is none, again behind a
     /// fence.
     async fn key_fenced(&self) -> Result<Option<TransitKey>, OpenBaoError> {
         let key = self.transit.key(&self.key).await?;
-        if key.is_some() || self.client.is_fenced() {
+        if key.is_some() {
             return Ok(key);
         }
-        self.client.fence().await?;
-        self.transit.key(&self.key).await
+        self.client.fence().await?.transit().key(&self.key).await
+    }
+
+    /// Waits, where standbys lag and can't be asked otherwise, until the node in
+    /// front knows the key's `version`. What opens under the key does not take
+    /// the way that asks about it takes: a data key would be stored on its way.
+    async fn await_version(&self, version: u64) -> Result<(), OpenBaoError> {
+        let fenced = self.client.fence().await?;
+        if !self.client.lets_standbys_lag() {
+            return Ok(());
+        }
+        let Some(key) = fenced.transit().key(&self.key).await? else {
+            return Ok(());
+        };
+        let version = version.min(key.latest_version);
+        for _ in 0..CATCH_UP_TRIES {
+            let known = self.transit.key(&self.key).await?;
+            if known.is_some_and(|known| known.latest_version >= version) {
+                break;
+            }
+            tokio::time::sleep(CATCH_UP_WAIT).await;
+        }
+        Ok(())
+    }
+
+    async fn encrypt(&self, dek: &DataKey, binding: &WrapBinding) -> Result<String, OpenBaoError> {
+        let (key, context) = (&self.key, binding.as_bytes());
+        let outcome = self.transit.encrypt(key, dek.expose(), context).await;
+        // A standby that does not know a new key takes this for its creation,
+        // which needs another permission.
+        if outcome.is_err() && self.client.lets_standbys_lag() {
+            self.await_version(FIRST_VERSION).await?;
+            return self.transit.encrypt(key, dek.expose(), context).await;
+        }
+        outcome
     }
 
     fn check(&self, key: &TransitKey) -> Result<(), KekError> {
@@ -156,15 +198,16 @@ impl TransitKek {
         KekError::new(kind, operation, &self.id.id)
     }
 
-    fn explain_creation(&self, error: OpenBaoError) -> KekError {
+    async fn explain_creation(&self, error: OpenBaoError) -> KekError {
         if error.kind() != OpenBaoErrorKind::PermissionDenied {
             return self.explain(error);
         }
+        let command = self.client.vendor().await.command();
         let mount = self.transit.mount();
         let (key, policy) = (&self.key, &self.policy);
         error
             .with_remedy(format!(
-                "Have an administrator create the key, once:\n  bao write {mount}/keys/{key} \
+                "Have an administrator create the key, once:\n  {command} write {mount}/keys/{key} \
                  type=aes256-gcm96 derived=true exportable=false\nOr grant to the role in \
                  use:\n{policy}"
             ))
@@ -190,11 +233,8 @@ impl KeyEncryptionKey for TransitKek {
 
     async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError> {
         self.look().await?;
-        let wrapped = self
-            .transit
-            .encrypt(&self.key, dek.expose(), binding.as_bytes())
-            .await
-            .map_err(|error| self.explain(error))?;
+        let wrapped = self.encrypt(dek, binding).await;
+        let wrapped = wrapped.map_err(|error| self.explain(error))?;
         if !is_wrap(wrapped.as_bytes()) {
             return Err(self
                 .error(KekErrorKind::Misconfigured, "encrypt")
@@ -223,8 +263,8 @@ impl KeyEncryptionKey for TransitKek {
             )
         };
         if outcome.as_ref().is_err_and(may_lag) && !self.client.is_fenced() {
-            let fenced = self.client.fence().await;
-            fenced.map_err(|error| self.explain(error))?;
+            let caught_up = self.await_version(version_of(ciphertext)).await;
+            caught_up.map_err(|error| self.explain(error))?;
             outcome = self.transit.decrypt(&self.key, ciphertext, context).await;
         }
         let plaintext = outcome.map_err(|error| self.explain(error))?;
@@ -240,16 +280,31 @@ impl KeyEncryptionKey for TransitKek {
 #[async_trait]
 impl ProvisionKek for TransitKek {
     async fn provision(&self) -> Result<(), KekError> {
-        // An administrator may have made it, where no role may.
-        match self.look().await {
-            Err(error) if error.kind() == KekErrorKind::NotFound => {}
-            looked => return looked,
+        // An administrator may have made it, where no role may. No fence: a
+        // creation changes nothing where there is a key.
+        let key = self.transit.key(&self.key).await;
+        if let Some(key) = key.map_err(|error| self.explain(error))? {
+            self.check(&key)?;
+            // Another task may have looked meanwhile.
+            let _ = self.looked_at.set(());
+            return Ok(());
         }
         // Who comes second changes nothing, and is answered alike.
         let created = self.transit.create_derived_key(&self.key).await;
-        created.map_err(|error| self.explain_creation(error))?;
+        if let Err(error) = created {
+            return Err(self.explain_creation(error).await);
+        }
         self.look().await
     }
+}
+
+/// Returns the key's version in a wrap.
+fn version_of(wrap: &str) -> u64 {
+    let version = wrap
+        .strip_prefix("vault:v")
+        .and_then(|rest| rest.split(':').next());
+    let version = version.and_then(|version| version.parse().ok());
+    version.unwrap_or(FIRST_VERSION)
 }
 
 /// Returns true for `vault:v1:…`: both vendors' form, with the key's version.

@@ -157,7 +157,7 @@ impl Organization {
         let secret = secret.expect("looked up by the caller");
         interrupt.before("tombstone")?;
         if self.remove(&mut held, uuid).await? {
-            self.remove_entries(&secret.entries()).await;
+            self.clear(&held, &secret.entries()).await;
         }
         let lost = secret.lost.into_iter().map(|lost| lost.remote_name);
         Ok(DeletedSecret::Forgotten {
@@ -199,16 +199,26 @@ impl Organization {
         }
         interrupt.before("tombstone")?;
         if self.remove(held, uuid).await? {
-            self.remove_entries(&secret.entries()).await;
+            self.clear(held, &secret.entries()).await;
         }
         Ok(())
     }
 
-    /// Removes the entries of objects that are gone. Last: as long as a record names
-    /// an object, a deletion of its backend must find it.
-    async fn remove_entries(&self, entries: &[EntryKey]) {
+    /// Removes what is left of a secret whose record no longer names it: the entries
+    /// of its objects, and the history of a record that is a tombstone now. Last: as
+    /// long as a record names an object, a deletion of its backend must find it.
+    async fn clear(&self, held: &Held, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;
+        }
+        if !held.document.is_tombstone() {
+            return;
+        }
+        super::steps::crash_point("forget history");
+        let forgotten = self.catalog.forget_history(&held.key, held.revision).await;
+        if let Err(error) = forgotten {
+            // The deletion is committed, and the history holds no payload.
+            tracing::warn!(%error, "the history of a deleted secret's record is left behind");
         }
     }
 

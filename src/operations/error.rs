@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{InvalidGenerate, MetRecord};
+use super::{InvalidGenerate, MetRecord, PLATFORM_BACKEND};
 use crate::catalog::{CatalogError, Owner, RunId};
 use crate::kek::KekError;
 use crate::names::{SecretName, Slug};
@@ -169,6 +169,37 @@ pub enum OperationError {
     BackendExists {
         /// The name.
         backend: Slug,
+        /// Whose it is.
+        met: Box<MetRecord>,
+    },
+    /// The name is the built-in backend's.
+    #[error("{PLATFORM_BACKEND:?} is the built-in backend's name")]
+    BackendNameReserved,
+    /// This run has declared a backend of this name already.
+    #[error("backend {backend} is declared twice")]
+    BackendDeclaredTwice {
+        /// The name.
+        backend: Slug,
+    },
+    /// The backend bears another stamp than the caller knows.
+    #[error("backend {backend} belongs to another state")]
+    BackendOwnedByAnother {
+        /// The name.
+        backend: Slug,
+        /// Whose it is.
+        owner: Box<Owner>,
+    },
+    /// Another writer changed the backend first. Nothing that it wrote was touched.
+    #[error("backend {backend} was changed concurrently")]
+    BackendChangedConcurrently {
+        /// The name.
+        backend: Slug,
+    },
+    /// The catalog has no record of a backend that was seen, and no tombstone.
+    #[error("the record of backend {backend} is missing")]
+    BackendRecordMissing {
+        /// The name.
+        backend: Slug,
     },
     /// The backend holds secrets, or is the default.
     #[error("backend {backend} is in use")]
@@ -238,12 +269,28 @@ pub enum OperationError {
         /// The backend's type.
         kind: String,
     },
-    /// Another backend is the default already.
+    /// The default was set already.
     #[error("backend {backend} is the default")]
     DefaultBackendExists {
         /// The default in force.
         backend: Slug,
+        /// Whose choice it is.
+        met: Box<MetRecord>,
     },
+    /// This run has set the default already.
+    #[error("the default backend is declared twice")]
+    DefaultBackendDeclaredTwice,
+    /// The default bears another stamp than the caller knows.
+    #[error("the default backend belongs to another state")]
+    DefaultBackendOwnedByAnother {
+        /// The default in force.
+        backend: Slug,
+        /// Whose choice it is.
+        owner: Box<Owner>,
+    },
+    /// The catalog has no record of a default that was seen.
+    #[error("the record of the default backend is missing")]
+    DefaultBackendRecordMissing,
     /// There is nothing to copy: no such object, or a backend that holds nobody
     /// else's.
     #[error("backend {backend} has no {remote_name:?} to copy")]

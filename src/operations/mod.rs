@@ -31,10 +31,11 @@ pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };
 pub use crate::envelope::{SecretKind, SecretValue};
-pub use crate::store::{StoreCredential, StoreErrorKind, StoreSettings};
+pub use crate::store::{ConnectStore, StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
-    BackendArguments, BackendView, DefaultBackendView, DeletedBackend, MAX_NAMED_HOLDERS,
-    RegisterBackend, SeenBackend, UpdateBackend,
+    BackendArguments, BackendOnDestroy, BackendView, DefaultBackendView, DefaultSet, DeleteBackend,
+    DeletedBackend, Destroyed, KnownDefault, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend,
+    RegisteredBackend, SeenBackend, SetDefault, UpdateBackend,
 };
 pub use create::{CreateSecret, ValueSource};
 pub use delete::{DeleteSecret, DeletedSecret};

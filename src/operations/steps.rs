@@ -59,20 +59,25 @@ impl Interrupt {
     }
 }
 
-/// Finds out whether a request failed because it was to stop.
 fn interrupted(error: OperationError) -> OperationError {
-    let step = match &error {
-        OperationError::Catalog(error) => error.operation(),
-        OperationError::Store(error) => error.operation(),
-        OperationError::Kek(error) => error.operation(),
-        _ => return error,
-    };
-    match Stop::beneath(&error) {
-        Some(stop) => OperationError::Interrupted {
+    error.interruption().unwrap_or(error)
+}
+
+impl OperationError {
+    /// Returns `Interrupted` where a request failed because it was to stop.
+    #[must_use]
+    pub fn interruption(&self) -> Option<Self> {
+        let step = match self {
+            Self::Catalog(error) => error.operation(),
+            Self::Store(error) | Self::ProbeFailed { error, .. } => error.operation(),
+            Self::Kek(error) => error.operation(),
+            _ => return None,
+        };
+        let stop = Stop::beneath(self)?;
+        Some(Self::Interrupted {
             step,
             timed_out: stop == Stop::DeadlinePassed,
-        },
-        None => error,
+        })
     }
 }
 

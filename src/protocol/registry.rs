@@ -171,6 +171,16 @@ fn unknown(kind: &str, name: &str) -> Diagnostics {
 
 pub(super) fn ill_typed_request(error: CodecError) -> Diagnostics {
     let path = error.path();
+    if error.is_of_encoding() {
+        return Diagnostic::error(
+            "Value Not Valid Text",
+            "The value is not valid UTF-8, so it is no text of Terraform's.\n\nCorrect it where it \
+             comes from: a variable of the environment (TF_VAR_…), a file, or a program. To keep \
+             binary data, encode it first, as by base64.",
+        )
+        .at(path)
+        .into();
+    }
     Diagnostic::bug(format!(
         "What the host sent doesn't fit the schema: {error}."
     ))

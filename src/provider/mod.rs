@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::backends::Connector;
 use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, SecretDataSource};
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
@@ -20,7 +21,7 @@ use crate::plugin::{
     Resource, Schema, Value,
 };
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
-use crate::surface::{PartlyKnown, Session, SessionState};
+use crate::surface::{Bounds, PartlyKnown, Session, SessionState, Timeout};
 
 pub use settings::Environment;
 
@@ -83,7 +84,7 @@ impl Provider for PlantonProvider {
         settings::validate(config)
     }
 
-    async fn configure(&self, _cx: &Context, request: ConfigureRequest) -> Diagnostics {
+    async fn configure(&self, cx: &Context, request: ConfigureRequest) -> Diagnostics {
         let config = request.config;
         if !config.is_wholly_known() {
             let known = PartlyKnown::read(&config);
@@ -94,11 +95,13 @@ impl Provider for PlantonProvider {
         if diagnostics.has_errors() {
             return diagnostics;
         }
-        let configured = async {
+        let configure = async {
             let run = run::run(self.run, &self.environment)?;
             platform::configure(&config, &self.environment, run, &mut diagnostics).await
         };
-        match configured.await {
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
+        let configured = bounds.reading("the platform was opened", configure).await;
+        match configured {
             Ok(configured) => self.session.set(SessionState::Ready(Arc::new(configured))),
             Err(diagnostic) => diagnostics.push(diagnostic),
         }
@@ -108,7 +111,10 @@ impl Provider for PlantonProvider {
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         vec![
             Arc::new(SecretResource::new(self.session.clone())),
-            Arc::new(SecretBackendResource::new(self.session.clone())),
+            Arc::new(SecretBackendResource::new(
+                self.session.clone(),
+                Arc::new(Connector::default()),
+            )),
             Arc::new(DefaultBackendResource::new(self.session.clone())),
         ]
     }

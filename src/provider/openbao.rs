@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::settings::{Environment, LOGINS};
+use super::settings::{Environment, LOGINS, invalid_address, invalid_mount, invalid_path};
 use crate::backends::Connector;
 use crate::backends::openbao::OpenBaoStore;
 use crate::catalog::OpenBaoCatalog;
 use crate::clients::openbao::{
     DEFAULT_KUBERNETES_TOKEN_FILE, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope, UnreadableFile,
-    fence_slot, read_certificate, read_private_key,
+    check_path, fence_slot, read_certificate, read_private_key,
 };
 use crate::http::ClientIdentity;
 use crate::kek::TransitKek;
@@ -18,7 +18,6 @@ use crate::names::Slug;
 use crate::operations::{NAME_PREFIX, Platform};
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::secret::SecretString;
-use crate::surface::quoted;
 
 /// Opens the platform; nothing is sent before the first request.
 pub(super) fn open(
@@ -107,6 +106,8 @@ impl Reader<'_> {
             ca_cert_pem: self.ca_cert()?,
             client_identity: self.client_identity()?,
             auth: self.auth()?,
+            // The block is named after OpenBAO, and a Vault serves it as well.
+            vendor: None,
         })
     }
 
@@ -119,14 +120,7 @@ impl Reader<'_> {
             )
             .at(at("address")));
         };
-        OpenBaoAddress::parse(&text).map_err(|error| {
-            Diagnostic::error(
-                "Invalid Platform Address",
-                // Not repeated: it may hold a password.
-                format!("The address {error}."),
-            )
-            .at(at("address"))
-        })
+        OpenBaoAddress::parse(&text).map_err(|error| invalid_address(&error))
     }
 
     fn ca_cert(&self) -> Result<Option<String>, Diagnostic> {
@@ -211,6 +205,8 @@ impl Reader<'_> {
             return Ok(OpenBaoAuth::Token(SecretString::new(token)));
         }
         if let Some(file) = self.environment.first(&["PLANTON_TOKEN_FILE"]) {
+            let unusable = |error| invalid_path("PLANTON_TOKEN_FILE", &error, at("token_file"));
+            check_path(&file).map_err(unusable)?;
             return Ok(OpenBaoAuth::TokenFile(file.into()));
         }
         Err(Diagnostic::error(
@@ -235,13 +231,7 @@ fn mount(
     default: &str,
 ) -> Result<MountPath, Diagnostic> {
     let text = block.attribute(name).as_str().unwrap_or(default);
-    MountPath::parse(text).map_err(|error| {
-        Diagnostic::error(
-            "Invalid Mount Path",
-            format!("The mount path{} {error}.", quoted(text)),
-        )
-        .at(path)
-    })
+    MountPath::parse(text).map_err(|error| invalid_mount(&error, path))
 }
 
 fn unreadable(error: &UnreadableFile) -> Diagnostic {

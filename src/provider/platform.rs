@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::openbao;
-use super::settings::Environment;
+use super::settings::{Environment, invalid_path};
 use crate::backends::Connector;
 use crate::backends::embedded::EmbeddedStore;
 use crate::catalog::EmbeddedCatalog;
+use crate::clients::openbao::check_path;
 use crate::clients::sqlite::{
     DatabaseError, DatabaseOptions, KeyFileRule, default_directory, open_with_key,
 };
@@ -25,6 +26,15 @@ pub(super) async fn configure(
     run: Run,
     diagnostics: &mut Diagnostics,
 ) -> Result<Configured, Diagnostic> {
+    if let [first, ..] = environment.not_text().as_slice() {
+        return Err(Diagnostic::error(
+            "Environment Variable Not Text",
+            format!(
+                "The variable {first} is not valid UTF-8.\n\nCorrect it where it is set, or unset \
+                 it."
+            ),
+        ));
+    }
     let organization = organization(config, environment)?;
     let platform = match choose(config, environment)? {
         Choice::OpenBao => openbao::open(config, environment, &organization, diagnostics)?,
@@ -89,6 +99,10 @@ enum Choice {
 fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnostic> {
     let embedded = config.attribute("embedded");
     let directory = environment.os("PLANTON_DATA_DIR").map(PathBuf::from);
+    if let Some(Err(error)) = directory.as_deref().and_then(Path::to_str).map(check_path) {
+        let at = AttributePath::attribute("embedded").then("path");
+        return Err(invalid_path("The variable PLANTON_DATA_DIR", &error, at));
+    }
     if config.attribute("openbao").is_set() {
         return Ok(Choice::OpenBao);
     }

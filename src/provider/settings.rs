@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use crate::clients::openbao::{
+    InvalidAddress, InvalidMountPath, InvalidPath, MountPath, OpenBaoAddress, check_path,
+};
 use crate::names::Slug;
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::surface::invalid_slug;
@@ -52,6 +55,16 @@ impl Environment {
     #[must_use]
     pub fn os(&self, name: &str) -> Option<OsString> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// Returns the provider's variables that are not text, though they have to be.
+    #[must_use]
+    pub fn not_text(&self) -> Vec<&str> {
+        let own = |name: &&String| name.starts_with("PLANTON_") || name.starts_with("BAO_");
+        let all = self.0.iter().filter(|(name, value)| {
+            own(name) && *name != "PLANTON_DATA_DIR" && value.to_str().is_none()
+        });
+        all.map(|(name, _)| name.as_str()).collect()
     }
 
     /// Returns the first of these variables that is set to text.
@@ -106,6 +119,12 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
             );
         }
     }
+    path(
+        config.attribute("embedded"),
+        &AttributePath::attribute("embedded"),
+        "path",
+        &mut diagnostics,
+    );
     let openbao = config.attribute("openbao");
     if openbao.is_set() && config.attribute("embedded").is_set() {
         diagnostics.push(
@@ -118,6 +137,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         );
     }
     if openbao.is_set() {
+        formats(openbao, &mut diagnostics);
         exclusive(openbao, &["ca_cert_pem", "ca_cert_file"], &mut diagnostics);
         exclusive(openbao, &LOGINS, &mut diagnostics);
         together(
@@ -141,6 +161,89 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         }
     }
     diagnostics
+}
+
+/// Checks each attribute of the openbao block by itself.
+fn formats(openbao: &Value, diagnostics: &mut Diagnostics) {
+    let at = AttributePath::attribute("openbao");
+    if let Some(Err(error)) = openbao
+        .attribute("address")
+        .as_str()
+        .map(OpenBaoAddress::parse)
+    {
+        diagnostics.push(invalid_address(&error));
+    }
+    for name in ["kv_mount_path", "transit_mount_path"] {
+        mount(openbao, &at, name, diagnostics);
+    }
+    for name in [
+        "ca_cert_file",
+        "client_cert_file",
+        "client_key_file",
+        "token_file",
+    ] {
+        path(openbao, &at, name, diagnostics);
+    }
+    filled(openbao, &at, "token", diagnostics);
+    for (login, texts) in [
+        ("approle", &["role_id", "secret_id"][..]),
+        ("jwt", &["role", "token"]),
+        ("kubernetes", &["role"]),
+    ] {
+        let (block, at) = (openbao.attribute(login), at.clone().then(login));
+        mount(block, &at, "mount_path", diagnostics);
+        path(block, &at, "token_file", diagnostics);
+        for name in texts {
+            filled(block, &at, name, diagnostics);
+        }
+    }
+}
+
+/// Refuses a text that is empty, as that of a variable which nobody has set.
+fn filled(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnostics) {
+    let value = block.attribute(name);
+    let length = value.as_secret().map(|secret| secret.expose().trim().len());
+    if length == Some(0) {
+        diagnostics.push(
+            Diagnostic::error(
+                "Empty Platform Credential",
+                format!(
+                    "{name} is set, and is empty.\n\nGive it a value: often the variable that it \
+                     comes from is not set here. Use null to leave it out."
+                ),
+            )
+            .at(at.clone().then(name)),
+        );
+    }
+}
+
+fn mount(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnostics) {
+    if let Some(Err(error)) = block.attribute(name).as_str().map(MountPath::parse) {
+        diagnostics.push(invalid_mount(&error, at.clone().then(name)));
+    }
+}
+
+fn path(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnostics) {
+    let text = block.attribute(name).as_str();
+    if let Some(Err(error)) = text.map(check_path) {
+        diagnostics.push(invalid_path(name, &error, at.clone().then(name)));
+    }
+}
+
+/// Says that an address is none. It is not repeated: it may hold a password.
+pub(super) fn invalid_address(error: &InvalidAddress) -> Diagnostic {
+    Diagnostic::error("Invalid Platform Address", format!("The address {error}."))
+        .at(AttributePath::attribute("openbao").then("address"))
+}
+
+/// Says that a mount path is none. It is not repeated: it may be a credential.
+pub(super) fn invalid_mount(error: &InvalidMountPath, at: AttributePath) -> Diagnostic {
+    Diagnostic::error("Invalid Mount Path", format!("The mount path {error}.")).at(at)
+}
+
+/// Says that `what`, an attribute or a variable, holds no path that can be used.
+pub(super) fn invalid_path(what: &str, error: &InvalidPath, at: AttributePath) -> Diagnostic {
+    Diagnostic::error("Invalid Path", format!("{what} {error}.")).at(at)
 }
 
 fn exclusive(block: &Value, names: &[&str], diagnostics: &mut Diagnostics) {

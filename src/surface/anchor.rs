@@ -1,9 +1,11 @@
-//! What is kept beside the state of a backend: identifiers, never a secret.
+//! What is kept beside the state of a backend, or of the default: identifiers, never
+//! a secret.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Configured, explain};
+use super::{Configured, Finding, explain};
+use crate::operations::{OperationError, Owner, Stamp};
 use crate::plugin::{Diagnostic, PrivateData};
 
 const PRIVATE: &str = "anchor";
@@ -13,6 +15,9 @@ const PRIVATE: &str = "anchor";
 pub struct Anchor {
     /// The catalog's uuid.
     pub catalog: Option<Uuid>,
+    /// The organization that the catalog belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization: Option<String>,
     /// The commitment of the MAC key that records stood under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac_key: Option<String>,
@@ -22,6 +27,38 @@ pub struct Anchor {
     /// A deletion was begun and not finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleting: bool,
+    /// The stamp of this state's own creation or adoption, or the one that an import
+    /// found. A read never moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
+    /// Why this state may not act on the record any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Finding>,
+}
+
+/// What was written to the catalog.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed {
+    /// The catalog's uuid.
+    pub catalog: Uuid,
+    /// The record's generation.
+    pub generation: u64,
+    /// Whose it is: this state's.
+    pub stamp: Stamp,
+}
+
+/// Says that the provider is configured for another organization than the one that
+/// a resource was made in.
+fn renamed(before: &str, now: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Different Organization",
+        format!(
+            "This resource belongs to organization {before:?}, and the provider is configured for \
+             {now:?}. An organization cannot be renamed: its name is part of every record and key.\n\n\
+             Set organization in the provider block (or PLANTON_ORG) to {before:?} again. To begin \
+             anew in {now:?}, remove the resource from the state (terraform state rm)."
+        ),
+    )
 }
 
 impl Anchor {
@@ -60,18 +97,38 @@ impl Anchor {
     /// # Errors
     ///
     /// Failures of the platform.
-    pub async fn of(
-        session: &Configured,
-        catalog: Uuid,
-        generation: u64,
-    ) -> Result<Self, Diagnostic> {
+    pub async fn of(session: &Configured, written: Committed) -> Result<Self, Diagnostic> {
         let mac_key = session.organization.mac_key_commitment().await;
         Ok(Self {
-            catalog: Some(catalog),
+            catalog: Some(written.catalog),
+            organization: Some(session.organization.slug().to_string()),
             mac_key: Some(mac_key.map_err(|error| explain(&error))?),
-            generation,
+            generation: written.generation,
             deleting: false,
+            stamp: Some(written.stamp),
+            finding: None,
         })
+    }
+
+    /// Takes what a read found of a record that belongs to `owner`: where this state
+    /// knows no stamp, it is the one found, and another one is a finding.
+    #[must_use]
+    pub fn found(self, owner: &Owner) -> Self {
+        let stamp = self.stamp.unwrap_or(owner.stamp);
+        Self {
+            stamp: Some(stamp),
+            finding: (stamp != owner.stamp).then_some(Finding::OtherOwner),
+            ..self
+        }
+    }
+
+    /// Takes it that the record was found missing.
+    #[must_use]
+    pub fn missing(self) -> Self {
+        Self {
+            finding: Some(Finding::RecordMissing),
+            ..self
+        }
     }
 
     /// Refuses another catalog than the one that the resource was made in.
@@ -84,7 +141,15 @@ impl Anchor {
             return Ok(());
         };
         let expected = session.organization.expect_catalog(catalog).await;
-        expected.map_err(|error| explain(&error))
+        expected.map_err(|error| {
+            let own = session.organization.slug().as_str();
+            match (&error, &self.organization) {
+                (OperationError::DifferentPlatform { .. }, Some(other)) if other != own => {
+                    renamed(other, own)
+                }
+                _ => explain(&error),
+            }
+        })
     }
 
     /// Refuses to write where records stand under another MAC key than before.

@@ -1,12 +1,111 @@
 //! Tells failures that have to do with secret backends.
 
 use super::diagnostics::store_within;
-use crate::operations::OperationError;
+use super::ownership::Named;
+use crate::names::Slug;
+use crate::operations::{OperationError, PLATFORM_BACKEND};
 use crate::plugin::Diagnostic;
 use crate::store::StoreErrorKind as K;
 
 /// Tells a failure, if it is one of these.
 pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
+    ownership(error).or_else(|| usage(error))
+}
+
+/// Calls `tell` with how texts name a backend.
+pub fn named_backend<T>(backend: &Slug, tell: impl FnOnce(Named<'_>) -> T) -> T {
+    tell(Named {
+        what: &format!("secret backend \"{backend}\""),
+        resource: "planton_secret_backend",
+        import_id: backend.as_str(),
+    })
+}
+
+/// Calls `tell` with how texts name the default.
+pub fn named_default<T>(backend: &Slug, tell: impl FnOnce(Named<'_>) -> T) -> T {
+    tell(Named {
+        what: &format!("the default backend (\"{backend}\")"),
+        resource: "planton_default_backend",
+        import_id: backend.as_str(),
+    })
+}
+
+/// Says that the built-in backend's name is taken.
+#[must_use]
+pub fn reserved_name() -> Diagnostic {
+    Diagnostic::error(
+        "Backend Name Reserved",
+        format!(
+            "{PLATFORM_BACKEND:?} is the name of the built-in backend, which needs no \
+             declaration.\n\nChoose another name."
+        ),
+    )
+    .at("name")
+}
+
+/// Tells failures that have to do with whose a backend is.
+fn ownership(error: &OperationError) -> Option<Diagnostic> {
+    use OperationError as E;
+    let (summary, detail) = match error {
+        E::BackendExists { backend, met } => (
+            "Secret Backend Already Exists",
+            named_backend(backend, |named| named.already_exists(met)),
+        ),
+        E::BackendNameReserved => return Some(reserved_name()),
+        E::BackendDeclaredTwice { backend } => (
+            "Backend Declared Twice",
+            format!(
+                "This run has declared secret backend \"{backend}\" a moment ago: two resources of \
+                 the configuration have the same name.\n\nRemove one of them, or give it another \
+                 name."
+            ),
+        ),
+        E::BackendOwnedByAnother { backend, owner } => (
+            "Backend Owned By Another State",
+            named_backend(backend, |named| named.owned_by_another(owner)),
+        ),
+        E::BackendRecordMissing { backend } => (
+            "Backend Record Missing",
+            named_backend(backend, |named| named.record_missing()),
+        ),
+        E::BackendChangedConcurrently { backend } => (
+            "Secret Backend Changed Concurrently",
+            format!(
+                "Another run changed secret backend \"{backend}\" since this change was planned; \
+                 nothing of that run was overwritten.\n\nRun terraform plan again and look at what \
+                 is different now."
+            ),
+        ),
+        E::DefaultBackendExists { backend, met } => (
+            "Default Backend Already Set",
+            named_default(backend, |named| named.already_exists(met)),
+        ),
+        E::DefaultBackendDeclaredTwice => (
+            "Default Backend Declared Twice",
+            "This run has set the default backend a moment ago: two planton_default_backend \
+             resources of the configuration belong to one organization, which has one \
+             default.\n\nRemove one of them."
+                .to_owned(),
+        ),
+        E::DefaultBackendOwnedByAnother { backend, owner } => (
+            "Default Backend Owned By Another State",
+            named_default(backend, |named| named.owned_by_another(owner)),
+        ),
+        E::DefaultBackendRecordMissing => (
+            "Default Backend Record Missing",
+            "The catalog has no record of the default backend any more: it was removed by hand, or \
+             the catalog was restored from an older backup.\n\nRestore the record from a backup. \
+             Otherwise remove the planton_default_backend from the configuration, apply, and add it \
+             again."
+                .to_owned(),
+        ),
+        _ => return None,
+    };
+    Some(Diagnostic::error(summary, detail))
+}
+
+/// Tells failures that have to do with what a backend is used for.
+fn usage(error: &OperationError) -> Option<Diagnostic> {
     use OperationError as E;
     let (summary, detail) = match error {
         E::UnknownBackend { backend } => (
@@ -16,17 +115,6 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
                  configuration, refer to it (backend = planton_secret_backend.<name>.name), so \
                  that it comes first. The built-in backend is \"platform\".",
                 backend.as_str()
-            ),
-        ),
-        E::BackendExists { backend } => (
-            "Secret Backend Already Exists",
-            format!(
-                "A secret backend named {backend:?} exists already, and it is not the one that \
-                 this resource describes.\n\nTo manage the existing backend with this resource, \
-                 import it:\n\n  terraform import planton_secret_backend.<name> {backend}\n\n\
-                 Otherwise choose another name. A replacement with create_before_destroy needs \
-                 another name as well: the backend that it replaces still has this one.",
-                backend = backend.as_str()
             ),
         ),
         E::BackendInUse {
@@ -141,16 +229,6 @@ pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {
                  name as the vendor's own tools show it.",
                 backend.as_str(),
                 error.remedy().unwrap_or("Its value is not text.")
-            ),
-        ),
-        E::DefaultBackendExists { backend } => (
-            "Default Backend Already Chosen",
-            format!(
-                "Backend {backend:?} is the default of this organization, and it is not what this \
-                 resource expected; an organization has one default.\n\nTo manage it with this \
-                 resource, import it:\n\n  terraform import planton_default_backend.<name> \
-                 {backend}",
-                backend = backend.as_str()
             ),
         ),
         _ => return None,

@@ -15,10 +15,14 @@ use crate::store::{StoreError, StoreErrorKind};
 /// Tells a failure of an operation on a secret.
 #[must_use]
 pub fn explain(error: &OperationError) -> Diagnostic {
+    if let Some(interruption) = error.interruption() {
+        return operation(&interruption);
+    }
     match error {
         OperationError::Catalog(error) => catalog(error),
         OperationError::Store(error) => store(error),
         OperationError::Kek(error) => kek(error),
+        OperationError::CommitUnclear(failure) => unclear(explain(&failure.error), failure.run),
         other => backend_diagnostics::explain(other).unwrap_or_else(|| operation(other)),
     }
 }
@@ -135,7 +139,6 @@ fn operation(error: &OperationError) -> Diagnostic {
             }),
         ),
         E::DeclaredTwice { name, .. } => return declared_twice(name),
-        E::CommitUnclear(failure) => return unclear(explain(&failure.error), failure.run),
         E::OwnedByAnotherState { name, owner, .. } => (
             "Secret Owned By Another State",
             named_secret(name, |named| named.owned_by_another(owner)),
@@ -165,7 +168,11 @@ fn operation(error: &OperationError) -> Diagnostic {
         ),
         E::DeletionProtected { name } => return deletion_protected(name.name.as_str()),
         E::ChangedConcurrently { subject } => (
-            "Secret Changed Concurrently",
+            match subject.split_once(' ').map_or("", |(first, _)| first) {
+                "backend" => "Secret Backend Changed Concurrently",
+                "the" => "Default Backend Changed Concurrently",
+                _ => "Secret Changed Concurrently",
+            },
             format!(
                 "{}{} was changed concurrently by somebody else since this change was planned; \
                  nothing of theirs was overwritten.\n\nRun terraform plan again and look at what \
@@ -499,4 +506,25 @@ fn sources(error: &dyn Error) -> Option<String> {
         next = source.source();
     }
     (!all.is_empty()).then(|| all.join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_concurrent_change_names_what_was_changed() {
+        for (subject, summary) in [
+            ("backend b6", "Secret Backend Changed Concurrently"),
+            (
+                "the default backend",
+                "Default Backend Changed Concurrently",
+            ),
+            ("secret db", "Secret Changed Concurrently"),
+        ] {
+            let subject = subject.to_owned();
+            let told = explain(&OperationError::ChangedConcurrently { subject });
+            assert_eq!(told.summary, summary);
+        }
+    }
 }

@@ -80,18 +80,6 @@ fn wrong_with_slug(text: &str) -> Option<String> {
     (text.len() > 63).then(|| "is longer".to_owned())
 }
 
-/// Quotes a practitioner's text, after a space, where it may be a name with a
-/// slip in it; nothing otherwise, since a secret may have been given in the
-/// name's place.
-pub(crate) fn quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_ ./-".contains(&b);
-    if text.len() <= 63 && text.bytes().all(plain) {
-        format!(" {text:?}")
-    } else {
-        String::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

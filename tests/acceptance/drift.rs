@@ -3,10 +3,11 @@
 
 use crate::inside::Opened;
 use crate::scene::{Scene, on_every_stage};
-use crate::steps::{Steps, has, text};
+use crate::steps::{Steps, flat, has, text};
 
 on_every_stage!(
     acc_secret_drift_of_every_kind_is_mended_by_one_apply,
+    acc_secret_whose_record_is_missing_stays_until_it_is_destroyed,
     acc_secret_changed_by_another_workspace_is_brought_back,
 );
 
@@ -17,7 +18,7 @@ variable "password" {
   default   = null
 }
 variable "trigger" {}
-locals { names = ["version-deleted", "version-replaced", "object-deleted", "record-deleted"] }
+locals { names = ["version-deleted", "version-replaced", "object-deleted"] }
 
 resource "planton_secret" "db" {
   for_each         = toset(local.names)
@@ -38,45 +39,60 @@ fn acc_secret_drift_of_every_kind_is_mended_by_one_apply(scene: &Scene) {
         let found = workspace.attributes(&format!("planton_secret.db[\"{name}\"]"));
         found.unwrap()
     };
-    let names = [
-        "version-deleted",
-        "version-replaced",
-        "object-deleted",
-        "record-deleted",
-    ];
+    let names = ["version-deleted", "version-replaced", "object-deleted"];
     let before = names.map(secret);
     scene.lose_version(&before[0]);
     scene.replace_version(&before[1]);
     scene.lose_object(&before[2]);
-    scene.lose_record(&before[3]);
 
-    // Without a value there is nothing to mend it with.
-    let refused = workspace.refused(&[("trigger", "2")]);
-    has(&refused, &["Secret Value Missing"]);
+    // Without a value there is nothing to mend it with: the plan warns, and the apply
+    // fails.
+    let planned = workspace.changes(&[("trigger", "2")]);
+    has(&planned, &["Warning: Lost Version Needs Value"]);
+    has(
+        &workspace.fails(&[("trigger", "2")]),
+        &["Secret Value Missing"],
+    );
 
     let plan = workspace.changes(&rotated);
-    has(&plan, &["Plan: 2 to add, 2 to change, 0 to destroy"]);
+    has(&plan, &["Plan: 0 to add, 3 to change, 0 to destroy"]);
     workspace.settled(&rotated);
 
+    // The same secret at the next version: in place where its object was there, under
+    // another name in the backend where it was gone.
     let after = names.map(secret);
-    // In place: the same secret at the next version, its history kept.
-    for index in [0, 1] {
+    for index in 0..names.len() {
         assert_eq!(after[index]["id"], before[index]["id"], "{}", names[index]);
         assert_eq!(after[index]["created_at"], before[index]["created_at"]);
         assert_eq!(after[index]["version"], 3, "{}", names[index]);
     }
-    // An object that is gone is written again under its record.
-    assert_eq!(after[2]["id"], before[2]["id"]);
-    assert_eq!(after[2]["version"], 3);
-    // Without a record it is a new secret.
-    assert_ne!(after[3]["id"], before[3]["id"]);
-    assert_eq!(after[3]["version"], 1);
     for (name, secret) in names.iter().zip(&after) {
         let opened = scene.open(&text(secret, "id"));
         assert_eq!(opened.text.as_deref(), Some("the value"), "{name}");
     }
     let first = scene.try_open(&text(&after[0], "id"), Some(1));
     assert_eq!(first, Ok(Opened::text(1, "the first value")));
+}
+
+fn acc_secret_whose_record_is_missing_stays_until_it_is_destroyed(scene: &Scene) {
+    let workspace = scene.workspace(
+        "variable \"description\" { default = \"d\" }\n\
+         resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  generate = {}\n  \
+         deletion_protection = true\n  description = var.description\n}\n",
+    );
+    workspace.settled(&[]);
+    scene.lose_record(&workspace.secret("db"));
+
+    // Nobody's end: the resource stays, and nothing is made in its place.
+    let outcome = workspace.unchanged(&[]);
+    has(&flat(outcome.stdout()), &["Warning: Secret Record Missing"]);
+    let edited = [("description", "edited")];
+    has(&workspace.fails(&edited), &["Secret Record Missing"]);
+    // Protection protects a record: without one it stands in nobody's way.
+    let outcome = workspace.destroy(&[]).unwrap().ok().unwrap();
+    has(&flat(outcome.stdout()), &["Warning: Secret Record Missing"]);
+    assert_eq!(workspace.attributes("planton_secret.db"), None);
+    workspace.settled(&[]);
 }
 
 fn acc_secret_changed_by_another_workspace_is_brought_back(scene: &Scene) {

@@ -60,13 +60,10 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
     let passwords = ["first", "second", "third", "never written"].map(Canary::new);
     let [first, second, third, other] = passwords.each_ref().map(Canary::value);
 
-    // An unknown backend is refused before anything is written.
+    // An unknown backend is a warning in the plan.
     let unknown = [("password", first), ("backend", "nowhere")];
-    let refused = workspace.refused(&unknown);
-    has(
-        &refused,
-        &["Secret Backend Not Found", "backend = var.backend"],
-    );
+    let planned = workspace.changes(&unknown);
+    has(&planned, &["Secret Backend Not Declared Yet"]);
     assert_eq!(scene.objects(), [""; 0]);
 
     workspace.applied(&[("password", first)]);

@@ -32,6 +32,7 @@ mod replacing;
 mod requests;
 mod revision;
 mod scene;
+mod servers;
 mod steps;
 mod threat_model;
 mod unknown_configuration;

@@ -51,6 +51,7 @@ macro_rules! on_both_platforms {
 on_both_platforms!(
     of_two_rotations_one_wins_and_the_other_is_told,
     of_two_creations_one_wins_and_the_other_is_told,
+    a_loser_that_is_killed_before_it_takes_back_harms_nobody,
     a_rotation_that_meets_a_deletion_writes_nothing,
     a_deletion_that_meets_a_rotation_deletes_nothing_that_it_has_not_seen,
 );
@@ -93,21 +94,18 @@ fn of_two_creations_one_wins_and_the_other_is_told(scene: &Scene) {
     // The organization is there already: its first use is another race.
     let other = scene.workspace(&SECRET.replace("contested", "other"));
     other.apply(&[("value", "any")]).unwrap().ok().unwrap();
-    // Before its intent, with it, and with the value in the backend.
-    for step in ["intent", "wrap", "put", "commit"] {
+    // Before it reads the record, before it puts, and with the value in the backend.
+    for step in ["create", "wrap", "put", "commit"] {
         let (mut first, second) = (scene.workspace(SECRET), scene.workspace(SECRET));
         let loser = [("value", "loser's")];
         let held = Held::before(step, &mut first, &loser);
         second.apply(&[("value", step)]).unwrap().ok().unwrap();
+        // It is not ours, and the way to take it is told.
         let told = held.release().error().unwrap();
-        assert!(told.contains("Secret Changed Concurrently"), "{told}");
-
+        assert!(told.contains("Secret Already Exists"), "{told}");
+        assert!(told.contains("import {"), "{told}");
         assert_eq!(scene.read(&["contested"])["contested"], step);
         assert_eq!(scene.objects().len(), 2, "{step}");
-        // It is not ours now, and the way to take it is told.
-        let told = first.apply(&loser).unwrap().error().unwrap();
-        assert!(told.contains("Secret Already Exists"), "{told}");
-        assert!(told.contains("terraform import"), "{told}");
         second
             .plan(&[("value", step)])
             .unwrap()
@@ -120,6 +118,22 @@ fn of_two_creations_one_wins_and_the_other_is_told(scene: &Scene) {
         first.destroy(&[("value", "")]).unwrap().ok().unwrap();
         assert_eq!(scene.objects().len(), 1, "{step}");
     }
+}
+
+fn a_loser_that_is_killed_before_it_takes_back_harms_nobody(scene: &Scene) {
+    let (mut first, second) = (scene.workspace(SECRET), scene.workspace(SECRET));
+    first.env("PLANTON_TEST_KILL_BEFORE", "delete orphan");
+    let held = Held::before("commit", &mut first, &[("value", "loser's")]);
+    first.env_remove("PLANTON_TEST_KILL_BEFORE");
+    let winner = [("value", "winner's")];
+    second.apply(&winner).unwrap().ok().unwrap();
+    assert!(!held.release().success());
+    assert_eq!(scene.read(&["contested"])["contested"], "winner's");
+    second.plan(&winner).unwrap().no_changes().unwrap();
+    second.destroy(&winner).unwrap().ok().unwrap();
+    // What the loser put, and no record ever named.
+    assert_tombstones(&scene.records());
+    assert_eq!(scene.objects().len(), 1);
 }
 
 fn a_rotation_that_meets_a_deletion_writes_nothing(scene: &Scene) {

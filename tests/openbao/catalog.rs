@@ -66,9 +66,13 @@ async fn each_verb_takes_one_request_once_a_fence_is_there() {
     assert_eq!(requests, 1, "write");
     let two = two.unwrap();
     let (read, requests) = counted(&client, catalog.read_fenced(&key)).await;
-    assert_eq!((read.unwrap(), requests), (Some((record("two"), two)), 1));
+    assert_eq!(
+        (read.unwrap(), requests),
+        (Some((record("two"), two)), 2),
+        "a fence that is asked for is written"
+    );
     let (listed, requests) = counted(&client, catalog.list("secrets/org")).await;
-    assert_eq!((listed.unwrap(), requests), (vec![key.clone()], 1));
+    assert_eq!((listed.unwrap(), requests), (vec![key.clone()], 2));
     let (forgotten, requests) = counted(&client, catalog.forget_history(&key, two)).await;
     forgotten.unwrap();
     assert_eq!(requests, 1, "forget");

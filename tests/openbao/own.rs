@@ -252,7 +252,7 @@ async fn of_a_creation_that_was_given_up_only_what_is_ours_is_removed() {
     let nothing = RemoteName::new("planton/acme/org/never-0badcafe".to_owned());
     let (deleted, requests) = counted(&store, store.delete(&nothing, whole())).await;
     deleted.unwrap();
-    assert_eq!(requests, 1, "a list that is empty");
+    assert_eq!(requests, 2, "the fence, a list that is empty");
 }
 
 #[tokio::test]

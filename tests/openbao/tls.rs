@@ -85,7 +85,7 @@ async fn only_the_configured_authority_and_certificate_get_through() {
     // The mount is missing: who is told so has got through.
     let (outcome, requests) = look(&good).await;
     assert_eq!(outcome.unwrap_err().kind(), OpenBaoErrorKind::Misconfigured);
-    assert_eq!(requests, 1);
+    assert_eq!(requests, 2, "the refusal, and whose commands to print");
 
     let stranger = Authority::new();
     let bad = [

@@ -2,6 +2,7 @@ use subtle::ConstantTimeEq;
 use terraform_provider_planton::envelope::{DataKey, WrapBinding, WrappedKey};
 use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
 use uuid::Uuid;
+use xtask::faults::{Fault, Match};
 use zeroize::Zeroizing;
 
 use super::support::{Place, counted};
@@ -184,4 +185,23 @@ async fn rewrapped_and_retired_key_versions_are_told_apart() {
     assert!(bool::from(unwrapped.ct_eq(&dek())));
     let error = kek.unwrap(&old, &bound).await.unwrap_err();
     assert_eq!(error.kind(), KekErrorKind::Disabled, "{error:?}");
+}
+
+#[tokio::test]
+async fn a_stale_404_for_the_key_is_not_believed_whatever_was_written_before() {
+    let place = Place::new().await;
+    let proxy = place.proxy();
+    TransitKek::platform(&place.client(), &place.scope)
+        .provision()
+        .await
+        .unwrap();
+    let client = place.client_at(proxy.address());
+    client.fence().await.unwrap();
+    let kek = TransitKek::platform(&client, &place.scope);
+    let stale = Fault::status(404).with_body("{\"errors\":[]}");
+    proxy.fail(stale.on(Match::path("/keys/planton-acme")));
+    let wrapped = counted(&client, kek.wrap(&dek(), &binding(&kek, 1))).await;
+    wrapped.0.unwrap();
+    assert_eq!(wrapped.1, 4, "the key, a fence, the key, the wrap");
+    assert_eq!(proxy.unused_faults(), [""; 0]);
 }

@@ -40,6 +40,8 @@ enum Task {
         #[arg(long, default_value_t = 1000)]
         secrets: usize,
     },
+    /// Run random sequences of Terraform commands against a model of what must hold
+    Model(tasks::model::Arguments),
     /// Check that modules use only what ARCHITECTURE.md lets them
     Layers,
 }
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Task::Ci => tasks::ci::run(),
         Task::Docs { check } => tasks::docs::run(check),
         Task::Bench { secrets } => tasks::bench::run(secrets),
+        Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Layers => layers::check(),
     };
     match result {

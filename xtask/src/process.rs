@@ -119,6 +119,12 @@ impl Running {
         self.child.id()
     }
 
+    /// Returns whether the leader has ended.
+    #[must_use]
+    pub fn has_exited(&self) -> bool {
+        has_exited(&self.child)
+    }
+
     /// Sends `signal` to the whole group, as a terminal does.
     ///
     /// # Errors

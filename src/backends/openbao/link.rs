@@ -155,6 +155,7 @@ impl Opening {
             ca_cert_pem: config.read_authorities()?,
             client_identity: config.read_identity()?,
             auth: found.auth.clone(),
+            vendor: Some(config.kind().into()),
         };
         let slot = fence_slot().map_err(|error| {
             StoreError::new(StoreErrorKind::Unavailable, "make a fence", "randomness")

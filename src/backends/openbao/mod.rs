@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::clients::openbao::{
-    KvEntry, KvMetadata, KvVersion, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart,
-    PolicyRole, PolicyScope, policy_part, store_policy_text,
+    KvEntry, KvMetadata, KvV2, KvVersion, OpenBaoClient, OpenBaoError, OpenBaoErrorKind,
+    PolicyPart, PolicyRole, PolicyScope, policy_part, store_policy_text,
 };
 use crate::http::HttpSettings;
 use crate::store::{
-    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
-    PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
-    StoreErrorKind, VersionStatus,
+    Absence, Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId,
+    PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential,
+    StoreError, StoreErrorKind, VersionStatus,
 };
 pub use config::{VaultConfig, VaultKind};
 pub use credential::AmbientTokens;
@@ -128,8 +128,7 @@ impl OpenBaoStore {
         if matches!(entry, KvEntry::Present { .. }) || client.is_fenced() {
             return Ok(entry);
         }
-        client.fence().await?;
-        client.kv().read(path).await
+        client.fence().await?.kv().read(path).await
     }
 
     /// As [`read`](Self::read), of metadata.
@@ -142,8 +141,40 @@ impl OpenBaoStore {
         if metadata.is_some() || client.is_fenced() {
             return Ok(metadata);
         }
-        client.fence().await?;
-        client.kv().metadata(path).await
+        client.fence().await?.kv().metadata(path).await
+    }
+
+    /// Looks at a version, and where it is gone, at the others.
+    async fn look(
+        &self,
+        client: &OpenBaoClient,
+        name: &RemoteName,
+        options: &DescribeOptions,
+    ) -> Result<Option<VersionStatus>, OpenBaoError> {
+        // Whatever this process wrote before: somebody may have put the object
+        // since, or taken it away.
+        let fenced = match options.absence {
+            Absence::Quick => None,
+            Absence::Confirmed => Some(client.fence().await?.kv()),
+        };
+        let metadata = async |version: &StoredVersion| {
+            let path = version.path(name);
+            match &fenced {
+                Some(kv) => kv.metadata(&path).await,
+                None => self.metadata(client, &path).await,
+            }
+        };
+        if let Some(version) = StoredVersion::parse(&options.version)
+            && let Some(metadata) = metadata(&version).await?
+        {
+            return Ok(Some(status(&metadata, &version, Timestamp::now())));
+        }
+        for other in options.others.iter().filter_map(StoredVersion::parse) {
+            if metadata(&other).await?.is_some() {
+                return Ok(Some(VersionStatus::Missing));
+            }
+        }
+        Ok(None)
     }
 
     /// Looks at what stands in the way of a put. The same payload is our own,
@@ -181,8 +212,8 @@ impl OpenBaoStore {
         name: &RemoteName,
     ) -> Result<(), OpenBaoError> {
         // A list has no way to tell that something is missing from it.
-        client.fence().await?;
-        let slots = match client.kv().list(name.as_str()).await {
+        let kv = client.fence().await?.kv();
+        let slots = match kv.list(name.as_str()).await {
             Err(error) if error.kind() == OpenBaoErrorKind::PermissionDenied => {
                 tracing::warn!(%name, "what a creation that was given up may have put stays: it may not be listed");
                 return Ok(());
@@ -191,7 +222,7 @@ impl OpenBaoStore {
         };
         for slot in slots {
             let path = format!("{name}/{slot}");
-            if StoredVersion::is_slot(&slot) && is_envelope(client, &path).await? {
+            if StoredVersion::is_slot(&slot) && is_envelope(&kv, &path).await? {
                 self.remove(client, &path).await?;
             } else {
                 tracing::warn!(
@@ -282,7 +313,8 @@ impl SecretStore for OpenBaoStore {
         }
     }
 
-    /// One request while the version is there.
+    /// One request while the version is there; with a confirmation, after a
+    /// fence.
     async fn describe(
         &self,
         name: &RemoteName,
@@ -291,24 +323,10 @@ impl SecretStore for OpenBaoStore {
         const OPERATION: &str = "read metadata";
         check(name, OPERATION)?;
         let client = self.link.client().await?;
-        if let Some(version) = StoredVersion::parse(&options.version) {
-            let metadata = self.metadata(client, &version.path(name)).await;
-            let metadata = metadata.map_err(|error| self.explain(error))?;
-            if let Some(metadata) = metadata {
-                return Ok(status(&metadata, &version, Timestamp::now()));
-            }
-        }
-        for other in options.others.iter().filter_map(StoredVersion::parse) {
-            let metadata = self.metadata(client, &other.path(name)).await;
-            if metadata.map_err(|error| self.explain(error))?.is_some() {
-                return Ok(VersionStatus::Missing);
-            }
-        }
-        Err(StoreError::new(
-            StoreErrorKind::NotFound,
-            OPERATION,
-            name.as_str(),
-        ))
+        let looked = self.look(client, name, &options).await;
+        looked
+            .map_err(|error| self.explain(error))?
+            .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, OPERATION, name.as_str()))
     }
 
     /// Removes each version with its metadata; where that is denied, destroys
@@ -355,8 +373,8 @@ fn capability(kind: &'static str, vendor: &'static str) -> StoreCapability {
 }
 
 /// Says whether an envelope stands at `path`, and not what somebody else wrote.
-async fn is_envelope(client: &OpenBaoClient, path: &str) -> Result<bool, OpenBaoError> {
-    match client.kv().read::<Stored>(path).await {
+async fn is_envelope(kv: &KvV2, path: &str) -> Result<bool, OpenBaoError> {
+    match kv.read::<Stored>(path).await {
         Ok(KvEntry::Present { data, .. }) => Ok(data.envelope.starts_with(ENVELOPE)),
         Ok(KvEntry::Deleted { .. } | KvEntry::Absent) => Ok(false),
         Err(error) if error.kind() == OpenBaoErrorKind::Corrupt => Ok(false),

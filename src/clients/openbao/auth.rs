@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::config::{JwtSource, MountPath, OpenBaoAuth};
 use super::error::{OpenBaoError, OpenBaoErrorKind};
+use super::files::read_secret_text;
 use crate::http::HttpResponse;
 use crate::secret::{SecretBytes, SecretString};
 
@@ -198,7 +199,7 @@ pub(super) fn granted(response: &HttpResponse, path: &str) -> Result<Granted, Op
     })
 }
 
-fn as_it_is(secret: SecretString) -> Token {
+pub(super) fn as_it_is(secret: SecretString) -> Token {
     Token {
         secret,
         expires: None,
@@ -239,8 +240,10 @@ fn write_json_string(json: &mut Vec<u8>, text: &str) {
 /// Reads the file that `setting` names. Its path is never repeated: a token may
 /// have been given in its place.
 async fn read_file(setting: &str, path: &Path) -> Result<SecretString, OpenBaoError> {
-    let read = tokio::fs::read(path).await.map(Zeroizing::new);
-    let bytes = read.map_err(|error| {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_secret_text(&path)).await;
+    let read = read.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let text = read.map_err(|error| {
         refused("read token file")
             .with_remedy(format!(
                 "Check the file that {setting} names, and its mode; {setting} takes a path, and \
@@ -248,14 +251,12 @@ async fn read_file(setting: &str, path: &Path) -> Result<SecretString, OpenBaoEr
             ))
             .with_source(error)
     })?;
-    let text = std::str::from_utf8(&bytes)
-        .map(str::trim)
-        .unwrap_or_default();
-    if text.is_empty() {
+    let trimmed = text.expose().trim();
+    if trimmed.is_empty() {
         return Err(refused("read token file")
             .with_remedy(format!("The file that {setting} names holds no token.")));
     }
-    Ok(text.into())
+    Ok(trimmed.into())
 }
 
 fn refused(operation: &'static str) -> OpenBaoError {

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tokio::sync::Mutex;
 use url::Url;
-use uuid::Uuid;
 
 use super::auth::{self, LogIn, Login, Session, Token};
 use super::config::{MountPath, OpenBaoAddress, OpenBaoConfig, is_path};
-use super::consistency::Consistency;
-use super::error::{OpenBaoError, OpenBaoErrorKind};
+use super::consistency::{Consistency, LastWrite};
+use super::error::{OpenBaoError, OpenBaoErrorKind, missing_engine};
+use super::fence::{FenceCas, Fenced, Fences, Returned, Route};
+use super::identify::Identity;
 use super::kv::KvV2;
+use super::server::Proof;
 use super::transit::Transit;
+use super::wrapping;
 use crate::http::{
     HttpClient, HttpRequest, HttpResponse, HttpSettings, Proxies, RequestCounter, RetryPolicy,
     Roots,
@@ -34,19 +36,21 @@ const STARTING_ANSWERS: &[(u16, &str)] = &[(400, "from non-versioned to versione
 /// A client of one server, as one identity; cheap to clone. What it learned
 /// (token, index, fence) is shared by the clones.
 #[derive(Clone, Debug)]
-pub struct OpenBaoClient(Arc<Inner>);
+pub struct OpenBaoClient(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    http: HttpClient,
+pub(super) struct Inner {
+    pub(super) http: HttpClient,
     address: OpenBaoAddress,
-    namespace: Option<HeaderValue>,
+    pub(super) namespace: Option<HeaderValue>,
     kv_mount: MountPath,
     transit_mount: MountPath,
     session: Session,
-    consistency: Consistency,
+    pub(super) consistency: Consistency,
     fence_path: Option<String>,
-    fencing: Mutex<()>,
+    fences: Fences,
+    pub(super) fence_cas: FenceCas,
+    pub(super) identity: Identity,
 }
 
 /// One request to the API.
@@ -60,6 +64,22 @@ pub(super) struct Call {
     pub(super) body: Option<SecretBytes>,
     /// Whether it changes something that standbys learn of later.
     pub(super) writes: bool,
+    pub(super) route: Route,
+}
+
+impl Call {
+    /// Describes a request without a body that changes nothing.
+    pub(super) fn new(operation: &'static str, method: Method, path: impl Into<String>) -> Self {
+        Self {
+            operation,
+            method,
+            path: path.into(),
+            query: None,
+            body: None,
+            writes: false,
+            route: Route::Any,
+        }
+    }
 }
 
 impl OpenBaoClient {
@@ -143,7 +163,9 @@ impl OpenBaoClient {
             session: Session::new(config.auth.clone()),
             consistency: Consistency::default(),
             fence_path: fence_path.map(str::to_owned),
-            fencing: Mutex::new(()),
+            fences: Fences::default(),
+            fence_cas: FenceCas::default(),
+            identity: Identity::declared(config.vendor),
         })))
     }
 
@@ -167,69 +189,65 @@ impl OpenBaoClient {
 
     /// Returns true while every read is as new as the newest write of this
     /// process, of which there is at least one.
+    ///
+    /// Enough for a first look; what others have written since may be missing.
     #[must_use]
     pub fn is_fenced(&self) -> bool {
-        self.0.fence_path.is_none() || self.0.consistency.is_settled()
+        let consistency = &self.0.consistency;
+        self.0.fence_path.is_none()
+            || consistency.is_settled()
+                && match consistency.last_write() {
+                    LastWrite::Nothing => false,
+                    LastWrite::Indexed => true,
+                    LastWrite::Unindexed => self.0.identity.proof() == Some(Proof::Always),
+                }
     }
 
-    /// Makes sure that what is read from now on is no older than now: writes
-    /// the fence, unless a write of this process vouches for that already.
+    /// Returns true where standbys are known to answer ordinary requests with
+    /// the past, whatever this process wrote before.
+    #[must_use]
+    pub fn lets_standbys_lag(&self) -> bool {
+        self.0.consistency.last_write() == LastWrite::Unindexed
+            && self.0.identity.proof() == Some(Proof::Wrapping)
+    }
+
+    /// Returns a client whose answers are no older than this call: writes the
+    /// fence first, whatever this process wrote before.
     ///
-    /// So it is written once per process at most, and again only after a write
-    /// whose outcome is not known, or a compare-and-set that was lost. Who
-    /// comes meanwhile waits. Without a fence path it does nothing.
+    /// Callers that come while a fence is being written share the one after it.
+    /// Without a fence path nothing is written, and nothing proven.
     ///
     /// # Errors
     ///
-    /// By meaning; `Misconfigured` when the mount is not KV version 2.
-    pub async fn fence(&self) -> Result<(), OpenBaoError> {
+    /// By meaning; `Misconfigured` when the mount is not KV version 2, and where
+    /// a standby of this version can't be kept from answering with the past.
+    pub async fn fence(&self) -> Result<Fenced, OpenBaoError> {
         let Some(path) = &self.0.fence_path else {
-            return Ok(());
+            return Ok(Fenced::new(self, Route::Any));
         };
-        if self.0.consistency.is_settled() {
-            return Ok(());
-        }
-        let _one_at_a_time = self.0.fencing.lock().await;
-        if self.0.consistency.is_settled() {
-            return Ok(());
-        }
-        self.kv().write_fence(path).await
+        let kv = self.kv();
+        let route = match self.0.fences.share(kv.write_fence(path)).await? {
+            Returned::Index => Route::Any,
+            Returned::Nothing => self.route_without_index().await?,
+        };
+        Ok(Fenced::new(self, route))
     }
 
-    /// Says whether the server keeps to the configured namespace: one that knows
-    /// none, as Vault's Community edition, ignores the name and serves the root.
-    ///
-    /// Asks, without a token, inside a namespace that cannot be there, which only
-    /// such a server finds. One request; none where no namespace is configured.
-    ///
-    /// # Errors
-    ///
-    /// By meaning.
-    pub async fn keeps_to_namespace(&self) -> Result<bool, OpenBaoError> {
-        let Some(namespace) = &self.0.namespace else {
-            return Ok(true);
-        };
-        let namespace = namespace.to_str().unwrap_or_default();
-        let nowhere = format!("{namespace}/planton-{}", Uuid::new_v4().simple());
-        let call = Call {
-            operation: "verify namespace",
-            method: Method::GET,
-            // Answered without a token.
-            path: "sys/internal/ui/mounts".to_owned(),
-            query: None,
-            body: None,
-            writes: false,
-        };
-        let nowhere = namespace_header(&nowhere)?;
-        let response = self.send_in(Some(&nowhere), &call, None).await?;
-        if response.status.is_success() || response.status.is_client_error() {
-            return Ok(!response.status.is_success());
+    /// Returns how a request is sent that must not be answered with the past,
+    /// now that this process has written something.
+    pub(super) async fn route(&self) -> Result<Route, OpenBaoError> {
+        match self.0.consistency.last_write() {
+            LastWrite::Nothing | LastWrite::Indexed => Ok(Route::Any),
+            LastWrite::Unindexed => self.route_without_index().await,
         }
-        Err(OpenBaoError::from_response(
-            &response,
-            call.operation,
-            &call.path,
-        ))
+    }
+
+    async fn route_without_index(&self) -> Result<Route, OpenBaoError> {
+        match self.server().await?.proof() {
+            Proof::Always => Ok(Route::Any),
+            Proof::Wrapping => Ok(Route::Active),
+            Proof::Leading => self.expect_active_node().await.map(|()| Route::Any),
+        }
     }
 
     /// Sends `call` with the token in use. Denied, it is sent once more with
@@ -237,6 +255,45 @@ impl OpenBaoClient {
     ///
     /// Returns answers of success, and 404, whose body tells what was deleted.
     pub(super) async fn call(&self, call: &Call) -> Result<HttpResponse, OpenBaoError> {
+        let response = self.call_wrapped(call).await?;
+        let wrapping = match call.route {
+            Route::Any => None,
+            Route::Active => wrapping::token_in(&response),
+        };
+        match wrapping {
+            Some(wrapping) => self.unwrap(call, &wrapping).await,
+            None => Ok(response),
+        }
+    }
+
+    /// Asks for what an answer wraps: the active node alone keeps it, and gives
+    /// it out once.
+    async fn unwrap(&self, call: &Call, wrapping: &Token) -> Result<HttpResponse, OpenBaoError> {
+        let unwrap = Call::new(call.operation, Method::POST, wrapping::UNWRAP);
+        let mut response = self.send(&unwrap, Some(wrapping)).await?;
+        for _ in 0..wrapping::TRIES {
+            // To a standby that has not heard of the token it is none.
+            if response.status != StatusCode::BAD_REQUEST {
+                break;
+            }
+            tokio::time::sleep(wrapping::WAIT).await;
+            response = self.send(&unwrap, Some(wrapping)).await?;
+        }
+        if response.status.is_success() || response.status == StatusCode::NOT_FOUND {
+            return Ok(response);
+        }
+        if call.writes {
+            // It has landed, and nobody knows how it was answered.
+            self.0.consistency.doubt();
+        }
+        let refused = OpenBaoError::from_response(&response, unwrap.operation, &unwrap.path);
+        Err(
+            OpenBaoError::new(OpenBaoErrorKind::Unavailable, call.operation, &call.path)
+                .with_source(refused),
+        )
+    }
+
+    async fn call_wrapped(&self, call: &Call) -> Result<HttpResponse, OpenBaoError> {
         let token = self.0.session.token(self).await?;
         let mut response = self.send(call, Some(&token)).await?;
         if response.status == StatusCode::FORBIDDEN {
@@ -254,24 +311,23 @@ impl OpenBaoClient {
         if response.status.is_success() || response.status == StatusCode::NOT_FOUND {
             return Ok(response);
         }
-        Err(OpenBaoError::from_response(
-            &response,
-            call.operation,
-            &call.path,
-        ))
+        Err(self.refusal(&response, call).await)
+    }
+
+    /// Explains an answer of no success, with commands of the server's vendor.
+    pub(super) async fn refusal(&self, response: &HttpResponse, call: &Call) -> OpenBaoError {
+        let error = OpenBaoError::from_response(response, call.operation, &call.path);
+        if !error.concerns_engine() {
+            return error;
+        }
+        let vendor = self.vendor().await;
+        error.with_remedy(missing_engine(&call.path, vendor))
     }
 
     /// Asks the server whether `token` is one, to tell a token that has run out
     /// from a permission that is missing.
     async fn is_valid(&self, token: &Token) -> Result<bool, OpenBaoError> {
-        let call = Call {
-            operation: "look up token",
-            method: Method::GET,
-            path: "auth/token/lookup-self".to_owned(),
-            query: None,
-            body: None,
-            writes: false,
-        };
+        let call = Call::new("look up token", Method::GET, "auth/token/lookup-self");
         let response = self.send(&call, Some(token)).await?;
         Ok(response.status.is_success())
     }
@@ -280,18 +336,21 @@ impl OpenBaoClient {
         self.send_in(self.0.namespace.as_ref(), call, token).await
     }
 
-    async fn send_in(
+    pub(super) async fn send_in(
         &self,
         namespace: Option<&HeaderValue>,
         call: &Call,
         token: Option<&Token>,
     ) -> Result<HttpResponse, OpenBaoError> {
-        let request = HttpRequest {
+        let mut request = HttpRequest {
             method: call.method.clone(),
             url: self.url(call)?,
             headers: self.headers(namespace, token)?,
             body: call.body.clone(),
         };
+        if call.route == Route::Active {
+            wrapping::ask_for_it(&mut request.headers);
+        }
         let consistency = &self.0.consistency;
         let before = consistency.before_write();
         let outcome = self.0.http.send(&request).await;
@@ -307,7 +366,7 @@ impl OpenBaoClient {
         outcome.map_err(|error| OpenBaoError::from_http(error, call.operation, &call.path))
     }
 
-    fn url(&self, call: &Call) -> Result<Url, OpenBaoError> {
+    pub(super) fn url(&self, call: &Call) -> Result<Url, OpenBaoError> {
         let invalid =
             || OpenBaoError::new(OpenBaoErrorKind::InvalidPath, call.operation, &call.path);
         // No segment can climb out of its mount, or be read in another way by
@@ -343,15 +402,9 @@ impl OpenBaoClient {
 #[async_trait]
 impl LogIn for OpenBaoClient {
     async fn log_in(&self, login: Login) -> Result<Token, OpenBaoError> {
-        let call = Call {
-            operation: "login",
-            method: Method::POST,
-            path: login.path,
-            query: None,
-            body: Some(login.body),
-            // Counted as a write below, if it was one.
-            writes: false,
-        };
+        // Counted as a write below, if it was one.
+        let mut call = Call::new("login", Method::POST, login.path);
+        call.body = Some(login.body);
         let before = self.0.consistency.before_write();
         let response = self.send(&call, None).await?;
         if !response.status.is_success() {
@@ -373,7 +426,7 @@ fn did_nothing(status: StatusCode) -> bool {
     matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
 }
 
-fn namespace_header(name: &str) -> Result<HeaderValue, OpenBaoError> {
+pub(super) fn namespace_header(name: &str) -> Result<HeaderValue, OpenBaoError> {
     let refused = || OpenBaoError::new(OpenBaoErrorKind::Misconfigured, "namespace", name);
     if !is_path(name) {
         return Err(refused());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
+use super::server::ServerVendor;
 use crate::http::ClientIdentity;
 use crate::secret::SecretString;
 
@@ -25,6 +26,9 @@ pub struct OpenBaoConfig {
     pub client_identity: Option<ClientIdentity>,
     /// How to log in.
     pub auth: OpenBaoAuth,
+    /// Whose server it is, where somebody said so; otherwise the server does,
+    /// where it matters.
+    pub vendor: Option<ServerVendor>,
 }
 
 /// How to log in.

@@ -1,12 +1,14 @@
-//! What keeps a standby from answering with the past.
+//! The index of a server's state, which keeps a standby from answering with
+//! the past.
 //!
-//! OpenBAO's standbys serve reads from a state that lags behind, and judge a
-//! compare-and-set by it. A server tells the index of its state with every
-//! answer; sent back, it makes a standby that is not there yet forward the
-//! request to the leader. A process that has written nothing has no index: it
-//! asks for a fence, one small write, before it believes that nothing is there.
+//! Standbys serve reads from a state that lags behind, and judge a
+//! compare-and-set by it. OpenBAO 2.7 and later and Vault Enterprise 1.7 and
+//! later return the index of their state with every write; sent back, a standby
+//! that is not there yet does not answer from what it has:
+//! <https://openbao.org/docs/next/concepts/consistency/>,
+//! <https://developer.hashicorp.com/vault/docs/enterprise/consistency>.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,24 +18,34 @@ use serde::Deserialize;
 const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
 const INCONSISTENT: HeaderName = HeaderName::from_static("x-vault-inconsistent");
 
-/// The highest index that a write returned, and whether it covers all writes.
+/// The newest indices that writes returned, and whether they cover all writes.
 #[derive(Debug, Default)]
 pub(super) struct Consistency(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    index: Option<Index>,
+    /// Never two of which one covers the other.
+    newest: Vec<Index>,
+    /// Whether acknowledged writes came with an index.
+    last_write: LastWrite,
     /// Raised whenever a write may have landed whose index is not known.
     doubts: u64,
-    /// The doubts that the index settles: those before the write was sent.
+    /// The doubts that the last acknowledged write settles: those before it was
+    /// sent.
     settled: Option<u64>,
 }
 
-#[derive(Clone, Debug)]
-struct Index {
-    header: HeaderValue,
-    cluster: String,
-    value: u64,
+/// What acknowledged writes told of the server's state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum LastWrite {
+    /// This process has written nothing yet.
+    #[default]
+    Nothing,
+    /// An index came with one at least, and is sent back from then on.
+    Indexed,
+    /// None came with an index: only the server's version tells how it proves
+    /// anything.
+    Unindexed,
 }
 
 /// The doubts when a write was sent.
@@ -41,21 +53,35 @@ struct Index {
 pub(super) struct Doubts(u64);
 
 impl Consistency {
-    /// Returns true when what is read from now on is as new as the newest write
-    /// of this process, of which there is at least one.
+    /// Returns true when the last acknowledged write is the newest of this
+    /// process: none after it may have landed unseen.
     pub(super) fn is_settled(&self) -> bool {
         let state = self.state();
         state.settled == Some(state.doubts)
     }
 
+    /// Returns what acknowledged writes told.
+    pub(super) fn last_write(&self) -> LastWrite {
+        self.state().last_write
+    }
+
+    /// Returns whose server wrote the indices, as far as their form tells.
+    pub(super) fn form(&self) -> Option<IndexForm> {
+        self.state().newest.first().and_then(Index::form)
+    }
+
     /// Adds the headers that keep a request from a state that lags behind.
     pub(super) fn add_to(&self, headers: &mut HeaderMap) {
-        if let Some(index) = &self.state().index {
-            headers.insert(INDEX, index.header.clone());
-            headers.insert(
-                INCONSISTENT,
-                HeaderValue::from_static("forward-active-node"),
-            );
+        let state = self.state();
+        for index in &state.newest {
+            headers.append(INDEX, index.header.clone());
+        }
+        // Vault refuses every request with this header unless its configuration
+        // allows it; its standbys return 412 until they have caught up. OpenBAO
+        // forwards, and without this header returns 429.
+        if state.newest.iter().any(Index::is_openbao) {
+            let forward = HeaderValue::from_static("forward-active-node");
+            headers.insert(INCONSISTENT, forward);
         }
     }
 
@@ -64,18 +90,22 @@ impl Consistency {
         Doubts(self.state().doubts)
     }
 
-    /// Takes note of a write that was acknowledged. A server that tells no
-    /// index has no standby that answers with the past.
+    /// Returns true where an answer comes with an index.
+    pub(super) fn is_indexed(headers: &HeaderMap) -> bool {
+        headers.contains_key(INDEX)
+    }
+
+    /// Takes note of a write that was acknowledged.
     pub(super) fn wrote(&self, before: Doubts, headers: &HeaderMap) {
         let mut state = self.state();
-        if let Some(index) = headers.get(INDEX).and_then(parse) {
-            let lower = state
-                .index
-                .as_ref()
-                .is_some_and(|held| held.cluster == index.cluster && held.value >= index.value);
-            if !lower {
-                state.index = Some(index);
+        match headers.get(INDEX) {
+            Some(header) => {
+                state.merge(Index::parse(header));
+                state.last_write = LastWrite::Indexed;
             }
+            None if state.newest.is_empty() => state.last_write = LastWrite::Unindexed,
+            // The index that is held does not cover this write.
+            None => state.doubts += 1,
         }
         state.settled = state.settled.max(Some(before.0));
     }
@@ -86,49 +116,115 @@ impl Consistency {
         self.state().doubts += 1;
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         // No panic can happen while the lock is held, and the state is whole
         // after each assignment.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns which of 256 fences this process writes: two processes may share one,
-/// since only the index of the write counts, and none is left behind for every
-/// process that ever ran.
-///
-/// # Errors
-///
-/// When the operating system gives no randomness.
-pub fn fence_slot() -> Result<String, getrandom::Error> {
-    Ok(format!("{:02x}", getrandom::u32()? & 0xff))
+impl State {
+    /// Keeps what no other index covers. An index of another cluster, or of
+    /// another form, replaces all: the counters of two clusters don't compare.
+    fn merge(&mut self, new: Index) {
+        if !self.newest.iter().all(|held| held.compares_to(&new)) {
+            self.newest.clear();
+        }
+        if self.newest.iter().any(|held| held.covers(&new)) {
+            return;
+        }
+        self.newest.retain(|held| !new.covers(held));
+        self.newest.push(new);
+    }
 }
 
-#[derive(Deserialize)]
-struct Fields {
+/// An index as a server returned it.
+#[derive(Clone, Debug)]
+struct Index {
+    header: HeaderValue,
+    /// `None` for a form that is not known: such an index compares to nothing,
+    /// so the last one counts.
+    parsed: Option<Parsed>,
+}
+
+#[derive(Clone, Debug)]
+struct Parsed {
+    form: IndexForm,
     cluster: String,
-    value: String,
+    /// All of them grow.
+    counters: Vec<u64>,
 }
 
-/// Reads an index: base64 of `{"cluster":"…","value":"36"}`. One of another
-/// form is taken as it is, newer than any other.
-fn parse(header: &HeaderValue) -> Option<Index> {
-    let fields = STANDARD
-        .decode(header.as_bytes())
-        .ok()
-        .and_then(|json| serde_json::from_slice::<Fields>(&json).ok())
-        .and_then(|fields| Some((fields.cluster, fields.value.parse().ok()?)));
-    let (cluster, value) = fields.unwrap_or_else(|| (String::new(), u64::MAX));
-    let opaque = cluster.is_empty();
-    Some(Index {
-        header: header.clone(),
-        // An opaque index never compares as lower.
-        cluster: if opaque {
-            format!("{header:?}")
-        } else {
-            cluster
-        },
-        value,
+/// Whose index it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IndexForm {
+    /// Base64 of `{"cluster":"…","value":"36"}`.
+    OpenBao,
+    /// Base64 of `v1:<cluster>:<local>:<replicated>:<hmac>`.
+    Vault,
+}
+
+impl Index {
+    fn parse(header: &HeaderValue) -> Self {
+        let decoded = STANDARD.decode(header.as_bytes()).unwrap_or_default();
+        Self {
+            header: header.clone(),
+            parsed: openbao(&decoded).or_else(|| vault(&decoded)),
+        }
+    }
+
+    fn form(&self) -> Option<IndexForm> {
+        self.parsed.as_ref().map(|parsed| parsed.form)
+    }
+
+    fn is_openbao(&self) -> bool {
+        self.form() == Some(IndexForm::OpenBao)
+    }
+
+    fn compares_to(&self, other: &Self) -> bool {
+        match (&self.parsed, &other.parsed) {
+            (Some(one), Some(two)) => one.form == two.form && one.cluster == two.cluster,
+            _ => false,
+        }
+    }
+
+    /// Returns true where a state that has reached this index has reached
+    /// `other`.
+    fn covers(&self, other: &Self) -> bool {
+        let (Some(one), Some(two)) = (&self.parsed, &other.parsed) else {
+            return false;
+        };
+        let mut counters = one.counters.iter().zip(&two.counters);
+        self.compares_to(other) && counters.all(|(one, two)| one >= two)
+    }
+}
+
+fn openbao(decoded: &[u8]) -> Option<Parsed> {
+    #[derive(Deserialize)]
+    struct Fields {
+        cluster: String,
+        value: String,
+    }
+    let fields: Fields = serde_json::from_slice(decoded).ok()?;
+    Some(Parsed {
+        form: IndexForm::OpenBao,
+        cluster: fields.cluster,
+        counters: vec![fields.value.parse().ok()?],
+    })
+}
+
+/// Reads the form of Vault's own client:
+/// <https://github.com/hashicorp/vault/blob/main/api/client.go> (ParseReplicationState).
+fn vault(decoded: &[u8]) -> Option<Parsed> {
+    let text = std::str::from_utf8(decoded).ok()?;
+    let parts: Vec<&str> = text.split(':').collect();
+    let ["v1", cluster, local, replicated, _hmac] = parts[..] else {
+        return None;
+    };
+    Some(Parsed {
+        form: IndexForm::Vault,
+        cluster: cluster.to_owned(),
+        counters: vec![local.parse().ok()?, replicated.parse().ok()?],
     })
 }
 
@@ -138,50 +234,105 @@ mod tests {
 
     use super::*;
 
-    fn answer(cluster: &str, value: u64) -> HeaderMap {
-        let json = format!(r#"{{"cluster":"{cluster}","value":"{value}"}}"#);
+    fn answer(index: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(INDEX, STANDARD.encode(json).parse().unwrap());
+        headers.insert(INDEX, index.parse().unwrap());
         headers
     }
 
-    fn sent(consistency: &Consistency) -> Option<HeaderValue> {
+    fn openbao(cluster: &str, value: u64) -> String {
+        STANDARD.encode(format!(r#"{{"cluster":"{cluster}","value":"{value}"}}"#))
+    }
+
+    fn vault(cluster: &str, local: u64, replicated: u64) -> String {
+        STANDARD.encode(format!("v1:{cluster}:{local}:{replicated}:c0ffee"))
+    }
+
+    /// What is sent after the server returned these indices, in this order.
+    fn sent_after(returned: &[String]) -> (Vec<String>, bool) {
+        let consistency = Consistency::default();
+        for index in returned {
+            consistency.wrote(consistency.before_write(), &answer(index));
+        }
         let mut headers = HeaderMap::new();
         consistency.add_to(&mut headers);
+        let indices = headers.get_all(INDEX).into_iter();
+        let indices = indices.map(|index| index.to_str().unwrap().to_owned());
+        (indices.collect(), headers.contains_key(INCONSISTENT))
+    }
+
+    #[test]
+    fn a_process_that_wrote_nothing_sends_no_header() {
+        assert_eq!(sent_after(&[]), (vec![], false));
+    }
+
+    #[test]
+    fn of_openbaos_indices_the_highest_is_sent_back_with_the_forwarding_header() {
+        let [nine, ten] = [9, 10].map(|value| openbao("a", value));
+        let returned = [nine.clone(), ten.clone(), nine];
+        assert_eq!(sent_after(&returned), (vec![ten], true));
+    }
+
+    #[test]
+    fn vault_is_never_sent_the_forwarding_header() {
+        let newest = vault("a", 10, 3);
+        let returned = [vault("a", 9, 3), newest.clone(), vault("a", 10, 2)];
+        assert_eq!(sent_after(&returned), (vec![newest], false));
+    }
+
+    #[test]
+    fn of_vaults_indices_both_are_sent_where_neither_covers_the_other() {
+        let (local, replicated) = (vault("a", 9, 3), vault("a", 2, 7));
+        let returned = [local.clone(), replicated.clone(), local.clone()];
         assert_eq!(
-            headers.contains_key(INCONSISTENT),
-            headers.contains_key(INDEX)
+            sent_after(&returned),
+            (vec![local.clone(), replicated.clone()], false)
         );
-        headers.get(INDEX).cloned()
+        let above = vault("a", 9, 7);
+        let returned = [local, replicated, above.clone()];
+        assert_eq!(sent_after(&returned), (vec![above], false));
     }
 
     #[test]
-    fn the_highest_index_of_a_cluster_is_sent_back() {
-        let consistency = Consistency::default();
-        assert_eq!(sent(&consistency), None);
-        for (value, highest) in [(9, 9), (10, 10), (9, 10)] {
-            consistency.wrote(consistency.before_write(), &answer("a", value));
-            assert_eq!(sent(&consistency), answer("a", highest).get(INDEX).cloned());
+    fn the_counters_are_numbers_and_not_text() {
+        let ten = vault("a", 10, 10);
+        assert_eq!(
+            sent_after(&[ten.clone(), vault("a", 9, 9)]),
+            (vec![ten], false)
+        );
+    }
+
+    #[test]
+    fn an_index_of_another_cluster_replaces_what_is_held() {
+        for [first, second] in [
+            [openbao("a", 10), openbao("b", 3)],
+            [vault("a", 10, 10), vault("b", 3, 3)],
+            [openbao("a", 10), vault("a", 3, 3)],
+            [vault("a", 10, 10), openbao("a", 3)],
+        ] {
+            let (indices, _) = sent_after(&[first, second.clone()]);
+            assert_eq!(indices, [second]);
         }
     }
 
     #[test]
-    fn another_cluster_begins_anew() {
-        let consistency = Consistency::default();
-        consistency.wrote(consistency.before_write(), &answer("a", 10));
-        consistency.wrote(consistency.before_write(), &answer("b", 3));
-        assert_eq!(sent(&consistency), answer("b", 3).get(INDEX).cloned());
-    }
-
-    #[test]
-    fn an_index_of_unknown_form_is_sent_back_as_it_is() {
-        let consistency = Consistency::default();
-        for text in ["opaque-1", "opaque-2"] {
-            let mut headers = HeaderMap::new();
-            headers.insert(INDEX, text.parse().unwrap());
-            consistency.wrote(consistency.before_write(), &headers);
-            assert_eq!(sent(&consistency).unwrap(), text);
+    fn of_indices_of_unknown_form_the_last_one_is_sent_back_without_another_header() {
+        for unknown in [
+            "opaque".to_owned(),
+            STANDARD.encode("v2:a:9:9:c0ffee"),
+            STANDARD.encode("v1:a:9:many:c0ffee"),
+            STANDARD.encode("v1:a:9"),
+            STANDARD.encode(r#"{"cluster":"a","value":"many"}"#),
+        ] {
+            for known in [openbao("a", 10), vault("a", 10, 10)] {
+                let last = (vec![unknown.clone()], false);
+                assert_eq!(sent_after(&[known.clone(), unknown.clone()]), last);
+                let (indices, _) = sent_after(&[unknown.clone(), known.clone()]);
+                assert_eq!(indices, [known]);
+            }
         }
+        let returned = ["opaque-2", "opaque-1"].map(str::to_owned);
+        assert_eq!(sent_after(&returned), (vec!["opaque-1".to_owned()], false));
     }
 
     #[test]
@@ -190,9 +341,32 @@ mod tests {
         assert!(!consistency.is_settled());
         let early = consistency.before_write();
         consistency.doubt();
-        consistency.wrote(early, &answer("a", 1));
+        consistency.wrote(early, &answer(&openbao("a", 1)));
         assert!(!consistency.is_settled());
+        consistency.wrote(consistency.before_write(), &answer(&openbao("a", 2)));
+        assert!(consistency.is_settled());
+    }
+
+    #[test]
+    fn writes_tell_whether_the_server_has_an_index() {
+        let consistency = Consistency::default();
+        assert_eq!(consistency.last_write(), LastWrite::Nothing);
         consistency.wrote(consistency.before_write(), &HeaderMap::new());
+        assert_eq!(consistency.last_write(), LastWrite::Unindexed);
+        assert!(consistency.is_settled());
+        consistency.wrote(consistency.before_write(), &answer(&openbao("a", 1)));
+        assert_eq!(consistency.last_write(), LastWrite::Indexed);
+        assert!(consistency.is_settled());
+    }
+
+    #[test]
+    fn an_index_does_not_cover_a_later_write_without_one() {
+        let consistency = Consistency::default();
+        consistency.wrote(consistency.before_write(), &answer(&openbao("a", 1)));
+        consistency.wrote(consistency.before_write(), &HeaderMap::new());
+        assert_eq!(consistency.last_write(), LastWrite::Indexed);
+        assert!(!consistency.is_settled());
+        consistency.wrote(consistency.before_write(), &answer(&openbao("a", 2)));
         assert!(consistency.is_settled());
     }
 }

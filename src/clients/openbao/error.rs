@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::config::MountPath;
+use super::server::ServerVendor;
 use crate::http::{HttpError, HttpErrorKind, HttpResponse};
 
 /// What a failure means.
@@ -117,9 +118,24 @@ impl OpenBaoError {
     /// Returns true where the namespace does not exist.
     #[must_use]
     pub fn concerns_namespace(&self) -> bool {
-        let answer = self.source.as_deref();
-        let answer = answer.and_then(|source| source.downcast_ref::<Answer>());
-        answer.is_some_and(|answer| answer.reason == Some(NO_NAMESPACE))
+        self.reason() == Some(NO_NAMESPACE)
+    }
+
+    /// Returns true where no engine of the right kind serves the path.
+    pub(super) fn concerns_engine(&self) -> bool {
+        self.reason()
+            .is_some_and(|reason| NO_ENGINE.contains(&reason))
+    }
+
+    /// Returns true where the mount takes no write without a compare-and-set.
+    pub(super) fn demands_cas(&self) -> bool {
+        self.reason() == Some(CAS_REQUIRED)
+    }
+
+    /// Returns what the server said, of the messages that are known.
+    fn reason(&self) -> Option<&'static str> {
+        let answer = self.source.as_deref()?.downcast_ref::<Answer>()?;
+        answer.reason
     }
 
     /// Explains a request that was not answered.
@@ -171,12 +187,18 @@ impl OpenBaoError {
     }
 
     /// Explains an engine that is not KV version 2.
-    pub(super) fn not_kv_v2(operation: &'static str, path: &str, mount: &MountPath) -> Self {
+    pub(super) fn not_kv_v2(
+        operation: &'static str,
+        path: &str,
+        mount: &MountPath,
+        vendor: ServerVendor,
+    ) -> Self {
         Self::new(OpenBaoErrorKind::Misconfigured, operation, path).with_remedy(format!(
-            "The mount {mount:?} is not KV version 2. Enable one elsewhere with `bao secrets \
-             enable -path=<mount> -version=2 kv`, or upgrade this one with `bao kv \
+            "The mount {mount:?} is not KV version 2. Enable one elsewhere with `{command} secrets \
+             enable -path=<mount> -version=2 kv`, or upgrade this one with `{command} kv \
              enable-versioning {mount}`.",
-            mount = mount.as_str()
+            mount = mount.as_str(),
+            command = vendor.command(),
         ))
     }
 
@@ -263,6 +285,13 @@ struct Refusal {
 }
 
 const NO_NAMESPACE: &str = "namespace not found";
+const NO_ENGINE: [&str; 3] = [
+    "no handler for route",
+    "unsupported path",
+    "unsupported operation",
+];
+/// <https://github.com/openbao/openbao/blob/main/builtin/logical/kv/path_data.go>
+const CAS_REQUIRED: &str = "check-and-set parameter required";
 
 /// Known messages: what the server says, what it means where the status alone
 /// does not tell. The first that fits is taken.
@@ -271,15 +300,10 @@ const MESSAGES: &[(&str, Option<OpenBaoErrorKind>)] = &[
         "check-and-set parameter did not match",
         Some(OpenBaoErrorKind::Conflict),
     ),
-    (
-        "no handler for route",
-        Some(OpenBaoErrorKind::Misconfigured),
-    ),
-    ("unsupported path", Some(OpenBaoErrorKind::Misconfigured)),
-    (
-        "unsupported operation",
-        Some(OpenBaoErrorKind::Misconfigured),
-    ),
+    (CAS_REQUIRED, Some(OpenBaoErrorKind::Misconfigured)),
+    (NO_ENGINE[0], Some(OpenBaoErrorKind::Misconfigured)),
+    (NO_ENGINE[1], Some(OpenBaoErrorKind::Misconfigured)),
+    (NO_ENGINE[2], Some(OpenBaoErrorKind::Misconfigured)),
     (NO_NAMESPACE, Some(OpenBaoErrorKind::Misconfigured)),
     ("encryption key not found", Some(OpenBaoErrorKind::NotFound)),
     (
@@ -338,8 +362,8 @@ fn meaning(
     };
     let reason = known.map(|(text, _)| *text);
     let remedy = match reason {
-        Some("no handler for route" | "unsupported path" | "unsupported operation") => {
-            Some(missing_engine(path))
+        Some(reason) if NO_ENGINE.contains(&reason) => {
+            Some(missing_engine(path, ServerVendor::OpenBao))
         }
         Some(NO_NAMESPACE) => {
             Some("The namespace does not exist: check it, or create it.".to_owned())
@@ -354,14 +378,15 @@ fn meaning(
 }
 
 /// Tells how to mount the engine that `path` is a request to.
-fn missing_engine(path: &str) -> String {
+pub(super) fn missing_engine(path: &str, vendor: ServerVendor) -> String {
+    let command = vendor.command();
     let before = |api: &str| path.find(api).map(|end| &path[..end]);
     let kv = ["/data/", "/metadata/", "/destroy/"]
         .into_iter()
         .find_map(before);
     if let Some(mount) = kv {
         return format!(
-            "No KV version 2 is mounted at {mount:?}. Enable it with `bao secrets enable \
+            "No KV version 2 is mounted at {mount:?}. Enable it with `{command} secrets enable \
              -path={mount} -version=2 kv`, or correct the configured KV mount path or the \
              namespace."
         );
@@ -369,7 +394,7 @@ fn missing_engine(path: &str) -> String {
     let transit = ["/keys/", "/encrypt/", "/decrypt/", "/rewrap/"];
     match transit.into_iter().find_map(before) {
         Some(mount) => format!(
-            "No Transit is mounted at {mount:?}. Enable it with `bao secrets enable -path={mount} \
+            "No Transit is mounted at {mount:?}. Enable it with `{command} secrets enable -path={mount} \
              transit`, or correct the configured Transit mount path or the namespace."
         ),
         None => format!(

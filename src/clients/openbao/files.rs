@@ -1,10 +1,12 @@
 //! Certificates and keys in files that a practitioner names.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::clients::open_regular_file;
 use crate::secret::SecretString;
 
 /// A file that a setting names could not be read.
@@ -53,13 +55,40 @@ impl fmt::Display for UnreadableFile {
 
 impl std::error::Error for UnreadableFile {}
 
+/// A text is no path that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPath {
+    /// It is empty.
+    #[error("is empty; give it a path, or leave it out")]
+    Empty,
+    /// Only a shell knows what it begins with.
+    #[error(
+        "begins with ~, which only a shell expands; use pathexpand(\"~/…\") in a configuration, and \
+         an absolute path in a variable"
+    )]
+    Home,
+}
+
+/// Checks that a path means to the system what it means to its reader. No I/O.
+///
+/// # Errors
+///
+/// [`InvalidPath`], which repeats nothing of the text.
+pub fn check_path(text: &str) -> Result<(), InvalidPath> {
+    match text {
+        "" => Err(InvalidPath::Empty),
+        text if text.starts_with('~') => Err(InvalidPath::Home),
+        _ => Ok(()),
+    }
+}
+
 /// Reads the certificate at `path`, which `setting` names.
 ///
 /// # Errors
 ///
 /// [`UnreadableFile`].
 pub fn read_certificate(setting: &'static str, path: &str) -> Result<String, UnreadableFile> {
-    std::fs::read_to_string(path).map_err(|error| UnreadableFile {
+    read_text(path).map_err(|error| UnreadableFile {
         setting,
         // Who gives the certificate in place of its path may give the key with it.
         path: is_plausible_path(path).then(|| path.to_owned()),
@@ -79,13 +108,32 @@ pub fn read_private_key(setting: &'static str, path: &str) -> Result<SecretStrin
         path: None,
         error,
     };
+    read_secret_text(Path::new(path)).map_err(unreadable)
+}
+
+/// Reads a secret text into one buffer that is wiped.
+///
+/// # Errors
+///
+/// As [`open_regular_file`]; `InvalidData` for what is not UTF-8.
+pub(super) fn read_secret_text(path: &Path) -> io::Result<SecretString> {
+    let mut file = open_regular_file(path)?;
     // Sized by the file's length: it doesn't grow.
-    let bytes = std::fs::read(path)
-        .map(Zeroizing::new)
-        .map_err(unreadable)?;
-    let text = std::str::from_utf8(&bytes);
-    let text = text.map_err(|_| unreadable(io::Error::other("it is not text")))?;
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+    file.read_to_end(&mut bytes)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| not_text())?;
     Ok(text.into())
+}
+
+fn read_text(path: &str) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    open_regular_file(Path::new(path))?.read_to_end(&mut bytes)?;
+    String::from_utf8(bytes).map_err(|_| not_text())
+}
+
+fn not_text() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8")
 }
 
 /// Returns true for what looks like a path, and not like a file's content.

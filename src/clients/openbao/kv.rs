@@ -10,14 +10,16 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::client::{Call, OpenBaoClient};
 use super::config::MountPath;
 use super::error::{OpenBaoError, OpenBaoErrorKind};
+use super::fence::Route;
 use crate::http::HttpResponse;
 use crate::secret::SecretBytes;
 
 /// A KV version 2 mount.
 #[derive(Clone, Debug)]
 pub struct KvV2 {
-    client: OpenBaoClient,
+    pub(super) client: OpenBaoClient,
     mount: MountPath,
+    route: Route,
 }
 
 /// What stands at a path.
@@ -88,7 +90,16 @@ impl KvVersion {
 
 impl KvV2 {
     pub(super) fn new(client: OpenBaoClient, mount: MountPath) -> Self {
-        Self { client, mount }
+        Self {
+            client,
+            mount,
+            route: Route::Any,
+        }
+    }
+
+    /// Sends all requests this way.
+    pub(super) fn through(self, route: Route) -> Self {
+        Self { route, ..self }
     }
 
     /// Returns where it is mounted.
@@ -109,8 +120,11 @@ impl KvV2 {
         // 404 comes with metadata where a version was deleted.
         let Ok(answer) = parse::<Read<T>>(&response) else {
             return match response.status {
-                StatusCode::NOT_FOUND => absent(&response, &call).map(|()| KvEntry::Absent),
-                _ if parse::<Version1>(&response).is_ok() => Err(self.not_v2(&call)),
+                StatusCode::NOT_FOUND => self
+                    .absent(&response, &call)
+                    .await
+                    .map(|()| KvEntry::Absent),
+                _ if parse::<Version1>(&response).is_ok() => Err(self.not_v2(&call).await),
                 // Somebody else's value: the answer is a server's own.
                 _ if parse::<Read<IgnoredAny>>(&response).is_ok() => Err(corrupt(&call)),
                 _ => Err(unexpected(&response, &call)),
@@ -149,18 +163,19 @@ impl KvV2 {
         let mut call = self.call("write secret", Method::POST, "data", path);
         call.body = Some(SecretBytes::new(body.to_string().into_bytes()));
         call.writes = true;
-        let response = found(self.client.call(&call).await?, &call)?;
+        let response = self.found(self.client.call(&call).await?, &call).await?;
         if response.status == StatusCode::NO_CONTENT {
             // KV version 1 took the request's body for the value. Take it back,
             // as far as that goes: the error is the same either way.
             if cas == 0 {
                 let _ = self.soft_delete(path).await;
             }
-            return Err(self.not_v2(&call));
+            return Err(self.not_v2(&call).await);
         }
         let answer: WriteAnswer = parse(&response).map_err(|()| unexpected(&response, &call))?;
         if !answer.deletion_time.is_empty() {
-            return Err(self.expires(&call, path, answer.written.version));
+            let version = answer.written.version;
+            return Err(self.expires(&call, path, version).await);
         }
         Ok(answer.written)
     }
@@ -175,7 +190,7 @@ impl KvV2 {
         let call = self.call("read metadata", Method::GET, "metadata", path);
         let response = self.client.call(&call).await?;
         if response.status == StatusCode::NOT_FOUND {
-            return absent(&response, &call).map(|()| None);
+            return self.absent(&response, &call).await.map(|()| None);
         }
         let metadata = parse(&response).map(Some);
         metadata.map_err(|()| unexpected(&response, &call))
@@ -229,63 +244,78 @@ impl KvV2 {
         call.query = Some("list=true");
         let response = self.client.call(&call).await?;
         if response.status == StatusCode::NOT_FOUND {
-            return absent(&response, &call).map(|()| Vec::new());
+            return self.absent(&response, &call).await.map(|()| Vec::new());
         }
         let keys: Keys = parse(&response).map_err(|()| unexpected(&response, &call))?;
         Ok(keys.keys)
     }
 
-    /// Writes whatever the fence holds: its index is what counts.
-    pub(super) async fn write_fence(&self, path: &str) -> Result<(), OpenBaoError> {
-        let mut call = self.call("write fence", Method::POST, "data", path);
-        call.body = Some(SecretBytes::from(br#"{"data":{"fence":"1"}}"#.as_slice()));
-        call.writes = true;
-        let response = found(self.client.call(&call).await?, &call)?;
-        if response.status == StatusCode::NO_CONTENT {
-            // As in `write`: version 1 took it.
-            let _ = self.soft_delete(path).await;
-            return Err(self.not_v2(&call));
-        }
-        Ok(())
-    }
-
     async fn change(&self, mut call: Call) -> Result<(), OpenBaoError> {
         call.writes = true;
+        if self.route == Route::Any {
+            // A standby that knows nothing of the path yet has nothing to
+            // change, and says that it is done.
+            call.route = self.client.route().await?;
+        }
         let response = self.client.call(&call).await?;
         match response.status {
-            StatusCode::NOT_FOUND => absent(&response, &call),
+            StatusCode::NOT_FOUND => self.absent(&response, &call).await,
             // Usually without a body; with one where there are warnings.
             _ => Ok(()),
         }
     }
 
-    fn call(&self, operation: &'static str, method: Method, api: &str, path: &str) -> Call {
-        Call {
-            operation,
-            method,
-            path: format!("{}/{api}/{path}", self.mount),
-            query: None,
-            body: None,
-            writes: false,
+    pub(super) fn call(
+        &self,
+        operation: &'static str,
+        method: Method,
+        api: &str,
+        path: &str,
+    ) -> Call {
+        let mut call = Call::new(operation, method, format!("{}/{api}/{path}", self.mount));
+        call.route = self.route;
+        call
+    }
+
+    /// Accepts a 404 that says that nothing is there, and no other.
+    async fn absent(&self, response: &HttpResponse, call: &Call) -> Result<(), OpenBaoError> {
+        let error = self.client.refusal(response, call).await;
+        match error.kind() {
+            OpenBaoErrorKind::NotFound => Ok(()),
+            _ => Err(error),
         }
     }
 
-    fn expires(&self, call: &Call, path: &str, version: u64) -> OpenBaoError {
+    /// Refuses a 404.
+    pub(super) async fn found(
+        &self,
+        response: HttpResponse,
+        call: &Call,
+    ) -> Result<HttpResponse, OpenBaoError> {
+        match response.status {
+            StatusCode::NOT_FOUND => Err(self.client.refusal(&response, call).await),
+            _ => Ok(response),
+        }
+    }
+
+    async fn expires(&self, call: &Call, path: &str, version: u64) -> OpenBaoError {
         let mount = &self.mount;
+        let command = self.client.vendor().await.command();
         OpenBaoError::new(OpenBaoErrorKind::Misconfigured, call.operation, &call.path).with_remedy(
             format!(
                 "The server would delete what was written after a time: delete_version_after is \
-                 set, on the mount or on the path. Unset it:\n  bao write {mount}/config \
-                 delete_version_after=0s\n  bao kv metadata put -mount={mount} \
+                 set, on the mount or on the path. Unset it:\n  {command} write {mount}/config \
+                 delete_version_after=0s\n  {command} kv metadata put -mount={mount} \
                  -delete-version-after=0s {path}\nThen keep what this write left \
-                 behind:\n  bao kv undelete -mount={mount} \
+                 behind:\n  {command} kv undelete -mount={mount} \
                  -versions={version} {path}"
             ),
         )
     }
 
-    fn not_v2(&self, call: &Call) -> OpenBaoError {
-        OpenBaoError::not_kv_v2(call.operation, &call.path, &self.mount)
+    pub(super) async fn not_v2(&self, call: &Call) -> OpenBaoError {
+        let vendor = self.client.vendor().await;
+        OpenBaoError::not_kv_v2(call.operation, &call.path, &self.mount, vendor)
     }
 }
 
@@ -323,31 +353,10 @@ struct Version1 {
 
 /// Reads the `data` of an answer. The parser's own error stays out of ours: it
 /// may quote a value.
-fn parse<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, ()> {
+pub(super) fn parse<T: DeserializeOwned>(response: &HttpResponse) -> Result<T, ()> {
     serde_json::from_slice::<Envelope<T>>(response.body.expose())
         .map(|envelope| envelope.data)
         .map_err(|_| ())
-}
-
-/// Accepts a 404 that says that nothing is there, and no other.
-fn absent(response: &HttpResponse, call: &Call) -> Result<(), OpenBaoError> {
-    let error = OpenBaoError::from_response(response, call.operation, &call.path);
-    match error.kind() {
-        OpenBaoErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    }
-}
-
-/// Refuses a 404.
-fn found(response: HttpResponse, call: &Call) -> Result<HttpResponse, OpenBaoError> {
-    match response.status {
-        StatusCode::NOT_FOUND => Err(OpenBaoError::from_response(
-            &response,
-            call.operation,
-            &call.path,
-        )),
-        _ => Ok(response),
-    }
 }
 
 fn unexpected(response: &HttpResponse, call: &Call) -> OpenBaoError {

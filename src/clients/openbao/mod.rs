@@ -6,10 +6,14 @@ mod client;
 mod config;
 mod consistency;
 mod error;
+mod fence;
 mod files;
+mod identify;
 mod kv;
 mod policy;
+mod server;
 mod transit;
+mod wrapping;
 
 pub use auth::DEFAULT_KUBERNETES_TOKEN_FILE;
 pub use client::OpenBaoClient;
@@ -17,11 +21,12 @@ pub use config::{
     InvalidAddress, InvalidMountPath, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoConfig,
 };
-pub use consistency::fence_slot;
 pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
-pub use files::{UnreadableFile, read_certificate, read_private_key};
+pub use fence::{Fenced, fence_slot};
+pub use files::{InvalidPath, UnreadableFile, check_path, read_certificate, read_private_key};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
 pub use policy::{
     PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text,
 };
+pub use server::ServerVendor;
 pub use transit::{Transit, TransitKey};

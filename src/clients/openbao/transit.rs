@@ -10,6 +10,7 @@ use super::auth::json_object;
 use super::client::{Call, OpenBaoClient};
 use super::config::MountPath;
 use super::error::{OpenBaoError, OpenBaoErrorKind};
+use super::fence::Route;
 use crate::http::HttpResponse;
 use crate::secret::{SecretBytes, SecretString};
 
@@ -18,6 +19,8 @@ use crate::secret::{SecretBytes, SecretString};
 pub struct Transit {
     client: OpenBaoClient,
     mount: MountPath,
+    /// Taken by what is said of keys; never by what opens under one.
+    route: Route,
 }
 
 /// What is known of a key.
@@ -44,7 +47,16 @@ pub struct TransitKey {
 
 impl Transit {
     pub(super) fn new(client: OpenBaoClient, mount: MountPath) -> Self {
-        Self { client, mount }
+        Self {
+            client,
+            mount,
+            route: Route::Any,
+        }
+    }
+
+    /// Sends what asks about keys this way.
+    pub(super) fn through(self, route: Route) -> Self {
+        Self { route, ..self }
     }
 
     /// Returns where it is mounted.
@@ -59,10 +71,11 @@ impl Transit {
     ///
     /// By meaning.
     pub async fn key(&self, name: &str) -> Result<Option<TransitKey>, OpenBaoError> {
-        let call = self.call("read key", Method::GET, "keys", name);
+        let mut call = self.call("read key", Method::GET, "keys", name);
+        call.route = self.route;
         let response = self.client.call(&call).await?;
         if response.status == StatusCode::NOT_FOUND {
-            let error = refusal(&response, &call);
+            let error = self.client.refusal(&response, &call).await;
             return match error.kind() {
                 OpenBaoErrorKind::NotFound => Ok(None),
                 _ => Err(error),
@@ -83,7 +96,7 @@ impl Transit {
         call.body = Some(SecretBytes::from(body.as_slice()));
         call.writes = true;
         let response = self.client.call(&call).await?;
-        found(&response, &call)
+        self.found(&response, &call).await
     }
 
     /// Encrypts `plaintext` under the key `name`, for `context`.
@@ -136,7 +149,7 @@ impl Transit {
             ("context", &STANDARD.encode(context)),
         ]));
         let response = self.client.call(&call).await?;
-        found(&response, &call)?;
+        self.found(&response, &call).await?;
         let answer: Answer<'_> = serde_json::from_slice(response.body.expose())
             .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
         let text = answer.data.plaintext;
@@ -174,18 +187,18 @@ impl Transit {
             ciphertext: String,
         }
         let response = self.client.call(&call).await?;
-        found(&response, &call)?;
+        self.found(&response, &call).await?;
         parse::<Ciphertext>(&response, &call).map(|answer| answer.ciphertext)
     }
 
     fn call(&self, operation: &'static str, method: Method, api: &str, name: &str) -> Call {
-        Call {
-            operation,
-            method,
-            path: format!("{}/{api}/{name}", self.mount),
-            query: None,
-            body: None,
-            writes: false,
+        Call::new(operation, method, format!("{}/{api}/{name}", self.mount))
+    }
+
+    async fn found(&self, response: &HttpResponse, call: &Call) -> Result<(), OpenBaoError> {
+        match response.status {
+            StatusCode::NOT_FOUND => Err(self.client.refusal(response, call).await),
+            _ => Ok(()),
         }
     }
 }
@@ -208,15 +221,4 @@ fn encode_secret(bytes: &[u8]) -> SecretString {
     let mut text = Zeroizing::new(String::with_capacity(4 * bytes.len().div_ceil(3)));
     STANDARD.encode_string(bytes, &mut text);
     SecretString::new(std::mem::take(&mut *text))
-}
-
-fn found(response: &HttpResponse, call: &Call) -> Result<(), OpenBaoError> {
-    match response.status {
-        StatusCode::NOT_FOUND => Err(refusal(response, call)),
-        _ => Ok(()),
-    }
-}
-
-fn refusal(response: &HttpResponse, call: &Call) -> OpenBaoError {
-    OpenBaoError::from_response(response, call.operation, &call.path)
 }

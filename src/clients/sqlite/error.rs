@@ -98,7 +98,29 @@ impl DatabaseError {
 
     /// Gives SQLite's error its meaning.
     pub(super) fn sqlite(operation: &'static str, path: &Path, error: rusqlite::Error) -> Self {
-        Self::new(kind_of_sqlite(&error), operation, path).with_source(error)
+        let told = Self::new(kind_of_sqlite(&error), operation, path);
+        let told = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => told.with_remedy(
+                "Another process keeps the database locked: another run of Terraform that hangs, a \
+                 backup, or a SQLite shell. End it, and run again.",
+            ),
+            Some(ErrorCode::DiskFull) => told.with_remedy(
+                "The disk is full, or a quota is used up. Free some space, and run again; nothing is \
+                 half-written.",
+            ),
+            _ => told,
+        };
+        told.with_source(error)
+    }
+
+    /// Returns true where other processes kept the database locked.
+    pub(super) fn is_busy(&self) -> bool {
+        let source = self.source.as_deref();
+        let sqlite = source.and_then(|source| source.downcast_ref::<rusqlite::Error>());
+        matches!(
+            sqlite.and_then(rusqlite::Error::sqlite_error_code),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
     }
 
     /// Gives the operating system's error its meaning.

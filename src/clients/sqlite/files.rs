@@ -34,6 +34,18 @@ pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
     let log = beside(&database, "-wal");
     let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
     let has_database = exists(&database)?;
+    // SQLite, and whoever makes the file, would wait for the other end of a pipe.
+    if has_database && !fs::metadata(&database).is_ok_and(|database| database.is_file()) {
+        return Err(DatabaseError::new(
+            DatabaseErrorKind::Misconfigured,
+            "look for the database",
+            &database,
+        )
+        .with_remedy(
+            "The database must be a regular file. Put it back from a copy, or move away what \
+             stands in its place.",
+        ));
+    }
     if has_log && !has_database {
         return Err(DatabaseError::new(
             DatabaseErrorKind::Misconfigured,

@@ -14,6 +14,7 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,35 @@ pub struct EmbeddedDatabase {
     connection: Arc<Mutex<Connection>>,
     path: Arc<Path>,
     identity: files::FileIdentity,
+    patience: Arc<Patience>,
+}
+
+/// How long a call waits for other processes. Once a call has waited in vain, those
+/// after it do not wait until a write succeeds: a run with many secrets waits once.
+#[derive(Debug)]
+struct Patience {
+    timeout: Duration,
+    is_exhausted: AtomicBool,
+}
+
+impl Patience {
+    fn now(&self) -> Duration {
+        if self.is_exhausted.load(Ordering::Relaxed) {
+            Duration::ZERO
+        } else {
+            self.timeout
+        }
+    }
+
+    fn learn(&self, error: &DatabaseError) {
+        if error.is_busy() {
+            self.is_exhausted.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn renew(&self) {
+        self.is_exhausted.store(false, Ordering::Relaxed);
+    }
 }
 
 impl EmbeddedDatabase {
@@ -129,6 +159,7 @@ impl EmbeddedDatabase {
     ) -> Result<T, DatabaseError> {
         let path = Arc::clone(&self.path);
         let identity = self.identity;
+        let patience = Arc::clone(&self.patience);
         self.with_connection(operation, move |connection| {
             let failed = |error| DatabaseError::sqlite(operation, &path, error);
             let transaction = connection
@@ -139,6 +170,7 @@ impl EmbeddedDatabase {
             // nobody will find was not to be acknowledged.
             in_place(operation, &path, identity)?;
             transaction.commit().map_err(failed)?;
+            patience.renew();
             Ok(value)
         })
         .await
@@ -177,9 +209,13 @@ impl EmbeddedDatabase {
         let mut connection: OwnedMutexGuard<Connection> =
             Arc::clone(&self.connection).lock_owned().await;
         let (path, identity) = (Arc::clone(&self.path), self.identity);
+        let patience = Arc::clone(&self.patience);
         blocking(move || {
             in_place(operation, &path, identity)?;
-            body(&mut connection)
+            connection
+                .busy_timeout(patience.now())
+                .map_err(|error| DatabaseError::sqlite(operation, &path, error))?;
+            body(&mut connection).inspect_err(|error| patience.learn(error))
         })
         .await
     }
@@ -307,6 +343,10 @@ fn open_here(
         connection: Arc::new(Mutex::new(connection)),
         identity: files::identity(&path)?,
         path: path.into(),
+        patience: Arc::new(Patience {
+            timeout: options.busy_timeout,
+            is_exhausted: AtomicBool::new(false),
+        }),
     })
 }
 

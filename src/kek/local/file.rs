@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::clients::open_regular_file;
 use crate::envelope::primitives;
 use crate::kek::{KekError, KekErrorKind};
 
@@ -81,7 +82,7 @@ impl LocalKeyFile {
     /// `Unavailable` for all else.
     pub fn open(path: &Path) -> Result<Self, KekError> {
         let failed = |source: io::Error| open_error(path, source);
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = open_regular_file(path).map_err(failed)?;
         check_owner_only(path, &file)?;
         // One byte more than the file has: a longer one must not pass.
         let mut bytes = Zeroizing::new([0; FILE_BYTES + 1]);
@@ -281,6 +282,11 @@ fn open_error(path: &Path, source: io::Error) -> KekError {
     let kind = match source.kind() {
         io::ErrorKind::NotFound => KekErrorKind::NotFound,
         io::ErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
+        io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => {
+            return KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
+                .with_remedy("The key file must be a regular file. Put it back from a copy.")
+                .with_source(source);
+        }
         _ => KekErrorKind::Unavailable,
     };
     KekError::new(kind, OPEN, display(path)).with_source(source)

@@ -310,3 +310,22 @@ mod unix {
         assert!(path.exists() && copy.exists() && rival.exists());
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn open_refuses_what_is_no_regular_file_and_waits_for_nobody() {
+    let folder = Folder::new();
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.path())
+        .status();
+    assert!(made.expect("mkfifo runs").success());
+    let error = LocalKeyFile::open(&folder.path()).expect_err("a pipe");
+    assert_eq!(error.kind(), KekErrorKind::Misconfigured);
+    assert!(
+        error
+            .remedy()
+            .is_some_and(|text| text.contains("regular file"))
+    );
+    let error = LocalKeyFile::open(folder.folder.path()).expect_err("a folder");
+    assert_eq!(error.kind(), KekErrorKind::Misconfigured);
+}

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::probe::Place;
 use super::record_key;
 use super::seen::{SeenBackend, Sightings};
-use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, SecretRecord};
+use crate::catalog::{BackendDocument, BackendRecord, Loaded, SecretRecord};
 use crate::kek::KeyEncryptionKey;
 use crate::names::Slug;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, Organization, PLATFORM_BACKEND};
@@ -327,10 +327,8 @@ impl Organization {
     }
 }
 
-/// Returns the backend of a document, unless its creation never ended.
 fn in_use(loaded: &Loaded<BackendDocument>) -> Option<&BackendRecord> {
-    let backend = loaded.record.backend.as_ref()?;
-    (backend.state != BackendState::Creating).then_some(backend)
+    loaded.record.backend.as_ref()
 }
 
 pub(super) fn unknown(name: &Slug) -> OperationError {

@@ -9,26 +9,36 @@
 use uuid::Uuid;
 
 use super::{SeenBackend, default_key, record_key};
-use crate::catalog::{BackendDocument, BackendState, DefaultBackendRecord, Loaded, Revision};
+use crate::catalog::{
+    BackendDocument, BackendState, DefaultBackendRecord, Loaded, Owner, Revision,
+};
 use crate::names::Slug;
 use crate::operations::documents::Compared;
-use crate::operations::{Interrupt, OperationError, Organization, PLATFORM_BACKEND};
+use crate::operations::{OperationError, Organization, PLATFORM_BACKEND};
 
 /// The default backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultBackendView {
     /// The backend's name; `platform` for the built-in one.
     pub backend: Slug,
-    /// Whether anybody has ever chosen it.
-    pub is_chosen: bool,
+    /// Whose choice it is; absent where nobody has made one.
+    pub owner: Option<Owner>,
     /// The generation of its record; 0 while there is none.
     pub generation: u64,
     /// The catalog's uuid.
     pub catalog: Uuid,
 }
 
+/// What the default's record is to say.
+pub(super) struct Choice {
+    pub(super) backend: Slug,
+    pub(super) owner: Option<Owner>,
+    /// Whether it says anything else than before to a practitioner.
+    pub(super) is_changed: bool,
+}
+
 /// How often a change of the default is tried while others write.
-const TRIES: usize = 4;
+pub(super) const TRIES: usize = 4;
 
 impl Organization {
     /// Takes notice of what was the default before this process: its record must
@@ -52,81 +62,10 @@ impl Organization {
         let loaded = self.look_at_default().await?;
         Ok(DefaultBackendView {
             backend: name_of(loaded.as_ref()),
-            is_chosen: loaded.is_some(),
+            owner: owner_of(loaded.as_ref()),
             generation: generation_of(loaded.as_ref()),
             catalog,
         })
-    }
-
-    /// Makes `backend` the default. `expected` is the one that the caller saw
-    /// last: another one in force is not overwritten.
-    ///
-    /// # Errors
-    ///
-    /// `DefaultBackendExists` when neither `expected` nor `backend` is in force;
-    /// `UnknownBackend`; `BackendDeleting`; failures of the catalog.
-    pub async fn set_default_backend(
-        &self,
-        backend: &Slug,
-        expected: &Slug,
-        interrupt: &Interrupt,
-    ) -> Result<DefaultBackendView, OperationError> {
-        interrupt.before("set default backend")?;
-        self.ensure().await?;
-        let mut tries = 0;
-        let generation = loop {
-            let loaded = self.load_default().await?;
-            let present = name_of(loaded.as_ref());
-            if present != *expected && present != *backend {
-                return Err(OperationError::DefaultBackendExists { backend: present });
-            }
-            self.tell(backend, true).await?;
-            interrupt.before("commit default backend")?;
-            if let Some(loaded) = &loaded
-                && present == *backend
-            {
-                break loaded.record.generation;
-            }
-            if let Some(generation) = self.commit_default(loaded, backend).await? {
-                break generation;
-            }
-            tries += 1;
-            if tries == TRIES {
-                return Err(changed());
-            }
-        };
-        self.connections.learn_default(Some(backend));
-        crate::operations::steps::crash_point("clear default backend");
-        if expected != backend {
-            self.untell(expected).await?;
-        }
-        Ok(DefaultBackendView {
-            backend: backend.clone(),
-            is_chosen: true,
-            generation,
-            catalog: self.existing().await?.uuid,
-        })
-    }
-
-    /// Makes the built-in backend the default again, if `expected` is still in
-    /// force; leaves another one alone.
-    ///
-    /// # Errors
-    ///
-    /// Failures of the catalog.
-    pub async fn unset_default_backend(
-        &self,
-        expected: &Slug,
-        interrupt: &Interrupt,
-    ) -> Result<(), OperationError> {
-        let platform = Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug");
-        match self
-            .set_default_backend(&platform, expected, interrupt)
-            .await
-        {
-            Ok(_) | Err(OperationError::DefaultBackendExists { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 
     /// Returns the default backend for a new secret, asked for once a process: the
@@ -159,7 +98,12 @@ impl Organization {
         for _ in 0..TRIES {
             let loaded = self.load_default().await?;
             let present = name_of(loaded.as_ref());
-            if self.commit_default(loaded, &present).await?.is_some() {
+            let choice = Choice {
+                backend: present.clone(),
+                owner: owner_of(loaded.as_ref()),
+                is_changed: false,
+            };
+            if self.commit_default(loaded, choice).await?.is_some() {
                 return Ok(present);
             }
         }
@@ -190,7 +134,9 @@ impl Organization {
         }
     }
 
-    async fn load_default(&self) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
+    pub(super) async fn load_default(
+        &self,
+    ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
         let loaded = self.look_at_default().await?;
         if let Some(loaded) = &loaded {
             loaded.verify(self.mac_key().await?)?;
@@ -200,16 +146,24 @@ impl Organization {
 
     /// Writes the default's record, and returns its generation; `None` when another
     /// writer came first.
-    async fn commit_default(
+    pub(super) async fn commit_default(
         &self,
         loaded: Option<Loaded<DefaultBackendRecord>>,
-        backend: &Slug,
+        choice: Choice,
     ) -> Result<Option<u64>, OperationError> {
+        let Choice {
+            backend,
+            owner,
+            is_changed,
+        } = choice;
         let generation = generation_of(loaded.as_ref()) + 1;
+        let before = loaded.as_ref().map(|loaded| loaded.record.changed);
         let record = DefaultBackendRecord {
             generation,
             write_id: Uuid::new_v4(),
             backend: backend.clone(),
+            changed: before.filter(|_| !is_changed).unwrap_or(generation),
+            owner,
         };
         let expected = loaded.map_or(Revision::ABSENT, |loaded| loaded.revision);
         let key = default_key();
@@ -217,25 +171,21 @@ impl Organization {
         if !matches!(written, Compared::Written(_)) {
             return Ok(None);
         }
-        self.connections.remember_default(backend, generation);
+        self.connections.remember_default(&backend, generation);
         Ok(Some(generation))
     }
 
     /// Tells a backend's record whether it is the default. One that is being
     /// deleted becomes none; one that is gone need not be told that it is none.
-    async fn tell(&self, name: &Slug, is_default: bool) -> Result<(), OperationError> {
+    pub(super) async fn tell(&self, name: &Slug, is_default: bool) -> Result<(), OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
             return Ok(());
         }
         for _ in 0..TRIES {
             let mut held = self.hold_backend(name).await?;
             let generation = held.document.generation;
-            let record = held
-                .document
-                .backend
-                .as_mut()
-                .filter(|record| record.state != BackendState::Creating)
-                .ok_or_else(|| super::connect::unknown(name))?;
+            let record = held.document.backend.as_mut();
+            let record = record.ok_or_else(|| super::connect::unknown(name))?;
             // Else an older record would get a newer generation by this.
             self.expect_newest(&SeenBackend::new(generation, record))?;
             if is_default && record.state == BackendState::Deleting {
@@ -248,14 +198,14 @@ impl Organization {
             }
             record.is_default = is_default;
             match self.commit_backend(&mut held).await {
-                Err(OperationError::ChangedConcurrently { .. }) => {}
+                Err(OperationError::BackendChangedConcurrently { .. }) => {}
                 outcome => return outcome,
             }
         }
         Err(changed())
     }
 
-    async fn untell(&self, name: &Slug) -> Result<(), OperationError> {
+    pub(super) async fn untell(&self, name: &Slug) -> Result<(), OperationError> {
         match self.tell(name, false).await {
             Err(OperationError::UnknownBackend { .. }) => Ok(()),
             outcome => outcome,
@@ -309,18 +259,23 @@ pub(in crate::operations) enum Rechecked {
     Gone,
 }
 
-fn name_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Slug {
-    loaded.map_or_else(
-        || Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
-        |loaded| loaded.record.backend.clone(),
-    )
+pub(super) fn name_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Slug {
+    loaded.map_or_else(platform, |loaded| loaded.record.backend.clone())
 }
 
-fn generation_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> u64 {
+pub(super) fn platform() -> Slug {
+    Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug")
+}
+
+pub(super) fn owner_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Option<Owner> {
+    loaded.and_then(|loaded| loaded.record.owner.clone())
+}
+
+pub(super) fn generation_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> u64 {
     loaded.map_or(0, |loaded| loaded.record.generation)
 }
 
-fn changed() -> OperationError {
+pub(super) fn changed() -> OperationError {
     OperationError::ChangedConcurrently {
         subject: "the default backend".to_owned(),
     }

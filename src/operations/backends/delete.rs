@@ -1,307 +1,306 @@
 //! Lets go of a backend that nothing needs any more.
+//!
+//! The backend is marked; its entries are listed after that; what a document names
+//! keeps it alive; what none names is cleaned up; then it becomes a tombstone, if
+//! its record is still as it was marked. A creation writes its entry before it looks
+//! at the backend, so it either sees the mark or is in the listing. Nothing is
+//! cleaned up by looking alone: the document is raised first, so that a creation
+//! which has read it before can't commit any more.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
-use super::default_key;
-use super::register::HeldBackend;
+use super::BackendOnDestroy;
+use super::documents::HeldBackend;
+use super::usage::{Unfinished, names, refuse_if_used};
 use crate::catalog::{
-    BackendRecord, BackendState, DefaultBackendRecord, RecordKey, SecretDocument, SecretRecord,
-    SecretState,
+    BackendRecord, BackendState, EntryKey, Owner, Revision, Stamp, record_key_of_uuid,
 };
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
-use crate::store::{Absence, Deletion, SecretStore, StoreErrorKind, VersionStatus};
+use crate::store::{Deletion, SecretStore};
 
-/// How many secrets are named that stand in the way of a deletion.
-pub const MAX_NAMED_HOLDERS: usize = 10;
+/// How often a step is tried while others write.
+const TRIES: usize = 5;
 
-/// How many records are read at once.
-const READS_AT_ONCE: usize = 8;
-
-/// How long a deletion waits for others.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::operations) struct Patience {
-    /// While secrets that others are deleting stay as they are.
-    pub(in crate::operations) deleting: Duration,
-    /// While secrets in use do.
-    pub(in crate::operations) in_use: Duration,
-    /// From one look to the next: other processes tell nobody when they are done.
-    pub(in crate::operations) poll: Duration,
+/// What to let go of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteBackend {
+    /// Its name.
+    pub name: Slug,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// The generation of its record that was seen; absent right after an import.
+    pub seen: Option<u64>,
+    /// The stamp that the caller knows as its own; absent to take the one found.
+    pub stamp: Option<Stamp>,
 }
 
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            deleting: Duration::from_secs(30),
-            in_use: Duration::from_millis(1500),
-            poll: Duration::from_millis(250),
-        }
-    }
+/// What became of an object that was to be destroyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destroyed {
+    /// It is gone.
+    Done,
+    /// Its record is gone, and its place was not asked.
+    Forgotten,
+    /// It bears another stamp, and stays.
+    LeftToOwner(Box<Owner>),
+    /// This run had adopted it, and it is its former owner's again.
+    GivenBack(Box<Owner>),
+    /// Its record is missing, without a tombstone: nothing tells what may be left.
+    RecordMissing,
 }
 
 /// A backend that was let go of.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedBackend {
-    /// Why the backend's own marker is still there, if it is: the place may be
-    /// gone, or closed to us, and that must not keep the record alive.
-    pub left_behind: Option<String>,
+    /// What became of it.
+    pub destroyed: Destroyed,
+    /// What may still be at its place, and why: the place may be gone, or closed to
+    /// us, and that must not keep the record alive.
+    pub left_behind: Vec<String>,
 }
 
-/// Who needs a backend.
-#[derive(Debug, Default)]
-struct Holders {
-    /// Secrets in use.
-    ready: Vec<SecretRecord>,
-    /// Secrets on their way out.
-    deleting: Vec<Holder>,
-}
-
-#[derive(Debug)]
-struct Holder {
-    key: RecordKey,
-    secret: SecretRecord,
+impl DeletedBackend {
+    fn only(destroyed: Destroyed) -> Self {
+        Self {
+            destroyed,
+            left_behind: Vec::new(),
+        }
+    }
 }
 
 impl Organization {
-    /// Makes sure that no secret is on the backend, and that it is not the
-    /// default.
-    ///
-    /// # Errors
-    ///
-    /// `BackendInUse`, which names up to [`MAX_NAMED_HOLDERS`] secrets; failures
-    /// of the catalog.
-    pub async fn expect_unused_backend(
-        &self,
-        name: &Slug,
-        uuid: Uuid,
-    ) -> Result<(), OperationError> {
-        let holders = self.holders(uuid).await?;
-        self.refuse_if_held(name, &holders, self.is_default(name).await?)
-    }
-
-    /// Deletes a backend that was last seen at this generation of its record:
-    /// mark, look who needs it, delete its marker object, leave a tombstone.
+    /// Deletes a backend: mark, list its entries, clean up what no document names,
+    /// delete its marker object, leave a tombstone.
     ///
     /// Waits for secrets that are being deleted, and finishes those that nobody
-    /// finishes. A creation that has not written its value yet is overtaken: it
-    /// fails, and takes back what it puts.
+    /// finishes. A creation that has not been committed yet is overtaken: it fails,
+    /// and takes back what it puts. A backend under another stamp stays as it is, and
+    /// so does one that this run has adopted: its former owner gets it back. Of one
+    /// that is to be forgotten, the place is not asked.
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, and then the backend stays as it was; failures of the
-    /// catalog.
+    /// `BackendInUse`, and then the backend stays as it was; failures of catalog and
+    /// store.
     pub async fn delete_backend(
         &self,
-        name: &Slug,
-        uuid: Uuid,
-        generation: u64,
+        request: DeleteBackend,
         interrupt: &Interrupt,
     ) -> Result<DeletedBackend, OperationError> {
+        let DeleteBackend {
+            name,
+            uuid,
+            seen,
+            stamp,
+        } = request;
         interrupt.before("delete backend")?;
-        let mut held = self.hold_backend(name).await?;
-        let record = held.document.backend.as_ref();
-        let Some(record) = record.filter(|record| record.uuid == uuid) else {
-            return Ok(DeletedBackend::default());
-        };
-        if generation != u64::MAX && held.document.generation < generation {
+        let mut held = self.hold_backend(&name).await?;
+        if held.revision == Revision::ABSENT {
+            return Ok(DeletedBackend::only(Destroyed::RecordMissing));
+        }
+        let found = held.document.generation;
+        if let Some(seen) = seen.filter(|&seen| found < seen) {
             return Err(OperationError::BackendRolledBack {
-                backend: name.clone(),
-                seen: generation,
-                found: held.document.generation,
+                backend: name,
+                seen,
+                found,
             });
         }
-        if record.adopted_at.is_some_and(|at| at > generation) {
-            tracing::info!("a backend that was adopted since is left to whoever adopted it");
-            return Ok(DeletedBackend::default());
+        let record = held.document.backend.as_ref();
+        let Some(record) = record.filter(|record| record.uuid == uuid) else {
+            return Ok(DeletedBackend::only(Destroyed::Done));
+        };
+        if stamp.is_some_and(|stamp| stamp != record.owner.stamp) {
+            let owner = Box::new(record.owner.clone());
+            return Ok(DeletedBackend::only(Destroyed::LeftToOwner(owner)));
+        }
+        if let Some(former) = self.run.gives_back(&record.owner) {
+            return self.give_backend_back(held, former, interrupt).await;
         }
         if record.state != BackendState::Deleting {
             // Before it is marked: a creation that meets the mark fails.
-            let holders = self.settled_holders(uuid, interrupt).await?;
-            self.refuse_if_held(name, &holders, self.is_default(name).await?)?;
-            self.set_state(&mut held, BackendState::Deleting, interrupt)
-                .await?;
+            let unfinished = unfinished(record);
+            let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
+            refuse_if_used(&name, &usage, self.is_default(&name).await?)?;
+            interrupt.before("mark backend deleting")?;
+            self.set_state(&mut held, BackendState::Deleting).await?;
         }
         self.finish_backend_deletion(&mut held, uuid, interrupt)
             .await
     }
 
+    /// Puts back whose the backend was before this run adopted it.
+    async fn give_backend_back(
+        &self,
+        mut held: HeldBackend,
+        former: Owner,
+        interrupt: &Interrupt,
+    ) -> Result<DeletedBackend, OperationError> {
+        if let Some(record) = &mut held.document.backend {
+            record.owner = former.clone();
+        }
+        interrupt.before("give backend back")?;
+        self.commit_backend(&mut held).await?;
+        let owner = Box::new(former);
+        Ok(DeletedBackend::only(Destroyed::GivenBack(owner)))
+    }
+
     /// Goes on with a deletion that is marked; takes the mark back where the
-    /// backend turns out to be needed.
+    /// backend turns out to be needed. Every round lists the entries anew: they must
+    /// be listed after the mark that the tombstone replaces.
     pub(super) async fn finish_backend_deletion(
         &self,
         held: &mut HeldBackend,
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<DeletedBackend, OperationError> {
-        let record = held.document.backend.clone();
-        let Some(record) = record.filter(|record| record.uuid == uuid) else {
-            return Ok(DeletedBackend::default());
-        };
-        let holders = self.settled_holders(uuid, interrupt).await?;
-        // Whoever is about to make it the default reads its record again.
-        let is_default = self.fence_default().await? == record.name;
-        if let Err(refused) = self.refuse_if_held(&record.name, &holders, is_default) {
-            self.set_state(held, BackendState::Ready, interrupt).await?;
-            return Err(refused);
+        for _ in 0..TRIES {
+            let record = held.document.backend.clone();
+            let Some(record) = record.filter(|record| record.uuid == uuid) else {
+                return Ok(DeletedBackend::only(Destroyed::Done));
+            };
+            if record.state != BackendState::Deleting {
+                // A change has taken it back into use.
+                return Err(held.overtaken());
+            }
+            let unfinished = unfinished(&record);
+            let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
+            // Whoever is about to make it the default reads its record again.
+            let is_default = self.fence_default().await? == record.name;
+            if let Err(refused) = refuse_if_used(&record.name, &usage, is_default) {
+                self.set_state(held, BackendState::Ready).await?;
+                return Err(refused);
+            }
+            let cleanup = self.clean_up(&record, &usage.unnamed, interrupt).await?;
+            let Cleaned::All { mut left_behind } = cleanup else {
+                continue;
+            };
+            interrupt.before("delete backend marker")?;
+            left_behind.extend(self.delete_marker(&record).await);
+            interrupt.before("backend tombstone")?;
+            held.document.backend = None;
+            if let Some(now) = self.try_commit_backend(held).await? {
+                *held = now;
+                continue;
+            }
+            self.connections.forget(&record.name);
+            let forgotten = self
+                .catalog
+                .forget_history(&held.key(), held.revision)
+                .await;
+            if let Err(error) = forgotten {
+                // What it holds of a credential is sealed, and the deletion stands.
+                tracing::warn!(%error, "the history of a deleted backend's record is left behind");
+            }
+            return Ok(DeletedBackend {
+                destroyed: match record.arguments.on_destroy {
+                    BackendOnDestroy::Delete => Destroyed::Done,
+                    BackendOnDestroy::Forget => Destroyed::Forgotten,
+                },
+                left_behind,
+            });
         }
-        interrupt.before("delete backend marker")?;
-        let left_behind = self.delete_marker(&record).await;
-        interrupt.before("backend tombstone")?;
-        held.document.backend = None;
-        self.commit_backend(held).await?;
-        self.connections.forget(&record.name);
-        let forgotten = self.catalog.forget_history(&held.key, held.revision).await;
-        if let Err(error) = forgotten {
-            // What it holds of a credential is sealed, and the deletion stands.
-            tracing::warn!(%error, "the history of a deleted backend's record is left behind");
-        }
-        Ok(DeletedBackend { left_behind })
+        Err(held.overtaken())
     }
 
     async fn set_state(
         &self,
         held: &mut HeldBackend,
         state: BackendState,
-        interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
-        if state == BackendState::Deleting {
-            interrupt.before("mark backend deleting")?;
-        }
         if let Some(record) = &mut held.document.backend {
             record.state = state;
         }
         self.commit_backend(held).await
     }
 
-    fn refuse_if_held(
+    /// Deletes what interrupted creations have left: each object first, then its
+    /// entry, and neither where its document turns out to name it.
+    async fn clean_up(
         &self,
-        name: &Slug,
-        holders: &Holders,
-        is_default: bool,
-    ) -> Result<(), OperationError> {
-        if holders.ready.is_empty() && !is_default {
-            return Ok(());
-        }
-        let ready = holders.ready.iter();
-        let mut named: Vec<String> = ready.map(|secret| secret.name.to_string()).collect();
-        named.truncate(MAX_NAMED_HOLDERS);
-        Err(OperationError::BackendInUse {
-            backend: name.clone(),
-            secrets: named,
-            total: holders.ready.len(),
-            is_default,
-        })
-    }
-
-    async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
-        let loaded = self
-            .catalog
-            .load::<DefaultBackendRecord>(&default_key())
-            .await?;
-        Ok(loaded.is_some_and(|loaded| loaded.record.backend == *name))
-    }
-
-    /// Returns who needs the backend once no deletion is under way any more.
-    ///
-    /// A plan that destroys secrets together with their backend may begin with
-    /// either, so what is in use now may be on its way out a moment later.
-    async fn settled_holders(
-        &self,
-        uuid: Uuid,
+        record: &BackendRecord,
+        unnamed: &[EntryKey],
         interrupt: &Interrupt,
-    ) -> Result<Holders, OperationError> {
-        let patience = self.patience;
-        let mut before = None;
-        let mut since = Instant::now();
-        loop {
-            interrupt.before("look for secrets")?;
-            let holders = self.holders(uuid).await?;
-            if holders.ready.is_empty() && holders.deleting.is_empty() {
-                return Ok(holders);
-            }
-            let now = (holders.ready.len(), holders.deleting.len());
-            if before != Some(now) {
-                before = Some(now);
-                since = Instant::now();
-            }
-            if holders.deleting.is_empty() && since.elapsed() >= patience.in_use {
-                return Ok(holders);
-            }
-            if since.elapsed() < patience.deleting {
-                tokio::time::sleep(patience.poll).await;
-                continue;
-            }
-            // Whoever began is gone.
-            for holder in holders.deleting {
-                let mut held = self.hold_fenced(holder.key).await?;
-                self.finish_deletion(&mut held, holder.secret.uuid, interrupt)
-                    .await?;
-            }
+    ) -> Result<Cleaned, OperationError> {
+        let mut left_behind = Vec::new();
+        if unnamed.is_empty() {
+            return Ok(Cleaned::All { left_behind });
         }
-    }
-
-    /// Reads every secret's record, and returns those on the backend.
-    async fn holders(&self, uuid: Uuid) -> Result<Holders, OperationError> {
-        let mac_key = self.mac_key().await?;
-        let keys = self.catalog.list("secrets").await?;
-        let documents: Vec<_> = stream::iter(keys)
-            .map(|key| async move {
-                let loaded = self.catalog.load::<SecretDocument>(&key).await?;
-                if let Some(loaded) = &loaded {
-                    loaded.verify(mac_key)?;
-                }
-                Ok::<_, OperationError>((key, loaded))
-            })
-            .buffered(READS_AT_ONCE)
-            .try_collect()
-            .await?;
-        let mut holders = Holders::default();
-        for (key, loaded) in documents {
-            let document = loaded.map(|loaded| loaded.record).unwrap_or_default();
-            let secrets = document.current.into_iter().chain(document.displaced);
-            for secret in secrets.filter(|secret| secret.backend == uuid) {
-                let key = key.clone();
-                match secret.state {
-                    SecretState::Ready => holders.ready.push(secret),
-                    SecretState::Deleting => holders.deleting.push(Holder { key, secret }),
-                }
-            }
-        }
-        holders
-            .ready
-            .sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        Ok(holders)
-    }
-
-    /// Says whether a secret of the backend is found in the store; so too where
-    /// it has none that could be lost.
-    pub(super) async fn holds_ours(
-        &self,
-        uuid: Uuid,
-        store: &dyn SecretStore,
-    ) -> Result<bool, OperationError> {
-        let holders = self.holders(uuid).await?;
-        for secret in &holders.ready {
-            let Some(options) = crate::operations::read::describe_options(secret, Absence::Quick)
-            else {
+        let store = self.place_to_clean(record).await?;
+        for entry in unnamed {
+            let Some(found) = self.entry(entry).await? else {
+                // Another process has removed it.
                 continue;
             };
-            match store.describe(&secret.remote_name, options).await {
-                Ok(VersionStatus::Present) => return Ok(true),
-                Ok(_) => {}
-                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
+            if !self.raise_over(entry, interrupt).await? {
+                return Ok(Cleaned::NamedSince);
+            }
+            interrupt.before("clean up")?;
+            match &store {
+                Some(store) => {
+                    // A creation knows the version of what it has put; this does not.
+                    let versions = Vec::new();
+                    let whole = Deletion::Object { versions };
+                    store.delete(&found.remote_name, whole).await?;
+                }
+                None => left_behind.push(found.remote_name.to_string()),
+            }
+            interrupt.before("delete unnamed entry")?;
+            self.remove_entry(entry).await?;
+        }
+        Ok(Cleaned::All { left_behind })
+    }
+
+    /// Returns the store to clean up; `None` where its place is given up, or is not
+    /// known again because its marker is gone.
+    async fn place_to_clean(
+        &self,
+        record: &BackendRecord,
+    ) -> Result<Option<Arc<dyn SecretStore>>, OperationError> {
+        if record.arguments.on_destroy == BackendOnDestroy::Forget {
+            return Ok(None);
+        }
+        let backend = self.backend_of_record(record).await?;
+        match backend.expect_place().await {
+            Ok(()) => Ok(Some(backend.store)),
+            Err(OperationError::BackendNotThere { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Raises the document of an entry's secret, so that a creation which has read it
+    /// before can't commit any more. Returns false where the document names the entry.
+    async fn raise_over(
+        &self,
+        entry: &EntryKey,
+        interrupt: &Interrupt,
+    ) -> Result<bool, OperationError> {
+        let Some(key) = record_key_of_uuid(entry.secret) else {
+            return Ok(true);
+        };
+        interrupt.before("raise document")?;
+        let mut held = self.hold_fenced(key).await?;
+        for _ in 0..TRIES {
+            if names(&held.document, entry).is_some() {
+                return Ok(false);
+            }
+            match self.raise(&mut held).await? {
+                None => return Ok(true),
+                Some(now) => held = now,
             }
         }
-        Ok(holders.ready.is_empty())
+        Err(held.overtaken())
     }
 
     /// Deletes the marker; says why it could not.
     async fn delete_marker(&self, record: &BackendRecord) -> Option<String> {
         let marker = record.marker.as_ref()?;
+        if record.arguments.on_destroy == BackendOnDestroy::Forget {
+            return Some(marker.remote_name.to_string());
+        }
         let deleted = async {
             let backend = self.backend_of_record(record).await?;
             let versions = vec![marker.native_id.clone()];
@@ -312,5 +311,20 @@ impl Organization {
         let error = deleted.await.err()?;
         tracing::warn!(%error, "a backend's marker is left behind");
         Some(format!("{} ({error})", marker.remote_name))
+    }
+}
+
+/// How far a cleanup has come.
+enum Cleaned {
+    /// Nothing is left that no document names; but this may be left at the place.
+    All { left_behind: Vec<String> },
+    /// A document names something that none named before.
+    NamedSince,
+}
+
+fn unfinished(record: &BackendRecord) -> Unfinished {
+    match record.arguments.on_destroy {
+        BackendOnDestroy::Delete => Unfinished::Finish,
+        BackendOnDestroy::Forget => Unfinished::Keep,
     }
 }

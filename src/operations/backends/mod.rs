@@ -3,34 +3,40 @@
 //!
 //! A backend is one record under its name. A secret names it by name and uuid,
 //! and never moves. No secret goes to a backend that is being deleted: a
-//! creation writes its intent first and looks at the backend's record after
-//! that, a deletion marks the record first and looks for intents after that.
+//! creation writes its entry first and looks at the backend's record after
+//! that, a deletion marks the record first and lists the entries after that.
 
+mod adopt;
 mod connect;
 mod default;
+mod default_choice;
 mod delete;
+mod documents;
 mod probe;
 mod register;
 mod seal;
 mod seen;
 mod update;
+mod usage;
 mod view;
 
 use crate::catalog::RecordKey;
 use crate::names::Slug;
 
-pub use crate::catalog::BackendArguments;
+pub use crate::catalog::{BackendArguments, BackendOnDestroy};
 pub use default::DefaultBackendView;
-pub use delete::{DeletedBackend, MAX_NAMED_HOLDERS};
-pub use register::RegisterBackend;
+pub use default_choice::{DefaultSet, KnownDefault, SetDefault};
+pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
+pub use register::{RegisterBackend, RegisteredBackend};
 pub use seen::SeenBackend;
 pub use update::UpdateBackend;
-pub use view::BackendView;
+pub use usage::MAX_NAMED_HOLDERS;
+pub use view::{BackendView, RefreshedBackend};
 
 pub(super) use connect::{Connections, Trust};
 pub(super) use default::{ByDefault, Rechecked};
-pub(super) use delete::Patience;
 pub(super) use probe::Place;
+pub(super) use usage::Patience;
 
 /// Where the record of the backend `name` stands.
 fn record_key(name: &Slug) -> RecordKey {

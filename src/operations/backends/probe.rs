@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::catalog::{MarkerRecord, distinguishing_digits};
+use crate::catalog::MarkerRecord;
 use crate::envelope::{Context, Purpose, Sealer, SecretValue};
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::Slug;
@@ -66,8 +66,10 @@ impl Organization {
         &self,
         candidate: Candidate<'_>,
     ) -> Result<MarkerRecord, OperationError> {
-        let digits = distinguishing_digits(candidate.uuid);
-        let remote_name = self.name_of(candidate, "backend", &digits);
+        // A name of its own each time: whoever loses a commit deletes its marker,
+        // and a vendor may keep a deleted one for weeks.
+        let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
+        let remote_name = self.name_of(candidate, "backend", &format!("{random:016x}"));
         let payload = self.marker_payload(candidate).await?;
         let options = self.options_of(candidate);
         let native_id = candidate.store.put(&remote_name, &payload, options).await;

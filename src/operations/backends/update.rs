@@ -1,14 +1,17 @@
 //! Changes a backend in place: its credentials, its address, its description.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::documents::HeldBackend;
 use super::probe::{Candidate, find_marker};
-use super::{BackendArguments, BackendView};
-use crate::catalog::{BackendRecord, BackendState};
+use super::{BackendArguments, BackendOnDestroy, BackendView};
+use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Revision, Stamp};
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
-use crate::store::{StoreCredential, StoreSettings};
+use crate::store::{SecretStore, StoreCredential, StoreSettings};
 
 /// What to change.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct UpdateBackend {
     /// The generation that was seen when the change was planned; absent right
     /// after an import.
     pub seen: Option<u64>,
+    /// The stamp that the caller knows as its own; absent to take the one found.
+    pub stamp: Option<Stamp>,
     /// For people, whole.
     pub description: Option<String>,
     /// Where it stores, whole.
@@ -31,6 +36,13 @@ pub struct UpdateBackend {
     pub arguments: BackendArguments,
 }
 
+/// What a change of settings or credentials has left at the backend's place.
+pub(super) struct Reconnected {
+    store: Arc<dyn SecretStore>,
+    /// The marker that was put again, and that only the commit names.
+    put: Option<MarkerRecord>,
+}
+
 impl Organization {
     /// Changes a backend in one commit. New credentials and new addresses are
     /// probed before, where the arguments ask for it; and what is reached at a
@@ -39,8 +51,9 @@ impl Organization {
     ///
     /// # Errors
     ///
+    /// `BackendOwnedByAnother` under another stamp; `BackendRecordMissing`;
     /// `BackendNotThere` for an address that leads elsewhere; `ProbeFailed`;
-    /// `ChangedConcurrently`; `UnknownBackend`; failures of catalog and KEK.
+    /// `BackendChangedConcurrently`; `UnknownBackend`; failures of catalog and KEK.
     pub async fn update_backend(
         &self,
         request: UpdateBackend,
@@ -48,10 +61,7 @@ impl Organization {
     ) -> Result<BackendView, OperationError> {
         interrupt.before("update backend")?;
         let mut held = self.hold_backend(&request.name).await?;
-        let record = held.document.backend.as_ref();
-        let record = record
-            .filter(|record| record.uuid == request.uuid)
-            .ok_or_else(|| super::connect::unknown(&request.name))?;
+        let record = own_record(&held, request.uuid, request.stamp)?;
         let seen = request.seen.unwrap_or(held.document.generation);
         if held.document.generation < seen {
             return Err(OperationError::BackendRolledBack {
@@ -60,10 +70,8 @@ impl Organization {
                 found: held.document.generation,
             });
         }
-        if record.generation > seen || record.state == BackendState::Creating {
-            return Err(OperationError::ChangedConcurrently {
-                subject: format!("backend {}", request.name),
-            });
+        if record.generation > seen {
+            return Err(held.overtaken());
         }
         let moved = record.settings != request.settings;
         // One whose deletion was begun and given up is taken back by a change. Its
@@ -76,11 +84,14 @@ impl Organization {
             arguments: request.arguments,
             ..record.clone()
         };
-        if moved || is_taken_back || request.credential.is_some() {
+        // A place that is given up for good cannot be looked at.
+        let is_given_up = changed.arguments.on_destroy == BackendOnDestroy::Forget;
+        let mut reconnected = None;
+        if moved || request.credential.is_some() || (is_taken_back && !is_given_up) {
             let before = record.clone();
             let version = held.document.generation + 1;
-            self.reconnect(&before, &mut changed, request.credential, version)
-                .await?;
+            let reconnect = self.reconnect(&before, &mut changed, request.credential, version);
+            reconnected = Some(reconnect.await?);
         }
         if changed == *record {
             return self.backend_view(&held.document).await;
@@ -89,7 +100,7 @@ impl Organization {
         changed.generation = held.document.generation + 1;
         held.document.backend = Some(changed);
         interrupt.before("commit backend")?;
-        self.commit_backend(&mut held).await?;
+        self.commit_reconnected(&mut held, reconnected).await?;
         self.connections.forget(&request.name);
         crate::operations::steps::crash_point("answer");
         self.backend_view(&held.document).await
@@ -97,13 +108,13 @@ impl Organization {
 
     /// Makes sure that the backend can be used as it is to be, and seals its
     /// credential for its new settings.
-    async fn reconnect(
+    pub(super) async fn reconnect(
         &self,
         before: &BackendRecord,
         changed: &mut BackendRecord,
         credential: Option<StoreCredential>,
         version: u64,
-    ) -> Result<(), OperationError> {
+    ) -> Result<Reconnected, OperationError> {
         let credential = match (credential, &before.credential) {
             (Some(new), _) => new,
             (None, Some(sealed)) => {
@@ -123,6 +134,7 @@ impl Organization {
             settings: &changed.settings,
             store: store.as_ref(),
         };
+        let mut put = None;
         match &before.marker {
             // Whatever changed: what was stored so far must be there.
             Some(marker) => match find_marker(store.as_ref(), &before.name, marker).await {
@@ -131,7 +143,8 @@ impl Organization {
                     if before.settings == changed.settings
                         && self.holds_ours(before.uuid, store.as_ref()).await? =>
                 {
-                    changed.marker = Some(self.put_marker(candidate).await?);
+                    put = Some(self.put_marker(candidate).await?);
+                    changed.marker.clone_from(&put);
                 }
                 Err(OperationError::Store(error)) => {
                     return Err(OperationError::ProbeFailed {
@@ -154,6 +167,49 @@ impl Organization {
         changed.credential = self
             .seal_credential(before.uuid, &changed.settings, &credential, version)
             .await?;
-        Ok(())
+        Ok(Reconnected { store, put })
     }
+
+    /// Commits a changed document; where another writer came first, a marker that
+    /// was put again is deleted.
+    pub(super) async fn commit_reconnected(
+        &self,
+        held: &mut HeldBackend,
+        reconnected: Option<Reconnected>,
+    ) -> Result<(), OperationError> {
+        let committed = self.commit_backend(held).await;
+        if let Err(OperationError::BackendChangedConcurrently { .. }) = &committed
+            && let Some(Reconnected { store, put }) = reconnected
+        {
+            self.remove_marker(store.as_ref(), put).await;
+        }
+        committed
+    }
+}
+
+/// Returns the backend with this uuid, if it bears the stamp that the caller knows.
+///
+/// # Errors
+///
+/// `BackendRecordMissing`, `UnknownBackend`, `BackendOwnedByAnother`.
+fn own_record(
+    held: &HeldBackend,
+    uuid: Uuid,
+    stamp: Option<Stamp>,
+) -> Result<&BackendRecord, OperationError> {
+    let backend = || held.name.clone();
+    if held.revision == Revision::ABSENT {
+        return Err(OperationError::BackendRecordMissing { backend: backend() });
+    }
+    let record = held.document.backend.as_ref();
+    let record = record
+        .filter(|record| record.uuid == uuid)
+        .ok_or_else(|| super::connect::unknown(&held.name))?;
+    if stamp.is_some_and(|stamp| stamp != record.owner.stamp) {
+        return Err(OperationError::BackendOwnedByAnother {
+            backend: backend(),
+            owner: Box::new(record.owner.clone()),
+        });
+    }
+    Ok(record)
 }

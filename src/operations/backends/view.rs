@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::BackendArguments;
-use crate::catalog::{BackendDocument, BackendRecord, BackendState};
+use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, Owner};
 use crate::names::Slug;
 use crate::operations::{OperationError, Organization};
 use crate::store::{StoreCredential, StoreSettings};
@@ -34,8 +34,21 @@ pub struct BackendView {
     pub updated_at: Timestamp,
     /// The record's generation.
     pub generation: u64,
+    /// Whose it is.
+    pub owner: Owner,
     /// The catalog's uuid.
     pub catalog: Uuid,
+}
+
+/// What has become of a backend that was seen before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefreshedBackend {
+    /// It is in use, or about to be deleted.
+    Present(Box<BackendView>),
+    /// It was deleted.
+    Gone,
+    /// Its record is missing, without a tombstone.
+    RecordMissing,
 }
 
 impl BackendView {
@@ -52,6 +65,7 @@ impl BackendView {
             created_at: record.created_at,
             updated_at: record.updated_at,
             generation: document.generation,
+            owner: record.owner.clone(),
             catalog,
         }
     }
@@ -81,16 +95,15 @@ impl Organization {
         let catalog = self.existing().await?.uuid;
         let loaded = self.load_backend(name).await?;
         let document = loaded.map(|loaded| loaded.record);
-        let record = document.as_ref().and_then(|document| {
-            let backend = document.backend.as_ref()?;
-            (backend.state != BackendState::Creating).then_some((document, backend))
-        });
+        let record = document
+            .as_ref()
+            .and_then(|document| Some((document, document.backend.as_ref()?)));
         let (document, record) = record.ok_or_else(|| super::connect::unknown(name))?;
         Ok(BackendView::new(document, record, catalog))
     }
 
-    /// Looks at a backend that was seen before, at the generation `seen`; `None`
-    /// when it is gone. No request to the backend itself, and none to a KEK.
+    /// Looks at a backend that was seen before, at the generation `seen`. No request
+    /// to the backend itself, and none to a KEK.
     ///
     /// # Errors
     ///
@@ -105,22 +118,33 @@ impl Organization {
         name: &Slug,
         uuid: Uuid,
         seen: Option<u64>,
-    ) -> Result<Option<BackendView>, OperationError> {
-        let view = match self.find_backend(name).await {
-            Ok(view) => view,
-            Err(OperationError::UnknownBackend { .. }) => return Ok(None),
-            Err(error) => return Err(error),
+    ) -> Result<RefreshedBackend, OperationError> {
+        let catalog = self.existing().await?.uuid;
+        let is_behind = |loaded: &Loaded<BackendDocument>| {
+            seen.is_some_and(|seen| loaded.record.generation < seen)
         };
-        if view.uuid != uuid {
-            return Ok(None);
+        let mut loaded = self.load_backend(name).await?;
+        if loaded.as_ref().is_some_and(is_behind) {
+            // A node that lags answers so, too.
+            loaded = self.catalog.load_fenced(&super::record_key(name)).await?;
         }
-        match seen {
-            Some(seen) if view.generation < seen => Err(OperationError::BackendRolledBack {
+        let Some(loaded) = loaded else {
+            return Ok(RefreshedBackend::RecordMissing);
+        };
+        if is_behind(&loaded) {
+            return Err(OperationError::BackendRolledBack {
                 backend: name.clone(),
-                seen,
-                found: view.generation,
-            }),
-            _ => Ok(Some(view)),
+                seen: seen.unwrap_or_default(),
+                found: loaded.record.generation,
+            });
         }
+        let document = loaded.record;
+        let record = document.backend.as_ref();
+        Ok(match record.filter(|record| record.uuid == uuid) {
+            Some(record) => {
+                RefreshedBackend::Present(Box::new(BackendView::new(&document, record, catalog)))
+            }
+            None => RefreshedBackend::Gone,
+        })
     }
 }

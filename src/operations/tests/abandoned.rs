@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use super::backends::{change, create, declared, delete, slug};
+use super::backends::{DONE, change, create, declared, delete, letting_go, slug};
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
-use crate::operations::DeletedBackend;
+use crate::operations::RefreshedBackend;
 use crate::operations::backends::Patience;
 use crate::store::{Fault, Landing, StoreErrorKind, StoreVerb};
 
@@ -64,12 +64,12 @@ async fn a_deletion_that_was_killed_is_finished_with_that_of_its_backend() {
     let deleting = patient(&world, HASTY);
     let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
     let deleted = deleted.await.unwrap().unwrap();
-    assert_eq!(deleted, DeletedBackend::default());
+    assert_eq!(deleted, DONE);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert!(world.document(&killed.name).await.is_tombstone());
     let gone = world.process();
     let gone = gone.refresh_backend(&backend.name, backend.uuid, None);
-    assert_eq!(gone.await.unwrap(), None);
+    assert_eq!(gone.await.unwrap(), RefreshedBackend::Gone);
 }
 
 #[tokio::test]
@@ -110,8 +110,7 @@ async fn waiting_for_others_ends_when_it_is_to_stop_and_the_backend_stays() {
     let stop = async move { token.cancel() };
     world.catalog.before(CatalogVerb::List, 20, stop);
     let deleting = patient(&world, ENDLESS);
-    let stopped =
-        deleting.delete_backend(&backend.name, backend.uuid, backend.generation, &interrupt);
+    let stopped = deleting.delete_backend(letting_go(&backend), &interrupt);
     let stopped = tokio::time::timeout(BOUND, stopped).await.unwrap();
     assert!(
         matches!(stopped, Err(OperationError::Interrupted { .. })),
@@ -136,8 +135,7 @@ async fn a_backend_whose_deletion_was_killed_is_taken_back_by_a_change() {
             let (interrupt, token) = cancellable();
             let stop = async move { token.cancel() };
             world.catalog.before(CatalogVerb::Write, 1, stop);
-            let stopped =
-                process.delete_backend(&backend.name, backend.uuid, backend.generation, &interrupt);
+            let stopped = process.delete_backend(letting_go(&backend), &interrupt);
             stopped.await.unwrap_err();
         } else {
             // After the mark, and the fence before the default.

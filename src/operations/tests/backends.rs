@@ -1,21 +1,30 @@
 //! Backends of one's own: declared, changed, made the default, let go of.
 
 mod credentials;
+mod deletion;
+mod ownership;
 mod rollback;
 
-use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::catalog::CatalogErrorKind;
 use crate::envelope::SecretValue;
 use crate::kek::KekErrorKind;
 use crate::names::Slug;
 use crate::operations::tests::world::{KekVerb, World, create_of, given, name, rotate};
 use crate::operations::tests::{number, refreshed};
 use crate::operations::{
-    BackendArguments, BackendView, CreateSecret, DeletedBackend, Interrupt, OperationError,
-    Organization, Refreshed, RegisterBackend, SecretView, StoreCredential, StoreSettings,
-    UpdateBackend,
+    BackendArguments, BackendOnDestroy, BackendView, CreateSecret, DefaultBackendView,
+    DeleteBackend, DeletedBackend, Destroyed, Interrupt, KnownDefault, OperationError,
+    Organization, Refreshed, RefreshedBackend, RegisterBackend, SecretView, SetDefault,
+    StoreCredential, StoreSettings, UpdateBackend,
 };
 use crate::secret::SecretString;
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
+
+/// What is left of a backend that was let go of.
+pub(super) const DONE: DeletedBackend = DeletedBackend {
+    destroyed: Destroyed::Done,
+    left_behind: Vec::new(),
+};
 
 pub(super) fn slug(text: &str) -> Slug {
     Slug::parse(text).unwrap()
@@ -37,6 +46,7 @@ fn arguments(trigger: &str) -> BackendArguments {
     BackendArguments {
         credentials_wo_version: Some(trigger.to_owned()),
         verify_connection: true,
+        on_destroy: BackendOnDestroy::Delete,
     }
 }
 
@@ -45,6 +55,7 @@ fn declare(named: &str, place: &str) -> RegisterBackend {
         name: slug(named),
         description: None,
         settings: settings(place),
+        fixed: Vec::new(),
         credential: StoreCredential::new(),
         arguments: arguments("1"),
     }
@@ -55,6 +66,7 @@ pub(super) fn change(view: &BackendView) -> UpdateBackend {
         name: view.name.clone(),
         uuid: view.uuid,
         seen: Some(view.generation),
+        stamp: Some(view.owner.stamp),
         description: view.description.clone(),
         settings: view.settings.clone(),
         credential: None,
@@ -63,18 +75,49 @@ pub(super) fn change(view: &BackendView) -> UpdateBackend {
 }
 
 pub(super) async fn declared(process: &Organization, named: &str, place: &str) -> BackendView {
-    let interrupt = Interrupt::default();
-    process
-        .register_backend(declare(named, place), &interrupt)
-        .await
-        .unwrap()
+    register(process, declare(named, place)).await.unwrap()
 }
 
-async fn chosen(process: &Organization, named: &str, expected: &str) {
-    process
-        .set_default_backend(&slug(named), &slug(expected), &Interrupt::default())
-        .await
-        .unwrap();
+async fn register(
+    process: &Organization,
+    request: RegisterBackend,
+) -> Result<BackendView, OperationError> {
+    let interrupt = Interrupt::default();
+    let registered = process.register_backend(request, &interrupt).await;
+    registered.map(|registered| registered.view)
+}
+
+/// Sets the default where nobody has, or changes it as whoever owns it would.
+async fn chosen(process: &Organization, named: &str, expected: &str) -> DefaultBackendView {
+    set(process, named, expected).await.unwrap()
+}
+
+async fn set(
+    process: &Organization,
+    named: &str,
+    expected: &str,
+) -> Result<DefaultBackendView, OperationError> {
+    let owner = process.default_backend_view().await?.owner;
+    let request = SetDefault {
+        backend: slug(named),
+        before: owner.map(|_| KnownDefault {
+            backend: slug(expected),
+            stamp: None,
+        }),
+    };
+    let interrupt = Interrupt::default();
+    let set = process.set_default_backend(request, &interrupt).await;
+    set.map(|set| set.view)
+}
+
+/// Returns what a destroy asks that saw `view` last.
+pub(super) fn letting_go(view: &BackendView) -> DeleteBackend {
+    DeleteBackend {
+        name: view.name.clone(),
+        uuid: view.uuid,
+        seen: Some(view.generation),
+        stamp: Some(view.owner.stamp),
+    }
 }
 
 pub(super) async fn create(
@@ -94,9 +137,7 @@ pub(super) async fn delete(
     view: &BackendView,
 ) -> Result<DeletedBackend, OperationError> {
     let interrupt = Interrupt::default();
-    process
-        .delete_backend(&view.name, view.uuid, view.generation, &interrupt)
-        .await
+    process.delete_backend(letting_go(view), &interrupt).await
 }
 
 #[tokio::test]
@@ -147,9 +188,7 @@ async fn a_refused_backend_leaves_nothing_and_says_which_step_failed() {
             landing: Landing::Before,
             kind: StoreErrorKind::PermissionDenied,
         });
-        let refused = process
-            .register_backend(declare("vault", "a"), &Interrupt::default())
-            .await;
+        let refused = register(&process, declare("vault", "a")).await;
         match refused {
             Err(OperationError::ProbeFailed { step: told, .. }) => assert_eq!(told, step),
             other => panic!("{verb:?}: {other:?}"),
@@ -227,7 +266,7 @@ async fn the_default_is_told_without_any_key_and_followed_only_under_a_good_mac(
         .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
     let plans = world.process();
     let view = plans.default_backend_view().await.unwrap();
-    assert_eq!((view.backend, view.is_chosen), (slug("one"), true));
+    assert_eq!((view.backend, view.owner.is_some()), (slug("one"), true));
     let large = SecretValue::Text("x".repeat(20_000).as_str().into());
     plans.check_size(None, &large).await.unwrap();
     world.kek.allow();
@@ -317,13 +356,10 @@ async fn a_backend_in_use_stays_and_says_who_needs_it() {
         )
         .await
         .unwrap();
-    assert_eq!(
-        delete(&process, &view).await.unwrap(),
-        DeletedBackend::default()
-    );
+    assert_eq!(delete(&process, &view).await.unwrap(), DONE);
     assert!(world.connector.place("a").objects().is_empty());
     let gone = process.refresh_backend(&view.name, view.uuid, None).await;
-    assert_eq!(gone.unwrap(), None);
+    assert_eq!(gone.unwrap(), RefreshedBackend::Gone);
 }
 
 #[tokio::test]
@@ -342,55 +378,11 @@ async fn the_default_in_force_at_creation_is_taken_and_later_changes_move_nothin
     chosen(&world.process(), "platform", "two").await;
     assert_eq!(on("s3").await, slug("platform"));
     assert_eq!(world.value("s1").await.unwrap(), "hunter2");
-    let other = world.process();
-    let refused = other
-        .set_default_backend(&slug("one"), &slug("two"), &Interrupt::default())
-        .await;
-    assert!(matches!(
-        refused,
-        Err(OperationError::DefaultBackendExists { .. })
-    ));
-}
-
-#[tokio::test]
-async fn a_killed_declaration_is_taken_over_or_adopted_and_a_stranger_is_refused() {
-    for write in 1..=2 {
-        let world = World::new();
-        let process = world.warm().await;
-        // As after a kill: the write lands, and nobody hears of it.
-        world.fail_catalog(
-            CatalogVerb::Write,
-            write,
-            Landing::After,
-            CatalogErrorKind::Unavailable,
-        );
-        let killed = process
-            .register_backend(declare("vault", "a"), &Interrupt::default())
-            .await;
-        assert!(killed.is_err());
-        let again = declared(&world.process(), "vault", "a").await;
-        create(&world.process(), "db", Some("vault")).await.unwrap();
-        let stranger = world
-            .process()
-            .register_backend(declare("vault", "b"), &Interrupt::default())
-            .await;
-        assert!(
-            matches!(stranger, Err(OperationError::BackendExists { .. })),
-            "{stranger:?}"
-        );
-        assert_eq!(again.name, slug("vault"));
-    }
-}
-
-#[tokio::test]
-async fn an_adopted_backend_outlives_the_deletion_of_what_it_was() {
-    let world = World::new();
-    let process = world.warm().await;
-    let old = declared(&process, "vault", "a").await;
-    let adopted = declared(&process, "vault", "a").await;
-    assert_eq!(adopted.uuid, old.uuid);
-    delete(&process, &old).await.unwrap();
-    create(&process, "db", Some("vault")).await.unwrap();
+    let refused = set(&world.process(), "one", "two").await;
+    assert!(
+        matches!(refused, Err(OperationError::ChangedConcurrently { .. })),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

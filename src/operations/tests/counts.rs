@@ -238,7 +238,7 @@ async fn opening_costs_three_requests_and_the_organizations_once() {
 }
 
 #[tokio::test]
-async fn deleting_costs_four_requests_and_no_key() {
+async fn deleting_costs_five_requests_and_no_key() {
     let world = World::new();
     let interrupt = Interrupt::default();
     let organization = world.warm().await;
@@ -254,6 +254,7 @@ async fn deleting_costs_four_requests_and_no_key() {
         read: 1,
         write: 2,
         delete: 1,
+        forget: 1,
         ..NONE
     };
     assert_eq!(counts, expected);

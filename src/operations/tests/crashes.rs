@@ -36,6 +36,7 @@ fn all() -> Vec<Failure> {
     let mut all = vec![
         Failure::Kek(KekVerb::Wrap),
         Failure::Catalog(CatalogVerb::Read, 1, Landing::Before, Unavailable),
+        Failure::Catalog(CatalogVerb::ForgetHistory, 1, Landing::Before, Unavailable),
         Failure::Store(StoreVerb::Put, Landing::Before, StoreErrorKind::TooLarge),
         Failure::Store(
             StoreVerb::Put,
@@ -230,6 +231,19 @@ async fn create_finishes_a_deletion_that_was_killed_at_any_step() {
         assert_eq!(world.unreferenced(&["db"]).await, 0, "{failure:?}");
         assert_eq!(world.store.objects().len(), 1, "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn a_deletion_whose_history_stays_is_still_a_deletion() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let unavailable = CatalogErrorKind::Unavailable;
+    world.fail_catalog(CatalogVerb::ForgetHistory, 1, Landing::Before, unavailable);
+    let process = world.warm().await;
+    let deleted = process
+        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+        .await;
+    deleted.expect("the tombstone is committed");
 }
 
 #[tokio::test]

@@ -258,7 +258,7 @@ fn end() -> CodecError {
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, CodecError> {
-    std::str::from_utf8(bytes).map_err(|_| CodecError::new("UTF-8 text", "other bytes"))
+    std::str::from_utf8(bytes).map_err(|_| CodecError::new(super::UTF8, "other bytes"))
 }
 
 /// Names a type in an error.

@@ -26,6 +26,9 @@ pub(crate) struct CodecError {
     found: &'static str,
 }
 
+/// What every text must be.
+const UTF8: &str = "UTF-8 text";
+
 impl CodecError {
     fn new(expected: &'static str, found: &'static str) -> Self {
         Self {
@@ -38,6 +41,11 @@ impl CodecError {
     fn under(mut self, step: PathStep) -> Self {
         self.steps.push(step);
         self
+    }
+
+    /// Returns true where a text is not UTF-8, which no schema can rule out.
+    pub(crate) fn is_of_encoding(&self) -> bool {
+        self.expected == UTF8
     }
 
     /// Returns where in the value it went wrong.

@@ -1,124 +1,106 @@
 //! Carries out what was planned.
 
-use std::time::{Duration, Instant};
-
-use super::plan::{located, takes_credential};
-use super::settings::{arguments, credential, store_settings};
+use super::credentials::credential_to_save;
+use super::ownership::{completed, deleted};
+use super::plan::located;
+use super::settings::{arguments, credential, fixed, store_settings};
 use super::state::{Identity, computed, identity};
 use crate::operations::{
-    BackendView, Interrupt, OperationError, RegisterBackend, StoreSettings, UpdateBackend,
+    BackendView, DeleteBackend, Interrupt, OperationError, RegisterBackend, StoreSettings,
+    UpdateBackend,
 };
 use crate::plugin::{
-    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
-    UpdateRequest, Value,
+    ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, UpdateRequest, Value,
 };
-use crate::surface::{Anchor, Configured, explain, invalid_slug};
-
-/// How long an operation on a backend may take.
-const TIMEOUT: Duration = Duration::from_mins(10);
+use crate::surface::{Anchor, Committed, Configured, explain, invalid_slug};
 
 /// Declares the backend.
 pub(super) async fn create(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: CreateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
-    let config = &request.config;
-    let text = config.attribute("name").as_str().unwrap_or_default();
+    let (config, planned) = (&request.config, &request.planned_state);
+    let text = planned.attribute("name").as_str().unwrap_or_default();
     let name = text
         .parse()
         .map_err(|_| invalid_slug("The name", text, "name"))?;
     let register = RegisterBackend {
         name,
-        description: description(config),
-        settings: settings(config)?,
+        description: description(planned),
+        settings: settings(planned)?,
+        fixed: fixed(planned),
         credential: credential(config),
-        arguments: arguments(config),
+        arguments: arguments(planned),
     };
-    let interrupt = interrupt(cx);
-    let registered = session.organization.register_backend(register, &interrupt);
-    let registered = interrupt.bound(registered).await;
-    let view = registered.map_err(|error| at(config, &error))?;
-    applied(request.planned_state, &view, session).await
+    let registered = session.organization.register_backend(register, interrupt);
+    let registered = registered.await.map_err(|error| at(config, &error))?;
+    let mut response = applied(request.planned_state, &registered.view, session).await?;
+    response.diagnostics.extend(completed(&registered));
+    Ok(response)
 }
 
 /// Changes the backend in place.
 pub(super) async fn update(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: UpdateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
     let anchor = Anchor::read(&request.planned_private)?;
     anchor.expect_same(session).await?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
-    let (config, prior) = (&request.config, &request.prior_state);
-    let takes_credential = takes_credential(prior, &request.planned_state);
+    // `ignore_changes` is visible in the planned state alone: only what is
+    // write-only comes from the configuration.
+    let (config, planned) = (&request.config, &request.planned_state);
     let update = UpdateBackend {
         name,
         uuid,
         seen: (anchor.generation > 0).then_some(anchor.generation),
-        description: description(config),
-        settings: settings(config)?,
-        credential: takes_credential.then(|| credential(config)),
-        arguments: arguments(config),
+        stamp: anchor.stamp,
+        description: description(planned),
+        settings: settings(planned)?,
+        credential: credential_to_save(&request.prior_state, planned, config),
+        arguments: arguments(planned),
     };
-    let interrupt = interrupt(cx);
-    let updated = session.organization.update_backend(update, &interrupt);
-    let updated = interrupt.bound(updated).await;
-    let view = updated.map_err(|error| at(config, &error))?;
+    let updated = session.organization.update_backend(update, interrupt);
+    let view = updated.await.map_err(|error| at(config, &error))?;
     applied(request.planned_state, &view, session).await
 }
 
 /// Deletes the backend.
 pub(super) async fn delete(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: DeleteRequest,
     session: &Configured,
 ) -> Result<DeleteResponse, Diagnostic> {
     let anchor = Anchor::read(&request.planned_private)?;
     anchor.expect_same(session).await?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
-    let seen = match anchor.generation {
-        0 => u64::MAX,
-        generation => generation,
+    let delete = DeleteBackend {
+        name: name.clone(),
+        uuid,
+        seen: (anchor.generation > 0).then_some(anchor.generation),
+        stamp: anchor.stamp,
     };
-    let interrupt = interrupt(cx);
-    let deleted = session
-        .organization
-        .delete_backend(&name, uuid, seen, &interrupt);
-    let deleted = interrupt.bound(deleted).await;
-    let deleted = deleted.map_err(|error| explain(&error))?;
-    let mut response = DeleteResponse::default();
-    if let Some(left) = deleted.left_behind {
-        response.diagnostics.push(Diagnostic::warning(
-            "Backend Marker Left Behind",
-            format!(
-                "The backend is deleted from the catalog, but its marker object could not be \
-                 deleted: {left}.\n\nNothing secret is in it. Delete it by hand if the place still \
-                 exists."
-            ),
-        ));
-    }
-    Ok(response)
+    let delete = session.organization.delete_backend(delete, interrupt);
+    let outcome = delete.await.map_err(|error| explain(&error))?;
+    Ok(deleted(&name, outcome))
 }
 
-/// When an operation must have ended.
-fn interrupt(cx: &Context) -> Interrupt {
-    Interrupt::new(cx.cancellation.clone(), Some(Instant::now() + TIMEOUT))
+fn description(planned: &Value) -> Option<String> {
+    planned.attribute("description").as_str().map(str::to_owned)
 }
 
-fn description(config: &Value) -> Option<String> {
-    config.attribute("description").as_str().map(str::to_owned)
-}
-
-fn settings(config: &Value) -> Result<StoreSettings, Diagnostic> {
-    store_settings(config)
+fn settings(planned: &Value) -> Result<StoreSettings, Diagnostic> {
+    store_settings(planned)
         .ok_or_else(|| Diagnostic::bug("A backend was applied whose settings are not known."))
 }
 
 fn at(config: &Value, error: &OperationError) -> Diagnostic {
     match error {
-        OperationError::BackendExists { .. } => explain(error).at("name"),
+        OperationError::BackendExists { .. }
+        | OperationError::BackendDeclaredTwice { .. }
+        | OperationError::BackendNameReserved => explain(error).at("name"),
         OperationError::BackendNotThere { .. }
         | OperationError::BackendNotMarked { .. }
         | OperationError::ProbeFailed { .. }
@@ -132,7 +114,12 @@ async fn applied(
     view: &BackendView,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
-    let anchor = Anchor::of(session, view.catalog, view.generation).await?;
+    let committed = Committed {
+        catalog: view.catalog,
+        generation: view.generation,
+        stamp: view.owner.stamp,
+    };
+    let anchor = Anchor::of(session, committed).await?;
     let organization = session.organization.slug().as_str();
     Ok(ApplyResponse {
         private: Some(anchor.write()),

@@ -30,7 +30,7 @@ pub(super) struct Field {
     pub(super) name: &'static str,
     pub(super) holds: Holds,
     pub(super) change: Change,
-    required: bool,
+    pub(super) required: bool,
     description: &'static str,
 }
 

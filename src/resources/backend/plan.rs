@@ -1,12 +1,14 @@
 //! Plans a backend: what changes in place, and what is another place.
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
-use super::settings::{
-    chosen, credential_source, known_credential, name_prefix, store_settings, verify_connection,
+use super::credentials::{
+    check_credential, check_kept, check_replaced, planned_source, takes_credential,
 };
+use super::ownership::is_own;
+use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
 use crate::names::Slug;
-use crate::operations::{OperationError, PLATFORM_BACKEND, StoreErrorKind};
+use crate::operations::{OperationError, StoreErrorKind};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
@@ -19,29 +21,15 @@ pub(super) async fn plan(
     schema: &Schema,
     request: PlanRequest,
     session: Option<&Configured>,
-) -> PlanResponse {
-    match try_plan(schema, request, session).await {
-        Ok(response) => response,
-        Err(diagnostic) => diagnostic.into(),
-    }
-}
-
-async fn try_plan(
-    schema: &Schema,
-    request: PlanRequest,
-    session: Option<&Configured>,
 ) -> Result<PlanResponse, Diagnostic> {
     let config = &request.config;
-    if let (Some(session), Some(settings)) = (session, store_settings(config)) {
-        session
-            .organization
-            .check_settings(&settings, None)
-            .map_err(|error| located(config, &error))?;
-        if let Some(name) = config.attribute("name").as_str()
-            && let Ok(name) = name.parse()
-        {
-            // Before it exists: secrets of the same plan may name it.
-            session.announce(&name, &settings.kind);
+    if let Some(session) = session {
+        announce(config, session);
+        if let Some(settings) = store_settings(config) {
+            session
+                .organization
+                .check_settings(&settings, None)
+                .map_err(|error| located(config, &error))?;
         }
     }
     if request.prior_state.is_null() {
@@ -54,22 +42,26 @@ async fn try_plan(
     plan_update(schema, request, session).await
 }
 
+/// Announces the backend before it exists, by its name alone: secrets of the same
+/// plan may name it.
+fn announce(config: &Value, session: &Configured) {
+    let name = config.attribute("name").as_str();
+    if let Some(name) = name.and_then(|name| name.parse().ok()) {
+        let kind = chosen(config).map_or(Setting::Unknown, |block| {
+            Setting::Set(block.name.to_owned())
+        });
+        session.announce(&name, kind);
+    }
+}
+
 /// Fills in what the configuration alone decides.
 fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
     planned.set("name_prefix", plain(name_prefix(config)));
     planned.set("verify_connection", plain(verify_connection(config)));
-    if let Some(block) = chosen(config) {
-        planned.set("type", block.name);
-    }
-    let source = match credential_source(config) {
-        Setting::Set(source) => Value::from(source),
-        // Most likely what it was: a value that is not known is seldom absent.
-        _ => match prior.map(|prior| prior.attribute("credential_source")) {
-            Some(before) if before.as_str() == Some(super::settings::STATIC) => before.clone(),
-            _ => Value::Unknown,
-        },
-    };
-    planned.set("credential_source", source);
+    planned.set("on_destroy", plain(on_destroy(config)));
+    let kind = chosen(config).map_or(Value::Unknown, |block| block.name.into());
+    planned.set("type", kind);
+    planned.set("credential_source", planned_source(config, prior));
 }
 
 async fn plan_update(
@@ -83,7 +75,11 @@ async fn plan_update(
     decide_known(&mut planned, &request.config, Some(prior));
     let replaced = replaced_paths(prior, &planned);
     if !replaced.is_empty() {
-        if let Some(session) = session {
+        // The sealed credential stays with the backend that goes.
+        let source = planned_source(&request.config, None);
+        planned.set("credential_source", source);
+        let anchor = Anchor::read(&request.prior_private)?;
+        if let Some(session) = session.filter(|_| is_own(&anchor)) {
             let name = &identity.name;
             let unused = session
                 .organization
@@ -92,6 +88,7 @@ async fn plan_update(
                 .await
                 .map_err(|error| explain(&error).at(replaced[0].clone()))?;
         }
+        check_replaced(prior, &request.config)?;
         check_credential(&request.config, session)?;
         planned.mark_unknown(&["id", "created_at", "updated_at"]);
         return Ok(PlanResponse {
@@ -101,15 +98,20 @@ async fn plan_update(
         });
     }
     let stored = write_only_as_null(schema, planned.clone());
-    // Credentials that wait for their trigger are not looked at.
-    if takes_credential(prior, &stored) {
-        check_credential(&request.config, session)?;
+    // Credentials that wait for their trigger are not looked at, nor those that
+    // `ignore_changes` may hide until the apply.
+    if takes_credential(prior, &stored, &request.config) {
+        if !planned.attribute("credential_source").is_unknown() {
+            check_credential(&request.config, session)?;
+        }
+    } else {
+        check_kept(prior, &request.config, session)?;
     }
     let edited = stored
         .entries()
         .into_iter()
         .flatten()
-        .any(|(name, value)| value != prior.attribute(name));
+        .any(|(name, value)| name != "timeouts" && value != prior.attribute(name));
     let is_deleting = Anchor::read(&request.prior_private)?.deleting;
     if edited || is_deleting {
         planned.set("updated_at", Value::Unknown);
@@ -132,9 +134,14 @@ fn replaced_paths(prior: &Value, planned: &Value) -> Vec<AttributePath> {
         .filter(|name| planned.attribute(name) != prior.attribute(name))
         .map(AttributePath::attribute)
         .collect();
+    let chosen = chosen(planned);
     for block in &BLOCKS {
         let (before, now) = (prior.attribute(block.name), planned.attribute(block.name));
         let path = AttributePath::attribute(block.name);
+        // Where another block is set, this one can only turn out to be absent.
+        if now.is_unknown() && chosen.is_some_and(|chosen| chosen.name != block.name) {
+            continue;
+        }
         if before.is_null() != now.is_null() {
             // A block that went names nothing that can be edited.
             if !now.is_null() {
@@ -182,35 +189,12 @@ fn is_other(field: &Field, before: &Value, now: &Value) -> bool {
     texts(before) != texts(now)
 }
 
-/// Refuses a credential that does not go with its settings, where both are
-/// known.
-fn check_credential(config: &Value, session: Option<&Configured>) -> Result<(), Diagnostic> {
-    let (Some(session), Some(settings), Some(credential)) =
-        (session, store_settings(config), known_credential(config))
-    else {
-        return Ok(());
-    };
-    let organization = &session.organization;
-    let checked = organization.check_settings(&settings, Some(&credential));
-    checked.map_err(|error| located(config, &error))
-}
-
-/// Says whether an update takes the credential that is configured: new ones are
-/// asked for, or its place is another, and a new identity comes with its own
-/// secret though nobody asked for new ones.
-pub(super) fn takes_credential(prior: &Value, planned: &Value) -> bool {
-    ["credentials_wo_version", "credential_source"]
-        .into_iter()
-        .chain(BLOCKS.iter().map(|block| block.name))
-        .any(|name| planned.attribute(name) != prior.attribute(name))
-}
-
 /// Tells a failure to do with the backend at the attribute that it names, or at
 /// its block; an outage that no setting has to do with, at neither.
 pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
     use StoreErrorKind as K;
     let diagnostic = explain(error);
-    let Some(block) = chosen(config) else {
+    let Some(block) = chosen(config).filter(|_| error.interruption().is_none()) else {
         return diagnostic;
     };
     let named = match error {
@@ -228,7 +212,7 @@ pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
 
 /// Returns the path of what an adapter names: `region`, `secret_access_key` (a
 /// part of the credential), `openbao.approle.secret_id_wo`.
-fn innermost(block: &Block, named: &str) -> AttributePath {
+pub(super) fn innermost(block: &Block, named: &str) -> AttributePath {
     let mut path = AttributePath::attribute(block.name);
     let mut fields = block.fields;
     for segment in named.split('.').filter(|segment| *segment != block.name) {
@@ -263,19 +247,7 @@ fn taken_back(name: &Slug) -> Diagnostic {
     .at("name")
 }
 
-/// Says that the built-in backend's name is taken.
-pub(super) fn reserved_name() -> Diagnostic {
-    Diagnostic::error(
-        "Backend Name Reserved",
-        format!(
-            "{PLATFORM_BACKEND:?} is the name of the built-in backend, which needs no \
-             declaration.\n\nChoose another name."
-        ),
-    )
-    .at("name")
-}
-
-fn plain<T: Into<Value>>(setting: Setting<T>) -> Value {
+pub(super) fn plain<T: Into<Value>>(setting: Setting<T>) -> Value {
     match setting {
         Setting::Absent => Value::Null,
         Setting::Unknown => Value::Unknown,

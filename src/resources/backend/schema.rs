@@ -3,6 +3,7 @@
 use super::blocks::BLOCKS;
 use crate::operations::NAME_PREFIX;
 use crate::plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
+use crate::surface::timeouts_attribute;
 
 /// Returns the schema.
 pub(super) fn schema() -> Schema {
@@ -22,7 +23,9 @@ pub(super) fn schema() -> Schema {
                  replaces the backend."
             )),
         Attribute::string("credentials_wo_version").optional().describe(
-            "Change it to make new credentials take effect. Any text will do.",
+            "Trigger of new credentials: any text. A change makes the configured credentials take \
+             effect, or the vendor's own chain where none are configured. While it is unchanged, \
+             the sealed credential stays, whether it is given again or not.",
         ),
         Attribute::bool("verify_connection").optional_computed().describe(
             "Whether to write, read and delete an object with a throw-away name before the backend \
@@ -30,7 +33,18 @@ pub(super) fn schema() -> Schema {
              address. Default: true.",
         ),
     ];
+    attributes.push(
+        Attribute::string("on_destroy")
+            .optional_computed()
+            .describe(
+                "What a destroy does: `delete` deletes the backend's marker object and its record; \
+         `forget` deletes its record alone, without any request to a place that is gone for good, \
+         and names what may be left there. Both are refused while secrets are on the backend. \
+         Default: `delete`. Must be applied before the destroy.",
+            ),
+    );
     attributes.extend(BLOCKS.iter().map(super::blocks::Block::attribute));
+    attributes.push(timeouts_attribute());
     attributes.extend([
         computed("id", "The backend's uuid."),
         computed("type", "The type: the name of its block."),

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
-use crate::operations::{BackendArguments, NAME_PREFIX, StoreCredential, StoreSettings};
+use crate::operations::{
+    BackendArguments, BackendOnDestroy, NAME_PREFIX, StoreCredential, StoreSettings,
+};
 use crate::plugin::Value;
 use crate::surface::Setting;
 
@@ -13,11 +15,26 @@ use crate::surface::Setting;
 pub(super) const STATIC: &str = "static";
 pub(super) const AMBIENT: &str = "ambient";
 
-/// Returns the block that is set, or that may turn out to be.
+/// What a destroy does.
+pub(super) const DELETE: &str = "delete";
+pub(super) const FORGET: &str = "forget";
+
+/// What makes new credentials take effect.
+pub(super) const TRIGGER: &str = "credentials_wo_version";
+
+/// Returns the block that is set; or else the only one that may turn out to be.
+/// `None` where several may, since the type is then unknown.
 pub(super) fn chosen(config: &Value) -> Option<&'static Block> {
-    BLOCKS
+    if let Some(set) = set_blocks(config).first() {
+        return Some(set);
+    }
+    let mut possible = BLOCKS
         .iter()
-        .find(|block| !config.attribute(block.name).is_null())
+        .filter(|block| !config.attribute(block.name).is_null());
+    match (possible.next(), possible.next()) {
+        (Some(only), None) => Some(only),
+        _ => None,
+    }
 }
 
 /// Returns the blocks that are set.
@@ -42,19 +59,37 @@ pub(super) fn verify_connection(config: &Value) -> Setting<bool> {
     }
 }
 
-/// Returns what only the provider acts on; everything is known at apply.
-pub(super) fn arguments(config: &Value) -> BackendArguments {
-    BackendArguments {
-        credentials_wo_version: config
-            .attribute("credentials_wo_version")
-            .as_str()
-            .map(str::to_owned),
-        verify_connection: verify_connection(config).set().copied().unwrap_or(true),
+/// Returns what a destroy does, with its default.
+pub(super) fn on_destroy(config: &Value) -> Setting<String> {
+    match Setting::string(config.attribute("on_destroy")) {
+        Setting::Absent => Setting::Set(DELETE.to_owned()),
+        other => other,
     }
 }
 
-/// Returns where the backend stores; `None` while part of it is unknown, or
-/// where no block is set.
+/// Returns the keys of a block's settings that cannot change in place.
+pub(super) fn fixed(planned: &Value) -> Vec<&'static str> {
+    let fields = chosen(planned).map_or(&[][..], |block| block.fields);
+    let fixed = fields
+        .iter()
+        .filter(|field| field.change == Change::Replaces);
+    fixed.map(|field| field.name).collect()
+}
+
+/// Returns what only the provider acts on, of a planned state.
+pub(super) fn arguments(planned: &Value) -> BackendArguments {
+    BackendArguments {
+        credentials_wo_version: planned.attribute(TRIGGER).as_str().map(str::to_owned),
+        verify_connection: verify_connection(planned).set().copied().unwrap_or(true),
+        on_destroy: match on_destroy(planned).set().map(String::as_str) {
+            Some(FORGET) => BackendOnDestroy::Forget,
+            _ => BackendOnDestroy::Delete,
+        },
+    }
+}
+
+/// Returns where the backend stores, of a configuration or a planned state;
+/// `None` while part of it is unknown, or where no block is set.
 pub(super) fn store_settings(config: &Value) -> Option<StoreSettings> {
     let block = chosen(config)?;
     let inner = config.attribute(block.name);
@@ -66,7 +101,9 @@ pub(super) fn store_settings(config: &Value) -> Option<StoreSettings> {
     })
 }
 
-fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<String, Json>> {
+/// Returns the settings of a block; `None` while part of it is unknown. What has no
+/// place in a setting is left for its check to refuse.
+pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<String, Json>> {
     let mut settings = BTreeMap::new();
     for field in fields {
         let value = block.attribute(field.name);
@@ -77,13 +114,17 @@ fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<String, Json>
         let json = match field.holds {
             Holds::Text => value.as_str()?.into(),
             Holds::Flag => value.as_bool()?.into(),
-            Holds::Number => value.as_i64()?.into(),
+            Holds::Number => match value.as_i64() {
+                Some(whole) => whole.into(),
+                None => value.as_number()?.as_f64().into(),
+            },
             Holds::Texts => {
                 if !value.is_wholly_known() {
                     return None;
                 }
-                let texts = value.elements().iter().filter_map(Value::as_str);
-                let mut texts: Vec<&str> = texts.collect();
+                // An element that is null stays, and sorts first.
+                let texts = value.elements().iter().map(Value::as_str);
+                let mut texts: Vec<Option<&str>> = texts.collect();
                 texts.sort_unstable();
                 texts.into()
             }
@@ -106,7 +147,8 @@ pub(super) fn credential(config: &Value) -> StoreCredential {
     parts
 }
 
-fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredential) {
+/// Collects the credential's parts that a block gives.
+pub(super) fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredential) {
     for field in fields {
         let value = block.attribute(field.name);
         match (field.change, field.holds) {

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 
 use super::blocks::{BLOCKS, Block};
-use super::settings::{AMBIENT, STATIC, block_state};
+use super::settings::{AMBIENT, DELETE, FORGET, STATIC, block_state};
 use crate::names::Slug;
-use crate::operations::BackendView;
+use crate::operations::{BackendOnDestroy, BackendView};
 use crate::plugin::{Diagnostic, Value};
 
 /// What a stored state says of the backend's identity.
@@ -44,8 +44,13 @@ pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
     state
 }
 
-/// Returns the whole state of a backend as the catalog has it.
-pub(super) fn whole(view: &BackendView) -> Value {
+/// Returns the whole state of a backend as the catalog has it; the catalog has no
+/// `timeouts`.
+pub(super) fn whole(view: &BackendView, timeouts: Value) -> Value {
+    let on_destroy = match view.arguments.on_destroy {
+        BackendOnDestroy::Delete => DELETE,
+        BackendOnDestroy::Forget => FORGET,
+    };
     let mut state = Value::object([
         ("name", Value::from(view.name.as_str())),
         ("description", view.description.clone().into()),
@@ -55,6 +60,8 @@ pub(super) fn whole(view: &BackendView) -> Value {
             view.arguments.credentials_wo_version.clone().into(),
         ),
         ("verify_connection", view.arguments.verify_connection.into()),
+        ("on_destroy", on_destroy.into()),
+        ("timeouts", timeouts),
     ]);
     for block in &BLOCKS {
         state.set(block.name, Value::Null);

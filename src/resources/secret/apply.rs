@@ -2,7 +2,7 @@
 
 use super::plan::{NOT_SEEN, compare_failed, value_missing};
 use super::replacement::{Existing, Mark};
-use super::settings::{Settings, interrupt};
+use super::settings::Settings;
 use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
 use crate::names::SecretName;
@@ -10,15 +10,15 @@ use crate::operations::{
     CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, SecretView, UpdateSecret,
 };
 use crate::plugin::{
-    ApplyResponse, AttributePath, Context, CreateRequest, DeleteRequest, DeleteResponse,
-    Diagnostic, UpdateRequest, Value,
+    ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
+    UpdateRequest, Value,
 };
 use crate::store::RemoteName;
 use crate::surface::{Configured, Named, Setting, explain, invalid_slug, named_secret};
 
 /// Creates the secret.
 pub(super) async fn create(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: CreateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
@@ -38,7 +38,7 @@ pub(super) async fn create(
     let replaces = settings.takes_over();
     let source = settings.source.into_source();
     let source = source.ok_or_else(|| value_missing("A new secret needs a value", ""))?;
-    let interrupt = interrupt(cx, planned, "create");
+    let by_default = backend.is_none();
     let create = CreateSecret {
         name,
         backend,
@@ -49,15 +49,18 @@ pub(super) async fn create(
     };
     let view = session
         .organization
-        .create_secret(create, &interrupt)
+        .create_secret(create, interrupt)
         .await
         .map_err(|error| located(&error, path))?;
+    if by_default {
+        session.create_by_default(view.name.to_string(), view.backend.clone());
+    }
     applied(request.planned_state, &view, session).await
 }
 
 /// Updates the secret in place.
 pub(super) async fn update(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: UpdateRequest,
     session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
@@ -65,16 +68,15 @@ pub(super) async fn update(
     let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
     let planned = &request.planned_state;
-    let interrupt = interrupt(cx, planned, "update");
-    expect_catalog(&private, session, &interrupt).await?;
-    expect_mac_key(&private, session, &interrupt).await?;
+    expect_catalog(&private, session, interrupt).await?;
+    expect_mac_key(&private, session, interrupt).await?;
     let settings = Settings::planned(planned, &request.config, private.given);
     let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
     let path = settings.source.argument();
     let mut write = planned.attribute("version").is_unknown();
     if write && private.compare {
-        write = differs(&settings, &request.prior_state, session, &interrupt).await?;
+        write = differs(&settings, &request.prior_state, session, interrupt).await?;
     }
     let source = if write {
         let source = settings.source.into_source();
@@ -96,14 +98,14 @@ pub(super) async fn update(
         metadata,
         arguments,
     };
-    let updated = organization.update_secret(update, &interrupt).await;
+    let updated = organization.update_secret(update, interrupt).await;
     let view = updated.map_err(|error| located(&error, path))?;
     applied(request.planned_state, &view, session).await
 }
 
 /// Deletes the secret, or lets go of it.
 pub(super) async fn delete(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: DeleteRequest,
     session: &Configured,
 ) -> Result<DeleteResponse, Diagnostic> {
@@ -123,9 +125,8 @@ pub(super) async fn delete(
         return Ok(DeleteResponse::default());
     }
     let Identity { uuid, name, .. } = Identity::read(state)?;
-    let interrupt = interrupt(cx, state, "delete");
-    expect_catalog(&private, session, &interrupt).await?;
-    expect_mac_key(&private, session, &interrupt).await?;
+    expect_catalog(&private, session, interrupt).await?;
+    expect_mac_key(&private, session, interrupt).await?;
     let delete = DeleteSecret {
         name,
         uuid,
@@ -136,10 +137,7 @@ pub(super) async fn delete(
         },
         stamp: private.stamp,
     };
-    let deleted = session
-        .organization
-        .delete_secret(&delete, &interrupt)
-        .await;
+    let deleted = session.organization.delete_secret(&delete, interrupt).await;
     let deleted = deleted.map_err(|error| explain(&error))?;
     let mut response = DeleteResponse::default();
     response.diagnostics.extend(told(&delete.name, &deleted));

@@ -12,7 +12,7 @@ mod validate;
 use async_trait::async_trait;
 
 use crate::names::SecretName;
-use crate::operations::{Interrupt, OperationError, Refreshed, SecretView, Selector};
+use crate::operations::{Interrupt, Refreshed, SecretView, Selector};
 use crate::plugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanDestroyRequest,
@@ -20,8 +20,8 @@ use crate::plugin::{
     UpdateRequest, Value,
 };
 use crate::surface::{
-    Configured, Finding, Session, SessionState, different_organization, explain, invalid_slug,
-    named_secret, not_refreshed,
+    Bounds, Configured, Finding, Session, SessionState, Timeout, different_organization, explain,
+    invalid_slug, named_secret, not_refreshed,
 };
 use state::{Identity, Private};
 
@@ -66,10 +66,12 @@ impl Resource for SecretResource {
             response.diagnostics.push(not_refreshed());
             return response;
         }
+        let bounds = Bounds::new(cx, &request.state, Timeout::Read);
         let read = async {
             let session = self.session.ready()?;
-            read(cx, request, &session).await
+            read(&bounds.interrupt(), request, &session).await
         };
+        let read = bounds.reading("the secret was read", read);
         read.await.unwrap_or_else(ReadResponse::from)
     }
 
@@ -79,13 +81,16 @@ impl Resource for SecretResource {
             SessionState::Ready(session) => Some(session.as_ref()),
             SessionState::Unknown(_) | SessionState::Unconfigured => None,
         };
+        let bounds = Bounds::new(cx, &request.proposed_state, Timeout::Read);
         let ground = plan::Ground {
             defaults: &state.defaults(),
             session,
-            interrupt: &settings::interrupt(cx, &request.config, "read"),
+            interrupt: &bounds.interrupt(),
         };
-        let planned = plan::plan(&schema::schema(), request, ground).await;
-        planned.unwrap_or_else(PlanResponse::from)
+        let schema = schema::schema();
+        let plan = plan::plan(&schema, request, ground);
+        let plan = bounds.reading("the secret was planned", plan);
+        plan.await.unwrap_or_else(PlanResponse::from)
     }
 
     async fn plan_destroy(
@@ -97,62 +102,63 @@ impl Resource for SecretResource {
     }
 
     async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {
+        let bounds = Bounds::new(cx, &request.planned_state, Timeout::Create);
         let create = async {
             let session = self.session.ready()?;
-            apply::create(cx, request, &session).await
+            apply::create(&bounds.interrupt(), request, &session).await
         };
-        create.await.unwrap_or_else(ApplyResponse::from)
+        bounds
+            .writing(create)
+            .await
+            .unwrap_or_else(ApplyResponse::from)
     }
 
     async fn update(&self, cx: &Context, request: UpdateRequest) -> ApplyResponse {
+        let bounds = Bounds::new(cx, &request.planned_state, Timeout::Update);
         let update = async {
             let session = self.session.ready()?;
-            apply::update(cx, request, &session).await
+            apply::update(&bounds.interrupt(), request, &session).await
         };
-        update.await.unwrap_or_else(ApplyResponse::from)
+        bounds
+            .writing(update)
+            .await
+            .unwrap_or_else(ApplyResponse::from)
     }
 
     async fn delete(&self, cx: &Context, request: DeleteRequest) -> DeleteResponse {
+        let bounds = Bounds::new(cx, &request.prior_state, Timeout::Delete);
         let delete = async {
             let session = self.session.ready()?;
-            apply::delete(cx, request, &session).await
+            apply::delete(&bounds.interrupt(), request, &session).await
         };
-        delete.await.unwrap_or_else(DeleteResponse::from)
+        bounds
+            .writing(delete)
+            .await
+            .unwrap_or_else(DeleteResponse::from)
     }
 
     async fn import(&self, cx: &Context, request: ImportRequest) -> ImportResponse {
+        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
         let import = async {
             let session = self.session.ready()?;
-            let interrupt = settings::interrupt(cx, &Value::Null, "read");
-            import(request.target, &session, &interrupt).await
+            import(request.target, &session).await
         };
+        let import = bounds.reading("the secret was imported", import);
         import.await.unwrap_or_else(ImportResponse::from)
     }
 }
 
 async fn read(
-    cx: &Context,
+    interrupt: &Interrupt,
     request: ReadRequest,
     session: &Configured,
 ) -> Result<ReadResponse, Diagnostic> {
     let identity = Identity::read(&request.state)?;
     let private = Private::read(&request.private)?;
-    let interrupt = settings::interrupt(cx, &request.state, "read");
-    apply::expect_catalog(&private, session, &interrupt).await?;
-    let limit = settings::timeout(&request.state, "read");
+    apply::expect_catalog(&private, session, interrupt).await?;
     let refresh = identity.refresh(&private);
-    let refreshing = interrupt.bound(session.organization.refresh_secret(&refresh));
-    let refreshed = tokio::time::timeout(limit, refreshing);
-    let timed_out = |_| {
-        explain(&OperationError::Interrupted {
-            step: "read",
-            timed_out: true,
-        })
-    };
-    let refreshed = refreshed
-        .await
-        .map_err(timed_out)?
-        .map_err(|error| explain(&error))?;
+    let refreshed = session.organization.refresh_secret(&refresh).await;
+    let refreshed = refreshed.map_err(|error| explain(&error))?;
     let timeouts = request.state.attribute("timeouts").clone();
     let mut diagnostics = Diagnostics::new();
     let (view, private, state) = match refreshed {
@@ -215,11 +221,7 @@ fn record_missing(request: ReadRequest, name: &SecretName, private: Private) -> 
     response
 }
 
-async fn import(
-    target: ImportTarget,
-    session: &Configured,
-    interrupt: &Interrupt,
-) -> Result<ImportResponse, Diagnostic> {
+async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResponse, Diagnostic> {
     let organization = &session.organization;
     let target = match target {
         ImportTarget::Id(text) if text.starts_with(BY_UUID) => {
@@ -253,13 +255,10 @@ async fn import(
             })
         }
     };
-    let find = async {
-        match &target {
-            Selector::Uuid(uuid) => organization.find_secret_by_uuid(*uuid).await,
-            Selector::Name(name) => organization.find_secret(name).await,
-        }
+    let view = match &target {
+        Selector::Uuid(uuid) => organization.find_secret_by_uuid(*uuid).await,
+        Selector::Name(name) => organization.find_secret(name).await,
     };
-    let view = interrupt.bound(find).await;
     let view = view.map_err(|error| explain(&error))?;
     let state = state::whole(&view, Value::Null);
     Ok(ImportResponse {

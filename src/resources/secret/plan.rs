@@ -39,14 +39,18 @@ pub(super) async fn plan(
     ground: Ground<'_>,
 ) -> Result<PlanResponse, Diagnostic> {
     let settings = Settings::read(&request.config);
-    if let Some(session) = ground.session {
-        check(&settings, &request.prior_state, session).await?;
-    }
-    if request.prior_state.is_null() {
-        return plan_creation(schema, request, &settings, ground);
-    }
-    let private = Private::read(&request.prior_private)?;
-    plan_update(request, settings, private, ground).await
+    let warned = match ground.session {
+        None => None,
+        Some(session) => check(&settings, &request.prior_state, session).await?,
+    };
+    let mut response = if request.prior_state.is_null() {
+        plan_creation(schema, request, &settings, ground)?
+    } else {
+        let private = Private::read(&request.prior_private)?;
+        plan_update(request, settings, private, ground).await?
+    };
+    response.diagnostics.extend(warned);
+    Ok(response)
 }
 
 /// Plans a destruction, and refuses it under `deletion_protection`.
@@ -73,7 +77,12 @@ pub(super) fn plan_destroy(
 }
 
 /// Checks what is known against the platform, before anything is written.
-async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Result<(), Diagnostic> {
+/// Returns a warning of a backend that may not exist by the apply.
+async fn check(
+    settings: &Settings,
+    prior: &Value,
+    session: &Configured,
+) -> Result<Option<Diagnostic>, Diagnostic> {
     let backend: Option<Slug> = match &settings.backend {
         Setting::Set(text) => Some(
             text.parse()
@@ -84,24 +93,32 @@ async fn check(settings: &Settings, prior: &Value, session: &Configured) -> Resu
             .attribute("backend")
             .as_str()
             .and_then(|text| text.parse().ok()),
-        Setting::Unknown => return Ok(()),
+        Setting::Unknown => return Ok(None),
     };
     if let (Setting::Set(_), Some(backend)) = (&settings.backend, &backend) {
         let expected = session.expect_backend(backend).await;
-        expected.map_err(|error| explain(&error).at("backend"))?;
+        let warned = expected.map_err(|error| explain(&error).at("backend"))?;
+        if let Some(warned) = warned {
+            // Nothing is known of its limits.
+            return Ok(Some(warned.at("backend")));
+        }
     }
     if let Source::Given(value) = &settings.source {
         let path = settings.source.argument();
         let organization = &session.organization;
         // The same plan may declare it: then its type is known, exist or not.
-        let declared = backend.as_ref().and_then(|name| session.announced(name));
+        let declared = backend
+            .as_ref()
+            .map_or(Setting::Absent, |name| session.announced(name));
         let checked = match declared {
-            Some(kind) => organization.check_size_of_type(&kind, value),
-            None => organization.check_size(backend.as_ref(), value).await,
+            Setting::Set(kind) => organization.check_size_of_type(&kind, value),
+            // The apply knows its type, and checks before it writes.
+            Setting::Unknown => Ok(()),
+            Setting::Absent => organization.check_size(backend.as_ref(), value).await,
         };
         checked.map_err(|error| explain(&error).at(path))?;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Plans a creation, or the second half of a replacement.
@@ -125,6 +142,11 @@ fn plan_creation(
             "A new secret needs a value",
             "To destroy without one, run terraform destroy -refresh=false.",
         ));
+    }
+    if settings.backend.is_absent()
+        && let (Some(session), Some(name)) = (ground.session, settings.known_name(ground.defaults))
+    {
+        session.plan_by_default(&name.to_string());
     }
     let mut planned =
         proposed_with_computed_unknown(schema, &request.config, request.proposed_state);

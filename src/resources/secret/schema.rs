@@ -2,6 +2,7 @@
 
 use crate::operations::MAX_GENERATED_LENGTH;
 use crate::plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
+use crate::surface::timeouts_attribute;
 
 /// How many versions stay unless configured otherwise.
 pub(super) const DEFAULT_KEEP_VERSIONS: u32 = 10;
@@ -161,17 +162,7 @@ fn lifecycle_attributes() -> Vec<Attribute> {
              creation what it replaces. That secret stays readable by its `id` until it is \
              destroyed. Remove it afterwards, or leave it: it has no further effect.",
         ),
-        Attribute::object(
-            "timeouts",
-            ["create", "read", "update", "delete"].map(|name| {
-                Attribute::string(name).optional().describe(format!(
-                    "How long to {name}, as `30s` or `5m`. Default: {}.",
-                    if name == "read" { "5m" } else { "10m" }
-                ))
-            }),
-        )
-        .optional()
-        .describe("How long an operation may take."),
+        timeouts_attribute(),
     ]
 }
 

@@ -1,18 +1,15 @@
 //! What a configuration of `planton_secret` says.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::schema::DEFAULT_KEEP_VERSIONS;
 use super::source::{Source, WRITE_ONLY};
 use crate::names::SecretName;
-use crate::operations::{
-    CopyFrom, GenerateSpec, Interrupt, OnDestroy, SecretArguments, SecretMetadata,
-};
-use crate::plugin::{Context, Diagnostic, Value};
-use crate::surface::{PartlyKnown, Setting, invalid_slug, parse_duration};
+use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+use crate::plugin::{Diagnostic, Value};
+use crate::surface::{PartlyKnown, Setting, invalid_slug};
 
 /// A configuration, or what of it is known.
 #[derive(Debug)]
@@ -122,6 +119,17 @@ impl Settings {
         self.takes_over.set().and_then(|text| text.parse().ok())
     }
 
+    /// Returns the secret's full name, where all of it is known.
+    pub(super) fn known_name(&self, defaults: &PartlyKnown) -> Option<SecretName> {
+        let environment = match self.effective_environment(defaults) {
+            Setting::Set(text) => Some(text.parse().ok()?),
+            Setting::Absent => None,
+            Setting::Unknown => return None,
+        };
+        let name = self.name.set()?.parse().ok()?;
+        Some(SecretName { environment, name })
+    }
+
     /// Returns the secret's full name; everything is known at apply.
     pub(super) fn secret_name(&self) -> Result<SecretName, Diagnostic> {
         let text = self.name.set().map_or("", String::as_str);
@@ -174,23 +182,6 @@ impl Settings {
             takes_over: self.takes_over(),
         }
     }
-}
-
-/// When an operation must have ended.
-pub(super) fn interrupt(cx: &Context, configured: &Value, operation: &str) -> Interrupt {
-    let deadline = Instant::now() + timeout(configured, operation);
-    Interrupt::new(cx.cancellation.clone(), Some(deadline))
-}
-
-/// How long an operation may take.
-pub(super) fn timeout(configured: &Value, operation: &str) -> Duration {
-    let text = configured
-        .attribute("timeouts")
-        .attribute(operation)
-        .as_str();
-    let default = Duration::from_mins(if operation == "read" { 5 } else { 10 });
-    text.and_then(|text| parse_duration(text).ok())
-        .unwrap_or(default)
 }
 
 fn or<T: Clone>(setting: &Setting<T>, default: T) -> Setting<T> {

@@ -4,7 +4,7 @@ use super::settings::{Settings, generate_spec};
 use crate::names::Slug;
 use crate::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use crate::surface::{Setting, invalid_slug, parse_duration, plain_words};
+use crate::surface::{Setting, invalid_slug, plain_words, validate_timeouts};
 
 /// The longest label key or value, and the most labels: what all backends take.
 const MAX_LABELS: usize = 40;
@@ -187,17 +187,7 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
             .at("keep_versions"),
         );
     }
-    if let Some(timeouts) = config.attribute("timeouts").entries() {
-        for (name, value) in timeouts {
-            let error = value.as_str().and_then(|text| parse_duration(text).err());
-            if let Some(error) = error {
-                diagnostics.push(
-                    Diagnostic::error("Invalid Timeout", format!("timeouts.{name} {error}."))
-                        .at(AttributePath::attribute("timeouts").then(name.as_str())),
-                );
-            }
-        }
-    }
+    validate_timeouts(config, diagnostics);
 }
 
 fn labels(config: &Value, diagnostics: &mut Diagnostics) {

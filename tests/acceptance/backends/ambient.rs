@@ -17,6 +17,7 @@ variable "backend_secret" {
   default   = null
 }
 variable "rotation" { default = "1" }
+variable "credentials" { default = null }
 "#;
 
 const SECRET: &str = r#"
@@ -32,8 +33,8 @@ const OWN: &str = "planton_secret_backend.own";
 
 fn configuration(block: &str) -> String {
     format!(
-        "{VARIABLES}resource \"planton_secret_backend\" \"own\" {{\n  name = \
-         \"own\"\n{block}}}\n{SECRET}"
+        "{VARIABLES}resource \"planton_secret_backend\" \"own\" {{\n  name = \"own\"\n  \
+         credentials_wo_version = var.credentials\n{block}}}\n{SECRET}"
     )
 }
 
@@ -77,14 +78,15 @@ fn acc_backend_without_a_credential_takes_the_ambient_one(scene: &Scene, place: 
     }
     workspace.unchanged(&given);
 
-    // And back: what the environment has is verified, and nothing changes while
-    // it is wrong.
+    // And back, by the trigger: what the environment has is verified, and nothing
+    // changes while it is wrong.
+    let back = [rotated, ("credentials", "2")];
     workspace.write("main.tf", &ambient).unwrap();
     has(
-        &workspace.changes(&[rotated]),
-        &["~ credential_source = \"static\" -> \"ambient\""],
+        &workspace.changes(&back),
+        &["~ credential_source = \"static\" -> "],
     );
-    let refused = workspace.fails(&[rotated]);
+    let refused = workspace.fails(&back);
     has(
         &refused,
         &["The backend was not saved", "Secret Backend Login Failed"],
@@ -94,20 +96,20 @@ fn acc_backend_without_a_credential_takes_the_ambient_one(scene: &Scene, place: 
     for (name, value) in &variables {
         workspace.env(*name, value);
     }
-    workspace.settled(&[rotated]);
+    workspace.settled(&back);
     // A credential that is wrong by now is an error, and takes nothing for gone.
     for (name, _) in &variables {
         workspace.env(*name, "wrong");
     }
-    let refused = workspace.refused(&[rotated]);
+    let refused = workspace.refused(&back);
     has(&refused, &["Secret Backend Login Failed"]);
     assert_eq!(text(&workspace.secret("db"), "backend"), "own");
     for (name, value) in &variables {
         workspace.env(*name, value);
     }
-    workspace.settled(&[rotated]);
+    workspace.settled(&back);
     assert_eq!(source(&workspace), "ambient");
-    workspace.destroyed(&[rotated]);
+    workspace.destroyed(&back);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 

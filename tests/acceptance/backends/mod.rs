@@ -1,6 +1,7 @@
 //! Backends of a practitioner's own, with the real Terraform.
 
 mod ambient;
+mod announced;
 mod answers;
 mod canary;
 mod configuration;
@@ -12,18 +13,24 @@ mod deletion;
 mod diagnostics;
 mod drift;
 mod faults;
+mod former_default;
 mod front;
 mod halfway;
+mod ignored;
 mod inside;
 mod intruder;
+mod kept;
 mod labels;
 mod lifecycle;
 mod limits;
+mod ownership;
+mod partly_known;
 mod place;
 mod planted;
 mod races;
 mod replacement;
 mod requests;
+mod stopped;
 mod timeouts;
 mod unsteady;
 

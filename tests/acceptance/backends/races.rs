@@ -97,12 +97,12 @@ fn acc_backend_that_is_destroyed_while_a_secret_is_created_on_it(scene: &Scene, 
     let mut creator = place.workspace(scene);
     write(&creator, &[secret("db", "backend = \"first\"")]);
 
-    // The creation is held: with nothing written yet, with its intent, and with
+    // The creation is held: with nothing written yet, with its entry, and with
     // its value on the backend.
     for (step, told) in [
-        ("intent", "Secret Backend Not Found"),
-        ("put", "Secret Changed Concurrently"),
-        ("commit", "Secret Changed Concurrently"),
+        ("entry", "Secret Backend Not Found"),
+        ("put", "Secret Backend Not Found"),
+        ("commit", "Secret Backend Not Found"),
     ] {
         write(&owner, &[backend(&place, "first")]);
         owner.applied(&variables);
@@ -159,14 +159,14 @@ fn acc_default_backend_that_changes_meanwhile_is_told_and_followed() {
     let held = Held::before("commit default backend", &mut first, &variables);
     second.settled(&[]);
     let told = flat(&held.release().error().unwrap());
-    has(&told, &["Default Backend Already Chosen", "second"]);
+    has(&told, &["Default Backend Changed Concurrently"]);
     second.unchanged(&[]);
 
     // A creation that has learned the default before it changes follows it until
-    // its intent is written, and stays where it is from then on.
+    // its entry is written, and stays where it is from then on.
     let mut creator = place.workspace(&scene);
     for (step, name, to, expected) in [
-        ("intent", "early", "first", "first"),
+        ("entry", "early", "first", "first"),
         ("put", "late", "second", "first"),
     ] {
         write(&creator, &[secret(name, "")]);

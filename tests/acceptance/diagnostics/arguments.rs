@@ -400,13 +400,13 @@ data "planton_secret" "missing" {
     Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version. To destroy without one, run terraform destroy -refresh=false.
     "#);
     assert_snapshot!(told.at("unknown_backend"), @r#"
-    Error: Secret Backend Not Found
+    Warning: Secret Backend Not Declared Yet
       in resource "planton_secret" "unknown_backend"
       at backend  = "vault"
 
-    No secret backend is named "vault".
+    Secret backend "vault" does not exist, and no planton_secret_backend that this provider configuration has planned so far declares it. The apply fails unless the backend exists by then.
 
-    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
+    Check the name. Where the same configuration declares the backend, refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. This warning remains where another alias of the provider declares it.
     "#);
     assert_snapshot!(told.at("too_large"), @r#"
     Error: Secret Value Too Large

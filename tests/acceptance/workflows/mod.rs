@@ -2,6 +2,7 @@
 //! with any other provider.
 
 mod addresses;
+mod imports;
 mod opentofu;
 mod plans;
 pub(crate) mod testing;

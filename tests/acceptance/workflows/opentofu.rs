@@ -1,7 +1,7 @@
 //! What OpenTofu alone can do. Each runs where `tofu` is on PATH; `cargo xtask
 //! test` says at its end where it was not.
 
-use xtask::terraform::{Terraform, Workspace};
+use xtask::terraform::Terraform;
 
 use crate::scene::{ORGANIZATION, On, Scene, record_of};
 use crate::steps::{Steps, flat, has, text};
@@ -173,30 +173,10 @@ fn acc_opentofu_exclude_leaves_a_secret_and_its_consumers_alone() {
 
 #[test]
 fn acc_opentofu_import_with_for_each_is_followed_by_an_empty_plan() {
-    with_opentofu((1, 11), |scene| {
-        let each = r#"
-locals { names = toset(["a", "b", "c"]) }
-resource "planton_secret" "s" {
-  for_each = local.names
-  name     = each.key
-  generate = {}
-}
-"#;
-        let owner: Workspace = scene.workspace(each);
-        owner.settled(&[]);
-        let values = scene.read(&["a", "b", "c"]);
-        std::fs::remove_file(owner.path().join("terraform.tfstate")).unwrap();
-        let import = "import {\n  for_each = local.names\n  to = planton_secret.s[each.key]\n  \
-                      id = each.key\n}\n";
-        owner.write("import.tf", import).unwrap();
-        let applied = owner.applied(&[]);
-        has(
-            &flat(applied.stdout()),
-            &["3 imported, 0 added, 0 changed, 0 destroyed"],
-        );
-        owner.unchanged(&[]);
-        assert_eq!(scene.read(&["a", "b", "c"]), values);
-    });
+    with_opentofu(
+        (1, 11),
+        super::imports::acc_import_with_for_each_is_followed_by_an_empty_plan,
+    );
 }
 
 #[test]

@@ -122,6 +122,7 @@ pub(crate) fn config(address: &str, kv: &str, transit: &str, auth: OpenBaoAuth) 
         ca_cert_pem: None,
         client_identity: None,
         auth,
+        vendor: None,
     }
 }
 

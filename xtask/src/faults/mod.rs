@@ -24,6 +24,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod vault;
 mod wire;
 
 use std::fmt;
@@ -65,6 +66,19 @@ pub struct ProxyOptions {
     pub upstream: String,
     /// Whom to trust there, in PEM; needed for `https` only.
     pub upstream_ca: Option<PathBuf>,
+    /// Whether the OpenBAO behind it is to look like a Vault Enterprise.
+    pub rules: Rules,
+}
+
+/// What a proxy does to requests and answers besides faults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rules {
+    /// Nothing: byte by byte.
+    #[default]
+    None,
+    /// Those of HashiCorp Vault Enterprise, before an OpenBAO: the forwarding
+    /// header is refused, and the index has Vault's form.
+    Vault,
 }
 
 impl ProxyOptions {
@@ -75,7 +89,15 @@ impl ProxyOptions {
             scheme: Scheme::Http,
             upstream: upstream.to_owned(),
             upstream_ca: None,
+            rules: Rules::None,
         }
+    }
+
+    /// Looks like a HashiCorp Vault Enterprise before an OpenBAO.
+    #[must_use]
+    pub fn as_vault(mut self) -> Self {
+        self.rules = Rules::Vault;
+        self
     }
 
     /// Is reached over TLS.
@@ -144,7 +166,7 @@ impl FaultProxy {
             .enable_all()
             .build()
             .context("making a runtime")?;
-        let shared = Arc::new(Shared::new(upstream));
+        let shared = Arc::new(Shared::new(upstream, options.rules));
         let (stop, stopped) = watch::channel(false);
         let serving = serve::run(
             Arc::clone(&shared),
@@ -220,6 +242,14 @@ impl FaultProxy {
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
         self.shared.state().troubles.clone()
+    }
+
+    /// Answers the next requests that come with an index as a standby of Vault
+    /// does that has not reached it.
+    pub fn lag(&self, requests: usize) {
+        if let Some(vault) = &self.shared.vault {
+            vault.lag(requests);
+        }
     }
 
     /// Ends the connections of all requests that are stalled now.

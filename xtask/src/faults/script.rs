@@ -322,6 +322,14 @@ impl fmt::Display for Action {
 }
 
 impl Scripted {
+    pub(super) fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            body: body.to_string(),
+        }
+    }
+
     pub(super) fn to_bytes(&self, method: &str) -> Vec<u8> {
         let mut text = format!("HTTP/1.1 {} Scripted\r\n", self.status);
         for (name, value) in &self.headers {

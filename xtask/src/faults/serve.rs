@@ -12,13 +12,15 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use super::script::{self, Action, Fault};
+use super::script::{self, Action, Fault, Scripted};
+use super::vault::VaultRules;
 use super::wire::{Message, Peer, Stream};
-use super::{BOUND, ProxyOptions, Seen, tls};
+use super::{BOUND, ProxyOptions, Rules, Seen, tls};
 
 /// What connections share with the test.
 pub(super) struct Shared {
     upstream: Upstream,
+    pub(super) vault: Option<VaultRules>,
     state: Mutex<State>,
     /// Raised when stalled requests are to be let go.
     releases: watch::Sender<u64>,
@@ -80,9 +82,10 @@ impl Upstream {
 }
 
 impl Shared {
-    pub(super) fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream, rules: Rules) -> Self {
         Self {
             upstream,
+            vault: (rules == Rules::Vault).then(VaultRules::default),
             state: Mutex::default(),
             releases: watch::Sender::new(0),
         }
@@ -190,12 +193,7 @@ impl<'a> Exchange<'a> {
     /// Returns the client where its connection goes on.
     async fn play(self, mut client: Peer) -> Option<Peer> {
         match &self.action {
-            Some(Action::Answer(answer)) => {
-                let bytes = answer.to_bytes(self.request.head.method());
-                self.note(|seen| seen.status = Some(answer.status));
-                let written = client.write(&bytes).await;
-                return (written.is_ok() && self.request.keeps_alive).then_some(client);
-            }
+            Some(Action::Answer(answer)) => return self.answer(client, answer).await,
             Some(Action::Reset) => {
                 client.reset();
                 return None;
@@ -211,7 +209,10 @@ impl<'a> Exchange<'a> {
             }
             _ => {}
         }
-        let answer = timeout(BOUND, self.shared.upstream.ask(&self.request)).await;
+        if let Some(refusal) = self.refused_by_rule() {
+            return self.answer(client, &refusal).await;
+        }
+        let answer = timeout(BOUND, self.ask()).await;
         let answer = match answer.unwrap_or_else(|late| Err(late.into())) {
             Ok(answer) => answer,
             Err(error) => {
@@ -257,6 +258,27 @@ impl<'a> Exchange<'a> {
         let relayed = client.relay(&answer).await;
         let goes_on = relayed.is_ok() && answer.keeps_alive && self.request.keeps_alive;
         goes_on.then_some(client)
+    }
+
+    async fn answer(&self, mut client: Peer, answer: &Scripted) -> Option<Peer> {
+        let bytes = answer.to_bytes(self.request.head.method());
+        self.note(|seen| seen.status = Some(answer.status));
+        let written = client.write(&bytes).await;
+        (written.is_ok() && self.request.keeps_alive).then_some(client)
+    }
+
+    fn refused_by_rule(&self) -> Option<Scripted> {
+        let vault = self.shared.vault.as_ref()?;
+        vault.refuse(&self.request)
+    }
+
+    async fn ask(&self) -> io::Result<Message> {
+        let upstream = &self.shared.upstream;
+        let Some(vault) = &self.shared.vault else {
+            return upstream.ask(&self.request).await;
+        };
+        let answer = upstream.ask(&VaultRules::pass(&self.request)).await?;
+        Ok(vault.answer(&self.request, answer))
     }
 
     async fn stall(&self, mut client: Peer) {

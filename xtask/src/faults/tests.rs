@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod strikes;
+mod vault;
 
 use std::io::ErrorKind;
 use std::sync::Mutex;

@@ -133,6 +133,52 @@ impl Message {
         self.head.status().unwrap_or_default()
     }
 
+    /// Returns the message without a header, whose name is in small letters.
+    pub(super) fn without_header(&self, name: &str) -> Self {
+        let headers = self.head.headers.iter();
+        let headers = headers.filter(|(known, _)| known != name).cloned();
+        self.with_headers(headers.collect())
+    }
+
+    /// Returns the message with one header more.
+    pub(super) fn with_header(&self, name: &str, value: &str) -> Self {
+        let mut headers = self.head.headers.clone();
+        headers.push((name.to_owned(), value.to_owned()));
+        self.with_headers(headers)
+    }
+
+    /// Returns the message with another body.
+    pub(super) fn with_body(&self, body: Vec<u8>) -> Self {
+        let framing = ["transfer-encoding", "content-length"];
+        let headers = self.head.headers.iter();
+        let headers = headers.filter(|(known, _)| !framing.contains(&known.as_str()));
+        let mut headers: Vec<_> = headers.cloned().collect();
+        headers.push(("content-length".to_owned(), body.len().to_string()));
+        Self {
+            raw_body: body.clone(),
+            body,
+            ..self.with_headers(headers)
+        }
+    }
+
+    fn with_headers(&self, headers: Vec<(String, String)>) -> Self {
+        let mut raw = format!("{}\r\n", self.head.first.join(" "));
+        for (name, value) in &headers {
+            raw.push_str(&format!("{name}: {value}\r\n"));
+        }
+        raw.push_str("\r\n");
+        Self {
+            head: Head {
+                raw: raw.into_bytes(),
+                first: self.head.first.clone(),
+                headers,
+            },
+            raw_body: self.raw_body.clone(),
+            body: self.body.clone(),
+            keeps_alive: self.keeps_alive,
+        }
+    }
+
     /// Returns an answer that breaks off in the middle: it announces the whole
     /// length and has half of the body; without a body, half of the head.
     pub(super) fn half(&self) -> Vec<u8> {

@@ -43,8 +43,9 @@ impl Cluster {
     fn try_start(tools: &Tools, size: usize, options: &ServerOptions) -> Result<Self> {
         ensure!(options.seal == Seal::Static, "nobody unseals a cluster");
         let folder = node::folder()?;
+        let bao = options.release.binary(tools)?;
         let plan = Plan {
-            bao: tools.bao(),
+            bao: &bao,
             folder: folder.path(),
             options,
         };
@@ -65,7 +66,7 @@ impl Cluster {
             folder,
         };
         let plan = Plan {
-            bao: tools.bao(),
+            bao: &bao,
             folder: cluster.folder.path(),
             options,
         };

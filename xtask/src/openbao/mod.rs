@@ -27,6 +27,8 @@ const BOUND: Duration = Duration::from_secs(90);
 /// What a server is told besides its ports and folders.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
+    /// Which server runs.
+    pub release: Release,
     /// Writes plaintexts to the audit log instead of their HMACs: for tests
     /// that must see what was sent.
     pub raw_audit: bool,
@@ -38,6 +40,25 @@ pub struct ServerOptions {
     pub listener_lines: Vec<String>,
     /// Further lines of the configuration: `disable_standby_reads = true`.
     pub lines: Vec<String>,
+}
+
+/// A release of OpenBAO.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Release {
+    /// The pinned one, 2.7: every write returns an index.
+    #[default]
+    Pinned,
+    /// 2.6.2: standbys serve reads, and no write returns an index.
+    Earlier,
+}
+
+impl Release {
+    fn binary(self, tools: &Tools) -> Result<PathBuf> {
+        match self {
+            Self::Pinned => Ok(tools.bao().to_owned()),
+            Self::Earlier => tools.earlier_bao(),
+        }
+    }
 }
 
 /// How a server comes by its root key.
@@ -80,8 +101,9 @@ impl OpenBao {
     /// When it does not become active, or sealed; with the end of its log.
     pub fn start(tools: &Tools, options: &ServerOptions) -> Result<Self> {
         let folder = node::folder()?;
+        let bao = options.release.binary(tools)?;
         let plan = Plan {
-            bao: tools.bao(),
+            bao: &bao,
             folder: folder.path(),
             options,
         };

@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod demo;
 pub(crate) mod docs;
+pub(crate) mod model;
 pub(crate) mod test;
 
 use std::path::PathBuf;

@@ -16,7 +16,11 @@ use super::{cargo, step};
 /// When a test fails, or changed a file that is not ignored.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let before = work_tree()?;
-    let tools = step("tools", Tools::install)?;
+    let tools = step("tools", || {
+        let tools = Tools::install()?;
+        tools.earlier_bao()?;
+        Ok(tools)
+    })?;
     let terraforms = Terraform::all(&tools);
     for terraform in &terraforms {
         eprintln!("    {terraform}");

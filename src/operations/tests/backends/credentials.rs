@@ -20,10 +20,7 @@ async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update()
         credential: password("first"),
         ..declare("vault", "a")
     };
-    let view = process
-        .register_backend(register, &Interrupt::default())
-        .await
-        .unwrap();
+    let view = super::register(&process, register).await.unwrap();
     assert!(view.is_static);
     let stored = world.stored(&RecordKey::new("backends/vault")).await;
     let body = stored.unwrap().body;
@@ -64,10 +61,7 @@ async fn a_credential_opens_beside_its_own_settings_only() {
         credential: password("first"),
         ..declare("vault", "a")
     };
-    process
-        .register_backend(register, &Interrupt::default())
-        .await
-        .unwrap();
+    super::register(&process, register).await.unwrap();
     // Whoever holds the MAC key, as a process of ours with other ideas might,
     // still cannot send the credential elsewhere.
     world
@@ -91,10 +85,7 @@ async fn a_refresh_without_the_key_of_a_credential_takes_nothing_for_gone() {
         credential: password("x"),
         ..declare("vault", "a")
     };
-    process
-        .register_backend(register, &Interrupt::default())
-        .await
-        .unwrap();
+    super::register(&process, register).await.unwrap();
     let view = create(&process, "db", Some("vault")).await.unwrap();
     world
         .kek
@@ -150,10 +141,7 @@ async fn a_stripped_credential_lets_no_ambient_identity_go_there() {
         credential: password("first"),
         ..declare("vault", "a")
     };
-    process
-        .register_backend(register, &Interrupt::default())
-        .await
-        .unwrap();
+    super::register(&process, register).await.unwrap();
     let view = create(&process, "db", Some("vault")).await.unwrap();
     world
         .alter_key("backends/vault", |body| {

@@ -18,7 +18,7 @@ async fn moved(world: &World, credential: StoreCredential) -> (SecretView, Store
         credential,
         ..declare("vault", "a")
     };
-    let backend = process.register_backend(register, &interrupt).await;
+    let backend = super::register(&process, register).await;
     create(&process, "db", Some("vault")).await.unwrap();
     let before = world.stored(&record()).await.unwrap();
     world.connector.alias("a2", "a");
@@ -131,16 +131,13 @@ async fn lag(world: &World, key: &RecordKey, before: StoredRecord) {
 async fn a_replayed_default_sends_no_secret_back_to_where_it_went() {
     let world = World::new();
     let process = world.warm().await;
-    let interrupt = Interrupt::default();
     for named in ["one", "two"] {
         declared(&process, named, named).await;
     }
     chosen(&process, "one", "platform").await;
     let key = RecordKey::new("default");
     let before = world.stored(&key).await.unwrap();
-    let (one, two) = (slug("one"), slug("two"));
-    let set = process.set_default_backend(&two, &one, &interrupt).await;
-    let set = set.unwrap();
+    let set = chosen(&process, "two", "one").await;
 
     let knowing = async || {
         let process = world.warm().await;
@@ -149,7 +146,7 @@ async fn a_replayed_default_sends_no_secret_back_to_where_it_went() {
     };
     lag(&world, &key, before.clone()).await;
     let view = knowing().await.default_backend_view().await.unwrap();
-    assert_eq!(view.backend, two);
+    assert_eq!(view.backend, slug("two"));
     world.catalog.overwrite(&key, before);
     let refused = |outcome: Result<(), OperationError>| {
         assert!(
@@ -163,8 +160,7 @@ async fn a_replayed_default_sends_no_secret_back_to_where_it_went() {
     refused(knowing().await.default_backend_view().await.map(drop));
     refused(create(&knowing().await, "db", None).await.map(drop));
     let process = knowing().await;
-    let set = process.set_default_backend(&two, &two, &interrupt).await;
-    refused(set.map(drop));
+    refused(super::set(&process, "two", "two").await.map(drop));
     for place in ["one", "two"] {
         let objects = world.connector.place(place).objects();
         assert_eq!(objects.len(), 1, "the marker alone: {objects:?}");
@@ -198,10 +194,7 @@ async fn who_knows_nothing_does_not_make_an_old_record_good() {
     // Who knows writes nothing of the kind.
     let knowing = world.warm().await;
     knowing.remember_backend(view.backend_seen.unwrap());
-    let (vault, platform) = (slug("vault"), slug("platform"));
-    let interrupt = Interrupt::default();
-    let unset = knowing.set_default_backend(&platform, &vault, &interrupt);
-    rolled_back(unset.await);
+    rolled_back(super::set(&knowing, "platform", "vault").await);
 }
 
 #[tokio::test]
@@ -244,7 +237,6 @@ async fn a_restored_backend_is_accepted_by_an_import_and_an_apply_of_it_alone() 
 async fn a_default_that_is_taken_away_or_learned_from_an_old_record_is_not_followed() {
     let world = World::new();
     let process = world.warm().await;
-    let interrupt = Interrupt::default();
     for named in ["one", "two"] {
         declared(&process, named, named).await;
     }
@@ -252,9 +244,7 @@ async fn a_default_that_is_taken_away_or_learned_from_an_old_record_is_not_follo
     chosen(&process, "one", "platform").await;
     let key = RecordKey::new("default");
     let before = world.stored(&key).await.unwrap();
-    let (one, two) = (slug("one"), slug("two"));
-    let set = process.set_default_backend(&two, &one, &interrupt).await;
-    let set = set.unwrap();
+    let set = chosen(&process, "two", "one").await;
 
     // Learned before anything was known.
     world.catalog.overwrite(&key, before);
@@ -287,20 +277,18 @@ async fn a_default_that_is_taken_away_or_learned_from_an_old_record_is_not_follo
 async fn the_generation_of_a_default_is_that_of_its_own_commit() {
     let world = World::new();
     let process = world.warm().await;
-    let interrupt = Interrupt::default();
     declared(&process, "one", "one").await;
-    let (one, platform) = (slug("one"), slug("platform"));
     // The built-in one, too, is chosen by a record of its own.
     for (backend, expected, generation) in [
-        (&platform, &platform, 1),
-        (&one, &platform, 2),
-        (&one, &one, 2),
-        (&platform, &one, 3),
+        ("platform", "platform", 1),
+        ("one", "platform", 2),
+        ("one", "one", 2),
+        ("platform", "one", 3),
     ] {
-        let set = process.set_default_backend(backend, expected, &interrupt);
-        let set = set.await.unwrap();
-        assert_eq!((&set.backend, set.generation), (backend, generation));
-        assert!(set.is_chosen);
+        let set = chosen(&process, backend, expected).await;
+        assert_eq!((&set.backend, set.generation), (&slug(backend), generation));
+        let stamp = set.owner.as_ref().map(|owner| owner.stamp.generation);
+        assert_eq!(stamp, Some(1));
         assert_eq!(process.default_backend_view().await.unwrap(), set);
     }
 }

@@ -10,6 +10,7 @@ mod grants;
 mod servers;
 mod settings;
 mod uses;
+mod validation;
 
 use xtask::terraform::Workspace;
 

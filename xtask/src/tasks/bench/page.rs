@@ -53,6 +53,7 @@ pub(super) fn page(measured: &Measured) -> Result<String> {
     backends(&mut page, measured)?;
     page.push_str(REQUESTS);
     page.push_str(METHOD);
+    page.push_str(SEQUENCES);
     Ok(page)
 }
 
@@ -134,6 +135,9 @@ On OpenBAO and Vault a destroy costs one request for each stored version: 5 with
 one more for each further one. On Azure, which keeps all versions and lists 25 at a time, a refresh
 costs up to one request more for each further 25.
 ";
+
+/// What `cargo xtask model` found: another task measures it.
+const SEQUENCES: &str = include_str!("sequences.md");
 
 const METHOD: &str = "
 ## How

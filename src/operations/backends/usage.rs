@@ -1,0 +1,245 @@
+//! Who needs a backend: what its entries lead to.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use uuid::Uuid;
+
+use super::default_key;
+use crate::catalog::{
+    DefaultBackendRecord, EntryKey, RecordKey, SecretDocument, SecretRecord, SecretState,
+    record_key_of_uuid,
+};
+use crate::names::Slug;
+use crate::operations::{Interrupt, OperationError, Organization};
+use crate::store::{Absence, SecretStore, StoreErrorKind, VersionStatus};
+
+/// How many secrets are named that stand in the way of a deletion.
+pub const MAX_NAMED_HOLDERS: usize = 10;
+
+/// How many records are read at once.
+const READS_AT_ONCE: usize = 8;
+
+/// How long a deletion waits for others.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::operations) struct Patience {
+    /// While secrets that others are deleting stay as they are.
+    pub(in crate::operations) deleting: Duration,
+    /// While secrets in use do.
+    pub(in crate::operations) in_use: Duration,
+    /// From one look to the next: other processes tell nobody when they are done.
+    pub(in crate::operations) poll: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            deleting: Duration::from_secs(30),
+            in_use: Duration::from_millis(1500),
+            poll: Duration::from_millis(250),
+        }
+    }
+}
+
+/// What becomes of secrets whose deletion was begun and not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfinished {
+    /// They are finished.
+    Finish,
+    /// They count as in use: finishing them takes the backend's store.
+    Keep,
+}
+
+/// What a backend's entries lead to.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    /// Secrets in use.
+    pub(super) ready: Vec<SecretRecord>,
+    /// Secrets on their way out.
+    deleting: Vec<Leaving>,
+    /// Entries that no document names.
+    pub(super) unnamed: Vec<EntryKey>,
+}
+
+#[derive(Debug)]
+struct Leaving {
+    key: RecordKey,
+    secret: SecretRecord,
+}
+
+impl Usage {
+    fn add(&mut self, key: &RecordKey, document: &SecretDocument, entries: Vec<EntryKey>) {
+        let mut named: Vec<&SecretRecord> = Vec::new();
+        for entry in entries {
+            match names(document, &entry) {
+                Some(secret) if named.iter().all(|other| other.uuid != secret.uuid) => {
+                    named.push(secret);
+                }
+                Some(_) => {}
+                None => self.unnamed.push(entry),
+            }
+        }
+        for secret in named.into_iter().cloned() {
+            let key = key.clone();
+            match secret.state {
+                SecretState::Ready => self.ready.push(secret),
+                SecretState::Deleting => self.deleting.push(Leaving { key, secret }),
+            }
+        }
+    }
+}
+
+/// Returns the secret of a document that names the object of an entry.
+pub(super) fn names<'a>(
+    document: &'a SecretDocument,
+    entry: &EntryKey,
+) -> Option<&'a SecretRecord> {
+    let secret = document.secret(entry.secret)?;
+    secret.entries().contains(entry).then_some(secret)
+}
+
+impl Organization {
+    /// Makes sure that no secret is on the backend, and that it is not the
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// `BackendInUse`, which names up to [`MAX_NAMED_HOLDERS`] secrets; failures
+    /// of the catalog.
+    pub async fn expect_unused_backend(
+        &self,
+        name: &Slug,
+        uuid: Uuid,
+    ) -> Result<(), OperationError> {
+        let usage = self.usage(uuid).await?;
+        refuse_if_used(name, &usage, self.is_default(name).await?)
+    }
+
+    pub(super) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
+        let loaded = self
+            .catalog
+            .load::<DefaultBackendRecord>(&default_key())
+            .await?;
+        Ok(loaded.is_some_and(|loaded| loaded.record.backend == *name))
+    }
+
+    /// Returns who needs the backend once no deletion is under way any more.
+    ///
+    /// A plan that destroys secrets together with their backend may begin with
+    /// either, so what is in use now may be on its way out a moment later.
+    pub(super) async fn settled_usage(
+        &self,
+        uuid: Uuid,
+        unfinished: Unfinished,
+        interrupt: &Interrupt,
+    ) -> Result<Usage, OperationError> {
+        let patience = self.patience;
+        let mut before = None;
+        let mut since = Instant::now();
+        loop {
+            interrupt.before("list entries")?;
+            let mut usage = self.usage(uuid).await?;
+            if usage.ready.is_empty() && usage.deleting.is_empty() {
+                return Ok(usage);
+            }
+            let now = (usage.ready.len(), usage.deleting.len());
+            if before != Some(now) {
+                before = Some(now);
+                since = Instant::now();
+            }
+            if usage.deleting.is_empty() && since.elapsed() >= patience.in_use {
+                return Ok(usage);
+            }
+            if since.elapsed() < patience.deleting {
+                tokio::time::sleep(patience.poll).await;
+                continue;
+            }
+            // Whoever began is gone.
+            let leaving = std::mem::take(&mut usage.deleting);
+            if unfinished == Unfinished::Keep {
+                let kept = leaving.into_iter().map(|leaving| leaving.secret);
+                usage.ready.extend(kept);
+                return Ok(usage);
+            }
+            for Leaving { key, secret } in leaving {
+                let mut held = self.hold_fenced(key).await?;
+                self.finish_deletion(&mut held, secret.uuid, interrupt)
+                    .await?;
+            }
+        }
+    }
+
+    /// Lists the backend's entries, and looks which documents name them.
+    ///
+    /// What no document names may be named a moment later: whoever acts on it raises
+    /// the document first.
+    async fn usage(&self, uuid: Uuid) -> Result<Usage, OperationError> {
+        let mut of_secrets: BTreeMap<Uuid, Vec<EntryKey>> = BTreeMap::new();
+        for entry in self.entries(uuid).await? {
+            of_secrets.entry(entry.secret).or_default().push(entry);
+        }
+        let documents: Vec<_> = stream::iter(of_secrets)
+            .filter_map(|(secret, entries)| async move {
+                record_key_of_uuid(secret).map(|key| (key, entries))
+            })
+            .map(|(key, entries)| async move {
+                let held = self.hold(key).await?;
+                Ok::<_, OperationError>((held, entries))
+            })
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let mut usage = Usage::default();
+        for (held, entries) in documents {
+            usage.add(&held.key, &held.document, entries);
+        }
+        usage
+            .ready
+            .sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Ok(usage)
+    }
+
+    /// Says whether a secret of the backend is found in the store; so too where
+    /// it has none that could be lost.
+    pub(super) async fn holds_ours(
+        &self,
+        uuid: Uuid,
+        store: &dyn SecretStore,
+    ) -> Result<bool, OperationError> {
+        let usage = self.usage(uuid).await?;
+        for secret in &usage.ready {
+            let Some(options) = crate::operations::read::describe_options(secret, Absence::Quick)
+            else {
+                continue;
+            };
+            match store.describe(&secret.remote_name, options).await {
+                Ok(VersionStatus::Present) => return Ok(true),
+                Ok(_) => {}
+                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(usage.ready.is_empty())
+    }
+}
+
+/// Refuses to let go of a backend that is needed.
+pub(super) fn refuse_if_used(
+    name: &Slug,
+    usage: &Usage,
+    is_default: bool,
+) -> Result<(), OperationError> {
+    if usage.ready.is_empty() && !is_default {
+        return Ok(());
+    }
+    let ready = usage.ready.iter();
+    let mut named: Vec<String> = ready.map(|secret| secret.name.to_string()).collect();
+    named.truncate(MAX_NAMED_HOLDERS);
+    Err(OperationError::BackendInUse {
+        backend: name.clone(),
+        secrets: named,
+        total: usage.ready.len(),
+        is_default,
+    })
+}

@@ -1,0 +1,190 @@
+//! Which credential a backend has after a plan: the sealed one for as long as its
+//! trigger is unchanged, another one once that changes.
+
+use super::blocks::{BLOCKS, Change, Field, Holds};
+use super::plan::{located, plain};
+use super::settings::{
+    AMBIENT, STATIC, TRIGGER, chosen, credential, credential_source, known_credential,
+    store_settings,
+};
+use crate::operations::StoreCredential;
+use crate::plugin::{Diagnostic, Value};
+use crate::surface::{Configured, Setting};
+
+/// What has become of the trigger since the last apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trigger {
+    Unchanged,
+    Changed,
+    Unknown,
+}
+
+impl Trigger {
+    fn between(prior: &Value, now: &Value) -> Self {
+        match now.attribute(TRIGGER) {
+            now if now.is_unknown() => Self::Unknown,
+            now if now == prior.attribute(TRIGGER) => Self::Unchanged,
+            _ => Self::Changed,
+        }
+    }
+}
+
+fn is_static(state: &Value) -> bool {
+    state.attribute("credential_source").as_str() == Some(STATIC)
+}
+
+/// Returns the `credential_source` to plan; `prior` is absent for a creation.
+pub(super) fn planned_source(config: &Value, prior: Option<&Value>) -> Value {
+    let given = credential_source(config);
+    let Some(prior) = prior else {
+        return plain(given);
+    };
+    match (Trigger::between(prior, config), given) {
+        // The sealed credential stays, whatever is given by now.
+        (Trigger::Unchanged, _) if is_static(prior) => STATIC.into(),
+        (Trigger::Unknown, Setting::Set(source)) if is_static(prior) && source == AMBIENT => {
+            Value::Unknown
+        }
+        // The configuration of a plan is without what `ignore_changes` names, and
+        // that of the apply is whole: a credential may be in it.
+        (Trigger::Changed, Setting::Set(source))
+            if is_static(prior) && source == AMBIENT && has_same_blocks(prior, config) =>
+        {
+            Value::Unknown
+        }
+        (_, given) => plain(given),
+    }
+}
+
+/// Refuses a replacement that would go over to ambient credentials unasked: the
+/// sealed one stays with the backend that goes.
+pub(super) fn check_replaced(prior: &Value, config: &Value) -> Result<(), Diagnostic> {
+    let (Setting::Set(source), Some(block)) = (credential_source(config), chosen(config)) else {
+        return Ok(());
+    };
+    let unasked = Trigger::between(prior, config) == Trigger::Unchanged;
+    if !is_static(prior) || source != AMBIENT || !unasked {
+        return Ok(());
+    }
+    Err(Diagnostic::error(
+        "Backend Credential Missing",
+        "This change replaces the backend, whose sealed credential is not carried over to the new \
+         one, and no credential is given.\n\nGive the credential again. To use ambient credentials \
+         from now on, change credentials_wo_version as well.",
+    )
+    .at(block.name))
+}
+
+/// Returns true where `config` has the blocks of the state but for what is
+/// write-only, as it has under `ignore_changes`.
+fn has_same_blocks(prior: &Value, config: &Value) -> bool {
+    BLOCKS.iter().all(|block| {
+        let (before, now) = (prior.attribute(block.name), config.attribute(block.name));
+        before == now
+    })
+}
+
+/// Returns true where an update saves a credential: its trigger changes; or the
+/// source changes; or the block does, and a credential is given: a new identity
+/// comes with its own secret.
+pub(super) fn takes_credential(prior: &Value, planned: &Value, config: &Value) -> bool {
+    let changes = |name: &str| planned.attribute(name) != prior.attribute(name);
+    if changes(TRIGGER) || changes("credential_source") {
+        return true;
+    }
+    let is_given = known_credential(config).is_none_or(|given| !given.is_empty());
+    is_given && BLOCKS.iter().any(|block| changes(block.name))
+}
+
+/// Returns the credential that an update saves; `None` to keep the sealed one.
+pub(super) fn credential_to_save(
+    prior: &Value,
+    planned: &Value,
+    config: &Value,
+) -> Option<StoreCredential> {
+    let ambient = planned.attribute("credential_source").as_str() == Some(AMBIENT);
+    takes_credential(prior, planned, config).then(|| {
+        if ambient {
+            StoreCredential::new()
+        } else {
+            credential(config)
+        }
+    })
+}
+
+/// Refuses a credential that does not go with its settings, where both are
+/// known.
+pub(super) fn check_credential(
+    config: &Value,
+    session: Option<&Configured>,
+) -> Result<(), Diagnostic> {
+    let (Some(session), Some(settings), Some(credential)) =
+        (session, store_settings(config), known_credential(config))
+    else {
+        return Ok(());
+    };
+    let organization = &session.organization;
+    let checked = organization.check_settings(&settings, Some(&credential));
+    checked.map_err(|error| located(config, &error))
+}
+
+/// Refuses settings that the sealed credential does not go with, while it is to
+/// stay: another login, say. The credential itself is not opened.
+pub(super) fn check_kept(
+    prior: &Value,
+    config: &Value,
+    session: Option<&Configured>,
+) -> Result<(), Diagnostic> {
+    let (Some(session), Some(before), Some(now), Some(kept)) = (
+        session,
+        store_settings(prior),
+        store_settings(config),
+        kept_part(prior),
+    ) else {
+        return Ok(());
+    };
+    let organization = &session.organization;
+    let stand_in = StoreCredential::from([(kept.to_owned(), "kept".into())]);
+    // A credential of a form of its own cannot be stood in for.
+    if before == now
+        || organization
+            .check_settings(&before, Some(&stand_in))
+            .is_err()
+    {
+        return Ok(());
+    }
+    let checked = organization.check_settings(&now, Some(&stand_in));
+    checked.map_err(|error| {
+        let mut diagnostic = located(config, &error);
+        diagnostic.detail.push_str(
+            "\n\nThe backend keeps its sealed credential, because credentials_wo_version is \
+             unchanged. To replace it, or to use ambient credentials from now on, change \
+             credentials_wo_version in the same apply.",
+        );
+        diagnostic
+    })
+}
+
+/// Returns the part that the sealed credential of a state has for certain.
+fn kept_part(state: &Value) -> Option<&'static str> {
+    if !is_static(state) {
+        return None;
+    }
+    let block = chosen(state)?;
+    part_of(block.fields, state.attribute(block.name))
+}
+
+fn part_of(fields: &[Field], block: &Value) -> Option<&'static str> {
+    let nested = fields.iter().find_map(|field| match field.holds {
+        Holds::Block(inner) if block.attribute(field.name).is_set() => {
+            part_of(inner, block.attribute(field.name))
+        }
+        _ => None,
+    });
+    nested.or_else(|| {
+        fields.iter().find_map(|field| match field.change {
+            Change::Credential(part) => Some(part),
+            Change::InPlace | Change::Replaces => None,
+        })
+    })
+}

@@ -1,0 +1,113 @@
+//! Whose a backend is, as its state knows it: what a read found, and what a destroy
+//! left.
+
+use crate::names::Slug;
+use crate::operations::{BackendView, DeletedBackend, Destroyed, RegisteredBackend};
+use crate::plugin::{DeleteResponse, Diagnostic, ReadResponse, Value};
+use crate::surface::{Anchor, Finding, named_backend};
+
+/// Returns what a read answers that found the backend: its state if it is this
+/// state's, and otherwise what was known, with a warning.
+pub(super) fn found(
+    known: Value,
+    anchor: Anchor,
+    view: &BackendView,
+    current: impl FnOnce() -> Value,
+) -> ReadResponse {
+    let anchor = anchor.found(&view.owner);
+    let is_other = anchor.finding.is_some();
+    let anchor = Anchor {
+        catalog: Some(view.catalog),
+        generation: view.generation,
+        deleting: view.is_deleting && !is_other,
+        ..anchor
+    };
+    let mut response = ReadResponse::current(if is_other { known } else { current() });
+    response.private = Some(anchor.write());
+    if is_other {
+        let detail = named_backend(&view.name, |named| named.owned_by_another(&view.owner));
+        response.diagnostics.push(Diagnostic::warning(
+            "Backend Owned By Another State",
+            detail,
+        ));
+    }
+    response
+}
+
+/// Returns what a read answers that found no record: what was known.
+pub(super) fn record_missing(known: Value, anchor: Anchor, name: &Slug) -> ReadResponse {
+    let mut response = ReadResponse::current(known);
+    response.private = Some(anchor.missing().write());
+    let detail = named_backend(name, |named| named.record_missing());
+    response
+        .diagnostics
+        .push(Diagnostic::warning("Backend Record Missing", detail));
+    response
+}
+
+/// Says that a declaration completed an interrupted one.
+pub(super) fn completed(registered: &RegisteredBackend) -> Option<Diagnostic> {
+    let former = registered.adopted_from.as_ref()?;
+    Some(named_backend(&registered.view.name, |named| {
+        named.completed(former)
+    }))
+}
+
+/// Says whether a plan has to ask who else needs the backend: not where the state
+/// may not act on it, so that nothing will happen to it.
+pub(super) fn is_own(anchor: &Anchor) -> bool {
+    match anchor.finding {
+        None => true,
+        Some(Finding::OtherOwner | Finding::RecordMissing) => false,
+    }
+}
+
+/// Tells what a destroy left.
+pub(super) fn deleted(name: &Slug, deleted: DeletedBackend) -> DeleteResponse {
+    let left = deleted.left_behind.join(", ");
+    let told = match deleted.destroyed {
+        Destroyed::Done if left.is_empty() => None,
+        Destroyed::Done => Some((
+            "Backend Objects Left Behind",
+            format!(
+                "Secret backend \"{name}\" is deleted from the catalog, but these objects of its \
+                 own could not be deleted: {left}.\n\nNothing there can be read without the \
+                 organization's key. Delete them by hand if the place still exists."
+            ),
+        )),
+        Destroyed::Forgotten => Some((
+            "Backend Forgotten",
+            format!(
+                "Secret backend \"{name}\" is gone from the catalog. Its place was not asked{}\n\n\
+                 Nothing there can be read without the organization's key. Delete what is left by \
+                 hand if the place still exists.",
+                if left.is_empty() {
+                    ".".to_owned()
+                } else {
+                    format!("; it may still hold: {left}.")
+                }
+            ),
+        )),
+        Destroyed::LeftToOwner(owner) => Some((
+            "Backend Left To Its Owner",
+            named_backend(name, |named| named.left_to_owner(&owner)),
+        )),
+        Destroyed::GivenBack(owner) => Some((
+            "Backend Left To Its Owner",
+            named_backend(name, |named| named.given_back(&owner)),
+        )),
+        Destroyed::RecordMissing => Some((
+            "Backend Record Missing",
+            format!(
+                "The catalog has no record of secret backend \"{name}\" any more, so nothing was \
+                 deleted. Its place may still hold its marker object and the sealed versions of its \
+                 secrets, under its name_prefix and the organization's name.\n\nDelete them by hand \
+                 if nothing else uses them."
+            ),
+        )),
+    };
+    let mut response = DeleteResponse::default();
+    let told = told.map(|(summary, detail)| Diagnostic::warning(summary, detail));
+    response.diagnostics.extend(told);
+    response
+}

@@ -1,0 +1,156 @@
+//! HashiCorp Vault Enterprise: a real OpenBAO behind its rules.
+
+use terraform_provider_planton::backends::openbao::OpenBaoStore;
+use terraform_provider_planton::catalog::{
+    CatalogStore, OpenBaoCatalog, RecordKey, conformance as catalog_conformance,
+};
+use terraform_provider_planton::clients::openbao::{OpenBaoAuth, OpenBaoClient, PolicyRole};
+use terraform_provider_planton::store::{
+    Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
+};
+use xtask::faults::{FaultProxy, Match, ProxyOptions};
+
+use super::own::{PAYLOAD, name, version};
+use super::support::{Place, config, token};
+
+fn front(place: &Place) -> FaultProxy {
+    FaultProxy::start(&ProxyOptions::to(&place.admin.address).as_vault()).unwrap()
+}
+
+fn own(place: &Place, kind: &str, front: &FaultProxy) -> OpenBaoStore {
+    let own = place.own(kind).with("address", front.address());
+    own.given("token", place.root_token()).store()
+}
+
+/// A platform's client in this KV mount.
+fn client(place: &Place, front: &FaultProxy, kv: &str) -> OpenBaoClient {
+    let auth: OpenBaoAuth = token(place.root_token());
+    let config = config(front.address(), kv, "transit", auth);
+    OpenBaoClient::new(&config, Some(&place.fence_path())).unwrap()
+}
+
+/// No request was refused, and each after the first write came with an index.
+fn assert_accepted(front: &FaultProxy) {
+    let requests = front.requests();
+    let refused = requests.iter().filter(|seen| seen.status() == Some(400));
+    let conflicts = refused.filter(|seen| seen.answered().is_none());
+    assert_eq!(conflicts.count(), 0, "{requests:?}");
+    let forwarding = Match::header("x-vault-inconsistent", "");
+    assert_eq!(front.count(&forwarding), 0, "{requests:?}");
+    let is_write = |seen: &&xtask::faults::Seen| seen.method() == "POST";
+    let before = requests.iter().take_while(|seen| !is_write(seen)).count();
+    for seen in &requests[before + 1..] {
+        assert!(seen.header("x-vault-index").is_some(), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_sends_its_index_and_never_the_forwarding_header() {
+    let place = Place::new().await;
+    for kind in ["hashicorp_vault", "openbao"] {
+        let front = front(&place);
+        let store = own(&place, kind, &front);
+        let one = store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+        let two = store.put(&name(), PAYLOAD, version(2)).await.unwrap();
+        assert_eq!(store.get(&name(), &one).await.unwrap(), PAYLOAD);
+        for absence in [Absence::Quick, Absence::Confirmed] {
+            let about = DescribeOptions {
+                version: two.clone(),
+                others: vec![one.clone()],
+                absence,
+            };
+            let status = store.describe(&name(), about).await.unwrap();
+            assert_eq!(status, VersionStatus::Present);
+        }
+        let versions = vec![one.clone(), two];
+        let what = Deletion::Object { versions };
+        store.delete(&name(), what).await.unwrap();
+        let gone = store.get(&name(), &one).await.unwrap_err();
+        assert_eq!(gone.kind(), StoreErrorKind::NotFound);
+        assert_accepted(&front);
+        // Whose server it is never mattered: nobody asked.
+        assert_eq!(front.count(&Match::path("/sys/health")), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_platform_keeps_all_that_a_catalog_promises() {
+    let place = Place::new().await;
+    let front = front(&place);
+    let client = client(&place, &front, place.kv());
+    let catalog = OpenBaoCatalog::new(&client, &place.scope, PolicyRole::Apply);
+    catalog_conformance::run_all(&catalog, "vault").await;
+    assert_accepted(&front);
+}
+
+#[tokio::test]
+async fn a_standby_that_has_not_reached_the_index_is_asked_again() {
+    let place = Place::new().await;
+    let front = front(&place);
+    let store = own(&place, "hashicorp_vault", &front);
+    let id = store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+    front.lag(5);
+    assert_eq!(store.get(&name(), &id).await.unwrap(), PAYLOAD);
+    let told: Vec<_> = front.requests().iter().map(|seen| seen.status()).collect();
+    let told: Vec<_> = told.into_iter().flatten().collect();
+    assert_eq!(told, [200, 412, 412, 412, 412, 412, 200]);
+}
+
+#[tokio::test]
+async fn remedies_are_commands_of_the_server_that_is_there() {
+    let place = Place::new().await;
+    let key = RecordKey::new("secrets/org/db");
+    let remedy = async |client: &OpenBaoClient| {
+        let catalog = OpenBaoCatalog::new(client, &place.scope, PolicyRole::Apply);
+        let error = catalog.read(&key).await.unwrap_err();
+        error.remedy().unwrap_or_default().to_owned()
+    };
+    // A platform is asked, once, and only for the remedy.
+    let front = front(&place);
+    let nowhere = client(&place, &front, "nowhere");
+    for _ in 0..2 {
+        let text = remedy(&nowhere).await;
+        assert!(
+            text.contains("`vault secrets enable -path=nowhere"),
+            "{text}"
+        );
+    }
+    assert_eq!(front.count(&Match::path("/sys/health")), 1);
+
+    let proxy = place.proxy();
+    let text = remedy(&client(&place, &proxy, "nowhere")).await;
+    assert!(text.contains("`bao secrets enable -path=nowhere"), "{text}");
+    assert_eq!(proxy.count(&Match::path("/sys/health")), 1);
+
+    // A backend is declared.
+    for (kind, command) in [("hashicorp_vault", "vault"), ("openbao", "bao")] {
+        let proxy = place.proxy();
+        let own = place.own(kind).with("address", proxy.address());
+        let own = own.with("kv_mount_path", "nowhere");
+        let store = own.given("token", place.root_token()).store();
+        let error = store.put(&name(), PAYLOAD, version(1)).await.unwrap_err();
+        let expected = format!("`{command} secrets enable -path=nowhere");
+        let text = error.remedy().unwrap();
+        assert!(text.contains(&expected), "{text}");
+        assert_eq!(proxy.count(&Match::path("/sys/health")), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_index_tells_whose_commands_to_print() {
+    let place = Place::new().await;
+    let front = front(&place);
+    let client = client(&place, &front, place.kv());
+    client.fence().await.unwrap();
+    // The first write of a mount that is none of version 2.
+    place
+        .admin
+        .ok(
+            "POST",
+            &format!("sys/mounts/{}-one", place.kv()),
+            r#"{"type":"kv"}"#,
+        )
+        .await;
+    assert_eq!(client.vendor().await.command(), "vault");
+    assert_eq!(front.count(&Match::path("/sys/health")), 0);
+}

@@ -1,0 +1,105 @@
+//! The rules of HashiCorp Vault Enterprise where they differ from OpenBAO's, in
+//! front of a real OpenBAO: there is no Vault in the registries.
+//!
+//! Taken from its documentation and its client's source:
+//! <https://developer.hashicorp.com/vault/docs/enterprise/consistency>,
+//! <https://github.com/hashicorp/vault/blob/main/api/client.go>.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::script::Scripted;
+use super::wire::Message;
+
+const INDEX: &str = "x-vault-index";
+
+/// What a Vault makes of requests and answers.
+#[derive(Debug, Default)]
+pub(super) struct VaultRules(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    issued: BTreeSet<String>,
+    /// How many requests with an index meet a standby that is not there yet.
+    lag: usize,
+}
+
+impl VaultRules {
+    pub(super) fn lag(&self, requests: usize) {
+        self.state().lag = requests;
+    }
+
+    /// Returns the answer to a request that no server behind these rules sees.
+    pub(super) fn refuse(&self, request: &Message) -> Option<Scripted> {
+        let head = &request.head;
+        if head
+            .header("x-vault-inconsistent")
+            .any(|value| value.contains("forward-active-node"))
+        {
+            return Some(refusal(
+                400,
+                "forwarding via header X-Vault-Inconsistent disabled in configuration",
+            ));
+        }
+        let mut state = self.state();
+        let mut indices = head.header(INDEX).peekable();
+        if indices.peek().is_none() {
+            return None;
+        }
+        if !indices.all(|index| state.issued.contains(index)) {
+            return Some(refusal(400, "invalid X-Vault-Index header"));
+        }
+        if state.lag > 0 {
+            state.lag -= 1;
+            return Some(refusal(412, "required index state not present"));
+        }
+        None
+    }
+
+    /// Takes out of a request what OpenBAO would read in another way.
+    pub(super) fn pass(request: &Message) -> Message {
+        request.without_header(INDEX)
+    }
+
+    /// Returns an answer as a Vault would give it.
+    pub(super) fn answer(&self, request: &Message, answer: Message) -> Message {
+        let counter = answer.head.header(INDEX).next().and_then(counter);
+        let answer = match counter {
+            Some(counter) => {
+                let index = format!("v1:6fb4a5d7-front:{counter}:0:c0ffee");
+                let index = STANDARD.encode(index);
+                self.state().issued.insert(index.clone());
+                answer.without_header(INDEX).with_header(INDEX, &index)
+            }
+            None => answer,
+        };
+        let path = request.head.target().split('?').next().unwrap_or_default();
+        if path != "/v1/sys/health" {
+            return answer;
+        }
+        let mut health: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        health["version"] = json!("1.19.0+ent");
+        health["enterprise"] = json!(true);
+        answer.with_body(health.to_string().into_bytes())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole after each assignment.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the counter of an OpenBAO's index.
+fn counter(index: &str) -> Option<u64> {
+    let decoded = STANDARD.decode(index).ok()?;
+    let fields: Value = serde_json::from_slice(&decoded).ok()?;
+    fields["value"].as_str()?.parse().ok()
+}
+
+fn refusal(status: u16, message: &str) -> Scripted {
+    Scripted::json(status, &json!({ "errors": [message] }))
+}

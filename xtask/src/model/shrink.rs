@@ -1,0 +1,48 @@
+//! Makes a sequence that breaks a rule shorter.
+
+use anyhow::Result;
+
+use super::steps::Step;
+use super::{Break, Failure, Stage};
+
+/// Leaves out what is not needed: first all after the break, then one step
+/// after the other, from the end, as long as the same rule breaks.
+pub(super) fn shorten(
+    stage: &Stage<'_>,
+    seed: u64,
+    mut steps: Vec<Step>,
+    mut broken: Break,
+) -> Result<Failure> {
+    let mut left = stage.options.shrinking;
+    steps.truncate(broken.after);
+    let mut index = steps.len();
+    let mut is_shorter = false;
+    while left > 0 {
+        if index == 0 {
+            if !is_shorter {
+                break;
+            }
+            is_shorter = false;
+            index = steps.len();
+            continue;
+        }
+        index -= 1;
+        let mut fewer = steps.clone();
+        fewer.remove(index);
+        left -= 1;
+        let again = stage.play(&fewer)?.broken;
+        let again = again.filter(|it| it.violation.rule == broken.violation.rule);
+        if let Some(again) = again {
+            fewer.truncate(again.after);
+            steps = fewer;
+            index = index.min(steps.len());
+            broken = again;
+            is_shorter = true;
+        }
+    }
+    Ok(Failure {
+        seed,
+        violation: broken.violation,
+        transcript: broken.transcript,
+    })
+}

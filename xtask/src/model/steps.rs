@@ -1,0 +1,154 @@
+//! What a sequence is made of.
+//!
+//! A step names resources by a number that is taken modulo how many there are,
+//! so that it means something after others were left out.
+
+use super::config::{Consumer, DefaultLabel, Ignored, Name, Source};
+
+/// How a run of Terraform is killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kill {
+    /// The provider alone, before this step of an operation.
+    Provider(&'static str),
+    /// The provider and Terraform at once, while the provider stands before
+    /// this step.
+    Both(&'static str),
+}
+
+/// The steps of operations at which a debug build can be killed or held.
+pub const CRASH_POINTS: [&str; 19] = [
+    "organization provision",
+    "organization commit",
+    "create",
+    "look at backend",
+    "entry",
+    "wrap",
+    "put",
+    "commit",
+    "answer",
+    "adopt",
+    "update",
+    "prune",
+    "commit edit",
+    "delete",
+    "mark deleting",
+    "delete object",
+    "tombstone",
+    "delete entry",
+    "delete orphan",
+];
+
+/// An apply's arguments.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Apply {
+    pub(crate) replace: Option<u8>,
+    pub(crate) target: Option<u8>,
+    pub(crate) without_refresh: bool,
+    /// Sets `PLANTON_RESUME` as the last diagnostic printed it, in any folder.
+    pub(crate) resumes: bool,
+    pub(crate) kill: Option<Kill>,
+}
+
+/// A change of a folder's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Edit {
+    Add(Addition),
+    Remove(u8),
+    Rotate(u8, u32),
+    /// The value alone: nothing happens while the trigger stays.
+    Value(u8, u32),
+    Label(u8, u32),
+    Description(u8, u32),
+    Keep(u8, u32),
+    Rename(u8, Name),
+    /// Another address, with a `moved` block or without.
+    Readdress(u8, u32, Moved),
+    Protect(u8),
+    Unprotect(u8),
+    Retain(u8),
+    DoNotRetain(u8),
+    CreateFirst(u8),
+    DestroyFirst(u8),
+    Ignore(u8, Ignored),
+    /// The id of what stands in the state of that folder under this name.
+    TakeOver(u8, usize),
+    TakeNothingOver(u8),
+    Consume(u8, u32, Ordering),
+    ConsumerFails,
+    ConsumerWorks,
+    NoConsumer,
+    Default(DefaultLabel),
+}
+
+/// Whether a new address comes with a `moved` block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    Said,
+    Unsaid,
+}
+
+/// In which order a dependent is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ordering {
+    CreateFirst,
+    DestroyFirst,
+}
+
+/// A secret that a configuration gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Addition {
+    pub(crate) number: u32,
+    pub(crate) name: Name,
+    pub(crate) source: Source,
+    pub(crate) trigger: Option<u32>,
+    pub(crate) description: Option<u32>,
+    pub(crate) label: Option<u32>,
+    pub(crate) is_protected: bool,
+    pub(crate) is_retained: bool,
+    pub(crate) creates_first: bool,
+    pub(crate) ignored: Ignored,
+}
+
+/// Something that happens in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Edit(usize, Edit),
+    /// The configuration of one folder is copied to another.
+    Copy {
+        from: usize,
+        to: usize,
+    },
+    Apply(usize, Apply),
+    Destroy {
+        folder: usize,
+        target: Option<u8>,
+        kill: Option<Kill>,
+    },
+    Plan(usize),
+    SavePlan(usize, Option<u8>),
+    ApplySaved(usize),
+    Taint(usize, u8),
+    Untaint(usize, u8),
+    /// By name, at an address of the configuration that the state lacks.
+    Import(usize, u8),
+    Remove(usize, u8),
+    Test(usize),
+}
+
+impl Step {
+    /// Returns whether Terraform runs in it.
+    pub(crate) fn runs(&self) -> bool {
+        !matches!(self, Self::Edit(..) | Self::Copy { .. })
+    }
+}
+
+impl Edit {
+    pub(crate) fn consumer(of: &str, number: u32, ordering: Ordering) -> Consumer {
+        Consumer {
+            of: of.to_owned(),
+            number,
+            fails: false,
+            creates_first: ordering == Ordering::CreateFirst,
+        }
+    }
+}
