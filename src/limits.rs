@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,14 @@ pub struct RequestLimits {
     pub cancellation: Option<CancellationToken>,
     /// The tries that each request gets before either of these counts.
     pub insisted_tries: u32,
+}
+
+/// Returns how long to be patient. In debug builds a variable may set another time,
+/// in milliseconds, so that tests need not wait as long as people do.
+pub(crate) fn patience(variable: &str, time: Duration) -> Duration {
+    let set = || std::env::var(variable).ok()?.parse().ok();
+    let set = cfg!(debug_assertions).then(set).flatten();
+    set.map_or(time, Duration::from_millis)
 }
 
 /// What ended an operation's requests.
@@ -90,6 +98,24 @@ impl RequestLimits {
         self.deadline.is_some_and(passed)
     }
 
+    /// Waits so long. Gives up at once where the deadline comes first, and as soon
+    /// as somebody asks to stop.
+    ///
+    /// # Errors
+    ///
+    /// What the operation has to stop for.
+    pub async fn pause(&self, wait: Duration) -> Result<(), Stop> {
+        let in_time = |deadline| Instant::now() + wait < deadline;
+        if !self.deadline.is_none_or(in_time) {
+            return Err(Stop::DeadlinePassed);
+        }
+        tokio::select! {
+            biased;
+            () = self.cancelled() => Err(Stop::Cancelled),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+
     /// Waits for the cancellation; for ever where there is none.
     pub async fn cancelled(&self) {
         match &self.cancellation {
@@ -122,8 +148,6 @@ impl Stop {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -136,6 +160,25 @@ mod tests {
             Some(Stop::DeadlinePassed)
         );
         assert_eq!(Stop::beneath(&io::Error::other("cancelled")), None);
+    }
+
+    #[tokio::test]
+    async fn a_pause_ends_at_once_where_its_operation_would_be_over_first() {
+        let hour = Duration::from_secs(3600);
+        let late = RequestLimits {
+            deadline: Some(Instant::now() + hour / 2),
+            ..RequestLimits::default()
+        };
+        assert_eq!(late.pause(hour).await, Err(Stop::DeadlinePassed));
+        let cancellation = CancellationToken::new();
+        cancellation.cancel();
+        let cancelled = RequestLimits {
+            cancellation: Some(cancellation),
+            ..RequestLimits::default()
+        };
+        assert_eq!(cancelled.pause(hour).await, Err(Stop::Cancelled));
+        let moment = Duration::from_millis(1);
+        assert_eq!(RequestLimits::default().pause(moment).await, Ok(()));
     }
 
     #[tokio::test]

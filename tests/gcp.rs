@@ -21,6 +21,8 @@ mod fault_suite;
 mod faults;
 #[path = "gcp/official.rs"]
 mod official;
+#[path = "gcp/quotas.rs"]
+mod quotas;
 #[path = "gcp/refusals.rs"]
 mod refusals;
 #[path = "gcp/secrecy.rs"]

@@ -33,8 +33,15 @@ class Handler(BaseHTTPRequestHandler):
     authority = None
 
     def handle_any(self):
-        length = int(self.headers.get("Content-Length") or 0)
-        raw = self.rfile.read(length)
+        length = self.headers.get("Content-Length")
+        if length is None and self.command in ("PUT", "POST", "PATCH"):
+            # As HTTP.sys, which stands before every vault.
+            self.close_connection = True
+            self.send_response(411, "Length Required")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        raw = self.rfile.read(int(length or 0))
         url = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(url.query).items()}
         base = f"{self.scheme}://{self.headers.get('Host')}"

@@ -15,6 +15,9 @@ MAX_VALUE_BYTES = 25600
 MAX_TAGS = 15
 MAX_TAG_CHARS = 256
 PAGE = 25
+API_VERSION = re.compile(r"7\.[0-6]|20\d\d-\d\d-\d\d")
+PARAMETERS = {"api-version", "maxresults", "$skiptoken"}
+SECRET_FIELDS = {"value", "contentType", "tags", "attributes"}
 NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 # Permissions that nobody has unless a test grants them: the provider asks
 # practitioners for neither.
@@ -29,13 +32,16 @@ class Vault:
         self.deleted = {}
         self.keys = {}
         self.log = []
+        self.named = {}
+        self.windows = {}
         self.control = {
             # Permissions that are denied, and how: {"set": "ForbiddenByRbac"}.
             "deny": {},
             # Which of the extras are granted.
             "grant": [],
-            # Requests for which a deletion is under way.
+            # Requests for which a deletion is under way, and seconds.
             "deletion_polls": 0,
+            "deletion_seconds": 0,
             # Statuses of the next answers, without anything being done.
             "answers": [],
             # The next requests of this method are done, and not answered.
@@ -43,6 +49,11 @@ class Vault:
             # What a list of no versions is: 404, or 200 and empty.
             "absent_versions": 404,
             "purge_protected": False,
+            # Permissions that come into force so many seconds after they are named.
+            "grant_after": {},
+            # Transactions in each window of so many seconds; none for any number.
+            "quota": None,
+            "quota_seconds": 10,
             "challenge_resource": RESOURCE,
             # Where further pages are, if not here.
             "next_link_base": None,
@@ -71,6 +82,11 @@ class Vault:
 
     def permit(self, permission):
         inner = self.control["deny"].get(permission)
+        delay = self.control["grant_after"].get(permission)
+        if delay is not None:
+            named = self.named.setdefault(permission, time.monotonic())
+            if time.monotonic() < named + delay:
+                inner = inner or "ForbiddenByRbac"
         if permission in EXTRAS and permission not in self.control["grant"]:
             inner = inner or "ForbiddenByRbac"
         if inner == "ForbiddenByFirewall":
@@ -82,8 +98,11 @@ class Vault:
 
     def serve(self, method, path, query, body, headers, base):
         self.authorize(headers, base)
-        if "api-version" not in query:
-            raise Refusal(400, "BadParameter", "api-version must be specified")
+        if not API_VERSION.fullmatch(query.get("api-version", "")):
+            raise Refusal(400, "BadParameter", "api-version must be specified, and be a known one")
+        if set(query) - PARAMETERS:
+            raise Refusal(400, "BadParameter", "The request has an unknown parameter")
+        self.spend()
         parts = [part for part in path.split("/") if part]
         collection, rest = parts[0], parts[1:]
         if rest and not NAME.fullmatch(rest[0]):
@@ -112,6 +131,18 @@ class Vault:
         if kind == ("POST", "deletedsecrets", 2) and rest[1] == "recover":
             return self.recover(rest[0], base)
         raise Refusal(404, "NotFound", "no such resource")
+
+    def spend(self):
+        """Refuses what exceeds the vault's transactions. Windows are fixed."""
+        if self.control["quota"] is None:
+            return
+        seconds = self.control["quota_seconds"]
+        window = int(time.monotonic() / seconds)
+        spent = self.windows.get(window, 0)
+        if spent >= self.control["quota"]:
+            left = max(1, int((window + 1) * seconds - time.monotonic()))
+            raise Refusal(429, "Throttled", "Too many requests", headers=[("Retry-After", str(left))])
+        self.windows[window] = spent + 1
 
     # Bundles.
 
@@ -155,16 +186,23 @@ class Vault:
 
     def await_deletion(self, name):
         """Refuses while a deletion is under way, which each request brings nearer."""
+        if self.is_under_way(name):
+            text = f"Secret {name} is currently being deleted."
+            raise Refusal(409, "Conflict", text, "ObjectIsBeingDeleted")
+
+    def is_under_way(self, name):
         entry = self.deleted.get(name.lower())
         if entry and entry["polls"] > 0:
             entry["polls"] -= 1
-            text = f"Secret {name} is currently being deleted."
-            raise Refusal(409, "Conflict", text, "ObjectIsBeingDeleted")
+            return True
+        return bool(entry) and time.monotonic() < entry["until"]
 
     # Secrets.
 
     def set(self, name, body, base):
         self.permit("set")
+        if set(body) - SECRET_FIELDS - {"name"}:
+            raise Refusal(400, "BadParameter", "The request has an unknown property")
         value, tags = body.get("value"), body.get("tags") or {}
         if not isinstance(value, str):
             raise Refusal(400, "BadParameter", "Property value is required")
@@ -269,7 +307,8 @@ class Vault:
         versions = self.found(name)
         del self.secrets[name.lower()]
         polls = self.control["deletion_polls"]
-        self.deleted[name.lower()] = {"versions": versions, "polls": polls}
+        until = time.monotonic() + self.control["deletion_seconds"]
+        self.deleted[name.lower()] = {"versions": versions, "polls": polls, "until": until}
         return 200, self.deleted_bundle(name, base), {}
 
     def found_deleted(self, name):
@@ -279,9 +318,7 @@ class Vault:
     def get_deleted(self, name, base):
         self.permit("get")
         self.found_deleted(name)
-        entry = self.deleted[name.lower()]
-        if entry["polls"] > 0:
-            entry["polls"] -= 1
+        if self.is_under_way(name):
             raise Refusal(404, "SecretNotFound", f"Deleted Secret not found: {name}")
         return 200, self.deleted_bundle(name, base), {}
 

@@ -1,7 +1,9 @@
 """A fake of Google Cloud's Secret Manager, for tests: REST, in memory.
 
 It keeps to what Google documents: names, labels, sizes, checksums, states,
-etags, paging, google.rpc.Status errors, bearer tokens. It stands in for the
+etags, paging, google.rpc.Status errors, bearer tokens, unknown fields, and the
+length that a POST must have. At a test's wish it keeps quotas in fixed windows,
+answers late what is only eventually consistent, and lets a grant take its time. It stands in for the
 token endpoints as well: OAuth, STS, and IAM's generateAccessToken. Tests steer
 it under /fake/. It writes its address to the file `address`, and says when it
 listens.
@@ -50,6 +52,24 @@ ROUTES = [
     ("POST", VERSION + r"/(?P<version>[^/:]+):enable", "EnableSecretVersion", "secretmanager.versions.enable"),
     ("POST", VERSION + r"/(?P<version>[^/:]+):destroy", "DestroySecretVersion", "secretmanager.versions.destroy"),
 ]
+# The fields that each request takes, in its query and its body.
+QUERIES = {
+    "CreateSecret": {"secretId"},
+    "DeleteSecret": {"etag"},
+    "ListSecrets": {"pageSize", "pageToken", "filter"},
+    "ListSecretVersions": {"pageSize", "pageToken", "filter"},
+}
+# Those of every method: https://cloud.google.com/apis/docs/system-parameters
+SYSTEM_PARAMETERS = {"alt", "$alt", "key", "prettyPrint", "quotaUser", "fields", "$fields"}
+BODIES = {
+    "CreateSecret": {"labels", "annotations", "replication", "topics", "expireTime", "ttl",
+                     "rotation", "versionAliases", "versionDestroyTtl", "tags"},
+    "AddSecretVersion": {"payload"},
+    "DisableSecretVersion": {"etag"},
+    "EnableSecretVersion": {"etag"},
+    "DestroySecretVersion": {"etag"},
+}
+READS = {"GetSecret", "ListSecrets", "GetSecretVersion", "ListSecretVersions"}
 ROUTES = [(method, re.compile(path), name, grant) for method, path, name, grant in ROUTES]
 
 
@@ -89,6 +109,12 @@ class SecretManager:
         self.secrets = {}
         self.clock = 0
         self.behind = 0
+        # How long all but an access by number takes to learn of what is new.
+        self.lag = 0.0
+        self.born = {}
+
+    def is_known(self, *what):
+        return time.monotonic() - self.born.get(what, 0.0) >= self.lag
 
     def stamp(self):
         """Returns the time and an etag, of which no two are the same."""
@@ -145,6 +171,7 @@ class SecretManager:
             "versions": [],
         }
         self.secrets[at["project"], name] = secret
+        self.born[at["project"], name] = time.monotonic()
         return shown(secret)
 
     def ListSecrets(self, at, query, body):
@@ -152,6 +179,8 @@ class SecretManager:
         return page("secrets", sorted(map(shown, all), key=lambda s: s["name"]), query)
 
     def GetSecret(self, at, query, body):
+        if not self.is_known(at["project"], at["secret"]):
+            raise Refusal("NOT_FOUND", f"Secret [{at['secret']}] not found.")
         return shown(self.secret(at))
 
     def DeleteSecret(self, at, query, body):
@@ -181,14 +210,19 @@ class SecretManager:
             "data": data,
         }
         secret["versions"].append(version)
+        self.born[version["name"],] = time.monotonic()
         return shown(version)
 
     def ListSecretVersions(self, at, query, body):
-        versions = [shown(version) for version in reversed(self.secret(at)["versions"])]
+        versions = reversed(self.secret(at)["versions"])
+        versions = [shown(version) for version in versions if self.is_known(version["name"])]
         return page("versions", versions, query)
 
     def GetSecretVersion(self, at, query, body):
-        return shown(self.version(at))
+        version = self.version(at)
+        if not self.is_known(version["name"]):
+            raise Refusal("NOT_FOUND", f"Secret Version [{at['version']}] not found.")
+        return shown(version)
 
     def AccessSecretVersion(self, at, query, body):
         version = self.version(at)
@@ -251,6 +285,14 @@ class Fake:
         self.requests = []
         self.tokens = set()
         self.connections = set()
+        # What each window allows of reads, writes and accesses, and how long it is.
+        self.quotas = {}
+        self.window = 60.0
+        self.windows = {}
+        # Permissions that come into force at a time.
+        self.pending = {}
+        # The project that may pay for requests; none for anybody.
+        self.quota_project = None
 
     def steer(self, path, body):
         if path == "/fake/key":
@@ -265,7 +307,18 @@ class Fake:
             return {"connections": len(self.connections), "asked": self.identity.asked}
         if path == "/fake/token":
             return {"token": self.identity.mint("tester")}
-        if path == "/fake/deny":
+        if path == "/fake/quotas":
+            self.window = body.pop("seconds", 60.0)
+            self.quotas = body
+            self.windows = {}
+        elif path == "/fake/lag":
+            self.store.lag = body["seconds"]
+        elif path == "/fake/grant-later":
+            at = time.monotonic() + body["seconds"]
+            self.pending = {permission: at for permission in body["permissions"]}
+        elif path == "/fake/quota-project":
+            self.quota_project = body["project"]
+        elif path == "/fake/deny":
             self.denied = set(body["permissions"])
         elif path == "/fake/fault":
             self.faults.append(body)
@@ -292,14 +345,38 @@ class Fake:
                 return fault["do"]
         return None
 
-    def answer(self, method, path, query, body, authorization):
+    def spend(self, operation):
+        """Refuses what exceeds its quota. Windows are fixed, and begin with the clock."""
+        kind = "reads" if operation in READS else "writes"
+        kind = "accesses" if operation == "AccessSecretVersion" else kind
+        allowed = self.quotas.get(kind)
+        if allowed is None:
+            return
+        window = int(time.monotonic() / self.window)
+        spent = self.windows.get((kind, window), 0)
+        if spent >= allowed:
+            text = f"Quota exceeded for quota metric '{kind}'."
+            raise Refusal("RESOURCE_EXHAUSTED", text, "RATE_LIMIT_EXCEEDED")
+        self.windows[kind, window] = spent + 1
+
+    def authorize(self, permission, headers):
+        pays = headers.get("x-goog-user-project")
+        if self.quota_project and pays != self.quota_project:
+            text = "Caller does not have required permission to use the project."
+            raise Refusal("PERMISSION_DENIED", text, "USER_PROJECT_DENIED")
+        pending = self.pending.get(permission, 0.0) > time.monotonic()
+        if permission in self.denied or pending:
+            message = f"Permission '{permission}' denied on resource (or it may not exist)."
+            raise Refusal("PERMISSION_DENIED", message, "IAM_PERMISSION_DENIED")
+
+    def answer(self, method, path, query, body, headers):
         """Returns the answer, and whether it gets lost."""
         if path == "/token":
             return self.identity.oauth(body), None
         if path == "/v1/token":
             return self.federation.exchange(body), None
         if path.endswith(":generateAccessToken"):
-            who = self.authenticate(authorization, "GenerateAccessToken")
+            who = self.authenticate(headers, "GenerateAccessToken")
             self.requests.append({"operation": "GenerateAccessToken", "as": who})
             account = path.rpartition("/")[2].partition(":")[0]
             return self.impersonate(account, body), None
@@ -313,13 +390,17 @@ class Fake:
         if fault == "expire":
             self.requests.append({"operation": operation, "as": None})
             raise Refusal("UNAUTHENTICATED", "expired", "ACCESS_TOKEN_EXPIRED")
-        who = self.authenticate(authorization, operation)
+        who = self.authenticate(headers, operation)
         self.requests.append({"operation": operation, "as": who})
+        for given, known in ((query, QUERIES), (body, BODIES)):
+            extra = set(given) - known.get(operation, set())
+            if given is query:
+                extra -= SYSTEM_PARAMETERS
+            require(not extra, f"Invalid JSON payload received. Unknown name {sorted(extra)}.")
+        self.spend(operation)
         if isinstance(fault, dict):
             raise Refusal(fault["status"], "a fault", fault.get("reason"))
-        if permission in self.denied:
-            message = f"Permission '{permission}' denied on resource (or it may not exist)."
-            raise Refusal("PERMISSION_DENIED", message, "IAM_PERMISSION_DENIED")
+        self.authorize(permission, headers)
         done = getattr(self.store, operation)(match.groupdict(), query, body)
         if fault == "damage":
             data = bytearray(base64.b64decode(done["payload"]["data"]))
@@ -327,7 +408,8 @@ class Fake:
             done["payload"]["data"] = base64.b64encode(data).decode()
         return done, fault
 
-    def authenticate(self, authorization, operation):
+    def authenticate(self, headers, operation):
+        authorization = headers.get("authorization", "")
         token = authorization.rpartition(" ")[2]
         self.tokens.add(token)
         who = self.identity.who(authorization)
@@ -349,8 +431,15 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def serve(self):
-        length = int(self.headers.get("content-length") or 0)
-        raw = self.rfile.read(length)
+        length = self.headers.get("content-length")
+        if self.command in ("POST", "PUT", "PATCH") and length is None:
+            # As Google's front end: https://cloud.google.com/storage/docs/json_api/v1/status-codes
+            self.close_connection = True
+            self.send_response(411)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
+        raw = self.rfile.read(int(length or 0))
         split = urlsplit(self.path)
         path = unquote(split.path)
         query = {key: values[0] for key, values in parse_qs(split.query).items()}
@@ -367,8 +456,7 @@ class Handler(BaseHTTPRequestHandler):
                     if path not in ("/token", "/v1/token"):
                         # While a connection lives, nobody else has its port.
                         fake.connections.add(self.client_address)
-                    who = self.headers.get("authorization", "")
-                    answer, fault = fake.answer(self.command, path, query, body, who)
+                    answer, fault = fake.answer(self.command, path, query, body, self.headers)
         except (Refusal, Denied) as refusal:
             status, answer = refusal.http, refusal.body
         except ValueError:

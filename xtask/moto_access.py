@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import hmac
 import re
+import time
 
 from moto.sts.models import sts_backends
 
@@ -35,6 +36,8 @@ class Access:
         self.identities = set()
         self.policies = {}
         self.expired = set()
+        # From when on a principal may do anything.
+        self.granted_from = {}
 
     def authenticate(self, call, region):
         if call.action == "AssumeRoleWithWebIdentity":
@@ -128,6 +131,8 @@ class Access:
 
     def allows(self, call, action, resource):
         """Evaluates a policy; only what those here have in them."""
+        if time.monotonic() < self.granted_from.get(call.principal, 0.0):
+            return False
         if call.principal in self.policies:
             statements = self.policies[call.principal]["Statement"]
         else:

@@ -22,6 +22,9 @@ Below /_front/ a test says who may come in, and what is to go wrong:
   POST rules         {"action", "name", "code", "message"?, "status"?,
                       "times"?, "carry_out"?}
   POST no-rules      {}: nothing goes wrong any more
+  POST grant-after   {"principal", "seconds"}: all is denied to it until then
+  POST lag           {"seconds"}: how long all but CreateSecret take to learn of a secret
+  POST quotas        {"seconds", ACTION: number, ...}: requests in each fixed window
   GET  requests?name "ACTION ACCESS_KEY STATUS" of those about a name
   GET  connections?name  how many connections those came over
   GET  sessions      [secret access key, session token] of each given out
@@ -70,6 +73,11 @@ access = Access()
 kms_keys = set()
 rules = []
 requests = []
+# When a secret was made, and how long others take to learn of it.
+born = {}
+lag = 0.0
+quotas = {"seconds": 1.0}
+windows = {}
 
 
 class Call:
@@ -136,7 +144,7 @@ def check(call):
                 "You can't create this secret because a secret with this name is already "
                 "scheduled for deletion.",
             )
-    elif secret is None:
+    elif secret is None or time.monotonic() - born.get(secret.arn, 0.0) < lag:
         raise Refusal(
             "ResourceNotFoundException", "Secrets Manager can't find the specified secret."
         )
@@ -251,6 +259,18 @@ def forward(call):
 # --- what a test asks for
 
 
+def spend(action):
+    """Refuses what exceeds a quota. Windows are fixed."""
+    allowed = quotas.get(action)
+    if allowed is None:
+        return
+    window = int(time.monotonic() / quotas["seconds"])
+    spent = windows.get((action, window), 0)
+    if spent >= allowed:
+        raise Refusal("ThrottlingException", "Rate exceeded")
+    windows[action, window] = spent + 1
+
+
 def rule_for(call):
     for rule in rules:
         if (
@@ -292,6 +312,15 @@ def control(method, target, body):
         rules.append(told)
     elif path == "no-rules":
         rules.clear()
+    elif path == "grant-after":
+        access.granted_from[told["principal"]] = time.monotonic() + told["seconds"]
+    elif path == "lag":
+        global lag
+        lag = told["seconds"]
+    elif path == "quotas":
+        quotas.clear()
+        quotas.update(told)
+        windows.clear()
     else:
         raise KeyError(path)
     return {}
@@ -303,6 +332,8 @@ def answer(call, peer):
         access.authenticate(call, REGION)
         is_secret = call.service == "secretsmanager"
         access.authorize(call, secret_of(call) if is_secret else None)
+        if is_secret:
+            spend(call.action)
         rule = rule_for(call)
         if rule is not None:
             if rule.get("carry_out"):
@@ -324,6 +355,12 @@ def serve(call):
         check(call)
         if call.action == "PutSecretValue":
             return put(call)
+        if call.action == "CreateSecret":
+            answer = forward(call)
+            created = secret_of(call)
+            if answer[0] == 200 and created is not None:
+                born[created.arn] = time.monotonic()
+            return answer
     return forward(call)
 
 
@@ -347,7 +384,13 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def handle_any(self):
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        length = self.headers.get("content-length")
+        if length is None and self.command in ("POST", "PUT"):
+            # AWS: MissingContentLength.
+            self.close_connection = True
+            self.wfile.write(b"HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\n\r\n")
+            return
+        body = self.rfile.read(int(length or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         with lock:
             if self.path.startswith("/_front/"):

@@ -160,7 +160,8 @@ impl HttpClient {
 
     /// Sends `request` until it is answered with a status that another try
     /// would not change, or until tries or time run out; then the last status
-    /// is returned. Obeys [`RequestLimits::current`]: cancelled, it is not tried
+    /// is returned. A rate limit is tried again until the operation's deadline,
+    /// if it has one. Obeys [`RequestLimits::current`]: cancelled, it is not tried
     /// again, nor at all; only a commit gets its tries, and then its last outcome
     /// is returned.
     ///
@@ -174,14 +175,14 @@ impl HttpClient {
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let limits = RequestLimits::current();
         let target = target(&request.method, &request.url);
-        let started = Instant::now();
+        let mut spent = Spent::new();
         let body = request.body.clone().map(Bytes::from_owner_secret);
         let stopped = |stop| HttpError::stopped(stop, &target);
         let bounds = limits.after(0);
         if let Some(stop) = bounds.stop() {
             return Err(stopped(stop));
         }
-        let timeout = self.timeout(started, &bounds);
+        let timeout = self.timeout(&spent, &bounds);
         let mut timeout = timeout.ok_or_else(|| stopped(Stop::DeadlinePassed))?;
         let mut tries = 0;
         let mut earlier: Option<Result<HttpResponse, _>> = None;
@@ -209,9 +210,11 @@ impl HttpClient {
                 }
                 Err(_) => return outcome,
             };
-            let delay = self.retry.delay(tries, floor);
             let bounds = limits.after(tries);
-            if tries >= self.retry.max_tries || !self.affords(started, delay, &bounds) {
+            let is_limited = matches!(&outcome, Ok(response) if self.retry.is_rate_limit(response));
+            spent.count(is_limited && bounds.deadline.is_some());
+            let delay = self.retry.delay(spent.tries, floor);
+            if !self.affords(&spent, delay, &bounds) {
                 return outcome.map(|response| response.after(tries));
             }
             tokio::select! {
@@ -225,7 +228,7 @@ impl HttpClient {
                 }
                 () = tokio::time::sleep(delay) => {}
             }
-            match self.timeout(started, &bounds) {
+            match self.timeout(&spent, &bounds) {
                 Some(left) => timeout = left,
                 None => return outcome.map(|response| response.after(tries)),
             }
@@ -283,8 +286,14 @@ impl HttpClient {
             .request(request.method.clone(), url.clone())
             .headers(request.headers.clone())
             .timeout(timeout);
-        if let Some(body) = body {
-            sending = sending.body(body);
+        match body {
+            Some(body) => sending = sending.body(body),
+            // Some servers refuse these without any length, with 411: HTTP.sys, and
+            // so Key Vault. https://www.rfc-editor.org/rfc/rfc9110#section-8.6-5
+            None if has_a_body(&request.method) => {
+                sending = sending.header(header::CONTENT_LENGTH, 0);
+            }
+            None => {}
         }
         let outcome = match sending.send().await {
             Ok(response) => read(response, url, &request.method).await,
@@ -313,22 +322,61 @@ impl HttpClient {
     }
 
     /// Returns how long the next try may take; `None` when there is no time left.
-    fn timeout(&self, started: Instant, limits: &RequestLimits) -> Option<Duration> {
-        let left = self.left(started, limits)?;
+    fn timeout(&self, spent: &Spent, limits: &RequestLimits) -> Option<Duration> {
+        let left = self.left(spent, limits)?;
         Some(left.min(self.request_timeout))
     }
 
-    fn affords(&self, started: Instant, delay: Duration, limits: &RequestLimits) -> bool {
-        self.left(started, limits).is_some_and(|left| delay < left)
+    fn affords(&self, spent: &Spent, delay: Duration, limits: &RequestLimits) -> bool {
+        let has_tries = match spent.is_limited {
+            // Who is not to try again at all has another way to wait.
+            true => self.retry.max_tries > 1,
+            false => spent.tries < self.retry.max_tries,
+        };
+        has_tries && self.left(spent, limits).is_some_and(|left| delay < left)
     }
 
-    fn left(&self, started: Instant, limits: &RequestLimits) -> Option<Duration> {
-        let policy = self.retry.max_elapsed.checked_sub(started.elapsed());
+    fn left(&self, spent: &Spent, limits: &RequestLimits) -> Option<Duration> {
+        let policy = match (spent.is_limited, self.retry.max_rate_limited) {
+            (true, Some(most)) => most.checked_sub(spent.started.elapsed()),
+            (true, None) => Some(Duration::MAX),
+            (false, _) => self.retry.max_elapsed.checked_sub(spent.since.elapsed()),
+        };
         let operation = match limits.deadline {
             Some(deadline) => deadline.checked_duration_since(Instant::now()),
             None => Some(Duration::MAX),
         };
         Some(policy?.min(operation?)).filter(|left| !left.is_zero())
+    }
+}
+
+/// What a request has used up. Rate limits are counted apart from failures: a
+/// failure after a minute of waiting is a first one.
+struct Spent {
+    started: Instant,
+    since: Instant,
+    tries: u32,
+    is_limited: bool,
+}
+
+impl Spent {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            since: Instant::now(),
+            tries: 0,
+            is_limited: false,
+        }
+    }
+
+    /// Counts a try that was in vain.
+    fn count(&mut self, is_limited: bool) {
+        if is_limited != self.is_limited {
+            self.tries = 0;
+            self.since = Instant::now();
+        }
+        self.is_limited = is_limited;
+        self.tries += 1;
     }
 }
 
@@ -387,6 +435,11 @@ async fn read(
         body: SecretBytes::new(std::mem::take(&mut *body)),
         retried: false,
     })
+}
+
+/// Returns true for methods whose requests are expected to have a body.
+fn has_a_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
 /// Returns where an answer redirects to. What is not a GET goes on only where

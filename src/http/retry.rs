@@ -4,13 +4,22 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
 
+use super::answer::HttpResponse;
+
 /// How often and how long a request is tried.
+///
+/// Where the operation has a deadline, a rate limit is waited out until then: the
+/// vendor works, and an operation that is given the time succeeds. Neither tries
+/// nor time in all count for it.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
     /// Tries in all, the first included.
     pub max_tries: u32,
     /// Time in all, waits included.
     pub max_elapsed: Duration,
+    /// Time in all for rate limits, whatever the operation's deadline; `None` for
+    /// no other bound than that.
+    pub max_rate_limited: Option<Duration>,
     /// The greatest first wait; it quadruples with every try.
     pub base_delay: Duration,
     /// The greatest wait, unless a Retry-After asks for more.
@@ -20,6 +29,9 @@ pub struct RetryPolicy {
     /// Refusals to try again: a status, and words of the answer that tell it
     /// from others of this status.
     pub extra_answers: &'static [(u16, &'static str)],
+    /// Rate limits besides 429, and besides what asks to be tried again with
+    /// Retry-After: a status, and words of the answer.
+    pub rate_limits: &'static [(u16, &'static str)],
 }
 
 impl Default for RetryPolicy {
@@ -27,10 +39,12 @@ impl Default for RetryPolicy {
         Self {
             max_tries: 8,
             max_elapsed: Duration::from_secs(60),
+            max_rate_limited: None,
             base_delay: Duration::from_millis(100),
             max_delay: Duration::from_secs(10),
             extra_statuses: &[],
             extra_answers: &[],
+            rate_limits: &[],
         }
     }
 }
@@ -39,13 +53,22 @@ impl RetryPolicy {
     /// Returns true where another try may bring another answer.
     pub(super) fn retries(&self, status: StatusCode, body: &[u8]) -> bool {
         let code = status.as_u16();
-        let says = |words: &str| body.windows(words.len()).any(|at| at == words.as_bytes());
-        let answers = self.extra_answers.iter();
         matches!(code, 408 | 429)
-            || answers.into_iter().any(|(known, words)| *known == code && says(words))
+            || says(self.extra_answers, code, body)
+            || says(self.rate_limits, code, body)
             // What is not implemented will not be at the next try.
             || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
             || self.extra_statuses.contains(&code)
+    }
+
+    /// Returns true where the server works, and asks to slow down.
+    pub(super) fn is_rate_limit(&self, response: &HttpResponse) -> bool {
+        let code = response.status.as_u16();
+        let body = response.body.expose();
+        code == 429
+            || says(self.rate_limits, code, body)
+            || response.headers.contains_key(header::RETRY_AFTER)
+                && self.retries(response.status, body)
     }
 
     /// Returns the wait after try number `tries` (from 1): somewhere in the upper
@@ -66,6 +89,12 @@ impl RetryPolicy {
         let jitter = (bound / 2).mul_f64(f64::from(share) / f64::from(u32::MAX));
         (bound / 2 + jitter).max(floor.unwrap_or_default())
     }
+}
+
+fn says(known: &[(u16, &str)], code: u16, body: &[u8]) -> bool {
+    let has = |words: &str| body.windows(words.len()).any(|at| at == words.as_bytes());
+    let mut known = known.iter();
+    known.any(|(status, words)| *status == code && has(words))
 }
 
 /// Reads `Retry-After`: seconds, or a date.

@@ -540,3 +540,114 @@ fn certificates_and_keys_that_are_none_are_refused_without_being_quoted() {
 fn the_systems_own_roots_can_be_used() {
     HttpClient::new(&HttpSettings::default()).unwrap();
 }
+
+/// Limits of an operation that has plenty of time.
+fn unhurried() -> RequestLimits {
+    RequestLimits {
+        deadline: Some(Instant::now() + Duration::from_secs(600)),
+        ..RequestLimits::default()
+    }
+}
+
+fn hasty() -> HttpClient {
+    client_with(RetryPolicy {
+        base_delay: Duration::from_millis(1),
+        max_delay: Duration::from_millis(1),
+        rate_limits: &[(400, "Throttling")],
+        ..RetryPolicy::default()
+    })
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_tried_again_until_the_operations_deadline_and_not_a_number_of_times() {
+    for limit in [
+        (429, "", ""),
+        (503, "retry-after: 0\r\n", ""),
+        (400, "", "{\"__type\":\"ThrottlingException\"}"),
+    ] {
+        let (status, headers, body) = limit;
+        let mut steps: Vec<_> = (0..20).map(|_| answer(status, headers, body)).collect();
+        steps.push(answer(200, "", "done"));
+        let server = Script::start(steps).await;
+        let client = hasty();
+        let request = put(&server.url);
+        let response = unhurried().scope(client.send(&request)).await.unwrap();
+        assert_eq!(response.body.expose(), b"done", "{status}");
+        assert_eq!(client.requests().total(), 21, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_that_outlives_its_operation_is_what_is_told() {
+    let server = Script::start((0..10_000).map(|_| answer(429, "", "")).collect()).await;
+    let client = hasty();
+    let request = put(&server.url);
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + Duration::from_millis(300)),
+        ..RequestLimits::default()
+    };
+    let response = limits.scope(client.send(&request)).await.unwrap();
+    assert_eq!(response.status, 429);
+    assert!(client.requests().total() > 8);
+
+    // Nobody waits for a time that is not theirs.
+    let server = Script::start(vec![answer(429, "retry-after: 601\r\n", "")]).await;
+    let client = hasty();
+    let request = put(&server.url);
+    let response = unhurried().scope(client.send(&request)).await.unwrap();
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (429, 1)
+    );
+}
+
+#[tokio::test]
+async fn failures_are_counted_apart_from_rate_limits_and_operations_without_a_deadline_end() {
+    let mut steps: Vec<_> = (0..20).map(|_| answer(429, "", "")).collect();
+    steps.extend((0..8).map(|_| answer(503, "", "")));
+    let server = Script::start(steps).await;
+    let client = hasty();
+    let request = put(&server.url);
+    let response = unhurried().scope(client.send(&request)).await.unwrap();
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (503, 28)
+    );
+
+    let server = Script::start((0..8).map(|_| answer(429, "", "")).collect()).await;
+    let client = hasty();
+    let response = client.send(&put(&server.url)).await.unwrap();
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (429, 8)
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_should_have_a_body_tells_that_it_has_none() {
+    for (method, told) in [
+        (Method::POST, 1),
+        (Method::PUT, 1),
+        (Method::GET, 0),
+        (Method::DELETE, 0),
+    ] {
+        let server = Script::start(vec![answer(204, "", "")]).await;
+        let request = HttpRequest {
+            method: method.clone(),
+            body: None,
+            ..put(&server.url)
+        };
+        client(Vec::new()).send(&request).await.unwrap();
+        let sent = server.requests().remove(0).to_lowercase();
+        assert_eq!(
+            sent.matches("content-length: 0\r\n").count(),
+            told,
+            "{method}: {sent}"
+        );
+        assert_eq!(
+            sent.matches("content-length").count(),
+            told,
+            "{method}: {sent}"
+        );
+    }
+}

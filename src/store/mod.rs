@@ -4,6 +4,7 @@
 //! A store sees envelopes, never plaintext, and never decides what may be
 //! deleted or which version is current: the catalog does.
 
+mod absence;
 #[doc(hidden)]
 pub mod conformance;
 mod connect;
@@ -14,11 +15,13 @@ mod memory;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(crate) use absence::look_again;
 pub use connect::{ConnectStore, StoreCredential, StoreSettings};
 pub use error::{StoreError, StoreErrorKind};
 pub(crate) use faults::Script;
@@ -202,6 +205,13 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
     /// Returns access to what others keep in the same place; `None` where nobody
     /// else keeps anything.
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        None
+    }
+
+    /// Returns for how long after a grant `error` may still be returned, where it is
+    /// one that a grant would mend: a vendor may take its time. `None` where the
+    /// answer is final.
+    fn may_settle(&self, _error: &StoreError) -> Option<Duration> {
         None
     }
 

@@ -294,8 +294,9 @@ fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::RateLimited => (
             "Platform Rate Limited",
-            "The platform asked to slow down, and still did after all retries",
-            "Lower -parallelism.",
+            "The platform is rate limiting requests; they were retried until the operation's \
+             time ran out",
+            "Raise the resource's timeouts, or lower -parallelism.",
         ),
         K::Unavailable => (
             "Platform Unavailable",
@@ -380,8 +381,9 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
         ),
         K::RateLimited => (
             "Secret Backend Rate Limited",
-            "The secret backend asked to slow down, and still did after all retries",
-            "Lower -parallelism.",
+            "The secret backend is rate limiting requests; they were retried until the \
+             operation's time ran out",
+            "Raise the resource's timeouts, or lower -parallelism.",
         ),
         K::Unavailable => (
             "Secret Backend Unavailable",
@@ -457,8 +459,9 @@ fn kek(error: &KekError) -> Diagnostic {
         ),
         K::RateLimited => (
             "Encryption Key Rate Limited",
-            "The key's keeper asked to slow down, and still did after all retries",
-            "Lower -parallelism.",
+            "The service that holds the key is rate limiting requests; they were retried until \
+             the operation's time ran out",
+            "Raise the resource's timeouts, or lower -parallelism.",
         ),
         K::Unavailable => (
             "Encryption Key Unavailable",

@@ -1,10 +1,10 @@
 //! What the provider's configuration opens for everything else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::Setting;
-use crate::names::{SecretName, Slug};
+use crate::names::Slug;
 use crate::operations::{OperationError, Organization};
 use crate::plugin::{Diagnostic, Value};
 
@@ -68,8 +68,6 @@ pub struct Configured {
     pub default_labels: BTreeMap<String, String>,
     /// The backends that this process plans, by name: their types, where known.
     announced: Mutex<BTreeMap<Slug, Setting<String>>>,
-    /// The secrets that a plan of this process creates.
-    declared: Mutex<BTreeSet<SecretName>>,
     /// The secrets of this process that go to the default backend.
     by_default: Mutex<ByDefault>,
 }
@@ -94,7 +92,6 @@ impl Configured {
             default_environment,
             default_labels,
             announced: Mutex::default(),
-            declared: Mutex::default(),
             by_default: Mutex::default(),
         }
     }
@@ -108,16 +105,6 @@ impl Configured {
                 .map_or(Setting::Absent, |slug| Setting::Set(slug.to_string())),
             default_labels: Setting::Set(self.default_labels.clone()),
         }
-    }
-
-    /// Records that a plan creates this secret; returns false where another
-    /// resource of the same plan does so already. Terraform configures a provider
-    /// anew for every plan and apply, and plans each creation once in them.
-    #[must_use]
-    pub fn declare_secret(&self, name: &SecretName) -> bool {
-        let declared = self.declared.lock();
-        let mut declared = declared.unwrap_or_else(PoisonError::into_inner);
-        declared.insert(name.clone())
     }
 
     /// Records that a plan of this process declares the backend, so that what

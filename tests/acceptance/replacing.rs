@@ -14,7 +14,6 @@ with_every_terraform!(
     acc_retained_secret_is_not_replaced_under_its_name,
     acc_creation_after_a_failed_update_is_no_replacement,
     acc_protected_object_that_was_deposed_can_be_given_up,
-    acc_secret_declared_twice_is_told_by_the_plan,
 );
 
 const FORCE: [&str; 1] = ["-replace=planton_secret.db"];
@@ -278,29 +277,4 @@ fn acc_protected_object_that_was_deposed_can_be_given_up(scene: &Scene) {
     assert!(scene.try_open(&old, None).is_err());
     let new = text(&workspace.secret("db"), "id");
     assert!(scene.try_open(&new, None).is_ok());
-}
-
-fn acc_secret_declared_twice_is_told_by_the_plan(scene: &Scene) {
-    let two = |one: &str, other: &str| {
-        format!(
-            "resource \"planton_secret\" \"one\" {{\n  name = {one:?}\n  generate = {{}}\n}}\n\
-             resource \"planton_secret\" \"other\" {{\n  name = {other:?}\n  generate = {{}}\n}}\n"
-        )
-    };
-    let workspace = scene.workspace(&two("db", "db"));
-    has(
-        &workspace.refused(&[]),
-        &["Secret Declared Twice", "creates secret \"db\" as well"],
-    );
-    assert_eq!(scene.objects(), [""; 0]);
-    workspace.write("main.tf", &two("db", "smtp")).unwrap();
-    workspace.settled(&[]);
-    // Replaced by force, a secret is planned twice and declared once.
-    let by_force = [
-        "-replace=planton_secret.one",
-        "-replace=planton_secret.other",
-    ];
-    let replaced = workspace.apply_with(&[], &by_force).unwrap();
-    replaced.ok().unwrap();
-    workspace.unchanged(&[]);
 }

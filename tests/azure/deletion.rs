@@ -1,7 +1,10 @@
 //! Soft delete, and what comes after it.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
+use terraform_provider_planton::http::RequestLimits;
 use terraform_provider_planton::store::{
     Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
@@ -97,18 +100,38 @@ async fn a_deletion_that_takes_its_time_is_waited_for_within_bounds() {
     store.delete(&name, object(&id)).await.unwrap();
     assert_eq!(
         store.requests() - before,
-        5,
-        "delete, three refusals, purge"
+        6,
+        "delete, a refused purge, two looks, one that finds it, purge"
     );
     assert!(!is_recoverable(&place, &name));
     put(&store, &name).await;
 
-    place.fake.control(&json!({"deletion_polls": 100})).unwrap();
     let other = super::support::name("endless");
     let id = put(&store, &other).await;
-    let error = store.delete(&other, object(&id)).await.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Conflict);
-    assert!(error.remedy().unwrap().contains("try again"));
+    let soon = || RequestLimits {
+        deadline: Some(Instant::now() + Duration::from_millis(500)),
+        ..RequestLimits::default()
+    };
+    place
+        .fake
+        .control(&json!({"deletion_polls": 0, "deletion_seconds": 3600}))
+        .unwrap();
+    let deleted = soon().scope(store.delete(&other, object(&id))).await;
+    let error = deleted.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    let remedy = error.remedy().unwrap();
+    assert!(remedy.contains("is still deleting a secret"), "{remedy}");
+    assert!(is_recoverable(&place, &other));
+
+    // What nobody needs any more may stay so.
+    let third = super::support::name("throw-away");
+    let id = put(&store, &third).await;
+    let throw_away = Deletion::Purge { versions: vec![id] };
+    soon()
+        .scope(store.delete(&third, throw_away))
+        .await
+        .unwrap();
+    assert!(is_recoverable(&place, &third));
 }
 
 #[tokio::test]

@@ -340,3 +340,38 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
     assert!(!said.contains("hunter2"), "{said}");
     assert_eq!(place.fake.requests().unwrap(), []);
 }
+
+/// Whoever has another project pay for requests says so in each: as a user's file
+/// has it, and as the environment does.
+#[tokio::test]
+async fn a_quota_project_is_named_in_each_request() {
+    if let Ok(endpoint) = std::env::var(CHILD) {
+        return ambient(&endpoint).await;
+    }
+    let test = "a_quota_project_is_named_in_each_request";
+    let folder = tempfile::tempdir().unwrap();
+    for (in_file, in_environment, outcome) in [
+        (Some("billing"), None, "put with 2 requests"),
+        (None, Some("billing"), "put with 2 requests"),
+        (
+            None,
+            None,
+            "Grant serviceusage.services.use on the quota project",
+        ),
+    ] {
+        let place = Place::new();
+        place.fake.expect_quota_project("billing").unwrap();
+        let mut user = place.fake.user_file("a-user").unwrap();
+        if let Some(project) = in_file {
+            user["quota_project_id"] = json!(project);
+        }
+        let file = write(&folder, &user.to_string());
+        let mut variables = vec![("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())];
+        variables.extend(in_environment.map(|project| ("GOOGLE_CLOUD_QUOTA_PROJECT", project)));
+        let said = in_a_child(test, &place, &variables);
+        assert!(
+            said.contains(outcome),
+            "{in_file:?} {in_environment:?}: {said}"
+        );
+    }
+}

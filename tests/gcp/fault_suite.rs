@@ -57,7 +57,7 @@ fn requests() -> Requests {
             },
         ],
         get: Step::new(of("GET", ":access")),
-        describe: Step::new(of("GET", "/versions/").but_not(Match::path(":access"))),
+        describe: Step::new(of("GET", ":access")),
         delete: Step::new(of("DELETE", "/secrets/")),
     }
 }

@@ -27,6 +27,19 @@ pub struct GcpFake {
     _folder: TempDir,
 }
 
+/// What a project may do in a window of time.
+#[derive(Clone, Copy, Debug)]
+pub struct GcpQuotas {
+    /// Reads of metadata.
+    pub reads: Option<u32>,
+    /// Changes.
+    pub writes: Option<u32>,
+    /// Accesses of payloads.
+    pub accesses: Option<u32>,
+    /// How long a window is: a minute at Google's.
+    pub window: Duration,
+}
+
 /// What the fake does wrong, once or more often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GcpFault {
@@ -120,6 +133,54 @@ impl GcpFake {
         let answer = self.steer("token", &json!({}))?;
         let token = answer["token"].as_str().context("no token")?;
         Ok(token.to_owned())
+    }
+
+    /// Allows so many reads, writes and accesses in each of fixed windows of this
+    /// length, and no more; `None` for as many as come.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn limit(&self, quotas: &GcpQuotas) -> Result<()> {
+        let body = json!({
+            "reads": quotas.reads,
+            "writes": quotas.writes,
+            "accesses": quotas.accesses,
+            "seconds": quotas.window.as_secs_f64(),
+        });
+        self.steer("quotas", &body)?;
+        Ok(())
+    }
+
+    /// Lets all but an access by number learn so late of what is new.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn lag(&self, by: Duration) -> Result<()> {
+        self.steer("lag", &json!({"seconds": by.as_secs_f64()}))?;
+        Ok(())
+    }
+
+    /// Denies these permissions until that much time has passed.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn grant_after(&self, permissions: &[&str], delay: Duration) -> Result<()> {
+        let body = json!({"permissions": permissions, "seconds": delay.as_secs_f64()});
+        self.steer("grant-later", &body)?;
+        Ok(())
+    }
+
+    /// Lets this project alone pay for requests: each must name it.
+    ///
+    /// # Errors
+    ///
+    /// When the fake does not answer.
+    pub fn expect_quota_project(&self, project: &str) -> Result<()> {
+        self.steer("quota-project", &json!({"project": project}))?;
+        Ok(())
     }
 
     /// Denies these permissions, and no others, to everybody.

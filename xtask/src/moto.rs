@@ -142,6 +142,36 @@ impl Moto {
         self.tell("policies", &attached)
     }
 
+    /// Denies everything to an access key, or a role by its ARN, until that much time
+    /// has passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn grant_after(&self, principal: &str, delay: Duration) -> Result<()> {
+        let told = json!({"principal": principal, "seconds": delay.as_secs_f64()});
+        self.tell("grant-after", &told)
+    }
+
+    /// Lets all but `CreateSecret` learn so late of a new secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn lag(&self, by: Duration) -> Result<()> {
+        self.tell("lag", &json!({"seconds": by.as_secs_f64()}))
+    }
+
+    /// Allows so many requests of an action in each of fixed windows of this length.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn limit(&self, action: &str, requests: u32, window: Duration) -> Result<()> {
+        let told = json!({"seconds": window.as_secs_f64(), action: requests});
+        self.tell("quotas", &told)
+    }
+
     /// Makes a key of KMS, which requests name as `id`.
     ///
     /// # Errors

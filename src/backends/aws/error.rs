@@ -110,8 +110,13 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
     let key = kms_key_id.unwrap_or("aws/secretsmanager");
     Some(match error.kind() {
         AwsErrorKind::PermissionDenied if error.concerns_kms() => format!(
-            "Grant kms:GenerateDataKey and kms:Decrypt on the KMS key {key} (at_rest_kms_key_id) \
-             to {whom}, in the key's policy as well."
+            "Grant {} on the KMS key {key} (at_rest_kms_key_id) to {whom}, in the key's policy as \
+             well.",
+            // A put takes both: https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+            match operation {
+                "GetSecretValue" => "kms:Decrypt",
+                _ => "kms:GenerateDataKey and kms:Decrypt",
+            }
         ),
         AwsErrorKind::PermissionDenied => format!(
             "Grant secretsmanager:{operation} on arn:{}:secretsmanager:{region}:*:secret:{}* to \
@@ -171,6 +176,11 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
             "Check at_rest_kms_key_id: a key of this region, by its ARN, identifier or alias."
                 .to_owned()
         }
+        AwsErrorKind::RateLimited => format!(
+            "Secrets Manager allows an account {} in {region}. Raise the resource's timeouts, or \
+             lower -parallelism.",
+            quota(operation)
+        ),
         AwsErrorKind::LimitExceeded if operation == "PutSecretValue" => {
             "AWS keeps every version for 24 hours and takes some 100 of them: write fewer, or \
              wait."
@@ -193,6 +203,19 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         .to_owned(),
         _ => return None,
     })
+}
+
+/// AWS's limits for each API, in each region:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
+fn quota(operation: &str) -> &'static str {
+    match operation {
+        "GetSecretValue" | "DescribeSecret" => {
+            "10,000 requests of DescribeSecret and GetSecretValue a second"
+        }
+        "CreateSecret" => "50 requests of CreateSecret a second",
+        "DeleteSecret" => "50 requests of DeleteSecret a second",
+        _ => "50 requests of PutSecretValue a second",
+    }
 }
 
 /// Returns what all names of the organization begin with: who writes a policy

@@ -16,15 +16,17 @@ mod foreign;
 mod requests;
 mod version;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use crate::clients::aws::{AwsErrorKind, AwsIdentitySettings, AwsSession};
+use crate::clients::aws::{AwsError, AwsErrorKind, AwsIdentitySettings, AwsSession};
 use crate::http::HttpSettings;
 use crate::store::{
     Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
     PutOptions, RemoteName, SecretStore, StoreCapability, StoreError, StoreErrorKind,
-    VersionStatus,
+    VersionStatus, look_again,
 };
 use requests::{NewVersion, SecretsManager};
 use version::{ObjectId, StoredVersion};
@@ -34,6 +36,10 @@ pub use credential::AwsCredential;
 
 /// AWS's limit for a secret's value.
 const MAX_PAYLOAD_BYTES: usize = 65_536;
+
+/// IAM is eventually consistent, usually within seconds:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+const GRANTS_SETTLE: Duration = Duration::from_secs(30);
 
 /// AWS's limit for a secret's name.
 const MAX_NAME_BYTES: usize = 512;
@@ -155,6 +161,39 @@ impl AwsSecretsManagerStore {
         }
     }
 
+    async fn look(
+        &self,
+        name: &RemoteName,
+        options: &DescribeOptions,
+    ) -> Result<VersionStatus, StoreError> {
+        const OPERATION: &str = "DescribeSecret";
+        let client = self.client().await?;
+        let secret = client.describe(name, None).await;
+        let secret = secret.map_err(|error| client.explain(error, OPERATION, name))?;
+        let gone = || StoreError::new(StoreErrorKind::NotFound, OPERATION, name.as_str());
+        if secret.is_deleted {
+            return Err(gone());
+        }
+        let wanted = StoredVersion::parse(&options.version);
+        let others = options.others.iter().filter_map(StoredVersion::parse);
+        let mut known = wanted.iter().cloned().chain(others);
+        if !known.any(|version| secret.object.as_ref() == Some(&version.object)) {
+            // Somebody else's is left alone: ours is gone.
+            return match secret.is_ours {
+                true => Ok(VersionStatus::Replaced),
+                false => Err(gone()),
+            };
+        }
+        let is_here = wanted.is_some_and(|wanted| {
+            secret.object.as_ref() == Some(&wanted.object) && secret.holds(&wanted)
+        });
+        Ok(if is_here {
+            VersionStatus::Present
+        } else {
+            VersionStatus::Missing
+        })
+    }
+
     /// Finds the secret of a creation that was given up, if it is one of ours.
     async fn own(&self, name: &RemoteName) -> Result<Option<ObjectId>, StoreError> {
         let client = self.client().await?;
@@ -174,6 +213,13 @@ impl SecretStore for AwsSecretsManagerStore {
 
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
         Some(self)
+    }
+
+    /// Of a role that was created a moment ago as well.
+    fn may_settle(&self, error: &StoreError) -> Option<Duration> {
+        let source = std::error::Error::source(error)?.downcast_ref::<AwsError>()?;
+        let passes = error.kind() == StoreErrorKind::PermissionDenied || source.concerns_role();
+        passes.then_some(GRANTS_SETTLE)
     }
 
     async fn put(
@@ -239,6 +285,8 @@ impl SecretStore for AwsSecretsManagerStore {
         }
     }
 
+    /// AWS's reads are eventually consistent, and none is not: absence is confirmed
+    /// by a second look.
     async fn describe(
         &self,
         name: &RemoteName,
@@ -246,31 +294,8 @@ impl SecretStore for AwsSecretsManagerStore {
     ) -> Result<VersionStatus, StoreError> {
         const OPERATION: &str = "DescribeSecret";
         check(name, OPERATION)?;
-        let client = self.client().await?;
-        let secret = client.describe(name, None).await;
-        let secret = secret.map_err(|error| client.explain(error, OPERATION, name))?;
-        let gone = || StoreError::new(StoreErrorKind::NotFound, OPERATION, name.as_str());
-        if secret.is_deleted {
-            return Err(gone());
-        }
-        let wanted = StoredVersion::parse(&options.version);
-        let others = options.others.iter().filter_map(StoredVersion::parse);
-        let mut known = wanted.iter().cloned().chain(others);
-        if !known.any(|version| secret.object.as_ref() == Some(&version.object)) {
-            // Somebody else's is left alone: ours is gone.
-            return match secret.is_ours {
-                true => Ok(VersionStatus::Replaced),
-                false => Err(gone()),
-            };
-        }
-        let is_here = wanted.is_some_and(|wanted| {
-            secret.object.as_ref() == Some(&wanted.object) && secret.holds(&wanted)
-        });
-        Ok(if is_here {
-            VersionStatus::Present
-        } else {
-            VersionStatus::Missing
-        })
+        let look = || self.look(name, &options);
+        look_again(options.absence, (OPERATION, name), look).await
     }
 
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ pub(super) enum Operation {
     Get,
     List,
     Delete,
+    GetDeleted,
     Purge,
 }
 
@@ -21,6 +22,7 @@ impl Operation {
             Self::Get => "GetSecret",
             Self::List => "GetSecretVersions",
             Self::Delete => "DeleteSecret",
+            Self::GetDeleted => "GetDeletedSecret",
             Self::Purge => "PurgeDeletedSecret",
         }
     }
@@ -29,10 +31,24 @@ impl Operation {
     fn permission(self) -> &'static str {
         match self {
             Self::Set => "Set",
-            Self::Get => "Get",
+            Self::Get | Self::GetDeleted => "Get",
             Self::List => "List",
             Self::Delete => "Delete",
             Self::Purge => "Purge",
+        }
+    }
+}
+
+impl Operation {
+    /// Returns the data action of a role that it takes, below the secrets of a vault:
+    /// <https://learn.microsoft.com/azure/role-based-access-control/permissions/security#microsoftkeyvault>
+    fn data_action(self) -> &'static str {
+        match self {
+            Self::Set => "setSecret/action",
+            Self::Get => "getSecret/action",
+            Self::List | Self::GetDeleted => "readMetadata/action",
+            Self::Delete => "delete",
+            Self::Purge => "purge/action",
         }
     }
 }
@@ -79,6 +95,7 @@ fn kind(error: &AzureError) -> StoreErrorKind {
     match error.kind() {
         K::NotFound => StoreErrorKind::NotFound,
         K::DeletedButRecoverable => StoreErrorKind::AlreadyExists,
+        K::BeingDeleted => StoreErrorKind::Unavailable,
         K::Conflict => StoreErrorKind::Conflict,
         K::PermissionDenied | K::Firewall | K::Disabled => StoreErrorKind::PermissionDenied,
         K::Unauthenticated
@@ -101,10 +118,12 @@ fn remedy(vault: &VaultUrl, operation: Operation, error: &AzureError) -> Option<
     Some(match (error.kind(), error.place()) {
         (K::PermissionDenied, _) => {
             let permission = operation.permission();
+            let action = operation.data_action();
             format!(
                 "Grant to the identity in use the secret permission {permission} in an access \
-                 policy of {vault}, or the role \"Key Vault Secrets Officer\" where the vault \
-                 uses Azure RBAC. A grant takes some minutes to come into force."
+                 policy of {vault}, or the data action \
+                 Microsoft.KeyVault/vaults/secrets/{action} where the vault uses Azure RBAC. A \
+                 grant takes up to ten minutes to apply."
             )
         }
         (K::Firewall, _) => format!(
@@ -117,6 +136,15 @@ fn remedy(vault: &VaultUrl, operation: Operation, error: &AzureError) -> Option<
         (K::DeletedButRecoverable, _) => format!(
             "A deleted secret of this name is still in {vault}. Recover or purge it: that takes \
              the secret permission Recover or Purge."
+        ),
+        (K::BeingDeleted, _) => format!(
+            "{vault} is still deleting a secret of this name, which takes seconds to minutes. \
+             Apply again, or raise the resource's timeouts."
+        ),
+        // https://learn.microsoft.com/azure/key-vault/general/service-limits
+        (K::RateLimited, AzurePlace::Vault) => format!(
+            "Key Vault allows {vault} 4,000 transactions in 10 seconds, and its subscription five \
+             times as many in a region. Raise the resource's timeouts, or lower -parallelism."
         ),
         (K::Conflict, _) => "Something else is under way on this secret; try again.".to_owned(),
         (K::WrongTenant, AzurePlace::Identity) => {

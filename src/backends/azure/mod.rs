@@ -6,7 +6,10 @@ mod credential;
 mod error;
 mod foreign;
 mod labels;
+mod purge;
 mod vault;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -18,16 +21,22 @@ use crate::http::HttpSettings;
 use crate::store::{
     Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
     PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
-    StoreErrorKind, VersionStatus,
+    StoreErrorKind, VersionStatus, look_again,
 };
 use attempts::{Attempts, Recalled};
 use error::{Operation, explain};
+use purge::Purge;
 use vault::{Found, Vault, is_version};
 
 /// Somewhat below the vendor's 25 KB, of which nobody says which KB they are.
 const MAX_PAYLOAD_BYTES: usize = 25_000;
 
 const MAX_NAME_BYTES: usize = 127;
+
+/// A role assignment takes up to ten minutes, and usually much less; whose takes
+/// longer is told to apply again:
+/// <https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected>
+const GRANTS_SETTLE: Duration = Duration::from_secs(120);
 
 /// Stores the versions of a secret as versions of one Key Vault secret.
 ///
@@ -147,11 +156,11 @@ impl AzureKeyVaultStore {
         text: &str,
         options: &PutOptions,
     ) -> Result<NativeVersionId, StoreError> {
-        let set = async {
+        let set = || async {
             let tags = labels::tags(options.version, options.attempt, &options.labels);
             self.vault().await?.set(name, text, tags).await
         };
-        let error = match set.await {
+        let error = match self.after_deletion(set).await {
             Ok(id) => return Ok(id),
             Err(error) => error,
         };
@@ -174,26 +183,6 @@ impl AzureKeyVaultStore {
         };
         found.ok_or_else(|| self.explain(Operation::Set, name, error))
     }
-
-    /// Removes for good what is deleted, as far as that is possible.
-    async fn purge(&self, name: &RemoteName) -> Result<(), StoreError> {
-        let purge = async { self.vault().await?.purge(name).await };
-        match purge.await {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == AzureErrorKind::NotFound => Ok(()),
-            Err(error)
-                if error.kind() == AzureErrorKind::PermissionDenied
-                    && !self.config.purge_on_destroy =>
-            {
-                tracing::warn!(
-                    secret = name.as_str(),
-                    "the deleted secret stays recoverable: the permission Purge is missing"
-                );
-                Ok(())
-            }
-            Err(error) => Err(self.explain(Operation::Purge, name, error)),
-        }
-    }
 }
 
 #[async_trait]
@@ -204,6 +193,13 @@ impl SecretStore for AzureKeyVaultStore {
 
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
         Some(self)
+    }
+
+    fn may_settle(&self, error: &StoreError) -> Option<Duration> {
+        let source = std::error::Error::source(error)?.downcast_ref::<AzureError>()?;
+        // A firewall denies for good.
+        let denied = source.kind() == AzureErrorKind::PermissionDenied;
+        denied.then_some(GRANTS_SETTLE)
     }
 
     /// One request; for the first version of an object one more, to look.
@@ -265,17 +261,75 @@ impl SecretStore for AzureKeyVaultStore {
     /// A version that somebody disabled is there: it comes back when they enable
     /// it, and is not for us to replace. Ours is gone where somebody purged the
     /// object and another set one of its name: that is left alone.
+    ///
+    /// Nobody documents when a list knows of what was set: absence is confirmed by a
+    /// second look.
     async fn describe(
         &self,
         name: &RemoteName,
         options: DescribeOptions,
     ) -> Result<VersionStatus, StoreError> {
         check(name, Operation::List)?;
+        let look = || self.find_version(name, &options.version);
+        look_again(options.absence, (Operation::List.name(), name), look).await
+    }
+
+    /// One request for an object, one more to purge it. Where nobody knows what
+    /// is there, one before them, to look whose it is.
+    async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
+        check(name, Operation::Delete)?;
+        let (versions, purge) = match what {
+            // The service cannot: they stay until the object goes.
+            Deletion::Versions(_) => return Ok(()),
+            Deletion::Object { versions } => {
+                let asked_for = self.config.purge_on_destroy.then_some(Purge::AskedFor);
+                (versions, asked_for)
+            }
+            Deletion::Purge { versions } => (versions, Some(Purge::ThrowAway)),
+        };
+        self.attempts.forget(name);
+        if versions.is_empty() && !self.is_ours(name).await? {
+            return Ok(());
+        }
+        let delete = async { self.vault().await?.delete(name).await };
+        let purgeable = match delete.await {
+            Ok(purgeable) => purgeable,
+            // Deleted already, and perhaps still recoverable.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    AzureErrorKind::NotFound | AzureErrorKind::BeingDeleted
+                ) =>
+            {
+                true
+            }
+            Err(error) => return Err(self.explain(Operation::Delete, name, error)),
+        };
+        let Some(purge) = purge else {
+            return Ok(());
+        };
+        if purgeable {
+            return self.purge(name, purge).await;
+        }
+        tracing::warn!(
+            secret = name.as_str(),
+            "the deleted secret stays recoverable: the vault is protected from purges"
+        );
+        Ok(())
+    }
+}
+
+impl AzureKeyVaultStore {
+    async fn find_version(
+        &self,
+        name: &RemoteName,
+        wanted: &NativeVersionId,
+    ) -> Result<VersionStatus, StoreError> {
         let mut some_are_ours = false;
         let this = |version: vault::Properties| {
             some_are_ours |= labels::is_ours(version.tags.as_ref());
             let id = vault::version_of(version.id.as_deref(), name)?;
-            (id == options.version).then_some(())
+            (id == *wanted).then_some(())
         };
         let find = async { self.vault().await?.find(name, this).await };
         let found = find.await;
@@ -290,41 +344,6 @@ impl SecretStore for AzureKeyVaultStore {
         }
     }
 
-    /// One request for an object, one more to purge it. Where nobody knows what
-    /// is there, one before them, to look whose it is.
-    async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
-        check(name, Operation::Delete)?;
-        let (versions, purge) = match what {
-            // The service cannot: they stay until the object goes.
-            Deletion::Versions(_) => return Ok(()),
-            Deletion::Object { versions } => (versions, self.config.purge_on_destroy),
-            Deletion::Purge { versions } => (versions, true),
-        };
-        self.attempts.forget(name);
-        if versions.is_empty() && !self.is_ours(name).await? {
-            return Ok(());
-        }
-        let delete = async { self.vault().await?.delete(name).await };
-        let purgeable = match delete.await {
-            Ok(purgeable) => purgeable,
-            // Deleted already, and perhaps still recoverable.
-            Err(error) if error.kind() == AzureErrorKind::NotFound => true,
-            Err(error) => return Err(self.explain(Operation::Delete, name, error)),
-        };
-        if purge && !purgeable {
-            tracing::warn!(
-                secret = name.as_str(),
-                "the deleted secret stays recoverable: the vault is protected from purges"
-            );
-        }
-        if purge && purgeable {
-            self.purge(name).await?;
-        }
-        Ok(())
-    }
-}
-
-impl AzureKeyVaultStore {
     async fn is_ours(&self, name: &RemoteName) -> Result<bool, StoreError> {
         let ours =
             |version: vault::Properties| labels::is_ours(version.tags.as_ref()).then_some(());

@@ -12,7 +12,9 @@ use tokio_stream::StreamExt;
 
 use super::config::AzureConfig;
 use super::labels::CONTENT_TYPE;
-use crate::clients::azure::{AzureConnection, AzureCredential, AzureError, AzurePlace};
+use crate::clients::azure::{
+    AzureConnection, AzureCredential, AzureError, AzureErrorKind, AzurePlace,
+};
 use crate::http::HttpSettings;
 use crate::store::{NativeVersionId, RemoteName};
 
@@ -144,7 +146,7 @@ impl Vault {
                     Err(error) => {
                         let error = failed(error);
                         // Said by some vaults; others have an empty list.
-                        if error.kind() == crate::clients::azure::AzureErrorKind::NotFound {
+                        if error.kind() == AzureErrorKind::NotFound {
                             return Ok(Found::Nothing);
                         }
                         return Err(error);
@@ -169,6 +171,23 @@ impl Vault {
         let attributes = deleted.and_then(|deleted| deleted.attributes);
         let level = attributes.and_then(|attributes| attributes.recovery_level);
         Ok(level.is_none_or(|level| level.to_string().contains("Purgeable")))
+    }
+
+    /// Says whether a deletion of the object has come to its end, and can be purged.
+    pub(super) async fn is_deleted(&self, name: &RemoteName) -> Result<bool, AzureError> {
+        let answer = authorized(|| self.client.get_deleted_secret(name.as_str(), None));
+        match answer.await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    AzureErrorKind::NotFound | AzureErrorKind::BeingDeleted
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn purge(&self, name: &RemoteName) -> Result<(), AzureError> {

@@ -45,6 +45,23 @@ fn setting(kind: GcpErrorKind, operation: &str, creates: bool) -> Option<&'stati
     })
 }
 
+/// Names the quota that a request counts towards:
+/// <https://cloud.google.com/secret-manager/quotas>
+fn quota(operation: &Operation, resource: &str) -> String {
+    let counts = match operation.name {
+        "AccessSecretVersion" => "accesses",
+        "GetSecret" | "GetSecretVersion" | "ListSecretVersions" => "reads",
+        _ => "writes",
+    };
+    format!(
+        "Secret Manager allows {} 600 reads, 600 writes and 90,000 accesses a minute, and {} counts \
+         among the {counts}. Raise the resource's timeouts, lower -parallelism, or ask Google for \
+         a higher quota.",
+        project(resource),
+        operation.name
+    )
+}
+
 /// Turns the error of a request for `resource` into a store's.
 pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) -> StoreError {
     use GcpErrorKind as K;
@@ -74,14 +91,13 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
         K::PermissionDenied => (
             S::PermissionDenied,
             Some(format!(
-                "Grant {} on {} to the account in use. The role Secret Manager Admin \
-                 (roles/secretmanager.admin) on the project has all that is needed.",
+                "Grant {} on {} to the account in use.",
                 operation.permission,
                 project(resource)
             )),
         ),
         K::Unauthenticated => (S::Unauthenticated, None),
-        K::RateLimited => (S::RateLimited, None),
+        K::RateLimited => (S::RateLimited, Some(quota(operation, resource))),
         K::Unavailable => (S::Unavailable, None),
         K::Unexpected => (S::Unexpected, None),
         K::InvalidArgument if creates => (
@@ -91,15 +107,15 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
         K::InvalidArgument | K::Misconfigured => (S::Misconfigured, None),
     };
     // A token's error has a name and a path of its own.
-    let path = if parts.operation == operation.name {
-        resource.to_owned()
-    } else {
-        parts.path
+    let is_of_token = parts.operation != operation.name;
+    let path = match is_of_token {
+        false => resource.to_owned(),
+        true => parts.path,
     };
     let mut explained = StoreError::new(kind, parts.operation, path);
     let http = parts.source.as_deref();
     let http = http.and_then(|source| source.downcast_ref::<HttpError>());
-    let is_of_endpoint = parts.operation == operation.name && http.is_some_and(is_of_endpoint);
+    let is_of_endpoint = !is_of_token && http.is_some_and(is_of_endpoint);
     let setting = match is_of_endpoint || parts.kind == K::Unexpected {
         true => Some("endpoint"),
         false => setting(parts.kind, parts.operation, creates),
@@ -107,7 +123,11 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
     if let Some(setting) = setting {
         explained = explained.with_setting(setting);
     }
-    if let Some(remedy) = parts.remedy.or(remedy) {
+    // The client's own names no quota.
+    let own = parts
+        .remedy
+        .filter(|_| parts.kind != K::RateLimited || is_of_token);
+    if let Some(remedy) = own.or(remedy) {
         explained = explained.with_remedy(remedy);
     }
     match parts.source {

@@ -10,17 +10,20 @@ mod labels;
 mod put;
 mod version;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::clients::gcp::{Freshness, GcpClient, GcpCredential, GcpEndpoint, TokenSource};
 use crate::http::HttpSettings;
 use crate::store::{
-    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
-    PutOptions, RemoteName, SecretStore, StoreCapability, StoreError, StoreErrorKind,
-    VersionStatus,
+    Absence, Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId,
+    PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreError,
+    StoreErrorKind, VersionStatus,
 };
-use api::{Api, Secret};
+use api::{Api, Looked, Secret};
 use version::StoredVersion;
 
 pub use config::GcpConfig;
@@ -29,6 +32,10 @@ pub use credential::read_credential;
 /// <https://cloud.google.com/secret-manager/quotas>: 64 KiB.
 const MAX_PAYLOAD_BYTES: usize = 65_536;
 const MAX_NAME_BYTES: usize = 255;
+
+/// A change of a policy takes two minutes, typically:
+/// <https://cloud.google.com/iam/docs/access-change-propagation>
+const GRANTS_SETTLE: Duration = Duration::from_secs(120);
 
 /// The annotation that says that a secret is ours: the attempt that created it.
 const ATTEMPT: &str = "planton-attempt";
@@ -48,6 +55,18 @@ pub struct GcpSecretManagerStore {
     api: Api,
     config: GcpConfig,
     capability: StoreCapability,
+    /// Learned from a refusal.
+    may_not_access: AtomicBool,
+}
+
+/// What a look at one version finds.
+enum Look {
+    /// The version's secret, and so the version's status.
+    Found(VersionStatus),
+    /// Another version of its number.
+    Replaced,
+    /// Nothing of its number: the version or the secret is gone.
+    Nothing,
 }
 
 impl GcpSecretManagerStore {
@@ -86,6 +105,7 @@ impl GcpSecretManagerStore {
             api: Api::new(client, &config.project_id),
             config,
             capability: Self::capability_of(),
+            may_not_access: AtomicBool::new(false),
         })
     }
 
@@ -113,6 +133,49 @@ impl GcpSecretManagerStore {
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.api.requests()
+    }
+
+    async fn look(
+        &self,
+        name: &RemoteName,
+        version: &StoredVersion,
+        absence: Absence,
+    ) -> Result<Look, StoreError> {
+        let must_access = absence == Absence::Confirmed;
+        if !must_access && self.may_not_access.load(Ordering::Relaxed) {
+            return self.look_at_metadata(name, version).await;
+        }
+        match self.api.look_by_access(name, version.number).await {
+            Ok(Looked::Enabled(Some(payload))) if !version.has(&payload) => Ok(Look::Replaced),
+            Ok(Looked::Enabled(_)) => Ok(Look::Found(VersionStatus::Present)),
+            Ok(Looked::NotEnabled) => Ok(Look::Found(VersionStatus::Missing)),
+            Ok(Looked::Nothing) => Ok(Look::Nothing),
+            Err(error) if error.kind() == StoreErrorKind::PermissionDenied && !must_access => {
+                // Known once, and not asked for again by this process.
+                self.may_not_access.store(true, Ordering::Relaxed);
+                self.look_at_metadata(name, version).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was put within the last minute is asked about again before its absence
+    /// is reported.
+    async fn look_at_metadata(
+        &self,
+        name: &RemoteName,
+        version: &StoredVersion,
+    ) -> Result<Look, StoreError> {
+        let looked = self
+            .api
+            .look_at_version(name, version.number, version.freshness());
+        match looked.await {
+            Ok(there) if !version.is(&there) => Ok(Look::Replaced),
+            Ok(there) if there.is_enabled() => Ok(Look::Found(VersionStatus::Present)),
+            Ok(_) => Ok(Look::Found(VersionStatus::Missing)),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(Look::Nothing),
+            Err(error) => Err(error),
+        }
     }
 
     /// Destroys one version, and nothing else that has its number by now.
@@ -168,6 +231,11 @@ impl SecretStore for GcpSecretManagerStore {
         Some(self)
     }
 
+    fn may_settle(&self, error: &StoreError) -> Option<Duration> {
+        let denied = error.kind() == StoreErrorKind::PermissionDenied;
+        denied.then_some(GRANTS_SETTLE)
+    }
+
     async fn put(
         &self,
         name: &RemoteName,
@@ -204,26 +272,24 @@ impl SecretStore for GcpSecretManagerStore {
     }
 
     /// One request while the version is there; one more tells a lost version from
-    /// a lost secret. What was put within the last minute is asked about
-    /// again before its absence is believed. Ours is gone where somebody deleted
-    /// the secret and another made one of its name: that is left alone.
+    /// a lost secret. Ours is gone where somebody deleted the secret and another
+    /// made one of its name: that is left alone.
+    ///
+    /// Accesses the version, whose payload is sealed, and drops it. A role that may
+    /// not access reads metadata instead, which Secret Manager may answer late; but
+    /// not where absence is to be confirmed.
     async fn describe(
         &self,
         name: &RemoteName,
         options: DescribeOptions,
     ) -> Result<VersionStatus, StoreError> {
-        check(name, "GetSecretVersion")?;
+        check(name, "AccessSecretVersion")?;
         let mut status = VersionStatus::Missing;
         if let Some(version) = StoredVersion::parse(&options.version) {
-            let looked = self
-                .api
-                .look_at_version(name, version.number, version.freshness());
-            match looked.await {
-                Ok(there) if !version.is(&there) => status = VersionStatus::Replaced,
-                Ok(there) if there.is_enabled() => return Ok(VersionStatus::Present),
-                Ok(_) => return Ok(VersionStatus::Missing),
-                Err(error) if error.kind() == StoreErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+            match self.look(name, &version, options.absence).await? {
+                Look::Found(found) => return Ok(found),
+                Look::Replaced => status = VersionStatus::Replaced,
+                Look::Nothing => {}
             }
         }
         let secret = self.api.look_at_secret(name, Freshness::Settled).await?;

@@ -32,8 +32,8 @@ const CREDENTIAL_HEADERS: &[&str] = &[
 
 /// The SDK's transport over our HTTP client, for any of its services.
 ///
-/// A request is signed once and sent as often as [`HttpClient::send`] tries: a
-/// signature is valid for five minutes, and all tries end within one.
+/// A request is signed once and sent as often as [`HttpClient::send`] tries, which
+/// is less long than its signature is valid: the session bounds that.
 #[derive(Clone, Debug)]
 pub struct SmithyHttpClient {
     http: HttpClient,

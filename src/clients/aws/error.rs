@@ -314,6 +314,10 @@ fn meaning(code: &str, status: Option<u16>) -> AwsErrorKind {
         "DecryptionFailure" | "EncryptionFailure" => K::KeyUnusable,
         "ThrottlingException"
         | "Throttling"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "PriorRequestNotComplete"
         | "TooManyRequestsException"
         | "RequestLimitExceeded" => K::RateLimited,
         _ => match status {

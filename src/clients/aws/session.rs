@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aws_config::identity::IdentityCache;
 use aws_config::{Region, SdkConfig};
@@ -14,14 +15,24 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::connector::SmithyHttpClient;
 use super::error::{AwsError, AwsErrorKind};
 use super::identity::{AwsIdentitySettings, Identity, SharedIdentity, region, sdk_config};
-use crate::http::{HttpClient, HttpSettings, RequestCounter};
+use crate::http::{HttpClient, HttpSettings, RequestCounter, RequestLimits};
 
-/// AWS asks to slow down with status 400, which is final elsewhere.
+/// AWS asks to slow down with status 400, which is final elsewhere. The codes are
+/// those that its SDKs take for throttling:
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 const SLOW_DOWN: &[(u16, &str)] = &[
     (400, "Throttling"),
+    (400, "ThrottledException"),
+    (400, "RequestThrottled"),
     (400, "TooManyRequestsException"),
     (400, "RequestLimitExceeded"),
+    (400, "PriorRequestNotComplete"),
 ];
+
+/// A signature is valid for five minutes, and the tries that follow a rate limit
+/// need some of them:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>
+const SIGNED_FOR: Duration = Duration::from_secs(180);
 
 /// An identity in a region, and the way to AWS: one per backend or key.
 #[derive(Clone, Debug)]
@@ -44,9 +55,8 @@ impl AwsSession {
         settings: AwsIdentitySettings,
         mut http: HttpSettings,
     ) -> Result<Self, AwsError> {
-        if http.retry.extra_answers.is_empty() {
-            http.retry.extra_answers = SLOW_DOWN;
-        }
+        http.retry.rate_limits = SLOW_DOWN;
+        http.retry.max_rate_limited = Some(SIGNED_FOR);
         let client = HttpClient::new(&http).map_err(AwsError::from_http)?;
         let transport = SmithyHttpClient::new(&client, http);
         let config = sdk_config(&settings, &transport).await;
@@ -126,15 +136,38 @@ impl AwsSession {
         Sending: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
         let used = self.identity.current().await?;
-        let refused = match send().await {
+        let refused = match self.patiently(&send).await {
             Ok(answer) => return Ok(answer),
-            Err(error) => AwsError::from_sdk(error),
+            Err(refused) => refused,
         };
         if refused.kind() != AwsErrorKind::Expired
             || self.identity.other_than(&used).await?.is_none()
         {
             return Err(refused);
         }
-        send().await.map_err(AwsError::from_sdk)
+        self.patiently(&send).await
+    }
+
+    /// Sends what `send` builds, signed anew where a rate limit has outlived the
+    /// signature: until the operation's deadline.
+    async fn patiently<T, E, Sending>(&self, send: &impl Fn() -> Sending) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        Sending: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        loop {
+            let signed = Instant::now();
+            let refused = match send().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => AwsError::from_sdk(error),
+            };
+            let limits = RequestLimits::current();
+            let outlived = refused.kind() == AwsErrorKind::RateLimited
+                && signed.elapsed() > SIGNED_FOR / 2
+                && limits.deadline.is_some();
+            if !outlived || limits.stop().is_some() {
+                return Err(refused);
+            }
+        }
     }
 }

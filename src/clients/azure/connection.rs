@@ -15,12 +15,9 @@ use super::transport::{IdentityTransport, METADATA, RefusedToken, VaultTransport
 use super::vault::{AuthorityHost, VaultUrl};
 use crate::http::{HttpClient, HttpSettings, Proxies, RetryPolicy};
 
-/// Refusals that pass: what was deleted or recovered a moment ago is under way
-/// for some seconds.
-const PASSING: &[(u16, &str)] = &[
-    (409, "ObjectIsBeingDeleted"),
-    (409, "ObjectIsBeingRecovered"),
-];
+/// A refusal that passes: what was recovered a moment ago is under way for some
+/// seconds. A deletion may take minutes, and is the store's matter.
+const PASSING: &[(u16, &str)] = &[(409, "ObjectIsBeingRecovered")];
 
 /// A virtual machine's metadata service is on the same machine, or not at all.
 /// While it starts, it answers 404 and 410.
@@ -31,6 +28,8 @@ const METADATA_RETRY: RetryPolicy = RetryPolicy {
     max_delay: Duration::from_secs(5),
     extra_statuses: &[404, 410],
     extra_answers: &[],
+    max_rate_limited: None,
+    rate_limits: &[],
 };
 const METADATA_CONNECT: Duration = Duration::from_secs(1);
 

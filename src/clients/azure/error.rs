@@ -17,7 +17,9 @@ pub enum AzureErrorKind {
     NotFound,
     /// It was deleted, and its name is kept until it is recovered or purged.
     DeletedButRecoverable,
-    /// Something else is under way on it: a deletion, a recovery, a write.
+    /// It is being deleted, which takes seconds to minutes.
+    BeingDeleted,
+    /// Something else is under way on it: a recovery, a write.
     Conflict,
     /// Known, but not allowed.
     PermissionDenied,
@@ -104,6 +106,15 @@ impl AzureError {
     #[must_use]
     pub fn unexpected(said: impl Into<String>) -> Self {
         Self::new(AzureErrorKind::Unexpected, AzurePlace::Vault, said)
+    }
+
+    /// Describes an operation that has to end.
+    #[must_use]
+    pub fn stopped(stop: Stop) -> Self {
+        Self {
+            stop: Some(stop),
+            ..Self::new(AzureErrorKind::Ended, AzurePlace::Vault, stop.to_string())
+        }
     }
 
     /// Returns what the failure means.
@@ -267,6 +278,7 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
     use AzureErrorKind as K;
     match (status, inner) {
         (_, "ObjectIsDeletedButRecoverable") => K::DeletedButRecoverable,
+        (409, "ObjectIsBeingDeleted") => K::BeingDeleted,
         (_, "SecretDisabled") => K::Disabled,
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => K::Firewall,
         // Older vaults say it in words only.
@@ -348,7 +360,7 @@ mod tests {
                 "",
                 K::DeletedButRecoverable,
             ),
-            (409, "Conflict", "ObjectIsBeingDeleted", "", K::Conflict),
+            (409, "Conflict", "ObjectIsBeingDeleted", "", K::BeingDeleted),
             (409, "Conflict", "", "", K::Conflict),
             (403, "Forbidden", "ForbiddenByRbac", "", K::PermissionDenied),
             (

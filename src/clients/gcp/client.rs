@@ -1,6 +1,6 @@
 //! One request: authorized, again with another token where it was refused.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
@@ -15,6 +15,10 @@ use crate::http::{
     HttpClient, HttpRequest, HttpResponse, HttpSettings, Proxies, RequestLimits, Roots,
 };
 use crate::secret::SecretBytes;
+
+/// Rate limits with another status than 429, in the words of
+/// <https://cloud.google.com/apis/design/errors#error_info>.
+const RATE_LIMITS: &[(u16, &str)] = &[(403, "RATE_LIMIT_EXCEEDED"), (503, "RESOURCE_EXHAUSTED")];
 
 /// What is created takes a moment to be seen everywhere:
 /// <https://cloud.google.com/secret-manager/docs/consistency>.
@@ -86,6 +90,7 @@ impl GcpClient {
     ) -> Self {
         let endpoint = endpoint.unwrap_or_else(|| GcpEndpoint::public(service));
         let mut settings = settings;
+        settings.retry.rate_limits = RATE_LIMITS;
         if endpoint.is_loopback() {
             // A token for this machine is not for a proxy.
             settings.proxies = Proxies::Ignored;
@@ -137,10 +142,7 @@ impl GcpClient {
             let outcome = self.send(&call).await;
             let absent = matches!(&outcome, Err(error) if error.kind() == GcpErrorKind::NotFound);
             let over = call.freshness == Freshness::Settled || tries == FRESH_TRIES;
-            let late = limits
-                .deadline
-                .is_some_and(|end| Instant::now() + wait >= end);
-            if !absent || over || late || await_turn(wait, &limits).await.is_err() {
+            if !absent || over || limits.pause(wait).await.is_err() {
                 return outcome;
             }
             tries += 1;
@@ -203,18 +205,6 @@ impl GcpClient {
             .map_err(|error| GcpError::from_http(error, "connect", &self.endpoint.to_string()))
         };
         self.http.get_or_try_init(build).await
-    }
-}
-
-/// Waits, unless the operation is cancelled first.
-async fn await_turn(wait: Duration, limits: &RequestLimits) -> Result<(), ()> {
-    let Some(cancellation) = &limits.cancellation else {
-        tokio::time::sleep(wait).await;
-        return Ok(());
-    };
-    tokio::select! {
-        () = tokio::time::sleep(wait) => Ok(()),
-        () = cancellation.cancelled() => Err(()),
     }
 }
 

@@ -223,7 +223,7 @@ const REASONS: &[(&str, Option<GcpErrorKind>)] = &[
     ("ACCOUNT_STATE_INVALID", None),
     ("CREDENTIALS_MISSING", None),
     ("IAM_PERMISSION_DENIED", None),
-    ("RATE_LIMIT_EXCEEDED", None),
+    ("RATE_LIMIT_EXCEEDED", Some(GcpErrorKind::RateLimited)),
     ("RESOURCE_QUOTA_EXCEEDED", None),
     ("SECURITY_POLICY_VIOLATED", None),
     ("USER_PROJECT_DENIED", None),

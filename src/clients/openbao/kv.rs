@@ -240,7 +240,9 @@ impl KvV2 {
         struct Keys {
             keys: Vec<String>,
         }
-        let mut call = self.call("list secrets", Method::GET, "metadata", path);
+        // A folder, as an earlier list has named it, ends in a slash, and no path does.
+        let folder = path.trim_end_matches('/');
+        let mut call = self.call("list secrets", Method::GET, "metadata", folder);
         call.query = Some("list=true");
         let response = self.client.call(&call).await?;
         if response.status == StatusCode::NOT_FOUND {

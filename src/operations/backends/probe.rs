@@ -1,6 +1,6 @@
 //! Verifies a connection, and knows a backend's place again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::catalog::MarkerRecord;
 use crate::envelope::{Context, Purpose, Sealer, SecretValue};
 use crate::kek::{KekError, KekErrorKind};
+use crate::limits::{RequestLimits, patience};
 use crate::names::Slug;
 use crate::operations::remote_name::object_name;
 use crate::operations::{Backend, OperationError, Organization};
@@ -24,6 +25,10 @@ const MARKER_TEXT: &str = "This object marks a secret backend.";
 /// to every reader only after a moment.
 const READ_TRIES: u32 = 5;
 const READ_DELAY: Duration = Duration::from_millis(200);
+
+/// Between two tries of what is denied, at first and at most.
+const FIRST_GRANT_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_GRANT_DELAY: Duration = Duration::from_secs(5);
 
 /// A backend that is about to be saved.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +51,18 @@ impl Organization {
         let name = self.name_of(candidate, "probe", &format!("{random:08x}"));
         let payload = self.marker_payload(candidate).await?;
         let failed = |step| move |error| OperationError::ProbeFailed { step, error };
-        let version = store
-            .put(&name, &payload, self.options_of(candidate))
-            .await
-            .map_err(failed("write"))?;
-        let read = read_back(store, &name, &version, &payload).await;
+        // The same attempt each time: a put whose answer was lost is one version.
+        let options = self.options_of(candidate);
+        let granted = Settling::new(store);
+        let put = || store.put(&name, &payload, options.clone());
+        let version = granted.wait(put).await.map_err(failed("write"))?;
+        let read = read_back(&granted, &name, &version, &payload).await;
         let versions = vec![version];
-        let deleted = store.delete(&name, Deletion::Purge { versions }).await;
+        let delete = || {
+            let versions = versions.clone();
+            store.delete(&name, Deletion::Purge { versions })
+        };
+        let deleted = granted.wait(delete).await;
         let (step, error) = match (read, deleted) {
             (Err(failure), _) => failure,
             (Ok(()), Err(error)) => ("delete", error),
@@ -193,34 +203,76 @@ pub(super) async fn find_marker(
         backend: name.clone(),
         marker: marker.remote_name.to_string(),
     };
-    match store.get(&marker.remote_name, &marker.native_id).await {
-        Ok(payload) if hex::encode(Sha256::digest(&payload)) == marker.sha256 => Ok(()),
+    // A look, as at a secret: whoever only plans may do no more. Its native id was
+    // never given to anything else.
+    let options = DescribeOptions {
+        version: marker.native_id.clone(),
+        others: Vec::new(),
+        absence: Absence::Quick,
+    };
+    match store.describe(&marker.remote_name, options).await {
+        Ok(VersionStatus::Present) => Ok(()),
         Ok(_) => Err(elsewhere()),
-        Err(error)
-            if matches!(
-                error.kind(),
-                StoreErrorKind::NotFound | StoreErrorKind::Corrupt
-            ) =>
-        {
-            Err(elsewhere())
-        }
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Err(elsewhere()),
         Err(error) => Err(error.into()),
     }
 }
 
+/// Waits for grants that are new: a role and a backend may come into being in one
+/// apply, and no vendor's grant is there at once.
+struct Settling<'a> {
+    store: &'a dyn SecretStore,
+    since: Instant,
+}
+
+impl<'a> Settling<'a> {
+    fn new(store: &'a dyn SecretStore) -> Self {
+        Self {
+            store,
+            since: Instant::now(),
+        }
+    }
+
+    /// Makes a request, again while it is denied and the vendor's time for a new
+    /// grant lasts; never past the operation's deadline.
+    async fn wait<T, F>(&self, request: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut wait = FIRST_GRANT_DELAY;
+        loop {
+            let error = match request().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let Some(settles) = self.store.may_settle(&error) else {
+                return Err(error);
+            };
+            // The variable counts in debug builds only.
+            let settles = patience("PLANTON_TEST_GRANT_WAIT_MS", settles);
+            let late = self.since.elapsed() + wait > settles;
+            if late || RequestLimits::current().pause(wait).await.is_err() {
+                return Err(error);
+            }
+            wait = (wait * 2).min(LONGEST_GRANT_DELAY);
+        }
+    }
+}
+
 async fn read_back(
-    store: &dyn SecretStore,
+    granted: &Settling<'_>,
     name: &RemoteName,
     version: &NativeVersionId,
     payload: &[u8],
 ) -> Result<(), (&'static str, StoreError)> {
+    let store = granted.store;
     let corrupt = |step| {
         let error = StoreError::new(StoreErrorKind::Corrupt, "read back", name.as_str());
         (step, error.with_remedy(NOT_AS_WRITTEN))
     };
     let mut tries = 1;
     let read = loop {
-        match store.get(name, version).await {
+        match granted.wait(|| store.get(name, version)).await {
             Err(error) if error.kind() == StoreErrorKind::NotFound && tries < READ_TRIES => {
                 tokio::time::sleep(READ_DELAY * tries).await;
                 tries += 1;
@@ -236,7 +288,8 @@ async fn read_back(
         others: Vec::new(),
         absence: Absence::Quick,
     };
-    match store.describe(name, options).await {
+    let describe = || store.describe(name, options.clone());
+    match granted.wait(describe).await {
         Ok(VersionStatus::Present) => Ok(()),
         Ok(_) => Err(corrupt("look at")),
         Err(error) => Err(("look at", error)),

@@ -11,7 +11,7 @@ use crate::plugin::{
     AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
     Schema, Value, proposed_with_computed_unknown,
 };
-use crate::surface::{Configured, PartlyKnown, Setting, declared_twice, explain, invalid_slug};
+use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug};
 
 /// What only the provider knows, and apply decides.
 const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
@@ -143,13 +143,10 @@ fn plan_creation(
             "To destroy without one, run terraform destroy -refresh=false.",
         ));
     }
-    if let (Some(session), Some(name)) = (ground.session, settings.known_name(ground.defaults)) {
-        if !session.declare_secret(&name) {
-            return Err(declared_twice(&name));
-        }
-        if settings.backend.is_absent() {
-            session.plan_by_default(&name.to_string());
-        }
+    if settings.backend.is_absent()
+        && let (Some(session), Some(name)) = (ground.session, settings.known_name(ground.defaults))
+    {
+        session.plan_by_default(&name.to_string());
     }
     let mut planned =
         proposed_with_computed_unknown(schema, &request.config, request.proposed_state);

@@ -98,7 +98,8 @@ impl Place {
         match &self.kind {
             Kind::OpenBao { .. } => sent("GET", &["/metadata/", &name]),
             Kind::Aws(_) => action("DescribeSecret", &name),
-            Kind::Gcp(_) => sent("GET", &[&name]).but_not(Match::path(":access")),
+            // Accessed, as a read does.
+            Kind::Gcp(_) => sent("GET", &[&name]),
             Kind::Azure(_) => sent("GET", &[&name, "/versions"]),
         }
     }

@@ -225,6 +225,9 @@ impl Place {
     /// place, through what stands before it.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = self.more.clone();
+        // What was never granted is denied at once, and what is gone is gone soon.
+        environment.push(("PLANTON_TEST_GRANT_WAIT_MS", "0".to_owned()));
+        environment.push(("PLANTON_TEST_ABSENCE_WAIT_MS", "100".to_owned()));
         if let Some(front) = &self.front {
             environment.extend(front.environment(&self.kind));
         } else if let Kind::Azure(fake) = &self.kind {

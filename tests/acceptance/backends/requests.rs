@@ -97,7 +97,7 @@ const GCP: Vendor = Vendor {
     writer: &[],
     first_put: &["POST secrets 200", "POST secret:addVersion 200"],
     later_put: &["POST secret:addVersion 200"],
-    describe: &["GET secret version 200"],
+    describe: &["GET secret version:access 200"],
     get: &["GET secret version:access 200"],
     delete: &["DELETE secret 200"],
     purge: &["DELETE secret 200"],
@@ -122,7 +122,7 @@ impl Vendor {
     /// Whether this is the place where the backend has stored so far: its marker
     /// is looked at once by a process that writes or deletes.
     fn place(&self) -> Vec<Cost> {
-        once(self.get)
+        once(self.describe)
     }
 }
 
@@ -322,7 +322,7 @@ fn backends(scene: &Scene, place: &Place, vendor: &Vendor) {
         &once(vendor.login),
         &once(vendor.writer),
         &[FENCE, ("GET backend record data 200", 1, 0)],
-        &once(vendor.get),
+        &vendor.place(),
         &probe,
         &[sealed, ("POST backend record data 200", 1, 0)],
     ]);

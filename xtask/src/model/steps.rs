@@ -16,7 +16,7 @@ pub(crate) enum Kill {
 }
 
 /// The steps of operations at which a debug build can be killed or held.
-pub const CRASH_POINTS: [&str; 19] = [
+pub const CRASH_POINTS: [&str; 20] = [
     "organization provision",
     "organization commit",
     "create",
@@ -34,6 +34,7 @@ pub const CRASH_POINTS: [&str; 19] = [
     "mark deleting",
     "delete object",
     "tombstone",
+    "forget history",
     "delete entry",
     "delete orphan",
 ];

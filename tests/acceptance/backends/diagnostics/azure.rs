@@ -116,7 +116,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
 
-    Grant to the identity in use the secret permission Set in an access policy of https://127.0.0.1:<port>, or the role "Key Vault Secrets Officer" where the vault uses Azure RBAC. A grant takes some minutes to come into force.
+    Grant to the identity in use the secret permission Set in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/setSecret/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
     To save it unverified, set verify_connection to false.
 
@@ -138,7 +138,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (GetSecret: planton--acme--probe--own-<8 hex>).
 
-    Grant to the identity in use the secret permission Get in an access policy of https://127.0.0.1:<port>, or the role "Key Vault Secrets Officer" where the vault uses Azure RBAC. A grant takes some minutes to come into force.
+    Grant to the identity in use the secret permission Get in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/getSecret/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
     To save it unverified, set verify_connection to false.
 
@@ -160,7 +160,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (GetSecretVersions: planton--acme--probe--own-<8 hex>).
 
-    Grant to the identity in use the secret permission List in an access policy of https://127.0.0.1:<port>, or the role "Key Vault Secrets Officer" where the vault uses Azure RBAC. A grant takes some minutes to come into force.
+    Grant to the identity in use the secret permission List in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/readMetadata/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
     To save it unverified, set verify_connection to false.
 
@@ -182,7 +182,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (DeleteSecret: planton--acme--probe--own-<8 hex>).
 
-    Grant to the identity in use the secret permission Delete in an access policy of https://127.0.0.1:<port>, or the role "Key Vault Secrets Officer" where the vault uses Azure RBAC. A grant takes some minutes to come into force.
+    Grant to the identity in use the secret permission Delete in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/delete where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
     To save it unverified, set verify_connection to false.
 
@@ -204,7 +204,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (PurgeDeletedSecret: planton--acme--probe--own-<8 hex>).
 
-    Grant to the identity in use the secret permission Purge in an access policy of https://127.0.0.1:<port>, or the role "Key Vault Secrets Officer" where the vault uses Azure RBAC. A grant takes some minutes to come into force.
+    Grant to the identity in use the secret permission Purge in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/purge/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
     To save it unverified, set verify_connection to false.
 

@@ -40,7 +40,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
-    Grant secretmanager.secrets.create on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+    Grant secretmanager.secrets.create on projects/acme-prod to the account in use.
 
     To save it unverified, set verify_connection to false.
 
@@ -59,7 +59,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (AddSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
-    Grant secretmanager.versions.add on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+    Grant secretmanager.versions.add on projects/acme-prod to the account in use.
 
     To save it unverified, set verify_connection to false.
 
@@ -78,26 +78,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (AccessSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
 
-    Grant secretmanager.versions.access on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
-
-    To save it unverified, set verify_connection to false.
-
-    Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
-    "#);
-    assert_snapshot!(denied("versions.get"), @r#"
-    Error: Secret Backend Access Denied
-      in resource "planton_secret_backend" "own"
-      at gcp_secret_manager = {
-        project_id = "acme-prod"
-        endpoint = "http://127.0.0.1:<port>"
-        service_account_key_json_wo = var.backend_secret
-      }
-
-    The backend was not saved: it could not look at an object with a throw-away name.
-
-    The credentials in use may not do this on the secret backend (GetSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
-
-    Grant secretmanager.versions.get on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+    Grant secretmanager.versions.access on projects/acme-prod to the account in use.
 
     To save it unverified, set verify_connection to false.
 
@@ -116,7 +97,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
 
     The credentials in use may not do this on the secret backend (DeleteSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
-    Grant secretmanager.secrets.delete on projects/acme-prod to the account in use. The role Secret Manager Admin (roles/secretmanager.admin) on the project has all that is needed.
+    Grant secretmanager.secrets.delete on projects/acme-prod to the account in use.
 
     To save it unverified, set verify_connection to false.
 
