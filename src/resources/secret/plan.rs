@@ -143,8 +143,8 @@ fn plan_creation(
             "To destroy without one, run terraform destroy -refresh=false.",
         ));
     }
-    if let (Some(session), Some(name)) = (ground.session, settings.known_name(ground.defaults))
-        && settings.backend.is_absent()
+    if settings.backend.is_absent()
+        && let (Some(session), Some(name)) = (ground.session, settings.known_name(ground.defaults))
     {
         session.plan_by_default(&name.to_string());
     }

@@ -187,7 +187,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
       in resource "planton_secret_backend" "own"
       at endpoint = "http://127.0.0.1:<port>"
 
-    What is reached with these settings and credentials is not the place where backend "own" has stored so far: its marker object "planton/acme/backend/own-<8 hex>" is not there. Nothing was changed.
+    What is reached with these settings and credentials is not the place where backend "own" has stored so far: its marker object "planton/acme/backend/own-<16 hex>" is not there. Nothing was changed.
 
     Check the address, the region and the credentials (an ambient chain may lead to another account). For another place, declare another backend. Where somebody has deleted the marker, change the backend's credentials_wo_version: it is put again if the backend's secrets are there.
     "#);
