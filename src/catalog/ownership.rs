@@ -105,6 +105,21 @@ impl Owner {
         }
     }
 
+    /// Returns the stamp that a state has which knows none: the creator's. Terraform
+    /// drops private data when a provider dies in an update, and what another state
+    /// has adopted meanwhile is not this one's any more.
+    #[must_use]
+    pub fn presumed_stamp(&self) -> Stamp {
+        let former = self.adopted_from.as_deref();
+        former.map_or(self.stamp, |former| former.stamp)
+    }
+
+    /// Says whether a state with this stamp, or with none, may act on the record.
+    #[must_use]
+    pub fn is_known_as(&self, stamp: Option<Stamp>) -> bool {
+        stamp.unwrap_or_else(|| self.presumed_stamp()) == self.stamp
+    }
+
     /// Returns the owner before the adoption; `None` for who created the record.
     #[must_use]
     pub fn former(&self) -> Option<Self> {

@@ -91,7 +91,7 @@ impl Organization {
         let Some(secret) = held.named(name, *uuid) else {
             return self.expect_gone(&held, request);
         };
-        if stamp.is_some_and(|stamp| stamp != secret.owner.stamp) {
+        if !secret.owner.is_known_as(*stamp) {
             return Ok(DeletedSecret::LeftAlone(Box::new(secret.owner.clone())));
         }
         if secret.state != SecretState::Deleting {

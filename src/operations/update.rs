@@ -168,7 +168,7 @@ impl Organization {
                 secret: name.to_string(),
             });
         };
-        if stamp.is_some_and(|stamp| stamp != record.owner.stamp) {
+        if !record.owner.is_known_as(*stamp) {
             return Err(OperationError::OwnedByAnotherState {
                 name: name.clone(),
                 uuid: *uuid,

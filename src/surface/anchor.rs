@@ -111,10 +111,10 @@ impl Anchor {
     }
 
     /// Takes what a read found of a record that belongs to `owner`: where this state
-    /// knows no stamp, it is the one found, and another one is a finding.
+    /// knows no stamp, it is the creator's, and another one is a finding.
     #[must_use]
     pub fn found(self, owner: &Owner) -> Self {
-        let stamp = self.stamp.unwrap_or(owner.stamp);
+        let stamp = self.stamp.unwrap_or_else(|| owner.presumed_stamp());
         Self {
             stamp: Some(stamp),
             finding: (stamp != owner.stamp).then_some(Finding::OtherOwner),

@@ -113,7 +113,7 @@ impl Organization {
         let Some(record) = record.filter(|record| record.uuid == uuid) else {
             return Ok(DeletedBackend::only(Destroyed::Done));
         };
-        if stamp.is_some_and(|stamp| stamp != record.owner.stamp) {
+        if !record.owner.is_known_as(stamp) {
             let owner = Box::new(record.owner.clone());
             return Ok(DeletedBackend::only(Destroyed::LeftToOwner(owner)));
         }

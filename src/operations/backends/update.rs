@@ -205,7 +205,7 @@ fn own_record(
     let record = record
         .filter(|record| record.uuid == uuid)
         .ok_or_else(|| super::connect::unknown(&held.name))?;
-    if stamp.is_some_and(|stamp| stamp != record.owner.stamp) {
+    if !record.owner.is_known_as(stamp) {
         return Err(OperationError::BackendOwnedByAnother {
             backend: backend(),
             owner: Box::new(record.owner.clone()),

@@ -40,6 +40,45 @@ async fn a_state_with_another_stamp_neither_changes_nor_destroys() {
 }
 
 #[tokio::test]
+async fn a_state_that_lost_its_stamp_does_not_take_what_was_adopted_since() {
+    // Terraform drops private data when a provider dies in an update.
+    let world = World::new();
+    let interrupted = world.warm().await;
+    let interrupt = Interrupt::default();
+    let create = || create_of("db", given("x"));
+    let made = interrupted.create_secret(create(), &interrupt).await;
+    let made = made.unwrap();
+    let forgetful = |value: &str| UpdateSecret {
+        stamp: None,
+        ..rotate(&made, value)
+    };
+    // Nobody has adopted it: whoever has its id created or imported it.
+    let process = world.process();
+    let seen = process.update_secret(forgetful("y"), &interrupt).await;
+    assert_eq!(number(&seen.unwrap()), Some(2));
+
+    let world = World::new();
+    let interrupted = world.warm().await;
+    let made = interrupted.create_secret(create(), &interrupt).await;
+    let made = made.unwrap();
+    let resuming = world.resuming(&interrupted);
+    let adopted = resuming.create_secret(create(), &interrupt).await.unwrap();
+    let update = UpdateSecret {
+        generation: adopted.generation,
+        stamp: None,
+        ..rotate(&made, "z")
+    };
+    let process = world.process();
+    let refused = process.update_secret(update, &interrupt).await;
+    let foreign = matches!(refused, Err(OperationError::OwnedByAnotherState { .. }));
+    assert!(foreign, "{refused:?}");
+    let delete = any(&made.name, made.uuid);
+    let deleted = process.delete_secret(&delete, &interrupt).await.unwrap();
+    assert_eq!(deleted, DeletedSecret::LeftAlone(Box::new(adopted.owner)));
+    assert_eq!(world.value("db").await.unwrap(), "x");
+}
+
+#[tokio::test]
 async fn a_refresh_shows_whose_a_secret_is() {
     let world = World::new();
     let view = created(&world, "db", "x").await;

@@ -98,7 +98,7 @@ impl Private {
     /// state's own, and another one is a finding.
     pub(super) fn found(&self, view: &SecretView) -> Self {
         let found = view.owner.stamp;
-        let stamp = self.stamp.unwrap_or(found);
+        let stamp = self.stamp.unwrap_or_else(|| view.owner.presumed_stamp());
         Self {
             mac_key: self.mac_key.clone(),
             // What was not looked at now is as it was.
