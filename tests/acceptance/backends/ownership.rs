@@ -6,8 +6,8 @@ use xtask::terraform::Workspace;
 
 use super::Place;
 use super::configuration::{VARIABLES, default, plain_backend};
-use super::crash::{GIVE_BACK, resumed};
-use crate::crash::apply_killed;
+use super::crash::GIVE_BACK;
+use crate::crash::{apply_killed, resumed};
 use crate::scene::{On, Scene, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
@@ -97,7 +97,7 @@ fn acc_backend_of_a_killed_run_is_resumed_from_another_folder_and_its_first_stat
         second.env("PLANTON_RESUME", &value);
         has(&second.fails(&variables), &[summary]);
     }
-    second.env("PLANTON_RESUME", &resumed(&told));
+    second.env("PLANTON_RESUME", resumed(&told));
     let applied = second.settled(&variables);
     has(applied.stdout(), &["Interrupted Creation Completed"]);
 
@@ -133,7 +133,7 @@ fn acc_backend_that_a_test_run_resumed_is_given_back() {
     let told = first.fails(&variables);
 
     first.write("own.tftest.hcl", TEST).unwrap();
-    first.env("PLANTON_RESUME", &resumed(&told));
+    first.env("PLANTON_RESUME", resumed(&told));
     // A test wants every ephemeral variable to be set, defaults or not.
     let all = [variables[0], ("value", "unused")];
     first.env("PLANTON_TEST_KILL_BEFORE", GIVE_BACK);
@@ -143,7 +143,7 @@ fn acc_backend_that_a_test_run_resumed_is_given_back() {
     assert_ne!(adopted["owner"], committed["owner"], "{killed:?}");
     first.env_remove("PLANTON_TEST_KILL_BEFORE");
     let told = first.fails(&variables);
-    first.env("PLANTON_RESUME", &resumed(&told));
+    first.env("PLANTON_RESUME", resumed(&told));
     let tested = first
         .run_with(&["test", "-no-color"], &all)
         .unwrap()
