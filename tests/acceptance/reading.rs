@@ -190,6 +190,8 @@ fn kind(line: &str) -> String {
         [_, api, "catalog", _, "secrets", _] => format!("record {api}"),
         [_, api, "catalog", _, "secrets"] => format!("records {api}"),
         [_, api, "catalog", _, "backends", _] => format!("backend record {api}"),
+        [_, api, "catalog", _, "entries", _] => format!("entries {api}"),
+        [_, api, "catalog", _, "entries", _, _] => format!("entry {api}"),
         [_, api, "planton", ..] => format!("version {api}"),
         [_, api @ ("encrypt" | "decrypt" | "rewrap" | "keys"), _] => format!("transit {api}"),
         ["auth", _, "login"] => "login".to_owned(),

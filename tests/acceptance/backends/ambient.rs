@@ -145,7 +145,7 @@ fn a_plan_that_may_not_decrypt_takes_nothing_for_gone() {
     place.remove(&secrets[0]);
     has(
         &workspace.changes(&[]),
-        &["1 to add, 0 to change, 0 to destroy"],
+        &["0 to add, 1 to change, 0 to destroy"],
     );
 
     workspace.write("provider.tf", &whole).unwrap();
@@ -164,6 +164,6 @@ fn a_plan_that_may_not_decrypt_takes_nothing_for_gone() {
     workspace.write("provider.tf", &whole).unwrap();
     has(
         &workspace.changes(&given),
-        &["1 to add, 0 to change, 0 to destroy"],
+        &["0 to add, 1 to change, 0 to destroy"],
     );
 }

@@ -4,7 +4,7 @@
 use xtask::canary::Canary;
 
 use super::{Place, at_every_place};
-use crate::crash::COPY;
+use crate::crash::{COPY, resumed};
 use crate::scene::{On, Scene, terraform_1_11};
 use crate::steps::{Steps, has};
 
@@ -140,7 +140,11 @@ fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
             .map(|object| object.name)
             .collect()
     };
-    workspace.settled(&variables);
+    let told = workspace.fails(&variables);
+    workspace.env("PLANTON_RESUME", &resumed(&told));
+    workspace.applied(&variables);
+    workspace.env_remove("PLANTON_RESUME");
+    workspace.unchanged(&variables);
     assert_eq!(workspace.secret("copy")["version"], 1);
     assert_eq!(place.read(&scene, "copy"), place.copied("plain"));
     assert!(!names(&place).contains(&"legacy".to_owned()));
