@@ -309,7 +309,10 @@ async fn read(request: ReadRequest, session: &Configured) -> Result<ReadResponse
         ),
         None => return Ok(ReadResponse::gone()),
         Some(owner) => {
-            let anchor = anchor.found(owner);
+            // Where private data was lost, the choice found is taken for this state's: it
+            // has no identity to tell, and nothing is destroyed with it.
+            let stamp = anchor.stamp.or(Some(owner.stamp));
+            let anchor = Anchor { stamp, ..anchor }.found(owner);
             if anchor.finding.is_none() {
                 let timeouts = request.state.attribute("timeouts").clone();
                 (anchor, state(slug, &view.backend, timeouts), None)
@@ -433,7 +436,8 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     let anchor = Anchor {
         catalog: Some(view.catalog),
         organization: Some(organization.slug().to_string()),
-        ..Anchor::default().found(owner)
+        stamp: Some(owner.stamp),
+        ..Anchor::default()
     };
     Ok(ImportResponse {
         imported: Some(Imported {

@@ -62,7 +62,8 @@ async fn a_secret_made_anew_under_our_name_is_never_touched() {
     let gone = store.get(&name, &id).await.unwrap_err();
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);
     let refused = store.put(&name, PAYLOAD, version(2, &[&id])).await;
-    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::AlreadyExists);
+    // The object that should be there is not: it is never made anew.
+    assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::NotFound);
     store.delete(&name, object(&[&id])).await.unwrap();
     still_theirs(&place, &name).await;
 }
@@ -159,7 +160,9 @@ async fn what_is_scheduled_for_deletion_is_gone_and_blocks_its_name_with_a_remed
         .delete(&name, Deletion::Purge { versions })
         .await
         .unwrap();
-    let id = store.put(&name, PAYLOAD, version(2, &[&id])).await.unwrap();
+    let further = store.put(&name, PAYLOAD, version(2, &[&id])).await;
+    assert_eq!(further.unwrap_err().kind(), StoreErrorKind::NotFound);
+    let id = store.put(&name, PAYLOAD, version(2, &[])).await.unwrap();
     assert_eq!(store.get(&name, &id).await.unwrap(), PAYLOAD);
 }
 

@@ -183,10 +183,12 @@ async fn a_pruned_version_never_takes_its_namesake_along() {
     let store = place.store();
     let old = store.put(name(), PAYLOAD, version(1, &[])).await.unwrap();
     place.ok("DELETE", &format!("/{}", name()), &json!({}));
-    let put = store.put(name(), b"PSE1 two", version(2, &[&old]));
+    let further = store.put(name(), b"PSE1 two", version(2, &[&old])).await;
+    assert_eq!(further.unwrap_err().kind(), StoreErrorKind::NotFound);
+    let put = store.put(name(), b"PSE1 two", version(2, &[]));
     let (new, requests) = counted(&store, put).await;
     let new = new.unwrap();
-    assert_eq!(requests, 3, "add to what is gone, create, add");
+    assert_eq!(requests, 2, "create, add");
     assert_eq!((number(&old), number(&new)), (1, 1));
     assert_ne!(old, new);
     let pruned = Deletion::Versions(vec![old.clone()]);

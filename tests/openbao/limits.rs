@@ -280,8 +280,9 @@ async fn a_commit_that_was_begun_is_tried_a_few_times_though_somebody_asked_to_s
         let (outcome, tries) = commit_under_cancellation(&place, failures).await;
         let view = outcome.unwrap_or_else(|error| panic!("{failures}: {error:?}"));
         assert_eq!(tries, failures + 1);
-        let adopted = converges(&place, "db").await;
-        assert_eq!(adopted.uuid, view.uuid);
+        let process = process(&place, &place.admin.address);
+        let opened = process.open_secret(&Selector::Uuid(view.uuid), None).await;
+        assert_eq!(opened.unwrap().version, 1);
     }
 }
 
@@ -290,8 +291,11 @@ async fn a_commit_ends_after_its_tries_and_the_next_creation_converges() {
     let place = Arc::new(Place::new().await);
     converges(&place, "first").await;
     let (outcome, tries) = commit_under_cancellation(&place, usize::MAX).await;
-    let Err(OperationError::Catalog(error)) = outcome else {
+    let Err(OperationError::CommitUnclear(unclear)) = outcome else {
         panic!("{outcome:?}")
+    };
+    let OperationError::Catalog(error) = unclear.error else {
+        panic!("{unclear:?}")
     };
     assert_eq!(error.kind(), CatalogErrorKind::Unavailable);
     assert_eq!(tries, 4);

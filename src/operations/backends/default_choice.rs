@@ -180,7 +180,7 @@ impl Organization {
             let Some(owner) = loaded.record.owner.clone() else {
                 return Ok(Destroyed::Done);
             };
-            if !owner.is_known_as(known.stamp) {
+            if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
                 return Ok(Destroyed::LeftToOwner(Box::new(owner)));
             }
             let present = loaded.record.backend.clone();
@@ -248,7 +248,7 @@ fn expect_own(
     };
     // It was unset since.
     let owner = record.owner.as_ref().ok_or_else(changed)?;
-    if !owner.is_known_as(known.stamp) {
+    if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
         return Err(OperationError::DefaultBackendOwnedByAnother {
             backend: record.backend.clone(),
             owner: Box::new(owner.clone()),

@@ -180,7 +180,8 @@ async fn import(target: ImportTarget, session: &Configured) -> Result<ImportResp
     let anchor = Anchor {
         catalog: Some(view.catalog),
         organization: Some(organization.slug().to_string()),
-        ..Anchor::default().found(&view.owner)
+        stamp: Some(view.owner.stamp),
+        ..Anchor::default()
     };
     Ok(ImportResponse {
         imported: Some(Imported {

@@ -34,7 +34,7 @@ pub(super) enum Deed {
 pub(super) enum Found {
     /// The version is lost: the next is written.
     VersionLost,
-    /// The secret is gone: it is completed, under another name there.
+    /// The object is gone: the next version goes to another one.
     Gone,
     /// All is as it was.
     Nothing,

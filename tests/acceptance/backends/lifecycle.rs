@@ -125,7 +125,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     theirs.retain(|name| name.contains("db-"));
     has(
         &workspace.changes(&next),
-        &["1 to add, 0 to change, 1 to destroy"],
+        &["0 to add, 1 to change, 1 to destroy"],
     );
     workspace.settled(&next);
     assert_eq!(place.read(scene, "db"), "second value");

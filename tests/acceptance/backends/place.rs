@@ -253,6 +253,8 @@ impl Place {
         for (name, value) in self.environment() {
             workspace.env(name, value);
         }
+        // Between two looks at what is missing, instead of 30 s.
+        workspace.env("PLANTON_TEST_ABSENCE_WAIT_MS", "50");
         workspace
     }
 
