@@ -5,12 +5,13 @@ use uuid::Uuid;
 use super::backends::Trust;
 use super::documents::Held;
 use super::steps::Interrupt;
-use super::{OperationError, Organization};
+use super::{Backend, OperationError, Organization};
 use crate::catalog::{
-    EntryKey, OnDestroy, Owner, Revision, SecretRecord, SecretState, Stamp, record_key_of_name,
+    EntryKey, LostObject, OnDestroy, Owner, Revision, SecretRecord, SecretState, Stamp,
+    record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
-use crate::store::{Deletion, RemoteName};
+use crate::store::{Absence, Deletion, DescribeOptions, RemoteName, StoreErrorKind, VersionStatus};
 
 /// How often a step is tried while others change the document.
 const TRIES: usize = 5;
@@ -192,16 +193,39 @@ impl Organization {
         };
         backend.store.delete(&secret.remote_name, whole).await?;
         for lost in &secret.lost {
-            // The vendor may have brought it back.
-            let versions = lost.versions.clone();
-            let whole = Deletion::Object { versions };
-            backend.store.delete(&lost.remote_name, whole).await?;
+            self.delete_lost(&backend, lost).await?;
         }
         interrupt.before("tombstone")?;
         if self.remove(held, uuid).await? {
             self.clear(held, &secret.entries()).await;
         }
         Ok(())
+    }
+
+    /// Deletes an object that was lost, where the vendor has brought it back: as long
+    /// as a version of ours is in it. What else has its name is somebody else's.
+    async fn delete_lost(
+        &self,
+        backend: &Backend,
+        lost: &LostObject,
+    ) -> Result<(), OperationError> {
+        let Some((version, others)) = lost.versions.split_last() else {
+            return Ok(());
+        };
+        let options = DescribeOptions {
+            version: version.clone(),
+            others: others.to_vec(),
+            absence: Absence::Quick,
+        };
+        match backend.store.describe(&lost.remote_name, options).await {
+            Ok(VersionStatus::Present) => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let versions = lost.versions.clone();
+        let whole = Deletion::Object { versions };
+        Ok(backend.store.delete(&lost.remote_name, whole).await?)
     }
 
     /// Removes what is left of a secret whose record no longer names it: the entries

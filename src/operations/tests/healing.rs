@@ -63,7 +63,7 @@ async fn an_object_that_is_there_after_all_stays_with_its_value() {
 }
 
 #[tokio::test]
-async fn a_destroy_deletes_what_was_lost_and_came_back() {
+async fn a_destroy_leaves_what_somebody_made_anew_under_a_lost_name() {
     let world = World::new();
     let view = created(&world, "db", "v1").await;
     let object = world.store.objects().remove(0);
@@ -79,10 +79,31 @@ async fn a_destroy_deletes_what_was_lost_and_came_back() {
         keep: Vec::new(),
         labels: Default::default(),
     };
-    let back = world.store.put(&object, b"PSE1", options).await;
-    back.unwrap();
-    assert_eq!(world.store.objects().len(), 2);
+    let theirs = world.store.put(&object, b"PSE1", options).await.unwrap();
     let delete = own(&healed.unwrap());
+    process.delete_secret(&delete, &interrupt).await.unwrap();
+    assert_eq!(world.store.objects(), [object.clone()]);
+    assert_eq!(world.store.versions(&object), [theirs]);
+}
+
+#[tokio::test]
+async fn a_destroy_deletes_what_was_lost_and_came_back() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    // It only seemed to be gone: a version of ours is in it.
+    let mut document = world.document(&view.name).await;
+    let secret = document.current.as_mut().unwrap();
+    let lost = crate::catalog::LostObject {
+        remote_name: secret.remote_name.clone(),
+        entry: None,
+        versions: secret.native_ids(),
+    };
+    secret.remote_name = crate::store::RemoteName::new("elsewhere".to_owned());
+    secret.lost = vec![lost];
+    world.write_document(&view.name, &document).await;
+    let delete = any(&view.name, view.uuid);
     process.delete_secret(&delete, &interrupt).await.unwrap();
     assert!(world.store.objects().is_empty());
 }

@@ -340,8 +340,7 @@ fn backends(scene: &Scene, place: &Place, vendor: &Vendor) {
             // the default, and the backend's own record.
             (FENCE.0, 3, 0),
             ("GET backend record data 200", 1, 0),
-            ("GET records metadata 200", 2, 0),
-            ("GET record data 200", 2, 0),
+            ("GET entries metadata 404", 2, 0),
             ("GET default backend data 404", 2, 0),
             ("POST default backend data 200", 1, 0),
             ("POST backend record data 200", 2, 0),
