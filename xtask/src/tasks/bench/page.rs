@@ -124,12 +124,12 @@ Asserted exactly by tests, with one secret and with several.
 
 | backend | create | rotate | refresh | ephemeral read | destroy, two versions |
 | --- | --- | --- | --- | --- | --- |
-| built-in (OpenBAO) | 6 (+4) | 4 (+3) | 2 (+1) | 3 (+2) | 6 (+2) |
-| self-hosted OpenBAO | 5 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
-| HashiCorp Vault | 5 (+10) | 4 (+7) | 2 (+4) | 3 (+4) | 6 (+5) |
-| AWS Secrets Manager | 6 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
-| GCP Secret Manager | 6 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 5 (+5) |
-| Azure Key Vault | 6 (+11) | 4 (+8) | 2 (+6) | 3 (+6) | 6 (+7) |
+| built-in (OpenBAO) | 4 (+6) | 4 (+3) | 2 (+1) | 3 (+2) | 6 (+2) |
+| self-hosted OpenBAO | 6 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 7 (+5) |
+| HashiCorp Vault | 6 (+10) | 4 (+7) | 2 (+4) | 3 (+4) | 7 (+5) |
+| AWS Secrets Manager | 7 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
+| GCP Secret Manager | 7 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
+| Azure Key Vault | 7 (+11) | 4 (+8) | 2 (+6) | 3 (+6) | 7 (+7) |
 
 On OpenBAO and Vault a destroy costs one request for each stored version: 5 with one version, and
 one more for each further one. On Azure, which keeps all versions and lists 25 at a time, a refresh
