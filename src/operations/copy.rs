@@ -41,7 +41,7 @@ impl Organization {
                 Err(OperationError::NotCopyable {
                     backend: from.backend.clone(),
                     remote_name: from.remote_name.clone(),
-                    error,
+                    error: Box::new(error),
                 })
             }
             Err(error) => Err(error.into()),

@@ -309,7 +309,7 @@ pub enum OperationError {
         remote_name: String,
         /// Why.
         #[source]
-        error: StoreError,
+        error: Box<StoreError>,
     },
     /// The value exceeds what its backend can hold.
     #[error("the value has {bytes} bytes, {vendor} holds at most {limit}")]

@@ -127,7 +127,7 @@ impl Backend {
             native_id,
             payload_sha256: sealed.payload_sha256.clone(),
             keks: vec![sealed.kek.clone()],
-            fingerprint: sealed.fingerprint.clone(),
+            fingerprint: sealed.fingerprint,
             created_at: now,
         })
     }

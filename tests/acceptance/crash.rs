@@ -211,7 +211,7 @@ fn resumes_where_it_is_told_to(
     other.destroy(variables).unwrap().ok().unwrap();
     assert_eq!(record_of(&scene.records(), "answer"), before);
 
-    workspace.env("PLANTON_RESUME", &resumed(&refused));
+    workspace.env("PLANTON_RESUME", resumed(&refused));
     let outcome = workspace.apply(variables).unwrap().ok().unwrap();
     workspace.env_remove("PLANTON_RESUME");
     let told = flat(outcome.stdout());
@@ -238,7 +238,7 @@ fn a_killed_adoption(scene: &Scene, workspace: &mut Workspace, others: &[String]
         .unwrap()
         .error()
         .unwrap();
-    workspace.env("PLANTON_RESUME", &resumed(&flat(&told)));
+    workspace.env("PLANTON_RESUME", resumed(&flat(&told)));
     workspace.env("PLANTON_TEST_KILL_BEFORE", ADOPT[0]);
     let outcome = workspace.apply_with(&later, &only).unwrap();
     workspace.env_remove("PLANTON_TEST_KILL_BEFORE");

@@ -141,7 +141,7 @@ fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
             .collect()
     };
     let told = workspace.fails(&variables);
-    workspace.env("PLANTON_RESUME", &resumed(&told));
+    workspace.env("PLANTON_RESUME", resumed(&told));
     workspace.applied(&variables);
     workspace.env_remove("PLANTON_RESUME");
     workspace.unchanged(&variables);

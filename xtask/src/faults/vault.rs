@@ -47,9 +47,7 @@ impl VaultRules {
         }
         let mut state = self.state();
         let mut indices = head.header(INDEX).peekable();
-        if indices.peek().is_none() {
-            return None;
-        }
+        indices.peek()?;
         if !indices.all(|index| state.issued.contains(index)) {
             return Some(refusal(400, "invalid X-Vault-Index header"));
         }

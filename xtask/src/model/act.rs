@@ -39,10 +39,10 @@ impl World {
             if line == self.resume || apply.kill.is_some() {
                 return result;
             }
-            if let Err(Broken::Rule(violation)) = &result {
-                if violation.rule != Rule::Refused {
-                    return result;
-                }
+            if let Err(Broken::Rule(violation)) = &result
+                && violation.rule != Rule::Refused
+            {
+                return result;
             }
         }
         self.planned(&command, self.resume.clone().as_deref(), None)

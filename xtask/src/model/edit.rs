@@ -96,11 +96,10 @@ fn arguments(secret: &mut Declared, edit: &Edit) {
                 secret.source = Source::Given(*number);
             }
         }
-        Edit::Value(_, number) => {
-            if secret.source != Source::Generated {
-                secret.source = Source::Given(*number);
-            }
+        Edit::Value(_, number) if secret.source != Source::Generated => {
+            secret.source = Source::Given(*number);
         }
+        Edit::Value(..) => {}
         Edit::Label(_, number) => secret.label = Some(*number),
         Edit::Description(_, number) => secret.description = Some(*number),
         Edit::Keep(_, number) => secret.keep = Some(*number),
@@ -124,10 +123,10 @@ fn readdress(config: &mut Config, slot: u8, number: u32, moved: Moved) {
     let from = config.secrets[index].address.clone();
     let to = format!("r{number}");
     config.secrets[index].address.clone_from(&to);
-    if let Some(consumer) = &mut config.consumer {
-        if consumer.of == from {
-            consumer.of.clone_from(&to);
-        }
+    if let Some(consumer) = &mut config.consumer
+        && consumer.of == from
+    {
+        consumer.of.clone_from(&to);
     }
     if moved == Moved::Said {
         config.moved.push((from, to));

@@ -221,10 +221,10 @@ impl Ledger {
         for (uuid, fate) in fates {
             if *fate == Fate::Destroyed {
                 self.bury(uuid);
-            } else if !state.has(uuid) {
-                if let Some(known) = self.alive.get_mut(uuid) {
-                    known.owners.remove(&command.folder);
-                }
+            } else if !state.has(uuid)
+                && let Some(known) = self.alive.get_mut(uuid)
+            {
+                known.owners.remove(&command.folder);
             }
         }
     }

@@ -15,9 +15,16 @@ with_every_terraform!(
     acc_validate_finds_every_mistake_of_the_provider_block,
 );
 
+/// A setting, its value, and each summary with a part of its text.
+type Mistake = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 /// A block, lines that it needs besides, and each mistake: the line, and the one
 /// that it is told at where that is another.
-const MISTAKES: &[(&str, &str, &[(&str, &str)])] = &[
+const MISTAKES: &[Mistake] = &[
     (
         "aws_secrets_manager",
         "region = var.unknown",
