@@ -148,7 +148,7 @@ output "round" {
     );
     // What is wrong without a platform is told by validate.
     let conflicting = "resource \"planton_secret\" \"bad\" {\n  name = \"Bad Name\"\n  \
-                       value_wo = \"a\"\n  generate = {}\n  on_destroy = \"forget\"\n}\n";
+                       value_wo = \"a\"\n  generate = {}\n  on_destroy = \"shred\"\n}\n";
     workspace.write("missing.tf", conflicting).unwrap();
     let told = crate::steps::flat(&workspace.validate().unwrap().error().unwrap());
     has(

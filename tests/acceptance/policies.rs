@@ -147,9 +147,7 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
     workspace.write("more.tf", "").unwrap();
     let drifted = workspace.plan(&[]).unwrap().changes().unwrap();
     assert!(
-        drifted
-            .stdout()
-            .contains("# planton_secret.text will be created"),
+        drifted.stdout().contains("Warning: Secret Record Missing"),
         "{drifted:?}"
     );
     let sent = requests.take();

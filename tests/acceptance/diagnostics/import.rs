@@ -21,14 +21,14 @@ fn an_import_that_names_nothing_tells_why() {
 
     "acme/prod/db" does not name a secret.
 
-    Import by name, or by environment/name: terraform import planton_secret.db production/db
+    Import by name, by environment/name, or by id: terraform import planton_secret.db production/db, or id:<uuid>.
     "#);
     assert_snapshot!(import("prod/DB"), @r#"
     Error: Invalid Import Identifier
 
     "prod/DB" does not name a secret.
 
-    Import by name, or by environment/name: terraform import planton_secret.db production/db
+    Import by name, by environment/name, or by id: terraform import planton_secret.db production/db, or id:<uuid>.
     "#);
     assert_snapshot!(import("prod/db"), @r#"
     Error: Organization Not Found

@@ -165,6 +165,9 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
     path "planton/metadata/catalog/f/*" {
       capabilities = ["list", "read"]
     }
+    path "planton/metadata/catalog/f/entries/*" {
+      capabilities = ["delete", "list", "read"]
+    }
     path "planton/destroy/catalog/f/*" {
       capabilities = ["update"]
     }
@@ -303,11 +306,9 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "new"
       at resource "planton_secret" "new" {
 
-    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
+    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (read key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
-
-    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
     "#);
     workspace
         .write(

@@ -111,7 +111,7 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "rolled"
       at resource "planton_secret" "rolled" {
 
-    The record of secret "rolled" has gone back: its generation was 3 when it was last seen, and is 2 now. Somebody restored an old backup, or replays old records.
+    The record of secret "rolled" has gone back: its generation was 2 when it was last seen, and is 1 now. Somebody restored an old backup, or replays old records.
 
     If the restore was intended, accept it: remove the resource from the state (terraform state rm) and import it again. If it was not, find out who can write to the platform's storage.
     "#);
