@@ -31,7 +31,7 @@ pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };
 pub use crate::envelope::{SecretKind, SecretValue};
-pub use crate::store::{ConnectStore, StoreCredential, StoreErrorKind, StoreSettings};
+pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, DefaultBackendView, DefaultSet, DeleteBackend,
     DeletedBackend, Destroyed, KnownDefault, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend,

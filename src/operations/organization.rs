@@ -111,14 +111,14 @@ impl Organization {
         }
     }
 
-    /// Sets the run of Terraform that this process belongs to; without it the
+    /// Sets the run that this process belongs to; without it the
     /// process is a run of its own.
     #[must_use]
     pub fn in_run(self, run: Run) -> Self {
         Self { run, ..self }
     }
 
-    /// Returns the run of Terraform that this process belongs to.
+    /// Returns the run that this process belongs to.
     #[must_use]
     pub fn run(&self) -> &Run {
         &self.run

@@ -1,4 +1,4 @@
-//! The run of Terraform that this process belongs to, and the one that it resumes.
+//! The run that this process belongs to, and the one that it resumes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ const RESUME_VALIDITY: SignedDuration = SignedDuration::from_hours(24);
 /// How far the clock of the machine that printed the line may be ahead.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
 
-/// The run of Terraform that this process belongs to.
+/// The run that this process belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Identifies the run: all provider processes of one run share it.
@@ -24,7 +24,7 @@ pub struct Run {
     pub host: Option<String>,
     /// The base name of the working directory.
     pub folder: Option<String>,
-    /// Terraform's workspace, where it is not the default one.
+    /// The workspace, where it is not the default one.
     pub workspace: Option<String>,
     /// What `PLANTON_RUN_LABEL` says.
     pub label: Option<String>,

@@ -7,13 +7,13 @@ use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
 use crate::names::SecretName;
 use crate::operations::{
-    CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, SecretView, UpdateSecret,
+    CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, RemoteName, SecretView,
+    UpdateSecret,
 };
 use crate::plugin::{
     ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
     UpdateRequest, Value,
 };
-use crate::store::RemoteName;
 use crate::surface::{Configured, Named, Setting, explain, invalid_slug, named_secret};
 
 /// Creates the secret.
