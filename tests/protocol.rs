@@ -15,6 +15,8 @@ mod planned;
 mod probe;
 #[path = "protocol/process.rs"]
 mod process;
+#[path = "protocol/replacement.rs"]
+mod replacement;
 #[path = "protocol/resources.rs"]
 mod resources;
 #[path = "protocol/secrecy.rs"]

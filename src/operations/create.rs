@@ -16,7 +16,7 @@ use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, SecretView};
 use crate::catalog::{
     CopyFrom, GenerateSpec, RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState,
-    new_secret_uuid, record_key_of_name,
+    Stamp, new_secret_uuid, record_key_of_name,
 };
 use crate::envelope::{SecretKind, SecretValue};
 use crate::names::{SecretName, Slug};
@@ -60,9 +60,28 @@ pub struct CreateSecret {
     pub metadata: SecretMetadata,
     /// What only the provider acts on.
     pub arguments: SecretArguments,
-    /// The namesake that it replaces, which stays, found by uuid only, until it
-    /// is deleted.
-    pub replaces: Option<Uuid>,
+    /// The namesakes that it may replace: whichever has the name stays, found by
+    /// uuid only, until it is deleted.
+    pub replaces: Vec<Replaces>,
+}
+
+/// A namesake whose place a new secret takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// The practitioner named it; whose it is does not matter.
+    Named(Uuid),
+    /// The state that creates its successor owns it under this stamp. Under another
+    /// one it stays.
+    Owned(Uuid, Stamp),
+}
+
+impl Replaces {
+    fn means(self, met: &SecretRecord) -> bool {
+        match self {
+            Self::Named(uuid) => met.uuid == uuid,
+            Self::Owned(uuid, stamp) => met.uuid == uuid && met.owner.stamp == stamp,
+        }
+    }
 }
 
 /// A secret that is to be created, and may meet a record.
@@ -75,7 +94,7 @@ pub(super) struct Wanted {
     pub(super) copied_from: Option<CopyFrom>,
     pub(super) metadata: SecretMetadata,
     pub(super) arguments: SecretArguments,
-    replaces: Option<Uuid>,
+    replaces: Vec<Replaces>,
 }
 
 /// What stands under the name of a secret that is to be created.
@@ -267,7 +286,7 @@ impl Organization {
                 self.finish_deletion(&mut held, met.uuid, interrupt).await?;
                 continue;
             }
-            if is_namesake && wanted.replaces == Some(met.uuid) {
+            if is_namesake && wanted.replaces.iter().any(|it| it.means(&met)) {
                 if met.arguments.deletion_protection {
                     return Err(OperationError::DeletionProtected { name: met.name });
                 }

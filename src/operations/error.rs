@@ -113,8 +113,9 @@ pub enum OperationError {
         name: SecretName,
         /// The identity of the secret that has the name.
         uuid: Uuid,
-        /// Whose that is.
-        owner: Box<Owner>,
+        /// Whose that is, and whether this one takes the name back where a run
+        /// resumes the one that took it.
+        met: Box<MetRecord>,
     },
     /// A record that was seen before is not there.
     #[error("the record of secret {name} is missing")]

@@ -37,7 +37,7 @@ pub use backends::{
     DeletedBackend, Destroyed, KnownDefault, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend,
     RegisteredBackend, SeenBackend, SetDefault, UpdateBackend,
 };
-pub use create::{CreateSecret, ValueSource};
+pub use create::{CreateSecret, Replaces, ValueSource};
 pub use delete::{DeleteSecret, DeletedSecret};
 pub use error::{CommitUnclear, OperationError};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::operations::{MetRecord, Owner, Resume, RunId};
 use crate::plugin::Diagnostic;
@@ -90,6 +91,28 @@ impl Named<'_> {
             made_by(owner),
             self.import_block()
         )
+    }
+
+    /// Says that another secret, which is `by`, has taken the place of this one.
+    #[must_use]
+    pub fn displaced_by(&self, by: Uuid, met: &MetRecord) -> String {
+        let mut text = format!(
+            "Another secret ({by}) has replaced {} under its name: {}. This one is only found by \
+             its id.\n\nDestroy or rename the other secret, and this one takes its name back with \
+             the next apply; or remove this one from the configuration.",
+            self.what,
+            made_by(&met.owner)
+        );
+        if met.is_untouched {
+            let _ = write!(
+                text,
+                "\n\nIf that run was interrupted before Terraform saved its state, repeat the \
+                 replacement (terraform apply -replace) to keep the other secret, or apply without \
+                 one to keep this secret, with PLANTON_RESUME set for that one command:\n\n  {}",
+                resume_line(met.owner.stamp.run)
+            );
+        }
+        text
     }
 
     /// Says that a destroy left a record to its owner.
@@ -212,6 +235,28 @@ mod tests {
                 label: Some("https://ci.example.com/1".to_owned()),
             },
             adopted_from: None,
+        }
+    }
+
+    #[test]
+    fn a_displaced_secret_is_told_who_has_its_name_and_how_to_resume_an_interrupted_run() {
+        let named = Named {
+            what: "secret \"db\"",
+            ..NAMED
+        };
+        let by = Uuid::from_u128(7);
+        let text = named.displaced_by(by, &MetRecord::new(owner(), false));
+        insta::assert_snapshot!(text, @r#"
+        Another secret (00000000-0000-0000-0000-000000000007) has replaced secret "db" under its name: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". This one is only found by its id.
+
+        Destroy or rename the other secret, and this one takes its name back with the next apply; or remove this one from the configuration.
+        "#);
+        let text = named.displaced_by(by, &MetRecord::new(owner(), true));
+        for part in [
+            "terraform apply -replace",
+            &resume_line(owner().stamp.run)[..51],
+        ] {
+            assert!(text.contains(part), "{text}");
         }
     }
 

@@ -65,7 +65,7 @@ fn create(name: &str) -> CreateSecret {
             keep_versions: 10,
             takes_over: None,
         },
-        replaces: None,
+        replaces: Vec::new(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::plugin_client::{ClientIdentity, Plugin, Process, run_to_end};
 use crate::process::signal;
 use crate::resources::path;
 
-fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_terraform-provider-planton"))
 }
 
@@ -91,7 +91,7 @@ async fn a_terraform_that_would_store_the_value_is_refused() {
 }
 
 /// A configuration in which all is null but what `set` says.
-fn config(schema: &Schema, set: &[(&str, Json)]) -> Json {
+pub(crate) fn config(schema: &Schema, set: &[(&str, Json)]) -> Json {
     let attributes = schema.block.clone().unwrap().attributes.into_iter();
     let mut config: serde_json::Map<_, _> = attributes
         .map(|attribute| (attribute.name, Json::Null))

@@ -6,16 +6,16 @@ mod ownership;
 mod rollback;
 
 use crate::catalog::CatalogErrorKind;
-use crate::envelope::SecretValue;
+use crate::envelope::{SecretKind, SecretValue};
 use crate::kek::KekErrorKind;
 use crate::names::Slug;
-use crate::operations::tests::world::{KekVerb, World, create_of, given, name, rotate};
+use crate::operations::tests::world::{self, KekVerb, World, create_of, given, name, rotate};
 use crate::operations::tests::{number, refreshed};
 use crate::operations::{
     BackendArguments, BackendOnDestroy, BackendView, CreateSecret, DefaultBackendView,
     DeleteBackend, DeletedBackend, Destroyed, Interrupt, KnownDefault, OperationError,
-    Organization, Refreshed, RefreshedBackend, RegisterBackend, SecretView, SetDefault,
-    StoreCredential, StoreSettings, UpdateBackend,
+    Organization, Refreshed, RefreshedBackend, RegisterBackend, Replaces, SecretView, SetDefault,
+    StoreCredential, StoreSettings, UpdateBackend, ValueSource,
 };
 use crate::secret::SecretString;
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
@@ -423,6 +423,35 @@ async fn what_a_refresh_goes_by_outlives_a_rotation_and_an_edit() {
 }
 
 #[tokio::test]
+async fn a_replacement_of_ones_own_takes_the_name_to_another_backend_and_another_kind() {
+    let world = World::new();
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let corp = declared(&process, "corp", "corp").await;
+    let old = create(&process, "db", Some("corp")).await.unwrap();
+    let pairs = world::pairs(&[("user", "app")]);
+    let successor = CreateSecret {
+        replaces: vec![Replaces::Owned(old.uuid, old.owner.stamp)],
+        ..create_of("db", ValueSource::Given(pairs))
+    };
+    let new = process.create_secret(successor, &interrupt).await.unwrap();
+    assert_eq!(new.backend.as_str(), "platform");
+    assert_eq!(new.kind, SecretKind::KeyValue);
+    // The old one keeps its backend in use until it is gone, and nothing after.
+    let used = process.delete_backend(letting_go(&corp), &interrupt).await;
+    assert!(
+        matches!(used, Err(OperationError::BackendInUse { .. })),
+        "{used:?}"
+    );
+    let delete = world::own(&old);
+    process.delete_secret(&delete, &interrupt).await.unwrap();
+    let deleted = process.delete_backend(letting_go(&corp), &interrupt).await;
+    assert_eq!(deleted.unwrap(), DONE);
+    let found = process.find_secret(&name("db")).await.unwrap();
+    assert_eq!(found.uuid, new.uuid);
+}
+
+#[tokio::test]
 async fn a_protected_secret_gives_its_name_to_nobody() {
     let world = World::new();
     let process = world.warm().await;
@@ -431,7 +460,7 @@ async fn a_protected_secret_gives_its_name_to_nobody() {
     let interrupt = Interrupt::default();
     let view = process.create_secret(protected, &interrupt).await.unwrap();
     let taker = CreateSecret {
-        replaces: Some(view.uuid),
+        replaces: vec![Replaces::Named(view.uuid)],
         ..create_of("db", given("y"))
     };
     let refused = process.create_secret(taker, &interrupt).await;

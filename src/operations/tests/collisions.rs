@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::catalog::{SecretDocument, SecretState};
+use crate::operations::Replaces;
 
 /// Lets the secret "other" stand where "db" belongs.
 async fn collided(world: &World, state: SecretState) -> (SecretView, SecretDocument) {
@@ -23,7 +24,7 @@ async fn a_colliding_secret_is_never_read_adopted_changed_or_deleted() {
         let process = world.warm().await;
         let interrupt = Interrupt::default();
         for value in ["theirs", "mine"] {
-            for replaces in [None, Some(view.uuid)] {
+            for replaces in [Vec::new(), vec![Replaces::Named(view.uuid)]] {
                 let create = CreateSecret {
                     replaces,
                     ..create_of("db", given(value))

@@ -4,11 +4,12 @@
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
 use crate::kek::KekErrorKind;
+use crate::operations::{Replaces, Stamp};
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
 
 fn replacing(old: &SecretView, value: &str) -> CreateSecret {
     CreateSecret {
-        replaces: Some(old.uuid),
+        replaces: vec![Replaces::Named(old.uuid)],
         ..create_of("db", given(value))
     }
 }
@@ -22,7 +23,7 @@ async fn open(world: &World, selector: Selector) -> Result<String, OperationErro
 async fn without_the_mark_a_namesake_exists_already() {
     let world = World::new();
     let old = created(&world, "db", "old").await;
-    for replaces in [None, Some(uuid::Uuid::new_v4())] {
+    for replaces in [Vec::new(), vec![Replaces::Named(uuid::Uuid::new_v4())]] {
         let create = CreateSecret {
             replaces,
             ..create_of("db", given("new"))
@@ -40,6 +41,43 @@ async fn without_the_mark_a_namesake_exists_already() {
         refreshed(&world, &old).await.unwrap(),
         Refreshed::Present(old)
     );
+}
+
+#[tokio::test]
+async fn a_namesake_is_displaced_under_the_stamp_that_its_state_knows_and_no_other() {
+    let world = World::new();
+    let old = created(&world, "db", "old").await;
+    let own = old.owner.stamp;
+    let strange = Stamp {
+        generation: own.generation + 1,
+        ..own
+    };
+    let replace = async |stamp| {
+        let create = CreateSecret {
+            // A takes_over that was left names an earlier one, and is in nobody's way.
+            replaces: vec![
+                Replaces::Named(uuid::Uuid::new_v4()),
+                Replaces::Owned(old.uuid, stamp),
+            ],
+            ..create_of("db", given("new"))
+        };
+        let process = world.process();
+        process.create_secret(create, &Interrupt::default()).await
+    };
+    let refused = replace(strange).await;
+    assert!(
+        matches!(
+            refused,
+            Err(OperationError::AlreadyExists { .. } | OperationError::DeclaredTwice { .. })
+        ),
+        "{refused:?}"
+    );
+    let new = replace(own).await.unwrap();
+    assert_ne!(new.uuid, old.uuid);
+    let current = open(&world, Selector::Name(name("db"))).await.unwrap();
+    assert_eq!(current, "new");
+    let displaced = open(&world, Selector::Uuid(old.uuid)).await.unwrap();
+    assert_eq!(displaced, "old");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::catalog::CatalogStore;
-use crate::operations::{DeletedSecret, Stamp};
+use crate::operations::{DeletedSecret, Replaces, Stamp};
 
 fn stranger() -> Stamp {
     Stamp {
@@ -125,7 +125,7 @@ async fn a_displaced_secret_takes_its_name_back_when_nobody_holds_it() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let replacing = CreateSecret {
-        replaces: Some(old.uuid),
+        replaces: vec![Replaces::Named(old.uuid)],
         ..create_of("db", given("new"))
     };
     let new = process.create_secret(replacing, &interrupt).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_displaced_secret_takes_its_name_back_from_an_interrupted_displacer() 
     let interrupted = world.warm().await;
     let interrupt = Interrupt::default();
     let replacing = CreateSecret {
-        replaces: Some(old.uuid),
+        replaces: vec![Replaces::Named(old.uuid)],
         ..create_of("db", given("new"))
     };
     let new = interrupted

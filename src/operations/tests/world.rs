@@ -503,7 +503,7 @@ pub(super) fn create_of(named: &str, source: ValueSource) -> CreateSecret {
         source,
         metadata: SecretMetadata::default(),
         arguments: arguments(),
-        replaces: None,
+        replaces: Vec::new(),
     }
 }
 

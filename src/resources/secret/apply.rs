@@ -7,8 +7,8 @@ use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
 use crate::names::SecretName;
 use crate::operations::{
-    CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, RemoteName, SecretView,
-    UpdateSecret,
+    CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, RemoteName, Replaces,
+    SecretView, UpdateSecret,
 };
 use crate::plugin::{
     ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
@@ -35,7 +35,13 @@ pub(super) async fn create(
     let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
     let path = settings.source.argument();
-    let replaces = settings.takes_over();
+    let replaced = match Mark::read(&request.planned_private) {
+        Some(Mark::Existing(existing)) => existing.as_replaced(),
+        Some(Mark::Creation) | None => None,
+    };
+    // takes_over may stay in the configuration, so it may name an earlier one.
+    let named = settings.takes_over().map(Replaces::Named);
+    let replaces = named.into_iter().chain(replaced).collect();
     let source = settings.source.into_source();
     let source = source.ok_or_else(|| value_missing("A new secret needs a value", ""))?;
     let by_default = backend.is_none();

@@ -8,8 +8,10 @@
 //! <https://github.com/hashicorp/terraform/blob/v1.11.4/internal/terraform/node_resource_abstract_instance.go>
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::state::Private;
+use crate::operations::{Replaces, Stamp};
 use crate::plugin::{Diagnostic, PrivateData, Value};
 use crate::surface::deletion_protected;
 
@@ -28,6 +30,9 @@ pub(super) enum Mark {
 /// A secret that exists, as a plan found it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Existing {
+    /// What it is to its successor; absent where this state does not own it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owned: Option<(Uuid, Stamp)>,
     /// Its name, with its environment.
     name: String,
     /// It may be neither destroyed nor replaced.
@@ -57,7 +62,11 @@ impl Existing {
         // A deletion that was begun was allowed, and what is not this state's any more
         // is not destroyed.
         let holds = !private.deleting && private.finding.is_none();
+        let uuid = text("id").and_then(|id| id.parse().ok());
         Self {
+            owned: uuid
+                .zip(private.stamp)
+                .filter(|_| private.finding.is_none()),
             name: match text("environment") {
                 Some(environment) => format!("{environment}/{name}"),
                 None => name.to_owned(),
@@ -65,6 +74,13 @@ impl Existing {
             is_protected: holds && state.attribute("deletion_protection").as_bool() == Some(true),
             is_retained: holds && text("on_destroy") == Some("retain"),
         }
+    }
+
+    /// Returns what its successor replaces. A creation is told of it where the host
+    /// keeps planned private data (protocol 6.11).
+    pub(super) fn as_replaced(&self) -> Option<Replaces> {
+        let (uuid, stamp) = self.owned?;
+        Some(Replaces::Owned(uuid, stamp))
     }
 
     /// Says whether a destroy leaves it as it is.

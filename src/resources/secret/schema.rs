@@ -157,10 +157,11 @@ fn lifecycle_attributes() -> Vec<Attribute> {
             "How many versions stay, 1 or more. Default: {DEFAULT_KEEP_VERSIONS}."
         )),
         Attribute::string("takes_over").optional().describe(
-            "The `id` of a secret of the same name that this one takes the place of. Needed where \
-             a replacement under `create_before_destroy` keeps the name: Terraform does not tell a \
+            "The `id` of a secret of the same name that this one takes the place of. Needed before \
+             Terraform 1.16 where a replacement under `create_before_destroy` keeps the name, and \
+             in every version where the replaced secret is tainted: Terraform does not tell that \
              creation what it replaces. That secret stays readable by its `id` until it is \
-             destroyed. Remove it afterwards, or leave it: it has no further effect.",
+             destroyed. Remove the argument afterwards, or leave it: it has no further effect.",
         ),
         timeouts_attribute(),
     ]
