@@ -23,6 +23,20 @@ pub enum Roots {
     Nobody,
 }
 
+impl Roots {
+    /// Refuses what no client could be made with, without any I/O.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a text that holds no certificate in PEM form.
+    pub fn check(&self) -> Result<(), HttpError> {
+        match self {
+            Self::Pem(pem) => parse_roots(pem).map(drop),
+            Self::Platform | Self::Nobody => Ok(()),
+        }
+    }
+}
+
 /// A certificate that a client shows.
 #[derive(Clone, Debug)]
 pub struct ClientIdentity {

@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use crate::clients::openbao::{
     InvalidAddress, InvalidMountPath, InvalidPath, MountPath, OpenBaoAddress, check_path,
 };
+use crate::http::Roots;
 use crate::names::Slug;
 use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::surface::invalid_slug;
@@ -139,6 +140,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     if openbao.is_set() {
         formats(openbao, &mut diagnostics);
         exclusive(openbao, &["ca_cert_pem", "ca_cert_file"], &mut diagnostics);
+        certificates(openbao, &mut diagnostics);
         exclusive(openbao, &LOGINS, &mut diagnostics);
         together(
             openbao,
@@ -263,6 +265,27 @@ fn exclusive(block: &Value, names: &[&str], diagnostics: &mut Diagnostics) {
                 ),
             )
             .at(AttributePath::attribute("openbao").then(**second)),
+        );
+    }
+}
+
+/// Refuses a text that holds no certificates.
+fn certificates(openbao: &Value, diagnostics: &mut Diagnostics) {
+    let pem = openbao.attribute("ca_cert_pem").as_str();
+    let is_alone = openbao.attribute("ca_cert_file").is_null();
+    let Some(pem) = pem.filter(|pem| is_alone && !pem.is_empty()) else {
+        return;
+    };
+    if let Err(error) = Roots::Pem(pem.to_owned()).check() {
+        diagnostics.push(
+            Diagnostic::error(
+                "Invalid CA Certificate",
+                format!(
+                    "ca_cert_pem must hold certificates in PEM form, which begin with -----BEGIN \
+                     CERTIFICATE-----.\n\nOriginal error: {error}"
+                ),
+            )
+            .at(AttributePath::attribute("openbao").then("ca_cert_pem")),
         );
     }
 }

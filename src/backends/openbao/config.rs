@@ -6,7 +6,7 @@ use crate::clients::openbao::{
     DEFAULT_KUBERNETES_TOKEN_FILE, MountPath, OpenBaoAddress, ServerVendor, read_certificate,
     read_private_key,
 };
-use crate::http::ClientIdentity;
+use crate::http::{ClientIdentity, Roots};
 use crate::store::{StoreError, StoreSettings};
 
 /// Where KV version 2 is mounted unless a practitioner says otherwise.
@@ -275,7 +275,16 @@ impl Reader<'_> {
                 "ca_cert_pem holds a private key, which would stand in the state. Give the \
                  certificates alone.",
             )),
-            (Some(pem), None) => Ok(Authorities::Pem(pem.to_owned())),
+            (Some(pem), None) => match Roots::Pem(pem.to_owned()).check() {
+                Ok(()) => Ok(Authorities::Pem(pem.to_owned())),
+                Err(error) => Err(self
+                    .error(
+                        "ca_cert_pem",
+                        "ca_cert_pem must hold certificates in PEM form, which begin with \
+                         -----BEGIN CERTIFICATE-----.",
+                    )
+                    .with_source(error)),
+            },
             (None, Some(file)) => Ok(Authorities::File(self.path("ca_cert_file", file)?)),
             (None, None) => Ok(Authorities::System),
         }

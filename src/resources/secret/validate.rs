@@ -170,7 +170,7 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Destroy Behaviour",
-                "on_destroy must be \"delete\" or \"retain\".",
+                "on_destroy must be \"delete\", \"retain\" or \"forget\".",
             )
             .at("on_destroy"),
         );

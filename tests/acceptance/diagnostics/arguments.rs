@@ -240,7 +240,7 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "on_destroy"
       at on_destroy = "keep"
 
-    on_destroy must be "delete" or "retain".
+    on_destroy must be "delete", "retain" or "forget".
     "#);
     assert_snapshot!(told.at("keep_versions"), @r#"
     Error: Invalid Number Of Versions

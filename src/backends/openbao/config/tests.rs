@@ -103,6 +103,7 @@ fn what_cannot_be_used_is_misconfigured_at_its_setting_and_not_repeated() {
             "openbao.client_cert_file",
             json!({"client_key_file": "hunter2"}),
         ),
+        ("openbao.ca_cert_pem", json!({"ca_cert_pem": "hunter2"})),
         // All of these would stand in the state.
         (
             "openbao.ca_cert_pem",

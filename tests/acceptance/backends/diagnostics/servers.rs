@@ -70,13 +70,17 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
         ),
         (
             "certificate",
-            of("openbao", &format!("{root}\n    ca_cert_pem = \"none\"")),
+            of(
+                "openbao",
+                &format!("{root}\n    ca_cert_file = \"none.pem\""),
+            ),
         ),
     ];
     for grant in &grants {
         let line = format!("token_wo = var.{}", grant.token_name);
         declared.push((grant.name, of(grant.kind, &line)));
     }
+    workspace.write("none.pem", "none").unwrap();
     write(&workspace, &declared);
     let mut given = vec![("backend_secret", place.secret.as_str())];
     let mut variables = String::new();
@@ -226,7 +230,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
     assert_snapshot!(told.at("certificate"), @r#"
     Error: Secret Backend Misconfigured
       in resource "planton_secret_backend" "certificate"
-      at ca_cert_pem = "none"
+      at resource "planton_secret_backend" "certificate" {
 
     The backend was not saved: it could not write an object with a throw-away name.
 

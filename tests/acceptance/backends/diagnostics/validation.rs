@@ -87,6 +87,7 @@ const MISTAKES: &[Mistake] = &[
             ("namespace = \"team a\"", ""),
             ("kv_mount_path = \"team a\"", ""),
             ("ca_cert_file = \"~/hunter2.pem\"", ""),
+            ("ca_cert_pem = \"hunter2\"", ""),
             ("client_cert_file = \"a.pem\"", "openbao = {"),
             ("client_key_file = \"a.pem\"", "openbao = {"),
             ("approle = { role_id = \"\" }", ""),
@@ -239,6 +240,10 @@ fn acc_validate_finds_every_mistake_of_the_provider_block(scene: &Scene) {
         (
             openbao("address = var.unknown\n    ca_cert_file = \"~/hunter2\""),
             "ca_cert_file",
+        ),
+        (
+            openbao("address = var.unknown\n    ca_cert_pem = \"hunter2\""),
+            "ca_cert_pem",
         ),
         (
             openbao(
