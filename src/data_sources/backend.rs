@@ -104,7 +104,9 @@ async fn find(config: &Value, session: &Configured) -> Result<Value, Diagnostic>
     let view = found.map_err(|error| {
         let diagnostic = explain(&error);
         match error {
-            OperationError::UnknownBackend { .. } => diagnostic.at("name"),
+            OperationError::UnknownBackend { .. } | OperationError::OrganizationMissing { .. } => {
+                diagnostic.at("name")
+            }
             _ => diagnostic,
         }
     })?;

@@ -118,9 +118,16 @@ async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagno
     let name = SecretName { environment, name };
     let found = session.organization.find_secret(&name);
     found.await.map_err(|error| {
-        let diagnostic = explain(&error);
+        let mut diagnostic = explain(&error);
         match error {
-            OperationError::SecretNotFound { .. } => diagnostic.at("name"),
+            // In an organization without a record, its first secret may be yet to come.
+            OperationError::SecretNotFound { .. } | OperationError::OrganizationMissing { .. } => {
+                diagnostic.detail.push_str(
+                    " Where the same configuration creates the secret, refer to it, so that it is \
+                     read only once it exists:\n\n  name = planton_secret.<name>.name",
+                );
+                diagnostic.at("name")
+            }
             _ => diagnostic,
         }
     })

@@ -149,10 +149,13 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
         let diagnostic = explain(&error);
         match error {
             OperationError::VersionNotFound { .. } => diagnostic.at("version"),
-            OperationError::SecretNotFound { .. } => match selector {
-                Selector::Uuid(_) => diagnostic.at("id"),
-                Selector::Name(_) => not_found_by_name(diagnostic),
-            },
+            // In an organization without a record, its first secret may be yet to come.
+            OperationError::SecretNotFound { .. } | OperationError::OrganizationMissing { .. } => {
+                match selector {
+                    Selector::Uuid(_) => diagnostic.at("id"),
+                    Selector::Name(_) => not_found_by_name(diagnostic),
+                }
+            }
             _ => diagnostic,
         }
     })?;

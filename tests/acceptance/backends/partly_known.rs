@@ -152,4 +152,27 @@ resource "planton_secret" "s" {
     let workspace = other.workspace(named);
     let refused = workspace.refused(&[]);
     assert!(refused.contains("Organization Not Found"), "{refused}");
+    // Nor is a secret that the same configuration creates there before it exists; the
+    // remedies for that are told, and converge.
+    let secret = "resource \"planton_secret\" \"s\" {\n  name = \"s\"\n  generate = {}\n}\n";
+    let readers = |by_name: &str, by_id: &str| {
+        format!(
+            "{secret}data \"planton_secret\" \"s\" {{ {by_name} }}\n\
+             ephemeral \"planton_secret\" \"s\" {{ {by_id} }}\n"
+        )
+    };
+    let literal = "name = \"s\"";
+    workspace
+        .write("main.tf", &readers(literal, literal))
+        .unwrap();
+    let refused = workspace.refused(&[]);
+    for remedy in [
+        "name = planton_secret.<name>.name",
+        "id = planton_secret.<name>.id",
+    ] {
+        assert!(refused.contains(remedy), "{refused}");
+    }
+    let remedies = readers("name = planton_secret.s.name", "id = planton_secret.s.id");
+    workspace.write("main.tf", &remedies).unwrap();
+    workspace.settled(&[]);
 }
