@@ -78,20 +78,27 @@ fn acc_secret_whose_record_is_missing_stays_until_it_is_destroyed(scene: &Scene)
     let workspace = scene.workspace(
         "variable \"description\" { default = \"d\" }\n\
          resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  generate = {}\n  \
-         deletion_protection = true\n  description = var.description\n}\n",
+         deletion_protection = true\n  description = var.description\n}\n\
+         resource \"planton_secret\" \"compared\" {\n  name = \"compared\"\n  \
+         value_wo = \"x\"\n  description = var.description\n}\n",
     );
     workspace.settled(&[]);
     scene.lose_record(&workspace.secret("db"));
+    scene.lose_record(&workspace.secret("compared"));
 
     // Nobody's end: the resource stays, and nothing is made in its place.
     let outcome = workspace.unchanged(&[]);
     has(&flat(outcome.stdout()), &["Warning: Secret Record Missing"]);
     let edited = [("description", "edited")];
-    has(&workspace.fails(&edited), &["Secret Record Missing"]);
+    let failed = workspace.fails(&edited);
+    has(&failed, &["Error: Secret Record Missing"]);
+    assert!(!failed.contains("could not be compared"), "{failed}");
     // Protection protects a record: without one it stands in nobody's way.
     let outcome = workspace.destroy(&[]).unwrap().ok().unwrap();
     has(&flat(outcome.stdout()), &["Warning: Secret Record Missing"]);
-    assert_eq!(workspace.attributes("planton_secret.db"), None);
+    for address in ["planton_secret.db", "planton_secret.compared"] {
+        assert_eq!(workspace.attributes(address), None);
+    }
     workspace.settled(&[]);
 }
 

@@ -11,6 +11,7 @@ with_every_terraform!(
     acc_every_ignored_argument_stays_while_others_change,
     acc_ignored_source_is_not_written,
     acc_ignored_argument_counts_for_a_replacement,
+    acc_ignored_value_goes_with_its_renamed_secret,
 );
 
 fn acc_ignored_labels_stay_while_a_version_is_written(scene: &Scene) {
@@ -264,4 +265,41 @@ resource "planton_secret" "s" {
     replaced.ok().unwrap();
     workspace.unchanged(&changed);
     assert_eq!(workspace.secret("s")["labels_all"], json!({"team": "b"}));
+}
+
+/// The plan of an update does not see the value; that of the creation, and the apply,
+/// do.
+fn acc_ignored_value_goes_with_its_renamed_secret(scene: &Scene) {
+    let workspace = scene.workspace(
+        r#"
+variable "edition" { default = "1" }
+resource "planton_secret" "given" {
+  name             = "given-${var.edition}"
+  value_wo         = "value ${var.edition}"
+  value_wo_version = "1"
+  lifecycle { ignore_changes = [value_wo] }
+}
+resource "planton_secret" "data" {
+  name        = "data"
+  environment = "edition-${var.edition}"
+  data_wo     = { edition = var.edition }
+  lifecycle { ignore_changes = all }
+}
+resource "planton_secret" "pairs" {
+  name        = "pairs"
+  environment = "edition-${var.edition}"
+  data_wo     = { edition = var.edition }
+  lifecycle { ignore_changes = [data_wo, labels] }
+}
+"#,
+    );
+    workspace.settled(&[]);
+    workspace.settled(&[("edition", "2")]);
+    assert_eq!(scene.read(&["given-2"])["given-2"], "value 2");
+    let stays = workspace.secret("data");
+    assert_eq!(
+        (&stays["environment"], &stays["version"]),
+        (&json!("edition-1"), &json!(1))
+    );
+    assert_eq!(workspace.secret("pairs")["environment"], "edition-2");
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answering;
+mod apply_time_values;
 mod audit;
 mod backends;
 mod canary;

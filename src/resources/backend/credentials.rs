@@ -33,27 +33,37 @@ fn is_static(state: &Value) -> bool {
     state.attribute("credential_source").as_str() == Some(STATIC)
 }
 
-/// Returns the `credential_source` to plan; `prior` is absent for a creation.
+/// Returns the `credential_source` to plan; `prior` is absent for a creation. A plan
+/// that saves a credential does not know it: the one of the apply counts.
 pub(super) fn planned_source(config: &Value, prior: Option<&Value>) -> Value {
-    let given = credential_source(config);
     let Some(prior) = prior else {
-        return plain(given);
+        return Value::Unknown;
     };
-    match (Trigger::between(prior, config), given) {
+    match Trigger::between(prior, config) {
         // The sealed credential stays, whatever is given by now.
-        (Trigger::Unchanged, _) if is_static(prior) => STATIC.into(),
-        (Trigger::Unknown, Setting::Set(source)) if is_static(prior) && source == AMBIENT => {
-            Value::Unknown
-        }
-        // The configuration of a plan is without what `ignore_changes` names, and
-        // that of the apply is whole: a credential may be in it.
-        (Trigger::Changed, Setting::Set(source))
-            if is_static(prior) && source == AMBIENT && has_same_blocks(prior, config) =>
-        {
-            Value::Unknown
-        }
-        (_, given) => plain(given),
+        Trigger::Unchanged if is_static(prior) => STATIC.into(),
+        Trigger::Unchanged => plain(credential_source(config)),
+        // The apply may be given one that the plan was not, or the other way round: by
+        // an ephemeral value, or because the configuration of a plan is without what
+        // `ignore_changes` names, and that of the apply is whole.
+        Trigger::Changed | Trigger::Unknown => Value::Unknown,
     }
+}
+
+/// Returns true where a plan cannot tell whether a credential goes with its settings:
+/// none is seen, and one may be given to the apply.
+pub(super) fn may_be_hidden(prior: &Value, planned: &Value, config: &Value) -> bool {
+    planned.attribute("credential_source").is_unknown()
+        && is_static(prior)
+        && match credential_source(config) {
+            Setting::Unknown => true,
+            Setting::Set(source) => {
+                source == AMBIENT
+                    && (Trigger::between(prior, config) == Trigger::Unknown
+                        || has_same_blocks(prior, config))
+            }
+            Setting::Absent => false,
+        }
 }
 
 /// Refuses a replacement that would go over to ambient credentials unasked: the

@@ -2,7 +2,7 @@
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
 use super::credentials::{
-    check_credential, check_kept, check_replaced, planned_source, takes_credential,
+    check_credential, check_kept, check_replaced, may_be_hidden, planned_source, takes_credential,
 };
 use super::ownership::is_own;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
@@ -101,7 +101,7 @@ async fn plan_update(
     // Credentials that wait for their trigger are not looked at, nor those that
     // `ignore_changes` may hide until the apply.
     if takes_credential(prior, &stored, &request.config) {
-        if !planned.attribute("credential_source").is_unknown() {
+        if !may_be_hidden(prior, &planned, &request.config) {
             check_credential(&request.config, session)?;
         }
     } else {

@@ -9,7 +9,7 @@ use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
-    Schema, Value, proposed_with_computed_unknown,
+    Schema, Value, proposed_with_computed_unknown, write_only_as_null,
 };
 use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug};
 
@@ -47,7 +47,7 @@ pub(super) async fn plan(
         plan_creation(schema, request, &settings, ground)?
     } else {
         let private = Private::read(&request.prior_private)?;
-        plan_update(request, settings, private, ground).await?
+        plan_update(schema, request, settings, private, ground).await?
     };
     response.diagnostics.extend(warned);
     Ok(response)
@@ -139,7 +139,10 @@ fn plan_creation(
     }
     if matches!(settings.source, Source::Absent) {
         return Err(value_missing(
-            "A new secret needs a value",
+            match mark {
+                Mark::Creation => "A new secret needs a value",
+                Mark::Existing(_) => "A replaced secret needs a value",
+            },
             "To destroy without one, run terraform destroy -refresh=false.",
         ));
     }
@@ -194,13 +197,18 @@ fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaul
 }
 
 /// Returns the kind that a new version has; unknown where the source does not
-/// decide it yet.
+/// decide it yet. One that is given may come by the other argument in the apply,
+/// where an ephemeral value need not be what it was in the plan.
 fn certain_kind(settings: &Settings) -> Value {
+    if settings.source.may_be_given() {
+        return Value::Unknown;
+    }
     let kind = settings.source.kind();
     kind.map_or(Value::Unknown, |kind| Value::from(kind.as_str()))
 }
 
 async fn plan_update(
+    schema: &Schema,
     request: PlanRequest,
     settings: Settings,
     private: Private,
@@ -225,7 +233,14 @@ async fn plan_update(
         return Ok(response);
     }
 
-    let write = decide_write(&settings, prior, &kept, ground).await?;
+    let decided = decide_write(&settings, prior, &kept, ground).await?;
+    let is_edited = write_only_as_null(schema, planned.clone()) != *prior;
+    let write = match decided {
+        // What is updated anyway may be given another value by the apply.
+        Write::Unchanged if is_edited && kept.finding.is_none() => Write::DecidedAtApply,
+        Write::Unchanged => Write::Never,
+        decided => decided,
+    };
     kept.compare = write == Write::DecidedAtApply;
     let mut warning = None;
     if write == Write::Never {
@@ -238,17 +253,10 @@ async fn plan_update(
             planned.set("updated_at", Value::Unknown);
         }
     } else {
-        if matches!(settings.source, Source::Absent) {
-            if !prior.attribute("version").is_null() {
-                let why = "A new version needs a value";
-                return Err(value_missing(why, NOT_SEEN));
-            }
-            warning = Some(nothing_to_heal_with(prior));
+        if matches!(settings.source, Source::Absent) && decided != Write::Unchanged {
+            warning = Some(nothing_to_write(prior)?);
         }
-        planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
-        let kind = certain_kind(&settings);
-        let is_certain = write == Write::Always || kind == *prior.attribute("kind");
-        planned.set("kind", if is_certain { kind } else { Value::Unknown });
+        mark_version(&mut planned, prior, &settings, write);
     }
     let mut response = PlanResponse {
         private: Some(Mark::Existing(existing).write(kept.write())),
@@ -256,6 +264,14 @@ async fn plan_update(
     };
     response.diagnostics.extend(warning);
     Ok(response)
+}
+
+/// Plans what a new version decides as unknown.
+fn mark_version(planned: &mut Value, prior: &Value, settings: &Settings, write: Write) {
+    planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
+    let kind = certain_kind(settings);
+    let is_certain = write == Write::Always || kind == *prior.attribute("kind");
+    planned.set("kind", if is_certain { kind } else { Value::Unknown });
 }
 
 fn replaced_paths(prior: &Value, planned: &Value, private: &Private) -> Vec<AttributePath> {
@@ -280,9 +296,8 @@ fn plan_replacement(
     if let Some(refused) = existing.refuses_replacement() {
         return Err(refused);
     }
-    if matches!(settings.source, Source::Absent) {
-        return Err(value_missing("A replaced secret needs a value", NOT_SEEN));
-    }
+    // Whether there is a value is checked by the plan of the creation that follows:
+    // that one sees what `ignore_changes` holds back here.
     planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
     planned.mark_unknown(&["id", "created_at"]);
     planned.set("kind", certain_kind(settings));
@@ -299,6 +314,9 @@ fn plan_replacement(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Write {
     Never,
+    /// The value that is given now is the current one, or none is given; an ephemeral
+    /// value may be another one in the apply.
+    Unchanged,
     Always,
     DecidedAtApply,
 }
@@ -321,9 +339,14 @@ async fn decide_write(
         // Without a trigger before or now, the value itself decides.
         (Setting::Set(_) | Setting::Absent, _) => {}
     }
+    if private.finding.is_some() {
+        // Not this state's secret any more: an update fails, and says why.
+        return Ok(Write::Unchanged);
+    }
     match &settings.source {
+        Source::Absent => Ok(Write::Unchanged),
         // Generated anew only with the trigger.
-        Source::Absent | Source::Generate(_) | Source::Copy(_) => Ok(Write::Never),
+        Source::Generate(_) | Source::Copy(_) => Ok(Write::Never),
         Source::Unknown(possible) if !possible.given => Ok(Write::Never),
         Source::Unknown(_) => Ok(Write::DecidedAtApply),
         Source::Given(value) => {
@@ -346,7 +369,7 @@ async fn decide_write(
                 .bound(organization.is_current_value(uuid, value))
                 .await;
             Ok(if same.map_err(|error| compare_failed(&error))? {
-                Write::Never
+                Write::Unchanged
             } else {
                 Write::Always
             })
@@ -382,10 +405,13 @@ pub(super) fn value_missing(why: &str, more: &str) -> Diagnostic {
     .at("value_wo")
 }
 
-/// Warns that the current version is lost, and that the apply will have no value to
-/// write it again. No error: a destroy begins with a plan like this.
-fn nothing_to_heal_with(prior: &Value) -> Diagnostic {
-    Diagnostic::warning(
+/// Refuses a version without a value; where the current one is lost, warns that the
+/// apply will have none. No error: a destroy begins with a plan like this.
+fn nothing_to_write(prior: &Value) -> Result<Diagnostic, Diagnostic> {
+    if !prior.attribute("version").is_null() {
+        return Err(value_missing("A new version needs a value", NOT_SEEN));
+    }
+    Ok(Diagnostic::warning(
         "Lost Version Needs Value",
         format!(
             "The backend does not hold the current version of secret {:?}, or not the one that \
@@ -395,7 +421,7 @@ fn nothing_to_heal_with(prior: &Value) -> Diagnostic {
             prior.attribute("name").as_str().unwrap_or_default()
         ),
     )
-    .at("value_wo")
+    .at("value_wo"))
 }
 
 fn text(setting: &Setting<String>) -> Value {

@@ -1,0 +1,161 @@
+//! What a plan sees of an ephemeral value, the apply need not see: it may be another
+//! one by then, given by another argument, or not given. Nothing that was planned as
+//! known depends on it.
+
+use xtask::terraform::Workspace;
+
+use crate::scene::{Scene, with_every_terraform};
+use crate::steps::{Steps, flat, has, text};
+
+with_every_terraform!(
+    acc_value_may_be_another_one_in_the_apply_than_in_the_plan,
+    acc_credential_may_be_another_one_in_the_apply_than_in_the_plan,
+);
+
+/// Saves the plan of the first variables, and applies it with the others.
+#[track_caller]
+fn between(workspace: &Workspace, planned: &[(&str, &str)], applied: &[(&str, &str)]) {
+    let plan = workspace.plan_with(planned, &["-out=saved"]).unwrap();
+    plan.changes().unwrap();
+    let outcome = workspace.apply_with(applied, &["saved"]).unwrap();
+    outcome.ok().unwrap();
+}
+
+const SECRETS: &str = r#"
+variable "value" {
+  type      = string
+  ephemeral = true
+}
+variable "edition" {}
+variable "trigger" { default = null }
+resource "planton_secret" "compared" {
+  name        = "compared"
+  description = var.edition
+  value_wo    = var.value
+}
+resource "planton_secret" "protected" {
+  name                = "protected"
+  deletion_protection = var.edition == "2"
+  keep_versions       = var.edition == "1" ? 3 : 4
+  value_wo            = var.value
+}
+resource "planton_secret" "at_times" {
+  name        = "at-times"
+  description = var.edition
+  value_wo    = var.value == "none" ? null : var.value
+}
+resource "planton_secret" "newly_triggered" {
+  name             = "newly-triggered"
+  value_wo         = var.value
+  value_wo_version = var.trigger
+}
+resource "planton_secret" "triggered" {
+  name             = "triggered"
+  description      = var.edition
+  value_wo         = var.value
+  value_wo_version = "1"
+}
+resource "planton_secret" "switched" {
+  name             = "switched"
+  value_wo         = var.value == "pairs" ? null : var.value
+  data_wo          = var.value == "pairs" ? { a = "b" } : null
+  value_wo_version = var.edition
+}
+resource "planton_secret" "consumer" {
+  name             = "consumer"
+  value_wo         = "x"
+  value_wo_version = planton_secret.compared.revision
+}
+"#;
+
+fn acc_value_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene) {
+    let workspace = scene.workspace(SECRETS);
+    let versions = |expected: &[(&str, u64)]| {
+        for (name, version) in expected {
+            assert_eq!(workspace.secret(name)["version"], *version, "{name}");
+        }
+    };
+    // Given by the one argument in the plan, and by the other in the apply.
+    let first = [("edition", "1")];
+    let one = [first[0], ("value", "one")];
+    between(&workspace, &one, &[("value", "pairs")]);
+    assert_eq!(text(&workspace.secret("switched"), "kind"), "key_value");
+    workspace.unchanged(&[first[0], ("value", "pairs")]);
+
+    // The current value in the plan of another change, and a new one in the apply.
+    let pairs = [("edition", "2"), ("value", "pairs"), ("trigger", "1")];
+    between(&workspace, &pairs, &[("value", "two")]);
+    versions(&[
+        ("compared", 2),
+        ("protected", 2),
+        ("at_times", 2),
+        ("newly_triggered", 2),
+        ("triggered", 1),
+        ("switched", 2),
+        ("consumer", 2),
+    ]);
+    assert_eq!(workspace.secret("compared")["description"], "2");
+    assert_eq!(text(&workspace.secret("switched"), "kind"), "text");
+    let two = [("edition", "2"), ("value", "two"), ("trigger", "1")];
+    workspace.unchanged(&two);
+
+    // And the other way round: nothing is written but what the trigger asks for.
+    let three = [("edition", "3"), ("value", "three"), ("trigger", "1")];
+    between(&workspace, &three, &[("value", "two")]);
+    let kept = [("compared", 2), ("protected", 2), ("at_times", 2)];
+    versions(&kept);
+    versions(&[("triggered", 1), ("switched", 3), ("consumer", 2)]);
+
+    // None in the plan, and one in the apply.
+    let none = [("edition", "4"), ("value", "none"), ("trigger", "1")];
+    let aimed = ["-out=saved", "-target=planton_secret.at_times"];
+    let plan = workspace.plan_with(&none, &aimed).unwrap();
+    plan.changes().unwrap();
+    let outcome = workspace.apply_with(&[("value", "four")], &["saved"]);
+    outcome.unwrap().ok().unwrap();
+    versions(&[("at_times", 3)]);
+    assert_eq!(scene.read(&["at-times"])["at-times"], "four");
+}
+
+const BACKEND: &str = r#"
+variable "token" {
+  type      = string
+  ephemeral = true
+}
+variable "edition" {}
+resource "planton_secret_backend" "corp" {
+  name              = "corp"
+  verify_connection = false
+  openbao = {
+    address  = "http://127.0.0.1:9"
+    token_wo = var.token == "none" ? null : var.token
+  }
+  credentials_wo_version = var.edition
+}
+"#;
+
+fn acc_credential_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene) {
+    const CORP: &str = "planton_secret_backend.corp";
+    let workspace = scene.workspace(BACKEND);
+    for (edition, planned, applied, source) in [
+        ("1", "hunter2", "none", "ambient"),
+        ("2", "hunter2", "none", "ambient"),
+        ("3", "none", "hunter2", "static"),
+        ("4", "hunter2", "none", "ambient"),
+    ] {
+        let edition = ("edition", edition);
+        let variables = [edition, ("token", planned)];
+        between(&workspace, &variables, &[("token", applied)]);
+        let own = workspace.attributes(CORP).unwrap();
+        assert_eq!(text(&own, "credential_source"), source, "{edition:?}");
+        workspace.unchanged(&[edition, ("token", applied)]);
+    }
+    // With the trigger unchanged, what is given shows in the plan.
+    let given = [("edition", "4"), ("token", "hunter2")];
+    let planned = workspace.changes(&given);
+    has(
+        &planned,
+        &["~ credential_source = \"ambient\" -> \"static\""],
+    );
+    assert!(!flat(&planned).contains("hunter2"), "{planned}");
+}
