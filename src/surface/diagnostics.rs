@@ -133,7 +133,8 @@ fn operation(error: &OperationError) -> Diagnostic {
             named_secret(name, |named| {
                 format!(
                     "{}\n\nA replacement under create_before_destroy needs another name, or \
-                     takes_over = \"{uuid}\".",
+                     takes_over = \"{uuid}\". To keep a tainted secret instead, run terraform \
+                     untaint.",
                     named.already_exists(met)
                 )
             }),
