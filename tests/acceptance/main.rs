@@ -21,6 +21,7 @@ mod inside;
 mod interrupts;
 mod lifecycle;
 mod logins;
+mod ownership;
 mod policies;
 mod provider;
 mod quickstart;
