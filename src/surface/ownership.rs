@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::operations::{MetRecord, Owner, Resume, RunId};
 use crate::plugin::Diagnostic;
@@ -102,6 +103,18 @@ impl Named<'_> {
             capitalized(self.what),
             made_by(owner),
             self.import_block()
+        )
+    }
+
+    /// Says that another secret has the name.
+    #[must_use]
+    pub fn displaced(&self, holder: Uuid, owner: &Owner) -> String {
+        format!(
+            "Another secret ({holder}) has taken over the name of {}: {}. This one is only found by \
+             its id.\n\nDestroy or rename the other secret, and the next apply puts this one back \
+             under its name; or remove this one from the configuration.",
+            self.what,
+            made_by(owner)
         )
     }
 

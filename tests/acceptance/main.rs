@@ -13,6 +13,7 @@ mod crash;
 mod diagnostics;
 mod drift;
 mod ephemeral;
+mod gone;
 mod guide;
 mod healing;
 mod ignore_changes;
