@@ -66,6 +66,19 @@ impl Named<'_> {
         text
     }
 
+    /// Says the same where an error about another record of that run says it in full.
+    #[must_use]
+    pub fn exists_as_well(&self, met: &MetRecord) -> String {
+        format!(
+            "{} exists already: run {} {} it, too. Another error of this apply shows where that \
+             run was, and how to go on. To import this one, use id = \"{}\".",
+            capitalized(self.what),
+            met.owner.stamp.run,
+            verb(&met.owner),
+            self.import_id
+        )
+    }
+
     /// Says that a creation adopted what an interrupted run had made.
     #[must_use]
     pub fn completed(&self, former: &Owner) -> Diagnostic {
@@ -93,16 +106,23 @@ impl Named<'_> {
         )
     }
 
-    /// Says that another secret, which is `by`, has taken the place of this one.
+    /// Says that another secret has the name.
     #[must_use]
-    pub fn displaced_by(&self, by: Uuid, met: &MetRecord) -> String {
-        let mut text = format!(
-            "Another secret ({by}) has replaced {} under its name: {}. This one is only found by \
-             its id.\n\nDestroy or rename the other secret, and this one takes its name back with \
-             the next apply; or remove this one from the configuration.",
+    pub fn displaced(&self, holder: Uuid, owner: &Owner) -> String {
+        format!(
+            "Another secret ({holder}) has taken over the name of {}: {}. This one is only found by \
+             its id.\n\nDestroy or rename the other secret, and the next apply puts this one back \
+             under its name; or remove this one from the configuration.",
             self.what,
-            made_by(&met.owner)
-        );
+            made_by(owner)
+        )
+    }
+
+    /// Says the same where the apply could not put it back; how to go on after that
+    /// run was interrupted stands there as well.
+    #[must_use]
+    pub fn displaced_by(&self, holder: Uuid, met: &MetRecord) -> String {
+        let mut text = self.displaced(holder, &met.owner);
         if met.is_untouched {
             let _ = write!(
                 text,
@@ -172,13 +192,10 @@ pub fn unclear(failed: Diagnostic, run: RunId) -> Diagnostic {
 /// Says when, where and by which run a record was created or adopted.
 fn made_by(owner: &Owner) -> String {
     let origin = &owner.origin;
-    let verb = match owner.adopted_from {
-        None => "created",
-        Some(_) => "adopted",
-    };
     let mut text = format!(
-        "run {} {verb} it at {}",
+        "run {} {} it at {}",
         owner.stamp.run,
+        verb(owner),
         to_the_second(origin.at)
     );
     for (before, part) in [
@@ -192,6 +209,13 @@ fn made_by(owner: &Owner) -> String {
         }
     }
     text
+}
+
+fn verb(owner: &Owner) -> &'static str {
+    match owner.adopted_from {
+        None => "created",
+        Some(_) => "adopted",
+    }
 }
 
 fn resume_line(run: RunId) -> String {
@@ -247,9 +271,9 @@ mod tests {
         let by = Uuid::from_u128(7);
         let text = named.displaced_by(by, &MetRecord::new(owner(), false));
         insta::assert_snapshot!(text, @r#"
-        Another secret (00000000-0000-0000-0000-000000000007) has replaced secret "db" under its name: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". This one is only found by its id.
+        Another secret (00000000-0000-0000-0000-000000000007) has taken over the name of secret "db": run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". This one is only found by its id.
 
-        Destroy or rename the other secret, and this one takes its name back with the next apply; or remove this one from the configuration.
+        Destroy or rename the other secret, and the next apply puts this one back under its name; or remove this one from the configuration.
         "#);
         let text = named.displaced_by(by, &MetRecord::new(owner(), true));
         for part in [
@@ -282,6 +306,11 @@ mod tests {
             .and_then(|resume| resume.parse().ok())
             .expect("a resume line");
         assert_eq!(resume.valid_at(Timestamp::now()), Ok(owner().stamp.run));
+    }
+
+    #[test]
+    fn what_exists_as_well_is_told_in_a_few_lines() {
+        insta::assert_snapshot!(NAMED.exists_as_well(&MetRecord::new(owner(), true)), @r#"Secret backend "vault" exists already: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it, too. Another error of this apply shows where that run was, and how to go on. To import this one, use id = "vault"."#);
     }
 
     #[test]

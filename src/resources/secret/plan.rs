@@ -1,17 +1,23 @@
 //! Plans a secret: what stays, what changes, what replaces, and whether a new
 //! version is written.
 
+mod write;
+
+use uuid::Uuid;
+
 use super::replacement::{Existing, Mark};
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
 use crate::names::Slug;
-use crate::operations::{Interrupt, OperationError};
+use crate::operations::{Interrupt, Owner};
 use crate::plugin::{
-    AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
-    Schema, Value, proposed_with_computed_unknown, write_only_as_null,
+    AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
+    proposed_with_computed_unknown, write_only_as_null,
 };
-use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug};
+use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug, named_secret};
+pub(super) use write::compare_failed;
+use write::{Write, decide_write};
 
 /// What only the provider knows, and apply decides.
 const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
@@ -51,29 +57,6 @@ pub(super) async fn plan(
     };
     response.diagnostics.extend(warned);
     Ok(response)
-}
-
-/// Plans a destruction, and refuses it under `deletion_protection`.
-pub(super) fn plan_destroy(
-    request: &PlanDestroyRequest,
-) -> Result<PlanDestroyResponse, Diagnostic> {
-    let private = Private::read(&request.prior_private)?;
-    match Existing::of(&request.prior_state, &private).refuses_destruction() {
-        Some(mut refused) => {
-            // What was replaced before it could be deleted is out of reach of the
-            // configuration.
-            refused.detail.push_str(
-                " The configuration does not reach an object that Terraform calls deposed: import \
-                 it in another configuration with deletion_protection = false, and apply that.",
-            );
-            Err(refused)
-        }
-        // Without the mark that a failed update leaves beside the state.
-        None => Ok(PlanDestroyResponse {
-            private: Some(private.write()),
-            ..PlanDestroyResponse::default()
-        }),
-    }
 }
 
 /// Checks what is known against the platform, before anything is written.
@@ -234,7 +217,7 @@ async fn plan_update(
     }
 
     let decided = decide_write(&settings, prior, &kept, ground).await?;
-    let is_edited = write_only_as_null(schema, planned.clone()) != *prior;
+    let is_edited = kept.displaced || write_only_as_null(schema, planned.clone()) != *prior;
     let write = match decided {
         // What is updated anyway may be given another value by the apply.
         Write::Unchanged if is_edited && kept.finding.is_none() => Write::DecidedAtApply,
@@ -242,7 +225,10 @@ async fn plan_update(
         decided => decided,
     };
     kept.compare = write == Write::DecidedAtApply;
-    let mut warning = None;
+    let mut warnings = Vec::new();
+    if let Some((holder, owner)) = &kept.displaced_by {
+        warnings.push(name_is_taken(prior, *holder, owner)?);
+    }
     if write == Write::Never {
         planned.set("kind", prior.attribute("kind").clone());
         let edited = ["description", "labels", "labels_all"]
@@ -254,7 +240,7 @@ async fn plan_update(
         }
     } else {
         if matches!(settings.source, Source::Absent) && decided != Write::Unchanged {
-            warning = Some(nothing_to_write(prior)?);
+            warnings.push(nothing_to_write(prior)?);
         }
         mark_version(&mut planned, prior, &settings, write);
     }
@@ -262,7 +248,7 @@ async fn plan_update(
         private: Some(Mark::Existing(existing).write(kept.write())),
         ..PlanResponse::planned(planned)
     };
-    response.diagnostics.extend(warning);
+    response.diagnostics.extend(warnings);
     Ok(response)
 }
 
@@ -310,85 +296,6 @@ fn plan_replacement(
     })
 }
 
-/// Whether a new version is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Write {
-    Never,
-    /// The value that is given now is the current one, or none is given; an ephemeral
-    /// value may be another one in the apply.
-    Unchanged,
-    Always,
-    DecidedAtApply,
-}
-
-async fn decide_write(
-    settings: &Settings,
-    prior: &Value,
-    private: &Private,
-    ground: Ground<'_>,
-) -> Result<Write, Diagnostic> {
-    if prior.attribute("version").is_null() {
-        // Drift: the current version is gone, or not the one we wrote.
-        return Ok(Write::Always);
-    }
-    let before = prior.attribute("value_wo_version").as_str();
-    match (&settings.trigger, before) {
-        (Setting::Unknown, _) => return Ok(Write::DecidedAtApply),
-        (Setting::Set(now), Some(before)) if now == before => return Ok(Write::Never),
-        (Setting::Set(_), Some(_)) => return Ok(Write::Always),
-        // Without a trigger before or now, the value itself decides.
-        (Setting::Set(_) | Setting::Absent, _) => {}
-    }
-    if private.finding.is_some() {
-        // Not this state's secret any more: an update fails, and says why.
-        return Ok(Write::Unchanged);
-    }
-    match &settings.source {
-        Source::Absent => Ok(Write::Unchanged),
-        // Generated anew only with the trigger.
-        Source::Generate(_) | Source::Copy(_) => Ok(Write::Never),
-        Source::Unknown(possible) if !possible.given => Ok(Write::Never),
-        Source::Unknown(_) => Ok(Write::DecidedAtApply),
-        Source::Given(value) => {
-            let Ground {
-                session, interrupt, ..
-            } = ground;
-            let Some(session) = session else {
-                return Ok(Write::DecidedAtApply);
-            };
-            let organization = &session.organization;
-            if let Some(seen) = &private.backend {
-                organization.remember_backend(seen.clone());
-            }
-            if let Some(mac_key) = &private.mac_key {
-                let expected = interrupt.bound(organization.expect_mac_key(mac_key)).await;
-                expected.map_err(|error| compare_failed(&error))?;
-            }
-            let uuid = Identity::read(prior)?.uuid;
-            let same = interrupt
-                .bound(organization.is_current_value(uuid, value))
-                .await;
-            Ok(if same.map_err(|error| compare_failed(&error))? {
-                Write::Unchanged
-            } else {
-                Write::Always
-            })
-        }
-    }
-}
-
-/// Tells why a value could not be compared, and how to do without.
-pub(super) fn compare_failed(error: &OperationError) -> Diagnostic {
-    let mut diagnostic = explain(error).at("value_wo_version");
-    diagnostic.detail.insert_str(
-        0,
-        "The configured value could not be compared with the current one, which is done only \
-         where value_wo_version is not set. Set value_wo_version, and a plan needs neither the \
-         key nor the stored secret.\n\n",
-    );
-    diagnostic
-}
-
 /// Why a value that stands in the configuration may not have been seen.
 pub(super) const NOT_SEEN: &str = "A value under ignore_changes counts as not set.";
 
@@ -422,6 +329,13 @@ fn nothing_to_write(prior: &Value) -> Result<Diagnostic, Diagnostic> {
         ),
     )
     .at("value_wo"))
+}
+
+/// What the apply can't mend, unless the other secret goes before it.
+fn name_is_taken(prior: &Value, holder: Uuid, owner: &Owner) -> Result<Diagnostic, Diagnostic> {
+    let name = Identity::read(prior)?.name;
+    let detail = named_secret(&name, |named| named.displaced(holder, owner));
+    Ok(Diagnostic::warning("Secret Displaced", detail).at("name"))
 }
 
 fn text(setting: &Setting<String>) -> Value {
