@@ -182,7 +182,9 @@ impl Scene {
         } else {
             // Whoever does this has taken the trigger away that forbids it.
             let database = self.database();
-            database.execute("DROP TRIGGER IF EXISTS records_stay", []).unwrap();
+            database
+                .execute("DROP TRIGGER IF EXISTS records_stay", [])
+                .unwrap();
             let sql = "DELETE FROM records WHERE key = ?1";
             assert_eq!(database.execute(sql, params![key]).unwrap(), 1);
         }
