@@ -113,8 +113,7 @@ pub enum OperationError {
         name: SecretName,
         /// The identity of the secret that has the name.
         uuid: Uuid,
-        /// Whose that is, and whether this one takes the name back where a run
-        /// resumes the one that took it.
+        /// Whose that is, and whether it gives way where its run is resumed.
         met: Box<MetRecord>,
     },
     /// A record that was seen before is not there.

@@ -146,7 +146,7 @@ fn operation(error: &OperationError) -> Diagnostic {
         ),
         E::Displaced { name, uuid, met } => (
             "Secret Displaced",
-            named_secret(name, |named| named.displaced_by(*uuid, met)),
+            named_secret(name, |named| named.displaced(*uuid, met)),
         ),
         E::RecordMissing { name } => (
             "Secret Record Missing",

@@ -108,27 +108,19 @@ impl Named<'_> {
 
     /// Says that another secret has the name.
     #[must_use]
-    pub fn displaced(&self, holder: Uuid, owner: &Owner) -> String {
-        format!(
+    pub fn displaced(&self, holder: Uuid, met: &MetRecord) -> String {
+        let mut text = format!(
             "Another secret ({holder}) has taken over the name of {}: {}. This one is only found by \
              its id.\n\nDestroy or rename the other secret, and the next apply puts this one back \
              under its name; or remove this one from the configuration.",
             self.what,
-            made_by(owner)
-        )
-    }
-
-    /// Says the same where the apply could not put it back; how to go on after that
-    /// run was interrupted stands there as well.
-    #[must_use]
-    pub fn displaced_by(&self, holder: Uuid, met: &MetRecord) -> String {
-        let mut text = self.displaced(holder, &met.owner);
+            made_by(&met.owner)
+        );
         if met.is_untouched {
             let _ = write!(
                 text,
-                "\n\nIf that run was interrupted before Terraform saved its state, repeat the \
-                 replacement (terraform apply -replace) to keep the other secret, or apply without \
-                 one to keep this secret, with PLANTON_RESUME set for that one command:\n\n  {}",
+                " If that run was interrupted before Terraform saved its state, this one takes its \
+                 name back, and the other is only found by \"id:{holder}\":\n\n  {}",
                 resume_line(met.owner.stamp.run)
             );
         }
@@ -269,17 +261,14 @@ mod tests {
             ..NAMED
         };
         let by = Uuid::from_u128(7);
-        let text = named.displaced_by(by, &MetRecord::new(owner(), false));
+        let text = named.displaced(by, &MetRecord::new(owner(), false));
         insta::assert_snapshot!(text, @r#"
         Another secret (00000000-0000-0000-0000-000000000007) has taken over the name of secret "db": run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". This one is only found by its id.
 
         Destroy or rename the other secret, and the next apply puts this one back under its name; or remove this one from the configuration.
         "#);
-        let text = named.displaced_by(by, &MetRecord::new(owner(), true));
-        for part in [
-            "terraform apply -replace",
-            &resume_line(owner().stamp.run)[..51],
-        ] {
+        let text = named.displaced(by, &MetRecord::new(owner(), true));
+        for part in ["id:00000000-", &resume_line(owner().stamp.run)[..51]] {
             assert!(text.contains(part), "{text}");
         }
     }
