@@ -230,7 +230,11 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
     assert_snapshot!(told.at("certificate"), @r#"
     Error: Secret Backend Misconfigured
       in resource "planton_secret_backend" "certificate"
-      at resource "planton_secret_backend" "certificate" {
+      at openbao = {
+        address = "http://127.0.0.1:<port>"
+        token_wo = var.backend_secret
+        ca_cert_file = "none.pem"
+      }
 
     The backend was not saved: it could not write an object with a throw-away name.
 
