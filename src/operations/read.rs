@@ -1,4 +1,4 @@
-//! Reads secrets: without their values for a refresh, with them just in time.
+//! Looks at secrets, without their values.
 
 use uuid::Uuid;
 
@@ -8,7 +8,6 @@ use crate::catalog::{
     Loaded, OnDestroy, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
     record_key_of_name, record_key_of_uuid,
 };
-use crate::envelope::SecretValue;
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
@@ -66,17 +65,6 @@ pub enum Selector {
     Uuid(Uuid),
     /// By name.
     Name(SecretName),
-}
-
-/// A secret's value.
-#[derive(Debug)]
-pub struct OpenedSecret {
-    /// The secret.
-    pub view: SecretView,
-    /// The number of the version that was opened.
-    pub version: u64,
-    /// Its value.
-    pub value: SecretValue,
 }
 
 impl Organization {
@@ -197,91 +185,7 @@ impl Organization {
         Ok(SecretView::new(&secret, &document, catalog))
     }
 
-    /// Opens the current version, or the one with the number `version`: one
-    /// request to the catalog, one to the backend, one to the KEK.
-    ///
-    /// # Errors
-    ///
-    /// `SecretNotFound`, `VersionNotFound`, `VersionLost`, `EnvelopeRefused`;
-    /// failures of catalog, store and KEK.
-    pub async fn open_secret(
-        &self,
-        selector: &Selector,
-        version: Option<u64>,
-    ) -> Result<OpenedSecret, OperationError> {
-        let (mut secret, mut document) = self.find(selector, true).await?;
-        let of_number = |secret: &SecretRecord| match version {
-            Some(number) => {
-                let mut versions = secret.versions.iter();
-                versions.find(|version| version.number == number).cloned()
-            }
-            None => secret.current_version().cloned(),
-        };
-        let mut found = of_number(&secret);
-        if found.is_none() {
-            // A node that lags may not know the version yet.
-            if let Some(now) = self.look_up(selector, Look::FencedAndVerified).await? {
-                (secret, document) = now;
-                found = of_number(&secret);
-            }
-        }
-        let name = secret.name.to_string();
-        let found = &found.ok_or_else(|| match version {
-            Some(version) => OperationError::VersionNotFound {
-                secret: name.clone(),
-                version,
-            },
-            None => OperationError::SecretNotFound {
-                secret: name.clone(),
-            },
-        })?;
-        let organization = self.existing().await?.uuid;
-        let backend = self.backend_of(&secret, Trust::Mac).await?;
-        let fetched = backend.fetch(organization, &secret, found).await?;
-        let value = fetched
-            .open()
-            .ok_or_else(|| OperationError::EnvelopeRefused {
-                secret: name,
-                version: found.number,
-            })?;
-        let view = SecretView::new(&secret, &document, organization);
-        Ok(OpenedSecret {
-            view,
-            version: found.number,
-            value,
-        })
-    }
-
-    /// Says whether `candidate` is the secret's current value, without
-    /// decrypting that.
-    ///
-    /// # Errors
-    ///
-    /// As [`open_secret`](Self::open_secret).
-    pub async fn is_current_value(
-        &self,
-        uuid: Uuid,
-        candidate: &SecretValue,
-    ) -> Result<bool, OperationError> {
-        let (secret, _) = self.find(&Selector::Uuid(uuid), true).await?;
-        let Some(version) = secret.current_version() else {
-            return Ok(false);
-        };
-        if secret.kind != candidate.kind() {
-            return Ok(false);
-        }
-        let organization = self.existing().await?.uuid;
-        let backend = self.backend_of(&secret, Trust::Mac).await?;
-        let fetched = backend.fetch(organization, &secret, version).await?;
-        fetched
-            .is_value(&candidate.to_plaintext(), version)
-            .ok_or_else(|| OperationError::EnvelopeRefused {
-                secret: secret.name.to_string(),
-                version: version.number,
-            })
-    }
-
-    async fn find(
+    pub(super) async fn find(
         &self,
         selector: &Selector,
         verify: bool,
@@ -304,7 +208,7 @@ impl Organization {
         })
     }
 
-    async fn look_up(
+    pub(super) async fn look_up(
         &self,
         selector: &Selector,
         look: Look,
@@ -342,7 +246,7 @@ impl Organization {
 
 /// How to look a secret up.
 #[derive(Clone, Copy)]
-enum Look {
+pub(super) enum Look {
     Plain,
     Verified,
     Fenced,
