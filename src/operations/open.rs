@@ -4,8 +4,9 @@ use uuid::Uuid;
 
 use super::backends::Trust;
 use super::read::{Look, Selector};
+use super::sealing::Fetched;
 use super::{OperationError, Organization, SecretView};
-use crate::catalog::SecretRecord;
+use crate::catalog::{SecretDocument, SecretRecord, VersionRecord};
 use crate::envelope::SecretValue;
 
 /// A secret's value.
@@ -19,9 +20,34 @@ pub struct OpenedSecret {
     pub value: SecretValue,
 }
 
+/// A version that a record names.
+struct Named {
+    secret: SecretRecord,
+    document: SecretDocument,
+    version: VersionRecord,
+}
+
+impl Named {
+    /// Says whether both are one object of the store.
+    fn is(&self, other: &Self) -> bool {
+        self.secret.uuid == other.secret.uuid
+            && self.secret.remote_name == other.secret.remote_name
+            && self.version == other.version
+    }
+
+    fn refused(&self) -> OperationError {
+        OperationError::EnvelopeRefused {
+            secret: self.secret.name.to_string(),
+            version: self.version.number,
+        }
+    }
+}
+
 impl Organization {
     /// Opens the current version, or the one with the number `version`: one
-    /// request to the catalog, one to the backend, one to the KEK.
+    /// request to the catalog, one to the backend, one to the KEK. A version that
+    /// is missing costs a second look at the record, and another read where that
+    /// names another version by now.
     ///
     /// # Errors
     ///
@@ -32,45 +58,25 @@ impl Organization {
         selector: &Selector,
         version: Option<u64>,
     ) -> Result<OpenedSecret, OperationError> {
-        let (mut secret, mut document) = self.find(selector, true).await?;
-        let of_number = |secret: &SecretRecord| match version {
-            Some(number) => {
-                let mut versions = secret.versions.iter();
-                versions.find(|version| version.number == number).cloned()
-            }
-            None => secret.current_version().cloned(),
-        };
-        let mut found = of_number(&secret);
-        if found.is_none() {
-            // A node that lags may not know the version yet.
-            if let Some(now) = self.look_up(selector, Look::FencedAndVerified).await? {
-                (secret, document) = now;
-                found = of_number(&secret);
-            }
-        }
-        let name = secret.name.to_string();
-        let found = &found.ok_or_else(|| match version {
-            Some(version) => OperationError::VersionNotFound {
-                secret: name.clone(),
+        let (secret, document) = self.find(selector, true).await?;
+        let named = match choose(&secret, version) {
+            Some(version) => Named {
+                secret,
+                document,
                 version,
             },
-            None => OperationError::SecretNotFound {
-                secret: name.clone(),
-            },
-        })?;
+            // A node that lags may not know the version yet.
+            None => {
+                let again = self.name_again(selector, version).await?;
+                again.ok_or_else(|| no_version(&secret, version))?
+            }
+        };
+        let (named, fetched) = self.fetch_named(named, selector, version).await?;
+        let value = fetched.open().ok_or_else(|| named.refused())?;
         let organization = self.existing().await?.uuid;
-        let backend = self.backend_of(&secret, Trust::Mac).await?;
-        let fetched = backend.fetch(organization, &secret, found).await?;
-        let value = fetched
-            .open()
-            .ok_or_else(|| OperationError::EnvelopeRefused {
-                secret: name,
-                version: found.number,
-            })?;
-        let view = SecretView::new(&secret, &document, organization);
         Ok(OpenedSecret {
-            view,
-            version: found.number,
+            view: SecretView::new(&named.secret, &named.document, organization),
+            version: named.version.number,
             value,
         })
     }
@@ -86,21 +92,84 @@ impl Organization {
         uuid: Uuid,
         candidate: &SecretValue,
     ) -> Result<bool, OperationError> {
-        let (secret, _) = self.find(&Selector::Uuid(uuid), true).await?;
-        let Some(version) = secret.current_version() else {
+        let selector = Selector::Uuid(uuid);
+        let (secret, document) = self.find(&selector, true).await?;
+        let Some(version) = choose(&secret, None) else {
             return Ok(false);
         };
         if secret.kind != candidate.kind() {
             return Ok(false);
         }
-        let organization = self.existing().await?.uuid;
-        let backend = self.backend_of(&secret, Trust::Mac).await?;
-        let fetched = backend.fetch(organization, &secret, version).await?;
+        let named = Named {
+            secret,
+            document,
+            version,
+        };
+        let (named, fetched) = self.fetch_named(named, &selector, None).await?;
         fetched
-            .is_value(&candidate.to_plaintext(), version)
-            .ok_or_else(|| OperationError::EnvelopeRefused {
-                secret: secret.name.to_string(),
-                version: version.number,
+            .is_value(&candidate.to_plaintext(), &named.version)
+            .ok_or_else(|| named.refused())
+    }
+
+    /// Fetches what a record names, or what it names by now: a rotation may have
+    /// removed the version after the record was read.
+    async fn fetch_named(
+        &self,
+        named: Named,
+        selector: &Selector,
+        version: Option<u64>,
+    ) -> Result<(Named, Fetched), OperationError> {
+        let lost = match self.fetch(&named).await {
+            Err(lost @ OperationError::VersionLost { .. }) => lost,
+            fetched => return Ok((named, fetched?)),
+        };
+        let now = self.name_again(selector, version).await?;
+        let now = now.ok_or_else(|| no_version(&named.secret, version))?;
+        if now.is(&named) {
+            return Err(lost);
+        }
+        let fetched = self.fetch(&now).await?;
+        Ok((now, fetched))
+    }
+
+    async fn fetch(&self, named: &Named) -> Result<Fetched, OperationError> {
+        let organization = self.existing().await?.uuid;
+        let backend = self.backend_of(&named.secret, Trust::Mac).await?;
+        backend
+            .fetch(organization, &named.secret, &named.version)
+            .await
+    }
+
+    async fn name_again(
+        &self,
+        selector: &Selector,
+        version: Option<u64>,
+    ) -> Result<Option<Named>, OperationError> {
+        let found = self.look_up(selector, Look::FencedAndVerified).await?;
+        Ok(found.and_then(|(secret, document)| {
+            let version = choose(&secret, version)?;
+            Some(Named {
+                secret,
+                document,
+                version,
             })
+        }))
+    }
+}
+
+/// Returns the version with this number, or the current one.
+fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<VersionRecord> {
+    let Some(number) = version else {
+        return secret.current_version().cloned();
+    };
+    let mut versions = secret.versions.iter();
+    versions.find(|version| version.number == number).cloned()
+}
+
+fn no_version(secret: &SecretRecord, version: Option<u64>) -> OperationError {
+    let secret = secret.name.to_string();
+    match version {
+        Some(version) => OperationError::VersionNotFound { secret, version },
+        None => OperationError::SecretNotFound { secret },
     }
 }

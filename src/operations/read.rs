@@ -69,7 +69,8 @@ pub enum Selector {
 
 impl Organization {
     /// Looks at a secret without its value: one request to the catalog, one to
-    /// the backend, none to a KEK.
+    /// the backend, none to a KEK. A version that is missing costs a second look at
+    /// the record.
     ///
     /// # Errors
     ///
@@ -99,13 +100,33 @@ impl Organization {
                 });
             }
         }
+        let refreshed = self.refresh_from(loaded.as_ref(), request).await?;
+        if !matches!(refreshed, Refreshed::VersionLost(_)) {
+            return Ok(refreshed);
+        }
+        // A rotation may have removed the version after the record was read.
+        let now = self.catalog.load_fenced::<SecretDocument>(&key).await?;
+        let generation =
+            |loaded: &Option<Loaded<SecretDocument>>| Some(loaded.as_ref()?.record.generation);
+        if generation(&now) <= generation(&loaded) {
+            return Ok(refreshed);
+        }
+        self.refresh_from(now.as_ref(), request).await
+    }
+
+    /// Looks at the version that a record names.
+    async fn refresh_from(
+        &self,
+        loaded: Option<&Loaded<SecretDocument>>,
+        request: &RefreshSecret,
+    ) -> Result<Refreshed, OperationError> {
         let Some(Loaded {
             record: document, ..
         }) = loaded
         else {
             return Ok(Refreshed::RecordMissing);
         };
-        let Some(secret) = sought(&document, request) else {
+        let Some(secret) = sought(document, request) else {
             return Ok(Refreshed::Gone);
         };
         // Else a record that nobody has verified would lead the refresh elsewhere,
@@ -118,7 +139,7 @@ impl Organization {
                 backend: secret.backend_name.clone(),
             });
         }
-        let view = SecretView::new(secret, &document, self.existing().await?.uuid);
+        let view = SecretView::new(secret, document, self.existing().await?.uuid);
         if secret.state == SecretState::Deleting {
             return Ok(Refreshed::Deleting(view));
         }
