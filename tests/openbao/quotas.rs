@@ -34,16 +34,17 @@ async fn limit(place: &Place, rate: u32, interval: &str) {
 #[tokio::test]
 async fn a_servers_quota_is_waited_for_within_the_operations_time() {
     let place = Place::new().await;
+    let name = name();
     for kind in ["openbao", "hashicorp_vault"] {
         let own = Own::new(kind, &place.admin.address, place.kv());
         let store = own.given("token", place.root_token()).store();
-        let id = store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+        let id = store.put(&name, PAYLOAD, version(1)).await.unwrap();
         if kind == "openbao" {
             limit(&place, 4, "1s").await;
         }
         let before = store.requests();
         for _ in 0..10 {
-            let get = within(Duration::from_secs(60)).scope(store.get(&name(), &id));
+            let get = within(Duration::from_secs(60)).scope(store.get(&name, &id));
             assert_eq!(get.await.unwrap(), PAYLOAD);
         }
         assert!(store.requests() - before > 10, "none had to wait");
@@ -53,9 +54,10 @@ async fn a_servers_quota_is_waited_for_within_the_operations_time() {
 #[tokio::test]
 async fn a_quota_that_outlives_the_operation_is_named() {
     let place = Place::new().await;
+    let name = name();
     let own = Own::new("openbao", &place.admin.address, place.kv());
     let store = own.given("token", place.root_token()).store();
-    let id = store.put(&name(), PAYLOAD, version(1)).await.unwrap();
+    let id = store.put(&name, PAYLOAD, version(1)).await.unwrap();
     let catalog = OpenBaoCatalog::new(&place.client(), &place.scope, PolicyRole::Apply);
     let key = RecordKey::new("secrets/s");
     let record = StoredRecord {
@@ -64,9 +66,9 @@ async fn a_quota_that_outlives_the_operation_is_named() {
     };
     limit(&place, 1, "1h").await;
     // The one that is allowed.
-    store.get(&name(), &id).await.unwrap();
+    store.get(&name, &id).await.unwrap();
 
-    let get = within(Duration::from_millis(500)).scope(store.get(&name(), &id));
+    let get = within(Duration::from_millis(500)).scope(store.get(&name, &id));
     let error = get.await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::RateLimited, "{error:?}");
     let remedy = error.remedy().unwrap();

@@ -75,6 +75,8 @@ fn acc_pipe_in_the_place_of_a_file_is_refused_at_once(scene: &Scene) {
     for line in [
         format!("token_file = {path:?}"),
         format!("ca_cert_file = {path:?}\n    token = \"x\""),
+        format!("client_cert_file = {path:?}\n    client_key_file = {path:?}\n    token = \"x\""),
+        format!("jwt = {{ role = \"x\", token_file = {path:?} }}"),
     ] {
         let platform =
             format!("openbao = {{\n    address = \"http://127.0.0.1:1\"\n    {line}\n  }}");
@@ -246,7 +248,9 @@ fn acc_full_disk_is_said_to_be_one_and_the_next_apply_goes_on(scene: &Scene) {
     let read = scene.read(&["s0", "s59"]);
     assert_eq!(read["s0"], "value 0");
     assert_eq!(read["s59"], "value 59");
-    // And nothing that no record names.
-    assert_eq!(scene.objects().len(), 60);
+    // What was put and could not be committed, nor deleted for want of room, is
+    // sealed, and no record names it: at most one for each operation under way.
+    let objects = scene.objects().len();
+    assert!((60..=70).contains(&objects), "{objects}");
     roomy.destroyed(&[("amount", "60")]);
 }
