@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::operations::{MetRecord, Owner, Resume, RunId};
 use crate::plugin::Diagnostic;
@@ -65,6 +66,19 @@ impl Named<'_> {
         text
     }
 
+    /// Says the same where an error about another record of that run says it in full.
+    #[must_use]
+    pub fn exists_as_well(&self, met: &MetRecord) -> String {
+        format!(
+            "{} exists already: run {} {} it, too. Another error of this apply shows where that \
+             run was, and how to go on. To import this one, use id = \"{}\".",
+            capitalized(self.what),
+            met.owner.stamp.run,
+            verb(&met.owner),
+            self.import_id
+        )
+    }
+
     /// Says that a creation adopted what an interrupted run had made.
     #[must_use]
     pub fn completed(&self, former: &Owner) -> Diagnostic {
@@ -90,6 +104,27 @@ impl Named<'_> {
             made_by(owner),
             self.import_block()
         )
+    }
+
+    /// Says that another secret has the name.
+    #[must_use]
+    pub fn displaced(&self, holder: Uuid, met: &MetRecord) -> String {
+        let mut text = format!(
+            "Another secret ({holder}) has taken over the name of {}: {}. This one is only found by \
+             its id.\n\nDestroy or rename the other secret, and the next apply puts this one back \
+             under its name; or remove this one from the configuration.",
+            self.what,
+            made_by(&met.owner)
+        );
+        if met.is_untouched {
+            let _ = write!(
+                text,
+                " If that run was interrupted before Terraform saved its state, this one takes its \
+                 name back, and the other is only found by \"id:{holder}\":\n\n  {}",
+                resume_line(met.owner.stamp.run)
+            );
+        }
+        text
     }
 
     /// Says that a destroy left a record to its owner.
@@ -149,13 +184,10 @@ pub fn unclear(failed: Diagnostic, run: RunId) -> Diagnostic {
 /// Says when, where and by which run a record was created or adopted.
 fn made_by(owner: &Owner) -> String {
     let origin = &owner.origin;
-    let verb = match owner.adopted_from {
-        None => "created",
-        Some(_) => "adopted",
-    };
     let mut text = format!(
-        "run {} {verb} it at {}",
+        "run {} {} it at {}",
         owner.stamp.run,
+        verb(owner),
         to_the_second(origin.at)
     );
     for (before, part) in [
@@ -169,6 +201,13 @@ fn made_by(owner: &Owner) -> String {
         }
     }
     text
+}
+
+fn verb(owner: &Owner) -> &'static str {
+    match owner.adopted_from {
+        None => "created",
+        Some(_) => "adopted",
+    }
 }
 
 fn resume_line(run: RunId) -> String {
@@ -237,6 +276,11 @@ mod tests {
             .and_then(|resume| resume.parse().ok())
             .expect("a resume line");
         assert_eq!(resume.valid_at(Timestamp::now()), Ok(owner().stamp.run));
+    }
+
+    #[test]
+    fn what_exists_as_well_is_told_in_a_few_lines() {
+        insta::assert_snapshot!(NAMED.exists_as_well(&MetRecord::new(owner(), true)), @r#"Secret backend "vault" exists already: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it, too. Another error of this apply shows where that run was, and how to go on. To import this one, use id = "vault"."#);
     }
 
     #[test]
