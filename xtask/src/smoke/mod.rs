@@ -59,23 +59,19 @@ pub fn run(options: &Options, mut tell: impl FnMut(&str)) -> Result<()> {
         "    If this is interrupted, clean up with:\n      {}",
         scenes.by_hand()
     ));
-    let played = scenes.play(&mut tell);
-    if played.is_ok() {
+    let Err(failure) = scenes.play(&mut tell) else {
         tell("\nAll went well, and nothing is left.");
         return Ok(());
-    }
+    };
     tell("==> Clean up after the failure");
     match scenes.clean_up() {
         Ok(()) => {
             tell("    Nothing is left.");
-            played
+            Err(failure)
         }
         Err(left) => {
             let left = left.context(scenes.keep());
-            bail!(
-                "{:#}\n\nand it could not be cleaned up: {left:#}",
-                played.unwrap_err()
-            )
+            bail!("{failure:#}\n\nand it could not be cleaned up: {left:#}")
         }
     }
 }
