@@ -19,6 +19,7 @@ mod mac_key;
 mod ownership;
 mod protection;
 mod races;
+mod reading;
 mod rollback;
 mod tampering;
 mod world;
