@@ -7,6 +7,7 @@
 //! that, a deletion marks the record first and lists the entries after that.
 
 mod adopt;
+mod cleanup;
 mod connect;
 mod default;
 mod default_choice;
