@@ -16,6 +16,7 @@ mod faults;
 mod former_default;
 mod front;
 mod halfway;
+mod held;
 mod ignored;
 mod inside;
 mod intruder;
