@@ -234,7 +234,7 @@ impl Organization {
     /// Removes what is left of a secret whose record no longer names it: the entries
     /// of its objects, and the history of a record that is a tombstone now. Last: as
     /// long as a record names an object, a deletion of its backend must find it.
-    async fn clear(&self, held: &Held, entries: &[EntryKey]) {
+    pub(super) async fn clear(&self, held: &Held, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;
         }

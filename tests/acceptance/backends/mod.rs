@@ -13,6 +13,7 @@ mod deletion;
 mod diagnostics;
 mod drift;
 mod faults;
+mod forgotten;
 mod former_default;
 mod front;
 mod halfway;
