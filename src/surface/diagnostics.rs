@@ -133,7 +133,8 @@ fn operation(error: &OperationError) -> Diagnostic {
             named_secret(name, |named| {
                 format!(
                     "{}\n\nA replacement under create_before_destroy needs another name, or \
-                     takes_over = \"{uuid}\".",
+                     takes_over = \"{uuid}\". To keep a tainted secret instead, run terraform \
+                     untaint.",
                     named.already_exists(met)
                 )
             }),
@@ -143,14 +144,9 @@ fn operation(error: &OperationError) -> Diagnostic {
             "Secret Owned By Another State",
             named_secret(name, |named| named.owned_by_another(owner)),
         ),
-        E::Displaced { name, uuid, .. } => (
+        E::Displaced { name, uuid, owner } => (
             "Secret Displaced",
-            format!(
-                "Another secret ({uuid}) has taken the name {:?} by takes_over; this one is only \
-                 found by its id.\n\nDestroy or rename the other secret first, and this one takes \
-                 its name back with the next apply; or remove this one from the configuration.",
-                name.to_string()
-            ),
+            named_secret(name, |named| named.displaced(*uuid, owner)),
         ),
         E::RecordMissing { name } => (
             "Secret Record Missing",

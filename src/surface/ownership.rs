@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::operations::{MetRecord, Owner, Resume, RunId};
 use crate::plugin::Diagnostic;
@@ -65,6 +66,19 @@ impl Named<'_> {
         text
     }
 
+    /// Says the same where an error about another record of that run says it in full.
+    #[must_use]
+    pub fn exists_as_well(&self, met: &MetRecord) -> String {
+        format!(
+            "{} exists already: run {} {} it, too. Another error of this apply shows where that \
+             run was, and how to go on. To import this one, use id = \"{}\".",
+            capitalized(self.what),
+            met.owner.stamp.run,
+            verb(&met.owner),
+            self.import_id
+        )
+    }
+
     /// Says that a creation adopted what an interrupted run had made.
     #[must_use]
     pub fn completed(&self, former: &Owner) -> Diagnostic {
@@ -89,6 +103,18 @@ impl Named<'_> {
             capitalized(self.what),
             made_by(owner),
             self.import_block()
+        )
+    }
+
+    /// Says that another secret has the name.
+    #[must_use]
+    pub fn displaced(&self, holder: Uuid, owner: &Owner) -> String {
+        format!(
+            "Another secret ({holder}) has taken over the name of {}: {}. This one is only found by \
+             its id.\n\nDestroy or rename the other secret, and the next apply puts this one back \
+             under its name; or remove this one from the configuration.",
+            self.what,
+            made_by(owner)
         )
     }
 
@@ -150,13 +176,10 @@ pub fn unclear(failed: Diagnostic, run: RunId) -> Diagnostic {
 #[must_use]
 pub fn made_by(owner: &Owner) -> String {
     let origin = &owner.origin;
-    let verb = match owner.adopted_from {
-        None => "created",
-        Some(_) => "adopted",
-    };
     let mut text = format!(
-        "run {} {verb} it at {}",
+        "run {} {} it at {}",
         owner.stamp.run,
+        verb(owner),
         to_the_second(origin.at)
     );
     for (before, part) in [
@@ -170,6 +193,13 @@ pub fn made_by(owner: &Owner) -> String {
         }
     }
     text
+}
+
+fn verb(owner: &Owner) -> &'static str {
+    match owner.adopted_from {
+        None => "created",
+        Some(_) => "adopted",
+    }
 }
 
 fn resume_line(run: RunId) -> String {
@@ -238,6 +268,11 @@ mod tests {
             .and_then(|resume| resume.parse().ok())
             .expect("a resume line");
         assert_eq!(resume.valid_at(Timestamp::now()), Ok(owner().stamp.run));
+    }
+
+    #[test]
+    fn what_exists_as_well_is_told_in_a_few_lines() {
+        insta::assert_snapshot!(NAMED.exists_as_well(&MetRecord::new(owner(), true)), @r#"Secret backend "vault" exists already: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it, too. Another error of this apply shows where that run was, and how to go on. To import this one, use id = "vault"."#);
     }
 
     #[test]

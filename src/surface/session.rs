@@ -1,11 +1,11 @@
 //! What the provider's configuration opens for everything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::Setting;
 use crate::names::Slug;
-use crate::operations::{OperationError, Organization};
+use crate::operations::{MetRecord, OperationError, Organization, RunId};
 use crate::plugin::{Diagnostic, Value};
 
 /// The provider's configuration in effect.
@@ -70,6 +70,9 @@ pub struct Configured {
     announced: Mutex<BTreeMap<Slug, Setting<String>>>,
     /// The secrets of this process that go to the default backend.
     by_default: Mutex<ByDefault>,
+    /// The runs whose records have stood in a creation's way, by type of resource, and
+    /// whether the error showed how to resume them.
+    told: Mutex<BTreeSet<(&'static str, RunId, bool)>>,
 }
 
 /// Secrets that name no backend, in the order in which this process met them.
@@ -93,7 +96,16 @@ impl Configured {
             default_labels,
             announced: Mutex::default(),
             by_default: Mutex::default(),
+            told: Mutex::default(),
         }
+    }
+
+    /// Says whether an error has to show how to go on after a creation met this
+    /// record: once for each run, or 200 secrets of one run print 200 pages.
+    pub fn must_show(&self, resource: &'static str, met: &MetRecord) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = (resource, met.owner.stamp.run, met.is_untouched);
+        met.differs.is_some() || told.insert(run)
     }
 
     /// Returns the defaults of secrets, all of them known.

@@ -19,6 +19,18 @@ use crate::scene::{ORGANIZATION, Scene};
 const MOUNT: &str = "planton";
 const OBJECTS: &str = "planton/acme/";
 
+/// Where the organization's record is in the platform's KV.
+const ORGANIZATION_DATA: &str = "planton/data/catalog/acme/organization";
+
+/// The organization's record, taken out of the catalog.
+#[derive(Debug)]
+pub(crate) enum OrganizationRecord {
+    /// A document in KV.
+    Kv(Json),
+    /// A row of the embedded platform: revision, body, code.
+    Row(i64, String, String),
+}
+
 /// A value, as the library opens it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Opened {
@@ -173,6 +185,49 @@ impl Scene {
             database.execute("DROP TRIGGER records_stay", []).unwrap();
             let sql = "DELETE FROM records WHERE key = ?1";
             assert_eq!(database.execute(sql, params![key]).unwrap(), 1);
+        }
+    }
+
+    /// Takes the organization's record out of the catalog, and returns it.
+    pub(crate) fn take_organization(&self) -> OrganizationRecord {
+        if let Some(server) = self.openbao() {
+            let data = server.api().ok("GET", ORGANIZATION_DATA, None).unwrap();
+            let metadata = ORGANIZATION_DATA.replace("/data/", "/metadata/");
+            server.api().ok("DELETE", &metadata, None).unwrap();
+            return OrganizationRecord::Kv(data["data"]["data"].clone());
+        }
+        let database = self.database();
+        let sql = "SELECT revision, body, mac FROM records WHERE key = 'organization'";
+        let row = database.query_row(sql, [], |row| {
+            Ok(OrganizationRecord::Row(
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+            ))
+        });
+        database
+            .execute_batch(
+                "DROP TRIGGER IF EXISTS records_stay; DELETE FROM records WHERE key = 'organization'",
+            )
+            .unwrap();
+        row.unwrap()
+    }
+
+    /// Puts it back.
+    pub(crate) fn put_organization(&self, record: &OrganizationRecord) {
+        match record {
+            OrganizationRecord::Kv(data) => {
+                let api = self.openbao().unwrap().api();
+                let body = json!({ "data": data });
+                api.ok("POST", ORGANIZATION_DATA, Some(&body)).unwrap();
+            }
+            OrganizationRecord::Row(revision, body, mac) => {
+                let sql = "INSERT INTO records (organization, key, revision, body, mac)
+                           VALUES ('acme', 'organization', ?1, ?2, ?3)";
+                let database = self.database();
+                let put = database.execute(sql, params![revision, body, mac]);
+                assert_eq!(put.unwrap(), 1);
+            }
         }
     }
 

@@ -6,10 +6,11 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, test_kill_process_group};
 use tempfile::TempDir;
+use xtask::process::Running;
 use xtask::terraform::{Outcome, Variables, Workspace, WorkspaceRun};
 
 use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
@@ -256,6 +257,26 @@ impl Held {
         held.reader = is_reached;
         std::fs::remove_file(reached).unwrap();
         held
+    }
+
+    /// Returns the run.
+    pub(crate) fn running(&self) -> &Running {
+        &self.run.running
+    }
+
+    /// Kills Terraform and its provider, and returns once both are gone: what has not
+    /// landed by then never will.
+    pub(crate) fn kill(self) {
+        let group = Pid::from_raw(self.group().cast_signed()).unwrap();
+        self.run.running.signal(Signal::KILL).unwrap();
+        assert!(!self.run.wait().unwrap().success());
+        let deadline = Instant::now() + BOUND;
+        // Terraform's own end tells nothing of the provider's, which is nobody's child
+        // here.
+        while test_kill_process_group(group).is_ok() {
+            assert!(Instant::now() < deadline, "the provider lives on");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Returns the id of the run's process group.

@@ -12,7 +12,7 @@ use crate::operations::{
 use crate::plugin::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, UpdateRequest, Value,
 };
-use crate::surface::{Anchor, Committed, Configured, explain, invalid_slug};
+use crate::surface::{Anchor, Committed, Configured, explain, invalid_slug, named_backend};
 
 /// Declares the backend.
 pub(super) async fn create(
@@ -34,7 +34,9 @@ pub(super) async fn create(
         arguments: arguments(planned),
     };
     let registered = session.organization.register_backend(register, interrupt);
-    let registered = registered.await.map_err(|error| at(config, &error))?;
+    let registered = registered
+        .await
+        .map_err(|error| exists_as_well(&error, session).unwrap_or_else(|| at(config, &error)))?;
     let mut response = applied(request.planned_state, &registered.view, session).await?;
     response.diagnostics.extend(completed(&registered));
     Ok(response)
@@ -94,6 +96,18 @@ fn description(planned: &Value) -> Option<String> {
 fn settings(planned: &Value) -> Result<StoreSettings, Diagnostic> {
     store_settings(planned)
         .ok_or_else(|| Diagnostic::bug("A backend was applied whose settings are not known."))
+}
+
+/// Tells in short of a backend that exists, where another error says more of its run.
+fn exists_as_well(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
+    let OperationError::BackendExists { backend, met } = error else {
+        return None;
+    };
+    if session.must_show("planton_secret_backend", met) {
+        return None;
+    }
+    let told = named_backend(backend, |named| named.exists_as_well(met));
+    Some(Diagnostic::error("Secret Backend Already Exists", told).at("name"))
 }
 
 fn at(config: &Value, error: &OperationError) -> Diagnostic {

@@ -51,7 +51,9 @@ pub(super) async fn create(
         .organization
         .create_secret(create, interrupt)
         .await
-        .map_err(|error| located(&error, path))?;
+        .map_err(|error| {
+            exists_as_well(&error, session).unwrap_or_else(|| located(&error, path))
+        })?;
     if by_default {
         session.create_by_default(view.name.to_string(), view.backend.clone());
     }
@@ -275,6 +277,18 @@ async fn applied(
         );
     }
     Ok(response)
+}
+
+/// Tells in short of a secret that exists, where another error says more of its run.
+fn exists_as_well(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
+    let OperationError::AlreadyExists { name, met, .. } = error else {
+        return None;
+    };
+    if session.must_show("planton_secret", met) {
+        return None;
+    }
+    let told = named_secret(name, |named| named.exists_as_well(met));
+    Some(Diagnostic::error("Secret Already Exists", told).at("name"))
 }
 
 fn located(error: &OperationError, value: &'static str) -> Diagnostic {

@@ -1,6 +1,7 @@
 //! `planton_secret`.
 
 mod apply;
+mod destruction;
 mod plan;
 mod replacement;
 mod schema;
@@ -93,12 +94,17 @@ impl Resource for SecretResource {
         plan.await.unwrap_or_else(PlanResponse::from)
     }
 
-    async fn plan_destroy(
-        &self,
-        _cx: &Context,
-        request: PlanDestroyRequest,
-    ) -> PlanDestroyResponse {
-        plan::plan_destroy(&request).unwrap_or_else(PlanDestroyResponse::from)
+    async fn plan_destroy(&self, cx: &Context, request: PlanDestroyRequest) -> PlanDestroyResponse {
+        let state = self.session.state();
+        let session = match &state {
+            SessionState::Ready(session) => Some(session.as_ref()),
+            SessionState::Unknown(_) | SessionState::Unconfigured => None,
+        };
+        let bounds = Bounds::new(cx, &request.prior_state, Timeout::Read);
+        let interrupt = bounds.interrupt();
+        let plan = destruction::plan_destroy(request, session, &interrupt);
+        let plan = bounds.reading("the destruction was planned", plan);
+        plan.await.unwrap_or_else(PlanDestroyResponse::from)
     }
 
     async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {

@@ -1,17 +1,19 @@
 //! Plans a secret: what stays, what changes, what replaces, and whether a new
 //! version is written.
 
+use uuid::Uuid;
+
 use super::replacement::{Existing, Mark};
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
 use crate::names::Slug;
-use crate::operations::{Interrupt, OperationError};
+use crate::operations::{Interrupt, OperationError, Owner};
 use crate::plugin::{
-    AttributePath, Diagnostic, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
-    Schema, Value, proposed_with_computed_unknown,
+    AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
+    proposed_with_computed_unknown,
 };
-use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug};
+use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug, named_secret};
 
 /// What only the provider knows, and apply decides.
 const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
@@ -51,29 +53,6 @@ pub(super) async fn plan(
     };
     response.diagnostics.extend(warned);
     Ok(response)
-}
-
-/// Plans a destruction, and refuses it under `deletion_protection`.
-pub(super) fn plan_destroy(
-    request: &PlanDestroyRequest,
-) -> Result<PlanDestroyResponse, Diagnostic> {
-    let private = Private::read(&request.prior_private)?;
-    match Existing::of(&request.prior_state, &private).refuses_destruction() {
-        Some(mut refused) => {
-            // What was replaced before it could be deleted is out of reach of the
-            // configuration.
-            refused.detail.push_str(
-                " The configuration does not reach an object that Terraform calls deposed: import \
-                 it in another configuration with deletion_protection = false, and apply that.",
-            );
-            Err(refused)
-        }
-        // Without the mark that a failed update leaves beside the state.
-        None => Ok(PlanDestroyResponse {
-            private: Some(private.write()),
-            ..PlanDestroyResponse::default()
-        }),
-    }
 }
 
 /// Checks what is known against the platform, before anything is written.
@@ -227,7 +206,10 @@ async fn plan_update(
 
     let write = decide_write(&settings, prior, &kept, ground).await?;
     kept.compare = write == Write::DecidedAtApply;
-    let mut warning = None;
+    let mut warnings = Vec::new();
+    if let Some((holder, owner)) = &kept.displaced_by {
+        warnings.push(name_is_taken(prior, *holder, owner)?);
+    }
     if write == Write::Never {
         planned.set("kind", prior.attribute("kind").clone());
         let edited = ["description", "labels", "labels_all"]
@@ -243,7 +225,7 @@ async fn plan_update(
                 let why = "A new version needs a value";
                 return Err(value_missing(why, NOT_SEEN));
             }
-            warning = Some(nothing_to_heal_with(prior));
+            warnings.push(nothing_to_heal_with(prior));
         }
         planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
         let kind = certain_kind(&settings);
@@ -254,7 +236,7 @@ async fn plan_update(
         private: Some(Mark::Existing(existing).write(kept.write())),
         ..PlanResponse::planned(planned)
     };
-    response.diagnostics.extend(warning);
+    response.diagnostics.extend(warnings);
     Ok(response)
 }
 
@@ -396,6 +378,13 @@ fn nothing_to_heal_with(prior: &Value) -> Diagnostic {
         ),
     )
     .at("value_wo")
+}
+
+/// What the apply can't mend, unless the other secret goes before it.
+fn name_is_taken(prior: &Value, holder: Uuid, owner: &Owner) -> Result<Diagnostic, Diagnostic> {
+    let name = Identity::read(prior)?.name;
+    let detail = named_secret(&name, |named| named.displaced(holder, owner));
+    Ok(Diagnostic::warning("Secret Displaced", detail).at("name"))
 }
 
 fn text(setting: &Setting<String>) -> Value {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::names::{SecretName, Slug};
-use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SeenBackend};
+use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, Owner, SeenBackend};
 use crate::operations::{RefreshSecret, SecretView, Seen, Stamp};
 use crate::plugin::{Diagnostic, PrivateData, Value};
 use crate::surface::Finding;
@@ -39,9 +39,13 @@ pub(super) struct Private {
     /// Why this state may not act on the secret any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) finding: Option<Finding>,
-    /// Another secret has its place under the name.
+    /// Another secret has taken its place under the name, whether or not it stands
+    /// there still.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) displaced: bool,
+    /// Which secret stands under its name instead, and whose that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) displaced_by: Option<(Uuid, Owner)>,
     /// A deletion was begun and must be finished.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) deleting: bool,
@@ -90,6 +94,7 @@ impl Private {
             backend: view.backend_seen.clone(),
             stamp: Some(view.owner.stamp),
             displaced: view.is_displaced,
+            displaced_by: view.displaced_by.clone(),
             ..Self::default()
         }
     }

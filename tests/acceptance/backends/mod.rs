@@ -41,6 +41,12 @@ mod unsteady;
 pub(crate) use place::Place;
 pub(crate) use xtask::reader::Object;
 
+/// Declares the backend `own` at `place`, whose credential is `backend_secret`.
+pub(crate) fn declared(place: &Place) -> String {
+    let backend = configuration::plain_backend(place, "own");
+    [configuration::VARIABLES, &backend].concat()
+}
+
 /// The blocks of all types.
 pub(crate) const BLOCKS: [&str; 5] = [
     "aws_secrets_manager",

@@ -1,7 +1,8 @@
 use tokio_util::sync::CancellationToken;
 
+use super::super::destruction::plan_destroy;
 use super::*;
-use crate::plugin::PrivateData;
+use crate::plugin::{PlanDestroyRequest, PrivateData};
 use crate::resources::secret::schema::schema;
 
 /// A configuration with these attributes, and null for all others.
@@ -127,8 +128,9 @@ async fn a_destruction_drops_the_mark_of_a_plan_that_failed() {
         prior_private: first.expect("a plan").private.expect("a mark"),
         prior_identity: Value::Null,
     };
-    let kept = plan_destroy(&destroy).expect("a plan").private;
-    let kept = kept.expect("private data");
+    let interrupt = Interrupt::new(CancellationToken::new(), None);
+    let planned = plan_destroy(destroy, None, &interrupt).await;
+    let kept = planned.expect("a plan").private.expect("private data");
     assert_eq!(Mark::read(&kept), None);
     assert_eq!(Private::read(&kept).map(|it| it.generation), Ok(7));
 }

@@ -1,0 +1,192 @@
+//! A run is killed in the middle of many creations, as the guide on interrupted
+//! applies tells it: its own folder converges with the line that is printed, and
+//! another folder gets nothing of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::Value;
+use xtask::terraform::Workspace;
+
+use super::http_state::HttpState;
+use crate::crash::{apply_killed, resumed};
+use crate::races::Held;
+use crate::scene::{On, Scene, record_of, terraform_1_11, terraform_1_15};
+use crate::steps::{Steps, flat, has, text};
+
+const MANY: usize = 40;
+
+const SECRETS: &str = r#"
+variable "names" { type = set(string) }
+resource "planton_secret" "s" {
+  for_each = var.names
+  name     = each.key
+  generate = { length = 24 }
+}
+"#;
+
+fn names() -> BTreeSet<String> {
+    (1..=MANY).map(|number| format!("s{number:02}")).collect()
+}
+
+fn listed(names: &BTreeSet<String>) -> String {
+    serde_json::to_string(names).unwrap()
+}
+
+/// Applies until some creations are complete, and one is committed and not
+/// answered; kills Terraform and the provider there.
+fn kill_in_the_middle(workspace: &mut Workspace, variables: &[(&str, &str)]) {
+    let arguments = ["apply", "-auto-approve", "-no-color", "-input=false"];
+    let held = Held::run("answer", workspace, &arguments, variables);
+    let run = held.running();
+    run.await_output("Creation complete", Duration::from_secs(90))
+        .unwrap();
+    held.kill();
+}
+
+fn committed(scene: &Scene) -> BTreeSet<String> {
+    let records = scene.records();
+    let is_committed = |name: &String| !record_of(&records, name).is_null();
+    names().into_iter().filter(is_committed).collect()
+}
+
+fn run_of(records: &BTreeMap<String, Value>, name: &str) -> String {
+    text(&record_of(records, name)["owner"]["stamp"], "run")
+}
+
+/// Returns how many errors are about a secret that exists; there are no others.
+#[track_caller]
+fn refusals(told: &str) -> usize {
+    let errors = told.matches("Error: ").count();
+    let existing = told.matches("Error: Secret Already Exists").count();
+    assert_eq!(existing, errors, "{told}");
+    existing
+}
+
+/// Goes on after the kill; `in_state` tells what the first folder's state has.
+fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
+    let all = listed(&names());
+    let variables = [("names", all.as_str())];
+    let committed = committed(scene);
+    assert!(in_state.is_subset(&committed), "{in_state:?}");
+    let lost: BTreeSet<String> = committed.difference(in_state).cloned().collect();
+    assert!(!lost.is_empty() && committed.len() < MANY, "{committed:?}");
+    let before = scene.records();
+
+    // Another folder is refused for each, and its destroy destroys nothing.
+    let mut second = scene.workspace(SECRETS);
+    let theirs = listed(&committed);
+    let told = second
+        .apply(&[("names", &theirs)])
+        .unwrap()
+        .error()
+        .unwrap();
+    assert_eq!(refusals(&told), committed.len());
+    has(
+        &flat(&told),
+        &["label \"https://ci.example.com/jobs/4711\""],
+    );
+    // One of each run in full, with the line; the others in short.
+    let runs = committed.iter().map(|name| run_of(&before, name));
+    let runs = runs.collect::<BTreeSet<_>>().len();
+    assert_eq!(told.matches("PLANTON_RESUME=").count(), runs, "{told}");
+    let lines = told.lines().count();
+    assert!(lines <= 20 * runs + 13 * committed.len(), "{lines}: {told}");
+    second.destroyed(&[("names", "[]")]);
+    assert_eq!(scene.records(), before);
+
+    // Its own folder creates the rest, and is refused for what its state lacks.
+    let told = first.fails(&variables);
+    assert_eq!(refusals(&told), lost.len());
+    let line = resumed(&told);
+    let records = scene.records();
+    for name in &committed {
+        assert_eq!(record_of(&records, name), record_of(&before, name));
+    }
+
+    first.env("PLANTON_RESUME", &line);
+    let resumed = first.settled(&variables);
+    first.env_remove("PLANTON_RESUME");
+    has(
+        &flat(resumed.stdout()),
+        &["Interrupted Creation Completed", "0 changed, 0 destroyed"],
+    );
+    first.unchanged(&variables);
+    let records = scene.records();
+    for name in &lost {
+        let (now, before) = (record_of(&records, name), record_of(&before, name));
+        assert_eq!(now["uuid"], before["uuid"], "{name}");
+        assert_eq!(now["versions"], before["versions"], "{name}");
+        assert_ne!(now["owner"], before["owner"], "{name}");
+    }
+    // Nothing is left for another folder to resume.
+    second.env("PLANTON_RESUME", &line);
+    let told = second.fails(&[("names", listed(&lost).as_str())]);
+    assert_eq!(refusals(&told), lost.len());
+    second.destroyed(&[("names", "[]")]);
+    assert_eq!(scene.records(), records);
+    first.destroyed(&variables);
+    // Killed between a put and its commit: sealed, and named by no record.
+    assert!(scene.objects().len() <= 10, "{:?}", scene.objects());
+}
+
+#[test]
+fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_local_state() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let mut first = scene.workspace(SECRETS);
+    let applied: BTreeSet<String> = names().into_iter().take(5).collect();
+    first.applied(&[("names", listed(&applied).as_str())]);
+    first.env("PLANTON_RUN_LABEL", "https://ci.example.com/jobs/4711");
+    kill_in_the_middle(&mut first, &[("names", listed(&names()).as_str())]);
+    let is_in_state = |name: &String| {
+        let address = format!("planton_secret.s[\"{name}\"]");
+        first.attributes(&address).is_some()
+    };
+    let in_state: BTreeSet<String> = names().into_iter().filter(is_in_state).collect();
+    assert!(applied.is_subset(&in_state), "{in_state:?}");
+    goes_on(&scene, &mut first, &in_state);
+}
+
+/// Terraform has not written remote state yet: it does so after 20 seconds.
+#[test]
+fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_remote_state() {
+    let scene = Scene::new(&terraform_1_15(), On::Embedded);
+    let server = HttpState::start();
+    let mut first = scene.workspace("");
+    // Before the provider is named: nothing can be installed here.
+    std::fs::remove_file(first.path().join("provider.tf")).unwrap();
+    first.write("backend.tf", &server.block()).unwrap();
+    let init = ["init", "-no-color", "-input=false"];
+    first.run(&init).unwrap().ok().unwrap();
+    first.write("provider.tf", &scene.provider("")).unwrap();
+    first.write("main.tf", SECRETS).unwrap();
+    first.env("PLANTON_RUN_LABEL", "https://ci.example.com/jobs/4711");
+    kill_in_the_middle(&mut first, &[("names", listed(&names()).as_str())]);
+    assert_eq!(server.state(), None);
+    goes_on(&scene, &mut first, &BTreeSet::new());
+    assert!(server.state().is_some());
+}
+
+/// A value from an ephemeral source is another one in the next run.
+#[test]
+fn acc_fresh_ephemeral_value_converges_when_its_killed_creation_is_resumed() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let mut workspace = scene.workspace(
+        "variable \"fresh\" {\n  type = string\n  ephemeral = true\n}\n\
+         resource \"planton_secret\" \"s\" {\n  name = \"s\"\n  value_wo = var.fresh\n  \
+         value_wo_version = \"1\"\n}\n",
+    );
+    apply_killed(&mut workspace, "answer", &[("fresh", "of the killed run")]);
+    let uuid = text(&record_of(&scene.records(), "s"), "uuid");
+    let told = workspace.fails(&[("fresh", "of the second run")]);
+    assert!(!told.contains("of the killed run"), "{told}");
+    assert_eq!(scene.open(&uuid).text.unwrap(), "of the killed run");
+    workspace.env("PLANTON_RESUME", resumed(&told));
+    workspace.applied(&[("fresh", "of the third run")]);
+    workspace.env_remove("PLANTON_RESUME");
+    workspace.unchanged(&[("fresh", "of the fourth run")]);
+    let secret = workspace.secret("s");
+    assert_eq!((text(&secret, "id"), &secret["version"]), (uuid, &2.into()));
+    let opened = scene.open(&text(&secret, "id"));
+    assert_eq!(opened.text.unwrap(), "of the third run");
+}

@@ -1,0 +1,105 @@
+//! An object is removed by hand, or an answer says so that is not true, while
+//! another state creates the same name.
+
+use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
+
+use crate::scene::{On, Scene, provider_block, record_of, terraform_1_11};
+use crate::steps::{Steps, has, text};
+
+const SECRET: &str = r#"
+variable "value" {
+  type      = string
+  ephemeral = true
+  default   = "the owner's"
+}
+resource "planton_secret" "db" {
+  name             = "db"
+  value_wo         = var.value
+  value_wo_version = "1"
+}
+"#;
+const THEIRS: [(&str, &str); 1] = [("value", "somebody else's")];
+
+#[test]
+fn acc_object_removed_by_hand_lets_no_other_state_in_and_its_owner_heals_on_embedded() {
+    owner_heals(&Scene::new(&terraform_1_11(), On::Embedded));
+}
+
+#[test]
+fn acc_object_removed_by_hand_lets_no_other_state_in_and_its_owner_heals_on_openbao() {
+    owner_heals(&Scene::new(&terraform_1_11(), On::OpenBao));
+}
+
+fn owner_heals(scene: &Scene) {
+    let owner = scene.workspace(SECRET);
+    owner.settled(&[]);
+    let created = owner.secret("db");
+    scene.lose_object(&created);
+    let record = record_of(&scene.records(), "db");
+
+    let other = scene.workspace(SECRET);
+    has(&other.fails(&THEIRS), &["Secret Already Exists"]);
+    other.destroyed(&THEIRS);
+    assert_eq!(record_of(&scene.records(), "db"), record);
+    assert_eq!(scene.objects(), [""; 0]);
+
+    owner.settled(&[]);
+    let healed = owner.secret("db");
+    assert_eq!(healed["id"], created["id"]);
+    assert_eq!(healed["version"], 2);
+    let opened = scene.open(&text(&healed, "id"));
+    assert_eq!(opened.text.unwrap(), "the owner's");
+    owner.destroyed(&[]);
+    assert_eq!(scene.objects(), [""; 0]);
+}
+
+/// Each GET of the creation is answered once as if nothing were there, by whoever
+/// stands between.
+#[test]
+fn acc_stale_not_found_lets_no_other_state_overwrite_what_was_acknowledged() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let owner = scene.workspace(SECRET);
+    owner.settled(&[]);
+    let id = text(&owner.secret("db"), "id");
+    let record = record_of(&scene.records(), "db");
+    let server = scene.openbao().unwrap();
+    let proxy = FaultProxy::start(&ProxyOptions::to(server.address())).unwrap();
+    let platform = format!(
+        "openbao = {{ address = {:?}, token = {:?} }}",
+        proxy.address(),
+        server.root_token()
+    );
+    let other = scene.workspace(SECRET);
+    other
+        .write("provider.tf", &provider_block(&platform, ""))
+        .unwrap();
+    let reads = |part: &str| Match::method("GET").and(Match::path(part));
+    for lie in [
+        // The record of the name, and the organization's.
+        reads("/planton/data/catalog/acme/secrets/"),
+        reads("/planton/data/catalog/acme/organization"),
+    ] {
+        proxy.fail(Fault::status(404).on(lie));
+        has(&other.fails(&THEIRS), &["Secret Already Exists"]);
+        other.destroyed(&THEIRS);
+        assert_eq!(record_of(&scene.records(), "db"), record);
+        assert_eq!(scene.open(&id).text.unwrap(), "the owner's");
+        // What was put without need was taken back.
+        assert_eq!(scene.objects().len(), 1, "{:?}", scene.objects());
+    }
+    // The owner's own refresh believes no absence either.
+    owner
+        .write("provider.tf", &provider_block(&platform, ""))
+        .unwrap();
+    for lie in [
+        reads("/planton/data/catalog/acme/secrets/"),
+        reads("/planton/metadata/planton/acme/"),
+        reads("/planton/data/planton/acme/"),
+    ] {
+        proxy.fail(Fault::status(404).on(lie));
+        owner.applied(&[]);
+        assert_eq!(record_of(&scene.records(), "db"), record);
+    }
+    owner.destroyed(&[]);
+    assert_eq!(scene.objects(), [""; 0]);
+}
