@@ -113,8 +113,8 @@ pub enum OperationError {
         name: SecretName,
         /// The identity of the secret that has the name.
         uuid: Uuid,
-        /// Whose that is.
-        owner: Box<Owner>,
+        /// Whose that is, and whether it gives way where its run is resumed.
+        met: Box<MetRecord>,
     },
     /// A record that was seen before is not there.
     #[error("the record of secret {name} is missing")]

@@ -7,7 +7,7 @@ use super::backends::Trust;
 use super::documents::Held;
 use super::heal::Missed;
 use super::steps::Interrupt;
-use super::{OperationError, Organization, SecretView, ValueSource};
+use super::{MetRecord, OperationError, Organization, SecretView, ValueSource};
 use crate::catalog::{
     OnDestroy, Revision, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
     record_key_of_name,
@@ -191,15 +191,14 @@ impl Organization {
             return Ok(());
         };
         if let Some(holder) = &held.document.current {
-            let may_swap = self.run.resumes == Some(holder.owner.stamp.run)
-                && holder.is_untouched()
+            let gives_way = holder.is_untouched()
                 && !holder.arguments.deletion_protection
                 && holder.arguments.on_destroy == OnDestroy::Delete;
-            if !may_swap {
+            if !gives_way || self.run.resumes != Some(holder.owner.stamp.run) {
                 return Err(OperationError::Displaced {
                     name: holder.name.clone(),
                     uuid: holder.uuid,
-                    owner: Box::new(holder.owner.clone()),
+                    met: Box::new(MetRecord::new(holder.owner.clone(), gives_way)),
                 });
             }
         }

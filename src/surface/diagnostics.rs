@@ -144,9 +144,9 @@ fn operation(error: &OperationError) -> Diagnostic {
             "Secret Owned By Another State",
             named_secret(name, |named| named.owned_by_another(owner)),
         ),
-        E::Displaced { name, uuid, owner } => (
+        E::Displaced { name, uuid, met } => (
             "Secret Displaced",
-            named_secret(name, |named| named.displaced(*uuid, owner)),
+            named_secret(name, |named| named.displaced(*uuid, met)),
         ),
         E::RecordMissing { name } => (
             "Secret Record Missing",

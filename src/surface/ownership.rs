@@ -108,14 +108,23 @@ impl Named<'_> {
 
     /// Says that another secret has the name.
     #[must_use]
-    pub fn displaced(&self, holder: Uuid, owner: &Owner) -> String {
-        format!(
+    pub fn displaced(&self, holder: Uuid, met: &MetRecord) -> String {
+        let mut text = format!(
             "Another secret ({holder}) has taken over the name of {}: {}. This one is only found by \
              its id.\n\nDestroy or rename the other secret, and the next apply puts this one back \
              under its name; or remove this one from the configuration.",
             self.what,
-            made_by(owner)
-        )
+            made_by(&met.owner)
+        );
+        if met.is_untouched {
+            let _ = write!(
+                text,
+                " If that run was interrupted before Terraform saved its state, this one takes its \
+                 name back, and the other is only found by \"id:{holder}\":\n\n  {}",
+                resume_line(met.owner.stamp.run)
+            );
+        }
+        text
     }
 
     /// Says that a destroy left a record to its owner.

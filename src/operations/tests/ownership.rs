@@ -137,7 +137,10 @@ async fn a_displaced_secret_takes_its_name_back_when_nobody_holds_it() {
     );
     let held = process.update_secret(edit(&seen), &interrupt).await;
     match held {
-        Err(OperationError::Displaced { uuid, .. }) => assert_eq!(uuid, new.uuid),
+        Err(OperationError::Displaced { uuid, met, .. }) => {
+            // It has not changed since, so its run can be resumed.
+            assert_eq!((uuid, met.is_untouched), (new.uuid, true));
+        }
         other => panic!("{other:?}"),
     }
     process.delete_secret(&own(&new), &interrupt).await.unwrap();

@@ -8,7 +8,7 @@ use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
 use crate::names::Slug;
-use crate::operations::{Interrupt, OperationError, Owner};
+use crate::operations::{Interrupt, MetRecord, OperationError, Owner};
 use crate::plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown,
@@ -383,7 +383,9 @@ fn nothing_to_heal_with(prior: &Value) -> Diagnostic {
 /// What the apply can't mend, unless the other secret goes before it.
 fn name_is_taken(prior: &Value, holder: Uuid, owner: &Owner) -> Result<Diagnostic, Diagnostic> {
     let name = Identity::read(prior)?.name;
-    let detail = named_secret(&name, |named| named.displaced(holder, owner));
+    // Whether it gives way to a run that is resumed, only the apply looks.
+    let met = MetRecord::new(owner.clone(), false);
+    let detail = named_secret(&name, |named| named.displaced(holder, &met));
     Ok(Diagnostic::warning("Secret Displaced", detail).at("name"))
 }
 

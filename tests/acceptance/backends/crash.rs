@@ -14,7 +14,7 @@ use crate::crash::{ADOPT, CREATE, DELETE, ROTATE, apply_killed, calls, resumed, 
 use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
-const REGISTER: [&str; 5] = [
+pub(super) const REGISTER: [&str; 5] = [
     "register backend",
     "probe backend",
     "backend marker",

@@ -1,13 +1,15 @@
 //! A backend and the default belong to one state: the others are told, change nothing
 //! and destroy nothing.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use xtask::terraform::Workspace;
 
 use super::Place;
 use super::configuration::{VARIABLES, default, plain_backend};
-use super::crash::GIVE_BACK;
-use crate::crash::{apply_killed, resumed};
+use super::crash::{GIVE_BACK, REGISTER};
+use crate::crash::{apply_killed, resumed, slug};
 use crate::scene::{On, Scene, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
@@ -118,6 +120,65 @@ fn acc_backend_of_a_killed_run_is_resumed_from_another_folder_and_its_first_stat
     second.destroyed(&variables);
     assert!(record(&scene, "backends/own")["backend"].is_null());
     assert!(place.objects().is_empty(), "{:?}", place.objects());
+}
+
+/// Killed at each step of a declaration; then a second folder with the same
+/// configuration applies and destroys.
+#[test]
+fn acc_second_folder_gets_no_backend_that_a_killed_declaration_committed() {
+    let (scene, place) = scene();
+    let each = plain_backend(&place, "each")
+        .replace("name = \"each\"", "for_each = var.names\n  name = each.key");
+    let names_of = "variable \"names\" { type = set(string) }\n".to_owned();
+    let declared = [names_of, each];
+    let mut first = place.workspace(&scene);
+    declares(&first, &declared);
+    let secret = ("backend_secret", place.secret.as_str());
+    for step in REGISTER {
+        let names = format!("[{:?}]", slug(step));
+        apply_killed(&mut first, step, &[("names", names.as_str()), secret]);
+    }
+    let names = REGISTER.map(slug);
+    let all = serde_json::to_string(&names).unwrap();
+    let (all, none) = ([("names", all.as_str()), secret], [("names", "[]"), secret]);
+    let committed = || {
+        let record = |name: &String| {
+            let record = record(&scene, &format!("backends/{name}"))["backend"].clone();
+            (!record.is_null()).then(|| (name.clone(), record))
+        };
+        names.iter().filter_map(record).collect::<BTreeMap<_, _>>()
+    };
+    let before = committed();
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["answer"]);
+
+    let second = place.workspace(&scene);
+    declares(&second, &declared);
+    let told = second.fails(&all);
+    assert_eq!(told.matches("Error: ").count(), 1, "{told}");
+    has(&told, &["Secret Backend Already Exists", "\"answer\""]);
+    let both = committed();
+    assert_eq!(both.len(), names.len());
+    assert_eq!(both["answer"], before["answer"]);
+    // The first folder is told whose they are, and destroys none.
+    let refused = first.fails(&all);
+    let existing = "Error: Secret Backend Already Exists";
+    assert_eq!(refused.matches(existing).count(), names.len(), "{refused}");
+    first.destroyed(&none);
+    assert_eq!(committed(), both);
+
+    let destroy = |workspace: &Workspace| {
+        let one_by_one = workspace.apply_with(&none, &["-parallelism=1"]);
+        one_by_one.unwrap().ok().unwrap();
+    };
+    destroy(&second);
+    assert_eq!(committed(), before);
+    first.env("PLANTON_RESUME", resumed(&told));
+    first.settled(&all);
+    first.env_remove("PLANTON_RESUME");
+    first.unchanged(&all);
+    assert_eq!(committed()["answer"]["uuid"], before["answer"]["uuid"]);
+    destroy(&first);
+    assert!(committed().is_empty());
 }
 
 /// A state that holds what this run has adopted, as `terraform test` does: the apply

@@ -8,7 +8,7 @@ use xtask::terraform::Workspace;
 use super::second_state::BACKEND;
 use crate::crash::resumed;
 use crate::inside::Opened;
-use crate::scene::{On, Scene, terraform_1_11, with_every_terraform};
+use crate::scene::{On, Scene, record_of, terraform_1_11, with_every_terraform};
 use crate::steps::{Steps, flat, has, text};
 
 with_every_terraform!(
@@ -61,6 +61,55 @@ fn acc_replacement_under_a_resume_variable_left_set_keeps_the_secret() {
     workspace.unchanged(&[]);
     holds_alone(&workspace, &id);
     assert_eq!(scene.open(&id), value);
+    workspace.destroyed(&[]);
+    assert_eq!(scene.objects(), [""; 0]);
+}
+
+/// A replacement with consent is killed after its commit: the state still has the old
+/// secret, which takes its name back, and nobody's state the new one.
+#[test]
+fn acc_secret_displaced_by_a_killed_replacement_takes_its_name_back() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let mut workspace = scene.workspace(&configuration(FIRST));
+    workspace.applied(&[]);
+    let id = text(&workspace.secret("db"), "id");
+    let value = scene.open(&id);
+    let consent = format!("takes_over = {id:?}\n  {FIRST}");
+    workspace
+        .write("main.tf", &configuration(&consent))
+        .unwrap();
+    workspace.env("PLANTON_TEST_KILL_BEFORE", "answer");
+    let killed = workspace.apply_with(&[], &FORCE).unwrap();
+    workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
+    assert!(!killed.success(), "{killed:?}");
+    let new = record_of(&scene.records(), "db")["uuid"].clone();
+    let new = new.as_str().unwrap();
+    assert_ne!(new, id);
+    holds_alone(&workspace, &id);
+
+    workspace.write("main.tf", &configuration(FIRST)).unwrap();
+    let told = workspace.fails(&[]);
+    has(
+        &told,
+        &["Error: Secret Displaced", &format!("\"id:{new}\"")],
+    );
+    assert_eq!(scene.open(&id), value);
+    workspace.env("PLANTON_RESUME", resumed(&told));
+    workspace.settled(&[]);
+    workspace.env_remove("PLANTON_RESUME");
+    workspace.unchanged(&[]);
+    holds_alone(&workspace, &id);
+    assert_eq!(record_of(&scene.records(), "db")["uuid"], *id);
+    assert_eq!(scene.open(&id), value);
+
+    // What the killed run made is found by its id, as the error says, and goes.
+    let other = scene.workspace(&configuration(""));
+    let address = "planton_secret.db";
+    let imported = other.import(address, &format!("id:{new}"), &[]).unwrap();
+    imported.ok().unwrap();
+    other.destroyed(&[]);
+    workspace.unchanged(&[]);
+    assert_eq!(scene.objects().len(), 1);
     workspace.destroyed(&[]);
     assert_eq!(scene.objects(), [""; 0]);
 }

@@ -53,6 +53,38 @@ fn owner_heals(scene: &Scene) {
     assert_eq!(scene.objects(), [""; 0]);
 }
 
+/// A record is removed by hand, without a tombstone, and another state creates the
+/// name: to the former owner's state the catalog has gone back, and it acts on nothing.
+#[test]
+fn acc_record_removed_by_hand_and_made_anew_by_another_state_is_that_ones_alone() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let owner = scene.workspace(SECRET);
+    owner.applied(&[]);
+    // Its document is at a later generation than that of a new one.
+    let described = SECRET.replace("value_wo  ", "description = \"mine\"\n  value_wo  ");
+    owner.write("main.tf", &described).unwrap();
+    owner.applied(&[]);
+    scene.lose_record(&owner.secret("db"));
+    let other = scene.workspace(SECRET);
+    other.settled(&THEIRS);
+    let record = record_of(&scene.records(), "db");
+
+    has(&owner.refused(&[]), &["Catalog Rolled Back"]);
+    for arguments in [&["-refresh=false", "-destroy"][..], &["-destroy"]] {
+        let told = owner.apply_with(&[], arguments).unwrap().error().unwrap();
+        has(&told, &["Catalog Rolled Back", "terraform state rm"]);
+        assert_eq!(record_of(&scene.records(), "db"), record, "{arguments:?}");
+    }
+    other.unchanged(&THEIRS);
+    let id = text(&other.secret("db"), "id");
+    assert_eq!(scene.open(&id).text.unwrap(), "somebody else's");
+    // The remedy that the message names.
+    let forget = ["state", "rm", "planton_secret.db"];
+    owner.run(&forget).unwrap().ok().unwrap();
+    has(&owner.fails(&[]), &["Secret Already Exists"]);
+    other.destroyed(&THEIRS);
+}
+
 /// Each GET of the creation is answered once as if nothing were there, by whoever
 /// stands between.
 #[test]

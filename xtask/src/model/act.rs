@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::command::{Command, Kind};
 use super::config::{Ignored, Name};
 use super::judge;
+use super::state::Instance;
 use super::steps::{Apply, Kill};
 use super::violation::{Broken, Checked, Rule, broken};
 use super::world::{Saved, World};
@@ -107,6 +108,12 @@ impl World {
             }
         }
         if self.folders[folder].config != command.config {
+            return Ok(());
+        }
+        // What another secret displaced is planned to take its name back.
+        let alive = &self.ledger.alive;
+        let is_displaced = |it: &Instance| alive.get(&it.uuid).is_some_and(|it| it.is_displaced);
+        if state.current().any(is_displaced) {
             return Ok(());
         }
         let arguments = ["plan", "-detailed-exitcode"].map(str::to_owned);

@@ -139,7 +139,7 @@ impl Ledger {
             };
             let is_named = match &command.kind {
                 Kind::Import(named) => named.as_ref() == Some(uuid),
-                Kind::Apply => command.resumes || known.orphan_of == Some(folder),
+                Kind::Apply => command.resumes,
                 _ => false,
             };
             if !is_named && !known.is_owned_by(folder) {
@@ -174,7 +174,8 @@ impl Ledger {
         for (uuid, known) in &self.alive {
             let dooms = doomed.iter().find(|it| it.uuid == *uuid);
             let is_held = after.has(uuid);
-            let fate = if known.orphan_of == Some(command.folder) && command.kind == Kind::Apply {
+            let may_adopt = command.kind == Kind::Apply && command.resumes;
+            let fate = if may_adopt && known.orphan_of.is_some() {
                 Fate::Open
             } else if !known.is_owned_by(command.folder) || command.kind.changes_nothing() {
                 Fate::Untouched

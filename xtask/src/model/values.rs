@@ -122,11 +122,12 @@ impl Case<'_> {
         (declared, predecessor): (&Declared, Option<&Instance>),
         then: &str,
     ) -> Option<bool> {
+        // Adopted or imported: what the state knew of it is not known here, and a
+        // creation ignores nothing.
+        let predecessor = predecessor?;
         if declared.ignored == Ignored::Everything {
             return Some(false);
         }
-        // Adopted or imported: what the state knew of it is not known here.
-        let predecessor = predecessor?;
         match declared.trigger {
             Some(_) if declared.ignored == Ignored::Trigger => Some(false),
             // A first trigger says from when on it decides.
