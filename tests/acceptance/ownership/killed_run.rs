@@ -14,19 +14,36 @@ use crate::races::Held;
 use crate::scene::{On, Scene, record_of, terraform_1_11, terraform_1_15};
 use crate::steps::{Steps, flat, has, text};
 
-const MANY: usize = 40;
+/// What the killed run comes to, and what it does not come to: that waits at a gate.
+const EARLY: usize = 30;
+const LATE: usize = 10;
 
 const SECRETS: &str = r#"
 variable "names" { type = set(string) }
+variable "gate" { default = "true" }
+locals { late = toset([for name in var.names : name if startswith(name, "late")]) }
 resource "planton_secret" "s" {
-  for_each = var.names
+  for_each = setsubtract(var.names, local.late)
   name     = each.key
   generate = { length = 24 }
+}
+resource "terraform_data" "gate" {
+  count = length(local.late) > 0 ? 1 : 0
+  provisioner "local-exec" { command = var.gate }
+}
+resource "planton_secret" "late" {
+  for_each   = local.late
+  name       = each.key
+  generate   = { length = 24 }
+  depends_on = [terraform_data.gate]
 }
 "#;
 
 fn names() -> BTreeSet<String> {
-    (1..=MANY).map(|number| format!("s{number:02}")).collect()
+    let early = (1..=EARLY).map(|number| format!("s{number:02}"));
+    early
+        .chain((1..=LATE).map(|number| format!("late{number:02}")))
+        .collect()
 }
 
 fn listed(names: &BTreeSet<String>) -> String {
@@ -35,11 +52,13 @@ fn listed(names: &BTreeSet<String>) -> String {
 
 /// Applies until some creations are complete, and one is committed and not
 /// answered; kills Terraform and the provider there.
-fn kill_in_the_middle(workspace: &mut Workspace, variables: &[(&str, &str)]) {
+fn kill_in_the_middle(workspace: &mut Workspace) {
+    let all = listed(&names());
+    let variables = [("names", all.as_str()), ("gate", "sleep 600")];
     let arguments = ["apply", "-auto-approve", "-no-color", "-input=false"];
-    let held = Held::run("answer", workspace, &arguments, variables);
+    let held = Held::run("answer", workspace, &arguments, &variables);
     let run = held.running();
-    run.await_output("Creation complete", Duration::from_secs(90))
+    run.await_output("]: Creation complete", Duration::from_secs(90))
         .unwrap();
     held.kill();
 }
@@ -70,7 +89,10 @@ fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
     let committed = committed(scene);
     assert!(in_state.is_subset(&committed), "{in_state:?}");
     let lost: BTreeSet<String> = committed.difference(in_state).cloned().collect();
-    assert!(!lost.is_empty() && committed.len() < MANY, "{committed:?}");
+    assert!(
+        !lost.is_empty() && committed.len() <= EARLY,
+        "{committed:?}"
+    );
     let before = scene.records();
 
     // Another folder is refused for each, and its destroy destroys nothing.
@@ -134,10 +156,10 @@ fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
 fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_local_state() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let mut first = scene.workspace(SECRETS);
-    let applied: BTreeSet<String> = names().into_iter().take(5).collect();
+    let applied: BTreeSet<String> = (1..=5).map(|number| format!("s{number:02}")).collect();
     first.applied(&[("names", listed(&applied).as_str())]);
     first.env("PLANTON_RUN_LABEL", "https://ci.example.com/jobs/4711");
-    kill_in_the_middle(&mut first, &[("names", listed(&names()).as_str())]);
+    kill_in_the_middle(&mut first);
     let is_in_state = |name: &String| {
         let address = format!("planton_secret.s[\"{name}\"]");
         first.attributes(&address).is_some()
@@ -161,7 +183,7 @@ fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_remote_s
     first.write("provider.tf", &scene.provider("")).unwrap();
     first.write("main.tf", SECRETS).unwrap();
     first.env("PLANTON_RUN_LABEL", "https://ci.example.com/jobs/4711");
-    kill_in_the_middle(&mut first, &[("names", listed(&names()).as_str())]);
+    kill_in_the_middle(&mut first);
     assert_eq!(server.state(), None);
     goes_on(&scene, &mut first, &BTreeSet::new());
     assert!(server.state().is_some());
