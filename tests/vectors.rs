@@ -13,7 +13,6 @@ use terraform_provider_planton::envelope::{
 use terraform_provider_planton::kek::{KeyEncryptionKey, LocalKek, LocalKeyFile};
 use terraform_provider_planton::secret::{SecretBytes, SecretString};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 const VECTORS: &str = include_str!("vectors/format-1.json");
 const FORMAT_DOCUMENT: &str = include_str!("../docs/format.md");
@@ -83,9 +82,7 @@ fn every_frozen_refusal_is_refused_for_its_reason() {
 fn every_frozen_record_mac_and_its_binding_hold() {
     let vectors = read_vectors();
     for vector in list(&vectors, "record_macs") {
-        let key = MacKey::from_data_key(DataKey::from_bytes(Zeroizing::new(array(
-            vector, "mac_key",
-        ))));
+        let key = MacKey::from_data_key(DataKey::copy_of(&array(vector, "mac_key")));
         let (record_key, body) = (text(vector, "record_key"), bytes(vector, "body"));
         assert_eq!(key.mac(record_key, &body), array(vector, "mac"));
         assert!(key.verify(record_key, &body, &bytes(vector, "mac")));
@@ -242,7 +239,7 @@ fn read_context(vector: &Value) -> Context {
 }
 
 fn read_data_key(vector: &Value) -> DataKey {
-    DataKey::from_bytes(Zeroizing::new(array(vector, "data_key")))
+    DataKey::copy_of(&array(vector, "data_key"))
 }
 
 fn list<'a>(vector: &'a Value, name: &str) -> &'a [Value] {

@@ -2,16 +2,14 @@
 
 use std::fmt;
 
-use zeroize::Zeroizing;
-
 use super::fingerprint::FingerprintKey;
 use super::keys::DataKey;
-use super::primitives::{self, PseudorandomKey};
+use super::primitives::{self, KeyBytes, PseudorandomKey};
 
 /// The keys of one version, each for one use.
 pub(super) struct VersionKeys {
     /// Encrypts the payload, once.
-    pub(super) encryption: Zeroizing<[u8; 32]>,
+    pub(super) encryption: KeyBytes,
     /// Commits the envelope to its data key; public once it is sealed.
     pub(super) commitment: [u8; 32],
     /// Tells equal values, without a decryption.
@@ -26,7 +24,7 @@ impl VersionKeys {
         let expand = |label: &[u8]| prk.expand_key(&[b"PSE1", label, &context]);
         Self {
             encryption: expand(b"DERIVEKEY"),
-            commitment: *expand(b"COMMITKEY"),
+            commitment: **expand(b"COMMITKEY"),
             fingerprint: FingerprintKey::new(expand(b"FINGERPRINT")),
         }
     }

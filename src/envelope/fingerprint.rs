@@ -5,12 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use super::context::Context;
 use super::derive::VersionKeys;
 use super::keys::DataKey;
-use super::primitives;
+use super::primitives::{self, KeyBytes};
 use crate::secret::SecretBytes;
 
 /// The fingerprint of a plaintext: the first 32 bytes of HMAC-SHA-512 under a
@@ -97,10 +96,10 @@ impl From<Fingerprint> for String {
 }
 
 /// The key of one version's fingerprints.
-pub(super) struct FingerprintKey(Zeroizing<[u8; 32]>);
+pub(super) struct FingerprintKey(KeyBytes);
 
 impl FingerprintKey {
-    pub(super) fn new(key: Zeroizing<[u8; 32]>) -> Self {
+    pub(super) fn new(key: KeyBytes) -> Self {
         Self(key)
     }
 
@@ -111,11 +110,13 @@ impl FingerprintKey {
 
 #[cfg(test)]
 mod tests {
+    use zeroize::Zeroizing;
+
     use super::*;
 
     #[test]
     fn fingerprint_round_trips_through_its_text() {
-        let key = FingerprintKey::new(Zeroizing::new([7; 32]));
+        let key = FingerprintKey::new(Box::new(Zeroizing::new([7; 32])));
         let fingerprint = key.fingerprint(&SecretBytes::from(b"x".as_slice()));
         let json = serde_json::to_string(&fingerprint).expect("json");
         assert_eq!(json, format!("\"{fingerprint}\""));

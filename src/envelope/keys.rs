@@ -5,22 +5,23 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
-use super::primitives;
+use super::primitives::{self, KeyBytes};
 
 /// A data encryption key: 256 random bits, one per secret version.
 ///
 /// # Security
 ///
 /// Zeroized on drop, no `Clone`, redacted `Debug`.
-pub struct DataKey(Zeroizing<[u8; 32]>);
+pub struct DataKey(KeyBytes);
 
 impl DataKey {
-    /// Takes key bytes that a KEK unwrapped.
+    /// Copies a key that a KEK unwrapped; what was copied is the caller's to wipe.
     #[must_use]
-    pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+    pub fn copy_of(bytes: &[u8; 32]) -> Self {
+        let mut key = primitives::zeroed_key();
+        key.copy_from_slice(bytes);
+        Self(key)
     }
 
     /// Returns the key; for a KEK to wrap.
@@ -31,7 +32,7 @@ impl DataKey {
 
     /// Draws a fresh key from the operating system.
     pub(super) fn generate() -> Result<Self, getrandom::Error> {
-        primitives::random().map(Self)
+        primitives::random_key().map(Self)
     }
 }
 
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn data_key_debug_never_shows_the_key() {
-        let key = DataKey::from_bytes(Zeroizing::new([0xab; 32]));
+        let key = DataKey::copy_of(&[0xab; 32]);
         assert_eq!(format!("{key:?}"), "DataKey(redacted)");
     }
 }

@@ -49,6 +49,19 @@ pub(crate) fn aead_open(
         .map_err(|_| AeadRefused)
 }
 
+/// 256 bits of a key.
+///
+/// # Security
+///
+/// On the heap, where they are wiped: moving an array would leave a copy of it on the
+/// stack each time, and nothing wipes those.
+pub(crate) type KeyBytes = Box<Zeroizing<[u8; 32]>>;
+
+/// Returns room for a key, to be filled in place.
+pub(crate) fn zeroed_key() -> KeyBytes {
+    Box::new(Zeroizing::new([0; 32]))
+}
+
 /// A pseudorandom key from which others are expanded (HKDF-SHA-512, RFC 5869).
 pub(crate) struct PseudorandomKey(Hkdf<Sha512>);
 
@@ -66,8 +79,8 @@ impl PseudorandomKey {
     }
 
     /// HKDF-Expand to a 256-bit key.
-    pub(crate) fn expand_key(&self, info: &[&[u8]]) -> Zeroizing<[u8; 32]> {
-        let mut key = Zeroizing::new([0; 32]);
+    pub(crate) fn expand_key(&self, info: &[&[u8]]) -> KeyBytes {
+        let mut key = zeroed_key();
         self.expand(info, key.as_mut_slice())
             .expect("32 bytes are below HKDF-SHA-512's limit of 16,320");
         key
@@ -96,11 +109,18 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// Returns `N` bytes from the operating system.
-pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, getrandom::Error> {
-    let mut bytes = Zeroizing::new([0; N]);
-    getrandom::fill(bytes.as_mut_slice())?;
+/// Returns `N` bytes from the operating system; not for keys.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Returns a key from the operating system.
+pub(crate) fn random_key() -> Result<KeyBytes, getrandom::Error> {
+    let mut key = zeroed_key();
+    getrandom::fill(key.as_mut_slice())?;
+    Ok(key)
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Sealer {
     pub fn new(context: Context) -> Result<Self, SealError> {
         let key = DataKey::generate().map_err(SealError::Randomness)?;
         let salt = primitives::random().map_err(SealError::Randomness)?;
-        Self::from_parts(context, key, *salt)
+        Self::from_parts(context, key, salt)
     }
 
     /// Takes a key and a salt as they are. Apart from the frozen vectors nothing

@@ -5,10 +5,9 @@ mod file;
 use std::fmt;
 
 use async_trait::async_trait;
-use zeroize::Zeroizing;
 
 use super::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
-use crate::envelope::primitives::{self, NONCE_BYTES, PseudorandomKey, TAG_BYTES};
+use crate::envelope::primitives::{self, KeyBytes, NONCE_BYTES, PseudorandomKey, TAG_BYTES};
 use crate::envelope::{DataKey, KekId, WrapBinding, WrappedKey};
 use crate::names::Slug;
 
@@ -24,8 +23,8 @@ const WRAPPED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
 /// when it was opened.
 pub struct LocalKek {
     id: KekId,
-    wrap_key: Zeroizing<[u8; 32]>,
-    mac_key: Zeroizing<[u8; 32]>,
+    wrap_key: KeyBytes,
+    mac_key: KeyBytes,
 }
 
 impl LocalKek {
@@ -61,7 +60,8 @@ impl LocalKek {
         binding: &WrapBinding,
         nonce: &[u8; NONCE_BYTES],
     ) -> WrappedKey {
-        let mut ciphertext = Zeroizing::new(*dek.expose());
+        let mut ciphertext = primitives::zeroed_key();
+        ciphertext.copy_from_slice(dek.expose());
         let tag = primitives::aead_seal(
             &self.wrap_key,
             nonce,
@@ -76,7 +76,9 @@ impl LocalKek {
         let bytes: &[u8; WRAPPED_BYTES] = wrapped.as_bytes().try_into().ok()?;
         let (nonce, rest) = bytes.split_first_chunk()?;
         let (ciphertext, tag) = rest.split_first_chunk()?;
-        let mut key = Zeroizing::new(*ciphertext);
+        let ciphertext: &[u8; 32] = ciphertext;
+        let mut key = primitives::zeroed_key();
+        key.copy_from_slice(ciphertext);
         primitives::aead_open(
             &self.wrap_key,
             nonce,
@@ -85,7 +87,7 @@ impl LocalKek {
             tag.try_into().ok()?,
         )
         .ok()?;
-        Some(DataKey::from_bytes(key))
+        Some(DataKey::copy_of(&key))
     }
 
     fn error(&self, kind: KekErrorKind, operation: &'static str) -> KekError {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
-use zeroize::Zeroizing;
 
 use super::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use crate::clients::openbao::{
@@ -268,12 +267,8 @@ impl KeyEncryptionKey for TransitKek {
             outcome = self.transit.decrypt(&self.key, ciphertext, context).await;
         }
         let plaintext = outcome.map_err(|error| self.explain(error))?;
-        let mut dek = Zeroizing::new([0; 32]);
-        if plaintext.len() != dek.len() {
-            return Err(refused());
-        }
-        dek.copy_from_slice(plaintext.expose());
-        Ok(DataKey::from_bytes(dek))
+        let key = plaintext.expose().try_into().map_err(|_| refused())?;
+        Ok(DataKey::copy_of(key))
     }
 }
 

@@ -16,7 +16,6 @@ use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
 use xtask::openbao::{Cluster, Release, ServerOptions};
 use xtask::tools::Tools;
-use zeroize::Zeroizing;
 
 use super::own::{PAYLOAD, name, version};
 use super::support::admin::Admin;
@@ -226,7 +225,7 @@ async fn an_organizations_key_is_made_and_used_through_a_standby_of_2_6() {
         written.unwrap();
         let kek = TransitKek::platform(&first, &scope);
         kek.provision().await.unwrap();
-        let dek = DataKey::from_bytes(Zeroizing::new([7; 32]));
+        let dek = DataKey::copy_of(&[7; 32]);
         let binding = WrapBinding::for_mac_key(Uuid::from_u128(1), kek.id());
         let wrapped = kek.wrap(&dek, &binding).await.unwrap();
         let fresh = TransitKek::platform(&client(), &scope);

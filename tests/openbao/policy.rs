@@ -13,7 +13,6 @@ use terraform_provider_planton::store::{
     Absence, Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind,
 };
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::support::{Place, token};
 
@@ -54,7 +53,7 @@ async fn the_apply_policy_suffices_for_everything() {
     let kek = TransitKek::platform(&client, &place.scope);
     kek.provision().await.unwrap();
     let binding = WrapBinding::for_mac_key(Uuid::nil(), kek.id());
-    let dek = DataKey::from_bytes(Zeroizing::new([1; 32]));
+    let dek = DataKey::copy_of(&[1; 32]);
     let wrapped = kek.wrap(&dek, &binding).await.unwrap();
     kek.unwrap(&wrapped, &binding).await.unwrap();
     let text = std::str::from_utf8(wrapped.as_bytes()).unwrap();
@@ -149,7 +148,7 @@ async fn the_plan_policy_reads_records_and_opens_nothing() {
     let kek = TransitKek::platform(&root, &place.scope);
     kek.provision().await.unwrap();
     let binding = WrapBinding::for_mac_key(Uuid::nil(), kek.id());
-    let dek = DataKey::from_bytes(Zeroizing::new([1; 32]));
+    let dek = DataKey::copy_of(&[1; 32]);
     let wrapped = kek.wrap(&dek, &binding).await.unwrap();
 
     let client = client_with(&place, &policy_text(&place.scope, PolicyRole::Plan)).await;

@@ -3,12 +3,11 @@ use terraform_provider_planton::envelope::{DataKey, WrapBinding, WrappedKey};
 use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
 use uuid::Uuid;
 use xtask::faults::{Fault, Match};
-use zeroize::Zeroizing;
 
 use super::support::{Place, counted};
 
 fn dek() -> DataKey {
-    DataKey::from_bytes(Zeroizing::new([7; 32]))
+    DataKey::copy_of(&[7; 32])
 }
 
 fn binding(kek: &TransitKek, organization: u128) -> WrapBinding {

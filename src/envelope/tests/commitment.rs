@@ -4,7 +4,6 @@
 use aes_gcm::KeyInit;
 use aes_gcm::aes::Aes256;
 use aes_gcm::aes::cipher::BlockCipherEncrypt;
-use zeroize::Zeroizing;
 
 use super::*;
 use crate::envelope::DataKey;
@@ -17,7 +16,7 @@ const CIPHERTEXT_BYTES: usize = 48;
 #[test]
 fn payload_that_decrypts_under_two_keys_opens_under_the_committed_one_only() {
     let salt = [7; 32];
-    let data_keys = [1, 2].map(|byte| DataKey::from_bytes(Zeroizing::new([byte; 32])));
+    let data_keys = [1, 2].map(|byte| DataKey::copy_of(&[byte; 32]));
     let [first, second] = data_keys
         .each_ref()
         .map(|key| VersionKeys::derive(key, &salt, &context().encode()));

@@ -270,7 +270,7 @@ fn debug_shows_neither_key_nor_plaintext() {
     let key = hex::encode(sealer.data_key().expose());
     let key_list = format!("{:?}", sealer.data_key().expose());
     let mut shown = format!("{sealer:?}");
-    let key_copy = super::DataKey::from_bytes(zeroize::Zeroizing::new(*sealer.data_key().expose()));
+    let key_copy = super::DataKey::copy_of(sealer.data_key().expose());
     let wraps = vec![(kek_id("local", "a"), WrappedKey::new(vec![0]))];
     let envelope = sealer.seal(wraps, &plaintext()).expect("envelope");
     let opened = envelope.open(&key_copy, &context()).expect("opened");

@@ -46,7 +46,7 @@ proptest! {
     ) {
         let plaintext = SecretBytes::new(plaintext);
         let sealer = Sealer::new(context.clone()).expect("sealer");
-        let key = DataKey::from_bytes(zeroize::Zeroizing::new(*sealer.data_key().expose()));
+        let key = DataKey::copy_of(sealer.data_key().expose());
         let sealed = sealer.seal(wraps.clone(), &plaintext).expect("envelope");
 
         for stored in [sealed.encode(), sealed.encode_text().into_bytes()] {

@@ -333,10 +333,7 @@ fn sealed_with_key(context: Context) -> (Envelope, crate::envelope::DataKey) {
     let key = *sealer.data_key().expose();
     let wraps = vec![(kek_id("local", "x"), WrappedKey::new(vec![0]))];
     let envelope = sealer.seal(wraps, &plaintext()).expect("envelope");
-    (
-        envelope,
-        crate::envelope::DataKey::from_bytes(zeroize::Zeroizing::new(key)),
-    )
+    (envelope, crate::envelope::DataKey::copy_of(&key))
 }
 
 /// Contexts that differ in one part each, or have two parts swapped.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::clients::open_regular_file;
-use crate::envelope::primitives;
+use crate::envelope::primitives::{self, KeyBytes};
 use crate::kek::{KekError, KekErrorKind};
 
 const MAGIC: &[u8; 4] = b"PLK1";
@@ -32,7 +32,7 @@ const OPEN: &str = "open key file";
 pub struct LocalKeyFile {
     path: PathBuf,
     id: Uuid,
-    root_key: Zeroizing<[u8; 32]>,
+    root_key: KeyBytes,
 }
 
 impl LocalKeyFile {
@@ -49,11 +49,11 @@ impl LocalKeyFile {
     pub fn create(path: &Path) -> Result<Self, KekError> {
         let failed = |source: io::Error| create_error(path, source);
         let random = |_| failed(io::Error::other("the operating system gave no randomness"));
-        let id = uuid::Builder::from_random_bytes(*primitives::random().map_err(random)?);
+        let id = uuid::Builder::from_random_bytes(primitives::random().map_err(random)?);
         let file = Self {
             path: path.to_owned(),
             id: id.into_uuid(),
-            root_key: primitives::random().map_err(random)?,
+            root_key: primitives::random_key().map_err(random)?,
         };
         // Written under another name first, and linked: a crash leaves no half of
         // a key file, and whoever opens it meanwhile finds all of it or nothing.
@@ -85,7 +85,7 @@ impl LocalKeyFile {
         let mut file = open_regular_file(path).map_err(failed)?;
         check_owner_only(path, &file)?;
         // One byte more than the file has: a longer one must not pass.
-        let mut bytes = Zeroizing::new([0; FILE_BYTES + 1]);
+        let mut bytes = Box::new(Zeroizing::new([0; FILE_BYTES + 1]));
         let length = read_up_to(&mut file, bytes.as_mut_slice()).map_err(failed)?;
         let (id, root_key) = decode(&bytes[..length]).ok_or_else(|| {
             KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
@@ -120,8 +120,8 @@ impl LocalKeyFile {
         &self.root_key
     }
 
-    fn encode(&self) -> Zeroizing<[u8; FILE_BYTES]> {
-        let mut bytes = Zeroizing::new([0; FILE_BYTES]);
+    fn encode(&self) -> Box<Zeroizing<[u8; FILE_BYTES]>> {
+        let mut bytes = Box::new(Zeroizing::new([0; FILE_BYTES]));
         bytes[..4].copy_from_slice(MAGIC);
         bytes[4] = FORMAT;
         bytes[ID_AT..KEY_AT].copy_from_slice(self.id.as_bytes());
@@ -142,7 +142,7 @@ impl fmt::Debug for LocalKeyFile {
 }
 
 /// Returns identifier and root key, if `bytes` are a key file.
-fn decode(bytes: &[u8]) -> Option<(Uuid, Zeroizing<[u8; 32]>)> {
+fn decode(bytes: &[u8]) -> Option<(Uuid, KeyBytes)> {
     let bytes: &[u8; FILE_BYTES] = bytes.try_into().ok()?;
     let (body, checksum) = bytes.split_at(CHECKSUM_AT);
     let known = body.starts_with(MAGIC) && body[4] == FORMAT;
@@ -150,7 +150,7 @@ fn decode(bytes: &[u8]) -> Option<(Uuid, Zeroizing<[u8; 32]>)> {
         return None;
     }
     let id = Uuid::from_slice(&body[ID_AT..KEY_AT]).ok()?;
-    let mut root_key = Zeroizing::new([0; 32]);
+    let mut root_key = primitives::zeroed_key();
     root_key.copy_from_slice(&body[KEY_AT..]);
     Some((id, root_key))
 }

@@ -43,7 +43,7 @@ fn slug(text: &str) -> Slug {
 }
 
 fn data_key(byte: u8) -> DataKey {
-    DataKey::from_bytes(Zeroizing::new([byte; 32]))
+    DataKey::copy_of(&[byte; 32])
 }
 
 fn binding(byte: u8, kek: &LocalKek) -> WrapBinding {
