@@ -8,7 +8,6 @@ use terraform_provider_planton::envelope::{
 };
 use terraform_provider_planton::secret::SecretBytes;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 const SIZES: [(&str, usize); 3] = [("32 B", 32), ("1 KiB", 1024), ("24 KiB", 24 * 1024)];
 
@@ -55,7 +54,7 @@ fn open(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("open");
     for (name, bytes) in SIZES {
         let sealer = Sealer::new(context()).expect("randomness");
-        let key = DataKey::from_bytes(Zeroizing::new(*sealer.data_key().expose()));
+        let key = DataKey::copy_of(sealer.data_key().expose());
         let plaintext = SecretBytes::new(vec![0x61; bytes]);
         let envelope = sealer.seal(wraps(), &plaintext).expect("within the limits");
         let stored = envelope.encode();
