@@ -22,6 +22,8 @@ mod grants;
 mod identity;
 #[path = "aws/ownership.rs"]
 mod ownership;
+#[path = "aws/quotas.rs"]
+mod quotas;
 #[path = "aws/refusals.rs"]
 mod refusals;
 #[path = "aws/retries.rs"]

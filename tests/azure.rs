@@ -23,6 +23,8 @@ mod fault_suite;
 mod faults;
 #[path = "azure/official.rs"]
 mod official;
+#[path = "azure/quotas.rs"]
+mod quotas;
 #[path = "azure/refusals.rs"]
 mod refusals;
 #[path = "azure/requests.rs"]

@@ -35,6 +35,8 @@ mod own_conformance;
 mod own_diagnostics;
 #[path = "openbao/policy.rs"]
 mod policy;
+#[path = "openbao/quotas.rs"]
+mod quotas;
 #[path = "openbao/setup.rs"]
 mod setup;
 #[path = "openbao/store.rs"]

@@ -28,20 +28,23 @@ pub struct OpenBaoCatalog {
     client: OpenBaoClient,
     kv: KvV2,
     root: String,
-    /// What to grant where a request is denied.
-    policy: String,
+    /// What to grant where a read is denied, and where a write is.
+    reads: String,
+    writes: String,
 }
 
 impl OpenBaoCatalog {
     /// Takes an organization's catalog on its platform. `role` is whose policy
-    /// errors print.
+    /// errors print where a write is denied.
     #[must_use]
     pub fn new(client: &OpenBaoClient, scope: &PolicyScope, role: PolicyRole) -> Self {
         Self {
             client: client.clone(),
             kv: client.kv(),
             root: scope.catalog_path(),
-            policy: policy_part(scope, role, PolicyPart::Catalog),
+            // With the fence, before it believes that nothing is there.
+            reads: policy_part(scope, PolicyRole::Plan, PolicyPart::Catalog),
+            writes: policy_part(scope, role, PolicyPart::Catalog),
         }
     }
 
@@ -110,12 +113,21 @@ impl OpenBaoCatalog {
     }
 
     fn explain(&self, error: OpenBaoError) -> CatalogError {
-        match error.kind() {
-            OpenBaoErrorKind::PermissionDenied => error
-                .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
-                .into(),
-            _ => error.into(),
-        }
+        denied(error, &self.reads)
+    }
+
+    fn explain_write(&self, error: OpenBaoError) -> CatalogError {
+        denied(error, &self.writes)
+    }
+}
+
+/// Explains a failure; a denial asks for `policy`.
+fn denied(error: OpenBaoError, policy: &str) -> CatalogError {
+    match error.kind() {
+        OpenBaoErrorKind::PermissionDenied => error
+            .with_remedy(format!("Grant to the role in use:\n{policy}"))
+            .into(),
+        _ => error.into(),
     }
 }
 
@@ -178,7 +190,7 @@ impl CatalogStore for OpenBaoCatalog {
         {
             outcome = kv.write(&path, &data, cas).await;
         }
-        let written = outcome.map_err(|error| self.explain(error))?;
+        let written = outcome.map_err(|error| self.explain_write(error))?;
         Ok(Revision(written.version))
     }
 
@@ -191,7 +203,7 @@ impl CatalogStore for OpenBaoCatalog {
         let destroyed = self.kv.destroy(&self.path(key), &versions).await;
         let error = match destroyed {
             Ok(()) => return Ok(()),
-            Err(error) => self.explain(error),
+            Err(error) => self.explain_write(error),
         };
         match error.kind() {
             CatalogErrorKind::Unavailable | CatalogErrorKind::RateLimited => Err(error),
@@ -204,7 +216,7 @@ impl CatalogStore for OpenBaoCatalog {
 
     async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
         let removed = self.kv.delete_metadata(&self.path(key)).await;
-        removed.map_err(|error| self.explain(error))
+        removed.map_err(|error| self.explain_write(error))
     }
 
     /// Lists deleted records too: who reads them finds them absent.

@@ -7,8 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use crate::clients::openbao::{
-    OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart, PolicyRole, PolicyScope, Transit,
-    TransitKey, policy_part,
+    OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyScope, Transit, TransitKey, policy_rule,
 };
 use crate::envelope::{DataKey, KekId, WrapBinding, WrappedKey};
 
@@ -40,8 +39,6 @@ pub struct TransitKek {
     transit: Transit,
     key: String,
     id: KekId,
-    /// What to grant where a request is denied.
-    policy: String,
     owner: Owner,
     looked_at: OnceCell<()>,
 }
@@ -59,29 +56,16 @@ impl TransitKek {
     /// Takes an organization's own key on its platform, `planton-{organization}`.
     #[must_use]
     pub fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Self {
-        let policy = policy_part(scope, PolicyRole::Apply, PolicyPart::Key);
-        Self::new(client, scope.transit_key(), policy, Owner::Platform)
+        Self::new(client, scope.transit_key(), Owner::Platform)
     }
 
     /// Takes a key that somebody else keeps, in the client's Transit mount.
     #[must_use]
     pub fn existing(client: &OpenBaoClient, key: impl Into<String>) -> Self {
-        let key = key.into();
-        let mount = client.transit().mount().clone();
-        let rule = |api: &str, capability: &str| {
-            format!("path \"{mount}/{api}/{key}\" {{\n  capabilities = [\"{capability}\"]\n}}\n")
-        };
-        let policy = [
-            rule("encrypt", "update"),
-            rule("decrypt", "update"),
-            rule("rewrap", "update"),
-            rule("keys", "read"),
-        ]
-        .concat();
-        Self::new(client, key, policy, Owner::Somebody)
+        Self::new(client, key.into(), Owner::Somebody)
     }
 
-    fn new(client: &OpenBaoClient, key: String, policy: String, owner: Owner) -> Self {
+    fn new(client: &OpenBaoClient, key: String, owner: Owner) -> Self {
         let transit = client.transit();
         let id = KekId {
             provider: PROVIDER.to_owned(),
@@ -92,7 +76,6 @@ impl TransitKek {
             transit,
             key,
             id,
-            policy,
             owner,
             looked_at: OnceCell::new(),
         }
@@ -193,6 +176,12 @@ impl TransitKek {
             .with_remedy(remedy)
     }
 
+    /// Returns a rule about this key at one of Transit's APIs.
+    fn rule(&self, api: &str, capabilities: &[&str]) -> String {
+        let path = format!("{}/{api}/{}", self.transit.mount(), self.key);
+        policy_rule(&path, capabilities)
+    }
+
     fn error(&self, kind: KekErrorKind, operation: &'static str) -> KekError {
         KekError::new(kind, operation, &self.id.id)
     }
@@ -203,7 +192,8 @@ impl TransitKek {
         }
         let command = self.client.vendor().await.command();
         let mount = self.transit.mount();
-        let (key, policy) = (&self.key, &self.policy);
+        let key = &self.key;
+        let policy = self.rule("keys", &["create", "read", "update"]);
         error
             .with_remedy(format!(
                 "Have an administrator create the key, once:\n  {command} write {mount}/keys/{key} \
@@ -215,9 +205,23 @@ impl TransitKek {
 
     fn explain(&self, error: OpenBaoError) -> KekError {
         match error.kind() {
-            OpenBaoErrorKind::PermissionDenied => error
-                .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
-                .into(),
+            OpenBaoErrorKind::PermissionDenied => {
+                // What was denied, and no more: who only opens must not be told to
+                // ask for a right to create keys.
+                let policy = match error.operation() {
+                    "encrypt" => self.rule("encrypt", &["update"]),
+                    "decrypt" => self.rule("decrypt", &["update"]),
+                    "read key" => self.rule("keys", &["read"]),
+                    // A fence, whose last part is new each time.
+                    _ => {
+                        let folder = error.path().rsplit_once('/').map_or("", |(up, _)| up);
+                        policy_rule(&format!("{folder}/*"), &["create", "update"])
+                    }
+                };
+                error
+                    .with_remedy(format!("Grant to the role in use:\n{policy}"))
+                    .into()
+            }
             OpenBaoErrorKind::NotFound => self.missing("use key").with_source(error),
             _ => error.into(),
         }

@@ -1,4 +1,4 @@
-//! Reads secrets: without their values for a refresh, with them just in time.
+//! Looks at secrets, without their values.
 
 use uuid::Uuid;
 
@@ -8,7 +8,6 @@ use crate::catalog::{
     Loaded, OnDestroy, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
     record_key_of_name, record_key_of_uuid,
 };
-use crate::envelope::SecretValue;
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
@@ -68,20 +67,10 @@ pub enum Selector {
     Name(SecretName),
 }
 
-/// A secret's value.
-#[derive(Debug)]
-pub struct OpenedSecret {
-    /// The secret.
-    pub view: SecretView,
-    /// The number of the version that was opened.
-    pub version: u64,
-    /// Its value.
-    pub value: SecretValue,
-}
-
 impl Organization {
     /// Looks at a secret without its value: one request to the catalog, one to
-    /// the backend, none to a KEK.
+    /// the backend, none to a KEK. A version that is missing costs a second look at
+    /// the record.
     ///
     /// # Errors
     ///
@@ -111,13 +100,33 @@ impl Organization {
                 });
             }
         }
+        let refreshed = self.refresh_from(loaded.as_ref(), request).await?;
+        if !matches!(refreshed, Refreshed::VersionLost(_)) {
+            return Ok(refreshed);
+        }
+        // A rotation may have removed the version after the record was read.
+        let now = self.catalog.load_fenced::<SecretDocument>(&key).await?;
+        let generation =
+            |loaded: &Option<Loaded<SecretDocument>>| Some(loaded.as_ref()?.record.generation);
+        if generation(&now) <= generation(&loaded) {
+            return Ok(refreshed);
+        }
+        self.refresh_from(now.as_ref(), request).await
+    }
+
+    /// Looks at the version that a record names.
+    async fn refresh_from(
+        &self,
+        loaded: Option<&Loaded<SecretDocument>>,
+        request: &RefreshSecret,
+    ) -> Result<Refreshed, OperationError> {
         let Some(Loaded {
             record: document, ..
         }) = loaded
         else {
             return Ok(Refreshed::RecordMissing);
         };
-        let Some(secret) = sought(&document, request) else {
+        let Some(secret) = sought(document, request) else {
             return Ok(Refreshed::Gone);
         };
         // Else a record that nobody has verified would lead the refresh elsewhere,
@@ -130,7 +139,7 @@ impl Organization {
                 backend: secret.backend_name.clone(),
             });
         }
-        let view = SecretView::new(secret, &document, self.existing().await?.uuid);
+        let view = SecretView::new(secret, document, self.existing().await?.uuid);
         if secret.state == SecretState::Deleting {
             return Ok(Refreshed::Deleting(view));
         }
@@ -197,91 +206,7 @@ impl Organization {
         Ok(SecretView::new(&secret, &document, catalog))
     }
 
-    /// Opens the current version, or the one with the number `version`: one
-    /// request to the catalog, one to the backend, one to the KEK.
-    ///
-    /// # Errors
-    ///
-    /// `SecretNotFound`, `VersionNotFound`, `VersionLost`, `EnvelopeRefused`;
-    /// failures of catalog, store and KEK.
-    pub async fn open_secret(
-        &self,
-        selector: &Selector,
-        version: Option<u64>,
-    ) -> Result<OpenedSecret, OperationError> {
-        let (mut secret, mut document) = self.find(selector, true).await?;
-        let of_number = |secret: &SecretRecord| match version {
-            Some(number) => {
-                let mut versions = secret.versions.iter();
-                versions.find(|version| version.number == number).cloned()
-            }
-            None => secret.current_version().cloned(),
-        };
-        let mut found = of_number(&secret);
-        if found.is_none() {
-            // A node that lags may not know the version yet.
-            if let Some(now) = self.look_up(selector, Look::FencedAndVerified).await? {
-                (secret, document) = now;
-                found = of_number(&secret);
-            }
-        }
-        let name = secret.name.to_string();
-        let found = &found.ok_or_else(|| match version {
-            Some(version) => OperationError::VersionNotFound {
-                secret: name.clone(),
-                version,
-            },
-            None => OperationError::SecretNotFound {
-                secret: name.clone(),
-            },
-        })?;
-        let organization = self.existing().await?.uuid;
-        let backend = self.backend_of(&secret, Trust::Mac).await?;
-        let fetched = backend.fetch(organization, &secret, found).await?;
-        let value = fetched
-            .open()
-            .ok_or_else(|| OperationError::EnvelopeRefused {
-                secret: name,
-                version: found.number,
-            })?;
-        let view = SecretView::new(&secret, &document, organization);
-        Ok(OpenedSecret {
-            view,
-            version: found.number,
-            value,
-        })
-    }
-
-    /// Says whether `candidate` is the secret's current value, without
-    /// decrypting that.
-    ///
-    /// # Errors
-    ///
-    /// As [`open_secret`](Self::open_secret).
-    pub async fn is_current_value(
-        &self,
-        uuid: Uuid,
-        candidate: &SecretValue,
-    ) -> Result<bool, OperationError> {
-        let (secret, _) = self.find(&Selector::Uuid(uuid), true).await?;
-        let Some(version) = secret.current_version() else {
-            return Ok(false);
-        };
-        if secret.kind != candidate.kind() {
-            return Ok(false);
-        }
-        let organization = self.existing().await?.uuid;
-        let backend = self.backend_of(&secret, Trust::Mac).await?;
-        let fetched = backend.fetch(organization, &secret, version).await?;
-        fetched
-            .is_value(&candidate.to_plaintext(), version)
-            .ok_or_else(|| OperationError::EnvelopeRefused {
-                secret: secret.name.to_string(),
-                version: version.number,
-            })
-    }
-
-    async fn find(
+    pub(super) async fn find(
         &self,
         selector: &Selector,
         verify: bool,
@@ -304,7 +229,7 @@ impl Organization {
         })
     }
 
-    async fn look_up(
+    pub(super) async fn look_up(
         &self,
         selector: &Selector,
         look: Look,
@@ -342,7 +267,7 @@ impl Organization {
 
 /// How to look a secret up.
 #[derive(Clone, Copy)]
-enum Look {
+pub(super) enum Look {
     Plain,
     Verified,
     Fenced,

@@ -93,17 +93,8 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
     The provider's credentials may not use the key encryption key in this way (decrypt: transit/decrypt/planton-acme).
 
     Grant to the role in use:
-    path "transit/encrypt/planton-acme" {
-      capabilities = ["update"]
-    }
     path "transit/decrypt/planton-acme" {
       capabilities = ["update"]
-    }
-    path "transit/rewrap/planton-acme" {
-      capabilities = ["update"]
-    }
-    path "transit/keys/planton-acme" {
-      capabilities = ["create", "read", "update"]
     }
 
     Original error: the server answered 403: permission denied
@@ -282,15 +273,6 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
     Have an administrator create the key, once:
       bao write transit/keys/planton-acme type=aes256-gcm96 derived=true exportable=false
     Or grant to the role in use:
-    path "transit/encrypt/planton-acme" {
-      capabilities = ["update"]
-    }
-    path "transit/decrypt/planton-acme" {
-      capabilities = ["update"]
-    }
-    path "transit/rewrap/planton-acme" {
-      capabilities = ["update"]
-    }
     path "transit/keys/planton-acme" {
       capabilities = ["create", "read", "update"]
     }

@@ -14,6 +14,9 @@ const OTHER: &str = "store@acme.iam.gserviceaccount.com";
 /// What a test tells its child; absent in a test that is none.
 const CHILD: &str = "PLANTON_TEST_GCP_ENDPOINT";
 
+/// The account that a child acts as.
+const AS: &str = "PLANTON_TEST_GCP_ACCOUNT";
+
 /// Runs one test of this file again, in a process whose environment has what
 /// `variables` says and nothing else of Google.
 fn in_a_child(test: &str, place: &Place, variables: &[(&str, &str)]) -> String {
@@ -41,7 +44,11 @@ async fn ambient(endpoint: &str) {
     let settings = serde_json::from_value(json!({
         "kind": "gcp_secret_manager",
         "name_prefix": "planton",
-        "configuration": {"project_id": "acme", "endpoint": endpoint},
+        "configuration": {
+            "project_id": "acme",
+            "endpoint": endpoint,
+            "impersonate_service_account": std::env::var(AS).ok(),
+        },
     }));
     let store = open(&settings.unwrap(), &StoreCredential::new()).unwrap();
     match store.put(name(), PAYLOAD, version(1, &[])).await {
@@ -373,5 +380,44 @@ async fn a_quota_project_is_named_in_each_request() {
             said.contains(outcome),
             "{in_file:?} {in_environment:?}: {said}"
         );
+    }
+}
+
+/// The environment's project pays for what another account does as well. A user's
+/// file names one that the user may charge, and the account perhaps not.
+#[tokio::test]
+async fn the_environments_quota_project_pays_for_an_impersonated_account_too() {
+    if let Ok(endpoint) = std::env::var(CHILD) {
+        return ambient(&endpoint).await;
+    }
+    let test = "the_environments_quota_project_pays_for_an_impersonated_account_too";
+    let folder = tempfile::tempdir().unwrap();
+    for (in_file, in_environment, pays) in [
+        (None, Some("billing"), true),
+        (Some("a-users-own"), Some("billing"), true),
+        (Some("billing"), None, false),
+    ] {
+        let place = Place::new();
+        place.fake.expect_quota_project("billing").unwrap();
+        let mut user = place.fake.user_file("a-user").unwrap();
+        if let Some(project) = in_file {
+            user["quota_project_id"] = json!(project);
+        }
+        let file = write(&folder, &user.to_string());
+        let mut variables = vec![
+            ("GOOGLE_APPLICATION_CREDENTIALS", file.as_str()),
+            (AS, OTHER),
+        ];
+        variables.extend(in_environment.map(|project| ("GOOGLE_CLOUD_QUOTA_PROJECT", project)));
+        let said = in_a_child(test, &place, &variables);
+        // A token of its own, a creation and a version.
+        let outcome = match pays {
+            true => "put with 3 requests",
+            false => "serviceusage.services.use",
+        };
+        let case = format!("{in_file:?} {in_environment:?}");
+        assert!(said.contains(outcome), "{case}: {said}");
+        let (_, who) = place.fake.requests().unwrap().pop().unwrap();
+        assert_eq!(who, OTHER, "{case}");
     }
 }

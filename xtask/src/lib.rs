@@ -1,7 +1,7 @@
 //! The project's own tasks, and the harness that its integration tests share:
 //! real Terraforms, real OpenBAO servers, what stands for AWS, GCP and Azure, the
 //! vendors' own clients, planted values and the search for them, random sequences
-//! of Terraform commands, and a proxy that carries out faults (the feature `faults`).
+//! of Terraform commands, the main scenes against a real account, and a proxy that carries out faults (the feature `faults`).
 //!
 //! Unix only: children live in process groups and end by signals.
 
@@ -16,5 +16,6 @@ pub mod openbao;
 pub mod paths;
 pub mod process;
 pub mod reader;
+pub mod smoke;
 pub mod terraform;
 pub mod tools;

@@ -42,6 +42,8 @@ enum Task {
     },
     /// Run random sequences of Terraform commands against a model of what must hold
     Model(tasks::model::Arguments),
+    /// Run the main scenes against an account of a vendor's: docs/smoke.md
+    Smoke(tasks::smoke::Arguments),
     /// Check that modules use only what ARCHITECTURE.md lets them
     Layers,
 }
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Task::Docs { check } => tasks::docs::run(check),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
+        Task::Smoke(arguments) => tasks::smoke::run(&arguments),
         Task::Layers => layers::check(),
     };
     match result {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::{OpenBaoStore, check};
-use crate::clients::openbao::KvEntry;
+use crate::clients::openbao::{KvEntry, StoreRequest};
 use crate::secret::SecretString;
 use crate::store::{ForeignObjects, ForeignValue, RemoteName, StoreError, StoreErrorKind};
 
@@ -21,7 +21,7 @@ impl ForeignObjects for OpenBaoStore {
             .kv()
             .read::<BTreeMap<String, String>>(name.as_str())
             .await;
-        match entry.map_err(|error| self.explain(error))? {
+        match entry.map_err(|error| self.explain(error, StoreRequest::Read))? {
             KvEntry::Absent | KvEntry::Deleted { .. } => Err(error(StoreErrorKind::NotFound)),
             KvEntry::Present { data, .. } => {
                 let texts = data.into_iter();
@@ -43,6 +43,6 @@ impl ForeignObjects for OpenBaoStore {
         check(name, "delete metadata")?;
         let client = self.link.client().await?;
         let deleted = client.kv().delete_metadata(name.as_str()).await;
-        deleted.map_err(|error| self.explain(error))
+        deleted.map_err(|error| self.explain(error, StoreRequest::Write))
     }
 }

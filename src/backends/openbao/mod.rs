@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::clients::openbao::{
     KvEntry, KvMetadata, KvV2, KvVersion, OpenBaoClient, OpenBaoError, OpenBaoErrorKind,
-    PolicyPart, PolicyRole, PolicyScope, policy_part, store_policy_text,
+    PolicyScope, StorePaths, StoreRequest, store_policy_part, store_policy_text,
 };
 use crate::http::HttpSettings;
 use crate::store::{
@@ -50,8 +50,10 @@ const ENVELOPE: &str = "pse1.";
 pub struct OpenBaoStore {
     link: Link,
     capability: StoreCapability,
-    /// What to grant where a request is denied.
-    policy: String,
+    /// Whose grants a denial names.
+    paths: StorePaths,
+    /// The whole policy of a backend of one's own; what writes takes all of it.
+    policy: Option<String>,
 }
 
 /// What [`OpenBaoStore::connect`] is told besides configuration and credential.
@@ -79,7 +81,8 @@ impl OpenBaoStore {
         Self {
             link: Link::to(client),
             capability: capability("platform", "OpenBAO"),
-            policy: policy_part(scope, PolicyRole::Apply, PolicyPart::Objects),
+            paths: scope.store_paths(),
+            policy: None,
         }
     }
 
@@ -99,7 +102,15 @@ impl OpenBaoStore {
         let credential = Credential::parse(&config, credential, options.ambient)?;
         Ok(Self {
             capability: capability(config.kind().name(), config.kind().vendor()),
-            policy: store_policy_text(config.kv_mount_path(), config.name_prefix()),
+            policy: Some(store_policy_text(
+                config.kv_mount_path(),
+                config.name_prefix(),
+            )),
+            paths: StorePaths {
+                kv_mount_path: config.kv_mount_path().clone(),
+                objects: config.name_prefix().to_owned(),
+                fences: format!("{}/.fence/*", config.name_prefix()),
+            },
             link: Link::new(config, credential, options.http),
         })
     }
@@ -234,13 +245,19 @@ impl OpenBaoStore {
         Ok(())
     }
 
-    fn explain(&self, error: OpenBaoError) -> StoreError {
-        match error.kind() {
-            OpenBaoErrorKind::PermissionDenied => error
-                .with_remedy(format!("Grant to the role in use:\n{}", self.policy))
-                .into(),
-            _ => self.link.explain(error),
+    /// Explains a failure. A denial asks for what a request of this kind takes, and
+    /// for no more.
+    fn explain(&self, error: OpenBaoError, request: StoreRequest) -> StoreError {
+        if error.kind() != OpenBaoErrorKind::PermissionDenied {
+            return self.link.explain(error);
         }
+        let policy = match (request, &self.policy) {
+            (StoreRequest::Write, Some(whole)) => whole.clone(),
+            _ => store_policy_part(&self.paths, request),
+        };
+        error
+            .with_remedy(format!("Grant to the role in use:\n{policy}"))
+            .into()
     }
 }
 
@@ -281,10 +298,10 @@ impl SecretStore for OpenBaoStore {
             Ok(_) => return Err(error(StoreErrorKind::AlreadyExists)),
             Err(conflict) if conflict.kind() == OpenBaoErrorKind::Conflict => {
                 let own = self.own(client, &path, text).await;
-                own.map_err(|error| self.explain(error))?
+                own.map_err(|error| self.explain(error, StoreRequest::Write))?
                     .ok_or_else(|| error(StoreErrorKind::AlreadyExists).with_source(conflict))?
             }
-            Err(error) => return Err(self.explain(error)),
+            Err(error) => return Err(self.explain(error, StoreRequest::Write)),
         };
         Ok(StoredVersion { slot, created_time }.into_native_id())
     }
@@ -301,7 +318,7 @@ impl SecretStore for OpenBaoStore {
             StoredVersion::parse(version).ok_or_else(|| error(StoreErrorKind::NotFound))?;
         let client = self.link.client().await?;
         let entry = self.read(client, &version.path(name)).await;
-        match entry.map_err(|error| self.explain(error))? {
+        match entry.map_err(|error| self.explain(error, StoreRequest::Read))? {
             KvEntry::Absent | KvEntry::Deleted { .. } => Err(error(StoreErrorKind::NotFound)),
             KvEntry::Present {
                 data,
@@ -325,7 +342,7 @@ impl SecretStore for OpenBaoStore {
         let client = self.link.client().await?;
         let looked = self.look(client, name, &options).await;
         looked
-            .map_err(|error| self.explain(error))?
+            .map_err(|error| self.explain(error, StoreRequest::Look))?
             .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, OPERATION, name.as_str()))
     }
 
@@ -341,11 +358,11 @@ impl SecretStore for OpenBaoStore {
         let client = self.link.client().await?;
         if is_whole && versions.is_empty() {
             let removed = self.remove_abandoned(client, name).await;
-            return removed.map_err(|error| self.explain(error));
+            return removed.map_err(|error| self.explain(error, StoreRequest::Write));
         }
         for version in versions.iter().filter_map(StoredVersion::parse) {
             let removed = self.remove(client, &version.path(name)).await;
-            removed.map_err(|error| self.explain(error))?;
+            removed.map_err(|error| self.explain(error, StoreRequest::Write))?;
         }
         Ok(())
     }

@@ -180,16 +180,18 @@ impl GcpError {
             code: said.code,
             reason: said.reason,
         });
-        explained.remedy = remedy(kind, said.reason, path, service);
+        explained.remedy = remedy(kind, &said, path, service);
         explained
     }
 }
 
-/// The codes of google.rpc.Code and the reasons of google.rpc.ErrorInfo that we
-/// know, and so may repeat.
+/// The codes of google.rpc.Code, and of google.rpc.ErrorInfo the reasons and the
+/// consumer that we know by their form, and so may repeat.
 struct Said {
     code: Option<&'static str>,
     reason: Option<&'static str>,
+    /// The number of the project that the request counted for.
+    consumer: Option<String>,
 }
 
 const CODES: &[(&str, GcpErrorKind)] = &[
@@ -244,19 +246,36 @@ impl Said {
         #[derive(Deserialize)]
         struct Detail {
             reason: Option<String>,
+            #[serde(default)]
+            metadata: Metadata,
+        }
+        #[derive(Default, Deserialize)]
+        struct Metadata {
+            consumer: Option<String>,
         }
         let Ok(Body { error }) = serde_json::from_slice(body) else {
             return Self {
                 code: None,
                 reason: None,
+                consumer: None,
             };
         };
-        let reasons = error.details.into_iter().filter_map(|detail| detail.reason);
+        let details = error.details.iter();
+        let reasons = details.clone().filter_map(|detail| detail.reason.as_ref());
+        let consumers = details.filter_map(|detail| detail.metadata.consumer.as_ref());
         Self {
             code: error.status.and_then(|code| known(CODES, &code)),
-            reason: reasons.filter_map(|reason| known(REASONS, &reason)).next(),
+            reason: reasons.filter_map(|reason| known(REASONS, reason)).next(),
+            consumer: consumers.filter_map(|text| project_number(text)).next(),
         }
     }
+}
+
+/// Returns N of `projects/N`. An id could be any word; a number is none.
+fn project_number(consumer: &str) -> Option<String> {
+    let number = consumer.strip_prefix("projects/")?;
+    let is_number = (1..=20).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| number.to_owned())
 }
 
 fn known<T>(table: &[(&'static str, T)], text: &str) -> Option<&'static str> {
@@ -284,9 +303,20 @@ fn kind(status: StatusCode, code: Option<&str>, reason: Option<&str>) -> GcpErro
     }
 }
 
-fn remedy(kind: GcpErrorKind, reason: Option<&str>, path: &str, service: &str) -> Option<String> {
-    let text = match (reason, kind) {
+fn remedy(kind: GcpErrorKind, said: &Said, path: &str, service: &str) -> Option<String> {
+    // Google checks the project that pays for a request, which need not be the one
+    // that holds the secret: https://cloud.google.com/docs/quotas/quota-project
+    let consumer = said.consumer.as_deref();
+    let text = match (said.reason, kind) {
         (Some("SERVICE_DISABLED"), _) => {
+            if let Some(number) = consumer {
+                return Some(format!(
+                    "The API is not enabled in project {number}, for which requests of this \
+                     credential count: its service account's project, or its quota project. Run \
+                     `gcloud services enable {service}.googleapis.com --project={number}`, and \
+                     wait a minute."
+                ));
+            }
             // IAM's paths name no project: `projects/-/serviceAccounts/…`.
             let project = path.strip_prefix("projects/").unwrap_or(path);
             let project = project.split('/').next().unwrap_or(project);
@@ -300,10 +330,19 @@ fn remedy(kind: GcpErrorKind, reason: Option<&str>, path: &str, service: &str) -
                  {service}.googleapis.com --project={project}`, and wait a minute."
             ));
         }
-        (Some("BILLING_DISABLED"), _) => "Enable billing for the project.",
-        (Some("CONSUMER_INVALID" | "CONSUMER_SUSPENDED"), _) => {
-            "There is no such project, or it is suspended. Check project_id."
-        }
+        (Some("BILLING_DISABLED"), _) => match consumer {
+            Some(number) => return Some(format!("Enable billing for project {number}.")),
+            None => "Enable billing for the project.",
+        },
+        (Some("CONSUMER_INVALID" | "CONSUMER_SUSPENDED"), _) => match consumer {
+            Some(number) => {
+                return Some(format!(
+                    "Project {number}, for which requests of this credential count, does not \
+                     exist or is suspended. Check project_id, and the credential's quota project."
+                ));
+            }
+            None => "There is no such project, or it is suspended. Check project_id.",
+        },
         (Some("SECURITY_POLICY_VIOLATED"), _) => {
             "A VPC Service Controls perimeter forbids it: add an ingress rule, or run inside."
         }

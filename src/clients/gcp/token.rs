@@ -27,6 +27,10 @@ pub(super) const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-p
 
 const OPERATION: &str = "get an access token";
 
+/// Names the project that pays for requests, in the environment and in a request.
+const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
+const USER_PROJECT: &str = "x-goog-user-project";
+
 const MAX_TRIES: u32 = 3;
 const TIMEOUT: Duration = Duration::from_secs(15);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -101,20 +105,35 @@ impl TokenSource {
             (None, _) => self.own(&mut state).await?,
             (Some(_), Some(headers)) => headers,
             (Some((account, endpoint)), None) => {
-                let own = self.own(&mut state).await?;
+                let mut own = self.own(&mut state).await?;
                 let mut known = impersonate(http, endpoint, &own, account).await;
                 if matches!(&known, Err(error) if error.kind() == GcpErrorKind::Unauthenticated) {
                     state.credentials = None;
-                    let own = self.own(&mut state).await?;
+                    own = self.own(&mut state).await?;
                     known = impersonate(http, endpoint, &own, account).await;
                 }
-                state.impersonated.insert(known?).headers.clone()
+                let mut known = known?;
+                self.keep_quota_project(&own, &mut known.headers);
+                state.impersonated.insert(known).headers.clone()
             }
         };
         Ok(Authorization {
             headers,
             generation,
         })
+    }
+
+    /// Has the project that the environment names pay for what the other account
+    /// does, as Google's own impersonated credentials do. The one in a user's file
+    /// is that user's: the account may have no right to it, and its own project pays.
+    fn keep_quota_project(&self, own: &HeaderMap, headers: &mut HeaderMap) {
+        let is_ambient = matches!(self.credential, GcpCredential::ApplicationDefault);
+        if !is_ambient || std::env::var_os(QUOTA_PROJECT).is_none() {
+            return;
+        }
+        if let Some(project) = own.get(USER_PROJECT) {
+            headers.insert(USER_PROJECT, project.clone());
+        }
     }
 
     /// Throws away what a server refused, unless somebody else has done so.

@@ -97,6 +97,12 @@ impl OpenBaoError {
         self.kind
     }
 
+    /// Returns the path on which it was tried.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Returns the name of what was tried.
     #[must_use]
     pub fn operation(&self) -> &'static str {
@@ -372,6 +378,13 @@ fn meaning(
         _ if kind == OpenBaoErrorKind::Unauthenticated => {
             Some("The credential is not, or no longer, valid: renew it.".to_owned())
         }
+        // https://openbao.org/api-docs/system/rate-limit-quotas/
+        _ if kind == OpenBaoErrorKind::RateLimited => Some(
+            "A rate limit quota of the server is used up: an administrator lists them at \
+             sys/quotas/rate-limit. Raise that quota or the resource's timeouts, or lower \
+             -parallelism."
+                .to_owned(),
+        ),
         _ => None,
     };
     (kind, reason, remedy)

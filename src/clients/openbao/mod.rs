@@ -25,8 +25,10 @@ pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
 pub use fence::{Fenced, fence_slot};
 pub use files::{UnreadableFile, read_certificate, read_private_key};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
+pub(crate) use policy::policy_rule;
 pub use policy::{
-    PolicyPart, PolicyRole, PolicyScope, policy_part, policy_text, store_policy_text,
+    PolicyPart, PolicyRole, PolicyScope, StorePaths, StoreRequest, policy_part, policy_text,
+    store_policy_part, store_policy_text,
 };
 pub use server::ServerVendor;
 pub use transit::{Transit, TransitKey};

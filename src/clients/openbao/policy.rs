@@ -24,6 +24,29 @@ pub enum PolicyPart {
     Key,
 }
 
+/// What a request to a store of sealed versions does: a remedy for a denied one
+/// asks for no more than that takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreRequest {
+    /// Looks at a version.
+    Look,
+    /// Reads a version.
+    Read,
+    /// Writes or deletes.
+    Write,
+}
+
+/// Where a store of sealed versions keeps what, in paths below the root.
+#[derive(Clone, Debug)]
+pub struct StorePaths {
+    /// Where KV version 2 is mounted.
+    pub kv_mount_path: MountPath,
+    /// What the names of objects begin with, inside the mount.
+    pub objects: String,
+    /// Where its fences stand, inside the mount.
+    pub fences: String,
+}
+
 /// Whose policy, and over which mounts.
 #[derive(Clone, Debug)]
 pub struct PolicyScope {
@@ -48,6 +71,16 @@ impl PolicyScope {
     #[must_use]
     pub fn fence_path(&self, process: &str) -> String {
         format!("catalog/{}/fence/{process}", self.organization)
+    }
+
+    /// Returns where the built-in backend keeps what.
+    #[must_use]
+    pub fn store_paths(&self) -> StorePaths {
+        StorePaths {
+            kv_mount_path: self.kv_mount_path.clone(),
+            objects: format!("{}/{}", self.name_prefix, self.organization),
+            fences: self.fence_path("*"),
+        }
     }
 
     /// Returns the name of the organization's Transit key.
@@ -77,41 +110,41 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
     let objects = format!("{}/{}", scope.name_prefix, scope.organization);
     match (role, part) {
         (PolicyRole::Apply, PolicyPart::Catalog) => [
-            rule(
+            policy_rule(
                 &format!("{kv}/data/{catalog}/*"),
                 &["create", "read", "update"],
             ),
-            rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
-            rule(
+            policy_rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
+            policy_rule(
                 &format!("{kv}/metadata/{catalog}/entries/*"),
                 &["delete", "list", "read"],
             ),
-            rule(&format!("{kv}/destroy/{catalog}/*"), &["update"]),
+            policy_rule(&format!("{kv}/destroy/{catalog}/*"), &["update"]),
         ]
         .concat(),
         (PolicyRole::Apply, PolicyPart::Objects) => objects_text(kv, &objects),
         // Without "create" on encrypt: a key that is missing stays missing.
         (PolicyRole::Apply, PolicyPart::Key) => [
-            rule(&format!("{transit}/encrypt/{key}"), &["update"]),
-            rule(&format!("{transit}/decrypt/{key}"), &["update"]),
-            rule(&format!("{transit}/rewrap/{key}"), &["update"]),
-            rule(
+            policy_rule(&format!("{transit}/encrypt/{key}"), &["update"]),
+            policy_rule(&format!("{transit}/decrypt/{key}"), &["update"]),
+            policy_rule(&format!("{transit}/rewrap/{key}"), &["update"]),
+            policy_rule(
                 &format!("{transit}/keys/{key}"),
                 &["create", "read", "update"],
             ),
         ]
         .concat(),
         (PolicyRole::Plan, PolicyPart::Catalog) => [
-            rule(&format!("{kv}/data/{catalog}/*"), &["read"]),
-            rule(
+            policy_rule(&format!("{kv}/data/{catalog}/*"), &["read"]),
+            policy_rule(
                 &format!("{kv}/data/{catalog}/fence/*"),
                 &["create", "update"],
             ),
-            rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
+            policy_rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
         ]
         .concat(),
         (PolicyRole::Plan, PolicyPart::Objects) => {
-            rule(&format!("{kv}/metadata/{objects}/*"), &["read"])
+            policy_rule(&format!("{kv}/metadata/{objects}/*"), &["read"])
         }
         (PolicyRole::Plan, PolicyPart::Key) => String::new(),
     }
@@ -126,29 +159,51 @@ pub fn store_policy_text(kv_mount_path: &MountPath, name_prefix: &str) -> String
     text
 }
 
+/// Returns what a request of this kind takes, in HCL.
+#[must_use]
+pub fn store_policy_part(paths: &StorePaths, request: StoreRequest) -> String {
+    let StorePaths {
+        kv_mount_path: kv,
+        objects,
+        fences,
+    } = paths;
+    let look = policy_rule(&format!("{kv}/metadata/{objects}/*"), &["read"]);
+    // Before it believes that nothing is there.
+    let fence = policy_rule(&format!("{kv}/data/{fences}"), &["create", "update"]);
+    match request {
+        StoreRequest::Look => [look, fence].concat(),
+        StoreRequest::Read => {
+            let read = policy_rule(&format!("{kv}/data/{objects}/*"), &["read"]);
+            // And before a version that is gone is reported, looks at the marker.
+            [read, look, fence].concat()
+        }
+        StoreRequest::Write => objects_text(kv, objects),
+    }
+}
+
 /// A put that is tried again finds its own version there: "update" makes that a
 /// conflict, which is looked into, and not a denial.
 fn objects_text(kv: &MountPath, objects: &str) -> String {
     [
-        rule(
+        policy_rule(
             &format!("{kv}/data/{objects}/*"),
             &["create", "read", "update"],
         ),
-        rule(
+        policy_rule(
             &format!("{kv}/metadata/{objects}/*"),
             &["delete", "list", "read"],
         ),
-        rule(&format!("{kv}/destroy/{objects}/*"), &["update"]),
+        policy_rule(&format!("{kv}/destroy/{objects}/*"), &["update"]),
     ]
     .concat()
 }
 
 /// Tells a token that has run out from a permission that is missing.
 fn lookup() -> String {
-    rule("auth/token/lookup-self", &["read"])
+    policy_rule("auth/token/lookup-self", &["read"])
 }
 
-fn rule(path: &str, capabilities: &[&str]) -> String {
+pub(crate) fn policy_rule(path: &str, capabilities: &[&str]) -> String {
     let capabilities = capabilities
         .iter()
         .map(|capability| format!("{capability:?}"))
@@ -175,6 +230,26 @@ mod tests {
     #[test]
     fn the_apply_policy_reads_as_documented() {
         insta::assert_snapshot!(policy_text(&scope(), PolicyRole::Apply));
+    }
+
+    #[test]
+    fn a_request_asks_for_no_more_than_it_takes() {
+        let paths = scope().store_paths();
+        let of = |request| store_policy_part(&paths, request);
+        let look = of(StoreRequest::Look);
+        let read = of(StoreRequest::Read);
+        for text in [&look, &read] {
+            for more in ["delete", "destroy", "list"] {
+                assert!(!text.contains(more), "{text}");
+            }
+            let fence = "path \"planton/data/catalog/acme/fence/*\" {\n  capabilities = \
+                         [\"create\", \"update\"]";
+            assert!(text.contains(fence), "{text}");
+        }
+        assert!(!look.contains("planton/data/planton"), "{look}");
+        let objects = "path \"planton/data/planton/acme/*\" {\n  capabilities = [\"read\"]";
+        assert!(read.contains(objects), "{read}");
+        assert!(of(StoreRequest::Write).contains("destroy"));
     }
 
     #[test]

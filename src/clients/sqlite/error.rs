@@ -104,10 +104,8 @@ impl DatabaseError {
                 "Another process keeps the database locked: another run of Terraform that hangs, a \
                  backup, or a SQLite shell. End it, and run again.",
             ),
-            Some(ErrorCode::DiskFull) => told.with_remedy(
-                "The disk is full, or a quota is used up. Free some space, and run again; nothing is \
-                 half-written.",
-            ),
+            Some(ErrorCode::DiskFull) => told.with_remedy(NO_ROOM),
+            Some(ErrorCode::SystemIoFailure) if is_of_a_write(&error) => told.with_remedy(NO_ROOM),
             _ => told,
         };
         told.with_source(error)
@@ -163,6 +161,24 @@ impl Error for DatabaseError {
     }
 }
 
+const NO_ROOM: &str = "The disk is full, or a quota or the largest size of a file is used up. Free some \
+                       space, and run again; nothing is half-written.";
+
+/// Says whether an input or output failure is one of writing. SQLite reports as a
+/// full disk ENOSPC alone, and neither EDQUOT nor EFBIG:
+/// https://www.sqlite.org/rescode.html#ioerr_write
+fn is_of_a_write(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    let written = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_SHMSIZE,
+    ];
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| written.contains(&code))
+}
+
 fn kind_of_sqlite(error: &rusqlite::Error) -> DatabaseErrorKind {
     match error.sqlite_error_code() {
         Some(
@@ -195,6 +211,23 @@ mod tests {
     use rusqlite::ffi;
 
     use super::*;
+
+    #[test]
+    fn a_write_without_room_says_so_and_a_failing_read_does_not() {
+        for (code, says_so) in [
+            (ffi::SQLITE_FULL, true),
+            (ffi::SQLITE_IOERR_WRITE, true),
+            (ffi::SQLITE_IOERR_FSYNC, true),
+            (ffi::SQLITE_IOERR_SHMSIZE, true),
+            (ffi::SQLITE_IOERR_READ, false),
+            (ffi::SQLITE_IOERR_LOCK, false),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let told = DatabaseError::sqlite("commit", Path::new("planton.db"), error);
+            let remedy = told.remedy().unwrap_or_default();
+            assert_eq!(remedy.contains("disk is full"), says_so, "code {code}");
+        }
+    }
 
     #[test]
     fn sqlite_codes_are_mapped_by_meaning() {

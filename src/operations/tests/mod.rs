@@ -20,6 +20,7 @@ mod mac_key;
 mod ownership;
 mod protection;
 mod races;
+mod reading;
 mod rollback;
 mod tampering;
 mod world;

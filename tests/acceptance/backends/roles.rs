@@ -1,13 +1,14 @@
 //! Roles as the guide prints them, and grants that take their time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use xtask::terraform::Workspace;
 
 use super::Place;
 use super::place::ACCESS_KEY;
 use crate::scene::{On, Scene, record_of, terraform_1_11};
-use crate::steps::{Steps, text};
+use crate::steps::{Steps, has, text};
 
 const SECRETS: &str = r#"
 variable "trigger" { default = "1" }
@@ -139,10 +140,9 @@ fn acc_roles_that_only_plan_or_read_suffice_as_the_guide_prints_them_on_azure() 
 const TAKES: Duration = Duration::from_secs(5);
 const PATIENCE: (&str, &str) = ("PLANTON_TEST_GRANT_WAIT_MS", "60000");
 
-fn is_registered_once_granted(place: &Place) {
-    let scene = Scene::new(&terraform_1_11(), On::Embedded);
-    let mut workspace = place.workspace(&scene);
-    workspace.env(PATIENCE.0, PATIENCE.1);
+fn declaring(place: &Place, scene: &Scene, patience: &str) -> Workspace {
+    let mut workspace = place.workspace(scene);
+    workspace.env(PATIENCE.0, patience);
     let variable = "variable \"backend_secret\" {\n  type      = string\n  ephemeral = true\n}\n";
     let block = place.block();
     let backend = format!(
@@ -150,6 +150,12 @@ fn is_registered_once_granted(place: &Place) {
          credentials_wo_version = \"1\"\n}}\n"
     );
     workspace.write("main.tf", &backend).unwrap();
+    workspace
+}
+
+fn is_registered_once_granted(place: &Place) {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let workspace = declaring(place, &scene, PATIENCE.1);
     let given = [("backend_secret", place.secret.as_str())];
     workspace.settled(&given);
     let objects = place.objects();
@@ -158,6 +164,27 @@ fn is_registered_once_granted(place: &Place) {
         1,
         "the marker, and no throw-away object: {objects:?}"
     );
+    workspace.destroyed(&given);
+}
+
+/// What is never granted is told after that time, and nothing is left of the tries.
+#[test]
+fn acc_grant_that_never_settles_is_told_after_a_bounded_time() {
+    const BOUND: Duration = Duration::from_secs(4);
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::gcp();
+    let denied = "secretmanager.versions.add";
+    place.gcp_fake().deny(&[denied]).unwrap();
+    let workspace = declaring(&place, &scene, "4000");
+    let given = [("backend_secret", place.secret.as_str())];
+    let started = Instant::now();
+    let refused = workspace.fails(&given);
+    let took = started.elapsed();
+    has(&refused, &["The backend was not saved", denied]);
+    let is_bounded = took > BOUND / 2 && took < BOUND * 8;
+    assert!(is_bounded, "{took:?}");
+    place.gcp_fake().deny(&[]).unwrap();
+    workspace.settled(&given);
     workspace.destroyed(&given);
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use xtask::terraform::Workspace;
 
-use crate::scene::{ORGANIZATION, Scene, provider_block, with_every_terraform};
+use crate::scene::{ORGANIZATION, PROVIDER, Scene, provider_block, with_every_terraform};
 use crate::steps::{Steps, flat, has};
 
 with_every_terraform!(
@@ -21,6 +21,7 @@ with_every_terraform!(
     acc_page_of_a_proxy_at_login_is_said_to_be_one,
     acc_organization_under_another_name_is_told_apart,
     acc_locked_platform_is_waited_for_once,
+    acc_full_disk_is_said_to_be_one_and_the_next_apply_goes_on,
 );
 
 const SECRET: &str = "resource \"planton_secret\" \"s\" {\n  name = \"s\"\n  generate = {}\n}\n";
@@ -74,6 +75,8 @@ fn acc_pipe_in_the_place_of_a_file_is_refused_at_once(scene: &Scene) {
     for line in [
         format!("token_file = {path:?}"),
         format!("ca_cert_file = {path:?}\n    token = \"x\""),
+        format!("client_cert_file = {path:?}\n    client_key_file = {path:?}\n    token = \"x\""),
+        format!("jwt = {{ role = \"x\", token_file = {path:?} }}"),
     ] {
         let platform =
             format!("openbao = {{\n    address = \"http://127.0.0.1:1\"\n    {line}\n  }}");
@@ -201,4 +204,53 @@ fn acc_locked_platform_is_waited_for_once(scene: &Scene) {
     );
     connection.execute_batch("ROLLBACK").unwrap();
     workspace.applied(&[]);
+}
+
+/// Files that the provider writes may have `blocks` of 512 bytes each, as on a disk
+/// or under a quota that is used up.
+fn limited(workspace: &Workspace, blocks: u64) -> std::path::PathBuf {
+    let script = workspace.root().join("limited");
+    // Terraform's own files are not bounded. Without the trap the signal would end
+    // the process instead of failing its write.
+    let text = format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f {blocks}\nexec {PROVIDER:?} \"$@\"\n");
+    std::fs::write(&script, text).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, executable).unwrap();
+    script
+}
+
+fn acc_full_disk_is_said_to_be_one_and_the_next_apply_goes_on(scene: &Scene) {
+    let many = "variable \"amount\" { type = number }\nresource \"planton_secret\" \"s\" {\n  count \
+                = var.amount\n  name = \"s${count.index}\"\n  value_wo = \"value \
+                ${count.index}\"\n  value_wo_version = \"1\"\n}\n";
+    let roomy = scene.workspace(many);
+    roomy.applied(&[("amount", "2")]);
+    let folder = scene.embedded().unwrap();
+    let database = folder.join("planton.db").metadata().unwrap().len();
+
+    // Room for some of them.
+    let script = limited(&roomy, database / 512 + 64);
+    let full = Workspace::new(scene.terraform(), &script).unwrap();
+    full.write("provider.tf", &scene.provider("")).unwrap();
+    full.write("main.tf", many).unwrap();
+    let state = roomy.state_text().unwrap();
+    full.write("terraform.tfstate", &state).unwrap();
+    let told = full.fails(&[("amount", "60")]);
+    has(&told, &["Platform Unavailable", "disk is full", "quota"]);
+    for wrong in ["Corrupt", "Altered", "Defect", "backup"] {
+        assert!(!told.contains(wrong), "{wrong}: {told}");
+    }
+
+    // With room again, that state goes on, and all of them are there.
+    let state = full.state_text().unwrap();
+    roomy.write("terraform.tfstate", &state).unwrap();
+    roomy.settled(&[("amount", "60")]);
+    let read = scene.read(&["s0", "s59"]);
+    assert_eq!(read["s0"], "value 0");
+    assert_eq!(read["s59"], "value 59");
+    // What was put and could not be committed, nor deleted for want of room, is
+    // sealed, and no record names it: at most one for each operation under way.
+    let objects = scene.objects().len();
+    assert!((60..=70).contains(&objects), "{objects}");
+    roomy.destroyed(&[("amount", "60")]);
 }

@@ -160,16 +160,13 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     Grant to the role in use:
     path "planton/data/catalog/f/*" {
-      capabilities = ["create", "read", "update"]
+      capabilities = ["read"]
+    }
+    path "planton/data/catalog/f/fence/*" {
+      capabilities = ["create", "update"]
     }
     path "planton/metadata/catalog/f/*" {
       capabilities = ["list", "read"]
-    }
-    path "planton/metadata/catalog/f/entries/*" {
-      capabilities = ["delete", "list", "read"]
-    }
-    path "planton/destroy/catalog/f/*" {
-      capabilities = ["update"]
     }
 
     Original error: the server answered 403: permission denied

@@ -5,6 +5,7 @@ pub(crate) mod ci;
 pub(crate) mod demo;
 pub(crate) mod docs;
 pub(crate) mod model;
+pub(crate) mod smoke;
 pub(crate) mod test;
 
 use std::path::PathBuf;

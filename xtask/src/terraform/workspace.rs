@@ -128,6 +128,12 @@ impl Workspace {
         self.root.path().join("home")
     }
 
+    /// Keeps the folder on disk when this is dropped.
+    pub fn keep(&mut self) -> &mut Self {
+        self.root.disable_cleanup(true);
+        self
+    }
+
     /// Writes a file of the configuration.
     ///
     /// # Errors

@@ -140,3 +140,33 @@ fn the_project_whose_api_is_off_is_named() {
         "status 403 PERMISSION_DENIED SERVICE_DISABLED"
     );
 }
+
+#[test]
+fn the_project_that_pays_is_named_where_google_says_which() {
+    let named = |reason: &str, consumer: &str| {
+        let mut body = status("PERMISSION_DENIED", reason);
+        body["error"]["details"][1]["metadata"] = json!({"consumer": consumer});
+        let error = explained(403, &body);
+        assert_eq!(error.kind(), GcpErrorKind::Misconfigured, "{reason}");
+        error.remedy().unwrap().to_owned()
+    };
+    let enable = |project: &str| {
+        format!("`gcloud services enable secretmanager.googleapis.com --project={project}`")
+    };
+    let remedy = named("SERVICE_DISABLED", "projects/123456789012");
+    assert!(remedy.contains(&enable("123456789012")), "{remedy}");
+    assert!(!remedy.contains("acme"), "{remedy}");
+    for (reason, told) in [
+        ("BILLING_DISABLED", "Enable billing for project 42."),
+        ("CONSUMER_INVALID", "Project 42, for which"),
+        ("CONSUMER_SUSPENDED", "Project 42, for which"),
+    ] {
+        let remedy = named(reason, "projects/42");
+        assert!(remedy.contains(told), "{remedy}");
+    }
+    // What is no number may be any word.
+    for consumer in ["projects/hunter2", "hunter2", "projects/", "folders/42", ""] {
+        let remedy = named("SERVICE_DISABLED", consumer);
+        assert!(remedy.contains(&enable("acme")), "{consumer}: {remedy}");
+    }
+}

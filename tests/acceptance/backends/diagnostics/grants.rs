@@ -91,16 +91,13 @@ pub(super) fn expect_told(told: &Told) {
 
     Grant to the role in use:
     path "secret/data/planton/*" {
-      capabilities = ["create", "read", "update"]
+      capabilities = ["read"]
     }
     path "secret/metadata/planton/*" {
-      capabilities = ["delete", "list", "read"]
-    }
-    path "secret/destroy/planton/*" {
-      capabilities = ["update"]
-    }
-    path "auth/token/lookup-self" {
       capabilities = ["read"]
+    }
+    path "secret/data/planton/.fence/*" {
+      capabilities = ["create", "update"]
     }
 
     To save it unverified, set verify_connection to false.
@@ -120,17 +117,11 @@ pub(super) fn expect_told(told: &Told) {
     The credentials in use may not do this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
-    path "secret/data/planton/*" {
-      capabilities = ["create", "read", "update"]
-    }
     path "secret/metadata/planton/*" {
-      capabilities = ["delete", "list", "read"]
-    }
-    path "secret/destroy/planton/*" {
-      capabilities = ["update"]
-    }
-    path "auth/token/lookup-self" {
       capabilities = ["read"]
+    }
+    path "secret/data/planton/.fence/*" {
+      capabilities = ["create", "update"]
     }
 
     To save it unverified, set verify_connection to false.
@@ -180,17 +171,11 @@ pub(super) fn expect_told(told: &Told) {
     The credentials in use may not do this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-vault-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
-    path "secret/data/planton/*" {
-      capabilities = ["create", "read", "update"]
-    }
     path "secret/metadata/planton/*" {
-      capabilities = ["delete", "list", "read"]
-    }
-    path "secret/destroy/planton/*" {
-      capabilities = ["update"]
-    }
-    path "auth/token/lookup-self" {
       capabilities = ["read"]
+    }
+    path "secret/data/planton/.fence/*" {
+      capabilities = ["create", "update"]
     }
 
     To save it unverified, set verify_connection to false.

@@ -1,0 +1,97 @@
+//! A marker that somebody removed at the vendor is put again, under another name,
+//! once the backend's credential is renewed.
+
+use super::configuration::{VARIABLES, plain_backend, secret};
+use super::intruder::Deed;
+use super::{Place, at_every_place};
+use crate::scene::Scene;
+use crate::steps::{Steps, has};
+
+at_every_place!(acc_marker_that_somebody_removed_is_put_again_under_another_name);
+
+/// Of each backend the marker is removed in another way.
+const WAYS: [&str; 3] = ["recoverable", "for-good", "taken"];
+
+impl Place {
+    /// Returns the names of what is there under a backend's marker.
+    fn markers(&self, backend: &str) -> Vec<String> {
+        let part = self.part("backend", backend);
+        let names = self.objects().into_iter().map(|object| object.name);
+        names.filter(|name| name.contains(&part)).collect()
+    }
+
+    /// Removes `object`, so that it can be recovered where the vendor offers that.
+    fn remove_recoverably(&self, object: &str) {
+        match self.block_name {
+            "aws_secrets_manager" => self.commit(Deed::Scheduled, object, ""),
+            "openbao" | "hashicorp_vault" => {
+                let data = format!("secret/data/{object}");
+                self.api().ok("DELETE", &data, None).unwrap();
+            }
+            // Azure's own client deletes, and purges nothing.
+            _ => self.remove(object),
+        }
+    }
+
+    /// Removes `object` so that nothing of it is left.
+    fn remove_for_good(&self, object: &str) {
+        match self.block_name {
+            "azure_key_vault" => self.azure_fake().remove_secret(object).unwrap(),
+            _ => self.remove(object),
+        }
+    }
+}
+
+fn acc_marker_that_somebody_removed_is_put_again_under_another_name(scene: &Scene, place: Place) {
+    let mut configuration = VARIABLES.to_owned();
+    for way in WAYS {
+        configuration.push_str(&plain_backend(&place, way));
+        let backend = format!("backend = planton_secret_backend.{way}.name");
+        configuration.push_str(&secret(&format!("in-{way}"), &backend));
+    }
+    // One without a secret, whose place nothing else can tell.
+    configuration.push_str(&plain_backend(&place, "empty"));
+    let workspace = place.workspace(scene);
+    workspace.write("main.tf", &configuration).unwrap();
+    let credential = ("backend_secret", place.secret.as_str());
+    workspace.applied(&[credential]);
+
+    let backends = [WAYS[0], WAYS[1], WAYS[2], "empty"];
+    let before = backends.map(|backend| {
+        let found = place.markers(backend);
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].clone()
+    });
+    place.remove_recoverably(&before[0]);
+    place.remove_for_good(&before[1]);
+    place.remove_for_good(&before[2]);
+    place.put(&before[2], "theirs", "somebody else's");
+    place.remove_recoverably(&before[3]);
+
+    // Nobody writes to a place that is not known again.
+    let rotated = [credential, ("rotation", "2"), ("value", "second value")];
+    let refused = workspace.fails(&rotated);
+    let count = refused.matches("Secret Backend Not There").count();
+    assert_eq!(count, WAYS.len(), "{refused}");
+    has(&refused, &["change the backend's credentials_wo_version"]);
+
+    let renewed = [&rotated[..], &[("credentials", "2")]].concat();
+    workspace.settled(&renewed);
+    for (backend, before) in backends.into_iter().zip(&before) {
+        let now = place.markers(backend);
+        assert!(now.iter().any(|name| name != before), "{backend}: {now:?}");
+    }
+    for way in WAYS {
+        let name = format!("in-{way}");
+        assert_eq!(workspace.secret(&name)["version"], 2, "{way}");
+    }
+    assert_eq!(place.read(scene, "in-recoverable"), "second value");
+
+    // Theirs is left alone.
+    workspace.destroyed(&renewed);
+    let left = place.objects().into_iter().map(|object| object.name);
+    let left: Vec<_> = left
+        .filter(|name| *name != before[0] && *name != before[3])
+        .collect();
+    assert_eq!(left, [before[2].clone()]);
+}

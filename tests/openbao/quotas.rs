@@ -1,0 +1,84 @@
+//! A real server's rate limit quotas, within and beyond an operation's time.
+
+use std::time::{Duration, Instant};
+
+use terraform_provider_planton::catalog::{CatalogErrorKind, CatalogStore, OpenBaoCatalog};
+use terraform_provider_planton::catalog::{RecordKey, Revision, StoredRecord};
+use terraform_provider_planton::clients::openbao::PolicyRole;
+use terraform_provider_planton::http::RequestLimits;
+use terraform_provider_planton::store::{SecretStore, StoreErrorKind};
+use uuid::Uuid;
+
+use super::own::{PAYLOAD, name, version};
+use super::support::Place;
+use super::support::own::Own;
+
+fn within(time: Duration) -> RequestLimits {
+    RequestLimits {
+        deadline: Some(Instant::now() + time),
+        ..RequestLimits::default()
+    }
+}
+
+/// Allows `rate` requests to the place's KV mount in each `interval`; for that mount
+/// alone, since other tests share the server.
+async fn limit(place: &Place, rate: u32, interval: &str) {
+    let path = format!("sys/quotas/rate-limit/{}", Uuid::new_v4().simple());
+    let body = format!(
+        "{{\"path\": \"{}/\", \"rate\": {rate}, \"interval\": \"{interval}\"}}",
+        place.kv()
+    );
+    place.admin.ok("POST", &path, &body).await;
+}
+
+#[tokio::test]
+async fn a_servers_quota_is_waited_for_within_the_operations_time() {
+    let place = Place::new().await;
+    let name = name();
+    for kind in ["openbao", "hashicorp_vault"] {
+        let own = Own::new(kind, &place.admin.address, place.kv());
+        let store = own.given("token", place.root_token()).store();
+        let id = store.put(&name, PAYLOAD, version(1)).await.unwrap();
+        if kind == "openbao" {
+            limit(&place, 4, "1s").await;
+        }
+        let before = store.requests();
+        for _ in 0..10 {
+            let get = within(Duration::from_secs(60)).scope(store.get(&name, &id));
+            assert_eq!(get.await.unwrap(), PAYLOAD);
+        }
+        assert!(store.requests() - before > 10, "none had to wait");
+    }
+}
+
+#[tokio::test]
+async fn a_quota_that_outlives_the_operation_is_named() {
+    let place = Place::new().await;
+    let name = name();
+    let own = Own::new("openbao", &place.admin.address, place.kv());
+    let store = own.given("token", place.root_token()).store();
+    let id = store.put(&name, PAYLOAD, version(1)).await.unwrap();
+    let catalog = OpenBaoCatalog::new(&place.client(), &place.scope, PolicyRole::Apply);
+    let key = RecordKey::new("secrets/s");
+    let record = StoredRecord {
+        body: "{}".to_owned(),
+        mac: "x".to_owned(),
+    };
+    limit(&place, 1, "1h").await;
+    // The one that is allowed.
+    store.get(&name, &id).await.unwrap();
+
+    let get = within(Duration::from_millis(500)).scope(store.get(&name, &id));
+    let error = get.await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::RateLimited, "{error:?}");
+    let remedy = error.remedy().unwrap();
+    for part in ["sys/quotas/rate-limit", "timeouts"] {
+        assert!(remedy.contains(part), "{remedy}");
+    }
+    let write = catalog.write(&key, &record, Revision::ABSENT);
+    let error = within(Duration::from_millis(500)).scope(write).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::RateLimited, "{error:?}");
+    let remedy = error.remedy().unwrap();
+    assert!(remedy.contains("sys/quotas/rate-limit"), "{remedy}");
+}

@@ -1,0 +1,43 @@
+//! The account that the credentials reach.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::place::{Account, Place};
+use crate::process;
+use crate::tools::Tools;
+
+const BOUND: Duration = Duration::from_secs(60);
+
+/// AWS's own client, with its own chain: an account stands in no setting.
+const CALLER: &str = "import boto3, sys\n\
+                      client = boto3.client('sts', region_name=sys.argv[1])\n\
+                      print(client.get_caller_identity()['Account'])\n";
+
+/// Returns the account, project, vault or address.
+///
+/// # Errors
+///
+/// When AWS does not say whose the credentials are.
+pub(super) fn reached(place: &Place) -> Result<String> {
+    let region = match &place.account {
+        Account::Named(named) => return Ok(named.clone()),
+        Account::OfCaller { region } => region,
+    };
+    let mut python = Command::new(Tools::locate()?.python());
+    python
+        .args(["-c", CALLER, region])
+        .env_clear()
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(&place.environment);
+    if let Some(path) = std::env::var_os("PATH") {
+        // A credential process is found there.
+        python.env("PATH", path);
+    }
+    let finished = process::run(&mut python, BOUND)?.ok();
+    let finished =
+        finished.context("asking AWS whose the credentials are (sts:GetCallerIdentity)")?;
+    Ok(finished.stdout.trim().to_owned())
+}
