@@ -23,6 +23,11 @@ fn main() -> ExitCode {
                 cli::print_version();
                 Ok(())
             }
+            Request::Operate(command) => {
+                // The key that verifies records is opened.
+                protocol::forbid_core_dumps();
+                return command.run();
+            }
             _ => cli::print_help().map_err(Into::into),
         }
     };

@@ -17,6 +17,8 @@ pub enum CatalogVerb {
     Read,
     /// [`CatalogStore::read_fenced`].
     ReadFenced,
+    /// [`CatalogStore::read_since_own_writes`].
+    ReadSinceOwnWrites,
     /// [`CatalogStore::write`].
     Write,
     /// [`CatalogStore::forget_history`].
@@ -93,6 +95,12 @@ impl InMemoryCatalog {
         state.stale.insert(key.clone(), now);
     }
 
+    /// As [`serve_stale`](Self::serve_stale), with what was there at the snapshot.
+    pub fn serve_stale_from(&self, snapshot: &CatalogSnapshot, key: &RecordKey) {
+        let then = snapshot.0.get(key).cloned();
+        self.state().stale.insert(key.clone(), then);
+    }
+
     /// Returns all records as they are.
     #[must_use]
     pub fn snapshot(&self) -> CatalogSnapshot {
@@ -117,7 +125,7 @@ impl InMemoryCatalog {
         call: impl FnOnce(&mut State) -> Result<T, CatalogErrorKind> + Send,
     ) -> Result<T, CatalogError> {
         let operation = match verb {
-            CatalogVerb::Read | CatalogVerb::ReadFenced => "read",
+            CatalogVerb::Read | CatalogVerb::ReadFenced | CatalogVerb::ReadSinceOwnWrites => "read",
             CatalogVerb::Write => "write",
             CatalogVerb::ForgetHistory => "forget history",
             CatalogVerb::Remove => "remove",
@@ -169,6 +177,17 @@ impl CatalogStore for InMemoryCatalog {
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
         self.scripted(CatalogVerb::ReadFenced, key.as_str(), |state| {
             state.stale.clear();
+            Ok(state.records.get(key).cloned())
+        })
+        .await
+    }
+
+    /// Past any stale answer, though a real storage may be behind others' last writes.
+    async fn read_since_own_writes(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        self.scripted(CatalogVerb::ReadSinceOwnWrites, key.as_str(), |state| {
             Ok(state.records.get(key).cloned())
         })
         .await

@@ -110,6 +110,21 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError>;
 
+    /// Reads what is no older than any write of this process: what another process
+    /// had written before that write is seen. Called after a write of one's own that
+    /// announces what is to come, to see what others have announced. One request where
+    /// the write's answer proves it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    async fn read_since_own_writes(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        self.read_fenced(key).await
+    }
+
     /// Replaces the record if it still has the revision `expected`, and returns
     /// the new one.
     ///

@@ -154,6 +154,19 @@ impl CatalogStore for OpenBaoCatalog {
         self.record(key, self.read_through(&kv, key).await?).await
     }
 
+    /// The index of the last write goes with the request, unless that write's answer
+    /// was lost, or came without one.
+    async fn read_since_own_writes(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        if !self.client.is_fenced() {
+            return self.read_fenced(key).await;
+        }
+        let entry = self.read_through(&self.kv, key).await?;
+        self.record(key, entry).await
+    }
+
     async fn write(
         &self,
         key: &RecordKey,

@@ -80,6 +80,23 @@ impl Catalog {
             .transpose()
     }
 
+    /// Loads the record as it is after every write of this process, and after all
+    /// that others had written by the time of the last of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub async fn load_since_own_writes<T: DeserializeOwned>(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<Loaded<T>>, CatalogError> {
+        self.store
+            .read_since_own_writes(key)
+            .await?
+            .map(|stored| parse(key, stored))
+            .transpose()
+    }
+
     /// Writes `record` under `key` if its revision is still `expected`. Without
     /// a MAC key (an organization that is still initializing has none) the
     /// record is stored with an empty MAC, which never verifies.

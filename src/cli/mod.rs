@@ -1,6 +1,13 @@
-//! Operator commands.
+//! Operator commands: a module for each.
+
+mod forget;
+mod operator;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+pub use forget::Forget;
 
 const INSTALL: &str = r#"Terraform and OpenTofu start this program themselves. To install it, name it in a
 configuration, and run `terraform init`:
@@ -15,7 +22,7 @@ configuration, and run `terraform init`:
   }"#;
 
 /// What a person asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
     /// Serve hosts that attach, until an interrupt.
@@ -24,6 +31,26 @@ pub enum Request {
     Version,
     /// Print the help.
     Help,
+    /// Run an operator's command.
+    Operate(Operate),
+}
+
+/// An operator's command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operate {
+    /// Forget a secret or a backend.
+    Forget(Forget),
+}
+
+impl Operate {
+    /// Runs the command on the platform that the environment names, and reports.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        match self {
+            Self::Forget(forget) => forget::run(forget),
+        }
+    }
 }
 
 /// Parses the command line; on `--help` and on errors, prints and exits.
@@ -51,6 +78,7 @@ fn request(cli: Cli) -> Request {
     match (cli.debug, cli.command) {
         (true, _) => Request::Debug,
         (false, Some(Command::Version)) => Request::Version,
+        (false, Some(Command::Forget(forget))) => Request::Operate(Operate::Forget(forget)),
         (false, None) => Request::Help,
     }
 }
@@ -73,6 +101,11 @@ struct Cli {
 enum Command {
     /// Print the version.
     Version,
+    /// Remove a record from the catalog whose backend is gone for good.
+    ///
+    /// The platform is found by the variables of the provider block: PLANTON_ORG, and PLANTON_ADDR
+    /// with PLANTON_TOKEN or PLANTON_TOKEN_FILE, or PLANTON_DATA_DIR.
+    Forget(Forget),
 }
 
 #[cfg(test)]
@@ -101,5 +134,16 @@ mod tests {
         assert_eq!(parsed(&["version"]), Some(Request::Version));
         assert_eq!(parsed(&["--debug"]), Some(Request::Debug));
         assert_eq!(parsed(&["-debug"]), None);
+        assert!(matches!(
+            parsed(&["forget", "secret", "db", "--environment", "prod", "--yes"]),
+            Some(Request::Operate(Operate::Forget(_)))
+        ));
+        for wrong in [
+            &["forget"][..],
+            &["forget", "secret"],
+            &["forget", "secret", "not a slug"],
+        ] {
+            assert_eq!(parsed(wrong), None, "{wrong:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::backends::Trust;
 use super::documents::Held;
-use super::steps::Interrupt;
+use super::steps::{Interrupt, crash_point};
 use super::{Backend, OperationError, Organization};
 use crate::catalog::{
     EntryKey, LostObject, OnDestroy, Owner, Revision, SecretRecord, SecretState, Stamp,
@@ -143,6 +143,7 @@ impl Organization {
     ) -> Result<DeletedSecret, OperationError> {
         let secret = held.document.secret_mut(uuid);
         secret.expect("looked up by the caller").owner = former.clone();
+        crash_point("put stamp back");
         self.commit(&mut held).await?;
         Ok(DeletedSecret::HandedBack(Box::new(former)))
     }
@@ -215,30 +216,32 @@ impl Organization {
         let options = DescribeOptions {
             version: version.clone(),
             others: others.to_vec(),
-            absence: Absence::Quick,
+            // The record forgets it afterwards.
+            absence: Absence::Confirmed,
         };
-        match backend.store.describe(&lost.remote_name, options).await {
-            Ok(VersionStatus::Present) => {}
+        let versions = lost.versions.clone();
+        let what = match backend.store.describe(&lost.remote_name, options).await {
+            Ok(VersionStatus::Present) => Deletion::Object { versions },
+            // Older ones of ours may be there still, beside what is not ours.
+            Ok(VersionStatus::Missing) => Deletion::Versions(versions),
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(error.into()),
-        }
-        let versions = lost.versions.clone();
-        let whole = Deletion::Object { versions };
-        Ok(backend.store.delete(&lost.remote_name, whole).await?)
+        };
+        Ok(backend.store.delete(&lost.remote_name, what).await?)
     }
 
     /// Removes what is left of a secret whose record no longer names it: the entries
     /// of its objects, and the history of a record that is a tombstone now. Last: as
     /// long as a record names an object, a deletion of its backend must find it.
-    async fn clear(&self, held: &Held, entries: &[EntryKey]) {
+    pub(super) async fn clear(&self, held: &Held, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;
         }
         if !held.document.is_tombstone() {
             return;
         }
-        super::steps::crash_point("forget history");
+        crash_point("forget history");
         let forgotten = self.catalog.forget_history(&held.key, held.revision).await;
         if let Err(error) = forgotten {
             // The deletion is committed, and the history holds no payload.

@@ -13,6 +13,7 @@ mod delete;
 mod documents;
 mod entries;
 mod error;
+mod forget;
 mod generate;
 mod heal;
 mod objects;
@@ -35,12 +36,13 @@ pub use crate::envelope::{SecretKind, SecretValue};
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, DefaultBackendView, DefaultSet, DeleteBackend,
-    DeletedBackend, Destroyed, KnownDefault, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend,
-    RegisteredBackend, SeenBackend, SetDefault, UpdateBackend,
+    DeletedBackend, Destroyed, ForgettableBackend, KnownDefault, MAX_NAMED_HOLDERS,
+    RefreshedBackend, RegisterBackend, RegisteredBackend, SeenBackend, SetDefault, UpdateBackend,
 };
 pub use create::{CreateSecret, Replaces, ValueSource};
 pub use delete::{DeleteSecret, DeletedSecret};
 pub use error::{CommitUnclear, OperationError};
+pub use forget::{ForgettableSecret, Found};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use open::OpenedSecret;
 pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};

@@ -88,7 +88,8 @@ impl OperationError {
 /// panics with that text. `PLANTON_TEST_PAUSE_BEFORE=<step>:<path>`
 /// holds at two named pipes, each of which waits for its other end: the test
 /// reads `<path>.reached`, and lets go by writing `<path>.go`. Where the first
-/// is no longer there, nothing holds.
+/// is no longer there, nothing holds. `PLANTON_TEST_PAUSE_ONE_BEFORE` takes several
+/// of these, separated by semicolons, and holds the first to come to each.
 #[cfg(all(debug_assertions, unix))]
 pub(super) fn crash_point(step: &str) {
     if std::env::var("PLANTON_TEST_KILL_BEFORE").is_ok_and(|wanted| wanted == step) {
@@ -104,16 +105,27 @@ pub(super) fn crash_point(step: &str) {
         panic!("{text}");
     }
     if let Some(path) = asked("PLANTON_TEST_PAUSE_BEFORE") {
-        // What else this thread has to do goes on elsewhere.
-        tokio::task::block_in_place(|| {
-            let reached = std::fs::File::options()
-                .write(true)
-                .open(format!("{path}.reached"));
-            if reached.is_ok() {
-                let _ = std::fs::File::open(format!("{path}.go"));
-            }
-        });
+        pause(&path);
     }
+    let each = std::env::var("PLANTON_TEST_PAUSE_ONE_BEFORE").unwrap_or_default();
+    for (wanted, path) in each.split(';').filter_map(|part| part.split_once(':')) {
+        if wanted == step && std::fs::File::create_new(format!("{path}.taken")).is_ok() {
+            pause(path);
+        }
+    }
+}
+
+#[cfg(all(debug_assertions, unix))]
+fn pause(path: &str) {
+    // What else this thread has to do goes on elsewhere.
+    tokio::task::block_in_place(|| {
+        let reached = std::fs::File::options()
+            .write(true)
+            .open(format!("{path}.reached"));
+        if reached.is_ok() {
+            let _ = std::fs::File::open(format!("{path}.go"));
+        }
+    });
 }
 
 #[cfg(not(all(debug_assertions, unix)))]

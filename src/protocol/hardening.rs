@@ -5,7 +5,7 @@
 /// # Security
 ///
 /// Best effort: a system that refuses is no reason not to serve.
-pub(super) fn forbid_core_dumps() {
+pub fn forbid_core_dumps() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};

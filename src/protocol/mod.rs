@@ -19,4 +19,5 @@ mod tls;
 mod wire;
 
 pub use handshake::{HandshakeError, started_by_host};
+pub use hardening::forbid_core_dumps;
 pub use server::{ServeError, ServeMode, ServeOptions, serve};

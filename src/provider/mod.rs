@@ -15,10 +15,10 @@ use crate::backends::Connector;
 use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, SecretDataSource};
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
-use crate::operations::RunId;
+use crate::operations::{Organization, RunId};
 use crate::plugin::{
-    ConfigureRequest, Context, DataSource, Diagnostics, EphemeralResource, Function, Provider,
-    Resource, Schema, Value,
+    ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
+    Provider, Resource, Schema, Value,
 };
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
 use crate::surface::{Bounds, PartlyKnown, Session, SessionState, Timeout};
@@ -33,6 +33,24 @@ pub fn provider(started_by: StartedBy) -> Arc<dyn Provider> {
         StartedBy::Host => provider.started_by_host(),
         StartedBy::Person => provider,
     })
+}
+
+/// Opens the organization that the environment names, for an operator's command.
+/// Returns what there is to warn of beside it.
+///
+/// # Errors
+///
+/// As the configuration of an empty provider block is refused.
+pub async fn operated(
+    environment: &Environment,
+) -> Result<(Organization, Vec<Diagnostic>), Diagnostic> {
+    let mut diagnostics = Diagnostics::new();
+    let run = run::run(None, environment)?;
+    let configured = platform::configure(&Value::Null, environment, run, &mut diagnostics).await?;
+    Ok((
+        configured.organization,
+        diagnostics.iter().cloned().collect(),
+    ))
 }
 
 /// Who started this process.

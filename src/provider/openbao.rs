@@ -96,11 +96,10 @@ impl Reader<'_> {
         Ok(OpenBaoConfig {
             address: self.address()?,
             namespace: self.text("namespace", &["PLANTON_NAMESPACE", "BAO_NAMESPACE"]),
-            kv_mount_path: mount(self.block, at("kv_mount_path"), "kv_mount_path", "planton")?,
-            transit_mount_path: mount(
-                self.block,
-                at("transit_mount_path"),
+            kv_mount_path: self.mount("kv_mount_path", "PLANTON_KV_MOUNT_PATH", "planton")?,
+            transit_mount_path: self.mount(
                 "transit_mount_path",
+                "PLANTON_TRANSIT_MOUNT_PATH",
                 "transit",
             )?,
             ca_cert_pem: self.ca_cert()?,
@@ -121,6 +120,12 @@ impl Reader<'_> {
             .at(at("address")));
         };
         OpenBaoAddress::parse(&text).map_err(|error| invalid_address(&error))
+    }
+
+    fn mount(&self, name: &str, variable: &str, default: &str) -> Result<MountPath, Diagnostic> {
+        let text = self.text(name, &[variable]);
+        let text = text.as_deref().unwrap_or(default);
+        MountPath::parse(text).map_err(|error| invalid_mount(&error, at(name)))
     }
 
     fn ca_cert(&self) -> Result<Option<String>, Diagnostic> {

@@ -49,8 +49,8 @@ fn openbao() -> Vec<Attribute> {
     vec![
         text("address", "The address, as `https://openbao.example.com:8200`. Or `PLANTON_ADDR`, or `BAO_ADDR`."),
         text("namespace", "The namespace. Or `PLANTON_NAMESPACE`, or `BAO_NAMESPACE`."),
-        text("kv_mount_path", "Where KV version 2 is mounted. Default: `planton`."),
-        text("transit_mount_path", "Where Transit is mounted. Default: `transit`."),
+        text("kv_mount_path", "Mount path of KV version 2. Or `PLANTON_KV_MOUNT_PATH`. Default: `planton`."),
+        text("transit_mount_path", "Mount path of Transit. Or `PLANTON_TRANSIT_MOUNT_PATH`. Default: `transit`."),
         text("ca_cert_pem", "Certificate authorities to trust instead of the system's, in PEM."),
         text("ca_cert_file", "A file with them. Or `PLANTON_CACERT`, or `BAO_CACERT`."),
         text("client_cert_file", "A certificate to show, in PEM. Or `BAO_CLIENT_CERT`."),

@@ -18,7 +18,7 @@ pub use diagnostics::{declared_twice, deletion_protected, explain, named_secret}
 pub use duration::{InvalidDuration, parse_duration};
 pub use naming::invalid_slug;
 pub(crate) use naming::plain_words;
-pub use ownership::{Finding, Named, unclear};
+pub use ownership::{Finding, Named, made_by, unclear};
 pub use session::{
     Configured, PartlyKnown, Session, SessionState, different_organization, not_refreshed,
     unconfigured,

@@ -182,7 +182,8 @@ pub fn unclear(failed: Diagnostic, run: RunId) -> Diagnostic {
 }
 
 /// Says when, where and by which run a record was created or adopted.
-fn made_by(owner: &Owner) -> String {
+#[must_use]
+pub fn made_by(owner: &Owner) -> String {
     let origin = &owner.origin;
     let mut text = format!(
         "run {} {} it at {}",

@@ -49,6 +49,8 @@ resource "planton_secret" "s" {
 pub(crate) const ENTER: [&str; 3] = ["entry", "look at backend", "delete entry"];
 /// Killed in `races.rs`: only who loses a commit deletes what it put.
 pub(crate) const TAKE_BACK: [&str; 1] = ["delete orphan"];
+/// Of a destroy by the run that adopted it, killed in `backends/held.rs`.
+pub(crate) const PUT_BACK: [&str; 1] = ["put stamp back"];
 /// Killed in `backends/copy.rs`.
 pub(crate) const COPY: [&str; 1] = ["delete source"];
 /// Killed in `refresh.rs`: nothing is written behind it.
@@ -61,6 +63,7 @@ fn every_step_has_a_crash_test() {
         &CREATE,
         &ENTER,
         &TAKE_BACK,
+        &PUT_BACK,
         &ADOPT,
         &ROTATE,
         &EDIT,

@@ -150,6 +150,17 @@ async fn through_a_standby_of_2_6_nothing_is_stale_and_no_conflict_is_invented()
         let last = fresh.write(&cas_key, &record("three"), next).await;
         assert_eq!(last.unwrap(), Revision(3), "again {round}");
 
+        // Somebody marks a backend; whoever writes an entry after that sees the mark.
+        let (mark_key, revision) = write("mark").await;
+        let fresh = catalog(&behind.fenced(&behind.standby));
+        let marked = writer.write(&mark_key, &record("two"), revision).await;
+        let entry = key("entry", round);
+        let one = record("one");
+        let entered = fresh.write(&entry, &one, Revision::ABSENT).await;
+        entered.unwrap();
+        let look = fresh.read_since_own_writes(&mark_key).await.unwrap();
+        assert_eq!(look, Some((record("two"), marked.unwrap())), "look {round}");
+
         let (listed, _) = write("listed").await;
         let fresh = catalog(&behind.fenced(&behind.standby));
         let keys = fresh.list("secrets").await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::catalog::{
-    CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
+    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
 };
 use terraform_provider_planton::clients::openbao::{OpenBaoClient, PolicyRole};
 use terraform_provider_planton::store::{
@@ -80,6 +80,33 @@ async fn a_fenced_read_writes_a_fence_whatever_was_written_before() {
         assert_eq!(read.unwrap(), Some((one.clone(), revision)));
         assert_eq!((requests, fences(&proxy)), (2, number));
     }
+}
+
+#[tokio::test]
+async fn a_look_after_an_own_write_is_one_request_unless_the_writes_answer_was_lost() {
+    let place = Place::new().await;
+    let proxy = place.proxy();
+    let client = place.client_at(proxy.address());
+    let catalog = catalog(&place, &client);
+    let (key, one) = (key(), record("one"));
+    let revision = catalog.write(&key, &one, Revision::ABSENT).await.unwrap();
+    let stored = Some((one.clone(), revision));
+    let (look, requests) = counted(&client, catalog.read_since_own_writes(&key)).await;
+    assert_eq!((look.unwrap(), requests), (stored.clone(), 1));
+    // It carries the index of the write, past which no node answers.
+    let last = proxy.requests().pop().unwrap();
+    assert!(last.header("x-vault-index").is_some(), "{last:?}");
+
+    // The second try of a write is refused by what the first has written.
+    let entry = RecordKey::new("entries/db");
+    proxy.fail(Fault::lose_answer().on(Match::path("/entries/db")));
+    let written = catalog.write(&entry, &one, Revision::ABSENT).await;
+    assert_eq!(written.unwrap_err().kind(), CatalogErrorKind::Conflict);
+    let before = fences(&proxy);
+    let (look, requests) = counted(&client, catalog.read_since_own_writes(&key)).await;
+    assert_eq!((look.unwrap(), requests), (stored, 2));
+    assert_eq!(fences(&proxy), before + 1);
+    assert_eq!(proxy.unused_faults(), [""; 0]);
 }
 
 #[tokio::test]

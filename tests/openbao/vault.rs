@@ -1,10 +1,15 @@
 //! HashiCorp Vault Enterprise: a real OpenBAO behind its rules.
 
+use std::time::{Duration, Instant};
+
 use terraform_provider_planton::backends::openbao::OpenBaoStore;
 use terraform_provider_planton::catalog::{
-    CatalogStore, OpenBaoCatalog, RecordKey, conformance as catalog_conformance,
+    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
+    conformance as catalog_conformance,
 };
 use terraform_provider_planton::clients::openbao::{OpenBaoAuth, OpenBaoClient, PolicyRole};
+use terraform_provider_planton::http::RetryPolicy;
+use terraform_provider_planton::limits::RequestLimits;
 use terraform_provider_planton::store::{
     Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
 };
@@ -94,6 +99,49 @@ async fn a_standby_that_has_not_reached_the_index_is_asked_again() {
     let told: Vec<_> = front.requests().iter().map(|seen| seen.status()).collect();
     let told: Vec<_> = told.into_iter().flatten().collect();
     assert_eq!(told, [200, 412, 412, 412, 412, 412, 200]);
+}
+
+/// More often than failures are tried: the standby works, and will be there.
+#[tokio::test]
+async fn a_standby_that_lags_is_waited_for_until_the_operations_deadline() {
+    let place = Place::new().await;
+    let front = front(&place);
+    let config = config(
+        front.address(),
+        place.kv(),
+        "transit",
+        token(place.root_token()),
+    );
+    let retry = RetryPolicy {
+        max_tries: 3,
+        base_delay: Duration::from_millis(1),
+        max_delay: Duration::from_millis(2),
+        ..RetryPolicy::default()
+    };
+    let client = OpenBaoClient::with_retry(&config, Some(&place.fence_path()), retry).unwrap();
+    let catalog = OpenBaoCatalog::new(&client, &place.scope, PolicyRole::Apply);
+    let key = RecordKey::new("secrets/org/db");
+    let record = StoredRecord {
+        body: "{}".to_owned(),
+        mac: "00".to_owned(),
+    };
+    let write = catalog.write(&key, &record, Revision::ABSENT).await;
+    let revision = write.unwrap();
+    let within = |time| RequestLimits {
+        deadline: Some(Instant::now() + time),
+        ..RequestLimits::default()
+    };
+    front.lag(20);
+    let read = within(Duration::from_secs(60)).scope(catalog.read(&key));
+    assert_eq!(read.await.unwrap(), Some((record, revision)));
+    let behind = front.requests();
+    let behind = behind.iter().filter(|seen| seen.status() == Some(412));
+    assert_eq!(behind.count(), 20);
+
+    front.lag(usize::MAX);
+    let read = within(Duration::from_millis(200)).scope(catalog.read(&key));
+    let error = read.await.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::Unavailable, "{error:?}");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "http",
         ],
     ),
-    ("cli", &["provider", "operations"]),
+    ("cli", &["provider", "surface", "operations", "plugin"]),
     ("resources", &["surface", "operations", "plugin"]),
     ("data_sources", &["surface", "operations", "plugin"]),
     ("ephemeral", &["surface", "operations", "plugin"]),

@@ -170,7 +170,7 @@ pub(crate) fn clean_object(turn: &mut Turn<'_>) {
     let found = if is_late { u8::MAX } else { process.versions };
     let place = *turn.world.place(put);
     if is_whole && place.entry && turn.is(Loosening::RemovesEntriesFirst) {
-        turn.go_noted(step::CLEAN_UP, "entry", |world| take_entry(world, put));
+        turn.go(step::DELETE_UNNAMED_ENTRY, |world| take_entry(world, put));
         return;
     }
     let takes_entry = rules.is(Loosening::CollectsEntries) && collects
@@ -200,7 +200,7 @@ fn take_entry(world: &mut World, put: Put) {
 pub(crate) fn clean_entry(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let put = next_pending(turn);
-    turn.go_noted(step::CLEAN_UP, "entry", |world| {
+    turn.go(step::DELETE_UNNAMED_ENTRY, |world| {
         let process = &mut world.processes[pid];
         process.pending &= !bit(put);
         process.at = At::CleanLook;
@@ -213,7 +213,7 @@ pub(crate) fn clean_entry(turn: &mut Turn<'_>) {
 pub(crate) fn clean_entries(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let cleaned = turn.process().cleaned;
-    turn.go_noted(step::CLEAN_UP, "entries", |world| {
+    turn.go(step::DELETE_UNNAMED_ENTRY, |world| {
         world.processes[pid].end(Outcome::Done);
         for put in members(cleaned) {
             take_entry(world, put);

@@ -25,6 +25,7 @@ pub(crate) const RAISE: &str = "raise document";
 pub(crate) const CLEAN_UP: &str = "clean up";
 pub(crate) const TAKE_MARK_BACK: &str = "take mark back";
 pub(crate) const BACKEND_TOMBSTONE: &str = "backend tombstone";
+pub(crate) const DELETE_UNNAMED_ENTRY: &str = "delete unnamed entry";
 
 /// What the model calls steps and the code does not: reads after a conflict, what
 /// Terraform does between commands, and what happens to a process.
@@ -37,13 +38,14 @@ pub(crate) const BY_HAND: &str = "removed by hand";
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs;
     use std::path::{Path, PathBuf};
 
     use super::*;
 
     /// Steps that are crash points of the code, too.
-    const IN_THE_CODE: [&str; 20] = [
+    const IN_THE_CODE: [&str; 26] = [
         CREATE,
         ENTRY,
         LOOK,
@@ -62,30 +64,71 @@ mod tests {
         TOMBSTONE,
         DELETE_BACKEND,
         MARK_BACKEND,
+        PUT_BACK,
+        LIST,
+        RAISE,
+        CLEAN_UP,
+        TAKE_MARK_BACK,
         BACKEND_TOMBSTONE,
+        DELETE_UNNAMED_ENTRY,
         REGISTER,
     ];
 
+    /// Crash points of the code that the model leaves out, since nothing else depends
+    /// on what they are about: the organization's first use, a backend's marker and
+    /// settings, the default, the histories of records, and what was copied.
+    const NOT_MODELLED: [&str; 17] = [
+        "adopt backend",
+        "backend marker",
+        "clear default backend",
+        "commit backend",
+        "commit default backend",
+        "commit edit",
+        "delete backend marker",
+        "delete source",
+        "forget history",
+        "give backend back",
+        "organization commit",
+        "organization provision",
+        "probe backend",
+        "set default backend",
+        "unset default backend",
+        "unwrap",
+        "update backend",
+    ];
+
     #[test]
-    fn the_code_has_the_steps_of_the_model() {
+    fn the_code_has_the_steps_of_the_model_and_no_others() {
         let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/operations");
-        let mut text = String::new();
+        let mut found = BTreeSet::new();
         for file in sources(&operations) {
-            text += &fs::read_to_string(&file).expect("a source file");
+            let text = fs::read_to_string(&file).expect("a source file");
+            let text = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default();
+            for call in ["before(", "crash_point("] {
+                found.extend(text.split(call).skip(1).filter_map(literal));
+            }
         }
-        text.retain(|letter| letter != '\n');
-        for step in IN_THE_CODE {
-            let found = ["before(", "crash_point("].iter().any(|call| {
-                let mut arguments = text.split(call).skip(1);
-                arguments.any(|rest| rest.trim_start().starts_with(&format!("\"{step}\"")))
-            });
-            assert!(found, "src/operations has no crash point called {step:?}");
+        let mut known = BTreeSet::new();
+        for step in IN_THE_CODE.iter().chain(&NOT_MODELLED) {
+            assert!(known.insert((*step).to_owned()), "{step:?} is listed twice");
         }
+        assert_eq!(found, known);
     }
 
+    /// Returns the literal that an argument list begins with.
+    fn literal(arguments: &str) -> Option<String> {
+        let rest = arguments.trim_start().strip_prefix('"')?;
+        rest.split_once('"').map(|(step, _)| step.to_owned())
+    }
+
+    /// Returns the source files below a folder, tests left out.
     fn sources(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).expect("a folder of the repository");
         let paths = entries.map(|entry| entry.expect("an entry").path());
+        let paths = paths.filter(|path| !path.ends_with("tests"));
         let found = paths.map(|path| {
             if path.is_dir() {
                 sources(&path)

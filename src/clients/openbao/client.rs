@@ -33,6 +33,11 @@ const STANDBY_STATUSES: &[u16] = &[412, 472, 473];
 /// and on a standby some time later still.
 const STARTING_ANSWERS: &[(u16, &str)] = &[(400, "from non-versioned to versioned data")];
 
+/// A performance standby of Vault that has not reached the index of a request, and
+/// will: waited for as long as the operation may take.
+/// <https://github.com/hashicorp/vault/blob/main/sdk/logical/error.go>
+const BEHIND: &[(u16, &str)] = &[(412, "required index state not present")];
+
 /// A client of one server, as one identity; cheap to clone. What it learned
 /// (token, index, fence) is shared by the clones.
 #[derive(Clone, Debug)]
@@ -141,6 +146,7 @@ impl OpenBaoClient {
             retry: RetryPolicy {
                 extra_statuses: STANDBY_STATUSES,
                 extra_answers: STARTING_ANSWERS,
+                rate_limits: BEHIND,
                 ..http.retry
             },
             redirect_to: Vec::new(),

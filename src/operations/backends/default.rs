@@ -212,8 +212,9 @@ impl Organization {
         }
     }
 
-    /// Says whether a new secret may go to the backend: asked after the secret's
-    /// intent is written, so that a deletion either sees the intent or is seen.
+    /// Says whether a new object may be put on the backend: asked once the object's
+    /// entry is answered, so that a deletion either lists the entry or is seen here.
+    /// Never shared or cached, and no older than the entry.
     pub(in crate::operations) async fn recheck_backend(
         &self,
         name: &Slug,
@@ -225,7 +226,7 @@ impl Organization {
         }
         let loaded = self
             .catalog
-            .load::<BackendDocument>(&record_key(name))
+            .load_since_own_writes::<BackendDocument>(&record_key(name))
             .await?;
         let Some(loaded) = loaded else {
             return Ok(Rechecked::Gone);

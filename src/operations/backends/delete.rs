@@ -1,28 +1,23 @@
 //! Lets go of a backend that nothing needs any more.
 //!
 //! The backend is marked; its entries are listed after that; what a document names
-//! keeps it alive; what none names is cleaned up; then it becomes a tombstone, if
-//! its record is still as it was marked. A creation writes its entry before it looks
-//! at the backend, so it either sees the mark or is in the listing. Nothing is
-//! cleaned up by looking alone: the document is raised first, so that a creation
-//! which has read it before can't commit any more.
-
-use std::sync::Arc;
+//! keeps it alive; what none names is cleaned up (`cleanup.rs`); then it becomes a
+//! tombstone, if its record is still as it was marked. Only then go its marker and
+//! the entries. A creation writes its entry before it looks at the backend, so it
+//! either sees the mark or is in the listing.
 
 use uuid::Uuid;
 
 use super::BackendOnDestroy;
 use super::documents::HeldBackend;
-use super::usage::{Unfinished, names, refuse_if_used};
-use crate::catalog::{
-    BackendRecord, BackendState, EntryKey, Owner, Revision, Stamp, record_key_of_uuid,
-};
+use super::usage::{Unfinished, refuse_if_used};
+use crate::catalog::{BackendRecord, BackendState, Owner, Revision, Stamp};
 use crate::names::Slug;
+use crate::operations::steps::crash_point;
 use crate::operations::{Interrupt, OperationError, Organization};
-use crate::store::{Deletion, SecretStore};
 
 /// How often a step is tried while others write.
-const TRIES: usize = 5;
+pub(super) const TRIES: usize = 5;
 
 /// What to let go of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +68,7 @@ impl DeletedBackend {
 
 impl Organization {
     /// Deletes a backend: mark, list its entries, clean up what no document names,
-    /// delete its marker object, leave a tombstone.
+    /// leave a tombstone, delete its marker object and the entries.
     ///
     /// Waits for secrets that are being deleted, and finishes those that nobody
     /// finishes. A creation that has not been committed yet is overtaken: it fails,
@@ -171,15 +166,15 @@ impl Organization {
             // Whoever is about to make it the default reads its record again.
             let is_default = self.fence_default().await? == record.name;
             if let Err(refused) = refuse_if_used(&record.name, &usage, is_default) {
+                crash_point("take mark back");
                 self.set_state(held, BackendState::Ready).await?;
                 return Err(refused);
             }
-            let cleanup = self.clean_up(&record, &usage.unnamed, interrupt).await?;
-            let Cleaned::All { mut left_behind } = cleanup else {
+            let Some(cleaned) = self.clean_up(&record, &usage.unnamed, interrupt).await? else {
                 continue;
             };
-            interrupt.before("delete backend marker")?;
-            left_behind.extend(self.delete_marker(&record).await);
+            // Opened while the record tells where it is.
+            let marker = self.open_marker(&record).await;
             interrupt.before("backend tombstone")?;
             held.document.backend = None;
             if let Some(now) = self.try_commit_backend(held).await? {
@@ -187,14 +182,7 @@ impl Organization {
                 continue;
             }
             self.connections.forget(&record.name);
-            let forgotten = self
-                .catalog
-                .forget_history(&held.key(), held.revision)
-                .await;
-            if let Err(error) = forgotten {
-                // What it holds of a credential is sealed, and the deletion stands.
-                tracing::warn!(%error, "the history of a deleted backend's record is left behind");
-            }
+            let left_behind = self.clear_backend(held, cleaned, marker).await;
             return Ok(DeletedBackend {
                 destroyed: match record.arguments.on_destroy {
                     BackendOnDestroy::Delete => Destroyed::Done,
@@ -216,110 +204,6 @@ impl Organization {
         }
         self.commit_backend(held).await
     }
-
-    /// Deletes what interrupted creations have left: each object first, then its
-    /// entry, and neither where its document turns out to name it.
-    async fn clean_up(
-        &self,
-        record: &BackendRecord,
-        unnamed: &[EntryKey],
-        interrupt: &Interrupt,
-    ) -> Result<Cleaned, OperationError> {
-        let mut left_behind = Vec::new();
-        if unnamed.is_empty() {
-            return Ok(Cleaned::All { left_behind });
-        }
-        let store = self.place_to_clean(record).await?;
-        for entry in unnamed {
-            let Some(found) = self.entry(entry).await? else {
-                // Another process has removed it.
-                continue;
-            };
-            if !self.raise_over(entry, interrupt).await? {
-                return Ok(Cleaned::NamedSince);
-            }
-            interrupt.before("clean up")?;
-            match &store {
-                Some(store) => {
-                    // A creation knows the version of what it has put; this does not.
-                    let versions = Vec::new();
-                    let whole = Deletion::Object { versions };
-                    store.delete(&found.remote_name, whole).await?;
-                }
-                None => left_behind.push(found.remote_name.to_string()),
-            }
-            interrupt.before("delete unnamed entry")?;
-            self.remove_entry(entry).await?;
-        }
-        Ok(Cleaned::All { left_behind })
-    }
-
-    /// Returns the store to clean up; `None` where its place is given up, or is not
-    /// known again because its marker is gone.
-    async fn place_to_clean(
-        &self,
-        record: &BackendRecord,
-    ) -> Result<Option<Arc<dyn SecretStore>>, OperationError> {
-        if record.arguments.on_destroy == BackendOnDestroy::Forget {
-            return Ok(None);
-        }
-        let backend = self.backend_of_record(record).await?;
-        match backend.expect_place().await {
-            Ok(()) => Ok(Some(backend.store)),
-            Err(OperationError::BackendNotThere { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Raises the document of an entry's secret, so that a creation which has read it
-    /// before can't commit any more. Returns false where the document names the entry.
-    async fn raise_over(
-        &self,
-        entry: &EntryKey,
-        interrupt: &Interrupt,
-    ) -> Result<bool, OperationError> {
-        let Some(key) = record_key_of_uuid(entry.secret) else {
-            return Ok(true);
-        };
-        interrupt.before("raise document")?;
-        let mut held = self.hold_fenced(key).await?;
-        for _ in 0..TRIES {
-            if names(&held.document, entry).is_some() {
-                return Ok(false);
-            }
-            match self.raise(&mut held).await? {
-                None => return Ok(true),
-                Some(now) => held = now,
-            }
-        }
-        Err(held.overtaken())
-    }
-
-    /// Deletes the marker; says why it could not.
-    async fn delete_marker(&self, record: &BackendRecord) -> Option<String> {
-        let marker = record.marker.as_ref()?;
-        if record.arguments.on_destroy == BackendOnDestroy::Forget {
-            return Some(marker.remote_name.to_string());
-        }
-        let deleted = async {
-            let backend = self.backend_of_record(record).await?;
-            let versions = vec![marker.native_id.clone()];
-            let whole = Deletion::Purge { versions };
-            backend.store.delete(&marker.remote_name, whole).await?;
-            Ok::<(), OperationError>(())
-        };
-        let error = deleted.await.err()?;
-        tracing::warn!(%error, "a backend's marker is left behind");
-        Some(format!("{} ({error})", marker.remote_name))
-    }
-}
-
-/// How far a cleanup has come.
-enum Cleaned {
-    /// Nothing is left that no document names; but this may be left at the place.
-    All { left_behind: Vec<String> },
-    /// A document names something that none named before.
-    NamedSince,
 }
 
 fn unfinished(record: &BackendRecord) -> Unfinished {

@@ -7,11 +7,13 @@
 //! that, a deletion marks the record first and lists the entries after that.
 
 mod adopt;
+mod cleanup;
 mod connect;
 mod default;
 mod default_choice;
 mod delete;
 mod documents;
+mod forget;
 mod probe;
 mod register;
 mod seal;
@@ -27,6 +29,7 @@ pub use crate::catalog::{BackendArguments, BackendOnDestroy};
 pub use default::DefaultBackendView;
 pub use default_choice::{DefaultSet, KnownDefault, SetDefault};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
+pub use forget::ForgettableBackend;
 pub use register::{RegisterBackend, RegisteredBackend};
 pub use seen::SeenBackend;
 pub use update::UpdateBackend;

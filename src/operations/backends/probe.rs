@@ -183,9 +183,22 @@ impl Backend {
         };
         place
             .seen
-            .get_or_try_init(|| find_marker(self.store.as_ref(), &place.name, &place.marker))
+            .get_or_try_init(|| {
+                let (name, marker) = (&place.name, &place.marker);
+                find_marker(self.store.as_ref(), name, marker, Absence::Quick)
+            })
             .await
             .copied()
+    }
+
+    /// As [`expect_place`](Self::expect_place), where it is about to be believed that
+    /// the marker is gone.
+    pub(super) async fn look_for_place_again(&self) -> Result<(), OperationError> {
+        let Some(place) = &self.place else {
+            return Ok(());
+        };
+        let (name, marker) = (&place.name, &place.marker);
+        find_marker(self.store.as_ref(), name, marker, Absence::Confirmed).await
     }
 }
 
@@ -198,6 +211,7 @@ pub(super) async fn find_marker(
     store: &dyn SecretStore,
     name: &Slug,
     marker: &MarkerRecord,
+    absence: Absence,
 ) -> Result<(), OperationError> {
     let elsewhere = || OperationError::BackendNotThere {
         backend: name.clone(),
@@ -208,7 +222,7 @@ pub(super) async fn find_marker(
     let options = DescribeOptions {
         version: marker.native_id.clone(),
         others: Vec::new(),
-        absence: Absence::Quick,
+        absence,
     };
     match store.describe(&marker.remote_name, options).await {
         Ok(VersionStatus::Present) => Ok(()),

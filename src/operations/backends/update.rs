@@ -11,7 +11,7 @@ use super::{BackendArguments, BackendOnDestroy, BackendView};
 use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Revision, Stamp};
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
-use crate::store::{SecretStore, StoreCredential, StoreSettings};
+use crate::store::{Absence, SecretStore, StoreCredential, StoreSettings};
 
 /// What to change.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Organization {
         let mut put = None;
         match &before.marker {
             // Whatever changed: what was stored so far must be there.
-            Some(marker) => match find_marker(store.as_ref(), &before.name, marker).await {
+            Some(marker) => match look_for(store.as_ref(), &before.name, marker).await {
                 // Somebody deleted it there. New credentials must not wait for that.
                 Err(OperationError::BackendNotThere { .. })
                     if before.settings == changed.settings
@@ -184,6 +184,21 @@ impl Organization {
             self.remove_marker(store.as_ref(), put).await;
         }
         committed
+    }
+}
+
+/// Looks for the marker, and again before it is believed to be gone: another one is
+/// put then.
+async fn look_for(
+    store: &dyn SecretStore,
+    name: &Slug,
+    marker: &MarkerRecord,
+) -> Result<(), OperationError> {
+    match find_marker(store, name, marker, Absence::Quick).await {
+        Err(OperationError::BackendNotThere { .. }) => {
+            find_marker(store, name, marker, Absence::Confirmed).await
+        }
+        found => found,
     }
 }
 

@@ -3,6 +3,7 @@
 mod credentials;
 mod deletion;
 mod ownership;
+mod pairs;
 mod rollback;
 
 use crate::catalog::CatalogErrorKind;

@@ -108,6 +108,48 @@ async fn a_destroy_deletes_what_was_lost_and_came_back() {
     assert!(world.store.objects().is_empty());
 }
 
+/// On KV each version is a path of its own, and the last may be gone alone.
+#[tokio::test]
+async fn a_destroy_deletes_older_versions_under_a_lost_name_and_nothing_else_there() {
+    let world = World::new();
+    let view = bereft_of_the_last(&world).await;
+    let object = world.store.objects().remove(0);
+    let options = PutOptions {
+        version: 1,
+        attempt: uuid::Uuid::new_v4(),
+        keep: world.store.versions(&object),
+        labels: Default::default(),
+    };
+    let theirs = world.store.put(&object, b"PSE1", options).await.unwrap();
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let delete = any(&view.name, view.uuid);
+    process.delete_secret(&delete, &interrupt).await.unwrap();
+    assert_eq!(world.store.versions(&object), [theirs]);
+}
+
+/// Returns a secret whose former object has lost the last of its two versions.
+async fn bereft_of_the_last(world: &World) -> SecretView {
+    let view = created(world, "db", "v1").await;
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let view = process.update_secret(rotate(&view, "v2"), &interrupt).await;
+    let view = view.unwrap();
+    let mut document = world.document(&view.name).await;
+    let secret = document.current.as_mut().unwrap();
+    let lost = crate::catalog::LostObject {
+        remote_name: secret.remote_name.clone(),
+        entry: None,
+        versions: secret.native_ids(),
+    };
+    let last = lost.versions.last().unwrap();
+    assert!(world.store.remove_version(&lost.remote_name, last));
+    secret.remote_name = crate::store::RemoteName::new("elsewhere".to_owned());
+    secret.lost = vec![lost];
+    world.write_document(&view.name, &document).await;
+    view
+}
+
 #[tokio::test]
 async fn a_healing_converges_after_each_failure() {
     use CatalogErrorKind::{Conflict, Unavailable};

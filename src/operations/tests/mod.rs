@@ -12,6 +12,7 @@ mod crashes;
 mod displaced;
 mod drift;
 mod first_use;
+mod forgetting;
 mod healing;
 mod interrupts;
 mod limits;

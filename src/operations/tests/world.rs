@@ -296,7 +296,8 @@ impl World {
 
     pub(super) fn counts(&self) -> Counts {
         Counts {
-            read: self.catalog.calls(CatalogVerb::Read),
+            read: self.catalog.calls(CatalogVerb::Read)
+                + self.catalog.calls(CatalogVerb::ReadSinceOwnWrites),
             fenced: self.catalog.calls(CatalogVerb::ReadFenced),
             write: self.catalog.calls(CatalogVerb::Write),
             forget: self.catalog.calls(CatalogVerb::ForgetHistory),

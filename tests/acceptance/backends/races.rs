@@ -128,7 +128,7 @@ fn acc_backend_that_is_destroyed_while_a_secret_is_created_on_it(scene: &Scene, 
     owner.unchanged(&variables);
 
     // And once it has looked: nothing is created any more.
-    let held = Held::run("delete backend marker", &mut owner, &destroy, &variables);
+    let held = Held::run("backend tombstone", &mut owner, &destroy, &variables);
     has(&creator.fails(&[]), &["Secret Backend Being Deleted"]);
     held.release().ok().unwrap();
     nothing_is_left(scene, &place);

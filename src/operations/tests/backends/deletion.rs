@@ -1,17 +1,15 @@
-//! A backend is deleted beside creations on it: its entries tell what is there, and
-//! no creation that is held anywhere loses what it acknowledges.
+//! A backend is deleted by its entries, which tell what is there. See `pairs.rs` for
+//! what happens beside a deletion.
 
 use std::time::Duration;
 
-use tokio::sync::watch;
-
-use super::{DONE, change, create, declared, delete, letting_go};
+use super::{DONE, change, create, declared, delete};
 use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb};
 use crate::operations::backends::Patience;
 use crate::operations::tests::world::{World, any, name};
 use crate::operations::{
-    BackendArguments, BackendOnDestroy, BackendView, Destroyed, Interrupt, OperationError,
-    Organization, UpdateBackend,
+    BackendArguments, BackendOnDestroy, Destroyed, Interrupt, OperationError, Organization,
+    UpdateBackend,
 };
 use crate::store::{Landing, StoreVerb};
 
@@ -22,7 +20,7 @@ const HASTY: Patience = Patience {
     poll: Duration::from_millis(1),
 };
 
-fn hasty(world: &World) -> Organization {
+pub(super) fn hasty(world: &World) -> Organization {
     let mut process = world.process();
     process.patience = HASTY;
     process
@@ -33,7 +31,7 @@ async fn entries(world: &World) -> usize {
 }
 
 /// Leaves what a creation leaves that is killed between its put and its commit.
-async fn interrupted(world: &World, named: &str) {
+pub(super) async fn interrupted(world: &World, named: &str) {
     // The entry is written, and the commit is not.
     let kind = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Write, 2, Landing::Before, kind);
@@ -183,135 +181,141 @@ async fn forget_secret(world: &World, view: &crate::operations::SecretView) {
     }
 }
 
-/// Where a creation or a deletion is held: before the nth call of its own.
-#[derive(Clone, Copy, Debug)]
-enum Held {
-    Catalog(CatalogVerb, usize),
-    Store(StoreVerb, usize),
-}
-
-impl Held {
-    fn hold(self, world: &World, race: impl Future<Output = ()> + Send + 'static) {
-        match self {
-            Self::Catalog(verb, nth) => world.catalog.before(verb, nth, race),
-            Self::Store(verb, nth) => world.connector.place("a").before(verb, nth, race),
-        }
-    }
-}
-
-/// Of a creation: its looks, its entry, the look at the backend, its put, its commit.
-const CREATOR: [Held; 7] = [
-    Held::Catalog(CatalogVerb::ReadFenced, 1),
-    Held::Catalog(CatalogVerb::Read, 1),
-    Held::Catalog(CatalogVerb::Write, 1),
-    Held::Catalog(CatalogVerb::Read, 2),
-    Held::Catalog(CatalogVerb::Read, 3),
-    Held::Store(StoreVerb::Put, 1),
-    Held::Catalog(CatalogVerb::Write, 2),
-];
-
-/// Of a deletion: its listings, the mark, the fence before the default, the raising,
-/// the cleaning up, the marker, the tombstone; and to its end.
-const DELETION: [Held; 9] = [
-    Held::Catalog(CatalogVerb::List, 1),
-    Held::Catalog(CatalogVerb::Write, 1),
-    Held::Catalog(CatalogVerb::List, 2),
-    Held::Catalog(CatalogVerb::Write, 2),
-    Held::Catalog(CatalogVerb::Write, 3),
-    Held::Store(StoreVerb::Delete, 1),
-    Held::Catalog(CatalogVerb::Remove, 1),
-    Held::Catalog(CatalogVerb::Write, 4),
-    Held::Catalog(CatalogVerb::Write, 99),
-];
-
-/// The creation is held, the deletion runs up to a step of its own, the creation goes
-/// on to its end, then the deletion does.
+/// A creation that is held before its put may make its object after the cleanup: as
+/// long as the backend stands, the entry leads to it.
 #[tokio::test]
-async fn a_creation_that_is_held_beside_a_deletion_loses_nothing_that_it_acknowledges() {
-    let (mut created, mut deleted) = (0, 0);
-    let mut held = std::collections::BTreeSet::new();
-    for creator in CREATOR {
-        for deletion in DELETION {
-            let what = format!("{creator:?} {deletion:?}");
-            let world = World::new();
-            let process = world.warm().await;
-            let vault = declared(&process, "vault", "a").await;
-            let (done, of_creator) = watch::channel(false);
-            let (handle, mut of_deletion) = tokio::sync::oneshot::channel();
-            let (other, view) = (world.clone(), vault.clone());
-            creator.hold(&world, async move {
-                let task = runs_up_to(&other, &view, deletion, of_creator).await;
-                handle.send(task).unwrap_or_default();
-            });
-            let outcome = create(&world.process(), "db", Some("vault")).await;
-            done.send_replace(true);
-            // A read that a creation does not make holds nothing.
-            let Ok(task) = of_deletion.try_recv() else {
-                assert!(outcome.is_ok(), "{what}: {outcome:?}");
-                continue;
-            };
-            held.insert(format!("{creator:?}"));
-            let gone = task.await.unwrap();
-            deleted += usize::from(gone);
-            match outcome {
-                Ok(_) => {
-                    created += 1;
-                    assert!(!gone, "{what}");
-                    assert_eq!(world.value("db").await.unwrap(), "hunter2", "{what}");
-                }
-                Err(error) => {
-                    let document = world.document(&name("db")).await;
-                    assert!(document.is_tombstone(), "{what}: {error:?}");
-                    assert_eq!(entries(&world).await, 0, "{what}: {error:?}");
-                    let left = world.connector.place("a").objects();
-                    assert!(left.len() <= usize::from(!gone), "{what}: {left:?}");
-                }
-            }
-        }
-    }
-    assert!(held.len() > 4, "{held:?}");
-    for step in [CREATOR[2], CREATOR[5], CREATOR[6]] {
-        assert!(held.contains(&format!("{step:?}")), "{step:?}: {held:?}");
-    }
-    assert!(created > 5 && deleted > 5, "{created} {deleted}");
+async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombstone() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    let place = world.connector.place("a");
+    let (stays, goes) = tokio::sync::oneshot::channel::<()>();
+    let (reached, is_reached) = tokio::sync::oneshot::channel::<()>();
+    let held = async move {
+        reached.send(()).unwrap();
+        goes.await.unwrap();
+    };
+    place.before(StoreVerb::Put, 1, held);
+    let late = world.process();
+    let creation = tokio::spawn(async move { create(&late, "db", Some("vault")).await });
+    is_reached.await.unwrap();
+
+    // The deletion cleans up, and is killed before its tombstone: after the mark, the
+    // fence before the default, and the raise.
+    let kind = CatalogErrorKind::Unavailable;
+    world.fail_catalog(CatalogVerb::Write, 4, Landing::Before, kind);
+    delete(&hasty(&world), &vault).await.unwrap_err();
+    assert_eq!(
+        place.calls(StoreVerb::Delete),
+        2,
+        "the probe, and the cleanup"
+    );
+    assert_eq!(entries(&world).await, 1);
+    assert_eq!(place.objects().len(), 1, "the marker");
+    // The creation puts, and dies before it can take its object back.
+    place.inject(crate::store::Fault {
+        verb: StoreVerb::Delete,
+        nth: 1,
+        landing: Landing::Before,
+        kind: crate::store::StoreErrorKind::Unavailable,
+    });
+    stays.send(()).unwrap();
+    creation.await.unwrap().unwrap_err();
+    assert_eq!(place.objects().len(), 2, "the marker, and what came late");
+
+    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+    assert_eq!(entries(&world).await, 0);
 }
 
-/// Begins a deletion, and returns once it is held before `step`, or over. It goes on
-/// when `done` says so, and tells whether the backend is gone.
-async fn runs_up_to(
-    world: &World,
-    view: &BackendView,
-    step: Held,
-    mut done: watch::Receiver<bool>,
-) -> tokio::task::JoinHandle<bool> {
-    let (reached, mut is_reached) = watch::channel(false);
-    let (over, is_over) = watch::channel(false);
-    let reached_too = reached.clone();
-    step.hold(world, async move {
-        // A deletion that never came so far leaves this to the creation's own calls.
-        if !*is_over.borrow() {
-            reached.send_replace(true);
-            let _ = done.wait_for(|done| *done).await;
-        }
-    });
-    let (process, request) = (hasty(world), letting_go(view));
-    let task = tokio::spawn(async move {
+/// A change may take the backend back into use at the last moment: what it has found
+/// there is still there then.
+#[tokio::test]
+async fn a_deletion_that_is_overtaken_by_a_change_leaves_the_marker() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    let (racing, view) = (world.clone(), vault.clone());
+    // Before the tombstone: after the mark, and the fence before the default.
+    world.catalog.before(CatalogVerb::Write, 3, async move {
+        let late = racing.process();
+        let seen = late.find_backend(&view.name).await.unwrap();
+        assert!(seen.is_deleting);
         let interrupt = Interrupt::default();
-        let outcome = process.delete_backend(request, &interrupt).await;
-        over.send_replace(true);
-        reached_too.send_replace(true);
-        match outcome {
-            Ok(deleted) => {
-                assert_eq!(deleted, DONE);
-                true
-            }
-            Err(
-                OperationError::BackendInUse { .. }
-                | OperationError::BackendChangedConcurrently { .. },
-            ) => false,
-            Err(error) => panic!("{error:?}"),
-        }
+        late.update_backend(change(&seen), &interrupt)
+            .await
+            .unwrap();
     });
-    is_reached.wait_for(|reached| *reached).await.unwrap();
-    task
+    let overtaken = delete(&hasty(&world), &vault).await;
+    assert!(
+        matches!(
+            overtaken,
+            Err(OperationError::BackendChangedConcurrently { .. })
+        ),
+        "{overtaken:?}"
+    );
+    assert_eq!(world.connector.place("a").objects().len(), 1, "its marker");
+    create(&world.process(), "db", Some("vault")).await.unwrap();
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+}
+
+/// A stale answer to the look at the backend would let a creation put, and commit,
+/// where a deletion has listed nothing.
+#[tokio::test]
+async fn a_creation_sees_the_mark_past_a_node_that_lags() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    let key = crate::catalog::RecordKey::new("backends/vault");
+    let place = world.connector.place("a");
+    let late = world.process();
+    // It has opened the backend before it is deleted.
+    create(&late, "first", Some("vault")).await.unwrap();
+    let first = late.find_secret(&name("first")).await.unwrap();
+    let interrupt = Interrupt::default();
+    let gone = any(&first.name, first.uuid);
+    late.delete_secret(&gone, &interrupt).await.unwrap();
+    let (racing, view) = (world.clone(), vault.clone());
+    world.catalog.before(CatalogVerb::Write, 1, async move {
+        let before = racing.catalog.snapshot();
+        assert_eq!(delete(&hasty(&racing), &view).await.unwrap(), DONE);
+        racing.catalog.serve_stale_from(&before, &key);
+    });
+    let refused = create(&late, "db", Some("vault")).await.unwrap_err();
+    assert!(
+        matches!(refused, OperationError::UnknownBackend { .. }),
+        "{refused:?}"
+    );
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+}
+
+/// Entries that could not be removed after the tombstone lead nowhere: neither a
+/// second deletion nor a backend that is declared under the name is disturbed.
+#[tokio::test]
+async fn an_entry_that_outlives_its_backend_disturbs_nobody() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    interrupted(&world, "db").await;
+    let kind = CatalogErrorKind::Unavailable;
+    world.fail_catalog(CatalogVerb::Remove, 1, Landing::Before, kind);
+    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(entries(&world).await, 1);
+    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+
+    let next = declared(&process, "vault", "a").await;
+    create(&process, "db", Some("vault")).await.unwrap();
+    let used = delete(&hasty(&world), &next).await;
+    assert!(
+        matches!(used, Err(OperationError::BackendInUse { total: 1, .. })),
+        "{used:?}"
+    );
+    let view = process.find_secret(&name("db")).await.unwrap();
+    let gone = any(&view.name, view.uuid);
+    let interrupt = Interrupt::default();
+    process.delete_secret(&gone, &interrupt).await.unwrap();
+    assert_eq!(delete(&hasty(&world), &next).await.unwrap(), DONE);
+    assert_eq!(entries(&world).await, 1);
+    let place = world.connector.place("a");
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
 }

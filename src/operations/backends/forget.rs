@@ -1,0 +1,103 @@
+//! Forgets a backend that an operator names: see `operations/forget.rs`.
+
+use uuid::Uuid;
+
+use super::BackendOnDestroy;
+use super::delete::DeletedBackend;
+use super::documents::HeldBackend;
+use super::usage::{Unfinished, refuse_if_used};
+use crate::catalog::{BackendState, Owner, Revision};
+use crate::names::Slug;
+use crate::operations::forget::Found;
+use crate::operations::{Interrupt, OperationError, Organization};
+
+/// A backend that may be forgotten.
+#[derive(Debug)]
+pub struct ForgettableBackend {
+    /// Its name.
+    pub name: Slug,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its type, as in a configuration.
+    pub kind: String,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether its deletion was begun.
+    pub is_deleting: bool,
+    held: HeldBackend,
+}
+
+impl Organization {
+    /// Finds a backend to forget.
+    ///
+    /// # Errors
+    ///
+    /// `OrganizationMissing`; failures of catalog and KEK.
+    pub async fn find_backend_to_forget(
+        &self,
+        name: &Slug,
+    ) -> Result<Found<ForgettableBackend>, OperationError> {
+        self.existing().await?;
+        let held = self.hold_backend(name).await?;
+        if held.revision == Revision::ABSENT {
+            return Ok(Found::Never);
+        }
+        let Some(record) = held.document.backend.clone() else {
+            let displaced = Vec::new();
+            return Ok(Found::Nothing { displaced });
+        };
+        Ok(Found::One(Box::new(ForgettableBackend {
+            name: record.name,
+            uuid: record.uuid,
+            kind: record.settings.kind,
+            owner: record.owner,
+            is_deleting: record.state == BackendState::Deleting,
+            held,
+        })))
+    }
+
+    /// Deletes a backend without asking its place, if nobody has changed its record
+    /// since it was found. Secrets on it, those being deleted included, keep it.
+    ///
+    /// # Errors
+    ///
+    /// `BackendInUse`, and then the backend stays as it was;
+    /// `BackendChangedConcurrently`; failures of the catalog.
+    pub async fn forget_found_backend(
+        &self,
+        found: ForgettableBackend,
+        interrupt: &Interrupt,
+    ) -> Result<DeletedBackend, OperationError> {
+        interrupt.before("delete backend")?;
+        let ForgettableBackend {
+            name,
+            uuid,
+            mut held,
+            ..
+        } = found;
+        let usage = self
+            .settled_usage(uuid, Unfinished::Keep, interrupt)
+            .await?;
+        refuse_if_used(&name, &usage, self.is_default(&name).await?)?;
+        interrupt.before("mark backend deleting")?;
+        let before = match &mut held.document.backend {
+            None => return Err(held.overtaken()),
+            Some(record) => {
+                record.state = BackendState::Deleting;
+                // Recorded with the mark: whoever finishes this does not ask either.
+                std::mem::replace(&mut record.arguments.on_destroy, BackendOnDestroy::Forget)
+            }
+        };
+        self.commit_backend(&mut held).await?;
+        let forgotten = self.finish_backend_deletion(&mut held, uuid, interrupt);
+        let forgotten = forgotten.await;
+        if let (Err(OperationError::BackendInUse { .. }), Some(record)) =
+            (&forgotten, &mut held.document.backend)
+            && record.arguments.on_destroy != before
+        {
+            record.arguments.on_destroy = before;
+            self.commit_backend(&mut held).await?;
+        }
+        forgotten
+    }
+}

@@ -1,0 +1,435 @@
+//! A backend is deleted beside whatever makes an object on it: every pair of their
+//! steps, for a creation in both orders.
+//!
+//! Of two processes the first runs up to a step and is held there; the second does
+//! the same, or runs to its end; the first goes on to its end, then the second. The
+//! steps are the calls that each makes when nobody disturbs it.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::deletion::{hasty, interrupted};
+use super::{DONE, create, declared, letting_go, slug};
+use crate::catalog::{CatalogStore as _, CatalogVerb, EntryKey, SecretState};
+use crate::operations::tests::world::{World, any, create_of, edit, given, name};
+use crate::operations::{
+    BackendView, CreateSecret, Interrupt, OperationError, Organization, SecretView, UpdateSecret,
+};
+use crate::store::StoreVerb;
+
+const CATALOG: [CatalogVerb; 7] = [
+    CatalogVerb::Read,
+    CatalogVerb::ReadFenced,
+    CatalogVerb::ReadSinceOwnWrites,
+    CatalogVerb::Write,
+    CatalogVerb::ForgetHistory,
+    CatalogVerb::Remove,
+    CatalogVerb::List,
+];
+const STORE: [StoreVerb; 3] = [StoreVerb::Put, StoreVerb::Describe, StoreVerb::Delete];
+
+/// The nth call of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Catalog(CatalogVerb, usize),
+    Store(StoreVerb, usize),
+    /// After its last.
+    End,
+}
+
+/// How often each call was made so far.
+struct Calls(Vec<usize>);
+
+impl Calls {
+    fn of(world: &World) -> Self {
+        let place = world.connector.place("a");
+        let catalog = CATALOG.iter().map(|verb| world.catalog.calls(*verb));
+        let store = STORE.iter().map(|verb| place.calls(*verb));
+        Self(catalog.chain(store).collect())
+    }
+
+    /// Returns the steps of whoever made the calls since.
+    fn steps_since(&self, world: &World) -> Vec<Step> {
+        let now = Self::of(world);
+        let made = now.0.iter().zip(&self.0).map(|(now, before)| now - before);
+        let mut steps = Vec::new();
+        for (index, made) in made.enumerate() {
+            steps.extend((1..=made).map(|nth| match CATALOG.get(index) {
+                Some(verb) => Step::Catalog(*verb, nth),
+                None => Step::Store(STORE[index - CATALOG.len()], nth),
+            }));
+        }
+        steps.push(Step::End);
+        steps
+    }
+}
+
+/// A process that is held, or over.
+struct Running<T> {
+    task: JoinHandle<T>,
+    go: watch::Sender<bool>,
+}
+
+impl<T: Send + 'static> Running<T> {
+    /// Runs a process up to a step.
+    async fn up_to(world: &World, step: Step, process: BoxFuture<'static, T>) -> Self {
+        let (go, mut goes) = watch::channel(false);
+        let (stopped, mut is_stopped) = watch::channel(false);
+        let (over, is_over) = watch::channel(false);
+        let reached = stopped.clone();
+        let hold = async move {
+            // One that never came so far leaves this to the other's calls.
+            if !*is_over.borrow() {
+                reached.send_replace(true);
+                goes.wait_for(|goes| *goes).await.unwrap();
+            }
+        };
+        match step {
+            Step::Catalog(verb, nth) => world.catalog.before(verb, nth, hold),
+            Step::Store(verb, nth) => world.connector.place("a").before(verb, nth, hold),
+            Step::End => {}
+        }
+        let task = tokio::spawn(async move {
+            let outcome = process.await;
+            over.send_replace(true);
+            stopped.send_replace(true);
+            outcome
+        });
+        is_stopped.wait_for(|stopped| *stopped).await.unwrap();
+        Self { task, go }
+    }
+
+    async fn to_its_end(self) -> T {
+        self.go.send_replace(true);
+        self.task.await.unwrap()
+    }
+}
+
+/// Whether the backend is gone.
+fn deletion(world: &World, backend: &BackendView) -> BoxFuture<'static, bool> {
+    let (process, request) = (hasty(world), letting_go(backend));
+    async move {
+        match process.delete_backend(request, &Interrupt::default()).await {
+            Ok(deleted) => {
+                assert_eq!(deleted, DONE);
+                true
+            }
+            Err(
+                OperationError::BackendInUse { .. }
+                | OperationError::BackendChangedConcurrently { .. },
+            ) => false,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    .boxed()
+}
+
+type Outcome = Result<SecretView, OperationError>;
+
+/// What makes an object on the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Maker {
+    /// A creation of a name that was never used.
+    Creation,
+    /// A creation of a name that was deleted.
+    Again,
+    /// A creation that displaces a namesake elsewhere.
+    TakingOver,
+    /// A new version of a secret whose object somebody removed.
+    Heal,
+}
+
+impl Maker {
+    /// Prepares what there must be, and returns what to do.
+    async fn prepare(self, world: &World, process: &Organization) -> Make {
+        match self {
+            Self::Creation => Make::Create(on_vault("db", "new")),
+            Self::Again => {
+                let old = create(process, "db", None).await.unwrap();
+                let interrupt = Interrupt::default();
+                let gone = any(&old.name, old.uuid);
+                process.delete_secret(&gone, &interrupt).await.unwrap();
+                Make::Create(on_vault("db", "new"))
+            }
+            Self::TakingOver => {
+                let old = create(process, "db", None).await.unwrap();
+                Make::Create(CreateSecret {
+                    replaces: Some(old.uuid),
+                    ..on_vault("db", "new")
+                })
+            }
+            Self::Heal => {
+                let place = world.connector.place("a");
+                let marker = place.objects();
+                let view = create(process, "db", Some("vault")).await.unwrap();
+                let mut objects = place.objects();
+                objects.retain(|object| !marker.contains(object));
+                assert!(place.remove_object(&objects[0]));
+                Make::Update(UpdateSecret {
+                    heals: true,
+                    source: Some(given("new")),
+                    ..edit(&view)
+                })
+            }
+        }
+    }
+}
+
+enum Make {
+    Create(CreateSecret),
+    Update(UpdateSecret),
+}
+
+impl Make {
+    fn run(self, process: Organization) -> BoxFuture<'static, Outcome> {
+        async move {
+            let interrupt = Interrupt::default();
+            match self {
+                Self::Create(request) => process.create_secret(request, &interrupt).await,
+                Self::Update(request) => process.update_secret(request, &interrupt).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+fn on_vault(named: &str, value: &str) -> CreateSecret {
+    CreateSecret {
+        backend: Some(slug("vault")),
+        ..create_of(named, given(value))
+    }
+}
+
+/// A world with the backend, what an interrupted creation has left on it, and
+/// whatever the maker needs.
+async fn begun(maker: Maker) -> (World, BackendView, Make) {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    interrupted(&world, "other").await;
+    let make = maker.prepare(&world, &process).await;
+    (world, vault, make)
+}
+
+/// Returns the steps of the maker and of the deletion.
+async fn steps(maker: Maker) -> (Vec<Step>, Vec<Step>) {
+    let (world, _, make) = begun(maker).await;
+    let before = Calls::of(&world);
+    make.run(world.process()).await.unwrap();
+    let of_maker = before.steps_since(&world);
+    let (world, vault, _) = begun(Maker::Creation).await;
+    let before = Calls::of(&world);
+    assert!(deletion(&world, &vault).await);
+    (of_maker, before.steps_since(&world))
+}
+
+/// Who begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Maker,
+    Deletion,
+}
+
+/// How often what happened.
+#[derive(Debug, Default)]
+struct Tally {
+    made: usize,
+    refused: usize,
+    deleted: usize,
+}
+
+impl Tally {
+    fn count(&mut self, made: &Outcome, is_gone: bool) {
+        self.made += usize::from(made.is_ok());
+        self.refused += usize::from(made.is_err());
+        self.deleted += usize::from(is_gone);
+    }
+}
+
+async fn every_pair(maker: Maker, orders: &[First]) -> Tally {
+    let (of_maker, of_deletion) = steps(maker).await;
+    let mut tally = Tally::default();
+    for first in orders {
+        for at in &of_maker {
+            for until in &of_deletion {
+                let what = format!("{maker:?} at {at:?}, deletion at {until:?}, first {first:?}");
+                let (world, vault, make) = begun(maker).await;
+                let making = make.run(world.process());
+                let deleting = deletion(&world, &vault);
+                let (made, is_gone) = match first {
+                    First::Maker => {
+                        let making = Running::up_to(&world, *at, making).await;
+                        let deleting = Running::up_to(&world, *until, deleting).await;
+                        let made = making.to_its_end().await;
+                        (made, deleting.to_its_end().await)
+                    }
+                    First::Deletion => {
+                        let deleting = Running::up_to(&world, *until, deleting).await;
+                        let making = Running::up_to(&world, *at, making).await;
+                        let is_gone = deleting.to_its_end().await;
+                        (making.to_its_end().await, is_gone)
+                    }
+                };
+                tally.count(&made, is_gone);
+                holds(&world, &vault, &[made], is_gone, &what).await;
+                if maker == Maker::TakingOver {
+                    keeps_the_displaced(&world, &what).await;
+                }
+            }
+        }
+    }
+    println!("{maker:?}: {tally:?}");
+    tally
+}
+
+/// Asserts that nothing acknowledged is lost or stands on a backend that is gone,
+/// and that nothing is left which no document names.
+async fn holds(world: &World, vault: &BackendView, made: &[Outcome], is_gone: bool, what: &str) {
+    let document = world.document(&name("db")).await;
+    let secrets: Vec<_> = document.current.iter().chain(&document.displaced).collect();
+    for outcome in made {
+        match outcome {
+            Ok(view) => {
+                let secret = secrets.iter().find(|secret| secret.uuid == view.uuid);
+                let secret = secret.unwrap_or_else(|| panic!("{what}: lost: {document:?}"));
+                assert_eq!(secret.state, SecretState::Ready, "{what}");
+            }
+            Err(
+                OperationError::AlreadyExists { .. }
+                | OperationError::ChangedConcurrently { .. }
+                | OperationError::UnknownBackend { .. }
+                | OperationError::BackendDeleting { .. },
+            ) => {}
+            // It had looked at the backend before, and looks for the marker now.
+            Err(OperationError::BackendNotThere { .. }) if is_gone => {}
+            Err(error) => panic!("{what}: {error:?}"),
+        }
+    }
+    if made.iter().any(Result::is_ok) {
+        let value = world.value("db").await;
+        let value = value.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+        assert!(["new", "theirs"].contains(&value.as_str()), "{what}");
+    }
+    let on_vault: Vec<_> = secrets
+        .iter()
+        .filter(|it| it.backend == vault.uuid)
+        .collect();
+    assert!(!is_gone || on_vault.is_empty(), "{what}: {document:?}");
+
+    let place = world.connector.place("a");
+    let mut expected: Vec<String> = Vec::new();
+    if !is_gone {
+        let marker = place.objects().into_iter().map(|object| object.to_string());
+        let mut marker = marker.filter(|object| object.contains("/backend/"));
+        expected.push(marker.next().unwrap_or_else(|| panic!("{what}: no marker")));
+        let seen = world.process().find_backend(&vault.name).await.unwrap();
+        assert!(!seen.is_deleting, "{what}: the mark stays");
+    }
+    expected.extend(on_vault.iter().map(|it| it.remote_name.to_string()));
+    let mut entries: Vec<EntryKey> = on_vault.iter().flat_map(|it| it.entries()).collect();
+    let listed = world.catalog.list("entries").await.unwrap();
+    let mut listed: Vec<EntryKey> = listed.iter().filter_map(EntryKey::parse).collect();
+    let mut left: Vec<String> = place.objects().iter().map(ToString::to_string).collect();
+    if !is_gone {
+        // What was interrupted before may have been cleaned up, and its entry stays.
+        left.retain(|object| !object.contains("/other-"));
+        listed.retain(|entry| entries.contains(entry) || !is_of_other(entry));
+    }
+    expected.sort();
+    left.sort();
+    entries.sort();
+    listed.sort();
+    assert_eq!(left, expected, "{what}");
+    assert_eq!(listed, entries, "{what}");
+}
+
+fn is_of_other(entry: &EntryKey) -> bool {
+    let key = crate::catalog::record_key_of_uuid(entry.secret);
+    key == Some(crate::catalog::record_key_of_name(&name("other")))
+}
+
+/// What is displaced stays its owner's, whatever became of the one that displaced it.
+async fn keeps_the_displaced(world: &World, what: &str) {
+    let document = world.document(&name("db")).await;
+    let mut secrets = document.current.iter().chain(&document.displaced);
+    let old = secrets.find(|secret| secret.backend_name.as_str() == "platform");
+    assert!(
+        old.is_some_and(|old| old.state == SecretState::Ready),
+        "{what}"
+    );
+}
+
+#[tokio::test]
+async fn a_creation_beside_a_deletion_at_every_pair_of_steps() {
+    let tally = every_pair(Maker::Creation, &[First::Maker, First::Deletion]).await;
+    assert!(
+        tally.made > 20 && tally.refused > 20 && tally.deleted > 20,
+        "{tally:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_creation_over_a_tombstone_beside_a_deletion_at_every_pair_of_steps() {
+    let tally = every_pair(Maker::Again, &[First::Maker]).await;
+    assert!(
+        tally.made > 20 && tally.refused > 20 && tally.deleted > 20,
+        "{tally:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_creation_that_takes_over_beside_a_deletion_at_every_pair_of_steps() {
+    let tally = every_pair(Maker::TakingOver, &[First::Maker]).await;
+    assert!(
+        tally.made > 20 && tally.refused > 20 && tally.deleted > 20,
+        "{tally:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_heal_beside_a_deletion_at_every_pair_of_steps() {
+    let tally = every_pair(Maker::Heal, &[First::Maker]).await;
+    // Its record keeps the backend, before it is marked.
+    assert_eq!((tally.refused, tally.deleted), (0, 0), "{tally:?}");
+    assert!(tally.made > 20, "{tally:?}");
+}
+
+/// One creation is held, the deletion is held, a second creation of the name runs to
+/// its end, on the same backend and elsewhere; then the first goes on, then the
+/// deletion.
+#[tokio::test]
+async fn two_creations_of_a_name_beside_a_deletion_at_every_pair_of_steps() {
+    let (of_maker, of_deletion) = steps(Maker::Creation).await;
+    let (mut tally, mut theirs_won) = (Tally::default(), 0);
+    for elsewhere in [true, false] {
+        for at in &of_maker {
+            for until in &of_deletion {
+                let what = format!("creation at {at:?}, deletion at {until:?}, {elsewhere}");
+                let (world, vault, make) = begun(Maker::Creation).await;
+                let making = make.run(world.process());
+                let making = Running::up_to(&world, *at, making).await;
+                let deleting = deletion(&world, &vault);
+                let deleting = Running::up_to(&world, *until, deleting).await;
+                let theirs = if elsewhere {
+                    create_of("db", given("theirs"))
+                } else {
+                    on_vault("db", "theirs")
+                };
+                let theirs = Make::Create(theirs).run(world.process()).await;
+                let ours = making.to_its_end().await;
+                let is_gone = deleting.to_its_end().await;
+                assert!(ours.is_err() || theirs.is_err(), "{what}");
+                theirs_won += usize::from(theirs.is_ok());
+                tally.count(&ours, is_gone);
+                holds(&world, &vault, &[ours, theirs], is_gone, &what).await;
+            }
+        }
+    }
+    println!("{tally:?}, theirs won {theirs_won}");
+    assert!(
+        tally.made > 5 && theirs_won > 20 && tally.deleted > 20,
+        "{tally:?}"
+    );
+}
