@@ -67,7 +67,7 @@ async fn a_displaced_secret_is_forgotten_by_its_uuid_alone() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let next = CreateSecret {
-        replaces: Some(old.uuid),
+        replaces: vec![crate::operations::Replaces::Named(old.uuid)],
         ..create_of("db", given("new"))
     };
     let new = process.create_secret(next, &interrupt).await.unwrap();

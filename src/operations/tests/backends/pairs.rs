@@ -156,7 +156,7 @@ impl Maker {
             Self::TakingOver => {
                 let old = create(process, "db", None).await.unwrap();
                 Make::Create(CreateSecret {
-                    replaces: Some(old.uuid),
+                    replaces: vec![crate::operations::Replaces::Named(old.uuid)],
                     ..on_vault("db", "new")
                 })
             }
