@@ -32,6 +32,9 @@ pub(in crate::operations) struct Connections {
     default: Mutex<Option<Slug>>,
     /// Held while the default is asked for: once for all creations of a process.
     pub(super) asking: tokio::sync::Mutex<()>,
+    /// Held while the default's record is written as it is: the deletions of a
+    /// process would else conflict with each other there.
+    pub(super) fencing: tokio::sync::Mutex<()>,
     kinds: Mutex<HashMap<Slug, String>>,
     pub(super) seen: Sightings,
 }

@@ -40,6 +40,10 @@ pub(super) struct Choice {
 /// How often a change of the default is tried while others write.
 pub(super) const TRIES: usize = 4;
 
+/// How often it is written as it is: any number of processes may delete backends at
+/// once, and each of them writes it for each backend.
+const FENCE_TRIES: usize = 32;
+
 impl Organization {
     /// Takes notice of what was the default before this process: its record must
     /// not have gone back to another backend since.
@@ -95,7 +99,8 @@ impl Organization {
     /// Writes the default's record again as it is, so that whoever is about to
     /// change it reads what has happened meanwhile. Returns the default.
     pub(super) async fn fence_default(&self) -> Result<Slug, OperationError> {
-        for _ in 0..TRIES {
+        let _fencing = self.connections.fencing.lock().await;
+        for _ in 0..FENCE_TRIES {
             let loaded = self.load_default().await?;
             let present = name_of(loaded.as_ref());
             let choice = Choice {

@@ -78,8 +78,9 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, and then the backend stays as it was; failures of catalog and
-    /// store.
+    /// `BackendInUse`, and then the backend stays as it was;
+    /// `BackendChangedConcurrently` for one that was changed since it was seen; failures
+    /// of catalog and store.
     pub async fn delete_backend(
         &self,
         request: DeleteBackend,
@@ -111,6 +112,9 @@ impl Organization {
         if !record.owner.is_known_as(stamp) {
             let owner = Box::new(record.owner.clone());
             return Ok(DeletedBackend::only(Destroyed::LeftToOwner(owner)));
+        }
+        if seen.is_some_and(|seen| record.generation > seen) {
+            return Err(held.overtaken());
         }
         if let Some(former) = self.run.gives_back(&record.owner) {
             return self.give_backend_back(held, former, interrupt).await;

@@ -213,18 +213,42 @@ pub(super) async fn find_marker(
     marker: &MarkerRecord,
     absence: Absence,
 ) -> Result<(), OperationError> {
+    let looked = store.describe(&marker.remote_name, look(marker, absence));
+    found_marker(name, marker, looked.await)
+}
+
+/// As [`find_marker`], and waits for a grant that is new: the credential is.
+pub(super) async fn find_marker_granted(
+    store: &dyn SecretStore,
+    name: &Slug,
+    marker: &MarkerRecord,
+    absence: Absence,
+) -> Result<(), OperationError> {
+    let granted = Settling::new(store);
+    let describe = || store.describe(&marker.remote_name, look(marker, absence));
+    found_marker(name, marker, granted.wait(describe).await)
+}
+
+/// A look, as at a secret: whoever only plans may do no more. The marker's native id
+/// was never given to anything else.
+fn look(marker: &MarkerRecord, absence: Absence) -> DescribeOptions {
+    DescribeOptions {
+        version: marker.native_id.clone(),
+        others: Vec::new(),
+        absence,
+    }
+}
+
+fn found_marker(
+    name: &Slug,
+    marker: &MarkerRecord,
+    looked: Result<VersionStatus, StoreError>,
+) -> Result<(), OperationError> {
     let elsewhere = || OperationError::BackendNotThere {
         backend: name.clone(),
         marker: marker.remote_name.to_string(),
     };
-    // A look, as at a secret: whoever only plans may do no more. Its native id was
-    // never given to anything else.
-    let options = DescribeOptions {
-        version: marker.native_id.clone(),
-        others: Vec::new(),
-        absence,
-    };
-    match store.describe(&marker.remote_name, options).await {
+    match looked {
         Ok(VersionStatus::Present) => Ok(()),
         Ok(_) => Err(elsewhere()),
         Err(error) if error.kind() == StoreErrorKind::NotFound => Err(elsewhere()),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::documents::HeldBackend;
-use super::probe::{Candidate, find_marker};
+use super::probe::{Candidate, find_marker_granted};
 use super::{BackendArguments, BackendOnDestroy, BackendView};
 use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Revision, Stamp};
 use crate::names::Slug;
@@ -194,9 +194,9 @@ async fn look_for(
     name: &Slug,
     marker: &MarkerRecord,
 ) -> Result<(), OperationError> {
-    match find_marker(store, name, marker, Absence::Quick).await {
+    match find_marker_granted(store, name, marker, Absence::Quick).await {
         Err(OperationError::BackendNotThere { .. }) => {
-            find_marker(store, name, marker, Absence::Confirmed).await
+            find_marker_granted(store, name, marker, Absence::Confirmed).await
         }
         found => found,
     }

@@ -166,18 +166,14 @@ fn acc_second_folder_gets_no_backend_that_a_killed_declaration_committed() {
     first.destroyed(&none);
     assert_eq!(committed(), both);
 
-    let destroy = |workspace: &Workspace| {
-        let one_by_one = workspace.apply_with(&none, &["-parallelism=1"]);
-        one_by_one.unwrap().ok().unwrap();
-    };
-    destroy(&second);
+    second.applied(&none);
     assert_eq!(committed(), before);
     first.env("PLANTON_RESUME", resumed(&told));
     first.settled(&all);
     first.env_remove("PLANTON_RESUME");
     first.unchanged(&all);
     assert_eq!(committed()["answer"]["uuid"], before["answer"]["uuid"]);
-    destroy(&first);
+    first.applied(&none);
     assert!(committed().is_empty());
 }
 

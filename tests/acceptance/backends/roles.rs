@@ -167,6 +167,26 @@ fn is_registered_once_granted(place: &Place) {
     workspace.destroyed(&given);
 }
 
+/// A new credential is as new as its grants: the marker is looked for until they hold.
+#[test]
+fn acc_new_credential_is_saved_once_its_grant_has_settled() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::azure();
+    let workspace = declaring(&place, &scene, PATIENCE.1);
+    let given = [("backend_secret", place.secret.as_str())];
+    workspace.settled(&given);
+    let file = workspace.path().join("main.tf");
+    let declared = std::fs::read_to_string(&file).unwrap();
+    let again = declared.replace("_wo_version = \"1\"", "_wo_version = \"2\"");
+    workspace.write("main.tf", &again).unwrap();
+    let seconds = TAKES.as_secs();
+    let grants = json!({"set": seconds, "get": seconds, "list": seconds});
+    let fake = place.azure_fake();
+    fake.control(&json!({"grant_after": grants})).unwrap();
+    workspace.settled(&given);
+    workspace.destroyed(&given);
+}
+
 /// What is never granted is told after that time, and nothing is left of the tries.
 #[test]
 fn acc_grant_that_never_settles_is_told_after_a_bounded_time() {

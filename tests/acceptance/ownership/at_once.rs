@@ -68,8 +68,7 @@ fn acc_two_applies_at_once_share_no_backend() {
     assert_eq!(told_one.len(), ids_of_two.len(), "{of_one:?}");
     assert_eq!(told_two.len(), ids_of_one.len(), "{of_two:?}");
     // Each destroys its own, and the other's stay.
-    let destroy = ["destroy", "-auto-approve", "-no-color", "-parallelism=1"];
-    one.run(&destroy).unwrap().ok().unwrap();
+    one.destroyed(&[]);
     let records = scene.records();
     let backends = records
         .iter()

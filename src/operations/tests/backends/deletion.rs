@@ -121,6 +121,45 @@ async fn an_object_that_cannot_be_deleted_keeps_its_entry_and_the_next_deletion_
 }
 
 #[tokio::test]
+async fn a_backend_that_was_changed_since_it_was_seen_stays() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    let described = UpdateBackend {
+        description: Some("of another run".to_owned()),
+        ..change(&vault)
+    };
+    let interrupt = Interrupt::default();
+    let changed = process.update_backend(described, &interrupt).await.unwrap();
+    let stale = delete(&hasty(&world), &vault).await;
+    assert!(
+        matches!(
+            stale,
+            Err(OperationError::BackendChangedConcurrently { .. })
+        ),
+        "{stale:?}"
+    );
+    assert_eq!(delete(&hasty(&world), &changed).await.unwrap(), DONE);
+}
+
+/// Each writes the default's record, and none is told that another did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_backends_are_deleted_at_once() {
+    let world = World::new();
+    let process = std::sync::Arc::new(world.warm().await);
+    let mut deletions = Vec::new();
+    for number in 0..30 {
+        let backend = declared(&process, &format!("vault-{number}"), "a").await;
+        let process = std::sync::Arc::clone(&process);
+        deletions.push(async move { delete(&process, &backend).await });
+    }
+    let tasks: Vec<_> = deletions.into_iter().map(tokio::spawn).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap(), DONE);
+    }
+}
+
+#[tokio::test]
 async fn a_backend_that_is_gone_for_good_is_forgotten_without_asking_it() {
     let world = World::new();
     let process = world.warm().await;

@@ -101,7 +101,7 @@ impl<T: Send + 'static> Running<T> {
         Self { task, go }
     }
 
-    async fn to_its_end(self) -> T {
+    async fn finished(self) -> T {
         self.go.send_replace(true);
         self.task.await.unwrap()
     }
@@ -262,14 +262,14 @@ async fn every_pair(maker: Maker, orders: &[First]) -> Tally {
                     First::Maker => {
                         let making = Running::up_to(&world, *at, making).await;
                         let deleting = Running::up_to(&world, *until, deleting).await;
-                        let made = making.to_its_end().await;
-                        (made, deleting.to_its_end().await)
+                        let made = making.finished().await;
+                        (made, deleting.finished().await)
                     }
                     First::Deletion => {
                         let deleting = Running::up_to(&world, *until, deleting).await;
                         let making = Running::up_to(&world, *at, making).await;
-                        let is_gone = deleting.to_its_end().await;
-                        (making.to_its_end().await, is_gone)
+                        let is_gone = deleting.finished().await;
+                        (making.finished().await, is_gone)
                     }
                 };
                 tally.count(&made, is_gone);
@@ -418,8 +418,8 @@ async fn two_creations_of_a_name_beside_a_deletion_at_every_pair_of_steps() {
                     on_vault("db", "theirs")
                 };
                 let theirs = Make::Create(theirs).run(world.process()).await;
-                let ours = making.to_its_end().await;
-                let is_gone = deleting.to_its_end().await;
+                let ours = making.finished().await;
+                let is_gone = deleting.finished().await;
                 assert!(ours.is_err() || theirs.is_err(), "{what}");
                 theirs_won += usize::from(theirs.is_ok());
                 tally.count(&ours, is_gone);
