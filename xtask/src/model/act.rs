@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::Context;
 
 use super::command::{Command, Kind};
-use super::config::{Ignored, Name};
+use super::config::{Declared, Ignored, Name};
 use super::judge;
 use super::state::Instance;
 use super::steps::{Apply, Kill};
@@ -249,8 +249,9 @@ impl World {
         let config = &self.folders[folder].config;
         // What a test makes under protection it can't take away again.
         let is_free = |name: &Name| self.ledger.under(name).next().is_none();
+        let is_made = |it: &Declared| is_free(&it.name) || it.takes_over.is_some();
         let mut secrets = config.secrets.iter();
-        if secrets.any(|it| (it.is_protected || it.is_retained) && is_free(&it.name)) {
+        if secrets.any(|it| (it.is_protected || it.is_retained) && is_made(it)) {
             return Ok(());
         }
         let command = Command::new(folder, Kind::Test, config);

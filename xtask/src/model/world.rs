@@ -197,7 +197,10 @@ impl World {
         let after = State::read(self.folders[folder].workspace.path())?;
         self.states[folder] = after.clone();
         self.judge(command, (&before, &after), &ran)?;
-        if !ran.success && !ran.killed && excuse.is_none() {
+        // Terraform's own, before it asks any provider: a dependent leaves the
+        // configuration together with its create_before_destroy.
+        let is_cycle = ran.flat().contains("Error: Cycle: ");
+        if !ran.success && !ran.killed && !is_cycle && excuse.is_none() {
             return broken(
                 Rule::Refused,
                 format!("`{}` in folder {folder}: {ran}", arguments.join(" ")),
