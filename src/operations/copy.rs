@@ -1,5 +1,7 @@
 //! Copies a value that somebody else keeps in a backend.
 
+use uuid::Uuid;
+
 use super::{OperationError, Organization, ValueSource};
 use crate::catalog::CopyFrom;
 use crate::envelope::SecretValue;
@@ -48,22 +50,46 @@ impl Organization {
         }
     }
 
-    /// Deletes what was copied, where that was asked for; says why it could not.
-    /// The copy is committed by then, and stays.
-    pub(super) async fn delete_source(&self, from: Option<&CopyFrom>) -> Option<String> {
+    /// Deletes what was copied into the secret `uuid`, where that was asked for; says
+    /// why it could not. The copy is committed by then, and stays.
+    ///
+    /// Somebody may have written to the source since it was read, long ago where a
+    /// creation is resumed: only what the secret holds is deleted.
+    pub(super) async fn delete_source(
+        &self,
+        uuid: Uuid,
+        from: Option<&CopyFrom>,
+    ) -> Option<String> {
         let from = from.filter(|from| from.delete_source)?;
         super::steps::crash_point("delete source");
         let deleted = async {
             let backend = self.backend(&from.backend).await?;
             backend.expect_place().await?;
-            if let Some(foreign) = backend.store.foreign() {
-                let name = RemoteName::new(from.remote_name.clone());
-                foreign.delete_foreign(&name).await?;
+            let Some(foreign) = backend.store.foreign() else {
+                return Ok(true);
+            };
+            let found = match self.read_source(from).await {
+                // It is gone already.
+                Err(OperationError::NothingToCopy { .. }) => return Ok(true),
+                found => found?,
+            };
+            if !self.is_current_value(uuid, &found).await? {
+                return Ok(false);
             }
-            Ok::<(), OperationError>(())
+            let name = RemoteName::new(from.remote_name.clone());
+            foreign.delete_foreign(&name).await?;
+            Ok::<bool, OperationError>(true)
         };
-        let error = deleted.await.err()?;
-        tracing::warn!(%error, "what was copied could not be deleted");
-        Some(format!("{} ({error})", from.remote_name))
+        match deleted.await {
+            Ok(true) => None,
+            Ok(false) => Some(format!(
+                "{} (it holds another value than the secret)",
+                from.remote_name
+            )),
+            Err(error) => {
+                tracing::warn!(%error, "what was copied could not be deleted");
+                Some(format!("{} ({error})", from.remote_name))
+            }
+        }
     }
 }

@@ -138,11 +138,13 @@ impl Organization {
             let attempt = self.attempt(&mut wanted, &backend, chosen.by_default, interrupt);
             let unusable = match attempt.await? {
                 Attempt::Done(view) => {
-                    let left = self.delete_source(wanted.copied_from.as_ref()).await;
+                    let from = wanted.copied_from.as_ref();
+                    let left = self.delete_source(view.uuid, from).await;
                     return Ok(view.on(&backend).leaving(left));
                 }
                 Attempt::Adopted(view) => {
-                    let left = self.delete_source(wanted.copied_from.as_ref()).await;
+                    let from = wanted.copied_from.as_ref();
+                    let left = self.delete_source(view.uuid, from).await;
                     return Ok(view.leaving(left));
                 }
                 Attempt::Overtaken => continue,

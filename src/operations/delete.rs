@@ -158,7 +158,7 @@ impl Organization {
         let secret = held.document.secret(uuid).cloned();
         let secret = secret.expect("looked up by the caller");
         interrupt.before("tombstone")?;
-        if self.remove(&mut held, uuid).await? {
+        if self.remove(&mut held, uuid, Some(&secret)).await? {
             self.clear(&held, &secret.entries()).await;
         }
         let lost = secret.lost.into_iter().map(|lost| lost.remote_name);
@@ -197,7 +197,7 @@ impl Organization {
             self.delete_lost(&backend, lost).await?;
         }
         interrupt.before("tombstone")?;
-        if self.remove(held, uuid).await? {
+        if self.remove(held, uuid, None).await? {
             self.clear(held, &secret.entries()).await;
         }
         Ok(())
@@ -264,15 +264,17 @@ impl Organization {
                 return Ok(true);
             }
             interrupt.before("mark deleting")?;
-            let generation = secret.generation;
+            let checked = (secret.generation, secret.owner.stamp);
             secret.state = SecretState::Deleting;
             let Some(now) = self.try_commit(held).await? else {
                 return Ok(true);
             };
             *held = now;
             let secret = held.document.secret(uuid);
+            // An adoption leaves the generation as it is.
             let changed = |secret: &SecretRecord| {
-                secret.state != SecretState::Deleting && secret.generation != generation
+                secret.state != SecretState::Deleting
+                    && (secret.generation, secret.owner.stamp) != checked
             };
             if secret.is_some_and(changed) {
                 break;
@@ -281,9 +283,14 @@ impl Organization {
         Err(held.overtaken())
     }
 
-    /// Takes a secret out of the document; returns false when another process has
-    /// done so.
-    async fn remove(&self, held: &mut Held, uuid: Uuid) -> Result<bool, OperationError> {
+    /// Takes a secret out of the document: one that is marked, or that is still as it
+    /// was when it was `checked`. Returns false when another process has done so.
+    async fn remove(
+        &self,
+        held: &mut Held,
+        uuid: Uuid,
+        checked: Option<&SecretRecord>,
+    ) -> Result<bool, OperationError> {
         for _ in 0..TRIES {
             held.document.remove(uuid);
             let Some(now) = self.try_commit(held).await? else {
@@ -292,14 +299,11 @@ impl Organization {
             *held = now;
             match held.document.secret(uuid) {
                 None => return Ok(false),
-                Some(secret) if secret.state == SecretState::Deleting || is_forgotten(secret) => {}
+                Some(secret) if secret.state == SecretState::Deleting => {}
+                Some(secret) if checked == Some(secret) => {}
                 Some(_) => break,
             }
         }
         Err(held.overtaken())
     }
-}
-
-fn is_forgotten(secret: &SecretRecord) -> bool {
-    secret.arguments.on_destroy == OnDestroy::Forget
 }

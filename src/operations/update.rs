@@ -133,7 +133,7 @@ impl Organization {
             delete_pruned(backend.store.as_ref(), &remote_name, surplus).await;
         }
         let view = self.view(&held, uuid).await?;
-        let left = self.delete_source(from.as_ref()).await;
+        let left = self.delete_source(uuid, from.as_ref()).await;
         Ok(view.on(&backend).leaving(left))
     }
 

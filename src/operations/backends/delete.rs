@@ -119,6 +119,7 @@ impl Organization {
         if let Some(former) = self.run.gives_back(&record.owner) {
             return self.give_backend_back(held, former, interrupt).await;
         }
+        let on_destroy = record.arguments.on_destroy;
         if record.state != BackendState::Deleting {
             // Before it is marked: a creation that meets the mark fails.
             let unfinished = unfinished(record);
@@ -127,7 +128,8 @@ impl Organization {
             interrupt.before("mark backend deleting")?;
             self.set_state(&mut held, BackendState::Deleting).await?;
         }
-        self.finish_backend_deletion(&mut held, uuid, interrupt)
+        let before = on_destroy;
+        self.finish_backend_deletion(&mut held, uuid, before, interrupt)
             .await
     }
 
@@ -148,12 +150,14 @@ impl Organization {
     }
 
     /// Goes on with a deletion that is marked; takes the mark back where the
-    /// backend turns out to be needed. Every round lists the entries anew: they must
+    /// backend turns out to be needed, and puts back what a destroy was to do `before`
+    /// that. Every round lists the entries anew: they must
     /// be listed after the mark that the tombstone replaces.
     pub(super) async fn finish_backend_deletion(
         &self,
         held: &mut HeldBackend,
         uuid: Uuid,
+        before: BackendOnDestroy,
         interrupt: &Interrupt,
     ) -> Result<DeletedBackend, OperationError> {
         for _ in 0..TRIES {
@@ -171,6 +175,9 @@ impl Organization {
             let is_default = self.fence_default().await? == record.name;
             if let Err(refused) = refuse_if_used(&record.name, &usage, is_default) {
                 crash_point("take mark back");
+                if let Some(record) = &mut held.document.backend {
+                    record.arguments.on_destroy = before;
+                }
                 self.set_state(held, BackendState::Ready).await?;
                 return Err(refused);
             }

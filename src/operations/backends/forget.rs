@@ -89,15 +89,7 @@ impl Organization {
             }
         };
         self.commit_backend(&mut held).await?;
-        let forgotten = self.finish_backend_deletion(&mut held, uuid, interrupt);
-        let forgotten = forgotten.await;
-        if let (Err(OperationError::BackendInUse { .. }), Some(record)) =
-            (&forgotten, &mut held.document.backend)
-            && record.arguments.on_destroy != before
-        {
-            record.arguments.on_destroy = before;
-            self.commit_backend(&mut held).await?;
-        }
-        forgotten
+        self.finish_backend_deletion(&mut held, uuid, before, interrupt)
+            .await
     }
 }

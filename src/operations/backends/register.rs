@@ -64,8 +64,8 @@ impl Organization {
         if let Some(met) = held.document.backend.as_ref()
             && met.state == BackendState::Deleting
         {
-            let uuid = met.uuid;
-            self.finish_backend_deletion(&mut held, uuid, interrupt)
+            let (uuid, before) = (met.uuid, met.arguments.on_destroy);
+            self.finish_backend_deletion(&mut held, uuid, before, interrupt)
                 .await?;
         }
         let Some(met) = held.document.backend.clone() else {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
+use crate::operations::{DeletedSecret, OnDestroy};
 use crate::store::{Landing, StoreVerb};
 
 /// The call of one writer before which the other runs from start to end.
@@ -155,6 +156,59 @@ async fn a_deletion_never_takes_what_an_update_just_wrote() {
     assert!(lost(&deleted), "{deleted:?}");
     assert_eq!(world.value("db").await.unwrap(), "v2");
     assert_eq!(world.unreferenced(&["db"]).await, 0);
+}
+
+/// An adoption changes nothing but the owner.
+#[tokio::test]
+async fn a_deletion_never_takes_what_was_adopted_meanwhile() {
+    for on_destroy in [OnDestroy::Delete, OnDestroy::Forget] {
+        let world = World::new();
+        let interrupt = Interrupt::default();
+        let create = || {
+            let mut create = create_of("db", given("v1"));
+            create.arguments.on_destroy = on_destroy;
+            create
+        };
+        let first = world.warm().await;
+        let view = first.create_secret(create(), &interrupt).await.unwrap();
+        let (resuming, adoption) = (world.resuming(&first), create());
+        Before::Catalog(CatalogVerb::Write, 1).race(&world, async move {
+            let interrupt = Interrupt::default();
+            let adopted = resuming.create_secret(adoption, &interrupt).await;
+            adopted.unwrap();
+        });
+        let process = world.warm().await;
+        let deleted = process.delete_secret(&own(&view), &interrupt).await;
+        assert!(lost(&deleted), "{on_destroy:?}: {deleted:?}");
+        assert_eq!(world.value("db").await.unwrap(), "v1");
+        // The next one is told whose it is.
+        let next = process.delete_secret(&own(&view), &interrupt).await;
+        assert!(
+            matches!(next, Ok(DeletedSecret::LeftAlone(_))),
+            "{on_destroy:?}: {next:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_to_be_forgotten_stays_where_it_was_changed_meanwhile() {
+    let world = World::new();
+    let interrupt = Interrupt::default();
+    let mut create = create_of("db", given("v1"));
+    create.arguments.on_destroy = OnDestroy::Forget;
+    let process = world.warm().await;
+    let view = process.create_secret(create, &interrupt).await.unwrap();
+    let (racing, seen) = (world.clone(), view.clone());
+    Before::Catalog(CatalogVerb::Write, 1).race(&world, async move {
+        let process = racing.warm().await;
+        let interrupt = Interrupt::default();
+        let raced = process.update_secret(rotate(&seen, "v2"), &interrupt).await;
+        raced.unwrap();
+    });
+    let process = world.warm().await;
+    let deleted = process.delete_secret(&own(&view), &interrupt).await;
+    assert!(lost(&deleted), "{deleted:?}");
+    assert_eq!(world.value("db").await.unwrap(), "v2");
 }
 
 #[tokio::test]

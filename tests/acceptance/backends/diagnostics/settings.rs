@@ -179,6 +179,16 @@ fn settings_of_a_server_are_checked_while_planning() {
     The secret backend cannot be used as it is set up (setting: openbao.ca_cert_file).
 
     Set at most one of ca_cert_pem and ca_cert_file.
+
+    Error: Secret Backend Misconfigured
+      in resource "planton_secret_backend" "authorities"
+      at ca_cert_pem = "x"
+
+    The secret backend cannot be used as it is set up (setting: openbao.ca_cert_pem).
+
+    ca_cert_pem must hold certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----.
+
+    Original error: CA certificate: cannot be sent: no certificate in PEM form
     "#);
     assert_snapshot!(told.at("certificate"), @r#"
     Error: Secret Backend Misconfigured
