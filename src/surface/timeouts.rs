@@ -88,6 +88,10 @@ pub fn validate_timeouts(config: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// How long a request that is under way at the deadline may take to say what held the
+/// call up, such as a quota: that is more than the time that ran out.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// When a call must have ended: at its deadline, or when Terraform asks to stop.
 #[derive(Clone, Debug)]
 pub struct Bounds {
@@ -130,7 +134,9 @@ impl Bounds {
                 timed_out,
             })
         };
-        let call = tokio::time::timeout_at(self.deadline.into(), self.writing(call));
+        // No request is begun after the deadline, and none is waited for any longer.
+        let last = self.deadline + LAST_WORD;
+        let call = tokio::time::timeout_at(last.into(), self.writing(call));
         tokio::select! {
             biased;
             done = call => done.unwrap_or_else(|_| Err(stopped(true))),

@@ -471,7 +471,9 @@ data "planton_secret" "missing" {
 
     Secret "nowhere" does not exist in this organization.
 
-    Check its name and its environment; a secret of organization scope has no environment.
+    Check its name and its environment; a secret of organization scope has no environment. Where the same configuration creates the secret, refer to it, so that it is read only once it exists:
+
+      name = planton_secret.<name>.name
     "#);
     assert_eq!(told.len(), 10);
 }
