@@ -202,7 +202,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     A certificate needs its key: set both.
     "#);
-    assert_eq!(told.len(), 8);
+    assert_eq!(told.len(), 9);
 
     // A credential may be kept, so only the plan knows that it is missing.
     write(
