@@ -17,7 +17,7 @@ use crate::surface::explain;
 /// The exit statuses, as every command's help lists them.
 pub(super) const STATUSES: &str = "Exit status:
   0  done
-  1  failed; the error says why, and nothing was changed unless it says so
+  1  failed; the error says why. What was begun stays begun: run it again
   2  wrong arguments, or not confirmed; nothing was changed
   3  no such record";
 
