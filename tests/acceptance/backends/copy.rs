@@ -109,6 +109,16 @@ resource "planton_secret" "moved" {{
 
 #[test]
 fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
+    a_killed_copy_is_resumed(None);
+}
+
+/// The secret holds what was copied, and nobody holds what was written since.
+#[test]
+fn acc_source_that_was_written_to_since_it_was_copied_stays() {
+    a_killed_copy_is_resumed(Some("written since"));
+}
+
+fn a_killed_copy_is_resumed(written: Option<&str>) {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let place = Place::openbao();
     let credential = place.secret.clone();
@@ -133,6 +143,9 @@ fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
     let killed = workspace.apply(&variables).unwrap();
     assert!(!killed.success(), "{killed:?}");
     workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
+    if let Some(value) = written {
+        place.plant("legacy", value);
+    }
     let names = |place: &Place| -> Vec<String> {
         place
             .objects()
@@ -142,11 +155,14 @@ fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
     };
     let told = workspace.fails(&variables);
     workspace.env("PLANTON_RESUME", resumed(&told));
-    workspace.applied(&variables);
+    let adopted = workspace.applied(&variables);
     workspace.env_remove("PLANTON_RESUME");
     workspace.unchanged(&variables);
     assert_eq!(workspace.secret("copy")["version"], 1);
     assert_eq!(place.read(&scene, "copy"), place.copied("plain"));
-    assert!(!names(&place).contains(&"legacy".to_owned()));
+    let is_left = names(&place).contains(&"legacy".to_owned());
+    assert_eq!(is_left, written.is_some());
+    let told = adopted.stdout().contains("Copied Object Left Behind");
+    assert_eq!(told, written.is_some(), "{adopted:?}");
     workspace.destroyed(&variables);
 }
