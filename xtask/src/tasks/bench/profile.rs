@@ -8,9 +8,9 @@ use super::scale::{Runs, Scale, Spent};
 /// Returns the section: a table of processor times, and a paragraph about each run.
 pub(super) fn section(scale: &Scale, cores: usize) -> String {
     let mut text = format!(
-        "\n## Where the time goes\n\nSeconds for {} resources each: the wall time of the run, and the \
-         processor time of Terraform, of the\nprovider's processes, of OpenBAO, and of everything else \
-         on the machine, including the benchmark.\n\n\
+        "\n## Where the time goes\n\nSeconds for {} resources each. Wall is the duration of the run. \
+         The other columns are processor time: of\nTerraform, of the provider's processes, of OpenBAO, \
+         and of everything else on the machine, including the\nbenchmark.\n\n\
          | Run | Wall | Terraform | Provider | OpenBAO | All else |\n\
          | --- | --- | --- | --- | --- | --- |\n",
         scale.size
