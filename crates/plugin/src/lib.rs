@@ -4,6 +4,7 @@
 //! Nothing here knows the wire; `protocol` serves what is built on this.
 
 mod attribute_type;
+mod computed;
 mod context;
 mod data_source;
 mod diagnostic;
@@ -11,15 +12,16 @@ mod ephemeral;
 mod function;
 mod number;
 mod path;
-mod plan;
 mod private;
 pub mod protocol;
 mod provider;
 mod resource;
 mod schema;
 mod value;
+mod write_only;
 
 pub use attribute_type::{AttributeType, InvalidType};
+pub use computed::proposed_with_computed_unknown;
 pub use context::Context;
 pub use data_source::{DataSource, ReadDataRequest, ReadDataResponse};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -27,7 +29,6 @@ pub use ephemeral::{EphemeralResource, OpenRequest, OpenResponse, RenewRequest, 
 pub use function::{Function, FunctionError, Parameter, Signature};
 pub use number::{Number, NumberForm};
 pub use path::{AttributePath, PathStep};
-pub use plan::{proposed_with_computed_unknown, write_only_as_null, write_only_paths};
 pub use private::{InvalidPrivateData, PrivateData};
 pub use provider::{ConfigureRequest, Provider};
 pub use resource::{
@@ -39,6 +40,7 @@ pub use schema::{
     Attribute, AttributeKind, IdentityAttribute, IdentitySchema, Nesting, Presence, Schema,
 };
 pub use value::{DynamicValue, Value};
+pub use write_only::{write_only_as_null, write_only_paths};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
