@@ -2,33 +2,20 @@
 
 use async_trait::async_trait;
 
-use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
+use crate::diagnostics::{About, explain, explain_at, invalid_slug};
+use crate::session::{Configured, SessionDataSource};
 use planton_core::names::Slug;
 use planton_core::operations::{BackendView, OperationError, PLATFORM_BACKEND};
-use planton_plugin::{
-    Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
-    ReadDataResponse, Schema, Value,
-};
+use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
 
 /// The data source `planton_secret_backend`.
-#[derive(Clone, Debug)]
-pub struct SecretBackendDataSource {
-    session: Session,
-}
-
-impl SecretBackendDataSource {
-    /// Reads backends of what `session` is configured for.
-    #[must_use]
-    pub fn new(session: Session) -> Self {
-        Self { session }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct SecretBackendDataSource;
 
 #[async_trait]
-impl DataSource for SecretBackendDataSource {
-    fn type_name(&self) -> &'static str {
-        "planton_secret_backend"
-    }
+impl SessionDataSource for SecretBackendDataSource {
+    const TYPE_NAME: &'static str = "planton_secret_backend";
+    const NOUN: &'static str = "the backend";
 
     fn schema(&self) -> Schema {
         let computed = |name: &str, text: &str| Attribute::string(name).computed().describe(text);
@@ -62,7 +49,7 @@ impl DataSource for SecretBackendDataSource {
         .describe("Reads everything of a secret backend but its credentials.")
     }
 
-    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+    fn validate(&self, config: &Value) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         if let Some(text) = config.attribute("name").as_str()
             && Slug::parse(text).is_err()
@@ -72,16 +59,8 @@ impl DataSource for SecretBackendDataSource {
         diagnostics
     }
 
-    async fn read(&self, cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
-        let read = async {
-            let session = self.session.ready()?;
-            find(&request.config, &session).await
-        };
-        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        match bounds.reading("the backend was read", read).await {
-            Ok(state) => ReadDataResponse::found(state),
-            Err(diagnostic) => diagnostic.into(),
-        }
+    async fn read(&self, session: &Configured, config: Value) -> Result<Value, Diagnostic> {
+        find(&config, session).await
     }
 }
 
@@ -102,13 +81,9 @@ async fn find(config: &Value, session: &Configured) -> Result<Value, Diagnostic>
     }
     let found = organization.find_backend(&name).await;
     let view = found.map_err(|error| {
-        let diagnostic = explain(&error);
-        match error {
-            OperationError::UnknownBackend { .. } | OperationError::OrganizationMissing { .. } => {
-                diagnostic.at("name")
-            }
-            _ => diagnostic,
-        }
+        explain_at(&error, |about| {
+            matches!(about, About::Backend | About::Selector).then(|| "name".into())
+        })
     })?;
     Ok(state(&view))
 }

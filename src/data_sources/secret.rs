@@ -2,33 +2,20 @@
 
 use async_trait::async_trait;
 
-use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
+use crate::diagnostics::{About, explain_at, invalid_slug};
+use crate::session::{Configured, SessionDataSource};
 use planton_core::names::SecretName;
-use planton_core::operations::{OperationError, SecretView};
-use planton_plugin::{
-    Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
-    ReadDataResponse, Schema, Value,
-};
+use planton_core::operations::SecretView;
+use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
 
 /// The data source `planton_secret`.
-#[derive(Clone, Debug)]
-pub struct SecretDataSource {
-    session: Session,
-}
-
-impl SecretDataSource {
-    /// Reads secrets of what `session` is configured for.
-    #[must_use]
-    pub fn new(session: Session) -> Self {
-        Self { session }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct SecretDataSource;
 
 #[async_trait]
-impl DataSource for SecretDataSource {
-    fn type_name(&self) -> &'static str {
-        "planton_secret"
-    }
+impl SessionDataSource for SecretDataSource {
+    const TYPE_NAME: &'static str = "planton_secret";
+    const NOUN: &'static str = "the secret";
 
     fn schema(&self) -> Schema {
         let computed = |name: &str, text: &str| Attribute::string(name).computed().describe(text);
@@ -78,7 +65,7 @@ impl DataSource for SecretDataSource {
         )
     }
 
-    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+    fn validate(&self, config: &Value) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         for (what, attribute) in [("The name", "name"), ("The environment", "environment")] {
             if let Some(text) = config.attribute(attribute).as_str()
@@ -90,16 +77,8 @@ impl DataSource for SecretDataSource {
         diagnostics
     }
 
-    async fn read(&self, cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
-        let read = async {
-            let session = self.session.ready()?;
-            find(&request.config, &session).await
-        };
-        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        match bounds.reading("the secret was read", read).await {
-            Ok(view) => ReadDataResponse::found(state(&view)),
-            Err(diagnostic) => diagnostic.into(),
-        }
+    async fn read(&self, session: &Configured, config: Value) -> Result<Value, Diagnostic> {
+        Ok(state(&find(&config, session).await?))
     }
 }
 
@@ -118,18 +97,19 @@ async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagno
     let name = SecretName { environment, name };
     let found = session.organization.find_secret(&name);
     found.await.map_err(|error| {
-        let mut diagnostic = explain(&error);
-        match error {
+        let mut is_missing = false;
+        let mut diagnostic = explain_at(&error, |about| {
             // In an organization without a record, its first secret may be yet to come.
-            OperationError::SecretNotFound { .. } | OperationError::OrganizationMissing { .. } => {
-                diagnostic.detail.push_str(
-                    " Where the same configuration creates the secret, refer to it, so that it is \
-                     read only once it exists:\n\n  name = planton_secret.<name>.name",
-                );
-                diagnostic.at("name")
-            }
-            _ => diagnostic,
+            is_missing = about == About::Selector;
+            is_missing.then(|| "name".into())
+        });
+        if is_missing {
+            diagnostic.detail.push_str(
+                " Where the same configuration creates the secret, refer to it, so that it is read \
+                 only once it exists:\n\n  name = planton_secret.<name>.name",
+            );
         }
+        diagnostic
     })
 }
 

@@ -1,7 +1,6 @@
-//! What a provider author sees of the plugin protocol: values, schemas,
-//! diagnostics, and one trait for each kind of thing a provider offers.
-//!
-//! Nothing here knows the wire; `protocol` serves what is built on this.
+//! A runtime for Terraform and OpenTofu providers. The author's API has values, schemas,
+//! diagnostics, and one trait for each kind of thing that a provider offers.
+//! [`protocol`] serves a provider that is built on it.
 
 mod attribute_type;
 mod computed;
@@ -17,6 +16,7 @@ pub mod protocol;
 mod provider;
 mod resource;
 mod schema;
+mod timeouts;
 mod value;
 mod write_only;
 
@@ -33,12 +33,13 @@ pub use private::{InvalidPrivateData, PrivateData};
 pub use provider::{ConfigureRequest, Provider};
 pub use resource::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, ImportRequest, ImportResponse,
-    ImportTarget, Imported, MoveRequest, PlanDestroyRequest, PlanDestroyResponse, PlanRequest,
-    PlanResponse, ReadOutcome, ReadRequest, ReadResponse, Resource, UpdateRequest, UpgradeRequest,
+    ImportTarget, MoveRequest, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
+    ReadOutcome, ReadRequest, ReadResponse, Resource, UpdateRequest, UpgradeRequest,
 };
 pub use schema::{
     Attribute, AttributeKind, IdentityAttribute, IdentitySchema, Nesting, Presence, Schema,
 };
+pub use timeouts::Timeouts;
 pub use value::{DynamicValue, Value};
 pub use write_only::{write_only_as_null, write_only_paths};
 

@@ -7,9 +7,12 @@ use super::credentials::{
 use super::ownership::is_own;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
-use crate::surface::{Anchor, Configured, Setting, explain};
+use crate::diagnostics::{About, explain, explain_at};
+use crate::resources::private_state::{Anchor, PrivateState};
+use crate::session::Configured;
+use crate::setting::Setting;
 use planton_core::names::Slug;
-use planton_core::operations::{OperationError, StoreErrorKind};
+use planton_core::operations::OperationError;
 use planton_plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
@@ -192,22 +195,17 @@ fn is_other(field: &Field, before: &Value, now: &Value) -> bool {
 /// Tells a failure to do with the backend at the attribute that it names, or at
 /// its block; an outage that no setting has to do with, at neither.
 pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
-    use StoreErrorKind as K;
-    let diagnostic = explain(error);
-    let Some(block) = chosen(config).filter(|_| error.interruption().is_none()) else {
-        return diagnostic;
-    };
-    let named = match error {
-        OperationError::Store(error) | OperationError::ProbeFailed { error, .. } => {
-            match (error.setting(), error.kind()) {
-                (None, K::Unavailable | K::RateLimited) => return diagnostic,
-                (named, _) => named.unwrap_or_default(),
-            }
-        }
-        OperationError::BackendNotThere { .. } => block.location(),
-        _ => "",
-    };
-    diagnostic.at(innermost(block, named))
+    explain_at(error, |about| match about {
+        About::Name => Some("name".into()),
+        About::Setting(named) => chosen(config).map(|block| innermost(block, named)),
+        About::Address => chosen(config).map(|block| innermost(block, block.location())),
+        About::Nothing
+        | About::Selector
+        | About::Backend
+        | About::Value
+        | About::Version
+        | About::CopySource => None,
+    })
 }
 
 /// Returns the path of what an adapter names: `region`, `secret_access_key` (a

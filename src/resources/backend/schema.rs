@@ -1,7 +1,7 @@
 //! The schema of `planton_secret_backend`.
 
 use super::blocks::BLOCKS;
-use crate::surface::timeouts_attribute;
+use crate::session::TIMEOUTS;
 use planton_core::operations::NAME_PREFIX;
 use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
 
@@ -44,7 +44,7 @@ pub(super) fn schema() -> Schema {
             ),
     );
     attributes.extend(BLOCKS.iter().map(super::blocks::Block::attribute));
-    attributes.push(timeouts_attribute());
+    attributes.push(TIMEOUTS.attribute());
     attributes.extend([
         computed("id", "The backend's uuid."),
         computed("type", "The type: the name of its block."),

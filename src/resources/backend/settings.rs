@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
-use crate::surface::Setting;
+use crate::setting::Setting;
 use planton_core::operations::{
     BackendArguments, BackendOnDestroy, NAME_PREFIX, StoreCredential, StoreSettings,
 };

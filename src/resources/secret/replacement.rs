@@ -11,11 +11,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::state::Private;
-use crate::surface::deletion_protected;
+use crate::diagnostics::deletion_protected;
+use crate::resources::private_state::PrivateState;
 use planton_core::operations::{Replaces, Stamp};
 use planton_plugin::{Diagnostic, PrivateData, Value};
-
-const MARK: &str = "plan";
 
 /// What a plan started from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,16 +40,14 @@ pub(super) struct Existing {
     is_retained: bool,
 }
 
-impl Mark {
-    /// Reads the mark of an earlier plan; damaged ones count as none.
-    pub(super) fn read(data: &PrivateData) -> Option<Self> {
-        serde_json::from_slice(data.bytes(MARK)?).ok()
-    }
+impl PrivateState for Mark {
+    const KEY: &'static str = "plan";
+}
 
-    /// Adds the mark to what a plan returns.
-    pub(super) fn write(&self, data: PrivateData) -> PrivateData {
-        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
-        data.with(MARK, bytes)
+impl Mark {
+    /// Returns the mark of an earlier plan; a damaged one counts as none.
+    pub(super) fn of(data: &PrivateData) -> Option<Self> {
+        Self::stored(data).ok().flatten()
     }
 }
 
@@ -61,12 +58,12 @@ impl Existing {
         let name = text("name").unwrap_or_default();
         // A deletion that was begun was allowed, and what is not this state's any more
         // is not destroyed.
-        let holds = !private.deleting && private.finding.is_none();
+        let holds = !private.anchor.deleting && private.anchor.finding.is_none();
         let uuid = text("id").and_then(|id| id.parse().ok());
         Self {
             owned: uuid
-                .zip(private.stamp)
-                .filter(|_| private.finding.is_none()),
+                .zip(private.anchor.stamp)
+                .filter(|_| private.anchor.finding.is_none()),
             name: match text("environment") {
                 Some(environment) => format!("{environment}/{name}"),
                 None => name.to_owned(),
@@ -150,6 +147,7 @@ impl Existing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::private_state::Anchor;
 
     fn existing(protection: bool, on_destroy: &str, deleting: bool) -> Existing {
         let state = Value::object([
@@ -159,7 +157,10 @@ mod tests {
             ("on_destroy", on_destroy.into()),
         ]);
         let private = Private {
-            deleting,
+            anchor: Anchor {
+                deleting,
+                ..Anchor::default()
+            },
             ..Private::default()
         };
         Existing::of(&state, &private)
@@ -171,12 +172,12 @@ mod tests {
             Mark::Creation,
             Mark::Existing(existing(true, "delete", false)),
         ] {
-            let data = mark.write(PrivateData::new().with("secret", "{}"));
-            assert_eq!(Mark::read(&data), Some(mark));
+            let data = mark.beside(PrivateData::new().with("secret", "{}"));
+            assert_eq!(Mark::of(&data), Some(mark));
             assert_eq!(data.text("secret"), Some("{}"));
         }
-        assert_eq!(Mark::read(&PrivateData::new()), None);
-        assert_eq!(Mark::read(&PrivateData::new().with(MARK, "{")), None);
+        assert_eq!(Mark::of(&PrivateData::new()), None);
+        assert_eq!(Mark::of(&PrivateData::new().with(Mark::KEY, "{")), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The schema of `planton_secret`.
 
-use crate::surface::timeouts_attribute;
+use crate::session::TIMEOUTS;
 use planton_core::operations::MAX_GENERATED_LENGTH;
 use planton_plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
 
@@ -163,7 +163,7 @@ fn lifecycle_attributes() -> Vec<Attribute> {
              creation what it replaces. That secret stays readable by its `id` until it is \
              destroyed. Remove the argument afterwards, or leave it: it has no further effect.",
         ),
-        timeouts_attribute(),
+        TIMEOUTS.attribute(),
     ]
 }
 

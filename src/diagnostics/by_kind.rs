@@ -80,7 +80,7 @@ pub(super) fn store(error: &StoreError) -> Diagnostic {
 }
 
 /// Tells a failure of a store after what failed with it, and adds to its remedy.
-pub(in crate::surface) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diagnostic {
+pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diagnostic {
     use StoreErrorKind as K;
     const INTRUDER: &str = "Write the value again by changing value_wo_version, and find out who \
                             can write to the backend.";
