@@ -22,7 +22,7 @@ impl SessionDataSource for SecretBackendDataSource {
         Schema::new([
             Attribute::string("name")
                 .required()
-                .describe("The backend's name; `platform` is the built-in one."),
+                .describe("Name of the backend; `platform` is the built-in one."),
             computed(
                 "id",
                 "UUID of the backend; null for `platform` until the organization's first secret \
@@ -30,23 +30,25 @@ impl SessionDataSource for SecretBackendDataSource {
             ),
             computed(
                 "type",
-                "The type: the name of its block; `platform` for the built-in one.",
+                "Type of the backend: the name of its block; `platform` for the built-in one.",
             ),
-            computed("description", "A text for people."),
-            computed("name_prefix", "What the names of its objects begin with."),
+            computed("description", "Human-readable description."),
+            computed("name_prefix", "Prefix of the names of its objects."),
             computed(
                 "credential_source",
-                "`static` or `ambient`; null for the built-in one.",
+                "Source of the credentials: `static` for configured ones, `ambient` for the \
+                 vendor's default chain; null for the built-in backend.",
             ),
             Attribute::map("settings", AttributeType::String)
                 .computed()
                 .describe(
-                    "Where it stores, as configured; nothing secret. Blocks and sets as JSON.",
+                    "Settings of the backend as configured, without credentials. Blocks and sets \
+                     are JSON.",
                 ),
-            computed("created_at", "When it was created (RFC 3339)."),
-            computed("updated_at", "When it last changed (RFC 3339)."),
+            computed("created_at", "Time of creation (RFC 3339)."),
+            computed("updated_at", "Time of the last change (RFC 3339)."),
         ])
-        .describe("Reads everything of a secret backend but its credentials.")
+        .describe("Reads a secret backend, without its credentials.")
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {

@@ -20,12 +20,12 @@ impl SessionDataSource for DefaultBackendDataSource {
         Schema::new([
             Attribute::string("id")
                 .computed()
-                .describe("The organization."),
+                .describe("Name of the organization."),
             Attribute::string("backend")
                 .computed()
-                .describe("The default backend's name; `platform` is the built-in one."),
+                .describe("Name of the default backend; `platform` is the built-in one."),
         ])
-        .describe("Reads which backend new secrets go to when they name none.")
+        .describe("Reads the default backend: that of new secrets that name none.")
     }
 
     async fn read(&self, session: &Configured, _config: Value) -> Result<Value, Diagnostic> {

@@ -22,46 +22,47 @@ impl SessionDataSource for SecretDataSource {
         Schema::new([
             Attribute::string("name")
                 .required()
-                .describe("The secret's name."),
+                .describe("Name of the secret."),
             Attribute::string("environment")
                 .optional_computed()
                 .describe(
-                    "The environment; without it, the provider's `default_environment`, or else \
-                 organization scope.",
+                    "Environment of the secret. Default: the provider's `default_environment`; \
+                     without one, the secret has organization scope.",
                 ),
-            computed("id", "The secret's uuid."),
-            computed("description", "A text for people."),
+            computed("id", "UUID of the secret."),
+            computed("description", "Human-readable description."),
             Attribute::map("labels_all", AttributeType::String)
                 .computed()
-                .describe("All labels."),
-            computed("backend", "The secret backend's name."),
-            computed("kind", "`text` or `key_value`."),
+                .describe("The secret's labels, merged over the provider's `default_labels`."),
+            computed("backend", "Name of the secret backend."),
+            computed("kind", "Kind of the secret: `text` or `key_value`."),
             Attribute::number("version").computed().describe(
                 "Number of the current version, counted from 1 for each secret. Wire a \
                      consumer's `…_wo_version` to `revision` instead.",
             ),
             Attribute::number("revision").computed().describe(
-                "Number that grows with every version written and with every replacement of the \
+                "Number that increases with every version written and with every replacement of the \
                  secret. Wire a consumer's own `…_wo_version` to it.",
             ),
             computed(
                 "backend_version_id",
-                "The current version's identifier in the backend.",
+                "Identifier of the current version in the backend.",
             ),
             computed(
                 "kek_id",
-                "The key that the current version is sealed under.",
+                "Key encryption key that the current version is sealed under.",
             ),
-            computed("reference", "How others refer to the secret."),
-            computed("created_at", "When it was created (RFC 3339)."),
+            computed("reference", "Reference to the secret for other tools: `$secret/<name>` or \
+                      `$secret/@<environment>/<name>`."),
+            computed("created_at", "Time of creation (RFC 3339)."),
             computed(
                 "updated_at",
-                "When its value or metadata last changed (RFC 3339).",
+                "Time of the last change of value or metadata (RFC 3339).",
             ),
         ])
         .describe(
-            "Reads everything of a secret but its value. For the value, use the ephemeral \
-             resource `planton_secret`: a data source would put it into the state.",
+            "Reads the metadata of a secret. For the value, use the ephemeral resource \
+             `planton_secret`: a data source would write it into the state.",
         )
     }
 

@@ -166,8 +166,7 @@ pub(super) fn credential_refused(kind: &str) -> Diagnostic {
 
 /// Says that a backend failed its probe, and how to save it without one.
 pub(super) fn probe_failed(step: &str, error: &StoreError) -> Diagnostic {
-    let failed =
-        format!("The backend was not saved: it could not {step} an object with a throw-away name.");
+    let failed = format!("The backend was not saved: it could not {step} a test object.");
     let unverified = "\n\nTo save it unverified, set verify_connection to false.";
     let more = match error.kind() {
         K::PermissionDenied | K::Unavailable | K::RateLimited => unverified,

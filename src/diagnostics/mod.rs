@@ -216,8 +216,8 @@ fn changed_concurrently(subject: &str) -> Diagnostic {
     Diagnostic::error(
         summary,
         format!(
-            "{}{} was changed concurrently by somebody else since this change was planned; \
-             nothing of theirs was overwritten.\n\nRun terraform plan again and look at what is \
+            "{}{} was modified by another run since this change was planned; nothing of that run \
+             was overwritten.\n\nRun terraform plan again and look at what is \
              different now.",
             subject[..1].to_uppercase(),
             &subject[1..]

@@ -15,7 +15,7 @@ pub fn deletion_protected(name: &str) -> Diagnostic {
         "Secret Deletion Protected",
         format!(
             "Secret {name:?} has deletion_protection = true, so it is neither destroyed nor \
-             replaced.\n\nTo do it all the same, set deletion_protection to false and apply that \
+             replaced.\n\nTo destroy or replace it, set deletion_protection to false and apply that \
              first."
         ),
     )

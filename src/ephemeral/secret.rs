@@ -24,31 +24,39 @@ impl SessionEphemeralResource for EphemeralSecret {
     fn schema(&self) -> Schema {
         Schema::new([
             Attribute::string("id").optional_computed().describe(
-                "The secret's uuid. Take it from the resource, `planton_secret.x.id`: then the \
-                 secret is opened only once it exists. Either `id` or `name`.",
+                "UUID of the secret. Exactly one of `id` and `name`. If it refers to the \
+                 resource, as `planton_secret.x.id` does, Terraform opens the secret only once \
+                 it exists.",
             ),
-            Attribute::string("name").optional_computed().describe("The secret's name."),
-            Attribute::string("environment").optional_computed().describe(
-                "The environment, with `name`; without it, the provider's `default_environment`, \
-                 or else organization scope.",
+            Attribute::string("name").optional_computed().describe(
+                "Name of the secret. Exactly \
+                               one of `id` and `name`.",
             ),
-            Attribute::number("version").optional_computed().describe(
-                "The version to open; the current one unless given.",
-            ),
+            Attribute::string("environment")
+                .optional_computed()
+                .describe(
+                    "Environment of the secret, with `name`. Default: the provider's \
+                 `default_environment`; without one, the secret has organization scope.",
+                ),
+            Attribute::number("version")
+                .optional_computed()
+                .describe("Number of the version to open. Default: the current version."),
             Attribute::number("minimum_version").optional().describe(
-                "Refuses an older version than this: a catalog that was rolled back cannot pass \
-                 off an old value.",
+                "Oldest version to accept. Opening an older one fails, so a catalog that was \
+                 rolled back cannot return an old value.",
             ),
-            Attribute::string("value").computed().sensitive().describe(
-                "The value of a text secret; null for a key-value secret.",
-            ),
-            Attribute::map("data", AttributeType::String).computed().sensitive().describe(
-                "The values of a key-value secret; null for a text secret.",
-            ),
+            Attribute::string("value")
+                .computed()
+                .sensitive()
+                .describe("Value of a text secret; null for a key-value secret."),
+            Attribute::map("data", AttributeType::String)
+                .computed()
+                .sensitive()
+                .describe("Values of a key-value secret, by key; null for a text secret."),
         ])
         .describe(
-            "Opens a secret just in time, for another resource's write-only argument or a \
-             provider's configuration. The value is in neither plan nor state.",
+            "Opens a secret just in time, for a write-only argument of another resource or for a \
+             provider's configuration. Neither plan nor state contains the value.",
         )
     }
 

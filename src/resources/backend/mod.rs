@@ -7,6 +7,7 @@ mod drift;
 mod import;
 mod ownership;
 mod plan;
+mod replacement;
 mod schema;
 mod settings;
 mod state;

@@ -7,19 +7,19 @@ use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
 pub(super) fn schema() -> Schema {
     Schema::new([
         Attribute::string("backend").required().describe(
-            "The backend's name; `platform` is the built-in one. Changes in place, and moves no \
-             secret.",
+            "Name of the default backend; `platform` is the built-in one. A change happens in \
+             place, and moves no secret.",
         ),
         Attribute::string("id")
             .computed()
-            .describe("The organization."),
+            .describe("Name of the organization."),
         TIMEOUTS.attribute(),
     ])
     .describe(
-        "Chooses the backend of secrets that name none, when they are created. An organization has \
-         one default: creation fails where another state has set it already, unless that is \
-         imported. Destroying it makes `platform` the default again.\n\nSecrets that should go \
-         to a new default need `depends_on`, so that they are created after it.",
+        "Sets the backend of new secrets that name none. An organization has one default \
+         backend: creation fails if another state has set it already. Import that one instead. A \
+         destroy makes `platform` the default again.\n\nA secret that is to use a new default \
+         needs `depends_on`, so that Terraform creates it after the change.",
     )
 }
 

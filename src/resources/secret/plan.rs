@@ -5,7 +5,7 @@ mod write;
 
 use uuid::Uuid;
 
-use super::replacement::{Existing, Mark};
+use super::replacement::{Existing, Mark, plan_replacement, replaced_paths};
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
@@ -16,14 +16,14 @@ use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{MetRecord, Owner};
 use planton_plugin::{
-    AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
-    proposed_with_computed_unknown, write_only_as_null,
+    Diagnostic, PlanRequest, PlanResponse, Schema, Value, proposed_with_computed_unknown,
+    write_only_as_null,
 };
 pub(super) use write::compare_failed;
 use write::{Write, decide_write};
 
 /// What only the provider knows, and apply decides.
-const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
+pub(super) const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
     "version",
     "revision",
     "backend_version_id",
@@ -176,7 +176,7 @@ fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaul
 /// Returns the kind that a new version has; unknown where the source does not
 /// decide it yet. One that is given may come by the other argument in the apply,
 /// where an ephemeral value need not be what it was in the plan.
-fn certain_kind(settings: &Settings) -> Value {
+pub(super) fn certain_kind(settings: &Settings) -> Value {
     if settings.source.may_be_given() {
         return Value::Unknown;
     }
@@ -252,42 +252,6 @@ fn mark_version(planned: &mut Value, prior: &Value, settings: &Settings, write: 
     let kind = certain_kind(settings);
     let is_certain = write == Write::Always || kind == *prior.attribute("kind");
     planned.set("kind", if is_certain { kind } else { Value::Unknown });
-}
-
-fn replaced_paths(prior: &Value, planned: &Value, private: &Private) -> Vec<AttributePath> {
-    let mut paths: Vec<_> = ["name", "environment", "backend"]
-        .into_iter()
-        .filter(|name| planned.attribute(name) != prior.attribute(name))
-        .map(AttributePath::attribute)
-        .collect();
-    if private.anchor.deleting {
-        // What is on its way out cannot be brought back: finish, and create anew.
-        paths.push(AttributePath::attribute("id"));
-    }
-    paths
-}
-
-fn plan_replacement(
-    mut planned: Value,
-    requires_replace: Vec<AttributePath>,
-    settings: &Settings,
-    existing: &Existing,
-) -> Result<PlanResponse, Diagnostic> {
-    if let Some(refused) = existing.refuses_replacement() {
-        return Err(refused);
-    }
-    // Whether there is a value is checked by the plan of the creation that follows:
-    // that one sees what `ignore_changes` holds back here.
-    planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
-    planned.mark_unknown(&["id", "created_at"]);
-    planned.set("kind", certain_kind(settings));
-    if settings.backend.is_absent() {
-        planned.set("backend", Value::Unknown);
-    }
-    Ok(PlanResponse {
-        requires_replace,
-        ..PlanResponse::planned(planned)
-    })
 }
 
 /// Why a value that stands in the configuration may not have been seen.

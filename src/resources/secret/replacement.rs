@@ -1,4 +1,5 @@
-//! What a plan tells the calls that follow it about a replacement.
+//! Replacement of a secret: which changes replace it, and what the plan of the existing
+//! secret passes on to the calls that follow.
 //!
 //! Terraform plans a replacement twice, the second time as a creation: with a null
 //! prior state, and with the private data that the first plan returned. So every
@@ -10,11 +11,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::plan::{DECIDED_BY_A_NEW_VERSION, certain_kind};
+use super::settings::Settings;
 use super::state::Private;
 use crate::diagnostics::deletion_protected;
 use crate::resources::private_state::PrivateState;
 use planton_core::operations::{Replaces, Stamp};
-use planton_plugin::{Diagnostic, PrivateData, Value};
+use planton_plugin::{AttributePath, Diagnostic, PlanResponse, PrivateData, Value};
 
 /// What a plan started from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +145,49 @@ impl Existing {
             }),
         )
     }
+}
+
+/// Returns the attributes whose change replaces the secret: its name, its environment and
+/// its backend, since a secret never moves.
+pub(super) fn replaced_paths(
+    prior: &Value,
+    planned: &Value,
+    private: &Private,
+) -> Vec<AttributePath> {
+    let mut paths: Vec<_> = ["name", "environment", "backend"]
+        .into_iter()
+        .filter(|name| planned.attribute(name) != prior.attribute(name))
+        .map(AttributePath::attribute)
+        .collect();
+    if private.anchor.deleting {
+        // What is on its way out cannot be brought back: finish, and create anew.
+        paths.push(AttributePath::attribute("id"));
+    }
+    paths
+}
+
+/// Plans the replacement, unless the existing secret rejects it.
+pub(super) fn plan_replacement(
+    mut planned: Value,
+    requires_replace: Vec<AttributePath>,
+    settings: &Settings,
+    existing: &Existing,
+) -> Result<PlanResponse, Diagnostic> {
+    if let Some(refused) = existing.refuses_replacement() {
+        return Err(refused);
+    }
+    // Whether there is a value is checked by the plan of the creation that follows:
+    // that one sees what `ignore_changes` holds back here.
+    planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
+    planned.mark_unknown(&["id", "created_at"]);
+    planned.set("kind", certain_kind(settings));
+    if settings.backend.is_absent() {
+        planned.set("backend", Value::Unknown);
+    }
+    Ok(PlanResponse {
+        requires_replace,
+        ..PlanResponse::planned(planned)
+    })
 }
 
 #[cfg(test)]
