@@ -55,7 +55,7 @@ const WITHOUT_TERRAFORM: &[&str] = &["crates/core", "crates/envelope", "crates/s
 ///
 /// # Errors
 ///
-/// When a crate breaks a rule; the message names each that does.
+/// If a crate breaks a rule; the message names each that does.
 pub(crate) fn check() -> Result<()> {
     let mut metadata = tasks::cargo();
     metadata.args(["metadata", "--no-deps", "--format-version=1"]);

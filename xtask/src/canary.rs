@@ -65,7 +65,7 @@ impl Canary {
     ///
     /// # Panics
     ///
-    /// Where the operating system has no randomness.
+    /// If the operating system has no randomness.
     #[must_use]
     pub fn new(label: &str) -> Self {
         let mut random = [0_u8; 20];
@@ -80,7 +80,7 @@ impl Canary {
     ///
     /// # Panics
     ///
-    /// Where the operating system has no randomness.
+    /// If the operating system has no randomness.
     #[must_use]
     pub fn alphanumeric(label: &str) -> Self {
         let mut random = [0_u8; 20];
@@ -138,7 +138,7 @@ impl Canary {
     ///
     /// # Errors
     ///
-    /// When something can't be read: what was not searched is not clean.
+    /// If something can't be read: what was not searched is not clean.
     pub fn find_below(&self, folder: &Path) -> Result<Vec<(PathBuf, Vec<Encoding>)>> {
         let mut found = Vec::new();
         let mut folders = vec![folder.to_owned()];
@@ -166,7 +166,7 @@ impl Canary {
     ///
     /// # Errors
     ///
-    /// When it is there. The message has the label, the place and the encodings,
+    /// If it is there. The message has the label, the place and the encodings,
     /// never the value.
     pub fn absent_from(&self, place: &str, bytes: &[u8]) -> Result<()> {
         let found = self.find_in(bytes);
@@ -182,7 +182,7 @@ impl Canary {
     ///
     /// # Errors
     ///
-    /// When it is there, or something could not be read.
+    /// If it is there, or something could not be read.
     pub fn absent_below(&self, folder: &Path) -> Result<()> {
         let found = self.find_below(folder)?;
         ensure!(found.is_empty(), "{} is in {found:?}", self.label);

@@ -92,7 +92,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// When the program can't be started.
+    /// If the program can't be started.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         let line = command_line(command);
         let mut child = command
@@ -129,7 +129,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// When nothing of the group is left.
+    /// If nothing of the group is left.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         rustix::process::kill_process_group(pid(&self.child), signal)
             .with_context(|| format!("signalling `{}`", self.command))
@@ -139,7 +139,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// When both end, or `bound` is over, without it.
+    /// If both end, or `bound` is over, without it.
     pub fn await_output(&self, needle: &str, bound: Duration) -> Result<()> {
         let deadline = Instant::now() + bound;
         loop {
@@ -164,7 +164,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// When `bound` was over, with what was printed until then.
+    /// If `bound` was over, with what was printed until then.
     pub fn wait(mut self, bound: Duration) -> Result<Finished> {
         let in_time = await_exit(&self.child, bound);
         let elapsed = self.started.elapsed();
@@ -205,7 +205,7 @@ impl Drop for Running {
 ///
 /// # Errors
 ///
-/// When it can't be started, or `bound` was over. Not for its exit code.
+/// If it can't be started, or `bound` was over. Not for its exit code.
 pub fn run(command: &mut Command, bound: Duration) -> Result<Finished> {
     Running::spawn(command)?.wait(bound)
 }

@@ -40,7 +40,7 @@ pub struct Reading {
 ///
 /// # Errors
 ///
-/// When the client fails, with what it printed.
+/// If the client fails, with what it printed.
 pub fn read(tools: &Tools, request: &Value) -> Result<Reading> {
     let printed = ask(tools, request)?;
     let listed: Value = serde_json::from_str(&printed).context("the client's answer is JSON")?;
@@ -54,7 +54,7 @@ pub fn read(tools: &Tools, request: &Value) -> Result<Reading> {
 ///
 /// # Errors
 ///
-/// When the client fails, with what it printed.
+/// If the client fails, with what it printed.
 pub fn ask(tools: &Tools, request: &Value) -> Result<String> {
     let folder = tempfile::Builder::new().prefix("reader").tempdir();
     let folder = folder.context("creating a reader's folder")?;

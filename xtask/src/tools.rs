@@ -61,7 +61,7 @@ impl Tools {
     ///
     /// # Errors
     ///
-    /// Where there is no `python3` with `venv`, a package can't be had, or its
+    /// If there is no `python3` with `venv`, a package can't be had, or its
     /// hash is another.
     pub fn install() -> Result<Self> {
         Self::install_into(&paths::target().join("tools"), REQUIREMENTS)

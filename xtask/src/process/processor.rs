@@ -22,7 +22,7 @@ impl ProcessorTime {
     ///
     /// # Errors
     ///
-    /// When it is gone, or this is no Linux.
+    /// If it is gone, or this is no Linux.
     pub fn of(pid: u32) -> Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("a process's times")?;
         Self::parse(&stat).context("a process's times")
@@ -51,7 +51,7 @@ impl ProcessorTime {
 ///
 /// # Errors
 ///
-/// When this is no Linux.
+/// If this is no Linux.
 pub fn busy_time() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat").context("the machine's times")?;
     parse_busy(&stat).context("the machine's times")

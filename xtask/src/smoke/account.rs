@@ -20,7 +20,7 @@ const CALLER: &str = "import boto3, sys\n\
 ///
 /// # Errors
 ///
-/// When AWS does not say whose the credentials are.
+/// If AWS does not say whose the credentials are.
 pub(super) fn reached(place: &Place) -> Result<String> {
     let region = match &place.account {
         Account::Named(named) => return Ok(named.clone()),

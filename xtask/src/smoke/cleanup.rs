@@ -12,7 +12,7 @@ const TRIES: u32 = 3;
 ///
 /// # Errors
 ///
-/// When something is left, with the names of all that is.
+/// If something is left, with the names of all that is.
 pub(super) fn destroy_all(workspace: &Workspace, variables: Variables<'_>) -> Result<()> {
     let mut told = String::new();
     for _ in 0..TRIES {
@@ -33,7 +33,7 @@ pub(super) fn destroy_all(workspace: &Workspace, variables: Variables<'_>) -> Re
 ///
 /// # Errors
 ///
-/// When there is no state to read.
+/// If there is no state to read.
 pub(super) fn left(workspace: &Workspace) -> Result<Vec<String>> {
     let state = state(workspace)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

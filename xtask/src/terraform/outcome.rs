@@ -100,7 +100,7 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// When it went well, or was killed.
+    /// If it went well, or was killed.
     pub fn error(self) -> Result<String> {
         ensure!(self.code() == Some(1), "was to fail: {self:?}");
         Ok(self.diagnostics())
@@ -175,7 +175,7 @@ impl PlanOutcome {
     ///
     /// # Errors
     ///
-    /// When it is not, or failed.
+    /// If it is not, or failed.
     pub fn no_changes(self) -> Result<Outcome> {
         match self {
             Self::NoChanges(outcome) => Ok(outcome),
@@ -187,7 +187,7 @@ impl PlanOutcome {
     ///
     /// # Errors
     ///
-    /// When it has not, or failed.
+    /// If it has not, or failed.
     pub fn changes(self) -> Result<Outcome> {
         match self {
             Self::Changes(outcome) => Ok(outcome),
@@ -199,7 +199,7 @@ impl PlanOutcome {
     ///
     /// # Errors
     ///
-    /// When it did not, or was killed.
+    /// If it did not, or was killed.
     pub fn error(self) -> Result<String> {
         match self {
             Self::Failed(outcome) => outcome.error(),

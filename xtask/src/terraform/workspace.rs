@@ -46,7 +46,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When the folder can't be made.
+    /// If the folder can't be made.
     pub fn new(terraform: &Terraform, provider_binary: &Path) -> Result<Self> {
         // Short: the provider's socket stands below it, in at most 104 bytes.
         let root = tempfile::Builder::new().prefix("ptf").tempdir();
@@ -138,7 +138,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When it can't be written.
+    /// If it can't be written.
     pub fn write(&self, name: &str, text: &str) -> Result<&Self> {
         let file = self.folder.join(name);
         fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
@@ -149,7 +149,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When one can't be copied.
+    /// If one can't be copied.
     pub fn copy_from(&self, folder: &Path) -> Result<&Self> {
         let reading = || format!("copying {}", folder.display());
         for entry in fs::read_dir(folder).with_context(reading)? {
@@ -166,7 +166,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform can't be run within its bound; not for its exit code.
+    /// If Terraform can't be run within its bound; not for its exit code.
     pub fn apply(&self, variables: Variables<'_>) -> Result<Outcome> {
         self.apply_with(variables, &[])
     }
@@ -241,7 +241,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn show_state(&self) -> Result<Value> {
         self.json(&["show", "-json"])
     }
@@ -250,7 +250,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn show_plan(&self, file: &str) -> Result<Value> {
         self.json(&["show", "-json", file])
     }
@@ -259,7 +259,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn outputs(&self) -> Result<Value> {
         self.json(&["output", "-json"])
     }
@@ -268,7 +268,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn schemas(&self) -> Result<Value> {
         self.json(&["providers", "schema", "-json"])
     }
@@ -278,7 +278,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn resource(&self, address: &str) -> Result<Option<Value>> {
         let state = self.show_state()?;
         let resources = state.pointer("/values/root_module/resources");
@@ -294,7 +294,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn state_text(&self) -> Result<String> {
         Ok(self.run(&["state", "pull"])?.ok()?.process.stdout)
     }
@@ -303,7 +303,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails or prints something else.
+    /// If Terraform fails or prints something else.
     pub fn json(&self, arguments: &[&str]) -> Result<Value> {
         let outcome = self.run(arguments)?.ok()?;
         serde_json::from_str(outcome.stdout())
@@ -332,7 +332,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform can't be started.
+    /// If Terraform can't be started.
     pub fn spawn(&self, arguments: &[&str], variables: Variables<'_>) -> Result<WorkspaceRun> {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let log = self.root.path().join(format!("logs/{number}.log"));
@@ -388,7 +388,7 @@ impl WorkspaceRun {
     ///
     /// # Errors
     ///
-    /// When the workspace's bound was over first.
+    /// If the workspace's bound was over first.
     pub fn wait(self) -> Result<Outcome> {
         let process = self.running.wait(self.bound)?;
         Ok(Outcome {
