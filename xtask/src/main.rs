@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use tasks::dependencies::Advisories;
+
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks")]
 struct Arguments {
@@ -28,6 +30,12 @@ enum Task {
     },
     /// Check formatting, lints, docs, layers and dependencies, then run all tests
     Ci,
+    /// Check each dependency's licence and source, bans and security advisories
+    Dependencies {
+        /// Whether an unreachable advisory database is a failure
+        #[arg(long, value_enum, default_value_t)]
+        advisories: Advisories,
+    },
     /// Write the registry's pages from the provider's schema
     Docs {
         /// Compare only, and fail where a page would change
@@ -53,6 +61,7 @@ fn main() -> ExitCode {
         Task::Demo => tasks::demo::run(),
         Task::Test { arguments } => tasks::test::run(&arguments),
         Task::Ci => tasks::ci::run(),
+        Task::Dependencies { advisories } => tasks::dependencies::task(advisories),
         Task::Docs { check } => tasks::docs::run(check),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
