@@ -1,7 +1,6 @@
 //! The project's own tasks: `cargo xtask --help`.
 
 mod layers;
-#[cfg(test)]
 mod release;
 mod tasks;
 
@@ -42,6 +41,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write the license texts of all linked crates, for release archives
+    Notices,
     /// Measure the release build, and write docs/benchmarks.md
     Bench {
         /// How many secrets
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Task::Ci => tasks::ci::run(),
         Task::Dependencies { advisories } => tasks::dependencies::task(advisories),
         Task::Docs { check } => tasks::docs::run(check),
+        Task::Notices => tasks::notices::run(),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),

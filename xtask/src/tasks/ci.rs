@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use xtask::tools::Tools;
 
 use super::dependencies::{self, Advisories};
-use super::{cargo, demo, docs, step, test};
+use super::{cargo, demo, docs, notices, step, test};
 use crate::layers;
 
 /// Runs every check, cheap ones first.
@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     let not_checked = step("dependencies", || {
         dependencies::run(Advisories::WhereReachable)
     })?;
+    step("notices", notices::run)?;
     step("lints", || {
         let lints = [
             "clippy",

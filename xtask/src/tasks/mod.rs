@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod dependencies;
 pub(crate) mod docs;
 pub(crate) mod model;
+pub(crate) mod notices;
 pub(crate) mod smoke;
 pub(crate) mod test;
 
