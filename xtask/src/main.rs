@@ -41,7 +41,7 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Write the license texts of all linked crates, for release archives
+    /// Write the license texts of what a release contains, for its archives
     Notices,
     /// Measure the release build, and write docs/benchmarks.md
     Bench {

@@ -1,4 +1,4 @@
-//! Collects the license texts of all crates that a release contains.
+//! Collects the license texts of what a release contains.
 
 #[cfg(test)]
 mod tests;
@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use xtask::{paths, process};
 
@@ -36,6 +35,20 @@ const MIT_COPYRIGHTS: [(&str, &str); 3] = [
     (
         "https://github.com/grpc/grpc-rust",
         "Copyright 2019 gRPC authors.",
+    ),
+];
+
+/// What a release contains beside crates, with its copyright line. All under MIT.
+const RUNTIMES: [(&str, &str); 2] = [
+    // https://github.com/rust-lang/rust/blob/main/COPYRIGHT
+    (
+        "Rust standard library (MIT OR Apache-2.0)",
+        "Copyright (c) The Rust Project contributors",
+    ),
+    // https://git.musl-libc.org/cgit/musl/tree/COPYRIGHT
+    (
+        "musl libc (MIT), in the builds for Linux",
+        "Copyright (c) 2005-2020 Rich Felker, et al.",
     ),
 ];
 
@@ -127,26 +140,28 @@ fn crates(metadata: &Value, linked: &BTreeSet<CrateId>) -> Vec<Crate> {
 
 /// Writes each distinct text once, below the crates that it belongs to.
 fn notices(crates: &[Crate]) -> Result<String> {
-    let mut users: BTreeMap<String, Vec<&Crate>> = BTreeMap::new();
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in crates {
+        let name = format!("{} {} ({})", one.id.0, one.id.1, one.license);
         for text in license_texts(one)? {
-            users.entry(text).or_default().push(one);
+            users.entry(text).or_default().push(name.clone());
         }
     }
+    for (name, copyright) in RUNTIMES {
+        let text = tidy(&mit(copyright));
+        users.entry(text).or_default().push(name.to_owned());
+    }
     let mut texts: Vec<_> = users.into_iter().collect();
-    texts.sort_by(|(_, a), (_, b)| a[0].id.cmp(&b[0].id));
+    texts.sort_by(|(_, a), (_, b)| a.cmp(b));
 
     let mut notices = format!(
-        "{PROVIDER} contains the crates below.\n\
-         Each license text follows the crates that it applies to.\n"
+        "{PROVIDER} contains the software below.\n\
+         Each license text follows the names of what it applies to.\n"
     );
-    for (text, crates) in texts {
-        let rule = "=".repeat(80);
-        write!(notices, "\n{rule}\n")?;
-        for Crate { id, license, .. } in crates {
-            writeln!(notices, "{} {} ({license})", id.0, id.1)?;
-        }
-        write!(notices, "{}\n{text}\n", "-".repeat(80))?;
+    for (text, names) in texts {
+        let (thick, thin) = ("=".repeat(80), "-".repeat(80));
+        let names = names.join("\n");
+        write!(notices, "\n{thick}\n{names}\n{thin}\n{text}\n")?;
     }
     Ok(notices)
 }
@@ -177,16 +192,20 @@ fn standard_text(one: &Crate) -> Result<String> {
         ("Apache-2.0", _) => {
             fs::read_to_string(paths::repository().join("LICENSE")).context("reading LICENSE")
         }
-        ("MIT", Some(line)) => Ok(format!("MIT License\n\n{line}\n\n{MIT}")),
+        ("MIT", Some(line)) => Ok(mit(line)),
         (license, _) => {
             let ((name, version), repository) = (&one.id, &one.repository);
-            anyhow::bail!(
+            bail!(
                 "{name} {version} ({license}) has no license file; enter the copyright line of \
                  {repository} in {}",
                 file!()
             )
         }
     }
+}
+
+fn mit(copyright: &str) -> String {
+    format!("MIT License\n\n{copyright}\n\n{MIT}")
 }
 
 /// Adds the license files of a folder and all folders below: some crates
@@ -229,7 +248,7 @@ fn tidy(text: &str) -> String {
 }
 
 fn ask(arguments: &[&str]) -> Result<String> {
-    let mut command: Command = cargo();
+    let mut command = cargo();
     command.args(arguments).arg("--locked");
     Ok(process::run(&mut command, CARGO_BOUND)?.ok()?.stdout)
 }

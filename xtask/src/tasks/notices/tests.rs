@@ -27,6 +27,7 @@ fn a_text_is_printed_once_below_all_its_crates() {
         "{notices}"
     );
     assert!(notices.contains("Other text"), "{notices}");
+    assert!(notices.contains("Rich Felker"), "{notices}");
 }
 
 #[test]
