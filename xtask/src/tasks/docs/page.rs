@@ -88,7 +88,8 @@ impl Source<'_> {
     pub(super) fn index(&self) -> Result<String> {
         let block = &self.schemas["provider"]["block"];
         let description = description_of(block);
-        let mut page = front_matter("planton Provider", description);
+        // No subcategory: an index has none in the registry.
+        let mut page = front_matter("planton Provider", None, description);
         write!(page, "# planton Provider\n\n{description}\n")?;
         self.preamble(&mut page, "index.md")?;
         self.example(&mut page, "provider/provider.tf")?;
@@ -105,7 +106,8 @@ impl Source<'_> {
         let block = &schema["block"];
         let description = description_of(block);
         let title = kind.title();
-        let mut page = front_matter(&format!("{name} {title} - planton"), description);
+        let title_of_page = format!("{name} {title} - planton");
+        let mut page = front_matter(&title_of_page, Some(""), description);
         write!(page, "# {name} ({title})\n\n{description}\n")?;
         if block["deprecated"] == true {
             page.push_str("\n~> **Deprecated.** It will go in the next major version.\n");
@@ -123,7 +125,8 @@ impl Source<'_> {
 
     fn function(&self, name: &str, schema: &Value) -> Result<String> {
         let summary = schema["summary"].as_str().unwrap_or_default().trim();
-        let mut page = front_matter(&format!("{name} function - planton"), summary);
+        let title = format!("{name} function - planton");
+        let mut page = front_matter(&title, Some(""), summary);
         write!(page, "# function: {name}\n\n{}\n", description_of(schema))?;
         self.preamble(&mut page, &format!("functions/{name}.md"))?;
         self.example(&mut page, &format!("functions/{name}/function.tf"))?;
@@ -254,14 +257,16 @@ fn description_of(json: &Value) -> &str {
 }
 
 /// Returns the front matter; its description is the first paragraph.
-fn front_matter(title: &str, description: &str) -> String {
+fn front_matter(title: &str, subcategory: Option<&str>, description: &str) -> String {
     let first = description.split("\n\n").next().unwrap_or_default();
     let first: Vec<_> = first
         .lines()
         .map(|line| format!("  {}", line.trim()))
         .collect();
+    let subcategory =
+        subcategory.map_or_else(String::new, |name| format!("subcategory: \"{name}\"\n"));
     format!(
-        "---\npage_title: \"{title}\"\nsubcategory: \"\"\ndescription: |-\n{}\n---\n\n",
+        "---\npage_title: \"{title}\"\n{subcategory}description: |-\n{}\n---\n\n",
         first.join("\n")
     )
 }
