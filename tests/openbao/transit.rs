@@ -1,6 +1,7 @@
+use planton_core::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use planton_envelope::{DataKey, WrapBinding, WrappedKey};
+use planton_vendors::openbao::TransitKek;
 use subtle::ConstantTimeEq;
-use terraform_provider_planton::envelope::{DataKey, WrapBinding, WrappedKey};
-use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
 use uuid::Uuid;
 use xtask::faults::{Fault, Match};
 

@@ -1,6 +1,6 @@
 //! The project's own tasks: `cargo xtask --help`.
 
-mod layers;
+mod arrows;
 mod release;
 mod tasks;
 
@@ -27,7 +27,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Check formatting, lints, docs, layers and dependencies, then run all tests
+    /// Check formatting, lints, docs, arrows and dependencies, then run all tests
     Ci,
     /// Check each dependency's licence and source, bans and security advisories
     Dependencies {
@@ -53,8 +53,8 @@ enum Task {
     Model(tasks::model::Arguments),
     /// Run the main scenes against an account of a vendor's: docs/smoke.md
     Smoke(tasks::smoke::Arguments),
-    /// Check that modules use only what ARCHITECTURE.md lets them
-    Layers,
+    /// Check that the crates depend on each other as ARCHITECTURE.md draws them
+    Arrows,
 }
 
 fn main() -> ExitCode {
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),
-        Task::Layers => layers::check(),
+        Task::Arrows => arrows::check(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

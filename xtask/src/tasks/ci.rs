@@ -10,7 +10,7 @@ use xtask::tools::Tools;
 
 use super::dependencies::{self, Advisories};
 use super::{cargo, demo, docs, notices, step, test};
-use crate::layers;
+use crate::arrows;
 
 /// Runs every check, cheap ones first.
 ///
@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
     step("format", || {
         super::run(cargo().args(["fmt", "--all", "--check"]))
     })?;
-    step("layers", layers::check)?;
+    step("arrows", arrows::check)?;
     let not_checked = step("dependencies", || {
         dependencies::run(Advisories::WhereReachable)
     })?;

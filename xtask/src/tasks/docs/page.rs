@@ -74,6 +74,9 @@ impl Kind {
     }
 }
 
+/// Line in the front matter of every page except the provider's own.
+const SUBCATEGORY: &str = "subcategory: \"\"\n";
+
 /// What pages are made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
@@ -88,8 +91,9 @@ impl Source<'_> {
     pub(super) fn index(&self) -> Result<String> {
         let block = &self.schemas["provider"]["block"];
         let description = description_of(block);
-        // No subcategory: an index has none in the registry.
-        let mut page = front_matter("planton Provider", None, description);
+        // https://github.com/hashicorp/terraform-plugin-docs/blob/main/internal/provider/validate.go:
+        // an index must have no subcategory.
+        let mut page = front_matter("planton Provider", "", description);
         write!(page, "# planton Provider\n\n{description}\n")?;
         self.preamble(&mut page, "index.md")?;
         self.example(&mut page, "provider/provider.tf")?;
@@ -107,7 +111,7 @@ impl Source<'_> {
         let description = description_of(block);
         let title = kind.title();
         let title_of_page = format!("{name} {title} - planton");
-        let mut page = front_matter(&title_of_page, Some(""), description);
+        let mut page = front_matter(&title_of_page, SUBCATEGORY, description);
         write!(page, "# {name} ({title})\n\n{description}\n")?;
         if block["deprecated"] == true {
             page.push_str("\n~> **Deprecated.** It will go in the next major version.\n");
@@ -126,7 +130,7 @@ impl Source<'_> {
     fn function(&self, name: &str, schema: &Value) -> Result<String> {
         let summary = schema["summary"].as_str().unwrap_or_default().trim();
         let title = format!("{name} function - planton");
-        let mut page = front_matter(&title, Some(""), summary);
+        let mut page = front_matter(&title, SUBCATEGORY, summary);
         write!(page, "# function: {name}\n\n{}\n", description_of(schema))?;
         self.preamble(&mut page, &format!("functions/{name}.md"))?;
         self.example(&mut page, &format!("functions/{name}/function.tf"))?;
@@ -257,14 +261,12 @@ fn description_of(json: &Value) -> &str {
 }
 
 /// Returns the front matter; its description is the first paragraph.
-fn front_matter(title: &str, subcategory: Option<&str>, description: &str) -> String {
+fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
     let first = description.split("\n\n").next().unwrap_or_default();
     let first: Vec<_> = first
         .lines()
         .map(|line| format!("  {}", line.trim()))
         .collect();
-    let subcategory =
-        subcategory.map_or_else(String::new, |name| format!("subcategory: \"{name}\"\n"));
     format!(
         "---\npage_title: \"{title}\"\n{subcategory}description: |-\n{}\n---\n\n",
         first.join("\n")
