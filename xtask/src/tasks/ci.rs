@@ -38,7 +38,7 @@ pub(crate) fn run() -> Result<()> {
         super::run(cargo().args(lints))
     })?;
     step("docs", || docs::run(true))?;
-    step("test", || test::run(&[]))?;
+    step("test", test::run_timed)?;
     step("demo", demo::run)?;
     step("demo without a Terraform on PATH", demo_alone)?;
     // At the end, where it is read.

@@ -8,6 +8,7 @@ pub(crate) mod dependencies;
 pub(crate) mod docs;
 pub(crate) mod model;
 pub(crate) mod notices;
+pub(crate) mod slowest;
 pub(crate) mod smoke;
 pub(crate) mod test;
 
