@@ -1,6 +1,7 @@
-//! What the registries of Terraform and OpenTofu expect of a release, and what
-//! `.goreleaser.yaml` makes of it. A mistake here would show only once a version
-//! is out, and a published version cannot be taken back.
+//! What a release is built for, and tests that `.goreleaser.yaml` meets the requirements
+//! of the Terraform and OpenTofu registries. A mistake would otherwise appear only in a
+//! published version, which cannot be withdrawn.
+//! <https://developer.hashicorp.com/terraform/registry/providers/publishing>
 
 /// The platforms that a release is built for.
 pub(crate) const TARGETS: [&str; 5] = [
