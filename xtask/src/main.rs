@@ -1,7 +1,6 @@
 //! The project's tasks: `cargo xtask --help`.
 
 mod arrows;
-#[cfg(test)]
 mod release;
 mod tasks;
 
@@ -42,6 +41,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write the license texts of what a release contains, for its archives
+    Notices,
     /// Measure the release build, and write docs/benchmarks.md
     Bench {
         /// Number of secrets
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Task::Ci => tasks::ci::run(),
         Task::Dependencies { advisories } => tasks::dependencies::task(advisories),
         Task::Docs { check } => tasks::docs::run(check),
+        Task::Notices => tasks::notices::run(),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),
