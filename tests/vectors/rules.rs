@@ -1,0 +1,103 @@
+//! Cases that the two implementations must answer alike: refusals in their order,
+//! plaintexts, key files, commitments, documents and configurations.
+
+use std::fs;
+
+use serde_json::Value;
+use terraform_provider_planton::catalog::{BackendRecord, record_key_of_name};
+use terraform_provider_planton::envelope::{DataKey, Envelope, EnvelopeError, MacKey, SecretValue};
+use terraform_provider_planton::kek::LocalKeyFile;
+use terraform_provider_planton::names::SecretName;
+use terraform_provider_planton::secret::SecretBytes;
+use terraform_provider_planton::store::StoreSettings;
+
+use super::{array, bytes, list, read_vectors, text};
+
+const RULES: &str = include_str!("rules.json");
+
+pub(super) fn read() -> Value {
+    serde_json::from_str(RULES).expect("json")
+}
+
+#[test]
+fn the_first_of_several_refusals_is_reported() {
+    let good = bytes(&list(&read_vectors(), "envelopes")[0], "envelope");
+    for case in list(&read(), "refusals") {
+        let mut stored = good.clone();
+        for edit in list(case, "edits") {
+            let at = edit[0].as_u64().expect("an offset") as usize;
+            let new = hex::decode(edit[1].as_str().expect("digits")).expect("hexadecimal");
+            stored[at..at + new.len()].copy_from_slice(&new);
+        }
+        if let Some(length) = case["length"].as_u64() {
+            stored.truncate(length as usize);
+        }
+        if let Some(more) = case["append"].as_str() {
+            stored.extend(hex::decode(more).expect("hexadecimal"));
+        }
+        let name = text(case, "name");
+        let met = match Envelope::parse(&stored).expect_err(name) {
+            EnvelopeError::Malformed(_) => "malformed",
+            EnvelopeError::UnsupportedFormat(_) | EnvelopeError::UnsupportedSuite(_) => {
+                "unsupported"
+            }
+            other => panic!("{name}: {other}"),
+        };
+        assert_eq!(met, text(case, "error"), "{name}");
+    }
+}
+
+#[test]
+fn plaintexts_of_no_canonical_form_are_refused() {
+    for plaintext in list(&read(), "plaintexts_refused") {
+        let digits = plaintext.as_str().expect("digits");
+        let bytes = SecretBytes::new(hex::decode(digits).expect("hexadecimal"));
+        assert!(SecretValue::from_plaintext(&bytes).is_err(), "{digits}");
+    }
+}
+
+#[test]
+fn key_files_of_another_form_are_refused() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("key");
+    LocalKeyFile::create(&path).expect("a file with the right mode");
+    for case in list(&read(), "key_files_refused") {
+        fs::write(&path, bytes(case, "key_file")).expect("written");
+        LocalKeyFile::open(&path).expect_err(text(case, "name"));
+    }
+}
+
+#[test]
+fn mac_keys_have_the_published_commitment() {
+    for case in list(&read(), "mac_key_commitments") {
+        let key = MacKey::from_data_key(DataKey::copy_of(&array(case, "mac_key")));
+        assert_eq!(hex::encode(key.commitment()), text(case, "commitment"));
+    }
+}
+
+#[test]
+fn documents_stand_under_the_published_digits() {
+    for case in list(&read(), "documents") {
+        let slug = |text: &str| text.parse().expect("a slug");
+        let name = SecretName {
+            environment: case["environment"].as_str().map(slug),
+            name: slug(text(case, "name")),
+        };
+        let expected = format!("secrets/{}", text(case, "digits"));
+        assert_eq!(record_key_of_name(&name).as_str(), expected);
+    }
+}
+
+#[test]
+fn configurations_have_the_published_digest() {
+    for case in list(&read(), "configurations") {
+        let arguments = case["configuration"].as_object().expect("arguments");
+        let settings = StoreSettings {
+            kind: text(case, "kind").to_owned(),
+            name_prefix: text(case, "name_prefix").to_owned(),
+            configuration: arguments.clone().into_iter().collect(),
+        };
+        let digest = BackendRecord::settings_digest(&settings);
+        assert_eq!(hex::encode(digest), text(case, "digest"), "{case}");
+    }
+}
