@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
+
 use super::fingerprint::FingerprintKey;
 use super::keys::DataKey;
 use super::primitives::{self, KeyBytes, PseudorandomKey};
@@ -10,8 +12,8 @@ use super::primitives::{self, KeyBytes, PseudorandomKey};
 pub(super) struct VersionKeys {
     /// Encrypts the payload, once.
     pub(super) encryption: KeyBytes,
-    /// Commits the envelope to its data key; public once it is sealed.
-    pub(super) commitment: [u8; 32],
+    /// Commits the envelope to its data key.
+    pub(super) commitment: KeyCommitment,
     /// Tells equal values, without a decryption.
     pub(super) fingerprint: FingerprintKey,
 }
@@ -24,9 +26,26 @@ impl VersionKeys {
         let expand = |label: &[u8]| prk.expand_key(&[b"PSE1", label, &context]);
         Self {
             encryption: expand(b"DERIVEKEY"),
-            commitment: **expand(b"COMMITKEY"),
+            commitment: KeyCommitment(**expand(b"COMMITKEY")),
             fingerprint: FingerprintKey::new(expand(b"FINGERPRINT")),
         }
+    }
+}
+
+/// What commits an envelope to its data key: public once it is sealed.
+///
+/// Without `PartialEq`: it is compared in constant time only.
+pub(super) struct KeyCommitment([u8; 32]);
+
+impl KeyCommitment {
+    /// Returns the bytes, to be stored and bound to.
+    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns true for an envelope that holds this commitment.
+    pub(super) fn is(&self, stored: &[u8; 32]) -> bool {
+        self.0.ct_eq(stored).into()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::context::Context;
@@ -78,7 +77,7 @@ impl Envelope {
     /// is decrypted.
     fn unlock(&self, key: &DataKey, expected: &Context) -> Result<VersionKeys, EnvelopeError> {
         let keys = VersionKeys::derive(key, self.salt(), &expected.encode());
-        let committed = bool::from(keys.commitment.ct_eq(self.commitment()));
+        let committed = keys.commitment.is(self.commitment());
         let at_home = expected.is_well_formed() && *self.context() == expected.without_digest();
         if committed && at_home {
             Ok(keys)

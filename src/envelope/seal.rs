@@ -75,7 +75,7 @@ impl Sealer {
     /// Returns what a wrap by `kek` is to be bound to.
     #[must_use]
     pub fn binding(&self, kek: &KekId) -> WrapBinding {
-        WrapBinding::for_data_key(&self.encoded_context, kek, &self.keys.commitment)
+        WrapBinding::for_data_key(&self.encoded_context, kek, self.keys.commitment.as_bytes())
     }
 
     /// Returns the fingerprint that `plaintext` has in this version.
@@ -104,7 +104,7 @@ impl Sealer {
         let mut payload =
             Zeroizing::new(Vec::with_capacity(PAYLOAD_OVERHEAD_BYTES + plaintext.len()));
         payload.extend_from_slice(&self.salt);
-        payload.extend_from_slice(&self.keys.commitment);
+        payload.extend_from_slice(self.keys.commitment.as_bytes());
         payload.extend_from_slice(&length);
         let start = payload.len();
         payload.extend_from_slice(plaintext.expose());

@@ -1,8 +1,11 @@
 //! What an envelope promises, end to end with local KEKs.
 
 mod commitment;
+mod malformed;
+mod precedence;
 mod properties;
 mod refusals;
+mod types;
 mod vectors;
 
 use std::path::Path;
@@ -109,6 +112,7 @@ async fn credential_opens_with_its_configuration_only() {
             ..context()
         };
         let stored = seal(&[&kek], home.clone(), &plaintext()).await.encode();
+        assert!(!stored.windows(32).any(|bytes| bytes == [5; 32]));
         let opened = open_stored(&stored, &kek, &home).await.expect("opened");
         assert_eq!(opened.plaintext.expose(), plaintext().expose());
         for configuration_digest in [Some([6; 32]), None] {

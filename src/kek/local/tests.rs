@@ -221,6 +221,32 @@ fn open_refuses_every_altered_bit_and_every_other_length() {
 }
 
 #[test]
+fn created_file_has_the_published_form() {
+    let folder = Folder::new();
+    let file = LocalKeyFile::create(&folder.path()).expect("created");
+    let bytes = fs::read(folder.path()).expect("file");
+    let head = [
+        b"PLK1\x01",
+        file.id().as_bytes().as_slice(),
+        file.root_key(),
+    ]
+    .concat();
+    let expected = [head.as_slice(), &primitives::sha256(&[&head])].concat();
+    assert!(bytes == expected);
+}
+
+#[test]
+fn identifier_of_a_key_does_not_follow_its_file() {
+    let folder = Folder::new();
+    let before = LocalKeyFile::create(&folder.path()).expect("created");
+    let moved = folder.path().with_file_name("another.key");
+    fs::rename(folder.path(), &moved).expect("renamed");
+    let after = LocalKeyFile::open(&moved).expect("opened");
+    let id = |file| LocalKek::new(file, &slug("acme")).id().clone();
+    assert_eq!(id(&before), id(&after));
+}
+
+#[test]
 fn debug_and_errors_never_show_the_key() {
     let folder = Folder::new();
     let file = LocalKeyFile::create(&folder.path()).expect("created");
