@@ -268,6 +268,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_record_stands_where_it_is_published() {
+        let (_directory, [acme, _]) = catalogs(["acme", "other"]).await;
+        let key = RecordKey::new("secrets/db");
+        acme.write(&key, &record("{}"), Revision::ABSENT)
+            .await
+            .unwrap();
+        let query = "SELECT body || ' ' || mac FROM records
+                     WHERE organization = 'acme' AND key = 'secrets/db'";
+        let found = acme.database.read("look", move |transaction| {
+            transaction.query_row(query, [], |row| row.get::<_, String>(0))
+        });
+        assert_eq!(found.await.unwrap(), "{} 00");
+    }
+
+    #[tokio::test]
     async fn a_revision_beyond_sqlites_integers_is_conflict() {
         let (_directory, [acme, _]) = catalogs(["acme", "other"]).await;
         let key = RecordKey::new("secrets/db");

@@ -183,3 +183,29 @@ fn parse<T: DeserializeOwned>(
         stored,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{EntryRecord, InMemoryCatalog};
+    use crate::store::RemoteName;
+
+    #[tokio::test]
+    async fn a_record_is_json_without_white_space_and_its_mac_in_lower_case() {
+        let store = Arc::new(InMemoryCatalog::new());
+        let catalog = Catalog::new(store.clone());
+        let key = RecordKey::new("entries/x");
+        let record = EntryRecord {
+            name: "prod/db".parse().expect("a name"),
+            remote_name: RemoteName::new("a b".to_owned()),
+        };
+        let mac_key = MacKey::generate().expect("randomness");
+        let written = catalog.save(&key, &record, Some(&mac_key), Revision::ABSENT);
+        written.await.expect("written");
+        let (stored, _) = store.read(&key).await.expect("read").expect("there");
+        let body = r#"{"name":{"environment":"prod","name":"db"},"remote_name":"a b"}"#;
+        assert_eq!(stored.body, body);
+        let mac = mac_key.mac("entries/x", body.as_bytes());
+        assert_eq!(stored.mac, mac.map(|byte| format!("{byte:02x}")).concat());
+    }
+}

@@ -1,3 +1,6 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
 use subtle::ConstantTimeEq;
 use terraform_provider_planton::envelope::{DataKey, WrapBinding, WrappedKey};
 use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
@@ -46,6 +49,32 @@ async fn wraps_open_for_their_own_binding_and_no_other() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), KekErrorKind::Refused);
+    }
+}
+
+#[tokio::test]
+async fn the_engine_opens_a_wrap_by_its_published_form() {
+    let place = Place::new().await;
+    let client = place.client();
+    let kek = TransitKek::platform(&client, &place.scope);
+    kek.provision().await.unwrap();
+    let bound = binding(&kek, 1);
+    let wrapped = kek.wrap(&dek(), &bound).await.unwrap();
+
+    // As an operator does, from the published format alone.
+    let path = format!("{}/decrypt/planton-acme", place.config.transit_mount_path);
+    let request = json!({
+        "ciphertext": std::str::from_utf8(wrapped.as_bytes()).unwrap(),
+        "context": STANDARD.encode(bound.as_bytes()),
+    });
+    let answer = place.admin.ok("POST", &path, &request.to_string()).await;
+    assert_eq!(answer["data"]["plaintext"], STANDARD.encode([7; 32]));
+
+    for other in ["vault:v01:AAAA", "vault:v1", "AAAA", "vault:v1:\u{e9}"] {
+        let other = WrappedKey::new(other.as_bytes().to_vec());
+        let (outcome, requests) = counted(&client, kek.unwrap(&other, &bound)).await;
+        assert_eq!(outcome.unwrap_err().kind(), KekErrorKind::Refused);
+        assert_eq!(requests, 0);
     }
 }
 

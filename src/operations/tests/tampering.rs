@@ -6,6 +6,9 @@ use async_trait::async_trait;
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, StoredRecord, record_key_of_name};
+use crate::envelope::{Sealer, SecretValue};
+use crate::kek::KeyEncryptionKey;
+use crate::operations::sealing;
 use crate::store::{
     Deletion, DescribeOptions, InMemoryStore, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreCapability, StoreError, VersionStatus,
@@ -165,6 +168,21 @@ struct Impostor {
 }
 
 impl Impostor {
+    /// Returns one that answers for the store of `world`, and a process before it.
+    fn before(world: &World) -> (Arc<Self>, Organization) {
+        let impostor = Arc::new(Self {
+            inner: Arc::clone(&world.store),
+            answer: Mutex::new(None),
+        });
+        let mut platform = world.platform();
+        platform.store = Arc::clone(&impostor) as _;
+        (impostor, Organization::new(world::acme(), platform))
+    }
+
+    fn answer(&self, payload: Vec<u8>) {
+        *self.answer.lock().unwrap() = Some(payload);
+    }
+
     async fn payload(&self, view: &SecretView, world: &World, version: u64) -> Vec<u8> {
         let document = world.document(&view.name).await;
         let secret = document.secret(view.uuid).unwrap();
@@ -233,13 +251,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
     let other = created(&world, "other", "v2").await;
     let stranger = World::new();
     let abroad = created(&stranger, "db", "v2").await;
-    let impostor = Arc::new(Impostor {
-        inner: Arc::clone(&world.store),
-        answer: Mutex::new(None),
-    });
-    let mut platform = world.platform();
-    platform.store = Arc::clone(&impostor) as _;
-    let process = Organization::new(world::acme(), platform);
+    let (impostor, process) = Impostor::before(&world);
     let selector = Selector::Uuid(view.uuid);
     let own = impostor.payload(&view, &world, 2).await;
     let abroad = Impostor {
@@ -254,7 +266,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
         abroad,
     ];
     for payload in foreign {
-        *impostor.answer.lock().unwrap() = Some(payload);
+        impostor.answer(payload);
         let opened = process.open_secret(&selector, None).await;
         let refused = matches!(
             opened,
@@ -268,7 +280,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
         ));
     }
     for cut in [0, 3, 64, own.len() / 2, own.len() - 1] {
-        *impostor.answer.lock().unwrap() = Some(own[..cut].to_vec());
+        impostor.answer(own[..cut].to_vec());
         let opened = process.open_secret(&selector, None).await;
         let malformed = matches!(
             opened,
@@ -289,7 +301,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
     ] {
         let mut flipped = own.clone();
         flipped[at] ^= 1;
-        *impostor.answer.lock().unwrap() = Some(flipped);
+        impostor.answer(flipped);
         let opened = process.open_secret(&selector, None).await;
         let refused = matches!(
             opened,
@@ -297,9 +309,77 @@ async fn an_envelope_in_anothers_place_is_refused() {
         );
         assert!(refused, "{at}: {opened:?}");
     }
-    *impostor.answer.lock().unwrap() = Some(own);
+    impostor.answer(own);
     assert_eq!(
         world::exposed(&process.open_secret(&selector, None).await.unwrap().value),
         "v2"
     );
+}
+
+#[tokio::test]
+async fn a_malformed_envelope_reaches_no_key() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let (impostor, process) = Impostor::before(&world);
+    let selector = Selector::Uuid(view.uuid);
+    process.open_secret(&selector, None).await.unwrap();
+    let unwrapped = world.counts().unwrap;
+
+    let mut longer = impostor.payload(&view, &world, 1).await;
+    longer.push(0);
+    impostor.answer(longer);
+    let opened = process.open_secret(&selector, None).await;
+    let malformed = matches!(opened, Err(OperationError::EnvelopeMalformed { .. }));
+    assert!(malformed, "{opened:?}");
+    assert_eq!(world.counts().unwrap, unwrapped);
+}
+
+#[tokio::test]
+async fn a_key_that_the_record_does_not_name_is_not_asked() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let process = world.process();
+    let selector = Selector::Uuid(view.uuid);
+    process.open_secret(&selector, None).await.unwrap();
+
+    let key = record_key_of_name(&view.name);
+    world
+        .forge(key.as_str(), |body| {
+            let forged = body.replace("\"provider\":\"local\"", "\"provider\":\"other\"");
+            assert_ne!(forged, body);
+            forged
+        })
+        .await;
+    let unwrapped = world.counts().unwrap;
+    let opened = process.open_secret(&selector, None).await;
+    let refused = matches!(opened, Err(OperationError::EnvelopeRefused { .. }));
+    assert!(refused, "{opened:?}");
+    assert_eq!(world.counts().unwrap, unwrapped);
+}
+
+#[tokio::test]
+async fn another_envelope_of_the_same_version_is_refused_by_its_digest() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let (impostor, process) = Impostor::before(&world);
+    let document = world.document(&view.name).await;
+    let organization = process.existing().await.unwrap().uuid;
+    let context = sealing::context(organization, document.secret(view.uuid).unwrap(), 1);
+
+    // Whoever may encrypt seals what opens in every other respect.
+    let kek = &world.kek;
+    let sealer = Sealer::new(context.clone()).unwrap();
+    let binding = sealer.binding(kek.id());
+    let wrapped = kek.wrap(sealer.data_key(), &binding).await.unwrap();
+    let plaintext = SecretValue::Text("y".into()).to_plaintext();
+    let forged = sealer.seal(vec![(kek.id().clone(), wrapped)], &plaintext);
+    let forged = forged.unwrap();
+    let (_, wrapped) = &forged.wrapped_keys()[0];
+    let key = kek.unwrap(wrapped, &binding).await.unwrap();
+    forged.open(&key, &context).unwrap();
+
+    impostor.answer(forged.encode());
+    let opened = process.open_secret(&Selector::Uuid(view.uuid), None).await;
+    let refused = matches!(opened, Err(OperationError::EnvelopeRefused { .. }));
+    assert!(refused, "{opened:?}");
 }

@@ -219,3 +219,73 @@ pub(super) fn block_state(fields: &[Field], settings: &BTreeMap<String, Json>) -
         (field.name, value)
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured(kind: &str, block: Value) -> Value {
+        Value::object([(kind, block)])
+    }
+
+    #[test]
+    fn settings_hold_what_is_set_and_no_secret() {
+        let approle = Value::object([
+            ("role_id", Value::string("r")),
+            ("secret_id_wo", Value::string("hunter2")),
+            ("mount_path", Value::Null),
+        ]);
+        let block = Value::object([
+            ("token_wo", Value::string("hunter3")),
+            ("address", Value::string("https://bao.example")),
+            ("namespace", Value::Null),
+            ("approle", approle),
+        ]);
+        let config = configured("openbao", block);
+        let settings = store_settings(&config).expect("known");
+        assert_eq!(
+            serde_json::to_string(&settings).expect("json"),
+            r#"{"kind":"openbao","name_prefix":"planton","configuration":{"address":"https://bao.example","approle":{"role_id":"r"}}}"#
+        );
+        let credential = credential(&config);
+        let parts: Vec<_> = credential.keys().map(String::as_str).collect();
+        assert_eq!(parts, ["secret_id", "token"]);
+    }
+
+    #[test]
+    fn a_set_is_an_array_in_ascending_order() {
+        let locations = ["europe-west4", "\u{10000}", "\u{e000}", "europe-west1"];
+        let block = Value::object([
+            ("project_id", Value::string("p")),
+            (
+                "replica_locations",
+                Value::set_of(locations.map(Value::from)),
+            ),
+        ]);
+        let settings = store_settings(&configured("gcp_secret_manager", block)).expect("known");
+        assert_eq!(
+            settings.configuration["replica_locations"],
+            serde_json::json!(["europe-west1", "europe-west4", "\u{e000}", "\u{10000}"])
+        );
+    }
+
+    #[test]
+    fn the_parts_of_a_credential_are_named_as_its_arguments() {
+        fn check(fields: &[Field]) -> usize {
+            let checked = fields
+                .iter()
+                .map(|field| match (field.change, field.holds) {
+                    (Change::Credential(part), _) => {
+                        assert_eq!(field.name.strip_suffix("_wo"), Some(part));
+                        1
+                    }
+                    (_, Holds::Block(inner)) => check(inner),
+                    _ => 0,
+                });
+            checked.sum()
+        }
+        for block in &BLOCKS {
+            assert!(check(block.fields) > 0, "{}", block.name);
+        }
+    }
+}
