@@ -150,7 +150,7 @@ async fn an_envelope_stands_where_it_is_published() {
     let query = "SELECT payload FROM versions JOIN objects ON objects.id = versions.object
                  WHERE objects.name = ?1 AND native_id = ?2";
     let found = store.database.read("look", move |transaction| {
-        let named = params![name().as_str(), id.as_str()];
+        let named = (name().to_string(), id.to_string());
         transaction.query_row(query, named, |row| row.get::<_, Vec<u8>>(0))
     });
     assert_eq!(found.await.unwrap(), b"PSE1\xff");
