@@ -3,10 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use terraform_provider_planton::envelope::{
-    Context, DataKey, Envelope, KekId, Purpose, Sealer, WrappedKey,
-};
-use terraform_provider_planton::secret::SecretBytes;
+use planton_envelope::{Context, DataKey, Envelope, KekId, Purpose, Sealer, WrappedKey};
+use planton_secret::SecretBytes;
 use uuid::Uuid;
 
 const SIZES: [(&str, usize); 3] = [("32 B", 32), ("1 KiB", 1024), ("24 KiB", 24 * 1024)];

@@ -4,23 +4,10 @@
 //! then handed to the secret backend that the practitioner chose. See
 //! `ARCHITECTURE.md` for the map of the modules and their invariants.
 
-pub mod backends;
-pub mod catalog;
 pub mod cli;
-pub mod clients;
 pub mod data_sources;
-pub mod envelope;
 pub mod ephemeral;
 pub mod functions;
-pub mod http;
-pub mod kek;
-pub mod limits;
-pub mod names;
-pub mod operations;
-pub mod plugin;
-pub mod protocol;
 pub mod provider;
 pub mod resources;
-pub mod secret;
-pub mod store;
 pub mod surface;

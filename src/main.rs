@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
+use planton_plugin::protocol::{self, ServeMode, ServeOptions};
 use terraform_provider_planton::cli::{self, Request};
-use terraform_provider_planton::protocol::{self, ServeMode, ServeOptions};
 use terraform_provider_planton::provider::{self, StartedBy};
 
 /// What `plantonhq/planton` in a configuration stands for: Terraform completes
@@ -12,6 +12,10 @@ const ADDRESSES: [&str; 2] = [
     "registry.terraform.io/plantonhq/planton",
     "registry.opentofu.org/plantonhq/planton",
 ];
+
+/// The crates whose logs a host gets: ours alone, since others log headers and
+/// bodies at one level or another.
+const LOG_TARGETS: [&str; 3] = ["planton_core", "planton_vendors", env!("CARGO_CRATE_NAME")];
 
 fn main() -> ExitCode {
     let outcome = if protocol::started_by_host() {
@@ -45,9 +49,10 @@ fn serve(mode: ServeMode) -> anyhow::Result<()> {
         ServeMode::Plugin => StartedBy::Host,
         _ => StartedBy::Person,
     };
-    let options = ServeOptions {
+    let mut options = ServeOptions {
         mode,
         ..ServeOptions::new(ADDRESSES)
     };
+    options.log_targets.extend(LOG_TARGETS);
     Ok(protocol::serve(provider::provider(started_by), options)?)
 }

@@ -1,4 +1,4 @@
-"""Entra ID, as far as applications and machines go, for the fake of Key Vault."""
+"""Entra ID for the Key Vault fake: tokens for applications and managed identities."""
 
 import secrets
 import time
@@ -16,7 +16,7 @@ class Refusal(Exception):
 
 
 class Authority:
-    """Entra ID, as far as applications go."""
+    """Issues and verifies the tokens."""
 
     def __init__(self, options):
         self.options = options

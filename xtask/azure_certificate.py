@@ -1,4 +1,4 @@
-"""An authority of certificates, and one for loopback."""
+"""A certificate authority, and a server certificate for loopback."""
 
 import datetime
 import ipaddress
@@ -11,7 +11,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def certificate(folder):
-    """Makes an authority and a certificate for loopback; returns its files."""
+    """Creates an authority and a loopback certificate, and returns the certificate's
+    files."""
     now = datetime.datetime.now(datetime.timezone.utc)
     days = datetime.timedelta(days=2)
 

@@ -1,11 +1,12 @@
-"""A fake of Azure Key Vault: a vault, and who gives out tokens for it.
+"""A fake of Azure Key Vault: a vault, and the authority that issues its tokens.
 
 `azure_fake.py FOLDER` reads FOLDER/options.json, writes FOLDER/ca.pem and
-FOLDER/ports.json, prints `ready`, and serves until it is killed: the vault and
-the authority over HTTPS, managed identities, GitHub's tokens and `/control`
-over plain HTTP.
+FOLDER/ports.json, prints `ready`, and serves until it is killed. It serves the
+vault and the authority over HTTPS. It serves managed identities, GitHub's tokens
+and `/control` over plain HTTP.
 
-It enforces what the vendor documents, and nothing is kept but in memory.
+It enforces the vendor's documented rules, and keeps all data in memory. API:
+https://learn.microsoft.com/rest/api/keyvault/secrets
 """
 
 import json
@@ -27,7 +28,7 @@ LOCK = threading.Lock()
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    # Buffered, and flushed after each answer.
+    # Buffered. The base class flushes it after each response.
     wbufsize = -1
     vault = None
     authority = None
@@ -35,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
     def handle_any(self):
         length = self.headers.get("Content-Length")
         if length is None and self.command in ("PUT", "POST", "PATCH"):
-            # As HTTP.sys, which stands before every vault.
+            # Key Vault's front end, HTTP.sys, returns 411 without a Content-Length.
             self.close_connection = True
             self.send_response(411, "Length Required")
             self.send_header("Content-Length", "0")
@@ -69,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Secure(Handler):
-    """The vault, and the authority."""
+    """Serves the vault and the authority."""
 
     scheme = "https"
 
@@ -106,14 +107,14 @@ class Secure(Handler):
 
 
 class Plain(Handler):
-    """Managed identities, GitHub's tokens, and the control of it all."""
+    """Serves managed identities, GitHub's tokens, and the control endpoint."""
 
     scheme = "http"
 
     def route(self, path, query, raw, base):
         options = self.authority.options
         machine = path in ("/msi/token", "/metadata/identity/oauth2/token")
-        # Without its header it is only asked whether it is there.
+        # A request without the header only probes for the endpoint.
         asked = path == "/msi/token" or self.headers.get("Metadata") == "true"
         if machine and asked:
             self.authority.machine_requests += 1
@@ -181,7 +182,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_):
-        """A client that hangs up is no matter."""
+        """Ignores clients that close the connection."""
 
 
 def main(folder):
@@ -192,7 +193,7 @@ def main(folder):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate(folder))
     secure = Server(("127.0.0.1", 0), Secure)
-    # The handshake is the connection's own thread's: none waits for another's.
+    # Each connection's thread does its own handshake, so no client blocks another.
     secure.socket = context.wrap_socket(
         secure.socket, server_side=True, do_handshake_on_connect=False
     )

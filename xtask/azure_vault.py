@@ -1,4 +1,7 @@
-"""One vault of Key Vault: its secrets, its keys, and what it refuses."""
+"""One Key Vault: its secrets, its keys, and the errors that it returns.
+
+Limits: https://learn.microsoft.com/azure/key-vault/secrets/about-secrets
+"""
 
 import base64
 import re
@@ -19,8 +22,8 @@ API_VERSION = re.compile(r"7\.[0-6]|20\d\d-\d\d-\d\d")
 PARAMETERS = {"api-version", "maxresults", "$skiptoken"}
 SECRET_FIELDS = {"value", "contentType", "tags", "attributes"}
 NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
-# Permissions that nobody has unless a test grants them: the provider asks
-# practitioners for neither.
+# Permissions that only a test can grant. The provider's documentation requires
+# neither.
 EXTRAS = {"purge", "recover"}
 
 
@@ -35,29 +38,29 @@ class Vault:
         self.named = {}
         self.windows = {}
         self.control = {
-            # Permissions that are denied, and how: {"set": "ForbiddenByRbac"}.
+            # Denied permissions and their inner error: {"set": "ForbiddenByRbac"}.
             "deny": {},
-            # Which of the extras are granted.
+            # The granted permissions of EXTRAS.
             "grant": [],
-            # Requests for which a deletion is under way, and seconds.
+            # How long a deletion takes: a number of requests, and seconds.
             "deletion_polls": 0,
             "deletion_seconds": 0,
-            # Statuses of the next answers, without anything being done.
+            # Statuses of the next responses. Their requests have no effect.
             "answers": [],
-            # The next requests of this method are done, and not answered.
+            # The number of next requests of each method whose response is lost.
             "lose": {},
-            # What a list of no versions is: 404, or 200 and empty.
+            # The status of an empty list of versions: 404, or 200.
             "absent_versions": 404,
             "purge_protected": False,
-            # Permissions that come into force so many seconds after they are named.
+            # Permissions that take effect this many seconds after their first use.
             "grant_after": {},
-            # Transactions in each window of so many seconds; none for any number.
+            # Transactions in each window of `quota_seconds`; None for no limit.
             "quota": None,
             "quota_seconds": 10,
             "challenge_resource": RESOURCE,
-            # Where further pages are, if not here.
+            # The origin of links to further pages; None for this vault.
             "next_link_base": None,
-            # What a machine's own identity service answers with, if not tokens.
+            # The error status of managed identities; None for tokens.
             "machine_status": None,
         }
 
@@ -133,7 +136,10 @@ class Vault:
         raise Refusal(404, "NotFound", "no such resource")
 
     def spend(self):
-        """Refuses what exceeds the vault's transactions. Windows are fixed."""
+        """Throttles requests beyond the quota, in fixed windows.
+
+        https://learn.microsoft.com/azure/key-vault/general/service-limits
+        """
         if self.control["quota"] is None:
             return
         seconds = self.control["quota_seconds"]
@@ -185,7 +191,7 @@ class Vault:
         return versions
 
     def await_deletion(self, name):
-        """Refuses while a deletion is under way, which each request brings nearer."""
+        """Returns 409 during a deletion. Each request shortens the deletion."""
         if self.is_under_way(name):
             text = f"Secret {name} is currently being deleted."
             raise Refusal(409, "Conflict", text, "ObjectIsBeingDeleted")
@@ -278,7 +284,7 @@ class Vault:
         self.permit("list")
         if name.lower() not in self.secrets and self.control["absent_versions"] == 200:
             return 200, {"value": [], "nextLink": None}, {}
-        # In no order that anybody may rely on.
+        # The service documents no order of versions.
         versions = sorted(self.found(name), key=lambda version: version["version"])
         items = [self.bundle(name, version, base, False) for version in versions]
         return self.page(items, f"/secrets/{name}/versions", query, base)
@@ -340,7 +346,7 @@ class Vault:
         self.secrets[name.lower()] = versions
         return 200, self.bundle(name, versions[-1], base, False), {}
 
-    # Keys, as far as wrapping goes.
+    # Keys, for wrapping only.
 
     def key(self, method, rest, body, base):
         if method == "POST" and rest[1:] == ["create"]:

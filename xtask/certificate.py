@@ -1,6 +1,6 @@
-"""Writes server.pem and server.key: self-signed, for loopback, for one day.
+"""Writes server.pem and server.key: self-signed, for loopback, valid for one day.
 
-On P-256, or on P-521 when the argument is secp521r1.
+The key is on P-256, or on P-521 if the argument is secp521r1.
 """
 
 import datetime

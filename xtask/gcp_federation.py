@@ -1,5 +1,8 @@
-"""Workload identity federation at the fake of Google Cloud: one pool with one
-OIDC provider (AIP-4117, RFC 8693), whose issuer is here as well."""
+"""Workload identity federation of the Google Cloud fake: one pool with one OIDC
+provider, and the issuer of its tokens.
+
+https://google.aip.dev/auth/4117, https://www.rfc-editor.org/rfc/rfc8693
+"""
 
 import base64
 import json
@@ -30,7 +33,8 @@ class Federation:
         self.key = None
 
     def credentials_file(self, source, account):
-        """Makes what `gcloud iam workload-identity-pools create-cred-config` does."""
+        """Returns the file that `gcloud iam workload-identity-pools
+        create-cred-config` writes."""
         file = {
             "type": "external_account",
             "audience": PROVIDER,
@@ -46,7 +50,7 @@ class Federation:
         return file
 
     def subject_token(self, changes):
-        """Signs what a workload's own issuer says of it."""
+        """Signs a workload's subject token."""
         if self.key is None:
             self.key = rsa.generate_private_key(65537, 2048)
         now = int(time.time())
@@ -63,7 +67,7 @@ class Federation:
         return b".".join([*parts, encoded(signature)]).decode()
 
     def exchange(self, body):
-        """Gives a token for a workload's own: the STS method `token`."""
+        """Exchanges a subject token for an access token: the STS method `token`."""
         self.identity.asked += 1
         grant = body.get("grant_type")
         if grant != TOKEN_EXCHANGE:
@@ -88,10 +92,10 @@ class Federation:
         }
 
     def believed(self, token):
-        """Returns whose token it is, by the rules of an OIDC provider."""
+        """Verifies a subject token as an OIDC provider does, and returns its subject."""
         key = self.key and self.key.public_key()
         known = verified(token, {"ci": (ISSUER, key)} if key else {})
-        # The worst that a server could say: all that it was sent.
+        # The worst case for logs: the error quotes the token that was sent.
         refusal = Denied("invalid_grant", f"The ID token is not valid: {token}")
         if known is None:
             raise refusal

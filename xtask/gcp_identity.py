@@ -1,4 +1,4 @@
-"""Whom the fake of Google Cloud knows: key files, and the tokens it gave out."""
+"""The identities of the Google Cloud fake: key files, users, and issued tokens."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-# What Google's own clients name, wherever a key file sends them.
+# The audience that Google's own clients use, whatever the key file's token_uri is.
 TOKEN_ENDPOINT = "https://oauth2.googleapis.com/token"
 HOUR = 3600
 
@@ -21,7 +21,8 @@ def decoded(part):
 
 
 def verified(token, keys):
-    """Returns whose key signed a token, and its claims; None where nobody's did."""
+    """Returns the owner of the key that signed a token, and the claims; None if no
+    known key did."""
     try:
         header, claims, signature = token.split(".")
         message = f"{header}.{claims}".encode()
@@ -34,7 +35,10 @@ def verified(token, keys):
 
 
 class Denied(Exception):
-    """A refusal of the token endpoint: RFC 6749, section 5.2, as Google words it."""
+    """An error of the token endpoint, in Google's wording.
+
+    https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+    """
 
     def __init__(self, error, description, http=400):
         super().__init__(description)
@@ -48,14 +52,14 @@ class Identity:
         self.keys = {}
         self.users = {}
         self.issued = {}
-        # Tokens whose scope is IAM's alone.
+        # Tokens with the scope of IAM only.
         self.of_iam = set()
         self.impersonation = None
-        # How often a token was asked for.
+        # The number of token requests.
         self.asked = 0
 
     def key_file(self, email):
-        """Makes a service account's key file."""
+        """Returns a service account's key file."""
         key = rsa.generate_private_key(65537, 2048)
         kid = secrets.token_hex(20)
         self.keys[kid] = (email, key.public_key())
@@ -76,7 +80,7 @@ class Identity:
         }
 
     def user_file(self, client_id):
-        """Makes what `gcloud auth application-default login` leaves behind."""
+        """Returns the file that `gcloud auth application-default login` writes."""
         user = {
             "client_id": client_id,
             "client_secret": secrets.token_urlsafe(20),
@@ -93,7 +97,8 @@ class Identity:
         return token
 
     def oauth(self, body):
-        """Gives a token for a user's refresh token, or a service account's word."""
+        """Returns a token for a user's refresh token or a service account's
+        assertion."""
         self.asked += 1
         kind = body.get("grant_type")
         if kind == "refresh_token":
@@ -120,7 +125,10 @@ class Identity:
         return "user:" + user["client_id"]
 
     def asserted(self, assertion):
-        """Checks what a key file signed: RFC 7523, as Google documents it."""
+        """Verifies a service account's assertion.
+
+        https://www.rfc-editor.org/rfc/rfc7523
+        """
         known = verified(assertion, self.keys)
         if known is None:
             raise Denied("invalid_grant", "Invalid JWT Signature.")
@@ -140,19 +148,19 @@ class Identity:
         return {"accessToken": self.mint(account), "expireTime": ends}
 
     def who(self, authorization):
-        """Returns whose token it is; None where it is nobody's."""
+        """Returns the owner of a token, or None."""
         kind, _, token = authorization.partition(" ")
         if kind != "Bearer":
             return None
         return self.issued.get(token) or self.signed(token)
 
     def signed(self, token):
-        """Checks a token that a key file signed by itself: AIP-4111."""
+        """Verifies a self-signed token: https://google.aip.dev/auth/4111"""
         known = verified(token, self.keys)
         if known is None:
             return None
         email, claims = known
-        # Google's client for Rust leaves some room for clocks.
+        # Google's client for Rust adds a margin for clock skew.
         in_time = self.is_timely(claims, HOUR + 60)
         ours = claims.get("iss") == claims.get("sub") == email
         return email if in_time and ours and claims.get("scope") == SCOPE else None

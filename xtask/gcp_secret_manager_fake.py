@@ -1,12 +1,13 @@
-"""A fake of Google Cloud's Secret Manager, for tests: REST, in memory.
+"""A fake of Google Cloud's Secret Manager for tests: REST, in memory.
 
-It keeps to what Google documents: names, labels, sizes, checksums, states,
+It follows Google's documentation of names, labels, sizes, checksums, states,
 etags, paging, google.rpc.Status errors, bearer tokens, unknown fields, and the
-length that a POST must have. At a test's wish it keeps quotas in fixed windows,
-answers late what is only eventually consistent, and lets a grant take its time. It stands in for the
-token endpoints as well: OAuth, STS, and IAM's generateAccessToken. Tests steer
-it under /fake/. It writes its address to the file `address`, and says when it
-listens.
+required length of a POST. On request it enforces quotas in fixed windows, delays
+eventually consistent reads, and delays grants. It also serves the token endpoints:
+OAuth, STS, and IAM's generateAccessToken. Tests control it under /fake/. It writes
+its address to the file `address`, and prints when it listens.
+
+https://cloud.google.com/secret-manager/docs/reference/rest
 """
 
 import base64
@@ -52,14 +53,14 @@ ROUTES = [
     ("POST", VERSION + r"/(?P<version>[^/:]+):enable", "EnableSecretVersion", "secretmanager.versions.enable"),
     ("POST", VERSION + r"/(?P<version>[^/:]+):destroy", "DestroySecretVersion", "secretmanager.versions.destroy"),
 ]
-# The fields that each request takes, in its query and its body.
+# The fields that each request accepts, in its query and its body.
 QUERIES = {
     "CreateSecret": {"secretId"},
     "DeleteSecret": {"etag"},
     "ListSecrets": {"pageSize", "pageToken", "filter"},
     "ListSecretVersions": {"pageSize", "pageToken", "filter"},
 }
-# Those of every method: https://cloud.google.com/apis/docs/system-parameters
+# The parameters of every method: https://cloud.google.com/apis/docs/system-parameters
 SYSTEM_PARAMETERS = {"alt", "$alt", "key", "prettyPrint", "quotaUser", "fields", "$fields"}
 BODIES = {
     "CreateSecret": {"labels", "annotations", "replication", "topics", "expireTime", "ttl",
@@ -103,13 +104,15 @@ def require(holds, message):
 
 
 class SecretManager:
-    """The projects, and what the operations do to them."""
+    """The projects' secrets, and the operations on them."""
 
     def __init__(self):
         self.secrets = {}
         self.clock = 0
         self.behind = 0
-        # How long all but an access by number takes to learn of what is new.
+        # The delay until eventually consistent reads return a new resource. An access
+        # by number has none:
+        # https://cloud.google.com/secret-manager/docs/reference/consistency
         self.lag = 0.0
         self.born = {}
 
@@ -117,7 +120,7 @@ class SecretManager:
         return time.monotonic() - self.born.get(what, 0.0) >= self.lag
 
     def stamp(self):
-        """Returns the time and an etag, of which no two are the same."""
+        """Returns a unique time and a unique etag."""
         self.clock = max(self.clock + 1, time.time_ns() // 1000 - self.behind)
         seconds, micros = divmod(self.clock, 1_000_000)
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
@@ -161,7 +164,7 @@ class SecretManager:
             raise Refusal("ALREADY_EXISTS", f"Secret [{name}] already exists.")
         created, etag = self.stamp()
         secret = {
-            # Google answers with the project's number.
+            # Google returns the project's number in place of its id.
             "name": f"projects/1234567890/secrets/{name}",
             "createTime": created,
             "etag": etag,
@@ -273,7 +276,7 @@ def page(name, all, query):
 
 
 class Fake:
-    """Secret Manager, who may use it, and what goes wrong."""
+    """Secret Manager with its permissions, quotas and injected faults."""
 
     def __init__(self, address):
         self.lock = threading.RLock()
@@ -285,13 +288,13 @@ class Fake:
         self.requests = []
         self.tokens = set()
         self.connections = set()
-        # What each window allows of reads, writes and accesses, and how long it is.
+        # The reads, writes and accesses that each window allows, and its seconds.
         self.quotas = {}
         self.window = 60.0
         self.windows = {}
-        # Permissions that come into force at a time.
+        # Permissions that take effect at a later time.
         self.pending = {}
-        # The project that may pay for requests; none for anybody.
+        # The only project that requests may be billed to; None for any project.
         self.quota_project = None
 
     def steer(self, path, body):
@@ -346,7 +349,10 @@ class Fake:
         return None
 
     def spend(self, operation):
-        """Refuses what exceeds its quota. Windows are fixed, and begin with the clock."""
+        """Rejects requests beyond their quota, in fixed windows of the clock.
+
+        https://cloud.google.com/secret-manager/quotas
+        """
         kind = "reads" if operation in READS else "writes"
         kind = "accesses" if operation == "AccessSecretVersion" else kind
         allowed = self.quotas.get(kind)
@@ -370,7 +376,7 @@ class Fake:
             raise Refusal("PERMISSION_DENIED", message, "IAM_PERMISSION_DENIED")
 
     def answer(self, method, path, query, body, headers):
-        """Returns the answer, and whether it gets lost."""
+        """Returns the response, and the injected fault if it must be lost."""
         if path == "/token":
             return self.identity.oauth(body), None
         if path == "/v1/token":
@@ -433,7 +439,8 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self):
         length = self.headers.get("content-length")
         if self.command in ("POST", "PUT", "PATCH") and length is None:
-            # As Google's front end: https://cloud.google.com/storage/docs/json_api/v1/status-codes
+            # Google's front end returns 411 without a length:
+            # https://cloud.google.com/storage/docs/json_api/v1/status-codes
             self.close_connection = True
             self.send_response(411)
             self.send_header("content-length", "0")
@@ -454,7 +461,7 @@ class Handler(BaseHTTPRequestHandler):
                     answer = fake.steer(path, body)
                 else:
                     if path not in ("/token", "/v1/token"):
-                        # While a connection lives, nobody else has its port.
+                        # The client's port identifies an open connection.
                         fake.connections.add(self.client_address)
                     answer, fault = fake.answer(self.command, path, query, body, self.headers)
         except (Refusal, Denied) as refusal:

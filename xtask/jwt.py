@@ -1,4 +1,8 @@
-"""Makes a key pair (`new-key` prints the public one), and signs claims with it."""
+"""Signs claims as a JWT with ES256.
+
+`new-key` creates the key pair and prints the public key. Any other call signs the
+claims in its second argument.
+"""
 
 import base64
 import json

@@ -1,5 +1,5 @@
-"""Who may come in at the front before moto, and what they may do there: access
-keys and their signatures, roles, web identities, policies."""
+"""Authentication and authorization of the front before moto: access keys and their
+signatures, roles, web identities, policies."""
 
 import datetime
 import hashlib
@@ -17,12 +17,12 @@ GRANTED = [
     "DescribeSecret",
     "DeleteSecret",
 ]
-# Whose access keys may list, too: a person with a console.
+# The prefix of access keys that may also list, as a user of the console can.
 READER = "AKIAREADER"
 
 
 class Refusal(Exception):
-    """An error as AWS answers it."""
+    """An error that AWS returns."""
 
     def __init__(self, code, message, status=400):
         super().__init__(message)
@@ -36,7 +36,7 @@ class Access:
         self.identities = set()
         self.policies = {}
         self.expired = set()
-        # From when on a principal may do anything.
+        # The time at which a principal's grants take effect.
         self.granted_from = {}
 
     def authenticate(self, call, region):
@@ -76,7 +76,7 @@ class Access:
         call.principal, call.user = known["principal"], known["user"]
         expected = sign(call, known["secret"], stamp, date, service, signed.split(";"))
         if not hmac.compare_digest(expected, signature):
-            # As AWS does it: the message repeats what was sent, the token included.
+            # AWS's message quotes the canonical request, including the token.
             raise Refusal(
                 "InvalidSignatureException",
                 "The request signature we calculated does not match the signature you "
@@ -106,17 +106,17 @@ class Access:
 
     @staticmethod
     def sessions():
-        """Returns the secrets of every session that was given out."""
+        """Returns the secrets of every issued session."""
         return [[role.secret_access_key, role.session_token] for role in assumed_roles()]
 
     def authorize(self, call, secret):
         if call.action == "GetCallerIdentity":
-            # No policy is asked: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
+            # Requires no permission: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
             return
         if call.service == "sts":
             arn = call.parameters.get("RoleArn")
             wanted = self.roles.get(arn)
-            # The role's trust policy, and the caller's own.
+            # Both the role's trust policy and the caller's policy must allow it.
             trusted = arn in self.roles and wanted in (None, call.parameters.get("ExternalId"))
             is_signed = call.action == "AssumeRole"
             if not trusted or (is_signed and not self.allows(call, "sts:AssumeRole", arn)):
@@ -133,7 +133,7 @@ class Access:
                 )
 
     def allows(self, call, action, resource):
-        """Evaluates a policy; only what those here have in them."""
+        """Evaluates a policy. Supports only the elements that the tests use."""
         if time.monotonic() < self.granted_from.get(call.principal, 0.0):
             return False
         if call.principal in self.policies:
@@ -161,7 +161,7 @@ def assumed_roles():
 
 
 def wrong_scope(call, what, sent):
-    # The same refusal has another code in the older protocol.
+    # STS uses an older protocol with another code for the same error.
     is_sts = call.service == "sts"
     code = "SignatureDoesNotMatch" if is_sts else "InvalidSignatureException"
     text = f"Credential should be scoped to a {what}, not '{sent}'. "
@@ -196,8 +196,11 @@ def sign(call, secret, stamp, date, service, signed):
 
 
 def resource_of(call, secret):
-    """Returns the ARN that policies are about. A name that nobody has yet has no
-    ending: AWS draws six characters for it."""
+    """Returns the ARN that policies match. A new name has no suffix yet: AWS appends
+    six random characters when it creates the secret.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+    """
     if call.action == "ListSecrets" or call.name.startswith("arn:"):
         return call.name
     if secret is not None:

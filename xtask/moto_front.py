@@ -1,33 +1,36 @@
-"""A strict front before moto: what AWS documents and moto does not enforce.
+"""A strict front before moto, for tests. It enforces rules of AWS that moto lacks.
 
-moto keeps the secrets and the assumed roles; this decides what is let through,
-and puts right what moto gets wrong. It is this project's own, and serves tests
-only. Written from AWS's API reference of Secrets Manager and STS.
+moto stores the secrets and the assumed roles. The front authenticates, authorizes
+and checks each request, and corrects moto's responses. It follows AWS's API
+references:
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
+https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html
 
-Usage: moto_front.py FOLDER REGION. Stands for that region alone. Listens on a
-free loopback port, writes it to FOLDER/port, and prints "listening". Ends with the
+Usage: moto_front.py FOLDER REGION. Serves that region only. Listens on a free
+loopback port, writes it to FOLDER/port, and prints "listening". Ends with the
 process that started it.
 
-Below /_front/ a test says who may come in, and what is to go wrong:
+Tests configure access and faults below /_front/:
 
   POST keys          {"id", "secret", "token"?}
   POST roles         {"arn", "external_id"?}
   POST identities    {"token"}: web identity tokens
-  POST policies      {"principal", "policy"}: all that an access key, or a role by
-                     its ARN, may do from now on; without one, what the provider
-                     asks for, on every secret
-  POST kms-keys      {"id"}: a key that KMS has, as requests name it
-  POST expired       {"id"}: an access key whose time is over
-  POST no-key        {"id"}: an access key that is deleted
+  POST policies      {"principal", "policy"}: replaces the permissions of an access
+                     key, or of a role by its ARN; the default is the provider's
+                     documented policy on every secret
+  POST kms-keys      {"id"}: adds a KMS key, by the id that requests use
+  POST expired       {"id"}: expires an access key
+  POST no-key        {"id"}: deletes an access key
   POST rules         {"action", "name", "code", "message"?, "status"?,
                       "times"?, "carry_out"?}
-  POST no-rules      {}: nothing goes wrong any more
-  POST grant-after   {"principal", "seconds"}: all is denied to it until then
-  POST lag           {"seconds"}: how long all but CreateSecret take to learn of a secret
+  POST no-rules      {}: removes all rules
+  POST grant-after   {"principal", "seconds"}: denies all its requests until then
+  POST lag           {"seconds"}: delay until actions other than CreateSecret find a
+                     new secret
   POST quotas        {"seconds", ACTION: number, ...}: requests in each fixed window
-  GET  requests?name "ACTION ACCESS_KEY STATUS" of those about a name
-  GET  connections?name  how many connections those came over
-  GET  sessions      [secret access key, session token] of each given out
+  GET  requests?name "ACTION ACCESS_KEY STATUS" of each request for a name
+  GET  connections?name  the number of connections of those requests
+  GET  sessions      [secret access key, session token] of each issued session
 """
 
 import base64
@@ -53,7 +56,7 @@ from moto_access import ACCOUNT, Access, Refusal
 
 REGION = sys.argv[2]
 NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
-# An identifier, or an alias; or the ARN of either.
+# A key id, an alias, or the ARN of either.
 KMS_KEY = re.compile(
     r"(arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:)?"
     r"(alias/[A-Za-z0-9/_-]+|(key/)?(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}))"
@@ -66,14 +69,14 @@ MARKED = (
 )
 
 moto = DomainDispatcherApplication(create_backend_app)
-# One request at a time: a put and what is put right after it are one step.
+# Serializes requests, so a put and its correction are one step.
 lock = threading.RLock()
 access = Access()
-# Besides the one that AWS makes by itself.
+# The KMS keys besides AWS's own.
 kms_keys = set()
 rules = []
 requests = []
-# When a secret was made, and how long others take to learn of it.
+# The creation time of each secret, and the delay until other actions find it.
 born = {}
 lag = 0.0
 quotas = {"seconds": 1.0}
@@ -88,7 +91,7 @@ class Call:
         self.service = "secretsmanager"
         self.region = REGION
         self.key = "-"
-        # Whom a policy is for, and how AWS names them.
+        # The principal of policies, and its name in AWS's messages.
         self.principal = self.user = "-"
         self.parameters = {}
         amz_target = headers.get("x-amz-target")
@@ -109,7 +112,7 @@ class Call:
 
 
 def secret_of(call):
-    """Returns the secret that a request is about; by a whole ARN only that one."""
+    """Returns the secret of a request, by its name or its whole ARN."""
     wanted = call.parameters.get("SecretId", call.parameters.get("Name"))
     for secret in secretsmanager_backends[ACCOUNT][call.region].secrets.values():
         if wanted in (secret.name, secret.arn):
@@ -118,7 +121,7 @@ def secret_of(call):
 
 
 def check(call):
-    """Refuses what AWS refuses and moto takes."""
+    """Rejects requests that AWS rejects and moto accepts."""
     parameters, action = call.parameters, call.action
     if action == "ListSecrets":
         return
@@ -156,7 +159,7 @@ def check(call):
         and not parameters.get("ForceDeleteWithoutRecovery")
     ):
         raise Refusal("InvalidRequestException", MARKED)
-    # Where a value is stored, the key is used: the one that the secret was made with.
+    # A put uses the KMS key that the secret was created with.
     if action == "PutSecretValue" and secret.kms_key_id not in {None, AWS_KEY, *kms_keys}:
         raise Refusal(
             "EncryptionFailure",
@@ -182,7 +185,7 @@ def too_long(what, limit):
 
 
 def stages_after(before, version, asked):
-    """Returns the labels of each version once `version` was put with `asked`."""
+    """Returns the labels of each version after a put of `version` with `asked`."""
     if version in before:
         return before
     labels = list(asked or ["AWSCURRENT"])
@@ -199,7 +202,8 @@ def stages_after(before, version, asked):
     after[version] = labels
     if len({label for held in after.values() for label in held}) > MAX_LABELS:
         raise Refusal("LimitExceededException", "You have too many staging labels.")
-    # AWS may drop what has no label at any time. Here it does so at once.
+    # AWS deletes versions without labels at a time of its choosing. The front deletes
+    # them at once.
     return {other: held for other, held in after.items() if held}
 
 
@@ -222,7 +226,7 @@ def put(call):
 
 
 def forward(call):
-    """Lets moto answer."""
+    """Forwards a request to moto, and returns its response."""
     path, _, query = call.target.partition("?")
     environ = {
         "REQUEST_METHOD": call.method,
@@ -252,15 +256,15 @@ def forward(call):
 
     body = b"".join(moto(environ, start))
     status = answer["status"]
-    # AWS: 400.
+    # AWS returns 400 where moto returns 404.
     return 400 if status == 404 else status, answer["headers"], body
 
 
-# --- what a test asks for
+# --- Control by tests
 
 
 def spend(action):
-    """Refuses what exceeds a quota. Windows are fixed."""
+    """Throttles requests beyond a quota, in fixed windows."""
     allowed = quotas.get(action)
     if allowed is None:
         return
@@ -386,7 +390,7 @@ class Handler(BaseHTTPRequestHandler):
     def handle_any(self):
         length = self.headers.get("content-length")
         if length is None and self.command in ("POST", "PUT"):
-            # AWS: MissingContentLength.
+            # AWS returns 411 MissingContentLength.
             self.close_connection = True
             self.wfile.write(b"HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\n\r\n")
             return
@@ -398,7 +402,7 @@ class Handler(BaseHTTPRequestHandler):
                 status, sent, content = 200, [], json.dumps(told).encode()
             else:
                 call = Call(self.command, self.path, headers, body)
-                # While a connection lives, nobody else has its port.
+                # The client's port identifies an open connection.
                 status, sent, content = answer(call, self.client_address)
         head = [f"HTTP/1.1 {status} -"]
         skipped = ("content-length", "connection", "transfer-encoding")

@@ -1,6 +1,6 @@
-"""Reads a secret backend with the vendor's official client, and writes and deletes
-there as a person with a console would. One request as JSON, in the file that is named;
-one answer on standard output."""
+"""Reads a secret backend with the vendor's official client, and changes it as a user
+of the console would. Reads one request as JSON from the named file, and prints one
+response."""
 
 import base64
 import json
@@ -49,7 +49,7 @@ def aws(request):
         )
         return None
     objects = []
-    # Several tests may share one account: each asks for its own.
+    # Tests share one account, so each one filters by its prefix.
     filters = [{"Key": "name", "Values": [request["prefix"]]}] if "prefix" in request else []
     for page in client.get_paginator("list_secrets").paginate(Filters=filters):
         for secret in page["SecretList"]:
@@ -116,7 +116,7 @@ def gcp(request):
         return None
 
     def path(name):
-        # Answers name the project by its number.
+        # Responses contain the project's number in place of its id.
         return f"{parent}/{name.split('/', 2)[2]}"
 
     objects = []
@@ -212,7 +212,7 @@ def kv(request):
                 raise_on_deleted_version=True,
             )
             data = read["data"]["data"]
-            # Whatever stands beside an envelope shows.
+            # Returns all fields if there are others besides the envelope.
             alone = set(data) == {"envelope"}
             text = data["envelope"] if alone else json.dumps(data)
             payloads.append(base64.b64encode(text.encode()).decode())

@@ -1,5 +1,5 @@
-# The main job, once: store a password sealed, hand it to a consumer just in
-# time, rotate it. Run by `cargo xtask demo`; the platform is a folder.
+# Stores a sealed password, passes it to a consumer during the apply, and rotates
+# it. `cargo xtask demo` runs this configuration on a platform in a local folder.
 
 terraform {
   required_version = ">= 1.11"
@@ -9,18 +9,18 @@ terraform {
 }
 
 variable "platform" {
-  description = "The folder of the embedded platform."
+  description = "Path of the embedded platform's folder."
   type        = string
 }
 
 variable "password" {
-  description = "Ephemeral: it is in no plan file and in no state."
+  description = "Password to store. Ephemeral, so it stays out of plan files and state."
   type        = string
   ephemeral   = true
 }
 
 variable "password_version" {
-  description = "Raise it to rotate."
+  description = "Trigger of a new version: change it to rotate the password."
   type        = string
   default     = "1"
 }
@@ -39,15 +39,15 @@ resource "planton_secret" "database_password" {
   value_wo_version = var.password_version
 }
 
-# By the computed id: with a literal name it would be opened before it exists.
-# With the version, Terraform waits for one that is about to be written.
+# The computed id makes Terraform create the secret before it opens it. The
+# version makes Terraform wait for a rotation in the same apply.
 ephemeral "planton_secret" "database_password" {
   id      = planton_secret.database_password.id
   version = planton_secret.database_password.version
 }
 
-# A consumer with a write-only argument. Its trigger follows the revision, which
-# grows with every rotation and every replacement.
+# A consumer with a write-only argument. Its trigger is the revision, which grows
+# with every rotation and every replacement.
 resource "planton_secret" "database_url" {
   name        = "database-url"
   environment = "prod"
@@ -56,7 +56,7 @@ resource "planton_secret" "database_url" {
   value_wo_version = planton_secret.database_password.revision
 }
 
-# Tells what was read, and not more than its digest.
+# Opened to show its digest only.
 ephemeral "planton_secret" "database_url" {
   id      = planton_secret.database_url.id
   version = planton_secret.database_url.version

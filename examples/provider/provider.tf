@@ -15,7 +15,7 @@ provider "planton" {
   openbao = {
     address = "https://openbao.example.com:8200"
 
-    # A pipeline's signed token; or token, token_file, approle, kubernetes.
+    # Login with a pipeline's signed token. Or token, token_file, approle, kubernetes.
     jwt = {
       role       = "planton-apply"
       token_file = "/var/run/secrets/pipeline/token"
@@ -23,7 +23,7 @@ provider "planton" {
   }
 }
 
-# For trying out, a folder on this machine does:
+# For trials and tests: a platform in a local folder.
 provider "planton" {
   alias        = "local"
   organization = "acme"

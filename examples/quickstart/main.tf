@@ -11,22 +11,22 @@ terraform {
 provider "planton" {
   organization = "acme"
 
-  # Without a platform, a directory on this machine serves. Three more lines run
-  # the same configuration against an OpenBAO:
+  # Without a platform, the provider uses a local folder. These three lines switch
+  # the same configuration to an OpenBAO server:
   #
   # openbao = {
   #   address = "https://openbao.example.com:8200"
   # }
 }
 
-# A value of your own. It is ephemeral: neither the plan nor the state holds it.
+# A value of your own. Ephemeral, so it stays out of the plan and the state.
 variable "database_password" {
   type      = string
   ephemeral = true
 }
 
 variable "rotation" {
-  description = "Change this to write a new version of the password."
+  description = "Trigger of a new version: change it to rotate the password."
   type        = string
   default     = "1"
 }
@@ -39,7 +39,7 @@ resource "planton_secret" "database" {
   value_wo_version = var.rotation
 }
 
-# A value that nobody has to know.
+# A value that the provider generates.
 resource "planton_secret" "session_key" {
   name = "session-key"
 
@@ -61,8 +61,8 @@ resource "planton_secret" "smtp" {
   value_wo_version = var.rotation
 }
 
-# Read just in time, for another resource's write-only argument. With the
-# version, Terraform waits for one that is about to be written.
+# Read during the apply, for another resource's write-only argument. The version
+# makes Terraform wait for a rotation in the same apply.
 ephemeral "planton_secret" "database" {
   id      = planton_secret.database.id
   version = planton_secret.database.version

@@ -9,10 +9,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::operator::{self, Failure, Form, Report, STATUSES};
-use crate::names::{SecretName, Slug};
-use crate::operations::{ForgettableBackend, ForgettableSecret, Found, Organization, Owner};
-use crate::plugin::Diagnostic;
 use crate::surface::{deletion_protected, made_by};
+use planton_core::names::{SecretName, Slug};
+use planton_core::operations::{ForgettableBackend, ForgettableSecret, Found, Organization, Owner};
+use planton_plugin::Diagnostic;
 
 /// Which record to forget.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]

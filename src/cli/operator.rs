@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::operations::{Interrupt, OperationError, Organization};
-use crate::plugin::{Diagnostic, Severity};
 use crate::provider::{self, Environment};
 use crate::surface::explain;
+use planton_core::operations::{Interrupt, OperationError, Organization};
+use planton_plugin::{Diagnostic, Severity};
 
 /// The exit statuses, as every command's help lists them.
 pub(super) const STATUSES: &str = "Exit status:

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 
-use crate::names::Slug;
-use crate::operations::{BackendView, OperationError, PLATFORM_BACKEND};
-use crate::plugin::{
+use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
+use planton_core::names::Slug;
+use planton_core::operations::{BackendView, OperationError, PLATFORM_BACKEND};
+use planton_plugin::{
     Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
     ReadDataResponse, Schema, Value,
 };
-use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
 
 /// The data source `planton_secret_backend`.
 #[derive(Clone, Debug)]
@@ -119,7 +119,7 @@ fn platform(uuid: Option<String>) -> Value {
         ("id", uuid.into()),
         ("type", PLATFORM_BACKEND.into()),
         ("description", Value::Null),
-        ("name_prefix", crate::operations::NAME_PREFIX.into()),
+        ("name_prefix", planton_core::operations::NAME_PREFIX.into()),
         ("credential_source", Value::Null),
         ("settings", Value::map::<String>([])),
         ("created_at", Value::Null),

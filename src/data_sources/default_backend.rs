@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 
-use crate::operations::{OperationError, PLATFORM_BACKEND};
-use crate::plugin::{
+use crate::surface::{Bounds, Session, Timeout, explain};
+use planton_core::operations::{OperationError, PLATFORM_BACKEND};
+use planton_plugin::{
     Attribute, Context, DataSource, ReadDataRequest, ReadDataResponse, Schema, Value,
 };
-use crate::surface::{Bounds, Session, Timeout, explain};
 
 /// The data source `planton_default_backend`.
 #[derive(Clone, Debug)]

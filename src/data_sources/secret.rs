@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 
-use crate::names::SecretName;
-use crate::operations::{OperationError, SecretView};
-use crate::plugin::{
+use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
+use planton_core::names::SecretName;
+use planton_core::operations::{OperationError, SecretView};
+use planton_plugin::{
     Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
     ReadDataResponse, Schema, Value,
 };
-use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
 
 /// The data source `planton_secret`.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl DataSource for SecretDataSource {
         let mut diagnostics = Diagnostics::new();
         for (what, attribute) in [("The name", "name"), ("The environment", "environment")] {
             if let Some(text) = config.attribute(attribute).as_str()
-                && crate::names::Slug::parse(text).is_err()
+                && planton_core::names::Slug::parse(text).is_err()
             {
                 diagnostics.push(invalid_slug(what, text, attribute));
             }

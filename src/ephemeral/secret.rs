@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::names::SecretName;
-use crate::operations::SecretValue;
-use crate::operations::{OpenedSecret, OperationError, Selector};
-use crate::plugin::{
+use crate::surface::{Bounds, Configured, Session, SessionState, Timeout, explain, invalid_slug};
+use planton_core::names::SecretName;
+use planton_core::operations::SecretValue;
+use planton_core::operations::{OpenedSecret, OperationError, Selector};
+use planton_plugin::{
     Attribute, AttributeType, Context, Diagnostic, Diagnostics, EphemeralResource, OpenRequest,
     OpenResponse, Schema, Value,
 };
-use crate::surface::{Bounds, Configured, Session, SessionState, Timeout, explain, invalid_slug};
 
 /// The ephemeral resource `planton_secret`.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl EphemeralResource for EphemeralSecret {
         }
         for (what, attribute) in [("The name", "name"), ("The environment", "environment")] {
             if let Some(text) = config.attribute(attribute).as_str()
-                && crate::names::Slug::parse(text).is_err()
+                && planton_core::names::Slug::parse(text).is_err()
             {
                 diagnostics.push(invalid_slug(what, text, attribute));
             }

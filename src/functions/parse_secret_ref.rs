@@ -2,8 +2,10 @@
 
 use async_trait::async_trait;
 
-use crate::names::Slug;
-use crate::plugin::{AttributeType, Context, Function, FunctionError, Parameter, Signature, Value};
+use planton_core::names::Slug;
+use planton_plugin::{
+    AttributeType, Context, Function, FunctionError, Parameter, Signature, Value,
+};
 
 /// The function `parse_secret_ref`.
 #[derive(Clone, Copy, Debug)]

@@ -11,17 +11,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::backends::Connector;
 use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, SecretDataSource};
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
-use crate::operations::{Organization, RunId};
-use crate::plugin::{
+use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
+use crate::surface::{Bounds, PartlyKnown, Session, SessionState, Timeout};
+use planton_core::operations::{Organization, RunId};
+use planton_plugin::{
     ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
     Provider, Resource, Schema, Value,
 };
-use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
-use crate::surface::{Bounds, PartlyKnown, Session, SessionState, Timeout};
+use planton_vendors::Connector;
 
 pub use settings::Environment;
 

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::settings::{Environment, LOGINS, invalid_address, invalid_mount, invalid_path};
-use crate::backends::Connector;
-use crate::backends::openbao::OpenBaoStore;
-use crate::catalog::OpenBaoCatalog;
-use crate::clients::openbao::{
+use planton_core::names::Slug;
+use planton_core::operations::{NAME_PREFIX, Platform};
+use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
+use planton_secret::SecretString;
+use planton_vendors::Connector;
+use planton_vendors::http::ClientIdentity;
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::TransitKek;
+use planton_vendors::openbao::client::{
     DEFAULT_KUBERNETES_TOKEN_FILE, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope, UnreadableFile,
     check_path, fence_slot, read_certificate, read_private_key,
 };
-use crate::http::ClientIdentity;
-use crate::kek::TransitKek;
-use crate::names::Slug;
-use crate::operations::{NAME_PREFIX, Platform};
-use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use crate::secret::SecretString;
 
 /// Opens the platform; nothing is sent before the first request.
 pub(super) fn open(

@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use super::openbao;
 use super::settings::{Environment, invalid_path};
-use crate::backends::Connector;
-use crate::backends::embedded::EmbeddedStore;
-use crate::catalog::EmbeddedCatalog;
-use crate::clients::openbao::check_path;
-use crate::clients::sqlite::{
+use crate::surface::{Configured, invalid_slug};
+use planton_core::kek::{KekError, KekErrorKind, LocalKek};
+use planton_core::names::Slug;
+use planton_core::operations::{Organization, Platform, Run};
+use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
+use planton_vendors::Connector;
+use planton_vendors::embedded::EmbeddedCatalog;
+use planton_vendors::embedded::EmbeddedStore;
+use planton_vendors::embedded::LocalKeyFile;
+use planton_vendors::embedded::sqlite::{
     DatabaseError, DatabaseOptions, KeyFileRule, default_directory, open_with_key,
 };
-use crate::kek::{KekError, KekErrorKind, LocalKek, LocalKeyFile};
-use crate::names::Slug;
-use crate::operations::{Organization, Platform, Run};
-use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use crate::surface::{Configured, invalid_slug};
+use planton_vendors::openbao::client::check_path;
 
 /// Opens what the block, wholly known and validated, and the environment name.
 pub(super) async fn configure(
@@ -157,7 +158,7 @@ async fn embedded(directory: &Path, organization: &Slug) -> Result<Platform, Dia
     let (database, key_file) = opened.map_err(|error| error.diagnostic(directory))?;
     Ok(Platform {
         catalog: Arc::new(EmbeddedCatalog::new(database.clone(), organization.clone())),
-        kek: Arc::new(LocalKek::new(&key_file, organization)),
+        kek: Arc::new(LocalKek::new(key_file.root_key(), organization)),
         store: Arc::new(EmbeddedStore::new(database)),
         connector: Arc::new(Connector::default()),
     })

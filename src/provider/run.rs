@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::settings::Environment;
-use crate::operations::{Resume, ResumeRefused, Run, RunId};
-use crate::plugin::Diagnostic;
+use planton_core::operations::{Resume, ResumeRefused, Run, RunId};
+use planton_plugin::Diagnostic;
 
 /// The longest `PLANTON_RUN_LABEL`, in characters.
 const MAX_LABEL: usize = 200;

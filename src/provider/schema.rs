@@ -1,6 +1,6 @@
 //! The schema of the provider block.
 
-use crate::plugin::{Attribute, AttributeType, Schema};
+use planton_plugin::{Attribute, AttributeType, Schema};
 
 /// Returns the schema.
 pub(super) fn schema() -> Schema {

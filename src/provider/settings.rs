@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::clients::openbao::{
+use crate::surface::invalid_slug;
+use planton_core::names::Slug;
+use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
+use planton_vendors::http::Roots;
+use planton_vendors::openbao::client::{
     InvalidAddress, InvalidMountPath, InvalidPath, MountPath, OpenBaoAddress, check_path,
 };
-use crate::http::Roots;
-use crate::names::Slug;
-use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use crate::surface::invalid_slug;
 
 /// The ways to log in to an OpenBAO.
 pub(super) const LOGINS: [&str; 5] = ["token", "token_file", "approle", "jwt", "kubernetes"];

@@ -2,19 +2,19 @@
 
 use async_trait::async_trait;
 
-use crate::names::Slug;
-use crate::operations::{
+use crate::surface::{
+    Anchor, Bounds, Committed, Configured, Session, SessionState, Timeout, different_organization,
+    explain, invalid_slug, named_default, not_refreshed, timeouts_attribute, validate_timeouts,
+};
+use planton_core::names::Slug;
+use planton_core::operations::{
     DefaultSet, Destroyed, Interrupt, KnownDefault, OperationError, PLATFORM_BACKEND, SetDefault,
 };
-use crate::plugin::{
+use planton_plugin::{
     ApplyResponse, Attribute, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
     Diagnostics, IdentityAttribute, IdentitySchema, ImportRequest, ImportResponse, ImportTarget,
     Imported, PlanRequest, PlanResponse, PrivateData, ReadRequest, ReadResponse, Resource, Schema,
     UpdateRequest, Value, proposed_with_computed_unknown,
-};
-use crate::surface::{
-    Anchor, Bounds, Committed, Configured, Session, SessionState, Timeout, different_organization,
-    explain, invalid_slug, named_default, not_refreshed, timeouts_attribute, validate_timeouts,
 };
 
 /// The resource `planton_default_backend`: at most one for an organization.

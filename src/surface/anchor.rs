@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Configured, Finding, explain};
-use crate::operations::{OperationError, Owner, Stamp};
-use crate::plugin::{Diagnostic, PrivateData};
+use planton_core::operations::{OperationError, Owner, Stamp};
+use planton_plugin::{Diagnostic, PrivateData};
 
 const PRIVATE: &str = "anchor";
 

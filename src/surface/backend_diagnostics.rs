@@ -2,10 +2,10 @@
 
 use super::diagnostics::store_within;
 use super::ownership::Named;
-use crate::names::Slug;
-use crate::operations::{OperationError, PLATFORM_BACKEND};
-use crate::plugin::Diagnostic;
-use crate::store::StoreErrorKind as K;
+use planton_core::names::Slug;
+use planton_core::operations::{OperationError, PLATFORM_BACKEND};
+use planton_core::store::StoreErrorKind as K;
+use planton_plugin::Diagnostic;
 
 /// Tells a failure, if it is one of these.
 pub(super) fn explain(error: &OperationError) -> Option<Diagnostic> {

@@ -5,9 +5,9 @@ mod meaning;
 mod operation;
 
 use super::{Named, backend_diagnostics, unclear};
-use crate::names::SecretName;
-use crate::operations::OperationError;
-use crate::plugin::Diagnostic;
+use planton_core::names::SecretName;
+use planton_core::operations::OperationError;
+use planton_plugin::Diagnostic;
 
 use meaning::{catalog, kek, store};
 use operation::operation;

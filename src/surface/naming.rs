@@ -1,8 +1,8 @@
 //! What a text that is to be a name may be shown as: a secret may have been given in
 //! its place.
 
-use crate::names::Slug;
-use crate::plugin::{AttributePath, Diagnostic};
+use planton_core::names::Slug;
+use planton_plugin::{AttributePath, Diagnostic};
 
 /// Says that a name is not a slug. The text itself is not shown, since a secret may
 /// have been given in the name's place; a proposal is, for what looks like an

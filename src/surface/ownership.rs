@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::operations::{MetRecord, Owner, Resume, RunId};
-use crate::plugin::Diagnostic;
+use planton_core::operations::{MetRecord, Owner, Resume, RunId};
+use planton_plugin::Diagnostic;
 
 /// What a read found out of a record that this state may not act on any more. Kept
 /// in private data: it overrides refusals in plan, replace and destroy, since what
@@ -229,7 +229,7 @@ fn capitalized(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::{Origin, Stamp};
+    use planton_core::operations::{Origin, Stamp};
 
     const RUN: &str = "3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de";
     const NAMED: Named<'_> = Named {

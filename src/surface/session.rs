@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::Setting;
-use crate::names::Slug;
-use crate::operations::{MetRecord, OperationError, Organization, RunId};
-use crate::plugin::{Diagnostic, Value};
+use planton_core::names::Slug;
+use planton_core::operations::{MetRecord, OperationError, Organization, RunId};
+use planton_plugin::{Diagnostic, Value};
 
 /// The provider's configuration in effect.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plugin::Value;
+use planton_plugin::Value;
 
 /// A configured value. Unknown is never taken for absent.
 #[derive(Clone, Debug, PartialEq, Eq)]

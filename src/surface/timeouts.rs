@@ -5,9 +5,9 @@
 use std::time::{Duration, Instant};
 
 use super::{explain, parse_duration};
-use crate::limits::RequestLimits;
-use crate::operations::{Interrupt, OperationError};
-use crate::plugin::{Attribute, AttributePath, Context, Diagnostic, Diagnostics, Value};
+use planton_core::limits::RequestLimits;
+use planton_core::operations::{Interrupt, OperationError};
+use planton_plugin::{Attribute, AttributePath, Context, Diagnostic, Diagnostics, Value};
 
 const TIMEOUTS: &str = "timeouts";
 
@@ -198,7 +198,7 @@ mod tests {
         let bounds = Bounds::new(&cx, &Value::Null, Timeout::Update);
         let call = async { Ok(RequestLimits::current().stop()) };
         let stop = bounds.writing(call).await;
-        assert_eq!(stop, Ok(Some(crate::limits::Stop::Cancelled)));
+        assert_eq!(stop, Ok(Some(planton_core::limits::Stop::Cancelled)));
         assert!(bounds.interrupt().before("step").is_err());
     }
 

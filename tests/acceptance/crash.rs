@@ -75,7 +75,7 @@ fn every_step_has_a_crash_test() {
     .into_iter()
     .map(str::to_owned)
     .collect();
-    let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/operations");
+    let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations");
     let mut steps = BTreeSet::new();
     for entry in std::fs::read_dir(operations).unwrap() {
         let path = entry.unwrap().path();

@@ -3,10 +3,8 @@
 
 use std::path::Path;
 
+use planton_vendors::openbao::client::{MountPath, PolicyRole, policy_text, store_policy_text};
 use serde_json::json;
-use terraform_provider_planton::clients::openbao::{
-    MountPath, PolicyRole, policy_text, store_policy_text,
-};
 use xtask::terraform::Workspace;
 
 use xtask::gcp::GcpFake;

@@ -4,12 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use planton_plugin::{ConfigureRequest, Context, OpenRequest, Provider as _, Value};
+use planton_vendors::embedded::sqlite::DATABASE_FILE;
 use rusqlite::{Connection, params};
 use serde_json::{Value as Json, json};
-use terraform_provider_planton::clients::sqlite::DATABASE_FILE;
-use terraform_provider_planton::plugin::{
-    ConfigureRequest, Context, OpenRequest, Provider as _, Value,
-};
 use terraform_provider_planton::provider::{Environment, PlantonProvider};
 use xtask::openbao::{Api, KvVersion};
 

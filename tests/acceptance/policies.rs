@@ -2,13 +2,11 @@
 //! more is needed.
 
 use insta::assert_snapshot;
+use planton_core::catalog::record_key_of_name;
+use planton_core::names::Slug;
+use planton_core::operations::NAME_PREFIX;
+use planton_vendors::openbao::client::{MountPath, PolicyRole, PolicyScope, policy_text};
 use serde_json::json;
-use terraform_provider_planton::catalog::record_key_of_name;
-use terraform_provider_planton::clients::openbao::{
-    MountPath, PolicyRole, PolicyScope, policy_text,
-};
-use terraform_provider_planton::names::Slug;
-use terraform_provider_planton::operations::NAME_PREFIX;
 use xtask::openbao::{Api, OpenBao};
 
 use crate::reading::{REQUIRED, Requests, Told, filters};

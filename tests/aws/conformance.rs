@@ -1,17 +1,17 @@
 //! The suite that every store passes.
 
 use async_trait::async_trait;
-use serde_json::json;
-use terraform_provider_planton::backends::aws::AwsSecretsManagerStore;
-use terraform_provider_planton::store::conformance::{self, Gap, Sabotage, Sabotaged};
-use terraform_provider_planton::store::{
+use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
+use planton_core::store::{
     NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName, StoreCapability,
 };
+use planton_vendors::aws::AwsSecretsManagerStore;
+use serde_json::json;
 use xtask::reader;
 use xtask::tools::Tools;
 
-use super::reading::{Recorded, leave_sealed};
 use super::support::{Place, REGION};
+use test_support::reading::{Recorded, leave_sealed};
 
 /// AWS deletes no version by itself.
 const NO_VERSION: [(&str, Gap); 2] = [

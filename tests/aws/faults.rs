@@ -3,14 +3,14 @@
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
+use planton_core::store::RemoteName;
+use planton_vendors::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
+use planton_vendors::http::HttpSettings;
 use serde_json::json;
-use terraform_provider_planton::backends::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
-use terraform_provider_planton::http::HttpSettings;
-use terraform_provider_planton::store::RemoteName;
 use xtask::faults::{FaultProxy, Match, ProxyOptions};
 
-use super::store_faults::{self, Bench, CountVersions, Requests, Step};
 use super::support::{self, Place};
+use test_support::store_faults::{self, Bench, CountVersions, Requests, Step};
 
 /// Counts the versions that AWS keeps, of a secret that is not deleted.
 struct Kept(Client);

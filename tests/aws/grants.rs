@@ -1,7 +1,7 @@
 //! What the guide's policy does not grant, and a KMS key that is not there.
 
+use planton_core::store::{Deletion, SecretStore, StoreErrorKind};
 use serde_json::json;
-use terraform_provider_planton::store::{Deletion, SecretStore, StoreErrorKind};
 
 use super::support::{PAYLOAD, Place, counted, status, version};
 

@@ -2,10 +2,8 @@
 
 use std::fs;
 
+use planton_core::store::{Deletion, NativeVersionId, SecretStore, StoreErrorKind, VersionStatus};
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{
-    Deletion, NativeVersionId, SecretStore, StoreErrorKind, VersionStatus,
-};
 
 use super::support::child::{Stage, played_childs_part};
 use super::support::{PAYLOAD, Place, REGION, counted, metadata, status, version};

@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_secretsmanager::primitives::Blob;
-use serde_json::json;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
+use serde_json::json;
 use xtask::moto::Fault;
 
 use super::support::{PAYLOAD, Place, counted, status, version};

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use terraform_provider_planton::http::RequestLimits;
-use terraform_provider_planton::store::{Deletion, RemoteName, SecretStore, StoreErrorKind};
+use planton_core::store::{Deletion, RemoteName, SecretStore, StoreErrorKind};
+use planton_vendors::http::RequestLimits;
 use xtask::moto::Fault;
 
 use super::support::{PAYLOAD, Place, counted, status, version};

@@ -1,7 +1,7 @@
 //! Every refusal by its meaning, with what mends it.
 
+use planton_core::store::{Deletion, RemoteName, SecretStore, StoreErrorKind};
 use serde_json::json;
-use terraform_provider_planton::store::{Deletion, RemoteName, SecretStore, StoreErrorKind};
 use xtask::moto::Fault;
 
 use super::support::{PAYLOAD, Place, counted, open, status, version};

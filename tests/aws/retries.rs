@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use terraform_provider_planton::http::RequestLimits;
-use terraform_provider_planton::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
+use planton_core::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
+use planton_vendors::http::RequestLimits;
 use xtask::moto::Fault;
 
 use super::support::{PAYLOAD, Place, counted, shown, status, version};

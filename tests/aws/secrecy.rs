@@ -1,8 +1,8 @@
 //! A credential that is planted, and looked for in all that can be shown.
 
+use planton_core::store::{SecretStore, StoreErrorKind};
+use planton_vendors::aws::{AwsConfig, AwsCredential};
 use serde_json::json;
-use terraform_provider_planton::backends::aws::{AwsConfig, AwsCredential};
-use terraform_provider_planton::store::{SecretStore, StoreErrorKind};
 use xtask::canary::Canary;
 use xtask::moto::Fault;
 

@@ -1,6 +1,6 @@
 //! Versions: how many requests they take, and which of them AWS keeps.
 
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Deletion, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
 use uuid::Uuid;

@@ -1,10 +1,8 @@
 //! What a vault may ask for, and where a token may go.
 
+use planton_core::store::{NativeVersionId, SecretStore, StoreCredential, StoreErrorKind};
+use planton_vendors::http::{HttpSettings, Roots};
 use serde_json::json;
-use terraform_provider_planton::http::{HttpSettings, Roots};
-use terraform_provider_planton::store::{
-    NativeVersionId, SecretStore, StoreCredential, StoreErrorKind,
-};
 
 use super::support::{PAYLOAD, Place, about, name, next, open};
 

@@ -1,18 +1,18 @@
 //! The suite that every store passes.
 
 use async_trait::async_trait;
-use serde_json::json;
-use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
-use terraform_provider_planton::store::conformance::{self, Gap, Sabotage, Sabotaged};
-use terraform_provider_planton::store::{
+use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
+use planton_core::store::{
     NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName, SecretStore,
     StoreCapability,
 };
+use planton_vendors::azure::AzureKeyVaultStore;
+use serde_json::json;
 use xtask::reader;
 use xtask::tools::Tools;
 
-use super::reading::{Recorded, leave_sealed};
 use super::support::Place;
+use test_support::reading::{Recorded, leave_sealed};
 
 /// What Key Vault has no means for.
 const KEEPS_NAMES: (&str, Gap) = (

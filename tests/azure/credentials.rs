@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
 
+use planton_core::store::{SecretStore, StoreCredential};
+use planton_vendors::http::{HttpSettings, RetryPolicy};
 use serde_json::{Value, json};
-use terraform_provider_planton::http::{HttpSettings, RetryPolicy};
-use terraform_provider_planton::store::{SecretStore, StoreCredential};
 use xtask::azure::AzureFake;
 use xtask::process::{self, Finished};
 

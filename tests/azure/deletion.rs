@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
-use terraform_provider_planton::http::RequestLimits;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
+use planton_vendors::azure::AzureKeyVaultStore;
+use planton_vendors::http::RequestLimits;
+use serde_json::json;
 use xtask::reader;
 use xtask::tools::Tools;
 

@@ -2,13 +2,13 @@
 //! becomes of tokens that run out is in `faults.rs`.
 
 use async_trait::async_trait;
-use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
-use terraform_provider_planton::http::{HttpSettings, Roots};
-use terraform_provider_planton::store::{RemoteName, StoreCredential};
+use planton_core::store::{RemoteName, StoreCredential};
+use planton_vendors::azure::AzureKeyVaultStore;
+use planton_vendors::http::{HttpSettings, Roots};
 use xtask::faults::{FaultProxy, Match, ProxyOptions};
 
-use super::store_faults::{self, Bench, CountVersions, Requests, Step};
 use super::support::{self, Place};
+use test_support::store_faults::{self, Bench, CountVersions, Requests, Step};
 
 struct Versions<'a>(&'a Place);
 

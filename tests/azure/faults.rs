@@ -1,7 +1,7 @@
 //! Answers that are lost, and tokens that end.
 
+use planton_core::store::{Deletion, SecretStore, StoreErrorKind};
 use serde_json::json;
-use terraform_provider_planton::store::{Deletion, SecretStore, StoreErrorKind};
 
 use super::support::{PAYLOAD, Place, about, first, name, next};
 

@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
+use planton_core::store::{SecretStore, StoreErrorKind};
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{SecretStore, StoreErrorKind};
 use xtask::azure::AzureFake;
 use xtask::process;
 use xtask::tools::Tools;

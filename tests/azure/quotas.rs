@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use planton_core::store::{Deletion, SecretStore, StoreErrorKind};
+use planton_vendors::http::RequestLimits;
 use serde_json::json;
-use terraform_provider_planton::http::RequestLimits;
-use terraform_provider_planton::store::{Deletion, SecretStore, StoreErrorKind};
 
 use super::support::{PAYLOAD, Place, about, first, name};
 

@@ -2,12 +2,12 @@
 
 use std::net::TcpListener;
 
-use serde_json::{Value, json};
-use terraform_provider_planton::backends::azure::AzureKeyVaultStore;
-use terraform_provider_planton::http::{HttpSettings, Roots};
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Deletion, NativeVersionId, SecretStore, StoreCredential, StoreError, StoreErrorKind,
 };
+use planton_vendors::azure::AzureKeyVaultStore;
+use planton_vendors::http::{HttpSettings, Roots};
+use serde_json::{Value, json};
 use xtask::azure::AzureFake;
 
 use super::support::{PAYLOAD, Place, about, first, name, next, open};

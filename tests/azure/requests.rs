@@ -1,9 +1,7 @@
 //! How many requests each verb takes, and which.
 
+use planton_core::store::{Deletion, NativeVersionId, SecretStore, StoreErrorKind, VersionStatus};
 use serde_json::json;
-use terraform_provider_planton::store::{
-    Deletion, NativeVersionId, SecretStore, StoreErrorKind, VersionStatus,
-};
 
 use super::support::{PAYLOAD, Place, about, first, name, next};
 

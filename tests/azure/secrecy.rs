@@ -1,9 +1,9 @@
 //! The client secret, tokens and payloads are searched for in all that a store
 //! leaves behind on this machine.
 
+use planton_core::store::{Deletion, SecretStore, StoreCredential};
+use planton_vendors::http::HttpSettings;
 use serde_json::json;
-use terraform_provider_planton::http::HttpSettings;
-use terraform_provider_planton::store::{Deletion, SecretStore, StoreCredential};
 use tracing_subscriber::layer::SubscriberExt;
 use xtask::canary::Canary;
 

@@ -5,13 +5,13 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use terraform_provider_planton::backends::azure::{AzureConfig, AzureKeyVaultStore};
-use terraform_provider_planton::http::{HttpSettings, Proxies, RetryPolicy, Roots};
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, StoreCredential, StoreError,
     StoreSettings,
 };
+use planton_vendors::azure::{AzureConfig, AzureKeyVaultStore};
+use planton_vendors::http::{HttpSettings, Proxies, RetryPolicy, Roots};
+use serde_json::{Value, json};
 use uuid::Uuid;
 use xtask::azure::{AzureFake, AzureFakeOptions};
 use xtask::canary::Canary;
@@ -181,11 +181,7 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Events {
                 self.0.push_str(&format!(" {field}={value:?}"));
             }
         }
-        if event
-            .metadata()
-            .target()
-            .starts_with("terraform_provider_planton")
-        {
+        if event.metadata().target().starts_with("planton_") {
             let mut text = self.0.lock().unwrap();
             event.record(&mut Fields(&mut text));
             text.push('\n');

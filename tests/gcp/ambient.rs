@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
+use planton_core::store::{SecretStore, StoreCredential};
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{SecretStore, StoreCredential};
 use xtask::process;
 
 use super::support::{EMAIL, PAYLOAD, Place, all_of, name, open, version};

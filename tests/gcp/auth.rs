@@ -1,7 +1,7 @@
 //! Who we are: a key file, and another account on top of it.
 
+use planton_core::store::{Deletion, NativeVersionId, SecretStore, StoreErrorKind};
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{Deletion, NativeVersionId, SecretStore, StoreErrorKind};
 use xtask::gcp::GcpFault;
 
 use super::support::{EMAIL, PAYLOAD, Place, about, counted, credential, name, open, version};

@@ -1,17 +1,17 @@
 //! The suite that every store passes.
 
 use async_trait::async_trait;
-use serde_json::json;
-use terraform_provider_planton::backends::gcp::GcpSecretManagerStore;
-use terraform_provider_planton::store::conformance::{self, Gap, Sabotage, Sabotaged};
-use terraform_provider_planton::store::{
+use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
+use planton_core::store::{
     NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName, StoreCapability,
 };
+use planton_vendors::gcp::GcpSecretManagerStore;
+use serde_json::json;
 use xtask::reader;
 use xtask::tools::Tools;
 
-use super::reading::{Recorded, leave_sealed};
 use super::support::{Place, number};
+use test_support::reading::{Recorded, leave_sealed};
 
 /// Somebody else with rights in the project.
 struct Intruder(Place);

@@ -2,16 +2,14 @@
 //! is in `auth.rs`.
 
 use async_trait::async_trait;
+use planton_core::store::RemoteName;
+use planton_vendors::gcp::{GcpConfig, GcpSecretManagerStore, read_credential};
+use planton_vendors::http::HttpSettings;
 use serde_json::json;
-use terraform_provider_planton::backends::gcp::{
-    GcpConfig, GcpSecretManagerStore, read_credential,
-};
-use terraform_provider_planton::http::HttpSettings;
-use terraform_provider_planton::store::RemoteName;
 use xtask::faults::{FaultProxy, Match, ProxyOptions};
 
-use super::store_faults::{self, Bench, CountVersions, Requests, Step};
 use super::support::{self, Place};
+use test_support::store_faults::{self, Bench, CountVersions, Requests, Step};
 
 /// Counts the versions that are not destroyed.
 struct Enabled<'a>(&'a Place);

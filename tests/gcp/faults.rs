@@ -1,6 +1,6 @@
 //! Lost answers, damaged payloads, and what is not yet seen everywhere.
 
-use terraform_provider_planton::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
+use planton_core::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
 use xtask::gcp::GcpFault;
 
 use super::support::{PAYLOAD, Place, about, counted, name, number, version};
@@ -153,7 +153,7 @@ async fn a_secret_that_is_not_yet_seen_everywhere_is_waited_for() {
     place.fake.deny(&[]).unwrap();
     // Not for ever.
     place.fake.fault("AddSecretVersion", 1000, not_yet).unwrap();
-    let other = terraform_provider_planton::store::RemoteName::new("other".to_owned());
+    let other = planton_core::store::RemoteName::new("other".to_owned());
     let put = store.put(&other, PAYLOAD, version(1, &[]));
     let (put, requests) = counted(&store, put).await;
     assert_eq!(put.unwrap_err().kind(), StoreErrorKind::NotFound);

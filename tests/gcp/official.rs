@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::Duration;
 
+use planton_core::store::{Deletion, PutOptions, SecretStore};
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{Deletion, PutOptions, SecretStore};
 use xtask::process;
 use xtask::tools::Tools;
 

@@ -1,4 +1,4 @@
-"""Prints all that Google's own client can see of a project, as JSON."""
+"""Prints everything that Google's own client reads from a project, as JSON."""
 
 import json
 import os
@@ -24,13 +24,13 @@ def payload(version):
 
 
 def path(version):
-    # The answers name the project by its number.
+    # Responses contain the project's number in place of its id.
     return f"projects/{project}/" + version.name.split("/", 2)[2]
 
 
 def seen(secret):
     parent = f"projects/{project}/" + secret.name.split("/", 2)[2]
-    # One a page, so that there are pages.
+    # One version per page, to exercise paging.
     versions = client.list_secret_versions(request={"parent": parent, "page_size": 1})
     return {
         "name": secret.name.rpartition("/")[2],

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use terraform_provider_planton::http::RequestLimits;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Absence, DescribeOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
+use planton_vendors::http::RequestLimits;
 use xtask::gcp::GcpQuotas;
 
 use super::support::{PAYLOAD, Place, about, counted, name, version};

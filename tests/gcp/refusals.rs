@@ -1,8 +1,8 @@
-use serde_json::json;
-use terraform_provider_planton::backends::gcp::GcpSecretManagerStore;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Deletion, NativeVersionId, RemoteName, SecretStore, StoreError, StoreErrorKind,
 };
+use planton_vendors::gcp::GcpSecretManagerStore;
+use serde_json::json;
 use xtask::gcp::GcpFault;
 
 use super::support::{PAYLOAD, Place, about, all_of, name, version};

@@ -1,8 +1,8 @@
 //! A planted key is in no error, no Debug text, and nothing that Google sees.
 
+use planton_core::store::{SecretStore, StoreError};
+use planton_vendors::gcp::read_credential;
 use serde_json::{Value, json};
-use terraform_provider_planton::backends::gcp::read_credential;
-use terraform_provider_planton::store::{SecretStore, StoreError};
 use xtask::canary::Canary;
 use xtask::gcp::GcpFault;
 
@@ -59,10 +59,8 @@ async fn the_key_and_the_payload_are_in_no_error_and_no_debug_text() {
         let store = open(&place.settings(more.clone()), &credential).unwrap();
         absent(&canaries, "a new store", &format!("{store:?}"));
         let bytes = payload.value().as_bytes();
-        let name = terraform_provider_planton::store::RemoteName::new(format!(
-            "s{}",
-            more.as_object().unwrap().len()
-        ));
+        let name =
+            planton_core::store::RemoteName::new(format!("s{}", more.as_object().unwrap().len()));
         let id = store.put(&name, bytes, version(1, &[])).await.unwrap();
         // It holds a token by now, and Google's crate the key.
         absent(&canaries, "a used store", &format!("{store:?}"));

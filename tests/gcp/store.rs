@@ -1,7 +1,7 @@
-use serde_json::json;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Deletion, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
+use serde_json::json;
 
 use super::support::{PAYLOAD, Place, about, counted, name, number, version};
 

@@ -5,15 +5,13 @@ use std::error::Error;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use terraform_provider_planton::backends::gcp::{
-    GcpConfig, GcpSecretManagerStore, read_credential,
-};
-use terraform_provider_planton::http::{HttpSettings, RetryPolicy};
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, StoreCredential, StoreError,
     StoreSettings,
 };
+use planton_vendors::gcp::{GcpConfig, GcpSecretManagerStore, read_credential};
+use planton_vendors::http::{HttpSettings, RetryPolicy};
+use serde_json::{Value, json};
 use uuid::Uuid;
 use xtask::gcp::GcpFake;
 use xtask::tools::Tools;

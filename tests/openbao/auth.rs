@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use serde_json::json;
-use terraform_provider_planton::clients::openbao::{
+use planton_vendors::openbao::client::{
     JwtSource, KvEntry, OpenBaoAuth, OpenBaoClient, OpenBaoErrorKind,
 };
+use serde_json::json;
 
 use super::support::jwt::{Issuer, TokenReview};
 use super::support::{Place, counted, mount, token};

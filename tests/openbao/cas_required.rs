@@ -1,13 +1,10 @@
 //! A mount that takes no write without a compare-and-set.
 
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::catalog::{
-    CatalogStore, OpenBaoCatalog, RecordKey, conformance as catalog_conformance,
-};
-use terraform_provider_planton::clients::openbao::{PolicyRole, policy_text};
-use terraform_provider_planton::store::{
-    Absence, Deletion, DescribeOptions, SecretStore, VersionStatus,
-};
+use planton_core::catalog::{CatalogStore, RecordKey, conformance as catalog_conformance};
+use planton_core::store::{Absence, Deletion, DescribeOptions, SecretStore, VersionStatus};
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::{PolicyRole, policy_text};
 
 use super::own::{PAYLOAD, name, version};
 use super::support::{Place, counted, token};

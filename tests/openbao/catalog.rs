@@ -1,7 +1,6 @@
-use terraform_provider_planton::catalog::{
-    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
-};
-use terraform_provider_planton::clients::openbao::{KvEntry, OpenBaoClient, PolicyRole};
+use planton_core::catalog::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::client::{KvEntry, OpenBaoClient, PolicyRole};
 use xtask::faults::Fault;
 
 use super::support::{Place, counted};

@@ -1,12 +1,11 @@
-use serde_json::json;
-use terraform_provider_planton::catalog::{
-    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
-};
-use terraform_provider_planton::clients::openbao::{
+use planton_core::catalog::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use planton_core::names::Slug;
+use planton_core::store::SecretStore;
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::client::{
     KvEntry, OpenBaoAuth, OpenBaoClient, PolicyRole, PolicyScope,
 };
-use terraform_provider_planton::names::Slug;
-use terraform_provider_planton::store::SecretStore;
+use serde_json::json;
 
 use super::own::{PAYLOAD, name, version};
 use super::support::admin::Admin;

@@ -1,18 +1,19 @@
 //! The suites that every store and every catalog passes, over OpenBAO.
 
 use async_trait::async_trait;
-use serde_json::json;
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::catalog::{OpenBaoCatalog, conformance as catalog};
-use terraform_provider_planton::clients::openbao::{KvV2, PolicyRole};
-use terraform_provider_planton::store::conformance::{self, Sabotage, Sabotaged};
-use terraform_provider_planton::store::{
+use planton_core::catalog::conformance as catalog;
+use planton_core::store::conformance::{self, Sabotage, Sabotaged};
+use planton_core::store::{
     NameRules, NativeVersionId, PayloadEncoding, RemoteName, SecretStore, StoreCapability,
 };
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::{KvV2, PolicyRole};
+use serde_json::json;
 
 use super::own_conformance::expect_ciphertext_only;
-use super::reading::Recorded;
 use super::support::Place;
+use test_support::reading::Recorded;
 
 /// Somebody else with rights on the mount.
 pub(crate) struct Intruder(pub(crate) KvV2);

@@ -1,16 +1,16 @@
 //! OpenBAO 2.6: standbys serve reads, and no write returns an index.
 
-use terraform_provider_planton::catalog::{
-    CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
-};
-use terraform_provider_planton::clients::openbao::{
-    KvEntry, OpenBaoClient, PolicyRole, PolicyScope, policy_text,
-};
-use terraform_provider_planton::envelope::{DataKey, WrapBinding};
-use terraform_provider_planton::kek::{KeyEncryptionKey, ProvisionKek, TransitKek};
-use terraform_provider_planton::names::Slug;
-use terraform_provider_planton::store::{
+use planton_core::catalog::{CatalogStore, RecordKey, Revision, StoredRecord};
+use planton_core::kek::{KeyEncryptionKey, ProvisionKek};
+use planton_core::names::Slug;
+use planton_core::store::{
     Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
+};
+use planton_envelope::{DataKey, WrapBinding};
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::TransitKek;
+use planton_vendors::openbao::client::{
+    KvEntry, OpenBaoClient, PolicyRole, PolicyScope, policy_text,
 };
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::clients::openbao::{KvV2, OpenBaoClient, OpenBaoConfig};
-use terraform_provider_planton::http::HttpSettings;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Absence, Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind,
     VersionStatus,
 };
+use planton_vendors::http::HttpSettings;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::{KvV2, OpenBaoClient, OpenBaoConfig};
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match};
 
 use super::own::{namespace, with_approle};
-use super::store_faults::{self, Bench, CountVersions, Requests, Step};
 use super::support::Place;
 use super::support::own::Own;
+use test_support::store_faults::{self, Bench, CountVersions, Requests, Step};
 
 /// Counts the paths under a name: each is one version.
 struct Paths(KvV2);

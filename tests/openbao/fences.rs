@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::catalog::{
-    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
-};
-use terraform_provider_planton::clients::openbao::{OpenBaoClient, PolicyRole};
-use terraform_provider_planton::store::{
+use planton_core::catalog::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use planton_core::store::{
     Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreErrorKind,
     VersionStatus,
 };
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::{OpenBaoClient, PolicyRole};
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match};
 

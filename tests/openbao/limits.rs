@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use terraform_provider_planton::backends::Connector;
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::catalog::{CatalogErrorKind, OpenBaoCatalog};
-use terraform_provider_planton::clients::openbao::{
-    OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole,
-};
-use terraform_provider_planton::http::RetryPolicy;
-use terraform_provider_planton::kek::TransitKek;
-use terraform_provider_planton::operations::{
+use planton_core::catalog::CatalogErrorKind;
+use planton_vendors::openbao::OpenBaoCatalog;
+
+use planton_core::operations::{
     CreateSecret, DeleteSecret, Interrupt, OnDestroy, OperationError, Organization, Platform,
     SecretArguments, SecretMetadata, SecretValue, SecretView, Selector, ValueSource,
 };
+use planton_vendors::Connector;
+use planton_vendors::http::RetryPolicy;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::TransitKek;
+use planton_vendors::openbao::client::{OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole};
 use tokio_util::sync::CancellationToken;
 
 use super::support::Place;
@@ -120,7 +120,7 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
         Interrupt::new(CancellationToken::new(), Some(deadline))
     };
     let (name, uuid) = (&view.name, view.uuid);
-    let refresh = terraform_provider_planton::operations::RefreshSecret {
+    let refresh = planton_core::operations::RefreshSecret {
         name: name.clone(),
         uuid,
         backend: None,

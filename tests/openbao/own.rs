@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::clients::openbao::store_policy_text;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreErrorKind, VersionStatus,
 };
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::store_policy_text;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::support::admin::Admin;

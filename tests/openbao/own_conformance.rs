@@ -3,18 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use planton_core::store::{SecretStore, conformance};
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::{OpenBaoClient, OpenBaoConfig};
 use serde_json::json;
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::clients::openbao::{OpenBaoClient, OpenBaoConfig};
-use terraform_provider_planton::store::{SecretStore, conformance};
 use xtask::reader::{self, Object, Reading};
 use xtask::tools::Tools;
 
 use super::conformance::{Intruder, capability};
 use super::own::{namespace, with_approle, with_jwt};
-use super::reading::{Recorded, leave_sealed};
 use super::support::Place;
 use super::support::own::Own;
+use test_support::reading::{Recorded, leave_sealed};
 
 #[tokio::test]
 async fn an_openbao_passes_the_conformance_suite_as_root_and_with_its_own_policy() {

@@ -1,7 +1,7 @@
 //! A server of a practitioner's own that cannot be used, and what is said of it.
 
+use planton_core::store::{Deletion, SecretStore, StoreError, StoreErrorKind};
 use serde_json::json;
-use terraform_provider_planton::store::{Deletion, SecretStore, StoreError, StoreErrorKind};
 
 use super::own::{PAYLOAD, name, namespace, version};
 use super::support::Place;

@@ -1,17 +1,15 @@
 use std::collections::BTreeMap;
 
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::catalog::{
-    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
-};
-use terraform_provider_planton::clients::openbao::{
-    OpenBaoClient, PolicyRole, policy_text, store_policy_text,
-};
-use terraform_provider_planton::envelope::{DataKey, WrapBinding};
-use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
-use terraform_provider_planton::store::{
+use planton_core::catalog::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use planton_core::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use planton_core::store::{
     Absence, Deletion, DescribeOptions, PutOptions, RemoteName, SecretStore, StoreErrorKind,
 };
+use planton_envelope::{DataKey, WrapBinding};
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::TransitKek;
+use planton_vendors::openbao::client::{OpenBaoClient, PolicyRole, policy_text, store_policy_text};
 use uuid::Uuid;
 
 use super::support::{Place, token};

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use terraform_provider_planton::catalog::{CatalogErrorKind, CatalogStore, OpenBaoCatalog};
-use terraform_provider_planton::catalog::{RecordKey, Revision, StoredRecord};
-use terraform_provider_planton::clients::openbao::PolicyRole;
-use terraform_provider_planton::http::RequestLimits;
-use terraform_provider_planton::store::{SecretStore, StoreErrorKind};
+use planton_core::catalog::{CatalogErrorKind, CatalogStore};
+use planton_core::catalog::{RecordKey, Revision, StoredRecord};
+use planton_core::store::{SecretStore, StoreErrorKind};
+use planton_vendors::http::RequestLimits;
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::client::PolicyRole;
 use uuid::Uuid;
 
 use super::own::{PAYLOAD, name, version};

@@ -1,10 +1,9 @@
-use serde_json::json;
-use terraform_provider_planton::catalog::{
-    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey,
-};
-use terraform_provider_planton::clients::openbao::{
+use planton_core::catalog::{CatalogErrorKind, CatalogStore, RecordKey};
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::client::{
     KvEntry, OpenBaoClient, OpenBaoConfig, OpenBaoErrorKind, PolicyRole,
 };
+use serde_json::json;
 use xtask::openbao::{OpenBao, Seal, ServerOptions};
 use xtask::tools::Tools;
 

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::clients::openbao::OpenBaoErrorKind;
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreErrorKind, VersionStatus,
 };
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::OpenBaoErrorKind;
 use uuid::Uuid;
 use xtask::faults::Fault;
 

@@ -1,14 +1,14 @@
 use std::path::Path;
 
+use planton_core::store::{NativeVersionId, SecretStore, StoreErrorKind};
+use planton_vendors::http::{ClientIdentity, HttpSettings, Roots};
+use planton_vendors::openbao::client::{
+    OpenBaoClient, OpenBaoConfig, OpenBaoError, OpenBaoErrorKind,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose,
 };
-use terraform_provider_planton::clients::openbao::{
-    OpenBaoClient, OpenBaoConfig, OpenBaoError, OpenBaoErrorKind,
-};
-use terraform_provider_planton::http::{ClientIdentity, HttpSettings, Roots};
-use terraform_provider_planton::store::{NativeVersionId, SecretStore, StoreErrorKind};
 
 use super::own::name;
 use super::support::jwt::pem;

@@ -1,9 +1,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use planton_core::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use planton_envelope::{DataKey, WrapBinding, WrappedKey};
+use planton_vendors::openbao::TransitKek;
 use serde_json::json;
 use subtle::ConstantTimeEq;
-use terraform_provider_planton::envelope::{DataKey, WrapBinding, WrappedKey};
-use terraform_provider_planton::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek, TransitKek};
 use uuid::Uuid;
 use xtask::faults::{Fault, Match};
 

@@ -2,17 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use terraform_provider_planton::backends::openbao::OpenBaoStore;
-use terraform_provider_planton::catalog::{
-    CatalogErrorKind, CatalogStore, OpenBaoCatalog, RecordKey, Revision, StoredRecord,
+use planton_core::catalog::{
+    CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord,
     conformance as catalog_conformance,
 };
-use terraform_provider_planton::clients::openbao::{OpenBaoAuth, OpenBaoClient, PolicyRole};
-use terraform_provider_planton::http::RetryPolicy;
-use terraform_provider_planton::limits::RequestLimits;
-use terraform_provider_planton::store::{
+use planton_core::limits::RequestLimits;
+use planton_core::store::{
     Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
 };
+use planton_vendors::http::RetryPolicy;
+use planton_vendors::openbao::OpenBaoCatalog;
+use planton_vendors::openbao::OpenBaoStore;
+use planton_vendors::openbao::client::{OpenBaoAuth, OpenBaoClient, PolicyRole};
 use xtask::faults::{FaultProxy, Match, ProxyOptions};
 
 use super::own::{PAYLOAD, name, version};

@@ -5,16 +5,16 @@ use std::process::Command;
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::plugin_client::value::{decode, encode, unknown};
-use crate::plugin_client::wire::provider_client::ProviderClient;
-use crate::plugin_client::wire::{
+use crate::process::signal;
+use crate::resources::path;
+use test_support::plugin_client::value::{decode, encode, unknown};
+use test_support::plugin_client::wire::provider_client::ProviderClient;
+use test_support::plugin_client::wire::{
     ClientCapabilities, ConfigureProviderRequest, GetMetadataRequest, GetProviderSchemaRequest,
     OpenEphemeralResourceRequest, Schema, ValidateEphemeralResourceConfigRequest,
     ValidateResourceConfigRequest, plugin::Empty,
 };
-use crate::plugin_client::{ClientIdentity, Plugin, Process, run_to_end};
-use crate::process::signal;
-use crate::resources::path;
+use test_support::plugin_client::{ClientIdentity, Plugin, Process, run_to_end};
 
 pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_terraform-provider-planton"))

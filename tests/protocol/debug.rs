@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use crate::plugin_client::wire::StopProviderRequest;
-use crate::plugin_client::{Process, attach};
 use crate::probe::command;
 use crate::resources::{call, create, in_time};
+use test_support::plugin_client::wire::StopProviderRequest;
+use test_support::plugin_client::{Process, attach};
 
 /// Starts the probe in debug mode; returns the process and its socket.
 fn start() -> (Process, PathBuf) {

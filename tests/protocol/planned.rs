@@ -3,11 +3,11 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::plugin_client::Plugin;
-use crate::plugin_client::value::{decode, encode};
-use crate::plugin_client::wire::*;
 use crate::probe::command;
 use crate::resources::{Client, call, create};
+use test_support::plugin_client::Plugin;
+use test_support::plugin_client::value::{decode, encode};
+use test_support::plugin_client::wire::*;
 
 /// A host: whether it keeps planned private data.
 #[derive(Clone, Copy, PartialEq, Eq)]

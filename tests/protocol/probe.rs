@@ -8,10 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use terraform_provider_planton::plugin::*;
-use terraform_provider_planton::protocol::{
-    self, HandshakeError, ServeError, ServeMode, ServeOptions,
-};
+use planton_plugin::protocol::{self, HandshakeError, ServeError, ServeMode, ServeOptions};
+use planton_plugin::*;
 
 /// The value that must never be seen anywhere.
 pub(crate) const SECRET: &str = "hunter2-hunter2";

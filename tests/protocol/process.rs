@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
 
-use crate::plugin_client::wire::health::HealthCheckRequest;
-use crate::plugin_client::wire::health::health_check_response::ServingStatus;
-use crate::plugin_client::wire::{GetMetadataRequest, StopProviderRequest, plugin::Empty};
-use crate::plugin_client::{COOKIE, ClientIdentity, Plugin, run_to_end};
 use crate::probe::{command, parent_command};
 use crate::resources::{call, create, in_time};
+use test_support::plugin_client::wire::health::HealthCheckRequest;
+use test_support::plugin_client::wire::health::health_check_response::ServingStatus;
+use test_support::plugin_client::wire::{GetMetadataRequest, StopProviderRequest, plugin::Empty};
+use test_support::plugin_client::{COOKIE, ClientIdentity, Plugin, run_to_end};
 
 pub(crate) fn signal(id: u32, signal: Signal) {
     let id = Pid::from_raw(id.try_into().unwrap()).unwrap();
@@ -42,7 +42,8 @@ async fn a_client_without_the_hosts_own_certificate_is_refused() {
         let Ok(channel) = plugin.connect(identity.as_ref()).await else {
             continue;
         };
-        let mut client = crate::plugin_client::wire::provider_client::ProviderClient::new(channel);
+        let mut client =
+            test_support::plugin_client::wire::provider_client::ProviderClient::new(channel);
         assert!(client.get_metadata(GetMetadataRequest {}).await.is_err());
     }
     let mut client = plugin.client().await;

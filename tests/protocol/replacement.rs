@@ -8,10 +8,10 @@ use serde_json::{Value as Json, json};
 use tonic::transport::Channel;
 
 use crate::binary::{binary, config};
-use crate::plugin_client::Plugin;
-use crate::plugin_client::value::{decode, encode, unknown};
-use crate::plugin_client::wire::provider_client::ProviderClient;
-use crate::plugin_client::wire::*;
+use test_support::plugin_client::Plugin;
+use test_support::plugin_client::value::{decode, encode, unknown};
+use test_support::plugin_client::wire::provider_client::ProviderClient;
+use test_support::plugin_client::wire::*;
 
 const SECRET: &str = "planton_secret";
 

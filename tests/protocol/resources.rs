@@ -4,11 +4,11 @@ use serde_json::{Value as Json, json};
 use tonic::Status;
 use tonic::transport::Channel;
 
-use crate::plugin_client::Plugin;
-use crate::plugin_client::value::{decode, encode, unknown};
-use crate::plugin_client::wire::provider_client::ProviderClient;
-use crate::plugin_client::wire::*;
 use crate::probe::command;
+use test_support::plugin_client::Plugin;
+use test_support::plugin_client::value::{decode, encode, unknown};
+use test_support::plugin_client::wire::provider_client::ProviderClient;
+use test_support::plugin_client::wire::*;
 
 pub(crate) type Client = ProviderClient<Channel>;
 

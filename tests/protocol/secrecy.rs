@@ -3,11 +3,11 @@
 use prost::Message;
 use serde_json::{Value as Json, json};
 
-use crate::plugin_client::Plugin;
-use crate::plugin_client::value::{decode, encode, unknown};
-use crate::plugin_client::wire::*;
 use crate::probe::{SECRET, command};
 use crate::resources::{call, create, path};
+use test_support::plugin_client::Plugin;
+use test_support::plugin_client::value::{decode, encode, unknown};
+use test_support::plugin_client::wire::*;
 
 fn config() -> Json {
     json!({

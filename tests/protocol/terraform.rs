@@ -8,9 +8,9 @@ use serde_json::Value as Json;
 use xtask::terraform::Terraform;
 use xtask::tools::Tools;
 
-use crate::plugin_client::Process;
 use crate::probe::{SECRET, script};
 use crate::process::signal;
+use test_support::plugin_client::Process;
 
 struct Workspace {
     terraform: Terraform,

@@ -1,7 +1,7 @@
 """Prints the vectors of format 1, sealed by the second implementation.
 
-`format-1.json` is what it printed once, and is frozen: a change of this output
-is a new format, never a new file.
+`format-1.json` is its frozen output. A change of this output is a new format and
+never an update of that file.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import open_envelope as pse
 
 
 def pattern(label, length):
-    """Returns fixed bytes that look random."""
+    """Returns deterministic bytes that look random."""
     return hashlib.shake_256(b"PSE1 test vector: " + label.encode()).digest(length)
 
 

@@ -1,6 +1,6 @@
 //! The project's own tasks: `cargo xtask --help`.
 
-mod layers;
+mod arrows;
 #[cfg(test)]
 mod release;
 mod tasks;
@@ -8,6 +8,8 @@ mod tasks;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use tasks::dependencies::Advisories;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's own tasks")]
@@ -26,8 +28,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Check formatting, lints, docs, layers and dependencies, then run all tests
+    /// Check formatting, lints, docs, arrows and dependencies, then run all tests
     Ci,
+    /// Check each dependency's licence and source, bans and security advisories
+    Dependencies {
+        /// Whether an unreachable advisory database is a failure
+        #[arg(long, value_enum, default_value_t)]
+        advisories: Advisories,
+    },
     /// Write the registry's pages from the provider's schema
     Docs {
         /// Compare only, and fail where a page would change
@@ -44,8 +52,8 @@ enum Task {
     Model(tasks::model::Arguments),
     /// Run the main scenes against an account of a vendor's: docs/smoke.md
     Smoke(tasks::smoke::Arguments),
-    /// Check that modules use only what ARCHITECTURE.md lets them
-    Layers,
+    /// Check that the crates depend on each other as ARCHITECTURE.md draws them
+    Arrows,
 }
 
 fn main() -> ExitCode {
@@ -53,11 +61,12 @@ fn main() -> ExitCode {
         Task::Demo => tasks::demo::run(),
         Task::Test { arguments } => tasks::test::run(&arguments),
         Task::Ci => tasks::ci::run(),
+        Task::Dependencies { advisories } => tasks::dependencies::task(advisories),
         Task::Docs { check } => tasks::docs::run(check),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),
-        Task::Layers => layers::check(),
+        Task::Arrows => arrows::check(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

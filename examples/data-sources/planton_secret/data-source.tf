@@ -1,4 +1,4 @@
-# Everything but the value, which would stand in the state.
+# Everything except the value, which would be stored in the state.
 data "planton_secret" "database" {
   name        = "database"
   environment = "production"

@@ -1,4 +1,4 @@
-# Everything but the credentials.
+# Everything except the credentials.
 data "planton_secret_backend" "aws" {
   name = "aws"
 }

@@ -1,4 +1,4 @@
-# Another workspace takes the secret over: no value comes into its state.
+# Another workspace imports the secret. Its state contains no value.
 
 terraform {
   required_version = ">= 1.11"
@@ -8,12 +8,12 @@ terraform {
 }
 
 variable "platform" {
-  description = "The folder of the embedded platform."
+  description = "Path of the embedded platform's folder."
   type        = string
 }
 
 variable "password_version" {
-  description = "As the secret's owner left it."
+  description = "Trigger that the secret was last written with."
   type        = string
 }
 

@@ -1,2 +1,2 @@
-# By the organization: it has one default backend.
+# The id is the organization, which has one default backend.
 terraform import planton_default_backend.this acme

@@ -10,13 +10,13 @@ resource "planton_secret_backend" "aws" {
   }
 }
 
-# From now on, secrets that name no backend go there. Those that exist stay
-# where they are.
+# Later secrets without a backend argument go there. Existing secrets stay where
+# they are.
 resource "planton_default_backend" "this" {
   backend = planton_secret_backend.aws.name
 }
 
-# depends_on makes a secret of the same apply wait for its new default.
+# A secret of the same apply needs depends_on, so that the default changes first.
 resource "planton_secret" "session_key" {
   name             = "session-key"
   generate         = { length = 48 }

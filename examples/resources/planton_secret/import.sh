@@ -1,5 +1,5 @@
-# By name and by environment; no value comes into the state.
+# By environment and name. The state contains no value.
 terraform import planton_secret.database production/database
 
-# Of organization scope, where the provider has no default_environment.
+# Without an environment, if the provider has no default_environment.
 terraform import planton_secret.session_key session-key

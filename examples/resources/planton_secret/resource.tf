@@ -1,4 +1,4 @@
-# Ephemeral: neither the plan nor the state holds it.
+# Ephemeral, so it stays out of the plan and the state.
 variable "database_password" {
   type      = string
   ephemeral = true
@@ -28,7 +28,7 @@ resource "planton_secret" "smtp" {
   value_wo_version = "1"
 }
 
-# A value that nobody has to know.
+# A value that the provider generates.
 resource "planton_secret" "session_key" {
   name             = "session-key"
   value_wo_version = "1"

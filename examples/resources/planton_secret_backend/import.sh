@@ -1,2 +1,2 @@
-# By name; no credential comes into the state.
+# By name. The state contains no credential.
 terraform import planton_secret_backend.aws aws

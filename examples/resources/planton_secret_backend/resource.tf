@@ -1,4 +1,4 @@
-# Reached by whatever AWS's default chain finds where Terraform runs.
+# Uses AWS's default credential chain on the machine that runs Terraform.
 resource "planton_secret_backend" "aws" {
   name        = "aws"
   description = "Secrets in our own account"
@@ -7,19 +7,19 @@ resource "planton_secret_backend" "aws" {
     region = "eu-central-1"
   }
 
-  # So that a backend that takes this one's place comes first.
+  # Creates a replacement before this backend is destroyed.
   lifecycle {
     create_before_destroy = true
   }
 }
 
-# Ephemeral: neither the plan nor the state holds it.
+# Ephemeral, so it stays out of the plan and the state.
 variable "openbao_token" {
   type      = string
   ephemeral = true
 }
 
-# Reached by a credential of its own, which is sealed and kept in the catalog.
+# Uses its own credential, which the catalog stores sealed.
 resource "planton_secret_backend" "openbao" {
   name = "openbao"
 
@@ -34,7 +34,7 @@ resource "planton_secret_backend" "openbao" {
   }
 }
 
-# A secret that names its backend stays there.
+# A secret with an explicit backend ignores the default.
 resource "planton_secret" "database" {
   name             = "database"
   backend          = planton_secret_backend.aws.name

@@ -6,7 +6,7 @@ use crate::step;
 use crate::world::{BackendState, PUTS, Put, World, bit};
 use crate::write::{BackendWrite, InFlight};
 
-/// Reads the backend's record, and marks it unless it is marked.
+/// Reads the backend's record, and marks it if it has no mark.
 pub(crate) fn begin(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let backend = turn.process().command.backend;
@@ -51,7 +51,7 @@ pub(crate) fn plan_write(world: &mut World, pid: usize, becomes: BackendState, e
     process.at = At::BackendWrite;
 }
 
-/// Registers another backend under the name of one that is gone.
+/// Registers another backend under the name of a removed one.
 pub(crate) fn register(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let backend = turn.process().command.backend;
@@ -67,7 +67,7 @@ pub(crate) fn register(turn: &mut Turn<'_>) {
     });
 }
 
-/// Returns the entries of a backend, as a set.
+/// Returns the set of a backend's entries.
 fn entries(world: &World, backend: u8, uuid: u8) -> u32 {
     let puts = 0..PUTS as Put;
     let listed = puts.filter(|put| {
@@ -77,7 +77,7 @@ fn entries(world: &World, backend: u8, uuid: u8) -> u32 {
     listed.map(bit).sum()
 }
 
-/// Lists the entries, in a listing that begins after the mark was answered.
+/// Lists the entries. The listing begins after the response to the mark.
 pub(crate) fn list(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let backend = turn.process().command.backend;
@@ -116,7 +116,7 @@ pub(crate) fn write(turn: &mut Turn<'_>) {
     }
 }
 
-/// Carries a write out. Its revision was compared.
+/// Carries out a write whose revision matched.
 pub(crate) fn carry_out(world: &mut World, write: &BackendWrite) {
     let record = world.backend_mut(write.backend);
     record.state = write.becomes;
@@ -124,7 +124,7 @@ pub(crate) fn carry_out(world: &mut World, write: &BackendWrite) {
     record.write_id = write.id;
 }
 
-/// Reads, fenced, what became of the write.
+/// Reads the result of the write with a fenced read.
 pub(crate) fn read_back(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     let write = turn.process().backend_write.expect("a write was sent");
@@ -147,7 +147,7 @@ pub(crate) fn read_back(turn: &mut Turn<'_>) {
     }
 }
 
-/// Goes on after a write that stands.
+/// Continues after a write that succeeded.
 fn written(world: &mut World, rules: &Rules, pid: usize, write: &BackendWrite) {
     let process = &mut world.processes[pid];
     process.backend_write = None;
@@ -165,13 +165,13 @@ fn written(world: &mut World, rules: &Rules, pid: usize, write: &BackendWrite) {
     }
 }
 
-/// Goes on after a write that another has overtaken.
+/// Continues after a write that lost to another one.
 fn lost(world: &mut World, rules: &Rules, pid: usize, write: &BackendWrite, found: u8) {
     match write.becomes {
         BackendState::Tombstone if rules.is(Loosening::TombstonesAnotherRevision) => {
             plan_write(world, pid, BackendState::Tombstone, found);
         }
-        // What was listed under another mark counts for nothing.
+        // A listing under another mark is not valid.
         BackendState::Deleting | BackendState::Tombstone => {
             let process = &mut world.processes[pid];
             process.backend_write = None;

@@ -4,47 +4,47 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt::{self, Debug, Display};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-/// What is to be explored.
+/// A model to explore.
 pub(crate) trait Model {
-    /// All that a future may depend on.
+    /// Everything that the next transitions depend on.
     type State: Clone + Hash;
-    /// Names a transition, in a trace and in the coverage.
+    /// The name of a transition, in a trace and in the coverage.
     type Label: Copy + Eq + Hash + Display;
-    /// What must hold.
+    /// A property that must hold in every state.
     type Property: Copy + Debug;
 
-    /// Returns the state that everything begins with.
+    /// Returns the initial state.
     fn initial(&self) -> Self::State;
 
-    /// Adds each transition out of `state`, always in the same order.
+    /// Adds each transition out of `state`, in a deterministic order.
     fn successors(&self, state: &Self::State, out: &mut Vec<(Self::Label, Self::State)>);
 
     /// Returns a property that does not hold in `state`.
     fn broken(&self, state: &Self::State) -> Option<Self::Property>;
 
-    /// Returns true for a state that the model wants to have been reached.
+    /// Returns true for a state that the exploration should reach.
     fn is_wanted(&self, state: &Self::State) -> bool;
 }
 
-/// What an exploration found.
+/// The result of an exploration.
 pub(crate) struct Explored<M: Model> {
-    /// How many states are different from each other.
+    /// The number of distinct states.
     pub(crate) states: usize,
-    /// How often each transition was taken.
+    /// The number of times that each transition was taken.
     pub(crate) taken: HashMap<M::Label, usize, BuildHasherDefault<Fingerprint>>,
     /// Whether a wanted state was reached.
     pub(crate) wanted: bool,
-    /// A shortest way to a state in which a property does not hold.
+    /// A shortest path to a state in which a property does not hold.
     pub(crate) counterexample: Option<Counterexample<M>>,
 }
 
-/// A property, and a shortest way to a state in which it does not hold.
+/// A property, and a shortest path to a state in which it does not hold.
 pub(crate) struct Counterexample<M: Model> {
     pub(crate) broken: M::Property,
     pub(crate) steps: Vec<M::Label>,
 }
 
-/// More states than a test should take.
+/// The maximum number of states in a test.
 const MANY: usize = 20_000_000;
 
 /// Explores `model` until a property breaks or no state is left.
@@ -85,17 +85,17 @@ pub(crate) fn explore<M: Model>(model: &M) -> Explored<M> {
     explored
 }
 
-/// The states that were met: only their fingerprints, and how each was reached.
+/// The visited states: their fingerprints, and how each was reached.
 #[derive(Default)]
 struct Nodes {
-    /// Two states are taken for one if all 128 bits collide.
+    /// Two states count as one if all 128 bits collide.
     found: HashMap<u128, (), BuildHasherDefault<Truncated>>,
-    /// The node before, and which of its successors this is.
+    /// The parent of each node, and the node's index among the parent's successors.
     parents: Vec<(u32, u16)>,
 }
 
 impl Nodes {
-    /// Returns the number of a state that was not met before.
+    /// Inserts a state, and returns its number if it is new.
     fn insert<S: Hash>(&mut self, state: &S, parent: u32, choice: usize) -> Option<u32> {
         if self.found.insert(Fingerprint::of(state), ()).is_some() {
             return None;
@@ -118,7 +118,7 @@ impl Nodes {
     }
 }
 
-/// Goes a way again, since no state but those of the frontier is kept.
+/// Replays a path, because only the states of the frontier are kept.
 fn trace<M: Model>(model: &M, way: &[u16]) -> Vec<M::Label> {
     let mut state = model.initial();
     let mut labels = Vec::new();
@@ -147,7 +147,7 @@ impl<M: Model> Display for Counterexample<M> {
     }
 }
 
-/// Hashes to 128 bits: two multiplications by different odd constants a word.
+/// A 128-bit hasher with two multiplications per word, by different odd constants.
 #[derive(Default)]
 pub(crate) struct Fingerprint {
     low: u64,
@@ -167,7 +167,7 @@ impl Fingerprint {
     }
 }
 
-/// The finalizer of MurmurHash3: each bit of the input changes half of the output.
+/// The finalizer of MurmurHash3. Each input bit changes about half of the output bits.
 fn scramble(mut word: u64) -> u64 {
     word ^= word >> 33;
     word = word.wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -213,7 +213,7 @@ impl Hasher for Fingerprint {
     }
 }
 
-/// Takes the low half of a fingerprint, which is as good as random already.
+/// Returns the low half of a fingerprint, which is already well mixed.
 #[derive(Default)]
 struct Truncated(u64);
 
@@ -235,7 +235,7 @@ impl Hasher for Truncated {
 mod tests {
     use super::*;
 
-    /// Two counters that each go up to three, in any order.
+    /// Two counters that each count to three, in any order.
     struct Counters {
         forbidden: Option<[u8; 2]>,
     }

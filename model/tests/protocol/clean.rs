@@ -1,5 +1,5 @@
-//! Cleans up what others left: looks at the document, raises it, deletes. A
-//! deletion of a backend does so with every entry, a collection with what it finds.
+//! Cleans up objects of other processes: reads the document, raises it, deletes. A
+//! deletion of a backend handles every entry, a collection every object that it finds.
 
 use crate::process::{At, Kind, Outcome, Then, Turn};
 use crate::rules::Loosening;
@@ -27,13 +27,13 @@ pub(crate) fn collect(turn: &mut Turn<'_>) {
     });
 }
 
-/// Looks at the document of the next entry or object.
+/// Reads the document of the next entry or object.
 pub(crate) fn look(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let process = turn.process();
     let collects = process.command.kind == Kind::Collect;
     if process.pending == 0 {
-        // No step of its own: its next is the tombstone.
+        // This is no step of its own. The next step is the tombstone.
         let mark = process.mark;
         if collects {
             turn.go_noted(step::LIST, "all seen", |world| {
@@ -81,7 +81,7 @@ fn skip(turn: &mut Turn<'_>, put: Put, note: &'static str) {
     });
 }
 
-/// Keeps the backend, since a record names one of its objects.
+/// Keeps the backend, because a record names one of its objects.
 fn refuse(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let keeps_mark = turn.is(Loosening::KeepsTheMark);
@@ -96,13 +96,13 @@ fn refuse(turn: &mut Turn<'_>) {
     });
 }
 
-/// Takes an object or an entry that no record names for what to delete.
+/// Plans to delete an object or an entry that no record names.
 fn look_at_unnamed(turn: &mut Turn<'_>, put: Put) {
     let pid = turn.pid;
     let collects = turn.process().command.kind == Kind::Collect;
     let is_bare = turn.world.place(put).versions == 0;
     if collects && is_bare && !turn.is(Loosening::CollectsBareEntries) {
-        // Its object may be put later, and nothing else leads to that.
+        // Its object may be put later, and only this entry leads to it.
         skip(turn, put, "no object");
         return;
     }
@@ -119,7 +119,7 @@ fn look_at_unnamed(turn: &mut Turn<'_>, put: Put) {
     });
 }
 
-/// Looks for versions under a record's object that the record does not name.
+/// Looks for versions of a record's object that the record does not name.
 fn look_at_versions(turn: &mut Turn<'_>, put: Put, native: u8) {
     let pid = turn.pid;
     let record = turn.world.document.naming(put).copied();
@@ -157,13 +157,13 @@ fn plan_raise(world: &mut World, pid: usize, put: Put) {
     process.at = At::Write;
 }
 
-/// Deletes the object, or those of its versions that the record does not name.
+/// Deletes the object, or only the versions that the record does not name.
 pub(crate) fn clean_object(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     let put = next_pending(turn);
     let process = turn.process();
     let collects = process.command.kind == Kind::Collect;
-    // No version to keep: then everything goes.
+    // Without a version to keep, the whole object is deleted.
     let is_whole = process.native == 0;
     let kept = if is_whole { 0 } else { 1 << process.native };
     let is_late = is_whole || turn.is(Loosening::ListsVersionsAfterTheRaise);
@@ -196,7 +196,7 @@ fn take_entry(world: &mut World, put: Put) {
     world.place_mut(put).entry = false;
 }
 
-/// Removes the entry, before it is known that nobody needs it any more.
+/// Removes the entry while a creation may still need it, which the rules forbid.
 pub(crate) fn clean_entry(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let put = next_pending(turn);
@@ -208,8 +208,8 @@ pub(crate) fn clean_entry(turn: &mut Turn<'_>) {
     });
 }
 
-/// Removes the entries of a backend that is gone. Until then they stay: a
-/// creation that was held before its put may make an object yet.
+/// Removes the entries of a removed backend. They stay until then, because a
+/// creation that is held before its put may still put its object.
 pub(crate) fn clean_entries(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let cleaned = turn.process().cleaned;

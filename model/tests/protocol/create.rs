@@ -6,8 +6,8 @@ use crate::world::{BUILT_IN, Document, Held, Put, Record, World};
 use crate::write::{Change, Write, stamp};
 use crate::{destroy, step};
 
-/// What precedes a put under a new remote name, in any order that the design
-/// allows: the read of the document, the entry, the look at the backend.
+/// Adds the steps before a put under a new remote name, in every order that the
+/// design allows: the read of the document, the entry, the look at the backend.
 pub(crate) fn prepare(turn: &mut Turn<'_>) {
     let process = turn.process();
     if process.spare {
@@ -38,7 +38,8 @@ pub(crate) fn prepare(turn: &mut Turn<'_>) {
     }
 }
 
-/// Terraform creates nothing that its state holds, unless to replace it.
+/// Returns true if the state already holds the secret. Terraform then creates it
+/// only to replace it.
 fn is_held_already(turn: &Turn<'_>) -> bool {
     let process = turn.process();
     let command = &process.command;
@@ -50,7 +51,7 @@ fn is_held_already(turn: &Turn<'_>) -> bool {
             .is_some()
 }
 
-/// Goes on to the put once nothing is left to prepare.
+/// Moves to the put once all preparations are done.
 pub(crate) fn go_on_to_put(world: &mut World, rules: &Rules, pid: usize) {
     find_backend(world, pid);
     let process = &mut world.processes[pid];
@@ -77,7 +78,7 @@ pub(crate) fn go_on_to_put(world: &mut World, rules: &Rules, pid: usize) {
     (place.uuid, place.backend, place.backend_uuid) = (uuid, backend, backend_uuid);
 }
 
-/// Finds the backend by its name, once: when the process begins.
+/// Resolves the backend's name when the process begins, and only then.
 fn find_backend(world: &mut World, pid: usize) {
     let process = &world.processes[pid];
     if process.at == At::Begin && process.command.kind == Kind::Create {
@@ -101,7 +102,7 @@ fn enter(turn: &mut Turn<'_>) {
     });
 }
 
-/// Looks at the backend's record.
+/// Reads the backend's record.
 fn look(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     let process = turn.process();
@@ -122,7 +123,7 @@ fn look(turn: &mut Turn<'_>) {
     }
     if !usable {
         turn.go_noted(step::LOOK, "not usable", |world| {
-            // What stands under the name matters more.
+            // The document of the name takes precedence, so the read comes first.
             world.processes[pid].looked = true;
             world.processes[pid].unusable = true;
             go_on_to_put(world, rules, pid);
@@ -130,7 +131,7 @@ fn look(turn: &mut Turn<'_>) {
     }
 }
 
-/// Removes the entry that was written beside the read and is of no use.
+/// Removes an entry that was written beside the read and cannot be reused.
 fn remove_spare_entry(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     turn.go(step::DELETE_ENTRY, |world| {
@@ -141,7 +142,7 @@ fn remove_spare_entry(turn: &mut Turn<'_>) {
     });
 }
 
-/// Reads the document, beside the wrap.
+/// Reads the document concurrently with the wrap.
 fn read_document(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     let now = turn.world.document;
@@ -165,7 +166,7 @@ fn read_document(turn: &mut Turn<'_>) {
     }
 }
 
-/// What a creation finds under its name.
+/// The finding of a creation under its name.
 #[derive(Clone, Copy)]
 enum Met {
     Nothing,
@@ -201,7 +202,7 @@ fn met(turn: &Turn<'_>, seen: &Document) -> Met {
     }
 }
 
-/// Does what the document that was read asks for.
+/// Acts on the finding.
 fn follow(world: &mut World, rules: &Rules, pid: usize, met: Met, seen: &Document) {
     let process = &mut world.processes[pid];
     process.revision = seen.revision;
@@ -239,7 +240,7 @@ fn follow(world: &mut World, rules: &Rules, pid: usize, met: Met, seen: &Documen
     }
 }
 
-/// Begins to adopt a record.
+/// Starts an adoption.
 fn adopt(world: &mut World, pid: usize, uuid: Put, seen: &Document) {
     let record = seen.record(uuid).expect("it was met");
     let process = &mut world.processes[pid];
@@ -268,7 +269,7 @@ fn adopt(world: &mut World, pid: usize, uuid: Put, seen: &Document) {
     }
 }
 
-/// Ends without having put anything.
+/// Ends before any put.
 fn abandon(world: &mut World, pid: usize) {
     let process = &mut world.processes[pid];
     if process.entered {
@@ -279,7 +280,7 @@ fn abandon(world: &mut World, pid: usize) {
     }
 }
 
-/// Deletes what was put and is named by nothing.
+/// Deletes the object or version of a lost commit, which no record names.
 pub(crate) fn delete_orphan(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     let on_own = turn.process().command.backend != BUILT_IN;
@@ -322,7 +323,7 @@ pub(crate) fn delete_own_entry(turn: &mut Turn<'_>) {
     });
 }
 
-/// Begins anew, with everything new, or ends.
+/// Starts over with a new put and a new entry, or ends.
 fn go_on_after_loss(world: &mut World, rules: &Rules, pid: usize) {
     let process = &mut world.processes[pid];
     if process.then == Then::Prepare && !rules.is(Loosening::BeginsAnewWithTheSamePut) {
@@ -335,7 +336,7 @@ fn go_on_after_loss(world: &mut World, rules: &Rules, pid: usize) {
     process.go_on();
 }
 
-/// Tells Terraform.
+/// Returns the response to Terraform.
 pub(crate) fn answer(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     turn.go(step::ANSWER, |world| {

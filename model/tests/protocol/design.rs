@@ -1,4 +1,4 @@
-//! The design holds, in every schedule of these scenarios.
+//! Shows that the design holds in every schedule of these scenarios.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ fn holds(scenario: &Scenario, floor: usize) -> Explored<Scenario> {
     explored
 }
 
-/// How often a step with this note was taken.
+/// Returns how often a step with this note was taken.
 fn taken(explored: &Explored<Scenario>, step: &str, note: &str) -> usize {
     let steps = explored.taken.iter();
     let found = steps.filter(|(label, _)| label.step == step && label.note == note);

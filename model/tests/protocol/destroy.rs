@@ -1,4 +1,4 @@
-//! Destroys a secret, for its owner or to finish what its owner began.
+//! Destroys a secret for its owner, or finishes a deletion that its owner started.
 
 use crate::process::{At, Kind, Outcome, Process, Turn};
 use crate::rules::Loosening;
@@ -6,12 +6,12 @@ use crate::step;
 use crate::world::{BUILT_IN, Record, World, members};
 use crate::write::{Change, Write};
 
-/// Looks up the secret, and whether it is this state's to destroy.
+/// Reads the record, and checks that this state may destroy it.
 pub(crate) fn begin(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let command = turn.process().command;
     let state = &turn.world.states[usize::from(command.state)];
-    // A deposed object is destroyed first.
+    // Terraform destroys a deposed object first.
     let Some(held) = state.deposed.or(state.current) else {
         turn.go_noted(step::DELETE, "nothing held", |world| {
             world.processes[pid].end(Outcome::Done);
@@ -76,7 +76,7 @@ fn plan_write(world: &mut World, pid: usize, change: Change) {
     process.at = At::Write;
 }
 
-/// Deletes the object, and those that were lost.
+/// Deletes the object and the lost objects.
 pub(crate) fn delete_object(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let process = turn.process();
@@ -98,7 +98,7 @@ pub(crate) fn delete_object(turn: &mut Turn<'_>) {
     });
 }
 
-/// Goes on where the record is gone.
+/// Continues after the record is removed.
 pub(crate) fn removed(world: &mut World, pid: usize) {
     let process = &mut world.processes[pid];
     if process.has_entries {
@@ -109,7 +109,7 @@ pub(crate) fn removed(world: &mut World, pid: usize) {
 }
 
 /// Removes the entries of all objects that the record named. They stay until the
-/// record is gone, so that a deletion of the backend finds it.
+/// record is removed, so that a deletion of the backend finds the record.
 pub(crate) fn delete_entries(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let remotes = turn.process().remotes;
@@ -128,7 +128,7 @@ pub(crate) fn delete_entries(turn: &mut Turn<'_>) {
     });
 }
 
-/// Goes on where nothing is left of the secret.
+/// Continues after the secret is removed completely.
 fn end(world: &mut World, pid: usize) {
     let process = &mut world.processes[pid];
     let (command, uuid) = (process.command, process.target);
@@ -142,7 +142,7 @@ fn end(world: &mut World, pid: usize) {
     }
 }
 
-/// Goes on with the deletion of a record that is marked.
+/// Continues the deletion of a marked record.
 pub(crate) fn finish(process: &mut Process, record: &Record, revision: u8) {
     process.target = record.uuid;
     process.revision = revision;

@@ -1,4 +1,4 @@
-//! What must hold in every world, and in every world that is still.
+//! The promises that must hold in every world, and in every quiescent world.
 
 use crate::process::Process;
 use crate::promise::Promise;
@@ -7,7 +7,7 @@ use crate::world::{
     BUILT_IN, BackendState, Held, PUTS, Put, Record, World, bit, members, putter_of,
 };
 
-/// Returns a promise that does not hold.
+/// Returns the first promise that does not hold.
 pub(crate) fn broken(world: &World) -> Option<Promise> {
     let checks: [(Promise, bool); 4] = [
         (
@@ -33,7 +33,7 @@ pub(crate) fn broken(world: &World) -> Option<Promise> {
         .or_else(|| broken_when_still(world))
 }
 
-/// What Terraform was told of is there.
+/// Checks that each version that the state received in a response still exists.
 fn acknowledged_stays(world: &World, state: u8) -> bool {
     let known = &world.states[usize::from(state)];
     known.held().all(|held| {
@@ -68,7 +68,7 @@ fn named_objects_have_entries(world: &World) -> bool {
     })
 }
 
-/// What must hold where no process runs.
+/// Returns a broken promise of a quiescent world.
 fn broken_when_still(world: &World) -> Option<Promise> {
     if !world.is_quiescent() {
         return None;
@@ -98,8 +98,8 @@ fn puts() -> impl Iterator<Item = Put> {
     0..PUTS as Put
 }
 
-/// Returns true for an object that nothing leads to. On the built-in backend its
-/// uuid does.
+/// Returns true for an object that nothing leads to. On the built-in backend, the
+/// object's uuid leads to its document.
 fn is_orphan(world: &World, put: Put) -> bool {
     let place = world.place(put);
     let is_listed = place.entry && !world.is_removed(place.backend, place.backend_uuid);
@@ -109,8 +109,8 @@ fn is_orphan(world: &World, put: Put) -> bool {
         && world.document.naming(put).is_none()
 }
 
-/// Returns true for what a creation leaves that was held before its put while its
-/// backend was removed, and that died after it.
+/// Returns true for the accepted exception: a creation was held before its put while
+/// its backend was removed, and died after the put.
 fn is_admitted(world: &World, put: Put) -> bool {
     let Some(putter) = putter_of(put) else {
         return false;
@@ -121,7 +121,7 @@ fn is_admitted(world: &World, put: Put) -> bool {
         && world.processes[putter].was_cut_off()
 }
 
-/// Returns true where the design admits that an object is not found.
+/// Returns true if the world contains the accepted exception.
 pub(crate) fn has_admitted_orphan(world: &World) -> bool {
     puts().any(|put| is_orphan(world, put) && is_admitted(world, put))
 }

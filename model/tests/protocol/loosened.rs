@@ -1,4 +1,4 @@
-//! Each rule is needed: without it, a promise breaks.
+//! Shows that each rule is needed: without it, a promise breaks.
 
 use crate::process::Kind;
 use crate::promise::Promise;
@@ -9,8 +9,8 @@ use crate::scenario::{
 };
 use crate::world::{A, B, BUILT_IN};
 
-/// Explores a scenario with a looser rule, in which `promise` must break, and with
-/// the rules as they are, in which nothing may.
+/// Explores a scenario twice. Under the loosening, `promise` must break. Under the
+/// rules in force, no promise may break.
 fn breaks(scenario: Scenario, loosening: Loosening, promise: Promise) {
     let strict = scenario.explore();
     if let Some(found) = strict.counterexample {

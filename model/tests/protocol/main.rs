@@ -1,4 +1,4 @@
-//! An exhaustive model of the commit protocol; `README.md` beside it explains it.
+//! An exhaustive model of the commit protocol, described in `README.md`.
 
 mod backend;
 mod checker;

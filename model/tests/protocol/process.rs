@@ -1,4 +1,4 @@
-//! Processes: what each is to do, how far it has come, and its next steps.
+//! Processes: the command of each, its progress, and its next steps.
 
 use std::fmt::{self, Display};
 use std::hash::{Hash, Hasher};
@@ -8,22 +8,22 @@ use crate::world::{A, B, BUILT_IN, FIRST, Put, World, put_of};
 use crate::write::{BackendWrite, Change, InFlight, Write};
 use crate::{backend, clean, create, destroy, step, update, write};
 
-/// What a process is to do, as one command of a run.
+/// The task of a process, as one command of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) kind: Kind,
     /// The Terraform state, or the operator.
     pub(crate) state: u8,
     pub(crate) run: u8,
-    /// The backend that it goes to.
+    /// The target backend.
     pub(crate) backend: u8,
-    /// The process that must be over before this one begins.
+    /// The process that must end before this one begins.
     pub(crate) after: Option<usize>,
     /// The run that `PLANTON_RESUME` names.
     pub(crate) resume: Option<u8>,
-    /// Whether the value that is given differs from what an adoption finds.
+    /// Whether the given value differs from the one that an adoption finds.
     pub(crate) brings_value: bool,
-    /// The secret that is named to be displaced, or imported.
+    /// The secret that the command names, to displace or import it.
     pub(crate) named: Option<Put>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Kind {
     DeleteBackend,
     Register,
     Collect,
-    /// No process at all.
+    /// No process.
     Nothing,
 }
 
@@ -47,16 +47,16 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     Done,
-    /// It found that it may not go on, and changed nothing.
+    /// It was not allowed to continue, and changed nothing.
     Refused,
-    /// It was overtaken.
+    /// It lost a compare-and-set.
     Failed,
-    /// It gave up and does not know what became of its last request.
+    /// It gave up without the result of its last request.
     Unclear,
     Crashed,
 }
 
-/// Where a process stands: before which step.
+/// The next step of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum At {
     Begin,
@@ -81,7 +81,8 @@ pub(crate) enum At {
     Over(Outcome),
 }
 
-/// What follows a deletion that is finished for another, or an entry's removal.
+/// The continuation after the removal of an entry, or after the process finished
+/// another one's deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Then {
     Over(Outcome),
@@ -97,46 +98,46 @@ pub(crate) struct Process {
     pub(crate) command: Command,
     pub(crate) at: At,
     pub(crate) then: Then,
-    /// The first of the puts that belong to it.
+    /// The first of its puts.
     pub(crate) first_put: Put,
     pub(crate) attempt: u8,
-    /// The uuid of the backend that it found by its name.
+    /// The uuid of the backend, resolved by name.
     pub(crate) backend_uuid: u8,
-    /// Its entry was answered.
+    /// It has the response to its entry.
     pub(crate) entered: bool,
-    /// It has looked at the backend.
+    /// It has read the backend's record.
     pub(crate) looked: bool,
-    /// What it saw there was no backend to create on.
+    /// The backend that it read accepts no new objects.
     pub(crate) unusable: bool,
     /// It has read the document.
     pub(crate) read: bool,
-    /// The entry of the attempt before is still to be removed.
+    /// The entry of the previous attempt still has to be removed.
     pub(crate) spare: bool,
-    /// The revision of the document that it acts on.
+    /// The document's revision that it acts on.
     pub(crate) revision: u8,
-    /// The uuid of the record that it is concerned with.
+    /// The uuid of its record.
     pub(crate) target: Put,
-    /// The remote name that it puts under.
+    /// The remote name of its put.
     pub(crate) put: Put,
     pub(crate) native: u8,
-    /// The native id that a rotation is to prune.
+    /// The native id that a rotation prunes.
     pub(crate) old_native: u8,
     pub(crate) displaces: Option<Put>,
-    /// It adopts, and puts a further version for that.
+    /// It adopts a record and puts a further version.
     pub(crate) adopts: bool,
-    /// It completes another's record, which is forbidden.
+    /// It completes another state's record, which is forbidden.
     pub(crate) completes: bool,
-    /// The objects of the record that it deletes, as a set.
+    /// The set of objects of the record that it deletes.
     pub(crate) remotes: u32,
-    /// Whether their entries are still to be removed.
+    /// Whether their entries still have to be removed.
     pub(crate) has_entries: bool,
-    /// The versions that a cleanup found before it raised, as a set.
+    /// The set of versions that a cleanup found before it raised.
     pub(crate) versions: u8,
-    /// What a cleanup has still to look at, as a set.
+    /// The set of objects and entries that a cleanup still has to read.
     pub(crate) pending: u32,
-    /// What a cleanup has deleted, as a set.
+    /// The set of objects that a cleanup deleted.
     pub(crate) cleaned: u32,
-    /// The revision of the mark on the backend.
+    /// The revision of its mark on the backend.
     pub(crate) mark: u8,
     pub(crate) writes: u8,
     pub(crate) write: Option<Write>,
@@ -196,13 +197,13 @@ impl Process {
         matches!(self.at, At::Over(_))
     }
 
-    /// Returns true where it ended without cleaning up after itself.
+    /// Returns true if it ended without its own cleanup.
     pub(crate) fn was_cut_off(&self) -> bool {
         matches!(self.at, At::Over(Outcome::Crashed | Outcome::Unclear))
     }
 
-    /// Ends, and forgets everything, so that worlds that differ by that alone are
-    /// one.
+    /// Ends the process and resets its fields, so that worlds that differ only in them
+    /// become equal.
     pub(crate) fn end(&mut self, outcome: Outcome) {
         let first_put = self.first_put;
         *self = Self::new(self.command);
@@ -210,14 +211,14 @@ impl Process {
         self.at = At::Over(outcome);
     }
 
-    /// Gives an id to a write.
+    /// Returns the id of its next write.
     pub(crate) fn next_write_id(&mut self, pid: usize) -> u8 {
         self.writes += 1;
         assert!(self.writes < 40, "a process that never ends");
         u8::try_from(pid * 40).expect("few processes") + self.writes
     }
 
-    /// Goes on after an entry of its own is removed, or a deletion is finished.
+    /// Continues after the removal of its own entry, or after a finished deletion.
     pub(crate) fn go_on(&mut self) {
         match self.then {
             Then::Over(outcome) => self.end(outcome),
@@ -257,7 +258,7 @@ impl Hash for Process {
     }
 }
 
-/// One transition, as a trace names it.
+/// A transition in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Label {
     pub(crate) kind: Kind,
@@ -267,7 +268,7 @@ pub(crate) struct Label {
     pub(crate) note: &'static str,
 }
 
-/// By address: equal texts of different places count apart.
+/// Hashes the addresses of the texts, so equal texts of different steps count apart.
 impl Hash for Label {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.step.as_ptr(), self.note.as_ptr(), self.run).hash(state);
@@ -292,7 +293,7 @@ impl Display for Label {
     }
 }
 
-/// The steps that one process may take next.
+/// The possible next steps of one process.
 pub(crate) struct Turn<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) world: &'a World,
@@ -314,7 +315,7 @@ impl Turn<'_> {
         self.go_noted(step, "", change);
     }
 
-    /// Adds a step that may end in several ways.
+    /// Adds a step with a note about its result.
     pub(crate) fn go_noted(
         &mut self,
         step: &'static str,
@@ -335,13 +336,13 @@ impl Turn<'_> {
         self.out.push((label, next));
     }
 
-    /// Returns true where the answer of the next request may get lost.
+    /// Returns true if the response to the next request may be lost.
     pub(crate) fn may_lose(&self) -> bool {
         self.world.losses_left > 0 && self.world.in_flight.is_none()
     }
 }
 
-/// Adds every step that the process may take.
+/// Adds every possible next step of the process.
 pub(crate) fn steps(turn: &mut Turn<'_>) {
     let process = turn.process();
     if process.is_over() {
@@ -412,11 +413,11 @@ fn put(turn: &mut Turn<'_>) {
     }
 }
 
-/// Goes on after a put without an answer: it is repeated, or given up.
+/// Continues after a put with a lost response: the process repeats it or gives up.
 fn put_unclear(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     turn.go_noted(step::PUT, "repeated", |world| {
-        // One that is answered overtakes the one before.
+        // The repeated put replaces the one in flight.
         world.in_flight = None;
         land_put(world, pid);
     });
@@ -433,7 +434,7 @@ fn put_unclear(turn: &mut Turn<'_>) {
     });
 }
 
-/// Carries a put out, for a process that is told so.
+/// Carries out a put whose response the process receives.
 fn land_put(world: &mut World, pid: usize) {
     let process = &world.processes[pid];
     let (put, creates) = (process.put, creates_object(process));
@@ -459,17 +460,17 @@ fn land_put(world: &mut World, pid: usize) {
     });
 }
 
-/// Carries a put out; returns the version's native id.
+/// Carries out a put, and returns the version's native id.
 fn carry_out_put(world: &mut World, put: Put, creates: bool) -> u8 {
     let place = world.place_mut(put);
     if creates && place.versions != 0 {
-        // Its own, of the try before: no other process has this name.
+        // The object of its own previous try: no other process has this remote name.
         return place.last_native;
     }
     place.add()
 }
 
-/// Carries out a put whose answer nobody waits for.
+/// Carries out a put whose response was lost.
 pub(crate) fn land_late_put(world: &mut World, put: Put, creates: bool) {
     let is_there = world.place(put).versions != 0;
     if creates || is_there {
@@ -486,7 +487,7 @@ pub(crate) fn creates_object(process: &Process) -> bool {
 }
 
 impl Process {
-    /// Returns the process number `pid`, which is to do this.
+    /// Returns the process number `pid` with this command.
     pub(crate) fn number(pid: usize, command: Command) -> Self {
         let mut process = Self::new(command);
         process.first_put = put_of(pid, 0);

@@ -1,31 +1,31 @@
-//! What must hold.
+//! The promises that must hold.
 
 /// A promise, named as a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Promise {
-    /// A version that a state was told of is named by the record, until its owner
-    /// destroys it, or somebody names it to adopt or displace it.
+    /// The record names each version that a state received in a response. This ends
+    /// when its owner destroys it, or when a run names it to adopt or displace it.
     AcknowledgedVersionsStay,
-    /// What a record names is in the store. So a cleanup deletes nothing that a
-    /// record names, or names later.
+    /// Each object that a record names is in the store. A cleanup therefore deletes
+    /// nothing that a record names, now or later.
     NamedObjectsExist,
-    /// No run changes or destroys what another state owns, unless it was named.
+    /// No run changes or destroys a secret of another state without naming it.
     OwnersAloneChange,
-    /// Only the record of a run that is named is adopted, and only unchanged.
+    /// A creation adopts only an unchanged record of a named run.
     OnlyNamedRunsAreAdopted,
-    /// A run destroys nothing that it adopted.
+    /// A run never destroys a secret that it adopted.
     AdoptedIsNotDestroyed,
-    /// No record refers to a backend that was removed.
+    /// No record refers to a removed backend.
     NoSecretOnARemovedBackend,
-    /// An object of a record on a backend of one's own has its entry.
+    /// Each object of a record on a registered backend has its entry.
     NamedObjectsHaveEntries,
-    /// When all is still, each object can be found: a record names it, an entry
-    /// leads to it, or its uuid leads to the name's document.
+    /// In a quiescent world, each object can be found: a record names it, an entry
+    /// names it, or its uuid gives the key of the document.
     ObjectsAreFound,
-    /// A deletion of a backend that is refused leaves the backend as it was.
+    /// A refused deletion of a backend leaves the backend unchanged.
     RefusedDeletionsChangeNothing,
-    /// Where nothing crashed and no answer was lost, nothing is left behind.
+    /// Without a crash or a lost response, nothing is left behind.
     NothingIsLeftWithoutACrash,
-    /// The next runs of everybody bring everything to its end.
+    /// The next runs of all states converge.
     NextRunsConverge,
 }

@@ -1,4 +1,4 @@
-//! What the next runs make of a world in which everything has stopped.
+//! Runs the next commands from a quiescent world, and checks that they converge.
 
 use crate::checker::Fingerprint;
 use crate::invariants;
@@ -7,14 +7,14 @@ use crate::promise::Promise;
 use crate::scenario::{OTHER, OWN, STATES, Scenario};
 use crate::world::{BUILT_IN, BackendState, OPERATOR, PUTS, Put, RECOVERY, Record, World};
 
-/// More steps than any command takes.
+/// The maximum number of steps of a command.
 const MANY: usize = 200;
-/// The runs of the recovery.
+/// The first run number of the recovery.
 const RUN: u8 = 90;
 
-/// Says which promise breaks when everybody goes on alone, one after another:
-/// creations that were interrupted, healing, destroying, collecting, and the
-/// backends' deletion. In the end nothing is left.
+/// Returns the promise that breaks when all states continue one after another. They
+/// repeat interrupted creations, heal and destroy. A collection and the deletion of
+/// the backends follow. At the end nothing may be left.
 pub(crate) fn broken(scenario: &Scenario, world: &World) -> Option<Promise> {
     let mut next = Next {
         scenario,
@@ -25,7 +25,7 @@ pub(crate) fn broken(scenario: &Scenario, world: &World) -> Option<Promise> {
     all.err().or(next.world.broken)
 }
 
-/// Returns the fingerprint of all that a recovery depends on.
+/// Returns the fingerprint of everything that a recovery depends on.
 pub(crate) fn start(world: &World) -> u128 {
     let mut same = *world;
     same.document.write_id = 0;
@@ -69,8 +69,8 @@ impl Next<'_> {
         expect(!left || invariants::has_admitted_orphan(&self.world))
     }
 
-    /// Runs a state's creation again, if its configuration has one: first without
-    /// a word, then with the run that the message named.
+    /// Repeats a state's creation if its configuration has one: first without
+    /// `PLANTON_RESUME`, then with the run from the message.
     fn create(&mut self, state: u8) -> Converged {
         let mut commands = self.scenario.commands().iter();
         let wanted =
@@ -109,7 +109,7 @@ impl Next<'_> {
         expect(outcome == Outcome::Done || taken || !usable)
     }
 
-    /// Heals what the state holds, where its object is gone.
+    /// Heals the state's secret if its object is missing.
     fn heal(&mut self, state: u8) -> Converged {
         let Some(held) = self.world.states[usize::from(state)].current else {
             return Ok(());
@@ -131,8 +131,8 @@ impl Next<'_> {
         expect(outcome == Outcome::Done && healed)
     }
 
-    /// Destroys what the state holds; then imports whatever else it owns, and
-    /// destroys that.
+    /// Destroys the state's secrets. Then imports and destroys every other secret
+    /// that it owns.
     fn import_what_is_left(&mut self, state: u8) -> Converged {
         self.destroy(state)?;
         let document = self.world.document;
@@ -164,7 +164,7 @@ impl Next<'_> {
         self.run
     }
 
-    /// Runs one process to its end, undisturbed.
+    /// Runs one process to its end without interference.
     fn run(&mut self, command: Command) -> Result<Outcome, Promise> {
         let attempt = self.free_attempt();
         let mut process = Process::number(RECOVERY, command);
@@ -188,7 +188,7 @@ impl Next<'_> {
         Err(Promise::NextRunsConverge)
     }
 
-    /// Returns the first attempt whose put was never used.
+    /// Returns the first attempt with an unused put.
     fn free_attempt(&self) -> u8 {
         let first = Process::number(RECOVERY, Process::NOTHING.command).fresh();
         let is_free = |put: &Put| {

@@ -1,98 +1,97 @@
-//! The rules that the model follows, and the looser ones that are forbidden.
+//! The rules of the model, and the forbidden loosenings of them.
 
 use crate::world::Document;
 
-/// A rule of the design that is left out. Each is kept to show that a promise
+/// A rule of the design to leave out. `loosened.rs` shows for each that a promise
 /// breaks without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loosening {
-    /// The look at the backend may come before the entry was answered, as one
-    /// that was cached or shared does.
+    /// The look at the backend may precede the response to the entry, as with a
+    /// cached or shared look.
     LooksBeforeTheEntry,
-    /// The look at the backend may be answered by a node that lags.
+    /// A lagging node may serve the look at the backend.
     LooksUnfenced,
-    /// The look at the backend takes whatever has its name.
+    /// The look at the backend compares the name and not the uuid.
     LooksAtNamesAlone,
-    /// Entry first, then object.
+    /// A cleanup removes the entry before the object.
     RemovesEntriesFirst,
-    /// A destroy removes the entries while the record is still there.
+    /// A destroy removes the entries before the record.
     RemovesEntriesBeforeTheRecord,
-    /// A creation that lost its commit cleans up without a look at what won.
+    /// A creation that lost its commit cleans up without reading the document.
     RecognisesNothing,
-    /// A commit is recognised by its write id alone.
+    /// A commit is recognized by its write id alone.
     RecognisesWriteIdsAlone,
-    /// A commit is recognised by its native id, under whatever remote name.
+    /// A commit is recognized by its native id under any remote name.
     RecognisesNativeIdsAlone,
-    /// A creation or heal counts as lost once its own version is gone from the
-    /// record, though the record names its object.
+    /// A creation or heal counts as lost if the record names its object but not its
+    /// version.
     RecognisesVersionsOnly,
-    /// A creation that lost its commit commits the same put on the revision that
-    /// it finds.
+    /// A creation that lost its commit commits the same put on the new revision.
     CommitsOnAnotherRevision,
-    /// A creation that lost its commit begins anew under the same remote name.
+    /// A creation that lost its commit starts over under the same remote name.
     BeginsAnewWithTheSamePut,
-    /// Others' objects and entries are cleaned up after a look, without raising.
+    /// A cleanup deletes other processes' objects and entries without raising.
     CleansWithoutRaising,
-    /// A collection deletes whatever versions it finds after it has raised.
+    /// A collection lists the versions to delete after the raise.
     ListsVersionsAfterTheRaise,
-    /// A tombstone is not raised.
+    /// A cleanup does not raise a tombstone.
     RaiseSkipsTombstones,
-    /// A backend's deletion lists the entries before its mark is answered.
+    /// A deletion of a backend lists the entries before the response to its mark.
     ListsBeforeTheMark,
-    /// A deletion of a backend that is refused leaves its mark.
+    /// A refused deletion of a backend leaves its mark.
     KeepsTheMark,
-    /// A backend's tombstone is written on whatever revision is found.
+    /// A backend's tombstone is written on any revision.
     TombstonesAnotherRevision,
-    /// A deletion of a backend takes a record in `deleting` for none.
+    /// A deletion of a backend treats a record in `deleting` as absent.
     TakesDeletingForGone,
-    /// A creation adopts an unchanged record though no run is named.
+    /// A creation adopts an unchanged record although no run is named.
     AdoptsLookAlikes,
-    /// A named run's record is adopted though it was changed since.
+    /// A creation adopts a named run's record although it was changed since.
     AdoptsChangedRecords,
-    /// A creation completes another's record whose object is gone.
+    /// A creation completes another state's record whose object is missing.
     CompletesOthersRecords,
-    /// An adoption keeps the stamp.
+    /// An adoption does not change the stamp.
     AdoptsWithoutStamping,
-    /// A further version creates the object where there is none.
+    /// A put of a further version creates a missing object.
     VersionsCreateObjects,
-    /// An entry that was written beside the read serves for a document that
-    /// turns out to stand there.
+    /// An entry that was written beside the read is reused although a document
+    /// exists.
     ReusesEarlyEntries,
-    /// An entry that was written beside the read serves over a tombstone.
+    /// An entry that was written beside the read is reused over a tombstone.
     ReusesEarlyEntriesOverTombstones,
-    /// Read takes over the stamp that it finds.
+    /// A read stores the record's stamp in the state.
     ReadMovesStamps,
     /// An update does not compare the stamp.
     UpdatesUnderAnyStamp,
     /// A destroy does not compare the stamp.
     DestroysUnderAnyStamp,
-    /// A run may destroy what it adopted.
+    /// A run may destroy a secret that it adopted.
     DestroysAdopted,
-    /// A heal puts under a new remote name without an entry.
+    /// A heal puts under a new remote name and writes no entry.
     HealsWithoutEntry,
-    /// A heal writes its entry and does not look at the backend.
+    /// A heal writes its entry and skips the look at the backend.
     HealsWithoutLook,
-    /// A heal does not keep the lost name in the record.
+    /// A heal drops the lost name from the record.
     ForgetsLostNames,
-    /// A process whose put was never answered deletes the object and its entry.
+    /// A process with an unclear put deletes the object and its entry.
     CleansUpUnclearPuts,
-    /// A collection removes an entry that leads to no object.
+    /// A collection removes an entry without an object.
     CollectsBareEntries,
-    /// A collection removes the entry of an object that it has deleted.
+    /// A collection removes the entry of an object that it deleted.
     CollectsEntries,
     /// A deletion of a backend removes the entries before its tombstone.
     RemovesEntriesBeforeTheTombstone,
-    /// A creation replaces whatever stands under its name.
+    /// A creation displaces any record of its name.
     DisplacesUnnamed,
 }
 
-/// What a model goes by.
+/// The rules in force.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rules {
     pub(crate) loosening: Option<Loosening>,
-    /// What a node that lags answers instead of the document.
+    /// The document that a lagging node returns.
     pub(crate) stale: Option<Document>,
-    /// Whether a creation that lost its commit begins anew in the same process.
+    /// Whether a creation that lost its commit starts over in the same process.
     pub(crate) begins_anew: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Scenarios: what is there at the beginning, and what the processes are to do.
+//! Scenarios: the initial world and the commands of the processes.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -14,11 +14,11 @@ use crate::world::{
 use crate::write::InFlight;
 use crate::{backend, invariants, recovery, step, write};
 
-/// The run that created what is there at the beginning.
+/// The run that created the initial secret.
 pub(crate) const FIRST_RUN: u8 = 100;
-/// A backend of one's own.
+/// A registered backend.
 pub(crate) const OWN: u8 = 1;
-/// Another one.
+/// Another registered backend.
 pub(crate) const OTHER: u8 = 2;
 
 /// A model to explore.
@@ -27,14 +27,14 @@ pub(crate) struct Scenario {
     pub(crate) rules: Rules,
     commands: Vec<Command>,
     initial: World,
-    /// Whether processes crash.
+    /// Whether processes may crash.
     crashes: bool,
-    /// Fingerprints of what recoveries have begun with.
+    /// The fingerprints of the starts of earlier recoveries.
     converged: RefCell<HashSet<u128>>,
 }
 
 impl Scenario {
-    /// Nothing is there but the backends.
+    /// Starts with the backends only.
     pub(crate) fn new() -> Self {
         let backend = Backend {
             uuid: 1,
@@ -62,13 +62,13 @@ impl Scenario {
         }
     }
 
-    /// A document is there, and a secret of it was destroyed.
+    /// Starts with the tombstone of a destroyed secret.
     pub(crate) fn with_tombstone(mut self) -> Self {
         self.initial.document.revision = 3;
         self
     }
 
-    /// State A has a secret on `backend`.
+    /// Starts with a secret of state A on `backend`.
     pub(crate) fn with_secret(mut self, backend: u8) -> Self {
         let stamp = Stamp {
             run: FIRST_RUN,
@@ -108,7 +108,7 @@ impl Scenario {
         self
     }
 
-    /// Its object was removed by hand.
+    /// The initial secret's object was removed manually.
     pub(crate) fn with_lost_object(mut self) -> Self {
         let place = self.initial.place_mut(FIRST);
         place.versions = 0;
@@ -116,7 +116,7 @@ impl Scenario {
         self
     }
 
-    /// Its deletion was begun.
+    /// The initial secret's deletion was started.
     pub(crate) fn with_deletion_begun(mut self) -> Self {
         let record = self.initial.document.current.as_mut();
         record.expect("a secret").state = RecordState::Deleting;
@@ -125,38 +125,38 @@ impl Scenario {
         self
     }
 
-    /// Its creation was committed, and its run died before Terraform was told.
+    /// The initial secret was committed, and its run died before the response.
     pub(crate) fn with_unsaved_secret(self, backend: u8) -> Self {
         let mut scenario = self.with_secret(backend);
         scenario.initial.state_mut(A).current = None;
         scenario
     }
 
-    /// So many answers get lost.
+    /// Lets this number of responses be lost.
     pub(crate) fn losing(mut self, answers: u8) -> Self {
         self.initial.losses_left = answers;
         self
     }
 
-    /// One object is removed by hand at any time.
+    /// Lets one object be removed manually at any time.
     pub(crate) fn drifting(mut self) -> Self {
         self.initial.drifts_left = 1;
         self
     }
 
-    /// A creation that lost its commit begins anew.
+    /// Lets a creation that lost its commit start over.
     pub(crate) fn beginning_anew(mut self) -> Self {
         self.rules.begins_anew = true;
         self
     }
 
-    /// Reads that are not fenced may be answered by a node that lags.
+    /// Lets a lagging node serve reads that are not fenced.
     pub(crate) fn lagging(mut self) -> Self {
         self.rules.stale = Some(self.initial.document);
         self
     }
 
-    /// No process crashes.
+    /// Excludes crashes.
     pub(crate) fn without_crashes(mut self) -> Self {
         self.crashes = false;
         self
@@ -188,7 +188,7 @@ impl Scenario {
 }
 
 impl Command {
-    /// A command of a run of its own: the one with the number `run`.
+    /// Returns a command in the run with this number.
     pub(crate) fn new(kind: Kind, state: u8, run: u8, backend: u8) -> Self {
         Self {
             kind,
@@ -227,7 +227,7 @@ impl Command {
     }
 }
 
-/// A command on a backend of one's own.
+/// Returns a command on the registered backend `OWN`.
 pub(crate) fn command(kind: Kind, state: u8, run: u8) -> Command {
     Command::new(kind, state, run, OWN)
 }
@@ -252,7 +252,7 @@ pub(crate) fn delete_backend() -> Command {
     Command::by_operator(Kind::DeleteBackend, OWN)
 }
 
-/// Registers a backend again that was removed.
+/// Registers a removed backend again.
 pub(crate) fn register_backend() -> Command {
     Command::by_operator(Kind::Register, OWN)
 }
@@ -261,7 +261,7 @@ pub(crate) fn collect() -> Command {
     Command::by_operator(Kind::Collect, BUILT_IN)
 }
 
-/// The same command on another backend.
+/// Moves a command to another backend.
 pub(crate) fn on(mut command: Command, backend: u8) -> Command {
     command.backend = backend;
     command
@@ -321,7 +321,7 @@ fn label(command: Command, step: &'static str) -> Label {
     }
 }
 
-/// What the world does: no process.
+/// Returns the label of an event that no process causes.
 fn labels_of_world(step: &'static str, note: &'static str) -> Label {
     Label {
         kind: Kind::Nothing,
@@ -332,7 +332,7 @@ fn labels_of_world(step: &'static str, note: &'static str) -> Label {
     }
 }
 
-/// The request in flight is carried out at last, or never.
+/// Carries out the request in flight, or drops it.
 fn late_request(rules: &Rules, world: &World) -> Vec<(Label, World)> {
     let Some(late) = world.in_flight else {
         return Vec::new();
@@ -353,7 +353,7 @@ fn late_request(rules: &Rules, world: &World) -> Vec<(Label, World)> {
     ]
 }
 
-/// Somebody removes the object of a secret at the vendor.
+/// Removes the object of a secret manually at the vendor.
 fn removal_by_hand(world: &World) -> Option<(Label, World)> {
     let record = world.document.current.filter(|_| world.drifts_left > 0)?;
     let mut next = *world;
@@ -367,5 +367,5 @@ fn removal_by_hand(world: &World) -> Option<(Label, World)> {
     Some((labels_of_world(step::BY_HAND, ""), next))
 }
 
-/// Two Terraform states, for iterating.
+/// The Terraform states, for iteration.
 pub(crate) const STATES: [u8; 2] = [A, B];

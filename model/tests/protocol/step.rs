@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn the_code_has_the_steps_of_the_model_and_no_others() {
-        let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/operations");
+        let operations =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/core/src/operations");
         let mut found = BTreeSet::new();
         for file in sources(&operations) {
             let text = fs::read_to_string(&file).expect("a source file");

@@ -1,11 +1,11 @@
-//! Rotates or heals a secret; reads and imports it.
+//! Rotates, heals, reads and imports a secret.
 
 use crate::process::{At, Kind, Outcome, Turn};
 use crate::rules::Loosening;
 use crate::world::{Held, bit};
 use crate::{create, step};
 
-/// Looks up the secret, and whether it is this state's to change.
+/// Reads the record, and checks that this state may change it.
 pub(crate) fn begin(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     let now = turn.world.document;
@@ -43,7 +43,7 @@ pub(crate) fn begin(turn: &mut Turn<'_>) {
     }
 }
 
-/// Deletes the version before, which the record does not name any more.
+/// Deletes the previous version, which the record no longer names.
 pub(crate) fn prune(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     turn.go(step::PRUNE, |world| {
@@ -70,7 +70,7 @@ pub(crate) fn read(turn: &mut Turn<'_>) {
     });
 }
 
-/// Takes over the stamp of the secret that somebody names.
+/// Imports the named secret with the stamp of its record.
 pub(crate) fn import(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let command = turn.process().command;

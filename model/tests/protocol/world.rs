@@ -1,4 +1,5 @@
-//! The world between two steps: catalog, stores, processes, Terraform states.
+//! The state of the model between two steps: catalog, stores, processes, Terraform
+//! states.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,44 +7,44 @@ use crate::process::Process;
 use crate::promise::Promise;
 use crate::write::InFlight;
 
-/// Names one put under a new remote name: the object's remote name, its entry,
-/// and, for a creation, the secret's uuid.
+/// Identifies one put under a new remote name. It stands for the object's remote
+/// name, its entry, and, for a creation, the secret's uuid.
 pub(crate) type Put = u8;
 
-/// How many puts a world has room for.
+/// The number of puts in a world.
 pub(crate) const PUTS: usize = 24;
-/// How many processes a world has room for.
+/// The number of processes in a world.
 pub(crate) const PROCESSES: usize = 6;
-/// The process that a recovery runs, one command after another.
+/// The process that runs the commands of a recovery, one after another.
 pub(crate) const RECOVERY: usize = PROCESSES - 1;
-/// How many puts belong to each process; the recovery has all that are left.
+/// The number of puts of each process. The recovery has the remaining ones.
 const PUTS_EACH: usize = 3;
-/// The puts of secrets that are there at the beginning.
+/// The put of the initial secret.
 pub(crate) const FIRST: Put = 0;
 
-/// The backend without a record and without entries.
+/// The built-in backend, which has no record and no entries.
 pub(crate) const BUILT_IN: u8 = 0;
 
-/// Two Terraform states, and an operator, who has none.
+/// Two Terraform states, and an operator without a state.
 pub(crate) const A: u8 = 0;
 pub(crate) const B: u8 = 1;
 pub(crate) const OPERATOR: u8 = 2;
 
-/// Who created or adopted a record, and when.
+/// The run and the generation of a record's creation or adoption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Stamp {
     pub(crate) run: u8,
     pub(crate) generation: u8,
 }
 
-/// How far a secret's deletion has come.
+/// The progress of a secret's deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RecordState {
     Ready,
     Deleting,
 }
 
-/// One secret in a document. It keeps one version.
+/// One secret in a document. It has one version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Record {
     pub(crate) uuid: Put,
@@ -52,7 +53,7 @@ pub(crate) struct Record {
     pub(crate) remote: Put,
     /// The native id of its version.
     pub(crate) native: u8,
-    /// A set of the remote names whose objects were lost.
+    /// The set of remote names with lost objects.
     pub(crate) lost: u32,
     pub(crate) state: RecordState,
     pub(crate) stamp: Stamp,
@@ -62,7 +63,7 @@ pub(crate) struct Record {
     pub(crate) renewed: bool,
     /// Whether a version changed since it was stamped.
     pub(crate) changed: bool,
-    /// Not in the real record: the states that own it, as a set.
+    /// Not in the real record: the set of states that own it.
     pub(crate) owners: u8,
     /// Not in the real record: the owners before an adoption.
     pub(crate) former_owners: u8,
@@ -71,12 +72,12 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Returns true where one of the record's objects has this remote name.
+    /// Returns true if one of the record's objects has this remote name.
     pub(crate) fn names(&self, put: Put) -> bool {
         self.remote == put || self.lost & bit(put) != 0
     }
 
-    /// Returns the remote names that the record names, as a set.
+    /// Returns the set of remote names in the record.
     pub(crate) fn remotes(&self) -> u32 {
         self.lost | bit(self.remote)
     }
@@ -86,10 +87,10 @@ impl Record {
     }
 }
 
-/// What stands under the one name that the model has.
+/// The document of the model's only name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Document {
-    /// 0 where nothing was ever written; generations are counted alike.
+    /// 0 if nothing was ever written. The generation has the same value.
     pub(crate) revision: u8,
     pub(crate) write_id: u8,
     pub(crate) current: Option<Record>,
@@ -110,13 +111,13 @@ impl Document {
         records.find(|record| record.uuid == uuid)
     }
 
-    /// Returns the record that has this remote name.
+    /// Returns the record with an object of this remote name.
     pub(crate) fn naming(&self, put: Put) -> Option<&Record> {
         self.records().find(|record| record.names(put))
     }
 }
 
-/// How far a backend's deletion has come.
+/// The progress of a backend's deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum BackendState {
     Ready,
@@ -124,30 +125,30 @@ pub(crate) enum BackendState {
     Tombstone,
 }
 
-/// The record of a backend of one's own.
+/// The record of a registered backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Backend {
-    /// Another one for each backend that is registered under the name.
+    /// Different for each backend that is registered under the name.
     pub(crate) uuid: u8,
     pub(crate) state: BackendState,
     pub(crate) revision: u8,
     pub(crate) write_id: u8,
 }
 
-/// What is found under one remote name: the object and its entry.
+/// The object and the entry of one remote name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Place {
     pub(crate) backend: u8,
     pub(crate) backend_uuid: u8,
     pub(crate) uuid: Put,
     pub(crate) entry: bool,
-    /// The versions of the object, as a set of native ids.
+    /// The set of the native ids of the object's versions.
     pub(crate) versions: u8,
-    /// The native id that was given last.
+    /// The last native id that was assigned.
     pub(crate) last_native: u8,
-    /// Not in the real world: somebody removed the object at the vendor.
+    /// Not in the real world: the object was removed manually at the vendor.
     pub(crate) drifted: bool,
-    /// Not in the real world: somebody else has cleaned up here.
+    /// Not in the real world: another process cleaned up here.
     pub(crate) cleaned: bool,
 }
 
@@ -163,27 +164,27 @@ impl Place {
         self.last_native
     }
 
-    /// Returns everything in one word.
+    /// Packs all fields into one word.
     fn packed(self) -> u64 {
         let flags = [self.entry, self.drifted, self.cleaned];
         let flags = flags.map(u8::from);
         let fields = [self.backend, self.uuid, self.versions, self.last_native];
         let [a, b, c] = flags;
         let [d, e, f, g] = fields;
-        // Few numbers, and eight bits each: the last are the put's.
+        // Eight bits for each field. The caller adds the put in the highest ones.
         let numbers = u64::from_le_bytes([a | b << 1 | c << 2, d, e, f, g, 0, 0, 0]);
         numbers | u64::from(self.backend_uuid) << 40
     }
 }
 
-/// What a Terraform state knows of a secret.
+/// A secret in a Terraform state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Held {
     pub(crate) uuid: Put,
     pub(crate) stamp: Stamp,
     pub(crate) remote: Put,
     pub(crate) native: u8,
-    /// Not in the real state: its owner has begun to destroy it.
+    /// Not in the real state: its owner started to destroy it.
     pub(crate) destroying: bool,
 }
 
@@ -192,8 +193,8 @@ pub(crate) struct Held {
 pub(crate) struct TerraformState {
     pub(crate) current: Option<Held>,
     pub(crate) deposed: Option<Held>,
-    /// Not in the real state: the secrets of its runs that somebody named to adopt
-    /// or import them elsewhere, as a set.
+    /// Not in the real state: the set of its secrets that another state named in
+    /// order to adopt or import them.
     pub(crate) released: u32,
 }
 
@@ -213,22 +214,22 @@ impl TerraformState {
     }
 }
 
-/// Everything.
+/// The whole state of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct World {
     pub(crate) document: Document,
-    /// The backends of one's own, from number 1.
+    /// The registered backends, from number 1.
     pub(crate) own_backends: [Backend; 2],
     pub(crate) places: [Place; PUTS],
     pub(crate) processes: [Process; PROCESSES],
     pub(crate) states: [TerraformState; 2],
-    /// A request whose answer was lost, and which may still be carried out.
+    /// A request with a lost response, which the store may still carry out.
     pub(crate) in_flight: Option<InFlight>,
-    /// How many answers may still be lost.
+    /// The number of responses that may still be lost.
     pub(crate) losses_left: u8,
-    /// How many objects may still be removed by hand.
+    /// The number of objects that may still be removed manually.
     pub(crate) drifts_left: u8,
-    /// A promise that a step broke.
+    /// The promise that a step broke.
     pub(crate) broken: Option<Promise>,
 }
 
@@ -249,7 +250,8 @@ impl World {
         &mut self.own_backends[usize::from(backend) - 1]
     }
 
-    /// Returns true where the backend with this uuid is gone, whatever has its name.
+    /// Returns true if the backend with this uuid was removed, even if another one
+    /// has its name.
     pub(crate) fn is_removed(&self, backend: u8, uuid: u8) -> bool {
         if backend == BUILT_IN {
             return false;
@@ -258,13 +260,13 @@ impl World {
         found.state == BackendState::Tombstone || found.uuid != uuid
     }
 
-    /// Returns true where a new object may go to the backend with this uuid.
+    /// Returns true if the backend with this uuid accepts new objects.
     pub(crate) fn is_usable(&self, backend: u8, uuid: u8) -> bool {
         !self.is_removed(backend, uuid)
             && (backend == BUILT_IN || self.backend(backend).state == BackendState::Ready)
     }
 
-    /// Returns the uuid that is found under a backend's name.
+    /// Returns the uuid in the record of a backend's name.
     pub(crate) fn backend_uuid(&self, backend: u8) -> u8 {
         if backend == BUILT_IN {
             0
@@ -277,7 +279,7 @@ impl World {
         &mut self.states[usize::from(state)]
     }
 
-    /// Returns true where no process is running and no request under way.
+    /// Returns true if no process is running and no request is in flight.
     pub(crate) fn is_quiescent(&self) -> bool {
         self.in_flight.is_none() && self.processes.iter().all(Process::is_over)
     }
@@ -301,17 +303,17 @@ impl Hash for World {
     }
 }
 
-/// Returns the set with one member.
+/// Returns the set with this one member.
 pub(crate) fn bit(put: Put) -> u32 {
     1 << put
 }
 
-/// Returns the members of a set, the lowest first.
+/// Returns the members of a set in ascending order.
 pub(crate) fn members(set: u32) -> impl Iterator<Item = Put> {
     (0..PUTS as Put).filter(move |put| set & bit(*put) != 0)
 }
 
-/// Returns the put that a process makes at its `attempt`.
+/// Returns the put of a process at its `attempt`.
 pub(crate) fn put_of(process: usize, attempt: u8) -> Put {
     let put = 2 + process * PUTS_EACH + usize::from(attempt);
     assert!(
@@ -321,7 +323,7 @@ pub(crate) fn put_of(process: usize, attempt: u8) -> Put {
     Put::try_from(put).expect("few puts")
 }
 
-/// Returns the process that makes this put; `None` for those at the beginning.
+/// Returns the process of this put, or `None` for the initial puts.
 pub(crate) fn putter_of(put: Put) -> Option<usize> {
     let process = usize::from(put).checked_sub(2)? / PUTS_EACH;
     Some(process.min(RECOVERY))

@@ -1,4 +1,4 @@
-//! Writes of the name's document: compare-and-set, lost answers, reading back.
+//! Writes of the name's document: compare-and-set, lost responses, reading back.
 
 use crate::process::{At, Command, Outcome, Then, Turn};
 use crate::promise::Promise;
@@ -6,7 +6,7 @@ use crate::rules::{Loosening, Rules};
 use crate::world::{BackendState, Document, OPERATOR, Put, Record, RecordState, Stamp, World, bit};
 use crate::{destroy, step};
 
-/// What a write makes of the document.
+/// The change that a write makes to the document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     Create,
@@ -16,12 +16,12 @@ pub(crate) enum Change {
     Mark,
     Remove,
     Raise,
-    /// Gives an adopted record its former stamp back.
+    /// Restores the former stamp of an adopted record.
     PutBack,
 }
 
-/// A compare-and-set of the document. Since a revision stands for one content,
-/// it tells what it changes and not the whole.
+/// A compare-and-set of the document. A revision determines the content, so the
+/// write holds only the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Write {
     pub(crate) change: Change,
@@ -34,7 +34,7 @@ pub(crate) struct Write {
     pub(crate) id: u8,
 }
 
-/// What a write makes of a backend's record.
+/// A compare-and-set of a backend's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BackendWrite {
     pub(crate) becomes: BackendState,
@@ -43,13 +43,13 @@ pub(crate) struct BackendWrite {
     pub(crate) id: u8,
 }
 
-/// A request that was sent and not answered. It may be carried out at any time
-/// later, or never.
+/// A request with a lost response. The store may carry it out at any later time, or
+/// never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum InFlight {
     Document(u8, Write),
     Backend(BackendWrite),
-    /// Whether it creates the object, or adds a version to one.
+    /// A put. `creates` distinguishes a new object from a further version.
     Put {
         put: Put,
         creates: bool,
@@ -93,7 +93,7 @@ pub(crate) fn write(turn: &mut Turn<'_>) {
     }
 }
 
-/// Reads, fenced, what became of the write.
+/// Reads the result of the write with a fenced read.
 pub(crate) fn read_back(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let rules = turn.rules;
@@ -118,7 +118,7 @@ pub(crate) fn read_back(turn: &mut Turn<'_>) {
     }
 }
 
-/// Returns true where the document found names what the write would have made.
+/// Returns true if the document names the result of the write.
 fn is_named(turn: &Turn<'_>, write: &Write) -> bool {
     let document = &turn.world.document;
     let mut records = document.records();
@@ -151,7 +151,7 @@ pub(crate) fn stamp(run: u8, write: &Write) -> Stamp {
     }
 }
 
-/// Goes on after a write that stands.
+/// Continues after a write that succeeded.
 fn written(world: &mut World, pid: usize, write: &Write) {
     let process = &mut world.processes[pid];
     match write.change {
@@ -174,7 +174,7 @@ fn written(world: &mut World, pid: usize, write: &Write) {
     }
 }
 
-/// Goes on after a write that another has overtaken.
+/// Continues after a write that lost to another one.
 fn lost(world: &mut World, rules: &Rules, pid: usize, write: &Write) {
     let found = world.document;
     let process = &mut world.processes[pid];
@@ -210,14 +210,14 @@ fn lost(world: &mut World, rules: &Rules, pid: usize, write: &Write) {
         }
         Change::Adopt => process.end(Outcome::Failed),
         Change::Mark | Change::PutBack => process.at = At::Begin,
-        // Another has finished it, or only raised the document.
+        // Another process finished the deletion, or only raised the document.
         Change::Remove if found.record(write.uuid).is_none() => destroy::removed(world, pid),
         Change::Remove => process.go_on(),
         Change::Raise => process.at = At::CleanLook,
     }
 }
 
-/// Carries the write out. Its revision was compared.
+/// Carries out the write, whose revision matched.
 pub(crate) fn carry_out(world: &mut World, rules: &Rules, pid: usize, write: &Write) {
     expect_rights(world, pid, write);
     let command = world.processes[pid].command;
@@ -302,7 +302,8 @@ fn alter(record: &mut Record, rules: &Rules, state: u8, write: &Write, stamp: St
     }
 }
 
-/// A displaced secret that its owner writes takes its name back, if it is free.
+/// Gives a displaced secret its name back when its owner writes it and the name is
+/// free.
 fn take_name_back(document: &mut Document) {
     let is_ready = document.displaced.is_some_and(|record| record.is_ready());
     if document.current.is_none() && is_ready {
@@ -310,7 +311,7 @@ fn take_name_back(document: &mut Document) {
     }
 }
 
-/// Keeps which states have let a secret go by a name, or have it back.
+/// Records which states lost a secret to a run that named it, or got it back.
 fn release(world: &mut World, before: &Record, after: &Record) {
     for (state, terraform) in (0u8..).zip(&mut world.states) {
         let owned = before.owners >> state & 1 == 1;
@@ -323,7 +324,7 @@ fn release(world: &mut World, before: &Record, after: &Record) {
     }
 }
 
-/// Holds the write against the truth: who owns what it changes, and what was named.
+/// Checks the write against the actual owners and the names that were given.
 fn expect_rights(world: &mut World, pid: usize, write: &Write) {
     let command = world.processes[pid].command;
     let met = world.document.record(write.uuid).copied();
@@ -357,7 +358,7 @@ fn expect_rights(world: &mut World, pid: usize, write: &Write) {
 }
 
 impl World {
-    /// Forgets a request in flight that can't be carried out any more.
+    /// Drops a request in flight that can no longer succeed.
     pub(crate) fn drop_late_requests(&mut self) {
         let is_late = match &self.in_flight {
             Some(InFlight::Document(_, write)) => write.expected != self.document.revision,

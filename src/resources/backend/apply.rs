@@ -5,14 +5,14 @@ use super::ownership::{completed, deleted};
 use super::plan::located;
 use super::settings::{arguments, credential, fixed, store_settings};
 use super::state::{Identity, computed, identity};
-use crate::operations::{
+use crate::surface::{Anchor, Committed, Configured, explain, invalid_slug, named_backend};
+use planton_core::operations::{
     BackendView, DeleteBackend, Interrupt, OperationError, RegisterBackend, StoreSettings,
     UpdateBackend,
 };
-use crate::plugin::{
+use planton_plugin::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, UpdateRequest, Value,
 };
-use crate::surface::{Anchor, Committed, Configured, explain, invalid_slug, named_backend};
 
 /// Declares the backend.
 pub(super) async fn create(

@@ -1,7 +1,7 @@
 //! The blocks of `planton_secret_backend`, one for each type, as a table: the
 //! schema, the settings and the plan all follow it.
 
-use crate::plugin::{Attribute, AttributeType};
+use planton_plugin::{Attribute, AttributeType};
 
 /// What a change of an attribute does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use super::settings::{
     AMBIENT, STATIC, TRIGGER, chosen, credential, credential_source, known_credential,
     store_settings,
 };
-use crate::operations::StoreCredential;
-use crate::plugin::{Diagnostic, Value};
 use crate::surface::{Configured, Setting};
+use planton_core::operations::StoreCredential;
+use planton_plugin::{Diagnostic, Value};
 
 /// What has become of the trigger since the last apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

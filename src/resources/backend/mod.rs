@@ -14,16 +14,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::names::Slug;
-use crate::operations::{ConnectStore, RefreshedBackend};
-use crate::plugin::{
-    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
-    IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanRequest,
-    PlanResponse, ReadRequest, ReadResponse, Resource, Schema, UpdateRequest, Value,
-};
 use crate::surface::{
     Anchor, Bounds, Configured, Session, SessionState, Timeout, different_organization, explain,
     invalid_slug, not_refreshed,
+};
+use planton_core::names::Slug;
+use planton_core::operations::{ConnectStore, RefreshedBackend};
+use planton_plugin::{
+    ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
+    IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanRequest,
+    PlanResponse, ReadRequest, ReadResponse, Resource, Schema, UpdateRequest, Value,
 };
 use state::Identity;
 

@@ -1,10 +1,10 @@
 //! Whose a backend is, as its state knows it: what a read found, and what a destroy
 //! left.
 
-use crate::names::Slug;
-use crate::operations::{BackendView, DeletedBackend, Destroyed, RegisteredBackend};
-use crate::plugin::{DeleteResponse, Diagnostic, ReadResponse, Value};
 use crate::surface::{Anchor, Finding, named_backend};
+use planton_core::names::Slug;
+use planton_core::operations::{BackendView, DeletedBackend, Destroyed, RegisteredBackend};
+use planton_plugin::{DeleteResponse, Diagnostic, ReadResponse, Value};
 
 /// Returns what a read answers that found the backend: its state if it is this
 /// state's, and otherwise what was known, with a warning.

@@ -7,13 +7,13 @@ use super::credentials::{
 use super::ownership::is_own;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
-use crate::names::Slug;
-use crate::operations::{OperationError, StoreErrorKind};
-use crate::plugin::{
+use crate::surface::{Anchor, Configured, Setting, explain};
+use planton_core::names::Slug;
+use planton_core::operations::{OperationError, StoreErrorKind};
+use planton_plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
-use crate::surface::{Anchor, Configured, Setting, explain};
 
 /// Plans a creation or an update; `session` is absent while the provider's
 /// configuration is unknown.

@@ -1,9 +1,9 @@
 //! The schema of `planton_secret_backend`.
 
 use super::blocks::BLOCKS;
-use crate::operations::NAME_PREFIX;
-use crate::plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
 use crate::surface::timeouts_attribute;
+use planton_core::operations::NAME_PREFIX;
+use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
 
 /// Returns the schema.
 pub(super) fn schema() -> Schema {

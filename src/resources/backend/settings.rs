@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
-use crate::operations::{
+use crate::surface::Setting;
+use planton_core::operations::{
     BackendArguments, BackendOnDestroy, NAME_PREFIX, StoreCredential, StoreSettings,
 };
-use crate::plugin::Value;
-use crate::surface::Setting;
+use planton_plugin::Value;
 
 /// Where credentials come from.
 pub(super) const STATIC: &str = "static";

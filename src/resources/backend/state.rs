@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::blocks::{BLOCKS, Block};
 use super::settings::{AMBIENT, DELETE, FORGET, STATIC, block_state};
-use crate::names::Slug;
-use crate::operations::{BackendOnDestroy, BackendView};
-use crate::plugin::{Diagnostic, Value};
+use planton_core::names::Slug;
+use planton_core::operations::{BackendOnDestroy, BackendView};
+use planton_plugin::{Diagnostic, Value};
 
 /// What a stored state says of the backend's identity.
 #[derive(Clone, Debug)]

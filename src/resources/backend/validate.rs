@@ -4,12 +4,12 @@
 use super::blocks::{BLOCKS, Block, Change, Field, Holds};
 use super::plan::innermost;
 use super::settings::{DELETE, FORGET, collect, on_destroy, set_blocks, settings_of};
-use crate::names::Slug;
-use crate::operations::{
+use crate::surface::{Setting, explain, invalid_slug, reserved_name, validate_timeouts};
+use planton_core::names::Slug;
+use planton_core::operations::{
     ConnectStore, NAME_PREFIX, OperationError, PLATFORM_BACKEND, StoreCredential, StoreSettings,
 };
-use crate::plugin::{AttributePath, Diagnostic, Diagnostics, PathStep, Value};
-use crate::surface::{Setting, explain, invalid_slug, reserved_name, validate_timeouts};
+use planton_plugin::{AttributePath, Diagnostic, Diagnostics, PathStep, Value};
 
 /// The most mistakes that one block is searched for.
 const MAX_MISTAKES: usize = 16;

@@ -5,16 +5,16 @@ use super::replacement::{Existing, Mark};
 use super::settings::Settings;
 use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
-use crate::names::SecretName;
-use crate::operations::{
+use crate::surface::{Configured, Named, Setting, explain, invalid_slug, named_secret};
+use planton_core::names::SecretName;
+use planton_core::operations::{
     CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, RemoteName, Replaces,
     SecretView, UpdateSecret,
 };
-use crate::plugin::{
+use planton_plugin::{
     ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
     UpdateRequest, Value,
 };
-use crate::surface::{Configured, Named, Setting, explain, invalid_slug, named_secret};
 
 /// Creates the secret.
 pub(super) async fn create(

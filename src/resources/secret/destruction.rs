@@ -3,11 +3,11 @@
 use super::read;
 use super::replacement::Existing;
 use super::state::Private;
-use crate::operations::Interrupt;
-use crate::plugin::{
+use crate::surface::Configured;
+use planton_core::operations::Interrupt;
+use planton_plugin::{
     Diagnostic, PlanDestroyRequest, PlanDestroyResponse, ReadOutcome, ReadRequest,
 };
-use crate::surface::Configured;
 
 /// Plans a destruction.
 ///

@@ -12,17 +12,17 @@ mod validate;
 
 use async_trait::async_trait;
 
-use crate::names::SecretName;
-use crate::operations::{Interrupt, Refreshed, SecretView, Selector};
-use crate::plugin::{
+use crate::surface::{
+    Bounds, Configured, Finding, Session, SessionState, Timeout, different_organization, explain,
+    invalid_slug, named_secret, not_refreshed,
+};
+use planton_core::names::SecretName;
+use planton_core::operations::{Interrupt, Refreshed, SecretView, Selector};
+use planton_plugin::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
     IdentitySchema, ImportRequest, ImportResponse, ImportTarget, Imported, PlanDestroyRequest,
     PlanDestroyResponse, PlanRequest, PlanResponse, ReadRequest, ReadResponse, Resource, Schema,
     UpdateRequest, Value,
-};
-use crate::surface::{
-    Bounds, Configured, Finding, Session, SessionState, Timeout, different_organization, explain,
-    invalid_slug, named_secret, not_refreshed,
 };
 use state::{Identity, Private};
 

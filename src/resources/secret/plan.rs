@@ -9,13 +9,13 @@ use super::replacement::{Existing, Mark};
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
-use crate::names::Slug;
-use crate::operations::{Interrupt, MetRecord, Owner};
-use crate::plugin::{
+use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug, named_secret};
+use planton_core::names::Slug;
+use planton_core::operations::{Interrupt, MetRecord, Owner};
+use planton_plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
-use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug, named_secret};
 pub(super) use write::compare_failed;
 use write::{Write, decide_write};
 

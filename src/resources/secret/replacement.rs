@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::state::Private;
-use crate::operations::{Replaces, Stamp};
-use crate::plugin::{Diagnostic, PrivateData, Value};
 use crate::surface::deletion_protected;
+use planton_core::operations::{Replaces, Stamp};
+use planton_plugin::{Diagnostic, PrivateData, Value};
 
 const MARK: &str = "plan";
 

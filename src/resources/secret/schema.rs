@@ -1,8 +1,8 @@
 //! The schema of `planton_secret`.
 
-use crate::operations::MAX_GENERATED_LENGTH;
-use crate::plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
 use crate::surface::timeouts_attribute;
+use planton_core::operations::MAX_GENERATED_LENGTH;
+use planton_plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
 
 /// How many versions stay unless configured otherwise.
 pub(super) const DEFAULT_KEEP_VERSIONS: u32 = 10;

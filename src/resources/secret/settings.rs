@@ -6,10 +6,12 @@ use uuid::Uuid;
 
 use super::schema::DEFAULT_KEEP_VERSIONS;
 use super::source::{Source, WRITE_ONLY};
-use crate::names::SecretName;
-use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
-use crate::plugin::{Diagnostic, Value};
 use crate::surface::{PartlyKnown, Setting, invalid_slug};
+use planton_core::names::SecretName;
+use planton_core::operations::{
+    CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata,
+};
+use planton_plugin::{Diagnostic, Value};
 
 /// A configuration, or what of it is known.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! Where a secret's value comes from, as far as a configuration says.
 
 use super::settings::{copy_from, generate_spec};
-use crate::operations::{CopyFrom, GenerateSpec, SecretKind, SecretValue, ValueSource};
-use crate::plugin::Value;
 use crate::surface::Setting;
+use planton_core::operations::{CopyFrom, GenerateSpec, SecretKind, SecretValue, ValueSource};
+use planton_plugin::Value;
 
 /// The arguments that give a value, each with the kind of value that it gives; a
 /// copy is of the kind that the backend has.

@@ -6,11 +6,11 @@ use std::ops::Not;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::names::{SecretName, Slug};
-use crate::operations::{CopyFrom, GenerateSpec, OnDestroy, Owner, SeenBackend};
-use crate::operations::{RefreshSecret, SecretView, Seen, Stamp};
-use crate::plugin::{Diagnostic, PrivateData, Value};
 use crate::surface::Finding;
+use planton_core::names::{SecretName, Slug};
+use planton_core::operations::{CopyFrom, GenerateSpec, OnDestroy, Owner, SeenBackend};
+use planton_core::operations::{RefreshSecret, SecretView, Seen, Stamp};
+use planton_plugin::{Diagnostic, PrivateData, Value};
 
 const PRIVATE: &str = "secret";
 

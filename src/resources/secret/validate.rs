@@ -1,10 +1,10 @@
 //! Checks a configuration of `planton_secret` without any I/O.
 
 use super::settings::{Settings, generate_spec};
-use crate::names::Slug;
-use crate::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
-use crate::plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use crate::surface::{Setting, invalid_slug, plain_words, validate_timeouts};
+use planton_core::names::Slug;
+use planton_core::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
+use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 
 /// The longest label key or value, and the most labels: what all backends take.
 const MAX_LABELS: usize = 40;

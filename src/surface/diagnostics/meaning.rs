@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use crate::catalog::{CatalogError, CatalogErrorKind};
-use crate::kek::{KekError, KekErrorKind};
-use crate::plugin::Diagnostic;
-use crate::store::{StoreError, StoreErrorKind};
+use planton_core::catalog::{CatalogError, CatalogErrorKind};
+use planton_core::kek::{KekError, KekErrorKind};
+use planton_core::store::{StoreError, StoreErrorKind};
+use planton_plugin::Diagnostic;
 
 /// What a kind of failure means to a practitioner: the summary, what failed and
 /// why, and the remedy where the error brings none of its own.

@@ -1,8 +1,8 @@
 //! What went wrong in a use case itself, and in nothing beneath it.
 
 use super::{declared_twice, deletion_protected, named_secret};
-use crate::operations::OperationError;
-use crate::plugin::Diagnostic;
+use planton_core::operations::OperationError;
+use planton_plugin::Diagnostic;
 
 pub(super) fn operation(error: &OperationError) -> Diagnostic {
     use OperationError as E;

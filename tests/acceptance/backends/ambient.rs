@@ -1,7 +1,7 @@
 //! Backends without a credential of their own: the environment of the provider
 //! gives it, as the vendor's own tools find it.
 
-use terraform_provider_planton::clients::openbao::{PolicyRole, policy_text};
+use planton_vendors::openbao::client::{PolicyRole, policy_text};
 
 use super::{Place, at_every_place};
 use crate::policies::{scope, token_of};

@@ -82,7 +82,7 @@ fn every_step_of_a_backend_has_a_crash_test() {
     .into_iter()
     .map(str::to_owned)
     .collect();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/operations/backends");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations/backends");
     let mut steps = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let code = std::fs::read_to_string(entry.unwrap().path()).unwrap();

@@ -1,10 +1,10 @@
 //! What somebody else has changed in the platform's storage.
 
 use insta::assert_snapshot;
+use planton_core::catalog::record_key_of_name;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use terraform_provider_planton::catalog::record_key_of_name;
 use xtask::openbao::{Api, KvVersion};
 
 use crate::reading::{Told, filters};

@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use futures_util::future::join_all;
+use planton_core::store::{RemoteName, SecretStore, StoreCredential};
 use serde_json::{Value, json};
-use terraform_provider_planton::store::{RemoteName, SecretStore, StoreCredential};
 
 use super::{PAYLOAD, open, settings_of, shown, version};
 

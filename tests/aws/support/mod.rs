@@ -12,14 +12,14 @@ use std::time::Duration;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::primitives::Blob;
-use serde_json::{Value, json};
-use terraform_provider_planton::backends::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
-use terraform_provider_planton::clients::aws::{AwsIdentitySettings, AwsSession, StaticCredential};
-use terraform_provider_planton::http::{HttpSettings, Proxies, RetryPolicy, Roots};
-use terraform_provider_planton::store::{
+use planton_core::store::{
     Absence, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreCredential, StoreError, StoreSettings, VersionStatus,
 };
+use planton_vendors::aws::client::{AwsIdentitySettings, AwsSession, StaticCredential};
+use planton_vendors::aws::{AwsConfig, AwsCredential, AwsSecretsManagerStore};
+use planton_vendors::http::{HttpSettings, Proxies, RetryPolicy, Roots};
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 use xtask::moto::Moto;

@@ -1,9 +1,9 @@
 //! The server's API as its operator uses it.
 
 use http::HeaderMap;
+use planton_secret::SecretBytes;
+use planton_vendors::http::{HttpClient, HttpRequest, HttpSettings, Proxies, Roots};
 use serde_json::{Value, json};
-use terraform_provider_planton::http::{HttpClient, HttpRequest, HttpSettings, Proxies, Roots};
-use terraform_provider_planton::secret::SecretBytes;
 
 use super::jwt::{ACCOUNT, Issuer, TokenReview};
 use crate::tls::Authority;

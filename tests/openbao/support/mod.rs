@@ -9,11 +9,11 @@ pub(crate) mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
-use terraform_provider_planton::clients::openbao::{
+use planton_core::names::Slug;
+use planton_vendors::http::RetryPolicy;
+use planton_vendors::openbao::client::{
     MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoClient, OpenBaoConfig, PolicyScope,
 };
-use terraform_provider_planton::http::RetryPolicy;
-use terraform_provider_planton::names::Slug;
 use uuid::Uuid;
 use xtask::faults::{FaultProxy, ProxyOptions};
 

@@ -1,11 +1,9 @@
 //! A server of a practitioner's own, as a backend's record and credential name it.
 
+use planton_core::store::{StoreCredential, StoreError, StoreSettings};
+use planton_vendors::http::HttpSettings;
+use planton_vendors::openbao::{AmbientTokens, ConnectOptions, OpenBaoStore, VaultConfig};
 use serde_json::{Value, json};
-use terraform_provider_planton::backends::openbao::{
-    AmbientTokens, ConnectOptions, OpenBaoStore, VaultConfig,
-};
-use terraform_provider_planton::http::HttpSettings;
-use terraform_provider_planton::store::{StoreCredential, StoreError, StoreSettings};
 
 use super::hasty;
 

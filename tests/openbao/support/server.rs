@@ -8,9 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use planton_vendors::http::{HttpSettings, Roots};
 use serde_json::Value;
 use tempfile::TempDir;
-use terraform_provider_planton::http::{HttpSettings, Roots};
 use tokio::sync::Mutex;
 
 use super::admin::Admin;

@@ -1,5 +1,5 @@
-//! Measures what a practitioner waits for and pays: start-up, size, memory, and
-//! a thousand secrets on a real OpenBAO.
+//! Measures start-up, binary size, memory, and a thousand secrets on a real
+//! OpenBAO.
 
 mod goals;
 mod page;
@@ -22,7 +22,7 @@ const HANDSHAKES: usize = 50;
 ///
 /// # Errors
 ///
-/// When a measurement fails.
+/// If a measurement fails.
 pub(crate) fn run(secrets: usize) -> Result<()> {
     let tools = step("Tools", Tools::install)?;
     let terraform = some_terraform()?;

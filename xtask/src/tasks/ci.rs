@@ -4,13 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use xtask::tools::Tools;
 
+use super::dependencies::{self, Advisories};
 use super::{cargo, demo, docs, step, test};
-use crate::layers;
+use crate::arrows;
 
 /// Runs every check, cheap ones first.
 ///
@@ -21,8 +21,10 @@ pub(crate) fn run() -> Result<()> {
     step("format", || {
         super::run(cargo().args(["fmt", "--all", "--check"]))
     })?;
-    step("layers", layers::check)?;
-    step("dependencies", dependencies)?;
+    step("arrows", arrows::check)?;
+    let not_checked = step("dependencies", || {
+        dependencies::run(Advisories::WhereReachable)
+    })?;
     step("lints", || {
         let lints = [
             "clippy",
@@ -37,7 +39,12 @@ pub(crate) fn run() -> Result<()> {
     step("docs", || docs::run(true))?;
     step("test", || test::run(&[]))?;
     step("demo", demo::run)?;
-    step("demo without a Terraform on PATH", demo_alone)
+    step("demo without a Terraform on PATH", demo_alone)?;
+    // At the end, where it is read.
+    if let Some(what) = not_checked {
+        eprintln!("    Not checked in this run: {what}.");
+    }
+    Ok(())
 }
 
 /// Runs the demo as on a machine that has neither Terraform nor OpenTofu: with
@@ -78,31 +85,6 @@ fn path_without(names: &[&str], path: &OsStr, stand_ins: &Path) -> Result<OsStri
         folders.push(stand_in);
     }
     std::env::join_paths(folders).context("writing PATH")
-}
-
-/// Checks licences, sources and banned crates, and known vulnerabilities where
-/// their database is at hand.
-fn dependencies() -> Result<()> {
-    let quiet = |command: &mut Command| {
-        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    if !quiet(cargo().args(["deny", "--version"])) {
-        eprintln!("    skipped: cargo-deny is not installed");
-        return Ok(());
-    }
-    let offline = ["deny", "--offline", "check"];
-    super::run(cargo().args(offline).args(["licenses", "bans", "sources"]))?;
-    let home = std::env::var_os("CARGO_HOME").map(std::path::PathBuf::from);
-    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let databases = ["advisory-db", "advisory-dbs"];
-    let here = home.is_some_and(|home| databases.iter().any(|name| home.join(name).is_dir()));
-    if here {
-        super::run(cargo().args(offline).arg("advisories"))
-    } else {
-        eprintln!("    advisories skipped: their database is not on this machine");
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 pub(crate) mod bench;
 pub(crate) mod ci;
+pub(crate) mod crate_tool;
 pub(crate) mod demo;
+pub(crate) mod dependencies;
 pub(crate) mod docs;
 pub(crate) mod model;
 pub(crate) mod smoke;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::*;
-use crate::store::{SecretStore, StoreCapability, StoreError};
+use planton_core::store::{SecretStore, StoreCapability, StoreError};
 
 /// Refuses `kv_mount_path` and `region` that are `bad`, `namespace` beside `token`,
 /// and `client_cert_file` without `client_key_file`.

@@ -2,8 +2,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::destruction::plan_destroy;
 use super::*;
-use crate::plugin::{PlanDestroyRequest, PrivateData};
 use crate::resources::secret::schema::schema;
+use planton_plugin::{PlanDestroyRequest, PrivateData};
 
 /// A configuration with these attributes, and null for all others.
 fn config(attributes: &[(&str, Value)]) -> Value {

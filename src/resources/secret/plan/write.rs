@@ -4,9 +4,9 @@ use super::super::settings::Settings;
 use super::super::source::Source;
 use super::super::state::{Identity, Private};
 use super::Ground;
-use crate::operations::OperationError;
-use crate::plugin::{Diagnostic, Value};
 use crate::surface::{Setting, explain};
+use planton_core::operations::OperationError;
+use planton_plugin::{Diagnostic, Value};
 
 /// Whether a new version is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

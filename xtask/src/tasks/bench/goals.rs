@@ -1,4 +1,4 @@
-//! What was promised, and whether this run shows it.
+//! The performance goals, and whether the run met them.
 
 use std::time::Duration;
 
@@ -6,33 +6,33 @@ use super::page::megabytes;
 use super::scale::{Scale, Spent};
 use super::vendors;
 
-/// The number of secrets for which memory and ratios were promised.
+/// The number of secrets that the goals for memory and ratios refer to.
 const PROMISED_SIZE: usize = 1000;
 
-/// What the goals are about.
+/// The results that the goals refer to.
 #[derive(Debug)]
 pub(super) struct Measured<'a> {
-    /// From the exec to the handshake, at the median.
+    /// The median time from the exec to the handshake.
     pub(super) handshake: Duration,
-    /// The stripped binary, with all backends.
+    /// The size of the stripped binary, with all backends.
     pub(super) binary_bytes: u64,
-    /// On the built-in backend.
+    /// The result on the built-in backend.
     pub(super) scale: &'a Scale,
-    /// On each backend of one's own.
+    /// The result on each registered backend.
     pub(super) backends: &'a [vendors::Measured],
 }
 
-/// Says of each goal whether it is met, a line each.
+/// Returns one line for each goal that states whether it is met.
 pub(super) fn verdict(measured: &Measured<'_>) -> String {
     let scale = measured.scale;
-    let start = goal("exec to handshake, median", 5.0, "ms");
-    let size = goal("stripped binary, with all backends", 25.0, "MB");
+    let start = goal("Exec to handshake, median", 5.0, "ms");
+    let size = goal("Stripped binary, with all backends", 25.0, "MB");
     let mut lines = vec![
         start.judged(measured.handshake.as_secs_f64() * 1000.0),
         size.judged(megabytes(measured.binary_bytes)),
     ];
     let memory = |backend: &str, at_most, bytes| {
-        let what = format!("provider's peak memory, {backend}");
+        let what = format!("Peak memory of the provider, {backend}");
         goal(&what, at_most, "MB").judged_at(scale.size, megabytes(bytes))
     };
     lines.push(memory("built-in backend", 60.0, scale.peak_bytes));
@@ -41,15 +41,15 @@ pub(super) fn verdict(measured: &Measured<'_>) -> String {
     let (ours, theirs) = (&scale.secrets, &scale.baseline);
     let unit = "times `terraform_data`";
     for (what, at_most, ratio) in [
-        ("apply", 2.0, ratio(&ours.apply, &theirs.apply)),
-        ("empty plan", 2.5, ratio(&ours.plan, &theirs.plan)),
+        ("Apply", 2.0, ratio(&ours.apply, &theirs.apply)),
+        ("Empty plan", 2.5, ratio(&ours.plan, &theirs.plan)),
     ] {
         lines.push(goal(what, at_most, unit).judged_at(scale.size, ratio));
     }
     lines.concat()
 }
 
-/// Returns how many times as long one run took as another.
+/// Returns the ratio of the wall times of two runs.
 pub(super) fn ratio(ours: &Spent, theirs: &Spent) -> f64 {
     ours.wall.as_secs_f64() / theirs.wall.as_secs_f64()
 }
@@ -79,10 +79,12 @@ impl Goal {
         self.line(measured, met)
     }
 
-    /// Judges what fewer resources than promised would not show.
+    /// Judges a goal that holds for `PROMISED_SIZE` secrets only.
     fn judged_at(&self, size: usize, measured: f64) -> String {
         if size < PROMISED_SIZE {
-            let met = format!("not shown: the goal is of {PROMISED_SIZE} secrets, not of {size}");
+            let met = format!(
+                "not shown: the goal refers to {PROMISED_SIZE} secrets, and the run had {size}"
+            );
             self.line(measured, &met)
         } else {
             self.judged(measured)
@@ -95,7 +97,7 @@ impl Goal {
             at_most,
             unit,
         } = self;
-        format!("- {what}: at most {at_most} {unit}; {measured:.2}, {met}.\n")
+        format!("- {what}: at most {at_most} {unit}. Measured {measured:.2}: {met}.\n")
     }
 }
 
@@ -124,7 +126,7 @@ mod tests {
             ..Scale::default()
         };
         let backends = [vendors::Measured {
-            vendor: "GCP Secret Manager (our fake)",
+            vendor: "GCP Secret Manager (fake)",
             peak_bytes: 99_000_000,
             apply: Duration::ZERO,
             plan: Duration::ZERO,
@@ -140,12 +142,12 @@ mod tests {
     #[test]
     fn each_goal_is_met_or_missed_with_what_was_measured() {
         let expected = "\
-- exec to handshake, median: at most 5 ms; 6.10, missed.
-- stripped binary, with all backends: at most 25 MB; 25.00, met.
-- provider's peak memory, built-in backend: at most 60 MB; 60.10, missed.
-- provider's peak memory, GCP Secret Manager (our fake): at most 100 MB; 99.00, met.
-- apply: at most 2 times `terraform_data`; 2.00, met.
-- empty plan: at most 2.5 times `terraform_data`; 2.51, missed.
+- Exec to handshake, median: at most 5 ms. Measured 6.10: missed.
+- Stripped binary, with all backends: at most 25 MB. Measured 25.00: met.
+- Peak memory of the provider, built-in backend: at most 60 MB. Measured 60.10: missed.
+- Peak memory of the provider, GCP Secret Manager (fake): at most 100 MB. Measured 99.00: met.
+- Apply: at most 2 times `terraform_data`. Measured 2.00: met.
+- Empty plan: at most 2.5 times `terraform_data`. Measured 2.51: missed.
 ";
         assert_eq!(told(1000), expected);
     }
@@ -153,7 +155,7 @@ mod tests {
     #[test]
     fn fewer_secrets_show_nothing_of_a_thousand() {
         let told = told(10);
-        let shown = |line: &&str| !line.contains("not shown: the goal is of 1000 secrets");
+        let shown = |line: &&str| !line.contains("not shown: the goal refers to 1000 secrets");
         let shown: Vec<_> = told.lines().filter(shown).collect();
         assert_eq!(shown.len(), 2, "size and start-up: {told}");
     }

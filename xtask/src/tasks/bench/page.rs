@@ -1,4 +1,4 @@
-//! The page: what was measured, and what does not change from run to run.
+//! Renders docs/benchmarks.md from the results and the fixed text.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,18 +10,18 @@ use xtask::terraform::Terraform;
 use super::scale::Scale;
 use super::{goals, profile, vendors};
 
-/// What a run measured.
+/// The results of a run.
 #[derive(Debug)]
 pub(super) struct Measured {
-    /// The Terraform that ran.
+    /// The Terraform in use.
     pub(super) terraform: Terraform,
     /// The stripped binary's size.
     pub(super) binary_bytes: u64,
-    /// From the exec to the handshake, sorted.
+    /// The times from the exec to the handshake, sorted.
     pub(super) starts: Vec<Duration>,
-    /// On the built-in backend, and beside it.
+    /// The results on the built-in backend, and of the baselines.
     pub(super) scale: Scale,
-    /// On each backend of one's own.
+    /// The results on each registered backend.
     pub(super) backends: Vec<vendors::Measured>,
 }
 
@@ -29,14 +29,14 @@ pub(super) struct Measured {
 ///
 /// # Errors
 ///
-/// When formatting fails, which a text in memory does not.
+/// If formatting fails. Formatting into a string does not fail.
 pub(super) fn page(measured: &Measured) -> Result<String> {
     let mut page = String::from("# Benchmarks\n\n");
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     writeln!(
         page,
-        "Made by `cargo xtask bench` with {} on {}.\nThe numbers are of one run; ratios travel better \
-         than times.\n",
+        "`cargo xtask bench` generates this page. This run used {} on {}.\nThe numbers come from a \
+         single run. Compare ratios, not times.\n",
         measured.terraform,
         machine(cores)
     )?;
@@ -66,15 +66,15 @@ fn summary(page: &mut String, measured: &Measured) -> Result<()> {
     let peak = megabytes(scale.peak_bytes);
     writeln!(
         page,
-        "| what | measured |\n| --- | --- |\n\
-         | exec to handshake, median of {count} | {median} |\n\
-         | exec to handshake, 95th percentile | {slow} |\n\
-         | stripped binary | {binary:.1} MB |\n\
-         | provider's peak memory, {size} secrets | {peak:.1} MB |"
+        "| Measurement | Result |\n| --- | --- |\n\
+         | Exec to handshake, median of {count} | {median} |\n\
+         | Exec to handshake, 95th percentile | {slow} |\n\
+         | Stripped binary | {binary:.1} MB |\n\
+         | Peak memory of the provider, {size} secrets | {peak:.1} MB |"
     )?;
     for (what, ours, theirs) in [
-        ("apply", &scale.secrets.apply, &scale.baseline.apply),
-        ("empty plan", &scale.secrets.plan, &scale.baseline.plan),
+        ("Apply", &scale.secrets.apply, &scale.baseline.apply),
+        ("Empty plan", &scale.secrets.plan, &scale.baseline.plan),
     ] {
         writeln!(
             page,
@@ -90,8 +90,8 @@ fn summary(page: &mut String, measured: &Measured) -> Result<()> {
 fn backends(page: &mut String, measured: &Measured) -> Result<()> {
     writeln!(
         page,
-        "\n## Backends\n\n{} secrets on each, with the embedded platform.\n\n\
-         | backend | provider's peak memory | apply | empty plan |\n| --- | --- | --- | --- |",
+        "\n## Backends\n\n{} secrets on each registered backend, with the embedded platform.\n\n\
+         | Backend | Peak memory of the provider | Apply | Empty plan |\n| --- | --- | --- | --- |",
         measured.scale.size
     )?;
     for of in &measured.backends {
@@ -107,22 +107,23 @@ fn backends(page: &mut String, measured: &Measured) -> Result<()> {
     Ok(())
 }
 
-/// History, which no run can measure again.
+/// An earlier measurement, which a run of today cannot repeat.
 const BEFORE: &str = "\
-Before other backends came in, the binary had 13.0 MB: this page had it so at commits fd2b8fd and
-5e20797. The goal was at most 14 MB then.
+The binary was 13.0 MB at commits fd2b8fd and 5e20797, before the other backends were added. The goal
+at that time was at most 14 MB.
 ";
 
-/// Asserted by `tests/acceptance/requests.rs` and
-/// `tests/acceptance/backends/requests.rs`: what changes there changes here.
+/// The request counts. `tests/acceptance/requests.rs` and
+/// `tests/acceptance/backends/requests.rs` assert them; change both together.
 const REQUESTS: &str = "
 ## Requests
 
-Platform (an OpenBAO) and backend together, for each secret; in parentheses what a process pays once
-for all of them (organization, MAC key, the backend's record, its credential, its place, a token).
-Asserted exactly by tests, with one secret and with several.
+Requests for each secret, to the platform (OpenBAO) and the backend together. The number in
+parentheses counts requests that a process sends once: organization, MAC key, the backend's record,
+credential and marker, and a token. Tests assert these numbers exactly, with one secret and with
+several.
 
-| backend | create | rotate | refresh | ephemeral read | destroy, two versions |
+| Backend | Create | Rotate | Refresh | Ephemeral read | Destroy, two versions |
 | --- | --- | --- | --- | --- | --- |
 | built-in (OpenBAO) | 4 (+6) | 4 (+3) | 2 (+1) | 3 (+2) | 6 (+2) |
 | self-hosted OpenBAO | 6 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 7 (+5) |
@@ -131,29 +132,35 @@ Asserted exactly by tests, with one secret and with several.
 | GCP Secret Manager | 7 (+9) | 4 (+6) | 2 (+4) | 3 (+4) | 6 (+5) |
 | Azure Key Vault | 7 (+11) | 4 (+8) | 2 (+6) | 3 (+6) | 7 (+7) |
 
-On OpenBAO and Vault a destroy costs one request for each stored version: 5 with one version, and
-one more for each further one. On Azure, which keeps all versions and lists 25 at a time, a refresh
-costs up to one request more for each further 25.
+On OpenBAO and Vault, a destroy deletes each stored version in a request of its own. With one version
+it takes 5 requests in total on the built-in backend, and 6 on a registered one. Azure keeps all
+versions and
+[lists 25 per page](https://learn.microsoft.com/en-us/rest/api/keyvault/secrets/get-secret-versions/get-secret-versions).
+A refresh there sends up to one more request for each further 25 versions.
 ";
 
-/// What `cargo xtask model` found: another task measures it.
+/// The results of `cargo xtask model`, which this task does not run.
 const SEQUENCES: &str = include_str!("sequences.md");
 
 const METHOD: &str = "
 ## How
 
-- Handshake: the release binary is started as Terraform starts it (magic cookie, protocol 6, a
-  client certificate on P-521), and timed from before the exec to its first line on standard output.
-- Memory: `VmHWM` of the provider's processes, read every 20 ms; the greatest of an apply and the
-  empty plan after it. Above with the secrets on OpenBAO, under Backends with those of each backend;
-  not with those on the embedded platform. Linux only.
-- Processor time: user and kernel mode, from `/proc`: of Terraform once it has ended, of the children
-  that it waited for, of OpenBAO before and after, and of the machine less all of these.
-- Scale: one OpenBAO server on loopback with Raft storage, KV v2 and Transit; `count` secrets with a
-  trigger, `-parallelism=10`, an apply into empty state and then a plan that is empty. The
-  baseline is as many `terraform_data` resources, in the same run with the same Terraform.
-- Requests for each secret, under Where the time goes: the answers in OpenBAO's audit log, those of
-  the process included.
+- Handshake: the benchmark starts the release binary as Terraform does, with the magic cookie,
+  protocol 6 and a P-521 client certificate. It measures the time from before the exec to the first
+  line on standard output.
+- Memory: `VmHWM` of the provider's processes, sampled every 20 ms. The result is the maximum over an
+  apply and the empty plan after it. The first table covers the built-in backend on OpenBAO, and the
+  Backends table covers each registered backend. The built-in backend on the embedded platform is not
+  measured. Linux only.
+- Processor time: user and kernel time from `/proc`. Terraform's is read after it exits, and the
+  provider's is that of Terraform's child processes. OpenBAO's is the difference between start and
+  end. All else is the machine's time minus the other three.
+- Scale: one OpenBAO server on loopback with Raft storage, KV v2 and Transit. The configuration has
+  `count` secrets with a trigger. The benchmark runs an apply into empty state with `-parallelism=10`,
+  and then an empty plan. The baseline is the same number of `terraform_data` resources, in the same
+  run with the same Terraform.
+- Requests for each secret under \"Where the time goes\": the responses in OpenBAO's audit log,
+  including those that a process pays once.
 - Microbenchmarks of single functions: `cargo bench`.
 ";
 
@@ -166,7 +173,7 @@ fn milliseconds(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1000.0)
 }
 
-/// Returns millions of bytes.
+/// Converts bytes to megabytes.
 #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
 pub(super) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6

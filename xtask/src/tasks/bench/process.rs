@@ -1,4 +1,4 @@
-//! The provider's process: how soon it shakes hands, how much memory it takes.
+//! Measures the handshake time and the peak memory of the provider's processes.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -18,12 +18,12 @@ const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca
 const CERTIFICATE: &str = include_str!("../../../certificate.py");
 const BOUND: Duration = Duration::from_secs(30);
 
-/// Starts the provider `count` times, and returns the times from before the
-/// exec to its handshake line, sorted.
+/// Starts the provider `count` times, and returns the sorted times from before
+/// the exec to the handshake line.
 ///
 /// # Errors
 ///
-/// When it prints something else, or nothing in time.
+/// If the provider prints another line, or none in time.
 pub(super) fn handshakes(tools: &Tools, binary: &Path, count: usize) -> Result<Vec<Duration>> {
     let folder = tempfile::tempdir().context("creating a folder")?;
     let mut python = Command::new(tools.python());
@@ -76,7 +76,7 @@ fn handshake(command: &mut Command) -> Result<Duration> {
     Ok(at - started)
 }
 
-/// A child that is killed when it is dropped.
+/// A child process that is killed on drop.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -86,7 +86,7 @@ impl Drop for Ended {
     }
 }
 
-/// Watches the peak memory of every process that runs a binary.
+/// Samples the peak memory of every process that runs a binary.
 pub(super) struct MemoryWatch {
     stop: Arc<AtomicBool>,
     peak_bytes: Arc<AtomicU64>,
@@ -94,7 +94,7 @@ pub(super) struct MemoryWatch {
 }
 
 impl MemoryWatch {
-    /// Begins to watch.
+    /// Starts sampling.
     pub(super) fn start(binary: &Path) -> Result<Self> {
         let binary = fs::canonicalize(binary).context("the binary's path")?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -116,11 +116,11 @@ impl MemoryWatch {
         })
     }
 
-    /// Ends, and returns the greatest peak.
+    /// Stops sampling, and returns the greatest peak.
     ///
     /// # Errors
     ///
-    /// When no process was seen, or /proc does not tell.
+    /// If no process was seen, or /proc has no value.
     pub(super) fn finish(mut self) -> Result<u64> {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {

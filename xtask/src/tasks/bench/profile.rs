@@ -1,17 +1,17 @@
-//! Where the time of an apply and of an empty plan goes, from what the run measured.
+//! Breaks the time of an apply and of an empty plan down by process.
 
 use std::time::Duration;
 
 use super::goals::ratio;
 use super::scale::{Runs, Scale, Spent};
 
-/// Returns the section: a table of processor times, and what it says of each run.
+/// Returns the section: a table of processor times, and a paragraph about each run.
 pub(super) fn section(scale: &Scale, cores: usize) -> String {
     let mut text = format!(
-        "\n## Where the time goes\n\nOf {} resources each, in seconds: the time that a run took, and the \
-         processor time in it, of Terraform, of\nthe provider's processes, of OpenBAO, and of all else \
-         on this machine, this task included.\n\n\
-         | run | wall | Terraform | provider | OpenBAO | all else |\n\
+        "\n## Where the time goes\n\nSeconds for {} resources each. Wall is the duration of the run. \
+         The other columns are processor time: of\nTerraform, of the provider's processes, of OpenBAO, \
+         and of everything else on the machine, including the\nbenchmark.\n\n\
+         | Run | Wall | Terraform | Provider | OpenBAO | All else |\n\
          | --- | --- | --- | --- | --- | --- |\n",
         scale.size
     );
@@ -22,7 +22,7 @@ pub(super) fn section(scale: &Scale, cores: usize) -> String {
         for (resources, runs) in [
             ("secrets on OpenBAO", &scale.secrets),
             ("secrets on the embedded platform", &scale.embedded),
-            ("`terraform_data` with as much state", &scale.weighty),
+            ("`terraform_data` with equal state", &scale.weighty),
             ("`terraform_data`", &scale.baseline),
         ] {
             text.push_str(&row(&format!("{what}, {resources}"), &of(runs)));
@@ -49,7 +49,7 @@ fn row(what: &str, run: &Spent) -> String {
     format!("| {what} | {} |\n", cells.join(" | "))
 }
 
-/// Says of the secrets on OpenBAO what their row means.
+/// Describes the row of the secrets on OpenBAO.
 fn told(what: &str, scale: &Scale, of: fn(&Runs) -> Spent, cores: usize) -> String {
     let run = of(&scale.secrets);
     let parties = [
@@ -67,10 +67,11 @@ fn told(what: &str, scale: &Scale, of: fn(&Runs) -> Spent, cores: usize) -> Stri
     let each = run.server.processor.as_secs_f64() * 1000.0;
     let each = each / quotient(run.server.requests.max(1), 1);
     format!(
-        "\nThe {what} of the secrets on OpenBAO kept {:.2} of {cores} cores busy: {}; {most} most of all.\n\
-         It took {:.2} times as long as on the embedded platform, which has no server; {:.2} times as long \
-         as\n`terraform_data` with as much state, and {:.2} times as long as `terraform_data`. OpenBAO \
-         answered {requests:.2}\nrequests for each secret, at {each:.2} ms of its processor time each.\n",
+        "\nThe {what} of the secrets on OpenBAO used {:.2} of {cores} cores: {}. The largest share is {most}.\n\
+         It took {:.2} times as long as on the embedded platform, which has no server. It took {:.2} times \
+         as long\nas `terraform_data` with equal state, and {:.2} times as long as `terraform_data`. \
+         OpenBAO answered {requests:.2}\nrequests for each secret, with {each:.2} ms of processor time \
+         for each request.\n",
         busy(all),
         parts.join(", "),
         ratio(&run, &of(&scale.embedded)),
@@ -130,13 +131,13 @@ mod tests {
             "| apply, secrets on OpenBAO | 20.00 | 14.00 | 3.00 | 6.00 | 1.00 |\n",
             "| apply, `terraform_data` | 8.00 | 7.00 | – | – | 1.00 |\n",
             "| empty plan, secrets on the embedded platform | 2.00 | 1.00 | 1.00 | – | – |\n",
-            "The apply of the secrets on OpenBAO kept 1.20 of 2 cores busy: Terraform 0.70, the provider \
-             0.15, OpenBAO 0.30, all else 0.05; Terraform most of all.\n",
+            "The apply of the secrets on OpenBAO used 1.20 of 2 cores: Terraform 0.70, the provider \
+             0.15, OpenBAO 0.30, all else 0.05. The largest share is Terraform.\n",
             "It took 1.25 times as long as on the embedded platform",
-            "; 0.80 times as long as\n`terraform_data` with as much state, and 2.50 times",
-            "answered 6.00\nrequests for each secret, at 1.00 ms of its processor time each.\n",
-            "The empty plan of the secrets on OpenBAO kept 1.00 of 2 cores busy",
-            "0.50, all else 0.00; OpenBAO most of all.\n",
+            "It took 0.80 times as long\nas `terraform_data` with equal state, and 2.50 times",
+            "answered 6.00\nrequests for each secret, with 1.00 ms of processor time for each request.\n",
+            "The empty plan of the secrets on OpenBAO used 1.00 of 2 cores",
+            "0.50, all else 0.00. The largest share is OpenBAO.\n",
         ] {
             assert!(text.contains(expected), "no {expected:?} in {text}");
         }

@@ -1,4 +1,4 @@
-//! Many secrets on a real OpenBAO, beside as many resources that do nothing.
+//! Measures many secrets on a real OpenBAO, and the same number of `terraform_data` resources.
 
 use std::path::Path;
 use std::time::Duration;
@@ -69,8 +69,8 @@ resource "terraform_data" "many" {
 }
 "#;
 
-/// As much state for each resource as a secret has, some 1.7 KB: Terraform writes
-/// the whole state again whenever a resource is done.
+/// Gives each resource as much state as a secret has, about 1.7 KB. Terraform
+/// rewrites the whole state each time a resource is done.
 const WEIGHTY: &str = r#"
 variable "size" { type = number }
 
@@ -80,22 +80,22 @@ resource "terraform_data" "many" {
 }
 "#;
 
-/// What one run of Terraform took.
+/// The time of one run of Terraform.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Spent {
-    /// From its start to its end.
+    /// The wall time.
     pub(super) wall: Duration,
     /// Processor time of Terraform itself.
     pub(super) terraform: Duration,
     /// Processor time of the provider's processes that Terraform started.
     pub(super) provider: Duration,
-    /// What the server did for it.
+    /// The share of the server.
     pub(super) server: Served,
-    /// Processor time of all else that ran on this machine meanwhile.
+    /// Processor time of everything else on this machine during the run.
     pub(super) others: Duration,
 }
 
-/// What a server has done so far, or for one run.
+/// A server's work in total, or for one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Served {
     /// Its processor time.
@@ -104,37 +104,37 @@ pub(super) struct Served {
     pub(super) requests: usize,
 }
 
-/// What one configuration took.
+/// The times of one configuration.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Runs {
     /// An apply into empty state.
     pub(super) apply: Spent,
-    /// A plan that finds nothing to do.
+    /// An empty plan.
     pub(super) plan: Spent,
 }
 
-/// What was measured.
+/// The results.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scale {
-    /// How many resources each configuration has.
+    /// The number of resources in each configuration.
     pub(super) size: usize,
     /// The secrets on OpenBAO.
     pub(super) secrets: Runs,
-    /// The secrets on the embedded platform: the same without a server.
+    /// The secrets on the embedded platform, which has no server.
     pub(super) embedded: Runs,
-    /// As many `terraform_data`.
+    /// The same number of `terraform_data` resources.
     pub(super) baseline: Runs,
-    /// As many `terraform_data` with as much state.
+    /// The same number of `terraform_data` resources with equal state.
     pub(super) weighty: Runs,
     /// The provider's peak memory, with the secrets on OpenBAO.
     pub(super) peak_bytes: u64,
 }
 
-/// Measures `size` secrets on both platforms, and as many resources that do nothing.
+/// Measures `size` secrets on both platforms, and the baselines of the same size.
 ///
 /// # Errors
 ///
-/// When a run fails, or the server has less than that many secrets afterwards.
+/// If a run fails, or the server holds fewer than `size` secrets afterwards.
 pub(super) fn measure(
     tools: &Tools,
     terraform: &Terraform,
@@ -167,7 +167,7 @@ pub(super) fn measure(
     let secrets = runs(terraform, binary, &configuration, &variables, &served)?;
     let peak_bytes = watch.finish()?;
     for run in [secrets.apply, embedded.apply] {
-        // Only of the processes that Terraform waited for.
+        // Covers only the processes that Terraform waited for.
         ensure!(!run.provider.is_zero(), "no processor time of the provider");
     }
 

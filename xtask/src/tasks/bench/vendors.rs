@@ -1,4 +1,4 @@
-//! Many secrets on each kind of backend: the provider's memory, and the time.
+//! Measures the provider's memory and time with many secrets on each type of backend.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use super::process::MemoryWatch;
 
 const BOUND: Duration = Duration::from_secs(900);
 
-/// What was measured of one vendor.
+/// The result for one vendor.
 #[derive(Clone, Debug)]
 pub(super) struct Measured {
-    /// The vendor, and what stood for it.
+    /// The vendor, and the server or stand-in that ran.
     pub(super) vendor: &'static str,
     /// The provider's peak memory.
     pub(super) peak_bytes: u64,
-    /// Of an apply into empty state.
+    /// The time of an apply into empty state.
     pub(super) apply: Duration,
-    /// Of a plan that finds nothing to do.
+    /// The time of an empty plan.
     pub(super) plan: Duration,
 }
 
-/// A server that runs, and what leads to it.
+/// A running server, and the configuration that connects to it.
 struct Vendor {
     name: &'static str,
     block: String,
@@ -42,7 +42,7 @@ struct Vendor {
 ///
 /// # Errors
 ///
-/// When a run fails.
+/// If a run fails.
 pub(super) fn measure(
     tools: &Tools,
     terraform: &Terraform,
@@ -112,7 +112,7 @@ fn openbao(tools: &Tools) -> Result<Vendor> {
     let server = OpenBao::start(tools, &ServerOptions::default())?;
     server.api().enable_kv2("secret")?;
     Ok(Vendor {
-        name: "OpenBAO (the server itself)",
+        name: "OpenBAO (real server)",
         block: format!(
             "  openbao = {{ address = {:?}, token_wo = var.backend_secret }}",
             server.address()
@@ -131,7 +131,7 @@ fn aws(tools: &Tools) -> Result<Vendor> {
     let server = Moto::start(tools)?;
     server.allow_key(key, secret, None)?;
     Ok(Vendor {
-        name: "AWS Secrets Manager (moto behind our front)",
+        name: "AWS Secrets Manager (moto behind a front)",
         block: format!(
             "  aws_secrets_manager = {{ region = \"eu-central-1\", endpoint = {:?}, access_key_id = \
              {key:?}, secret_access_key_wo = var.backend_secret }}",
@@ -146,7 +146,7 @@ fn aws(tools: &Tools) -> Result<Vendor> {
 fn gcp(tools: &Tools) -> Result<Vendor> {
     let server = GcpFake::start(tools)?;
     Ok(Vendor {
-        name: "GCP Secret Manager (our fake)",
+        name: "GCP Secret Manager (fake)",
         block: format!(
             "  gcp_secret_manager = {{ project_id = \"acme-prod\", endpoint = {:?}, \
              service_account_key_json_wo = var.backend_secret }}",
@@ -163,7 +163,7 @@ fn azure(tools: &Tools) -> Result<Vendor> {
     let secret = options.client_secret.clone();
     let server = AzureFake::start(tools, options)?;
     Ok(Vendor {
-        name: "Azure Key Vault (our fake)",
+        name: "Azure Key Vault (fake)",
         block: format!(
             "  azure_key_vault = {{ vault_url = {0:?}, authority_host = {0:?}, tenant_id = {1:?}, \
              client_id = {2:?}, client_secret_wo = var.backend_secret }}",

@@ -74,6 +74,9 @@ impl Kind {
     }
 }
 
+/// Line in the front matter of every page except the provider's own.
+const SUBCATEGORY: &str = "subcategory: \"\"\n";
+
 /// What pages are made from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
@@ -88,7 +91,9 @@ impl Source<'_> {
     pub(super) fn index(&self) -> Result<String> {
         let block = &self.schemas["provider"]["block"];
         let description = description_of(block);
-        let mut page = front_matter("planton Provider", description);
+        // https://github.com/hashicorp/terraform-plugin-docs/blob/main/internal/provider/validate.go:
+        // an index must have no subcategory.
+        let mut page = front_matter("planton Provider", "", description);
         write!(page, "# planton Provider\n\n{description}\n")?;
         self.preamble(&mut page, "index.md")?;
         self.example(&mut page, "provider/provider.tf")?;
@@ -105,7 +110,8 @@ impl Source<'_> {
         let block = &schema["block"];
         let description = description_of(block);
         let title = kind.title();
-        let mut page = front_matter(&format!("{name} {title} - planton"), description);
+        let title_of_page = format!("{name} {title} - planton");
+        let mut page = front_matter(&title_of_page, SUBCATEGORY, description);
         write!(page, "# {name} ({title})\n\n{description}\n")?;
         if block["deprecated"] == true {
             page.push_str("\n~> **Deprecated.** It will go in the next major version.\n");
@@ -123,7 +129,8 @@ impl Source<'_> {
 
     fn function(&self, name: &str, schema: &Value) -> Result<String> {
         let summary = schema["summary"].as_str().unwrap_or_default().trim();
-        let mut page = front_matter(&format!("{name} function - planton"), summary);
+        let title = format!("{name} function - planton");
+        let mut page = front_matter(&title, SUBCATEGORY, summary);
         write!(page, "# function: {name}\n\n{}\n", description_of(schema))?;
         self.preamble(&mut page, &format!("functions/{name}.md"))?;
         self.example(&mut page, &format!("functions/{name}/function.tf"))?;
@@ -254,14 +261,14 @@ fn description_of(json: &Value) -> &str {
 }
 
 /// Returns the front matter; its description is the first paragraph.
-fn front_matter(title: &str, description: &str) -> String {
+fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
     let first = description.split("\n\n").next().unwrap_or_default();
     let first: Vec<_> = first
         .lines()
         .map(|line| format!("  {}", line.trim()))
         .collect();
     format!(
-        "---\npage_title: \"{title}\"\nsubcategory: \"\"\ndescription: |-\n{}\n---\n\n",
+        "---\npage_title: \"{title}\"\n{subcategory}description: |-\n{}\n---\n\n",
         first.join("\n")
     )
 }

@@ -174,6 +174,14 @@ fn the_index_has_the_first_paragraph_in_front_and_all_in_its_text() {
 }
 
 #[test]
+fn every_page_but_the_index_has_a_subcategory() {
+    for (path, page) in all_pages() {
+        let has_one = page.contains("\nsubcategory:");
+        assert_eq!(has_one, path != Path::new("index.md"), "{page}");
+    }
+}
+
+#[test]
 fn a_missing_a_changed_and_a_stale_page_differ_and_hand_written_ones_do_not() {
     let docs = tempfile::tempdir().expect("temp dir");
     let pages = all_pages();

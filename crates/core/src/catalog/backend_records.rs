@@ -1,0 +1,240 @@
+//! What the catalog holds of secret backends, and of the default one.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::Owner;
+use super::records::{Generation, Stamped};
+use crate::names::Slug;
+use crate::store::{NativeVersionId, RemoteName, StoreSettings};
+use planton_envelope::KekId;
+
+/// Which backend a secret goes to when it names none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DefaultBackendRecord {
+    /// Raised by one with each write.
+    pub generation: u64,
+    /// Chosen anew by each write: after a lost answer its writer knows it again.
+    pub write_id: Uuid,
+    /// The backend's name; `platform` is the built-in one.
+    pub backend: Slug,
+    /// The generation with which the backend or its owner last changed: the record
+    /// is also written again as it is.
+    pub changed: u64,
+    /// Whose the choice is; absent where nobody has made one, or it was unmade.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
+}
+
+impl DefaultBackendRecord {
+    /// Returns true where the choice has not changed since `owner` made or adopted it.
+    #[must_use]
+    pub fn is_untouched(&self, owner: &Owner) -> bool {
+        self.changed <= owner.stamp.generation
+    }
+}
+
+/// All that stands under a backend's name. Without a backend it is a tombstone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendDocument {
+    /// Raised by one with each write, tombstones included.
+    pub generation: u64,
+    /// Chosen anew by each write: after a lost answer its writer knows it again.
+    pub write_id: Uuid,
+    /// The backend that answers to the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<BackendRecord>,
+}
+
+/// One secret backend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendRecord {
+    /// Its identity; a recreated namesake has another one.
+    pub uuid: Uuid,
+    /// Its name.
+    pub name: Slug,
+    /// Whether it is in use or being deleted.
+    pub state: BackendState,
+    /// Whether it became the default and has not ceased to be since, as far as
+    /// this record knows. Where it says no, it surely is not; where it says yes,
+    /// the default's own record has the last word.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_default: bool,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where it stores; nothing secret.
+    pub settings: StoreSettings,
+    /// The sealed credential; absent where the vendor's ambient chain serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<SealedCredential>,
+    /// An object of this backend's own, by which its place is known again when
+    /// its address changes; absent where nobody ever verified the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<MarkerRecord>,
+    /// What only the provider acts on; kept so that an import restores it.
+    pub arguments: BackendArguments,
+    /// When it came into being.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// The document's generation when what a practitioner sets last changed. A new
+    /// owner and housekeeping leave it alone.
+    pub generation: u64,
+    /// Whose it is.
+    pub owner: Owner,
+}
+
+/// Whether a backend is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendState {
+    /// In use.
+    Ready,
+    /// On its way out; no new secret may go there.
+    Deleting,
+}
+
+/// A backend's credential, sealed like a secret under the organization's KEK.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedCredential {
+    /// The document's generation that it was written with: each new one's is
+    /// higher.
+    pub version: u64,
+    /// The envelope in text form.
+    pub envelope: String,
+    /// The KEK that may open it.
+    pub kek: KekId,
+}
+
+/// The object by which a backend's place is known again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkerRecord {
+    /// Its name in the backend.
+    pub remote_name: RemoteName,
+    /// The backend's own identifier of its version.
+    pub native_id: NativeVersionId,
+    /// SHA-256 of what is stored, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What only the provider acts on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendArguments {
+    /// The trigger of new credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_wo_version: Option<String>,
+    /// Whether the connection is probed before it is saved.
+    pub verify_connection: bool,
+    /// What a destroy does.
+    #[serde(default)]
+    pub on_destroy: BackendOnDestroy,
+}
+
+/// What a destroy does with a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackendOnDestroy {
+    /// Deletes its marker and what interrupted creations left there, then its record.
+    #[default]
+    Delete,
+    /// Deletes its record alone, without asking a store that is gone for good.
+    Forget,
+}
+
+impl BackendRecord {
+    /// Returns SHA-256 of the canonical settings: what a sealed credential is
+    /// bound to, and what a place of storage is recognized by.
+    ///
+    /// The JSON is canonical because all its maps are sorted and it holds no
+    /// number but whole ones.
+    #[must_use]
+    pub fn settings_digest(settings: &StoreSettings) -> [u8; 32] {
+        let json = serde_json::to_vec(settings).expect("settings are plain JSON");
+        Sha256::digest(json).into()
+    }
+
+    /// Returns true where nothing has changed since its owner created or adopted it.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.state == BackendState::Ready && self.generation <= self.owner.stamp.generation
+    }
+}
+
+impl Generation for DefaultBackendRecord {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+impl Generation for BackendDocument {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+impl Stamped for DefaultBackendRecord {
+    fn write_id(&self) -> Uuid {
+        self.write_id
+    }
+}
+
+impl Stamped for BackendDocument {
+    fn write_id(&self) -> Uuid {
+        self.write_id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(kind: &str, region: &str) -> StoreSettings {
+        StoreSettings {
+            kind: kind.to_owned(),
+            name_prefix: "planton".to_owned(),
+            configuration: [
+                ("region".to_owned(), region.into()),
+                ("endpoint".to_owned(), "https://example.com".into()),
+            ]
+            .into(),
+        }
+    }
+
+    #[test]
+    fn every_setting_counts_in_the_digest_and_their_order_does_not() {
+        let one = BackendRecord::settings_digest(&settings("aws", "eu-west-1"));
+        assert_eq!(
+            one,
+            BackendRecord::settings_digest(&settings("aws", "eu-west-1"))
+        );
+        assert_ne!(
+            one,
+            BackendRecord::settings_digest(&settings("aws", "eu-west-2"))
+        );
+        assert_ne!(
+            one,
+            BackendRecord::settings_digest(&settings("gcp", "eu-west-1"))
+        );
+        let mut other = settings("aws", "eu-west-1");
+        other.name_prefix = "other".to_owned();
+        assert_ne!(one, BackendRecord::settings_digest(&other));
+        // Frozen: credentials that are sealed already hang on it.
+        assert_eq!(
+            serde_json::to_string(&settings("aws", "eu-west-1"))
+                .as_deref()
+                .ok(),
+            Some(
+                r#"{"kind":"aws","name_prefix":"planton","configuration":{"endpoint":"https://example.com","region":"eu-west-1"}}"#
+            )
+        );
+    }
+}

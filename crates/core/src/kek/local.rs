@@ -1,0 +1,86 @@
+//! The KEK of a key file, and the reference for tests of any other.
+
+use async_trait::async_trait;
+use planton_envelope::{DataKey, KekId, LocalKey, RootKey, WrapBinding, WrappedKey};
+
+use super::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use crate::names::Slug;
+
+/// One organization's KEK, derived from a root key. No I/O: whoever calls has read
+/// the key file.
+#[derive(Debug)]
+pub struct LocalKek(LocalKey);
+
+impl LocalKek {
+    /// Derives the KEK of `organization`.
+    #[must_use]
+    pub fn new(root: &RootKey, organization: &Slug) -> Self {
+        Self(LocalKey::new(root, organization.as_str()))
+    }
+
+    /// Returns a MAC of `message`, as [`LocalKey::mac`] does.
+    #[must_use]
+    pub fn mac(&self, message: &[u8]) -> [u8; 32] {
+        self.0.mac(message)
+    }
+
+    fn error(&self, kind: KekErrorKind, operation: &'static str) -> KekError {
+        KekError::new(kind, operation, self.0.id().id.as_str())
+    }
+}
+
+#[async_trait]
+impl KeyEncryptionKey for LocalKek {
+    fn id(&self) -> &KekId {
+        self.0.id()
+    }
+
+    async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError> {
+        self.0.wrap(dek, binding).map_err(|source| {
+            self.error(KekErrorKind::Unavailable, "wrap")
+                .with_source(source)
+        })
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        binding: &WrapBinding,
+    ) -> Result<DataKey, KekError> {
+        self.0
+            .unwrap(wrapped, binding)
+            .ok_or_else(|| self.error(KekErrorKind::Refused, "unwrap"))
+    }
+}
+
+#[async_trait]
+impl ProvisionKek for LocalKek {
+    /// Has nothing to create: the key file exists, and the key is derived.
+    async fn provision(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use subtle::ConstantTimeEq;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn unwrap_opens_its_own_wrap_and_refuses_another_keys() {
+        let root = RootKey::generate().expect("randomness");
+        let kek = LocalKek::new(&root, &"acme".parse().expect("slug"));
+        kek.provision().await.expect("nothing to do");
+        let binding = WrapBinding::for_mac_key(Uuid::from_bytes([1; 16]), kek.id());
+        let dek = DataKey::copy_of(&[7; 32]);
+        let wrapped = kek.wrap(&dek, &binding).await.expect("wrapped");
+        let opened = kek.unwrap(&wrapped, &binding).await.expect("unwrapped");
+        assert!(bool::from(opened.ct_eq(&dek)));
+
+        let stranger = LocalKek::new(&root, &"acme-2".parse().expect("slug"));
+        let error = stranger.unwrap(&wrapped, &binding).await;
+        assert_eq!(error.expect_err("refused").kind(), KekErrorKind::Refused);
+    }
+}

@@ -1,0 +1,17 @@
+//! The use cases of a secrets manager, over stores, catalogs and keys of any vendor.
+//!
+//! [`operations`] holds the use cases, [`catalog`] the records and their storage's
+//! trait, [`store`] and [`kek`] the traits that a vendor implements. Nothing here
+//! knows a vendor, or who calls. With the feature `testing` come in-memory
+//! references and the conformance suites that every implementation passes.
+
+pub mod catalog;
+pub mod kek;
+pub mod limits;
+pub mod names;
+pub mod operations;
+pub mod store;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,111 @@
+//! Completes the declaration of a backend whose run was interrupted.
+
+use jiff::Timestamp;
+use subtle::ConstantTimeEq;
+
+use super::documents::HeldBackend;
+use super::register::{RegisterBackend, RegisteredBackend, exists};
+use crate::catalog::BackendRecord;
+use crate::operations::{Interrupt, OperationError, Organization};
+use crate::store::{StoreCredential, StoreSettings};
+use planton_envelope::SecretValue;
+
+impl Organization {
+    /// Adopts what the run to resume has declared. What differs and can change in
+    /// place changes in the same commit.
+    ///
+    /// # Errors
+    ///
+    /// `BackendExists` where something differs that cannot change in place; as
+    /// [`update_backend`](Self::update_backend).
+    pub(super) async fn adopt_backend(
+        &self,
+        mut held: HeldBackend,
+        met: BackendRecord,
+        request: RegisterBackend,
+        interrupt: &Interrupt,
+    ) -> Result<RegisteredBackend, OperationError> {
+        let RegisterBackend {
+            description,
+            settings,
+            fixed,
+            credential,
+            arguments,
+            ..
+        } = request;
+        if let Some(differs) = difference(&met.settings, &settings, &fixed) {
+            return Err(exists(&met, Some(differs)));
+        }
+        interrupt.before("adopt backend")?;
+        let generation = held.document.generation + 1;
+        let mut adopted = BackendRecord {
+            description,
+            settings,
+            arguments,
+            ..met.clone()
+        };
+        let mut reconnected = None;
+        if adopted.settings != met.settings || !self.is_credential(&met, &credential).await? {
+            let reconnect = self.reconnect(&met, &mut adopted, Some(credential), generation);
+            reconnected = Some(reconnect.await.map_err(|error| match error {
+                OperationError::BackendNotThere { .. }
+                | OperationError::BackendNotMarked { .. } => {
+                    exists(&met, Some("the place that its settings lead to".to_owned()))
+                }
+                error => error,
+            })?);
+        }
+        if adopted != met {
+            adopted.updated_at = Timestamp::now();
+            adopted.generation = generation;
+        }
+        adopted.owner = self.run.owner(generation).adopting(met.owner.clone());
+        held.document.backend = Some(adopted);
+        interrupt.before("commit backend")?;
+        let committed = self.commit_reconnected(&mut held, reconnected).await;
+        committed.map_err(|error| self.run.unclear(error))?;
+        self.connections.forget(&held.name);
+        tracing::info!("adopted a backend whose declaration was interrupted");
+        crate::operations::steps::crash_point("answer");
+        Ok(RegisteredBackend {
+            view: self.backend_view(&held.document).await?,
+            adopted_from: Some(met.owner),
+        })
+    }
+
+    /// Says whether the backend keeps this credential; one that does not open is
+    /// another.
+    async fn is_credential(
+        &self,
+        met: &BackendRecord,
+        candidate: &StoreCredential,
+    ) -> Result<bool, OperationError> {
+        let Some(sealed) = &met.credential else {
+            return Ok(candidate.is_empty());
+        };
+        let kept = self.open_credential(met.uuid, &met.settings, sealed).await;
+        let kept = match kept {
+            Err(OperationError::CredentialRefused { .. }) => return Ok(false),
+            kept => kept?,
+        };
+        let (one, other) = (
+            SecretValue::KeyValue(kept),
+            SecretValue::KeyValue(candidate.clone()),
+        );
+        Ok(bool::from(one.ct_eq(&other)))
+    }
+}
+
+/// Names what differs and cannot change in place, as the configuration has it.
+fn difference(met: &StoreSettings, asked: &StoreSettings, fixed: &[&str]) -> Option<String> {
+    if met.kind != asked.kind {
+        return Some("its type".to_owned());
+    }
+    if met.name_prefix != asked.name_prefix {
+        return Some("name_prefix".to_owned());
+    }
+    let of = |settings: &StoreSettings, key: &str| settings.configuration.get(key).cloned();
+    let mut differing = fixed.iter().filter(|key| of(met, key) != of(asked, key));
+    let key = differing.next()?;
+    Some(format!("{}.{key}", asked.kind))
+}

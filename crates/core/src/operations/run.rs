@@ -1,0 +1,190 @@
+//! The run that this process belongs to, and the one that it resumes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::catalog::{Origin, Owner, RunId, Stamp};
+
+/// How long a resume line is valid: it is meant for the next command, and left
+/// set in a CI job it must not adopt anything later.
+const RESUME_VALIDITY: SignedDuration = SignedDuration::from_hours(24);
+
+/// How far the clock of the machine that printed the line may be ahead.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// The run that this process belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Identifies the run: all provider processes of one run share it.
+    pub id: RunId,
+    /// The machine's name.
+    pub host: Option<String>,
+    /// The base name of the working directory.
+    pub folder: Option<String>,
+    /// The workspace, where it is not the default one.
+    pub workspace: Option<String>,
+    /// What `PLANTON_RUN_LABEL` says.
+    pub label: Option<String>,
+    /// The interrupted run whose untouched creations this one adopts.
+    pub resumes: Option<RunId>,
+}
+
+impl Run {
+    /// Takes a run that nothing else is known of.
+    #[must_use]
+    pub fn new(id: RunId) -> Self {
+        Self {
+            id,
+            host: None,
+            folder: None,
+            workspace: None,
+            label: None,
+            resumes: None,
+        }
+    }
+
+    /// Makes a run of this process alone.
+    #[must_use]
+    pub fn of_its_own() -> Self {
+        Self::new(RunId::new(Uuid::new_v4()))
+    }
+
+    /// Returns the owner of what this run commits as `generation` of its document.
+    pub(super) fn owner(&self, generation: u64) -> Owner {
+        Owner {
+            stamp: Stamp {
+                run: self.id,
+                generation,
+            },
+            origin: Origin {
+                at: Timestamp::now(),
+                host: self.host.clone(),
+                folder: self.folder.clone(),
+                workspace: self.workspace.clone(),
+                label: self.label.clone(),
+            },
+            adopted_from: None,
+        }
+    }
+}
+
+/// An interrupted run to resume, and until when: the value of `PLANTON_RESUME`,
+/// `<run>@<expiry>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    run: RunId,
+    expiry: Timestamp,
+}
+
+/// Why a resume line is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResumeRefused {
+    /// It has not the form `<run>@<expiry>`.
+    #[error("not of the form <run>@<expiry>")]
+    Malformed,
+    /// Its time is over.
+    #[error("expired at {expiry}")]
+    Expired {
+        /// When it ended.
+        expiry: Timestamp,
+    },
+    /// No line that the provider prints is valid for that long.
+    #[error("valid for more than 24 hours")]
+    TooLong,
+}
+
+impl Resume {
+    /// Returns the line for a run as it is printed at `now`.
+    #[must_use]
+    pub fn printed(run: RunId, now: Timestamp) -> Self {
+        let expiry = now.checked_add(RESUME_VALIDITY).unwrap_or(Timestamp::MAX);
+        // To the second: it is copied by people.
+        let whole = Timestamp::from_second(expiry.as_second());
+        Self {
+            run,
+            expiry: whole.unwrap_or(expiry),
+        }
+    }
+
+    /// Returns the run, if the line is valid at `now`.
+    ///
+    /// # Errors
+    ///
+    /// `Expired`, `TooLong`.
+    pub fn valid_at(&self, now: Timestamp) -> Result<RunId, ResumeRefused> {
+        if self.expiry <= now {
+            return Err(ResumeRefused::Expired {
+                expiry: self.expiry,
+            });
+        }
+        if self.expiry.duration_since(now) > RESUME_VALIDITY + CLOCK_SKEW {
+            return Err(ResumeRefused::TooLong);
+        }
+        Ok(self.run)
+    }
+}
+
+impl fmt::Display for Resume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.run, self.expiry)
+    }
+}
+
+impl FromStr for Resume {
+    type Err = ResumeRefused;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (run, expiry) = text.split_once('@').ok_or(ResumeRefused::Malformed)?;
+        Ok(Self {
+            run: run.parse().map_err(|_| ResumeRefused::Malformed)?,
+            expiry: expiry.parse().map_err(|_| ResumeRefused::Malformed)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const RUN: &str = "3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_line_is_valid_for_a_day_and_not_a_second_longer() {
+        let run: RunId = RUN.parse().unwrap();
+        let now = at("2026-03-01T12:00:00.5Z");
+        let line = Resume::printed(run, now).to_string();
+        assert_eq!(line, format!("{RUN}@2026-03-02T12:00:00Z"));
+        let line: Resume = line.parse().unwrap();
+        assert_eq!(line.valid_at(now), Ok(run));
+        assert_eq!(line.valid_at(at("2026-03-02T11:59:59Z")), Ok(run));
+        let expiry = at("2026-03-02T12:00:00Z");
+        let expired = ResumeRefused::Expired { expiry };
+        assert_eq!(line.valid_at(expiry), Err(expired));
+    }
+
+    #[test]
+    fn a_line_that_nobody_printed_is_refused() {
+        let now = at("2026-03-01T12:00:00Z");
+        let forever: Resume = format!("{RUN}@2036-03-01T12:00:00Z").parse().unwrap();
+        assert_eq!(forever.valid_at(now), Err(ResumeRefused::TooLong));
+        for malformed in [
+            "",
+            RUN,
+            "@",
+            "x@2026-03-02T12:00:00Z",
+            &format!("{RUN}@tomorrow"),
+        ] {
+            let parsed = malformed.parse::<Resume>();
+            assert_eq!(parsed, Err(ResumeRefused::Malformed), "{malformed}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The credential of a backend: sealed, bound to its settings, renewed; and
+//! credentials that lead to another place.
+
+use planton_envelope::{Context, Envelope, Purpose};
+
+use super::{arguments, change, create, declare, declared, password};
+use crate::catalog::{BackendDocument, BackendRecord, CatalogErrorKind, RecordKey};
+use crate::kek::{KekErrorKind, KeyEncryptionKey};
+use crate::operations::tests::world::{KekVerb, World, name, rotate};
+use crate::operations::tests::{number, refreshed};
+use crate::operations::{
+    BackendView, Interrupt, OperationError, Refreshed, RegisterBackend, UpdateBackend,
+};
+use crate::store::SecretStore;
+
+#[tokio::test]
+async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update() {
+    let world = World::new();
+    world.connector.demand("a", "first");
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    let view = super::register(&process, register).await.unwrap();
+    assert!(view.is_static);
+    let stored = world.stored(&RecordKey::new("backends/vault")).await;
+    let body = stored.unwrap().body;
+    assert!(body.contains("pse1.") && !body.contains("first"), "{body}");
+
+    let late = world.process();
+    let opened = world.connector.opened();
+    for named in ["one", "two", "three"] {
+        create(&late, named, Some("vault")).await.unwrap();
+    }
+    assert_eq!(world.connector.opened() - opened, 1);
+
+    // Somebody changes the password there, and then here.
+    world.connector.demand("a", "second");
+    let stale = create(&world.process(), "four", Some("vault")).await;
+    assert!(matches!(stale, Err(OperationError::Store(_))), "{stale:?}");
+    let update = UpdateBackend {
+        credential: Some(password("second")),
+        arguments: arguments("2"),
+        ..change(&view)
+    };
+    let renewed = late
+        .update_backend(update, &Interrupt::default())
+        .await
+        .unwrap();
+    assert!(renewed.is_static);
+    create(&late, "four", Some("vault")).await.unwrap();
+    create(&world.process(), "five", Some("vault"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_credential_is_a_key_value_document_for_its_settings() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    super::register(&process, register).await.unwrap();
+    let stored = world.stored(&RecordKey::new("backends/vault")).await;
+    let document: BackendDocument = serde_json::from_str(&stored.unwrap().body).unwrap();
+    let record = document.backend.unwrap();
+    let sealed = record.credential.unwrap();
+    let context = Context {
+        purpose: Purpose::BackendCredential,
+        organization: process.existing().await.unwrap().uuid,
+        object: record.uuid,
+        backend: record.uuid,
+        version: sealed.version,
+        configuration_digest: Some(BackendRecord::settings_digest(&record.settings)),
+    };
+    let envelope = Envelope::parse_stored(sealed.envelope.as_bytes()).unwrap();
+    let (id, wrapped) = &envelope.wrapped_keys()[0];
+    let binding = envelope.binding_in(&context, id);
+    let key = world.kek.unwrap(wrapped, &binding).await.unwrap();
+    let opened = envelope.open(&key, &context).unwrap();
+    assert_eq!(opened.plaintext.expose(), b"\x01{\"password\":\"first\"}");
+}
+
+#[tokio::test]
+async fn a_credential_opens_beside_its_own_settings_only() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    super::register(&process, register).await.unwrap();
+    // Whoever holds the MAC key, as a process of ours with other ideas might,
+    // still cannot send the credential elsewhere.
+    world
+        .forge("backends/vault", |body| {
+            body.replace("\"place\":\"a\"", "\"place\":\"b\"")
+        })
+        .await;
+    let redirected = create(&world.process(), "db", Some("vault")).await;
+    assert!(
+        matches!(redirected, Err(OperationError::CredentialRefused { .. })),
+        "{redirected:?}"
+    );
+    assert!(world.connector.place("b").objects().is_empty());
+}
+
+#[tokio::test]
+async fn a_refresh_without_the_key_of_a_credential_takes_nothing_for_gone() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("x"),
+        ..declare("vault", "a")
+    };
+    super::register(&process, register).await.unwrap();
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world
+        .kek
+        .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
+    let found = refreshed(&world, &view).await.unwrap();
+    assert!(matches!(found, Refreshed::Unchecked(..)), "{found:?}");
+    world.kek.allow();
+    let found = refreshed(&world, &view).await.unwrap();
+    assert!(matches!(found, Refreshed::Present(_)), "{found:?}");
+}
+
+#[tokio::test]
+async fn credentials_of_another_account_lead_to_an_error_and_never_to_an_end() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "vault", "a").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    let here = world.connector.place("a");
+    // The same settings, and an account that knows nothing of ours.
+    world.connector.alias("a", "another account");
+    let elsewhere = |outcome: Result<(), OperationError>| {
+        let told = format!("{outcome:?}");
+        assert!(
+            matches!(outcome, Err(OperationError::BackendNotThere { .. })),
+            "{told}"
+        );
+    };
+    elsewhere(refreshed(&world, &view).await.map(drop));
+    elsewhere(world.value("db").await.map(drop));
+    let late = world.process();
+    elsewhere(create(&late, "other", Some("vault")).await.map(drop));
+    let interrupt = Interrupt::default();
+    let rotated = late.update_secret(rotate(&view, "next"), &interrupt);
+    elsewhere(rotated.await.map(drop));
+    let delete = crate::operations::tests::any(&view.name, view.uuid);
+    elsewhere(late.delete_secret(&delete, &interrupt).await.map(drop));
+    assert!(world.connector.place("a").objects().is_empty());
+    assert!(
+        world.document(&name("other")).await.is_tombstone(),
+        "the intent of what was refused is taken back"
+    );
+
+    assert_eq!(here.objects().len(), 2, "the marker and the secret");
+    world.connector.places_back("a", here);
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+}
+
+#[tokio::test]
+async fn a_stripped_credential_lets_no_ambient_identity_go_there() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    super::register(&process, register).await.unwrap();
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world
+        .alter_key("backends/vault", |body| {
+            let mut json: serde_json::Value = serde_json::from_str(body).unwrap();
+            json["backend"]
+                .as_object_mut()
+                .unwrap()
+                .remove("credential");
+            json.to_string()
+        })
+        .await;
+    let before = world.connector.opened();
+    let refused = refreshed(&world, &view).await;
+    assert!(
+        matches!(&refused, Err(OperationError::Catalog(error))
+            if error.kind() == CatalogErrorKind::Altered),
+        "{refused:?}"
+    );
+    assert_eq!(world.connector.opened(), before, "nothing was opened");
+}
+
+#[tokio::test]
+async fn a_lost_marker_keeps_nobody_from_renewing_credentials() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    let secret = create(&process, "db", Some("vault")).await.unwrap();
+    let place = world.connector.place("a");
+    let marker = place
+        .objects()
+        .into_iter()
+        .find(|name| name.as_str().contains("/backend/"))
+        .unwrap();
+    let versions = place.versions(&marker);
+    place
+        .delete(&marker, crate::store::Deletion::Object { versions })
+        .await
+        .unwrap();
+    let refused = world
+        .process()
+        .update_secret(rotate(&secret, "next"), &Interrupt::default())
+        .await;
+    assert!(
+        matches!(refused, Err(OperationError::BackendNotThere { .. })),
+        "{refused:?}"
+    );
+
+    // Elsewhere the secret is not there either, and nothing is taken for the place.
+    let renew = |view: &BackendView| UpdateBackend {
+        credential: Some(password("new")),
+        arguments: arguments("2"),
+        ..change(view)
+    };
+    world.connector.alias("a", "another account");
+    let elsewhere = process
+        .update_backend(renew(&view), &Interrupt::default())
+        .await;
+    assert!(
+        matches!(elsewhere, Err(OperationError::BackendNotThere { .. })),
+        "{elsewhere:?}"
+    );
+    world.connector.places_back("a", place);
+    let renewed = process
+        .update_backend(renew(&view), &Interrupt::default())
+        .await;
+    assert!(renewed.unwrap().is_marked);
+    let rotated = world
+        .process()
+        .update_secret(rotate(&secret, "next"), &Interrupt::default())
+        .await;
+    assert_eq!(number(&rotated.unwrap()), Some(2));
+}

@@ -1,0 +1,65 @@
+//! Somebody who may encrypt under the KEK, and write the catalog, puts a MAC key
+//! of their own in the place of the organization's.
+
+use super::*;
+use crate::catalog::{
+    Catalog, OrganizationRecord, OrganizationState, RecordKey, SecretDocument, WrappedMacKey,
+    record_key_of_name,
+};
+use crate::kek::KeyEncryptionKey;
+use planton_envelope::{MacKey, WrapBinding};
+
+/// Re-MACs the organization and the secret under a key of the forger's.
+async fn forge(world: &World, view: &SecretView) {
+    let catalog = Catalog::new(world.catalog.clone());
+    let forged = MacKey::generate().unwrap();
+    let key = RecordKey::new("organization");
+    let loaded = catalog
+        .load::<OrganizationRecord>(&key)
+        .await
+        .unwrap()
+        .unwrap();
+    let mut record = loaded.record;
+    let kek = world.kek.id().clone();
+    let binding = WrapBinding::for_mac_key(record.uuid, &kek);
+    let wrapped = world.kek.wrap(forged.expose(), &binding).await.unwrap();
+    record.state = OrganizationState::Ready {
+        mac_key: vec![WrappedMacKey {
+            kek,
+            wrapped: hex::encode(wrapped.as_bytes()),
+        }],
+    };
+    catalog
+        .save(&key, &record, Some(&forged), loaded.revision)
+        .await
+        .unwrap();
+
+    let key = record_key_of_name(&view.name);
+    let loaded = catalog.load::<SecretDocument>(&key).await.unwrap().unwrap();
+    let mut document = loaded.record;
+    document.current.as_mut().unwrap().metadata.description = Some("forged".to_owned());
+    catalog
+        .save(&key, &document, Some(&forged), loaded.revision)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_mac_key_that_was_replaced_is_not_the_one_seen_before() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let before = world.process().mac_key_commitment().await.unwrap();
+    assert!(world.process().expect_mac_key(&before).await.is_ok());
+
+    forge(&world, &view).await;
+
+    // By itself the forged catalog is in order: only memory tells.
+    let process = world.process();
+    let found = process.find_secret(&view.name).await.unwrap();
+    assert_eq!(found.metadata.description.as_deref(), Some("forged"));
+    let expected = process.expect_mac_key(&before).await;
+    assert!(
+        matches!(expected, Err(OperationError::MacKeyReplaced)),
+        "{expected:?}"
+    );
+}

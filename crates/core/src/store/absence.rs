@@ -1,0 +1,127 @@
+//! Looking again before an absence is believed.
+
+use std::time::Duration;
+
+use super::{Absence, RemoteName, StoreError, StoreErrorKind, VersionStatus};
+use crate::limits::{RequestLimits, patience};
+
+/// How long lies between two looks at a vendor whose reads are eventually
+/// consistent, without any that is not.
+const APART: Duration = Duration::from_secs(30);
+
+/// Looks once; twice, half a minute apart, where the first look finds a version or
+/// its object gone and the caller is about to act on that. The second look counts.
+///
+/// # Errors
+///
+/// Those of `look`; `Unavailable` over a `Stop` where the operation is to end before
+/// the second look.
+pub async fn look_again<F>(
+    absence: Absence,
+    asked: (&'static str, &RemoteName),
+    look: impl Fn() -> F,
+) -> Result<VersionStatus, StoreError>
+where
+    F: Future<Output = Result<VersionStatus, StoreError>>,
+{
+    // The variable counts in debug builds only.
+    let apart = patience("PLANTON_TEST_ABSENCE_WAIT_MS", APART);
+    look_again_after(apart, absence, asked, look).await
+}
+
+async fn look_again_after<F>(
+    apart: Duration,
+    absence: Absence,
+    (operation, name): (&'static str, &RemoteName),
+    look: impl Fn() -> F,
+) -> Result<VersionStatus, StoreError>
+where
+    F: Future<Output = Result<VersionStatus, StoreError>>,
+{
+    let first = look().await;
+    let is_gone = match &first {
+        Ok(status) => *status != VersionStatus::Present,
+        Err(error) => error.kind() == StoreErrorKind::NotFound,
+    };
+    if !is_gone || absence == Absence::Quick {
+        return first;
+    }
+    let limits = RequestLimits::current();
+    tracing::info!(
+        object = name.as_str(),
+        "looking again before it is believed to be gone"
+    );
+    if let Err(stop) = limits.pause(apart).await {
+        let kind = StoreErrorKind::Unavailable;
+        return Err(StoreError::new(kind, operation, name.as_str()).with_source(stop));
+    }
+    look().await
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::limits::Stop;
+
+    const WAIT: Duration = Duration::from_millis(20);
+
+    /// What comes of these looks, and how many were made.
+    async fn outcome(
+        absence: Absence,
+        limits: RequestLimits,
+        looks: &[Result<VersionStatus, StoreErrorKind>],
+    ) -> (Result<VersionStatus, StoreError>, usize) {
+        let name = RemoteName::new("db".to_owned());
+        let made = AtomicUsize::new(0);
+        let look = || {
+            let look = looks[made.fetch_add(1, Ordering::SeqCst)];
+            std::future::ready(look.map_err(|kind| StoreError::new(kind, "look", "db")))
+        };
+        let found = look_again_after(WAIT, absence, ("look", &name), look);
+        let found = limits.scope(found).await;
+        (found, made.load(Ordering::SeqCst))
+    }
+
+    #[tokio::test]
+    async fn absence_is_looked_at_twice_where_it_is_acted_on() {
+        use VersionStatus::{Missing, Present, Replaced};
+        let gone = Err(StoreErrorKind::NotFound);
+        for (looks, expected) in [
+            ([gone, Ok(Present)], Ok(Present)),
+            ([Ok(Missing), Ok(Present)], Ok(Present)),
+            ([Ok(Replaced), gone], gone),
+            ([gone, gone], gone),
+        ] {
+            let before = Instant::now();
+            let (found, made) = outcome(Absence::Confirmed, RequestLimits::default(), &looks).await;
+            assert_eq!((found.map_err(|error| error.kind()), made), (expected, 2));
+            assert!(before.elapsed() >= WAIT);
+            let (found, made) = outcome(Absence::Quick, RequestLimits::default(), &looks).await;
+            assert_eq!((found.map_err(|error| error.kind()), made), (looks[0], 1));
+        }
+        // What is there, or can't be told, is not looked at again.
+        for look in [Ok(Present), Err(StoreErrorKind::PermissionDenied)] {
+            let (found, made) =
+                outcome(Absence::Confirmed, RequestLimits::default(), &[look]).await;
+            assert_eq!((found.map_err(|error| error.kind()), made), (look, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operation_without_the_time_for_a_second_look_believes_nothing() {
+        let limits = RequestLimits {
+            deadline: Some(Instant::now() + WAIT / 2),
+            ..RequestLimits::default()
+        };
+        let gone = Err(StoreErrorKind::NotFound);
+        let (found, made) = outcome(Absence::Confirmed, limits, &[gone]).await;
+        let error = found.unwrap_err();
+        assert_eq!((error.kind(), made), (StoreErrorKind::Unavailable, 1));
+        assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));
+    }
+}

@@ -1,0 +1,94 @@
+//! How much an envelope holds.
+
+use super::format::{HEADER_BYTES, PAYLOAD_OVERHEAD_BYTES, TEXT_PREFIX};
+
+/// The most wrapped keys: the KEK, and three escrow keys.
+pub const MAX_WRAPPED_KEYS: usize = 4;
+
+/// The longest [`KekId::provider`](super::KekId::provider).
+pub const MAX_PROVIDER_BYTES: usize = 32;
+
+/// The longest [`KekId::id`](super::KekId::id).
+pub const MAX_KEK_ID_BYTES: usize = 512;
+
+/// The longest [`WrappedKey`](super::WrappedKey).
+pub const MAX_WRAPPED_KEY_BYTES: usize = 1024;
+
+/// Everything but the ciphertext, in the greatest possible envelope.
+const MAX_OVERHEAD_BYTES: usize = HEADER_BYTES
+    + MAX_WRAPPED_KEYS
+        * (3 * size_of::<u16>() + MAX_PROVIDER_BYTES + MAX_KEK_ID_BYTES + MAX_WRAPPED_KEY_BYTES)
+    + PAYLOAD_OVERHEAD_BYTES;
+
+/// Returns the longest plaintext whose envelope a store of `max_payload_bytes`
+/// takes, in text form where `text` says so.
+///
+/// Counts four wrapped keys of the greatest length, whatever an envelope holds
+/// today, so that escrow keys and a rewrap always fit. The kind byte of a
+/// [`SecretValue`](super::SecretValue) is part of the plaintext.
+#[must_use]
+pub const fn max_plaintext_bytes(max_payload_bytes: usize, text: bool) -> usize {
+    let envelope = if text {
+        let characters = max_payload_bytes.saturating_sub(TEXT_PREFIX.len());
+        // Four characters carry three bytes; a rest of two or three, one or two.
+        characters / 4 * 3 + (characters % 4).saturating_sub(1)
+    } else {
+        max_payload_bytes
+    };
+    let plaintext = envelope.saturating_sub(MAX_OVERHEAD_BYTES);
+    if plaintext > u32::MAX as usize {
+        u32::MAX as usize
+    } else {
+        plaintext
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{context, kek_id};
+    use crate::{Envelope, Sealer, WrappedKey};
+    use planton_secret::SecretBytes;
+
+    fn greatest_envelope(plaintext_bytes: usize) -> Envelope {
+        let wraps = (0..MAX_WRAPPED_KEYS)
+            .map(|n| {
+                let mut kek = kek_id(&"p".repeat(MAX_PROVIDER_BYTES), &n.to_string());
+                kek.id = kek.id.repeat(MAX_KEK_ID_BYTES);
+                (kek, WrappedKey::new(vec![0; MAX_WRAPPED_KEY_BYTES]))
+            })
+            .collect();
+        Sealer::new(context())
+            .expect("sealer")
+            .seal(wraps, &SecretBytes::new(vec![0; plaintext_bytes]))
+            .expect("envelope")
+    }
+
+    #[test]
+    fn greatest_envelope_fits_the_limit_exactly_in_binary() {
+        let plaintext = max_plaintext_bytes(65_536, false);
+        assert_eq!(plaintext, 59_091);
+        assert_eq!(greatest_envelope(plaintext).encode().len(), 65_536);
+    }
+
+    #[test]
+    fn greatest_envelope_fits_every_limit_in_text_and_one_byte_more_does_not() {
+        assert_eq!(max_plaintext_bytes(25_000, true), 12_301);
+        assert_eq!(max_plaintext_bytes(65_536, true), 42_703);
+        for limit in [25_000, 25_001, 25_002, 25_003, 65_536] {
+            let plaintext = max_plaintext_bytes(limit, true);
+            let longest = greatest_envelope(plaintext).encode_text().len();
+            let too_long = greatest_envelope(plaintext + 1).encode_text().len();
+            assert!(longest <= limit, "{longest} > {limit}");
+            assert!(too_long > limit, "{too_long} <= {limit}");
+        }
+    }
+
+    #[test]
+    fn store_too_small_for_any_envelope_holds_nothing() {
+        assert_eq!(max_plaintext_bytes(0, true), 0);
+        assert_eq!(max_plaintext_bytes(0, false), 0);
+        assert_eq!(max_plaintext_bytes(6_000, false), 0);
+        assert_eq!(max_plaintext_bytes(usize::MAX, false), u32::MAX as usize);
+    }
+}

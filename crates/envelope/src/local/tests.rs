@@ -1,0 +1,132 @@
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::*;
+
+fn root() -> RootKey {
+    RootKey::generate().expect("randomness")
+}
+
+fn data_key(byte: u8) -> DataKey {
+    DataKey::copy_of(&[byte; 32])
+}
+
+fn binding(byte: u8, key: &LocalKey) -> WrapBinding {
+    WrapBinding::for_mac_key(Uuid::from_bytes([byte; 16]), key.id())
+}
+
+#[test]
+fn wrap_opens_again_after_the_file_is_read_anew() {
+    let created = root();
+    let key = LocalKey::new(&created, "acme");
+    let binding = binding(1, &key);
+    let wrapped = key.wrap(&data_key(7), &binding).expect("wrapped");
+    let file = created.to_key_file();
+    drop((created, key));
+
+    let read = RootKey::from_key_file(file.as_slice()).expect("a key file");
+    let key = LocalKey::new(&read, "acme");
+    let unwrapped = key.unwrap(&wrapped, &binding).expect("unwrapped");
+    assert!(bool::from(unwrapped.ct_eq(&data_key(7))));
+}
+
+#[test]
+fn wrapping_twice_gives_different_bytes() {
+    let key = LocalKey::new(&root(), "a");
+    let binding = binding(1, &key);
+    let first = key.wrap(&data_key(7), &binding).expect("wrapped");
+    let second = key.wrap(&data_key(7), &binding).expect("wrapped");
+    assert_eq!(first.as_bytes().len(), 60);
+    assert_ne!(first.as_bytes()[..12], second.as_bytes()[..12]);
+    assert_ne!(first.as_bytes()[12..], second.as_bytes()[12..]);
+}
+
+#[test]
+fn unwrap_refuses_another_binding_key_or_organization_and_every_altered_bit() {
+    let file = root();
+    let key = LocalKey::new(&file, "acme");
+    let home = binding(1, &key);
+    let wrapped = key.wrap(&data_key(7), &home).expect("wrapped");
+
+    for stranger in [
+        LocalKey::new(&file, "acme-2"),
+        LocalKey::new(&root(), "acme"),
+    ] {
+        assert!(stranger.unwrap(&wrapped, &home).is_none());
+    }
+    assert!(key.unwrap(&wrapped, &binding(2, &key)).is_none());
+
+    let bytes = wrapped.as_bytes();
+    let mut altered: Vec<Vec<u8>> = (0..bytes.len() * 8)
+        .map(|bit| {
+            let mut copy = bytes.to_vec();
+            copy[bit / 8] ^= 1 << (bit % 8);
+            copy
+        })
+        .collect();
+    altered.extend((0..bytes.len()).map(|length| bytes[..length].to_vec()));
+    altered.push([bytes, &[0]].concat());
+    for copy in altered {
+        assert!(key.unwrap(&WrappedKey::new(copy), &home).is_none());
+    }
+    assert!(key.unwrap(&wrapped, &home).is_some());
+}
+
+#[test]
+fn keys_of_a_file_differ_by_organization_and_by_use() {
+    let file = root();
+    let acme = LocalKey::new(&file, "acme");
+    let other = LocalKey::new(&file, "other");
+    assert_eq!(acme.id().provider, "local");
+    assert_eq!(acme.id().id, format!("{}/acme", file.id()));
+    assert_ne!(acme.wrap_key, other.wrap_key);
+    assert_ne!(acme.wrap_key, acme.mac_key);
+    assert_eq!(acme.mac(b"m"), LocalKey::new(&file, "acme").mac(b"m"));
+    assert_ne!(acme.mac(b"m"), other.mac(b"m"));
+    assert_ne!(acme.mac(b"m"), acme.mac(b"n"));
+}
+
+#[test]
+fn key_file_refuses_every_altered_bit_and_every_other_length() {
+    let good = root().to_key_file().to_vec();
+    assert_eq!(good.len(), 85);
+    let mut bad: Vec<Vec<u8>> = (0..good.len() * 8)
+        .map(|bit| {
+            let mut copy = good.clone();
+            copy[bit / 8] ^= 1 << (bit % 8);
+            copy
+        })
+        .collect();
+    bad.extend((0..good.len()).map(|length| good[..length].to_vec()));
+    bad.push([good.as_slice(), &[0]].concat());
+    bad.push([good.as_slice(), good.as_slice()].concat());
+    for bytes in bad {
+        assert!(RootKey::from_key_file(&bytes).is_none());
+    }
+    assert!(RootKey::from_key_file(&good).is_some());
+}
+
+#[test]
+fn debug_never_shows_a_key() {
+    let file = root();
+    let key = LocalKey::new(&file, "acme");
+    let shown = format!("{file:?} {key:?}");
+    for secret in [&file.key, &key.wrap_key, &key.mac_key] {
+        let bytes: &[u8; 32] = secret;
+        assert!(!shown.contains(&hex::encode(bytes)), "{shown}");
+        assert!(!shown.contains(&format!("{bytes:?}")), "{shown}");
+    }
+}
+
+#[test]
+fn key_file_has_the_published_form() {
+    let root = root();
+    let head = [
+        b"PLK1\x01",
+        root.id().as_bytes().as_slice(),
+        root.key.as_slice(),
+    ]
+    .concat();
+    let expected = [head.as_slice(), &primitives::sha256(&[&head])].concat();
+    assert!(root.to_key_file().as_slice() == expected);
+}

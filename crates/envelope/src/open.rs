@@ -1,0 +1,109 @@
+//! From an envelope to its plaintext.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::derive::VersionKeys;
+use super::error::EnvelopeError;
+use super::fingerprint::{Fingerprint, FingerprintKey};
+use super::format::Envelope;
+use super::keys::{DataKey, KekId, WrapBinding};
+use super::primitives;
+use super::seal::PAYLOAD_NONCE;
+use planton_secret::SecretBytes;
+
+impl Envelope {
+    /// Returns what a wrap by `kek` in this envelope is bound to, by the
+    /// envelope's own claim of its context.
+    ///
+    /// For a credential the claim is incomplete, and nothing unwraps with this:
+    /// there [`binding_in`](Self::binding_in) serves.
+    #[must_use]
+    pub fn binding(&self, kek: &KekId) -> WrapBinding {
+        self.binding_in(self.context(), kek)
+    }
+
+    /// Returns what a wrap by `kek` in this envelope is bound to if the envelope
+    /// belongs to `expected`. In any other case nothing unwraps with it.
+    #[must_use]
+    pub fn binding_in(&self, expected: &Context, kek: &KekId) -> WrapBinding {
+        WrapBinding::for_data_key(&expected.encode(), kek, self.commitment())
+    }
+
+    /// Decrypts the payload, if `key` is the envelope's own and its context is
+    /// `expected`: what the catalog says, never what the envelope says.
+    ///
+    /// # Errors
+    ///
+    /// `Refused`, whatever the reason.
+    pub fn open(&self, key: &DataKey, expected: &Context) -> Result<Opened, EnvelopeError> {
+        let keys = self.unlock(key, expected)?;
+        let associated_data = [expected.encode().as_slice(), self.length_bytes()].concat();
+        let mut plaintext = Zeroizing::new(self.ciphertext().to_vec());
+        primitives::aead_open(
+            &keys.encryption,
+            &PAYLOAD_NONCE,
+            &associated_data,
+            &mut plaintext,
+            self.tag(),
+        )
+        .map_err(|_| EnvelopeError::Refused)?;
+        Ok(Opened {
+            plaintext: SecretBytes::new(std::mem::take(&mut *plaintext)),
+            fingerprint: keys.fingerprint,
+        })
+    }
+
+    /// Returns the fingerprint that `candidate` would have in this version,
+    /// without a decryption; refuses what [`open`](Self::open) refuses, an
+    /// altered ciphertext excepted.
+    ///
+    /// # Errors
+    ///
+    /// `Refused`, whatever the reason.
+    pub fn fingerprint(
+        &self,
+        key: &DataKey,
+        expected: &Context,
+        candidate: &SecretBytes,
+    ) -> Result<Fingerprint, EnvelopeError> {
+        let keys = self.unlock(key, expected)?;
+        Ok(keys.fingerprint.fingerprint(candidate))
+    }
+
+    /// Derives the keys, and refuses a foreign context or key before anything
+    /// is decrypted.
+    fn unlock(&self, key: &DataKey, expected: &Context) -> Result<VersionKeys, EnvelopeError> {
+        let keys = VersionKeys::derive(key, self.salt(), &expected.encode());
+        let committed = keys.commitment.is(self.commitment());
+        let at_home = expected.is_well_formed() && *self.context() == expected.without_digest();
+        if committed && at_home {
+            Ok(keys)
+        } else {
+            Err(EnvelopeError::Refused)
+        }
+    }
+}
+
+/// An opened envelope.
+pub struct Opened {
+    /// The plaintext.
+    pub plaintext: SecretBytes,
+    fingerprint: FingerprintKey,
+}
+
+impl Opened {
+    /// Returns the fingerprint that `candidate` has in this version.
+    #[must_use]
+    pub fn fingerprint(&self, candidate: &SecretBytes) -> Fingerprint {
+        self.fingerprint.fingerprint(candidate)
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opened(redacted)")
+    }
+}

@@ -1,0 +1,130 @@
+//! From a plaintext to an envelope.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::derive::VersionKeys;
+use super::error::SealError;
+use super::fingerprint::Fingerprint;
+use super::format::{Envelope, PAYLOAD_OVERHEAD_BYTES};
+use super::keys::{DataKey, KekId, WrapBinding, WrappedKey};
+use super::primitives::{self, NONCE_BYTES};
+use planton_secret::SecretBytes;
+
+/// The nonce of a payload: the encryption key is used once, so it never repeats.
+pub(super) const PAYLOAD_NONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
+
+/// A fresh data key and salt, ready to seal one plaintext in one context.
+///
+/// The order is: [`new`](Self::new), wrap [`data_key`](Self::data_key) under
+/// each KEK with its [`binding`](Self::binding), [`seal`](Self::seal).
+///
+/// # Security
+///
+/// Sealing consumes the sealer, so that no key ever encrypts twice.
+pub struct Sealer {
+    context: Context,
+    encoded_context: Vec<u8>,
+    key: DataKey,
+    salt: [u8; 32],
+    keys: VersionKeys,
+}
+
+impl Sealer {
+    /// Draws a data key and a salt from the operating system.
+    ///
+    /// # Errors
+    ///
+    /// `Randomness` when there is none; `Context` when the configuration digest
+    /// is there for a secret, or missing for a credential.
+    pub fn new(context: Context) -> Result<Self, SealError> {
+        let key = DataKey::generate().map_err(SealError::Randomness)?;
+        let salt = primitives::random().map_err(SealError::Randomness)?;
+        Self::from_parts(context, key, salt)
+    }
+
+    /// Takes a key and a salt as they are. Apart from the frozen vectors nothing
+    /// may call this: a key and a salt that seal twice give the value away.
+    pub(super) fn from_parts(
+        context: Context,
+        key: DataKey,
+        salt: [u8; 32],
+    ) -> Result<Self, SealError> {
+        if !context.is_well_formed() {
+            return Err(SealError::Context);
+        }
+        let encoded_context = context.encode();
+        let keys = VersionKeys::derive(&key, &salt, &encoded_context);
+        Ok(Self {
+            context,
+            encoded_context,
+            key,
+            salt,
+            keys,
+        })
+    }
+
+    /// Returns the data key; for KEKs to wrap.
+    #[must_use]
+    pub fn data_key(&self) -> &DataKey {
+        &self.key
+    }
+
+    /// Returns what a wrap by `kek` is to be bound to.
+    #[must_use]
+    pub fn binding(&self, kek: &KekId) -> WrapBinding {
+        WrapBinding::for_data_key(&self.encoded_context, kek, self.keys.commitment.as_bytes())
+    }
+
+    /// Returns the fingerprint that `plaintext` has in this version.
+    #[must_use]
+    pub fn fingerprint(&self, plaintext: &SecretBytes) -> Fingerprint {
+        self.keys.fingerprint.fingerprint(plaintext)
+    }
+
+    /// Encrypts `plaintext` and puts the wrapped keys in front of it.
+    ///
+    /// # Errors
+    ///
+    /// Every other variant of [`SealError`], when `wrapped` or `plaintext`
+    /// exceeds what the format holds.
+    pub fn seal(
+        self,
+        wrapped: Vec<(KekId, WrappedKey)>,
+        plaintext: &SecretBytes,
+    ) -> Result<Envelope, SealError> {
+        let length = u32::try_from(plaintext.len())
+            .map_err(|_| SealError::PlaintextTooLong)?
+            .to_be_bytes();
+        let associated_data = [self.encoded_context.as_slice(), &length].concat();
+
+        // Of the full size at once: a growing buffer would leave plaintext behind.
+        let mut payload =
+            Zeroizing::new(Vec::with_capacity(PAYLOAD_OVERHEAD_BYTES + plaintext.len()));
+        payload.extend_from_slice(&self.salt);
+        payload.extend_from_slice(self.keys.commitment.as_bytes());
+        payload.extend_from_slice(&length);
+        let start = payload.len();
+        payload.extend_from_slice(plaintext.expose());
+        let tag = primitives::aead_seal(
+            &self.keys.encryption,
+            &PAYLOAD_NONCE,
+            &associated_data,
+            &mut payload[start..],
+        )
+        .map_err(|_| SealError::PlaintextTooLong)?;
+        payload.extend_from_slice(&tag);
+
+        Envelope::from_sealed(&self.context, wrapped, std::mem::take(&mut *payload))
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sealer")
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! The frozen vectors, in the direction that needs a key and a salt as they are.
+//! `tests/vectors.rs` opens them through the public interface.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::*;
+use crate::derive::VersionKeys;
+use crate::{DataKey, Purpose};
+
+const VECTORS: &str = include_str!("../../../../tests/vectors/format-1.json");
+
+#[test]
+fn sealing_gives_the_frozen_vectors_byte_for_byte() {
+    let vectors: Value = serde_json::from_str(VECTORS).expect("json");
+    let keks = read_local_keks(&vectors);
+    let envelopes = list(&vectors, "envelopes");
+    assert_eq!(envelopes.len(), 7);
+    for vector in envelopes {
+        let name = text(vector, "name");
+        let sealer = Sealer::from_parts(
+            read_context(&vector["context"]),
+            read_data_key(vector),
+            array(vector, "salt"),
+        )
+        .expect("sealer");
+        let wraps = list(vector, "wraps")
+            .iter()
+            .map(|wrap| seal_wrap(&sealer, &keks, wrap))
+            .collect();
+        let plaintext = SecretBytes::new(bytes(vector, "plaintext"));
+        let fingerprint = sealer.fingerprint(&plaintext).to_string();
+        assert_eq!(fingerprint, text(vector, "fingerprint"), "{name}");
+
+        let envelope = sealer.seal(wraps, &plaintext).expect("envelope");
+        assert_eq!(
+            hex::encode(envelope.encode()),
+            text(vector, "envelope"),
+            "{name}"
+        );
+        assert_eq!(envelope.encode_text(), text(vector, "text"), "{name}");
+        let digest = hex::encode(envelope.payload_digest());
+        assert_eq!(digest, text(vector, "payload_digest"), "{name}");
+    }
+}
+
+#[test]
+fn derivation_gives_the_frozen_keys() {
+    let vectors: Value = serde_json::from_str(VECTORS).expect("json");
+    for vector in list(&vectors, "envelopes") {
+        let context = read_context(&vector["context"]).encode();
+        assert_eq!(context, bytes(vector, "encoded_context"));
+        let keys = VersionKeys::derive(&read_data_key(vector), &array(vector, "salt"), &context);
+        assert_eq!(**keys.encryption, array(vector, "encryption_key"));
+        assert_eq!(*keys.commitment.as_bytes(), array(vector, "commitment"));
+    }
+}
+
+/// Wraps anew where the KEK is a local one; takes another's wrap as it is.
+fn seal_wrap(sealer: &Sealer, keks: &[LocalKey], wrap: &Value) -> (KekId, WrappedKey) {
+    let id = kek_id(text(wrap, "provider"), text(wrap, "kek_id"));
+    let binding = sealer.binding(&id);
+    assert_eq!(hex::encode(binding.as_bytes()), text(wrap, "binding"));
+    let frozen = WrappedKey::new(bytes(wrap, "wrapped"));
+    if let Some(kek) = keks.iter().find(|kek| *kek.id() == id) {
+        let nonce = array(wrap, "nonce");
+        let wrapped = kek.wrap_with_nonce(sealer.data_key(), &binding, &nonce);
+        assert_eq!(wrapped, frozen);
+    }
+    (id, frozen)
+}
+
+fn read_local_keks(vectors: &Value) -> Vec<LocalKey> {
+    let keks = list(vectors, "local_keks").iter();
+    keks.map(|vector| {
+        let root = RootKey::from_key_file(&bytes(vector, "key_file")).expect("key file");
+        LocalKey::new(&root, text(vector, "organization"))
+    })
+    .collect()
+}
+
+fn read_context(vector: &Value) -> Context {
+    let uuid = |name| text(vector, name).parse::<Uuid>().expect("uuid");
+    let purpose = vector["purpose"].as_u64().expect("number");
+    Context {
+        purpose: Purpose::from_byte(purpose as u8).expect("purpose"),
+        organization: uuid("organization"),
+        object: uuid("object"),
+        backend: uuid("backend"),
+        version: vector["version"].as_u64().expect("number"),
+        configuration_digest: vector["configuration_digest"]
+            .is_string()
+            .then(|| array(vector, "configuration_digest")),
+    }
+}
+
+fn read_data_key(vector: &Value) -> DataKey {
+    DataKey::copy_of(&array(vector, "data_key"))
+}
+
+fn list<'a>(vector: &'a Value, name: &str) -> &'a [Value] {
+    vector[name].as_array().expect(name)
+}
+
+fn text<'a>(vector: &'a Value, name: &str) -> &'a str {
+    vector[name].as_str().expect(name)
+}
+
+fn bytes(vector: &Value, name: &str) -> Vec<u8> {
+    hex::decode(text(vector, name)).expect(name)
+}
+
+fn array<const N: usize>(vector: &Value, name: &str) -> [u8; N] {
+    bytes(vector, name).try_into().expect(name)
+}

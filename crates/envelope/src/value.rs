@@ -1,0 +1,284 @@
+//! What a practitioner's value looks like as a plaintext.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use planton_secret::{SecretBytes, SecretString};
+
+/// What a secret holds. Exhaustive on purpose: the format knows these two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretKind {
+    /// One text.
+    Text,
+    /// Texts by key.
+    KeyValue,
+}
+
+impl SecretKind {
+    /// Returns the name: `text` or `key_value`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::KeyValue => "key_value",
+        }
+    }
+
+    /// Returns the first byte of a plaintext of this kind.
+    fn byte(self) -> u8 {
+        match self {
+            Self::Text => 0,
+            Self::KeyValue => 1,
+        }
+    }
+}
+
+impl fmt::Display for SecretKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A practitioner's value.
+///
+/// # Security
+///
+/// The values are zeroized and redacted in `Debug`; the keys of a key-value
+/// secret are neither.
+#[derive(Clone, Debug)]
+pub enum SecretValue {
+    /// One text.
+    Text(SecretString),
+    /// Texts by key.
+    KeyValue(BTreeMap<String, SecretString>),
+}
+
+/// The plaintext is not a value in canonical form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the plaintext is not a text or a key-value document in canonical form")]
+pub struct InvalidValue;
+
+impl SecretValue {
+    /// Returns the kind.
+    #[must_use]
+    pub fn kind(&self) -> SecretKind {
+        match self {
+            Self::Text(_) => SecretKind::Text,
+            Self::KeyValue(_) => SecretKind::KeyValue,
+        }
+    }
+
+    /// Returns the one plaintext of this value: equal values give equal bytes.
+    #[must_use]
+    pub fn to_plaintext(&self) -> SecretBytes {
+        let length = match self {
+            Self::Text(text) => text.len(),
+            Self::KeyValue(pairs) => document_length(pairs),
+        };
+        // Of the full size at once: a growing buffer would leave copies behind.
+        let mut bytes = Vec::with_capacity(1 + length);
+        bytes.push(self.kind().byte());
+        match self {
+            Self::Text(text) => bytes.extend_from_slice(text.expose().as_bytes()),
+            Self::KeyValue(pairs) => write_document(pairs, &mut bytes),
+        }
+        SecretBytes::new(bytes)
+    }
+
+    /// Reads what [`to_plaintext`](Self::to_plaintext) gave, and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidValue`], which says nothing about the plaintext.
+    pub fn from_plaintext(plaintext: &SecretBytes) -> Result<Self, InvalidValue> {
+        let (kind, body) = plaintext.expose().split_first().ok_or(InvalidValue)?;
+        let body = std::str::from_utf8(body).map_err(|_| InvalidValue)?;
+        match kind {
+            0 => Ok(Self::Text(SecretString::from(body))),
+            1 => Parser(body).document().map(Self::KeyValue),
+            _ => Err(InvalidValue),
+        }
+    }
+}
+
+impl ConstantTimeEq for SecretValue {
+    fn ct_eq(&self, other: &Self) -> subtle::Choice {
+        self.to_plaintext().ct_eq(&other.to_plaintext())
+    }
+}
+
+/// What one byte becomes inside a JSON string.
+enum Escape {
+    /// Itself.
+    None,
+    /// A backslash and this letter.
+    Short(u8),
+    /// `\u00` and two hexadecimal digits.
+    Long,
+}
+
+/// The minimal escaping of RFC 8785: quote, backslash and control characters.
+fn escape(byte: u8) -> Escape {
+    match byte {
+        b'"' | b'\\' => Escape::Short(byte),
+        0x08 => Escape::Short(b'b'),
+        0x09 => Escape::Short(b't'),
+        0x0a => Escape::Short(b'n'),
+        0x0c => Escape::Short(b'f'),
+        0x0d => Escape::Short(b'r'),
+        0x00..0x20 => Escape::Long,
+        _ => Escape::None,
+    }
+}
+
+fn document_length(pairs: &BTreeMap<String, SecretString>) -> usize {
+    let members: usize = pairs
+        .iter()
+        .map(|(key, value)| string_length(key) + 1 + string_length(value.expose()))
+        .sum();
+    2 + members + pairs.len().saturating_sub(1)
+}
+
+fn string_length(text: &str) -> usize {
+    let escaped: usize = text
+        .bytes()
+        .map(|byte| match escape(byte) {
+            Escape::None => 1,
+            Escape::Short(_) => 2,
+            Escape::Long => 6,
+        })
+        .sum();
+    2 + escaped
+}
+
+fn write_document(pairs: &BTreeMap<String, SecretString>, output: &mut Vec<u8>) {
+    output.push(b'{');
+    for (index, (key, value)) in pairs.iter().enumerate() {
+        if index > 0 {
+            output.push(b',');
+        }
+        write_string(key, output);
+        output.push(b':');
+        write_string(value.expose(), output);
+    }
+    output.push(b'}');
+}
+
+fn write_string(text: &str, output: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    output.push(b'"');
+    for byte in text.bytes() {
+        match escape(byte) {
+            Escape::None => output.push(byte),
+            Escape::Short(letter) => output.extend_from_slice(&[b'\\', letter]),
+            Escape::Long => {
+                output.extend_from_slice(b"\\u00");
+                output.push(DIGITS[usize::from(byte >> 4)]);
+                output.push(DIGITS[usize::from(byte & 0xf)]);
+            }
+        }
+    }
+    output.push(b'"');
+}
+
+/// What is left of a document. By hand, for a general parser keeps unescaped
+/// strings in buffers that nobody zeroizes.
+struct Parser<'a>(&'a str);
+
+impl Parser<'_> {
+    fn document(mut self) -> Result<BTreeMap<String, SecretString>, InvalidValue> {
+        let mut pairs = BTreeMap::new();
+        self.literal("{")?;
+        if self.literal("}").is_err() {
+            loop {
+                let key = self.string()?.expose().to_owned();
+                self.literal(":")?;
+                let value = self.string()?;
+                // Ascending and so without duplicates: the one canonical order.
+                if pairs.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                    return Err(InvalidValue);
+                }
+                pairs.insert(key, value);
+                if self.literal(",").is_err() {
+                    break;
+                }
+            }
+            self.literal("}")?;
+        }
+        if self.0.is_empty() {
+            Ok(pairs)
+        } else {
+            Err(InvalidValue)
+        }
+    }
+
+    fn literal(&mut self, expected: &str) -> Result<(), InvalidValue> {
+        self.0 = self.0.strip_prefix(expected).ok_or(InvalidValue)?;
+        Ok(())
+    }
+
+    fn string(&mut self) -> Result<SecretString, InvalidValue> {
+        self.literal("\"")?;
+        let end = closing_quote(self.0).ok_or(InvalidValue)?;
+        let (mut raw, rest) = self.0.split_at(end);
+        // Escapes only shrink, so the buffer never grows and leaves copies behind.
+        let mut text = Zeroizing::new(String::with_capacity(raw.len()));
+        while let Some((plain, escaped)) = raw.split_once('\\') {
+            text.push_str(plain);
+            let (character, length) = unescape(escaped).ok_or(InvalidValue)?;
+            text.push(character);
+            raw = &escaped[length..];
+        }
+        text.push_str(raw);
+        self.0 = rest;
+        self.literal("\"")?;
+        Ok(SecretString::new(std::mem::take(&mut *text)))
+    }
+}
+
+/// Returns where the string ends; `None` where it does not, or where it holds a
+/// control character.
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut bytes = text.bytes().enumerate();
+    while let Some((index, byte)) = bytes.next() {
+        match byte {
+            b'"' => return Some(index),
+            b'\\' => {
+                bytes.next();
+            }
+            0x00..0x20 => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Reads what follows a backslash, if it is the canonical escape of a character
+/// that needs one: the character, and how many bytes it took.
+fn unescape(text: &str) -> Option<(char, usize)> {
+    match text.bytes().next()? {
+        b'"' => Some(('"', 1)),
+        b'\\' => Some(('\\', 1)),
+        b'b' => Some(('\u{08}', 1)),
+        b't' => Some(('\t', 1)),
+        b'n' => Some(('\n', 1)),
+        b'f' => Some(('\u{0c}', 1)),
+        b'r' => Some(('\r', 1)),
+        b'u' => {
+            let digits = text.get(1..5)?;
+            let byte = (0..0x20).find(|byte| {
+                matches!(escape(*byte), Escape::Long) && digits == format!("{byte:04x}")
+            })?;
+            Some((char::from(byte), 5))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

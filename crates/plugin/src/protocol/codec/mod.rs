@@ -1,0 +1,101 @@
+//! Values to bytes and back, guided by their types. No input makes a decoder
+//! panic, and no error holds content.
+
+mod decode;
+mod encode;
+mod json;
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::wire;
+use crate::{AttributePath, AttributeType, PathStep, Value};
+
+pub(crate) use json::from_json;
+
+/// Values nested deeper are refused.
+const MAX_DEPTH: usize = 100;
+
+/// A value doesn't fit its type, or bytes hold no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CodecError {
+    /// Where; the innermost step first.
+    steps: Vec<PathStep>,
+    expected: &'static str,
+    found: &'static str,
+}
+
+/// What every text must be.
+const UTF8: &str = "UTF-8 text";
+
+impl CodecError {
+    fn new(expected: &'static str, found: &'static str) -> Self {
+        Self {
+            steps: Vec::new(),
+            expected,
+            found,
+        }
+    }
+
+    fn under(mut self, step: PathStep) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// Returns true where a text is not UTF-8, which no schema can rule out.
+    pub(crate) fn is_of_encoding(&self) -> bool {
+        self.expected == UTF8
+    }
+
+    /// Returns where in the value it went wrong.
+    pub(crate) fn path(&self) -> AttributePath {
+        let steps = self.steps.iter().rev().cloned();
+        steps.fold(AttributePath::root(), AttributePath::step)
+    }
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path();
+        if !path.is_root() {
+            write!(f, "{path}: ")?;
+        }
+        write!(f, "expected {}, found {}", self.expected, self.found)
+    }
+}
+
+impl std::error::Error for CodecError {}
+
+/// Decodes a value of type `ty`; absent means null. The bytes are zeroized.
+pub(crate) fn decode_value(
+    value: Option<wire::DynamicValue>,
+    ty: &AttributeType,
+) -> Result<Value, CodecError> {
+    let Some(mut value) = value else {
+        return Ok(Value::Null);
+    };
+    let msgpack = Zeroizing::new(std::mem::take(&mut value.msgpack));
+    let json = Zeroizing::new(std::mem::take(&mut value.json));
+    if !msgpack.is_empty() {
+        decode::from_msgpack(&msgpack, ty)
+    } else if !json.is_empty() {
+        from_json(&json, ty)
+    } else {
+        Ok(Value::Null)
+    }
+}
+
+/// Encodes a value of type `ty`.
+pub(crate) fn encode_value(
+    value: &Value,
+    ty: &AttributeType,
+) -> Result<wire::DynamicValue, CodecError> {
+    Ok(wire::DynamicValue {
+        msgpack: encode::to_msgpack(value, ty)?,
+        json: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Schemas, paths and diagnostics in the wire's terms.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::wire;
+use super::wire::attribute_path::{Step, step::Selector};
+use crate::{
+    Attribute, AttributeKind, AttributePath, Diagnostic, Diagnostics, IdentitySchema, Nesting,
+    Parameter, PathStep, Presence, Schema, Severity, Signature,
+};
+
+pub(super) fn diagnostics(all: Diagnostics) -> Vec<wire::Diagnostic> {
+    all.into_iter().map(diagnostic).collect()
+}
+
+fn diagnostic(diagnostic: Diagnostic) -> wire::Diagnostic {
+    let severity = match diagnostic.severity {
+        Severity::Error => wire::diagnostic::Severity::Error,
+        Severity::Warning => wire::diagnostic::Severity::Warning,
+    };
+    let located = !diagnostic.path.is_root();
+    wire::Diagnostic {
+        severity: severity.into(),
+        summary: diagnostic.summary,
+        detail: diagnostic.detail,
+        attribute: located.then(|| path(&diagnostic.path)),
+    }
+}
+
+pub(super) fn path(path: &AttributePath) -> wire::AttributePath {
+    let step = |step: &PathStep| Step {
+        selector: Some(match step {
+            PathStep::Attribute(name) => Selector::AttributeName(name.clone()),
+            PathStep::Key(key) => Selector::ElementKeyString(key.clone()),
+            PathStep::Index(index) => {
+                Selector::ElementKeyInt(i64::try_from(*index).unwrap_or(i64::MAX))
+            }
+        }),
+    };
+    wire::AttributePath {
+        steps: path.steps().iter().map(step).collect(),
+    }
+}
+
+pub(super) fn schema(schema: &Schema) -> wire::Schema {
+    wire::Schema {
+        version: schema.version,
+        block: Some(wire::schema::Block {
+            version: schema.version,
+            attributes: schema.attributes.iter().map(attribute).collect(),
+            description: schema.description.clone(),
+            description_kind: wire::StringKind::Markdown.into(),
+            deprecated: schema.deprecation.is_some(),
+            deprecation_message: schema.deprecation.clone().unwrap_or_default(),
+        }),
+    }
+}
+
+fn attribute(attribute: &Attribute) -> wire::schema::Attribute {
+    let (ty, nested_type) = match &attribute.kind {
+        AttributeKind::Plain(ty) => (ty.to_json(), None),
+        AttributeKind::Nested(nesting, inner) => (Vec::new(), Some(object(*nesting, inner))),
+    };
+    wire::schema::Attribute {
+        name: attribute.name.clone(),
+        r#type: ty,
+        nested_type,
+        description: attribute.description.clone(),
+        description_kind: wire::StringKind::Markdown.into(),
+        required: attribute.presence == Presence::Required,
+        optional: matches!(
+            attribute.presence,
+            Presence::Optional | Presence::OptionalComputed
+        ),
+        computed: attribute.is_computed(),
+        sensitive: attribute.sensitive,
+        write_only: attribute.write_only,
+        deprecated: attribute.deprecation.is_some(),
+        deprecation_message: attribute.deprecation.clone().unwrap_or_default(),
+    }
+}
+
+fn object(nesting: Nesting, attributes: &[Attribute]) -> wire::schema::Object {
+    use wire::schema::object::NestingMode;
+    let nesting = match nesting {
+        Nesting::Single => NestingMode::Single,
+        Nesting::List => NestingMode::List,
+        Nesting::Set => NestingMode::Set,
+        Nesting::Map => NestingMode::Map,
+    };
+    wire::schema::Object {
+        attributes: attributes.iter().map(attribute).collect(),
+        nesting: nesting.into(),
+    }
+}
+
+pub(super) fn identity_schema(schema: &IdentitySchema) -> wire::ResourceIdentitySchema {
+    let attributes = schema.attributes.iter().map(|attribute| {
+        wire::resource_identity_schema::IdentityAttribute {
+            name: attribute.name.clone(),
+            r#type: attribute.ty.to_json(),
+            required_for_import: attribute.required_for_import,
+            optional_for_import: !attribute.required_for_import,
+            description: attribute.description.clone(),
+        }
+    });
+    wire::ResourceIdentitySchema {
+        version: schema.version,
+        identity_attributes: attributes.collect(),
+    }
+}
+
+pub(super) fn function(signature: &Signature) -> wire::Function {
+    wire::Function {
+        parameters: signature.parameters.iter().map(parameter).collect(),
+        variadic_parameter: signature.variadic.as_ref().map(parameter),
+        r#return: Some(wire::function::Return {
+            r#type: signature.return_type.to_json(),
+        }),
+        summary: signature.summary.clone(),
+        description: signature.description.clone(),
+        description_kind: wire::StringKind::Markdown.into(),
+        deprecation_message: signature.deprecation.clone().unwrap_or_default(),
+    }
+}
+
+fn parameter(parameter: &Parameter) -> wire::function::Parameter {
+    wire::function::Parameter {
+        name: parameter.name.clone(),
+        r#type: parameter.ty.to_json(),
+        allow_null_value: parameter.allow_null,
+        allow_unknown_values: parameter.allow_unknown,
+        description: parameter.description.clone(),
+        description_kind: wire::StringKind::Markdown.into(),
+    }
+}
+
+pub(super) fn timestamp(time: SystemTime) -> wire::Timestamp {
+    // Nothing is renewed before 1970: such a time means at once.
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    wire::Timestamp {
+        seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(since.subsec_nanos()).expect("below a billion"),
+    }
+}

@@ -1,0 +1,23 @@
+//! What the wire sees of the plugin protocol: handshake, mutual TLS, gRPC,
+//! MessagePack. Serves whatever is built on [`crate`].
+//!
+//! Write-only values are nulled here, in one place, before any answer leaves.
+
+mod codec;
+mod convert;
+mod guard;
+mod handshake;
+mod hardening;
+mod lifecycle;
+mod listener;
+mod log;
+mod registry;
+mod server;
+mod service;
+mod signals;
+mod tls;
+mod wire;
+
+pub use handshake::{HandshakeError, started_by_host};
+pub use hardening::forbid_core_dumps;
+pub use server::{ServeError, ServeMode, ServeOptions, serve};

@@ -1,0 +1,93 @@
+//! Handlers of ephemeral resources.
+
+use std::sync::Arc;
+
+use super::{Inner, private_data};
+use crate::protocol::{convert, wire};
+use crate::{Context, Diagnostic, Diagnostics, OpenRequest, PrivateData, RenewRequest};
+
+pub(super) async fn validate(
+    inner: Arc<Inner>,
+    request: wire::ValidateEphemeralResourceConfigRequest,
+) -> Result<wire::ValidateEphemeralResourceConfigResponse, Diagnostics> {
+    let entry = inner.registry().ephemeral_resource(&request.type_name)?;
+    let config = entry.typed.incoming(request.config)?;
+    let diagnostics = entry
+        .it
+        .validate_config(&inner.context(None), &config)
+        .await;
+    Ok(wire::ValidateEphemeralResourceConfigResponse {
+        diagnostics: convert::diagnostics(diagnostics),
+    })
+}
+
+pub(super) async fn open(
+    inner: Arc<Inner>,
+    request: wire::OpenEphemeralResourceRequest,
+) -> Result<wire::OpenEphemeralResourceResponse, Diagnostics> {
+    let entry = inner.registry().ephemeral_resource(&request.type_name)?;
+    let config = entry.typed.incoming(request.config)?;
+    let cx = inner.context(request.client_capabilities);
+    let open = OpenRequest {
+        config,
+        may_be_unknown: accepts_unknown(&cx),
+    };
+    let mut response = entry.it.open(&cx, open).await;
+    if response.result.is_none() && !response.diagnostics.has_errors() {
+        response.diagnostics.push(Diagnostic::bug(
+            "An open gave neither a result nor an error.",
+        ));
+    }
+    let result = response
+        .result
+        .map(|result| entry.typed.outgoing(result))
+        .transpose()?;
+    Ok(wire::OpenEphemeralResourceResponse {
+        result,
+        renew_at: response.renew_at.map(convert::timestamp),
+        private: blob(&response.private),
+        diagnostics: convert::diagnostics(response.diagnostics),
+    })
+}
+
+pub(super) async fn renew(
+    inner: Arc<Inner>,
+    request: wire::RenewEphemeralResourceRequest,
+) -> Result<wire::RenewEphemeralResourceResponse, Diagnostics> {
+    let entry = inner.registry().ephemeral_resource(&request.type_name)?;
+    let private = private_data(&request.private.unwrap_or_default())?;
+    let renew = RenewRequest {
+        private: private.clone(),
+    };
+    let response = entry.it.renew(&inner.context(None), renew).await;
+    Ok(wire::RenewEphemeralResourceResponse {
+        renew_at: response.renew_at.map(convert::timestamp),
+        private: blob(&response.private.unwrap_or(private)),
+        diagnostics: convert::diagnostics(response.diagnostics),
+    })
+}
+
+pub(super) async fn close(
+    inner: Arc<Inner>,
+    request: wire::CloseEphemeralResourceRequest,
+) -> Result<wire::CloseEphemeralResourceResponse, Diagnostics> {
+    let entry = inner.registry().ephemeral_resource(&request.type_name)?;
+    let private = private_data(&request.private.unwrap_or_default())?;
+    let diagnostics = entry.it.close(&inner.context(None), private).await;
+    Ok(wire::CloseEphemeralResourceResponse {
+        diagnostics: convert::diagnostics(diagnostics),
+    })
+}
+
+/// Tells Terraform from OpenTofu, which nothing names, by the capabilities that
+/// they announce with an open: before 1.16.4 Terraform announces none, since then
+/// all of its own (<https://github.com/hashicorp/terraform/pull/39237>). OpenTofu
+/// announces write-only attributes alone, and refuses a result that is not wholly
+/// known (`internal/shared/ephemeral_resource.go` of 1.12).
+fn accepts_unknown(cx: &Context) -> bool {
+    !cx.write_only_allowed || cx.keeps_planned_private
+}
+
+fn blob(private: &PrivateData) -> Option<Vec<u8>> {
+    (!private.is_empty()).then(|| private.encode())
+}

@@ -1,0 +1,439 @@
+//! AWS's refusals by meaning, without a word of its answers that could hold a
+//! credential.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::http::{HttpError, HttpErrorKind};
+
+/// What a failure means, for every service of AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AwsErrorKind {
+    /// Nothing is there.
+    NotFound,
+    /// Something is there already.
+    AlreadyExists,
+    /// Known, but not allowed.
+    PermissionDenied,
+    /// Not known: no credential, or one that AWS does not accept.
+    Unauthenticated,
+    /// A credential that was accepted once and has run out.
+    Expired,
+    /// What is there is in no state for this.
+    WrongState,
+    /// A parameter breaks the service's rules.
+    InvalidParameter,
+    /// A quota of the service is used up.
+    LimitExceeded,
+    /// The service could not use the KMS key.
+    KeyUnusable,
+    /// Asked to slow down, and still after all retries.
+    RateLimited,
+    /// Unreachable or failing, and still after all retries.
+    Unavailable,
+    /// The settings cannot work: no region, a certificate that is not trusted.
+    Misconfigured,
+    /// The answer is not of the service's form.
+    Unexpected,
+}
+
+/// A call that AWS, or the way there, refused.
+///
+/// # Security
+///
+/// Of an answer it keeps the code, the request's identifier, the name of the
+/// caller where AWS tells it, and what the message is about. Never the message:
+/// for a signature that does not match, it repeats the session token.
+#[derive(Debug)]
+pub struct AwsError {
+    kind: AwsErrorKind,
+    what: String,
+    principal: Option<String>,
+    about: About,
+    source: Option<Box<HttpError>>,
+}
+
+/// What a message is about, where the code does not tell.
+#[derive(Clone, Copy, Debug, Default)]
+struct About {
+    kms: bool,
+    deletion: bool,
+    role: bool,
+    region: bool,
+    key: bool,
+    signature: bool,
+}
+
+impl AwsError {
+    /// Describes a failure in words that are safe to show.
+    pub fn new(kind: AwsErrorKind, what: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+            principal: None,
+            about: About::default(),
+            source: None,
+        }
+    }
+
+    /// Returns what the failure means.
+    #[must_use]
+    pub fn kind(&self) -> AwsErrorKind {
+        self.kind
+    }
+
+    /// Returns the ARN of the identity in use, where AWS's refusal names it.
+    #[must_use]
+    pub fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
+    }
+
+    /// Returns true where the refusal is about a KMS key.
+    #[must_use]
+    pub fn concerns_kms(&self) -> bool {
+        self.about.kms || self.kind == AwsErrorKind::KeyUnusable
+    }
+
+    /// Returns true where the refusal is about a deletion that is under way.
+    #[must_use]
+    pub fn concerns_deletion(&self) -> bool {
+        self.about.deletion
+    }
+
+    /// Returns true where the refusal is about the region that was signed for.
+    #[must_use]
+    pub fn concerns_region(&self) -> bool {
+        self.about.region
+    }
+
+    /// Returns true where the access key itself is not known.
+    #[must_use]
+    pub fn concerns_key(&self) -> bool {
+        self.about.key
+    }
+
+    /// Returns true where what was sent was not signed with the key's secret.
+    #[must_use]
+    pub fn concerns_signature(&self) -> bool {
+        self.about.signature
+    }
+
+    /// Returns true where a role could not be taken.
+    #[must_use]
+    pub fn concerns_role(&self) -> bool {
+        self.about.role
+    }
+
+    /// Returns what kept the request from being answered, if anything did.
+    #[must_use]
+    pub fn http(&self) -> Option<&HttpError> {
+        self.source.as_deref()
+    }
+
+    /// Explains what a client of the SDK reports.
+    pub fn from_sdk<E>(error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        match error {
+            SdkError::ServiceError(refusal) => {
+                let status = refusal.raw().status().as_u16();
+                Self::from_refusal(refusal.err(), Some(status), described(refusal.raw()))
+            }
+            SdkError::ResponseError(answer) => {
+                let status = answer.raw().status().as_u16();
+                Self::of_no_known_form(Some(status), described(answer.raw()))
+            }
+            SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => match error.into_source() {
+                Ok(source) => match into_http(source) {
+                    Some(http) => Self::from_http(http),
+                    None => Self::new(AwsErrorKind::Unavailable, "the request was not sent"),
+                },
+                Err(_) => Self::new(AwsErrorKind::Unavailable, "the request was not sent"),
+            },
+            _ => Self::new(
+                AwsErrorKind::Misconfigured,
+                "the request could not be built; check region and endpoint",
+            ),
+        }
+    }
+
+    pub(super) fn from_http(error: HttpError) -> Self {
+        let kind = match error.kind() {
+            HttpErrorKind::Tls | HttpErrorKind::Invalid => AwsErrorKind::Misconfigured,
+            HttpErrorKind::TooLarge => AwsErrorKind::Unexpected,
+            _ => AwsErrorKind::Unavailable,
+        };
+        let mut explained = Self::new(kind, "no answer");
+        explained.source = Some(Box::new(error));
+        explained
+    }
+
+    /// Explains why there is no credential. What the SDK says of it may quote a
+    /// credentials file, or what a credential process printed: it stays out.
+    pub(super) fn from_credentials(error: &CredentialsError) -> Self {
+        let mut next: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(at) = next {
+            if let Some(refusal) = at.downcast_ref::<AssumeRoleError>() {
+                return Self::from_refusal(refusal, None, None).of("sts:AssumeRole");
+            }
+            if let Some(refusal) = at.downcast_ref::<AssumeRoleWithWebIdentityError>() {
+                return Self::from_refusal(refusal, None, None).of("sts:AssumeRoleWithWebIdentity");
+            }
+            if let Some(http) = at.downcast_ref::<HttpError>() {
+                return Self::from_http(http.without_source());
+            }
+            next = at.source();
+        }
+        let (kind, what) = match error {
+            CredentialsError::CredentialsNotLoaded(_) => (
+                AwsErrorKind::Unauthenticated,
+                "no credential was found: neither in the environment nor in a profile, a web \
+                 identity token file, a container's or an instance's metadata",
+            ),
+            CredentialsError::ProviderTimedOut(_) => (
+                AwsErrorKind::Unavailable,
+                "the source of credentials did not answer in time",
+            ),
+            CredentialsError::InvalidConfiguration(_) => (
+                AwsErrorKind::Misconfigured,
+                "the profile or the environment names credentials that cannot be used",
+            ),
+            _ => (
+                AwsErrorKind::Unauthenticated,
+                "the source of credentials failed",
+            ),
+        };
+        Self::new(kind, what)
+    }
+
+    fn of(mut self, action: &str) -> Self {
+        self.what = format!("{action}: {}", self.what);
+        self.about.role = true;
+        // Whoever may not take a role is nobody.
+        if matches!(
+            self.kind,
+            AwsErrorKind::PermissionDenied | AwsErrorKind::Expired
+        ) {
+            self.kind = AwsErrorKind::Unauthenticated;
+        }
+        self
+    }
+
+    /// Explains an answer that AWS did not give, or not whole: its refusals have
+    /// a code. Whether anything was done is unknown.
+    fn of_no_known_form(status: Option<u16>, described: Option<String>) -> Self {
+        let kind = match status {
+            Some(429) => AwsErrorKind::RateLimited,
+            Some(500..) => AwsErrorKind::Unavailable,
+            Some(401) => AwsErrorKind::Unauthenticated,
+            _ => AwsErrorKind::Unexpected,
+        };
+        let status = || status.map_or_else(String::new, |status| format!(" (status {status})"));
+        let bare = || format!("an answer of no known form{}", status());
+        Self::new(kind, described.unwrap_or_else(bare))
+    }
+
+    fn from_refusal(
+        refusal: &impl ProvideErrorMetadata,
+        status: Option<u16>,
+        described: Option<String>,
+    ) -> Self {
+        let meta = refusal.meta();
+        let Some(code) = meta.code().filter(|code| is_plain(code, "")) else {
+            return Self::of_no_known_form(status, described);
+        };
+        let message = meta.message().unwrap_or_default();
+        let mut explained = Self::new(meaning(code, status), code);
+        if let Some(id) = meta.extra("aws_request_id").filter(|id| is_plain(id, "-")) {
+            explained.what = format!("{code} (request {id})");
+        }
+        let words = message.to_ascii_lowercase();
+        explained.about = About {
+            kms: words.contains("kms"),
+            deletion: words.contains("marked deleted")
+                || words.contains("marked for deletion")
+                || words.contains("scheduled for deletion"),
+            role: false,
+            // "Credential should be scoped to a valid region, not 'x'."
+            region: words.contains("scoped to a valid region"),
+            key: matches!(
+                code,
+                "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId"
+            ),
+            signature: matches!(code, "InvalidSignatureException" | "SignatureDoesNotMatch"),
+        };
+        explained.principal = principal(message);
+        explained
+    }
+}
+
+/// The header by which the transport tells what an answer is: see
+/// [`UnexpectedAnswer`](crate::http::UnexpectedAnswer).
+pub(super) const DESCRIBED: &str = "x-planton-answer";
+
+fn described(answer: &HttpResponse) -> Option<String> {
+    answer.headers().get(DESCRIBED).map(str::to_owned)
+}
+
+/// The codes of the services that we use, and of the way in, which all share.
+fn meaning(code: &str, status: Option<u16>) -> AwsErrorKind {
+    use AwsErrorKind as K;
+    match code {
+        "ResourceNotFoundException" | "NotFoundException" => K::NotFound,
+        "ResourceExistsException" | "AlreadyExistsException" => K::AlreadyExists,
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => K::PermissionDenied,
+        "ExpiredTokenException" | "ExpiredToken" => K::Expired,
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "RequestExpired"
+        | "OptInRequired"
+        | "NotAuthorized"
+        | "InvalidIdentityToken"
+        | "IDPRejectedClaim" => K::Unauthenticated,
+        "InvalidRequestException" | "PreconditionNotMetException" => K::WrongState,
+        "InvalidParameterException" | "ValidationException" | "ValidationError" => {
+            K::InvalidParameter
+        }
+        "LimitExceededException" => K::LimitExceeded,
+        "DecryptionFailure" | "EncryptionFailure" => K::KeyUnusable,
+        "ThrottlingException"
+        | "Throttling"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "PriorRequestNotComplete"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded" => K::RateLimited,
+        _ => match status {
+            Some(429) => K::RateLimited,
+            Some(500..) => K::Unavailable,
+            Some(401) => K::Unauthenticated,
+            Some(403) => K::PermissionDenied,
+            _ => K::Misconfigured,
+        },
+    }
+}
+
+/// Reads the caller out of "User: arn:… is not authorized to perform: …".
+fn principal(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("User: ")?;
+    let arn = rest.split_whitespace().next()?;
+    (arn.starts_with("arn:") && is_plain(arn, ":/+=,.@_-")).then(|| arn.to_owned())
+}
+
+fn is_plain(text: &str, besides: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || besides.contains(c);
+    (1..=2048).contains(&text.len()) && text.chars().all(known)
+}
+
+/// Finds our own error below the SDK's.
+fn into_http(source: Box<dyn Error + Send + Sync>) -> Option<HttpError> {
+    let source = match source.downcast::<ConnectorError>() {
+        Ok(connector) => connector.into_source(),
+        Err(source) => source,
+    };
+    source.downcast::<HttpError>().ok().map(|http| *http)
+}
+
+impl fmt::Display for AwsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl Error for AwsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_one_meaning_and_unknown_ones_go_by_status() {
+        use AwsErrorKind as K;
+        for (code, status, kind) in [
+            ("ResourceNotFoundException", Some(400), K::NotFound),
+            ("AccessDeniedException", Some(400), K::PermissionDenied),
+            ("ExpiredTokenException", Some(400), K::Expired),
+            ("ThrottlingException", Some(400), K::RateLimited),
+            ("InternalServiceError", Some(500), K::Unavailable),
+            ("SomethingNew", Some(403), K::PermissionDenied),
+            ("SomethingNew", Some(404), K::Misconfigured),
+            ("SomethingNew", None, K::Misconfigured),
+        ] {
+            assert_eq!(meaning(code, status), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_is_not_aws_own_whatever_its_status() {
+        use AwsErrorKind as K;
+        for (status, kind, shown) in [
+            (
+                Some(200),
+                K::Unexpected,
+                "an answer of no known form (status 200)",
+            ),
+            (
+                Some(404),
+                K::Unexpected,
+                "an answer of no known form (status 404)",
+            ),
+            (
+                Some(503),
+                K::Unavailable,
+                "an answer of no known form (status 503)",
+            ),
+            (
+                Some(429),
+                K::RateLimited,
+                "an answer of no known form (status 429)",
+            ),
+            (None, K::Unexpected, "an answer of no known form"),
+        ] {
+            let bare = aws_smithy_types::error::ErrorMetadata::builder()
+                .message("<html>hunter2</html>")
+                .build();
+            let error = AwsError::from_refusal(&bare, status, None);
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, shown));
+        }
+    }
+
+    #[test]
+    fn the_caller_is_read_from_a_refusal_and_nothing_else_is() {
+        let refusal = "User: arn:aws:sts::123456789012:assumed-role/ci/run is not authorized to \
+                       perform: secretsmanager:PutSecretValue on resource: x";
+        assert_eq!(
+            principal(refusal).as_deref(),
+            Some("arn:aws:sts::123456789012:assumed-role/ci/run")
+        );
+        for other in [
+            "",
+            "User: hunter2 is not authorized",
+            "User: arn:aws:iam::1:user/\"hunter2\" is not",
+            "The Canonical String should have been x-amz-security-token:hunter2",
+        ] {
+            assert_eq!(principal(other), None, "{other}");
+        }
+    }
+}

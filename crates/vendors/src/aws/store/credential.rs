@@ -1,0 +1,97 @@
+//! As whom secrets are stored.
+
+use super::config::{AwsConfig, unusable};
+use crate::aws::client::StaticCredential;
+use planton_core::store::{StoreCredential, StoreError};
+use planton_secret::SecretString;
+
+/// A static key, or the ambient chain.
+///
+/// # Security
+///
+/// The secret parts are zeroized, and redacted in `Debug`.
+#[derive(Clone, Debug)]
+pub enum AwsCredential {
+    /// An access key.
+    Static(StaticCredential),
+    /// Environment, shared files, SSO, web identity, containers, instances.
+    Ambient,
+}
+
+impl AwsCredential {
+    /// Puts the secret parts together with the configured `access_key_id`.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured`, with the name of what is missing as the path.
+    pub fn from_parts(config: &AwsConfig, parts: &StoreCredential) -> Result<Self, StoreError> {
+        let part = |name: &str| -> Option<SecretString> {
+            parts.get(name).filter(|part| !part.is_empty()).cloned()
+        };
+        let session_token = part("session_token");
+        match (&config.access_key_id, part("secret_access_key")) {
+            (Some(id), Some(secret_access_key)) => Ok(Self::Static(StaticCredential {
+                access_key_id: id.clone(),
+                secret_access_key,
+                session_token,
+            })),
+            (None, Some(_)) => Err(unusable(
+                "access_key_id",
+                "Set it: it names the key that secret_access_key_wo is.",
+            )),
+            (Some(_), None) => Err(unusable(
+                "secret_access_key_wo",
+                "Set it: it goes with access_key_id. Set neither for the ambient credentials.",
+            )),
+            (None, None) if session_token.is_some() => Err(unusable(
+                "session_token_wo",
+                "It goes with access_key_id and secret_access_key_wo, which are not set.",
+            )),
+            (None, None) => Ok(Self::Ambient),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::super::config::Recovery;
+    use super::*;
+    use planton_core::store::StoreErrorKind;
+
+    fn parse(id: Option<&str>, parts: &[&str]) -> Result<AwsCredential, StoreError> {
+        let config = AwsConfig {
+            region: None,
+            access_key_id: id.map(str::to_owned),
+            profile: None,
+            assume_role: None,
+            endpoint: None,
+            at_rest_kms_key_id: None,
+            recovery: Recovery::Default,
+        };
+        let parts = parts
+            .iter()
+            .map(|name| ((*name).to_owned(), "hunter2".into()));
+        AwsCredential::from_parts(&config, &parts.collect())
+    }
+
+    #[test]
+    fn a_static_key_is_whole_or_none_and_never_shown() {
+        let whole = parse(Some("AKIA1"), &["secret_access_key", "session_token"]).unwrap();
+        assert!(matches!(whole, AwsCredential::Static(_)));
+        assert!(!format!("{whole:?}").contains("hunter2"), "{whole:?}");
+        assert!(matches!(parse(None, &[]).unwrap(), AwsCredential::Ambient));
+        for (id, parts, missing) in [
+            (None, &["secret_access_key"][..], "access_key_id"),
+            (Some("AKIA1"), &[], "secret_access_key_wo"),
+            (Some("AKIA1"), &["session_token"], "secret_access_key_wo"),
+            (None, &["session_token"], "session_token_wo"),
+        ] {
+            let error = parse(id, parts).unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+            assert_eq!(error.path(), missing);
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! How a version is identified, and what keeps AWS from dropping it.
+//!
+//! AWS drops a version that has no staging label, and attaches at most 20 of
+//! them across all versions of a secret. Three are its own (`AWSCURRENT`,
+//! `AWSPREVIOUS`, `AWSPENDING`), so 17 are ours: `planton-00` to `planton-16`.
+//! Each version gets one that none of the versions to keep has. Which those
+//! have stands in their identifiers, so nobody need ask AWS.
+//!
+//! Two writers who know nothing of each other choose at random among the free
+//! ones. Where they choose the same, the later put takes the label from the
+//! earlier version. If that is the one that was committed, it has AWS's own
+//! `AWSPREVIOUS` until the next put, and is the current value all that time.
+//! After that it is history without a label: AWS may drop it, once it is a day
+//! old and a hundred versions are there.
+
+use uuid::Uuid;
+
+use planton_core::store::NativeVersionId;
+
+/// Labels of ours on one secret, and so the versions that it can keep.
+pub(super) const RING: u8 = 17;
+
+/// A version, its label, and the very secret that it was put into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct StoredVersion {
+    /// AWS's version id: the attempt that put it.
+    pub(super) version_id: String,
+    /// The number of its label.
+    pub(super) label: u8,
+    /// The secret, as AWS tells it from others of the same name.
+    pub(super) object: ObjectId,
+}
+
+/// What tells a secret from one that was made anew under its name: AWS ends
+/// each ARN with six random characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ObjectId {
+    partition: String,
+    account: String,
+    suffix: String,
+}
+
+impl StoredVersion {
+    /// Parses `{version id}:{label}:{partition}:{account}:{suffix}`; `None` for
+    /// what was not given out here.
+    pub(super) fn parse(id: &NativeVersionId) -> Option<Self> {
+        let mut parts = id.as_str().split(':');
+        let mut next = || parts.next().filter(|part| is_word(part));
+        let (version_id, label) = (next()?, next()?);
+        let object = ObjectId {
+            partition: next()?.to_owned(),
+            account: next()?.to_owned(),
+            suffix: next()?.to_owned(),
+        };
+        let number: u8 = label.parse().ok()?;
+        let whole = parts.next().is_none() && label.len() == 2 && number < RING;
+        whole.then(|| Self {
+            version_id: version_id.to_owned(),
+            label: number,
+            object,
+        })
+    }
+
+    pub(super) fn to_native_id(&self) -> NativeVersionId {
+        let Self {
+            version_id,
+            label,
+            object,
+        } = self;
+        let ObjectId {
+            partition,
+            account,
+            suffix,
+        } = object;
+        NativeVersionId::new(format!(
+            "{version_id}:{label:02}:{partition}:{account}:{suffix}"
+        ))
+    }
+}
+
+impl ObjectId {
+    /// Reads the ARN that AWS gave the secret `name`.
+    pub(super) fn parse(arn: &str, name: &str) -> Option<Self> {
+        let mut parts = arn.splitn(7, ':');
+        let (head, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+        let (_region, account, kind) = (parts.next()?, parts.next()?, parts.next()?);
+        let suffix = parts.next()?.strip_prefix(name)?.strip_prefix('-')?;
+        let ours = (head, service, kind) == ("arn", "secretsmanager", "secret");
+        // A suffix with a hyphen is the end of a longer name.
+        let whole = [partition, account, suffix].into_iter().all(is_word) && !suffix.contains('-');
+        (ours && whole).then(|| Self {
+            partition: partition.to_owned(),
+            account: account.to_owned(),
+            suffix: suffix.to_owned(),
+        })
+    }
+
+    /// Returns the whole ARN, by which AWS finds this secret and no other.
+    pub(super) fn arn(&self, region: &str, name: &str) -> String {
+        let Self {
+            partition,
+            account,
+            suffix,
+        } = self;
+        format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{name}-{suffix}")
+    }
+}
+
+/// Returns the name of a label.
+pub(super) fn label_name(number: u8) -> String {
+    format!("planton-{number:02}")
+}
+
+/// Returns the number of the label among `stages` that is ours.
+pub(super) fn label_among(stages: &[String]) -> Option<u8> {
+    (0..RING).find(|number| stages.contains(&label_name(*number)))
+}
+
+/// Chooses a label that no version of `keep` has; `None` where all are taken.
+/// The same for each try of one attempt.
+pub(super) fn free_label(keep: &[StoredVersion], attempt: Uuid) -> Option<u8> {
+    let taken = |number: &u8| keep.iter().any(|version| version.label == *number);
+    let free: Vec<u8> = (0..RING).filter(|number| !taken(number)).collect();
+    // The low bits of a random uuid are all random.
+    let choice = attempt.as_u128() % u128::try_from(free.len().max(1)).ok()?;
+    free.get(usize::try_from(choice).ok()?).copied()
+}
+
+fn is_word(text: &str) -> bool {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    !text.is_empty() && text.bytes().all(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a/b-c-AbCdEf";
+
+    fn version(label: u8) -> StoredVersion {
+        StoredVersion {
+            version_id: Uuid::from_u128(7).to_string(),
+            label,
+            object: ObjectId::parse(ARN, "a/b-c").unwrap_or_else(|| unreachable!("an ARN")),
+        }
+    }
+
+    #[test]
+    fn arns_round_trip_and_those_of_other_names_are_refused() {
+        assert_eq!(version(0).object.arn("eu-central-1", "a/b-c"), ARN);
+        for (arn, name) in [
+            (ARN, "a/b"),
+            (ARN, "a/b-c-AbCdEf"),
+            ("arn:aws:kms:eu-central-1:1:secret:a-AbCdEf", "a"),
+            ("a-AbCdEf", "a"),
+            ("", ""),
+        ] {
+            assert_eq!(ObjectId::parse(arn, name), None, "{arn} {name}");
+        }
+    }
+
+    #[test]
+    fn native_ids_round_trip_and_refuse_what_is_not_ours() {
+        let id = version(3).to_native_id();
+        assert_eq!(
+            id.as_str(),
+            "00000000-0000-0000-0000-000000000007:03:aws:123456789012:AbCdEf"
+        );
+        assert_eq!(StoredVersion::parse(&id), Some(version(3)));
+        for bad in [
+            "",
+            "v",
+            "v:03:aws:1",
+            "v:03:aws:1:s:",
+            "v:3:aws:1:s",
+            "v:17:aws:1:s",
+            "v:03:aws::s",
+            "v:03:aws:1:s/x",
+        ] {
+            let id = NativeVersionId::new(bad.to_owned());
+            assert_eq!(StoredVersion::parse(&id), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_free_label_is_never_one_that_is_kept_and_each_can_be_chosen() {
+        let kept: Vec<_> = (0..16).map(version).collect();
+        assert_eq!(free_label(&kept, Uuid::from_u128(1)), Some(16));
+        let all: Vec<_> = (0..17).map(version).collect();
+        assert_eq!(free_label(&all, Uuid::from_u128(1)), None);
+        let some: Vec<_> = (0..15).map(version).collect();
+        for (attempt, label) in [(0, 15), (1, 16), (2, 15)] {
+            assert_eq!(free_label(&some, Uuid::from_u128(attempt)), Some(label));
+        }
+    }
+
+    #[test]
+    fn our_label_is_found_among_the_vendors() {
+        let stages = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let found = |names: &[&str]| label_among(&Vec::<String>::clone(&stages(names)));
+        assert_eq!(found(&["AWSCURRENT", "planton-16"]), Some(16));
+        assert_eq!(found(&["AWSPREVIOUS"]), None);
+        assert_eq!(found(&["planton-17"]), None);
+    }
+}

@@ -1,0 +1,443 @@
+//! What refusals of Azure mean: the one place where statuses and codes are read.
+
+use std::error::Error;
+use std::fmt;
+
+use azure_core::error::ErrorKind as SdkErrorKind;
+use serde::Deserialize;
+
+use crate::http::{HttpError, HttpErrorKind};
+use planton_core::limits::Stop;
+
+/// What a failure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AzureErrorKind {
+    /// Nothing is there.
+    NotFound,
+    /// It was deleted, and its name is kept until it is recovered or purged.
+    DeletedButRecoverable,
+    /// It is being deleted, which takes seconds to minutes.
+    BeingDeleted,
+    /// Something else is under way on it: a recovery, a write.
+    Conflict,
+    /// Known, but not allowed.
+    PermissionDenied,
+    /// The vault's network rules keep the caller out.
+    Firewall,
+    /// The version is there, and switched off.
+    Disabled,
+    /// No token, or one that is not accepted.
+    Unauthenticated,
+    /// The tenant does not exist, or is not the vault's.
+    WrongTenant,
+    /// The tenant does not have the application.
+    UnknownApplication,
+    /// The client secret is wrong, or has run out.
+    WrongClientSecret,
+    /// No federated credential of the application fits the token.
+    WrongFederation,
+    /// No identity is assigned to this machine.
+    NoManagedIdentity,
+    /// No source of credentials is there at all.
+    NoCredential,
+    /// The vault asks for a token for something else than Key Vault.
+    UntrustedChallenge,
+    /// The value exceeds what the vault takes.
+    TooLarge,
+    /// The vault does not take the request.
+    Invalid,
+    /// Asked to slow down, and still after all retries.
+    RateLimited,
+    /// Nobody answers at that address, and still after all retries.
+    Unreachable,
+    /// Failing, and still after all retries.
+    Unavailable,
+    /// The server's certificate is not trusted.
+    Untrusted,
+    /// The operation was cancelled, or ran out of time.
+    Ended,
+    /// Cannot be used as it is set up.
+    Misconfigured,
+    /// The answer is not of the form that was asked for.
+    Unexpected,
+}
+
+/// Who failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AzurePlace {
+    /// The vault.
+    Vault,
+    /// Whoever gives out tokens: Entra ID, a managed identity, the CLI.
+    Identity,
+}
+
+/// A failure: its meaning, whose it is, and what is safe to repeat of it.
+///
+/// # Security
+///
+/// Carries no credential, no payload and no raw answer: of an answer only its
+/// status and its codes are kept.
+#[derive(Clone, Debug)]
+pub struct AzureError {
+    kind: AzureErrorKind,
+    place: AzurePlace,
+    said: String,
+    retried: bool,
+    stop: Option<Stop>,
+}
+
+/// The name of the header through which the transport tells that an earlier
+/// try was sent.
+pub(super) const RETRIED: &str = "x-planton-retried";
+
+impl AzureError {
+    pub(super) fn new(kind: AzureErrorKind, place: AzurePlace, said: impl Into<String>) -> Self {
+        Self {
+            kind,
+            place,
+            said: said.into(),
+            retried: false,
+            stop: None,
+        }
+    }
+
+    /// Describes an answer of a vault that is not of the form that was asked for.
+    #[must_use]
+    pub fn unexpected(said: impl Into<String>) -> Self {
+        Self::new(AzureErrorKind::Unexpected, AzurePlace::Vault, said)
+    }
+
+    /// Describes an operation that has to end.
+    #[must_use]
+    pub fn stopped(stop: Stop) -> Self {
+        Self {
+            stop: Some(stop),
+            ..Self::new(AzureErrorKind::Ended, AzurePlace::Vault, stop.to_string())
+        }
+    }
+
+    /// Returns what the failure means.
+    #[must_use]
+    pub fn kind(&self) -> AzureErrorKind {
+        self.kind
+    }
+
+    /// Returns who failed.
+    #[must_use]
+    pub fn place(&self) -> AzurePlace {
+        self.place
+    }
+
+    /// Returns true when what was asked for may have been done all the same: an
+    /// earlier try was sent, or the answer is missing.
+    #[must_use]
+    pub fn is_in_doubt(&self) -> bool {
+        self.retried
+            || self.place == AzurePlace::Vault
+                && matches!(
+                    self.kind,
+                    AzureErrorKind::Unavailable
+                        | AzureErrorKind::Unreachable
+                        | AzureErrorKind::Ended
+                        | AzureErrorKind::Unexpected
+                )
+    }
+
+    /// Takes a failure of the transport.
+    pub(super) fn from_http(error: &HttpError, place: AzurePlace) -> Self {
+        let kind = match error.kind() {
+            HttpErrorKind::Connect => AzureErrorKind::Unreachable,
+            HttpErrorKind::Tls => AzureErrorKind::Untrusted,
+            HttpErrorKind::Timeout | HttpErrorKind::Interrupted => AzureErrorKind::Unavailable,
+            HttpErrorKind::TooLarge => AzureErrorKind::Unexpected,
+            HttpErrorKind::Cancelled | HttpErrorKind::DeadlineExceeded => AzureErrorKind::Ended,
+            _ => AzureErrorKind::Misconfigured,
+        };
+        // Our client's errors have no query, header or body, all the way down.
+        let mut said = error.to_string();
+        let mut beneath = error.source();
+        while let Some(source) = beneath {
+            said = format!("{said}: {source}");
+            beneath = source.source();
+        }
+        let explained = Self::new(kind, place, said);
+        Self {
+            stop: Stop::beneath(error),
+            ..explained
+        }
+    }
+
+    /// Takes a failure of the SDK, which may quote an answer.
+    pub fn from_sdk(error: &azure_core::Error, place: AzurePlace) -> Self {
+        let mut next: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(beneath) = next {
+            if let Some(ours) = beneath.downcast_ref::<Self>() {
+                return ours.clone();
+            }
+            if let Some(sdk) = beneath.downcast_ref::<azure_core::Error>()
+                && let SdkErrorKind::HttpResponse {
+                    status,
+                    error_code,
+                    raw_response,
+                } = sdk.kind()
+            {
+                let status = u16::from(*status);
+                return match place {
+                    AzurePlace::Identity => Self::of_identity(status, error_code.as_deref()),
+                    AzurePlace::Vault => {
+                        let body = raw_response.as_ref().map(|raw| raw.body().as_ref());
+                        let retried = raw_response
+                            .as_ref()
+                            .is_some_and(|raw| was_retried(raw.headers()));
+                        Self::of_vault(status, body.unwrap_or_default(), retried)
+                    }
+                };
+            }
+            next = beneath.source();
+        }
+        // Nothing else of the SDK is known to be free of what it was given.
+        let kind = AzureErrorKind::Unexpected;
+        Self::new(kind, place, format!("the SDK failed: {}", error.kind()))
+    }
+
+    /// Reads a vault's refusal.
+    pub(super) fn of_vault(status: u16, body: &[u8], retried: bool) -> Self {
+        let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
+        let detail = answer.error.unwrap_or_default();
+        let code = detail.code.unwrap_or_default();
+        let inner = detail
+            .innererror
+            .and_then(|inner| inner.code)
+            .unwrap_or_default();
+        let message = detail.message.unwrap_or_default();
+        let kind = vault_kind(status, &code, &inner, &message);
+        let mut said = format!("status {status}");
+        for code in [code, inner].iter().filter_map(|code| safe(code)) {
+            said = format!("{said}, {code}");
+        }
+        if message.contains(WRONG_ISSUER) {
+            said = format!("{said}, {WRONG_ISSUER}");
+        }
+        Self {
+            retried,
+            ..Self::new(kind, AzurePlace::Vault, said)
+        }
+    }
+
+    /// Reads a refusal to give out a token; `codes` are numbers, with commas.
+    pub(super) fn of_identity(status: u16, codes: Option<&str>) -> Self {
+        let numbers: Vec<u32> = codes
+            .unwrap_or_default()
+            .split(',')
+            .filter_map(|code| code.trim().parse().ok())
+            .collect();
+        let kind = numbers
+            .iter()
+            .find_map(|number| identity_kind(*number))
+            .unwrap_or(match status {
+                429 => AzureErrorKind::RateLimited,
+                408 | 500.. => AzureErrorKind::Unavailable,
+                _ => AzureErrorKind::Unauthenticated,
+            });
+        let mut said = format!("status {status}");
+        for number in numbers {
+            said = format!("{said}, AADSTS{number}");
+        }
+        Self::new(kind, AzurePlace::Identity, said)
+    }
+}
+
+impl fmt::Display for AzureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self.place {
+            AzurePlace::Vault => "the vault",
+            AzurePlace::Identity => "getting a token",
+        };
+        write!(f, "{place}: {}", self.said)
+    }
+}
+
+impl Error for AzureError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.stop
+            .as_ref()
+            .map(|stop| stop as &(dyn Error + 'static))
+    }
+}
+
+pub(super) fn was_retried(headers: &azure_core::http::headers::Headers) -> bool {
+    let name = azure_core::http::headers::HeaderName::from_static(RETRIED);
+    headers.get_optional_str(&name).is_some()
+}
+
+/// What a vault says of a token of another tenant.
+const WRONG_ISSUER: &str = "AKV10032";
+
+fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureErrorKind {
+    use AzureErrorKind as K;
+    match (status, inner) {
+        (_, "ObjectIsDeletedButRecoverable") => K::DeletedButRecoverable,
+        (409, "ObjectIsBeingDeleted") => K::BeingDeleted,
+        (_, "SecretDisabled") => K::Disabled,
+        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => K::Firewall,
+        // Older vaults say it in words only.
+        (403, _) if message.contains("disabled secret") => K::Disabled,
+        (401, _) if message.contains(WRONG_ISSUER) => K::WrongTenant,
+        (404, _) if code == "VaultNotFound" => K::Misconfigured,
+        // Every refusal of Azure's has a code:
+        // https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret#keyvaulterror
+        // What has none comes from a proxy: its 404 says nothing of a secret, and
+        // its 403 nothing of a permission.
+        (400 | 403 | 404 | 409, _) if code.is_empty() => K::Unexpected,
+        (404, _) => K::NotFound,
+        (409, _) => K::Conflict,
+        (401, _) => K::Unauthenticated,
+        (403, _) => K::PermissionDenied,
+        (413, _) => K::TooLarge,
+        (429, _) => K::RateLimited,
+        (408 | 500.., _) => K::Unavailable,
+        (400..500, _) => K::Invalid,
+        _ => K::Unexpected,
+    }
+}
+
+/// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>
+fn identity_kind(number: u32) -> Option<AzureErrorKind> {
+    use AzureErrorKind as K;
+    Some(match number {
+        // The tenant is not found, is not a tenant, or lacks the resource.
+        90002 | 900_021 | 900_023 | 500_011 => K::WrongTenant,
+        700_016 => K::UnknownApplication,
+        7_000_215 | 7_000_222 => K::WrongClientSecret,
+        70021 | 700_024 | 700_211 | 700_212 | 700_213 | 700_223 => K::WrongFederation,
+        _ => return None,
+    })
+}
+
+/// Passes words of a code and nothing else on.
+fn safe(code: &str) -> Option<&str> {
+    let word = |c: char| c.is_ascii_alphanumeric();
+    (!code.is_empty() && code.len() <= 64 && code.chars().all(word)).then_some(code)
+}
+
+#[derive(Default, Deserialize)]
+struct Answer {
+    error: Option<Detail>,
+}
+
+#[derive(Default, Deserialize)]
+struct Detail {
+    code: Option<String>,
+    message: Option<String>,
+    innererror: Option<Inner>,
+}
+
+#[derive(Deserialize)]
+struct Inner {
+    code: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vaults_refusals_are_read_by_meaning() {
+        use AzureErrorKind as K;
+        let body = |code: &str, inner: &str, message: &str| {
+            let inner = (!inner.is_empty()).then(|| serde_json::json!({ "code": inner }));
+            serde_json::json!({"error": {"code": code, "message": message, "innererror": inner}})
+                .to_string()
+        };
+        for (status, code, inner, message, kind) in [
+            (404, "SecretNotFound", "", "", K::NotFound),
+            (404, "VaultNotFound", "", "", K::Misconfigured),
+            (
+                409,
+                "Conflict",
+                "ObjectIsDeletedButRecoverable",
+                "",
+                K::DeletedButRecoverable,
+            ),
+            (409, "Conflict", "ObjectIsBeingDeleted", "", K::BeingDeleted),
+            (409, "Conflict", "", "", K::Conflict),
+            (403, "Forbidden", "ForbiddenByRbac", "", K::PermissionDenied),
+            (
+                403,
+                "Forbidden",
+                "ForbiddenByPolicy",
+                "",
+                K::PermissionDenied,
+            ),
+            (403, "Forbidden", "AccessDenied", "", K::PermissionDenied),
+            (403, "Forbidden", "ForbiddenByFirewall", "", K::Firewall),
+            (403, "Forbidden", "SecretDisabled", "", K::Disabled),
+            (
+                403,
+                "Forbidden",
+                "",
+                "Operation get is not allowed on a disabled secret.",
+                K::Disabled,
+            ),
+            (
+                401,
+                "Unauthorized",
+                "",
+                "AKV10000: missing",
+                K::Unauthenticated,
+            ),
+            (
+                401,
+                "Unauthorized",
+                "",
+                "AKV10032: Invalid issuer. Expected one of https://sts",
+                K::WrongTenant,
+            ),
+            (400, "BadParameter", "", "", K::Invalid),
+            (413, "", "", "", K::TooLarge),
+            (429, "Throttled", "", "", K::RateLimited),
+            (503, "", "", "", K::Unavailable),
+            (302, "", "", "", K::Unexpected),
+        ] {
+            let error = AzureError::of_vault(status, body(code, inner, message).as_bytes(), false);
+            assert_eq!(error.kind(), kind, "{status} {code} {inner}");
+        }
+    }
+
+    #[test]
+    fn of_an_answer_only_status_and_codes_are_repeated() {
+        let body = r#"{"error":{"code":"Forbidden","message":"hunter2",
+            "innererror":{"code":"Forbidden hunter2"}}}"#;
+        let error = AzureError::of_vault(403, body.as_bytes(), false);
+        assert_eq!(error.to_string(), "the vault: status 403, Forbidden");
+        let error = AzureError::of_vault(502, b"<html>hunter2", true);
+        assert_eq!(error.to_string(), "the vault: status 502");
+        assert!(error.is_in_doubt());
+        let error = AzureError::of_identity(400, Some("7000215,hunter2"));
+        assert_eq!(
+            error.to_string(),
+            "getting a token: status 400, AADSTS7000215"
+        );
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn refusals_to_give_out_a_token_are_read_by_their_numbers() {
+        use AzureErrorKind as K;
+        for (status, codes, kind) in [
+            (400, "90002", K::WrongTenant),
+            (400, "700016", K::UnknownApplication),
+            (401, "7000215", K::WrongClientSecret),
+            (401, "7000222", K::WrongClientSecret),
+            (400, "70021", K::WrongFederation),
+            (400, "50034", K::Unauthenticated),
+            (429, "", K::RateLimited),
+            (503, "", K::Unavailable),
+        ] {
+            let error = AzureError::of_identity(status, Some(codes));
+            assert_eq!(error.kind(), kind, "{codes}");
+            assert_eq!(error.place(), AzurePlace::Identity);
+            assert!(!error.is_in_doubt(), "nothing was asked of the vault");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The calls of the SDK's client, and no more than is needed of each.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use azure_core::error::{Error as SdkError, ErrorKind as SdkErrorKind};
+use azure_security_keyvault_secrets::models::{
+    SecretClientGetSecretOptions, SecretProperties, SetSecretParameters,
+};
+use azure_security_keyvault_secrets::{ResourceId, SecretClient, SecretClientOptions};
+use tokio_stream::StreamExt;
+
+use super::config::AzureConfig;
+use super::labels::CONTENT_TYPE;
+use crate::azure::client::{
+    AzureConnection, AzureCredential, AzureError, AzureErrorKind, AzurePlace,
+};
+use crate::http::HttpSettings;
+use planton_core::store::{NativeVersionId, RemoteName};
+
+/// What a vault says of a version without its value.
+pub(super) type Properties = SecretProperties;
+
+/// What was found among an object's versions.
+pub(super) enum Found<T> {
+    /// There are none: no such object, or a deleted one.
+    Nothing,
+    /// There are some, but none that was looked for.
+    OthersOnly,
+    /// This one.
+    Version(T),
+}
+
+/// A vault, ready to be asked.
+pub(super) struct Vault {
+    connection: AzureConnection,
+    client: SecretClient,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    pub(super) fn open(
+        config: &AzureConfig,
+        credential: &AzureCredential,
+        http: &HttpSettings,
+    ) -> Result<Self, AzureError> {
+        let connection = AzureConnection::new(
+            &config.vault_url,
+            config.authority_host.as_ref(),
+            credential,
+            http,
+        )?;
+        let options = SecretClientOptions {
+            client_options: connection.client_options(),
+            verify_challenge_resource: Some(connection.verifies_challenge_resource()),
+            ..SecretClientOptions::default()
+        };
+        let client = SecretClient::new(
+            config.vault_url.as_str(),
+            connection.credential(),
+            Some(options),
+        )
+        .map_err(failed)?;
+        Ok(Self { connection, client })
+    }
+
+    pub(super) fn requests(&self) -> u64 {
+        self.connection.requests()
+    }
+
+    pub(super) async fn set(
+        &self,
+        name: &RemoteName,
+        value: &str,
+        tags: HashMap<String, String>,
+    ) -> Result<NativeVersionId, AzureError> {
+        let answer = authorized(|| {
+            let parameters = SetSecretParameters {
+                content_type: Some(CONTENT_TYPE.to_owned()),
+                tags: Some(tags.clone()),
+                value: Some(value.to_owned()),
+                ..SetSecretParameters::default()
+            };
+            async move {
+                let parameters = parameters.try_into()?;
+                let client = &self.client;
+                client.set_secret(name.as_str(), parameters, None).await
+            }
+        });
+        let secret = answer.await?.into_model().map_err(failed)?;
+        version_of(secret.id.as_deref(), name)
+            .ok_or_else(|| AzureError::unexpected("the vault did not name the version that it set"))
+    }
+
+    /// Returns the value of a version; nothing where the answer is another's.
+    pub(super) async fn get(
+        &self,
+        name: &RemoteName,
+        version: &NativeVersionId,
+    ) -> Result<Option<String>, AzureError> {
+        let answer = authorized(|| {
+            let options = SecretClientGetSecretOptions {
+                secret_version: Some(version.as_str().to_owned()),
+                ..SecretClientGetSecretOptions::default()
+            };
+            self.client.get_secret(name.as_str(), Some(options))
+        });
+        let secret = answer.await?.into_model().map_err(failed)?;
+        let answered = version_of(secret.id.as_deref(), name);
+        Ok(secret.value.filter(|_| answered.as_ref() == Some(version)))
+    }
+
+    /// Returns the current value of a secret, whoever set it.
+    pub(super) async fn current(&self, name: &RemoteName) -> Result<Option<String>, AzureError> {
+        let answer = authorized(|| self.client.get_secret(name.as_str(), None));
+        let secret = answer.await?.into_model().map_err(failed)?;
+        Ok(secret.value)
+    }
+
+    /// Looks through an object's versions until `look` returns something.
+    pub(super) async fn find<T>(
+        &self,
+        name: &RemoteName,
+        mut look: impl FnMut(Properties) -> Option<T> + Send,
+    ) -> Result<Found<T>, AzureError> {
+        let mut forgotten = 0;
+        'again: loop {
+            let pager = self
+                .client
+                .list_secret_properties_versions(name.as_str(), None);
+            let mut pages = pager.map_err(failed)?.into_pages();
+            let mut found = Found::Nothing;
+            while let Some(page) = pages.next().await {
+                let page = match page {
+                    Ok(page) => page.into_model().map_err(failed)?,
+                    // From the beginning: what was looked at once may be twice.
+                    Err(error) if is_forgotten(&error) && forgotten < MAX_FORGOTTEN => {
+                        forgotten += 1;
+                        continue 'again;
+                    }
+                    Err(error) => {
+                        let error = failed(error);
+                        // Said by some vaults; others have an empty list.
+                        if error.kind() == AzureErrorKind::NotFound {
+                            return Ok(Found::Nothing);
+                        }
+                        return Err(error);
+                    }
+                };
+                for version in page.value {
+                    found = Found::OthersOnly;
+                    if let Some(it) = look(version) {
+                        return Ok(Found::Version(it));
+                    }
+                }
+            }
+            return Ok(found);
+        }
+    }
+
+    /// Deletes an object; returns whether it can be purged.
+    pub(super) async fn delete(&self, name: &RemoteName) -> Result<bool, AzureError> {
+        let answer = authorized(|| self.client.delete_secret(name.as_str(), None));
+        // Deleted is deleted, whatever the answer says of it.
+        let deleted = answer.await?.into_model().ok();
+        let attributes = deleted.and_then(|deleted| deleted.attributes);
+        let level = attributes.and_then(|attributes| attributes.recovery_level);
+        Ok(level.is_none_or(|level| level.to_string().contains("Purgeable")))
+    }
+
+    /// Says whether a deletion of the object has come to its end, and can be purged.
+    pub(super) async fn is_deleted(&self, name: &RemoteName) -> Result<bool, AzureError> {
+        let answer = authorized(|| self.client.get_deleted_secret(name.as_str(), None));
+        match answer.await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    AzureErrorKind::NotFound | AzureErrorKind::BeingDeleted
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn purge(&self, name: &RemoteName) -> Result<(), AzureError> {
+        authorized(|| self.client.purge_deleted_secret(name.as_str(), None)).await?;
+        Ok(())
+    }
+}
+
+/// Returns the version in an identifier of the secret `name`.
+pub(super) fn version_of(id: Option<&str>, name: &RemoteName) -> Option<NativeVersionId> {
+    let id: ResourceId = id?.parse().ok()?;
+    let version = id.version.filter(|version| is_version(version))?;
+    // Key Vault's names have no case.
+    let is_this = id.name.eq_ignore_ascii_case(name.as_str());
+    is_this.then(|| NativeVersionId::new(version))
+}
+
+/// Returns true for what the vendor gives out as a version: 32 hexadecimal
+/// digits.
+pub(super) fn is_version(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// How often a request may find the token forgotten that it has just got: each time
+/// another request was challenged at that very moment.
+const MAX_FORGOTTEN: u32 = 32;
+
+/// Says whether the SDK forgot a token before it was used: it empties its cache for
+/// every 401, and the first requests of a process are challenged all at once. The
+/// request was not sent then. Our own credentials fail with an error of ours.
+fn is_forgotten(error: &SdkError) -> bool {
+    matches!(error.kind(), SdkErrorKind::Credential)
+}
+
+/// Makes a request, again where its token was forgotten.
+async fn authorized<T, F>(call: impl Fn() -> F) -> Result<T, AzureError>
+where
+    F: Future<Output = Result<T, SdkError>>,
+{
+    let mut forgotten = 0;
+    loop {
+        match call().await {
+            Err(error) if is_forgotten(&error) && forgotten < MAX_FORGOTTEN => forgotten += 1,
+            outcome => return outcome.map_err(failed),
+        }
+    }
+}
+
+fn failed(error: SdkError) -> AzureError {
+    AzureError::from_sdk(&error, AzurePlace::Vault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_whose_token_was_forgotten_is_made_again_and_no_other() {
+        let tries = std::cell::Cell::new(0);
+        let call = async |fails: u32, kind: fn() -> SdkErrorKind| {
+            tries.set(0);
+            let made = || {
+                tries.set(tries.get() + 1);
+                match tries.get() <= fails {
+                    true => Err(SdkError::with_message(kind(), "no")),
+                    false => Ok(tries.get()),
+                }
+            };
+            authorized(|| std::future::ready(made())).await
+        };
+        let forgotten = || SdkErrorKind::Credential;
+        assert_eq!(call(5, forgotten).await.ok(), Some(6));
+        assert!(call(u32::MAX, forgotten).await.is_err());
+        assert_eq!(tries.get(), MAX_FORGOTTEN + 1);
+        assert!(call(1, || SdkErrorKind::Other).await.is_err());
+        assert_eq!(tries.get(), 1);
+    }
+
+    #[test]
+    fn a_version_is_read_from_an_identifier_of_the_same_secret_only() {
+        let name = RemoteName::new("planton--acme--db-1".to_owned());
+        let version = "0123456789abcdef0123456789abcdef";
+        let read = |id: &str| version_of(Some(id), &name).map(|id| id.as_str().to_owned());
+        let host = "https://acme.vault.azure.net";
+        for id in [
+            format!("{host}/secrets/planton--acme--db-1/{version}"),
+            format!("{host}:443/secrets/Planton--Acme--db-1/{version}"),
+        ] {
+            assert_eq!(read(&id).as_deref(), Some(version), "{id}");
+        }
+        for id in [
+            format!("{host}/secrets/planton--acme--db-2/{version}"),
+            format!("{host}/keys/planton--acme--db-1/{version}"),
+            format!("{host}/secrets/planton--acme--db-1"),
+            format!("{host}/secrets/planton--acme--db-1/{version}0"),
+            format!("{host}/secrets/planton--acme--db-1/..%2f"),
+            String::new(),
+        ] {
+            assert_eq!(read(&id), None, "{id}");
+        }
+        assert_eq!(version_of(None, &name), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! The key file: 85 bytes, published in `docs/format.md`.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use planton_core::kek::{KekError, KekErrorKind};
+use planton_envelope::{KEY_FILE_BYTES, RootKey};
+
+use crate::open_regular_file;
+
+const CREATE: &str = "create key file";
+const OPEN: &str = "open key file";
+
+/// A key file, read and checked: a random root key and the file's identifier.
+///
+/// # Security
+///
+/// Zeroized on drop, redacted `Debug`. On Unix the file is its owner's alone;
+/// elsewhere the folder's permissions are all that guards it.
+pub struct LocalKeyFile {
+    path: PathBuf,
+    root: RootKey,
+}
+
+impl LocalKeyFile {
+    /// Creates a key file where there is none. It appears whole or not at all,
+    /// and it and its folder are on the disk before this returns.
+    ///
+    /// Blocks on I/O.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` where anything stands at `path` already (the source is
+    /// then an [`io::Error`] of kind `AlreadyExists`) or the folder is missing;
+    /// `PermissionDenied`; `Unavailable` for all else.
+    pub fn create(path: &Path) -> Result<Self, KekError> {
+        let failed = |source: io::Error| create_error(path, source);
+        let random = |_| failed(io::Error::other("the operating system gave no randomness"));
+        let file = Self {
+            path: path.to_owned(),
+            root: RootKey::generate().map_err(random)?,
+        };
+        // Written under another name first, and linked: a crash leaves no half of
+        // a key file, and whoever opens it meanwhile finds all of it or nothing.
+        let draft = draft_path(path, file.root.id());
+        let written = write_new(&draft, file.root.to_key_file().as_slice())
+            .and_then(|()| fs::hard_link(&draft, path));
+        // The draft may not have come into being; what failed before says more.
+        // And whoever opened the file meanwhile may have removed it.
+        let removed = match fs::remove_file(&draft) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+        written.and(removed).map_err(failed)?;
+        sync_folder(path).map_err(failed)?;
+        Ok(file)
+    }
+
+    /// Opens a key file that exists; never creates one.
+    ///
+    /// Blocks on I/O.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where there is none; `Misconfigured` for one that others own or
+    /// may read, or that is not of the form or damaged; `PermissionDenied`;
+    /// `Unavailable` for all else.
+    pub fn open(path: &Path) -> Result<Self, KekError> {
+        let failed = |source: io::Error| open_error(path, source);
+        let mut file = open_regular_file(path).map_err(failed)?;
+        check_owner_only(path, &file)?;
+        // One byte more than the file has: a longer one must not pass.
+        let mut bytes = Box::new(Zeroizing::new([0; KEY_FILE_BYTES + 1]));
+        let length = read_up_to(&mut file, bytes.as_mut_slice()).map_err(failed)?;
+        let root = RootKey::from_key_file(&bytes[..length]).ok_or_else(|| {
+            KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
+                .with_remedy("The file is not a key file or is damaged: restore it from a backup.")
+        })?;
+        // Whoever made it may have been killed before its draft was removed: a
+        // second name of the key, that would outlive the first.
+        remove_drafts(path, &file);
+        // And before its folder was on the disk.
+        // Where this fails (a read-only mount), nobody has just written there.
+        let _best_effort = sync_folder(path);
+        Ok(Self {
+            path: path.to_owned(),
+            root,
+        })
+    }
+
+    /// Returns the file's identifier, which each key derived from it carries.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.root.id()
+    }
+
+    /// Returns where the file stands.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the key that the file holds.
+    #[must_use]
+    pub fn root_key(&self) -> &RootKey {
+        &self.root
+    }
+}
+
+impl fmt::Debug for LocalKeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKeyFile")
+            .field("path", &self.path)
+            .field("id", &self.root.id())
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn draft_path(path: &Path, id: Uuid) -> PathBuf {
+    let mut name = draft_prefix(path);
+    name.push(id.to_string());
+    path.with_file_name(name)
+}
+
+fn draft_prefix(path: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".");
+    name
+}
+
+/// Removes what drafts are other names of the open `file`, as far as the folder
+/// can be read and written; a draft of somebody who has yet to link it is
+/// another file.
+#[cfg(unix)]
+fn remove_drafts(path: &Path, file: &File) {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::MetadataExt as _;
+
+    let Ok(key) = file.metadata() else { return };
+    if key.nlink() < 2 {
+        return;
+    }
+    let prefix = draft_prefix(path);
+    let folder = fs::read_dir(folder_of(path));
+    for entry in folder.into_iter().flatten().flatten() {
+        // The entry's metadata are those of a link itself.
+        let is_the_key = entry
+            .metadata()
+            .is_ok_and(|entry| (entry.dev(), entry.ino()) == (key.dev(), key.ino()));
+        if is_the_key && entry.file_name().as_bytes().starts_with(prefix.as_bytes()) {
+            let _best_effort = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn remove_drafts(_path: &Path, _file: &File) {}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    // Elsewhere a folder cannot be opened, and links are journaled.
+    if cfg!(unix) {
+        File::open(folder_of(path))?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Refuses a file that others own or may open. Looks at the open file, not at
+/// the path, which may meanwhile lead elsewhere.
+#[cfg(unix)]
+fn check_owner_only(path: &Path, file: &File) -> Result<(), KekError> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let refused = |remedy: String| {
+        Err(KekError::new(KekErrorKind::Misconfigured, OPEN, display(path)).with_remedy(remedy))
+    };
+    let metadata = file.metadata().map_err(|source| open_error(path, source))?;
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user {
+        return refused(format!(
+            "The key file belongs to user {}, and this is user {user}. Run as its owner, or give \
+             it to this user with `chown {user} {}`; if they may have read it, rotate what it \
+             protects.",
+            metadata.uid(),
+            display(path)
+        ));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return refused(format!(
+            "Others may open the key file. Run `chmod 600 {}`; if they may have read it, rotate \
+             what it protects.",
+            display(path)
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_owner_only(_path: &Path, _file: &File) -> Result<(), KekError> {
+    Ok(())
+}
+
+fn create_error(path: &Path, source: io::Error) -> KekError {
+    let kind = match source.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => KekErrorKind::Misconfigured,
+        io::ErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
+        _ => KekErrorKind::Unavailable,
+    };
+    KekError::new(kind, CREATE, display(path)).with_source(source)
+}
+
+fn open_error(path: &Path, source: io::Error) -> KekError {
+    let kind = match source.kind() {
+        io::ErrorKind::NotFound => KekErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
+        io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => {
+            return KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
+                .with_remedy("The key file must be a regular file. Put it back from a copy.")
+                .with_source(source);
+        }
+        _ => KekErrorKind::Unavailable,
+    };
+    KekError::new(kind, OPEN, display(path)).with_source(source)
+}
+
+fn display(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Errors of the embedded platform's file, by meaning.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+type Source = Box<dyn Error + Send + Sync>;
+
+/// What a failure of the embedded platform's file means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseErrorKind {
+    /// The operating system denies reading or writing.
+    PermissionDenied,
+    /// Still busy after the timeout, the disk is full, or it fails.
+    Unavailable,
+    /// The file is damaged, or is no database.
+    Corrupt,
+    /// A newer release wrote the file.
+    NewerSchema,
+    /// The file is a database of another application.
+    NotOurs,
+    /// The database is there, its key file is not.
+    KeyMissing,
+    /// The database has gone from its place, or its folder cannot hold one.
+    Misconfigured,
+}
+
+/// A failure of the embedded platform's file: its meaning, what was tried, and
+/// where.
+///
+/// # Security
+///
+/// Carries no record, no payload and no bound value: SQLite's own messages
+/// name tables and constraints only.
+#[derive(Debug)]
+pub struct DatabaseError {
+    kind: DatabaseErrorKind,
+    operation: &'static str,
+    path: PathBuf,
+    remedy: Option<String>,
+    source: Option<Source>,
+}
+
+impl DatabaseError {
+    /// Describes a failure of `operation` on the file at `path`.
+    #[must_use]
+    pub fn new(kind: DatabaseErrorKind, operation: &'static str, path: &Path) -> Self {
+        Self {
+            kind,
+            operation,
+            path: path.to_owned(),
+            remedy: None,
+            source: None,
+        }
+    }
+
+    /// Adds how to mend it.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Adds the error beneath.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Returns what the failure means.
+    #[must_use]
+    pub fn kind(&self) -> DatabaseErrorKind {
+        self.kind
+    }
+
+    /// Returns what was tried.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Returns the file on which it was tried.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns how to mend it.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
+    /// Gives SQLite's error its meaning.
+    pub(super) fn sqlite(operation: &'static str, path: &Path, error: rusqlite::Error) -> Self {
+        let told = Self::new(kind_of_sqlite(&error), operation, path);
+        let told = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => told.with_remedy(
+                "Another process keeps the database locked: another run of Terraform that hangs, a \
+                 backup, or a SQLite shell. End it, and run again.",
+            ),
+            Some(ErrorCode::DiskFull) => told.with_remedy(NO_ROOM),
+            Some(ErrorCode::SystemIoFailure) if is_of_a_write(&error) => told.with_remedy(NO_ROOM),
+            _ => told,
+        };
+        told.with_source(error)
+    }
+
+    /// Returns true where other processes kept the database locked.
+    pub(super) fn is_busy(&self) -> bool {
+        let source = self.source.as_deref();
+        let sqlite = source.and_then(|source| source.downcast_ref::<rusqlite::Error>());
+        matches!(
+            sqlite.and_then(rusqlite::Error::sqlite_error_code),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
+    }
+
+    /// Gives the operating system's error its meaning.
+    pub(super) fn io(operation: &'static str, path: &Path, error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                DatabaseErrorKind::PermissionDenied
+            }
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::InvalidInput => DatabaseErrorKind::Misconfigured,
+            _ => DatabaseErrorKind::Unavailable,
+        };
+        Self::new(kind, operation, path).with_source(error)
+    }
+}
+
+impl fmt::Display for DatabaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.kind {
+            DatabaseErrorKind::PermissionDenied => "was denied",
+            DatabaseErrorKind::Unavailable => "failed: unavailable",
+            DatabaseErrorKind::Corrupt => "found a damaged database",
+            DatabaseErrorKind::NewerSchema => "found a database that a newer release wrote",
+            DatabaseErrorKind::NotOurs => "found a database of another application",
+            DatabaseErrorKind::KeyMissing => "found a database without its key file",
+            DatabaseErrorKind::Misconfigured => "failed: not set up",
+        };
+        write!(f, "{} on {:?} {meaning}", self.operation, self.path)
+    }
+}
+
+impl Error for DatabaseError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+const NO_ROOM: &str = "The disk is full, or a quota or the largest size of a file is used up. Free some \
+                       space, and run again; nothing is half-written.";
+
+/// Says whether an input or output failure is one of writing. SQLite reports as a
+/// full disk ENOSPC alone, and neither EDQUOT nor EFBIG:
+/// https://www.sqlite.org/rescode.html#ioerr_write
+fn is_of_a_write(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi;
+    let written = [
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_SHMSIZE,
+    ];
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| written.contains(&code))
+}
+
+fn kind_of_sqlite(error: &rusqlite::Error) -> DatabaseErrorKind {
+    match error.sqlite_error_code() {
+        Some(
+            ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::AuthorizationForStatementDenied
+            // The file was just made or found: what keeps it from being opened,
+            // or its log from being made beside it, are rights.
+            | ErrorCode::CannotOpen,
+        ) => DatabaseErrorKind::PermissionDenied,
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            // Our own constraints and triggers hold whatever our statements
+            // do; only a foreign hand breaks them.
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch,
+        ) => DatabaseErrorKind::Corrupt,
+        // A table that is missing is an SQL error to SQLite; our statements
+        // are fixed, so the file is what is wrong.
+        Some(ErrorCode::Unknown) => DatabaseErrorKind::Corrupt,
+        Some(_) => DatabaseErrorKind::Unavailable,
+        // No code: a column that does not hold what our schema says.
+        None => DatabaseErrorKind::Corrupt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_write_without_room_says_so_and_a_failing_read_does_not() {
+        for (code, says_so) in [
+            (ffi::SQLITE_FULL, true),
+            (ffi::SQLITE_IOERR_WRITE, true),
+            (ffi::SQLITE_IOERR_FSYNC, true),
+            (ffi::SQLITE_IOERR_SHMSIZE, true),
+            (ffi::SQLITE_IOERR_READ, false),
+            (ffi::SQLITE_IOERR_LOCK, false),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            let told = DatabaseError::sqlite("commit", Path::new("planton.db"), error);
+            let remedy = told.remedy().unwrap_or_default();
+            assert_eq!(remedy.contains("disk is full"), says_so, "code {code}");
+        }
+    }
+
+    #[test]
+    fn sqlite_codes_are_mapped_by_meaning() {
+        for (code, kind) in [
+            (ffi::SQLITE_BUSY, DatabaseErrorKind::Unavailable),
+            (ffi::SQLITE_BUSY_SNAPSHOT, DatabaseErrorKind::Unavailable),
+            (ffi::SQLITE_FULL, DatabaseErrorKind::Unavailable),
+            (ffi::SQLITE_IOERR_FSYNC, DatabaseErrorKind::Unavailable),
+            (ffi::SQLITE_CORRUPT, DatabaseErrorKind::Corrupt),
+            (ffi::SQLITE_NOTADB, DatabaseErrorKind::Corrupt),
+            (ffi::SQLITE_ERROR, DatabaseErrorKind::Corrupt),
+            (ffi::SQLITE_READONLY, DatabaseErrorKind::PermissionDenied),
+            (ffi::SQLITE_PERM, DatabaseErrorKind::PermissionDenied),
+            (ffi::SQLITE_CANTOPEN, DatabaseErrorKind::PermissionDenied),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(kind_of_sqlite(&error), kind, "code {code}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Google Cloud's REST APIs: who we are, one request, and what a refusal means.
+
+mod credential;
+mod endpoint;
+mod error;
+mod impersonation;
+mod rest;
+mod token;
+
+pub use credential::{GcpCredential, InvalidServiceAccountKey, ServiceAccountKey};
+pub use endpoint::{GcpEndpoint, InvalidEndpoint};
+pub use error::{GcpError, GcpErrorKind, GcpErrorParts};
+pub use impersonation::{InvalidServiceAccount, ServiceAccountEmail};
+pub use rest::{Freshness, GcpCall, GcpClient};
+pub use token::TokenSource;

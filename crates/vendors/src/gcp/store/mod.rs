@@ -1,0 +1,380 @@
+//! Sealed versions in Google Cloud's Secret Manager, over its REST API:
+//! docs/adr/0008.
+
+mod api;
+mod config;
+mod credential;
+mod error;
+mod foreign;
+mod labels;
+mod put;
+mod version;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::gcp::client::{Freshness, GcpClient, GcpCredential, GcpEndpoint, TokenSource};
+use crate::http::HttpSettings;
+use api::{Api, Looked, Secret};
+use planton_core::store::{
+    Absence, Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId,
+    PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreError,
+    StoreErrorKind, VersionStatus,
+};
+use version::StoredVersion;
+
+pub use config::GcpConfig;
+pub use credential::read_credential;
+
+/// <https://cloud.google.com/secret-manager/quotas>: 64 KiB.
+const MAX_PAYLOAD_BYTES: usize = 65_536;
+const MAX_NAME_BYTES: usize = 255;
+
+/// A change of a policy takes two minutes, typically:
+/// <https://cloud.google.com/iam/docs/access-change-propagation>
+const GRANTS_SETTLE: Duration = Duration::from_secs(120);
+
+/// The annotation that says that a secret is ours: the attempt that created it.
+const ATTEMPT: &str = "planton-attempt";
+
+/// The cloud that has the public endpoint.
+const UNIVERSE: &str = "googleapis.com";
+
+/// Stores each version as a native version of one secret per object.
+///
+/// A first put takes two requests (create, add), a later one takes one, and so
+/// do describe, get and each deletion. Whoever only reads needs no more than
+/// `secretmanager.versions.access`: for that reason `get` asks for the payload
+/// alone, and knows a version that was replaced by its digest. The same bytes
+/// under the same name and number are taken for the same version.
+#[derive(Debug)]
+pub struct GcpSecretManagerStore {
+    api: Api,
+    config: GcpConfig,
+    capability: StoreCapability,
+    /// Learned from a refusal.
+    may_not_access: AtomicBool,
+}
+
+/// What a look at one version finds.
+enum Look {
+    /// The version's secret, and so the version's status.
+    Found(VersionStatus),
+    /// Another version of its number.
+    Replaced,
+    /// Nothing of its number: the version or the secret is gone.
+    Nothing,
+}
+
+impl GcpSecretManagerStore {
+    /// Takes a backend; nothing is built, read or sent before the first verb.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for a key file of another cloud than Google's own, where
+    /// no endpoint of that cloud is configured.
+    pub fn new(
+        config: GcpConfig,
+        credential: GcpCredential,
+        http: HttpSettings,
+    ) -> Result<Self, StoreError> {
+        if let GcpCredential::ServiceAccount(key) = &credential
+            && config.endpoint.is_none()
+            && key
+                .universe_domain()
+                .is_some_and(|domain| domain != UNIVERSE)
+        {
+            let error = StoreError::new(StoreErrorKind::Misconfigured, "configure", "endpoint");
+            return Err(error.with_remedy(
+                "The key file belongs to another cloud than Google's own (universe_domain). Set \
+                 endpoint to that cloud's Secret Manager.",
+            ));
+        }
+        let mut tokens = TokenSource::new(credential);
+        if let Some(account) = &config.impersonate {
+            // What stands in for Google on this machine stands in for all of it.
+            let iam = config.endpoint.clone().filter(GcpEndpoint::is_loopback);
+            let iam = iam.unwrap_or_else(|| GcpEndpoint::public("iamcredentials"));
+            tokens = tokens.impersonating(account.clone(), iam);
+        }
+        let client = GcpClient::new("secretmanager", config.endpoint.clone(), http, tokens);
+        Ok(Self {
+            api: Api::new(client, &config.project_id),
+            config,
+            capability: Self::capability_of(),
+            may_not_access: AtomicBool::new(false),
+        })
+    }
+
+    /// Returns what any such store can do.
+    ///
+    /// Secret Manager documents no limit on the versions of a secret.
+    #[must_use]
+    pub fn capability_of() -> StoreCapability {
+        StoreCapability {
+            kind: "gcp_secret_manager",
+            vendor: "GCP Secret Manager",
+            encoding: PayloadEncoding::Binary,
+            max_payload_bytes: MAX_PAYLOAD_BYTES,
+            name: NameRules {
+                separator: "_",
+                max_bytes: MAX_NAME_BYTES,
+            },
+            max_versions: None,
+            deletes_versions: true,
+        }
+    }
+
+    /// Returns the number of requests sent so far: every try counts. Those of
+    /// Application Default Credentials are not among them.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.api.requests()
+    }
+
+    async fn look(
+        &self,
+        name: &RemoteName,
+        version: &StoredVersion,
+        absence: Absence,
+    ) -> Result<Look, StoreError> {
+        let must_access = absence == Absence::Confirmed;
+        if !must_access && self.may_not_access.load(Ordering::Relaxed) {
+            return self.look_at_metadata(name, version).await;
+        }
+        match self.api.look_by_access(name, version.number).await {
+            Ok(Looked::Enabled(Some(payload))) if !version.has(&payload) => Ok(Look::Replaced),
+            Ok(Looked::Enabled(_)) => Ok(Look::Found(VersionStatus::Present)),
+            Ok(Looked::NotEnabled) => Ok(Look::Found(VersionStatus::Missing)),
+            Ok(Looked::Nothing) => Ok(Look::Nothing),
+            Err(error) if error.kind() == StoreErrorKind::PermissionDenied && !must_access => {
+                // Known once, and not asked for again by this process.
+                self.may_not_access.store(true, Ordering::Relaxed);
+                self.look_at_metadata(name, version).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What was put within the last minute is asked about again before its absence
+    /// is reported.
+    async fn look_at_metadata(
+        &self,
+        name: &RemoteName,
+        version: &StoredVersion,
+    ) -> Result<Look, StoreError> {
+        let looked = self
+            .api
+            .look_at_version(name, version.number, version.freshness());
+        match looked.await {
+            Ok(there) if !version.is(&there) => Ok(Look::Replaced),
+            Ok(there) if there.is_enabled() => Ok(Look::Found(VersionStatus::Present)),
+            Ok(_) => Ok(Look::Found(VersionStatus::Missing)),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(Look::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Destroys one version, and nothing else that has its number by now.
+    async fn destroy(&self, name: &RemoteName, version: &StoredVersion) -> Result<(), StoreError> {
+        let mut etag = version.etag.clone();
+        for _ in 0..2 {
+            if !etag.is_empty() {
+                match self.api.destroy(name, version.number, &etag).await {
+                    Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
+                    // Another etag: it was disabled, enabled or destroyed, or it
+                    // is another version.
+                    Err(error) if error.kind() == StoreErrorKind::Conflict => {}
+                    outcome => return outcome,
+                }
+            }
+            let looked = self
+                .api
+                .look_at_version(name, version.number, Freshness::Settled)
+                .await;
+            match looked {
+                Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+                Ok(there) if there.is_destroyed() || !version.is(&there) => return Ok(()),
+                Ok(there) => etag = there.etag,
+            }
+        }
+        // Without an etag at all it could be another version at any moment.
+        let path = self.api.version(name, version.number);
+        let kind = StoreErrorKind::Conflict;
+        Err(StoreError::new(kind, "DestroySecretVersion", path))
+    }
+
+    /// Deletes a secret that nobody knows more of than its name, if it is ours.
+    async fn delete_if_ours(&self, name: &RemoteName) -> Result<(), StoreError> {
+        match self.api.look_at_secret(name, Freshness::Settled).await {
+            Ok(secret) if secret.is_ours() => {
+                let etag = Some(secret.etag.as_str()).filter(|etag| !etag.is_empty());
+                gone_is_done(self.api.delete(name, etag).await)
+            }
+            Ok(_) => Ok(()),
+            Err(error) => gone_is_done(Err(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl SecretStore for GcpSecretManagerStore {
+    fn capability(&self) -> &StoreCapability {
+        &self.capability
+    }
+
+    fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        Some(self)
+    }
+
+    fn may_settle(&self, error: &StoreError) -> Option<Duration> {
+        let denied = error.kind() == StoreErrorKind::PermissionDenied;
+        denied.then_some(GRANTS_SETTLE)
+    }
+
+    async fn put(
+        &self,
+        name: &RemoteName,
+        payload: &[u8],
+        options: PutOptions,
+    ) -> Result<NativeVersionId, StoreError> {
+        const OPERATION: &str = "AddSecretVersion";
+        check(name, OPERATION)?;
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            let path = self.api.secret(name);
+            return Err(StoreError::new(StoreErrorKind::TooLarge, OPERATION, path));
+        }
+        let stored = self.put_version(name, payload, &options).await?;
+        Ok(stored.into_native_id())
+    }
+
+    async fn get(
+        &self,
+        name: &RemoteName,
+        version: &NativeVersionId,
+    ) -> Result<Vec<u8>, StoreError> {
+        const OPERATION: &str = "AccessSecretVersion";
+        check(name, OPERATION)?;
+        let error = |kind| StoreError::new(kind, OPERATION, self.api.secret(name));
+        let version =
+            StoredVersion::parse(version).ok_or_else(|| error(StoreErrorKind::NotFound))?;
+        let payload = self.api.access(name, version.number).await?;
+        if version.has(&payload) {
+            return Ok(payload);
+        }
+        Err(error(StoreErrorKind::Corrupt).with_remedy(
+            "The secret was deleted and made anew: another version has this one's number.",
+        ))
+    }
+
+    /// One request while the version is there; one more tells a lost version from
+    /// a lost secret. Ours is gone where somebody deleted the secret and another
+    /// made one of its name: that is left alone.
+    ///
+    /// Accesses the version, whose payload is sealed, and drops it. A role that may
+    /// not access reads metadata instead, which Secret Manager may answer late; but
+    /// not where absence is to be confirmed.
+    async fn describe(
+        &self,
+        name: &RemoteName,
+        options: DescribeOptions,
+    ) -> Result<VersionStatus, StoreError> {
+        check(name, "AccessSecretVersion")?;
+        let mut status = VersionStatus::Missing;
+        if let Some(version) = StoredVersion::parse(&options.version) {
+            match self.look(name, &version, options.absence).await? {
+                Look::Found(found) => return Ok(found),
+                Look::Replaced => status = VersionStatus::Replaced,
+                Look::Nothing => {}
+            }
+        }
+        let secret = self.api.look_at_secret(name, Freshness::Settled).await?;
+        if secret.is_ours() {
+            return Ok(status);
+        }
+        let kind = StoreErrorKind::NotFound;
+        Err(StoreError::new(kind, "GetSecret", self.api.secret(name)))
+    }
+
+    async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
+        check(name, "DeleteSecret")?;
+        let parse = |ids: &[NativeVersionId]| -> Vec<StoredVersion> {
+            ids.iter().filter_map(StoredVersion::parse).collect()
+        };
+        match what {
+            Deletion::Versions(ids) => {
+                for version in parse(&ids) {
+                    self.destroy(name, &version).await?;
+                }
+                Ok(())
+            }
+            // Deleted is deleted: Secret Manager keeps nothing.
+            Deletion::Object { versions } | Deletion::Purge { versions } => {
+                if parse(&versions).is_empty() {
+                    return self.delete_if_ours(name).await;
+                }
+                gone_is_done(self.api.delete(name, None).await)
+            }
+        }
+    }
+}
+
+impl Secret {
+    fn is_ours(&self) -> bool {
+        self.annotations.contains_key(ATTEMPT)
+    }
+
+    fn is_of(&self, attempt: uuid::Uuid) -> bool {
+        let by = self.annotations.get(ATTEMPT);
+        by.is_some_and(|by| *by == attempt.to_string())
+    }
+}
+
+impl StoredVersion {
+    fn created(&self) -> Option<Timestamp> {
+        self.create_time.parse().ok()
+    }
+
+    fn freshness(&self) -> Freshness {
+        self.created().map_or(Freshness::Settled, Freshness::since)
+    }
+}
+
+fn gone_is_done(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+    match outcome {
+        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn check(name: &RemoteName, operation: &'static str) -> Result<(), StoreError> {
+    let text = name.as_str();
+    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(known) {
+        return Ok(());
+    }
+    Err(StoreError::new(
+        StoreErrorKind::InvalidName,
+        operation,
+        text,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_plain_and_of_255_bytes_at_most() {
+        let name = |text: &str| check(&RemoteName::new(text.to_owned()), "put").is_ok();
+        assert!(name("planton_acme_env_prod_db-0badcafe") && name(&"a".repeat(255)));
+        for bad in ["", "a/b", "a.b", "a b", "a:b", "a%2fb", "..", "é", "a?b"] {
+            assert!(!name(bad), "{bad}");
+        }
+        assert!(!name(&"a".repeat(256)));
+    }
+}

@@ -1,0 +1,474 @@
+//! Sends requests, again where that may help.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, header};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::answer::HttpResponse;
+use super::counter::{RequestCounter, RequestLog};
+use super::error::{HttpError, HttpErrorKind};
+use super::retry::{RetryPolicy, retry_after};
+use super::tls::{self, ClientIdentity, Roots};
+use planton_core::limits::{RequestLimits, Stop};
+use planton_secret::SecretBytes;
+
+/// Names the file that gets one line `METHOD PATH STATUS` per try.
+const REQUEST_LOG_VARIABLE: &str = "PLANTON_HTTP_REQUEST_LOG";
+
+const MAX_REDIRECTS: u32 = 3;
+
+/// No answer of a secret backend comes near this.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// Whether requests go through the proxies that the environment names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxies {
+    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count.
+    FromEnvironment,
+    /// They don't.
+    Ignored,
+}
+
+/// How a client connects, and for how long it tries.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Who is trusted.
+    pub roots: Roots,
+    /// The certificate to show, if any.
+    pub identity: Option<ClientIdentity>,
+    /// Proxies.
+    pub proxies: Proxies,
+    /// Retries.
+    pub retry: RetryPolicy,
+    /// For a connection to come about.
+    pub connect_timeout: Duration,
+    /// For one try, the answer's body included.
+    pub request_timeout: Duration,
+    /// Other addresses that a redirect may lead to, besides a request's own.
+    pub redirect_to: Vec<Url>,
+    /// The file that lists requests; by default what the environment names.
+    pub request_log: Option<PathBuf>,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            roots: Roots::default(),
+            identity: None,
+            proxies: Proxies::FromEnvironment,
+            retry: RetryPolicy::default(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(15),
+            redirect_to: Vec::new(),
+            request_log: std::env::var_os(REQUEST_LOG_VARIABLE).map(PathBuf::from),
+        }
+    }
+}
+
+/// A request that can be sent any number of times.
+///
+/// # Security
+///
+/// Mark header values that are credentials as sensitive. The body is wiped when
+/// the request is dropped.
+#[derive(Clone, Debug)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub url: Url,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// The body, if any.
+    pub body: Option<SecretBytes>,
+}
+
+/// The HTTP client: one per destination, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    retry: RetryPolicy,
+    request_timeout: Duration,
+    redirect_to: Arc<[Url]>,
+    requests: RequestCounter,
+    log: Option<Arc<RequestLog>>,
+}
+
+impl HttpClient {
+    /// Builds a client.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when certificates or keys cannot be used.
+    pub fn new(settings: &HttpSettings) -> Result<Self, HttpError> {
+        let invalid = |what: &'static str| HttpError::new(HttpErrorKind::Invalid, what);
+        let tls = tls::client_config(&settings.roots, settings.identity.as_ref())?;
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            // Followed by hand: a token must not reach a host that is not configured.
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(settings.connect_timeout)
+            .user_agent(concat!(
+                "terraform-provider-planton/",
+                env!("CARGO_PKG_VERSION")
+            ));
+        if settings.proxies == Proxies::Ignored {
+            builder = builder.no_proxy();
+        }
+        let client = builder
+            .build()
+            .map_err(|error| invalid("HTTP client").with_source(error))?;
+        let log = match &settings.request_log {
+            Some(path) => {
+                Some(Arc::new(RequestLog::open(path).map_err(|error| {
+                    invalid("request log").with_source(error)
+                })?))
+            }
+            None => None,
+        };
+        Ok(Self {
+            client,
+            retry: settings.retry.clone(),
+            request_timeout: settings.request_timeout,
+            redirect_to: settings.redirect_to.clone().into(),
+            requests: RequestCounter::default(),
+            log,
+        })
+    }
+
+    /// Returns this client with other retries: connections, count and log are
+    /// shared.
+    #[must_use]
+    pub fn with_retry(&self, retry: RetryPolicy) -> Self {
+        Self {
+            retry,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the count of requests sent, which the clones of a client share.
+    #[must_use]
+    pub fn requests(&self) -> &RequestCounter {
+        &self.requests
+    }
+
+    /// Sends `request` until it is answered with a status that another try
+    /// would not change, or until tries or time run out; then the last status
+    /// is returned. A rate limit is tried again until the operation's deadline,
+    /// if it has one. Obeys [`RequestLimits::current`]: cancelled, it is not tried
+    /// again, nor at all; only a commit gets its tries, and then its last outcome
+    /// is returned.
+    ///
+    /// Every request is tried again, POST too: use this only where doing
+    /// something twice does no harm, or is refused and looked into
+    /// ([`HttpResponse::retried`]).
+    ///
+    /// # Errors
+    ///
+    /// [`HttpErrorKind`] when there was no answer at all.
+    pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
+        let limits = RequestLimits::current();
+        let target = target(&request.method, &request.url);
+        let mut spent = Spent::new();
+        let body = request.body.clone().map(Bytes::from_owner_secret);
+        let stopped = |stop| HttpError::stopped(stop, &target);
+        let bounds = limits.after(0);
+        if let Some(stop) = bounds.stop() {
+            return Err(stopped(stop));
+        }
+        let timeout = self.timeout(&spent, &bounds);
+        let mut timeout = timeout.ok_or_else(|| stopped(Stop::DeadlinePassed))?;
+        let mut tries = 0;
+        let mut earlier: Option<Result<HttpResponse, _>> = None;
+        loop {
+            tries += 1;
+            let outcome = self.follow(request, body.clone(), timeout, tries).await;
+            let floor = match &outcome {
+                Ok(response) if !self.retry.retries(response.status, response.body.expose()) => {
+                    return outcome.map(|response| response.after(tries));
+                }
+                Ok(response) => retry_after(&response.headers, SystemTime::now()),
+                // Not the server was too slow for us, but the operation for its
+                // own time; what earlier tries were told says why.
+                Err(error)
+                    if error.kind() == HttpErrorKind::Timeout
+                        && limits.after(tries - 1).is_late() =>
+                {
+                    let late = Err(stopped(Stop::DeadlinePassed));
+                    return earlier.unwrap_or(late).map(|answer| answer.after(tries));
+                }
+                // A standby that redirects to its leader forwards as soon as
+                // an election is over.
+                Err(error) if error.is_transient() || error.kind() == HttpErrorKind::Redirected => {
+                    None
+                }
+                Err(_) => return outcome,
+            };
+            let bounds = limits.after(tries);
+            let is_limited = matches!(&outcome, Ok(response) if self.retry.is_rate_limit(response));
+            spent.count(is_limited && bounds.deadline.is_some());
+            let delay = self.retry.delay(spent.tries, floor);
+            if !self.affords(&spent, delay, &bounds) {
+                return outcome.map(|response| response.after(tries));
+            }
+            tokio::select! {
+                biased;
+                () = bounds.cancelled() => {
+                    // What became of a commit is not known: its outcome tells more.
+                    if limits.insisted_tries > 0 {
+                        return outcome.map(|response| response.after(tries));
+                    }
+                    return Err(stopped(Stop::Cancelled));
+                }
+                () = tokio::time::sleep(delay) => {}
+            }
+            match self.timeout(&spent, &bounds) {
+                Some(left) => timeout = left,
+                None => return outcome.map(|response| response.after(tries)),
+            }
+            earlier = Some(outcome);
+        }
+    }
+
+    /// Sends once, and follows redirects to configured addresses.
+    async fn follow(
+        &self,
+        request: &HttpRequest,
+        body: Option<Bytes>,
+        timeout: Duration,
+        tries: u32,
+    ) -> Result<HttpResponse, HttpError> {
+        let until = Instant::now() + timeout;
+        let mut url = request.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let left = until.saturating_duration_since(Instant::now());
+            let response = self
+                .send_once(request, &url, body.clone(), left, tries)
+                .await?;
+            let Some(location) = redirect(&request.method, &response, &url) else {
+                return Ok(response);
+            };
+            let from_here = std::iter::once(&request.url).chain(self.redirect_to.iter());
+            if !from_here
+                .into_iter()
+                .any(|known| same_origin(known, &location))
+            {
+                return Err(HttpError::new(
+                    HttpErrorKind::Redirected,
+                    target(&request.method, &url),
+                )
+                .with_detail(location.origin().ascii_serialization()));
+            }
+            url = location;
+        }
+        let kind = HttpErrorKind::RedirectedInCircles;
+        Err(HttpError::new(kind, target(&request.method, &url)))
+    }
+
+    async fn send_once(
+        &self,
+        request: &HttpRequest,
+        url: &Url,
+        body: Option<Bytes>,
+        timeout: Duration,
+        tries: u32,
+    ) -> Result<HttpResponse, HttpError> {
+        let started = Instant::now();
+        self.requests.count();
+        let mut sending = self
+            .client
+            .request(request.method.clone(), url.clone())
+            .headers(request.headers.clone())
+            .timeout(timeout);
+        match body {
+            Some(body) => sending = sending.body(body),
+            // Some servers refuse these without any length, with 411: HTTP.sys, and
+            // so Key Vault. https://www.rfc-editor.org/rfc/rfc9110#section-8.6-5
+            None if has_a_body(&request.method) => {
+                sending = sending.header(header::CONTENT_LENGTH, 0);
+            }
+            None => {}
+        }
+        let outcome = match sending.send().await {
+            Ok(response) => read(response, url, &request.method).await,
+            Err(error) => Err(HttpError::from_reqwest(
+                error,
+                &target(&request.method, url),
+            )),
+        };
+        let status = outcome
+            .as_ref()
+            .ok()
+            .map(|response| response.status.as_u16());
+        if let Some(log) = &self.log {
+            log.line(&request.method, url.path(), status);
+        }
+        tracing::debug!(
+            method = %request.method,
+            host = url.host_str(),
+            path = url.path(),
+            status,
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            attempt = tries,
+            "request"
+        );
+        outcome
+    }
+
+    /// Returns how long the next try may take; `None` when there is no time left.
+    fn timeout(&self, spent: &Spent, limits: &RequestLimits) -> Option<Duration> {
+        let left = self.left(spent, limits)?;
+        Some(left.min(self.request_timeout))
+    }
+
+    fn affords(&self, spent: &Spent, delay: Duration, limits: &RequestLimits) -> bool {
+        let has_tries = match spent.is_limited {
+            // Who is not to try again at all has another way to wait.
+            true => self.retry.max_tries > 1,
+            false => spent.tries < self.retry.max_tries,
+        };
+        has_tries && self.left(spent, limits).is_some_and(|left| delay < left)
+    }
+
+    fn left(&self, spent: &Spent, limits: &RequestLimits) -> Option<Duration> {
+        let policy = match (spent.is_limited, self.retry.max_rate_limited) {
+            (true, Some(most)) => most.checked_sub(spent.started.elapsed()),
+            (true, None) => Some(Duration::MAX),
+            (false, _) => self.retry.max_elapsed.checked_sub(spent.since.elapsed()),
+        };
+        let operation = match limits.deadline {
+            Some(deadline) => deadline.checked_duration_since(Instant::now()),
+            None => Some(Duration::MAX),
+        };
+        Some(policy?.min(operation?)).filter(|left| !left.is_zero())
+    }
+}
+
+/// What a request has used up. Rate limits are counted apart from failures: a
+/// failure after a minute of waiting is a first one.
+struct Spent {
+    started: Instant,
+    since: Instant,
+    tries: u32,
+    is_limited: bool,
+}
+
+impl Spent {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            since: Instant::now(),
+            tries: 0,
+            is_limited: false,
+        }
+    }
+
+    /// Counts a try that was in vain.
+    fn count(&mut self, is_limited: bool) {
+        if is_limited != self.is_limited {
+            self.tries = 0;
+            self.since = Instant::now();
+        }
+        self.is_limited = is_limited;
+        self.tries += 1;
+    }
+}
+
+impl HttpResponse {
+    fn after(mut self, tries: u32) -> Self {
+        self.retried = tries > 1;
+        self
+    }
+}
+
+/// Bytes that are wiped when the last try that shares them is over.
+trait FromOwnerSecret {
+    fn from_owner_secret(secret: SecretBytes) -> Self;
+}
+
+impl FromOwnerSecret for Bytes {
+    fn from_owner_secret(secret: SecretBytes) -> Self {
+        struct Owner(SecretBytes);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                self.0.expose()
+            }
+        }
+        Self::from_owner(Owner(secret))
+    }
+}
+
+async fn read(
+    mut response: reqwest::Response,
+    url: &Url,
+    method: &Method,
+) -> Result<HttpResponse, HttpError> {
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    // Room for the whole body at once: a buffer that grows leaves copies behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.clamp(4096, MAX_BODY_BYTES)));
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| HttpError::from_reqwest(error, &target(method, url)))?
+    {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(HttpError::new(HttpErrorKind::TooLarge, target(method, url)));
+        }
+        if body.len() + chunk.len() > body.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * (body.len() + chunk.len())));
+            larger.extend_from_slice(&body);
+            body = larger;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(HttpResponse {
+        host: host(url),
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: SecretBytes::new(std::mem::take(&mut *body)),
+        retried: false,
+    })
+}
+
+/// Returns true for methods whose requests are expected to have a body.
+fn has_a_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
+}
+
+/// Returns where an answer redirects to. What is not a GET goes on only where
+/// the status keeps method and body.
+fn redirect(method: &Method, response: &HttpResponse, url: &Url) -> Option<Url> {
+    let keeps_method = matches!(response.status.as_u16(), 307 | 308);
+    let rewrites = matches!(response.status.as_u16(), 301 | 302);
+    if !(keeps_method || rewrites && method == Method::GET) {
+        return None;
+    }
+    let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
+    url.join(location).ok()
+}
+
+fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Returns the host, and the port where it is not the scheme's own.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or("-");
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+fn target(method: &Method, url: &Url) -> String {
+    format!("{method} {}{}", url.host_str().unwrap_or("-"), url.path())
+}

@@ -1,0 +1,174 @@
+//! Failures below HTTP's own statuses.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use planton_core::limits::Stop;
+
+/// What kept a request from being answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpErrorKind {
+    /// No connection: refused, unreachable, no such host.
+    Connect,
+    /// TLS failed: a certificate that is not trusted, or one that is required.
+    Tls,
+    /// No answer in time.
+    Timeout,
+    /// The connection broke before the answer was whole.
+    Interrupted,
+    /// Redirected to a host that is not configured. Nothing was sent there.
+    Redirected,
+    /// Redirected from one configured host to the next, without an end.
+    RedirectedInCircles,
+    /// The answer exceeds what a client is ready to read.
+    TooLarge,
+    /// Cancelled between two tries.
+    Cancelled,
+    /// The operation's own deadline has passed.
+    DeadlineExceeded,
+    /// The request or the client's settings cannot be used.
+    Invalid,
+}
+
+/// A request that was not answered.
+///
+/// # Security
+///
+/// Carries no query, header or body.
+#[derive(Debug)]
+pub struct HttpError {
+    kind: HttpErrorKind,
+    target: String,
+    detail: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl HttpError {
+    /// Describes a failure of a request to `target`: `GET host/path`.
+    #[must_use]
+    pub fn new(kind: HttpErrorKind, target: impl Into<String>) -> Self {
+        Self {
+            kind,
+            target: target.into(),
+            detail: None,
+            source: None,
+        }
+    }
+
+    /// Returns what the failure means.
+    #[must_use]
+    pub fn kind(&self) -> HttpErrorKind {
+        self.kind
+    }
+
+    /// Returns what else is known: where a redirect led, say.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    /// Returns the same failure without what caused it, for where only a
+    /// reference is at hand. A [`Stop`] stays beneath.
+    #[must_use]
+    pub fn without_source(&self) -> Self {
+        Self {
+            kind: self.kind,
+            target: self.target.clone(),
+            detail: self.detail.clone(),
+            source: Stop::beneath(self).map(Into::into),
+        }
+    }
+
+    pub(super) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    pub(super) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Describes a request that was given up, or not made.
+    pub(super) fn stopped(stop: Stop, target: &str) -> Self {
+        let kind = match stop {
+            Stop::Cancelled => HttpErrorKind::Cancelled,
+            Stop::DeadlinePassed => HttpErrorKind::DeadlineExceeded,
+        };
+        Self::new(kind, target).with_source(stop)
+    }
+
+    /// Classifies what reqwest reports, whose URL is dropped: it may hold a query.
+    pub(super) fn from_reqwest(error: reqwest::Error, target: &str) -> Self {
+        let kind = if is_tls(&error) {
+            HttpErrorKind::Tls
+        } else if error.is_timeout() {
+            HttpErrorKind::Timeout
+        } else if error.is_connect() {
+            HttpErrorKind::Connect
+        } else if error.is_builder() {
+            HttpErrorKind::Invalid
+        } else {
+            HttpErrorKind::Interrupted
+        };
+        Self::new(kind, target).with_source(error.without_url())
+    }
+
+    /// Returns true where another try may help.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(
+            self.kind,
+            HttpErrorKind::Connect | HttpErrorKind::Timeout | HttpErrorKind::Interrupted
+        )
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.kind {
+            HttpErrorKind::Connect => "cannot connect",
+            HttpErrorKind::Tls => "TLS failed",
+            HttpErrorKind::Timeout => "no answer in time",
+            HttpErrorKind::Interrupted => "the connection broke",
+            HttpErrorKind::Redirected => "redirected to a host that is not configured",
+            HttpErrorKind::RedirectedInCircles => "redirected in circles",
+            HttpErrorKind::TooLarge => "the answer is too large",
+            HttpErrorKind::Cancelled => "cancelled",
+            HttpErrorKind::DeadlineExceeded => "the operation ran out of time",
+            HttpErrorKind::Invalid => "cannot be sent",
+        };
+        write!(f, "{}: {meaning}", self.target)?;
+        match &self.detail {
+            Some(detail) => write!(f, ": {detail}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for HttpError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// Looks for a TLS error beneath: io::Error hides the one that it carries from
+/// `source`, so each is opened.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        let carried = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        if carried.is_some_and(|carried| is_tls(carried)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

@@ -1,0 +1,23 @@
+//! The one HTTP client: retries, timeouts, TLS, request counting.
+//!
+//! Nothing of a request or an answer is logged but method, host, path, status,
+//! duration and the number of the try: queries, headers and bodies hold
+//! secrets, paths never do.
+
+mod answer;
+mod client;
+mod counter;
+mod error;
+mod retry;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{HttpResponse, UnexpectedAnswer};
+pub use client::{HttpClient, HttpRequest, HttpSettings, Proxies};
+pub use counter::RequestCounter;
+pub use error::{HttpError, HttpErrorKind};
+pub use planton_core::limits::RequestLimits;
+pub use retry::RetryPolicy;
+pub use tls::{ClientIdentity, Roots};

@@ -1,0 +1,19 @@
+//! Where sealed secrets, records and keys are kept: one folder for each vendor.
+//!
+//! [`Connector`] is the one place that knows all types of backends.
+
+pub mod aws;
+pub mod azure;
+pub mod embedded;
+pub mod gcp;
+pub mod http;
+pub mod openbao;
+mod registry;
+mod regular_file;
+
+pub use registry::Connector;
+pub use regular_file::open_regular_file;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,297 @@
+//! Records in KV version 2.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use crate::openbao::client::{
+    KvEntry, KvV2, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyPart, PolicyRole,
+    PolicyScope, policy_part,
+};
+use planton_core::catalog::{
+    CatalogError, CatalogErrorKind, CatalogStore, ORGANIZATION_RECORD, RecordKey, Revision,
+    StoredRecord,
+};
+
+/// More than KV keeps by default, which is 10: what is not there costs nothing.
+const HISTORY: u64 = 32;
+
+/// An organization's records, under `catalog/{organization}` in a KV mount. A
+/// record's revision is its KV version.
+///
+/// A record whose current version somebody deleted or destroyed is read as
+/// absent, and a write that expects nothing takes its place: so the next apply
+/// converges, and the revision still never goes back.
+#[derive(Debug)]
+pub struct OpenBaoCatalog {
+    client: OpenBaoClient,
+    kv: KvV2,
+    root: String,
+    /// What to grant where a read is denied, and where a write is.
+    reads: String,
+    writes: String,
+}
+
+impl OpenBaoCatalog {
+    /// Takes an organization's catalog on its platform. `role` is whose policy
+    /// errors print where a write is denied.
+    #[must_use]
+    pub fn new(client: &OpenBaoClient, scope: &PolicyScope, role: PolicyRole) -> Self {
+        Self {
+            client: client.clone(),
+            kv: client.kv(),
+            root: scope.catalog_path(),
+            // With the fence, before it believes that nothing is there.
+            reads: policy_part(scope, PolicyRole::Plan, PolicyPart::Catalog),
+            writes: policy_part(scope, role, PolicyPart::Catalog),
+        }
+    }
+
+    fn path(&self, key: &RecordKey) -> String {
+        format!("{}/{key}", self.root)
+    }
+
+    async fn read_through(
+        &self,
+        kv: &KvV2,
+        key: &RecordKey,
+    ) -> Result<KvEntry<Stored>, CatalogError> {
+        let entry = kv.read(&self.path(key)).await;
+        entry.map_err(|error| self.explain(error))
+    }
+
+    /// Returns the mount as it is now, or later.
+    async fn fenced(&self) -> Result<KvV2, CatalogError> {
+        let fenced = self.client.fence().await;
+        Ok(fenced.map_err(|error| self.explain(error))?.kv())
+    }
+
+    /// Finds the KV version that a write has to name: the record's revision, or
+    /// that of a deleted one where nothing is expected.
+    async fn cas_after_deletion(
+        &self,
+        kv: &KvV2,
+        key: &RecordKey,
+        expected: Revision,
+    ) -> Result<Option<u64>, CatalogError> {
+        if expected != Revision::ABSENT || key.as_str() == ORGANIZATION_RECORD {
+            return Ok(None);
+        }
+        Ok(match self.read_through(kv, key).await? {
+            KvEntry::Deleted { version } => Some(version),
+            KvEntry::Present { .. } | KvEntry::Absent => None,
+        })
+    }
+
+    /// Takes a record that somebody deleted for absent; but not the
+    /// organization's own, which is never deleted by us, and made anew would
+    /// leave nothing that can be opened.
+    async fn record(
+        &self,
+        key: &RecordKey,
+        entry: KvEntry<Stored>,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        if let KvEntry::Deleted { version } = entry
+            && key.as_str() == ORGANIZATION_RECORD
+        {
+            let path = self.path(key);
+            let mount = self.kv.mount();
+            let command = self.client.vendor().await.command();
+            let remedy = format!(
+                "Somebody deleted the organization's record, from which all its secrets hang; it \
+                 is never made anew. Bring it back: `{command} kv undelete -mount={mount} \
+                 -versions={version} {path}`, or restore it from a backup.",
+                mount = mount.as_str()
+            );
+            return Err(
+                CatalogError::new(CatalogErrorKind::Corrupt, "read record", path)
+                    .with_remedy(remedy),
+            );
+        }
+        Ok(record(entry))
+    }
+
+    fn explain(&self, error: OpenBaoError) -> CatalogError {
+        denied(error, &self.reads)
+    }
+
+    fn explain_write(&self, error: OpenBaoError) -> CatalogError {
+        denied(error, &self.writes)
+    }
+}
+
+/// Explains a failure; a denial asks for `policy`.
+fn denied(error: OpenBaoError, policy: &str) -> CatalogError {
+    match error.kind() {
+        OpenBaoErrorKind::PermissionDenied => error
+            .with_remedy(format!("Grant to the role in use:\n{policy}"))
+            .into(),
+        _ => error.into(),
+    }
+}
+
+#[async_trait]
+impl CatalogStore for OpenBaoCatalog {
+    async fn read(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        let entry = self.read_through(&self.kv, key).await?;
+        if matches!(entry, KvEntry::Present { .. }) || self.client.is_fenced() {
+            return self.record(key, entry).await;
+        }
+        self.read_fenced(key).await
+    }
+
+    /// Two requests: the fence, whatever this process wrote before, and the
+    /// record.
+    async fn read_fenced(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        let kv = self.fenced().await?;
+        self.record(key, self.read_through(&kv, key).await?).await
+    }
+
+    /// The index of the last write goes with the request, unless that write's answer
+    /// was lost, or came without one.
+    async fn read_since_own_writes(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        if !self.client.is_fenced() {
+            return self.read_fenced(key).await;
+        }
+        let entry = self.read_through(&self.kv, key).await?;
+        self.record(key, entry).await
+    }
+
+    async fn write(
+        &self,
+        key: &RecordKey,
+        record: &StoredRecord,
+        expected: Revision,
+    ) -> Result<Revision, CatalogError> {
+        let path = self.path(key);
+        let data = serde_json::json!({"body": record.body, "mac": record.mac});
+        let was_fenced = self.client.is_fenced();
+        let is_conflict = |error: &OpenBaoError| error.kind() == OpenBaoErrorKind::Conflict;
+        let mut kv = self.kv.clone();
+        let mut outcome = kv.write(&path, &data, expected.0).await;
+        // A standby judges by a state that lags behind. What the first try
+        // wrote without telling, the second finds: a conflict, as documented.
+        if !was_fenced && outcome.as_ref().is_err_and(is_conflict) {
+            kv = self.fenced().await?;
+            outcome = kv.write(&path, &data, expected.0).await;
+        }
+        if outcome.as_ref().is_err_and(is_conflict)
+            && let Some(cas) = self.cas_after_deletion(&kv, key, expected).await?
+        {
+            outcome = kv.write(&path, &data, cas).await;
+        }
+        let written = outcome.map_err(|error| self.explain_write(error))?;
+        Ok(Revision(written.version))
+    }
+
+    async fn forget_history(&self, key: &RecordKey, present: Revision) -> Result<(), CatalogError> {
+        let oldest = present.0.saturating_sub(HISTORY).max(1);
+        let versions: Vec<u64> = (oldest..present.0).collect();
+        if versions.is_empty() {
+            return Ok(());
+        }
+        let destroyed = self.kv.destroy(&self.path(key), &versions).await;
+        let error = match destroyed {
+            Ok(()) => return Ok(()),
+            Err(error) => self.explain_write(error),
+        };
+        match error.kind() {
+            CatalogErrorKind::Unavailable | CatalogErrorKind::RateLimited => Err(error),
+            kind => {
+                tracing::debug!(?kind, %key, "a record's history stays");
+                Ok(())
+            }
+        }
+    }
+
+    async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        let removed = self.kv.delete_metadata(&self.path(key)).await;
+        removed.map_err(|error| self.explain_write(error))
+    }
+
+    /// Lists deleted records too: who reads them finds them absent.
+    async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
+        // A list has no way to tell that something is missing from it.
+        let kv = self.fenced().await?;
+        let mut keys = BTreeSet::new();
+        let mut folders = vec![match prefix {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        }];
+        while let Some(folder) = folders.pop() {
+            let path = format!("{}/{folder}", self.root);
+            let listed = kv.list(path.trim_end_matches('/')).await;
+            for name in listed.map_err(|error| self.explain(error))? {
+                let is_fence = folder.is_empty() && name == "fence/";
+                match name.ends_with('/') {
+                    true if is_fence => {}
+                    true => folders.push(format!("{folder}{name}")),
+                    false => {
+                        keys.insert(RecordKey::new(format!("{folder}{name}")));
+                    }
+                }
+            }
+        }
+        Ok(keys.into_iter().collect())
+    }
+}
+
+/// A record as it is written.
+#[derive(Deserialize)]
+struct Stored {
+    body: String,
+    mac: String,
+}
+
+fn record(entry: KvEntry<Stored>) -> Option<(StoredRecord, Revision)> {
+    match entry {
+        KvEntry::Present {
+            data: Stored { body, mac },
+            version,
+            ..
+        } => Some((StoredRecord { body, mac }, Revision(version))),
+        KvEntry::Deleted { .. } | KvEntry::Absent => None,
+    }
+}
+
+impl From<OpenBaoError> for CatalogError {
+    fn from(error: OpenBaoError) -> Self {
+        use OpenBaoErrorKind as K;
+        let parts = error.into_parts();
+        let kind = match parts.kind {
+            K::Conflict => CatalogErrorKind::Conflict,
+            K::PermissionDenied => CatalogErrorKind::PermissionDenied,
+            K::Unauthenticated => CatalogErrorKind::Unauthenticated,
+            K::RateLimited => CatalogErrorKind::RateLimited,
+            K::Unavailable => CatalogErrorKind::Unavailable,
+            K::Corrupt => CatalogErrorKind::Corrupt,
+            K::Unexpected => CatalogErrorKind::Unexpected,
+            // A record that is not found is no error to the catalog; what is
+            // left here is a mount that is not what it must be.
+            K::NotFound
+            | K::TooLarge
+            | K::InvalidPath
+            | K::Refused
+            | K::KeyDisabled
+            | K::Misconfigured => CatalogErrorKind::Misconfigured,
+        };
+        let mut error = Self::new(kind, parts.operation, parts.path);
+        if let Some(remedy) = parts.remedy {
+            error = error.with_remedy(remedy);
+        }
+        match parts.source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What a client is told, parsed once.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::{Host, Url};
+
+use super::server::ServerVendor;
+use crate::http::ClientIdentity;
+use planton_secret::SecretString;
+
+/// How to reach a server, and as whom.
+#[derive(Clone, Debug)]
+pub struct OpenBaoConfig {
+    /// The server's address.
+    pub address: OpenBaoAddress,
+    /// The namespace; absent for the root.
+    pub namespace: Option<String>,
+    /// Where KV version 2 is mounted.
+    pub kv_mount_path: MountPath,
+    /// Where Transit is mounted.
+    pub transit_mount_path: MountPath,
+    /// Certificate authorities that replace the system's, in PEM.
+    pub ca_cert_pem: Option<String>,
+    /// A certificate to show.
+    pub client_identity: Option<ClientIdentity>,
+    /// How to log in.
+    pub auth: OpenBaoAuth,
+    /// Whose server it is, where somebody said so; otherwise the server does,
+    /// where it matters.
+    pub vendor: Option<ServerVendor>,
+}
+
+/// How to log in.
+///
+/// # Security
+///
+/// Credentials are [`SecretString`]s: zeroized, and redacted in `Debug`.
+#[derive(Clone, Debug)]
+pub enum OpenBaoAuth {
+    /// A token, used as it is.
+    Token(SecretString),
+    /// A file with a token, read again when a request is denied: an agent may
+    /// have renewed it.
+    TokenFile(PathBuf),
+    /// A role for machines.
+    AppRole {
+        /// `approle` by default.
+        mount_path: MountPath,
+        /// The role's identifier.
+        role_id: SecretString,
+        /// Its secret.
+        secret_id: SecretString,
+    },
+    /// A signed token of somebody whom the server trusts.
+    Jwt {
+        /// `jwt` by default.
+        mount_path: MountPath,
+        /// The role to take.
+        role: String,
+        /// Where the signed token comes from.
+        source: JwtSource,
+    },
+    /// A pod's service account.
+    Kubernetes {
+        /// `kubernetes` by default.
+        mount_path: MountPath,
+        /// The role to take.
+        role: String,
+        /// The file with the account's token, read again at every login.
+        token_file: PathBuf,
+    },
+}
+
+/// Where a signed token comes from.
+#[derive(Clone, Debug)]
+pub enum JwtSource {
+    /// Given as it is.
+    Token(SecretString),
+    /// A file, read again at every login.
+    File(PathBuf),
+}
+
+/// A server's address: `http` or `https`, a host, perhaps a port and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenBaoAddress(Url);
+
+/// The text is not an address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment"
+)]
+pub struct InvalidAddress;
+
+impl OpenBaoAddress {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAddress`] when it is not of the form above.
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        let mut url = Url::parse(text.trim()).map_err(|_| InvalidAddress)?;
+        let plain = url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if !plain || !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(InvalidAddress);
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+
+    /// Returns the address.
+    #[must_use]
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Returns true where TLS protects the way.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Returns true for an address of this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for OpenBaoAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// Where an engine is mounted: segments joined by `/`, without one at the ends.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MountPath(String);
+
+/// The text is not a mount path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be the path of a mount, as secret or team/secret: letters, digits, _ . - and /")]
+pub struct InvalidMountPath;
+
+impl MountPath {
+    /// Parses `text`; a `/` at either end is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMountPath`] when it is not of the form above.
+    pub fn parse(text: &str) -> Result<Self, InvalidMountPath> {
+        let text = text.trim_matches('/');
+        if is_path(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidMountPath)
+        }
+    }
+
+    /// Returns the path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MountPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Returns true for segments that mean the same to every server and proxy, and
+/// in a policy: no `.` or `..`, no `*` or `+`, nothing to escape.
+pub(super) fn is_path(text: &str) -> bool {
+    text.split('/').all(|segment| {
+        let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        !matches!(segment, "" | "." | "..") && segment.bytes().all(known)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn address_is_parsed_once_and_without_surprises() {
+        for good in ["http://127.0.0.1:8200", "https://bao.example.com/base/"] {
+            let parsed = OpenBaoAddress::parse(good).unwrap();
+            assert_eq!(parsed.to_string(), good.trim_end_matches('/'));
+        }
+        for bad in [
+            "",
+            "bao.example.com:8200",
+            "ftp://bao",
+            "https://user:pw@bao",
+            "https://bao?x=1",
+            "https://bao#x",
+        ] {
+            assert!(OpenBaoAddress::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn mount_path_refuses_what_a_policy_or_a_proxy_reads_otherwise() {
+        assert_eq!(MountPath::parse("/team/kv/").unwrap().as_str(), "team/kv");
+        for bad in ["", "/", "a//b", "a/../b", "a/*", "a/+", "a b", "a%2fb", "ä"] {
+            assert!(MountPath::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_of_a_configuration_shows_no_credential() {
+        let auths = [
+            OpenBaoAuth::Token("hunter2".into()),
+            OpenBaoAuth::AppRole {
+                mount_path: MountPath::parse("approle").unwrap(),
+                role_id: "hunter2".into(),
+                secret_id: "hunter2".into(),
+            },
+            OpenBaoAuth::Jwt {
+                mount_path: MountPath::parse("jwt").unwrap(),
+                role: "ci".to_owned(),
+                source: JwtSource::Token("hunter2".into()),
+            },
+        ];
+        assert!(!format!("{auths:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,224 @@
+//! Transit: keys that never leave the server.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::auth::json_object;
+use super::config::MountPath;
+use super::error::{OpenBaoError, OpenBaoErrorKind};
+use super::fence::Route;
+use super::request::{Call, OpenBaoClient};
+use crate::http::HttpResponse;
+use planton_secret::{SecretBytes, SecretString};
+
+/// A Transit mount.
+#[derive(Clone, Debug)]
+pub struct Transit {
+    client: OpenBaoClient,
+    mount: MountPath,
+    /// Taken by what is said of keys; never by what opens under one.
+    route: Route,
+}
+
+/// What is known of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TransitKey {
+    /// The cipher, `aes256-gcm96` for ours.
+    #[serde(rename = "type")]
+    pub cipher: String,
+    /// Whether each context has a key of its own.
+    pub derived: bool,
+    /// Whether the key can be read out.
+    pub exportable: bool,
+    /// Whether a backup of it, the key itself included, can be taken.
+    #[serde(default)]
+    pub allow_plaintext_backup: bool,
+    /// Whether it was brought in from elsewhere, where it may still be known.
+    #[serde(default)]
+    pub imported_key: bool,
+    /// The newest version.
+    pub latest_version: u64,
+    /// The oldest version that still decrypts.
+    pub min_decryption_version: u64,
+}
+
+impl Transit {
+    pub(super) fn new(client: OpenBaoClient, mount: MountPath) -> Self {
+        Self {
+            client,
+            mount,
+            route: Route::Any,
+        }
+    }
+
+    /// Sends what asks about keys this way.
+    pub(super) fn through(self, route: Route) -> Self {
+        Self { route, ..self }
+    }
+
+    /// Returns where it is mounted.
+    #[must_use]
+    pub fn mount(&self) -> &MountPath {
+        &self.mount
+    }
+
+    /// Reads what is known of the key `name`; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// By meaning.
+    pub async fn key(&self, name: &str) -> Result<Option<TransitKey>, OpenBaoError> {
+        let mut call = self.call("read key", Method::GET, "keys", name);
+        call.route = self.route;
+        let response = self.client.call(&call).await?;
+        if response.status == StatusCode::NOT_FOUND {
+            let error = self.client.refusal(&response, &call).await;
+            return match error.kind() {
+                OpenBaoErrorKind::NotFound => Ok(None),
+                _ => Err(error),
+            };
+        }
+        parse(&response, &call).map(Some)
+    }
+
+    /// Creates the key `name`: derived, not exportable, AES-256-GCM. An
+    /// existing key stays as it is, of whatever kind.
+    ///
+    /// # Errors
+    ///
+    /// By meaning.
+    pub async fn create_derived_key(&self, name: &str) -> Result<(), OpenBaoError> {
+        let mut call = self.call("create key", Method::POST, "keys", name);
+        let body = br#"{"type":"aes256-gcm96","derived":true,"exportable":false}"#;
+        call.body = Some(SecretBytes::from(body.as_slice()));
+        call.writes = true;
+        let response = self.client.call(&call).await?;
+        self.found(&response, &call).await
+    }
+
+    /// Encrypts `plaintext` under the key `name`, for `context`.
+    ///
+    /// A token that may create keys makes a missing one by this, not derived:
+    /// look first.
+    ///
+    /// # Errors
+    ///
+    /// By meaning.
+    pub async fn encrypt(
+        &self,
+        name: &str,
+        plaintext: &[u8],
+        context: &[u8],
+    ) -> Result<String, OpenBaoError> {
+        let mut call = self.call("encrypt", Method::POST, "encrypt", name);
+        let plaintext = encode_secret(plaintext);
+        call.body = Some(json_object(&[
+            ("plaintext", plaintext.expose()),
+            ("context", &STANDARD.encode(context)),
+        ]));
+        self.ciphertext(call).await
+    }
+
+    /// Decrypts `ciphertext` with the key `name`, for `context`.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` for a ciphertext of another key or context, or an altered one;
+    /// `NotFound` where there is no such key.
+    pub async fn decrypt(
+        &self,
+        name: &str,
+        ciphertext: &str,
+        context: &[u8],
+    ) -> Result<SecretBytes, OpenBaoError> {
+        #[derive(Deserialize)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            data: Plaintext<'a>,
+        }
+        #[derive(Deserialize)]
+        struct Plaintext<'a> {
+            plaintext: &'a str,
+        }
+        let mut call = self.call("decrypt", Method::POST, "decrypt", name);
+        call.body = Some(json_object(&[
+            ("ciphertext", ciphertext),
+            ("context", &STANDARD.encode(context)),
+        ]));
+        let response = self.client.call(&call).await?;
+        self.found(&response, &call).await?;
+        let answer: Answer<'_> = serde_json::from_slice(response.body.expose())
+            .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
+        let text = answer.data.plaintext;
+        let mut plaintext = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+        let length = STANDARD
+            .decode_slice(text, &mut plaintext)
+            .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
+        plaintext.truncate(length);
+        Ok(SecretBytes::new(std::mem::take(&mut *plaintext)))
+    }
+
+    /// Encrypts anew what `ciphertext` holds, under the key's newest version;
+    /// the plaintext stays on the server.
+    ///
+    /// # Errors
+    ///
+    /// As [`decrypt`](Self::decrypt).
+    pub async fn rewrap(
+        &self,
+        name: &str,
+        ciphertext: &str,
+        context: &[u8],
+    ) -> Result<String, OpenBaoError> {
+        let mut call = self.call("rewrap", Method::POST, "rewrap", name);
+        call.body = Some(json_object(&[
+            ("ciphertext", ciphertext),
+            ("context", &STANDARD.encode(context)),
+        ]));
+        self.ciphertext(call).await
+    }
+
+    async fn ciphertext(&self, call: Call) -> Result<String, OpenBaoError> {
+        #[derive(Deserialize)]
+        struct Ciphertext {
+            ciphertext: String,
+        }
+        let response = self.client.call(&call).await?;
+        self.found(&response, &call).await?;
+        parse::<Ciphertext>(&response, &call).map(|answer| answer.ciphertext)
+    }
+
+    fn call(&self, operation: &'static str, method: Method, api: &str, name: &str) -> Call {
+        Call::new(operation, method, format!("{}/{api}/{name}", self.mount))
+    }
+
+    async fn found(&self, response: &HttpResponse, call: &Call) -> Result<(), OpenBaoError> {
+        match response.status {
+            StatusCode::NOT_FOUND => Err(self.client.refusal(response, call).await),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(
+    response: &HttpResponse,
+    call: &Call,
+) -> Result<T, OpenBaoError> {
+    #[derive(Deserialize)]
+    struct Envelope<T> {
+        data: T,
+    }
+    serde_json::from_slice::<Envelope<T>>(response.body.expose())
+        .map(|envelope| envelope.data)
+        .map_err(|_| OpenBaoError::unexpected(response, call.operation, &call.path))
+}
+
+/// Encodes into a buffer of the right size, so that none is left behind.
+fn encode_secret(bytes: &[u8]) -> SecretString {
+    let mut text = Zeroizing::new(String::with_capacity(4 * bytes.len().div_ceil(3)));
+    STANDARD.encode_string(bytes, &mut text);
+    SecretString::new(std::mem::take(&mut *text))
+}

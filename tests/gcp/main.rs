@@ -1,0 +1,16 @@
+//! Google Cloud's Secret Manager, as the fake of `xtask::gcp` has it.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod support;
+
+mod ambient;
+mod auth;
+mod conformance;
+mod fault_suite;
+mod faults;
+mod official;
+mod quotas;
+mod refusals;
+mod secrecy;
+mod store;

@@ -1,0 +1,25 @@
+//! OpenBAO as it is: client, store, KEK and catalog against the real server.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod support;
+
+mod auth;
+mod cas_required;
+mod catalog;
+mod cluster;
+mod conformance;
+mod earlier;
+mod faults;
+mod fences;
+mod limits;
+mod own;
+mod own_conformance;
+mod own_diagnostics;
+mod policy;
+mod quotas;
+mod setup;
+mod store;
+mod tls;
+mod transit;
+mod vault;

@@ -1,0 +1,12 @@
+//! What the integration tests share.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(
+    missing_docs,
+    missing_debug_implementations,
+    reason = "read by the tests beside it only"
+)]
+
+pub mod plugin_client;
+pub mod reading;
+pub mod store_faults;

@@ -1,0 +1,189 @@
+//! Checks that the crates depend on each other as ARCHITECTURE.md draws them.
+//!
+//! Cargo refuses a circle and a use without a dependency; that nobody adds a
+//! dependency in a new direction is checked here, as are the few crates and words
+//! that only one crate may have.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use xtask::paths;
+
+use crate::tasks;
+
+/// Each crate, and those that it may depend on.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("planton-secret", &[]),
+    ("planton-envelope", &["planton-secret"]),
+    ("planton-plugin", &["planton-secret"]),
+    ("planton-core", &["planton-envelope", "planton-secret"]),
+    (
+        "planton-vendors",
+        &["planton-core", "planton-envelope", "planton-secret"],
+    ),
+    (
+        "terraform-provider-planton",
+        &[
+            "planton-core",
+            "planton-envelope",
+            "planton-plugin",
+            "planton-secret",
+            "planton-vendors",
+        ],
+    ),
+];
+
+/// What starts the name of a dependency that only one crate may have.
+const RESERVED: &[(&str, &str)] = &[
+    ("tonic", "planton-plugin"),
+    ("prost", "planton-plugin"),
+    ("rmp", "planton-plugin"),
+    ("aws-", "planton-vendors"),
+    ("azure_", "planton-vendors"),
+    ("google-cloud-", "planton-vendors"),
+    ("reqwest", "planton-vendors"),
+    ("rusqlite", "planton-vendors"),
+];
+
+/// Crates that are usable without Terraform, and so never mention it.
+const WITHOUT_TERRAFORM: &[&str] = &["crates/core", "crates/envelope", "crates/secret"];
+
+/// Checks the workspace.
+///
+/// # Errors
+///
+/// When a crate breaks a rule; the message names each that does.
+pub(crate) fn check() -> Result<()> {
+    let mut metadata = tasks::cargo();
+    metadata.args(["metadata", "--no-deps", "--format-version=1"]);
+    let output = metadata.output().context("starting cargo metadata")?;
+    ensure!(output.status.success(), "cargo metadata failed");
+    let metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
+    let mut violations = violations_of(&dependencies(&metadata));
+    for folder in WITHOUT_TERRAFORM {
+        for file in rust_files(&paths::repository().join(folder).join("src"))? {
+            let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            if text.to_lowercase().contains("terraform") {
+                violations.push(format!("{} mentions Terraform", file.display()));
+            }
+        }
+    }
+    ensure!(violations.is_empty(), "{}", violations.join("\n"));
+    Ok(())
+}
+
+/// Returns the normal dependencies of each crate of the workspace.
+fn dependencies(metadata: &Value) -> BTreeMap<String, Vec<String>> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let named = packages.map(|package| {
+        let all = package["dependencies"].as_array().into_iter().flatten();
+        let normal = all.filter(|dependency| dependency["kind"].is_null());
+        let names = normal.map(|dependency| text(&dependency["name"]));
+        (text(&package["name"]), names.collect())
+    });
+    named.collect()
+}
+
+fn violations_of(dependencies: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut violations = Vec::new();
+    for (name, allowed) in ARROWS {
+        let Some(used) = dependencies.get(*name) else {
+            violations.push(format!("{name} is not in the workspace"));
+            continue;
+        };
+        for used in used {
+            let is_ours = dependencies.contains_key(used);
+            if is_ours && !allowed.contains(&used.as_str()) {
+                violations.push(format!("{name} may not depend on {used}"));
+            }
+            let reserved = RESERVED.iter().find(|(start, _)| used.starts_with(start));
+            if let Some((_, owner)) = reserved.filter(|(_, owner)| owner != name) {
+                violations.push(format!("{name} may not depend on {used}: {owner} does"));
+            }
+        }
+    }
+    let is_known = |name: &str| ARROWS.iter().any(|(known, _)| *known == name);
+    let ours = dependencies
+        .keys()
+        .filter(|name| name.starts_with("planton-"));
+    // The model is checked in tests only, and depends on nothing.
+    for name in ours.filter(|name| !is_known(name) && *name != "planton-model") {
+        violations.push(format!("{name} has no line in xtask/src/arrows.rs"));
+    }
+    violations
+}
+
+fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let reading = || format!("reading {}", folder.display());
+        for entry in fs::read_dir(&folder).with_context(reading)? {
+            let path = entry.with_context(reading)?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn designed() -> BTreeMap<String, Vec<String>> {
+        let arrows = ARROWS.iter().map(|(name, below)| {
+            let below = below.iter().map(|name| (*name).to_owned());
+            ((*name).to_owned(), below.collect())
+        });
+        arrows.collect()
+    }
+
+    fn with(name: &str, dependency: &str) -> Vec<String> {
+        let mut dependencies = designed();
+        let of = dependencies.entry(name.to_owned()).or_default();
+        of.push(dependency.to_owned());
+        violations_of(&dependencies)
+    }
+
+    #[test]
+    fn the_designed_arrows_are_no_violation() {
+        assert!(violations_of(&designed()).is_empty());
+    }
+
+    #[test]
+    fn an_arrow_in_another_direction_is_refused() {
+        assert_eq!(
+            with("planton-core", "planton-vendors"),
+            ["planton-core may not depend on planton-vendors"]
+        );
+        assert_eq!(
+            with("planton-plugin", "planton-core"),
+            ["planton-plugin may not depend on planton-core"]
+        );
+    }
+
+    #[test]
+    fn a_reserved_dependency_is_its_owners_alone() {
+        assert!(with("planton-vendors", "aws-sdk-kms").is_empty());
+        assert_eq!(
+            with("planton-core", "aws-sdk-kms"),
+            ["planton-core may not depend on aws-sdk-kms: planton-vendors does"]
+        );
+    }
+
+    #[test]
+    fn a_new_crate_needs_a_line() {
+        assert_eq!(
+            with("planton-bucket", "serde"),
+            ["planton-bucket has no line in xtask/src/arrows.rs"]
+        );
+    }
+}
