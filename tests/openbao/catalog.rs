@@ -48,6 +48,10 @@ async fn records_are_written_by_compare_and_set_only() {
     );
 }
 
+//= docs/format.md#20-places
+//= type=test
+//# A writer MUST write a record at the place of its platform in this table, with `mac` in
+//# lower-case hexadecimal.
 #[tokio::test]
 async fn a_record_stands_where_it_is_published() {
     let place = Place::new().await;

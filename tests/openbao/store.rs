@@ -62,6 +62,10 @@ async fn each_verb_takes_one_request() {
     assert_eq!(requests, 1, "delete");
 }
 
+//= docs/format.md#20-places
+//= type=test
+//# On OpenBAO and HashiCorp Vault, a writer MUST write an envelope at the place and in the
+//# form of this table.
 #[tokio::test]
 async fn an_envelope_stands_where_it_is_published() {
     let place = Place::new().await;

@@ -78,6 +78,13 @@ fn every_frozen_refusal_is_refused_for_its_reason() {
     }
 }
 
+//= docs/format.md#17-catalog-mac
+//= type=test
+//# A writer MUST bind each wrap of a MAC key to this value, in which `organization` is the
+//# UUID.
+//= docs/format.md#17-catalog-mac
+//= type=test
+//# A writer MUST compute the MAC of a record by this equation, over the record's exact bytes.
 #[test]
 fn every_frozen_record_mac_and_its_binding_hold() {
     let vectors = read_vectors();
@@ -97,6 +104,14 @@ fn every_frozen_record_mac_and_its_binding_hold() {
     }
 }
 
+//= docs/format.md#13-local-kek
+//= type=test
+//# Writers and readers MUST derive the keys of an organization by these equations, in which
+//# `organization` is the organization's slug.
+//= docs/format.md#13-local-kek
+//= type=test
+//# A writer MUST write `local` as `provider`, and as `kek_id` the file's UUID in lower case,
+//# `/` and the slug.
 #[test]
 fn every_frozen_local_key_gives_its_identifier_and_mac() {
     let vectors = read_vectors();
@@ -108,6 +123,9 @@ fn every_frozen_local_key_gives_its_identifier_and_mac() {
     }
 }
 
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST write the keys in ascending order of their UTF-8 bytes, none of them twice.
 #[test]
 fn every_frozen_value_has_its_one_plaintext() {
     let vectors = read_vectors();

@@ -139,6 +139,9 @@ class Envelope:
         reader = Reader(stored)
         if reader.take(4) != b"PSE1":
             raise Malformed("magic")
+        ##= docs/format.md#5-precedence-of-refusals
+        ##% A reader MUST refuse a truncated envelope as *malformed* at the field that is
+        ##% cut, unless an earlier field is already refused.
         # One field at a time: a truncated envelope is refused for the first
         # field that is cut or wrong.
         if reader.unpack(">B") != (1,):
@@ -239,6 +242,8 @@ class LocalKek:
         return mac32(self.mac_key, message)
 
 
+##= docs/format.md#22-values
+##% A reader MUST refuse a plaintext of purpose 1 in any other form.
 def read_value(plaintext):
     """Returns a text, or a dictionary of texts."""
     try:
@@ -342,6 +347,13 @@ def check(vectors):
         assert write_value(vector["value"]) == plaintext
 
 
+##= docs/format.md#5-precedence-of-refusals
+##= type=test
+##% A reader MUST refuse a truncated envelope as *malformed* at the field that is cut,
+##% unless an earlier field is already refused.
+##= docs/format.md#22-values
+##= type=test
+##% A reader MUST refuse a plaintext of purpose 1 in any other form.
 def check_rules(rules, vectors):
     """Checks what the frozen vectors leave open."""
     good = bytes.fromhex(vectors["envelopes"][0]["envelope"])

@@ -16,6 +16,10 @@ pub(super) fn read() -> Value {
     serde_json::from_str(RULES).expect("json")
 }
 
+//= docs/format.md#5-precedence-of-refusals
+//= type=test
+//# A reader MUST refuse a truncated envelope as *malformed* at the field that is cut, unless
+//# an earlier field is already refused.
 #[test]
 fn the_first_of_several_refusals_is_reported() {
     let good = bytes(&list(&read_vectors(), "envelopes")[0], "envelope");
@@ -44,6 +48,9 @@ fn the_first_of_several_refusals_is_reported() {
     }
 }
 
+//= docs/format.md#22-values
+//= type=test
+//# A reader MUST refuse a plaintext of purpose 1 in any other form.
 #[test]
 fn plaintexts_of_no_canonical_form_are_refused() {
     for plaintext in list(&read(), "plaintexts_refused") {
@@ -53,6 +60,9 @@ fn plaintexts_of_no_canonical_form_are_refused() {
     }
 }
 
+//= docs/format.md#13-local-kek
+//= type=test
+//# A reader MUST refuse a key file with another magic or format.
 #[test]
 fn key_files_of_another_form_are_refused() {
     for case in list(&read(), "key_files_refused") {
@@ -61,6 +71,9 @@ fn key_files_of_another_form_are_refused() {
     }
 }
 
+//= docs/format.md#18-commitment-of-a-mac-key
+//= type=test
+//# A writer MUST compute the commitment by this equation.
 #[test]
 fn mac_keys_have_the_published_commitment() {
     for case in list(&read(), "mac_key_commitments") {
@@ -69,6 +82,10 @@ fn mac_keys_have_the_published_commitment() {
     }
 }
 
+//= docs/format.md#19-records
+//= type=test
+//# A writer MUST compute the 15 hexadecimal digits of a document as the first 60 bits of this
+//# value.
 #[test]
 fn documents_stand_under_the_published_digits() {
     for case in list(&read(), "documents") {
@@ -82,6 +99,17 @@ fn documents_stand_under_the_published_digits() {
     }
 }
 
+//= docs/format.md#8-configuration-of-a-credential
+//= type=test
+//# A writer MUST encode the configuration without white space, with the members `kind`,
+//# `name_prefix` and `configuration` in this order.
+//= docs/format.md#8-configuration-of-a-credential
+//= type=test
+//# A writer MUST sort the keys of `configuration` by their UTF-8 bytes, in ascending order and
+//# at every level.
+//= docs/format.md#8-configuration-of-a-credential
+//= type=test
+//# A writer MUST escape the strings of the configuration as in [section 22](#22-values).
 #[test]
 fn configurations_have_the_published_digest() {
     for case in list(&read(), "configurations") {

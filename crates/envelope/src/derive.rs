@@ -20,6 +20,9 @@ pub(super) struct VersionKeys {
 
 impl VersionKeys {
     /// Derives the keys from the data key, the salt and the encoded context.
+    //= docs/format.md#9-keys-of-a-version
+    //# Writers and readers MUST derive the keys of a version by these equations, in which the
+    //# salt is the salt of the extraction and the DEK its input key.
     pub(super) fn derive(key: &DataKey, salt: &[u8; 32], context: &[u8]) -> Self {
         let prk = PseudorandomKey::extract(salt, key.expose());
         let context = primitives::sha256(&[context]);
@@ -44,6 +47,8 @@ impl KeyCommitment {
     }
 
     /// Returns true for an envelope that holds this commitment.
+    //= docs/format.md#10-payload
+    //# A reader MUST compare the commitment in constant time.
     pub(super) fn is(&self, stored: &[u8; 32]) -> bool {
         self.0.ct_eq(stored).into()
     }

@@ -39,6 +39,9 @@ impl Sealer {
     ///
     /// `Randomness` when there is none; `Context` when the configuration digest
     /// is there for a secret, or missing for a credential.
+    //= docs/format.md#9-keys-of-a-version
+    //# A writer MUST draw a new DEK and a new salt from the operating system's random number
+    //# generator for every version.
     pub fn new(context: Context) -> Result<Self, SealError> {
         let key = DataKey::generate().map_err(SealError::Randomness)?;
         let salt = primitives::random().map_err(SealError::Randomness)?;
@@ -90,6 +93,11 @@ impl Sealer {
     ///
     /// Every other variant of [`SealError`], when `wrapped` or `plaintext`
     /// exceeds what the format holds.
+    //= docs/format.md#10-payload
+    //# A writer MUST encrypt the payload by this equation, in which `length` is the four bytes
+    //# of the plaintext's length.
+    //= docs/format.md#10-payload
+    //# A writer MUST NOT encrypt more than one plaintext under a DEK and a salt.
     pub fn seal(
         self,
         wrapped: Vec<(KekId, WrappedKey)>,

@@ -107,6 +107,10 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
     let mut settings = BTreeMap::new();
     for field in fields {
         let value = block.attribute(field.name);
+        //= docs/format.md#8-configuration-of-a-credential
+        //# A writer MUST omit arguments that are not set from the configuration.
+        //= docs/format.md#8-configuration-of-a-credential
+        //# A writer MUST omit every secret from the configuration.
         if value.is_null() || matches!(field.change, Change::Credential(_)) {
             continue;
         }
@@ -122,6 +126,9 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
                 if !value.is_wholly_known() {
                     return None;
                 }
+                //= docs/format.md#8-configuration-of-a-credential
+                //# A writer MUST write a set in the configuration as an array of strings in
+                //# ascending order of their UTF-8 bytes.
                 // An element that is null stays, and sorts first.
                 let texts = value.elements().iter().map(Value::as_str);
                 let mut texts: Vec<Option<&str>> = texts.collect();
@@ -148,6 +155,9 @@ pub(super) fn credential(config: &Value) -> StoreCredential {
 }
 
 /// Collects the credential's parts that a block gives.
+//= docs/format.md#8-configuration-of-a-credential
+//# A writer MUST encode the plaintext of such a credential as a key-value document ([section
+//# 22](#22-values)) whose keys are the names of the write-only arguments without `_wo`.
 pub(super) fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredential) {
     for field in fields {
         let value = block.attribute(field.name);
@@ -228,6 +238,12 @@ mod tests {
         Value::object([(kind, block)])
     }
 
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST omit arguments that are not set from the configuration.
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST omit every secret from the configuration.
     #[test]
     fn settings_hold_what_is_set_and_no_secret() {
         let approle = Value::object([
@@ -252,6 +268,10 @@ mod tests {
         assert_eq!(parts, ["secret_id", "token"]);
     }
 
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST write a set in the configuration as an array of strings in ascending
+    //# order of their UTF-8 bytes.
     #[test]
     fn a_set_is_an_array_in_ascending_order() {
         let locations = ["europe-west4", "\u{10000}", "\u{e000}", "europe-west1"];
@@ -269,6 +289,11 @@ mod tests {
         );
     }
 
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST encode the plaintext of such a credential as a key-value document
+    //# ([section 22](#22-values)) whose keys are the names of the write-only arguments without
+    //# `_wo`.
     #[test]
     fn the_parts_of_a_credential_are_named_as_its_arguments() {
         fn check(fields: &[Field]) -> usize {

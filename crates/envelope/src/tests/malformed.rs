@@ -6,6 +6,12 @@ use base64::engine::general_purpose::URL_SAFE;
 use super::refusals::{flip, sealed_with_key};
 use super::*;
 
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *unsupported* an envelope of another format than 1.
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *unsupported* an envelope of another suite than 0x0001.
 #[test]
 fn suites_and_formats_are_an_exact_list_of_one() {
     let (envelope, _) = sealed_with_key(context());
@@ -24,6 +30,9 @@ fn suites_and_formats_are_an_exact_list_of_one() {
     }
 }
 
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope with another magic.
 #[test]
 fn another_magic_is_malformed() {
     let (envelope, _) = sealed_with_key(context());
@@ -32,6 +41,9 @@ fn another_magic_is_malformed() {
     }
 }
 
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope with another purpose than 1, 2 or 3.
 #[test]
 fn unknown_purpose_or_number_of_keys_is_malformed() {
     let (envelope, _) = sealed_with_key(context());
@@ -44,6 +56,10 @@ fn unknown_purpose_or_number_of_keys_is_malformed() {
     }
 }
 
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope that ends before its last field is
+//# complete.
 #[test]
 fn envelope_cut_at_any_length_is_malformed() {
     let (envelope, _) = sealed_with_key(context());
@@ -58,6 +74,9 @@ fn envelope_cut_at_any_length_is_malformed() {
     }
 }
 
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope that continues after the tag.
 #[test]
 fn anything_after_the_tag_is_malformed() {
     let (envelope, _) = sealed_with_key(context());
@@ -66,6 +85,24 @@ fn anything_after_the_tag_is_malformed() {
     }
 }
 
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope with zero or more than four wrapped DEKs.
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope with an empty `provider`, `kek_id` or
+//# `wrapped`.
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope with a `provider`, `kek_id` or `wrapped`
+//# beyond its limit.
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope whose `provider` or `kek_id` is not UTF-8.
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope with the same pair of `provider` and
+//# `kek_id` twice.
 #[test]
 fn wrapped_key_that_breaks_the_rules_is_malformed() {
     let (envelope, _) = sealed_with_key(context());
@@ -122,6 +159,10 @@ fn length_that_lies_is_malformed_before_anything_is_allocated() {
     }
 }
 
+//= docs/format.md#6-text-form
+//= type=test
+//# A reader MUST refuse as *malformed* any text but the canonical encoding: no `=`, no white
+//# space, unused bits zero.
 #[test]
 fn text_has_one_form_only() {
     // Of a length that leaves unused bits in the last character.

@@ -35,6 +35,11 @@ fn refusal(defects: &[Defect], length: usize) -> EnvelopeError {
     Envelope::parse(&bytes).expect_err("refused")
 }
 
+//= docs/format.md#5-precedence-of-refusals
+//= type=test
+//# Where several refusals apply, a reader MUST report the first in this order: magic, format,
+//# suite, purpose, number of wrapped DEKs, the parts of each wrapped DEK, the rules on all of
+//# them together, the payload part.
 #[test]
 fn the_first_of_two_defects_is_reported() {
     let alone = DEFECTS.map(|(_, defect)| refusal(&[defect], usize::MAX));
@@ -50,6 +55,13 @@ fn the_first_of_two_defects_is_reported() {
     }
 }
 
+//= docs/format.md#5-precedence-of-refusals
+//= type=test
+//# A reader MUST refuse a truncated envelope as *malformed* at the field that is cut, unless
+//# an earlier field is already refused.
+//= docs/format.md#5-precedence-of-refusals
+//= type=test
+//# A reader MUST NOT check the number of wrapped DEKs before the first 65 bytes are present.
 #[test]
 fn a_cut_field_comes_after_the_defects_before_it() {
     let cut = refusal(&[], 0);

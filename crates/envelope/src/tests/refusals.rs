@@ -45,6 +45,9 @@ fn every_single_bit_flip_is_refused_by_the_reader_whose_wrap_it_meets() {
     }
 }
 
+//= docs/format.md#7-context
+//= type=test
+//# A reader MUST refuse an envelope whose own identifiers differ from those of `CTX`.
 #[test]
 fn every_single_bit_flip_is_refused_even_with_the_right_data_key() {
     // Past the unwrap: context, commitment and tag each hold by themselves.
@@ -57,6 +60,12 @@ fn every_single_bit_flip_is_refused_even_with_the_right_data_key() {
     }
 }
 
+//= docs/format.md#7-context
+//= type=test
+//# A reader MUST take `CTX` from the catalog's record of the version, not from the envelope.
+//= docs/format.md#11-opening
+//= type=test
+//# A reader MUST compute the binding from the catalog's `CTX`.
 #[test]
 fn envelope_moved_to_any_other_context_is_refused() {
     let kek = local_key();
@@ -109,6 +118,9 @@ fn payload_moved_under_another_header_or_other_wraps_is_refused() {
     }
 }
 
+//= docs/format.md#11-opening
+//= type=test
+//# A reader MUST report every refusal of steps 4 and 5 as one and the same error.
 #[test]
 fn every_refusal_of_a_well_formed_envelope_is_the_same_error() {
     let (envelope, key) = sealed_with_key(context());
@@ -143,6 +155,10 @@ fn every_refusal_of_a_well_formed_envelope_is_the_same_error() {
     }
 }
 
+//= docs/format.md#12-wrapped-deks
+//= type=test
+//# A writer MUST bind each wrap to this value, so that it opens neither in another envelope
+//# nor under another KEK's name.
 #[test]
 fn wrap_redirected_to_another_kek_is_refused() {
     let (kek, other) = (local_key(), local_key());

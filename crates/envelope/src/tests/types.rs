@@ -23,6 +23,9 @@ impl<T: PartialEq> Probe<T> {
     const IS_COMPARED: bool = true;
 }
 
+//= docs/format.md#10-payload
+//= type=test
+//# A writer MUST NOT encrypt more than one plaintext under a DEK and a salt.
 #[test]
 fn sealing_uses_the_sealer_up() {
     // Taken by value, and there is no second one.
@@ -32,6 +35,9 @@ fn sealing_uses_the_sealer_up() {
     assert_eq!(is_clone, [true, false]);
 }
 
+//= docs/format.md#10-payload
+//= type=test
+//# A reader MUST compare the commitment in constant time.
 #[test]
 fn commitments_have_no_comparison_but_that_in_constant_time() {
     let is_compared = [

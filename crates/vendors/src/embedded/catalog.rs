@@ -90,6 +90,9 @@ impl CatalogStore for EmbeddedCatalog {
         self.read(key).await
     }
 
+    //= docs/format.md#20-places
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
     async fn write(
         &self,
         key: &RecordKey,
@@ -269,6 +272,10 @@ mod tests {
         assert_eq!(revision, Revision(1));
     }
 
+    //= docs/format.md#20-places
+    //= type=test
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
     #[tokio::test]
     async fn a_record_stands_where_it_is_published() {
         let (_directory, [acme, _]) = catalogs(["acme", "other"]).await;

@@ -167,6 +167,9 @@ impl CatalogStore for OpenBaoCatalog {
         self.record(key, entry).await
     }
 
+    //= docs/format.md#20-places
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
     async fn write(
         &self,
         key: &RecordKey,

@@ -169,6 +169,9 @@ async fn an_envelope_in_anothers_place_is_refused() {
     );
 }
 
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST decide whether an envelope is well-formed before it uses any key.
 #[tokio::test]
 async fn a_malformed_envelope_reaches_no_key() {
     let world = World::new();
@@ -187,6 +190,9 @@ async fn a_malformed_envelope_reaches_no_key() {
     assert_eq!(world.counts().unwrap, unwrapped);
 }
 
+//= docs/format.md#16-payload-digest
+//= type=test
+//# A reader MUST NOT open an envelope whose digest differs from the record's.
 #[tokio::test]
 async fn another_envelope_of_the_same_version_is_refused_by_its_digest() {
     let world = World::new();

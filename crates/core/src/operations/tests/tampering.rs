@@ -33,6 +33,12 @@ async fn assert_altered(world: &World, view: &SecretView) {
     assert_eq!((counts.put, counts.delete, counts.get), (1, 0, 0));
 }
 
+//= docs/format.md#17-catalog-mac
+//= type=test
+//# A reader MUST NOT open an envelope by a record whose MAC does not verify.
+//= docs/format.md#17-catalog-mac
+//= type=test
+//# A writer MUST NOT change the document of a secret whose MAC does not verify.
 #[tokio::test]
 async fn a_record_that_was_changed_by_hand_is_altered() {
     type Change = fn(&str) -> String;
@@ -149,6 +155,10 @@ async fn what_is_no_record_is_corrupt_and_never_quoted() {
     }
 }
 
+//= docs/format.md#11-opening
+//= type=test
+//# A reader MUST NOT use a wrapped DEK of a KEK that the catalog does not name for the
+//# version.
 #[tokio::test]
 async fn a_key_that_the_record_does_not_name_is_not_asked() {
     let world = World::new();

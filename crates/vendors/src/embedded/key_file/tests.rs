@@ -120,6 +120,9 @@ fn open_refuses_every_altered_bit_and_every_other_length() {
     LocalKeyFile::open(&path).expect("the file as it was");
 }
 
+//= docs/format.md#12-wrapped-deks
+//= type=test
+//# A writer MUST NOT write an alias of a key as `kek_id`: it names the key permanently.
 #[test]
 fn identifier_stays_when_the_file_moves() {
     let folder = Folder::new();
@@ -148,6 +151,9 @@ mod unix {
 
     use super::*;
 
+    //= docs/format.md#13-local-kek
+    //= type=test
+    //# On Unix, a writer MUST create a key file with mode 0600.
     #[test]
     fn created_file_is_its_owners_alone() {
         let folder = Folder::new();
@@ -159,6 +165,10 @@ mod unix {
         assert_eq!(mode & 0o7777, 0o600);
     }
 
+    //= docs/format.md#13-local-kek
+    //= type=test
+    //# On Unix, a reader MUST refuse a key file that belongs to another user, or that grants
+    //# any permission to group or others.
     #[test]
     fn open_refuses_a_file_that_others_may_open() {
         let folder = Folder::new();
@@ -185,6 +195,10 @@ mod unix {
             && std::os::unix::fs::chown(path, Some(1), None).is_ok()
     }
 
+    //= docs/format.md#13-local-kek
+    //= type=test
+    //# On Unix, a reader MUST refuse a key file that belongs to another user, or that grants
+    //# any permission to group or others.
     #[test]
     fn open_refuses_a_file_of_another_user() {
         let folder = Folder::new();

@@ -143,6 +143,10 @@ async fn describe_tells_a_replaced_version_from_a_missing_one() {
     assert_eq!(describe().await.unwrap(), VersionStatus::Missing);
 }
 
+//= docs/format.md#20-places
+//= type=test
+//# On the embedded platform, a writer MUST write an envelope at the place and in the form of
+//# this table.
 #[tokio::test]
 async fn an_envelope_stands_where_it_is_published() {
     let (_directory, store) = store().await;

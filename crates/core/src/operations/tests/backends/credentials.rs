@@ -55,6 +55,10 @@ async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update()
         .unwrap();
 }
 
+//= docs/format.md#8-configuration-of-a-credential
+//= type=test
+//# A writer MUST encode the plaintext of such a credential as a key-value document ([section
+//# 22](#22-values)) whose keys are the names of the write-only arguments without `_wo`.
 #[tokio::test]
 async fn a_credential_is_a_key_value_document_for_its_settings() {
     let world = World::new();
