@@ -1,6 +1,7 @@
 //! The project's own tasks: `cargo xtask --help`.
 
 mod arrows;
+mod citations;
 #[cfg(test)]
 mod release;
 mod tasks;
@@ -54,6 +55,8 @@ enum Task {
     Smoke(tasks::smoke::Arguments),
     /// Check that the crates depend on each other as ARCHITECTURE.md draws them
     Arrows,
+    /// Check that code and tests cite each requirement of docs/format.md
+    Citations,
 }
 
 fn main() -> ExitCode {
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),
         Task::Arrows => arrows::check(),
+        Task::Citations => citations::check(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
