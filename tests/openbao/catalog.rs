@@ -56,8 +56,10 @@ async fn records_are_written_by_compare_and_set_only() {
 async fn a_record_stands_where_it_is_published() {
     let place = Place::new().await;
     let catalog = catalog(&place, &place.client());
-    let written = catalog.write(&key(), &record("one"), Revision::ABSENT);
-    written.await.unwrap();
+    catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
     let path = format!("{}/data/catalog/acme/secrets/org/db", place.kv());
     let answer = place.admin.ok("GET", &path, "").await;
     let expected = serde_json::json!({"body": r#"{"text":"one"}"#, "mac": "00ff"});
