@@ -1,6 +1,7 @@
-//! What the registries of Terraform and OpenTofu expect of a release, and what
-//! `.goreleaser.yaml` makes of it. A mistake here would show only once a version
-//! is out, and a published version cannot be taken back.
+//! Tests that `.goreleaser.yaml` meets the requirements of the Terraform and OpenTofu
+//! registries. A mistake would otherwise appear only in a published version, which
+//! cannot be withdrawn.
+//! <https://developer.hashicorp.com/terraform/registry/providers/publishing>
 
 use std::fs;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use xtask::paths;
 
 const MANIFEST: &str = "terraform-registry-manifest.json";
-/// `GoReleaser`'s own words, at a version of 1.2.3 for Linux on amd64.
+/// The values of `GoReleaser`'s templates for version 1.2.3 on Linux amd64.
 const VALUES: [(&str, &str); 6] = [
     ("{{ .ProjectName }}", "terraform-provider-planton"),
     ("{{ .Version }}", "1.2.3"),
@@ -22,11 +23,11 @@ fn read(name: &str) -> String {
     fs::read_to_string(paths::repository().join(name)).expect("the file is there")
 }
 
-/// Returns the lines of a top-level key, without comments, indentation and
-/// quotes, with what stands in templates filled in.
+/// Returns the lines of a top-level key, without comments, indentation and quotes, and
+/// with templates filled in.
 ///
-/// By lines, since nothing here reads YAML: what is written in another style
-/// than today's fails a test, and is not misread.
+/// It parses lines, because the harness has no YAML parser. Another style of YAML fails
+/// a test.
 fn section(key: &str) -> Vec<String> {
     let text = read(".goreleaser.yaml");
     let heading = format!("{key}:");
@@ -95,7 +96,7 @@ fn checksums_are_signed_as_the_registry_verifies_them() {
             "cmd: gpg",
         ],
     );
-    // Binary: the registries refuse an armored one.
+    // The registries reject an armored signature.
     assert_has(
         "signs",
         &[

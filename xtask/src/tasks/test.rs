@@ -1,4 +1,4 @@
-//! Installs the tools, builds, runs all tests, and looks at the work tree.
+//! Installs the tools, builds, runs all tests, and checks the work tree.
 
 use std::process::Command;
 
@@ -13,7 +13,7 @@ use super::{cargo, step};
 ///
 /// # Errors
 ///
-/// When a test fails, or changed a file that is not ignored.
+/// If a test fails, or changed a file that is not ignored.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let before = work_tree()?;
     let tools = step("tools", || {
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     step("tests", || super::run(with_tools(&[]).args(arguments)))?;
     let after = work_tree()?;
     ensure!(before == after, "the tests changed the work tree:\n{after}");
-    // At the end, where it is read: the run passed without them.
+    // Printed last, so that readers notice it: the run passed without them.
     for missing in without(&terraforms) {
         eprintln!("    Not shown in this run: {missing}.");
     }
@@ -53,7 +53,7 @@ fn work_tree() -> Result<String> {
     Ok(finished.context("looking at the work tree")?.stdout)
 }
 
-/// Returns which ends of what we support were not there.
+/// Returns the supported versions at the ends of the range that were missing.
 fn without(terraforms: &[Terraform]) -> Vec<&'static str> {
     let (opentofu, terraforms): (Vec<_>, Vec<_>) =
         terraforms.iter().partition(|one| one.is_opentofu());

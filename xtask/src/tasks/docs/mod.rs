@@ -38,7 +38,7 @@ const GENERATED: [&str; 5] = [
 ///
 /// # Errors
 ///
-/// When the schema can't be had, or with `check` a page would change.
+/// If the schema can't be had, or with `check` a page would change.
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = paths::repository();
     let schemas = provider_schemas()?;
