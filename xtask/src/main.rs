@@ -2,7 +2,6 @@
 
 mod arrows;
 mod citations;
-#[cfg(test)]
 mod release;
 mod tasks;
 
@@ -43,6 +42,8 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Write the license texts of what a release contains, for its archives
+    Notices,
     /// Measure the release build, and write docs/benchmarks.md
     Bench {
         /// Number of secrets
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Task::Ci => tasks::ci::run(),
         Task::Dependencies { advisories } => tasks::dependencies::task(advisories),
         Task::Docs { check } => tasks::docs::run(check),
+        Task::Notices => tasks::notices::run(),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),

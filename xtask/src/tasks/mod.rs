@@ -7,6 +7,8 @@ pub(crate) mod demo;
 pub(crate) mod dependencies;
 pub(crate) mod docs;
 pub(crate) mod model;
+pub(crate) mod notices;
+pub(crate) mod slowest;
 pub(crate) mod smoke;
 pub(crate) mod test;
 

@@ -7,7 +7,7 @@ use xtask::terraform::{Terraform, TerraformKind};
 use xtask::tools::Tools;
 use xtask::{paths, process};
 
-use super::{cargo, step};
+use super::{cargo, slowest, step};
 
 /// Runs `cargo test --workspace` with the tools in its environment.
 ///
@@ -15,6 +15,30 @@ use super::{cargo, step};
 ///
 /// If a test fails, or changed a file that is not ignored.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    with_tools(|test| super::run(test(&[]).args(arguments)))
+}
+
+/// Runs all tests, and prints the slowest.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_timed() -> Result<()> {
+    with_tools(|test| {
+        let tests = ["--tests", "--"];
+        slowest::run(
+            test(&slowest::RUNNER)
+                .args(tests)
+                .args(slowest::REPORT_TIME),
+        )?;
+        // rustdoc runs these itself, and reports no times.
+        super::run(&mut test(&["--doc"]))
+    })
+}
+
+/// Builds all tests, and runs them by `tests`, which gets a maker of `cargo test`
+/// commands.
+fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> Result<()> {
     let before = work_tree()?;
     let tools = step("tools", || {
         let tools = Tools::install()?;
@@ -25,16 +49,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     for terraform in &terraforms {
         eprintln!("    {terraform}");
     }
-    let with_tools = |what: &[&str]| {
+    let test = |what: &[&str]| {
         let mut command = cargo();
         command.args(["test", "--workspace"]).args(what);
         command.envs(tools.variables());
         command
     };
-    step("build", || {
-        super::run(&mut with_tools(&["--quiet", "--no-run"]))
-    })?;
-    step("tests", || super::run(with_tools(&[]).args(arguments)))?;
+    step("build", || super::run(&mut test(&["--quiet", "--no-run"])))?;
+    step("tests", || tests(&test))?;
     let after = work_tree()?;
     ensure!(before == after, "the tests changed the work tree:\n{after}");
     // Printed last, so that readers notice it: the run passed without them.
