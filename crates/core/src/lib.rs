@@ -6,6 +6,7 @@
 //! references and the conformance suites that every implementation passes.
 
 pub mod catalog;
+pub mod error;
 pub mod kek;
 pub mod limits;
 pub mod names;
