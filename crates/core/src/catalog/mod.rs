@@ -1,6 +1,7 @@
 //! The catalog: an organization's records. Never a plaintext, never a payload.
 
 mod backend_records;
+mod compare_and_set;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod entries;
@@ -20,6 +21,7 @@ pub use backend_records::{
     BackendArguments, BackendDocument, BackendOnDestroy, BackendRecord, BackendState,
     DefaultBackendRecord, MarkerRecord, SealedCredential,
 };
+pub(crate) use compare_and_set::{Compared, Record};
 pub use entries::{EntryKey, EntryRecord, PutId};
 pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::{
@@ -29,9 +31,9 @@ pub use identity::{
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
 pub use records::{
-    CopyFrom, GenerateSpec, Generation, LostObject, OnDestroy, OrganizationRecord,
-    OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
-    Stamped, VersionRecord, WrappedMacKey,
+    CopyFrom, GenerateSpec, LostObject, OnDestroy, OrganizationRecord, OrganizationState,
+    SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState, VersionRecord,
+    WrappedMacKey,
 };
 pub use typed::{Catalog, Loaded};
 

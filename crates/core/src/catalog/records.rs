@@ -9,28 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EntryKey, Owner, PutId};
+use super::{EntryKey, Owner, PutId, Record};
 use crate::names::{SecretName, Slug};
 use crate::store::{NativeVersionId, RemoteName};
 use planton_envelope::{Fingerprint, KekId, SecretKind};
-
-/// A record with a generation that every write raises by one.
-pub trait Generation {
-    /// Returns the generation, from 1.
-    fn generation(&self) -> u64;
-}
-
-/// A record whose writer knows it again after a lost answer.
-pub trait Stamped {
-    /// Returns what the last writer chose.
-    fn write_id(&self) -> Uuid;
-}
-
-impl Stamped for SecretDocument {
-    fn write_id(&self) -> Uuid {
-        self.write_id
-    }
-}
 
 /// An organization's own record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -398,17 +380,26 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-macro_rules! generation {
-    ($($record:ty),*) => {$(
-        impl Generation for $record {
-            fn generation(&self) -> u64 {
-                self.generation
-            }
-        }
-    )*};
+impl Record for SecretDocument {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn is_same_write(&self, other: &Self) -> bool {
+        self.write_id == other.write_id
+    }
 }
 
-generation!(OrganizationRecord, SecretDocument);
+impl Record for OrganizationRecord {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Compares all: each write has a random uuid or wrap of its own.
+    fn is_same_write(&self, other: &Self) -> bool {
+        self == other
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::backends::Trust;
 use super::create::Wanted;
-use super::documents::Held;
+use super::held_document::HeldSecret;
 use super::ownership::Meeting;
 use super::steps::Interrupt;
 use super::{Backend, MetRecord, OperationError, Organization, SecretView, ValueSource};
@@ -47,7 +47,7 @@ impl Organization {
     /// first.
     pub(super) async fn adopt(
         &self,
-        mut held: Held,
+        mut held: HeldSecret,
         wanted: &mut Wanted,
         interrupt: &Interrupt,
     ) -> Result<Option<SecretView>, OperationError> {

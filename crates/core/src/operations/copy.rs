@@ -36,7 +36,7 @@ impl Organization {
             Ok(ForeignValue::Text(text)) => Ok(SecretValue::Text(text)),
             Ok(ForeignValue::KeyValue(texts)) => Ok(SecretValue::KeyValue(texts)),
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                backend.expect_place().await?;
+                backend.expect_marker().await?;
                 Err(nothing())
             }
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
@@ -64,7 +64,7 @@ impl Organization {
         super::steps::crash_point("delete source");
         let deleted = async {
             let backend = self.backend(&from.backend).await?;
-            backend.expect_place().await?;
+            backend.expect_marker().await?;
             let Some(foreign) = backend.store.foreign() else {
                 return Ok(true);
             };

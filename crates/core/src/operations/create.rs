@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::backends::{ByDefault, Rechecked};
-use super::documents::Held;
+use super::held_document::HeldSecret;
 use super::objects::NameDigits;
-use super::sealing::check_size;
+use super::size_limit::check_size;
 use super::steps::Interrupt;
 use super::{Backend, OperationError, Organization, SecretView};
 use crate::catalog::{
@@ -99,9 +99,9 @@ pub(super) struct Wanted {
 /// What stands under the name of a secret that is to be created.
 enum Met {
     /// Nothing that stands in the way.
-    Vacancy(Held),
+    Vacancy(HeldSecret),
     /// What the run that is resumed has created.
-    Resumed(Held),
+    Resumed(HeldSecret),
 }
 
 impl Organization {
@@ -276,7 +276,7 @@ impl Organization {
         wanted: &Wanted,
         interrupt: &Interrupt,
     ) -> Result<Met, OperationError> {
-        let mut held = self.hold(key).await?;
+        let mut held: HeldSecret = self.hold(key).await?;
         let mut is_fenced = false;
         loop {
             let Some(met) = held.document.current.clone() else {
@@ -302,7 +302,7 @@ impl Organization {
                 return Err(self.refused(&met, wanted));
             }
             // A node that lags may show what has been deleted since.
-            held = self.hold_fenced(held.key).await?;
+            held = self.hold_fenced(held.name).await?;
             is_fenced = true;
         }
     }
@@ -324,7 +324,11 @@ impl Organization {
         })
     }
 
-    pub(super) async fn view(&self, held: &Held, uuid: Uuid) -> Result<SecretView, OperationError> {
+    pub(super) async fn view(
+        &self,
+        held: &HeldSecret,
+        uuid: Uuid,
+    ) -> Result<SecretView, OperationError> {
         let catalog = self.existing().await?.uuid;
         let secret = held.document.secret(uuid);
         let secret = secret.expect("the caller holds this secret");

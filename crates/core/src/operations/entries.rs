@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::documents::Held;
+use super::held_document::HeldSecret;
 use super::{OperationError, Organization};
 use crate::catalog::{CatalogErrorKind, EntryKey, EntryRecord, Revision};
 
@@ -45,18 +45,17 @@ impl Organization {
         entry: &EntryKey,
     ) -> Result<Option<EntryRecord>, OperationError> {
         let loaded = self.catalog.load_fenced(&entry.record_key()).await?;
-        let Some(loaded) = loaded else {
-            return Ok(None);
-        };
-        loaded.verify(self.mac_key().await?)?;
-        Ok(Some(loaded.record))
+        self.verified(loaded).await
     }
 
     /// Raises a document to a new revision without changing it, over a tombstone
     /// and where nothing was ever written, too: whoever is about to commit on the
     /// revision before it begins anew. Returns the document that stands there
     /// instead when another writer came first.
-    pub(super) async fn raise(&self, held: &mut Held) -> Result<Option<Held>, OperationError> {
+    pub(super) async fn raise(
+        &self,
+        held: &mut HeldSecret,
+    ) -> Result<Option<HeldSecret>, OperationError> {
         self.try_commit(held).await
     }
 }

@@ -6,8 +6,8 @@
 
 use super::backends::{ByDefault, Rechecked};
 use super::objects::{NameDigits, Put};
-use super::sealing::Sealed;
 use super::steps::Interrupt;
+use super::versions::SealedVersion;
 use super::{Backend, OperationError, Organization};
 use crate::catalog::SecretRecord;
 use crate::store::{Absence, StoreErrorKind, VersionStatus};
@@ -38,7 +38,7 @@ impl Organization {
             Ok(VersionStatus::Present) => Ok(Missed::Nothing),
             Ok(_) => Ok(Missed::Version),
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                backend.expect_place().await?;
+                backend.expect_marker().await?;
                 Ok(Missed::Object)
             }
             Err(error) => Err(error.into()),
@@ -54,11 +54,7 @@ impl Organization {
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
-        let organization = self.existing().await?.uuid;
-        let plaintext = value.to_plaintext();
-        let number = secret.next_number();
-        let sealed = backend.seal(organization, secret, number, &plaintext, interrupt);
-        let sealed = sealed.await?;
+        let sealed = self.seal_next(secret, value, backend, interrupt).await?;
         let put = backend.put(secret, &sealed, secret.native_ids(), interrupt);
         let missing = match put.await {
             Ok(version) => return Ok(Put::further(version)),
@@ -80,18 +76,28 @@ impl Organization {
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
+        let sealed = self.seal_next(secret, value, backend, interrupt).await?;
+        self.put_healing(secret, &sealed, backend, interrupt).await
+    }
+
+    async fn seal_next(
+        &self,
+        secret: &SecretRecord,
+        value: &SecretValue,
+        backend: &Backend,
+        interrupt: &Interrupt,
+    ) -> Result<SealedVersion, OperationError> {
         let organization = self.existing().await?.uuid;
         let plaintext = value.to_plaintext();
         let number = secret.next_number();
         let sealed = backend.seal(organization, secret, number, &plaintext, interrupt);
-        let sealed = sealed.await?;
-        self.put_healing(secret, &sealed, backend, interrupt).await
+        sealed.await
     }
 
     async fn put_healing(
         &self,
         secret: &SecretRecord,
-        sealed: &Sealed,
+        sealed: &SealedVersion,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {

@@ -10,12 +10,12 @@ mod backends;
 mod copy;
 mod create;
 mod delete;
-mod documents;
 mod entries;
 mod error;
 mod forget;
 mod generate;
 mod heal;
+mod held_document;
 mod objects;
 mod open;
 mod organization;
@@ -24,14 +24,17 @@ mod read;
 mod remote_name;
 mod run;
 mod sealing;
+mod size_limit;
 mod steps;
 mod update;
+mod versions;
 mod view;
 
 // What callers say and see, so that they need not know who keeps it.
 pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };
+pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, DefaultBackendView, DefaultSet, DeleteBackend,
@@ -44,7 +47,7 @@ pub use error::{CommitUnclear, OperationError};
 pub use forget::{ForgettableSecret, Found};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use open::OpenedSecret;
-pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};
+pub use organization::{Backend, Organization, Platform};
 pub use ownership::MetRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use read::{RefreshSecret, Refreshed, Seen, Selector};

@@ -10,16 +10,16 @@
 use uuid::Uuid;
 
 use super::backends::{ByDefault, Rechecked};
-use super::documents::Held;
+use super::held_document::HeldSecret;
 use super::remote_name::remote_name;
-use super::sealing::Sealed;
 use super::steps::{Interrupt, crash_point};
+use super::versions::SealedVersion;
 use super::{Backend, OperationError, Organization, PLATFORM_BACKEND};
 use crate::catalog::{
     EntryKey, EntryRecord, LostObject, PutId, SecretDocument, SecretRecord, SecretState,
     VersionRecord, distinguishing_digits,
 };
-use crate::limits::RequestLimits;
+use crate::deadline::RequestLimits;
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
 
 /// A version that was put and not committed yet.
@@ -80,7 +80,7 @@ impl Organization {
         &self,
         backend: &Backend,
         secret: &SecretRecord,
-        sealed: &Sealed,
+        sealed: &SealedVersion,
         digits: NameDigits,
         by_default: ByDefault,
         interrupt: &Interrupt,
@@ -178,11 +178,11 @@ impl Organization {
     /// is taken back.
     pub(super) async fn commit_put(
         &self,
-        held: &mut Held,
+        held: &mut HeldSecret,
         uuid: Uuid,
         put: &Put,
         backend: &Backend,
-    ) -> Result<Option<Held>, OperationError> {
+    ) -> Result<Option<HeldSecret>, OperationError> {
         let secret = held.document.secret(uuid);
         let secret = secret.expect("the caller has entered what was put");
         let remote_name = secret.remote_name.clone();

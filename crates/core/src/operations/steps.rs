@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::OperationError;
-use crate::limits::{RequestLimits, Stop};
+use crate::deadline::{RequestLimits, Stop};
 
 /// When to stop. Looked at between steps and between the tries of a request,
 /// never inside a commit.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::register::{RegisterBackend, RegisteredBackend, exists};
 use crate::catalog::BackendRecord;
 use crate::operations::{Interrupt, OperationError, Organization};

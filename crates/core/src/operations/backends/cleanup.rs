@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use super::BackendOnDestroy;
 use super::delete::TRIES;
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::usage::names;
 use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
-use crate::limits::RequestLimits;
+use crate::deadline::RequestLimits;
+use crate::operations::held_document::HeldSecret;
 use crate::operations::steps::crash_point;
 use crate::operations::{Backend, Interrupt, OperationError, Organization};
 use crate::store::{Deletion, SecretStore};
@@ -123,9 +124,9 @@ impl Organization {
             return Ok(None);
         }
         let backend = self.backend_of_record(record).await?;
-        let found = match backend.expect_place().await {
+        let found = match backend.expect_marker().await {
             // What is put there is left for good where this is believed.
-            Err(OperationError::BackendNotThere { .. }) => backend.look_for_place_again().await,
+            Err(OperationError::BackendNotThere { .. }) => backend.look_for_marker_again().await,
             found => found,
         };
         match found {
@@ -146,7 +147,7 @@ impl Organization {
             return Ok(true);
         };
         interrupt.before("raise document")?;
-        let mut held = self.hold_fenced(key).await?;
+        let mut held: HeldSecret = self.hold_fenced(key).await?;
         for _ in 0..TRIES {
             if names(&held.document, entry).is_some() {
                 return Ok(false);

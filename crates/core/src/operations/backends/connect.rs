@@ -7,11 +7,11 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::probe::Place;
-use super::record_key;
 use super::seen::{SeenBackend, Sightings};
 use crate::catalog::{BackendDocument, BackendRecord, Loaded, SecretRecord};
 use crate::kek::KeyEncryptionKey;
 use crate::names::Slug;
+use crate::operations::held_document::Document as _;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, Organization, PLATFORM_BACKEND};
 use crate::store::{StoreCapability, StoreCredential};
 
@@ -192,7 +192,7 @@ impl Organization {
         let record = self.existing().await?;
         Ok(Backend {
             uuid: record.platform_backend,
-            name: Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
+            name: Slug::platform_backend(),
             name_prefix: NAME_PREFIX.to_owned(),
             organization: self.slug().clone(),
             store: Arc::clone(&self.platform.store),
@@ -291,7 +291,11 @@ impl Organization {
             return Ok(found);
         }
         // A node that lags answers so, too.
-        let found = read(self.catalog.load_fenced(&record_key(name)).await?)?;
+        let found = read(
+            self.catalog
+                .load_fenced(&BackendDocument::key(name))
+                .await?,
+        )?;
         // Altered is the better word for it, where the key tells.
         if let Ok(key) = self.mac_key().await {
             found.loaded.verify(key)?;
@@ -318,15 +322,20 @@ impl Organization {
         &self,
         name: &Slug,
     ) -> Result<Option<Loaded<BackendDocument>>, OperationError> {
-        let key = record_key(name);
-        let loaded = self.catalog.load::<BackendDocument>(&key).await?;
-        if loaded
-            .as_ref()
-            .is_some_and(|loaded| in_use(loaded).is_some())
-        {
-            return Ok(loaded);
-        }
-        Ok(self.catalog.load_fenced(&key).await?)
+        self.load_backend_if(name, |_| true).await
+    }
+
+    /// As [`load_backend`](Self::load_backend), and also again unless `is_current`.
+    pub(super) async fn load_backend_if(
+        &self,
+        name: &Slug,
+        is_current: impl Fn(&Loaded<BackendDocument>) -> bool,
+    ) -> Result<Option<Loaded<BackendDocument>>, OperationError> {
+        let key = BackendDocument::key(name);
+        let is_doubtful = |loaded: Option<&Loaded<BackendDocument>>| {
+            loaded.is_none_or(|loaded| in_use(loaded).is_none() || !is_current(loaded))
+        };
+        Ok(self.catalog.load_fenced_if(&key, is_doubtful).await?)
     }
 }
 

@@ -8,12 +8,10 @@
 
 use uuid::Uuid;
 
-use super::{SeenBackend, default_key, record_key};
-use crate::catalog::{
-    BackendDocument, BackendState, DefaultBackendRecord, Loaded, Owner, Revision,
-};
+use super::SeenBackend;
+use crate::catalog::{BackendDocument, BackendState, DefaultBackendRecord, Loaded, Owner};
 use crate::names::Slug;
-use crate::operations::documents::Compared;
+use crate::operations::held_document::{Document as _, Held};
 use crate::operations::{OperationError, Organization, PLATFORM_BACKEND};
 
 /// The default backend.
@@ -28,6 +26,9 @@ pub struct DefaultBackendView {
     /// The catalog's uuid.
     pub catalog: Uuid,
 }
+
+/// The record of the default backend, verified.
+pub(super) type HeldDefault = Held<DefaultBackendRecord>;
 
 /// What the default's record is to say.
 pub(super) struct Choice {
@@ -63,11 +64,17 @@ impl Organization {
     /// word.
     pub async fn default_backend_view(&self) -> Result<DefaultBackendView, OperationError> {
         let catalog = self.existing().await?.uuid;
-        let loaded = self.look_at_default().await?;
+        let loaded = self.load_default().await?;
+        let DefaultBackendRecord {
+            generation,
+            backend,
+            owner,
+            ..
+        } = loaded.map(|loaded| loaded.record).unwrap_or_default();
         Ok(DefaultBackendView {
-            backend: name_of(loaded.as_ref()),
-            owner: owner_of(loaded.as_ref()),
-            generation: generation_of(loaded.as_ref()),
+            backend,
+            owner,
+            generation,
             catalog,
         })
     }
@@ -90,8 +97,7 @@ impl Organization {
     /// Returns the default backend as its record has it now.
     pub(in crate::operations) async fn reload_default(&self) -> Result<Slug, OperationError> {
         self.connections.learn_default(None);
-        let loaded = self.load_default().await?;
-        let name = name_of(loaded.as_ref());
+        let name = self.hold_default().await?.document.backend;
         self.connections.learn_default(Some(&name));
         Ok(name)
     }
@@ -101,83 +107,71 @@ impl Organization {
     pub(super) async fn fence_default(&self) -> Result<Slug, OperationError> {
         let _fencing = self.connections.fencing.lock().await;
         for _ in 0..FENCE_TRIES {
-            let loaded = self.load_default().await?;
-            let present = name_of(loaded.as_ref());
+            let mut held = self.hold_default().await?;
             let choice = Choice {
-                backend: present.clone(),
-                owner: owner_of(loaded.as_ref()),
+                backend: held.document.backend.clone(),
+                owner: held.document.owner.clone(),
                 is_changed: false,
             };
-            if self.commit_default(loaded, choice).await?.is_some() {
-                return Ok(present);
+            if self.commit_default(&mut held, choice).await? {
+                return Ok(held.document.backend);
             }
         }
         Err(changed())
     }
 
-    /// Loads the default's record as it is, its MAC unverified.
-    async fn look_at_default(
-        &self,
-    ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
-        let key = default_key();
-        let loaded: Option<Loaded<DefaultBackendRecord>> = self.catalog.load(&key).await?;
+    /// Loads the default's record, its MAC unverified. The rollback guard decides
+    /// whether it is read again, fenced.
+    async fn load_default(&self) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
         let overruled = |loaded: Option<&Loaded<DefaultBackendRecord>>| {
-            let sightings = &self.connections.seen;
-            sightings.overrules_default(&name_of(loaded), generation_of(loaded))
+            let nothing = DefaultBackendRecord::default();
+            let record = loaded.map_or(&nothing, |loaded| &loaded.record);
+            let (backend, found) = (&record.backend, record.generation);
+            let seen = self.connections.seen.overrules_default(backend, found)?;
+            Some(OperationError::DefaultBackendRolledBack { seen, found })
         };
-        if overruled(loaded.as_ref()).is_none() {
-            return Ok(loaded);
-        }
-        // A node that lags answers so, too.
-        let loaded = self.catalog.load_fenced(&key).await?;
+        let key = DefaultBackendRecord::key(&());
+        let loaded = self
+            .catalog
+            .load_fenced_if(&key, |loaded| overruled(loaded).is_some());
+        let loaded = loaded.await?;
         match overruled(loaded.as_ref()) {
             None => Ok(loaded),
-            Some(seen) => Err(OperationError::DefaultBackendRolledBack {
-                seen,
-                found: generation_of(loaded.as_ref()),
-            }),
+            Some(error) => Err(error),
         }
     }
 
-    pub(super) async fn load_default(
-        &self,
-    ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
-        let loaded = self.look_at_default().await?;
-        if let Some(loaded) = &loaded {
-            loaded.verify(self.mac_key().await?)?;
-        }
-        Ok(loaded)
+    /// Loads the default's record and verifies its MAC.
+    pub(super) async fn hold_default(&self) -> Result<HeldDefault, OperationError> {
+        let loaded = self.load_default().await?;
+        self.held((), loaded).await
     }
 
-    /// Writes the default's record, and returns its generation; `None` when another
-    /// writer came first.
+    /// Commits a choice. Returns false if another writer came first.
     pub(super) async fn commit_default(
         &self,
-        loaded: Option<Loaded<DefaultBackendRecord>>,
+        held: &mut HeldDefault,
         choice: Choice,
-    ) -> Result<Option<u64>, OperationError> {
+    ) -> Result<bool, OperationError> {
         let Choice {
             backend,
             owner,
             is_changed,
         } = choice;
-        let generation = generation_of(loaded.as_ref()) + 1;
-        let before = loaded.as_ref().map(|loaded| loaded.record.changed);
-        let record = DefaultBackendRecord {
-            generation,
-            write_id: Uuid::new_v4(),
-            backend: backend.clone(),
-            changed: before.filter(|_| !is_changed).unwrap_or(generation),
-            owner,
-        };
-        let expected = loaded.map_or(Revision::ABSENT, |loaded| loaded.revision);
-        let key = default_key();
-        let written = self.compare_and_set(&key, &record, expected).await?;
-        if !matches!(written, Compared::Written(_)) {
-            return Ok(None);
+        let generation = held.next_generation();
+        let is_changed = is_changed || held.is_absent();
+        let record = &mut held.document;
+        record.backend = backend;
+        record.owner = owner;
+        if is_changed {
+            record.changed = generation;
         }
-        self.connections.remember_default(&backend, generation);
-        Ok(Some(generation))
+        if self.try_commit(held).await?.is_some() {
+            return Ok(false);
+        }
+        let backend = &held.document.backend;
+        self.connections.remember_default(backend, generation);
+        Ok(true)
     }
 
     /// Tells a backend's record whether it is the default. One that is being
@@ -231,13 +225,11 @@ impl Organization {
         }
         let loaded = self
             .catalog
-            .load_since_own_writes::<BackendDocument>(&record_key(name))
+            .load_since_own_writes::<BackendDocument>(&BackendDocument::key(name))
             .await?;
-        let Some(loaded) = loaded else {
-            return Ok(Rechecked::Gone);
-        };
-        loaded.verify(self.mac_key().await?)?;
-        let record = loaded.record.backend.filter(|record| record.uuid == uuid);
+        let document = self.verified(loaded).await?;
+        let record = document.and_then(|document| document.backend);
+        let record = record.filter(|record| record.uuid == uuid);
         Ok(match record {
             None => Rechecked::Gone,
             Some(record) if record.state == BackendState::Deleting => Rechecked::Deleting,
@@ -265,24 +257,6 @@ pub(in crate::operations) enum Rechecked {
     Gone,
 }
 
-pub(super) fn name_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Slug {
-    loaded.map_or_else(platform, |loaded| loaded.record.backend.clone())
-}
-
-pub(super) fn platform() -> Slug {
-    Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug")
-}
-
-pub(super) fn owner_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Option<Owner> {
-    loaded.and_then(|loaded| loaded.record.owner.clone())
-}
-
-pub(super) fn generation_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> u64 {
-    loaded.map_or(0, |loaded| loaded.record.generation)
-}
-
 pub(super) fn changed() -> OperationError {
-    OperationError::ChangedConcurrently {
-        subject: "the default backend".to_owned(),
-    }
+    DefaultBackendRecord::default().overtaken(&())
 }

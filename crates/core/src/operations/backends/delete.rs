@@ -9,9 +9,9 @@
 use uuid::Uuid;
 
 use super::BackendOnDestroy;
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::usage::{Unfinished, refuse_if_used};
-use crate::catalog::{BackendRecord, BackendState, Owner, Revision, Stamp};
+use crate::catalog::{BackendRecord, BackendState, Owner, Stamp};
 use crate::names::Slug;
 use crate::operations::steps::crash_point;
 use crate::operations::{Interrupt, OperationError, Organization};
@@ -94,7 +94,7 @@ impl Organization {
         } = request;
         interrupt.before("delete backend")?;
         let mut held = self.hold_backend(&name).await?;
-        if held.revision == Revision::ABSENT {
+        if held.is_absent() {
             return Ok(DeletedBackend::only(Destroyed::RecordMissing));
         }
         let found = held.document.generation;

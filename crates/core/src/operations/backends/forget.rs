@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::BackendOnDestroy;
 use super::delete::DeletedBackend;
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::usage::{Unfinished, refuse_if_used};
-use crate::catalog::{BackendState, Owner, Revision};
+use crate::catalog::{BackendState, Owner};
 use crate::names::Slug;
 use crate::operations::forget::Found;
 use crate::operations::{Interrupt, OperationError, Organization};
@@ -39,7 +39,7 @@ impl Organization {
     ) -> Result<Found<ForgettableBackend>, OperationError> {
         self.existing().await?;
         let held = self.hold_backend(name).await?;
-        if held.revision == Revision::ABSENT {
+        if held.is_absent() {
             return Ok(Found::Never);
         }
         let Some(record) = held.document.backend.clone() else {

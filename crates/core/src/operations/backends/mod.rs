@@ -9,21 +9,18 @@
 mod adopt;
 mod cleanup;
 mod connect;
+mod credential;
 mod default;
 mod default_choice;
 mod delete;
-mod documents;
 mod forget;
 mod probe;
+mod record;
 mod register;
-mod seal;
 mod seen;
 mod update;
 mod usage;
 mod view;
-
-use crate::catalog::RecordKey;
-use crate::names::Slug;
 
 pub use crate::catalog::{BackendArguments, BackendOnDestroy};
 pub use default::DefaultBackendView;
@@ -40,13 +37,3 @@ pub(super) use connect::{Connections, Trust};
 pub(super) use default::{ByDefault, Rechecked};
 pub(super) use probe::Place;
 pub(super) use usage::Patience;
-
-/// Where the record of the backend `name` stands.
-fn record_key(name: &Slug) -> RecordKey {
-    RecordKey::new(format!("backends/{name}"))
-}
-
-/// Where the record of the default backend stands.
-fn default_key() -> RecordKey {
-    RecordKey::new("default")
-}

@@ -7,16 +7,16 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::catalog::MarkerRecord;
-use crate::kek::{KekError, KekErrorKind};
-use crate::limits::{RequestLimits, patience};
+use crate::deadline::{RequestLimits, patience};
 use crate::names::Slug;
 use crate::operations::remote_name::object_name;
+use crate::operations::sealing::seal;
 use crate::operations::{Backend, OperationError, Organization};
 use crate::store::{
-    Absence, Deletion, DescribeOptions, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreError, StoreErrorKind, StoreSettings, VersionStatus,
+    Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
+    StoreError, StoreErrorKind, StoreSettings, VersionStatus,
 };
-use planton_envelope::{Context, Purpose, Sealer, SecretValue};
+use planton_envelope::{Context, Purpose, SecretValue};
 
 /// What a marker says to whoever opens it.
 const MARKER_TEXT: &str = "This object marks a secret backend.";
@@ -129,22 +129,9 @@ impl Organization {
             version: 1,
             configuration_digest: None,
         };
-        let sealer = Sealer::new(context).map_err(|_| OperationError::Randomness)?;
-        let kek = &self.platform.kek;
-        let wrapped = kek
-            .wrap(sealer.data_key(), &sealer.binding(kek.id()))
-            .await?;
         let plaintext = SecretValue::Text(MARKER_TEXT.into()).to_plaintext();
-        let envelope = sealer
-            .seal(vec![(kek.id().clone(), wrapped)], &plaintext)
-            .map_err(|error| {
-                let id = kek.id().id.as_str();
-                KekError::new(KekErrorKind::Misconfigured, "wrap", id).with_source(error)
-            })?;
-        Ok(match candidate.store.capability().encoding {
-            PayloadEncoding::Binary => envelope.encode(),
-            PayloadEncoding::Text => envelope.encode_text().into_bytes(),
-        })
+        let sealed = seal(context, &[&*self.platform.kek], &plaintext).await?;
+        Ok(sealed.payload(candidate.store.capability().encoding))
     }
 }
 
@@ -177,7 +164,7 @@ impl Backend {
     /// # Errors
     ///
     /// `BackendNotThere`; failures of the store.
-    pub(in crate::operations) async fn expect_place(&self) -> Result<(), OperationError> {
+    pub(in crate::operations) async fn expect_marker(&self) -> Result<(), OperationError> {
         let Some(place) = &self.place else {
             return Ok(());
         };
@@ -191,9 +178,9 @@ impl Backend {
             .copied()
     }
 
-    /// As [`expect_place`](Self::expect_place), where it is about to be believed that
+    /// As [`expect_marker`](Self::expect_marker), where it is about to be believed that
     /// the marker is gone.
-    pub(super) async fn look_for_place_again(&self) -> Result<(), OperationError> {
+    pub(super) async fn look_for_marker_again(&self) -> Result<(), OperationError> {
         let Some(place) = &self.place else {
             return Ok(());
         };

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::documents::HeldBackend;
 use super::probe::Candidate;
+use super::record::HeldBackend;
 use super::{BackendArguments, BackendView};
 use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Owner};
 use crate::names::Slug;
@@ -173,7 +173,7 @@ impl Organization {
         let versions = vec![marker.native_id];
         let whole = crate::store::Deletion::Purge { versions };
         let deleted = store.delete(&marker.remote_name, whole);
-        if let Err(error) = crate::limits::RequestLimits::committing(deleted).await {
+        if let Err(error) = crate::deadline::RequestLimits::committing(deleted).await {
             tracing::warn!(%error, "a marker that nothing refers to is left behind");
         }
     }

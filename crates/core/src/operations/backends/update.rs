@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::documents::HeldBackend;
 use super::probe::{Candidate, find_marker_granted};
+use super::record::HeldBackend;
 use super::{BackendArguments, BackendOnDestroy, BackendView};
-use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Revision, Stamp};
+use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Stamp};
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
 use crate::store::{Absence, SecretStore, StoreCredential, StoreSettings};
@@ -213,7 +213,7 @@ fn own_record(
     stamp: Option<Stamp>,
 ) -> Result<&BackendRecord, OperationError> {
     let backend = || held.name.clone();
-    if held.revision == Revision::ABSENT {
+    if held.is_absent() {
         return Err(OperationError::BackendRecordMissing { backend: backend() });
     }
     let record = held.document.backend.as_ref();

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
-use super::default_key;
 use crate::catalog::{
     DefaultBackendRecord, EntryKey, RecordKey, SecretDocument, SecretRecord, SecretState,
     record_key_of_uuid,
 };
 use crate::names::Slug;
+use crate::operations::held_document::{Document as _, HeldSecret};
 use crate::operations::{Interrupt, OperationError, Organization};
 use crate::store::{Absence, SecretStore, StoreErrorKind, VersionStatus};
 
@@ -117,10 +117,8 @@ impl Organization {
     }
 
     pub(super) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
-        let loaded = self
-            .catalog
-            .load::<DefaultBackendRecord>(&default_key())
-            .await?;
+        let key = DefaultBackendRecord::key(&());
+        let loaded = self.catalog.load::<DefaultBackendRecord>(&key).await?;
         Ok(loaded.is_some_and(|loaded| loaded.record.backend == *name))
     }
 
@@ -163,7 +161,7 @@ impl Organization {
                 return Ok(usage);
             }
             for Leaving { key, secret } in leaving {
-                let mut held = self.hold_fenced(key).await?;
+                let mut held: HeldSecret = self.hold_fenced(key).await?;
                 self.finish_deletion(&mut held, secret.uuid, interrupt)
                     .await?;
             }
@@ -184,7 +182,7 @@ impl Organization {
                 record_key_of_uuid(secret).map(|key| (key, entries))
             })
             .map(|(key, entries)| async move {
-                let held = self.hold(key).await?;
+                let held: HeldSecret = self.hold(key).await?;
                 Ok::<_, OperationError>((held, entries))
             })
             .buffered(READS_AT_ONCE)
@@ -192,7 +190,7 @@ impl Organization {
             .await?;
         let mut usage = Usage::default();
         for (held, entries) in documents {
-            usage.add(&held.key, &held.document, entries);
+            usage.add(&held.name, &held.document, entries);
         }
         usage
             .ready
