@@ -9,9 +9,11 @@ mod error;
 mod identity;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod organization_record;
 mod ownership;
-mod records;
-mod typed;
+mod secret_arguments;
+mod secret_records;
+mod signed_record;
 
 use std::fmt::{self, Debug};
 
@@ -29,13 +31,11 @@ pub use identity::{
 };
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
+pub use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
-pub use records::{
-    CopyFrom, GenerateSpec, LostObject, OnDestroy, OrganizationRecord, OrganizationState,
-    SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState, VersionRecord,
-    WrappedMacKey,
-};
-pub use typed::{Catalog, Loaded};
+pub use secret_arguments::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+pub use secret_records::{LostObject, SecretDocument, SecretRecord, SecretState, VersionRecord};
+pub use signed_record::{Catalog, Loaded};
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`,
 /// `entries/…`.

@@ -13,7 +13,7 @@ use crate::deadline::RequestLimits;
 use crate::names::{SecretName, Slug};
 
 /// A record under the MAC key that use cases change.
-pub(super) trait Document: Record + Default + Debug {
+pub(crate) trait Document: Record + Default + Debug {
     /// What identifies the document among those of its type.
     type Name: Clone + Debug + Send + Sync;
 
@@ -30,26 +30,26 @@ pub(super) trait Document: Record + Default + Debug {
 
 /// A verified document, and the revision that a commit must expect.
 #[derive(Debug)]
-pub(super) struct Held<T: Document> {
-    pub(super) name: T::Name,
-    pub(super) document: T,
-    pub(super) revision: Revision,
+pub(crate) struct Held<T: Document> {
+    pub(crate) name: T::Name,
+    pub(crate) document: T,
+    pub(crate) revision: Revision,
     /// The document as the catalog has it.
-    pub(super) base: T,
+    pub(crate) base: T,
 }
 
 /// The document of a secret and of those that it displaces.
-pub(super) type HeldSecret = Held<SecretDocument>;
+pub(crate) type HeldSecret = Held<SecretDocument>;
 
 impl Organization {
     /// Loads a document and verifies its MAC; an empty one if no record exists.
-    pub(super) async fn hold<T: Document>(&self, name: T::Name) -> Result<Held<T>, OperationError> {
+    pub(crate) async fn hold<T: Document>(&self, name: T::Name) -> Result<Held<T>, OperationError> {
         let loaded = self.catalog.load(&T::key(&name)).await?;
         self.held(name, loaded).await
     }
 
     /// As [`hold`](Self::hold), past stale nodes.
-    pub(super) async fn hold_fenced<T: Document>(
+    pub(crate) async fn hold_fenced<T: Document>(
         &self,
         name: T::Name,
     ) -> Result<Held<T>, OperationError> {
@@ -59,7 +59,7 @@ impl Organization {
 
     /// As [`hold`](Self::hold); again, fenced, if the first answer `is_doubtful`: a
     /// stale node may have given it.
-    pub(super) async fn hold_fenced_if<T: Document>(
+    pub(crate) async fn hold_fenced_if<T: Document>(
         &self,
         name: T::Name,
         is_doubtful: impl FnOnce(&Held<T>) -> bool,
@@ -72,7 +72,7 @@ impl Organization {
     }
 
     /// Verifies the MAC of a record that was loaded.
-    pub(super) async fn held<T: Document>(
+    pub(crate) async fn held<T: Document>(
         &self,
         name: T::Name,
         loaded: Option<Loaded<T>>,
@@ -85,7 +85,7 @@ impl Organization {
     }
 
     /// Verifies the MAC of a record that is only read.
-    pub(super) async fn verified<T>(
+    pub(crate) async fn verified<T>(
         &self,
         loaded: Option<Loaded<T>>,
     ) -> Result<Option<T>, OperationError> {
@@ -102,7 +102,7 @@ impl Organization {
     ///
     /// `ChangedConcurrently` or `BackendChangedConcurrently` if another writer came
     /// first.
-    pub(super) async fn commit<T: Document>(
+    pub(crate) async fn commit<T: Document>(
         &self,
         held: &mut Held<T>,
     ) -> Result<(), OperationError> {
@@ -117,7 +117,7 @@ impl Organization {
     /// # Cancellation
     ///
     /// A commit that has begun is not interrupted.
-    pub(super) async fn try_commit<T: Document>(
+    pub(crate) async fn try_commit<T: Document>(
         &self,
         held: &mut Held<T>,
     ) -> Result<Option<Held<T>>, OperationError> {
@@ -149,29 +149,29 @@ impl<T: Document> Held<T> {
     }
 
     /// Returns the key of the document's record.
-    pub(super) fn key(&self) -> RecordKey {
+    pub(crate) fn key(&self) -> RecordKey {
         T::key(&self.name)
     }
 
     /// Returns true if no record exists, not even a tombstone.
-    pub(super) fn is_absent(&self) -> bool {
+    pub(crate) fn is_absent(&self) -> bool {
         self.revision == Revision::ABSENT
     }
 
     /// Returns the error of a commit that another writer preceded.
-    pub(super) fn overtaken(&self) -> OperationError {
+    pub(crate) fn overtaken(&self) -> OperationError {
         self.document.overtaken(&self.name)
     }
 
     /// Returns the generation of the next commit.
-    pub(super) fn next_generation(&self) -> u64 {
+    pub(crate) fn next_generation(&self) -> u64 {
         self.base.generation() + 1
     }
 }
 
 impl Held<SecretDocument> {
     /// Returns the secret with this uuid, if it has this name.
-    pub(super) fn named(&self, name: &SecretName, uuid: Uuid) -> Option<&SecretRecord> {
+    pub(crate) fn named(&self, name: &SecretName, uuid: Uuid) -> Option<&SecretRecord> {
         let secret = self.document.secret(uuid);
         secret.filter(|secret| secret.name == *name)
     }

@@ -7,10 +7,11 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::OperationError;
-use super::backends::{Connections, Patience, Place, SeenBackend};
+use super::SeenBackend;
+use super::backends::{Connections, Marker, Patience};
+use super::crash_hooks::crash_point;
 use super::run::Run;
 use super::sealing::{unwrap, wrap};
-use super::steps::crash_point;
 use crate::catalog::{
     Catalog, CatalogError, CatalogErrorKind, CatalogStore, Compared, Loaded, ORGANIZATION_RECORD,
     OrganizationRecord, OrganizationState, RecordKey, Revision, WrappedMacKey,
@@ -54,7 +55,7 @@ pub struct Backend {
     /// What was seen of its record last; absent for the built-in one.
     pub seen: Option<SeenBackend>,
     /// By what its place is known again.
-    pub(super) place: Option<Arc<Place>>,
+    pub(crate) marker: Option<Arc<Marker>>,
 }
 
 /// An organization on its platform. The use cases are its methods.
@@ -63,11 +64,11 @@ pub struct Backend {
 #[derive(Debug)]
 pub struct Organization {
     slug: Slug,
-    pub(super) run: Run,
-    pub(super) catalog: Catalog,
-    pub(super) platform: Platform,
-    pub(super) connections: Connections,
-    pub(super) patience: Patience,
+    pub(crate) run: Run,
+    pub(crate) catalog: Catalog,
+    pub(crate) platform: Platform,
+    pub(crate) connections: Connections,
+    pub(crate) patience: Patience,
     opened: OnceCell<Opened>,
     mac_key: OnceCell<MacKey>,
 }
@@ -196,7 +197,7 @@ impl Organization {
     }
 
     /// Returns the MAC key; unwraps it on first use.
-    pub(super) async fn mac_key(&self) -> Result<&MacKey, OperationError> {
+    pub(crate) async fn mac_key(&self) -> Result<&MacKey, OperationError> {
         self.existing().await?;
         let loaded = match self.opened.get() {
             Some(Opened::Loaded(loaded)) => loaded,

@@ -10,17 +10,17 @@ use planton_secret::SecretBytes;
 
 /// A value in its envelope.
 #[derive(Debug)]
-pub(super) struct SealedValue {
-    pub(super) envelope: Envelope,
+pub(crate) struct SealedValue {
+    pub(crate) envelope: Envelope,
     /// The KEKs that may open it.
-    pub(super) keks: Vec<KekId>,
+    pub(crate) keks: Vec<KekId>,
     /// Identifies the value to a holder of the data key.
-    pub(super) fingerprint: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 impl SealedValue {
     /// Returns the envelope in the form that a store takes.
-    pub(super) fn payload(&self, encoding: PayloadEncoding) -> Vec<u8> {
+    pub(crate) fn payload(&self, encoding: PayloadEncoding) -> Vec<u8> {
         match encoding {
             PayloadEncoding::Binary => self.envelope.encode(),
             PayloadEncoding::Text => self.envelope.encode_text().into_bytes(),
@@ -33,7 +33,7 @@ impl SealedValue {
 /// # Errors
 ///
 /// `Kek(Misconfigured)` if a wrap is too long for an envelope.
-pub(super) async fn seal(
+pub(crate) async fn seal(
     context: Context,
     keks: &[&dyn KeyEncryptionKey],
     plaintext: &SecretBytes,
@@ -60,7 +60,7 @@ pub(super) async fn seal(
 /// # Errors
 ///
 /// `Refused` if no allowed KEK has a wrap, or the wrap is of another context.
-pub(super) async fn unseal(
+pub(crate) async fn unseal(
     envelope: Envelope,
     context: Context,
     keks: &[&dyn KeyEncryptionKey],
@@ -79,7 +79,7 @@ pub(super) async fn unseal(
 
 /// An envelope with its data key.
 #[derive(Debug)]
-pub(super) struct Unsealed {
+pub(crate) struct Unsealed {
     envelope: Envelope,
     data_key: DataKey,
     context: Context,
@@ -87,14 +87,14 @@ pub(super) struct Unsealed {
 
 impl Unsealed {
     /// Decrypts the value; `None` if the envelope does not open in its context.
-    pub(super) fn open(&self) -> Option<SecretValue> {
+    pub(crate) fn open(&self) -> Option<SecretValue> {
         let opened = self.envelope.open(&self.data_key, &self.context).ok()?;
         SecretValue::from_plaintext(&opened.plaintext).ok()
     }
 
     /// Returns the fingerprint that `candidate` would have, without decrypting the
     /// value; `None` if the envelope does not open in its context.
-    pub(super) fn fingerprint(&self, candidate: &SecretBytes) -> Option<Fingerprint> {
+    pub(crate) fn fingerprint(&self, candidate: &SecretBytes) -> Option<Fingerprint> {
         let envelope = &self.envelope;
         envelope
             .fingerprint(&self.data_key, &self.context, candidate)
@@ -103,7 +103,7 @@ impl Unsealed {
 }
 
 /// Wraps `key` under each of `keks`.
-pub(super) async fn wrap(
+pub(crate) async fn wrap(
     key: &DataKey,
     keks: &[&dyn KeyEncryptionKey],
     binding: impl Fn(&KekId) -> WrapBinding + Send,
@@ -121,7 +121,7 @@ pub(super) async fn wrap(
 /// # Errors
 ///
 /// `Refused` if none has.
-pub(super) async fn unwrap(
+pub(crate) async fn unwrap(
     wraps: &[(KekId, WrappedKey)],
     keks: &[&dyn KeyEncryptionKey],
     binding: impl Fn(&KekId) -> WrapBinding + Send,

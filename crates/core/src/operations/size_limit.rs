@@ -15,7 +15,7 @@ const LEAST_LIMIT: usize = max_plaintext_bytes(25_000, true);
 /// # Errors
 ///
 /// `ValueTooLarge`.
-pub(super) fn check_size(
+pub(crate) fn check_size(
     capability: &StoreCapability,
     plaintext: &SecretBytes,
 ) -> Result<(), OperationError> {

@@ -12,7 +12,7 @@ use planton_envelope::{Context, Envelope, Purpose, SecretValue};
 impl Organization {
     /// Seals `credential` for one backend, its `settings` and the record's generation;
     /// `None` for an empty one.
-    pub(super) async fn seal_credential(
+    pub(crate) async fn seal_credential(
         &self,
         backend: Uuid,
         settings: &StoreSettings,
@@ -35,7 +35,7 @@ impl Organization {
 
     /// Opens the credential of a verified record, with the settings that it was sealed
     /// for and no others.
-    pub(super) async fn open_credential(
+    pub(crate) async fn open_credential(
         &self,
         backend: Uuid,
         settings: &StoreSettings,

@@ -13,11 +13,11 @@ use super::record::HeldBackend;
 use super::usage::{Unfinished, refuse_if_used};
 use crate::catalog::{BackendRecord, BackendState, Owner, Stamp};
 use crate::names::Slug;
-use crate::operations::steps::crash_point;
+use crate::operations::crash_hooks::crash_point;
 use crate::operations::{Interrupt, OperationError, Organization};
 
 /// How often a step is tried while others write.
-pub(super) const TRIES: usize = 5;
+pub(crate) const TRIES: usize = 5;
 
 /// What to let go of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Organization {
     /// backend turns out to be needed, and puts back what a destroy was to do `before`
     /// that. Every round lists the entries anew: they must
     /// be listed after the mark that the tombstone replaces.
-    pub(super) async fn finish_backend_deletion(
+    pub(crate) async fn finish_backend_deletion(
         &self,
         held: &mut HeldBackend,
         uuid: Uuid,

@@ -8,7 +8,7 @@ use super::record::HeldBackend;
 use super::usage::{Unfinished, refuse_if_used};
 use crate::catalog::{BackendState, Owner};
 use crate::names::Slug;
-use crate::operations::forget::Found;
+use crate::operations::Found;
 use crate::operations::{Interrupt, OperationError, Organization};
 
 /// A backend that may be forgotten.

@@ -1,18 +1,19 @@
 //! Holds and commits the record of a backend.
 
-use super::{BackendView, SeenBackend};
+use super::BackendView;
 use crate::catalog::BackendDocument;
 use crate::names::Slug;
+use crate::operations::SeenBackend;
 use crate::operations::held_document::Held;
 use crate::operations::{OperationError, Organization};
 
 /// A backend's document, verified.
-pub(super) type HeldBackend = Held<BackendDocument>;
+pub(crate) type HeldBackend = Held<BackendDocument>;
 
 impl Organization {
     /// Loads the document of a backend's name, fenced and verified; an empty one if no
     /// record exists.
-    pub(super) async fn hold_backend(&self, name: &Slug) -> Result<HeldBackend, OperationError> {
+    pub(crate) async fn hold_backend(&self, name: &Slug) -> Result<HeldBackend, OperationError> {
         self.hold_fenced(name.clone()).await
     }
 
@@ -21,7 +22,7 @@ impl Organization {
     /// # Errors
     ///
     /// `BackendChangedConcurrently` if another writer came first.
-    pub(super) async fn commit_backend(
+    pub(crate) async fn commit_backend(
         &self,
         held: &mut HeldBackend,
     ) -> Result<(), OperationError> {
@@ -33,7 +34,7 @@ impl Organization {
 
     /// Commits a changed document, and remembers it in the rollback guard. Returns the
     /// present one if another writer came first.
-    pub(super) async fn try_commit_backend(
+    pub(crate) async fn try_commit_backend(
         &self,
         held: &mut HeldBackend,
     ) -> Result<Option<HeldBackend>, OperationError> {
@@ -47,7 +48,7 @@ impl Organization {
         Ok(now)
     }
 
-    pub(super) async fn backend_view(
+    pub(crate) async fn backend_view(
         &self,
         document: &BackendDocument,
     ) -> Result<BackendView, OperationError> {

@@ -23,13 +23,13 @@ const READS_AT_ONCE: usize = 8;
 
 /// How long a deletion waits for others.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::operations) struct Patience {
+pub(crate) struct Patience {
     /// While secrets that others are deleting stay as they are.
-    pub(in crate::operations) deleting: Duration,
+    pub(crate) deleting: Duration,
     /// While secrets in use do.
-    pub(in crate::operations) in_use: Duration,
+    pub(crate) in_use: Duration,
     /// From one look to the next: other processes tell nobody when they are done.
-    pub(in crate::operations) poll: Duration,
+    pub(crate) poll: Duration,
 }
 
 impl Default for Patience {
@@ -44,7 +44,7 @@ impl Default for Patience {
 
 /// What becomes of secrets whose deletion was begun and not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfinished {
+pub(crate) enum Unfinished {
     /// They are finished.
     Finish,
     /// They count as in use: finishing them takes the backend's store.
@@ -53,13 +53,13 @@ pub(super) enum Unfinished {
 
 /// What a backend's entries lead to.
 #[derive(Debug, Default)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// Secrets in use.
-    pub(super) ready: Vec<SecretRecord>,
+    pub(crate) ready: Vec<SecretRecord>,
     /// Secrets on their way out.
     deleting: Vec<Leaving>,
     /// Entries that no document names.
-    pub(super) unnamed: Vec<EntryKey>,
+    pub(crate) unnamed: Vec<EntryKey>,
 }
 
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Usage {
 }
 
 /// Returns the secret of a document that names the object of an entry.
-pub(super) fn names<'a>(
+pub(crate) fn names<'a>(
     document: &'a SecretDocument,
     entry: &EntryKey,
 ) -> Option<&'a SecretRecord> {
@@ -116,7 +116,7 @@ impl Organization {
         refuse_if_used(name, &usage, self.is_default(name).await?)
     }
 
-    pub(super) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
+    pub(crate) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
         let key = DefaultBackendRecord::key(&());
         let loaded = self.catalog.load::<DefaultBackendRecord>(&key).await?;
         Ok(loaded.is_some_and(|loaded| loaded.record.backend == *name))
@@ -126,7 +126,7 @@ impl Organization {
     ///
     /// A plan that destroys secrets together with their backend may begin with
     /// either, so what is in use now may be on its way out a moment later.
-    pub(super) async fn settled_usage(
+    pub(crate) async fn settled_usage(
         &self,
         uuid: Uuid,
         unfinished: Unfinished,
@@ -200,14 +200,15 @@ impl Organization {
 
     /// Says whether a secret of the backend is found in the store; so too where
     /// it has none that could be lost.
-    pub(super) async fn holds_ours(
+    pub(crate) async fn holds_ours(
         &self,
         uuid: Uuid,
         store: &dyn SecretStore,
     ) -> Result<bool, OperationError> {
         let usage = self.usage(uuid).await?;
         for secret in &usage.ready {
-            let Some(options) = crate::operations::read::describe_options(secret, Absence::Quick)
+            let Some(options) =
+                crate::operations::secrets::describe_options(secret, Absence::Quick)
             else {
                 continue;
             };
@@ -223,7 +224,7 @@ impl Organization {
 }
 
 /// Refuses to let go of a backend that is needed.
-pub(super) fn refuse_if_used(
+pub(crate) fn refuse_if_used(
     name: &Slug,
     usage: &Usage,
     is_default: bool,

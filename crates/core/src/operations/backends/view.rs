@@ -52,7 +52,7 @@ pub enum RefreshedBackend {
 }
 
 impl BackendView {
-    pub(super) fn new(document: &BackendDocument, record: &BackendRecord, catalog: Uuid) -> Self {
+    pub(crate) fn new(document: &BackendDocument, record: &BackendRecord, catalog: Uuid) -> Self {
         Self {
             uuid: record.uuid,
             name: record.name.clone(),

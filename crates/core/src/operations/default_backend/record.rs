@@ -8,9 +8,9 @@
 
 use uuid::Uuid;
 
-use super::SeenBackend;
 use crate::catalog::{BackendDocument, BackendState, DefaultBackendRecord, Loaded, Owner};
 use crate::names::Slug;
+use crate::operations::SeenBackend;
 use crate::operations::held_document::{Document as _, Held};
 use crate::operations::{OperationError, Organization, PLATFORM_BACKEND};
 
@@ -28,18 +28,18 @@ pub struct DefaultBackendView {
 }
 
 /// The record of the default backend, verified.
-pub(super) type HeldDefault = Held<DefaultBackendRecord>;
+pub(crate) type HeldDefault = Held<DefaultBackendRecord>;
 
 /// What the default's record is to say.
-pub(super) struct Choice {
-    pub(super) backend: Slug,
-    pub(super) owner: Option<Owner>,
+pub(crate) struct Choice {
+    pub(crate) backend: Slug,
+    pub(crate) owner: Option<Owner>,
     /// Whether it says anything else than before to a practitioner.
-    pub(super) is_changed: bool,
+    pub(crate) is_changed: bool,
 }
 
 /// How often a change of the default is tried while others write.
-pub(super) const TRIES: usize = 4;
+pub(crate) const TRIES: usize = 4;
 
 /// How often it is written as it is: any number of processes may delete backends at
 /// once, and each of them writes it for each backend.
@@ -83,7 +83,7 @@ impl Organization {
     /// record of one of the practitioner's own, which a creation reads anyway, tells
     /// when it has ceased to be the default; to the built-in one, a new secret goes as
     /// if it had been created at the process's first look.
-    pub(in crate::operations) async fn default_backend(&self) -> Result<Slug, OperationError> {
+    pub(crate) async fn default_backend(&self) -> Result<Slug, OperationError> {
         if let Some(learned) = self.connections.learned_default() {
             return Ok(learned);
         }
@@ -95,7 +95,7 @@ impl Organization {
     }
 
     /// Returns the default backend as its record has it now.
-    pub(in crate::operations) async fn reload_default(&self) -> Result<Slug, OperationError> {
+    pub(crate) async fn reload_default(&self) -> Result<Slug, OperationError> {
         self.connections.learn_default(None);
         let name = self.hold_default().await?.document.backend;
         self.connections.learn_default(Some(&name));
@@ -104,7 +104,7 @@ impl Organization {
 
     /// Writes the default's record again as it is, so that whoever is about to
     /// change it reads what has happened meanwhile. Returns the default.
-    pub(super) async fn fence_default(&self) -> Result<Slug, OperationError> {
+    pub(crate) async fn fence_default(&self) -> Result<Slug, OperationError> {
         let _fencing = self.connections.fencing.lock().await;
         for _ in 0..FENCE_TRIES {
             let mut held = self.hold_default().await?;
@@ -142,13 +142,13 @@ impl Organization {
     }
 
     /// Loads the default's record and verifies its MAC.
-    pub(super) async fn hold_default(&self) -> Result<HeldDefault, OperationError> {
+    pub(crate) async fn hold_default(&self) -> Result<HeldDefault, OperationError> {
         let loaded = self.load_default().await?;
         self.held((), loaded).await
     }
 
     /// Commits a choice. Returns false if another writer came first.
-    pub(super) async fn commit_default(
+    pub(crate) async fn commit_default(
         &self,
         held: &mut HeldDefault,
         choice: Choice,
@@ -176,7 +176,7 @@ impl Organization {
 
     /// Tells a backend's record whether it is the default. One that is being
     /// deleted becomes none; one that is gone need not be told that it is none.
-    pub(super) async fn tell(&self, name: &Slug, is_default: bool) -> Result<(), OperationError> {
+    pub(crate) async fn tell(&self, name: &Slug, is_default: bool) -> Result<(), OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
             return Ok(());
         }
@@ -184,7 +184,7 @@ impl Organization {
             let mut held = self.hold_backend(name).await?;
             let generation = held.document.generation;
             let record = held.document.backend.as_mut();
-            let record = record.ok_or_else(|| super::connect::unknown(name))?;
+            let record = record.ok_or_else(|| crate::operations::backends::unknown(name))?;
             // Else an older record would get a newer generation by this.
             self.expect_newest(&SeenBackend::new(generation, record))?;
             if is_default && record.state == BackendState::Deleting {
@@ -204,7 +204,7 @@ impl Organization {
         Err(changed())
     }
 
-    pub(super) async fn untell(&self, name: &Slug) -> Result<(), OperationError> {
+    pub(crate) async fn untell(&self, name: &Slug) -> Result<(), OperationError> {
         match self.tell(name, false).await {
             Err(OperationError::UnknownBackend { .. }) => Ok(()),
             outcome => outcome,
@@ -214,7 +214,7 @@ impl Organization {
     /// Says whether a new object may be put on the backend: asked once the object's
     /// entry is answered, so that a deletion either lists the entry or is seen here.
     /// Never shared or cached, and no older than the entry.
-    pub(in crate::operations) async fn recheck_backend(
+    pub(crate) async fn recheck_backend(
         &self,
         name: &Slug,
         uuid: Uuid,
@@ -243,20 +243,20 @@ impl Organization {
 
 /// Whether a backend was chosen because it is the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::operations) enum ByDefault {
+pub(crate) enum ByDefault {
     Yes,
     No,
 }
 
 /// What a creation learns of the backend that it chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::operations) enum Rechecked {
+pub(crate) enum Rechecked {
     Usable,
     NotDefault,
     Deleting,
     Gone,
 }
 
-pub(super) fn changed() -> OperationError {
+pub(crate) fn changed() -> OperationError {
     DefaultBackendRecord::default().overtaken(&())
 }

@@ -7,11 +7,11 @@
 
 use uuid::Uuid;
 
-use super::held_document::HeldSecret;
-use super::steps::Interrupt;
-use super::{OperationError, Organization};
 use crate::catalog::{EntryKey, Owner, SecretRecord, SecretState, record_key_of_name};
 use crate::names::{SecretName, Slug};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::{OperationError, Organization};
 use crate::store::RemoteName;
 
 /// A secret that may be forgotten.

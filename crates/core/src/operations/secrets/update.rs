@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::heal::Missed;
-use super::held_document::HeldSecret;
-use super::steps::Interrupt;
-use super::{MetRecord, OperationError, Organization, SecretView, ValueSource};
+use super::drift::Missed;
 use crate::catalog::{
     OnDestroy, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
     record_key_of_name,
 };
 use crate::names::SecretName;
+use crate::operations::backends::Trust;
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::{MetRecord, OperationError, Organization, SecretView, ValueSource};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
 /// What to change.
@@ -229,7 +229,7 @@ async fn delete_pruned(store: &dyn SecretStore, name: &RemoteName, pruned: Vec<N
     if pruned.is_empty() {
         return;
     }
-    super::steps::crash_point("prune");
+    crate::operations::crash_hooks::crash_point("prune");
     if let Err(error) = store.delete(name, Deletion::Versions(pruned)).await {
         tracing::warn!(%error, "versions beyond keep_versions could not be deleted");
     }

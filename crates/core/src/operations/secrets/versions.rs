@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::sealing::{SealedValue, Unsealed, seal, unseal};
-use super::size_limit::check_size;
-use super::steps::{Interrupt, crash_point};
-use super::{Backend, OperationError};
 use crate::catalog::{SecretRecord, VersionRecord};
 use crate::kek::KekErrorKind;
 use crate::names::SecretName;
+use crate::operations::sealing::{SealedValue, Unsealed, seal, unseal};
+use crate::operations::size_limit::check_size;
+use crate::operations::{Backend, OperationError};
+use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{NativeVersionId, PutOptions, StoreErrorKind};
 use planton_envelope::{Context, Envelope, Fingerprint, KekId, Purpose, SecretValue};
 use planton_secret::SecretBytes;
 
 /// A sealed version of a secret that was not put yet.
-pub(super) struct SealedVersion {
+pub(crate) struct SealedVersion {
     number: u64,
     payload: Vec<u8>,
     payload_sha256: String,
@@ -27,7 +27,7 @@ pub(super) struct SealedVersion {
 
 impl Backend {
     /// Seals `plaintext` as version `number` of `secret`.
-    pub(super) async fn seal(
+    pub(crate) async fn seal(
         &self,
         organization: Uuid,
         secret: &SecretRecord,
@@ -61,7 +61,7 @@ impl Backend {
     /// # Errors
     ///
     /// `Store(NotFound)` if the existing object is missing.
-    pub(super) async fn put(
+    pub(crate) async fn put(
         &self,
         secret: &SecretRecord,
         sealed: &SealedVersion,
@@ -110,7 +110,7 @@ impl Backend {
 
     /// Fetches the envelope of `version` and unwraps its data key. Only the envelope
     /// that the verified record names is accepted.
-    pub(super) async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         organization: Uuid,
         secret: &SecretRecord,
@@ -166,17 +166,17 @@ fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
 
 /// A version that was fetched, and not decrypted.
 #[derive(Debug)]
-pub(super) struct FetchedVersion(Unsealed);
+pub(crate) struct FetchedVersion(Unsealed);
 
 impl FetchedVersion {
     /// Decrypts the value; `None` if the envelope is rejected.
-    pub(super) fn open(&self) -> Option<SecretValue> {
+    pub(crate) fn open(&self) -> Option<SecretValue> {
         self.0.open()
     }
 
     /// Returns whether `candidate` is the value, without decrypting it; `None` if the
     /// envelope is rejected.
-    pub(super) fn is_value(
+    pub(crate) fn is_value(
         &self,
         candidate: &SecretBytes,
         version: &VersionRecord,

@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::{OperationError, Organization, SecretView};
 use crate::catalog::{
     Loaded, OnDestroy, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
     record_key_of_name, record_key_of_uuid,
 };
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
+use crate::operations::backends::Trust;
+use crate::operations::{OperationError, Organization, SecretView};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
 
 /// What a refresh knows from before.
@@ -203,7 +203,7 @@ impl Organization {
         Ok(SecretView::new(&secret, &document, catalog))
     }
 
-    pub(super) async fn find(
+    pub(crate) async fn find(
         &self,
         selector: &Selector,
         verify: bool,
@@ -226,7 +226,7 @@ impl Organization {
         })
     }
 
-    pub(super) async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         selector: &Selector,
         look: Look,
@@ -266,7 +266,7 @@ impl Organization {
 
 /// How to look a secret up.
 #[derive(Clone, Copy)]
-pub(super) enum Look {
+pub(crate) enum Look {
     Plain,
     Verified,
     Fenced,
@@ -287,7 +287,7 @@ fn is_withheld(error: &KekError) -> bool {
 
 /// What to ask the store about a secret's current version; `None` when it has
 /// none.
-pub(super) fn describe_options(secret: &SecretRecord, absence: Absence) -> Option<DescribeOptions> {
+pub(crate) fn describe_options(secret: &SecretRecord, absence: Absence) -> Option<DescribeOptions> {
     let (current, others) = secret.versions.split_last()?;
     let native = |version: &VersionRecord| version.native_id.clone();
     Some(DescribeOptions {

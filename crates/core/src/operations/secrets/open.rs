@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::read::{Look, Selector};
+use super::refresh::{Look, Selector};
 use super::versions::FetchedVersion;
-use super::{OperationError, Organization, SecretView};
 use crate::catalog::{SecretDocument, SecretRecord, VersionRecord};
+use crate::operations::backends::Trust;
+use crate::operations::{OperationError, Organization, SecretView};
 use planton_envelope::SecretValue;
 
 /// A secret's value.

@@ -4,17 +4,17 @@
 //! is written, the backend is asked once more, past replicas that lag; then a new
 //! object under another name takes the place of the one that is gone.
 
-use super::backends::{ByDefault, Rechecked};
 use super::objects::{NameDigits, Put};
-use super::steps::Interrupt;
 use super::versions::SealedVersion;
-use super::{Backend, OperationError, Organization};
 use crate::catalog::SecretRecord;
+use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::interrupt::Interrupt;
+use crate::operations::{Backend, OperationError, Organization};
 use crate::store::{Absence, StoreErrorKind, VersionStatus};
 use planton_envelope::SecretValue;
 
 /// What a second look at a version that was missed finds.
-pub(super) enum Missed {
+pub(crate) enum Missed {
     /// It is there after all.
     Nothing,
     /// The version only.
@@ -25,12 +25,12 @@ pub(super) enum Missed {
 
 impl Organization {
     /// Asks the backend once more for a version that was missed.
-    pub(super) async fn look_again(
+    pub(crate) async fn look_again(
         &self,
         secret: &SecretRecord,
         backend: &Backend,
     ) -> Result<Missed, OperationError> {
-        let options = super::read::describe_options(secret, Absence::Confirmed);
+        let options = crate::operations::secrets::describe_options(secret, Absence::Confirmed);
         let Some(options) = options else {
             return Ok(Missed::Object);
         };
@@ -47,7 +47,7 @@ impl Organization {
 
     /// Puts the next version of a secret: into its object, or into a new one where
     /// that turns out to be gone.
-    pub(super) async fn put_next(
+    pub(crate) async fn put_next(
         &self,
         secret: &SecretRecord,
         value: &SecretValue,
@@ -69,7 +69,7 @@ impl Organization {
     }
 
     /// Puts the next version of a secret whose object is gone into a new one.
-    pub(super) async fn heal(
+    pub(crate) async fn heal(
         &self,
         secret: &SecretRecord,
         value: &SecretValue,

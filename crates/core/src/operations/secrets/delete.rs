@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::held_document::HeldSecret;
-use super::steps::{Interrupt, crash_point};
-use super::{Backend, OperationError, Organization};
 use crate::catalog::{
     EntryKey, LostObject, OnDestroy, Owner, SecretRecord, SecretState, Stamp, record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
+use crate::operations::backends::Trust;
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{Backend, OperationError, Organization};
+use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Absence, Deletion, DescribeOptions, RemoteName, StoreErrorKind, VersionStatus};
 
 /// How often a step is tried while others change the document.
@@ -166,7 +166,7 @@ impl Organization {
 
     /// Deletes the secret `uuid` of a document that is held. Whoever else
     /// finishes it meanwhile has done it for us.
-    pub(super) async fn finish_deletion(
+    pub(crate) async fn finish_deletion(
         &self,
         held: &mut HeldSecret,
         uuid: Uuid,
@@ -230,7 +230,7 @@ impl Organization {
     /// Removes what is left of a secret whose record no longer names it: the entries
     /// of its objects, and the history of a record that is a tombstone now. Last: as
     /// long as a record names an object, a deletion of its backend must find it.
-    pub(super) async fn clear(&self, held: &HeldSecret, entries: &[EntryKey]) {
+    pub(crate) async fn clear(&self, held: &HeldSecret, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;
         }

@@ -1,6 +1,6 @@
 //! Sets and unsets the default backend, for whoever owns the choice.
 
-use super::default::{Choice, DefaultBackendView, HeldDefault, TRIES, changed};
+use super::record::{Choice, DefaultBackendView, HeldDefault, TRIES, changed};
 use crate::catalog::{Owner, Stamp};
 use crate::names::Slug;
 use crate::operations::ownership::Meeting;
@@ -67,7 +67,7 @@ impl Organization {
             replaced,
         } = set;
         self.connections.learn_default(Some(&backend));
-        crate::operations::steps::crash_point("clear default backend");
+        crate::operations::crash_hooks::crash_point("clear default backend");
         if replaced != backend {
             self.untell(&replaced).await?;
         }
@@ -205,7 +205,7 @@ impl Organization {
                 return Ok(Destroyed::GivenBack(Box::new(former)));
             }
             self.connections.learn_default(None);
-            crate::operations::steps::crash_point("clear default backend");
+            crate::operations::crash_hooks::crash_point("clear default backend");
             self.untell(&present).await?;
             return Ok(Destroyed::Done);
         }

@@ -2,13 +2,13 @@
 
 use uuid::Uuid;
 
-use super::held_document::HeldSecret;
-use super::{OperationError, Organization};
 use crate::catalog::{CatalogErrorKind, EntryKey, EntryRecord, Revision};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{OperationError, Organization};
 
 impl Organization {
     /// Writes the entry of an object that is about to be put.
-    pub(super) async fn write_entry(
+    pub(crate) async fn write_entry(
         &self,
         entry: &EntryKey,
         record: &EntryRecord,
@@ -27,20 +27,20 @@ impl Organization {
     }
 
     /// Removes the entry of an object that is gone.
-    pub(super) async fn remove_entry(&self, entry: &EntryKey) -> Result<(), OperationError> {
+    pub(crate) async fn remove_entry(&self, entry: &EntryKey) -> Result<(), OperationError> {
         Ok(self.catalog.remove(&entry.record_key()).await?)
     }
 
     /// Lists the entries of a backend. A listing shows every entry whose write was
     /// answered before it began.
-    pub(super) async fn entries(&self, backend: Uuid) -> Result<Vec<EntryKey>, OperationError> {
+    pub(crate) async fn entries(&self, backend: Uuid) -> Result<Vec<EntryKey>, OperationError> {
         let keys = self.catalog.list(&EntryKey::prefix(backend)).await?;
         Ok(keys.iter().filter_map(EntryKey::parse).collect())
     }
 
     /// Reads what an entry says of its object, verified; `None` where another
     /// process has removed it.
-    pub(super) async fn entry(
+    pub(crate) async fn entry(
         &self,
         entry: &EntryKey,
     ) -> Result<Option<EntryRecord>, OperationError> {
@@ -52,7 +52,7 @@ impl Organization {
     /// and where nothing was ever written, too: whoever is about to commit on the
     /// revision before it begins anew. Returns the document that stands there
     /// instead when another writer came first.
-    pub(super) async fn raise(
+    pub(crate) async fn raise(
         &self,
         held: &mut HeldSecret,
     ) -> Result<Option<HeldSecret>, OperationError> {
