@@ -140,6 +140,38 @@ async fn a_record_that_somebody_deleted_is_absent_and_can_be_written_again() {
 }
 
 #[tokio::test]
+async fn a_record_that_somebody_deleted_is_told_from_one_that_never_was() {
+    let place = Place::new().await;
+    let client = place.client();
+    let catalog = catalog(&place, &client);
+    let kv = client.kv();
+    let key = key();
+    let path = format!("catalog/acme/{key}");
+    catalog.expect_never_deleted(&key).await.unwrap();
+    let one = catalog
+        .write(&key, &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    catalog.expect_never_deleted(&key).await.unwrap();
+    kv.soft_delete(&path).await.unwrap();
+    let deleted = catalog.expect_never_deleted(&key).await.unwrap_err();
+    assert_eq!(deleted.kind(), CatalogErrorKind::Removed);
+    let remedy = deleted.remedy().unwrap();
+    let mount = kv.mount().as_str();
+    for command in [
+        format!("`bao kv undelete -mount={mount} -versions=1 {path}`"),
+        format!("`bao kv metadata delete -mount={mount} {path}`"),
+    ] {
+        assert!(remedy.contains(&command), "{remedy}");
+    }
+    kv.destroy(&path, &[one.0]).await.unwrap();
+    let destroyed = catalog.expect_never_deleted(&key).await.unwrap_err();
+    assert_eq!(destroyed.kind(), CatalogErrorKind::Removed);
+    kv.delete_metadata(&path).await.unwrap();
+    catalog.expect_never_deleted(&key).await.unwrap();
+}
+
+#[tokio::test]
 async fn history_is_destroyed_and_the_present_stays() {
     let place = Place::new().await;
     let client = place.client();

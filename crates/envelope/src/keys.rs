@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -49,7 +48,8 @@ impl ConstantTimeEq for DataKey {
 }
 
 /// The canonical identifier of a KEK.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KekId {
     /// Who keeps the key: `local`, `transit`, `aws_kms`, …; at most 32 bytes.
     pub provider: String,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use xtask::tools::Tools;
 
 use super::dependencies::{self, Advisories};
-use super::{cargo, demo, docs, step, test};
+use super::{cargo, demo, docs, notices, step, test};
 use crate::arrows;
 
 /// Runs every check, cheap ones first.
@@ -25,6 +25,7 @@ pub(crate) fn run() -> Result<()> {
     let not_checked = step("dependencies", || {
         dependencies::run(Advisories::WhereReachable)
     })?;
+    step("notices", notices::run)?;
     step("lints", || {
         let lints = [
             "clippy",
@@ -37,7 +38,7 @@ pub(crate) fn run() -> Result<()> {
         super::run(cargo().args(lints))
     })?;
     step("docs", || docs::run(true))?;
-    step("test", || test::run(&[]))?;
+    step("test", test::run_timed)?;
     step("demo", demo::run)?;
     step("demo without a Terraform on PATH", demo_alone)?;
     // At the end, where it is read.

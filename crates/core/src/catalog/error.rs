@@ -19,6 +19,8 @@ pub enum CatalogErrorKind {
     Corrupt,
     /// The response does not have the vendor's form, so it proves nothing.
     Unexpected,
+    /// The record is missing because it was deleted.
+    Removed,
     /// The record's MAC does not verify: it was changed without the MAC key.
     Altered,
     /// The platform is not set up as required (a missing mount, KV version 1).
@@ -40,6 +42,7 @@ impl ErrorKind for CatalogErrorKind {
             Self::Unavailable => "failed: unavailable",
             Self::Corrupt => "found something that is not a record of this provider",
             Self::Unexpected => "got an answer of another form",
+            Self::Removed => "found a record that somebody deleted",
             Self::Altered => "found a record that somebody else has changed",
             Self::Misconfigured => "failed: not set up",
         }

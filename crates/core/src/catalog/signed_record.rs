@@ -97,6 +97,15 @@ impl Catalog {
             .transpose()
     }
 
+    /// Makes sure that nobody deleted the record under `key`.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::expect_never_deleted`].
+    pub async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.store.expect_never_deleted(key).await
+    }
+
     /// Writes `record` under `key` if its revision is still `expected`. Without
     /// a MAC key (an organization that is still initializing has none) the
     /// record is stored with an empty MAC, which never verifies.

@@ -152,6 +152,10 @@ impl Organization {
             if names(&held.document, entry).is_some() {
                 return Ok(false);
             }
+            if held.is_absent() {
+                // Over a deleted document, the raise would hide what it named.
+                self.catalog.expect_never_deleted(&held.name).await?;
+            }
             match self.raise(&mut held).await? {
                 None => return Ok(true),
                 Some(now) => held = now,

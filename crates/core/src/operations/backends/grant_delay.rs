@@ -11,13 +11,13 @@ const LONGEST_GRANT_DELAY: Duration = Duration::from_secs(5);
 
 /// Retries denied requests until a new grant takes effect: one apply may create a role
 /// and a backend, and the grants of all vendors take effect later.
-pub(super) struct GrantDelay<'a> {
-    pub(super) store: &'a dyn SecretStore,
+pub(crate) struct GrantDelay<'a> {
+    pub(crate) store: &'a dyn SecretStore,
     since: Instant,
 }
 
 impl<'a> GrantDelay<'a> {
-    pub(super) fn new(store: &'a dyn SecretStore) -> Self {
+    pub(crate) fn new(store: &'a dyn SecretStore) -> Self {
         Self {
             store,
             since: Instant::now(),
@@ -26,7 +26,7 @@ impl<'a> GrantDelay<'a> {
 
     /// Sends a request, and retries it while it is denied and a new grant may still take
     /// effect; never past the operation's deadline.
-    pub(super) async fn wait<T, F>(&self, request: impl Fn() -> F) -> Result<T, StoreError>
+    pub(crate) async fn wait<T, F>(&self, request: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
