@@ -29,7 +29,7 @@ pub(crate) trait Document: Record + Default + Debug {
 }
 
 /// A verified document, and the revision that a commit must expect.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Held<T: Document> {
     pub(crate) name: T::Name,
     pub(crate) document: T,
@@ -72,6 +72,8 @@ impl Organization {
     }
 
     /// Verifies the MAC of a record that was loaded.
+    //= docs/format.md#17-catalog-mac
+    //# A writer MUST NOT change the document of a secret whose MAC does not verify.
     pub(crate) async fn held<T: Document>(
         &self,
         name: T::Name,

@@ -68,6 +68,9 @@ pub(crate) async fn unseal(
 ) -> Result<Unsealed, KekError> {
     let binding = |kek: &KekId| envelope.binding_in(&context, kek);
     let wraps = envelope.wrapped_keys().iter();
+    //= docs/format.md#11-opening
+    //# A reader MUST NOT use a wrapped DEK of a KEK that the catalog does not name for the
+    //# version.
     let wraps = wraps.filter(|(kek, _)| allowed.contains(kek)).cloned();
     let data_key = unwrap(&wraps.collect::<Vec<_>>(), keks, binding).await?;
     Ok(Unsealed {

@@ -15,6 +15,9 @@ const LEAST_LIMIT: usize = max_plaintext_bytes(25_000, true);
 /// # Errors
 ///
 /// `ValueTooLarge`.
+//= docs/format.md#23-limits
+//# A writer MUST refuse a value if the greatest possible envelope around it would not fit its
+//# secret backend.
 pub(crate) fn check_size(
     capability: &StoreCapability,
     plaintext: &SecretBytes,

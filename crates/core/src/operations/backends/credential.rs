@@ -12,6 +12,10 @@ use planton_envelope::{Context, Envelope, Purpose, SecretValue};
 impl Organization {
     /// Seals `credential` for one backend, its `settings` and the record's generation;
     /// `None` for an empty one.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST encode the plaintext of such a credential as a key-value document
+    //# ([section 22](#22-values)) whose keys are the names of the write-only arguments without
+    //# `_wo`.
     pub(crate) async fn seal_credential(
         &self,
         backend: Uuid,

@@ -92,11 +92,7 @@ impl Organization {
             }
         };
         self.commit_backend(&mut held).await?;
-        let marked = HeldBackend {
-            name,
-            document: held.document.clone(),
-            revision: held.revision,
-        };
+        let marked = held.clone();
         let finish = self.finish_backend_deletion(&mut held, uuid, before, interrupt);
         let outcome = finish.await;
         match &outcome {

@@ -28,3 +28,5 @@ pub use view::{SecretView, VersionView};
 
 pub(crate) use refresh::describe_options;
 pub(crate) use remote_name::object_name;
+#[cfg(test)]
+pub(crate) use versions::context;

@@ -110,6 +110,8 @@ impl Backend {
 
     /// Fetches the envelope of `version` and unwraps its data key. Only the envelope
     /// that the verified record names is accepted.
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST decide whether an envelope is well-formed before it uses any key.
     pub(crate) async fn fetch(
         &self,
         organization: Uuid,
@@ -138,6 +140,8 @@ impl Backend {
                 secret: name(),
                 version: number,
             })?;
+        //= docs/format.md#16-payload-digest
+        //# A reader MUST NOT open an envelope whose digest differs from the record's.
         if hex::encode(envelope.payload_digest()) != version.payload_sha256 {
             return Err(refused());
         }
@@ -153,7 +157,7 @@ impl Backend {
 }
 
 /// Returns the context of one version of a secret.
-fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
+pub(crate) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
     Context {
         purpose: Purpose::Secret,
         organization,
