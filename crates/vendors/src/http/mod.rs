@@ -20,4 +20,8 @@ pub use counter::RequestCounter;
 pub use error::{HttpError, HttpErrorKind};
 pub use planton_core::deadline::RequestLimits;
 pub use retry::RetryPolicy;
+#[cfg(feature = "fuzzing")]
+pub use retry::fuzz_retry_after;
+#[cfg(feature = "fuzzing")]
+pub use tls::fuzz_roots;
 pub use tls::{ClientIdentity, Roots};
