@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::{Configured, PartlyKnown, Session, SessionState};
 use crate::diagnostics::{not_opened, not_refreshed};
-use planton_core::limits::RequestLimits;
+use planton_core::deadline::RequestLimits;
 use planton_core::operations::Interrupt;
 use planton_plugin::{
     ApplyResponse, Context, CreateRequest, DataSource, DeleteRequest, DeleteResponse, Diagnostic,
@@ -364,7 +364,7 @@ impl<E: SessionEphemeralResource> EphemeralResource for WithSession<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use planton_core::limits::Stop;
+    use planton_core::deadline::Stop;
 
     #[tokio::test]
     async fn a_call_under_a_stop_begins_no_request_and_is_not_dropped() {

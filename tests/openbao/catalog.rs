@@ -48,6 +48,24 @@ async fn records_are_written_by_compare_and_set_only() {
     );
 }
 
+//= docs/format.md#20-places
+//= type=test
+//# A writer MUST write a record at the place of its platform in this table, with `mac` in
+//# lower-case hexadecimal.
+#[tokio::test]
+async fn a_record_stands_where_it_is_published() {
+    let place = Place::new().await;
+    let catalog = catalog(&place, &place.client());
+    catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    let path = format!("{}/data/catalog/acme/secrets/org/db", place.kv());
+    let answer = place.admin.ok("GET", &path, "").await;
+    let expected = serde_json::json!({"body": r#"{"text":"one"}"#, "mac": "00ff"});
+    assert_eq!(answer["data"]["data"], expected);
+}
+
 #[tokio::test]
 async fn each_verb_takes_one_request_once_a_fence_is_there() {
     let place = Place::new().await;

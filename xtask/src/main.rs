@@ -1,6 +1,7 @@
 //! The project's tasks: `cargo xtask --help`.
 
 mod arrows;
+mod citations;
 mod release;
 mod tasks;
 
@@ -55,6 +56,8 @@ enum Task {
     Smoke(tasks::smoke::Arguments),
     /// Check that the dependencies between crates match ARCHITECTURE.md
     Arrows,
+    /// Check that code and tests cite each requirement of docs/format.md
+    Citations,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),
         Task::Arrows => arrows::check(),
+        Task::Citations => citations::check(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -103,6 +103,8 @@ impl FingerprintKey {
         Self(key)
     }
 
+    //= docs/format.md#15-fingerprint
+    //# A writer MUST compute the fingerprint of a version by this equation.
     pub(super) fn fingerprint(&self, plaintext: &SecretBytes) -> Fingerprint {
         Fingerprint(primitives::hmac(&self.0, &[plaintext.expose()]))
     }

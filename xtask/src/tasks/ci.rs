@@ -10,7 +10,7 @@ use xtask::tools::Tools;
 
 use super::dependencies::{self, Advisories};
 use super::{cargo, demo, docs, notices, step, test};
-use crate::arrows;
+use crate::{arrows, citations};
 
 /// Runs every check, cheap ones first.
 ///
@@ -22,6 +22,7 @@ pub(crate) fn run() -> Result<()> {
         super::run(cargo().args(["fmt", "--all", "--check"]))
     })?;
     step("arrows", arrows::check)?;
+    step("citations", citations::check)?;
     let not_checked = step("dependencies", || {
         dependencies::run(Advisories::WhereReachable)
     })?;

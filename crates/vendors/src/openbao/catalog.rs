@@ -195,6 +195,9 @@ impl CatalogStore for OpenBaoCatalog {
         Err(removed.with_remedy(remedy))
     }
 
+    //= docs/format.md#20-places
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
     async fn write(
         &self,
         key: &RecordKey,

@@ -1,0 +1,234 @@
+//! Records as types: canonical JSON, and the organization's MAC over it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use planton_envelope::MacKey;
+
+/// A record as it was loaded. Its MAC is not verified yet: a refresh needs no
+/// key, and [`verify`](Self::verify) comes before all that writes or opens.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// The record.
+    pub record: T,
+    /// What a write must expect.
+    pub revision: Revision,
+    key: RecordKey,
+    stored: StoredRecord,
+}
+
+impl<T> Loaded<T> {
+    /// Verifies the MAC over the key and the whole record.
+    ///
+    /// # Errors
+    ///
+    /// `Altered` when the record is not as a holder of the MAC key wrote it.
+    //= docs/format.md#17-catalog-mac
+    //# A reader MUST NOT open an envelope by a record whose MAC does not verify.
+    pub fn verify(&self, mac_key: &MacKey) -> Result<(), CatalogError> {
+        let altered = || CatalogError::new(CatalogErrorKind::Altered, "verify", self.key.as_str());
+        let mac = hex::decode(&self.stored.mac).map_err(|_| altered())?;
+        let verified = mac_key.verify(self.key.as_str(), self.stored.body.as_bytes(), &mac);
+        verified.then_some(()).ok_or_else(altered)
+    }
+}
+
+/// An organization's catalog.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    store: Arc<dyn CatalogStore>,
+}
+
+impl Catalog {
+    /// Takes the storage.
+    #[must_use]
+    pub fn new(store: Arc<dyn CatalogStore>) -> Self {
+        Self { store }
+    }
+
+    /// Loads the record under `key`; `None` where nothing was ever written.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::read`]; `Corrupt` for what is not a record.
+    pub async fn load<T: DeserializeOwned>(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<Loaded<T>>, CatalogError> {
+        self.store
+            .read(key)
+            .await?
+            .map(|stored| parse(key, stored))
+            .transpose()
+    }
+
+    /// Loads past whatever a stale node may have answered.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub async fn load_fenced<T: DeserializeOwned>(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<Loaded<T>>, CatalogError> {
+        self.store
+            .read_fenced(key)
+            .await?
+            .map(|stored| parse(key, stored))
+            .transpose()
+    }
+
+    /// Loads the record as it is after every write of this process, and after all
+    /// that others had written by the time of the last of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub async fn load_since_own_writes<T: DeserializeOwned>(
+        &self,
+        key: &RecordKey,
+    ) -> Result<Option<Loaded<T>>, CatalogError> {
+        self.store
+            .read_since_own_writes(key)
+            .await?
+            .map(|stored| parse(key, stored))
+            .transpose()
+    }
+
+    /// Makes sure that nobody deleted the record under `key`.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::expect_never_deleted`].
+    pub async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.store.expect_never_deleted(key).await
+    }
+
+    /// Writes `record` under `key` if its revision is still `expected`. Without
+    /// a MAC key (an organization that is still initializing has none) the
+    /// record is stored with an empty MAC, which never verifies.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::write`].
+    //= docs/format.md#19-records
+    //# A writer MUST encode a record as JSON without white space.
+    pub async fn save<T: Serialize + Sync>(
+        &self,
+        key: &RecordKey,
+        record: &T,
+        mac_key: Option<&MacKey>,
+        expected: Revision,
+    ) -> Result<Revision, CatalogError> {
+        let body = serde_json::to_string(record).map_err(|error| {
+            CatalogError::new(CatalogErrorKind::Corrupt, "serialize", key.as_str())
+                .with_source(error)
+        })?;
+        let mac = mac_key.map(|mac_key| mac_key.mac(key.as_str(), body.as_bytes()));
+        //= docs/format.md#20-places
+        //# A writer MUST write a record at the place of its platform in this table, with `mac`
+        //# in lower-case hexadecimal.
+        let mac = mac.map(hex::encode).unwrap_or_default();
+        self.store
+            .write(key, &StoredRecord { body, mac }, expected)
+            .await
+    }
+
+    /// Forgets what the record held before `present`.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::forget_history`].
+    pub async fn forget_history(
+        &self,
+        key: &RecordKey,
+        present: Revision,
+    ) -> Result<(), CatalogError> {
+        self.store.forget_history(key, present).await
+    }
+
+    /// Removes a record under a key that is never written again.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::remove`].
+    pub async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.store.remove(key).await
+    }
+
+    /// Returns the keys under `prefix`.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::list`].
+    pub async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
+        self.store.list(prefix).await
+    }
+}
+
+/// Where a body ceases to be a record.
+#[derive(Debug, thiserror::Error)]
+#[error("{category:?} error at line {line}, column {column}")]
+struct NotARecord {
+    category: Category,
+    line: usize,
+    column: usize,
+}
+
+fn parse<T: DeserializeOwned>(
+    key: &RecordKey,
+    (stored, revision): (StoredRecord, Revision),
+) -> Result<Loaded<T>, CatalogError> {
+    let record = serde_json::from_str(&stored.body).map_err(|error| {
+        // The parser's own words would quote what stands there.
+        let source = NotARecord {
+            category: error.classify(),
+            line: error.line(),
+            column: error.column(),
+        };
+        CatalogError::new(CatalogErrorKind::Corrupt, "parse", key.as_str()).with_source(source)
+    })?;
+    Ok(Loaded {
+        record,
+        revision,
+        key: key.clone(),
+        stored,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{EntryRecord, InMemoryCatalog};
+    use crate::store::RemoteName;
+
+    //= docs/format.md#19-records
+    //= type=test
+    //# A writer MUST encode a record as JSON without white space.
+    //= docs/format.md#20-places
+    //= type=test
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
+    #[tokio::test]
+    async fn a_record_is_json_without_white_space_and_its_mac_in_lower_case() {
+        let store = Arc::new(InMemoryCatalog::new());
+        let catalog = Catalog::new(store.clone());
+        let key = RecordKey::new("entries/x");
+        let record = EntryRecord {
+            name: "prod/db".parse().expect("a name"),
+            remote_name: RemoteName::new("a b".to_owned()),
+        };
+        let mac_key = MacKey::generate().expect("randomness");
+        let written = catalog.save(&key, &record, Some(&mac_key), Revision::ABSENT);
+        written.await.expect("written");
+        let (stored, _) = store.read(&key).await.expect("read").expect("there");
+        let body = r#"{"name":{"environment":"prod","name":"db"},"remote_name":"a b"}"#;
+        assert_eq!(stored.body, body);
+        let mac = mac_key.mac("entries/x", body.as_bytes());
+        assert_eq!(stored.mac, mac.map(|byte| format!("{byte:02x}")).concat());
+    }
+}
