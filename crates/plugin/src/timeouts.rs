@@ -31,6 +31,13 @@ pub(crate) enum Operation {
     Delete,
 }
 
+/// Parses a duration, for the fuzz target.
+#[cfg(feature = "fuzzing")]
+#[must_use]
+pub fn fuzzed_duration(text: &str) -> Option<Duration> {
+    parse_duration(text).ok()
+}
+
 /// The text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a duration such as \"30s\", \"5m\" or \"1h30m\"")]
