@@ -1,7 +1,6 @@
 //! Which credential a backend has after a plan: the sealed one for as long as its
 //! trigger is unchanged, another one once that changes.
 
-use super::blocks::{BLOCKS, Change, Field, Holds};
 use super::plan::{located, plain};
 use super::settings::{
     AMBIENT, STATIC, TRIGGER, chosen, credential, credential_source, known_credential,
@@ -10,6 +9,7 @@ use super::settings::{
 use crate::surface::{Configured, Setting};
 use planton_core::operations::StoreCredential;
 use planton_plugin::{Diagnostic, Value};
+use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};
 
 /// What has become of the trigger since the last apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,14 +82,17 @@ pub(super) fn check_replaced(prior: &Value, config: &Value) -> Result<(), Diagno
          one, and no credential is given.\n\nGive the credential again. To use ambient credentials \
          from now on, change credentials_wo_version as well.",
     )
-    .at(block.name))
+    .at(block.name()))
 }
 
 /// Returns true where `config` has the blocks of the state but for what is
 /// write-only, as it has under `ignore_changes`.
 fn has_same_blocks(prior: &Value, config: &Value) -> bool {
-    BLOCKS.iter().all(|block| {
-        let (before, now) = (prior.attribute(block.name), config.attribute(block.name));
+    BACKEND_TYPES.iter().all(|block| {
+        let (before, now) = (
+            prior.attribute(block.name()),
+            config.attribute(block.name()),
+        );
         before == now
     })
 }
@@ -103,7 +106,7 @@ pub(super) fn takes_credential(prior: &Value, planned: &Value, config: &Value) -
         return true;
     }
     let is_given = known_credential(config).is_none_or(|given| !given.is_empty());
-    is_given && BLOCKS.iter().any(|block| changes(block.name))
+    is_given && BACKEND_TYPES.iter().any(|block| changes(block.name()))
 }
 
 /// Returns the credential that an update saves; `None` to keep the sealed one.
@@ -181,7 +184,7 @@ fn kept_part(state: &Value) -> Option<&'static str> {
         return None;
     }
     let block = chosen(state)?;
-    part_of(block.fields, state.attribute(block.name))
+    part_of(block.fields, state.attribute(block.name()))
 }
 
 fn part_of(fields: &[Field], block: &Value) -> Option<&'static str> {

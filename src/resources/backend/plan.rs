@@ -1,6 +1,5 @@
 //! Plans a backend: what changes in place, and what is another place.
 
-use super::blocks::{BLOCKS, Block, Change, Field, Holds};
 use super::credentials::{
     check_credential, check_kept, check_replaced, may_be_hidden, planned_source, takes_credential,
 };
@@ -14,6 +13,7 @@ use planton_plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
+use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
 
 /// Plans a creation or an update; `session` is absent while the provider's
 /// configuration is unknown.
@@ -48,7 +48,7 @@ fn announce(config: &Value, session: &Configured) {
     let name = config.attribute("name").as_str();
     if let Some(name) = name.and_then(|name| name.parse().ok()) {
         let kind = chosen(config).map_or(Setting::Unknown, |block| {
-            Setting::Set(block.name.to_owned())
+            Setting::Set(block.name().to_owned())
         });
         session.announce(&name, kind);
     }
@@ -59,7 +59,7 @@ fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
     planned.set("name_prefix", plain(name_prefix(config)));
     planned.set("verify_connection", plain(verify_connection(config)));
     planned.set("on_destroy", plain(on_destroy(config)));
-    let kind = chosen(config).map_or(Value::Unknown, |block| block.name.into());
+    let kind = chosen(config).map_or(Value::Unknown, |block| block.name().into());
     planned.set("type", kind);
     planned.set("credential_source", planned_source(config, prior));
 }
@@ -135,11 +135,14 @@ fn replaced_paths(prior: &Value, planned: &Value) -> Vec<AttributePath> {
         .map(AttributePath::attribute)
         .collect();
     let chosen = chosen(planned);
-    for block in &BLOCKS {
-        let (before, now) = (prior.attribute(block.name), planned.attribute(block.name));
-        let path = AttributePath::attribute(block.name);
+    for block in BACKEND_TYPES {
+        let (before, now) = (
+            prior.attribute(block.name()),
+            planned.attribute(block.name()),
+        );
+        let path = AttributePath::attribute(block.name());
         // Where another block is set, this one can only turn out to be absent.
-        if now.is_unknown() && chosen.is_some_and(|chosen| chosen.name != block.name) {
+        if now.is_unknown() && chosen.is_some_and(|chosen| chosen.name() != block.name()) {
             continue;
         }
         if before.is_null() != now.is_null() {
@@ -204,7 +207,7 @@ pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
                 (named, _) => named.unwrap_or_default(),
             }
         }
-        OperationError::BackendNotThere { .. } => block.location(),
+        OperationError::BackendNotThere { .. } => block.address,
         _ => "",
     };
     diagnostic.at(innermost(block, named))
@@ -212,10 +215,10 @@ pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
 
 /// Returns the path of what an adapter names: `region`, `secret_access_key` (a
 /// part of the credential), `openbao.approle.secret_id_wo`.
-pub(super) fn innermost(block: &Block, named: &str) -> AttributePath {
-    let mut path = AttributePath::attribute(block.name);
+pub(super) fn innermost(block: &BackendType, named: &str) -> AttributePath {
+    let mut path = AttributePath::attribute(block.name());
     let mut fields = block.fields;
-    for segment in named.split('.').filter(|segment| *segment != block.name) {
+    for segment in named.split('.').filter(|segment| *segment != block.name()) {
         let of_this_name = |field: &&Field| {
             field.name == segment
                 || matches!(field.change, Change::Credential(part) if part == segment)
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn what_an_adapter_names_is_found_in_its_block() {
         let path = |kind: &str, named: &str| {
-            let block = Block::of(kind).expect("a type");
+            let block = BackendType::of(kind).expect("a type");
             format!("{:?}", innermost(block, named))
         };
         let at = |steps: &[&str]| {

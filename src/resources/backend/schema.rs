@@ -1,9 +1,10 @@
 //! The schema of `planton_secret_backend`.
 
-use super::blocks::BLOCKS;
+use super::blocks::block;
 use crate::surface::timeouts_attribute;
 use planton_core::operations::NAME_PREFIX;
 use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
+use planton_vendors::BACKEND_TYPES;
 
 /// Returns the schema.
 pub(super) fn schema() -> Schema {
@@ -43,7 +44,7 @@ pub(super) fn schema() -> Schema {
          Default: `delete`. Must be applied before the destroy.",
             ),
     );
-    attributes.extend(BLOCKS.iter().map(super::blocks::Block::attribute));
+    attributes.extend(BACKEND_TYPES.iter().copied().map(block));
     attributes.push(timeouts_attribute());
     attributes.extend([
         computed("id", "The backend's uuid."),

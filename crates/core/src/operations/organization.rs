@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::OperationError;
 use super::backends::{Connections, Patience, Place, SeenBackend};
 use super::run::Run;
-use super::sealing::check_size;
+use super::sealing::{check_size, max_plaintext};
 use super::steps::crash_point;
 use crate::catalog::{
     Catalog, CatalogError, CatalogErrorKind, CatalogStore, Loaded, ORGANIZATION_RECORD,
@@ -18,16 +18,13 @@ use crate::catalog::{
 use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::{ConnectStore, SecretStore};
-use planton_envelope::{MacKey, SecretValue, WrapBinding, WrappedKey, max_plaintext_bytes};
+use planton_envelope::{MacKey, SecretValue, WrapBinding, WrappedKey};
 
 /// The name of the built-in backend.
 pub const PLATFORM_BACKEND: &str = "platform";
 
 /// How often first use is tried again after another process came first.
 const INITIALIZE_TRIES: usize = 4;
-
-/// A plaintext that every backend holds, in bytes: Azure Key Vault's, the least.
-const LEAST_LIMIT: usize = max_plaintext_bytes(25_000, true);
 
 /// Where an organization's catalog, KEK and built-in backend live.
 #[derive(Clone, Debug)]
@@ -258,7 +255,7 @@ impl Organization {
         value: &SecretValue,
     ) -> Result<(), OperationError> {
         let plaintext = value.to_plaintext();
-        if plaintext.len() <= LEAST_LIMIT {
+        if plaintext.len() <= self.least_limit() {
             return Ok(());
         }
         let default;
@@ -274,6 +271,13 @@ impl Organization {
             }
         };
         check_size(&self.capability_of(name).await?, &plaintext)
+    }
+
+    /// Returns the size of a plaintext that every backend holds, in bytes.
+    fn least_limit(&self) -> usize {
+        let own = self.platform.connector.capabilities();
+        let limits = own.iter().map(max_plaintext);
+        limits.fold(max_plaintext(self.platform.store.capability()), usize::min)
     }
 
     /// Loads the organization's record. A node that lags may show it as it was

@@ -29,13 +29,18 @@ pub(super) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -
     }
 }
 
+/// Returns the size of the longest plaintext that a store holds, in bytes.
+pub(super) fn max_plaintext(capability: &StoreCapability) -> usize {
+    let text = capability.encoding == PayloadEncoding::Text;
+    max_plaintext_bytes(capability.max_payload_bytes, text)
+}
+
 /// Refuses a plaintext beyond what a store can hold; before anything is written.
 pub(super) fn check_size(
     capability: &StoreCapability,
     plaintext: &SecretBytes,
 ) -> Result<(), OperationError> {
-    let text = capability.encoding == PayloadEncoding::Text;
-    let limit = max_plaintext_bytes(capability.max_payload_bytes, text);
+    let limit = max_plaintext(capability);
     if plaintext.len() <= limit {
         return Ok(());
     }
