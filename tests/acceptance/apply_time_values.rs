@@ -10,6 +10,7 @@ use crate::steps::{Steps, flat, has, text};
 with_every_terraform!(
     acc_value_may_be_another_one_in_the_apply_than_in_the_plan,
     acc_credential_may_be_another_one_in_the_apply_than_in_the_plan,
+    acc_untriggered_credential_may_be_another_one_in_the_apply_than_in_the_plan,
 );
 
 /// Saves the plan of the first variables, and applies it with the others.
@@ -134,6 +135,25 @@ resource "planton_secret_backend" "corp" {
 }
 "#;
 
+const UNTRIGGERED: &str = r#"
+variable "token" {
+  type      = string
+  ephemeral = true
+}
+variable "description" {}
+variable "limit" {}
+resource "planton_secret_backend" "corp" {
+  name              = "corp"
+  description       = var.description
+  verify_connection = false
+  openbao = {
+    address  = "http://127.0.0.1:9"
+    token_wo = var.token == "none" ? null : var.token
+  }
+  timeouts = { read = var.limit }
+}
+"#;
+
 fn acc_credential_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene) {
     const CORP: &str = "planton_secret_backend.corp";
     let workspace = scene.workspace(BACKEND);
@@ -155,7 +175,65 @@ fn acc_credential_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene
     let planned = workspace.changes(&given);
     has(
         &planned,
-        &["~ credential_source = \"ambient\" -> \"static\""],
+        &["~ credential_source = \"ambient\" -> (known after apply)"],
     );
     assert!(!flat(&planned).contains("hunter2"), "{planned}");
+}
+
+/// While the trigger is unchanged, a backend without a credential takes the one that
+/// its apply is given, and none that `ignore_changes` holds back.
+fn acc_untriggered_credential_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene) {
+    const CORP: &str = "planton_secret_backend.corp";
+    let workspace = scene.workspace(UNTRIGGERED);
+    let mut limit = "1m";
+    workspace.settled(&[("description", "1"), ("token", "none"), ("limit", limit)]);
+    for (description, next_limit, planned, applied, source) in [
+        // Given to the plan alone: nothing is left to do, or the other change only.
+        ("1", "1m", "hunter2", "none", "ambient"),
+        ("2", "1m", "hunter2", "none", "ambient"),
+        ("2", "2m", "hunter2", "none", "ambient"),
+        // Given to neither.
+        ("3", "2m", "none", "none", "ambient"),
+        ("3", "3m", "none", "none", "ambient"),
+        // Given to the apply alone.
+        ("4", "3m", "none", "hunter2", "static"),
+        // Kept by now, whatever is given.
+        ("5", "3m", "none", "hunter3", "static"),
+        ("6", "3m", "hunter3", "none", "static"),
+    ] {
+        limit = next_limit;
+        let common = [("description", description), ("limit", limit)];
+        let variables = |token| [common[0], common[1], ("token", token)];
+        between(&workspace, &variables(planned), &variables(applied)[2..]);
+        let own = workspace.attributes(CORP).unwrap();
+        assert_eq!(text(&own, "credential_source"), source, "{common:?}");
+        assert_eq!(text(&own, "description"), description);
+        workspace.unchanged(&variables(applied));
+    }
+
+    // Beside a change of `timeouts` alone, the apply is given one as well.
+    let again = UNTRIGGERED.replace("corp", "again");
+    workspace.write("main.tf", &again).unwrap();
+    let variables = |limit, token| [("description", "1"), ("limit", limit), ("token", token)];
+    workspace.settled(&variables("1m", "none"));
+    between(
+        &workspace,
+        &variables("2m", "none"),
+        &variables("2m", "hunter2")[2..],
+    );
+    let own = workspace
+        .attributes("planton_secret_backend.again")
+        .unwrap();
+    assert_eq!(text(&own, "credential_source"), "static");
+
+    // The apply of an ignored block sees the credential, and its plan does not.
+    let ignored = "  lifecycle { ignore_changes = [openbao] }\n}\n";
+    let held = UNTRIGGERED.replace("corp", "held");
+    let held = format!("{}{ignored}", held.trim_end().trim_end_matches('}'));
+    workspace.write("main.tf", &held).unwrap();
+    workspace.settled(&variables("1m", "none"));
+    workspace.settled(&[("description", "2"), ("limit", "1m"), ("token", "hunter2")]);
+    let own = workspace.attributes("planton_secret_backend.held").unwrap();
+    assert_eq!(text(&own, "credential_source"), "ambient");
+    assert_eq!(text(&own, "description"), "2");
 }

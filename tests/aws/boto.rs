@@ -27,6 +27,10 @@ print(json.dumps({
 }))
 "#;
 
+//= docs/format.md#20-places
+//= type=test
+//# On AWS Secrets Manager, a writer MUST write an envelope at the place and in the form of
+//# this table.
 #[tokio::test]
 async fn boto3_sees_the_name_the_description_the_sealed_bytes_and_the_labels() {
     let place = Place::new().await;

@@ -34,6 +34,10 @@ client.set_secret("planton--acme--org--theirs", "theirs")
 print(json.dumps(secrets))
 "#;
 
+//= docs/format.md#20-places
+//= type=test
+//# On Azure Key Vault, a writer MUST write an envelope at the place and in the form of this
+//# table.
 #[tokio::test]
 async fn the_official_client_reads_names_tags_and_ciphertext_and_nothing_else() {
     let place = Place::new();

@@ -12,6 +12,10 @@ use super::support::{PAYLOAD, Place, name, version};
 
 const SCRIPT: &str = include_str!("official_client.py");
 
+//= docs/format.md#20-places
+//= type=test
+//# On GCP Secret Manager, a writer MUST write an envelope at the place and in the form of this
+//# table.
 #[tokio::test]
 async fn googles_own_client_sees_names_labels_and_envelopes() {
     let place = Place::new();

@@ -48,6 +48,24 @@ async fn records_are_written_by_compare_and_set_only() {
     );
 }
 
+//= docs/format.md#20-places
+//= type=test
+//# A writer MUST write a record at the place of its platform in this table, with `mac` in
+//# lower-case hexadecimal.
+#[tokio::test]
+async fn a_record_stands_where_it_is_published() {
+    let place = Place::new().await;
+    let catalog = catalog(&place, &place.client());
+    catalog
+        .write(&key(), &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    let path = format!("{}/data/catalog/acme/secrets/org/db", place.kv());
+    let answer = place.admin.ok("GET", &path, "").await;
+    let expected = serde_json::json!({"body": r#"{"text":"one"}"#, "mac": "00ff"});
+    assert_eq!(answer["data"]["data"], expected);
+}
+
 #[tokio::test]
 async fn each_verb_takes_one_request_once_a_fence_is_there() {
     let place = Place::new().await;
@@ -137,6 +155,38 @@ async fn a_record_that_somebody_deleted_is_absent_and_can_be_written_again() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), CatalogErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_deleted_is_told_from_one_that_never_was() {
+    let place = Place::new().await;
+    let client = place.client();
+    let catalog = catalog(&place, &client);
+    let kv = client.kv();
+    let key = key();
+    let path = format!("catalog/acme/{key}");
+    catalog.expect_never_deleted(&key).await.unwrap();
+    let one = catalog
+        .write(&key, &record("one"), Revision::ABSENT)
+        .await
+        .unwrap();
+    catalog.expect_never_deleted(&key).await.unwrap();
+    kv.soft_delete(&path).await.unwrap();
+    let deleted = catalog.expect_never_deleted(&key).await.unwrap_err();
+    assert_eq!(deleted.kind(), CatalogErrorKind::Removed);
+    let remedy = deleted.remedy().unwrap();
+    let mount = kv.mount().as_str();
+    for command in [
+        format!("`bao kv undelete -mount={mount} -versions=1 {path}`"),
+        format!("`bao kv metadata delete -mount={mount} {path}`"),
+    ] {
+        assert!(remedy.contains(&command), "{remedy}");
+    }
+    kv.destroy(&path, &[one.0]).await.unwrap();
+    let destroyed = catalog.expect_never_deleted(&key).await.unwrap_err();
+    assert_eq!(destroyed.kind(), CatalogErrorKind::Removed);
+    kv.delete_metadata(&path).await.unwrap();
+    catalog.expect_never_deleted(&key).await.unwrap();
 }
 
 #[tokio::test]

@@ -62,6 +62,26 @@ async fn each_verb_takes_one_request() {
     assert_eq!(requests, 1, "delete");
 }
 
+//= docs/format.md#20-places
+//= type=test
+//# On OpenBAO and HashiCorp Vault, a writer MUST write an envelope at the place and in the
+//# form of this table.
+#[tokio::test]
+async fn an_envelope_stands_where_it_is_published() {
+    let place = Place::new().await;
+    let store = OpenBaoStore::platform(&place.client(), &place.scope);
+    let id = store.put(&name(), b"pse1.one", version(7)).await.unwrap();
+    let (slot, _time) = id.as_str().split_once('@').unwrap();
+    assert!(
+        slot.starts_with("7-") && slot.len() == "7-01234567".len(),
+        "{id}"
+    );
+    let path = format!("{}/data/{}/{slot}", place.kv(), name());
+    let answer = place.admin.ok("GET", &path, "").await;
+    let expected = serde_json::json!({"envelope": "pse1.one"});
+    assert_eq!(answer["data"]["data"], expected);
+}
+
 #[tokio::test]
 async fn a_fresh_process_pays_for_one_fence_before_it_believes_that_nothing_is_there() {
     let place = Place::new().await;

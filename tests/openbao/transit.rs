@@ -1,6 +1,9 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use planton_core::kek::{KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use planton_envelope::{DataKey, WrapBinding, WrappedKey};
 use planton_vendors::openbao::TransitKek;
+use serde_json::json;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use xtask::faults::{Fault, Match};
@@ -15,6 +18,10 @@ fn binding(kek: &TransitKek, organization: u128) -> WrapBinding {
     WrapBinding::for_mac_key(Uuid::from_u128(organization), kek.id())
 }
 
+//= docs/format.md#14-transit-kek
+//= type=test
+//# A writer MUST write `transit` as `provider`, and as `kek_id` the engine's mount, `/` and
+//# the key's name, without a version.
 #[tokio::test]
 async fn wraps_open_for_their_own_binding_and_no_other() {
     let place = Place::new().await;
@@ -47,6 +54,42 @@ async fn wraps_open_for_their_own_binding_and_no_other() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), KekErrorKind::Refused);
+    }
+}
+
+//= docs/format.md#14-transit-kek
+//= type=test
+//# A writer MUST send the DEK to `encrypt` as `plaintext` and the binding as `context`, both
+//# in base64 with padding (RFC 4648, section 4).
+//= docs/format.md#14-transit-kek
+//= type=test
+//# A writer MUST write the `ciphertext` that the engine returns as `wrapped`, unchanged.
+//= docs/format.md#14-transit-kek
+//= type=test
+//# A reader MUST refuse a `wrapped` of another form without sending it to the engine.
+#[tokio::test]
+async fn the_engine_opens_a_wrap_by_its_published_form() {
+    let place = Place::new().await;
+    let client = place.client();
+    let kek = TransitKek::platform(&client, &place.scope);
+    kek.provision().await.unwrap();
+    let bound = binding(&kek, 1);
+    let wrapped = kek.wrap(&dek(), &bound).await.unwrap();
+
+    // As an operator does, from the published format alone.
+    let path = format!("{}/decrypt/planton-acme", place.config.transit_mount_path);
+    let request = json!({
+        "ciphertext": std::str::from_utf8(wrapped.as_bytes()).unwrap(),
+        "context": STANDARD.encode(bound.as_bytes()),
+    });
+    let answer = place.admin.ok("POST", &path, &request.to_string()).await;
+    assert_eq!(answer["data"]["plaintext"], STANDARD.encode([7; 32]));
+
+    for other in ["vault:v01:AAAA", "vault:v1", "AAAA", "vault:v1:\u{e9}"] {
+        let other = WrappedKey::new(other.as_bytes().to_vec());
+        let (outcome, requests) = counted(&client, kek.unwrap(&other, &bound)).await;
+        assert_eq!(outcome.unwrap_err().kind(), KekErrorKind::Refused);
+        assert_eq!(requests, 0);
     }
 }
 
@@ -86,6 +129,10 @@ async fn a_missing_key_stays_missing_even_for_a_token_that_could_make_one() {
     assert_eq!(key, None);
 }
 
+//= docs/format.md#14-transit-kek
+//= type=test
+//# A writer MUST refuse a key that is not of type `aes256-gcm96`, not `derived`, or
+//# exportable.
 #[tokio::test]
 async fn a_key_of_another_kind_is_refused_and_left_alone() {
     let place = Place::new().await;
@@ -126,6 +173,10 @@ async fn taken(kek: &TransitKek) -> [Result<(), String>; 2] {
     })
 }
 
+//= docs/format.md#14-transit-kek
+//= type=test
+//# For the built-in backend, a writer MUST also refuse a key that was imported or that allows
+//# plaintext backups.
 #[tokio::test]
 async fn the_platforms_key_is_refused_when_it_may_be_known_elsewhere() {
     let place = Place::new().await;

@@ -1,7 +1,7 @@
 """Opens envelopes of format 1: a second implementation, written from
 docs/format.md with nothing but PyPI `cryptography`.
 
-    open_envelope.py format-1.json     checks every frozen vector
+    open_envelope.py format-1.json rules.json     checks every vector
 
 Whoever holds the KEK can read a secret with these functions alone.
 """
@@ -90,6 +90,29 @@ def record_mac(mac_key, record_key, body):
     return mac32(mac_key, b"PSE1-RECORD" + struct.pack(">Q", len(key)) + key + body)
 
 
+def mac_key_commitment(mac_key):
+    return mac32(mac_key, b"PSE1-MACKEY-ID").hex()
+
+
+def document_digits(environment, name):
+    """Returns the digits in the record key of a name's document."""
+    names = lp((environment or "").encode()) + lp(name.encode())
+    return hashlib.sha256(b"PSE1-RECORD" + names).hexdigest()[:15]
+
+
+def configuration_digest(kind, name_prefix, configuration):
+    """Returns what the context of a backend's credential ends in."""
+    settings = '{"kind":%s,"name_prefix":%s,"configuration":%s}' % tuple(
+        map(canonical, (kind, name_prefix, configuration))
+    )
+    return hashlib.sha256(settings.encode()).digest()
+
+
+def canonical(value):
+    # By code points, which is the order of the bytes in UTF-8 as well.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
 class Reader:
     def __init__(self, data):
         self.data, self.at = data, 0
@@ -116,15 +139,23 @@ class Envelope:
         reader = Reader(stored)
         if reader.take(4) != b"PSE1":
             raise Malformed("magic")
-        format_, count, suite, purpose = reader.unpack(">BBHB")
-        if format_ != 1 or suite != 1:
+        ##= docs/format.md#5-precedence-of-refusals
+        ##% A reader MUST refuse a truncated envelope as *malformed* at the field that is
+        ##% cut, unless an earlier field is already refused.
+        # One field at a time: a truncated envelope is refused for the first
+        # field that is cut or wrong.
+        if reader.unpack(">B") != (1,):
             raise Unsupported
+        (count,) = reader.unpack(">B")
+        if reader.unpack(">H") != (1,):
+            raise Unsupported
+        (purpose,) = reader.unpack(">B")
         if purpose not in (SECRET, BACKEND_CREDENTIAL, KEK_CREDENTIAL):
             raise Malformed("purpose")
-        if not 1 <= count <= 4:
-            raise Malformed("number of wrapped keys")
         ids = [str(uuid.UUID(bytes=reader.take(16))) for _ in range(3)]
         (version,) = reader.unpack(">Q")
+        if not 1 <= count <= 4:
+            raise Malformed("number of wrapped keys")
         self.claim = {
             "purpose": purpose,
             "organization": ids[0],
@@ -211,26 +242,29 @@ class LocalKek:
         return mac32(self.mac_key, message)
 
 
+##= docs/format.md#22-values
+##% A reader MUST refuse a plaintext of purpose 1 in any other form.
 def read_value(plaintext):
     """Returns a text, or a dictionary of texts."""
-    kind, body = plaintext[:1], plaintext[1:].decode()
-    if kind == b"\0":
-        return body
-    assert kind == b"\x01"
-    pairs = json.loads(body, object_pairs_hook=list)
-    keys = [key for key, _ in pairs]
-    assert keys == sorted(set(keys), key=str.encode)
-    assert all(isinstance(text, str) for _, text in pairs)
-    assert write_value(dict(pairs)) == plaintext
-    return dict(pairs)
+    try:
+        kind, body = plaintext[:1], plaintext[1:].decode()
+        if kind == b"\0":
+            return body
+        pairs = json.loads(body, object_pairs_hook=list) if kind == b"\x01" else None
+        # Written again, for the form of one value is the only one.
+        value = dict(pairs)
+        same = write_value(value) == plaintext
+    except (UnicodeError, TypeError, ValueError) as error:
+        raise Malformed("plaintext") from error
+    if not same or not all(isinstance(text, str) for text in value.values()):
+        raise Malformed("plaintext is not canonical")
+    return value
 
 
 def write_value(value):
     if isinstance(value, str):
         return b"\0" + value.encode()
-    ordered = dict(sorted(value.items(), key=lambda pair: pair[0].encode()))
-    text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
-    return b"\x01" + text.encode()
+    return b"\x01" + canonical(value).encode()
 
 
 # The vectors.
@@ -313,11 +347,49 @@ def check(vectors):
         assert write_value(vector["value"]) == plaintext
 
 
+##= docs/format.md#5-precedence-of-refusals
+##= type=test
+##% A reader MUST refuse a truncated envelope as *malformed* at the field that is cut,
+##% unless an earlier field is already refused.
+##= docs/format.md#22-values
+##= type=test
+##% A reader MUST refuse a plaintext of purpose 1 in any other form.
+def check_rules(rules, vectors):
+    """Checks what the frozen vectors leave open."""
+    good = bytes.fromhex(vectors["envelopes"][0]["envelope"])
+    for case in rules["refusals"]:
+        stored = bytearray(good)
+        for at, new in case["edits"]:
+            stored[at : at + len(new) // 2] = bytes.fromhex(new)
+        stored = stored[: case.get("length")] + bytes.fromhex(case.get("append", ""))
+        met = outcome(lambda: Envelope(bytes(stored)))
+        assert met == case["error"], (case["name"], met)
+    for plaintext in rules["plaintexts_refused"]:
+        met = outcome(lambda: read_value(bytes.fromhex(plaintext)))
+        assert met == "malformed", (plaintext, met)
+    for case in rules["key_files_refused"]:
+        met = outcome(lambda: LocalKek(bytes.fromhex(case["key_file"]), "acme"))
+        assert met == "malformed", (case["name"], met)
+    for case in rules["mac_key_commitments"]:
+        assert mac_key_commitment(bytes.fromhex(case["mac_key"])) == case["commitment"]
+    for case in rules["documents"]:
+        assert document_digits(case["environment"], case["name"]) == case["digits"], case
+    for case in rules["configurations"]:
+        settings = case["kind"], case["name_prefix"], case["configuration"]
+        assert configuration_digest(*settings).hex() == case["digest"], case
+
+
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        vectors = json.load(file)
+    vectors, rules = map(read_json, sys.argv[1:])
     check(vectors)
-    print(f"opened {len(vectors['envelopes'])}, refused {len(vectors['refused'])}")
+    check_rules(rules, vectors)
+    kept = sum(map(len, rules.values()))
+    print(f"opened {len(vectors['envelopes'])}, refused {len(vectors['refused'])}, kept {kept} rules")
 
 
 if __name__ == "__main__":

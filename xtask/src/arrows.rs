@@ -1,8 +1,7 @@
-//! Checks that the crates depend on each other as ARCHITECTURE.md draws them.
+//! Checks that the dependencies between crates match ARCHITECTURE.md.
 //!
-//! Cargo refuses a circle and a use without a dependency; that nobody adds a
-//! dependency in a new direction is checked here, as are the few crates and words
-//! that only one crate may have.
+//! Cargo rejects cycles and undeclared dependencies. This check rejects dependencies in
+//! a new direction, and dependencies and words that only one crate may have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +13,7 @@ use xtask::paths;
 
 use crate::tasks;
 
-/// Each crate, and those that it may depend on.
+/// Each crate, and its permitted dependencies.
 const ARROWS: &[(&str, &[&str])] = &[
     ("planton-secret", &[]),
     ("planton-envelope", &["planton-secret"]),
@@ -36,7 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What starts the name of a dependency that only one crate may have.
+/// The name prefixes of dependencies that only one crate may have.
 const RESERVED: &[(&str, &str)] = &[
     ("tonic", "planton-plugin"),
     ("prost", "planton-plugin"),
@@ -48,14 +47,14 @@ const RESERVED: &[(&str, &str)] = &[
     ("rusqlite", "planton-vendors"),
 ];
 
-/// Crates that are usable without Terraform, and so never mention it.
+/// Crates that work without Terraform and therefore never mention it.
 const WITHOUT_TERRAFORM: &[&str] = &["crates/core", "crates/envelope", "crates/secret"];
 
 /// Checks the workspace.
 ///
 /// # Errors
 ///
-/// When a crate breaks a rule; the message names each that does.
+/// If a crate breaks a rule. The message names each one.
 pub(crate) fn check() -> Result<()> {
     let mut metadata = tasks::cargo();
     metadata.args(["metadata", "--no-deps", "--format-version=1"]);
@@ -110,7 +109,7 @@ fn violations_of(dependencies: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     let ours = dependencies
         .keys()
         .filter(|name| name.starts_with("planton-"));
-    // The model is checked in tests only, and depends on nothing.
+    // The model runs in tests only, and has no dependencies.
     for name in ours.filter(|name| !is_known(name) && *name != "planton-model") {
         violations.push(format!("{name} has no line in xtask/src/arrows.rs"));
     }

@@ -1,6 +1,6 @@
-//! A fake of Azure Key Vault, and of who gives out tokens for it: there is no
-//! emulator of either. What it enforces is in `azure_vault.py` and
-//! `azure_authority.py`.
+//! Runs a fake of Azure Key Vault and of the authority that issues its tokens. No
+//! emulator of them exists. `azure_vault.py` and `azure_authority.py` enforce the
+//! rules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,18 +26,18 @@ const SCRIPTS: [(&str, &str); 4] = [
 ];
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Who is known to the fake, and by what.
+/// The credentials that the fake accepts.
 #[derive(Clone)]
 pub struct AzureFakeOptions {
     /// The application's secret.
     pub client_secret: String,
     /// The token of a workload identity that the application trusts.
     pub assertion: String,
-    /// What GitHub wants for such a token.
+    /// The bearer token for GitHub's token endpoint.
     pub actions_token: String,
-    /// What an App Service's identity endpoint wants.
+    /// The header value for an App Service's identity endpoint.
     pub identity_header: String,
-    /// The managed identity's application; empty for a machine without one.
+    /// The managed identity's client id; empty for a machine without one.
     pub managed_client_id: String,
 }
 
@@ -66,13 +66,13 @@ pub struct VaultRequest {
     pub method: String,
     /// The path.
     pub path: String,
-    /// The status of the answer, which may have been lost.
+    /// The status of the response, which may have been lost.
     pub status: u16,
-    /// Whether it had a token.
+    /// Whether the request had a token.
     pub authenticated: bool,
 }
 
-/// The fake, as a process of its own, until it is dropped.
+/// A running fake. Its process ends on drop.
 #[derive(Debug)]
 pub struct AzureFake {
     folder: TempDir,
@@ -86,16 +86,16 @@ pub struct AzureFake {
 impl AzureFake {
     /// The tenant of the vault and of the application.
     pub const TENANT: &str = "11111111-0000-4000-8000-000000000001";
-    /// A tenant that has the application too, and not the vault.
+    /// Another tenant, which has the application and not the vault.
     pub const OTHER_TENANT: &str = "99999999-0000-4000-8000-000000000009";
     /// The application.
     pub const CLIENT: &str = "22222222-0000-4000-8000-000000000002";
 
-    /// Starts a fake with nothing in its vault.
+    /// Starts a fake with an empty vault.
     ///
     /// # Errors
     ///
-    /// When it does not become ready.
+    /// If it does not become ready.
     pub fn start(tools: &Tools, options: AzureFakeOptions) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("azure").tempdir();
         let folder = folder.context("creating a fake's folder")?;
@@ -143,7 +143,7 @@ impl AzureFake {
         })
     }
 
-    /// Returns the address of the vault, and of the authority too.
+    /// Returns the address of the vault and of the authority.
     #[must_use]
     pub fn vault_url(&self) -> String {
         format!("https://127.0.0.1:{}", self.https)
@@ -155,24 +155,24 @@ impl AzureFake {
         self.https
     }
 
-    /// Returns the address of what a machine knows itself by: an App Service's
-    /// `/msi/token`, a virtual machine's metadata, GitHub's `/actions/id-token`.
+    /// Returns the address of the identity endpoints: an App Service's `/msi/token`, a
+    /// virtual machine's metadata, GitHub's `/actions/id-token`.
     #[must_use]
     pub fn machine_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.http)
     }
 
-    /// Returns the file of the authority that signed the fake's certificate.
+    /// Returns the file of the certificate authority of the fake.
     #[must_use]
     pub fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Returns that authority in PEM.
+    /// Returns the certificate authority in PEM.
     ///
     /// # Errors
     ///
-    /// When it can't be read.
+    /// If it cannot be read.
     pub fn ca_pem(&self) -> Result<String> {
         fs::read_to_string(self.ca_file()).context("reading the fake's authority")
     }
@@ -183,75 +183,75 @@ impl AzureFake {
         self.folder.path()
     }
 
-    /// Returns who is known to the fake.
+    /// Returns the credentials that the fake accepts.
     #[must_use]
     pub fn options(&self) -> &AzureFakeOptions {
         &self.options
     }
 
-    /// Changes how the fake behaves; see `control` in its script.
+    /// Changes the fake's behavior; see `control` in its script.
     ///
     /// # Errors
     ///
-    /// When it does not know what is asked for.
+    /// If the fake rejects a key.
     pub fn control(&self, settings: &Value) -> Result<()> {
         self.call("control", settings).map(drop)
     }
 
-    /// Grants `purge`, `recover` or both to everybody, and of the two no other;
-    /// as it starts nobody has either.
+    /// Grants exactly these of `purge` and `recover` to all callers. At the start neither
+    /// is granted.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn grant(&self, permissions: &[&str]) -> Result<()> {
         self.control(&json!({"grant": permissions}))
     }
 
-    /// Gives the application one more secret.
+    /// Adds a client secret to the application.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn add_client_secret(&self, secret: &str) -> Result<()> {
         let body = json!({"add": [secret], "remove": []});
         self.call("control/client-secrets", &body).map(drop)
     }
 
-    /// Takes a secret of the application away.
+    /// Removes a client secret from the application.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn remove_client_secret(&self, secret: &str) -> Result<()> {
         let body = json!({"add": [], "remove": [secret]});
         self.call("control/client-secrets", &body).map(drop)
     }
 
-    /// Makes all tokens invalid that were given out so far.
+    /// Invalidates all issued tokens.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn expire_tokens(&self) -> Result<()> {
         self.call("control/expire-tokens", &json!({})).map(drop)
     }
 
-    /// Returns a token as a person gets one who is logged in.
+    /// Returns a token of a logged-in user.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn issue_token(&self) -> Result<String> {
         let answer = self.call("control/issue-token", &json!({}))?;
         Ok(answer["token"].as_str().context("a token")?.to_owned())
     }
 
-    /// Sets a secret as somebody else with rights does; returns its version.
+    /// Sets a secret as another authorized user, and returns its version.
     ///
     /// # Errors
     ///
-    /// When the vault refuses it.
+    /// If the vault refuses it.
     pub fn set_secret(&self, name: &str, value: &str, tags: &Value) -> Result<String> {
         let body = json!({"name": name, "value": value, "tags": tags});
         let answer = self.call("control/secret", &body)?;
@@ -260,41 +260,41 @@ impl AzureFake {
         Ok(version.to_owned())
     }
 
-    /// Removes a secret for good as somebody else with rights does.
+    /// Removes a secret permanently as another authorized user.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn remove_secret(&self, name: &str) -> Result<()> {
         let body = json!({"name": name});
         self.call("control/remove", &body).map(drop)
     }
 
-    /// Disables a version, or enables it, as somebody else with rights does.
+    /// Disables or enables a version as another authorized user.
     ///
     /// # Errors
     ///
-    /// When there is no such secret.
+    /// If there is no such secret.
     pub fn set_enabled(&self, name: &str, version: &str, enabled: bool) -> Result<()> {
         let body = json!({"name": name, "version": version, "enabled": enabled});
         self.call("control/disable", &body).map(drop)
     }
 
-    /// Returns everything that the fake holds: `secrets`, `deleted`,
-    /// `requests`, `tokens_issued`, `tokens`, `machine_requests`.
+    /// Returns the fake's whole state: `secrets`, `deleted`, `requests`, `tokens_issued`,
+    /// `tokens`, `machine_requests`.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn state(&self) -> Result<Value> {
         self.call("control/state", &json!({}))
     }
 
-    /// Returns the requests to the vault so far.
+    /// Returns all requests to the vault.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn requests(&self) -> Result<Vec<VaultRequest>> {
         let state = self.state()?;
         let requests = state["requests"].as_array().context("a list of requests")?;
@@ -313,21 +313,21 @@ impl AzureFake {
             .collect())
     }
 
-    /// Returns the number of tokens given out so far.
+    /// Returns the number of issued tokens.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn tokens_issued(&self) -> Result<u64> {
         let state = self.state()?;
         state["tokens_issued"].as_u64().context("a number")
     }
 
-    /// Returns the tokens that are valid now.
+    /// Returns the valid tokens.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn tokens(&self) -> Result<Vec<String>> {
         let state = self.state()?;
         let tokens = state["tokens"].as_array().context("a list of tokens")?;

@@ -1,8 +1,7 @@
-//! Planted values, and the search for them in whatever a run left behind.
+//! Planted values, and the search for them in everything that a run leaves.
 //!
-//! A leak is rarely verbatim: state is JSON, plan files are zips, KV holds
-//! base64, logs quote. So the search looks for every encoding that something
-//! between the provider and a disk is known to apply.
+//! A leak is rarely verbatim: state is JSON, plan files are zips, KV stores base64, logs
+//! quote. The search covers every known encoding between the provider and a disk.
 
 use std::fmt;
 use std::fs;
@@ -15,44 +14,44 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use flate2::read::MultiGzDecoder;
 use memchr::memmem;
 
-/// Archives in archives are opened up to this depth.
+/// The maximum depth of nested archives.
 const MAX_DEPTH: usize = 4;
-/// More than this is not unpacked from one archive entry.
+/// The maximum unpacked size of an archive entry.
 const MAX_UNPACKED_BYTES: u64 = 256 << 20;
 
-/// How a planted value was found.
+/// The encoding in which a planted value was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Encoding {
-    /// As it is.
+    /// Verbatim.
     Raw,
-    /// Base64 of the standard alphabet, at any alignment.
+    /// Base64 with the standard alphabet, at any alignment.
     Base64,
-    /// Base64 of the URL alphabet, at any alignment.
+    /// Base64 with the URL alphabet, at any alignment.
     Base64Url,
-    /// Hexadecimal digits, lower case.
+    /// Lower-case hexadecimal digits.
     HexLower,
-    /// Hexadecimal digits, upper case.
+    /// Upper-case hexadecimal digits.
     HexUpper,
-    /// Percent-encoded, hexadecimal digits of either case.
+    /// Percent-encoding with digits of either case.
     Url,
-    /// Inside a JSON string, as serde writes it or as Go does.
+    /// In a JSON string, as serde or Go writes it.
     Json,
-    /// Inside a JSON string that stands in a JSON string, or a quoted log line.
+    /// In a JSON string inside another one, or in a quoted log line.
     JsonTwice,
-    /// In a quoted value of hclog, which escapes quotes and no backslashes; as
-    /// it is, or in JSON.
+    /// In a quoted value of hclog, verbatim or in JSON. hclog escapes quotes but not
+    /// backslashes.
     Logged,
-    /// As a list of decimal numbers: Rust's and Go's print of bytes.
+    /// A list of decimal numbers, as Rust and Go print bytes.
     Decimal,
     /// UTF-16, little-endian.
     Utf16,
 }
 
-/// A high-entropy value that must be found nowhere.
+/// A high-entropy value that must not appear anywhere.
 ///
-/// It holds characters that JSON, URLs and both Base64 alphabets treat
-/// differently, so that each encoding of it is distinct.
+/// It contains characters that JSON, URLs and both Base64 alphabets encode differently,
+/// so that each encoding is distinct.
 #[derive(Clone)]
 pub struct Canary {
     label: String,
@@ -61,11 +60,11 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// Makes a new value; `label` names it in messages.
+    /// Creates a value. `label` names it in messages.
     ///
     /// # Panics
     ///
-    /// Where the operating system has no randomness.
+    /// If the operating system returns no randomness.
     #[must_use]
     pub fn new(label: &str) -> Self {
         let mut random = [0_u8; 20];
@@ -75,12 +74,11 @@ impl Canary {
         Self::of(label, &format!("cnry{head}\"<\\/&+ü?>~{tail}yrnc"))
     }
 
-    /// Makes a new value of letters and digits only, for places that allow no
-    /// others: tokens, key ids.
+    /// Creates a value of letters and digits only, for fields such as tokens and key ids.
     ///
     /// # Panics
     ///
-    /// Where the operating system has no randomness.
+    /// If the operating system returns no randomness.
     #[must_use]
     pub fn alphanumeric(label: &str) -> Self {
         let mut random = [0_u8; 20];
@@ -88,11 +86,11 @@ impl Canary {
         Self::of(label, &format!("cnry{}", hex::encode(random)))
     }
 
-    /// Takes a value that came from elsewhere: a generated password, a token.
+    /// Wraps an existing value, such as a generated password or a token.
     ///
     /// # Panics
     ///
-    /// Below 8 bytes, where chance alone would find it.
+    /// If it has fewer than 8 bytes, which would match by chance.
     #[must_use]
     pub fn of(label: &str, value: &str) -> Self {
         assert!(value.len() >= 8, "too short a value to search for: {label}");
@@ -109,21 +107,21 @@ impl Canary {
         &self.label
     }
 
-    /// Returns the value, to plant it.
+    /// Returns the value for planting.
     #[must_use]
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// Returns the value as an HCL string literal with its quotes.
+    /// Returns the value as a quoted HCL string literal.
     #[must_use]
     pub fn hcl(&self) -> String {
         let escaped = self.value.replace('\\', "\\\\").replace('"', "\\\"");
         format!("\"{}\"", escaped.replace("${", "$${").replace("%{", "%%{"))
     }
 
-    /// Returns each encoding in which the value stands in `bytes`; looks into
-    /// zip and gzip as well. Empty when it is nowhere.
+    /// Returns each encoding in which `bytes` contain the value, including inside zip and
+    /// gzip. Empty if they do not contain it.
     #[must_use]
     pub fn find_in(&self, bytes: &[u8]) -> Vec<Encoding> {
         let mut found = Vec::new();
@@ -133,12 +131,12 @@ impl Canary {
         found
     }
 
-    /// Returns each file below `folder` in which the value stands; symbolic
-    /// links are not followed.
+    /// Returns each file below `folder` that contains the value. Does not follow symbolic
+    /// links.
     ///
     /// # Errors
     ///
-    /// When something can't be read: what was not searched is not clean.
+    /// If a file cannot be read, because the search is then incomplete.
     pub fn find_below(&self, folder: &Path) -> Result<Vec<(PathBuf, Vec<Encoding>)>> {
         let mut found = Vec::new();
         let mut folders = vec![folder.to_owned()];
@@ -162,12 +160,12 @@ impl Canary {
         Ok(found)
     }
 
-    /// Checks that the value is nowhere in `bytes`; `place` names them.
+    /// Checks that `bytes` do not contain the value. `place` names them in messages.
     ///
     /// # Errors
     ///
-    /// When it is there. The message has the label, the place and the encodings,
-    /// never the value.
+    /// If they do. The message contains the label, the place and the encodings, and never
+    /// the value.
     pub fn absent_from(&self, place: &str, bytes: &[u8]) -> Result<()> {
         let found = self.find_in(bytes);
         ensure!(
@@ -178,11 +176,11 @@ impl Canary {
         Ok(())
     }
 
-    /// Checks that the value is in no file below `folder`.
+    /// Checks that no file below `folder` contains the value.
     ///
     /// # Errors
     ///
-    /// When it is there, or something could not be read.
+    /// If one does, or a file cannot be read.
     pub fn absent_below(&self, folder: &Path) -> Result<()> {
         let found = self.find_below(folder)?;
         ensure!(found.is_empty(), "{} is in {found:?}", self.label);
@@ -204,7 +202,7 @@ impl Canary {
 }
 
 impl fmt::Debug for Canary {
-    /// Writes the label only: a test that fails must not leak what it planted.
+    /// Shows the label only, so that a failing test does not leak the value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Canary({})", self.label)
     }
@@ -228,7 +226,7 @@ fn needles(value: &str) -> Vec<(Encoding, Vec<u8>)> {
         ));
     }
     for upper in [true, false] {
-        // RFC 3986's unreserved set, and JavaScript's and Go's larger ones.
+        // The unreserved characters of RFC 3986, and the larger sets of JavaScript and Go.
         for keep in ["-._~", "-._~!*'()", "-._~$&+,/:;=@", "-._"] {
             needles.push((Encoding::Url, percent_encode(value, keep, upper)));
             let plus = percent_encode(value, keep, upper);
@@ -251,8 +249,7 @@ fn needles(value: &str) -> Vec<(Encoding, Vec<u8>)> {
     let wide = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
     needles.push((Encoding::Utf16, wide));
 
-    // A value of plain letters has many encodings that change nothing: they
-    // would only repeat "raw".
+    // Many encodings leave plain letters unchanged, and would only repeat "raw".
     let mut distinct: Vec<(Encoding, Vec<u8>)> = Vec::new();
     for (encoding, needle) in needles {
         if !distinct.iter().any(|(_, other)| *other == needle) {
@@ -262,8 +259,8 @@ fn needles(value: &str) -> Vec<(Encoding, Vec<u8>)> {
     distinct
 }
 
-/// Returns the digits that depend on `bytes` alone when they follow `alignment`
-/// other bytes and are followed by any.
+/// Returns the Base64 digits that depend only on `bytes`, after `alignment` other bytes
+/// and before any bytes.
 fn base64_core(engine: &impl Engine, bytes: &[u8], alignment: usize) -> Vec<u8> {
     let mut padded = vec![0; alignment];
     padded.extend_from_slice(bytes);
@@ -288,8 +285,8 @@ fn percent_encode(value: &str, keep: &str, upper: bool) -> Vec<u8> {
     encoded.into_bytes()
 }
 
-/// Returns how JSON strings hold `value`: plain; with `<`, `>` and `&` escaped
-/// as Go does; with the slash escaped; and in ASCII only as Python does.
+/// Returns the forms of `value` in JSON strings: plain, with `<`, `>` and `&` escaped as
+/// in Go, with the slash escaped, and in ASCII only as in Python.
 fn json_forms(value: &str) -> impl Iterator<Item = String> {
     let quoted = serde_json::Value::from(value).to_string();
     let plain = quoted[1..quoted.len() - 1].to_owned();
@@ -312,11 +309,11 @@ fn json_forms(value: &str) -> impl Iterator<Item = String> {
     [plain, go, slash, ascii].into_iter()
 }
 
-/// Returns what is packed in `bytes`, where they are a zip or a gzip.
+/// Returns the unpacked content of `bytes` if they are a zip or a gzip.
 fn unpack(bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut unpacked = Vec::new();
     if bytes.starts_with(&[0x1f, 0x8b]) {
-        // What came out before an error counts too: the file may be cut off.
+        // The output before an error counts as well, because the file may be truncated.
         let mut content = Vec::new();
         let _ = MultiGzDecoder::new(bytes)
             .take(MAX_UNPACKED_BYTES)

@@ -1,5 +1,5 @@
-//! A fake of Google Cloud's Secret Manager, written for these tests: no emulator
-//! keeps to the documented limits, states, checksums and etags.
+//! Runs a fake of Google Cloud's Secret Manager. No emulator follows the documented
+//! limits, states, checksums and etags.
 
 use std::fs;
 use std::process::Command;
@@ -19,7 +19,7 @@ const FILES: [(&str, &str); 3] = [
 ];
 const BOUND: Duration = Duration::from_secs(60);
 
-/// A fake that runs; it ends when it is dropped.
+/// A running fake. It ends on drop.
 #[derive(Debug)]
 pub struct GcpFake {
     address: String,
@@ -27,7 +27,7 @@ pub struct GcpFake {
     _folder: TempDir,
 }
 
-/// What a project may do in a window of time.
+/// The quotas of a project in a window of time.
 #[derive(Clone, Copy, Debug)]
 pub struct GcpQuotas {
     /// Reads of metadata.
@@ -36,29 +36,29 @@ pub struct GcpQuotas {
     pub writes: Option<u32>,
     /// Accesses of payloads.
     pub accesses: Option<u32>,
-    /// How long a window is: a minute at Google's.
+    /// The length of a window. Google's is a minute.
     pub window: Duration,
 }
 
-/// What the fake does wrong, once or more often.
+/// A fault of the fake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GcpFault {
-    /// Carries the request out, and hangs up without an answer.
+    /// Carries out the request, and closes the connection without a response.
     LoseAnswer,
-    /// Says that the token has run out.
+    /// Reports an expired token.
     ExpireToken,
-    /// Changes a bit of the payload that it answers with.
+    /// Flips a bit of the returned payload.
     DamagePayload,
-    /// Refuses with a code of google.rpc.Code, and perhaps a reason.
+    /// Returns a code of google.rpc.Code, optionally with a reason.
     Refuse(&'static str, Option<&'static str>),
 }
 
 impl GcpFake {
-    /// Starts a fake that knows nobody and holds nothing.
+    /// Starts an empty fake without accounts.
     ///
     /// # Errors
     ///
-    /// Where Python or its `cryptography` is missing.
+    /// If Python or its `cryptography` is missing.
     pub fn start(tools: &Tools) -> Result<Self> {
         let folder = tempfile::tempdir().context("creating a fake's folder")?;
         for (name, text) in FILES {
@@ -83,64 +83,64 @@ impl GcpFake {
         &self.address
     }
 
-    /// Makes a service account, and returns its key file.
+    /// Creates a service account, and returns its key file.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn key_file(&self, email: &str) -> Result<String> {
         let file = self.steer("key", &json!({"email": email}))?;
         Ok(file.to_string())
     }
 
-    /// Makes a user, and returns the file that `gcloud auth application-default
-    /// login` leaves behind for them.
+    /// Creates a user, and returns the file that `gcloud auth application-default login`
+    /// writes.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn user_file(&self, client_id: &str) -> Result<Value> {
         self.steer("user", &json!({"client_id": client_id}))
     }
 
-    /// Returns the credentials file of a workload whose own token is at `source`
-    /// (a `credential_source`), and which acts as `account` if one is named.
+    /// Returns the credentials file of a workload with its token at `source` (a
+    /// `credential_source`). The workload impersonates `account` if one is given.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn workload_file(&self, source: &Value, account: Option<&str>) -> Result<Value> {
         self.steer("workload", &json!({"source": source, "account": account}))
     }
 
-    /// Signs a workload's own token, with these claims besides its usual ones.
+    /// Signs a workload's token with the default claims and these.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn subject_token(&self, changes: &Value) -> Result<String> {
         let answer = self.steer("subject-token", changes)?;
         let token = answer["token"].as_str().context("no token")?;
         Ok(token.to_owned())
     }
 
-    /// Gives out a token that has every permission.
+    /// Issues a token with every permission.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn token(&self) -> Result<String> {
         let answer = self.steer("token", &json!({}))?;
         let token = answer["token"].as_str().context("no token")?;
         Ok(token.to_owned())
     }
 
-    /// Allows so many reads, writes and accesses in each of fixed windows of this
-    /// length, and no more; `None` for as many as come.
+    /// Limits reads, writes and accesses in fixed windows of this length; `None` for no
+    /// limit.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn limit(&self, quotas: &GcpQuotas) -> Result<()> {
         let body = json!({
             "reads": quotas.reads,
@@ -152,95 +152,94 @@ impl GcpFake {
         Ok(())
     }
 
-    /// Lets all but an access by number learn so late of what is new.
+    /// Delays new resources for everything except an access by number.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn lag(&self, by: Duration) -> Result<()> {
         self.steer("lag", &json!({"seconds": by.as_secs_f64()}))?;
         Ok(())
     }
 
-    /// Denies these permissions until that much time has passed.
+    /// Denies these permissions for this time.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn grant_after(&self, permissions: &[&str], delay: Duration) -> Result<()> {
         let body = json!({"permissions": permissions, "seconds": delay.as_secs_f64()});
         self.steer("grant-later", &body)?;
         Ok(())
     }
 
-    /// Lets this project alone pay for requests: each must name it.
+    /// Requires each request to name this project as its quota project.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn expect_quota_project(&self, project: &str) -> Result<()> {
         self.steer("quota-project", &json!({"project": project}))?;
         Ok(())
     }
 
-    /// Denies these permissions, and no others, to everybody.
+    /// Denies exactly these permissions to all callers.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn deny(&self, permissions: &[&str]) -> Result<()> {
         self.steer("deny", &json!({"permissions": permissions}))?;
         Ok(())
     }
 
-    /// Refuses to let anybody act as another, with this code.
+    /// Denies all impersonation with this code.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn deny_impersonation(&self, status: &str) -> Result<()> {
         self.steer("deny-impersonation", &json!({"status": status}))?;
         Ok(())
     }
 
-    /// Puts the clock back: what is created from now on is that old already.
+    /// Sets the clock back, so that new resources have this age.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn set_clock_behind(&self, by: Duration) -> Result<()> {
         self.steer("clock", &json!({"seconds_behind": by.as_secs()}))?;
         Ok(())
     }
 
-    /// Forgets all tokens that it gave out.
+    /// Invalidates all issued tokens.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn forget_tokens(&self) -> Result<()> {
         self.steer("forget-tokens", &json!({}))?;
         Ok(())
     }
 
-    /// Deletes the key of a key file: what it has signed and will sign counts for
-    /// nothing.
+    /// Deletes the key of a key file, which invalidates all its signatures.
     ///
     /// # Errors
     ///
-    /// When it is no key file, or the fake does not answer.
+    /// If it is not a key file, or the fake does not answer.
     pub fn delete_key(&self, key_file: &str) -> Result<()> {
         let file: Value = serde_json::from_str(key_file).context("reading a key file")?;
         self.steer("delete-key", &json!({"key": file["private_key_id"]}))?;
         Ok(())
     }
 
-    /// Goes wrong with the next requests of `operation` (`AddSecretVersion`, or
-    /// `*` for any).
+    /// Injects a fault into the next requests of `operation` (`AddSecretVersion`, or `*`
+    /// for any).
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn fault(&self, operation: &str, times: u32, fault: GcpFault) -> Result<()> {
         let what = match fault {
             GcpFault::LoseAnswer => json!("lose"),
@@ -253,21 +252,21 @@ impl GcpFake {
         Ok(())
     }
 
-    /// Does nothing wrong any more.
+    /// Removes all faults.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn clear_faults(&self) -> Result<()> {
         self.steer("clear-faults", &json!({}))?;
         Ok(())
     }
 
-    /// Returns every token that was shown so far.
+    /// Returns every token that requests presented.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn tokens(&self) -> Result<Vec<String>> {
         let answer = self.steer("tokens", &json!({}))?;
         let all = answer["tokens"].as_array().context("no tokens")?;
@@ -275,32 +274,31 @@ impl GcpFake {
         Ok(text.map(str::to_owned).collect())
     }
 
-    /// Returns how often a token was asked for by the word of a user, an account
-    /// or a workload.
+    /// Returns the number of token requests by users, accounts and workloads.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn token_requests(&self) -> Result<u64> {
         let traffic = self.steer("traffic", &json!({}))?;
         traffic["asked"].as_u64().context("no number")
     }
 
-    /// Returns over how many connections the operations so far came.
+    /// Returns the number of connections of all operations.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn connections(&self) -> Result<u64> {
         let traffic = self.steer("traffic", &json!({}))?;
         traffic["connections"].as_u64().context("no number")
     }
 
-    /// Returns the operations so far, and who asked for each.
+    /// Returns all operations with their callers.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer.
+    /// If the fake does not answer.
     pub fn requests(&self) -> Result<Vec<(String, String)>> {
         let answer = self.steer("requests", &json!({}))?;
         let all = answer["requests"].as_array().context("no requests")?;
@@ -309,11 +307,11 @@ impl GcpFake {
         Ok(all.collect())
     }
 
-    /// Calls the API as somebody else would, with every permission.
+    /// Calls the API as another user with every permission.
     ///
     /// # Errors
     ///
-    /// When the fake does not answer. Not for a refusal: the status comes back.
+    /// If the fake does not answer. An error status is returned as a value.
     pub fn call(&self, method: &str, path: &str, body: &Value) -> Result<(u16, Value)> {
         let token = format!("Bearer {}", self.token()?);
         self.send(method, &format!("/v1/{path}"), body, Some(&token))

@@ -1,9 +1,11 @@
-//! The project's own tasks, and the harness that its integration tests share:
-//! real Terraforms, real OpenBAO servers, what stands for AWS, GCP and Azure, the
-//! vendors' own clients, planted values and the search for them, random sequences
-//! of Terraform commands, the main scenes against a real account, and a proxy that carries out faults (the feature `faults`).
+//! The project's tasks, and the harness of its integration tests.
 //!
-//! Unix only: children live in process groups and end by signals.
+//! The harness runs real Terraforms, real OpenBAO servers, stand-ins for AWS, GCP and
+//! Azure, and the vendors' own clients. It searches for planted values, runs random
+//! sequences of Terraform commands, and runs the main scenes against a real account. The
+//! feature `faults` adds a proxy with scripted faults.
+//!
+//! It supports Unix only, because it uses process groups and signals.
 
 pub mod azure;
 pub mod canary;

@@ -1,7 +1,7 @@
-//! The project's own tasks: `cargo xtask --help`.
+//! The project's tasks: `cargo xtask --help`.
 
 mod arrows;
-#[cfg(test)]
+mod citations;
 mod release;
 mod tasks;
 
@@ -20,40 +20,44 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Do the main job once with real Terraform and the embedded platform
+    /// Run the main workflow once with a real Terraform and the embedded platform
     Demo,
-    /// Install the test tools, build, run all tests; arguments go to `cargo test`
+    /// Install the test tools, build, and run all tests
     Test {
-        /// Passed to `cargo test --workspace`
+        /// Arguments for `cargo test --workspace`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
     /// Check formatting, lints, docs, arrows and dependencies, then run all tests
     Ci,
-    /// Check each dependency's licence and source, bans and security advisories
+    /// Check each dependency's license and source, bans and security advisories
     Dependencies {
-        /// Whether an unreachable advisory database is a failure
+        /// Fail if the advisory database is unreachable
         #[arg(long, value_enum, default_value_t)]
         advisories: Advisories,
     },
-    /// Write the registry's pages from the provider's schema
+    /// Generate the registry's pages from the provider's schema
     Docs {
-        /// Compare only, and fail where a page would change
+        /// Compare only, and fail if a page would change
         #[arg(long)]
         check: bool,
     },
+    /// Write the license texts of what a release contains, for its archives
+    Notices,
     /// Measure the release build, and write docs/benchmarks.md
     Bench {
-        /// How many secrets
+        /// Number of secrets
         #[arg(long, default_value_t = 1000)]
         secrets: usize,
     },
-    /// Run random sequences of Terraform commands against a model of what must hold
+    /// Run random sequences of Terraform commands, and compare them with a model
     Model(tasks::model::Arguments),
-    /// Run the main scenes against an account of a vendor's: docs/smoke.md
+    /// Run the main scenes against a vendor's account: docs/smoke.md
     Smoke(tasks::smoke::Arguments),
-    /// Check that the crates depend on each other as ARCHITECTURE.md draws them
+    /// Check that the dependencies between crates match ARCHITECTURE.md
     Arrows,
+    /// Check that code and tests cite each requirement of docs/format.md
+    Citations,
 }
 
 fn main() -> ExitCode {
@@ -63,16 +67,18 @@ fn main() -> ExitCode {
         Task::Ci => tasks::ci::run(),
         Task::Dependencies { advisories } => tasks::dependencies::task(advisories),
         Task::Docs { check } => tasks::docs::run(check),
+        Task::Notices => tasks::notices::run(),
         Task::Bench { secrets } => tasks::bench::run(secrets),
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),
         Task::Arrows => arrows::check(),
+        Task::Citations => citations::check(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Without the backtrace that the Debug form may have: these are
-            // failures of what is built here, not of the task.
+            // Omits the backtrace of the Debug form, because the failure is usually in
+            // the code under test and not in the task.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

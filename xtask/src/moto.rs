@@ -1,11 +1,10 @@
-//! AWS's emulator: moto, behind a strict front of our own.
+//! Runs moto, an emulator of AWS, behind a strict front.
 //!
-//! moto 5.2.5 takes payloads and names that AWS refuses, writes into secrets
-//! that are scheduled for deletion, answers "not found" with 404, loses staging
-//! labels, keeps versions without any, finds secrets by another secret's ARN,
-//! lets everybody do everything, takes every KMS key, and believes every
-//! signature, of any region. `moto_front.py` says what AWS does
-//! instead.
+//! moto 5.2.5 differs from AWS in many points. It accepts payloads and names that AWS
+//! rejects. It writes to secrets that are scheduled for deletion, and returns 404 for
+//! "not found". It loses staging labels, and keeps versions without labels. It finds
+//! secrets by another secret's ARN. It permits every action, KMS key and signature, of
+//! any region. `moto_front.py` enforces AWS's rules.
 
 use std::fs;
 use std::process::Command;
@@ -24,8 +23,8 @@ const FILES: [(&str, &str); 2] = [
 ];
 const BOUND: Duration = Duration::from_secs(90);
 
-/// A running emulator of Secrets Manager and STS, with nothing in it and
-/// nobody who may come in.
+/// A running emulator of Secrets Manager and STS. It starts empty and without access
+/// keys.
 #[derive(Debug)]
 pub struct Moto {
     _process: Running,
@@ -34,22 +33,22 @@ pub struct Moto {
     agent: ureq::Agent,
 }
 
-/// Something that is to go wrong.
+/// A fault.
 #[derive(Clone, Debug)]
 pub struct Fault<'a> {
     /// The action: `PutSecretValue`, or `*` for any.
     pub action: &'a str,
-    /// A part of the names of the secrets, or roles, that it strikes at.
+    /// A part of the names of the affected secrets or roles.
     pub name: &'a str,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
     /// AWS's code of the error.
     pub code: &'a str,
     /// AWS's message.
     pub message: &'a str,
-    /// How many requests it strikes.
+    /// The number of affected requests.
     pub times: u32,
-    /// Whether each is carried out all the same.
+    /// Whether each request is still carried out.
     pub carry_out: bool,
 }
 
@@ -68,14 +67,14 @@ impl Default for Fault<'_> {
 }
 
 impl Moto {
-    /// The one region that it stands for.
+    /// The only region that it serves.
     pub const REGION: &str = "eu-central-1";
 
     /// Starts the emulator on a free loopback port.
     ///
     /// # Errors
     ///
-    /// When it does not get ready; with what it printed.
+    /// If it does not become ready; with its output.
     pub fn start(tools: &Tools) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("moto").tempdir();
         let folder = folder.context("creating the emulator's folder")?;
@@ -89,7 +88,7 @@ impl Moto {
             .arg(Self::REGION)
             .env_clear()
             .env("HOME", folder.path())
-            // Nothing beside the installed packages is left behind.
+            // Leaves no files beside the installed packages.
             .env("PYTHONDONTWRITEBYTECODE", "1");
         let process = Running::spawn(&mut command)?;
         process.await_output("listening", BOUND)?;
@@ -106,23 +105,22 @@ impl Moto {
         })
     }
 
-    /// Returns where it answers for each service, as `http://127.0.0.1:…`.
+    /// Returns the endpoint of each service, as `http://127.0.0.1:…`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Lets an access key in.
+    /// Adds an access key.
     ///
     /// # Errors
     ///
-    /// When the emulator does not answer; so of all the others.
+    /// If the emulator does not answer.
     pub fn allow_key(&self, id: &str, secret: &str, token: Option<&str>) -> Result<()> {
         self.tell("keys", &json!({"id": id, "secret": secret, "token": token}))
     }
 
-    /// Lets everybody take a role who knows its external identifier, if it has
-    /// one.
+    /// Adds a role that any caller may assume with its external id, if it has one.
     ///
     /// # Errors
     ///
@@ -131,8 +129,7 @@ impl Moto {
         self.tell("roles", &json!({"arn": arn, "external_id": external_id}))
     }
 
-    /// Lets an access key, or a role by its ARN, do what `policy` allows and
-    /// nothing else.
+    /// Restricts an access key, or a role by its ARN, to `policy`.
     ///
     /// # Errors
     ///
@@ -142,8 +139,7 @@ impl Moto {
         self.tell("policies", &attached)
     }
 
-    /// Denies everything to an access key, or a role by its ARN, until that much time
-    /// has passed.
+    /// Denies every request of an access key, or a role by its ARN, for this time.
     ///
     /// # Errors
     ///
@@ -153,7 +149,7 @@ impl Moto {
         self.tell("grant-after", &told)
     }
 
-    /// Lets all but `CreateSecret` learn so late of a new secret.
+    /// Delays new secrets for all actions except `CreateSecret`.
     ///
     /// # Errors
     ///
@@ -162,7 +158,7 @@ impl Moto {
         self.tell("lag", &json!({"seconds": by.as_secs_f64()}))
     }
 
-    /// Allows so many requests of an action in each of fixed windows of this length.
+    /// Limits the requests of an action in fixed windows of this length.
     ///
     /// # Errors
     ///
@@ -172,7 +168,7 @@ impl Moto {
         self.tell("quotas", &told)
     }
 
-    /// Makes a key of KMS, which requests name as `id`.
+    /// Adds a KMS key with this id.
     ///
     /// # Errors
     ///
@@ -181,7 +177,7 @@ impl Moto {
         self.tell("kms-keys", &json!({ "id": id }))
     }
 
-    /// Believes a web identity token.
+    /// Accepts a web identity token.
     ///
     /// # Errors
     ///
@@ -190,7 +186,7 @@ impl Moto {
         self.tell("identities", &json!({ "token": token }))
     }
 
-    /// Says of an access key, from now on, that it has run out.
+    /// Expires an access key.
     ///
     /// # Errors
     ///
@@ -208,7 +204,7 @@ impl Moto {
         self.tell("no-key", &json!({ "id": access_key_id }))
     }
 
-    /// Lets something go wrong.
+    /// Adds a fault.
     ///
     /// # Errors
     ///
@@ -226,7 +222,7 @@ impl Moto {
         self.tell("rules", &rule)
     }
 
-    /// Lets nothing go wrong any more.
+    /// Removes all faults.
     ///
     /// # Errors
     ///
@@ -235,8 +231,8 @@ impl Moto {
         self.tell("no-rules", &json!({}))
     }
 
-    /// Returns the requests so far about secrets, or roles, with `name` in their
-    /// name or ARN: each as `ACTION ACCESS_KEY_ID STATUS`.
+    /// Returns all requests for secrets or roles with `name` in their name or ARN, each as
+    /// `ACTION ACCESS_KEY_ID STATUS`.
     ///
     /// # Errors
     ///
@@ -246,8 +242,8 @@ impl Moto {
         serde_json::from_value(requests).context("reading the emulator's requests")
     }
 
-    /// Returns over how many connections the requests so far came that are about
-    /// secrets, or roles, with `name` in their name or ARN.
+    /// Returns the number of connections of all requests for secrets or roles with `name`
+    /// in their name or ARN.
     ///
     /// # Errors
     ///
@@ -264,8 +260,7 @@ impl Moto {
         serde_json::from_str(&text).context("the emulator's answer is JSON")
     }
 
-    /// Returns the secret access keys and the session tokens that were given out
-    /// for roles.
+    /// Returns the secret access keys and session tokens that were issued for roles.
     ///
     /// # Errors
     ///
@@ -290,7 +285,7 @@ mod tests {
     use super::*;
     use crate::process;
 
-    /// Prints AWS's code for each refusal, and the labels that are left.
+    /// Prints AWS's code for each error, and the remaining labels.
     const SCRIPT: &str = r#"
 import boto3, sys
 from botocore.config import Config
@@ -386,9 +381,8 @@ code(sm.put_secret_value, SecretId="k3", SecretBinary=b"x")
             "400 InvalidRequestException",
             "403 AccessDenied",
             "fine",
-            // Within a policy: two that are granted, a name too short and one too
-            // long, one that is missing, an action, a secret of somebody else's,
-            // a role.
+            // Policies: two granted requests, a name that is too short and one that is too
+            // long, a missing secret, an action, another user's secret, a role.
             "fine",
             "fine",
             "400 AccessDeniedException",
@@ -397,7 +391,7 @@ code(sm.put_secret_value, SecretId="k3", SecretBinary=b"x")
             "400 AccessDeniedException",
             "400 AccessDeniedException",
             "403 AccessDenied",
-            // Keys of KMS.
+            // KMS keys.
             "400 InvalidParameterException",
             "fine",
             "400 EncryptionFailure",

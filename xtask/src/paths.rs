@@ -1,4 +1,4 @@
-//! Where things stand in the repository.
+//! Paths of the repository.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,13 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// Returns where `name` is on PATH.
+/// Returns the path of `name` on PATH.
 #[must_use]
 pub fn on_path(name: &str) -> Option<PathBuf> {
     within(&std::env::var_os("PATH")?, name)
 }
 
-/// Returns where `name` is in the folders of `path`, which is written as PATH is.
+/// Returns the path of `name` in the folders of `path`, in the format of PATH.
 #[must_use]
 pub fn within(path: &OsStr, name: &str) -> Option<PathBuf> {
     std::env::split_paths(path)

@@ -1,8 +1,8 @@
-//! Child processes whose life has a bound.
+//! Child processes with a bounded lifetime.
 //!
-//! Each child leads a process group of its own, so that what it starts in turn
-//! (a provider, a provisioner) ends with it. A child stays a zombie, and keeps
-//! its process id, until its group is dealt with: no signal can meet a stranger.
+//! Each child leads a process group, so that its own children (a provider, a
+//! provisioner) end with it. An ended child stays a zombie and keeps its process id until
+//! its group is killed. A signal can therefore not reach another process.
 
 mod processor;
 #[cfg(test)]
@@ -22,25 +22,25 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 pub use processor::{ProcessorTime, busy_time};
 pub use rustix::process::Signal;
 
-/// How long a group may hold the output open once its leader has ended.
+/// How long a group may hold the output open after its leader has ended.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// What a child left behind.
+/// The result of a child.
 #[derive(Clone)]
 pub struct Finished {
     /// The command line, for messages.
     pub command: String,
-    /// The exit code; absent where a signal ended the child.
+    /// The exit code, or `None` if a signal ended the child.
     pub code: Option<i32>,
     /// The signal that ended the child.
     pub signal: Option<i32>,
-    /// Everything on standard output.
+    /// The whole standard output.
     pub stdout: String,
-    /// Everything on standard error.
+    /// The whole standard error.
     pub stderr: String,
-    /// From the start to the end.
+    /// The duration from start to end.
     pub elapsed: Duration,
-    /// What it took of the processors; absent where the system does not tell.
+    /// The processor time, or `None` if the system does not report it.
     pub processor: Option<ProcessorTime>,
 }
 
@@ -55,7 +55,7 @@ impl Finished {
     ///
     /// # Errors
     ///
-    /// For any other end, with both outputs.
+    /// If it ended in another way; with both outputs.
     pub fn ok(self) -> Result<Self> {
         ensure!(self.success(), "{self:?}");
         Ok(self)
@@ -74,9 +74,9 @@ impl fmt::Debug for Finished {
     }
 }
 
-/// A child that runs.
+/// A running child.
 ///
-/// Dropping it kills its process group.
+/// Kills its process group on drop.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -87,12 +87,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command` in a process group of its own, its outputs captured and
-    /// its input empty.
+    /// Starts `command` in its own process group, with captured outputs and empty input.
     ///
     /// # Errors
     ///
-    /// When the program can't be started.
+    /// If the program cannot be started.
     pub fn spawn(command: &mut Command) -> Result<Self> {
         let line = command_line(command);
         let mut child = command
@@ -113,7 +112,7 @@ impl Running {
         })
     }
 
-    /// Returns the process id, which is the process group's as well.
+    /// Returns the process id, which is also the process group's id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -129,17 +128,17 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// When nothing of the group is left.
+    /// If the group has ended.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         rustix::process::kill_process_group(pid(&self.child), signal)
             .with_context(|| format!("signalling `{}`", self.command))
     }
 
-    /// Waits until `needle` stands on standard output or standard error.
+    /// Waits until standard output or standard error contains `needle`.
     ///
     /// # Errors
     ///
-    /// When both end, or `bound` is over, without it.
+    /// If both outputs end, or `bound` expires, without it.
     pub fn await_output(&self, needle: &str, bound: Duration) -> Result<()> {
         let deadline = Instant::now() + bound;
         loop {
@@ -155,27 +154,27 @@ impl Running {
                     self.stderr.text()
                 );
             }
-            // Two streams and one waiter: each wakes at the latest after this.
+            // One waiter serves two streams, so it also wakes after this time.
             self.stdout.await_change(Duration::from_millis(20));
         }
     }
 
-    /// Waits for the end; kills the group where `bound` is over first.
+    /// Waits for the end, and kills the group if `bound` expires first.
     ///
     /// # Errors
     ///
-    /// When `bound` was over, with what was printed until then.
+    /// If `bound` expired; with the output so far.
     pub fn wait(mut self, bound: Duration) -> Result<Finished> {
         let in_time = await_exit(&self.child, bound);
         let elapsed = self.started.elapsed();
-        // Of a zombie: nothing tells it any more once the child is reaped.
+        // Read from the zombie, because the time is not available after it is reaped.
         let processor = ProcessorTime::of(self.pid()).ok();
         if in_time {
             let deadline = Instant::now() + GRACE;
             self.stdout.await_end(deadline);
             self.stderr.await_end(deadline);
         }
-        // What the leader left behind ends here, while it still is a zombie.
+        // Kills the leader's remaining children while it is still a zombie.
         kill_group(&self.child);
         let status = self.child.wait().context("reaping a child")?;
         let deadline = Instant::now() + GRACE;
@@ -205,16 +204,15 @@ impl Drop for Running {
 ///
 /// # Errors
 ///
-/// When it can't be started, or `bound` was over. Not for its exit code.
+/// If it cannot be started, or `bound` expired. A nonzero exit code is not an error.
 pub fn run(command: &mut Command, bound: Duration) -> Result<Finished> {
     Running::spawn(command)?.wait(bound)
 }
 
-/// Kills the group that `child` leads and reaps `child`; does nothing where it
-/// was reaped already.
+/// Kills the group of `child` and reaps `child`. Does nothing if it was reaped already.
 pub(crate) fn end(child: &mut Child) {
-    // Reaped already: the id may be somebody else's by now. A zombie that was
-    // not reaped answers Some here too, and its group must go all the same.
+    // After it is reaped, the id may belong to another process. A zombie that is not
+    // reaped yet also returns Some here, and its group must still be killed.
     let reaped_before = rustix::process::waitid(
         WaitId::Pid(pid(child)),
         WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG,
@@ -226,7 +224,7 @@ pub(crate) fn end(child: &mut Child) {
     }
 }
 
-/// Waits until `child` has ended, without reaping it; false when `bound` is over.
+/// Waits until `child` has ended, without reaping it. Returns false if `bound` expires.
 pub(crate) fn await_exit(child: &Child, bound: Duration) -> bool {
     let pid = pid(child);
     let (sender, receiver) = mpsc::channel();
@@ -240,7 +238,7 @@ pub(crate) fn await_exit(child: &Child, bound: Duration) -> bool {
     receiver.recv_timeout(bound).is_ok()
 }
 
-/// Returns true once `child` has ended; does not reap it.
+/// Returns true if `child` has ended, without reaping it.
 pub(crate) fn has_exited(child: &Child) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     let status = rustix::process::waitid(WaitId::Pid(pid(child)), options);
@@ -272,7 +270,7 @@ fn command_line(command: &Command) -> String {
     line
 }
 
-/// What a thread has read of an output so far.
+/// The output that a thread has read so far.
 #[derive(Clone, Debug, Default)]
 struct Stream(Arc<(Mutex<Captured>, Condvar)>);
 

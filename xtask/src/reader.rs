@@ -1,5 +1,5 @@
-//! The vendors' official clients, which see a secret backend as a person with a
-//! console does: `reader.py`.
+//! Runs the vendors' official clients (`reader.py`), which read a secret backend as a
+//! user of the console does.
 
 use std::fs;
 use std::process::Command;
@@ -16,31 +16,31 @@ use crate::tools::Tools;
 const SCRIPT: &str = include_str!("../reader.py");
 const BOUND: Duration = Duration::from_secs(120);
 
-/// An object as a vendor's client shows it.
+/// An object as a vendor's client returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
     /// The name.
     pub name: String,
-    /// What people see beside it: tags, labels, a description.
+    /// Its tags, labels and description.
     pub about: Vec<String>,
-    /// What is stored, one for each version.
+    /// The stored payloads, one for each version.
     pub payloads: Vec<Vec<u8>>,
 }
 
-/// All that a vendor's client shows of a place.
+/// Everything that a vendor's client returns.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// The objects, in the order of their names.
+    /// The objects, sorted by name.
     pub objects: Vec<Object>,
-    /// The same as the client's script printed it.
+    /// The output of the client's script.
     pub printed: String,
 }
 
-/// Asks the client of `request["vendor"]` for all that is there.
+/// Reads everything with the client of `request["vendor"]`.
 ///
 /// # Errors
 ///
-/// When the client fails, with what it printed.
+/// If the client fails; with its output.
 pub fn read(tools: &Tools, request: &Value) -> Result<Reading> {
     let printed = ask(tools, request)?;
     let listed: Value = serde_json::from_str(&printed).context("the client's answer is JSON")?;
@@ -50,11 +50,11 @@ pub fn read(tools: &Tools, request: &Value) -> Result<Reading> {
     Ok(Reading { objects, printed })
 }
 
-/// Has the client of `request["vendor"]` do something; returns what it printed.
+/// Runs an action with the client of `request["vendor"]`, and returns its output.
 ///
 /// # Errors
 ///
-/// When the client fails, with what it printed.
+/// If the client fails; with its output.
 pub fn ask(tools: &Tools, request: &Value) -> Result<String> {
     let folder = tempfile::Builder::new().prefix("reader").tempdir();
     let folder = folder.context("creating a reader's folder")?;

@@ -1,109 +1,16 @@
-//! What the registries of Terraform and OpenTofu expect of a release, and what
-//! `.goreleaser.yaml` makes of it. A mistake here would show only once a version
-//! is out, and a published version cannot be taken back.
+//! What a release is built for, and tests that `.goreleaser.yaml` meets the requirements
+//! of the Terraform and OpenTofu registries. A mistake would otherwise appear only in a
+//! published version, which cannot be withdrawn.
+//! <https://developer.hashicorp.com/terraform/registry/providers/publishing>
 
-use std::fs;
-
-use serde_json::{Value, json};
-use xtask::paths;
-
-const MANIFEST: &str = "terraform-registry-manifest.json";
-/// `GoReleaser`'s own words, at a version of 1.2.3 for Linux on amd64.
-const VALUES: [(&str, &str); 6] = [
-    ("{{ .ProjectName }}", "terraform-provider-planton"),
-    ("{{ .Version }}", "1.2.3"),
-    ("{{ .Os }}", "linux"),
-    ("{{ .Arch }}", "amd64"),
-    ("${artifact}", "terraform-provider-planton_1.2.3_SHA256SUMS"),
-    ("${signature}", "(the signature)"),
+/// The platforms that a release is built for.
+pub(crate) const TARGETS: [&str; 5] = [
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-musl",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-gnu",
 ];
 
-fn read(name: &str) -> String {
-    fs::read_to_string(paths::repository().join(name)).expect("the file is there")
-}
-
-/// Returns the lines of a top-level key, without comments, indentation and
-/// quotes, with what stands in templates filled in.
-///
-/// By lines, since nothing here reads YAML: what is written in another style
-/// than today's fails a test, and is not misread.
-fn section(key: &str) -> Vec<String> {
-    let text = read(".goreleaser.yaml");
-    let heading = format!("{key}:");
-    let lines = text.lines().skip_while(|line| *line != heading).skip(1);
-    let inside = lines.take_while(|line| line.is_empty() || line.starts_with(' '));
-    let plain = inside.map(|line| line.trim().replace('"', ""));
-    let plain = plain.filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let filled = plain.map(|line| {
-        let fill = |line: String, (template, value): (&str, &str)| line.replace(template, value);
-        VALUES.into_iter().fold(line, fill)
-    });
-    filled.collect()
-}
-
-#[track_caller]
-fn assert_has(key: &str, expected: &[&str]) {
-    let lines = section(key);
-    let found = lines
-        .windows(expected.len())
-        .any(|window| window == expected);
-    assert!(found, "{expected:#?} is not in {key}: {lines:#?}");
-}
-
-#[test]
-fn the_manifest_tells_the_registry_protocol_6() {
-    let manifest: Value = serde_json::from_str(&read(MANIFEST)).expect("JSON");
-    let expected = json!({ "version": 1, "metadata": { "protocol_versions": ["6.0"] } });
-    assert_eq!(manifest, expected);
-}
-
-#[test]
-fn the_manifest_is_hashed_and_released_under_the_name_that_the_registry_reads() {
-    let expected = [
-        "extra_files:",
-        "- glob: terraform-registry-manifest.json",
-        "name_template: terraform-provider-planton_1.2.3_manifest.json",
-    ];
-    assert_has("checksum", &expected);
-    assert_has("release", &expected);
-}
-
-#[test]
-fn archives_and_their_binary_are_named_as_the_registry_reads_them() {
-    let text = read(".goreleaser.yaml");
-    let project = "project_name: terraform-provider-planton";
-    assert!(text.lines().any(|line| line == project));
-    assert_has(
-        "archives",
-        &[
-            "- formats: [zip]",
-            "name_template: terraform-provider-planton_1.2.3_linux_amd64",
-        ],
-    );
-    assert_has("builds", &["binary: terraform-provider-planton_v1.2.3"]);
-}
-
-#[test]
-fn checksums_are_signed_as_the_registry_verifies_them() {
-    let sums = "name_template: terraform-provider-planton_1.2.3_SHA256SUMS";
-    assert_has("checksum", &[sums, "algorithm: sha256"]);
-    assert_has(
-        "signs",
-        &[
-            "- artifacts: checksum",
-            "signature: terraform-provider-planton_1.2.3_SHA256SUMS.sig",
-            "cmd: gpg",
-        ],
-    );
-    // Binary: the registries refuse an armored one.
-    assert_has(
-        "signs",
-        &[
-            "- --output",
-            "- (the signature)",
-            "- --detach-sign",
-            "- terraform-provider-planton_1.2.3_SHA256SUMS",
-        ],
-    );
-    assert!(!section("signs").iter().any(|line| line.contains("armor")));
-}
+#[cfg(test)]
+mod tests;

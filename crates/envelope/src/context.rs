@@ -10,6 +10,8 @@ pub(super) const FORMAT: u8 = 1;
 
 /// The only suite that is written and read: AES-256-GCM, HKDF-SHA-512,
 /// committed. There is no "none" and no negotiation.
+//= docs/format.md#3-layout
+//# A writer MUST NOT write another suite.
 pub(super) const SUITE: u16 = 0x0001;
 
 /// What is sealed. Exhaustive on purpose: the format knows these three.
@@ -26,6 +28,8 @@ pub enum Purpose {
 
 impl Purpose {
     /// Returns the purpose that `byte` stands for.
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST refuse as *malformed* an envelope with another purpose than 1, 2 or 3.
     pub(super) fn from_byte(byte: u8) -> Option<Self> {
         [Self::Secret, Self::BackendCredential, Self::KekCredential]
             .into_iter()
@@ -62,6 +66,9 @@ pub struct Context {
 impl Context {
     /// Returns the context as everything is bound to it (`CTX`): 60 bytes, and
     /// 32 more for a credential.
+    //= docs/format.md#7-context
+    //# For purposes 2 and 3, a writer MUST append to `CTX` the 32 bytes of the configuration
+    //# digest: SHA-256 of the canonical non-secret configuration that the credential serves.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.encode_fixed().to_vec();
@@ -72,6 +79,8 @@ impl Context {
     }
 
     /// Returns what of the encoded context an envelope holds.
+    //= docs/format.md#7-context
+    //# A writer MUST NOT store the configuration digest in the envelope.
     pub(super) fn encode_fixed(&self) -> [u8; CONTEXT_BYTES] {
         let mut bytes = [0; CONTEXT_BYTES];
         bytes[0] = FORMAT;
@@ -85,6 +94,8 @@ impl Context {
     }
 
     /// Tells whether the digest is there exactly when the purpose calls for it.
+    //= docs/format.md#7-context
+    //# For purpose 1, a writer MUST NOT append anything to `CTX`.
     pub(super) fn is_well_formed(&self) -> bool {
         self.purpose.is_credential() == self.configuration_digest.is_some()
     }
@@ -102,6 +113,13 @@ impl Context {
 mod tests {
     use super::*;
 
+    //= docs/format.md#3-layout
+    //= type=test
+    //# A writer MUST NOT write another suite.
+    //= docs/format.md#7-context
+    //= type=test
+    //# For purposes 2 and 3, a writer MUST append to `CTX` the 32 bytes of the configuration
+    //# digest: SHA-256 of the canonical non-secret configuration that the credential serves.
     #[test]
     fn context_encodes_as_published() {
         let mut context = Context {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
+
 use super::fingerprint::FingerprintKey;
 use super::keys::DataKey;
 use super::primitives::{self, KeyBytes, PseudorandomKey};
@@ -10,23 +12,45 @@ use super::primitives::{self, KeyBytes, PseudorandomKey};
 pub(super) struct VersionKeys {
     /// Encrypts the payload, once.
     pub(super) encryption: KeyBytes,
-    /// Commits the envelope to its data key; public once it is sealed.
-    pub(super) commitment: [u8; 32],
+    /// Commits the envelope to its data key.
+    pub(super) commitment: KeyCommitment,
     /// Tells equal values, without a decryption.
     pub(super) fingerprint: FingerprintKey,
 }
 
 impl VersionKeys {
     /// Derives the keys from the data key, the salt and the encoded context.
+    //= docs/format.md#9-keys-of-a-version
+    //# Writers and readers MUST derive the keys of a version by these equations, in which the
+    //# salt is the salt of the extraction and the DEK its input key.
     pub(super) fn derive(key: &DataKey, salt: &[u8; 32], context: &[u8]) -> Self {
         let prk = PseudorandomKey::extract(salt, key.expose());
         let context = primitives::sha256(&[context]);
         let expand = |label: &[u8]| prk.expand_key(&[b"PSE1", label, &context]);
         Self {
             encryption: expand(b"DERIVEKEY"),
-            commitment: **expand(b"COMMITKEY"),
+            commitment: KeyCommitment(**expand(b"COMMITKEY")),
             fingerprint: FingerprintKey::new(expand(b"FINGERPRINT")),
         }
+    }
+}
+
+/// What commits an envelope to its data key: public once it is sealed.
+///
+/// Without `PartialEq`: it is compared in constant time only.
+pub(super) struct KeyCommitment([u8; 32]);
+
+impl KeyCommitment {
+    /// Returns the bytes, to be stored and bound to.
+    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Returns true for an envelope that holds this commitment.
+    //= docs/format.md#10-payload
+    //# A reader MUST compare the commitment in constant time.
+    pub(super) fn is(&self, stored: &[u8; 32]) -> bool {
+        self.0.ct_eq(stored).into()
     }
 }
 

@@ -22,6 +22,8 @@ pub enum EnvelopeError {
     /// One and the same for every reason: an error that told them apart would
     /// answer an attacker's questions about key and plaintext.
     #[error("the envelope was refused: it was altered, moved, or sealed under another key")]
+    //= docs/format.md#11-opening
+    //# A reader MUST report every refusal of steps 4 and 5 as one and the same error.
     Refused,
 }
 

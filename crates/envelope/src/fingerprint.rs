@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use super::context::Context;
@@ -17,8 +16,9 @@ use planton_secret::SecretBytes;
 ///
 /// Whoever lacks that key learns nothing from it, not even whether two versions
 /// hold the same value. Kept as 64 hexadecimal digits; compared in constant time.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct Fingerprint([u8; 32]);
 
 /// The text is not 64 lower-case hexadecimal digits.
@@ -103,6 +103,8 @@ impl FingerprintKey {
         Self(key)
     }
 
+    //= docs/format.md#15-fingerprint
+    //# A writer MUST compute the fingerprint of a version by this equation.
     pub(super) fn fingerprint(&self, plaintext: &SecretBytes) -> Fingerprint {
         Fingerprint(primitives::hmac(&self.0, &[plaintext.expose()]))
     }

@@ -46,17 +46,33 @@ impl Envelope {
     /// # Errors
     ///
     /// `Malformed`, `UnsupportedFormat`, `UnsupportedSuite`.
+    //= docs/format.md#5-precedence-of-refusals
+    //# Where several refusals apply, a reader MUST report the first in this order: magic,
+    //# format, suite, purpose, number of wrapped DEKs, the parts of each wrapped DEK, the
+    //# rules on all of them together, the payload part.
+    //= docs/format.md#5-precedence-of-refusals
+    //# A reader MUST refuse a truncated envelope as *malformed* at the field that is cut,
+    //# unless an earlier field is already refused.
+    //= docs/format.md#5-precedence-of-refusals
+    //# A reader MUST NOT check the number of wrapped DEKs before the first 65 bytes are
+    //# present.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         let mut reader = Reader(bytes);
+        //= docs/format.md#4-well-formed-envelopes
+        //# A reader MUST refuse as *malformed* an envelope with another magic.
         if reader.array()? != *MAGIC {
             return Err(EnvelopeError::Malformed("it does not begin with PSE1"));
         }
         let [format] = reader.array()?;
+        //= docs/format.md#4-well-formed-envelopes
+        //# A reader MUST refuse as *unsupported* an envelope of another format than 1.
         if format != FORMAT {
             return Err(EnvelopeError::UnsupportedFormat(format));
         }
         let [count] = reader.array()?;
         let suite = u16::from_be_bytes(reader.array()?);
+        //= docs/format.md#4-well-formed-envelopes
+        //# A reader MUST refuse as *unsupported* an envelope of another suite than 0x0001.
         if suite != SUITE {
             return Err(EnvelopeError::UnsupportedSuite(suite));
         }
@@ -71,6 +87,9 @@ impl Envelope {
             configuration_digest: None,
         };
         let count = usize::from(count);
+        //= docs/format.md#4-well-formed-envelopes
+        //# A reader MUST refuse as *malformed* an envelope with zero or more than four wrapped
+        //# DEKs.
         if !(1..=MAX_WRAPPED_KEYS).contains(&count) {
             return Err(EnvelopeError::Malformed("it holds not 1 to 4 wrapped keys"));
         }
@@ -92,6 +111,12 @@ impl Envelope {
     ///
     /// As [`parse`](Self::parse); `Malformed` for base64url that is padded or
     /// not canonical.
+    //= docs/format.md#6-text-form
+    //# A reader MUST refuse as *malformed* any text but the canonical encoding: no `=`, no
+    //# white space, unused bits zero.
+    //= docs/format.md#6-text-form
+    //# A reader MUST read bytes that begin with `pse1.` as the text form, and all others as
+    //# the binary form.
     pub fn parse_stored(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         match bytes.strip_prefix(TEXT_PREFIX.as_bytes()) {
             Some(text) => {
@@ -105,6 +130,8 @@ impl Envelope {
     }
 
     /// Returns the binary form.
+    //= docs/format.md#3-layout
+    //# A writer MUST encode an envelope as the fields of this table, in this order.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let count = u8::try_from(self.wrapped_keys.len())
@@ -131,6 +158,9 @@ impl Envelope {
     }
 
     /// Returns the text form: `pse1.` and canonical unpadded base64url.
+    //= docs/format.md#6-text-form
+    //# A writer MUST encode the text form as `pse1.` and the envelope in base64url without
+    //# padding (RFC 4648, section 5).
     #[must_use]
     pub fn encode_text(&self) -> String {
         let mut text = TEXT_PREFIX.to_owned();
@@ -153,6 +183,8 @@ impl Envelope {
 
     /// Returns SHA-256 of the payload part: everything after the wrapped keys,
     /// from the salt to the tag. A rewrap does not change it.
+    //= docs/format.md#16-payload-digest
+    //# A writer MUST record as payload digest SHA-256 of the payload part in its binary form.
     #[must_use]
     pub fn payload_digest(&self) -> [u8; 32] {
         primitives::sha256(&[&self.payload])
@@ -172,6 +204,9 @@ impl Envelope {
     ///
     /// `WrappedKeyCount`, `KekId`, `DuplicateKek`, `WrappedKey`; the envelope
     /// stays as it was.
+    //= docs/format.md#12-wrapped-deks
+    //# A rewrap MUST NOT change any byte of an envelope other than byte 5 and the wrapped
+    //# DEKs.
     pub fn replace_wrapped_keys(
         &mut self,
         wrapped_keys: Vec<(KekId, WrappedKey)>,
@@ -228,6 +263,20 @@ impl Envelope {
 }
 
 /// Refuses wrapped keys that the format cannot hold.
+//= docs/format.md#3-layout
+//# A writer MUST NOT seal or rewrap an envelope with fewer than one or more than four wrapped
+//# DEKs.
+//= docs/format.md#3-layout
+//# A writer MUST NOT write a `provider`, `kek_id` or `wrapped` outside the limits of this
+//# table.
+//= docs/format.md#3-layout
+//# A writer MUST NOT write the same pair of `provider` and `kek_id` twice in one envelope.
+//= docs/format.md#4-well-formed-envelopes
+//# A reader MUST refuse as *malformed* an envelope with an empty `provider`, `kek_id` or
+//# `wrapped`.
+//= docs/format.md#4-well-formed-envelopes
+//# A reader MUST refuse as *malformed* an envelope with the same pair of `provider` and
+//# `kek_id` twice.
 fn check_wrapped_keys(wrapped_keys: &[(KekId, WrappedKey)]) -> Result<(), SealError> {
     if !(1..=MAX_WRAPPED_KEYS).contains(&wrapped_keys.len()) {
         return Err(SealError::WrappedKeyCount(wrapped_keys.len()));
@@ -249,6 +298,8 @@ fn check_wrapped_keys(wrapped_keys: &[(KekId, WrappedKey)]) -> Result<(), SealEr
 }
 
 /// Returns `bytes` if they are a payload part and nothing follows it.
+//= docs/format.md#4-well-formed-envelopes
+//# A reader MUST refuse as *malformed* an envelope that continues after the tag.
 fn parse_payload(bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
     let mut reader = Reader(bytes);
     reader.array::<SALT_BYTES>()?;
@@ -267,6 +318,9 @@ fn parse_payload(bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST refuse as *malformed* an envelope that ends before its last field is
+    //# complete.
     const TRUNCATED: EnvelopeError = EnvelopeError::Malformed("it ends too early");
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], EnvelopeError> {
@@ -290,12 +344,18 @@ impl<'a> Reader<'a> {
         Ok((kek, WrappedKey::new(wrapped)))
     }
 
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST refuse as *malformed* an envelope whose `provider` or `kek_id` is not
+    //# UTF-8.
     fn text(&mut self, max: usize) -> Result<String, EnvelopeError> {
         std::str::from_utf8(self.prefixed(max)?)
             .map(str::to_owned)
             .map_err(|_| EnvelopeError::Malformed("the identifier of a key is not UTF-8"))
     }
 
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST refuse as *malformed* an envelope with a `provider`, `kek_id` or
+    //# `wrapped` beyond its limit.
     fn prefixed(&mut self, max: usize) -> Result<&'a [u8], EnvelopeError> {
         let length = usize::from(u16::from_be_bytes(self.array()?));
         if length > max {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
@@ -49,7 +48,8 @@ impl ConstantTimeEq for DataKey {
 }
 
 /// The canonical identifier of a KEK.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KekId {
     /// Who keeps the key: `local`, `transit`, `aws_kms`, …; at most 32 bytes.
     pub provider: String,
@@ -70,12 +70,18 @@ pub struct WrapBinding([u8; 32]);
 impl WrapBinding {
     /// Binds an organization's MAC key to the organization and the KEK, in a
     /// domain of its own: no wrap of a version's key opens as a MAC key.
+    //= docs/format.md#17-catalog-mac
+    //# A writer MUST bind each wrap of a MAC key to this value, in which `organization` is the
+    //# UUID.
     #[must_use]
     pub fn for_mac_key(organization: Uuid, kek: &KekId) -> Self {
         Self::digest(b"PSE1-MACKEY", organization.as_bytes(), kek, &[])
     }
 
     /// Binds a version's key to its context, the KEK and the key commitment.
+    //= docs/format.md#12-wrapped-deks
+    //# A writer MUST bind each wrap to this value, so that it opens neither in another
+    //# envelope nor under another KEK's name.
     pub(super) fn for_data_key(context: &[u8], kek: &KekId, commitment: &[u8; 32]) -> Self {
         Self::digest(b"PSE1-WRAP", context, kek, commitment)
     }

@@ -30,8 +30,8 @@ pub use limits::{
 pub use local::{KEY_FILE_BYTES, LocalKey, RootKey};
 pub use mac::MacKey;
 pub use open::Opened;
-pub use seal::Sealer;
 pub use planton_secret::{SecretBytes, SecretString};
+pub use seal::Sealer;
 pub use value::{InvalidValue, SecretKind, SecretValue};
 
 #[cfg(doctest)]

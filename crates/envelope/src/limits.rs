@@ -26,6 +26,9 @@ const MAX_OVERHEAD_BYTES: usize = HEADER_BYTES
 /// Counts four wrapped keys of the greatest length, whatever an envelope holds
 /// today, so that escrow keys and a rewrap always fit. The kind byte of a
 /// [`SecretValue`](super::SecretValue) is part of the plaintext.
+//= docs/format.md#23-limits
+//# A writer MUST refuse a value if the greatest possible envelope around it would not fit its
+//# secret backend.
 #[must_use]
 pub const fn max_plaintext_bytes(max_payload_bytes: usize, text: bool) -> usize {
     let envelope = if text {
@@ -71,6 +74,10 @@ mod tests {
         assert_eq!(greatest_envelope(plaintext).encode().len(), 65_536);
     }
 
+    //= docs/format.md#23-limits
+    //= type=test
+    //# A writer MUST refuse a value if the greatest possible envelope around it would not fit
+    //# its secret backend.
     #[test]
     fn greatest_envelope_fits_every_limit_in_text_and_one_byte_more_does_not() {
         assert_eq!(max_plaintext_bytes(25_000, true), 12_301);

@@ -51,6 +51,12 @@ impl RootKey {
     }
 
     /// Decodes a key file; `None` for bytes that are none, or are damaged.
+    //= docs/format.md#13-local-kek
+    //# A reader MUST refuse a key file of another length.
+    //= docs/format.md#13-local-kek
+    //# A reader MUST refuse a key file with another magic or format.
+    //= docs/format.md#13-local-kek
+    //# A reader MUST refuse a key file whose SHA-256 differs.
     #[must_use]
     pub fn from_key_file(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; KEY_FILE_BYTES] = bytes.try_into().ok()?;
@@ -66,6 +72,8 @@ impl RootKey {
     }
 
     /// Encodes the key as a key file.
+    //= docs/format.md#13-local-kek
+    //# A writer MUST encode a key file as the fields of this table, in this order.
     #[must_use]
     pub fn to_key_file(&self) -> Box<Zeroizing<[u8; KEY_FILE_BYTES]>> {
         let mut bytes = Box::new(Zeroizing::new([0; KEY_FILE_BYTES]));
@@ -107,6 +115,14 @@ pub struct LocalKey {
 impl LocalKey {
     /// Derives the key of `organization`, by its slug. The keys of organizations
     /// that share a root key reveal nothing about each other.
+    //= docs/format.md#12-wrapped-deks
+    //# A writer MUST NOT write an alias of a key as `kek_id`: it names the key permanently.
+    //= docs/format.md#13-local-kek
+    //# Writers and readers MUST derive the keys of an organization by these equations, in
+    //# which `organization` is the organization's slug.
+    //= docs/format.md#13-local-kek
+    //# A writer MUST write `local` as `provider`, and as `kek_id` the file's UUID in lower
+    //# case, `/` and the slug.
     #[must_use]
     pub fn new(root: &RootKey, organization: &str) -> Self {
         let prk = PseudorandomKey::extract(root.id.as_bytes(), root.key.as_slice());
@@ -129,6 +145,8 @@ impl LocalKey {
 
     /// Returns a MAC of `message` under a key that wraps nothing. Kept beside a
     /// database, it shows whether this key file belongs to it.
+    //= docs/format.md#13-local-kek
+    //# A writer MUST NOT wrap with the MAC key of a key file.
     #[must_use]
     pub fn mac(&self, message: &[u8]) -> [u8; 32] {
         primitives::hmac(&self.mac_key, &[message])
@@ -139,6 +157,8 @@ impl LocalKey {
     /// # Errors
     ///
     /// When the operating system gives no randomness.
+    //= docs/format.md#13-local-kek
+    //# A writer MUST draw the 12 bytes of the nonce at random for every wrap.
     pub fn wrap(
         &self,
         dek: &DataKey,
@@ -149,6 +169,8 @@ impl LocalKey {
 
     /// Unwraps the result of [`wrap`](Self::wrap); `None` for another key,
     /// another binding, or an altered wrap.
+    //= docs/format.md#13-local-kek
+    //# A reader MUST refuse a `wrapped` of another length than 60 bytes.
     #[must_use]
     pub fn unwrap(&self, wrapped: &WrappedKey, binding: &WrapBinding) -> Option<DataKey> {
         let bytes: &[u8; WRAPPED_BYTES] = wrapped.as_bytes().try_into().ok()?;

@@ -22,6 +22,9 @@ impl MacKey {
     /// # Errors
     ///
     /// `Randomness`.
+    //= docs/format.md#17-catalog-mac
+    //# A writer MUST draw the 32 bytes of a MAC key from the operating system's random number
+    //# generator.
     pub fn generate() -> Result<Self, SealError> {
         DataKey::generate().map(Self).map_err(SealError::Randomness)
     }
@@ -40,6 +43,9 @@ impl MacKey {
 
     /// Returns the MAC of the record `body` under the record key `key`: a record
     /// that is moved to another key does not verify.
+    //= docs/format.md#17-catalog-mac
+    //# A writer MUST compute the MAC of a record by this equation, over the record's exact
+    //# bytes.
     #[must_use]
     pub fn mac(&self, key: &str, body: &[u8]) -> [u8; 32] {
         let length = (key.len() as u64).to_be_bytes();
@@ -51,6 +57,8 @@ impl MacKey {
 
     /// Returns what the key can be known by again, and nothing can be derived
     /// from.
+    //= docs/format.md#18-commitment-of-a-mac-key
+    //# A writer MUST compute the commitment by this equation.
     #[must_use]
     pub fn commitment(&self) -> [u8; 32] {
         primitives::hmac(self.0.expose(), &[b"PSE1-MACKEY-ID"])
@@ -73,6 +81,10 @@ impl fmt::Debug for MacKey {
 mod tests {
     use super::*;
 
+    //= docs/format.md#17-catalog-mac
+    //= type=test
+    //# A writer MUST draw the 32 bytes of a MAC key from the operating system's random number
+    //# generator.
     #[test]
     fn commitments_tell_keys_apart_and_are_no_records_mac() {
         let (one, other) = (MacKey::generate(), MacKey::generate());

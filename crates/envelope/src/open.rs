@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::context::Context;
@@ -28,6 +27,8 @@ impl Envelope {
 
     /// Returns what a wrap by `kek` in this envelope is bound to if the envelope
     /// belongs to `expected`. In any other case nothing unwraps with it.
+    //= docs/format.md#11-opening
+    //# A reader MUST compute the binding from the catalog's `CTX`.
     #[must_use]
     pub fn binding_in(&self, expected: &Context, kek: &KekId) -> WrapBinding {
         WrapBinding::for_data_key(&expected.encode(), kek, self.commitment())
@@ -39,6 +40,9 @@ impl Envelope {
     /// # Errors
     ///
     /// `Refused`, whatever the reason.
+    //= docs/format.md#7-context
+    //# A reader MUST take `CTX` from the catalog's record of the version, not from the
+    //# envelope.
     pub fn open(&self, key: &DataKey, expected: &Context) -> Result<Opened, EnvelopeError> {
         let keys = self.unlock(key, expected)?;
         let associated_data = [expected.encode().as_slice(), self.length_bytes()].concat();
@@ -76,9 +80,13 @@ impl Envelope {
 
     /// Derives the keys, and refuses a foreign context or key before anything
     /// is decrypted.
+    //= docs/format.md#7-context
+    //# A reader MUST refuse an envelope whose own identifiers differ from those of `CTX`.
+    //= docs/format.md#10-payload
+    //# A reader MUST NOT decrypt a payload whose commitment differs from CK.
     fn unlock(&self, key: &DataKey, expected: &Context) -> Result<VersionKeys, EnvelopeError> {
         let keys = VersionKeys::derive(key, self.salt(), &expected.encode());
-        let committed = bool::from(keys.commitment.ct_eq(self.commitment()));
+        let committed = keys.commitment.is(self.commitment());
         let at_home = expected.is_well_formed() && *self.context() == expected.without_digest();
         if committed && at_home {
             Ok(keys)

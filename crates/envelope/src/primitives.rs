@@ -37,6 +37,8 @@ pub(crate) fn aead_seal(
 }
 
 /// Checks the tag, and only then decrypts `buffer` in place.
+//= docs/format.md#11-opening
+//# A reader MUST NOT release plaintext before the tag has verified.
 pub(crate) fn aead_open(
     key: &[u8; 32],
     nonce: &[u8; NONCE_BYTES],

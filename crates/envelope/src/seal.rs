@@ -39,6 +39,9 @@ impl Sealer {
     ///
     /// `Randomness` when there is none; `Context` when the configuration digest
     /// is there for a secret, or missing for a credential.
+    //= docs/format.md#9-keys-of-a-version
+    //# A writer MUST draw a new DEK and a new salt from the operating system's random number
+    //# generator for every version.
     pub fn new(context: Context) -> Result<Self, SealError> {
         let key = DataKey::generate().map_err(SealError::Randomness)?;
         let salt = primitives::random().map_err(SealError::Randomness)?;
@@ -75,7 +78,7 @@ impl Sealer {
     /// Returns what a wrap by `kek` is to be bound to.
     #[must_use]
     pub fn binding(&self, kek: &KekId) -> WrapBinding {
-        WrapBinding::for_data_key(&self.encoded_context, kek, &self.keys.commitment)
+        WrapBinding::for_data_key(&self.encoded_context, kek, self.keys.commitment.as_bytes())
     }
 
     /// Returns the fingerprint that `plaintext` has in this version.
@@ -90,6 +93,11 @@ impl Sealer {
     ///
     /// Every other variant of [`SealError`], when `wrapped` or `plaintext`
     /// exceeds what the format holds.
+    //= docs/format.md#10-payload
+    //# A writer MUST encrypt the payload by this equation, in which `length` is the four bytes
+    //# of the plaintext's length.
+    //= docs/format.md#10-payload
+    //# A writer MUST NOT encrypt more than one plaintext under a DEK and a salt.
     pub fn seal(
         self,
         wrapped: Vec<(KekId, WrappedKey)>,
@@ -104,7 +112,7 @@ impl Sealer {
         let mut payload =
             Zeroizing::new(Vec::with_capacity(PAYLOAD_OVERHEAD_BYTES + plaintext.len()));
         payload.extend_from_slice(&self.salt);
-        payload.extend_from_slice(&self.keys.commitment);
+        payload.extend_from_slice(self.keys.commitment.as_bytes());
         payload.extend_from_slice(&length);
         let start = payload.len();
         payload.extend_from_slice(plaintext.expose());

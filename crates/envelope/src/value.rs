@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use planton_secret::{SecretBytes, SecretString};
 
 /// What a secret holds. Exhaustive on purpose: the format knows these two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SecretKind {
     /// One text.
     Text,
@@ -74,6 +74,9 @@ impl SecretValue {
     }
 
     /// Returns the one plaintext of this value: equal values give equal bytes.
+    //= docs/format.md#22-values
+    //# A writer MUST begin the plaintext of a secret (purpose 1) with the kind byte of this
+    //# table.
     #[must_use]
     pub fn to_plaintext(&self) -> SecretBytes {
         let length = match self {
@@ -95,6 +98,8 @@ impl SecretValue {
     /// # Errors
     ///
     /// [`InvalidValue`], which says nothing about the plaintext.
+    //= docs/format.md#22-values
+    //# A reader MUST refuse a plaintext of purpose 1 in any other form.
     pub fn from_plaintext(plaintext: &SecretBytes) -> Result<Self, InvalidValue> {
         let (kind, body) = plaintext.expose().split_first().ok_or(InvalidValue)?;
         let body = std::str::from_utf8(body).map_err(|_| InvalidValue)?;
@@ -123,6 +128,8 @@ enum Escape {
 }
 
 /// The minimal escaping of RFC 8785: quote, backslash and control characters.
+//= docs/format.md#22-values
+//# A writer MUST escape in strings `"`, `\` and U+0000 to U+001F, and no other character.
 fn escape(byte: u8) -> Escape {
     match byte {
         b'"' | b'\\' => Escape::Short(byte),
@@ -156,6 +163,10 @@ fn string_length(text: &str) -> usize {
     2 + escaped
 }
 
+//= docs/format.md#22-values
+//# A writer MUST write the keys in ascending order of their UTF-8 bytes, none of them twice.
+//= docs/format.md#22-values
+//# A writer MUST NOT write white space outside of strings.
 fn write_document(pairs: &BTreeMap<String, SecretString>, output: &mut Vec<u8>) {
     output.push(b'{');
     for (index, (key, value)) in pairs.iter().enumerate() {
@@ -169,6 +180,9 @@ fn write_document(pairs: &BTreeMap<String, SecretString>, output: &mut Vec<u8>) 
     output.push(b'}');
 }
 
+//= docs/format.md#22-values
+//# A writer MUST write these escapes as `\"`, `\\`, `\b`, `\t`, `\n`, `\f`, `\r`, and `\u00`
+//# with two lower-case digits for the others.
 fn write_string(text: &str, output: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     output.push(b'"');

@@ -1,4 +1,4 @@
-//! The names of the steps, which are those of the code.
+//! The names of the steps, equal to the crash points of the code.
 
 pub(crate) const CREATE: &str = "create";
 pub(crate) const ENTRY: &str = "entry";
@@ -27,8 +27,8 @@ pub(crate) const TAKE_MARK_BACK: &str = "take mark back";
 pub(crate) const BACKEND_TOMBSTONE: &str = "backend tombstone";
 pub(crate) const DELETE_UNNAMED_ENTRY: &str = "delete unnamed entry";
 
-/// What the model calls steps and the code does not: reads after a conflict, what
-/// Terraform does between commands, and what happens to a process.
+/// Steps of the model that are no crash points of the code: reads after a conflict,
+/// Terraform's actions between commands, and events that happen to a process.
 pub(crate) const READ_BACK: &str = "read back";
 pub(crate) const READ: &str = "read";
 pub(crate) const IMPORT: &str = "import";
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// Steps that are crash points of the code, too.
+    /// Steps that are also crash points of the code.
     const IN_THE_CODE: [&str; 26] = [
         CREATE,
         ENTRY,
@@ -74,9 +74,9 @@ mod tests {
         REGISTER,
     ];
 
-    /// Crash points of the code that the model leaves out, since nothing else depends
-    /// on what they are about: the organization's first use, a backend's marker and
-    /// settings, the default, the histories of records, and what was copied.
+    /// Crash points of the code that the model omits, because no other step depends on
+    /// them: the organization's first use, a backend's marker and settings, the default,
+    /// the histories of records, and copied sources.
     const NOT_MODELLED: [&str; 17] = [
         "adopt backend",
         "backend marker",
@@ -119,13 +119,13 @@ mod tests {
         assert_eq!(found, known);
     }
 
-    /// Returns the literal that an argument list begins with.
+    /// Returns the string literal at the start of an argument list.
     fn literal(arguments: &str) -> Option<String> {
         let rest = arguments.trim_start().strip_prefix('"')?;
         rest.split_once('"').map(|(step, _)| step.to_owned())
     }
 
-    /// Returns the source files below a folder, tests left out.
+    /// Returns the source files below a folder, without tests.
     fn sources(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).expect("a folder of the repository");
         let paths = entries.map(|entry| entry.expect("an entry").path());

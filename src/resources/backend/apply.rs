@@ -61,7 +61,7 @@ pub(super) async fn update(
         stamp: anchor.stamp,
         description: description(planned),
         settings: settings(planned)?,
-        credential: credential_to_save(&request.prior_state, planned, config),
+        credential: credential_to_save(&request),
         arguments: arguments(planned),
     };
     let updated = session.organization.update_backend(update, interrupt);

@@ -1,14 +1,14 @@
 //! Which credential a backend has after a plan: the sealed one for as long as its
 //! trigger is unchanged, another one once that changes.
 
-use super::plan::{located, plain};
+use super::plan::located;
 use super::settings::{
     AMBIENT, STATIC, TRIGGER, chosen, credential, credential_source, known_credential,
     store_settings,
 };
 use crate::surface::{Configured, Setting};
 use planton_core::operations::StoreCredential;
-use planton_plugin::{Diagnostic, Value};
+use planton_plugin::{Diagnostic, PrivateData, UpdateRequest, Value};
 use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};
 
 /// What has become of the trigger since the last apply.
@@ -42,12 +42,34 @@ pub(super) fn planned_source(config: &Value, prior: Option<&Value>) -> Value {
     match Trigger::between(prior, config) {
         // The sealed credential stays, whatever is given by now.
         Trigger::Unchanged if is_static(prior) => STATIC.into(),
-        Trigger::Unchanged => plain(credential_source(config)),
+        // Known only for a plan that changes nothing: see `decided_by_the_apply`.
+        Trigger::Unchanged if sees_none(config) => AMBIENT.into(),
         // The apply may be given one that the plan was not, or the other way round: by
         // an ephemeral value, or because the configuration of a plan is without what
         // `ignore_changes` names, and that of the apply is whole.
-        Trigger::Changed | Trigger::Unknown => Value::Unknown,
+        Trigger::Unchanged | Trigger::Changed | Trigger::Unknown => Value::Unknown,
     }
+}
+
+/// Returns true where no credential is given.
+fn sees_none(config: &Value) -> bool {
+    credential_source(config).set().map(String::as_str) == Some(AMBIENT)
+}
+
+/// Returns true where an update that is planned without a credential saves one if the
+/// apply is given it: an ephemeral value may differ between the two.
+pub(super) fn decided_by_the_apply(planned: &Value) -> bool {
+    !is_static(planned)
+}
+
+/// Where a plan notes in private data that it saw a credential. The configuration of
+/// the apply has those as well that `ignore_changes` holds back.
+const SEEN: &str = "credential_seen";
+
+/// Notes for the apply whether this plan saw a credential.
+pub(super) fn with_seen_credential(private: PrivateData, config: &Value) -> PrivateData {
+    let is_seen = !credential(config).is_empty();
+    private.with(SEEN, is_seen.to_string())
 }
 
 /// Returns true where a plan cannot tell whether a credential goes with its settings:
@@ -97,32 +119,25 @@ fn has_same_blocks(prior: &Value, config: &Value) -> bool {
     })
 }
 
-/// Returns true where an update saves a credential: its trigger changes; or the
-/// source changes; or the block does, and a credential is given: a new identity
-/// comes with its own secret.
+/// Returns true where an update saves a credential: its trigger changes; or one is
+/// given to a backend that has none, or together with another change of its block: a
+/// new identity comes with its own secret.
 pub(super) fn takes_credential(prior: &Value, planned: &Value, config: &Value) -> bool {
     let changes = |name: &str| planned.attribute(name) != prior.attribute(name);
-    if changes(TRIGGER) || changes("credential_source") {
-        return true;
-    }
     let is_given = known_credential(config).is_none_or(|given| !given.is_empty());
-    is_given && BACKEND_TYPES.iter().any(|block| changes(block.name()))
+    let has_room = !is_static(prior) || BACKEND_TYPES.iter().any(|block| changes(block.name()));
+    changes(TRIGGER) || (is_given && has_room)
 }
 
 /// Returns the credential that an update saves; `None` to keep the sealed one.
-pub(super) fn credential_to_save(
-    prior: &Value,
-    planned: &Value,
-    config: &Value,
-) -> Option<StoreCredential> {
-    let ambient = planned.attribute("credential_source").as_str() == Some(AMBIENT);
-    takes_credential(prior, planned, config).then(|| {
-        if ambient {
-            StoreCredential::new()
-        } else {
-            credential(config)
-        }
-    })
+pub(super) fn credential_to_save(request: &UpdateRequest) -> Option<StoreCredential> {
+    let (prior, planned) = (&request.prior_state, &request.planned_state);
+    let config = &request.config;
+    // Only a changed trigger asks for one that `ignore_changes` holds back.
+    let is_held_back = planned.attribute(TRIGGER) == prior.attribute(TRIGGER)
+        && !is_static(prior)
+        && request.planned_private.bytes(SEEN) != Some(b"true".as_slice());
+    (!is_held_back && takes_credential(prior, planned, config)).then(|| credential(config))
 }
 
 /// Refuses a credential that does not go with its settings, where both are

@@ -1,7 +1,8 @@
 //! Plans a backend: what changes in place, and what is another place.
 
 use super::credentials::{
-    check_credential, check_kept, check_replaced, may_be_hidden, planned_source, takes_credential,
+    check_credential, check_kept, check_replaced, decided_by_the_apply, may_be_hidden,
+    planned_source, takes_credential, with_seen_credential,
 };
 use super::ownership::is_own;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
@@ -107,17 +108,22 @@ async fn plan_update(
     } else {
         check_kept(prior, &request.config, session)?;
     }
-    let edited = stored
-        .entries()
-        .into_iter()
-        .flatten()
-        .any(|(name, value)| name != "timeouts" && value != prior.attribute(name));
     let is_deleting = Anchor::read(&request.prior_private)?.deleting;
-    if edited || is_deleting {
+    let differs = |ignored: &str| {
+        let mut attributes = stored.entries().into_iter().flatten();
+        attributes.any(|(name, value)| name != ignored && value != prior.attribute(name))
+    };
+    let is_edited = differs("timeouts") || is_deleting;
+    let is_open = decided_by_the_apply(&planned) && (differs("") || is_deleting);
+    if is_open {
+        planned.set("credential_source", Value::Unknown);
+    }
+    if is_edited || is_open {
         planned.set("updated_at", Value::Unknown);
     }
+    let private = with_seen_credential(request.prior_private, &request.config);
     let mut response = PlanResponse {
-        private: Some(request.prior_private),
+        private: Some(private),
         ..PlanResponse::planned(planned)
     };
     if is_deleting {

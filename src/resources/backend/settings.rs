@@ -108,6 +108,10 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
     let mut settings = BTreeMap::new();
     for field in fields {
         let value = block.attribute(field.name);
+        //= docs/format.md#8-configuration-of-a-credential
+        //# A writer MUST omit arguments that are not set from the configuration.
+        //= docs/format.md#8-configuration-of-a-credential
+        //# A writer MUST omit every secret from the configuration.
         if value.is_null() || matches!(field.change, Change::Credential(_)) {
             continue;
         }
@@ -123,6 +127,9 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
                 if !value.is_wholly_known() {
                     return None;
                 }
+                //= docs/format.md#8-configuration-of-a-credential
+                //# A writer MUST write a set in the configuration as an array of strings in
+                //# ascending order of their UTF-8 bytes.
                 // An element that is null stays, and sorts first.
                 let texts = value.elements().iter().map(Value::as_str);
                 let mut texts: Vec<Option<&str>> = texts.collect();
@@ -149,6 +156,9 @@ pub(super) fn credential(config: &Value) -> StoreCredential {
 }
 
 /// Collects the credential's parts that a block gives.
+//= docs/format.md#8-configuration-of-a-credential
+//# A writer MUST encode the plaintext of such a credential as a key-value document ([section
+//# 22](#22-values)) whose keys are the names of the write-only arguments without `_wo`.
 pub(super) fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredential) {
     for field in fields {
         let value = block.attribute(field.name);
@@ -219,4 +229,89 @@ pub(super) fn block_state(fields: &[Field], settings: &BTreeMap<String, Json>) -
             });
         (field.name, value)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured(kind: &str, block: Value) -> Value {
+        Value::object([(kind, block)])
+    }
+
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST omit arguments that are not set from the configuration.
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST omit every secret from the configuration.
+    #[test]
+    fn settings_hold_what_is_set_and_no_secret() {
+        let approle = Value::object([
+            ("role_id", Value::string("r")),
+            ("secret_id_wo", Value::string("hunter2")),
+            ("mount_path", Value::Null),
+        ]);
+        let block = Value::object([
+            ("token_wo", Value::string("hunter3")),
+            ("address", Value::string("https://bao.example")),
+            ("namespace", Value::Null),
+            ("approle", approle),
+        ]);
+        let config = configured("openbao", block);
+        let settings = store_settings(&config).expect("known");
+        assert_eq!(
+            serde_json::to_string(&settings).expect("json"),
+            r#"{"kind":"openbao","name_prefix":"planton","configuration":{"address":"https://bao.example","approle":{"role_id":"r"}}}"#
+        );
+        let credential = credential(&config);
+        let parts: Vec<_> = credential.keys().map(String::as_str).collect();
+        assert_eq!(parts, ["secret_id", "token"]);
+    }
+
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST write a set in the configuration as an array of strings in ascending
+    //# order of their UTF-8 bytes.
+    #[test]
+    fn a_set_is_an_array_in_ascending_order() {
+        let locations = ["europe-west4", "\u{10000}", "\u{e000}", "europe-west1"];
+        let block = Value::object([
+            ("project_id", Value::string("p")),
+            (
+                "replica_locations",
+                Value::set_of(locations.map(Value::from)),
+            ),
+        ]);
+        let settings = store_settings(&configured("gcp_secret_manager", block)).expect("known");
+        assert_eq!(
+            settings.configuration["replica_locations"],
+            serde_json::json!(["europe-west1", "europe-west4", "\u{e000}", "\u{10000}"])
+        );
+    }
+
+    //= docs/format.md#8-configuration-of-a-credential
+    //= type=test
+    //# A writer MUST encode the plaintext of such a credential as a key-value document
+    //# ([section 22](#22-values)) whose keys are the names of the write-only arguments without
+    //# `_wo`.
+    #[test]
+    fn the_parts_of_a_credential_are_named_as_its_arguments() {
+        fn check(fields: &[Field]) -> usize {
+            let checked = fields
+                .iter()
+                .map(|field| match (field.change, field.holds) {
+                    (Change::Credential(part), _) => {
+                        assert_eq!(field.name.strip_suffix("_wo"), Some(part));
+                        1
+                    }
+                    (_, Holds::Block(inner)) => check(inner),
+                    _ => 0,
+                });
+            checked.sum()
+        }
+        for block in BACKEND_TYPES {
+            assert!(check(block.fields) > 0, "{}", block.name());
+        }
+    }
 }

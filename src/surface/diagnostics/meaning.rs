@@ -46,6 +46,12 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
             "The platform could not be reached, or failed, and still did after all retries",
             "Check the provider's address, the network, and whether the platform is unsealed.",
         ),
+        K::Removed => (
+            "Catalog Record Deleted",
+            "Somebody deleted this record from the platform's storage, so nothing tells whether \
+             the object that it names is still needed",
+            "Restore the record from a backup.",
+        ),
         K::Altered => (
             "Catalog Record Altered",
             "The record's authentication code does not fit: somebody without the organization's \

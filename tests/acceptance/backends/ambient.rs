@@ -65,7 +65,7 @@ fn acc_backend_without_a_credential_takes_the_ambient_one(scene: &Scene, place: 
     has(
         &planned,
         &[
-            "~ credential_source = \"ambient\" -> \"static\"",
+            "~ credential_source = \"ambient\" -> (known after apply)",
             "0 to add, 1 to change, 0 to destroy",
         ],
     );

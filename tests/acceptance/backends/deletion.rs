@@ -1,10 +1,12 @@
 //! A secret that is destroyed where the vendor keeps what is deleted, and created
 //! again under the same name.
 
+use serde_json::json;
+
 use super::Place;
 use super::configuration::{VARIABLES, plain_backend, secret};
 use crate::scene::{On, Scene, terraform_1_11};
-use crate::steps::{Steps, text};
+use crate::steps::{Steps, flat, has, text};
 
 #[test]
 fn acc_secret_is_created_anew_within_the_recovery_window_of_aws() {
@@ -70,6 +72,59 @@ fn created_anew(place: &Place, purging: &str, keeping: &str) {
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     workspace.settled(&variables);
     is_another("the backend with it");
+    workspace.destroyed(&variables);
+    assert!(place.objects().is_empty(), "{:?}", place.objects());
+}
+
+/// The secret's own destroy finds no record and leaves its object alone; its backend,
+/// whose cleanup would take that object, stays until the record is back.
+#[test]
+fn acc_backend_stays_while_a_secrets_record_is_deleted_by_hand() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let api = scene.openbao().unwrap().api();
+    let place = Place::aws();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let workspace = place.workspace(&scene);
+    let own = plain_backend(&place, "own");
+    let db = secret("db", "backend = planton_secret_backend.own.name");
+    workspace
+        .write("main.tf", &format!("{VARIABLES}{own}{db}"))
+        .unwrap();
+    workspace.settled(&variables);
+    let id = text(&workspace.secret("db"), "id");
+    let objects = place.objects();
+    let records = scene.records();
+    let mut documents = records
+        .iter()
+        .filter(|(key, _)| key.starts_with("secrets/"));
+    let path = format!("catalog/acme/{}", documents.next().unwrap().0);
+    let call = |method: &str, verb: &str, body: Option<serde_json::Value>| {
+        let path = format!("planton/{verb}/{path}");
+        api.ok(method, &path, body.as_ref()).unwrap();
+    };
+    call("DELETE", "data", None);
+
+    let outcome = workspace.destroy(&variables).unwrap();
+    let refused = flat(&outcome.error().unwrap());
+    has(
+        &refused,
+        &[
+            "Error: Catalog Record Deleted",
+            &format!("bao kv undelete -mount=planton -versions=1 {path}"),
+            &format!("bao kv metadata delete -mount=planton {path}"),
+        ],
+    );
+    assert_eq!(place.objects(), objects);
+    call("POST", "undelete", Some(json!({"versions": [1]})));
+    let import = format!(
+        "import {{\n  to = planton_secret.db\n  id = \"id:{id}\"\n}}\n{VARIABLES}{own}{db}"
+    );
+    workspace.write("main.tf", &import).unwrap();
+    workspace.settled(&variables);
+    assert_eq!(place.read(&scene, "db"), "first value");
+
+    // Given up for good, its object goes with the backend.
+    call("DELETE", "metadata", None);
     workspace.destroyed(&variables);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }

@@ -1,4 +1,4 @@
-//! Gates: where a test holds a request, or its answer.
+//! Gates, at which a test holds a request or its response.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::BOUND;
 
-/// The test's end of a held request. Opens when it is dropped.
+/// The test's handle of a gate. It opens on drop.
 #[derive(Debug)]
 pub struct Gate {
     reached: watch::Receiver<usize>,
@@ -15,7 +15,7 @@ pub struct Gate {
     open: watch::Sender<bool>,
 }
 
-/// The proxy's end.
+/// The proxy's handle of a gate.
 #[derive(Clone, Debug)]
 pub(super) struct Latch {
     reached: watch::Sender<usize>,
@@ -41,11 +41,11 @@ pub(super) fn gate() -> (Gate, Latch) {
 }
 
 impl Gate {
-    /// Waits until a request stands at the gate; to be called inside tokio.
+    /// Waits inside tokio until a request is held at the gate.
     ///
     /// # Errors
     ///
-    /// When none comes within two minutes, or the proxy is gone.
+    /// If no request comes within two minutes, or the proxy has stopped.
     pub async fn reached(&self) -> Result<()> {
         await_one(&self.reached)
             .await
@@ -61,12 +61,12 @@ impl Gate {
         blocking(self.reached())
     }
 
-    /// Waits until upstream has answered a request that stood at the gate, whether
-    /// or not anybody still waits for the answer; to be called inside tokio.
+    /// Waits inside tokio until upstream has answered a request that was held at the
+    /// gate, even if the client no longer waits for the response.
     ///
     /// # Errors
     ///
-    /// When it does not within two minutes, or the proxy is gone.
+    /// If upstream does not answer within two minutes, or the proxy has stopped.
     pub async fn answered(&self) -> Result<()> {
         await_one(&self.answered)
             .await
@@ -82,7 +82,7 @@ impl Gate {
         blocking(self.answered())
     }
 
-    /// Lets pass what stands at the gate, and what comes to it from now on.
+    /// Releases the held requests, and all later ones.
     pub fn open(&self) {
         self.open.send_replace(true);
     }
@@ -103,22 +103,22 @@ fn blocking(waiting: impl Future<Output = Result<()>> + Send) -> Result<()> {
             .context("making a runtime to wait in")?
             .block_on(waiting)
     };
-    // In a thread of its own: a runtime must not be waited for inside another.
+    // Runs in a thread of its own, because a runtime must not block inside another one.
     let waited = std::thread::scope(|scope| scope.spawn(waiting).join());
     waited.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 impl Latch {
-    /// Tells that upstream has answered what stood here.
+    /// Reports that upstream has answered the held request.
     pub(super) fn tell_answered(&self) {
         self.answered.send_modify(|count| *count += 1);
     }
 
-    /// Tells that the gate is reached, and waits until it is open.
+    /// Reports that the gate is reached, and waits until it opens.
     pub(super) async fn pass(mut self, bound: Duration) -> Result<()> {
         self.reached.send_modify(|count| *count += 1);
         let waited = tokio::time::timeout(bound, self.open.wait_for(|open| *open)).await;
-        // A gate that is gone is open.
+        // A dropped gate is open.
         waited.context("the gate stayed shut").map(drop)
     }
 }

@@ -1,9 +1,9 @@
-//! An HTTP proxy that carries out scripted faults, for tests of what becomes of
-//! a write whose answer was lost, and of everything like it.
+//! An HTTP proxy with scripted faults, for tests of lost responses and similar
+//! failures.
 //!
-//! It stands between a client and one real server, hands every request on byte
-//! by byte (signatures cover its headers, `Host` included), and notes it. It
-//! speaks HTTP/1.1, plain or under a certificate of an authority of its own.
+//! It runs between a client and one real server. It forwards every request byte by
+//! byte, because signatures cover the headers, `Host` included, and records it. It
+//! supports HTTP/1.1, plain or with a certificate of its own authority.
 //!
 //! ```no_run
 //! use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
@@ -43,46 +43,46 @@ pub use script::{Fault, Match};
 use serve::{Shared, Upstream};
 use wire::Message;
 
-/// How long anything may wait for anybody.
+/// The maximum time for any wait.
 const BOUND: Duration = Duration::from_secs(120);
 
 /// How clients reach a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
-    /// Without encryption.
+    /// Plain HTTP.
     #[default]
     Http,
-    /// With a certificate for `127.0.0.1` and `localhost`, which
-    /// [`FaultProxy::ca_file`] vouches for.
+    /// TLS with a certificate for `127.0.0.1` and `localhost`, signed by the authority
+    /// in [`FaultProxy::ca_file`].
     Https,
 }
 
-/// Where a proxy stands.
+/// The configuration of a proxy.
 #[derive(Clone, Debug)]
 pub struct ProxyOptions {
     /// How clients reach it.
     pub scheme: Scheme,
-    /// Where requests go: `http://127.0.0.1:5000`, without a path.
+    /// The upstream address, without a path: `http://127.0.0.1:5000`.
     pub upstream: String,
-    /// Whom to trust there, in PEM; needed for `https` only.
+    /// The file of authorities to trust upstream, in PEM. Required for `https` only.
     pub upstream_ca: Option<PathBuf>,
-    /// Whether the OpenBAO behind it is to look like a Vault Enterprise.
+    /// Whether the OpenBAO upstream appears as a Vault Enterprise.
     pub rules: Rules,
 }
 
-/// What a proxy does to requests and answers besides faults.
+/// The changes that a proxy makes to requests and responses besides faults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rules {
-    /// Nothing: byte by byte.
+    /// No changes.
     #[default]
     None,
-    /// Those of HashiCorp Vault Enterprise, before an OpenBAO: the forwarding
-    /// header is refused, and the index has Vault's form.
+    /// The rules of HashiCorp Vault Enterprise in front of an OpenBAO: the proxy rejects
+    /// the forwarding header, and the index has Vault's form.
     Vault,
 }
 
 impl ProxyOptions {
-    /// Stands before `upstream`, and is reached over plain HTTP.
+    /// Forwards to `upstream`, and listens on plain HTTP.
     #[must_use]
     pub fn to(upstream: &str) -> Self {
         Self {
@@ -93,21 +93,21 @@ impl ProxyOptions {
         }
     }
 
-    /// Looks like a HashiCorp Vault Enterprise before an OpenBAO.
+    /// Applies the rules of HashiCorp Vault Enterprise in front of an OpenBAO.
     #[must_use]
     pub fn as_vault(mut self) -> Self {
         self.rules = Rules::Vault;
         self
     }
 
-    /// Is reached over TLS.
+    /// Listens on TLS.
     #[must_use]
     pub fn with_tls(mut self) -> Self {
         self.scheme = Scheme::Https;
         self
     }
 
-    /// Trusts the authorities in this file to vouch for upstream.
+    /// Trusts the authorities in this file for upstream.
     #[must_use]
     pub fn trusting(mut self, ca_file: &Path) -> Self {
         self.upstream_ca = Some(ca_file.to_owned());
@@ -115,7 +115,7 @@ impl ProxyOptions {
     }
 }
 
-/// A running proxy; it stops when it is dropped.
+/// A running proxy. It stops on drop.
 pub struct FaultProxy {
     shared: Arc<Shared>,
     port: u16,
@@ -132,12 +132,12 @@ struct Authority {
 }
 
 impl FaultProxy {
-    /// Starts a proxy on a free port of the loopback, without any fault.
+    /// Starts a proxy without faults on a free loopback port.
     ///
     /// # Errors
     ///
-    /// When upstream is no address, its authority can't be read, or there is no
-    /// port.
+    /// If the upstream address is invalid, its authority cannot be read, or no port is
+    /// free.
     pub fn start(options: &ProxyOptions) -> Result<Self> {
         let upstream = Upstream::new(options)?;
         let identity = match options.scheme {
@@ -176,7 +176,7 @@ impl FaultProxy {
         );
         let thread = std::thread::Builder::new()
             .name("fault-proxy".to_owned())
-            // What is still under way ends with the runtime.
+            // The runtime ends requests that are still running.
             .spawn(move || runtime.block_on(serving))
             .context("starting a thread")?;
         Ok(Self {
@@ -195,74 +195,74 @@ impl FaultProxy {
         &self.address
     }
 
-    /// Returns the port, for who needs `localhost` in its address.
+    /// Returns the port, for clients that need `localhost` in the address.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Returns the file with the authority to trust, in PEM; none without TLS.
+    /// Returns the file with the proxy's authority in PEM, or `None` without TLS.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
         Some(&self.authority.as_ref()?.file)
     }
 
-    /// Returns the authority to trust, in PEM; none without TLS.
+    /// Returns the proxy's authority in PEM, or `None` without TLS.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         Some(&self.authority.as_ref()?.pem)
     }
 
-    /// Adds a fault. Where several wait for a request, the first added strikes.
+    /// Adds a fault. If several faults match a request, the first one strikes.
     pub fn fail(&self, fault: Fault) {
         self.shared.state().faults.push(fault);
     }
 
-    /// Returns the requests so far, in the order in which they were received.
+    /// Returns the received requests, in order.
     #[must_use]
     pub fn requests(&self) -> Vec<Seen> {
         self.shared.state().seen.clone()
     }
 
-    /// Returns how many requests of this kind there were.
+    /// Returns the number of received requests of this kind.
     #[must_use]
     pub fn count(&self, of: &Match) -> usize {
         let state = self.shared.state();
         state.seen.iter().filter(|seen| seen.is(of)).count()
     }
 
-    /// Describes the faults that have not struck as often as they were to.
+    /// Describes the faults that have not struck as often as planned.
     #[must_use]
     pub fn unused_faults(&self) -> Vec<String> {
         script::unused(&self.shared.state().faults)
     }
 
-    /// Describes what went wrong and was not scripted: upstream that does not
-    /// answer, requests that are none.
+    /// Describes unscripted failures, such as no response from upstream or an invalid
+    /// request.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
         self.shared.state().troubles.clone()
     }
 
-    /// Answers the next requests that come with an index as a standby of Vault
-    /// does that has not reached it.
+    /// Answers the next requests with an index as a Vault standby that has not reached
+    /// the index.
     pub fn lag(&self, requests: usize) {
         if let Some(vault) = &self.shared.vault {
             vault.lag(requests);
         }
     }
 
-    /// Ends the connections of all requests that are stalled now.
+    /// Closes the connections of all currently stalled requests.
     pub fn let_go(&self) {
         self.shared.let_go();
     }
 
-    /// Forgets faults, requests and troubles.
+    /// Removes all faults, requests and unscripted failures.
     pub fn forget(&self) {
         let mut state = self.shared.state();
         state.faults.clear();
         state.troubles.clear();
-        // What is still under way keeps its place.
+        // Running requests keep their index.
         state.forgotten += state.seen.len();
         state.seen.clear();
     }
@@ -272,7 +272,7 @@ impl Drop for FaultProxy {
     fn drop(&mut self) {
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
-            // It has printed why it panicked, if it did.
+            // A panic has already been printed.
             let _ = thread.join();
         }
     }
@@ -310,7 +310,7 @@ impl Seen {
         target.split('?').next().unwrap_or(target)
     }
 
-    /// Returns the query; none where there is no `?`.
+    /// Returns the query, or `None` without `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         Some(self.request.head.target().split_once('?')?.1)
@@ -323,46 +323,45 @@ impl Seen {
         self.request.head.header(&name).next()
     }
 
-    /// Returns the body, without chunks.
+    /// Returns the body without chunk framing.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.request.body
     }
 
-    /// Returns true for a request that `of` means.
+    /// Returns true if the request matches `of`.
     #[must_use]
     pub fn is(&self, of: &Match) -> bool {
         of.means(&self.request)
     }
 
-    /// Returns the status that upstream answered with; none where it was not
-    /// asked, or has not answered.
+    /// Returns the status that upstream returned, or `None` without a response.
     #[must_use]
     pub fn answered(&self) -> Option<u16> {
         self.answered
     }
 
-    /// Returns the status that the client was told, in whole; none where it got
-    /// no answer, or half of one.
+    /// Returns the status of the complete response to the client, or `None` if it was
+    /// missing or incomplete.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// Returns true where the client gave up while it was stalled.
+    /// Returns true if the client gave up while the request was stalled.
     #[must_use]
     pub fn gave_up(&self) -> bool {
         self.gave_up
     }
 
-    /// Describes the fault that struck.
+    /// Returns a description of the fault that struck.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
     }
 }
 
-/// Shows no header, no query and no body: a failed test's output is kept.
+/// Omits headers, query and body, because the output of failed tests is kept.
 impl fmt::Debug for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method(), self.path())?;

@@ -1,11 +1,11 @@
-//! What is to go wrong, and with which requests.
+//! The scripted faults, and the requests that they match.
 
 use std::fmt;
 
 use super::gate::{Gate, Latch, gate};
 use super::wire::Message;
 
-/// Which requests are meant. All that is said of one must be true of it.
+/// A matcher of requests. A request must meet all its conditions.
 #[derive(Clone, Default)]
 pub struct Match {
     method: Option<String>,
@@ -16,13 +16,13 @@ pub struct Match {
 }
 
 impl Match {
-    /// Means every request.
+    /// Matches every request.
     #[must_use]
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// Means requests with this method.
+    /// Matches requests with this method.
     #[must_use]
     pub fn method(method: &str) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Match {
         }
     }
 
-    /// Means requests with `part` in their path or query.
+    /// Matches requests with `part` in their path or query.
     #[must_use]
     pub fn path(part: &str) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Match {
         }
     }
 
-    /// Means requests with `part` in a header of this name.
+    /// Matches requests with `part` in a header of this name.
     #[must_use]
     pub fn header(name: &str, part: &str) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Match {
         }
     }
 
-    /// Means requests with `part` in their body.
+    /// Matches requests with `part` in their body.
     #[must_use]
     pub fn body(part: &str) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl Match {
         }
     }
 
-    /// Means requests that `other` means, too.
+    /// Also requires the conditions of `other`.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.method = self.method.or(other.method);
@@ -69,7 +69,7 @@ impl Match {
         self
     }
 
-    /// Leaves out the requests that `other` means.
+    /// Excludes the requests that `other` matches.
     #[must_use]
     pub fn but_not(mut self, other: Self) -> Self {
         self.excluded.push(other);
@@ -112,7 +112,7 @@ impl fmt::Debug for Match {
     }
 }
 
-/// Something that goes wrong with a request; by default with the next one.
+/// A fault of a request, by default of the next one.
 #[derive(Debug)]
 pub struct Fault {
     pub(super) action: Action,
@@ -135,7 +135,7 @@ pub(super) enum Action {
     HoldAnswer(Latch),
 }
 
-/// An answer that upstream knows nothing of.
+/// A scripted response.
 #[derive(Clone, Debug)]
 pub(super) struct Scripted {
     pub(super) status: u16,
@@ -144,7 +144,7 @@ pub(super) struct Scripted {
 }
 
 impl Fault {
-    /// Answers with a status, without asking upstream.
+    /// Returns a status without a request to upstream.
     #[must_use]
     pub fn status(status: u16) -> Self {
         Self::new(Action::Answer(Scripted {
@@ -154,7 +154,7 @@ impl Fault {
         }))
     }
 
-    /// Lets upstream act, and answers with a status of its own and no body.
+    /// Forwards the request, and returns this status without a body.
     #[must_use]
     pub fn answer_in_place(status: u16) -> Self {
         Self::new(Action::Replace(Scripted {
@@ -164,55 +164,55 @@ impl Fault {
         }))
     }
 
-    /// Resets the connection before upstream has seen the request.
+    /// Resets the connection before the request reaches upstream.
     #[must_use]
     pub fn reset() -> Self {
         Self::new(Action::Reset)
     }
 
-    /// Lets upstream act, then resets the connection instead of answering.
+    /// Forwards the request, and resets the connection in place of the response.
     #[must_use]
     pub fn lose_answer() -> Self {
         Self::new(Action::LoseAnswer)
     }
 
-    /// Answers nothing, until the client gives up or
-    /// [`let_go`](super::FaultProxy::let_go); upstream never sees the request.
+    /// Sends no response until the client gives up or
+    /// [`let_go`](super::FaultProxy::let_go). The request never reaches upstream.
     #[must_use]
     pub fn stall() -> Self {
         Self::new(Action::Stall)
     }
 
-    /// As [`stall`](Self::stall), after upstream has acted.
+    /// As [`stall`](Self::stall), after the request was forwarded.
     #[must_use]
     pub fn stall_answer() -> Self {
         Self::new(Action::StallAnswer)
     }
 
-    /// Lets upstream act, and breaks off in the middle of the answer, whose
-    /// whole length is announced. An answer without a body breaks off in the
-    /// middle of its head.
+    /// Forwards the request, and cuts the response off in the middle of its body, with
+    /// the whole length in its head. A response without a body ends in the middle of its
+    /// head.
     #[must_use]
     pub fn truncate() -> Self {
         Self::new(Action::Truncate)
     }
 
-    /// Holds a request at a gate, and hands it to upstream when that opens, even
-    /// if the client has given up meanwhile.
+    /// Holds a request at a gate, and forwards it when the gate opens, even if the client
+    /// has given up.
     #[must_use]
     pub fn hold() -> (Self, Gate) {
         let (gate, latch) = gate();
         (Self::new(Action::Hold(latch)), gate)
     }
 
-    /// Lets upstream act, and holds the answer at a gate.
+    /// Forwards the request, and holds the response at a gate.
     #[must_use]
     pub fn hold_answer() -> (Self, Gate) {
         let (gate, latch) = gate();
         (Self::new(Action::HoldAnswer(latch)), gate)
     }
 
-    /// Adds a header to a scripted answer.
+    /// Adds a header to a scripted response.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl fmt::Display) -> Self {
         if let Action::Answer(answer) | Action::Replace(answer) = &mut self.action {
@@ -221,13 +221,13 @@ impl Fault {
         self
     }
 
-    /// Asks in a scripted answer to come back after so many seconds.
+    /// Adds `Retry-After` in seconds to a scripted response.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         self.with_header("retry-after", seconds)
     }
 
-    /// Gives a scripted answer a body.
+    /// Adds a body to a scripted response.
     #[must_use]
     pub fn with_body(mut self, body: &str) -> Self {
         if let Action::Answer(answer) | Action::Replace(answer) = &mut self.action {
@@ -236,22 +236,22 @@ impl Fault {
         self
     }
 
-    /// Strikes these requests only.
+    /// Restricts the fault to these requests.
     #[must_use]
     pub fn on(mut self, on: Match) -> Self {
         self.on = on;
         self
     }
 
-    /// Strikes from the `nth` of these requests on, counted from 1, whatever
-    /// other faults strike.
+    /// Strikes from the `nth` matching request on, counted from 1, including requests
+    /// that other faults strike.
     #[must_use]
     pub fn nth(mut self, nth: usize) -> Self {
         self.nth = nth;
         self
     }
 
-    /// Strikes so many times.
+    /// Sets the number of strikes.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
@@ -268,7 +268,7 @@ impl Fault {
         }
     }
 
-    /// Takes note of a request, and says whether it is struck.
+    /// Counts a request, and returns whether the fault strikes it.
     fn meets(&mut self, request: &Message, is_free: bool) -> bool {
         if !self.on.means(request) {
             return false;
@@ -282,7 +282,7 @@ impl Fault {
     }
 }
 
-/// Chooses what strikes `request`: the first of those whose turn it is.
+/// Returns the first fault that strikes `request`.
 pub(super) fn choose(faults: &mut [Fault], request: &Message) -> Option<Action> {
     let mut chosen = None;
     for fault in faults {
@@ -293,7 +293,7 @@ pub(super) fn choose(faults: &mut [Fault], request: &Message) -> Option<Action> 
     chosen
 }
 
-/// Describes the faults that have not struck as often as they were to.
+/// Describes the faults that have not struck as often as planned.
 pub(super) fn unused(faults: &[Fault]) -> Vec<String> {
     let left = faults.iter().filter(|fault| fault.times > 0);
     left.map(|fault| {

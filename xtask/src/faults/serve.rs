@@ -1,4 +1,4 @@
-//! Serves connections, and does to requests what the script says.
+//! Serves connections, and applies the scripted faults.
 
 use std::io;
 use std::net::TcpListener;
@@ -17,12 +17,12 @@ use super::vault::VaultRules;
 use super::wire::{Message, Peer, Stream};
 use super::{BOUND, ProxyOptions, Rules, Seen, tls};
 
-/// What connections share with the test.
+/// The state that connections share with the test.
 pub(super) struct Shared {
     upstream: Upstream,
     pub(super) vault: Option<VaultRules>,
     state: Mutex<State>,
-    /// Raised when stalled requests are to be let go.
+    /// Incremented to release stalled requests.
     releases: watch::Sender<u64>,
 }
 
@@ -31,11 +31,11 @@ pub(super) struct State {
     pub(super) faults: Vec<Fault>,
     pub(super) seen: Vec<Seen>,
     pub(super) troubles: Vec<String>,
-    /// How many requests were seen before those in `seen`.
+    /// The number of requests before those in `seen`.
     pub(super) forgotten: usize,
 }
 
-/// Where requests go.
+/// The upstream server.
 pub(super) struct Upstream {
     /// Host and port.
     authority: String,
@@ -65,8 +65,8 @@ impl Upstream {
         })
     }
 
-    /// Asks on a connection of its own: none that was kept can turn out to be
-    /// stale, so every request is sent exactly once.
+    /// Sends the request on a new connection. A reused connection could be stale, and each
+    /// request must be sent exactly once.
     async fn ask(&self, request: &Message) -> io::Result<Message> {
         let tcp = TcpStream::connect(&self.authority).await?;
         tcp.set_nodelay(true)?;
@@ -92,7 +92,7 @@ impl Shared {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole after each assignment.
+        // The state is consistent after each assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -105,7 +105,7 @@ impl Shared {
     }
 }
 
-/// Accepts connections until it is told to stop.
+/// Accepts connections until the proxy stops.
 pub(super) async fn run(
     shared: Arc<Shared>,
     listener: TcpListener,
@@ -129,7 +129,7 @@ pub(super) async fn run(
     };
     tokio::select! {
         () = accepting => {}
-        // Either way nobody needs the proxy any more.
+        // In both cases the proxy is no longer needed.
         _ = stopped.wait_for(|stop| *stop) => {}
     }
 }
@@ -161,7 +161,7 @@ async fn connection(shared: Arc<Shared>, acceptor: Option<TlsAcceptor>, tcp: Tcp
     }
 }
 
-/// One request, and what becomes of it.
+/// One request and its handling.
 struct Exchange<'a> {
     shared: &'a Shared,
     request: Arc<Message>,
@@ -190,7 +190,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Returns the client where its connection goes on.
+    /// Returns the client if its connection continues.
     async fn play(self, mut client: Peer) -> Option<Peer> {
         match &self.action {
             Some(Action::Answer(answer)) => return self.answer(client, answer).await,
@@ -217,7 +217,7 @@ impl<'a> Exchange<'a> {
             Ok(answer) => answer,
             Err(error) => {
                 self.shared.trouble(format!("upstream: {error}"));
-                // As a server that is gone looks to its clients.
+                // Clients of a stopped server see the same.
                 client.reset();
                 return None;
             }
@@ -242,7 +242,7 @@ impl<'a> Exchange<'a> {
                 return None;
             }
             Some(Action::Truncate) => {
-                // The client may be gone; then nothing is left to be broken off.
+                // The client may have closed the connection already.
                 let _ = client.write(&answer.half()).await;
                 return None;
             }
@@ -253,7 +253,7 @@ impl<'a> Exchange<'a> {
             }
             _ => {}
         }
-        // Before it is told: who has the answer finds it noted.
+        // Recorded before the response is sent, so a client with the response finds it.
         self.note(|seen| seen.status = Some(answer.status()));
         let relayed = client.relay(&answer).await;
         let goes_on = relayed.is_ok() && answer.keeps_alive && self.request.keeps_alive;
@@ -286,7 +286,7 @@ impl<'a> Exchange<'a> {
         let waiting = async {
             tokio::select! {
                 () = client.gone() => self.note(|seen| seen.gave_up = true),
-                // The proxy outlives what it serves.
+                // The proxy outlives its connections.
                 _ = releases.changed() => {}
             }
         };
@@ -298,7 +298,7 @@ impl<'a> Exchange<'a> {
     fn note(&self, change: impl FnOnce(&mut Seen)) {
         let mut state = self.shared.state();
         let at = self.number.checked_sub(state.forgotten);
-        // One that was forgotten meanwhile is nobody's matter.
+        // The request was removed in the meantime.
         if let Some(seen) = at.and_then(|at| state.seen.get_mut(at)) {
             change(seen);
         }

@@ -15,7 +15,7 @@ use super::*;
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Case: Kept\r\n\r\ndone";
 
-/// A server that gives one answer to everything, and keeps what it was sent.
+/// A server that returns one response to all requests, and records them.
 struct Upstream {
     address: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -34,7 +34,7 @@ impl Upstream {
                 tokio::spawn(async move {
                     let request = whole_request(&mut stream).await;
                     kept.lock().unwrap().push(request);
-                    // A test may end before it has its answer.
+                    // A test may end before its response arrives.
                     let _ = stream.write_all(answer).await;
                 });
             }
@@ -51,7 +51,7 @@ impl Upstream {
     }
 }
 
-/// Reads as much as the request's own head announces.
+/// Reads the length that the request's head announces.
 async fn whole_request(stream: &mut TcpStream) -> String {
     let mut text = String::new();
     loop {
@@ -85,7 +85,7 @@ async fn send(proxy: &FaultProxy, request: &str) -> TcpStream {
     stream
 }
 
-/// Reads exactly this answer.
+/// Reads exactly this response.
 async fn expect(stream: &mut TcpStream, answer: &[u8]) {
     let mut got = vec![0; answer.len()];
     stream.read_exact(&mut got).await.unwrap();
@@ -96,7 +96,7 @@ async fn expect_ok(stream: &mut TcpStream) {
     expect(stream, OK).await;
 }
 
-/// Reads to the end, however it comes.
+/// Reads until the connection ends in any way.
 async fn rest(stream: &mut TcpStream) -> (String, Option<ErrorKind>) {
     let mut bytes = Vec::new();
     let outcome = stream.read_to_end(&mut bytes).await;
@@ -164,7 +164,7 @@ async fn a_client_that_waits_for_100_continue_is_told_to() {
     let mut client = send(&proxy, head).await;
     expect(&mut client, b"HTTP/1.1 100 Continue\r\n\r\n").await;
     client.write_all(b"body").await.unwrap();
-    // Upstream's own word to continue is not for the client.
+    // The proxy does not forward upstream's 100 Continue.
     expect(&mut client, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!(upstream.requests(), [format!("{head}body")]);
 }
@@ -240,7 +240,7 @@ async fn tls_serves_both_names_of_this_machine_and_trusts_upstreams_authority_on
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert!(outer.troubles().is_empty() && inner.troubles().is_empty());
 
-    // Of another proxy's authority neither the client nor the proxy knows.
+    // Neither the client nor the proxy trusts another proxy's authority.
     encrypted(&outer, trusted, "localhost").await.unwrap_err();
     let stranger = ProxyOptions::to(inner.address()).trusting(ca_file);
     let stranger = FaultProxy::start(&stranger).unwrap();

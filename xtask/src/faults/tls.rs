@@ -1,4 +1,4 @@
-//! A certificate authority for one proxy, and trust in another's.
+//! A certificate authority for a proxy, and the trusted authorities of its upstream.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-/// What a server needs, and the authority that vouches for it.
+/// A server's TLS configuration, and the authority of its certificate.
 pub(super) struct Identity {
     pub(super) server: Arc<ServerConfig>,
     pub(super) ca_pem: String,
 }
 
 impl Identity {
-    /// Makes an authority, and a certificate for this machine's own names.
+    /// Creates an authority, and a certificate for loopback.
     pub(super) fn new() -> Result<Self> {
         let mut params = CertificateParams::new(Vec::new()).context("an authority's names")?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -59,7 +59,7 @@ impl Identity {
     }
 }
 
-/// Trusts the authorities in a file, and no others.
+/// Trusts only the authorities in a file.
 pub(super) fn trusting(ca_file: &Path) -> Result<Arc<ClientConfig>> {
     let reading = || format!("reading {}", ca_file.display());
     let mut roots = RootCertStore::empty();

@@ -1,7 +1,7 @@
-//! The rules of HashiCorp Vault Enterprise where they differ from OpenBAO's, in
-//! front of a real OpenBAO: there is no Vault in the registries.
+//! The rules of HashiCorp Vault Enterprise that differ from OpenBAO's, in front of a
+//! real OpenBAO. No package of Vault is available for tests.
 //!
-//! Taken from its documentation and its client's source:
+//! Sources: Vault's documentation and its client's code.
 //! <https://developer.hashicorp.com/vault/docs/enterprise/consistency>,
 //! <https://github.com/hashicorp/vault/blob/main/api/client.go>.
 
@@ -17,14 +17,14 @@ use super::wire::Message;
 
 const INDEX: &str = "x-vault-index";
 
-/// What a Vault makes of requests and answers.
+/// Vault's changes to requests and responses.
 #[derive(Debug, Default)]
 pub(super) struct VaultRules(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     issued: BTreeSet<String>,
-    /// How many requests with an index meet a standby that is not there yet.
+    /// The number of requests with an index that reach a lagging standby.
     lag: usize,
 }
 
@@ -33,7 +33,7 @@ impl VaultRules {
         self.state().lag = requests;
     }
 
-    /// Returns the answer to a request that no server behind these rules sees.
+    /// Returns the response to a request that does not reach the server.
     pub(super) fn refuse(&self, request: &Message) -> Option<Scripted> {
         let head = &request.head;
         if head
@@ -58,12 +58,12 @@ impl VaultRules {
         None
     }
 
-    /// Takes out of a request what OpenBAO would read in another way.
+    /// Removes headers that OpenBAO interprets differently.
     pub(super) fn pass(request: &Message) -> Message {
         request.without_header(INDEX)
     }
 
-    /// Returns an answer as a Vault would give it.
+    /// Returns a response in Vault's form.
     pub(super) fn answer(&self, request: &Message, answer: Message) -> Message {
         let counter = answer.head.header(INDEX).next().and_then(counter);
         let answer = match counter {
@@ -86,12 +86,12 @@ impl VaultRules {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole after each assignment.
+        // The state is consistent after each assignment.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads the counter of an OpenBAO's index.
+/// Returns the counter of an OpenBAO's index.
 fn counter(index: &str) -> Option<u64> {
     let decoded = STANDARD.decode(index).ok()?;
     let fields: Value = serde_json::from_slice(&decoded).ok()?;

@@ -1,5 +1,5 @@
-//! HTTP/1.1 as far as a proxy needs it: where a message begins and ends. What
-//! was received is handed on byte by byte, since signatures cover it.
+//! The part of HTTP/1.1 that a proxy needs: the boundaries of messages. The proxy
+//! forwards received bytes unchanged, because signatures cover them.
 
 use std::io;
 
@@ -12,7 +12,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// A connection, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Returns the connection beneath.
+    /// Returns the underlying connection.
     fn tcp(&self) -> &TcpStream;
 }
 
@@ -28,21 +28,21 @@ impl Stream for TlsStream<TcpStream> {
     }
 }
 
-/// The first line and the headers, with the empty line that ends them.
+/// The first line and the headers, with the terminating empty line.
 pub(super) struct Head {
     raw: Vec<u8>,
     first: [String; 3],
     headers: Vec<(String, String)>,
 }
 
-/// A request or an answer, whole.
+/// A complete request or response.
 pub(super) struct Message {
     pub(super) head: Head,
-    /// As it was sent, chunks and trailers included.
+    /// The raw body, with chunk framing and trailers.
     raw_body: Vec<u8>,
-    /// Without chunks.
+    /// The body without chunk framing.
     pub(super) body: Vec<u8>,
-    /// Whether the connection goes on behind it.
+    /// Whether the connection continues after it.
     pub(super) keeps_alive: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Peer {
     buffer: Vec<u8>,
 }
 
-/// Where a body ends.
+/// The end of a body.
 enum Framing {
     Length(usize),
     Chunked,
@@ -94,7 +94,7 @@ impl Head {
         self.first[1].parse().map_err(|_| invalid("a status"))
     }
 
-    /// Returns the values of a header, whose name is in small letters.
+    /// Returns the values of a header, by its lower-case name.
     pub(super) fn header<'a, 'n>(
         &'a self,
         name: &'n str,
@@ -127,20 +127,20 @@ impl Head {
 }
 
 impl Message {
-    /// Returns an answer's status.
+    /// Returns the status of a response.
     pub(super) fn status(&self) -> u16 {
-        // Read answers have one: `Peer::answer` looked.
+        // `Peer::answer` has checked that it exists.
         self.head.status().unwrap_or_default()
     }
 
-    /// Returns the message without a header, whose name is in small letters.
+    /// Returns the message without a header, by its lower-case name.
     pub(super) fn without_header(&self, name: &str) -> Self {
         let headers = self.head.headers.iter();
         let headers = headers.filter(|(known, _)| known != name).cloned();
         self.with_headers(headers.collect())
     }
 
-    /// Returns the message with one header more.
+    /// Returns the message with an additional header.
     pub(super) fn with_header(&self, name: &str, value: &str) -> Self {
         let mut headers = self.head.headers.clone();
         headers.push((name.to_owned(), value.to_owned()));
@@ -179,8 +179,8 @@ impl Message {
         }
     }
 
-    /// Returns an answer that breaks off in the middle: it announces the whole
-    /// length and has half of the body; without a body, half of the head.
+    /// Returns a truncated response: the whole length in its head and half of the body, or
+    /// half of the head if there is no body.
     pub(super) fn half(&self) -> Vec<u8> {
         if self.body.is_empty() {
             return self.head.raw[..self.head.raw.len() / 2].to_vec();
@@ -207,7 +207,7 @@ impl Peer {
         }
     }
 
-    /// Reads a request; `None` where the client ends the connection instead.
+    /// Reads a request, or returns `None` if the client closes the connection.
     pub(super) async fn request(&mut self) -> io::Result<Option<Message>> {
         let Some(head) = self.head().await? else {
             return Ok(None);
@@ -225,7 +225,7 @@ impl Peer {
         }))
     }
 
-    /// Sends a request on, byte by byte, and reads its answer.
+    /// Forwards a request byte by byte, and reads the response.
     pub(super) async fn ask(self, request: &Message) -> io::Result<Message> {
         let Self { stream, buffer } = self;
         let (reading, mut writing) = tokio::io::split(stream);
@@ -235,7 +235,7 @@ impl Peer {
                 writing.write_all(&request.raw_body).await?;
                 writing.flush().await
             };
-            // A server may answer, and hang up, before it has read all.
+            // A server may respond and close the connection before it has read everything.
             let _: io::Result<()> = sent.await;
             std::future::pending::<()>().await;
         };
@@ -246,7 +246,7 @@ impl Peer {
         }
     }
 
-    /// Hands an answer on, byte by byte.
+    /// Forwards a response byte by byte.
     pub(super) async fn relay(&mut self, answer: &Message) -> io::Result<()> {
         self.stream.write_all(&answer.head.raw).await?;
         self.write(&answer.raw_body).await
@@ -263,9 +263,9 @@ impl Peer {
         while matches!(self.stream.read(&mut ignored).await, Ok(read) if read > 0) {}
     }
 
-    /// Ends the connection with a reset instead of an orderly end.
+    /// Resets the connection.
     pub(super) fn reset(self) {
-        // Where it can't be asked for, the end comes in order.
+        // Without support for it, the connection closes normally.
         let _ = self.stream.tcp().set_zero_linger();
     }
 
@@ -285,7 +285,7 @@ fn reader(peer: &mut Peer) -> Reader<&mut Box<dyn Stream>, &mut Vec<u8>> {
     }
 }
 
-/// What is read, and what was read too far.
+/// A reader, and the bytes that it has read ahead.
 struct Reader<R, B> {
     reading: R,
     buffer: B,
@@ -318,7 +318,7 @@ impl<R: AsyncRead + Unpin, B: AsMut<Vec<u8>>> Reader<R, B> {
         }
     }
 
-    /// Reads a head; `None` at the end of the connection.
+    /// Reads a head, or returns `None` at the end of the connection.
     async fn head(&mut self) -> io::Result<Option<Head>> {
         let mut from = 0;
         loop {
@@ -335,14 +335,14 @@ impl<R: AsyncRead + Unpin, B: AsMut<Vec<u8>>> Reader<R, B> {
             from = buffer.len().saturating_sub(3);
             match self.more().await {
                 Ok(()) => {}
-                // Between two requests anybody may hang up, in any way.
+                // Either side may close the connection between two requests.
                 Err(_) if is_idle => return Ok(None),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Reads a body: as it was sent, and without chunks.
+    /// Reads a body, and returns it raw and without chunk framing.
     async fn body(&mut self, framing: Framing) -> io::Result<(Vec<u8>, Vec<u8>)> {
         match framing {
             Framing::Length(length) => {
@@ -350,7 +350,7 @@ impl<R: AsyncRead + Unpin, B: AsMut<Vec<u8>>> Reader<R, B> {
                 Ok((body.clone(), body))
             }
             Framing::UntilClose => {
-                // An end without an orderly one of TLS is an end, too.
+                // A missing TLS close notification also ends the body.
                 while self.more().await.is_ok() {}
                 let body = std::mem::take(self.buffer.as_mut());
                 Ok((body.clone(), body))

@@ -1,7 +1,7 @@
 use super::*;
 use crate::process;
 
-/// Prints what the token endpoint says to each word.
+/// Prints the token endpoint's response to each grant.
 const SCRIPT: &str = r#"
 import json, sys, time
 import requests

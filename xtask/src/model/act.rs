@@ -1,4 +1,4 @@
-//! How each step is carried out.
+//! Carries out each step.
 
 use std::collections::BTreeSet;
 
@@ -27,13 +27,13 @@ impl World {
         });
         command.target = self.declared(folder, apply.target);
         command.without_refresh = apply.without_refresh;
-        // Whoever declares what the state holds already has nothing to resume.
+        // A declaration of a secret that the state already holds resumes nothing.
         let is_clear = !command.declares_what_is_held(&self.states[folder], &self.ledger);
         command.resumes = apply.resumes && self.resume.is_some() && is_clear;
         if !command.resumes {
             return self.planned(&command, None, apply.kill.as_ref());
         }
-        // Each interrupted run has a line of its own.
+        // Each interrupted run needs a resume command of its own.
         for _ in 0..3 {
             let line = self.resume.clone();
             let result = self.planned(&command, line.as_deref(), apply.kill.as_ref());
@@ -49,7 +49,7 @@ impl World {
         self.planned(&command, self.resume.clone().as_deref(), None)
     }
 
-    /// Applies, and checks that nothing is left to do.
+    /// Applies, and checks that the next plan is empty.
     fn planned(
         &mut self,
         command: &Command,
@@ -72,7 +72,7 @@ impl World {
         Ok(())
     }
 
-    /// Holds the state against the configuration, and plans.
+    /// Compares the state with the configuration, and plans.
     fn converged(&mut self, command: &Command) -> Checked<()> {
         let folder = command.folder;
         let state = &self.states[folder];
@@ -110,7 +110,7 @@ impl World {
         if self.folders[folder].config != command.config {
             return Ok(());
         }
-        // What another secret displaced is planned to take its name back.
+        // A displaced secret is planned to take its name back.
         let alive = &self.ledger.alive;
         let is_displaced = |it: &Instance| alive.get(&it.uuid).is_some_and(|it| it.is_displaced);
         if state.current().any(is_displaced) {
@@ -227,7 +227,7 @@ impl World {
         let mut standing = self.ledger.under(&name).filter(|(_, it)| !it.is_displaced);
         let named = standing.next().map(|(uuid, _)| uuid.clone());
         drop(standing);
-        // One secret at two addresses is of the practitioner's own making.
+        // The configuration declares one secret at two addresses.
         if named
             .as_ref()
             .is_some_and(|uuid| self.states[folder].has(uuid))
@@ -247,7 +247,7 @@ impl World {
 
     pub(super) fn test(&mut self, folder: usize) -> Checked<()> {
         let config = &self.folders[folder].config;
-        // What a test makes under protection it can't take away again.
+        // A test cannot destroy the protected secrets that it creates.
         let is_free = |name: &Name| self.ledger.under(name).next().is_none();
         let is_made = |it: &Declared| is_free(&it.name) || it.takes_over.is_some();
         let mut secrets = config.secrets.iter();

@@ -1,4 +1,4 @@
-//! What a command may do, and for which reasons it may fail.
+//! The permitted effects of a command, and the permitted reasons for its failure.
 
 use std::collections::BTreeSet;
 
@@ -6,35 +6,35 @@ use super::config::{Config, Declared, Ignored};
 use super::ledger::Ledger;
 use super::state::{Instance, State};
 
-/// What kind of command.
+/// The kind of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Apply,
     Destroy,
     Test,
-    /// Of the secret with this uuid, where one stands under the name.
+    /// Imports the secret with this uuid, if the name has one.
     Import(Option<String>),
-    /// Out of the state, by address.
+    /// Removes an address from the state.
     Remove(String),
-    /// Nothing changes.
+    /// Changes nothing.
     Plan,
-    /// Taint and untaint: nothing outside of the state changes.
+    /// Taints or untaints. Only the state changes.
     Mark,
 }
 
 impl Kind {
-    /// Returns whether all secrets stay as they are.
+    /// Returns whether all secrets stay unchanged.
     pub(crate) fn changes_nothing(&self) -> bool {
         matches!(self, Self::Test | Self::Plan | Self::Mark | Self::Remove(_))
     }
 }
 
-/// A command in a folder, with all that its effect depends on.
+/// A command in a folder, with everything that its effect depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Command {
     pub(crate) folder: usize,
     pub(crate) kind: Kind,
-    /// As it was when the plan was made.
+    /// The configuration at the time of the plan.
     pub(crate) config: Config,
     pub(crate) replace: Option<String>,
     pub(crate) target: Option<String>,
@@ -63,7 +63,7 @@ impl Command {
         self.target.is_none() && !self.without_refresh
     }
 
-    /// Returns the declaration that an instance of the state follows.
+    /// Returns the declaration of an instance in the state.
     pub(crate) fn declaration_of(&self, instance: &Instance) -> Option<&Declared> {
         self.config.at(&self.config.moved_from(&instance.address))
     }
@@ -76,7 +76,7 @@ impl Command {
         is_renamed || instance.is_tainted || self.replace.as_ref() == Some(&declared.address)
     }
 
-    /// Returns the instances that it destroys, or plans to.
+    /// Returns the instances that it destroys or plans to destroy.
     pub(crate) fn doomed<'a>(&self, before: &'a State) -> Vec<&'a Instance> {
         let instances = before.instances.iter();
         match self.kind {
@@ -96,8 +96,8 @@ impl Command {
         }
     }
 
-    /// Returns whether it would create a secret under a name that its own state
-    /// holds at another address, or twice.
+    /// Returns whether it would create a secret twice, or under a name that its own
+    /// state holds at another address.
     pub(crate) fn declares_what_is_held(&self, before: &State, ledger: &Ledger) -> bool {
         let mut names = BTreeSet::new();
         self.config.secrets.iter().any(|declared| {
@@ -110,7 +110,7 @@ impl Command {
         })
     }
 
-    /// Returns a reason for which it may fail.
+    /// Returns a permitted reason for its failure.
     pub(crate) fn excuse(&self, before: &State, ledger: &Ledger) -> Option<String> {
         match self.kind {
             Kind::Apply | Kind::Plan => self
@@ -184,7 +184,7 @@ impl Command {
             let instance = before
                 .current()
                 .find(|it| self.config.moved_from(&it.address) == *address);
-            // What is gone behind the state's back is created again.
+            // A secret that was removed outside this state is created again.
             let held = instance.filter(|it| ledger.alive.contains_key(&it.uuid));
             if held.is_some_and(|it| !self.is_replaced(it)) {
                 continue;
@@ -201,7 +201,7 @@ impl Command {
         None
     }
 
-    /// Returns why `declared` can't be created, where `held` is what it replaces.
+    /// Returns why `declared` cannot be created as a replacement of `held`.
     fn excuse_of_name(
         &self,
         declared: &Declared,

@@ -2,16 +2,16 @@
 
 use std::fmt::Write;
 
-/// Where a secret stands in its organization.
+/// The scope and name of a secret in its organization.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name {
-    /// Absent for organization scope.
+    /// The environment; absent for organization scope.
     pub(crate) environment: Option<String>,
     pub(crate) name: String,
 }
 
 impl Name {
-    /// Returns the text that `terraform import` takes.
+    /// Returns the argument of `terraform import`.
     pub(crate) fn import_id(&self) -> String {
         match &self.environment {
             Some(environment) => format!("{environment}/{}", self.name),
@@ -29,15 +29,15 @@ impl Name {
     }
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Generated,
-    /// `given-<number>`.
+    /// The value `given-<number>`.
     Given(u32),
 }
 
-/// What `ignore_changes` names.
+/// The arguments in `ignore_changes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ignored {
     Nothing,
@@ -47,7 +47,7 @@ pub(crate) enum Ignored {
     Everything,
 }
 
-/// A `planton_secret` of a configuration. Numbers stand for texts: label 7 is
+/// A `planton_secret` of a configuration. Numbers represent texts: label 7 is
 /// `{ team = "l7" }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Declared {
@@ -79,7 +79,7 @@ pub(crate) struct Consumer {
 pub(crate) enum DefaultLabel {
     None,
     Literal(u32),
-    /// The output of a resource: unknown in the plan that changes it.
+    /// The output of a resource, which is unknown in the plan that changes it.
     Computed(u32),
 }
 
@@ -92,13 +92,13 @@ impl DefaultLabel {
     }
 }
 
-/// All that `main.tf` has.
+/// The content of `main.tf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
     pub(crate) secrets: Vec<Declared>,
     pub(crate) consumer: Option<Consumer>,
     pub(crate) default_label: DefaultLabel,
-    /// From and to, until the next apply that goes well.
+    /// The addresses of `moved` blocks, until the next successful apply.
     pub(crate) moved: Vec<(String, String)>,
 }
 
@@ -116,7 +116,7 @@ impl Config {
         self.secrets.iter().find(|it| it.address == address)
     }
 
-    /// Returns the address that what stands at `address` in the state moves to.
+    /// Returns the address that the state's `address` moves to.
     pub(crate) fn moved_from(&self, address: &str) -> String {
         let mut now = address.to_owned();
         for (from, to) in &self.moved {
@@ -127,15 +127,15 @@ impl Config {
         now
     }
 
-    /// Returns whether the secret at `address` is created before its
-    /// predecessor is destroyed: by its own `lifecycle` or a dependent's.
+    /// Returns whether the secret at `address` is created before its predecessor is
+    /// destroyed, by its own `lifecycle` or by a dependent's.
     pub(crate) fn creates_first(&self, address: &str) -> bool {
         let inherited = self.consumer.as_ref();
         inherited.is_some_and(|it| it.of == address && it.creates_first)
             || self.at(address).is_some_and(|it| it.creates_first)
     }
 
-    /// Returns the text after the lines about the platform.
+    /// Returns the text after the platform's lines.
     pub(crate) fn text(&self, organization: &str, platform: &str) -> String {
         let mut text = format!(
             "terraform {{\n  required_providers {{\n    planton = {{ source = \"plantonhq/planton\" }}\n  \

@@ -4,11 +4,11 @@ use super::config::{Config, Declared};
 use super::state::State;
 use super::steps::{Addition, Edit, Moved};
 
-/// At most this many secrets in a folder: more make runs slower, and tell
-/// nothing that three do not.
+/// The maximum number of secrets in a folder. More secrets make runs slower and find
+/// nothing more.
 const MOST: usize = 4;
 
-/// Changes `config`; `states` are what the folders hold.
+/// Changes `config`; `states` are the states of the folders.
 pub(crate) fn change(config: &mut Config, edit: &Edit, states: &[State]) {
     match edit {
         Edit::Add(addition) => {
@@ -53,7 +53,7 @@ pub(crate) fn change(config: &mut Config, edit: &Edit, states: &[State]) {
             }
         }
     }
-    // A consumer of what is not declared any more is no configuration.
+    // A consumer of an undeclared secret would make the configuration invalid.
     let consumer = config.consumer.take();
     config.consumer = consumer.filter(|it| config.at(&it.of).is_some());
 }
@@ -87,8 +87,8 @@ fn arguments(secret: &mut Declared, edit: &Edit) {
     use super::config::Source;
     match edit {
         Edit::Rotate(_, number) => {
-            // Where there is no trigger, the value decides; a generated one
-            // has nothing else to change.
+            // Without a trigger, the value decides. A generated value has nothing else
+            // to change.
             if secret.trigger.is_some() || secret.source == Source::Generated {
                 secret.trigger = Some(*number);
             }

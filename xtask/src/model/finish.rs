@@ -1,5 +1,5 @@
-//! The end of a sequence: whatever state its folders are in, a plain recovery
-//! empties them, and nothing is left but what the model says.
+//! Ends a sequence: a plain recovery must empty every folder, and may leave only what
+//! the model expects.
 
 use super::command::{Command, Kind};
 use super::config::{Config, Declared, DefaultLabel, Ignored, Source};
@@ -10,11 +10,11 @@ use super::steps::Apply;
 use super::violation::{Checked, Rule, broken};
 use super::world::World;
 
-/// A folder may have to wait until another gives a name back.
+/// The number of rounds. A folder may have to wait until another one frees a name.
 const ROUNDS: usize = 3;
 
 impl World {
-    /// Recovers and destroys everything, and looks at what is left.
+    /// Recovers and destroys everything, and checks the remains.
     pub(crate) fn finish(&mut self) -> Checked<()> {
         for _ in 0..ROUNDS {
             for folder in 0..FOLDERS {
@@ -43,7 +43,7 @@ impl World {
         self.names_are_free()
     }
 
-    /// Switches off what protects, applies and destroys.
+    /// Removes all protection, applies and destroys.
     fn recover(&mut self, folder: usize) -> Checked<()> {
         let state = self.states[folder].clone();
         for instance in state.current().filter(|it| it.is_tainted) {
@@ -57,7 +57,7 @@ impl World {
         };
         for instance in state.current() {
             let known = self.ledger.alive.get(&instance.uuid);
-            // What is another's by now is dropped, as the provider says.
+            // The provider requires dropping a secret that another state owns by now.
             let is_mine = known.is_some_and(|it| it.is_owned_by(folder));
             if is_mine && config.at(&instance.address).is_none() {
                 let value = known.and_then(|it| it.value.as_deref());
@@ -69,8 +69,8 @@ impl World {
         self.destroy(folder, None, None)
     }
 
-    /// Checks that what was destroyed can't be read any more, and that no name
-    /// leads to an unknown secret.
+    /// Checks that destroyed secrets cannot be read, and that no name returns an
+    /// unknown secret.
     fn nothing_is_left(&mut self) -> Checked<()> {
         let gone = self.ledger.gone.iter().map(|uuid| Asked {
             uuid: Some(uuid.clone()),
@@ -95,7 +95,7 @@ impl World {
         Ok(())
     }
 
-    /// Creates a secret under each name that must be free, and destroys it.
+    /// Creates and destroys a secret under each name that must be free.
     fn names_are_free(&mut self) -> Checked<()> {
         let folder = FOLDERS;
         let mut config = Config::empty();
@@ -128,7 +128,7 @@ impl World {
     }
 }
 
-/// Returns what leaves an instance as it is, but for its protection.
+/// Returns a declaration that changes only the instance's protection.
 fn unprotected(instance: &Instance, value: Option<&str>) -> Declared {
     let attributes = &instance.attributes;
     let number = |prefix: &str, text: Option<&str>| {

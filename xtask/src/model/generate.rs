@@ -1,11 +1,11 @@
-//! Random sequences, each of them the same for the same seed.
+//! Generates random sequences. A seed always gives the same sequence.
 
 use fastrand::Rng;
 
 use super::config::{DefaultLabel, Ignored, Name, Source};
 use super::steps::{Addition, Apply, CRASH_POINTS, Edit, Kill, Moved, Ordering, Step};
 
-/// How many folders share a platform.
+/// The number of folders that share a platform.
 pub(crate) const FOLDERS: usize = 3;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -36,7 +36,7 @@ impl Generator {
         self.steps.push(Step::Apply(0, Apply::default()));
     }
 
-    /// Adds one to three secrets, and now and then what lies around them.
+    /// Adds one to three secrets, and sometimes the parts around them.
     fn fill(&mut self, folder: usize) {
         for _ in 0..self.rng.u32(1..=3) {
             let addition = self.addition();
@@ -193,7 +193,7 @@ impl Generator {
         self.steps.push(Step::Apply(folder, apply));
     }
 
-    /// A run that is killed, and what people do then.
+    /// Adds a killed run and a user's reaction to it.
     fn kill(&mut self, folder: usize) {
         match self.rng.u32(0..6) {
             0..3 => {
@@ -253,7 +253,7 @@ impl Generator {
     }
 
     fn kill_point(&mut self) -> Kill {
-        // Most sequences have their organization by then.
+        // Most sequences have created their organization by then.
         let step = CRASH_POINTS[self.rng.usize(2..CRASH_POINTS.len())];
         let step = match self.rng.u32(0..3) {
             0 => step,

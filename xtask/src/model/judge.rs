@@ -1,4 +1,4 @@
-//! Holds what a command left against what it may do.
+//! Compares the effects of a command with its permitted effects.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use super::values;
 use super::violation::{Checked, Rule, broken};
 use super::world::{Ran, World};
 
-/// What a reading of one secret must show.
+/// The expected reading of one secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// As it was.
+    /// Unchanged.
     Untouched,
-    /// There, perhaps changed by its owner.
+    /// Present, possibly changed by its owner.
     Kept,
-    /// Destroyed, on purpose.
+    /// Destroyed intentionally.
     Destroyed,
-    /// The run was killed while it did something to it.
+    /// Unclear: the run was killed while it changed the secret.
     Open,
 }
 
@@ -38,13 +38,13 @@ impl World {
         if ran.killed {
             self.look_for_orphans(command, after)?;
         }
-        // A reading costs a run of Terraform, and most commands that only
-        // look change nothing.
+        // A reading costs a run of Terraform, and most read-only commands change
+        // nothing.
         if !self.has_changed() {
             return Ok(());
         }
         let readings = self.readings(&fates)?;
-        // The reader's own traces are none of a command.
+        // The reader's own changes are not the command's.
         self.has_changed();
         for (uuid, fate) in &fates {
             if let Some(reading) = readings.get(uuid) {
@@ -70,7 +70,7 @@ impl World {
         Ok(uuids.into_iter().zip(readings).collect())
     }
 
-    /// Finds what a killed run committed and no state holds.
+    /// Finds secrets that a killed run committed and no state holds.
     fn look_for_orphans(&mut self, command: &Command, after: &State) -> Checked<()> {
         if command.kind != Kind::Apply {
             return Ok(());
@@ -105,7 +105,7 @@ impl World {
 }
 
 impl Ledger {
-    /// Enters what is new in the state into the ledger.
+    /// Adds new secrets of the state to the ledger.
     pub(super) fn enter(
         &mut self,
         command: &Command,
@@ -154,7 +154,7 @@ impl Ledger {
                 );
             }
             if command.kind == Kind::Apply {
-                // Adopted: whoever held it does not own it any more.
+                // The adoption ended the ownership of the previous state.
                 known.owners.clear();
             }
             known.orphan_of = None;
@@ -212,7 +212,7 @@ impl Ledger {
         Ok(fates)
     }
 
-    /// Buries the destroyed, and takes the owner from what its state let go of.
+    /// Removes destroyed secrets from the ledger, and the owner from forgotten ones.
     pub(super) fn let_go(
         &mut self,
         command: &Command,
@@ -230,7 +230,7 @@ impl Ledger {
         }
     }
 
-    /// Holds one secret against its fate, and learns from the reading.
+    /// Compares one secret with its expected reading, and records the reading.
     pub(super) fn hold(
         &mut self,
         command: &Command,
@@ -243,7 +243,7 @@ impl Ledger {
         };
         let harmed = match command.kind {
             Kind::Test => Rule::TestHarmed,
-            // What its own state just let go of has no owner any more.
+            // A secret that its own state just dropped has no owner.
             _ if known.is_owned_by(command.folder) => Rule::Wrong,
             _ if known.owners.is_empty() && before.has(uuid) => Rule::Wrong,
             _ => Rule::ForeignHarmed,
@@ -281,7 +281,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Judges a secret that can't be read.
+    /// Judges a secret that cannot be read.
     fn unreadable(
         &mut self,
         (uuid, fate): (&String, Fate),
@@ -303,7 +303,7 @@ impl Ledger {
     }
 }
 
-/// Holds a secret that nothing was to happen to against what is known of it.
+/// Compares a secret that must be unchanged with the ledger.
 fn untouched(
     (uuid, known): (&str, &Known),
     reading: &Reading,
@@ -323,7 +323,7 @@ fn untouched(
     }
 }
 
-/// Finds the words for a defect of the provider in what was printed.
+/// Finds the texts of a provider defect in the output.
 pub(super) fn defects(ran: &Ran) -> Checked<()> {
     const WORDS: [&str; 6] = [
         "Provider produced in",

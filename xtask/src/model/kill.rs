@@ -1,4 +1,4 @@
-//! Runs of Terraform that are killed.
+//! Kills runs of Terraform.
 
 use std::fs::File;
 use std::sync::mpsc;
@@ -10,11 +10,11 @@ use super::steps::Kill;
 use crate::process::{self, Signal};
 use crate::terraform::{Outcome, Workspace};
 
-/// How often a run is looked at that may end without coming to its step.
+/// The interval between checks of a run that may end before it reaches the step.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Runs `arguments`, and kills as asked for. A run that does not come to the
-/// step goes on to its end.
+/// Runs `arguments`, and kills the run at the requested step. A run that does not
+/// reach the step continues to its end.
 pub(crate) fn run(
     workspace: &mut Workspace,
     arguments: &[&str],
@@ -32,7 +32,7 @@ pub(crate) fn run(
     }
 }
 
-/// Holds the provider before `step`, and ends it together with Terraform.
+/// Holds the provider before `step`, and kills it together with Terraform.
 fn kill_both(workspace: &mut Workspace, arguments: &[&str], step: &str) -> Result<Outcome> {
     let pipes = tempfile::tempdir().context("a folder for pipes")?;
     let reached = pipes.path().join("pipe.reached");
@@ -61,7 +61,7 @@ fn kill_both(workspace: &mut Workspace, arguments: &[&str], step: &str) -> Resul
     if is_reached {
         run.running.signal(Signal::KILL)?;
     } else {
-        // Lets the waiter go: nobody else opens the other end any more.
+        // Releases the waiter, because no process opens the other end any more.
         drop(File::options().write(true).open(&reached));
     }
     ensure!(waiter.join().is_ok(), "the waiter at a pipe panicked");

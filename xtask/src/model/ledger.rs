@@ -1,4 +1,4 @@
-//! What is known of every secret: who owns it, and which value is current.
+//! The ledger of all secrets: the owner and the current value of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,22 +11,22 @@ use super::reader::{Reading, Standing};
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) name: Name,
-    /// The folders whose states hold it by right. None: what a state forgot,
-    /// what was retained, and what a killed run left.
+    /// The folders whose states own it. Empty for a secret that was forgotten,
+    /// retained, or left by a killed run.
     pub(crate) owners: BTreeSet<usize>,
     pub(crate) value: Option<String>,
-    /// Version, labels and description: absent where they can't be read, since
-    /// another secret has its name.
+    /// Version, labels and description; absent if another secret has its name, so
+    /// that they cannot be read.
     pub(crate) record: Option<Record>,
-    /// Whether another secret was put in its place.
+    /// Whether another secret displaced it.
     pub(crate) is_displaced: bool,
     pub(crate) is_protected: bool,
     pub(crate) is_retained: bool,
-    /// The folder whose killed run left it, with no state to hold it.
+    /// The folder whose killed run left it without a state.
     pub(crate) orphan_of: Option<usize>,
 }
 
-/// What the catalog says besides the value.
+/// The catalog's data besides the value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
     pub(crate) version: Option<u64>,
@@ -62,7 +62,7 @@ impl Known {
         self.owners.contains(&folder)
     }
 
-    /// Takes over what was read.
+    /// Records a reading.
     pub(crate) fn learn(&mut self, uuid: &str, reading: &Reading) {
         self.value.clone_from(&reading.value);
         let standing = reading.standing.as_ref().filter(|it| it.uuid == uuid);
@@ -78,8 +78,8 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Returns who may stand under `name`: the displaced too, which may have
-    /// come back.
+    /// Returns the secrets that may hold `name`, including displaced ones that may
+    /// have taken it back.
     pub(crate) fn under<'a>(
         &'a self,
         name: &'a Name,

@@ -1,10 +1,9 @@
-//! Random sequences of Terraform commands over a few folders that share a
-//! platform, held against a model of who owns which secret and which value is
-//! current.
+//! Runs random sequences of Terraform commands in folders that share a platform, and
+//! compares them with a model of each secret's owner and current value.
 //!
-//! The model judges by states and values alone: what stands in each folder's
-//! state, and what a consumer reads. A command may fail only for a reason that
-//! the model knows; whatever it did, a plain recovery must work at the end.
+//! The model uses states and values only: the state of each folder, and the values
+//! that a consumer reads. A command may fail only for a reason that the model knows.
+//! At the end, a plain recovery must work.
 
 mod act;
 mod command;
@@ -44,35 +43,35 @@ use violation::Broken;
 pub use violation::{Rule, Violation};
 use world::{Platform, World};
 
-/// What to run.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many sequences.
+    /// The number of sequences.
     pub runs: u64,
-    /// The first sequence's seed; each further one has the next number.
+    /// The seed of the first sequence. Each further sequence has the next number.
     pub seed: u64,
-    /// How many runs of Terraform a sequence has, those of checks aside.
+    /// The number of Terraform runs in a sequence, without those of checks.
     pub steps: usize,
-    /// The provider's binary, a debug build.
+    /// The binary of the provider's debug build.
     pub provider: PathBuf,
-    /// The Terraform that runs.
+    /// The Terraform in use.
     pub terraform: Terraform,
-    /// Whether the platform is an OpenBAO server instead of an embedded one.
+    /// Whether the platform is an OpenBAO server; otherwise it is embedded.
     pub on_openbao: bool,
-    /// How many sequences run at once.
+    /// The number of concurrent sequences.
     pub jobs: usize,
-    /// How often a failing sequence may be repeated to make it shorter.
+    /// The maximum number of repetitions that shorten a failing sequence.
     pub shrinking: usize,
 }
 
 /// A sequence that broke a rule.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Its seed.
+    /// The seed of the sequence.
     pub seed: u64,
-    /// What it broke.
+    /// The broken rule.
     pub violation: Violation,
-    /// The shortest form that still breaks it, as shell lines.
+    /// The shortest sequence that breaks the rule, as shell commands.
     pub transcript: String,
 }
 
@@ -90,21 +89,21 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What came of all sequences.
+/// The results of all sequences.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many sequences ran.
+    /// The number of sequences.
     pub sequences: u64,
-    /// How often Terraform ran, shrinking aside.
+    /// The number of Terraform runs, without those of shrinking.
     pub commands: u64,
-    /// From the start to the end.
+    /// The total duration.
     pub elapsed: Duration,
-    /// In the order of their seeds.
+    /// The failures, in the order of their seeds.
     pub failures: Vec<Failure>,
 }
 
 impl Report {
-    /// Returns how many failures there are of each rule.
+    /// Returns the number of failures of each rule.
     #[must_use]
     pub fn by_rule(&self) -> BTreeMap<Rule, usize> {
         let mut counts = BTreeMap::new();
@@ -115,11 +114,11 @@ impl Report {
     }
 }
 
-/// Runs all sequences; `tell` gets each failure as it is found.
+/// Runs all sequences, and calls `tell` with each failure.
 ///
 /// # Errors
 ///
-/// When the harness itself fails: not for broken rules.
+/// If the harness fails. A broken rule is not an error.
 pub fn run(options: &Options, tell: impl Fn(&Failure) + Sync) -> Result<Report> {
     let started = Instant::now();
     let server = options.on_openbao.then(start_openbao).transpose()?;
@@ -180,14 +179,14 @@ fn start_openbao() -> Result<OpenBao> {
     Ok(server)
 }
 
-/// Where sequences are played.
+/// The environment of sequences.
 #[derive(Debug)]
 struct Stage<'a> {
     options: &'a Options,
     server: Option<&'a OpenBao>,
 }
 
-/// How a sequence went.
+/// The result of a sequence.
 #[derive(Debug)]
 struct Played {
     commands: usize,
@@ -198,8 +197,8 @@ struct Played {
 #[derive(Debug)]
 struct Break {
     violation: Violation,
-    /// How many of its steps there were until then; more than there are where
-    /// it was at the end.
+    /// The number of steps up to the break; greater than all steps if the final
+    /// recovery broke the rule.
     after: usize,
     transcript: String,
 }

@@ -1,4 +1,4 @@
-//! Reads secrets as a consumer does: in a folder that manages none.
+//! Reads secrets as a consumer, in a folder that manages none.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,23 +9,23 @@ use serde_json::Value;
 use super::config::{Config, Name};
 use crate::terraform::{Terraform, Workspace};
 
-/// A secret that is asked for.
+/// A secret to read.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
-    /// Whose value is read.
+    /// The secret whose value to read.
     pub(crate) uuid: Option<String>,
-    /// Whose record is read.
+    /// The secret whose record to read.
     pub(crate) name: Option<Name>,
 }
 
-/// What was found.
+/// The result of a reading.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) value: Option<String>,
     pub(crate) standing: Option<Standing>,
 }
 
-/// What the catalog says about the secret under a name.
+/// The catalog's data about the secret of a name.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Standing {
     pub(crate) uuid: String,
@@ -40,7 +40,7 @@ pub(crate) struct Reader {
     workspace: Workspace,
     provider: String,
     out: PathBuf,
-    /// How often Terraform ran.
+    /// The number of Terraform runs.
     pub(crate) runs: usize,
 }
 
@@ -59,7 +59,7 @@ impl Reader {
         })
     }
 
-    /// Reads; what is not there comes back empty.
+    /// Reads the secrets. The result of an absent secret is empty.
     pub(crate) fn read(&mut self, asked: &[Asked]) -> Result<Vec<Reading>> {
         if asked.is_empty() {
             return Ok(Vec::new());
@@ -148,7 +148,7 @@ fn parse(json: &Value) -> Reading {
     }
 }
 
-/// Returns a map without distinguishing an empty one from none.
+/// Returns a map, and an empty one for null.
 pub(crate) fn without_nulls(labels: &Value) -> Value {
     match labels.as_object() {
         Some(map) if !map.is_empty() => labels.clone(),

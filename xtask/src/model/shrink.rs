@@ -1,12 +1,12 @@
-//! Makes a sequence that breaks a rule shorter.
+//! Shortens a sequence that breaks a rule.
 
 use anyhow::Result;
 
 use super::steps::Step;
 use super::{Break, Failure, Stage};
 
-/// Leaves out what is not needed: first all after the break, then one step
-/// after the other, from the end, as long as the same rule breaks.
+/// Removes unneeded steps: first all steps after the break, then single steps from the
+/// end, while the same rule still breaks.
 pub(super) fn shorten(
     stage: &Stage<'_>,
     seed: u64,

@@ -1,4 +1,4 @@
-//! What a folder's state file says about its secrets.
+//! Reads the secrets in a folder's state file.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ impl Instance {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct State {
     pub(crate) instances: Vec<Instance>,
-    /// Whether anything at all is in it.
+    /// Whether the state contains nothing.
     pub(crate) is_empty: bool,
 }
 

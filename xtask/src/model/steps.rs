@@ -1,16 +1,16 @@
-//! What a sequence is made of.
+//! The steps of a sequence.
 //!
-//! A step names resources by a number that is taken modulo how many there are,
-//! so that it means something after others were left out.
+//! A step refers to a resource by a number modulo the number of resources. It remains
+//! valid after shrinking removes other steps.
 
 use super::config::{Consumer, DefaultLabel, Ignored, Name, Source};
 
-/// How a run of Terraform is killed.
+/// The way in which a run of Terraform is killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kill {
-    /// The provider alone, before this step of an operation.
+    /// Kills the provider alone, before this step of an operation.
     Provider(&'static str),
-    /// The provider and Terraform at once, while the provider stands before
+    /// Kills the provider and Terraform together, while the provider is held before
     /// this step.
     Both(&'static str),
 }
@@ -45,7 +45,7 @@ pub(crate) struct Apply {
     pub(crate) replace: Option<u8>,
     pub(crate) target: Option<u8>,
     pub(crate) without_refresh: bool,
-    /// Sets `PLANTON_RESUME` as the last diagnostic printed it, in any folder.
+    /// Sets `PLANTON_RESUME` to the value in the last diagnostic of any folder.
     pub(crate) resumes: bool,
     pub(crate) kill: Option<Kill>,
 }
@@ -56,13 +56,13 @@ pub(crate) enum Edit {
     Add(Addition),
     Remove(u8),
     Rotate(u8, u32),
-    /// The value alone: nothing happens while the trigger stays.
+    /// Changes the value only, which has no effect while the trigger is unchanged.
     Value(u8, u32),
     Label(u8, u32),
     Description(u8, u32),
     Keep(u8, u32),
     Rename(u8, Name),
-    /// Another address, with a `moved` block or without.
+    /// Changes the address, with or without a `moved` block.
     Readdress(u8, u32, Moved),
     Protect(u8),
     Unprotect(u8),
@@ -71,7 +71,7 @@ pub(crate) enum Edit {
     CreateFirst(u8),
     DestroyFirst(u8),
     Ignore(u8, Ignored),
-    /// The id of what stands in the state of that folder under this name.
+    /// Uses the id of the secret of this name in that folder's state.
     TakeOver(u8, usize),
     TakeNothingOver(u8),
     Consume(u8, u32, Ordering),
@@ -81,21 +81,21 @@ pub(crate) enum Edit {
     Default(DefaultLabel),
 }
 
-/// Whether a new address comes with a `moved` block.
+/// Whether a new address has a `moved` block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moved {
     Said,
     Unsaid,
 }
 
-/// In which order a dependent is replaced.
+/// The replacement order of a dependent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ordering {
     CreateFirst,
     DestroyFirst,
 }
 
-/// A secret that a configuration gets.
+/// A secret to add to a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Addition {
     pub(crate) number: u32,
@@ -110,11 +110,11 @@ pub(crate) struct Addition {
     pub(crate) ignored: Ignored,
 }
 
-/// Something that happens in a folder.
+/// A step in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Edit(usize, Edit),
-    /// The configuration of one folder is copied to another.
+    /// Copies the configuration of one folder to another.
     Copy {
         from: usize,
         to: usize,
@@ -130,14 +130,14 @@ pub(crate) enum Step {
     ApplySaved(usize),
     Taint(usize, u8),
     Untaint(usize, u8),
-    /// By name, at an address of the configuration that the state lacks.
+    /// Imports a secret by name, at an address that the state lacks.
     Import(usize, u8),
     Remove(usize, u8),
     Test(usize),
 }
 
 impl Step {
-    /// Returns whether Terraform runs in it.
+    /// Returns whether the step runs Terraform.
     pub(crate) fn runs(&self) -> bool {
         !matches!(self, Self::Edit(..) | Self::Copy { .. })
     }

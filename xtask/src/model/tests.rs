@@ -1,4 +1,4 @@
-//! Each rule can be broken, and each reason to fail is one.
+//! Shows that each rule can break, and that each permitted reason for a failure holds.
 
 use serde_json::{Value, json};
 
@@ -51,7 +51,7 @@ fn applying(config: &Config) -> Command {
     Command::new(MINE, Kind::Apply, config)
 }
 
-/// A state with one secret at `r1`.
+/// Returns a state with one secret at `r1`.
 fn holding(uuid: &str, attributes: &Value) -> State {
     let mut all = json!({"version": 1, "value_wo_version": "t1", "description": null,
         "labels": null, "labels_all": {}, "on_destroy": "delete", "deletion_protection": false});
@@ -109,7 +109,7 @@ fn well() -> Ran {
     }
 }
 
-/// Judges a command that ended well, where `found` is what is read of "u".
+/// Judges a successful command, with `found` as the reading of "u".
 fn judge(
     ledger: &mut Ledger,
     command: &Command,
@@ -162,7 +162,7 @@ fn another_states_secret_enters_a_state_by_name_only() {
         (rule, ledger.alive["u"].owners.clone())
     };
     assert_eq!(judged(&command).0, Some(Rule::TakenOver));
-    // A resumed run makes it this state's alone; an import shares it.
+    // A resumed run transfers it to this state. An import shares it.
     command.resumes = true;
     assert_eq!(judged(&command), (None, [MINE].into()));
     command.resumes = false;
@@ -259,7 +259,7 @@ fn a_value_follows_its_trigger_and_nothing_else() {
     assert_eq!(judged(&rotated, &state, &reading("u", "given-2", 2)), None);
     let old = reading("u", "given-1", 2);
     assert_eq!(judged(&rotated, &state, &old), Some(Rule::Wrong));
-    // Without its trigger, the value counts for nothing.
+    // Without a change of the trigger, the value has no effect.
     let silent = config(|it| it.source = Source::Given(2));
     let new = reading("u", "given-2", 2);
     assert_eq!(
@@ -312,7 +312,7 @@ fn a_command_may_fail_only_for_a_reason() {
     assert!(!excuse(&plain, &held, &mine));
     assert!(excuse(&plain, &nothing, &theirs));
     assert!(excuse(&plain, &held, &theirs));
-    // A replacement destroys first, unless told otherwise.
+    // A replacement destroys first by default.
     let mut replacing = plain.clone();
     replacing.replace = Some("r1".to_owned());
     assert!(!excuse(&replacing, &held, &mine));

@@ -1,9 +1,9 @@
-//! A sequence as a person can repeat it.
+//! Prints a sequence as shell commands that a user can repeat.
 
 use super::steps::Kill;
 use super::world::{Platform, Ran};
 
-/// Shell lines, folders named A, B and so on beside each other.
+/// Shell commands for adjacent folders A, B and so on.
 #[derive(Clone, Debug)]
 pub(crate) struct Transcript {
     lines: Vec<String>,
@@ -78,7 +78,7 @@ pub(crate) fn letter(folder: usize) -> char {
     char::from(b'A' + u8::try_from(folder).unwrap_or(25))
 }
 
-/// Returns the beginning of what went wrong.
+/// Returns the beginning of the failure's text.
 fn summaries(flat: &str) -> String {
     let mut errors = flat.split("Error: ").skip(1);
     let first = errors.next().unwrap_or_default();

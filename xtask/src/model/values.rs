@@ -1,4 +1,4 @@
-//! Which value, version and metadata a secret must have after an apply.
+//! The value, version and metadata that a secret must have after an apply.
 
 use serde_json::Value;
 
@@ -10,13 +10,13 @@ use super::state::{Instance, State};
 use super::violation::{Checked, Rule, broken};
 use super::world::Ran;
 
-/// A secret of the folder where an apply ran.
+/// A secret in the folder of the apply.
 pub(super) struct Case<'a> {
     pub(super) command: &'a Command,
     pub(super) before: &'a State,
-    /// In the state after it.
+    /// The instance in the state after the apply.
     pub(super) instance: &'a Instance,
-    /// As it was before it.
+    /// The secret before the apply.
     pub(super) known: &'a Known,
     pub(super) ran: &'a Ran,
 }
@@ -58,7 +58,7 @@ impl Case<'_> {
         let now = reading.value.as_ref();
         let given = declared.value();
         let Some(then) = self.known.value.as_ref() else {
-            // New, or left by a run that was killed.
+            // The secret is new, or was left by a killed run.
             return match declared.source {
                 Source::Given(_) if now != given.as_ref() && self.is_fresh() => {
                     self.wrong("it was created with another value than was given")
@@ -105,7 +105,7 @@ impl Case<'_> {
         }
     }
 
-    /// Returns whether this run made it, rather than adopted it.
+    /// Returns whether this run created it. An adoption does not count.
     fn is_fresh(&self) -> bool {
         !self.command.resumes && self.known.orphan_of.is_none()
     }
@@ -115,22 +115,22 @@ impl Case<'_> {
         others.any(|(uuid, it)| *uuid != self.instance.uuid && it.value.as_ref() == value)
     }
 
-    /// Returns whether the configuration asks for a version, where `then` is
-    /// the current value; `None` where both are right.
+    /// Returns whether the configuration requires a version, given the current value
+    /// `then`; `None` if both results are valid.
     fn is_written(
         &self,
         (declared, predecessor): (&Declared, Option<&Instance>),
         then: &str,
     ) -> Option<bool> {
-        // Adopted or imported: what the state knew of it is not known here, and a
-        // creation ignores nothing.
+        // The model does not know the state's data of an adopted or imported secret,
+        // and a creation ignores nothing.
         let predecessor = predecessor?;
         if declared.ignored == Ignored::Everything {
             return Some(false);
         }
         match declared.trigger {
             Some(_) if declared.ignored == Ignored::Trigger => Some(false),
-            // A first trigger says from when on it decides.
+            // A first trigger takes effect from this apply on.
             Some(number) => {
                 let before = predecessor.trigger();
                 before.map(|before| before != format!("t{number}"))
@@ -163,7 +163,7 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Holds configuration, state and catalog against each other.
+    /// Compares configuration, state and catalog.
     fn metadata(
         &self,
         (declared, predecessor): (&Declared, Option<&Instance>),

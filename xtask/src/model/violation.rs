@@ -1,4 +1,4 @@
-//! What must hold, and what was found not to.
+//! The rules that must hold, and their violations.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ pub enum Rule {
     Defect,
     /// A state holds a secret of another state that nobody named.
     TakenOver,
-    /// A command changed or destroyed what its own state does not own.
+    /// A command changed or destroyed a secret that its own state does not own.
     ForeignHarmed,
     /// `terraform test` changed or destroyed something.
     TestHarmed,
-    /// A secret that no command was to destroy is gone.
+    /// A secret is gone that no command was to destroy.
     Lost,
     /// A protected or retained secret is gone.
     ProtectionBroken,
-    /// A secret has another value, version or metadata than its owner asked for.
+    /// A secret's value, version or metadata differs from its owner's configuration.
     Wrong,
     /// An argument under `ignore_changes` changed.
     IgnoredChanged,
-    /// An apply went well, and the state or the next plan says otherwise.
+    /// An apply succeeded, and the state or the next plan contradicts it.
     NotConverged,
-    /// A command failed that had no reason to.
+    /// A command failed without a permitted reason.
     Refused,
-    /// A plain recovery leaves something in the state, or can't be done.
+    /// A plain recovery failed, or left something in the state.
     Stuck,
-    /// Something was destroyed, and is still there.
+    /// A destroyed secret still exists.
     Left,
 }
 
@@ -36,7 +36,7 @@ pub enum Rule {
 pub struct Violation {
     /// The rule.
     pub rule: Rule,
-    /// What was found.
+    /// The finding.
     pub detail: String,
 }
 
@@ -55,10 +55,10 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How a step ends: well, or with a broken rule; or the harness itself fails.
+/// The result of a step: success, a broken rule, or a failure of the harness.
 pub(crate) type Checked<T> = std::result::Result<T, Broken>;
 
-/// Why a sequence can't go on.
+/// The reason why a sequence stops.
 #[derive(Debug)]
 pub(crate) enum Broken {
     Rule(Violation),
@@ -77,7 +77,7 @@ impl From<Violation> for Broken {
     }
 }
 
-/// Breaks `rule` with `detail`.
+/// Returns a violation of `rule` with `detail`.
 pub(crate) fn broken<T>(rule: Rule, detail: impl Into<String>) -> Checked<T> {
     Err(Violation::new(rule, detail).into())
 }

@@ -1,4 +1,4 @@
-//! Folders over one platform, and how a step is carried out.
+//! The folders of a sequence over one platform. Runs and judges each step.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,21 +20,21 @@ use super::transcript::Transcript;
 use super::violation::{Checked, Rule, broken};
 use crate::terraform::{Outcome, Terraform, Workspace};
 
-/// A platform that the folders of a sequence share.
+/// The platform that a sequence's folders share.
 #[derive(Clone, Debug)]
 pub(crate) struct Platform {
     pub(crate) organization: String,
-    /// Lines of the provider block.
+    /// The platform's lines in the provider block.
     pub(crate) lines: String,
-    /// Of the embedded platform.
+    /// The folder of the embedded platform.
     pub(crate) folder: Option<PathBuf>,
 }
 
-/// How a run of Terraform went.
+/// The result of a run of Terraform.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) success: bool,
-    /// Whether the run was killed, as asked for.
+    /// Whether the run was killed as requested.
     pub(crate) killed: bool,
     pub(super) text: String,
 }
@@ -53,13 +53,13 @@ impl Ran {
         }
     }
 
-    /// Returns what was printed, on one line, without Terraform's frames.
+    /// Returns the output on one line, without Terraform's frames.
     pub(crate) fn flat(&self) -> String {
         let words = self.text.split_whitespace().filter(|it| *it != "│");
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// Returns what a diagnostic gave for `PLANTON_RESUME`.
+    /// Returns the value for `PLANTON_RESUME` in a diagnostic.
     fn resume(&self) -> Option<String> {
         let flat = self.flat();
         let (_, rest) = flat.split_once("PLANTON_RESUME=")?;
@@ -92,15 +92,15 @@ pub(super) struct Folder {
     pub(super) saved: Option<Saved>,
 }
 
-/// A plan in a file.
+/// A saved plan.
 #[derive(Debug)]
 pub(super) struct Saved {
     pub(super) command: Command,
-    /// Whether Terraform ran in any folder since.
+    /// Whether Terraform has run in any folder since.
     pub(super) is_old: bool,
 }
 
-/// All that a sequence works on.
+/// The state of a sequence.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(super) folders: Vec<Folder>,
@@ -111,16 +111,16 @@ pub(crate) struct World {
     pub(crate) transcript: Transcript,
     platform: Platform,
     digest: Option<Vec<u8>>,
-    /// What the last diagnostic gave for `PLANTON_RESUME`.
+    /// The value for `PLANTON_RESUME` in the last diagnostic.
     pub(super) resume: Option<String>,
-    /// How often Terraform ran, the reader's runs aside.
+    /// The number of Terraform runs, without the reader's.
     pub(crate) runs: usize,
 }
 
 impl World {
     pub(crate) fn new(terraform: &Terraform, binary: &Path, platform: &Platform) -> Result<Self> {
         let mut folders = Vec::new();
-        // One more than the sequences use, for the end.
+        // The end of a sequence uses one folder more.
         for _ in 0..=FOLDERS {
             folders.push(Folder {
                 workspace: Workspace::new(terraform, binary)?,
@@ -144,12 +144,12 @@ impl World {
         })
     }
 
-    /// Returns how often Terraform ran.
+    /// Returns the number of Terraform runs.
     pub(crate) fn all_runs(&self) -> usize {
         self.runs + self.reader.runs
     }
 
-    /// Carries out a step and judges it.
+    /// Carries out and judges a step.
     pub(crate) fn take(&mut self, step: &Step) -> Checked<()> {
         let is_saved = matches!(step, Step::ApplySaved(_));
         for folder in &mut self.folders {
@@ -183,7 +183,7 @@ impl World {
         }
     }
 
-    /// Runs, judges the effects, and asks for a reason where it failed.
+    /// Runs the command, judges its effects, and checks the reason for a failure.
     pub(super) fn judged(
         &mut self,
         command: &Command,
@@ -197,7 +197,7 @@ impl World {
         let after = State::read(self.folders[folder].workspace.path())?;
         self.states[folder] = after.clone();
         self.judge(command, (&before, &after), &ran)?;
-        // Terraform's own, before it asks any provider: a dependent leaves the
+        // Terraform's own error, before it calls any provider: a dependent leaves the
         // configuration together with its create_before_destroy.
         let is_cycle = ran.flat().contains("Error: Cycle: ");
         if !ran.success && !ran.killed && !is_cycle && excuse.is_none() {
@@ -255,8 +255,7 @@ impl World {
         Ok(())
     }
 
-    /// Returns whether the platform may hold something else than when it was
-    /// read last.
+    /// Returns whether the platform may have changed since the last reading.
     pub(super) fn has_changed(&mut self) -> bool {
         let Some(folder) = &self.platform.folder else {
             return true;

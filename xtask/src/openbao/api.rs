@@ -1,4 +1,4 @@
-//! The servers' HTTP API, as far as tests need it.
+//! The part of the servers' HTTP API that tests need.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use ureq::http::Request;
 
 use super::BOUND;
 
-/// What a server answered.
+/// A server's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The body; null where it is empty.
+    /// The body, or null if it is empty.
     pub body: Value,
 }
 
 /// The two key-value engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KvVersion {
-    /// Without versions.
+    /// Version 1, without versions.
     V1,
-    /// With versions and metadata.
+    /// Version 2, with versions and metadata.
     V2,
 }
 
@@ -55,7 +55,7 @@ impl Api {
             .max_redirects_will_error(false)
             .timeout_global(Some(BOUND))
             .timeout_connect(Some(Duration::from_secs(5)))
-            // Loopback only: a proxy of the environment has no business here.
+            // The servers are on loopback, so the environment's proxy does not apply.
             .proxy(None)
             .build();
         Self {
@@ -100,7 +100,7 @@ impl Api {
     ///
     /// # Errors
     ///
-    /// When no answer comes, or none in JSON. Not for its status.
+    /// If there is no response, or it is not JSON. An error status is not an error.
     pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
         let what = || format!("{method} {}/v1/{path}", self.address);
         let mut request = Request::builder()
@@ -137,7 +137,7 @@ impl Api {
         Ok(Answer { status, body })
     }
 
-    /// Calls, and returns the body of an answer of 2xx.
+    /// Sends a request, and returns the body of a 2xx response.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl Api {
         Ok(answer.body)
     }
 
-    /// Makes a namespace.
+    /// Creates a namespace.
     ///
     /// # Errors
     ///
@@ -163,8 +163,8 @@ impl Api {
             .map(drop)
     }
 
-    /// Mounts a key-value engine, and waits until it serves: a fresh version 2
-    /// refuses requests while it upgrades itself.
+    /// Mounts a key-value engine, and waits until it serves. A new version 2 mount rejects
+    /// requests while it upgrades itself.
     ///
     /// # Errors
     ///
@@ -226,7 +226,7 @@ impl Api {
             .map(drop)
     }
 
-    /// Makes a token with these policies only; `ttl` as `90s`.
+    /// Creates a token with these policies only. An example of `ttl` is `90s`.
     ///
     /// # Errors
     ///
@@ -237,7 +237,7 @@ impl Api {
         text(&answer, "/auth/client_token")
     }
 
-    /// Enables the auth method `kind` at `mount`, unless it is already.
+    /// Enables the auth method `kind` at `mount` if it is not enabled yet.
     ///
     /// # Errors
     ///
@@ -254,7 +254,7 @@ impl Api {
         Ok(())
     }
 
-    /// Makes an AppRole; `settings` has more of it, as `token_ttl` or
+    /// Creates an AppRole. `settings` has further arguments, such as `token_ttl` or
     /// `secret_id_num_uses`.
     ///
     /// # Errors
@@ -279,8 +279,8 @@ impl Api {
         })
     }
 
-    /// Makes a role for JWTs of the issuer with this public key in PEM, whose
-    /// audience is `planton` and whose subject is the user; `settings` has more.
+    /// Creates a role for JWTs that verify under this public key in PEM, with the audience
+    /// `planton` and the subject as the user. `settings` has further arguments.
     ///
     /// # Errors
     ///
@@ -339,8 +339,8 @@ impl Api {
         Ok(paths)
     }
 
-    /// Returns all that a key-value mount holds, by path: the metadata, and
-    /// each version that is not destroyed. For the search for planted values.
+    /// Returns the content of a key-value mount by path: the metadata, and each version
+    /// that is not destroyed. Used to search for planted values.
     ///
     /// # Errors
     ///
@@ -370,7 +370,7 @@ impl Api {
                 &format!("{mount}/data/{path}?version={number}"),
                 None,
             )?;
-            // 404 for one that is deleted or destroyed.
+            // A deleted or destroyed version returns 404.
             ensure!([200, 404].contains(&answer.status), "{path}: {answer:?}");
             versions.insert(number.clone(), answer.body["data"].clone());
         }

@@ -1,4 +1,4 @@
-//! Several servers that replicate by Raft.
+//! A cluster of servers that replicate by Raft.
 
 use std::path::Path;
 use std::thread;
@@ -15,7 +15,7 @@ use crate::tools::Tools;
 const MAX_STARTS: usize = 5;
 const POLL: Duration = Duration::from_millis(50);
 
-/// Servers that are all voters of one Raft cluster.
+/// Servers of one Raft cluster, all of them voters.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Node>,
@@ -24,12 +24,12 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts `size` servers, and waits until each has a vote: before that, the
-    /// loss of one may be the loss of all.
+    /// Starts `size` servers, and waits until each has a vote. Before that, the loss of
+    /// one server may lose the quorum.
     ///
     /// # Errors
     ///
-    /// When they do not come together.
+    /// If they do not form a cluster.
     pub fn start(tools: &Tools, size: usize, options: &ServerOptions) -> Result<Self> {
         let mut starts = 1;
         loop {
@@ -82,7 +82,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Returns the servers' addresses, those that are down included.
+    /// Returns the addresses of all servers, including stopped ones.
     #[must_use]
     pub fn addresses(&self) -> Vec<&str> {
         self.nodes.iter().map(Node::address).collect()
@@ -110,7 +110,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// When one can't be read.
+    /// If one cannot be read.
     pub fn audit_log(&self) -> Result<String> {
         self.nodes.iter().map(Node::audit_log).collect()
     }
@@ -119,7 +119,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// When none does.
+    /// If no server becomes the leader.
     pub fn await_leader(&self) -> Result<usize> {
         self.await_that("a leader", || {
             self.nodes.iter().position(|node| {
@@ -129,11 +129,11 @@ impl Cluster {
         })
     }
 
-    /// Returns the index of a server that runs and does not lead.
+    /// Returns the index of a running standby.
     ///
     /// # Errors
     ///
-    /// When there is none.
+    /// If there is none.
     pub fn await_standby(&self) -> Result<usize> {
         self.await_that("a standby", || {
             self.nodes.iter().position(|node| {
@@ -147,7 +147,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// When they don't get it.
+    /// If they do not get it.
     pub fn await_voters(&self, count: usize) -> Result<()> {
         self.await_that("all voters", || {
             let leader = self.nodes.iter().find(|node| node.pid().is_some())?;
@@ -159,22 +159,22 @@ impl Cluster {
         })
     }
 
-    /// Kills the server that leads, as a power cut does, and returns its index.
+    /// Kills the leader as in a power failure, and returns its index.
     ///
     /// # Errors
     ///
-    /// When none leads.
+    /// If there is no leader.
     pub fn kill_leader(&mut self) -> Result<usize> {
         let leader = self.await_leader()?;
         self.nodes[leader].kill();
         Ok(leader)
     }
 
-    /// Stops a server as an operator does.
+    /// Stops a server as an operator would.
     ///
     /// # Errors
     ///
-    /// When it does not end; it is killed then.
+    /// If it does not end. Then it is killed.
     pub fn stop(&mut self, index: usize) -> Result<()> {
         self.nodes[index].stop()
     }
@@ -183,7 +183,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// When it does not come up.
+    /// If it does not start.
     pub fn restart(&mut self, index: usize) -> Result<()> {
         self.nodes[index].restart()?;
         self.nodes[index].await_unsealed(BOUND)
@@ -200,7 +200,7 @@ impl Cluster {
                 let logs = logs.collect::<Vec<_>>().join("\n---\n");
                 bail!("no {what} among {:?}:\n{logs}", self.addresses());
             }
-            // The servers tell nobody: they have to be asked.
+            // The servers send no notification, so they are polled.
             thread::sleep(POLL);
         }
     }

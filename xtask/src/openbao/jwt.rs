@@ -28,7 +28,7 @@ impl JwtIssuer {
     ///
     /// # Errors
     ///
-    /// Where Python or its `cryptography` is missing.
+    /// If Python or its `cryptography` is missing.
     pub fn new(tools: &Tools) -> Result<Self> {
         let folder = tempfile::tempdir().context("creating an issuer's folder")?;
         fs::write(folder.path().join("jwt.py"), SCRIPT).context("writing the issuer's script")?;
@@ -53,7 +53,7 @@ impl JwtIssuer {
     ///
     /// # Errors
     ///
-    /// When the script fails.
+    /// If the script fails.
     pub fn sign(&self, claims: &Value) -> Result<String> {
         let token = self.run(&["sign", &claims.to_string()])?;
         Ok(token.trim().to_owned())

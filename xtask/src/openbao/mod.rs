@@ -1,5 +1,5 @@
-//! Real OpenBAO servers: one node or a cluster, each in a temporary folder of
-//! its own, reached through loopback, ended when it is dropped.
+//! Runs real OpenBAO servers: one node or a cluster on loopback, each in its own
+//! temporary folder. They end on drop.
 
 mod api;
 mod cluster;
@@ -21,34 +21,34 @@ pub use cluster::Cluster;
 pub use jwt::JwtIssuer;
 use node::{Node, Plan};
 
-/// How long a server may take for anything.
+/// The maximum time of any server operation.
 const BOUND: Duration = Duration::from_secs(90);
 
-/// What a server is told besides its ports and folders.
+/// The configuration of a server besides its ports and folders.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
-    /// Which server runs.
+    /// The release of the server.
     pub release: Release,
-    /// Writes plaintexts to the audit log instead of their HMACs: for tests
-    /// that must see what was sent.
+    /// Writes plaintexts to the audit log in place of their HMACs, for tests that inspect
+    /// requests.
     pub raw_audit: bool,
-    /// Serves TLS on a second listener; the first stays plain.
+    /// Serves TLS on a second listener. The first one stays plain.
     pub tls: Option<TlsFiles>,
-    /// How the server comes by its root key.
+    /// The source of the server's root key.
     pub seal: Seal,
-    /// Further lines of each listener: `max_request_json_strings = 5000`.
+    /// Further lines of each listener, such as `max_request_json_strings = 5000`.
     pub listener_lines: Vec<String>,
-    /// Further lines of the configuration: `disable_standby_reads = true`.
+    /// Further lines of the configuration, such as `disable_standby_reads = true`.
     pub lines: Vec<String>,
 }
 
 /// A release of OpenBAO.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Release {
-    /// The pinned one, 2.7: every write returns an index.
+    /// The pinned release, 2.7. Every write returns an index.
     #[default]
     Pinned,
-    /// 2.6.2: standbys serve reads, and no write returns an index.
+    /// Release 2.6.2. Standbys serve reads, and no write returns an index.
     Earlier,
 }
 
@@ -61,14 +61,13 @@ impl Release {
     }
 }
 
-/// How a server comes by its root key.
+/// The source of a server's root key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seal {
-    /// From a file: it unseals itself, after [`OpenBao::seal`] too.
+    /// A file. The server unseals itself, also after [`OpenBao::seal`].
     #[default]
     Static,
-    /// From people with shares of it: the server is initialized, and stays
-    /// sealed, since nobody brings them.
+    /// Shamir shares of operators. The server is initialized and stays sealed.
     Shamir,
 }
 
@@ -79,11 +78,11 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The server's private key.
     pub key: PathBuf,
-    /// Where given, clients must show a certificate of this authority.
+    /// If set, clients must present a certificate of this authority.
     pub client_authority: Option<PathBuf>,
 }
 
-/// A single server, initialized; unsealed and active unless its [`Seal`] is
+/// A single initialized server. It is unsealed and active unless its [`Seal`] is
 /// Shamir's.
 #[derive(Debug)]
 pub struct OpenBao {
@@ -94,11 +93,11 @@ pub struct OpenBao {
 }
 
 impl OpenBao {
-    /// Starts a server with nothing in it but its root token.
+    /// Starts a new server.
     ///
     /// # Errors
     ///
-    /// When it does not become active, or sealed; with the end of its log.
+    /// If it does not become active, or sealed with Shamir's seal; with the end of its log.
     pub fn start(tools: &Tools, options: &ServerOptions) -> Result<Self> {
         let folder = node::folder()?;
         let bao = options.release.binary(tools)?;
@@ -144,7 +143,7 @@ impl OpenBao {
         &self.api
     }
 
-    /// Returns the process id; absent while the server is stopped.
+    /// Returns the process id, or `None` while the server is stopped.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.node.pid()
@@ -154,7 +153,7 @@ impl OpenBao {
     ///
     /// # Errors
     ///
-    /// When it can't be read.
+    /// If it cannot be read.
     pub fn audit_log(&self) -> Result<String> {
         self.node.audit_log()
     }
@@ -171,37 +170,37 @@ impl OpenBao {
         self.folder.path()
     }
 
-    /// Seals the server: it answers every request with 503 from now on. One with
-    /// a static seal unseals itself within seconds.
+    /// Seals the server, which then returns 503 for every request. A server with a static
+    /// seal unseals itself within seconds.
     ///
     /// # Errors
     ///
-    /// When it refuses.
+    /// If the server rejects the request.
     pub fn seal(&self) -> Result<()> {
         self.api.ok("POST", "sys/seal", None).context("sealing")?;
         Ok(())
     }
 
-    /// Stops the server as an operator does, and waits for its end.
+    /// Stops the server as an operator would, and waits for its end.
     ///
     /// # Errors
     ///
-    /// When it does not end; it is killed then.
+    /// If it does not end. Then it is killed.
     pub fn stop(&mut self) -> Result<()> {
         self.node.stop()
     }
 
-    /// Kills the server as a power cut does.
+    /// Kills the server as in a power failure.
     pub fn kill(&mut self) {
         self.node.kill();
     }
 
-    /// Starts the server again with the same storage at the same address, and
-    /// waits until it is active; with Shamir's seal, until it is sealed.
+    /// Restarts the server with the same storage and address, and waits until it is active,
+    /// or sealed with Shamir's seal.
     ///
     /// # Errors
     ///
-    /// When it does not become so.
+    /// If it does not reach that state.
     pub fn restart(&mut self) -> Result<()> {
         self.node.restart()?;
         self.await_started()

@@ -1,4 +1,4 @@
-//! One server process: its configuration, its ports, its life.
+//! One server process: its configuration, ports and lifecycle.
 
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -17,22 +17,22 @@ use super::api::Api;
 use super::{BOUND, Seal, ServerOptions};
 use crate::process;
 
-/// Another process may take a port between its choice and its use.
+/// The number of tries: another process may take a port between its choice and its use.
 const MAX_STARTS: usize = 5;
-/// Below the range that systems take for outgoing connections, so that a
-/// server which restarts finds its ports free.
+/// Below the range of outgoing connections, so that the ports are still free when a
+/// server restarts.
 const PORTS: std::ops::Range<u16> = 15_000..32_000;
 const POLL: Duration = Duration::from_millis(25);
 
-/// What the nodes of a test have in common.
+/// The configuration that the nodes of a test share.
 pub(super) struct Plan<'a> {
     pub(super) bao: &'a Path,
-    /// Holds the seal key, which all nodes share.
+    /// The folder with the shared seal key.
     pub(super) folder: &'a Path,
     pub(super) options: &'a ServerOptions,
 }
 
-/// Where a node listens.
+/// The ports of a node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
     pub(super) api: u16,
@@ -41,7 +41,7 @@ pub(super) struct Ports {
     tls_cluster: u16,
 }
 
-/// A server process and what it needs to start again.
+/// A server process, and the data for its restart.
 #[derive(Debug)]
 pub(super) struct Node {
     bao: PathBuf,
@@ -51,7 +51,7 @@ pub(super) struct Node {
     child: Option<Child>,
 }
 
-/// Makes the folder that the nodes of a test share, with its seal key.
+/// Creates the shared folder of a test's nodes, with the seal key.
 pub(super) fn folder() -> Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("bao").tempdir();
     let folder = folder.context("creating a server's folder")?;
@@ -62,8 +62,8 @@ pub(super) fn folder() -> Result<TempDir> {
 }
 
 impl Node {
-    /// Starts a server that answers, though it may be sealed; `join` gives the
-    /// addresses of a cluster's leaders-to-be.
+    /// Starts a server, and waits until it answers; it may be sealed. `join` lists the
+    /// addresses of the cluster's possible leaders.
     pub(super) fn start(
         plan: &Plan<'_>,
         name: &str,
@@ -79,7 +79,7 @@ impl Node {
         }
     }
 
-    /// Starts a server at given ports.
+    /// Starts a server at the given ports.
     pub(super) fn start_at(
         plan: &Plan<'_>,
         name: &str,
@@ -135,7 +135,7 @@ impl Node {
             .append(true)
             .open(self.folder.join("server.log"))
             .context("creating the server's log")?;
-        // In the group of the tests: an interrupt at the terminal ends it too.
+        // Stays in the tests' process group, so an interrupt at the terminal ends it too.
         let child = Command::new(&self.bao)
             .args(["server", "-config"])
             .arg(self.folder.join("config.hcl"))
@@ -162,14 +162,14 @@ impl Node {
         Ok(token.context("no root token in the answer")?.to_owned())
     }
 
-    /// Waits until this node leads.
+    /// Waits until this node is the leader.
     pub(super) fn await_active(&self, bound: Duration) -> Result<()> {
         self.await_health(bound, "to lead", |health| {
             health["sealed"] == false && health["standby"] == false
         })
     }
 
-    /// Waits until this node is unsealed, whether it leads or not.
+    /// Waits until this node is unsealed, as leader or standby.
     pub(super) fn await_unsealed(&self, bound: Duration) -> Result<()> {
         self.await_health(bound, "to be unsealed", |health| health["sealed"] == false)
     }
@@ -181,7 +181,7 @@ impl Node {
         })
     }
 
-    /// Returns what the health endpoint says; nothing where nobody answers.
+    /// Returns the response of the health endpoint, or `None` without one.
     pub(super) fn health(&self) -> Option<Value> {
         let api = Api::new(&self.address, "");
         api.call("GET", "sys/health", None)
@@ -227,7 +227,7 @@ impl Node {
                     self.end_of_log()
                 );
             }
-            // The server tells nobody when it gets ready: it has to be asked.
+            // The server sends no notification when it is ready, so it is polled.
             thread::sleep(POLL);
         }
     }
@@ -254,7 +254,7 @@ impl Drop for Node {
 }
 
 impl Ports {
-    /// Chooses ports that are free by now.
+    /// Chooses currently free ports.
     pub(super) fn choose() -> Result<Self> {
         let mut held = Vec::new();
         while held.len() < 4 {
@@ -262,7 +262,7 @@ impl Ports {
             getrandom::fill(&mut random).context("choosing a port")?;
             let size = PORTS.end - PORTS.start;
             let port = PORTS.start + u16::from_be_bytes(random) % size;
-            // Held until all are chosen, so that they differ.
+            // Holds the sockets until all ports are chosen, so that they differ.
             held.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)));
         }
         let mut ports = held
@@ -302,8 +302,8 @@ fn configuration(
 ) -> Result<String> {
     let mut config = String::new();
     let data = folder.join("data");
-    // Without the multiplier a lone node takes ten seconds to elect itself.
-    // Without the intervals a newcomer waits twenty for its vote.
+    // Without the multiplier, a single node takes ten seconds to elect itself. Without
+    // the intervals, a new node waits twenty seconds for its vote.
     writeln!(
         config,
         "storage \"raft\" {{\n  path = {data:?}\n  node_id = \"{name}\""
@@ -336,8 +336,8 @@ fn configuration(
         writeln!(config, "seal \"static\" {{\n  current_key_id = \"test\"")?;
         writeln!(config, "  current_key = \"file://{}\"\n}}", key.display())?;
     }
-    // Relative to the node's folder: a node whose audit devices differ from
-    // its leader's by so much as a path never leads.
+    // Relative to the node's folder. A node never becomes the leader if the path of an
+    // audit device differs from the present leader's.
     writeln!(
         config,
         "audit \"file\" \"file\" {{\n  options {{\n    file_path = \"audit.log\""

@@ -1,35 +1,35 @@
-//! Processor time, as Linux tells it in `/proc`.
+//! Processor time from Linux's `/proc`.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Linux counts in hundredths of a second here, whatever the kernel's own tick.
+/// Linux reports hundredths of a second here, for any tick of the kernel.
 const MILLISECONDS_OF_TICK: u64 = 10;
 
-/// The processor time of a process, in user and in kernel mode together.
+/// The processor time of a process, in user and kernel mode together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProcessorTime {
-    /// Of the process itself, with all its threads.
+    /// The time of the process itself, with all its threads.
     pub own: Duration,
-    /// Of the children that it has waited for, and of those that they had.
+    /// The time of the children that it has waited for, and of their children.
     pub children: Duration,
 }
 
 impl ProcessorTime {
-    /// Returns what a process has taken so far; a zombie tells it too.
+    /// Returns the time of a process so far, which may be a zombie.
     ///
     /// # Errors
     ///
-    /// When it is gone, or this is no Linux.
+    /// If the process does not exist, or the system is not Linux.
     pub fn of(pid: u32) -> Result<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("a process's times")?;
         Self::parse(&stat).context("a process's times")
     }
 
     fn parse(stat: &str) -> Option<Self> {
-        // The name before it stands in parentheses, and may hold anything.
+        // The preceding name is in parentheses and may contain any character.
         let (_, fields) = stat.rsplit_once(')')?;
         let ticks = fields.split_whitespace().skip(11).take(4);
         let [user, kernel, children_user, children_kernel] = ticks
@@ -46,12 +46,11 @@ impl ProcessorTime {
     }
 }
 
-/// Returns the processor time that all processes of this machine have taken
-/// since it started.
+/// Returns the processor time of all processes since the machine started.
 ///
 /// # Errors
 ///
-/// When this is no Linux.
+/// If the system is not Linux.
 pub fn busy_time() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat").context("the machine's times")?;
     parse_busy(&stat).context("the machine's times")
@@ -61,7 +60,7 @@ fn parse_busy(stat: &str) -> Option<Duration> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let ticks = line.split_whitespace().map(str::parse);
     let ticks = ticks.collect::<Result<Vec<u64>, _>>().ok()?;
-    // What follows is another machine's, or in user time already.
+    // The remaining fields belong to guests, which user time already includes.
     let [user, nice, system, _idle, _iowait, irq, softirq, ..] = ticks[..] else {
         return None;
     };

@@ -66,7 +66,7 @@ fn a_signal_reaches_the_group_once_the_child_is_ready() {
 fn assert_gone(pid: &str) {
     let deadline = Instant::now() + LONG;
     let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // Without an init process that reaps, an orphan may stay as a zombie.
+    // Without an init process that reaps, an orphan may remain a zombie.
     while !(state().is_empty() || state().contains(") Z ")) {
         assert!(Instant::now() < deadline, "process {pid} still runs");
         thread::yield_now();

@@ -1,4 +1,4 @@
-//! The account that the credentials reach.
+//! Determines the account of the credentials.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::tools::Tools;
 
 const BOUND: Duration = Duration::from_secs(60);
 
-/// AWS's own client, with its own chain: an account stands in no setting.
+/// A script for AWS's own client and credential chain, because no setting holds the
+/// account.
 const CALLER: &str = "import boto3, sys\n\
                       client = boto3.client('sts', region_name=sys.argv[1])\n\
                       print(client.get_caller_identity()['Account'])\n";
@@ -20,7 +21,7 @@ const CALLER: &str = "import boto3, sys\n\
 ///
 /// # Errors
 ///
-/// When AWS does not say whose the credentials are.
+/// If AWS does not return the account.
 pub(super) fn reached(place: &Place) -> Result<String> {
     let region = match &place.account {
         Account::Named(named) => return Ok(named.clone()),
@@ -33,7 +34,7 @@ pub(super) fn reached(place: &Place) -> Result<String> {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .envs(&place.environment);
     if let Some(path) = std::env::var_os("PATH") {
-        // A credential process is found there.
+        // Needed to find a credential process.
         python.env("PATH", path);
     }
     let finished = process::run(&mut python, BOUND)?.ok();

@@ -1,23 +1,23 @@
-//! What to do after a failure: destroy what there is, and say what is left.
+//! Cleans up after a failure: destroys all objects, and reports the remaining ones.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::terraform::{Variables, Workspace};
 
-/// A vendor may be unwell for a moment.
+/// The number of tries, because a vendor may fail transiently.
 const TRIES: u32 = 3;
 
-/// Destroys all that stands in the state of `workspace`.
+/// Destroys everything in the state of `workspace`.
 ///
 /// # Errors
 ///
-/// When something is left, with the names of all that is.
+/// If objects remain; with their names.
 pub(super) fn destroy_all(workspace: &Workspace, variables: Variables<'_>) -> Result<()> {
     let mut told = String::new();
     for _ in 0..TRIES {
         if is_protected(&state(workspace)?) {
-            // Nothing else: what a failure kept from being created stays so.
+            // Destroys only: nothing that a failure prevented is created now.
             workspace.apply_with(variables, &["-target=planton_secret.given"])?;
         }
         let destroyed = workspace.destroy(variables)?;
@@ -29,11 +29,11 @@ pub(super) fn destroy_all(workspace: &Workspace, variables: Variables<'_>) -> Re
     bail!("{}\n\n{told}", left(workspace)?.join("\n"))
 }
 
-/// Returns what stands in the state: addresses, and their names.
+/// Returns the addresses in the state, and their names.
 ///
 /// # Errors
 ///
-/// When there is no state to read.
+/// If the state cannot be read.
 pub(super) fn left(workspace: &Workspace) -> Result<Vec<String>> {
     let state = state(workspace)?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -48,7 +48,7 @@ fn is_protected(state: &Value) -> bool {
     instances(state).any(|(_, attributes)| attributes["deletion_protection"] == true)
 }
 
-/// Returns our resources, each with the attributes of an instance.
+/// Returns the provider's resources with the attributes of each instance.
 fn instances(state: &Value) -> impl Iterator<Item = (&Value, &Value)> {
     let resources = state["resources"].as_array().into_iter().flatten();
     let managed = resources.filter(|resource| resource["mode"] == "managed");

@@ -1,10 +1,10 @@
-//! The main scenes against an account of a vendor's: create, rotate, read, find
-//! what somebody else destroyed, refuse and carry out a destroy. For owners who have
-//! one; the project's own tests run it against emulators.
+//! Runs the main scenes against a vendor's account: create, rotate, read, detect an
+//! object that was destroyed outside Terraform, and refuse and carry out a destroy. It
+//! is for owners of an account. The project's tests run it against emulators.
 //!
-//! Nothing is sent that writes before the owner has named the account that the
-//! credentials reach. Whatever is made stands under a prefix that is new each time,
-//! and is deleted in the end, also after a failure.
+//! It sends no write until the owner has named the account of the credentials. All
+//! objects have a prefix that is new in each run. It deletes them at the end, also after
+//! a failure.
 
 mod account;
 mod cleanup;
@@ -20,33 +20,33 @@ use crate::terraform::Terraform;
 
 pub use place::Vendor;
 
-/// What the names of all objects begin with.
+/// The prefix of all object names.
 pub const NAME_PREFIX: &str = "planton-smoke";
 
-/// The environment that settings and credentials come from.
+/// The environment with settings and credentials.
 pub type Environment = BTreeMap<String, String>;
 
-/// What to run, and as what.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the secrets go.
+    /// The vendor that stores the secrets.
     pub vendor: Vendor,
     /// The provider's binary.
     pub provider: PathBuf,
-    /// Who runs it.
+    /// The Terraform in use.
     pub terraform: Terraform,
-    /// The account that the owner lets it write to.
+    /// The account that the owner confirmed.
     pub yes_against: Option<String>,
-    /// Where settings and credentials come from.
+    /// The source of settings and credentials.
     pub environment: Environment,
 }
 
-/// Runs the scenes, and tells each step.
+/// Runs the scenes, and prints each step.
 ///
 /// # Errors
 ///
-/// When a setting is missing; without the confirmation; with the first step that
-/// does not go as it must, and what could not be cleaned up.
+/// If a setting or the confirmation is missing, or a step fails. The error names the
+/// step, and the objects that could not be deleted.
 pub fn run(options: &Options, mut tell: impl FnMut(&str)) -> Result<()> {
     let place = place::Place::new(options.vendor, &options.environment)?;
     let account = account::reached(&place)?;
@@ -105,7 +105,7 @@ fn confirm(place: &place::Place, account: &str, yes_against: Option<&str>) -> Re
     Ok(())
 }
 
-/// Returns an organization's name that no other run has.
+/// Returns a unique name for an organization.
 fn fresh_organization() -> Result<String> {
     let random = getrandom::u32().map_err(|_| anyhow::anyhow!("no randomness"))?;
     Ok(format!("run-{random:08x}"))

@@ -1,10 +1,10 @@
-//! Where to store, by documented variables and the vendor's own chain of credentials.
+//! The vendor's settings, from documented variables and the vendor's credential chain.
 
 use anyhow::{Context, Result};
 
 use super::{Environment, NAME_PREFIX};
 
-/// A vendor whose account can be tried.
+/// A vendor to test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Vendor {
     /// AWS Secrets Manager
@@ -20,7 +20,7 @@ pub enum Vendor {
     OpenBao,
 }
 
-/// Variables that any process on the machine may need.
+/// Variables that any process may need.
 const COMMON: [&str; 9] = [
     "HOME",
     "SSL_CERT_FILE",
@@ -33,29 +33,29 @@ const COMMON: [&str; 9] = [
     "no_proxy",
 ];
 
-/// A place, and how the provider gets there.
+/// The configuration for a vendor.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) vendor: Vendor,
     /// The block of `planton_secret_backend`.
     pub(super) block: String,
-    /// What the provider's process gets of the environment.
+    /// The environment of the provider's process.
     pub(super) environment: Environment,
-    /// Whose it is.
+    /// The owner.
     pub(super) account: Account,
 }
 
-/// How to learn whose a place is.
+/// The source of the owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Account {
-    /// The settings name it: project, vault or address.
+    /// The settings name it, as a project, vault or address.
     Named(String),
-    /// The credentials belong to it, as AWS says in this region.
+    /// AWS returns the account of the credentials in this region.
     OfCaller { region: String },
 }
 
 impl Vendor {
-    /// Returns the word on the command line.
+    /// Returns the argument on the command line.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Aws => "aws",
@@ -66,7 +66,7 @@ impl Vendor {
         }
     }
 
-    /// Returns what the owner confirms.
+    /// Returns the text that the owner confirms.
     pub(super) fn account(self) -> &'static str {
         match self {
             Self::Aws => "AWS account",
@@ -77,7 +77,7 @@ impl Vendor {
         }
     }
 
-    /// Returns what a run costs.
+    /// Returns the cost of a run.
     pub(super) fn costs(self) -> &'static str {
         match self {
             Self::Aws => {
@@ -94,7 +94,7 @@ impl Vendor {
         }
     }
 
-    /// Returns what joins the parts of a name.
+    /// Returns the separator of the parts of a name.
     pub(super) fn separator(self) -> &'static str {
         match self {
             Self::Aws | Self::Vault | Self::OpenBao => "/",
@@ -103,12 +103,12 @@ impl Vendor {
         }
     }
 
-    /// Returns the beginning of the variables of this task.
+    /// Returns the prefix of this task's variables.
     fn prefix(self) -> String {
         format!("PLANTON_SMOKE_{}_", self.name().to_uppercase())
     }
 
-    /// Returns the beginnings of the variables of the vendor's own chain.
+    /// Returns the prefixes of the variables of the vendor's credential chain.
     fn chain(self) -> &'static [&'static str] {
         match self {
             Self::Aws => &["AWS_"],
@@ -125,7 +125,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When one is missing.
+    /// If a setting is missing.
     pub(super) fn new(vendor: Vendor, environment: &Environment) -> Result<Self> {
         let settings = Settings {
             vendor,
@@ -184,7 +184,7 @@ impl Settings<'_> {
         })
     }
 
-    /// Returns a line for each of these that is set.
+    /// Returns a line for each of these settings that is set.
     fn lines(&self, all: &[(&str, &str)]) -> Vec<String> {
         let line = |(name, attribute): &(&str, &str)| {
             let value = self.optional(name)?;

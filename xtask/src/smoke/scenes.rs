@@ -1,5 +1,5 @@
-//! The scenes: one workspace that owns the secrets, one that reads, and one of
-//! somebody else, over an embedded platform in the owner's folder.
+//! The scenes, with an embedded platform in the owner's folder. One workspace owns the
+//! secrets, one reads them, and one belongs to another user.
 
 use std::fs;
 
@@ -86,11 +86,11 @@ pub(super) struct Scenes {
 }
 
 impl Scenes {
-    /// Makes the workspaces; nothing is sent.
+    /// Creates the workspaces without sending a request.
     ///
     /// # Errors
     ///
-    /// When their folders can't be made.
+    /// If their folders cannot be created.
     pub(super) fn new(options: &Options, place: &Place, organization: &str) -> Result<Self> {
         let workspace = || -> Result<Workspace> {
             let mut workspace = Workspace::new(&options.terraform, &options.provider)?;
@@ -127,11 +127,11 @@ impl Scenes {
         })
     }
 
-    /// Plays them all; in the end nothing is left.
+    /// Runs all scenes. At the end no object remains.
     ///
     /// # Errors
     ///
-    /// With the first that does not go as it must.
+    /// The first failure.
     pub(super) fn play(&self, tell: &mut impl FnMut(&str)) -> Result<()> {
         let mut scene = |name: &str, scene: &dyn Fn(&Self) -> Result<()>| {
             tell(&format!("==> {name}"));
@@ -210,16 +210,16 @@ impl Scenes {
         self.search()
     }
 
-    /// Destroys whatever a failure left.
+    /// Destroys the objects that a failure left.
     ///
     /// # Errors
     ///
-    /// With what is still there.
+    /// The objects that still exist.
     pub(super) fn clean_up(&self) -> Result<()> {
         cleanup::destroy_all(&self.owner, &self.of(1, "2", "false"))
     }
 
-    /// Keeps the folders, and says where they are and what stands at the vendor.
+    /// Keeps the folders, and prints their paths and the remaining objects.
     pub(super) fn keep(&mut self) -> String {
         self.owner.keep();
         format!(

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use xtask::tools::Tools;
 
 use super::dependencies::{self, Advisories};
-use super::{cargo, demo, docs, step, test};
-use crate::arrows;
+use super::{cargo, demo, docs, notices, step, test};
+use crate::{arrows, citations};
 
 /// Runs every check, cheap ones first.
 ///
@@ -22,9 +22,11 @@ pub(crate) fn run() -> Result<()> {
         super::run(cargo().args(["fmt", "--all", "--check"]))
     })?;
     step("arrows", arrows::check)?;
+    step("citations", citations::check)?;
     let not_checked = step("dependencies", || {
         dependencies::run(Advisories::WhereReachable)
     })?;
+    step("notices", notices::run)?;
     step("lints", || {
         let lints = [
             "clippy",
@@ -37,7 +39,7 @@ pub(crate) fn run() -> Result<()> {
         super::run(cargo().args(lints))
     })?;
     step("docs", || docs::run(true))?;
-    step("test", || test::run(&[]))?;
+    step("test", test::run_timed)?;
     step("demo", demo::run)?;
     step("demo without a Terraform on PATH", demo_alone)?;
     // At the end, where it is read.

@@ -1,5 +1,5 @@
-//! Does the main job once, with a real Terraform and the embedded platform, and
-//! says in plain words what was checked.
+//! Runs the main workflow once with a real Terraform and the embedded platform, and
+//! prints each check.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ const IMPORT_NAME: &str = "prod/database-password";
 ///
 /// # Errors
 ///
-/// With the first step that does not go as it must.
+/// The first step that fails.
 pub(crate) fn run() -> Result<()> {
     let terraform = step("Find a Terraform", some_terraform)?;
     say(&format!("This is {terraform}."));
@@ -53,8 +53,8 @@ impl Demo {
         let mut other = Workspace::new(terraform, provider)?;
         other.copy_from(&example.join("import"))?;
         other.trace();
-        // Inside the first workspace's folder, so that the search below covers
-        // what the platform stores as well.
+        // Inside the first workspace's folder, so that the search below also covers the
+        // platform's data.
         let platform = owner.root().join("platform").display().to_string();
         let passwords =
             ["first", "second"].map(|which| Canary::new(&format!("the {which} password")));
@@ -166,8 +166,8 @@ impl Demo {
         ]
     }
 
-    /// Searches everything that is at rest: state, its backup, plan files, TRACE
-    /// logs, temporary files, the platform's database.
+    /// Searches all data at rest: state and its backup, plan files, TRACE logs, temporary
+    /// files, and the platform's database.
     fn search(&self) -> Result<()> {
         for canary in &self.passwords {
             canary.absent_below(self.owner.root())?;

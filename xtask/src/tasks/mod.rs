@@ -1,4 +1,4 @@
-//! One module for each task, and what they share.
+//! One module for each task, and shared functions.
 
 pub(crate) mod bench;
 pub(crate) mod ci;
@@ -7,6 +7,8 @@ pub(crate) mod demo;
 pub(crate) mod dependencies;
 pub(crate) mod docs;
 pub(crate) mod model;
+pub(crate) mod notices;
+pub(crate) mod slowest;
 pub(crate) mod smoke;
 pub(crate) mod test;
 
@@ -19,12 +21,12 @@ use xtask::paths;
 use xtask::terraform::Terraform;
 use xtask::tools::Tools;
 
-/// How the provider is built.
+/// The build profile of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// For tests.
+    /// The profile of tests.
     Debug,
-    /// As it is released.
+    /// The profile of releases.
     Release,
 }
 
@@ -32,7 +34,7 @@ pub(crate) enum Profile {
 ///
 /// # Errors
 ///
-/// When it does not build.
+/// If the build fails.
 pub(crate) fn build_provider(profile: Profile) -> Result<PathBuf> {
     let name = "terraform-provider-planton";
     let mut arguments = vec!["build", "--quiet", "--package", name, "--bin", name];
@@ -47,12 +49,11 @@ pub(crate) fn build_provider(profile: Profile) -> Result<PathBuf> {
     Ok(paths::target().join(folder).join(name))
 }
 
-/// Returns the Terraform that a person would want to see at work: the first on
-/// PATH that knows write-only arguments, else the shared library.
+/// Returns the first Terraform on PATH with write-only arguments, or the shared library.
 ///
 /// # Errors
 ///
-/// When there is neither.
+/// If neither exists.
 pub(crate) fn some_terraform() -> Result<Terraform> {
     match Terraform::on_path() {
         Some(terraform) => Ok(terraform),
@@ -61,7 +62,7 @@ pub(crate) fn some_terraform() -> Result<Terraform> {
     }
 }
 
-/// Returns the cargo that runs this task, in the repository.
+/// Returns a command for the cargo that runs this task, in the repository.
 pub(crate) fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -69,11 +70,11 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Runs a command with this process's own input and outputs.
+/// Runs a command with this process's input and outputs.
 ///
 /// # Errors
 ///
-/// When it does not end with 0.
+/// If its exit code is not 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
@@ -88,11 +89,11 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs one step of a task, and prints its name and its time.
+/// Runs one step of a task, and prints its name and duration.
 ///
 /// # Errors
 ///
-/// Those of the step, with its name.
+/// The step's error, with the step's name.
 pub(crate) fn step<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("==> {name}");
     let started = Instant::now();

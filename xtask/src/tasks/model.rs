@@ -1,4 +1,4 @@
-//! Runs random sequences of Terraform commands against the model.
+//! Runs random sequences of Terraform commands, and compares them with the model.
 
 use std::path::PathBuf;
 
@@ -7,37 +7,37 @@ use xtask::model::{self, Options};
 
 use super::{Profile, build_provider, some_terraform, step};
 
-/// What a person asked for.
+/// The arguments of the task.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How many sequences
+    /// Number of sequences
     #[arg(long, default_value_t = 1000)]
     runs: u64,
-    /// The first sequence's seed; each further one has the next number
+    /// Seed of the first sequence; each further sequence has the next number
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many Terraform commands a sequence has, checks aside
+    /// Number of Terraform commands in a sequence, without checks
     #[arg(long, default_value_t = 8)]
     steps: usize,
-    /// Another debug build of the provider than that of this tree
+    /// Debug build of the provider to use in place of this tree's
     #[arg(long)]
     provider: Option<PathBuf>,
-    /// An OpenBAO server as the platform
+    /// Use an OpenBAO server as the platform
     #[arg(long)]
     openbao: bool,
-    /// How many sequences run at once
+    /// Number of concurrent sequences
     #[arg(long, default_value_t = 2)]
     jobs: usize,
-    /// How often a failing sequence is repeated to make it shorter
+    /// Maximum number of repetitions that shorten a failing sequence
     #[arg(long, default_value_t = 40)]
     shrinking: usize,
 }
 
-/// Runs them all, and prints each that broke a rule.
+/// Runs all sequences, and prints each one that broke a rule.
 ///
 /// # Errors
 ///
-/// When one did.
+/// If a sequence broke a rule.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let provider = match &arguments.provider {
         Some(provider) => provider.clone(),

@@ -1,4 +1,4 @@
-//! Runs the main scenes against an account of a vendor's.
+//! Runs the main scenes against a vendor's account.
 
 use std::path::PathBuf;
 
@@ -7,20 +7,20 @@ use xtask::smoke::{self, Options, Vendor};
 
 use super::{Profile, build_provider, some_terraform, step};
 
-/// What a person asked for.
+/// The arguments of the task.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Whose account
+    /// Vendor
     vendor: Vendor,
-    /// The account, project, vault or address that it may write to
+    /// Account, project, vault or address that the task may write to
     #[arg(long)]
     yes_against: Option<String>,
-    /// Another build of the provider than that of this tree
+    /// Build of the provider to use in place of this tree's
     #[arg(long)]
     provider: Option<PathBuf>,
 }
 
-/// Runs them, and prints each step.
+/// Runs the scenes, and prints each step.
 ///
 /// # Errors
 ///
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         provider,
         terraform: some_terraform()?,
         yes_against: arguments.yes_against.clone(),
-        // What is no text names no setting and no credential of ours.
+        // A variable that is not text is neither a setting nor a credential.
         environment: std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),

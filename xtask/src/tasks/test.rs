@@ -1,4 +1,4 @@
-//! Installs the tools, builds, runs all tests, and looks at the work tree.
+//! Installs the tools, builds, runs all tests, and checks the work tree.
 
 use std::process::Command;
 
@@ -7,14 +7,38 @@ use xtask::terraform::{Terraform, TerraformKind};
 use xtask::tools::Tools;
 use xtask::{paths, process};
 
-use super::{cargo, step};
+use super::{cargo, slowest, step};
 
 /// Runs `cargo test --workspace` with the tools in its environment.
 ///
 /// # Errors
 ///
-/// When a test fails, or changed a file that is not ignored.
+/// If a test fails, or changed a file that is not ignored.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    with_tools(|test| super::run(test(&[]).args(arguments)))
+}
+
+/// Runs all tests, and prints the slowest.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_timed() -> Result<()> {
+    with_tools(|test| {
+        let tests = ["--tests", "--"];
+        slowest::run(
+            test(&slowest::RUNNER)
+                .args(tests)
+                .args(slowest::REPORT_TIME),
+        )?;
+        // rustdoc runs these itself, and reports no times.
+        super::run(&mut test(&["--doc"]))
+    })
+}
+
+/// Builds all tests, and runs them by `tests`, which gets a maker of `cargo test`
+/// commands.
+fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> Result<()> {
     let before = work_tree()?;
     let tools = step("tools", || {
         let tools = Tools::install()?;
@@ -25,19 +49,17 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     for terraform in &terraforms {
         eprintln!("    {terraform}");
     }
-    let with_tools = |what: &[&str]| {
+    let test = |what: &[&str]| {
         let mut command = cargo();
         command.args(["test", "--workspace"]).args(what);
         command.envs(tools.variables());
         command
     };
-    step("build", || {
-        super::run(&mut with_tools(&["--quiet", "--no-run"]))
-    })?;
-    step("tests", || super::run(with_tools(&[]).args(arguments)))?;
+    step("build", || super::run(&mut test(&["--quiet", "--no-run"])))?;
+    step("tests", || tests(&test))?;
     let after = work_tree()?;
     ensure!(before == after, "the tests changed the work tree:\n{after}");
-    // At the end, where it is read: the run passed without them.
+    // Printed last, so that readers notice it: the run passed without them.
     for missing in without(&terraforms) {
         eprintln!("    Not shown in this run: {missing}.");
     }
@@ -53,7 +75,7 @@ fn work_tree() -> Result<String> {
     Ok(finished.context("looking at the work tree")?.stdout)
 }
 
-/// Returns which ends of what we support were not there.
+/// Returns the supported versions at the ends of the range that were missing.
 fn without(terraforms: &[Terraform]) -> Vec<&'static str> {
     let (opentofu, terraforms): (Vec<_>, Vec<_>) =
         terraforms.iter().partition(|one| one.is_opentofu());

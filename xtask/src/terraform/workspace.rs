@@ -1,4 +1,4 @@
-//! A temporary folder with a configuration, where a real Terraform runs.
+//! A temporary folder with a configuration, in which a real Terraform runs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,16 +19,16 @@ const BINARY: &str = "terraform-provider-planton";
 const DEFAULT_BOUND: Duration = Duration::from_secs(180);
 const COMMON: [&str; 2] = ["-no-color", "-input=false"];
 
-/// Values for the configuration's variables: names and texts, or HCL
-/// expressions where a variable's type is not string.
+/// Values of the configuration's variables: texts, or HCL expressions for variables of
+/// other types.
 pub type Variables<'a> = &'a [(&'a str, &'a str)];
 
-/// A folder of its own for each test: configuration, state, home, temporary
-/// files and logs, all of which are gone when it is dropped.
+/// A test's folder with configuration, state, home, temporary files and logs. It is
+/// removed on drop.
 ///
-/// The environment of every run is empty but for what [`env`](Self::env) set,
-/// PATH, and HOME and TMPDIR inside this folder: nothing of the practitioner's
-/// own (`TF_*`, `PLANTON_*`, `BAO_*`, `VAULT_*`, the data folder) reaches a test.
+/// The environment of every run contains only PATH, HOME and TMPDIR inside this folder,
+/// and the variables that [`env`](Self::env) set. The user's own environment (`TF_*`,
+/// `PLANTON_*`, `BAO_*`, `VAULT_*`, the data folder) never reaches a test.
 #[derive(Debug)]
 pub struct Workspace {
     terraform: Terraform,
@@ -41,21 +41,21 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Makes an empty folder where `terraform` finds `provider_binary` as
-    /// `plantonhq/planton`, without an init.
+    /// Creates an empty folder in which `terraform` finds `provider_binary` as
+    /// `plantonhq/planton` without an init.
     ///
     /// # Errors
     ///
-    /// When the folder can't be made.
+    /// If the folder cannot be created.
     pub fn new(terraform: &Terraform, provider_binary: &Path) -> Result<Self> {
-        // Short: the provider's socket stands below it, in at most 104 bytes.
+        // A short path, because the path of the provider's socket has at most 104 bytes.
         let root = tempfile::Builder::new().prefix("ptf").tempdir();
         let root = root.context("creating a workspace")?;
         for name in ["w", "home", "tmp", "logs", "providers"] {
             fs::create_dir(root.path().join(name)).context("creating a workspace's folders")?;
         }
-        // A link in a folder of its own: next to the binary stands a `.d` file
-        // that Terraform would take for a provider too.
+        // Links the binary in its own folder. Terraform would treat the `.d` file beside
+        // the binary as another provider.
         let providers = root.path().join("providers");
         let target = std::path::absolute(provider_binary).context("the provider's path")?;
         std::os::unix::fs::symlink(&target, providers.join(BINARY))
@@ -97,13 +97,14 @@ impl Workspace {
         self
     }
 
-    /// Bounds every later run; 3 minutes at first. What takes longer is killed.
+    /// Sets the time limit of every later run. The default is 3 minutes. A run that exceeds
+    /// it is killed.
     pub fn bound(&mut self, bound: Duration) -> &mut Self {
         self.bound = bound;
         self
     }
 
-    /// Returns the Terraform that runs here.
+    /// Returns the Terraform in use.
     #[must_use]
     pub fn terraform(&self) -> &Terraform {
         &self.terraform
@@ -115,8 +116,8 @@ impl Workspace {
         &self.folder
     }
 
-    /// Returns the folder that holds all of this: configuration, state, home,
-    /// temporary files and logs. It is what to search for planted values.
+    /// Returns the folder with configuration, state, home, temporary files and logs, to
+    /// search for planted values.
     #[must_use]
     pub fn root(&self) -> &Path {
         self.root.path()
@@ -128,7 +129,7 @@ impl Workspace {
         self.root.path().join("home")
     }
 
-    /// Keeps the folder on disk when this is dropped.
+    /// Keeps the folder on disk after the drop.
     pub fn keep(&mut self) -> &mut Self {
         self.root.disable_cleanup(true);
         self
@@ -138,18 +139,18 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When it can't be written.
+    /// If it cannot be written.
     pub fn write(&self, name: &str, text: &str) -> Result<&Self> {
         let file = self.folder.join(name);
         fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
         Ok(self)
     }
 
-    /// Copies the files of `folder`, as an example has them.
+    /// Copies the files of `folder`, such as an example.
     ///
     /// # Errors
     ///
-    /// When one can't be copied.
+    /// If one cannot be copied.
     pub fn copy_from(&self, folder: &Path) -> Result<&Self> {
         let reading = || format!("copying {}", folder.display());
         for entry in fs::read_dir(folder).with_context(reading)? {
@@ -162,17 +163,17 @@ impl Workspace {
         Ok(self)
     }
 
-    /// Applies without asking.
+    /// Applies without a prompt.
     ///
     /// # Errors
     ///
-    /// When Terraform can't be run within its bound; not for its exit code.
+    /// If Terraform does not run within its time limit. A nonzero exit code is not an error.
     pub fn apply(&self, variables: Variables<'_>) -> Result<Outcome> {
         self.apply_with(variables, &[])
     }
 
-    /// Applies with further arguments: `-replace=…`, `-parallelism=…`, or the
-    /// name of a plan file.
+    /// Applies with further arguments, such as `-replace=…`, `-parallelism=…` or the name of
+    /// a plan file.
     ///
     /// # Errors
     ///
@@ -193,7 +194,7 @@ impl Workspace {
         self.plan_with(variables, &[])
     }
 
-    /// Plans with further arguments: `-out=…`, `-refresh-only`, `-destroy`.
+    /// Plans with further arguments, such as `-out=…`, `-refresh-only` or `-destroy`.
     ///
     /// # Errors
     ///
@@ -204,7 +205,7 @@ impl Workspace {
         Ok(PlanOutcome::of(outcome))
     }
 
-    /// Destroys everything without asking.
+    /// Destroys everything without a prompt.
     ///
     /// # Errors
     ///
@@ -228,7 +229,7 @@ impl Workspace {
         )
     }
 
-    /// Checks the configuration.
+    /// Validates the configuration.
     ///
     /// # Errors
     ///
@@ -237,20 +238,20 @@ impl Workspace {
         self.run(&["validate", "-no-color"])
     }
 
-    /// Returns the state as `show -json` has it.
+    /// Returns the state in the form of `show -json`.
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn show_state(&self) -> Result<Value> {
         self.json(&["show", "-json"])
     }
 
-    /// Returns a plan file as `show -json` has it.
+    /// Returns a plan file in the form of `show -json`.
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn show_plan(&self, file: &str) -> Result<Value> {
         self.json(&["show", "-json", file])
     }
@@ -259,7 +260,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn outputs(&self) -> Result<Value> {
         self.json(&["output", "-json"])
     }
@@ -268,17 +269,17 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn schemas(&self) -> Result<Value> {
         self.json(&["providers", "schema", "-json"])
     }
 
-    /// Returns the attributes of the resource at `address`; `None` where state
-    /// has none. Of the root module only.
+    /// Returns the attributes of the resource at `address` in the root module, or `None` if
+    /// the state has none.
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn resource(&self, address: &str) -> Result<Option<Value>> {
         let state = self.show_state()?;
         let resources = state.pointer("/values/root_module/resources");
@@ -290,20 +291,20 @@ impl Workspace {
         Ok(found.map(|resource| resource["values"].clone()))
     }
 
-    /// Returns the state's text; empty where there is no state.
+    /// Returns the state's text, which is empty without a state.
     ///
     /// # Errors
     ///
-    /// When Terraform fails.
+    /// If Terraform fails.
     pub fn state_text(&self) -> Result<String> {
         Ok(self.run(&["state", "pull"])?.ok()?.process.stdout)
     }
 
-    /// Returns what a command with `-json` prints.
+    /// Returns the output of a command with `-json`.
     ///
     /// # Errors
     ///
-    /// When Terraform fails or prints something else.
+    /// If Terraform fails or prints no JSON.
     pub fn json(&self, arguments: &[&str]) -> Result<Value> {
         let outcome = self.run(arguments)?.ok()?;
         serde_json::from_str(outcome.stdout())
@@ -328,11 +329,11 @@ impl Workspace {
         self.spawn(arguments, variables)?.wait()
     }
 
-    /// Starts any command line, to be interrupted or killed.
+    /// Starts any command line, for an interrupt or a kill.
     ///
     /// # Errors
     ///
-    /// When Terraform can't be started.
+    /// If Terraform cannot be started.
     pub fn spawn(&self, arguments: &[&str], variables: Variables<'_>) -> Result<WorkspaceRun> {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let log = self.root.path().join(format!("logs/{number}.log"));
@@ -349,7 +350,7 @@ impl Workspace {
         })
     }
 
-    /// Returns a command without arguments that runs Terraform here.
+    /// Returns a command without arguments that runs Terraform in this folder.
     #[must_use]
     pub fn command(&self, variables: Variables<'_>) -> Command {
         let mut command = self.terraform.command();
@@ -359,7 +360,7 @@ impl Workspace {
             .env("TMPDIR", self.root.path().join("tmp"))
             .env("TF_CLI_CONFIG_FILE", self.root.path().join("cli.tfrc"))
             .envs(&self.environment);
-        // Not as -var: Terraform logs its command line at level INFO.
+        // Set in the environment, because Terraform logs -var arguments at level INFO.
         for (name, value) in variables {
             command.env(format!("TF_VAR_{name}"), value);
         }
@@ -367,10 +368,10 @@ impl Workspace {
     }
 }
 
-/// A run of Terraform that goes on.
+/// A running Terraform.
 #[derive(Debug)]
 pub struct WorkspaceRun {
-    /// The process: to await its output, to signal it, to learn its id.
+    /// The process, to wait for output, to send signals, and for its id.
     pub running: Running,
     folder: PathBuf,
     log: PathBuf,
@@ -378,7 +379,7 @@ pub struct WorkspaceRun {
 }
 
 impl WorkspaceRun {
-    /// Returns the log as it is by now; empty where none was asked for.
+    /// Returns the current log, which is empty if it was not requested.
     #[must_use]
     pub fn log(&self) -> String {
         read_lossy(&self.log)
@@ -388,7 +389,7 @@ impl WorkspaceRun {
     ///
     /// # Errors
     ///
-    /// When the workspace's bound was over first.
+    /// If the workspace's time limit expired.
     pub fn wait(self) -> Result<Outcome> {
         let process = self.running.wait(self.bound)?;
         Ok(Outcome {

@@ -156,6 +156,14 @@ impl BackendRecord {
     ///
     /// The JSON is canonical because all its maps are sorted and it holds no
     /// number but whole ones.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST encode the configuration without white space, with the members `kind`,
+    //# `name_prefix` and `configuration` in this order.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST sort the keys of `configuration` by their UTF-8 bytes, in ascending order
+    //# and at every level.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST escape the strings of the configuration as in [section 22](#22-values).
     #[must_use]
     pub fn settings_digest(settings: &StoreSettings) -> [u8; 32] {
         let json = serde_json::to_vec(settings).expect("settings are plain JSON");

@@ -22,6 +22,8 @@ pub enum CatalogErrorKind {
     Corrupt,
     /// The answer is not of the vendor's form: it says nothing of what is there.
     Unexpected,
+    /// Nothing stands there because somebody deleted the record.
+    Removed,
     /// The record's MAC does not fit: somebody else changed it.
     Altered,
     /// The platform is not set up as it must be (a missing mount, KV version 1).
@@ -105,6 +107,7 @@ impl fmt::Display for CatalogError {
             CatalogErrorKind::Unavailable => "failed: unavailable",
             CatalogErrorKind::Corrupt => "found something that is not a record of this provider",
             CatalogErrorKind::Unexpected => "got an answer of another form",
+            CatalogErrorKind::Removed => "found a record that somebody deleted",
             CatalogErrorKind::Altered => "found a record that somebody else has changed",
             CatalogErrorKind::Misconfigured => "failed: not set up",
         };

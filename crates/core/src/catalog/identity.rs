@@ -32,6 +32,9 @@ pub fn record_key_of_uuid(uuid: Uuid) -> Option<RecordKey> {
 }
 
 /// Makes a uuid for a new secret `name`; `random` fills its random part.
+//= docs/format.md#19-records
+//# A writer MUST give each secret a UUID of version 8 that contains the same 60 bits: the
+//# first 48 as bits 0 to 47, the last 12 as bits 52 to 63.
 #[must_use]
 pub fn new_secret_uuid(name: &SecretName, random: u64) -> Uuid {
     let bits = name_bits(name);
@@ -49,6 +52,9 @@ pub fn distinguishing_digits(uuid: Uuid) -> String {
     format!("{:08x}", low & 0xffff_ffff)
 }
 
+//= docs/format.md#19-records
+//# A writer MUST compute the 15 hexadecimal digits of a document as the first 60 bits of this
+//# value.
 fn name_bits(name: &SecretName) -> u64 {
     let environment = name.environment.as_ref().map_or("", |slug| slug.as_str());
     let mut hash = Sha256::new();
@@ -77,6 +83,10 @@ mod tests {
         text.parse().expect("a name")
     }
 
+    //= docs/format.md#19-records
+    //= type=test
+    //# A writer MUST give each secret a UUID of version 8 that contains the same 60 bits: the
+    //# first 48 as bits 0 to 47, the last 12 as bits 52 to 63.
     #[test]
     fn name_and_uuid_lead_to_the_same_record() {
         for text in ["db", "prod/db", "a", "0/0"] {

@@ -44,6 +44,8 @@ pub struct InMemoryCatalog {
 #[derive(Debug, Default)]
 struct State {
     records: Records,
+    /// What somebody deleted by hand.
+    deleted: Records,
     stale: BTreeMap<RecordKey, Option<(StoredRecord, Revision)>>,
     script: Script<CatalogVerb, CatalogErrorKind>,
 }
@@ -85,6 +87,22 @@ impl InMemoryCatalog {
         let next = Revision(revision + 1);
         state.records.insert(key.clone(), (record, next));
         next
+    }
+
+    /// Deletes a record as somebody does by hand, in a storage that keeps its trace.
+    pub fn delete_by_hand(&self, key: &RecordKey) {
+        let mut state = self.state();
+        if let Some(record) = state.records.remove(key) {
+            state.deleted.insert(key.clone(), record);
+        }
+    }
+
+    /// Takes back that a record was deleted.
+    pub fn undelete(&self, key: &RecordKey) {
+        let mut state = self.state();
+        if let Some(record) = state.deleted.remove(key) {
+            state.records.insert(key.clone(), record);
+        }
     }
 
     /// Lets [`read`](CatalogStore::read) of `key` answer with what is there
@@ -193,6 +211,17 @@ impl CatalogStore for InMemoryCatalog {
         .await
     }
 
+    async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        match self.state().deleted.contains_key(key) {
+            true => Err(CatalogError::new(
+                CatalogErrorKind::Removed,
+                "read",
+                key.as_str(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     async fn write(
         &self,
         key: &RecordKey,
@@ -203,7 +232,10 @@ impl CatalogStore for InMemoryCatalog {
             if state.revision(key) != expected {
                 return Err(CatalogErrorKind::Conflict);
             }
-            let next = Revision(expected.0 + 1);
+            // Over a deleted record the revision does not go back either.
+            let deleted = state.deleted.remove(key);
+            let before = deleted.map_or(expected, |(_, revision)| revision);
+            let next = Revision(before.0 + 1);
             state.records.insert(key.clone(), (record.clone(), next));
             Ok(next)
         })

@@ -123,6 +123,19 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
         self.read_fenced(key).await
     }
 
+    /// Makes sure that nothing stands under `key` because nothing was ever written
+    /// there, and not because somebody deleted it. Never a stale answer. Called before
+    /// what no record names is destroyed. A storage that keeps no trace of what is
+    /// deleted can't tell, and lets everything pass.
+    ///
+    /// # Errors
+    ///
+    /// `Removed` where somebody deleted the record; otherwise as [`read`](Self::read).
+    async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        let _ = key;
+        Ok(())
+    }
+
     /// Replaces the record if it still has the revision `expected`, and returns
     /// the new one.
     ///

@@ -27,6 +27,8 @@ impl<T> Loaded<T> {
     /// # Errors
     ///
     /// `Altered` when the record is not as a holder of the MAC key wrote it.
+    //= docs/format.md#17-catalog-mac
+    //# A reader MUST NOT open an envelope by a record whose MAC does not verify.
     pub fn verify(&self, mac_key: &MacKey) -> Result<(), CatalogError> {
         let altered = || CatalogError::new(CatalogErrorKind::Altered, "verify", self.key.as_str());
         let mac = hex::decode(&self.stored.mac).map_err(|_| altered())?;
@@ -97,6 +99,15 @@ impl Catalog {
             .transpose()
     }
 
+    /// Makes sure that nobody deleted the record under `key`.
+    ///
+    /// # Errors
+    ///
+    /// As [`CatalogStore::expect_never_deleted`].
+    pub async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        self.store.expect_never_deleted(key).await
+    }
+
     /// Writes `record` under `key` if its revision is still `expected`. Without
     /// a MAC key (an organization that is still initializing has none) the
     /// record is stored with an empty MAC, which never verifies.
@@ -104,6 +115,8 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`CatalogStore::write`].
+    //= docs/format.md#19-records
+    //# A writer MUST encode a record as JSON without white space.
     pub async fn save<T: Serialize + Sync>(
         &self,
         key: &RecordKey,
@@ -116,6 +129,9 @@ impl Catalog {
                 .with_source(error)
         })?;
         let mac = mac_key.map(|mac_key| mac_key.mac(key.as_str(), body.as_bytes()));
+        //= docs/format.md#20-places
+        //# A writer MUST write a record at the place of its platform in this table, with `mac`
+        //# in lower-case hexadecimal.
         let mac = mac.map(hex::encode).unwrap_or_default();
         self.store
             .write(key, &StoredRecord { body, mac }, expected)
@@ -182,4 +198,37 @@ fn parse<T: DeserializeOwned>(
         key: key.clone(),
         stored,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{EntryRecord, InMemoryCatalog};
+    use crate::store::RemoteName;
+
+    //= docs/format.md#19-records
+    //= type=test
+    //# A writer MUST encode a record as JSON without white space.
+    //= docs/format.md#20-places
+    //= type=test
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
+    #[tokio::test]
+    async fn a_record_is_json_without_white_space_and_its_mac_in_lower_case() {
+        let store = Arc::new(InMemoryCatalog::new());
+        let catalog = Catalog::new(store.clone());
+        let key = RecordKey::new("entries/x");
+        let record = EntryRecord {
+            name: "prod/db".parse().expect("a name"),
+            remote_name: RemoteName::new("a b".to_owned()),
+        };
+        let mac_key = MacKey::generate().expect("randomness");
+        let written = catalog.save(&key, &record, Some(&mac_key), Revision::ABSENT);
+        written.await.expect("written");
+        let (stored, _) = store.read(&key).await.expect("read").expect("there");
+        let body = r#"{"name":{"environment":"prod","name":"db"},"remote_name":"a b"}"#;
+        assert_eq!(stored.body, body);
+        let mac = mac_key.mac("entries/x", body.as_bytes());
+        assert_eq!(stored.mac, mac.map(|byte| format!("{byte:02x}")).concat());
+    }
 }

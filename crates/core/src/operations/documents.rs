@@ -38,6 +38,8 @@ impl Organization {
         self.held(key, loaded).await
     }
 
+    //= docs/format.md#17-catalog-mac
+    //# A writer MUST NOT change the document of a secret whose MAC does not verify.
     async fn held(
         &self,
         key: RecordKey,

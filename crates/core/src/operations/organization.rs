@@ -182,6 +182,9 @@ impl Organization {
     /// # Errors
     ///
     /// `MacKeyReplaced` when they do not.
+    //= docs/format.md#18-commitment-of-a-mac-key
+    //# A reader that remembers a commitment MUST refuse a catalog whose MAC key has another
+    //# one.
     pub async fn expect_mac_key(&self, expected: &str) -> Result<(), OperationError> {
         if self.mac_key_commitment().await? == expected {
             return Ok(());

@@ -36,6 +36,9 @@ pub(super) fn max_plaintext(capability: &StoreCapability) -> usize {
 }
 
 /// Refuses a plaintext beyond what a store can hold; before anything is written.
+//= docs/format.md#23-limits
+//# A writer MUST refuse a value if the greatest possible envelope around it would not fit its
+//# secret backend.
 pub(super) fn check_size(
     capability: &StoreCapability,
     plaintext: &SecretBytes,
@@ -155,6 +158,8 @@ impl Backend {
 
     /// Fetches the envelope of `version` and unwraps its key. The envelope is
     /// the one that the verified record names, or refused.
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST decide whether an envelope is well-formed before it uses any key.
     pub(super) async fn fetch(
         &self,
         organization: Uuid,
@@ -191,9 +196,14 @@ impl Backend {
                 secret: name.clone(),
                 version: number,
             })?;
+        //= docs/format.md#16-payload-digest
+        //# A reader MUST NOT open an envelope whose digest differs from the record's.
         if hex::encode(envelope.payload_digest()) != version.payload_sha256 {
             return Err(refused());
         }
+        //= docs/format.md#11-opening
+        //# A reader MUST NOT use a wrapped DEK of a KEK that the catalog does not name for the
+        //# version.
         // Which KEKs may open comes from the catalog, never from the envelope alone.
         let kek_id = self.kek.id();
         if !version.keks.contains(kek_id) {

@@ -30,6 +30,9 @@ fn wrap_opens_again_after_the_file_is_read_anew() {
     assert!(bool::from(unwrapped.ct_eq(&data_key(7))));
 }
 
+//= docs/format.md#13-local-kek
+//= type=test
+//# A writer MUST draw the 12 bytes of the nonce at random for every wrap.
 #[test]
 fn wrapping_twice_gives_different_bytes() {
     let key = LocalKey::new(&root(), "a");
@@ -41,6 +44,9 @@ fn wrapping_twice_gives_different_bytes() {
     assert_ne!(first.as_bytes()[12..], second.as_bytes()[12..]);
 }
 
+//= docs/format.md#13-local-kek
+//= type=test
+//# A reader MUST refuse a `wrapped` of another length than 60 bytes.
 #[test]
 fn unwrap_refuses_another_binding_key_or_organization_and_every_altered_bit() {
     let file = root();
@@ -72,6 +78,9 @@ fn unwrap_refuses_another_binding_key_or_organization_and_every_altered_bit() {
     assert!(key.unwrap(&wrapped, &home).is_some());
 }
 
+//= docs/format.md#13-local-kek
+//= type=test
+//# A writer MUST NOT wrap with the MAC key of a key file.
 #[test]
 fn keys_of_a_file_differ_by_organization_and_by_use() {
     let file = root();
@@ -86,6 +95,12 @@ fn keys_of_a_file_differ_by_organization_and_by_use() {
     assert_ne!(acme.mac(b"m"), acme.mac(b"n"));
 }
 
+//= docs/format.md#13-local-kek
+//= type=test
+//# A reader MUST refuse a key file of another length.
+//= docs/format.md#13-local-kek
+//= type=test
+//# A reader MUST refuse a key file whose SHA-256 differs.
 #[test]
 fn key_file_refuses_every_altered_bit_and_every_other_length() {
     let good = root().to_key_file().to_vec();
@@ -116,4 +131,20 @@ fn debug_never_shows_a_key() {
         assert!(!shown.contains(&hex::encode(bytes)), "{shown}");
         assert!(!shown.contains(&format!("{bytes:?}")), "{shown}");
     }
+}
+
+//= docs/format.md#13-local-kek
+//= type=test
+//# A writer MUST encode a key file as the fields of this table, in this order.
+#[test]
+fn key_file_has_the_published_form() {
+    let root = root();
+    let head = [
+        b"PLK1\x01",
+        root.id().as_bytes().as_slice(),
+        root.key.as_slice(),
+    ]
+    .concat();
+    let expected = [head.as_slice(), &primitives::sha256(&[&head])].concat();
+    assert!(root.to_key_file().as_slice() == expected);
 }

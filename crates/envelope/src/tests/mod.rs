@@ -1,8 +1,11 @@
 //! What an envelope promises, end to end with local KEKs.
 
 mod commitment;
+mod malformed;
+mod precedence;
 mod properties;
 mod refusals;
+mod types;
 mod vectors;
 
 use uuid::Uuid;
@@ -72,6 +75,10 @@ fn open_stored(bytes: &[u8], kek: &LocalKey, expected: &Context) -> Result<Opene
     envelope.open(&key, expected).map_err(Refusal::Envelope)
 }
 
+//= docs/format.md#6-text-form
+//= type=test
+//# A reader MUST read bytes that begin with `pse1.` as the text form, and all others as the
+//# binary form.
 #[test]
 fn sealed_value_opens_in_both_stored_forms_under_every_key() {
     let (kek, escrow) = (local_key(), local_key());
@@ -89,6 +96,9 @@ fn sealed_value_opens_in_both_stored_forms_under_every_key() {
     );
 }
 
+//= docs/format.md#7-context
+//= type=test
+//# A writer MUST NOT store the configuration digest in the envelope.
 #[test]
 fn credential_opens_with_its_configuration_only() {
     let kek = local_key();
@@ -99,6 +109,7 @@ fn credential_opens_with_its_configuration_only() {
             ..context()
         };
         let stored = seal(&[&kek], home.clone(), &plaintext()).encode();
+        assert!(!stored.windows(32).any(|bytes| bytes == [5; 32]));
         let opened = open_stored(&stored, &kek, &home).expect("opened");
         assert_eq!(opened.plaintext.expose(), plaintext().expose());
         for configuration_digest in [Some([6; 32]), None] {
@@ -148,6 +159,9 @@ fn fingerprint_is_the_same_by_every_way_and_differs_by_value_and_version() {
     );
 }
 
+//= docs/format.md#12-wrapped-deks
+//= type=test
+//# A rewrap MUST NOT change any byte of an envelope other than byte 5 and the wrapped DEKs.
 #[test]
 fn rewrap_replaces_the_wraps_and_leaves_every_other_byte() {
     let (old, new) = (local_key(), local_key());
@@ -176,6 +190,10 @@ fn rewrap_replaces_the_wraps_and_leaves_every_other_byte() {
     assert_eq!(outcome.expect_err("replaced"), Refusal::NoWrapOfOurs);
 }
 
+//= docs/format.md#9-keys-of-a-version
+//= type=test
+//# A writer MUST draw a new DEK and a new salt from the operating system's random number
+//# generator for every version.
 #[test]
 fn sealing_the_same_value_twice_shares_no_key_salt_or_ciphertext() {
     let kek = local_key();
@@ -187,6 +205,17 @@ fn sealing_the_same_value_twice_shares_no_key_salt_or_ciphertext() {
     assert_ne!(first.payload_digest(), second.payload_digest());
 }
 
+//= docs/format.md#3-layout
+//= type=test
+//# A writer MUST NOT seal or rewrap an envelope with fewer than one or more than four wrapped
+//# DEKs.
+//= docs/format.md#3-layout
+//= type=test
+//# A writer MUST NOT write a `provider`, `kek_id` or `wrapped` outside the limits of this
+//# table.
+//= docs/format.md#3-layout
+//= type=test
+//# A writer MUST NOT write the same pair of `provider` and `kek_id` twice in one envelope.
 #[test]
 fn seal_refuses_what_the_format_does_not_hold() {
     let good = || (kek_id("local", "a"), WrappedKey::new(vec![0; 60]));
@@ -228,6 +257,9 @@ fn seal_refuses_what_the_format_does_not_hold() {
     }
 }
 
+//= docs/format.md#7-context
+//= type=test
+//# For purpose 1, a writer MUST NOT append anything to `CTX`.
 #[test]
 fn sealer_refuses_a_digest_that_is_out_of_place() {
     for (purpose, configuration_digest) in [

@@ -10,6 +10,31 @@ use crate::{DataKey, Purpose};
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/format-1.json");
 
+//= docs/format.md#3-layout
+//= type=test
+//# A writer MUST encode an envelope as the fields of this table, in this order.
+//= docs/format.md#6-text-form
+//= type=test
+//# A writer MUST encode the text form as `pse1.` and the envelope in base64url without padding
+//# (RFC 4648, section 5).
+//= docs/format.md#10-payload
+//= type=test
+//# A writer MUST encrypt the payload by this equation, in which `length` is the four bytes of
+//# the plaintext's length.
+//= docs/format.md#12-wrapped-deks
+//= type=test
+//# A writer MUST bind each wrap to this value, so that it opens neither in another envelope
+//# nor under another KEK's name.
+//= docs/format.md#13-local-kek
+//= type=test
+//# Writers and readers MUST derive the keys of an organization by these equations, in which
+//# `organization` is the organization's slug.
+//= docs/format.md#15-fingerprint
+//= type=test
+//# A writer MUST compute the fingerprint of a version by this equation.
+//= docs/format.md#16-payload-digest
+//= type=test
+//# A writer MUST record as payload digest SHA-256 of the payload part in its binary form.
 #[test]
 fn sealing_gives_the_frozen_vectors_byte_for_byte() {
     let vectors: Value = serde_json::from_str(VECTORS).expect("json");
@@ -44,6 +69,10 @@ fn sealing_gives_the_frozen_vectors_byte_for_byte() {
     }
 }
 
+//= docs/format.md#9-keys-of-a-version
+//= type=test
+//# Writers and readers MUST derive the keys of a version by these equations, in which the salt
+//# is the salt of the extraction and the DEK its input key.
 #[test]
 fn derivation_gives_the_frozen_keys() {
     let vectors: Value = serde_json::from_str(VECTORS).expect("json");
@@ -52,7 +81,7 @@ fn derivation_gives_the_frozen_keys() {
         assert_eq!(context, bytes(vector, "encoded_context"));
         let keys = VersionKeys::derive(&read_data_key(vector), &array(vector, "salt"), &context);
         assert_eq!(**keys.encryption, array(vector, "encryption_key"));
-        assert_eq!(keys.commitment, array(vector, "commitment"));
+        assert_eq!(*keys.commitment.as_bytes(), array(vector, "commitment"));
     }
 }
 

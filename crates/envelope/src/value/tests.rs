@@ -13,6 +13,9 @@ fn read(plaintext: &[u8]) -> Result<SecretValue, InvalidValue> {
     SecretValue::from_plaintext(&SecretBytes::from(plaintext))
 }
 
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST begin the plaintext of a secret (purpose 1) with the kind byte of this table.
 #[test]
 fn text_is_a_zero_byte_and_the_text() {
     let value = SecretValue::Text(SecretString::from("grüße"));
@@ -20,6 +23,22 @@ fn text_is_a_zero_byte_and_the_text() {
     assert_eq!(value.kind().to_string(), "text");
 }
 
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST begin the plaintext of a secret (purpose 1) with the kind byte of this table.
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST write the keys in ascending order of their UTF-8 bytes, none of them twice.
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST NOT write white space outside of strings.
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST escape in strings `"`, `\` and U+0000 to U+001F, and no other character.
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST write these escapes as `\"`, `\\`, `\b`, `\t`, `\n`, `\f`, `\r`, and `\u00`
+//# with two lower-case digits for the others.
 #[test]
 fn key_value_is_a_one_byte_and_canonical_json() {
     let value = key_value(&[
@@ -40,6 +59,9 @@ fn kind_is_stored_by_its_name() {
     }
 }
 
+//= docs/format.md#22-values
+//= type=test
+//# A reader MUST refuse a plaintext of purpose 1 in any other form.
 #[test]
 fn plaintext_of_no_known_kind_is_refused() {
     for bad in [
@@ -55,6 +77,9 @@ fn plaintext_of_no_known_kind_is_refused() {
     }
 }
 
+//= docs/format.md#22-values
+//= type=test
+//# A reader MUST refuse a plaintext of purpose 1 in any other form.
 #[test]
 fn document_that_is_not_canonical_is_refused() {
     for bad in [

@@ -90,6 +90,9 @@ impl CatalogStore for EmbeddedCatalog {
         self.read(key).await
     }
 
+    //= docs/format.md#20-places
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
     async fn write(
         &self,
         key: &RecordKey,
@@ -267,6 +270,25 @@ mod tests {
         }
         let (_, revision) = acme.read(&key).await.unwrap().unwrap();
         assert_eq!(revision, Revision(1));
+    }
+
+    //= docs/format.md#20-places
+    //= type=test
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
+    #[tokio::test]
+    async fn a_record_stands_where_it_is_published() {
+        let (_directory, [acme, _]) = catalogs(["acme", "other"]).await;
+        let key = RecordKey::new("secrets/db");
+        acme.write(&key, &record("{}"), Revision::ABSENT)
+            .await
+            .unwrap();
+        let query = "SELECT body || ' ' || mac FROM records
+                     WHERE organization = 'acme' AND key = 'secrets/db'";
+        let found = acme.database.read("look", move |transaction| {
+            transaction.query_row(query, [], |row| row.get::<_, String>(0))
+        });
+        assert_eq!(found.await.unwrap(), "{} 00");
     }
 
     #[tokio::test]

@@ -135,6 +135,8 @@ fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
+//= docs/format.md#13-local-kek
+//# On Unix, a writer MUST create a key file with mode 0600.
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -203,6 +205,9 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Refuses a file that others own or may open. Looks at the open file, not at
 /// the path, which may meanwhile lead elsewhere.
+//= docs/format.md#13-local-kek
+//# On Unix, a reader MUST refuse a key file that belongs to another user, or that grants any
+//# permission to group or others.
 #[cfg(unix)]
 fn check_owner_only(path: &Path, file: &File) -> Result<(), KekError> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -64,6 +64,9 @@ impl SecretStore for EmbeddedStore {
         &CAPABILITY
     }
 
+    //= docs/format.md#20-places
+    //# On the embedded platform, a writer MUST write an envelope at the place and in the form
+    //# of this table.
     async fn put(
         &self,
         name: &RemoteName,

@@ -22,7 +22,8 @@ const HISTORY: u64 = 32;
 ///
 /// A record whose current version somebody deleted or destroyed is read as
 /// absent, and a write that expects nothing takes its place: so the next apply
-/// converges, and the revision still never goes back.
+/// converges, and the revision still never goes back. Only before something is
+/// destroyed are the two told apart.
 #[derive(Debug)]
 pub struct OpenBaoCatalog {
     client: OpenBaoClient,
@@ -95,21 +96,29 @@ impl OpenBaoCatalog {
         if let KvEntry::Deleted { version } = entry
             && key.as_str() == ORGANIZATION_RECORD
         {
-            let path = self.path(key);
-            let mount = self.kv.mount();
-            let command = self.client.vendor().await.command();
             let remedy = format!(
                 "Somebody deleted the organization's record, from which all its secrets hang; it \
-                 is never made anew. Bring it back: `{command} kv undelete -mount={mount} \
-                 -versions={version} {path}`, or restore it from a backup.",
-                mount = mount.as_str()
+                 is never made anew. Bring it back: `{}`, or restore it from a backup.",
+                self.undelete(key, version).await
             );
-            return Err(
-                CatalogError::new(CatalogErrorKind::Corrupt, "read record", path)
-                    .with_remedy(remedy),
-            );
+            return Err(CatalogError::new(
+                CatalogErrorKind::Corrupt,
+                "read record",
+                self.path(key),
+            )
+            .with_remedy(remedy));
         }
         Ok(record(entry))
+    }
+
+    /// Returns the command that brings a deleted version of a record back.
+    async fn undelete(&self, key: &RecordKey, version: u64) -> String {
+        format!(
+            "{} kv undelete -mount={} -versions={version} {}",
+            self.client.vendor().await.command(),
+            self.kv.mount().as_str(),
+            self.path(key)
+        )
     }
 
     fn explain(&self, error: OpenBaoError) -> CatalogError {
@@ -167,6 +176,28 @@ impl CatalogStore for OpenBaoCatalog {
         self.record(key, entry).await
     }
 
+    /// Two requests, as a fenced read.
+    async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+        let kv = self.fenced().await?;
+        let KvEntry::Deleted { version } = self.read_through(&kv, key).await? else {
+            return Ok(());
+        };
+        let path = self.path(key);
+        let remedy = format!(
+            "Bring it back: `{undelete}`, or, where it was destroyed, restore it from a backup. To \
+             give the secret up for good, with its object, remove what is left of the record: \
+             `{command} kv metadata delete -mount={mount} {path}`.",
+            undelete = self.undelete(key, version).await,
+            command = self.client.vendor().await.command(),
+            mount = self.kv.mount().as_str(),
+        );
+        let removed = CatalogError::new(CatalogErrorKind::Removed, "read record", path);
+        Err(removed.with_remedy(remedy))
+    }
+
+    //= docs/format.md#20-places
+    //# A writer MUST write a record at the place of its platform in this table, with `mac` in
+    //# lower-case hexadecimal.
     async fn write(
         &self,
         key: &RecordKey,

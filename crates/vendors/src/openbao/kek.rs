@@ -65,6 +65,9 @@ impl TransitKek {
         Self::new(client, key.into(), Owner::Somebody)
     }
 
+    //= docs/format.md#14-transit-kek
+    //# A writer MUST write `transit` as `provider`, and as `kek_id` the engine's mount, `/`
+    //# and the key's name, without a version.
     fn new(client: &OpenBaoClient, key: String, owner: Owner) -> Self {
         let transit = client.transit();
         let id = KekId {
@@ -140,6 +143,12 @@ impl TransitKek {
         outcome
     }
 
+    //= docs/format.md#14-transit-kek
+    //# A writer MUST refuse a key that is not of type `aes256-gcm96`, not `derived`, or
+    //# exportable.
+    //= docs/format.md#14-transit-kek
+    //# For the built-in backend, a writer MUST also refuse a key that was imported or that
+    //# allows plaintext backups.
     fn check(&self, key: &TransitKey) -> Result<(), KekError> {
         let is_platforms = self.owner == Owner::Platform;
         let remedy = if !key.derived {
@@ -234,6 +243,8 @@ impl KeyEncryptionKey for TransitKek {
         &self.id
     }
 
+    //= docs/format.md#14-transit-kek
+    //# A writer MUST write the `ciphertext` that the engine returns as `wrapped`, unchanged.
     async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError> {
         self.look().await?;
         let wrapped = self.encrypt(dek, binding).await;
@@ -307,6 +318,8 @@ fn version_of(wrap: &str) -> u64 {
 }
 
 /// Returns true for `vault:v1:…`: both vendors' form, with the key's version.
+//= docs/format.md#14-transit-kek
+//# A reader MUST refuse a `wrapped` of another form without sending it to the engine.
 fn is_wrap(wrapped: &[u8]) -> bool {
     let Some((version, ciphertext)) = wrapped
         .strip_prefix(b"vault:v")

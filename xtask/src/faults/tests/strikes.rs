@@ -1,4 +1,4 @@
-//! What each fault does to a request, and which request it strikes.
+//! Tests the effect of each fault, and the requests that it strikes.
 
 use super::*;
 
@@ -66,7 +66,7 @@ async fn stalled_requests_are_let_go_when_the_test_says_so() {
         let releasing = Arc::clone(&proxy);
         let ended = tokio::spawn(async move { rest(&mut client).await });
         while !ended.is_finished() {
-            // Only what is stalled already is let go: again, until it was.
+            // Only stalled requests are released, so repeat until this one is.
             releasing.let_go();
             tokio::task::yield_now().await;
         }
@@ -153,7 +153,7 @@ async fn a_held_request_reaches_upstream_after_its_client_has_given_up() {
     let client = send(&proxy, &post("/late", "")).await;
     gate.reached().await.unwrap();
     drop(client);
-    // The gate opens with its end.
+    // Dropping the gate opens it.
     drop(gate);
     while upstream.requests().is_empty() {
         tokio::task::yield_now().await;
@@ -185,9 +185,9 @@ async fn faults_strike_what_they_are_meant_for_in_their_turn() {
         .and(Match::body("name=db"))
         .but_not(Match::path("?dry-run"));
     proxy.fail(Fault::status(503).on(puts.clone()).nth(2).times(2));
-    // Its turn comes with the first, before the other's does.
+    // It strikes the first request, before the other fault does.
     proxy.fail(Fault::status(429).on(puts.clone()));
-    // Counts what others struck.
+    // Counts requests that other faults struck.
     proxy.fail(Fault::status(500).on(puts.clone()).nth(5));
     let mut statuses = Vec::new();
     for request in [

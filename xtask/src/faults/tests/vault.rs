@@ -1,8 +1,8 @@
-//! The rules of a Vault, in front of what answers as an OpenBAO.
+//! Tests the rules of a Vault in front of an OpenBAO's responses.
 
 use super::*;
 
-/// A write's answer, with the index 36 of the cluster "c".
+/// The response to a write, with index 36 of the cluster "c".
 const WROTE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\
     X-Vault-Index: eyJjbHVzdGVyIjoiYyIsInZhbHVlIjoiMzYifQ==\r\n\r\n{}";
 
@@ -16,7 +16,7 @@ async fn front() -> (Upstream, FaultProxy) {
     (upstream, proxy)
 }
 
-/// Sends a request with these headers, and returns the answer.
+/// Sends a request with these headers, and returns the response.
 async fn ask(proxy: &FaultProxy, headers: &str) -> String {
     let request = format!("GET /v1/kv HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
     let mut client = send(proxy, &request).await;

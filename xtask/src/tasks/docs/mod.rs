@@ -1,6 +1,7 @@
 //! Writes the registry's pages from the schema that the provider serves.
 
 mod page;
+mod registry_rules;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,8 @@ const GENERATED: [&str; 5] = [
 ///
 /// # Errors
 ///
-/// When the schema can't be had, or with `check` a page would change.
+/// If the schema can't be had, a page violates a rule of the registry, or with `check` a
+/// page would change.
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = paths::repository();
     let schemas = provider_schemas()?;
@@ -53,7 +55,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
             differences.is_empty(),
             "`cargo xtask docs` would change {text}"
         );
-        return Ok(());
+        return obey_the_registry(&root.join("docs"));
     }
     for (path, content) in differences {
         match content {
@@ -69,6 +71,13 @@ pub(crate) fn run(check: bool) -> Result<()> {
             }
         }
     }
+    obey_the_registry(&root.join("docs"))
+}
+
+/// Checks the guides as well, which nothing generates.
+fn obey_the_registry(docs: &Path) -> Result<()> {
+    let violations = registry_rules::violations(docs)?;
+    ensure!(violations.is_empty(), "{}", violations.join("\n"));
     Ok(())
 }
 

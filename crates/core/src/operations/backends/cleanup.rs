@@ -12,7 +12,7 @@ use super::BackendOnDestroy;
 use super::delete::TRIES;
 use super::documents::HeldBackend;
 use super::usage::names;
-use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
+use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, Revision, record_key_of_uuid};
 use crate::limits::RequestLimits;
 use crate::operations::steps::crash_point;
 use crate::operations::{Backend, Interrupt, OperationError, Organization};
@@ -150,6 +150,10 @@ impl Organization {
         for _ in 0..TRIES {
             if names(&held.document, entry).is_some() {
                 return Ok(false);
+            }
+            if held.revision == Revision::ABSENT {
+                // Over a deleted document, the raise would hide what it named.
+                self.catalog.expect_never_deleted(&held.key).await?;
             }
             match self.raise(&mut held).await? {
                 None => return Ok(true),

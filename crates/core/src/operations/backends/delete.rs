@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::BackendOnDestroy;
 use super::documents::HeldBackend;
-use super::usage::{Unfinished, refuse_if_used};
+use super::usage::Unfinished;
 use crate::catalog::{BackendRecord, BackendState, Owner, Revision, Stamp};
 use crate::names::Slug;
 use crate::operations::steps::crash_point;
@@ -78,8 +78,8 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, and then the backend stays as it was;
-    /// `BackendChangedConcurrently` for one that was changed since it was seen; failures
+    /// `BackendInUse`, or the catalog's `Removed` where somebody deleted a document, and
+    /// then the backend stays as it was; `BackendChangedConcurrently` for one that was changed since it was seen; failures
     /// of catalog and store.
     pub async fn delete_backend(
         &self,
@@ -124,7 +124,8 @@ impl Organization {
             // Before it is marked: a creation that meets the mark fails.
             let unfinished = unfinished(record);
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
-            refuse_if_used(&name, &usage, self.is_default(&name).await?)?;
+            let is_default = self.is_default(&name).await?;
+            self.refuse_if_needed(&name, &usage, is_default).await?;
             interrupt.before("mark backend deleting")?;
             self.set_state(&mut held, BackendState::Deleting).await?;
         }
@@ -173,7 +174,8 @@ impl Organization {
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
             // Whoever is about to make it the default reads its record again.
             let is_default = self.fence_default().await? == record.name;
-            if let Err(refused) = refuse_if_used(&record.name, &usage, is_default) {
+            let refused = self.refuse_if_needed(&record.name, &usage, is_default);
+            if let Err(refused) = refused.await {
                 crash_point("take mark back");
                 if let Some(record) = &mut held.document.backend {
                     record.arguments.on_destroy = before;

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::BackendOnDestroy;
 use super::delete::DeletedBackend;
 use super::documents::HeldBackend;
-use super::usage::{Unfinished, refuse_if_used};
-use crate::catalog::{BackendState, Owner, Revision};
+use super::usage::Unfinished;
+use crate::catalog::{BackendRecord, BackendState, Owner, Revision};
 use crate::names::Slug;
 use crate::operations::forget::Found;
 use crate::operations::{Interrupt, OperationError, Organization};
@@ -57,12 +57,13 @@ impl Organization {
     }
 
     /// Deletes a backend without asking its place, if nobody has changed its record
-    /// since it was found. Secrets on it, those being deleted included, keep it.
+    /// since it was found. Secrets on it, those being deleted included, keep it. Where
+    /// this fails, the record is as it was, unless it is gone or was changed since.
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, and then the backend stays as it was;
-    /// `BackendChangedConcurrently`; failures of the catalog.
+    /// `BackendInUse`; `BackendChangedConcurrently`; failures of the catalog, `Removed`
+    /// among them.
     pub async fn forget_found_backend(
         &self,
         found: ForgettableBackend,
@@ -78,8 +79,10 @@ impl Organization {
         let usage = self
             .settled_usage(uuid, Unfinished::Keep, interrupt)
             .await?;
-        refuse_if_used(&name, &usage, self.is_default(&name).await?)?;
+        let is_default = self.is_default(&name).await?;
+        self.refuse_if_needed(&name, &usage, is_default).await?;
         interrupt.before("mark backend deleting")?;
+        let original = held.document.backend.clone();
         let before = match &mut held.document.backend {
             None => return Err(held.overtaken()),
             Some(record) => {
@@ -89,7 +92,27 @@ impl Organization {
             }
         };
         self.commit_backend(&mut held).await?;
-        self.finish_backend_deletion(&mut held, uuid, before, interrupt)
-            .await
+        let marked = HeldBackend {
+            name,
+            document: held.document.clone(),
+            revision: held.revision,
+        };
+        let finish = self.finish_backend_deletion(&mut held, uuid, before, interrupt);
+        let outcome = finish.await;
+        match &outcome {
+            // What refused has taken the mark back.
+            Ok(_) | Err(OperationError::BackendInUse { .. }) => {}
+            Err(_) => self.put_back(marked, original).await,
+        }
+        outcome
+    }
+
+    /// Puts a marked record back as it was, on the revision of its mark: a tombstone
+    /// whose answer was lost stays, and so does what anybody has changed since.
+    async fn put_back(&self, mut marked: HeldBackend, original: Option<BackendRecord>) {
+        marked.document.backend = original;
+        if let Err(error) = self.try_commit_backend(&mut marked).await {
+            tracing::warn!(%error, "a backend that was not forgotten stays marked");
+        }
     }
 }

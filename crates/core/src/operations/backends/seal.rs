@@ -11,6 +11,10 @@ use planton_envelope::{Context, Envelope, Purpose, Sealer, SecretValue};
 impl Organization {
     /// Seals `credential` as the backend's version `version`, bound to the
     /// settings that it serves; `None` where there is nothing to seal.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST encode the plaintext of such a credential as a key-value document
+    //# ([section 22](#22-values)) whose keys are the names of the write-only arguments without
+    //# `_wo`.
     pub(super) async fn seal_credential(
         &self,
         backend: Uuid,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::default_key;
 use crate::catalog::{
-    DefaultBackendRecord, EntryKey, RecordKey, SecretDocument, SecretRecord, SecretState,
+    DefaultBackendRecord, EntryKey, RecordKey, Revision, SecretDocument, SecretRecord, SecretState,
     record_key_of_uuid,
 };
 use crate::names::Slug;
@@ -60,6 +60,8 @@ pub(super) struct Usage {
     deleting: Vec<Leaving>,
     /// Entries that no document names.
     pub(super) unnamed: Vec<EntryKey>,
+    /// Where no document stands at all.
+    absent: Vec<RecordKey>,
 }
 
 #[derive(Debug)]
@@ -106,14 +108,34 @@ impl Organization {
     /// # Errors
     ///
     /// `BackendInUse`, which names up to [`MAX_NAMED_HOLDERS`] secrets; failures
-    /// of the catalog.
+    /// of the catalog, `Removed` among them.
     pub async fn expect_unused_backend(
         &self,
         name: &Slug,
         uuid: Uuid,
     ) -> Result<(), OperationError> {
         let usage = self.usage(uuid).await?;
-        refuse_if_used(name, &usage, self.is_default(name).await?)
+        let is_default = self.is_default(name).await?;
+        self.refuse_if_needed(name, &usage, is_default).await
+    }
+
+    /// Refuses to let go of a backend that is needed, or may be: where somebody deleted
+    /// a document, nothing tells whether it named the object of an entry.
+    ///
+    /// # Errors
+    ///
+    /// `BackendInUse`; a catalog's `Removed`.
+    pub(super) async fn refuse_if_needed(
+        &self,
+        name: &Slug,
+        usage: &Usage,
+        is_default: bool,
+    ) -> Result<(), OperationError> {
+        refuse_if_used(name, usage, is_default)?;
+        for key in &usage.absent {
+            self.catalog.expect_never_deleted(key).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
@@ -192,6 +214,9 @@ impl Organization {
             .await?;
         let mut usage = Usage::default();
         for (held, entries) in documents {
+            if held.revision == Revision::ABSENT {
+                usage.absent.push(held.key.clone());
+            }
             usage.add(&held.key, &held.document, entries);
         }
         usage
@@ -224,12 +249,7 @@ impl Organization {
     }
 }
 
-/// Refuses to let go of a backend that is needed.
-pub(super) fn refuse_if_used(
-    name: &Slug,
-    usage: &Usage,
-    is_default: bool,
-) -> Result<(), OperationError> {
+fn refuse_if_used(name: &Slug, usage: &Usage, is_default: bool) -> Result<(), OperationError> {
     if usage.ready.is_empty() && !is_default {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use super::*;
 use crate::catalog::{CatalogStore as _, CatalogVerb};
 use crate::operations::backends::Patience;
 use crate::operations::{BackendOnDestroy, Destroyed, ForgettableSecret, Found};
+use crate::store::Landing;
 
 async fn found(process: &Organization, named: &str) -> ForgettableSecret {
     match process.find_to_forget(&name(named), None).await.unwrap() {
@@ -125,6 +126,44 @@ async fn a_backend_that_turns_out_to_be_needed_is_as_it_was() {
     assert_eq!(forgotten.left_behind.len(), 1, "its marker");
     let place = world.connector.place("a");
     assert_eq!(place.objects().len(), 2, "nobody was asked: {secret}");
+}
+
+#[tokio::test]
+async fn a_backend_that_could_not_be_forgotten_is_as_it_was() {
+    let unavailable = crate::catalog::CatalogErrorKind::Unavailable;
+    for (verb, nth, landing, is_gone) in [
+        // The listing after the mark, the fence of the default, the tombstone, and the
+        // answer to that.
+        (CatalogVerb::List, 2, Landing::Before, false),
+        (CatalogVerb::Write, 2, Landing::After, false),
+        (CatalogVerb::Write, 3, Landing::Before, false),
+        (CatalogVerb::Write, 3, Landing::After, true),
+    ] {
+        let world = World::new();
+        let process = world.warm().await;
+        let vault = declared(&process, "vault", "a").await;
+        let shown = match process.find_backend_to_forget(&vault.name).await {
+            Ok(Found::One(found)) => *found,
+            other => panic!("{other:?}"),
+        };
+        world.fail_catalog(verb, nth, landing, unavailable);
+        let interrupt = Interrupt::default();
+        let failed = process.forget_found_backend(shown, &interrupt).await;
+        assert!(
+            matches!(&failed, Err(OperationError::Catalog(error)) if error.kind() == unavailable),
+            "{verb:?} {landing:?}: {failed:?}"
+        );
+        let late = world.process();
+        if is_gone {
+            let again = late.find_backend_to_forget(&vault.name).await.unwrap();
+            assert!(matches!(again, Found::Nothing { .. }), "{again:?}");
+            continue;
+        }
+        let seen = late.find_backend(&vault.name).await.unwrap();
+        assert!(!seen.is_deleting, "{verb:?}");
+        assert_eq!(seen.arguments.on_destroy, BackendOnDestroy::Delete);
+        create(&late, "db", Some("vault")).await.unwrap();
+    }
 }
 
 async fn found_and_forgotten(process: &Organization, named: &str) -> uuid::Uuid {

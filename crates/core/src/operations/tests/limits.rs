@@ -12,6 +12,10 @@ fn capability(change: impl FnOnce(&mut StoreCapability)) -> InMemoryStore {
     InMemoryStore::new(capability)
 }
 
+//= docs/format.md#23-limits
+//= type=test
+//# A writer MUST refuse a value if the greatest possible envelope around it would not fit its
+//# secret backend.
 #[tokio::test]
 async fn the_limit_passes_and_one_byte_more_is_refused_before_any_write() {
     let vault = |c: &mut StoreCapability| {

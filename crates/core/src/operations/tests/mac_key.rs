@@ -44,6 +44,9 @@ async fn forge(world: &World, view: &SecretView) {
         .unwrap();
 }
 
+//= docs/format.md#18-commitment-of-a-mac-key
+//= type=test
+//# A reader that remembers a commitment MUST refuse a catalog whose MAC key has another one.
 #[tokio::test]
 async fn a_mac_key_that_was_replaced_is_not_the_one_seen_before() {
     let world = World::new();

@@ -14,6 +14,7 @@ mod drift;
 mod first_use;
 mod forgetting;
 mod healing;
+mod impostor;
 mod interrupts;
 mod limits;
 mod mac_key;

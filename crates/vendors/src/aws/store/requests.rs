@@ -158,6 +158,9 @@ impl SecretsManager {
         let sending = || {
             let put = self.client.put_secret_value().secret_id(&arn);
             put.client_request_token(&version_id)
+                //= docs/format.md#20-places
+                //# On AWS Secrets Manager, a writer MUST write an envelope at the place and in
+                //# the form of this table.
                 .secret_binary(Blob::new(new.payload))
                 .version_stages(label_name(new.label))
                 .version_stages("AWSCURRENT")

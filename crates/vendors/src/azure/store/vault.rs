@@ -73,6 +73,9 @@ impl Vault {
         self.connection.requests()
     }
 
+    //= docs/format.md#20-places
+    //# On Azure Key Vault, a writer MUST write an envelope at the place and in the form of
+    //# this table.
     pub(super) async fn set(
         &self,
         name: &RemoteName,

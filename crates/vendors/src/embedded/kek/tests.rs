@@ -3,6 +3,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use planton_envelope::LocalKey;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -119,6 +120,20 @@ fn open_refuses_every_altered_bit_and_every_other_length() {
     LocalKeyFile::open(&path).expect("the file as it was");
 }
 
+//= docs/format.md#12-wrapped-deks
+//= type=test
+//# A writer MUST NOT write an alias of a key as `kek_id`: it names the key permanently.
+#[test]
+fn identifier_stays_when_the_file_moves() {
+    let folder = Folder::new();
+    let before = LocalKeyFile::create(&folder.path()).expect("created");
+    let moved = folder.path().with_file_name("another.key");
+    fs::rename(folder.path(), &moved).expect("renamed");
+    let after = LocalKeyFile::open(&moved).expect("opened");
+    let id = |file: &LocalKeyFile| LocalKey::new(file.root_key(), "acme").id().clone();
+    assert_eq!(id(&before), id(&after));
+}
+
 #[test]
 fn debug_never_shows_the_key() {
     let folder = Folder::new();
@@ -136,6 +151,9 @@ mod unix {
 
     use super::*;
 
+    //= docs/format.md#13-local-kek
+    //= type=test
+    //# On Unix, a writer MUST create a key file with mode 0600.
     #[test]
     fn created_file_is_its_owners_alone() {
         let folder = Folder::new();
@@ -147,6 +165,10 @@ mod unix {
         assert_eq!(mode & 0o7777, 0o600);
     }
 
+    //= docs/format.md#13-local-kek
+    //= type=test
+    //# On Unix, a reader MUST refuse a key file that belongs to another user, or that grants
+    //# any permission to group or others.
     #[test]
     fn open_refuses_a_file_that_others_may_open() {
         let folder = Folder::new();
@@ -173,6 +195,10 @@ mod unix {
             && std::os::unix::fs::chown(path, Some(1), None).is_ok()
     }
 
+    //= docs/format.md#13-local-kek
+    //= type=test
+    //# On Unix, a reader MUST refuse a key file that belongs to another user, or that grants
+    //# any permission to group or others.
     #[test]
     fn open_refuses_a_file_of_another_user() {
         let folder = Folder::new();

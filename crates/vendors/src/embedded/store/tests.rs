@@ -143,6 +143,23 @@ async fn describe_tells_a_replaced_version_from_a_missing_one() {
     assert_eq!(describe().await.unwrap(), VersionStatus::Missing);
 }
 
+//= docs/format.md#20-places
+//= type=test
+//# On the embedded platform, a writer MUST write an envelope at the place and in the form of
+//# this table.
+#[tokio::test]
+async fn an_envelope_stands_where_it_is_published() {
+    let (_directory, store) = store().await;
+    let id = store.put(&name(), b"PSE1\xff", options(1)).await.unwrap();
+    let query = "SELECT payload FROM versions JOIN objects ON objects.id = versions.object
+                 WHERE objects.name = ?1 AND native_id = ?2";
+    let found = store.database.read("look", move |transaction| {
+        let named = (name().to_string(), id.to_string());
+        transaction.query_row(query, named, |row| row.get::<_, Vec<u8>>(0))
+    });
+    assert_eq!(found.await.unwrap(), b"PSE1\xff");
+}
+
 #[tokio::test]
 async fn a_version_cannot_be_changed_in_place() {
     let (_directory, store) = store().await;

@@ -144,6 +144,9 @@ impl Api {
         self.tell(&DELETE, call).await
     }
 
+    //= docs/format.md#20-places
+    //# On GCP Secret Manager, a writer MUST write an envelope at the place and in the form of
+    //# this table.
     pub(super) async fn add(
         &self,
         name: &RemoteName,

@@ -107,6 +107,9 @@ impl Transit {
     /// # Errors
     ///
     /// By meaning.
+    //= docs/format.md#14-transit-kek
+    //# A writer MUST send the DEK to `encrypt` as `plaintext` and the binding as `context`,
+    //# both in base64 with padding (RFC 4648, section 4).
     pub async fn encrypt(
         &self,
         name: &str,

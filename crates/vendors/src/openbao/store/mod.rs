@@ -268,6 +268,9 @@ impl SecretStore for OpenBaoStore {
         (self.capability.kind != "platform").then_some(self as &dyn ForeignObjects)
     }
 
+    //= docs/format.md#20-places
+    //# On OpenBAO and HashiCorp Vault, a writer MUST write an envelope at the place and in the
+    //# form of this table.
     async fn put(
         &self,
         name: &RemoteName,

@@ -1,9 +1,11 @@
 //! The credential of a backend: sealed, bound to its settings, renewed; and
 //! credentials that lead to another place.
 
+use planton_envelope::{Context, Envelope, Purpose};
+
 use super::{arguments, change, create, declare, declared, password};
-use crate::catalog::{CatalogErrorKind, RecordKey};
-use crate::kek::KekErrorKind;
+use crate::catalog::{BackendDocument, BackendRecord, CatalogErrorKind, RecordKey};
+use crate::kek::{KekErrorKind, KeyEncryptionKey};
 use crate::operations::tests::world::{KekVerb, World, name, rotate};
 use crate::operations::tests::{number, refreshed};
 use crate::operations::{
@@ -51,6 +53,39 @@ async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update()
     create(&world.process(), "five", Some("vault"))
         .await
         .unwrap();
+}
+
+//= docs/format.md#8-configuration-of-a-credential
+//= type=test
+//# A writer MUST encode the plaintext of such a credential as a key-value document ([section
+//# 22](#22-values)) whose keys are the names of the write-only arguments without `_wo`.
+#[tokio::test]
+async fn a_credential_is_a_key_value_document_for_its_settings() {
+    let world = World::new();
+    let process = world.warm().await;
+    let register = RegisterBackend {
+        credential: password("first"),
+        ..declare("vault", "a")
+    };
+    super::register(&process, register).await.unwrap();
+    let stored = world.stored(&RecordKey::new("backends/vault")).await;
+    let document: BackendDocument = serde_json::from_str(&stored.unwrap().body).unwrap();
+    let record = document.backend.unwrap();
+    let sealed = record.credential.unwrap();
+    let context = Context {
+        purpose: Purpose::BackendCredential,
+        organization: process.existing().await.unwrap().uuid,
+        object: record.uuid,
+        backend: record.uuid,
+        version: sealed.version,
+        configuration_digest: Some(BackendRecord::settings_digest(&record.settings)),
+    };
+    let envelope = Envelope::parse_stored(sealed.envelope.as_bytes()).unwrap();
+    let (id, wrapped) = &envelope.wrapped_keys()[0];
+    let binding = envelope.binding_in(&context, id);
+    let key = world.kek.unwrap(wrapped, &binding).await.unwrap();
+    let opened = envelope.open(&key, &context).unwrap();
+    assert_eq!(opened.plaintext.expose(), b"\x01{\"password\":\"first\"}");
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use super::{DONE, change, create, declared, delete};
-use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb};
+use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, record_key_of_name};
 use crate::operations::backends::Patience;
 use crate::operations::tests::world::{World, any, name};
 use crate::operations::{
-    BackendArguments, BackendOnDestroy, Destroyed, Interrupt, OperationError, Organization,
+    BackendArguments, BackendOnDestroy, Destroyed, Found, Interrupt, OperationError, Organization,
     UpdateBackend,
 };
 use crate::store::{Landing, StoreVerb};
@@ -94,6 +94,65 @@ async fn what_an_interrupted_creation_has_left_goes_with_the_backend_and_its_nam
     assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
     assert_eq!(world.document(&name("db")).await.generation, 2);
     create(&process, "db", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_object_whose_document_somebody_deleted_stays_and_its_backend_with_it() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    create(&process, "db", Some("vault")).await.unwrap();
+    let place = world.connector.place("a");
+    let before = (place.objects(), entries(&world).await);
+    let key = record_key_of_name(&name("db"));
+    world.catalog.delete_by_hand(&key);
+
+    let removed = |outcome: &Result<_, OperationError>| match outcome {
+        Err(OperationError::Catalog(error)) => {
+            assert_eq!(error.kind(), CatalogErrorKind::Removed);
+        }
+        other => panic!("{other:?}"),
+    };
+    let process = hasty(&world);
+    removed(&delete(&process, &vault).await);
+    let shown = match process.find_backend_to_forget(&vault.name).await {
+        Ok(Found::One(found)) => *found,
+        other => panic!("{other:?}"),
+    };
+    let interrupt = Interrupt::default();
+    removed(&process.forget_found_backend(shown, &interrupt).await);
+    world.catalog.undelete(&key);
+    assert_eq!((place.objects(), entries(&world).await), before);
+    let seen = world.process().find_backend(&vault.name).await.unwrap();
+    assert!(!seen.is_deleting);
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+}
+
+/// The cleanup looks by itself: the listing before it has found a document.
+#[tokio::test]
+async fn a_document_that_is_deleted_during_the_cleanup_is_not_raised_over() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    // A tombstone, and beside it what an interrupted creation has left.
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    let interrupt = Interrupt::default();
+    let asked = any(&view.name, view.uuid);
+    process.delete_secret(&asked, &interrupt).await.unwrap();
+    interrupted(&world, "db").await;
+    let place = world.connector.place("a");
+    let before = place.objects();
+    let (racing, key) = (world.clone(), record_key_of_name(&name("db")));
+    place.before(StoreVerb::Describe, 1, async move {
+        racing.catalog.delete_by_hand(&key);
+    });
+    let refused = delete(&hasty(&world), &vault).await;
+    assert!(
+        matches!(&refused, Err(OperationError::Catalog(error))
+            if error.kind() == CatalogErrorKind::Removed),
+        "{refused:?}"
+    );
+    assert_eq!(place.objects(), before);
 }
 
 #[tokio::test]

@@ -1,0 +1,48 @@
+//! What the types alone rule out.
+
+use std::marker::PhantomData;
+
+use super::*;
+use crate::derive::KeyCommitment;
+
+/// Tells which traits `T` has: a constant of its own comes before a trait's.
+struct Probe<T>(PhantomData<T>);
+
+trait Otherwise {
+    const IS_CLONE: bool = false;
+    const IS_COMPARED: bool = false;
+}
+
+impl<T> Otherwise for Probe<T> {}
+
+impl<T: Clone> Probe<T> {
+    const IS_CLONE: bool = true;
+}
+
+impl<T: PartialEq> Probe<T> {
+    const IS_COMPARED: bool = true;
+}
+
+//= docs/format.md#10-payload
+//= type=test
+//# A writer MUST NOT encrypt more than one plaintext under a DEK and a salt.
+#[test]
+fn sealing_uses_the_sealer_up() {
+    // Taken by value, and there is no second one.
+    type Seal = fn(Sealer, Vec<(KekId, WrappedKey)>, &SecretBytes) -> Result<Envelope, SealError>;
+    let _seal: Seal = Sealer::seal;
+    let is_clone = [Probe::<Context>::IS_CLONE, Probe::<Sealer>::IS_CLONE];
+    assert_eq!(is_clone, [true, false]);
+}
+
+//= docs/format.md#10-payload
+//= type=test
+//# A reader MUST compare the commitment in constant time.
+#[test]
+fn commitments_have_no_comparison_but_that_in_constant_time() {
+    let is_compared = [
+        Probe::<Context>::IS_COMPARED,
+        Probe::<KeyCommitment>::IS_COMPARED,
+    ];
+    assert_eq!(is_compared, [true, false]);
+}
