@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::bearer::{CLOUD_PLATFORM, bearer};
+use super::bearer::CLOUD_PLATFORM;
 use super::credential::{GcpCredential, ServiceAccountKey};
 use super::endpoint::GcpEndpoint;
 use super::error::{GcpError, GcpErrorKind};
