@@ -26,7 +26,7 @@ pub struct SeenBackend {
 }
 
 impl SeenBackend {
-    pub(super) fn new(generation: u64, record: &BackendRecord) -> Self {
+    pub(crate) fn new(generation: u64, record: &BackendRecord) -> Self {
         Self {
             name: record.name.clone(),
             uuid: record.uuid,
@@ -43,7 +43,7 @@ impl SeenBackend {
 
 /// What was seen last, as far as this process has heard.
 #[derive(Debug, Default)]
-pub(super) struct Sightings {
+pub(crate) struct Sightings {
     backends: Mutex<HashMap<Slug, SeenBackend>>,
     default: Mutex<Option<(u64, Slug)>>,
 }
@@ -54,7 +54,7 @@ impl Sightings {
     }
 
     /// Remembers what was seen of a backend, unless something later is known.
-    pub(super) fn remember(&self, seen: SeenBackend) {
+    pub(crate) fn remember(&self, seen: SeenBackend) {
         let mut backends = self.backends();
         let known = backends.get(&seen.name);
         if known.is_none_or(|known| known.generation < seen.generation) {
@@ -63,14 +63,14 @@ impl Sightings {
     }
 
     /// Returns what was seen last of the backend.
-    pub(super) fn last(&self, name: &Slug) -> Option<SeenBackend> {
+    pub(crate) fn last(&self, name: &Slug) -> Option<SeenBackend> {
         self.backends().get(name).cloned()
     }
 
     /// Returns the generation that was seen, where a record leads elsewhere and
     /// is not newer than that. One that leads to the same place may be older:
     /// after the restore of a backup nothing is wrong with it.
-    pub(super) fn overrules(&self, found: &SeenBackend) -> Option<u64> {
+    pub(crate) fn overrules(&self, found: &SeenBackend) -> Option<u64> {
         let last = self.last(&found.name)?;
         let went_back = found.generation <= last.generation && !found.leads_where(&last);
         went_back.then_some(last.generation)
@@ -79,14 +79,14 @@ impl Sightings {
     /// Says whether a record without a credential leads where it led when it was
     /// seen last. One that had a credential then is never good for that: nothing
     /// is to be had by stripping it.
-    pub(super) fn vouches_for(&self, found: &SeenBackend) -> bool {
+    pub(crate) fn vouches_for(&self, found: &SeenBackend) -> bool {
         let last = self.last(&found.name);
         last.is_some_and(|last| !last.is_static && !found.is_static && found.leads_where(&last))
     }
 
     /// Remembers which backend was the default at a generation of its record;
     /// returns false where something later is known.
-    pub(super) fn remember_default(&self, backend: &Slug, generation: u64) -> bool {
+    pub(crate) fn remember_default(&self, backend: &Slug, generation: u64) -> bool {
         let mut default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = match &*default {
             Some((known, _)) => *known < generation,
@@ -101,7 +101,7 @@ impl Sightings {
     /// Returns the generation that was seen, where the default's record names
     /// another backend and is not newer than that. No record is generation 0:
     /// one that was written once is never taken away.
-    pub(super) fn overrules_default(&self, backend: &Slug, generation: u64) -> Option<u64> {
+    pub(crate) fn overrules_default(&self, backend: &Slug, generation: u64) -> Option<u64> {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         let (seen, known) = default.as_ref()?;
         (generation <= *seen && backend != known).then_some(*seen)

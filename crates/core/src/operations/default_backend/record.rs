@@ -8,12 +8,10 @@
 
 use uuid::Uuid;
 
-use super::{SeenBackend, default_key, record_key};
-use crate::catalog::{
-    BackendDocument, BackendState, DefaultBackendRecord, Loaded, Owner, Revision,
-};
+use crate::catalog::{BackendDocument, BackendState, DefaultBackendRecord, Loaded, Owner};
 use crate::names::Slug;
-use crate::operations::documents::Compared;
+use crate::operations::SeenBackend;
+use crate::operations::held_document::{Document as _, Held};
 use crate::operations::{OperationError, Organization, PLATFORM_BACKEND};
 
 /// The default backend.
@@ -29,16 +27,19 @@ pub struct DefaultBackendView {
     pub catalog: Uuid,
 }
 
+/// The record of the default backend, verified.
+pub(crate) type HeldDefault = Held<DefaultBackendRecord>;
+
 /// What the default's record is to say.
-pub(super) struct Choice {
-    pub(super) backend: Slug,
-    pub(super) owner: Option<Owner>,
+pub(crate) struct Choice {
+    pub(crate) backend: Slug,
+    pub(crate) owner: Option<Owner>,
     /// Whether it says anything else than before to a practitioner.
-    pub(super) is_changed: bool,
+    pub(crate) is_changed: bool,
 }
 
 /// How often a change of the default is tried while others write.
-pub(super) const TRIES: usize = 4;
+pub(crate) const TRIES: usize = 4;
 
 /// How often it is written as it is: any number of processes may delete backends at
 /// once, and each of them writes it for each backend.
@@ -63,11 +64,17 @@ impl Organization {
     /// word.
     pub async fn default_backend_view(&self) -> Result<DefaultBackendView, OperationError> {
         let catalog = self.existing().await?.uuid;
-        let loaded = self.look_at_default().await?;
+        let loaded = self.load_default().await?;
+        let DefaultBackendRecord {
+            generation,
+            backend,
+            owner,
+            ..
+        } = loaded.map(|loaded| loaded.record).unwrap_or_default();
         Ok(DefaultBackendView {
-            backend: name_of(loaded.as_ref()),
-            owner: owner_of(loaded.as_ref()),
-            generation: generation_of(loaded.as_ref()),
+            backend,
+            owner,
+            generation,
             catalog,
         })
     }
@@ -76,7 +83,7 @@ impl Organization {
     /// record of one of the practitioner's own, which a creation reads anyway, tells
     /// when it has ceased to be the default; to the built-in one, a new secret goes as
     /// if it had been created at the process's first look.
-    pub(in crate::operations) async fn default_backend(&self) -> Result<Slug, OperationError> {
+    pub(crate) async fn default_backend(&self) -> Result<Slug, OperationError> {
         if let Some(learned) = self.connections.learned_default() {
             return Ok(learned);
         }
@@ -88,101 +95,88 @@ impl Organization {
     }
 
     /// Returns the default backend as its record has it now.
-    pub(in crate::operations) async fn reload_default(&self) -> Result<Slug, OperationError> {
+    pub(crate) async fn reload_default(&self) -> Result<Slug, OperationError> {
         self.connections.learn_default(None);
-        let loaded = self.load_default().await?;
-        let name = name_of(loaded.as_ref());
+        let name = self.hold_default().await?.document.backend;
         self.connections.learn_default(Some(&name));
         Ok(name)
     }
 
     /// Writes the default's record again as it is, so that whoever is about to
     /// change it reads what has happened meanwhile. Returns the default.
-    pub(super) async fn fence_default(&self) -> Result<Slug, OperationError> {
+    pub(crate) async fn fence_default(&self) -> Result<Slug, OperationError> {
         let _fencing = self.connections.fencing.lock().await;
         for _ in 0..FENCE_TRIES {
-            let loaded = self.load_default().await?;
-            let present = name_of(loaded.as_ref());
+            let mut held = self.hold_default().await?;
             let choice = Choice {
-                backend: present.clone(),
-                owner: owner_of(loaded.as_ref()),
+                backend: held.document.backend.clone(),
+                owner: held.document.owner.clone(),
                 is_changed: false,
             };
-            if self.commit_default(loaded, choice).await?.is_some() {
-                return Ok(present);
+            if self.commit_default(&mut held, choice).await? {
+                return Ok(held.document.backend);
             }
         }
         Err(changed())
     }
 
-    /// Loads the default's record as it is, its MAC unverified.
-    async fn look_at_default(
-        &self,
-    ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
-        let key = default_key();
-        let loaded: Option<Loaded<DefaultBackendRecord>> = self.catalog.load(&key).await?;
+    /// Loads the default's record, its MAC unverified. The rollback guard decides
+    /// whether it is read again, fenced.
+    async fn load_default(&self) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
         let overruled = |loaded: Option<&Loaded<DefaultBackendRecord>>| {
-            let sightings = &self.connections.seen;
-            sightings.overrules_default(&name_of(loaded), generation_of(loaded))
+            let nothing = DefaultBackendRecord::default();
+            let record = loaded.map_or(&nothing, |loaded| &loaded.record);
+            let (backend, found) = (&record.backend, record.generation);
+            let seen = self.connections.seen.overrules_default(backend, found)?;
+            Some(OperationError::DefaultBackendRolledBack { seen, found })
         };
-        if overruled(loaded.as_ref()).is_none() {
-            return Ok(loaded);
-        }
-        // A node that lags answers so, too.
-        let loaded = self.catalog.load_fenced(&key).await?;
+        let key = DefaultBackendRecord::key(&());
+        let loaded = self
+            .catalog
+            .load_fenced_if(&key, |loaded| overruled(loaded).is_some());
+        let loaded = loaded.await?;
         match overruled(loaded.as_ref()) {
             None => Ok(loaded),
-            Some(seen) => Err(OperationError::DefaultBackendRolledBack {
-                seen,
-                found: generation_of(loaded.as_ref()),
-            }),
+            Some(error) => Err(error),
         }
     }
 
-    pub(super) async fn load_default(
-        &self,
-    ) -> Result<Option<Loaded<DefaultBackendRecord>>, OperationError> {
-        let loaded = self.look_at_default().await?;
-        if let Some(loaded) = &loaded {
-            loaded.verify(self.mac_key().await?)?;
-        }
-        Ok(loaded)
+    /// Loads the default's record and verifies its MAC.
+    pub(crate) async fn hold_default(&self) -> Result<HeldDefault, OperationError> {
+        let loaded = self.load_default().await?;
+        self.held((), loaded).await
     }
 
-    /// Writes the default's record, and returns its generation; `None` when another
-    /// writer came first.
-    pub(super) async fn commit_default(
+    /// Commits a choice. Returns false if another writer came first.
+    pub(crate) async fn commit_default(
         &self,
-        loaded: Option<Loaded<DefaultBackendRecord>>,
+        held: &mut HeldDefault,
         choice: Choice,
-    ) -> Result<Option<u64>, OperationError> {
+    ) -> Result<bool, OperationError> {
         let Choice {
             backend,
             owner,
             is_changed,
         } = choice;
-        let generation = generation_of(loaded.as_ref()) + 1;
-        let before = loaded.as_ref().map(|loaded| loaded.record.changed);
-        let record = DefaultBackendRecord {
-            generation,
-            write_id: Uuid::new_v4(),
-            backend: backend.clone(),
-            changed: before.filter(|_| !is_changed).unwrap_or(generation),
-            owner,
-        };
-        let expected = loaded.map_or(Revision::ABSENT, |loaded| loaded.revision);
-        let key = default_key();
-        let written = self.compare_and_set(&key, &record, expected).await?;
-        if !matches!(written, Compared::Written(_)) {
-            return Ok(None);
+        let generation = held.next_generation();
+        let is_changed = is_changed || held.is_absent();
+        let record = &mut held.document;
+        record.backend = backend;
+        record.owner = owner;
+        if is_changed {
+            record.changed = generation;
         }
-        self.connections.remember_default(&backend, generation);
-        Ok(Some(generation))
+        if self.try_commit(held).await?.is_some() {
+            return Ok(false);
+        }
+        let backend = &held.document.backend;
+        self.connections.remember_default(backend, generation);
+        Ok(true)
     }
 
     /// Tells a backend's record whether it is the default. One that is being
     /// deleted becomes none; one that is gone need not be told that it is none.
-    pub(super) async fn tell(&self, name: &Slug, is_default: bool) -> Result<(), OperationError> {
+    pub(crate) async fn tell(&self, name: &Slug, is_default: bool) -> Result<(), OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
             return Ok(());
         }
@@ -190,7 +184,7 @@ impl Organization {
             let mut held = self.hold_backend(name).await?;
             let generation = held.document.generation;
             let record = held.document.backend.as_mut();
-            let record = record.ok_or_else(|| super::connect::unknown(name))?;
+            let record = record.ok_or_else(|| crate::operations::backends::unknown(name))?;
             // Else an older record would get a newer generation by this.
             self.expect_newest(&SeenBackend::new(generation, record))?;
             if is_default && record.state == BackendState::Deleting {
@@ -210,7 +204,7 @@ impl Organization {
         Err(changed())
     }
 
-    pub(super) async fn untell(&self, name: &Slug) -> Result<(), OperationError> {
+    pub(crate) async fn untell(&self, name: &Slug) -> Result<(), OperationError> {
         match self.tell(name, false).await {
             Err(OperationError::UnknownBackend { .. }) => Ok(()),
             outcome => outcome,
@@ -220,7 +214,7 @@ impl Organization {
     /// Says whether a new object may be put on the backend: asked once the object's
     /// entry is answered, so that a deletion either lists the entry or is seen here.
     /// Never shared or cached, and no older than the entry.
-    pub(in crate::operations) async fn recheck_backend(
+    pub(crate) async fn recheck_backend(
         &self,
         name: &Slug,
         uuid: Uuid,
@@ -231,13 +225,11 @@ impl Organization {
         }
         let loaded = self
             .catalog
-            .load_since_own_writes::<BackendDocument>(&record_key(name))
+            .load_since_own_writes::<BackendDocument>(&BackendDocument::key(name))
             .await?;
-        let Some(loaded) = loaded else {
-            return Ok(Rechecked::Gone);
-        };
-        loaded.verify(self.mac_key().await?)?;
-        let record = loaded.record.backend.filter(|record| record.uuid == uuid);
+        let document = self.verified(loaded).await?;
+        let record = document.and_then(|document| document.backend);
+        let record = record.filter(|record| record.uuid == uuid);
         Ok(match record {
             None => Rechecked::Gone,
             Some(record) if record.state == BackendState::Deleting => Rechecked::Deleting,
@@ -251,38 +243,20 @@ impl Organization {
 
 /// Whether a backend was chosen because it is the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::operations) enum ByDefault {
+pub(crate) enum ByDefault {
     Yes,
     No,
 }
 
 /// What a creation learns of the backend that it chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::operations) enum Rechecked {
+pub(crate) enum Rechecked {
     Usable,
     NotDefault,
     Deleting,
     Gone,
 }
 
-pub(super) fn name_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Slug {
-    loaded.map_or_else(platform, |loaded| loaded.record.backend.clone())
-}
-
-pub(super) fn platform() -> Slug {
-    Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug")
-}
-
-pub(super) fn owner_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> Option<Owner> {
-    loaded.and_then(|loaded| loaded.record.owner.clone())
-}
-
-pub(super) fn generation_of(loaded: Option<&Loaded<DefaultBackendRecord>>) -> u64 {
-    loaded.map_or(0, |loaded| loaded.record.generation)
-}
-
-pub(super) fn changed() -> OperationError {
-    OperationError::ChangedConcurrently {
-        subject: "the default backend".to_owned(),
-    }
+pub(crate) fn changed() -> OperationError {
+    DefaultBackendRecord::default().overtaken(&())
 }

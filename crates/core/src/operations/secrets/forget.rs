@@ -7,11 +7,11 @@
 
 use uuid::Uuid;
 
-use super::documents::Held;
-use super::steps::Interrupt;
-use super::{OperationError, Organization};
 use crate::catalog::{EntryKey, Owner, SecretRecord, SecretState, record_key_of_name};
 use crate::names::{SecretName, Slug};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::{OperationError, Organization};
 use crate::store::RemoteName;
 
 /// A secret that may be forgotten.
@@ -36,7 +36,7 @@ pub struct ForgettableSecret {
     /// The objects that may be left in the backend.
     pub objects: Vec<RemoteName>,
     entries: Vec<EntryKey>,
-    held: Held,
+    held: HeldSecret,
 }
 
 /// What stands under a name that an operator wants to forget.
@@ -65,8 +65,8 @@ impl Organization {
         uuid: Option<Uuid>,
     ) -> Result<Found<ForgettableSecret>, OperationError> {
         self.existing().await?;
-        let held = self.hold_fenced(record_key_of_name(name)).await?;
-        if held.revision == crate::catalog::Revision::ABSENT {
+        let held: HeldSecret = self.hold_fenced(record_key_of_name(name)).await?;
+        if held.is_absent() {
             return Ok(Found::Never);
         }
         let found = match uuid {
@@ -108,7 +108,7 @@ impl Organization {
 }
 
 impl ForgettableSecret {
-    fn new(secret: &SecretRecord, is_displaced: bool, held: Held) -> Self {
+    fn new(secret: &SecretRecord, is_displaced: bool, held: HeldSecret) -> Self {
         let lost = secret.lost.iter().map(|lost| lost.remote_name.clone());
         Self {
             name: secret.name.clone(),

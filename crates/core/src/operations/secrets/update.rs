@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::documents::Held;
-use super::heal::Missed;
-use super::steps::Interrupt;
-use super::{MetRecord, OperationError, Organization, SecretView, ValueSource};
+use super::drift::Missed;
 use crate::catalog::{
-    OnDestroy, Revision, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
+    OnDestroy, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
     record_key_of_name,
 };
 use crate::names::SecretName;
+use crate::operations::backends::Trust;
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::{MetRecord, OperationError, Organization, SecretView, ValueSource};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
 /// What to change.
@@ -139,7 +139,7 @@ impl Organization {
 
     /// Loads the document of the secret, and makes sure that it is the caller's and
     /// as it was planned on.
-    async fn hold_for_update(&self, request: &UpdateSecret) -> Result<Held, OperationError> {
+    async fn hold_for_update(&self, request: &UpdateSecret) -> Result<HeldSecret, OperationError> {
         let UpdateSecret {
             name,
             uuid,
@@ -147,13 +147,12 @@ impl Organization {
             stamp,
             ..
         } = request;
-        let mut held = self.hold(record_key_of_name(name)).await?;
-        let behind = held.document.generation < *generation || held.named(name, *uuid).is_none();
-        if behind {
-            // A node that lags answers so, too.
-            held = self.hold_fenced(held.key).await?;
-        }
-        if held.revision == Revision::ABSENT {
+        let is_behind = |held: &HeldSecret| {
+            held.document.generation < *generation || held.named(name, *uuid).is_none()
+        };
+        let held = self.hold_fenced_if(record_key_of_name(name), is_behind);
+        let held = held.await?;
+        if held.is_absent() {
             return Err(OperationError::RecordMissing { name: name.clone() });
         }
         if held.document.generation < *generation {
@@ -185,7 +184,7 @@ impl Organization {
 
     /// Puts a displaced secret back in its place: where nobody has its name, or where
     /// this run resumes the one whose untouched creation has it.
-    fn take_name_back(&self, held: &mut Held, uuid: Uuid) -> Result<(), OperationError> {
+    fn take_name_back(&self, held: &mut HeldSecret, uuid: Uuid) -> Result<(), OperationError> {
         let displaced = &mut held.document.displaced;
         let Some(position) = displaced.iter().position(|secret| secret.uuid == uuid) else {
             return Ok(());
@@ -230,7 +229,7 @@ async fn delete_pruned(store: &dyn SecretStore, name: &RemoteName, pruned: Vec<N
     if pruned.is_empty() {
         return;
     }
-    super::steps::crash_point("prune");
+    crate::operations::crash_hooks::crash_point("prune");
     if let Err(error) = store.delete(name, Deletion::Versions(pruned)).await {
         tracing::warn!(%error, "versions beyond keep_versions could not be deleted");
     }

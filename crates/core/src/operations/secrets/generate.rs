@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::OperationError;
 use crate::catalog::GenerateSpec;
+use crate::operations::OperationError;
 use planton_secret::SecretString;
 
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
@@ -69,7 +69,7 @@ impl GenerateSpec {
     }
 
     /// Generates a value. The specification has been validated.
-    pub(super) fn generate(&self) -> Result<SecretString, OperationError> {
+    pub(crate) fn generate(&self) -> Result<SecretString, OperationError> {
         let classes = self.classes();
         let all: Vec<char> = classes
             .iter()

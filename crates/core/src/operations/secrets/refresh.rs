@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::{OperationError, Organization, SecretView};
 use crate::catalog::{
     Loaded, OnDestroy, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
     record_key_of_name, record_key_of_uuid,
 };
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
+use crate::operations::backends::Trust;
+use crate::operations::{OperationError, Organization, SecretView};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
 
 /// What a refresh knows from before.
@@ -84,19 +84,18 @@ impl Organization {
         request: &RefreshSecret,
     ) -> Result<Refreshed, OperationError> {
         let key = record_key_of_name(&request.name);
-        let mut loaded = self.catalog.load::<SecretDocument>(&key).await?;
-        // Before it is taken for gone or gone back: a node that lags answers so.
-        if is_behind(loaded.as_ref(), request) {
-            loaded = self.catalog.load_fenced::<SecretDocument>(&key).await?;
-            if went_back(loaded.as_ref(), request) {
-                let found = loaded.map_or(0, |loaded| loaded.record.generation);
-                let seen = request.seen.as_ref().map_or(0, |seen| seen.generation);
-                return Err(OperationError::RolledBack {
-                    name: request.name.clone(),
-                    seen,
-                    found,
-                });
-            }
+        let loaded = self
+            .catalog
+            .load_fenced_if(&key, |loaded| is_behind(loaded, request))
+            .await?;
+        if went_back(loaded.as_ref(), request) {
+            let found = loaded.map_or(0, |loaded| loaded.record.generation);
+            let seen = request.seen.as_ref().map_or(0, |seen| seen.generation);
+            return Err(OperationError::RolledBack {
+                name: request.name.clone(),
+                seen,
+                found,
+            });
         }
         let refreshed = self.refresh_from(loaded.as_ref(), request).await?;
         if !matches!(refreshed, Refreshed::VersionLost(_)) {
@@ -175,7 +174,7 @@ impl Organization {
                 Ok(Refreshed::VersionLost(view))
             }
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                backend.expect_place().await?;
+                backend.expect_marker().await?;
                 Ok(Refreshed::VersionLost(view))
             }
             Err(error) => Err(error.into()),
@@ -204,7 +203,7 @@ impl Organization {
         Ok(SecretView::new(&secret, &document, catalog))
     }
 
-    pub(super) async fn find(
+    pub(crate) async fn find(
         &self,
         selector: &Selector,
         verify: bool,
@@ -227,7 +226,7 @@ impl Organization {
         })
     }
 
-    pub(super) async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         selector: &Selector,
         look: Look,
@@ -244,13 +243,15 @@ impl Organization {
             Look::Plain | Look::Verified => self.catalog.load::<SecretDocument>(&key).await?,
             Look::Fenced | Look::FencedAndVerified => self.catalog.load_fenced(&key).await?,
         };
-        let Some(loaded) = loaded else {
+        let is_verified = matches!(look, Look::Verified | Look::FencedAndVerified);
+        let document = if is_verified {
+            self.verified(loaded).await?
+        } else {
+            loaded.map(|loaded| loaded.record)
+        };
+        let Some(document) = document else {
             return Ok(None);
         };
-        if matches!(look, Look::Verified | Look::FencedAndVerified) {
-            loaded.verify(self.mac_key().await?)?;
-        }
-        let document = loaded.record;
         let secret = match selector {
             Selector::Uuid(uuid) => document.secret(*uuid),
             Selector::Name(name) => {
@@ -265,7 +266,7 @@ impl Organization {
 
 /// How to look a secret up.
 #[derive(Clone, Copy)]
-pub(super) enum Look {
+pub(crate) enum Look {
     Plain,
     Verified,
     Fenced,
@@ -286,7 +287,7 @@ fn is_withheld(error: &KekError) -> bool {
 
 /// What to ask the store about a secret's current version; `None` when it has
 /// none.
-pub(super) fn describe_options(secret: &SecretRecord, absence: Absence) -> Option<DescribeOptions> {
+pub(crate) fn describe_options(secret: &SecretRecord, absence: Absence) -> Option<DescribeOptions> {
     let (current, others) = secret.versions.split_last()?;
     let native = |version: &VersionRecord| version.native_id.clone();
     Some(DescribeOptions {

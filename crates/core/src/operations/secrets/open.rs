@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::read::{Look, Selector};
-use super::sealing::Fetched;
-use super::{OperationError, Organization, SecretView};
+use super::refresh::{Look, Selector};
+use super::versions::FetchedVersion;
 use crate::catalog::{SecretDocument, SecretRecord, VersionRecord};
+use crate::operations::backends::Trust;
+use crate::operations::{OperationError, Organization, SecretView};
 use planton_envelope::SecretValue;
 
 /// A secret's value.
@@ -118,7 +118,7 @@ impl Organization {
         named: Named,
         selector: &Selector,
         version: Option<u64>,
-    ) -> Result<(Named, Fetched), OperationError> {
+    ) -> Result<(Named, FetchedVersion), OperationError> {
         let lost = match self.fetch(&named).await {
             Err(lost @ OperationError::VersionLost { .. }) => lost,
             fetched => return Ok((named, fetched?)),
@@ -132,7 +132,7 @@ impl Organization {
         Ok((now, fetched))
     }
 
-    async fn fetch(&self, named: &Named) -> Result<Fetched, OperationError> {
+    async fn fetch(&self, named: &Named) -> Result<FetchedVersion, OperationError> {
         let organization = self.existing().await?.uuid;
         let backend = self.backend_of(&named.secret, Trust::Mac).await?;
         backend

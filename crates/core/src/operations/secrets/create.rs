@@ -8,17 +8,17 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::backends::{ByDefault, Rechecked};
-use super::documents::Held;
 use super::objects::NameDigits;
-use super::sealing::check_size;
-use super::steps::Interrupt;
-use super::{Backend, OperationError, Organization, SecretView};
 use crate::catalog::{
     CopyFrom, GenerateSpec, RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState,
     Stamp, new_secret_uuid, record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
+use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::size_limit::check_size;
+use crate::operations::{Backend, OperationError, Organization, SecretView};
 use crate::store::RemoteName;
 use planton_envelope::{SecretKind, SecretValue};
 
@@ -38,7 +38,7 @@ pub enum ValueSource {
 }
 
 impl ValueSource {
-    pub(super) fn copy_from(&self) -> Option<CopyFrom> {
+    pub(crate) fn copy_from(&self) -> Option<CopyFrom> {
         match self {
             Self::Copied(from) => Some(from.clone()),
             Self::Given(_) | Self::Generated(_) => None,
@@ -84,24 +84,24 @@ impl Replaces {
 }
 
 /// A secret that is to be created, and may meet a record.
-pub(super) struct Wanted {
-    pub(super) name: SecretName,
-    pub(super) backend: Option<Slug>,
+pub(crate) struct Wanted {
+    pub(crate) name: SecretName,
+    pub(crate) backend: Option<Slug>,
     /// Absent for a copy that was not read yet.
-    pub(super) value: Option<SecretValue>,
-    pub(super) is_generated: bool,
-    pub(super) copied_from: Option<CopyFrom>,
-    pub(super) metadata: SecretMetadata,
-    pub(super) arguments: SecretArguments,
+    pub(crate) value: Option<SecretValue>,
+    pub(crate) is_generated: bool,
+    pub(crate) copied_from: Option<CopyFrom>,
+    pub(crate) metadata: SecretMetadata,
+    pub(crate) arguments: SecretArguments,
     replaces: Vec<Replaces>,
 }
 
 /// What stands under the name of a secret that is to be created.
 enum Met {
     /// Nothing that stands in the way.
-    Vacancy(Held),
+    Vacancy(HeldSecret),
     /// What the run that is resumed has created.
-    Resumed(Held),
+    Resumed(HeldSecret),
 }
 
 impl Organization {
@@ -276,7 +276,7 @@ impl Organization {
         wanted: &Wanted,
         interrupt: &Interrupt,
     ) -> Result<Met, OperationError> {
-        let mut held = self.hold(key).await?;
+        let mut held: HeldSecret = self.hold(key).await?;
         let mut is_fenced = false;
         loop {
             let Some(met) = held.document.current.clone() else {
@@ -302,7 +302,7 @@ impl Organization {
                 return Err(self.refused(&met, wanted));
             }
             // A node that lags may show what has been deleted since.
-            held = self.hold_fenced(held.key).await?;
+            held = self.hold_fenced(held.name).await?;
             is_fenced = true;
         }
     }
@@ -324,7 +324,11 @@ impl Organization {
         })
     }
 
-    pub(super) async fn view(&self, held: &Held, uuid: Uuid) -> Result<SecretView, OperationError> {
+    pub(crate) async fn view(
+        &self,
+        held: &HeldSecret,
+        uuid: Uuid,
+    ) -> Result<SecretView, OperationError> {
         let catalog = self.existing().await?.uuid;
         let secret = held.document.secret(uuid);
         let secret = secret.expect("the caller holds this secret");
@@ -374,7 +378,7 @@ impl Wanted {
             created_at: now,
             updated_at: now,
             generation: 0,
-            owner: super::Run::of_its_own().owner(0),
+            owner: crate::operations::Run::of_its_own().owner(0),
         })
     }
 }

@@ -9,23 +9,23 @@
 
 use uuid::Uuid;
 
-use super::backends::{ByDefault, Rechecked};
-use super::documents::Held;
 use super::remote_name::remote_name;
-use super::sealing::Sealed;
-use super::steps::{Interrupt, crash_point};
-use super::{Backend, OperationError, Organization, PLATFORM_BACKEND};
+use super::versions::SealedVersion;
 use crate::catalog::{
     EntryKey, EntryRecord, LostObject, PutId, SecretDocument, SecretRecord, SecretState,
     VersionRecord, distinguishing_digits,
 };
-use crate::limits::RequestLimits;
+use crate::deadline::RequestLimits;
+use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{Backend, OperationError, Organization, PLATFORM_BACKEND};
+use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
 
 /// A version that was put and not committed yet.
 #[derive(Debug)]
-pub(super) struct Put {
-    pub(super) version: VersionRecord,
+pub(crate) struct Put {
+    pub(crate) version: VersionRecord,
     /// The object that came into being with it; absent for a further version.
     object: Option<NewObject>,
 }
@@ -38,7 +38,7 @@ struct NewObject {
 
 /// How the name of a new object ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NameDigits {
+pub(crate) enum NameDigits {
     /// In digits of the secret's uuid: its first object.
     OfUuid,
     /// In random ones: a vendor may keep the name before it for weeks.
@@ -47,7 +47,7 @@ pub(super) enum NameDigits {
 
 impl Put {
     /// Takes a further version of an object that exists.
-    pub(super) fn further(version: VersionRecord) -> Self {
+    pub(crate) fn further(version: VersionRecord) -> Self {
         Self {
             version,
             object: None,
@@ -56,7 +56,7 @@ impl Put {
 
     /// Enters the version into its secret's record. A new object takes the place of
     /// the one before it, which is lost with all its versions.
-    pub(super) fn enter(&self, secret: &mut SecretRecord) {
+    pub(crate) fn enter(&self, secret: &mut SecretRecord) {
         if let Some(object) = &self.object {
             if !secret.versions.is_empty() {
                 secret.lost.push(LostObject {
@@ -76,11 +76,11 @@ impl Put {
 impl Organization {
     /// Puts a sealed version under a remote name that was never used. Nothing is put
     /// on a backend that turns out to be no place for it.
-    pub(super) async fn put_new_object(
+    pub(crate) async fn put_new_object(
         &self,
         backend: &Backend,
         secret: &SecretRecord,
-        sealed: &Sealed,
+        sealed: &SealedVersion,
         digits: NameDigits,
         by_default: ByDefault,
         interrupt: &Interrupt,
@@ -164,7 +164,7 @@ impl Organization {
 
     /// Removes an entry of this process's own behind which nothing was put, or is
     /// left. One that stays leads to nothing, and is removed with its backend.
-    pub(super) async fn withdraw_entry(&self, entry: Option<&EntryKey>) {
+    pub(crate) async fn withdraw_entry(&self, entry: Option<&EntryKey>) {
         let Some(entry) = entry else { return };
         crash_point("delete entry");
         let removed = RequestLimits::committing(self.remove_entry(entry)).await;
@@ -176,13 +176,13 @@ impl Organization {
     /// Commits a changed document that names what was put. Returns the document
     /// that stands there instead when another writer came first: then what was put
     /// is taken back.
-    pub(super) async fn commit_put(
+    pub(crate) async fn commit_put(
         &self,
-        held: &mut Held,
+        held: &mut HeldSecret,
         uuid: Uuid,
         put: &Put,
         backend: &Backend,
-    ) -> Result<Option<Held>, OperationError> {
+    ) -> Result<Option<HeldSecret>, OperationError> {
         let secret = held.document.secret(uuid);
         let secret = secret.expect("the caller has entered what was put");
         let remote_name = secret.remote_name.clone();

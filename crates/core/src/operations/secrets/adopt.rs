@@ -2,26 +2,28 @@
 
 use jiff::Timestamp;
 
-use super::backends::Trust;
 use super::create::Wanted;
-use super::documents::Held;
-use super::ownership::Meeting;
-use super::steps::Interrupt;
-use super::{Backend, MetRecord, OperationError, Organization, SecretView, ValueSource};
 use crate::catalog::SecretRecord;
+use crate::operations::backends::Trust;
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::ownership::Meeting;
+use crate::operations::{
+    Backend, MetRecord, OperationError, Organization, SecretView, ValueSource,
+};
 use planton_envelope::SecretKind;
 
 impl Organization {
     /// Says whether a creation adopts the secret that it meets: its run is named to be
     /// resumed, nothing about it has changed since, and what differs from the plan can
     /// be changed in place.
-    pub(super) fn may_adopt(&self, met: &SecretRecord, wanted: &Wanted) -> bool {
+    pub(crate) fn may_adopt(&self, met: &SecretRecord, wanted: &Wanted) -> bool {
         let meeting = self.run.meets(&met.owner, met.is_untouched());
         meeting == Meeting::Resumed && difference(met, wanted).is_none()
     }
 
     /// Says why a creation stops at the secret that it meets.
-    pub(super) fn refused(&self, met: &SecretRecord, wanted: &Wanted) -> OperationError {
+    pub(crate) fn refused(&self, met: &SecretRecord, wanted: &Wanted) -> OperationError {
         let is_namesake = met.name == wanted.name;
         let meeting = self.run.meets(&met.owner, met.is_untouched());
         if is_namesake && meeting == Meeting::DeclaredTwice {
@@ -45,9 +47,9 @@ impl Organization {
     /// Adopts the current secret of a document that is held, and changes in the same
     /// commit what differs from the plan. Returns nothing when another writer came
     /// first.
-    pub(super) async fn adopt(
+    pub(crate) async fn adopt(
         &self,
-        mut held: Held,
+        mut held: HeldSecret,
         wanted: &mut Wanted,
         interrupt: &Interrupt,
     ) -> Result<Option<SecretView>, OperationError> {

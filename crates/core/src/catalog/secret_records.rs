@@ -1,85 +1,16 @@
-//! What the catalog holds. Never a plaintext, never a payload.
+//! The records of secrets. They contain no plaintext and no payload.
 //!
-//! A field that is not known here was written by a later release. A rewrite
-//! would drop it, so such a record is refused instead.
-
-use std::collections::BTreeMap;
+//! A later release may add fields. A rewrite would drop them, so a record with an unknown
+//! field is rejected.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EntryKey, Owner, PutId};
+use super::{EntryKey, Owner, PutId, Record, SecretArguments, SecretMetadata};
 use crate::names::{SecretName, Slug};
 use crate::store::{NativeVersionId, RemoteName};
 use planton_envelope::{Fingerprint, KekId, SecretKind};
-
-/// A record with a generation that every write raises by one.
-pub trait Generation {
-    /// Returns the generation, from 1.
-    fn generation(&self) -> u64;
-}
-
-/// A record whose writer knows it again after a lost answer.
-pub trait Stamped {
-    /// Returns what the last writer chose.
-    fn write_id(&self) -> Uuid;
-}
-
-impl Stamped for SecretDocument {
-    fn write_id(&self) -> Uuid {
-        self.write_id
-    }
-}
-
-/// An organization's own record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OrganizationRecord {
-    /// Raised by one with each write.
-    pub generation: u64,
-    /// The catalog's uuid: another one is another platform.
-    pub uuid: Uuid,
-    /// The organization's name.
-    pub organization: Slug,
-    /// The uuid of the built-in backend.
-    pub platform_backend: Uuid,
-    /// How far its first use has come.
-    pub state: OrganizationState,
-    /// When it came into being.
-    pub created_at: Timestamp,
-}
-
-/// How far an organization's first use has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum OrganizationState {
-    /// The KEK may still have to be created. The only state that allows it.
-    Initializing,
-    /// The KEK and the MAC key exist.
-    Ready {
-        /// The MAC key, under each of the organization's KEKs.
-        mac_key: Vec<WrappedMacKey>,
-    },
-}
-
-impl OrganizationState {
-    /// Returns true once first use is complete.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        matches!(self, Self::Ready { .. })
-    }
-}
-
-/// The organization's MAC key under one KEK.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WrappedMacKey {
-    /// The KEK.
-    pub kek: KekId,
-    /// The wrap, in hexadecimal.
-    pub wrapped: String,
-}
 
 /// All that stands under one name: the secret, and those that it replaces until
 /// they are deleted. Without any it is a tombstone.
@@ -278,97 +209,6 @@ pub enum SecretState {
     Deleting,
 }
 
-/// What a practitioner sets besides the value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretMetadata {
-    /// For people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// As configured on the resource.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<BTreeMap<String, String>>,
-    /// With the provider's defaults.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels_all: BTreeMap<String, String>,
-}
-
-/// What only the provider acts on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretArguments {
-    /// The trigger.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value_wo_version: Option<String>,
-    /// How the value was generated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generate: Option<GenerateSpec>,
-    /// Where the value was copied from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copy_from: Option<CopyFrom>,
-    /// Refuses deletion.
-    pub deletion_protection: bool,
-    /// What a destroy does.
-    pub on_destroy: OnDestroy,
-    /// How many versions stay, from 1.
-    pub keep_versions: u32,
-    /// The namesake whose place it took, or may take.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub takes_over: Option<Uuid>,
-}
-
-/// Where to copy a value from: an object that somebody else keeps in a backend.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CopyFrom {
-    /// The backend's name.
-    pub backend: Slug,
-    /// The object's name there.
-    pub remote_name: String,
-    /// Whether to delete it once it is copied.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub delete_source: bool,
-}
-
-/// What a destroy does with the secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDestroy {
-    /// Deletes it.
-    Delete,
-    /// Leaves it as it is, readable and importable.
-    Retain,
-    /// Removes its record without asking its backend, which is gone for good.
-    Forget,
-}
-
-/// How to generate a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GenerateSpec {
-    /// In characters.
-    pub length: u32,
-    /// Whether a to z may occur.
-    pub lower: bool,
-    /// Whether A to Z may occur.
-    pub upper: bool,
-    /// Whether 0 to 9 may occur.
-    pub numeric: bool,
-    /// Whether special characters may occur.
-    pub special: bool,
-    /// The special characters to choose from, instead of the usual ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub override_special: Option<String>,
-    /// The least number of a to z.
-    pub min_lower: u32,
-    /// The least number of A to Z.
-    pub min_upper: u32,
-    /// The least number of 0 to 9.
-    pub min_numeric: u32,
-    /// The least number of special characters.
-    pub min_special: u32,
-}
-
 /// One immutable version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -398,22 +238,20 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-macro_rules! generation {
-    ($($record:ty),*) => {$(
-        impl Generation for $record {
-            fn generation(&self) -> u64 {
-                self.generation
-            }
-        }
-    )*};
-}
+impl Record for SecretDocument {
+    fn generation(&self) -> u64 {
+        self.generation
+    }
 
-generation!(OrganizationRecord, SecretDocument);
+    fn is_same_write(&self, other: &Self) -> bool {
+        self.write_id == other.write_id
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::new_secret_uuid;
+    use crate::catalog::{OnDestroy, new_secret_uuid};
 
     fn secret(random: u64, revisions: &[u64]) -> SecretRecord {
         let name: SecretName = "db".parse().expect("a name");

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Backend, SeenBackend};
 use crate::catalog::{
     Owner, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, VersionRecord,
 };
 use crate::names::{SecretName, Slug};
+use crate::operations::{Backend, SeenBackend};
 use planton_envelope::SecretKind;
 
 /// A secret without its value.
@@ -69,7 +69,7 @@ pub struct VersionView {
 }
 
 impl SecretView {
-    pub(super) fn new(secret: &SecretRecord, document: &SecretDocument, catalog: Uuid) -> Self {
+    pub(crate) fn new(secret: &SecretRecord, document: &SecretDocument, catalog: Uuid) -> Self {
         let is_displaced = document.displaced.iter().any(|one| one.uuid == secret.uuid);
         let holder = document.current.as_ref().filter(|_| is_displaced);
         Self {
@@ -95,7 +95,7 @@ impl SecretView {
     }
 
     /// Says that an interrupted run had created it.
-    pub(super) fn adopted(self) -> Self {
+    pub(crate) fn adopted(self) -> Self {
         Self {
             is_adopted: true,
             ..self
@@ -103,7 +103,7 @@ impl SecretView {
     }
 
     /// Adds why what was copied is still there.
-    pub(super) fn leaving(self, source_left: Option<String>) -> Self {
+    pub(crate) fn leaving(self, source_left: Option<String>) -> Self {
         Self {
             source_left,
             ..self
@@ -111,7 +111,7 @@ impl SecretView {
     }
 
     /// Adds what is known of the backend that was opened.
-    pub(super) fn on(self, backend: &Backend) -> Self {
+    pub(crate) fn on(self, backend: &Backend) -> Self {
         Self {
             backend_seen: backend.seen.clone(),
             ..self

@@ -4,17 +4,17 @@
 //! is written, the backend is asked once more, past replicas that lag; then a new
 //! object under another name takes the place of the one that is gone.
 
-use super::backends::{ByDefault, Rechecked};
 use super::objects::{NameDigits, Put};
-use super::sealing::Sealed;
-use super::steps::Interrupt;
-use super::{Backend, OperationError, Organization};
+use super::versions::SealedVersion;
 use crate::catalog::SecretRecord;
+use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::interrupt::Interrupt;
+use crate::operations::{Backend, OperationError, Organization};
 use crate::store::{Absence, StoreErrorKind, VersionStatus};
 use planton_envelope::SecretValue;
 
 /// What a second look at a version that was missed finds.
-pub(super) enum Missed {
+pub(crate) enum Missed {
     /// It is there after all.
     Nothing,
     /// The version only.
@@ -25,12 +25,12 @@ pub(super) enum Missed {
 
 impl Organization {
     /// Asks the backend once more for a version that was missed.
-    pub(super) async fn look_again(
+    pub(crate) async fn look_again(
         &self,
         secret: &SecretRecord,
         backend: &Backend,
     ) -> Result<Missed, OperationError> {
-        let options = super::read::describe_options(secret, Absence::Confirmed);
+        let options = crate::operations::secrets::describe_options(secret, Absence::Confirmed);
         let Some(options) = options else {
             return Ok(Missed::Object);
         };
@@ -38,7 +38,7 @@ impl Organization {
             Ok(VersionStatus::Present) => Ok(Missed::Nothing),
             Ok(_) => Ok(Missed::Version),
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                backend.expect_place().await?;
+                backend.expect_marker().await?;
                 Ok(Missed::Object)
             }
             Err(error) => Err(error.into()),
@@ -47,18 +47,14 @@ impl Organization {
 
     /// Puts the next version of a secret: into its object, or into a new one where
     /// that turns out to be gone.
-    pub(super) async fn put_next(
+    pub(crate) async fn put_next(
         &self,
         secret: &SecretRecord,
         value: &SecretValue,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
-        let organization = self.existing().await?.uuid;
-        let plaintext = value.to_plaintext();
-        let number = secret.next_number();
-        let sealed = backend.seal(organization, secret, number, &plaintext, interrupt);
-        let sealed = sealed.await?;
+        let sealed = self.seal_next(secret, value, backend, interrupt).await?;
         let put = backend.put(secret, &sealed, secret.native_ids(), interrupt);
         let missing = match put.await {
             Ok(version) => return Ok(Put::further(version)),
@@ -73,25 +69,35 @@ impl Organization {
     }
 
     /// Puts the next version of a secret whose object is gone into a new one.
-    pub(super) async fn heal(
+    pub(crate) async fn heal(
         &self,
         secret: &SecretRecord,
         value: &SecretValue,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
+        let sealed = self.seal_next(secret, value, backend, interrupt).await?;
+        self.put_healing(secret, &sealed, backend, interrupt).await
+    }
+
+    async fn seal_next(
+        &self,
+        secret: &SecretRecord,
+        value: &SecretValue,
+        backend: &Backend,
+        interrupt: &Interrupt,
+    ) -> Result<SealedVersion, OperationError> {
         let organization = self.existing().await?.uuid;
         let plaintext = value.to_plaintext();
         let number = secret.next_number();
         let sealed = backend.seal(organization, secret, number, &plaintext, interrupt);
-        let sealed = sealed.await?;
-        self.put_healing(secret, &sealed, backend, interrupt).await
+        sealed.await
     }
 
     async fn put_healing(
         &self,
         secret: &SecretRecord,
-        sealed: &Sealed,
+        sealed: &SealedVersion,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {

@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{OperationError, Organization, ValueSource};
 use crate::catalog::CopyFrom;
+use crate::operations::{OperationError, Organization, ValueSource};
 use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
 use planton_envelope::SecretValue;
 
@@ -13,7 +13,7 @@ impl Organization {
     /// # Errors
     ///
     /// `InvalidGenerate`; `NothingToCopy` and failures of the backend for a copy.
-    pub(super) async fn resolve(&self, source: ValueSource) -> Result<SecretValue, OperationError> {
+    pub(crate) async fn resolve(&self, source: ValueSource) -> Result<SecretValue, OperationError> {
         match source {
             ValueSource::Given(value) => Ok(value),
             ValueSource::Generated(spec) => {
@@ -36,7 +36,7 @@ impl Organization {
             Ok(ForeignValue::Text(text)) => Ok(SecretValue::Text(text)),
             Ok(ForeignValue::KeyValue(texts)) => Ok(SecretValue::KeyValue(texts)),
             Err(error) if error.kind() == StoreErrorKind::NotFound => {
-                backend.expect_place().await?;
+                backend.expect_marker().await?;
                 Err(nothing())
             }
             Err(error) if error.kind() == StoreErrorKind::Corrupt => {
@@ -55,16 +55,16 @@ impl Organization {
     ///
     /// Somebody may have written to the source since it was read, long ago where a
     /// creation is resumed: only what the secret holds is deleted.
-    pub(super) async fn delete_source(
+    pub(crate) async fn delete_source(
         &self,
         uuid: Uuid,
         from: Option<&CopyFrom>,
     ) -> Option<String> {
         let from = from.filter(|from| from.delete_source)?;
-        super::steps::crash_point("delete source");
+        crate::operations::crash_hooks::crash_point("delete source");
         let deleted = async {
             let backend = self.backend(&from.backend).await?;
-            backend.expect_place().await?;
+            backend.expect_marker().await?;
             let Some(foreign) = backend.store.foreign() else {
                 return Ok(true);
             };

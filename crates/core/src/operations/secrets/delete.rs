@@ -2,15 +2,14 @@
 
 use uuid::Uuid;
 
-use super::backends::Trust;
-use super::documents::Held;
-use super::steps::{Interrupt, crash_point};
-use super::{Backend, OperationError, Organization};
 use crate::catalog::{
-    EntryKey, LostObject, OnDestroy, Owner, Revision, SecretRecord, SecretState, Stamp,
-    record_key_of_name,
+    EntryKey, LostObject, OnDestroy, Owner, SecretRecord, SecretState, Stamp, record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
+use crate::operations::backends::Trust;
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{Backend, OperationError, Organization};
+use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Absence, Deletion, DescribeOptions, RemoteName, StoreErrorKind, VersionStatus};
 
 /// How often a step is tried while others change the document.
@@ -80,12 +79,10 @@ impl Organization {
             stamp,
         } = request;
         interrupt.before("delete")?;
-        let mut held = self.hold(record_key_of_name(name)).await?;
-        if held.named(name, *uuid).is_none() {
-            // A node that lags may not know it yet.
-            held = self.hold_fenced(held.key).await?;
-        }
-        if held.revision == Revision::ABSENT {
+        let is_missing = |held: &HeldSecret| held.named(name, *uuid).is_none();
+        let held = self.hold_fenced_if(record_key_of_name(name), is_missing);
+        let mut held = held.await?;
+        if held.is_absent() {
             return Ok(DeletedSecret::RecordMissing);
         }
         let Some(secret) = held.named(name, *uuid) else {
@@ -119,7 +116,7 @@ impl Organization {
     /// Makes sure that a document without the secret is no older than what was seen.
     fn expect_gone(
         &self,
-        held: &Held,
+        held: &HeldSecret,
         request: &DeleteSecret,
     ) -> Result<DeletedSecret, OperationError> {
         let (seen, found) = (request.generation, held.document.generation);
@@ -136,7 +133,7 @@ impl Organization {
     /// Gives a secret that this run has adopted back to its former owner.
     async fn hand_back(
         &self,
-        mut held: Held,
+        mut held: HeldSecret,
         uuid: Uuid,
         former: Owner,
     ) -> Result<DeletedSecret, OperationError> {
@@ -150,7 +147,7 @@ impl Organization {
     /// Removes a secret's record without asking its backend.
     async fn forget(
         &self,
-        mut held: Held,
+        mut held: HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<DeletedSecret, OperationError> {
@@ -169,9 +166,9 @@ impl Organization {
 
     /// Deletes the secret `uuid` of a document that is held. Whoever else
     /// finishes it meanwhile has done it for us.
-    pub(super) async fn finish_deletion(
+    pub(crate) async fn finish_deletion(
         &self,
-        held: &mut Held,
+        held: &mut HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
@@ -180,7 +177,7 @@ impl Organization {
         };
         // Before it is marked: elsewhere everything seems to be gone already.
         let backend = self.backend_of(secret, Trust::Mac).await?;
-        backend.expect_place().await?;
+        backend.expect_marker().await?;
         if !self.mark_deleting(held, uuid, interrupt).await? {
             return Ok(());
         }
@@ -233,7 +230,7 @@ impl Organization {
     /// Removes what is left of a secret whose record no longer names it: the entries
     /// of its objects, and the history of a record that is a tombstone now. Last: as
     /// long as a record names an object, a deletion of its backend must find it.
-    pub(super) async fn clear(&self, held: &Held, entries: &[EntryKey]) {
+    pub(crate) async fn clear(&self, held: &HeldSecret, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;
         }
@@ -241,7 +238,10 @@ impl Organization {
             return;
         }
         crash_point("forget history");
-        let forgotten = self.catalog.forget_history(&held.key, held.revision).await;
+        let forgotten = self
+            .catalog
+            .forget_history(&held.key(), held.revision)
+            .await;
         if let Err(error) = forgotten {
             // The deletion is committed, and the history holds no payload.
             tracing::warn!(%error, "the history of a deleted secret's record is left behind");
@@ -251,7 +251,7 @@ impl Organization {
     /// Marks the secret; returns false when it is gone already.
     async fn mark_deleting(
         &self,
-        held: &mut Held,
+        held: &mut HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
     ) -> Result<bool, OperationError> {
@@ -286,7 +286,7 @@ impl Organization {
     /// was when it was `checked`. Returns false when another process has done so.
     async fn remove(
         &self,
-        held: &mut Held,
+        held: &mut HeldSecret,
         uuid: Uuid,
         checked: Option<&SecretRecord>,
     ) -> Result<bool, OperationError> {

@@ -11,7 +11,7 @@ pub const NAME_PREFIX: &str = "planton";
 
 /// Returns `{prefix}/{org}/org/{slug}-{digits}`, or
 /// `{prefix}/{org}/env/{env}/{slug}-{digits}`, with the backend's separator.
-pub(super) fn remote_name(
+pub(crate) fn remote_name(
     prefix: &str,
     organization: &Slug,
     name: &SecretName,
@@ -33,7 +33,7 @@ pub(super) fn remote_name(
 /// whose parts contain the separator (`a--b` is a slug, and `--` joins the parts
 /// at some vendors), or meet in one (`a-` and `-b` never occur: a slug neither
 /// begins nor ends with a hyphen).
-pub(super) fn object_name(parts: &[&str], rules: NameRules) -> RemoteName {
+pub(crate) fn object_name(parts: &[&str], rules: NameRules) -> RemoteName {
     let whole = parts.join(rules.separator);
     let ambiguous = parts.iter().any(|part| part.contains(rules.separator));
     if whole.len() <= rules.max_bytes && !ambiguous {

@@ -1,9 +1,7 @@
 //! Sets and unsets the default backend, for whoever owns the choice.
 
-use super::default::{
-    Choice, DefaultBackendView, TRIES, changed, generation_of, name_of, owner_of, platform,
-};
-use crate::catalog::{DefaultBackendRecord, Loaded, Owner, Stamp};
+use super::record::{Choice, DefaultBackendView, HeldDefault, TRIES, changed};
+use crate::catalog::{Owner, Stamp};
 use crate::names::Slug;
 use crate::operations::ownership::Meeting;
 use crate::operations::{Destroyed, Interrupt, MetRecord, OperationError, Organization};
@@ -69,7 +67,7 @@ impl Organization {
             replaced,
         } = set;
         self.connections.learn_default(Some(&backend));
-        crate::operations::steps::crash_point("clear default backend");
+        crate::operations::crash_hooks::crash_point("clear default backend");
         if replaced != backend {
             self.untell(&replaced).await?;
         }
@@ -92,18 +90,18 @@ impl Organization {
     ) -> Result<(InForce, Option<Owner>), OperationError> {
         let mut sent: Option<(InForce, Option<Owner>)> = None;
         for _ in 0..TRIES {
-            let loaded = self.load_default().await?;
-            let generation = generation_of(loaded.as_ref());
+            let mut held = self.hold_default().await?;
+            let generation = held.document.generation;
             if let Some((set, adopted_from)) = sent.take()
-                && set.owner == owner_of(loaded.as_ref())
+                && set.owner == held.document.owner
             {
                 // It was written again before our answer came.
                 return Ok((InForce { generation, ..set }, adopted_from));
             }
-            let adopted_from = self.expect_unset(loaded.as_ref())?;
+            let adopted_from = self.expect_unset(&held)?;
             self.tell(backend, true).await?;
             interrupt.before("commit default backend")?;
-            let replaced = name_of(loaded.as_ref());
+            let replaced = held.document.backend.clone();
             let own = self.run.owner(generation + 1);
             let owner = Some(match adopted_from.clone() {
                 None => own,
@@ -114,14 +112,14 @@ impl Organization {
                 owner: owner.clone(),
                 is_changed: replaced != *backend || adopted_from.is_none(),
             };
-            let committed = self.commit_default(loaded, choice).await;
-            let committed = committed.map_err(|error| self.run.unclear(error))?;
+            let committed = self.commit_default(&mut held, choice).await;
+            let is_committed = committed.map_err(|error| self.run.unclear(error))?;
             let set = InForce {
                 owner,
                 generation: generation + 1,
                 replaced,
             };
-            if committed.is_some() {
+            if is_committed {
                 return Ok((set, adopted_from));
             }
             sent = Some((set, adopted_from));
@@ -137,16 +135,16 @@ impl Organization {
         interrupt: &Interrupt,
     ) -> Result<InForce, OperationError> {
         for _ in 0..TRIES {
-            let loaded = self.load_default().await?;
-            let owner = expect_own(loaded.as_ref(), &known, backend)?;
+            let mut held = self.hold_default().await?;
+            let owner = expect_own(&held, &known, backend)?;
             self.tell(backend, true).await?;
             interrupt.before("commit default backend")?;
             let set = InForce {
                 owner: Some(owner.clone()),
-                generation: generation_of(loaded.as_ref()),
+                generation: held.document.generation,
                 replaced: known.backend.clone(),
             };
-            if name_of(loaded.as_ref()) == *backend {
+            if held.document.backend == *backend {
                 return Ok(set);
             }
             let choice = Choice {
@@ -154,7 +152,8 @@ impl Organization {
                 owner: Some(owner),
                 is_changed: true,
             };
-            if let Some(generation) = self.commit_default(loaded, choice).await? {
+            if self.commit_default(&mut held, choice).await? {
+                let generation = held.document.generation;
                 return Ok(InForce { generation, ..set });
             }
         }
@@ -174,16 +173,17 @@ impl Organization {
     ) -> Result<Destroyed, OperationError> {
         interrupt.before("unset default backend")?;
         for _ in 0..TRIES {
-            let Some(loaded) = self.load_default().await? else {
+            let mut held = self.hold_default().await?;
+            if held.is_absent() {
                 return Ok(Destroyed::RecordMissing);
-            };
-            let Some(owner) = loaded.record.owner.clone() else {
+            }
+            let Some(owner) = held.document.owner.clone() else {
                 return Ok(Destroyed::Done);
             };
             if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
                 return Ok(Destroyed::LeftToOwner(Box::new(owner)));
             }
-            let present = loaded.record.backend.clone();
+            let present = held.document.backend.clone();
             let former = self.run.gives_back(&owner);
             let choice = match &former {
                 Some(former) => Choice {
@@ -192,20 +192,20 @@ impl Organization {
                     is_changed: false,
                 },
                 None => Choice {
-                    backend: platform(),
+                    backend: Slug::platform_backend(),
                     owner: None,
                     is_changed: true,
                 },
             };
             interrupt.before("commit default backend")?;
-            if self.commit_default(Some(loaded), choice).await?.is_none() {
+            if !self.commit_default(&mut held, choice).await? {
                 continue;
             }
             if let Some(former) = former {
                 return Ok(Destroyed::GivenBack(Box::new(former)));
             }
             self.connections.learn_default(None);
-            crate::operations::steps::crash_point("clear default backend");
+            crate::operations::crash_hooks::crash_point("clear default backend");
             self.untell(&present).await?;
             return Ok(Destroyed::Done);
         }
@@ -214,13 +214,8 @@ impl Organization {
 
     /// Makes sure that nobody has set the default; returns whose it was where the
     /// run that set it is the one to resume.
-    fn expect_unset(
-        &self,
-        loaded: Option<&Loaded<DefaultBackendRecord>>,
-    ) -> Result<Option<Owner>, OperationError> {
-        let Some(record) = loaded.map(|loaded| &loaded.record) else {
-            return Ok(None);
-        };
+    fn expect_unset(&self, held: &HeldDefault) -> Result<Option<Owner>, OperationError> {
+        let record = &held.document;
         let Some(owner) = &record.owner else {
             return Ok(None);
         };
@@ -239,13 +234,14 @@ impl Organization {
 /// Makes sure that the default is the caller's still, and as the caller knows it or
 /// as it is to be; returns whose it is.
 fn expect_own(
-    loaded: Option<&Loaded<DefaultBackendRecord>>,
+    held: &HeldDefault,
     known: &KnownDefault,
     wanted: &Slug,
 ) -> Result<Owner, OperationError> {
-    let Some(record) = loaded.map(|loaded| &loaded.record) else {
+    if held.is_absent() {
         return Err(OperationError::DefaultBackendRecordMissing);
-    };
+    }
+    let record = &held.document;
     // It was unset since.
     let owner = record.owner.as_ref().ok_or_else(changed)?;
     if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {

@@ -2,13 +2,13 @@
 
 use uuid::Uuid;
 
-use super::documents::Held;
-use super::{OperationError, Organization};
 use crate::catalog::{CatalogErrorKind, EntryKey, EntryRecord, Revision};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{OperationError, Organization};
 
 impl Organization {
     /// Writes the entry of an object that is about to be put.
-    pub(super) async fn write_entry(
+    pub(crate) async fn write_entry(
         &self,
         entry: &EntryKey,
         record: &EntryRecord,
@@ -27,36 +27,35 @@ impl Organization {
     }
 
     /// Removes the entry of an object that is gone.
-    pub(super) async fn remove_entry(&self, entry: &EntryKey) -> Result<(), OperationError> {
+    pub(crate) async fn remove_entry(&self, entry: &EntryKey) -> Result<(), OperationError> {
         Ok(self.catalog.remove(&entry.record_key()).await?)
     }
 
     /// Lists the entries of a backend. A listing shows every entry whose write was
     /// answered before it began.
-    pub(super) async fn entries(&self, backend: Uuid) -> Result<Vec<EntryKey>, OperationError> {
+    pub(crate) async fn entries(&self, backend: Uuid) -> Result<Vec<EntryKey>, OperationError> {
         let keys = self.catalog.list(&EntryKey::prefix(backend)).await?;
         Ok(keys.iter().filter_map(EntryKey::parse).collect())
     }
 
     /// Reads what an entry says of its object, verified; `None` where another
     /// process has removed it.
-    pub(super) async fn entry(
+    pub(crate) async fn entry(
         &self,
         entry: &EntryKey,
     ) -> Result<Option<EntryRecord>, OperationError> {
         let loaded = self.catalog.load_fenced(&entry.record_key()).await?;
-        let Some(loaded) = loaded else {
-            return Ok(None);
-        };
-        loaded.verify(self.mac_key().await?)?;
-        Ok(Some(loaded.record))
+        self.verified(loaded).await
     }
 
     /// Raises a document to a new revision without changing it, over a tombstone
     /// and where nothing was ever written, too: whoever is about to commit on the
     /// revision before it begins anew. Returns the document that stands there
     /// instead when another writer came first.
-    pub(super) async fn raise(&self, held: &mut Held) -> Result<Option<Held>, OperationError> {
+    pub(crate) async fn raise(
+        &self,
+        held: &mut HeldSecret,
+    ) -> Result<Option<HeldSecret>, OperationError> {
         self.try_commit(held).await
     }
 }
