@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::{explain, parse_duration};
-use planton_core::limits::RequestLimits;
+use planton_core::deadline::RequestLimits;
 use planton_core::operations::{Interrupt, OperationError};
 use planton_plugin::{Attribute, AttributePath, Context, Diagnostic, Diagnostics, Value};
 
@@ -198,7 +198,7 @@ mod tests {
         let bounds = Bounds::new(&cx, &Value::Null, Timeout::Update);
         let call = async { Ok(RequestLimits::current().stop()) };
         let stop = bounds.writing(call).await;
-        assert_eq!(stop, Ok(Some(planton_core::limits::Stop::Cancelled)));
+        assert_eq!(stop, Ok(Some(planton_core::deadline::Stop::Cancelled)));
         assert!(bounds.interrupt().before("step").is_err());
     }
 

@@ -55,6 +55,7 @@ impl<'a> Named<'a> {
             inside.with_extension("rs"),
             inside.join("mod.rs"),
             inside.join("lib.rs"),
+            inside.join("main.rs"),
             // `mod tests` at the end of its module's file.
             parent.with_extension("rs"),
             parent.join("mod.rs"),

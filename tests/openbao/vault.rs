@@ -6,7 +6,7 @@ use planton_core::catalog::{
     CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord,
     conformance as catalog_conformance,
 };
-use planton_core::limits::RequestLimits;
+use planton_core::deadline::RequestLimits;
 use planton_core::store::{
     Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
 };

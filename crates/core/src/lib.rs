@@ -6,8 +6,9 @@
 //! references and the conformance suites that every implementation passes.
 
 pub mod catalog;
+pub mod deadline;
+pub mod error;
 pub mod kek;
-pub mod limits;
 pub mod names;
 pub mod operations;
 pub mod store;

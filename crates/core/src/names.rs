@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);
 
+/// Name of the built-in backend.
+pub const PLATFORM_BACKEND: &str = "platform";
+
 /// The text is not a slug.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -33,6 +36,12 @@ impl Slug {
         } else {
             Err(InvalidSlug)
         }
+    }
+
+    /// Returns the name of the built-in backend.
+    #[must_use]
+    pub fn platform_backend() -> Self {
+        Self(PLATFORM_BACKEND.to_owned())
     }
 
     /// Returns the text.

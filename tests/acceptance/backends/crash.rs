@@ -82,9 +82,11 @@ fn every_step_of_a_backend_has_a_crash_test() {
     .into_iter()
     .map(str::to_owned)
     .collect();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations/backends");
+    let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations");
+    let files = ["backends", "default_backend"].map(|folder| operations.join(folder));
+    let files = files.map(|folder| std::fs::read_dir(folder).unwrap());
     let mut steps = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in files.into_iter().flatten() {
         let code = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         steps.extend(calls(&code, "before(\""));
         steps.extend(calls(&code, "crash_point(\""));

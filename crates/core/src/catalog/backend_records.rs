@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Owner;
-use super::records::{Generation, Stamped};
+use super::Record;
 use crate::names::Slug;
 use crate::store::{NativeVersionId, RemoteName, StoreSettings};
 use planton_envelope::KekId;
@@ -177,27 +177,36 @@ impl BackendRecord {
     }
 }
 
-impl Generation for DefaultBackendRecord {
+impl Default for DefaultBackendRecord {
+    /// Returns what holds without a record: the built-in backend, chosen by nobody.
+    fn default() -> Self {
+        Self {
+            generation: 0,
+            write_id: Uuid::nil(),
+            backend: Slug::platform_backend(),
+            changed: 0,
+            owner: None,
+        }
+    }
+}
+
+impl Record for DefaultBackendRecord {
     fn generation(&self) -> u64 {
         self.generation
     }
+
+    fn is_same_write(&self, other: &Self) -> bool {
+        self.write_id == other.write_id
+    }
 }
 
-impl Generation for BackendDocument {
+impl Record for BackendDocument {
     fn generation(&self) -> u64 {
         self.generation
     }
-}
 
-impl Stamped for DefaultBackendRecord {
-    fn write_id(&self) -> Uuid {
-        self.write_id
-    }
-}
-
-impl Stamped for BackendDocument {
-    fn write_id(&self) -> Uuid {
-        self.write_id
+    fn is_same_write(&self, other: &Self) -> bool {
+        self.write_id == other.write_id
     }
 }
 

@@ -1,124 +1,50 @@
-//! Errors by meaning.
+//! Errors of a catalog, by kind.
 
-use std::error::Error;
-use std::fmt;
+use crate::error::{Error, ErrorKind};
 
-type Source = Box<dyn Error + Send + Sync>;
-
-/// What a failure of the catalog means, whatever the vendor calls it.
+/// The meaning of a catalog's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CatalogErrorKind {
-    /// A compare-and-set was lost.
+    /// Another writer won the compare-and-set.
     Conflict,
-    /// Known, but not allowed; never taken for an absent record.
+    /// Authenticated, and not allowed. Never reported as an absent record.
     PermissionDenied,
-    /// Not known: no credential, or one that has run out.
+    /// Not authenticated: the credential is missing or expired.
     Unauthenticated,
-    /// Asked to slow down, and still after all retries.
+    /// Rate limited; retries were exhausted.
     RateLimited,
-    /// Unreachable, sealed, or failing, and still after all retries.
+    /// Unreachable, sealed or failing; retries were exhausted.
     Unavailable,
-    /// What is there is not a record of ours.
+    /// The stored body is not a record of this provider.
     Corrupt,
-    /// The answer is not of the vendor's form: it says nothing of what is there.
+    /// The response does not have the vendor's form, so it proves nothing.
     Unexpected,
-    /// Nothing stands there because somebody deleted the record.
+    /// The record is missing because it was deleted.
     Removed,
-    /// The record's MAC does not fit: somebody else changed it.
+    /// The record's MAC does not verify: it was changed without the MAC key.
     Altered,
-    /// The platform is not set up as it must be (a missing mount, KV version 1).
+    /// The platform is not set up as required (a missing mount, KV version 1).
     Misconfigured,
 }
 
-/// A failure of the catalog: its meaning, what was tried, and where.
-///
-/// # Security
-///
-/// Carries no payload, no credential and no raw response body.
-#[derive(Debug)]
-pub struct CatalogError {
-    kind: CatalogErrorKind,
-    operation: &'static str,
-    path: String,
-    remedy: Option<String>,
-    source: Option<Source>,
-}
+/// A failure of the catalog.
+pub type CatalogError = Error<CatalogErrorKind>;
 
-impl CatalogError {
-    /// Describes a failure of `operation` (the vendor's own name for it) on
-    /// `path`.
-    #[must_use]
-    pub fn new(kind: CatalogErrorKind, operation: &'static str, path: impl Into<String>) -> Self {
-        Self {
-            kind,
-            operation,
-            path: path.into(),
-            remedy: None,
-            source: None,
+impl ErrorKind for CatalogErrorKind {
+    const ERROR: &'static str = "CatalogError";
+
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::Conflict => "was overtaken by another writer",
+            Self::PermissionDenied => "was denied",
+            Self::Unauthenticated => "was refused: not authenticated",
+            Self::RateLimited => "was rate-limited",
+            Self::Unavailable => "failed: unavailable",
+            Self::Corrupt => "found something that is not a record of this provider",
+            Self::Unexpected => "got an answer of another form",
+            Self::Removed => "found a record that somebody deleted",
+            Self::Altered => "found a record that somebody else has changed",
+            Self::Misconfigured => "failed: not set up",
         }
-    }
-
-    /// Adds how to mend it: the missing grant or policy.
-    #[must_use]
-    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
-        self
-    }
-
-    /// Adds the error beneath.
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// Returns what the failure means.
-    #[must_use]
-    pub fn kind(&self) -> CatalogErrorKind {
-        self.kind
-    }
-
-    /// Returns the vendor's name of what was tried.
-    #[must_use]
-    pub fn operation(&self) -> &'static str {
-        self.operation
-    }
-
-    /// Returns the path on which it was tried.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Returns how to mend it.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        self.remedy.as_deref()
-    }
-}
-
-impl fmt::Display for CatalogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = match self.kind {
-            CatalogErrorKind::Conflict => "was overtaken by another writer",
-            CatalogErrorKind::PermissionDenied => "was denied",
-            CatalogErrorKind::Unauthenticated => "was refused: not authenticated",
-            CatalogErrorKind::RateLimited => "was rate-limited",
-            CatalogErrorKind::Unavailable => "failed: unavailable",
-            CatalogErrorKind::Corrupt => "found something that is not a record of this provider",
-            CatalogErrorKind::Unexpected => "got an answer of another form",
-            CatalogErrorKind::Removed => "found a record that somebody deleted",
-            CatalogErrorKind::Altered => "found a record that somebody else has changed",
-            CatalogErrorKind::Misconfigured => "failed: not set up",
-        };
-        write!(f, "{} on {:?} {meaning}", self.operation, self.path)
-    }
-}
-
-impl Error for CatalogError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
     }
 }

@@ -1,6 +1,7 @@
 //! The catalog: an organization's records. Never a plaintext, never a payload.
 
 mod backend_records;
+mod compare_and_set;
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 mod entries;
@@ -8,9 +9,11 @@ mod error;
 mod identity;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
+mod organization_record;
 mod ownership;
-mod records;
-mod typed;
+mod secret_arguments;
+mod secret_records;
+mod signed_record;
 
 use std::fmt::{self, Debug};
 
@@ -20,6 +23,7 @@ pub use backend_records::{
     BackendArguments, BackendDocument, BackendOnDestroy, BackendRecord, BackendState,
     DefaultBackendRecord, MarkerRecord, SealedCredential,
 };
+pub(crate) use compare_and_set::{Compared, Record};
 pub use entries::{EntryKey, EntryRecord, PutId};
 pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::{
@@ -27,13 +31,11 @@ pub use identity::{
 };
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
+pub use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
-pub use records::{
-    CopyFrom, GenerateSpec, Generation, LostObject, OnDestroy, OrganizationRecord,
-    OrganizationState, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, SecretState,
-    Stamped, VersionRecord, WrappedMacKey,
-};
-pub use typed::{Catalog, Loaded};
+pub use secret_arguments::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
+pub use secret_records::{LostObject, SecretDocument, SecretRecord, SecretState, VersionRecord};
+pub use signed_record::{Catalog, Loaded};
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`,
 /// `entries/…`.

@@ -1,4 +1,4 @@
-//! Which run of Terraform made a record, and when: what decides whose it is, and
+//! Which run made a record, and when: what decides whose it is, and
 //! what people decide by.
 
 use std::fmt;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Identifies a run of Terraform: all provider processes of one run share it.
+/// Identifies a run: all of its processes share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Uuid);
@@ -62,7 +62,7 @@ pub struct Origin {
     /// The base name of the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// Terraform's workspace, where it is not the default one.
+    /// The state's workspace, where it is not the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
     /// What `PLANTON_RUN_LABEL` says, such as a CI job's address.
@@ -105,8 +105,8 @@ impl Owner {
         }
     }
 
-    /// Returns the stamp that a state has which knows none: the creator's. Terraform
-    /// drops private data when a provider dies in an update, and what another state
+    /// Returns the stamp that a state has which knows none: the creator's. A
+    /// state loses its stamp when a process dies in an update, and what another state
     /// has adopted meanwhile is not this one's any more.
     #[must_use]
     pub fn presumed_stamp(&self) -> Stamp {

@@ -354,7 +354,7 @@ pub enum OperationError {
 
 impl OperationError {
     /// Says whether this comes of a backend that is not there, or not to be reached.
-    pub(super) fn is_of_the_backend(&self) -> bool {
+    pub(crate) fn is_of_the_backend(&self) -> bool {
         matches!(
             self,
             Self::Store(_)
@@ -366,7 +366,7 @@ impl OperationError {
     }
 
     /// Returns the message with those of all sources.
-    pub(super) fn with_sources(&self) -> String {
+    pub(crate) fn with_sources(&self) -> String {
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);
         while let Some(error) = source {

@@ -5,54 +5,44 @@
 //! backend holds and the catalog does not name does not exist; what the catalog
 //! names was put before. Nothing here mentions who calls.
 
-mod adopt;
 mod backends;
-mod copy;
-mod create;
-mod delete;
-mod documents;
-mod entries;
+mod crash_hooks;
+mod default_backend;
 mod error;
-mod forget;
-mod generate;
-mod heal;
-mod objects;
-mod open;
+mod held_document;
+mod interrupt;
 mod organization;
 mod ownership;
-mod read;
-mod remote_name;
+mod rollback_guard;
 mod run;
 mod sealing;
-mod steps;
-mod update;
-mod view;
+mod secrets;
+mod size_limit;
 
-// What callers say and see, so that they need not know who keeps it.
+// Names that callers use, whichever module defines them.
 pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };
+pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
 pub use backends::{
-    BackendArguments, BackendOnDestroy, BackendView, DefaultBackendView, DefaultSet, DeleteBackend,
-    DeletedBackend, Destroyed, ForgettableBackend, KnownDefault, MAX_NAMED_HOLDERS,
-    RefreshedBackend, RegisterBackend, RegisteredBackend, SeenBackend, SetDefault, UpdateBackend,
+    BackendArguments, BackendOnDestroy, BackendView, DeleteBackend, DeletedBackend, Destroyed,
+    ForgettableBackend, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend, RegisteredBackend,
+    UpdateBackend,
 };
-pub use create::{CreateSecret, Replaces, ValueSource};
-pub use delete::{DeleteSecret, DeletedSecret};
+pub use default_backend::{DefaultBackendView, DefaultSet, KnownDefault, SetDefault};
 pub use error::{CommitUnclear, OperationError};
-pub use forget::{ForgettableSecret, Found};
-pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
-pub use open::OpenedSecret;
-pub use organization::{Backend, Organization, PLATFORM_BACKEND, Platform};
+pub use interrupt::Interrupt;
+pub use organization::{Backend, Organization, Platform};
 pub use ownership::MetRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
-pub use read::{RefreshSecret, Refreshed, Seen, Selector};
-pub use remote_name::NAME_PREFIX;
+pub use rollback_guard::SeenBackend;
 pub use run::{Resume, ResumeRefused, Run};
-pub use steps::Interrupt;
-pub use update::UpdateSecret;
-pub use view::{SecretView, VersionView};
+pub use secrets::{
+    CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, Found, InvalidGenerate,
+    MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
+    SecretView, Seen, Selector, UpdateSecret, ValueSource, VersionView,
+};
 
 #[cfg(test)]
 mod tests;

@@ -7,21 +7,19 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::OperationError;
-use super::backends::{Connections, Patience, Place, SeenBackend};
+use super::SeenBackend;
+use super::backends::{Connections, Marker, Patience};
+use super::crash_hooks::crash_point;
 use super::run::Run;
-use super::sealing::{check_size, max_plaintext};
-use super::steps::crash_point;
+use super::sealing::{unwrap, wrap};
 use crate::catalog::{
-    Catalog, CatalogError, CatalogErrorKind, CatalogStore, Loaded, ORGANIZATION_RECORD,
+    Catalog, CatalogError, CatalogErrorKind, CatalogStore, Compared, Loaded, ORGANIZATION_RECORD,
     OrganizationRecord, OrganizationState, RecordKey, Revision, WrappedMacKey,
 };
-use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use crate::kek::{KekError, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::{ConnectStore, SecretStore};
-use planton_envelope::{MacKey, SecretValue, WrapBinding, WrappedKey};
-
-/// The name of the built-in backend.
-pub const PLATFORM_BACKEND: &str = "platform";
+use planton_envelope::{KekId, MacKey, WrapBinding, WrappedKey};
 
 /// How often first use is tried again after another process came first.
 const INITIALIZE_TRIES: usize = 4;
@@ -57,7 +55,7 @@ pub struct Backend {
     /// What was seen of its record last; absent for the built-in one.
     pub seen: Option<SeenBackend>,
     /// By what its place is known again.
-    pub(super) place: Option<Arc<Place>>,
+    pub(crate) marker: Option<Arc<Marker>>,
 }
 
 /// An organization on its platform. The use cases are its methods.
@@ -66,11 +64,11 @@ pub struct Backend {
 #[derive(Debug)]
 pub struct Organization {
     slug: Slug,
-    pub(super) run: Run,
-    pub(super) catalog: Catalog,
-    pub(super) platform: Platform,
-    pub(super) connections: Connections,
-    pub(super) patience: Patience,
+    pub(crate) run: Run,
+    pub(crate) catalog: Catalog,
+    pub(crate) platform: Platform,
+    pub(crate) connections: Connections,
+    pub(crate) patience: Patience,
     opened: OnceCell<Opened>,
     mac_key: OnceCell<MacKey>,
 }
@@ -202,7 +200,7 @@ impl Organization {
     }
 
     /// Returns the MAC key; unwraps it on first use.
-    pub(super) async fn mac_key(&self) -> Result<&MacKey, OperationError> {
+    pub(crate) async fn mac_key(&self) -> Result<&MacKey, OperationError> {
         self.existing().await?;
         let loaded = match self.opened.get() {
             Some(Opened::Loaded(loaded)) => loaded,
@@ -230,141 +228,92 @@ impl Organization {
         self.capability_of(name).await.map(drop)
     }
 
-    /// Refuses a value beyond what backends of this type can hold; no request.
-    ///
-    /// # Errors
-    ///
-    /// `ValueTooLarge`.
-    pub fn check_size_of_type(
-        &self,
-        kind: &str,
-        value: &SecretValue,
-    ) -> Result<(), OperationError> {
-        match self.platform.connector.capability(kind) {
-            Some(capability) => check_size(&capability, &value.to_plaintext()),
-            None => Ok(()),
-        }
-    }
-
-    /// Refuses a value beyond what its backend can hold, `None` for the default
-    /// one. A value that fits everywhere costs no request.
-    ///
-    /// # Errors
-    ///
-    /// `ValueTooLarge`, `UnknownBackend`; failures of the catalog.
-    pub async fn check_size(
-        &self,
-        backend: Option<&Slug>,
-        value: &SecretValue,
-    ) -> Result<(), OperationError> {
-        let plaintext = value.to_plaintext();
-        if plaintext.len() <= self.least_limit() {
-            return Ok(());
-        }
-        let default;
-        let name = match backend {
-            Some(name) => name,
-            None => {
-                // Only a limit hangs on it, and that is checked again before a put.
-                default = match self.default_backend_view().await {
-                    Err(OperationError::OrganizationMissing { .. }) => platform_name(),
-                    view => view?.backend,
-                };
-                &default
-            }
-        };
-        check_size(&self.capability_of(name).await?, &plaintext)
-    }
-
-    /// Returns the size of a plaintext that every backend holds, in bytes.
-    fn least_limit(&self) -> usize {
-        let own = self.platform.connector.capabilities();
-        let limits = own.iter().map(max_plaintext);
-        limits.fold(max_plaintext(self.platform.store.capability()), usize::min)
-    }
-
-    /// Loads the organization's record. A node that lags may show it as it was
-    /// before it was ready, and then nothing must be provisioned.
+    /// Loads the organization's record. A stale node may show it before it was ready,
+    /// and nothing may be provisioned then.
     async fn load(&self) -> Result<Option<Loaded<OrganizationRecord>>, CatalogError> {
-        match self.catalog.load::<OrganizationRecord>(&key()).await? {
-            Some(loaded) if !loaded.record.state.is_ready() => {
-                self.catalog.load_fenced(&key()).await
-            }
-            loaded => Ok(loaded),
-        }
+        let is_unfinished = |loaded: Option<&Loaded<OrganizationRecord>>| {
+            loaded.is_some_and(|loaded| !loaded.record.state.is_ready())
+        };
+        self.catalog.load_fenced_if(&key(), is_unfinished).await
     }
 
     async fn initialize(&self) -> Result<Opened, OperationError> {
-        let mut tries = 0;
-        loop {
-            match self.try_initialize().await {
-                Err(OperationError::Catalog(error))
-                    if error.kind() == CatalogErrorKind::Conflict && tries < INITIALIZE_TRIES =>
-                {
-                    // Somebody else was first, or we were and the answer was lost.
-                    tries += 1;
-                }
-                opened => return opened,
+        let mut found = self.load().await?;
+        for _ in 0..=INITIALIZE_TRIES {
+            match self.try_initialize(found).await? {
+                Ok(opened) => return Ok(opened),
+                Err(now) => found = now,
             }
         }
+        let key = key();
+        Err(CatalogError::new(CatalogErrorKind::Conflict, "write", key.as_str()).into())
     }
 
-    async fn try_initialize(&self) -> Result<Opened, OperationError> {
-        let (mut record, revision) = match self.load().await? {
-            Some(loaded) if loaded.record.state.is_ready() => return Ok(Opened::Loaded(loaded)),
-            // First use writes the record once before it is ready. One that was
-            // written since is not its work: made anew, nothing that was sealed
-            // could be opened any more.
+    /// Goes on with first use. Returns the present record if another process came first.
+    async fn try_initialize(
+        &self,
+        found: Option<Loaded<OrganizationRecord>>,
+    ) -> Result<Result<Opened, Option<Loaded<OrganizationRecord>>>, OperationError> {
+        let key = key();
+        let (mut record, revision) = match found {
+            Some(loaded) if loaded.record.state.is_ready() => {
+                return Ok(Ok(Opened::Loaded(loaded)));
+            }
+            // First use writes the record once before it is ready, and again when it is.
+            // At a later revision another writer changed it. A new MAC key would make
+            // every sealed value unreadable.
             Some(loaded) if loaded.revision > FIRST_REVISION => {
-                let key = key();
                 return Err(
                     CatalogError::new(CatalogErrorKind::Altered, "read", key.as_str()).into(),
                 );
             }
             Some(loaded) => (loaded.record, loaded.revision),
             None => {
-                self.expect_empty_catalog().await?;
+                if let Some(now) = self.expect_empty_catalog().await? {
+                    return Ok(Err(Some(now)));
+                }
                 let record = self.new_record();
-                let revision = self
+                let written = self
                     .catalog
-                    .save(&key(), &record, None, Revision::ABSENT)
-                    .await?;
-                (record, revision)
+                    .compare_and_set(&key, &record, None, Revision::ABSENT);
+                match written.await? {
+                    Compared::Written(revision) => (record, revision),
+                    Compared::Overtaken(now) => return Ok(Err(now)),
+                }
             }
         };
         crash_point("organization provision");
         self.platform.kek.provision().await?;
         let mac_key = MacKey::generate().map_err(|_| OperationError::Randomness)?;
         record.state = OrganizationState::Ready {
-            mac_key: vec![self.wrap_mac_key(record.uuid, &mac_key).await?],
+            mac_key: self.wrap_mac_key(record.uuid, &mac_key).await?,
         };
         record.generation += 1;
         crash_point("organization commit");
-        self.catalog
-            .save(&key(), &record, Some(&mac_key), revision)
-            .await?;
-        Ok(Opened::Written(record, mac_key))
+        let written = self
+            .catalog
+            .compare_and_set(&key, &record, Some(&mac_key), revision);
+        Ok(match written.await? {
+            Compared::Written(_) => Ok(Opened::Written(record, mac_key)),
+            Compared::Overtaken(now) => Err(now),
+        })
     }
 
-    /// Refuses to make a second record over a catalog that holds any document,
-    /// tombstones included: all of them hang from the first.
-    async fn expect_empty_catalog(&self) -> Result<(), OperationError> {
+    /// Makes sure that a new record is the catalog's first: every other record depends
+    /// on it, tombstones included. Returns the record if another process wrote it.
+    async fn expect_empty_catalog(
+        &self,
+    ) -> Result<Option<Loaded<OrganizationRecord>>, OperationError> {
         if self.catalog.list("").await?.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        // Another process may have been first, and a node that lags not know it.
-        if self
-            .catalog
-            .load_fenced::<OrganizationRecord>(&key())
-            .await?
-            .is_some()
-        {
-            let (kind, key) = (CatalogErrorKind::Conflict, key());
-            return Err(CatalogError::new(kind, "create record", key.as_str()).into());
+        // A stale node may not have the record of a process that came first.
+        match self.catalog.load_fenced(&key()).await? {
+            Some(now) => Ok(Some(now)),
+            None => Err(OperationError::OrganizationRecordMissing {
+                organization: self.slug.clone(),
+            }),
         }
-        Err(OperationError::OrganizationRecordMissing {
-            organization: self.slug.clone(),
-        })
     }
 
     fn missing(&self) -> OperationError {
@@ -388,14 +337,14 @@ impl Organization {
         &self,
         organization: Uuid,
         mac_key: &MacKey,
-    ) -> Result<WrappedMacKey, KekError> {
-        let kek = &self.platform.kek;
-        let binding = WrapBinding::for_mac_key(organization, kek.id());
-        let wrapped = kek.wrap(mac_key.expose(), &binding).await?;
-        Ok(WrappedMacKey {
-            kek: kek.id().clone(),
+    ) -> Result<Vec<WrappedMacKey>, KekError> {
+        let binding = |kek: &KekId| WrapBinding::for_mac_key(organization, kek);
+        let wraps = wrap(mac_key.expose(), &[&*self.platform.kek], binding).await?;
+        let wraps = wraps.into_iter().map(|(kek, wrapped)| WrappedMacKey {
+            kek,
             wrapped: hex::encode(wrapped.as_bytes()),
-        })
+        });
+        Ok(wraps.collect())
     }
 
     async fn unwrap_mac_key(
@@ -403,27 +352,20 @@ impl Organization {
         organization: Uuid,
         wraps: &[WrappedMacKey],
     ) -> Result<MacKey, KekError> {
-        let kek = &self.platform.kek;
-        let refused = || KekError::new(KekErrorKind::Refused, "unwrap", kek.id().id.as_str());
-        let ours = wraps
-            .iter()
-            .find(|wrap| wrap.kek == *kek.id())
-            .ok_or_else(refused)?;
-        let wrapped = hex::decode(&ours.wrapped).map_err(|_| refused())?;
-        let binding = WrapBinding::for_mac_key(organization, kek.id());
+        let decode = |wrap: &WrappedMacKey| {
+            let wrapped = hex::decode(&wrap.wrapped).ok()?;
+            Some((wrap.kek.clone(), WrappedKey::new(wrapped)))
+        };
+        let wraps: Vec<_> = wraps.iter().filter_map(decode).collect();
+        let binding = |kek: &KekId| WrapBinding::for_mac_key(organization, kek);
         crash_point("unwrap");
-        Ok(MacKey::from_data_key(
-            kek.unwrap(&WrappedKey::new(wrapped), &binding).await?,
-        ))
+        let key = unwrap(&wraps, &[&*self.platform.kek], binding).await?;
+        Ok(MacKey::from_data_key(key))
     }
 }
 
 /// The revision of a record that was written once.
 const FIRST_REVISION: Revision = Revision(1);
-
-fn platform_name() -> Slug {
-    Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug")
-}
 
 fn key() -> RecordKey {
     RecordKey::new(ORGANIZATION_RECORD)

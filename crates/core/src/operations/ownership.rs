@@ -30,7 +30,7 @@ impl MetRecord {
 
 /// Whose a record is to a creation that meets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meeting {
+pub(crate) enum Meeting {
     /// This run has created or adopted it itself.
     DeclaredTwice,
     /// It is as the run left it that this one resumes.
@@ -41,7 +41,7 @@ pub(super) enum Meeting {
 
 impl Run {
     /// Decides whose a record is that a creation of this run meets.
-    pub(super) fn meets(&self, owner: &Owner, is_untouched: bool) -> Meeting {
+    pub(crate) fn meets(&self, owner: &Owner, is_untouched: bool) -> Meeting {
         let run = owner.stamp.run;
         if run == self.id {
             Meeting::DeclaredTwice
@@ -53,13 +53,13 @@ impl Run {
     }
 
     /// Returns the owner to put back where this run would destroy what it adopted.
-    pub(super) fn gives_back(&self, owner: &Owner) -> Option<Owner> {
+    pub(crate) fn gives_back(&self, owner: &Owner) -> Option<Owner> {
         owner.former().filter(|_| owner.stamp.run == self.id)
     }
 
     /// Adds this run to a failure of a creation's commit, if it leaves open whether
     /// the commit has landed.
-    pub(super) fn unclear(&self, error: OperationError) -> OperationError {
+    pub(crate) fn unclear(&self, error: OperationError) -> OperationError {
         use CatalogErrorKind as K;
         match &error {
             OperationError::Catalog(failure)

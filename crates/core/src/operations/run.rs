@@ -53,7 +53,7 @@ impl Run {
     }
 
     /// Returns the owner of what this run commits as `generation` of its document.
-    pub(super) fn owner(&self, generation: u64) -> Owner {
+    pub(crate) fn owner(&self, generation: u64) -> Owner {
         Owner {
             stamp: Stamp {
                 run: self.id,

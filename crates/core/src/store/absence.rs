@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Absence, RemoteName, StoreError, StoreErrorKind, VersionStatus};
-use crate::limits::{RequestLimits, patience};
+use crate::deadline::{RequestLimits, patience};
 
 /// How long lies between two looks at a vendor whose reads are eventually
 /// consistent, without any that is not.
@@ -66,7 +66,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::limits::Stop;
+    use crate::deadline::Stop;
 
     const WAIT: Duration = Duration::from_millis(20);
 

@@ -1,165 +1,82 @@
-//! Errors by meaning.
+//! Errors of a store, by kind.
 
-use std::error::Error;
-use std::fmt;
+use crate::error::{Error, ErrorKind};
 
-type Source = Box<dyn Error + Send + Sync>;
-
-/// What a failure of a store means, whatever the vendor calls it.
+/// The meaning of a store's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreErrorKind {
-    /// No such object or version.
+    /// The object or version does not exist.
     NotFound,
-    /// Something stands there already.
+    /// Another object has this name.
     AlreadyExists,
-    /// A compare-and-set was lost.
+    /// Another writer won the compare-and-set.
     Conflict,
-    /// Known, but not allowed; never taken for `NotFound`.
+    /// Authenticated, and not allowed. Never reported as `NotFound`.
     PermissionDenied,
-    /// Not known: no credential, or one that has run out.
+    /// Not authenticated: the credential is missing or expired.
     Unauthenticated,
     /// The payload exceeds the store's limit.
     TooLarge,
     /// The name breaks the store's rules.
     InvalidName,
-    /// Asked to slow down, and still after all retries.
+    /// Rate limited; retries were exhausted.
     RateLimited,
-    /// Unreachable, sealed, or failing, and still after all retries.
+    /// Unreachable, sealed or failing; retries were exhausted.
     Unavailable,
-    /// What is there is not what was put.
+    /// The stored content is not what was put.
     Corrupt,
-    /// The answer is not of the vendor's form: it says nothing of what is there.
+    /// The response does not have the vendor's form, so it proves nothing.
     Unexpected,
-    /// The store is not set up as it must be (a missing mount, KV version 1).
+    /// The store is not set up as required (a missing mount, KV version 1).
     Misconfigured,
 }
 
-/// A failure of a store: its meaning, what was tried, and where.
-///
-/// # Security
-///
-/// Carries no payload, no credential and no raw response body.
-#[derive(Debug)]
-pub struct StoreError {
-    kind: StoreErrorKind,
-    operation: &'static str,
-    path: String,
-    remedy: Option<String>,
-    setting: Option<&'static str>,
-    source: Option<Source>,
-}
+/// A failure of a store.
+pub type StoreError = Error<StoreErrorKind>;
 
-/// What is tried where a setting cannot be used.
+/// The operation of an error about a setting.
 const CONFIGURE: &str = "configure";
 
-impl StoreError {
-    /// Describes a failure of `operation` (the vendor's own name for it) on
-    /// `path`.
-    #[must_use]
-    pub fn new(kind: StoreErrorKind, operation: &'static str, path: impl Into<String>) -> Self {
-        Self {
-            kind,
-            operation,
-            path: path.into(),
-            remedy: None,
-            setting: None,
-            source: None,
-        }
-    }
-
-    /// Describes a setting that cannot be used: its name is the path. `remedy`
-    /// says what it must be, and does not quote what it is: a credential may
-    /// have been given in its place.
+impl Error<StoreErrorKind> {
+    /// Describes a setting that cannot be used: its name is the path. `remedy` names
+    /// the allowed values, and does not quote the given one, which may be a
+    /// credential in the wrong place.
     #[must_use]
     pub fn unusable_setting(setting: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(StoreErrorKind::Misconfigured, CONFIGURE, setting).with_remedy(remedy)
     }
 
-    /// Adds how to mend it: the missing grant or policy.
-    #[must_use]
-    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
-        self
-    }
-
-    /// Adds the setting, by the practitioner's name, that most likely has to
-    /// change; where it is not the path already.
-    #[must_use]
-    pub fn with_setting(mut self, setting: &'static str) -> Self {
-        self.setting = Some(setting);
-        self
-    }
-
-    /// Adds the error beneath.
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// Returns what the failure means.
-    #[must_use]
-    pub fn kind(&self) -> StoreErrorKind {
-        self.kind
-    }
-
-    /// Returns the vendor's name of what was tried.
-    #[must_use]
-    pub fn operation(&self) -> &'static str {
-        self.operation
-    }
-
-    /// Returns the path on which it was tried.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Returns how to mend it.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        self.remedy.as_deref()
-    }
-
     /// Returns the setting that most likely has to change.
     #[must_use]
     pub fn setting(&self) -> Option<&str> {
-        self.setting
-            .or_else(|| self.is_of_setting().then_some(&self.path))
+        self.named_setting()
+            .or_else(|| self.is_of_setting().then_some(self.path()))
     }
 
-    /// Returns true where nothing was asked of the vendor: a setting cannot be
-    /// used as it is.
+    /// Returns true if a setting cannot be used, and no request was sent.
     #[must_use]
     pub fn is_of_setting(&self) -> bool {
-        self.operation == CONFIGURE
+        self.operation() == CONFIGURE
     }
 }
 
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = match self.kind {
-            StoreErrorKind::NotFound => "found nothing",
-            StoreErrorKind::AlreadyExists => "found something there already",
-            StoreErrorKind::Conflict => "was overtaken by another writer",
-            StoreErrorKind::PermissionDenied => "was denied",
-            StoreErrorKind::Unauthenticated => "was refused: not authenticated",
-            StoreErrorKind::TooLarge => "was refused: too large",
-            StoreErrorKind::InvalidName => "was refused: invalid name",
-            StoreErrorKind::RateLimited => "was rate-limited",
-            StoreErrorKind::Unavailable => "failed: unavailable",
-            StoreErrorKind::Corrupt => "found something that was not put there by this provider",
-            StoreErrorKind::Unexpected => "got an answer of another form",
-            StoreErrorKind::Misconfigured => "failed: not set up",
-        };
-        write!(f, "{} on {:?} {meaning}", self.operation, self.path)
-    }
-}
+impl ErrorKind for StoreErrorKind {
+    const ERROR: &'static str = "StoreError";
 
-impl Error for StoreError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::NotFound => "found nothing",
+            Self::AlreadyExists => "found something there already",
+            Self::Conflict => "was overtaken by another writer",
+            Self::PermissionDenied => "was denied",
+            Self::Unauthenticated => "was refused: not authenticated",
+            Self::TooLarge => "was refused: too large",
+            Self::InvalidName => "was refused: invalid name",
+            Self::RateLimited => "was rate-limited",
+            Self::Unavailable => "failed: unavailable",
+            Self::Corrupt => "found something that was not put there by this provider",
+            Self::Unexpected => "got an answer of another form",
+            Self::Misconfigured => "failed: not set up",
+        }
     }
 }

@@ -18,6 +18,8 @@ mod signals;
 mod tls;
 mod wire;
 
+#[cfg(feature = "fuzzing")]
+pub use codec::fuzz_msgpack;
 pub use handshake::{HandshakeError, started_by_host};
 pub use hardening::forbid_core_dumps;
 pub use server::{ServeError, ServeMode, ServeOptions, serve};

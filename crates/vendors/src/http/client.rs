@@ -15,7 +15,7 @@ use super::error::{HttpError, HttpErrorKind};
 use super::retry::{RetryPolicy, retry_after};
 use super::target::{redirect, same_origin, target};
 use super::tls::{self, ClientIdentity, Roots};
-use planton_core::limits::{RequestLimits, Stop};
+use planton_core::deadline::{RequestLimits, Stop};
 use planton_secret::SecretBytes;
 
 /// Names the file that gets one line `METHOD PATH STATUS` per try.

@@ -20,6 +20,10 @@ pub use answer::{HttpResponse, UnexpectedAnswer};
 pub use client::{HttpClient, HttpRequest, HttpSettings, Proxies};
 pub use counter::RequestCounter;
 pub use error::{HttpError, HttpErrorKind};
-pub use planton_core::limits::RequestLimits;
+pub use planton_core::deadline::RequestLimits;
 pub use retry::RetryPolicy;
+#[cfg(feature = "fuzzing")]
+pub use retry::fuzz_retry_after;
+#[cfg(feature = "fuzzing")]
+pub use tls::fuzz_roots;
 pub use tls::{ClientIdentity, Roots};

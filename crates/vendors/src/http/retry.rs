@@ -109,6 +109,13 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     Some(at.saturating_sub(now))
 }
 
+/// Reads `Retry-After`, for a fuzz target.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_retry_after(header: http::HeaderValue) {
+    let headers = HeaderMap::from_iter([(header::RETRY_AFTER, header)]);
+    let _ = retry_after(&headers, SystemTime::now());
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::*;
-use planton_core::limits::Stop;
+use planton_core::deadline::Stop;
 use planton_secret::SecretBytes;
 
 /// What the server does with a connection.

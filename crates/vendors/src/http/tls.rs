@@ -107,6 +107,12 @@ fn parse_certificates(
     Ok(certificates)
 }
 
+/// Reads CA certificates in PEM form, for a fuzz target.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_roots(pem: &str) {
+    let _ = parse_roots(pem);
+}
+
 fn invalid(what: &'static str) -> HttpError {
     HttpError::new(HttpErrorKind::Invalid, what)
 }

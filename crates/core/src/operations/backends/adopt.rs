@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::register::{RegisterBackend, RegisteredBackend, exists};
 use crate::catalog::BackendRecord;
 use crate::operations::{Interrupt, OperationError, Organization};
@@ -18,7 +18,7 @@ impl Organization {
     ///
     /// `BackendExists` where something differs that cannot change in place; as
     /// [`update_backend`](Self::update_backend).
-    pub(super) async fn adopt_backend(
+    pub(crate) async fn adopt_backend(
         &self,
         mut held: HeldBackend,
         met: BackendRecord,
@@ -66,7 +66,7 @@ impl Organization {
         committed.map_err(|error| self.run.unclear(error))?;
         self.connections.forget(&held.name);
         tracing::info!("adopted a backend whose declaration was interrupted");
-        crate::operations::steps::crash_point("answer");
+        crate::operations::crash_hooks::crash_point("answer");
         Ok(RegisteredBackend {
             view: self.backend_view(&held.document).await?,
             adopted_from: Some(met.owner),

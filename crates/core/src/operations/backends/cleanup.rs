@@ -10,16 +10,17 @@ use std::sync::Arc;
 
 use super::BackendOnDestroy;
 use super::delete::TRIES;
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::usage::names;
-use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, Revision, record_key_of_uuid};
-use crate::limits::RequestLimits;
-use crate::operations::steps::crash_point;
+use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
+use crate::deadline::RequestLimits;
+use crate::operations::crash_hooks::crash_point;
+use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, Interrupt, OperationError, Organization};
 use crate::store::{Deletion, SecretStore};
 
 /// What no document names, and none can name any more.
-pub(super) struct Cleaned {
+pub(crate) struct Cleaned {
     /// The entries, which are still there.
     entries: Vec<EntryKey>,
     /// Objects that may be left at the place.
@@ -27,7 +28,7 @@ pub(super) struct Cleaned {
 }
 
 /// The marker of a backend that is let go of, and where it stands.
-pub(super) struct OpenMarker {
+pub(crate) struct OpenMarker {
     marker: MarkerRecord,
     /// `None` where the place is given up.
     backend: Option<Result<Backend, OperationError>>,
@@ -36,7 +37,7 @@ pub(super) struct OpenMarker {
 impl Organization {
     /// Deletes the objects that interrupted creations have left, and keeps their
     /// entries. Returns `None` where a document turns out to name one.
-    pub(super) async fn clean_up(
+    pub(crate) async fn clean_up(
         &self,
         record: &BackendRecord,
         unnamed: &[EntryKey],
@@ -75,7 +76,7 @@ impl Organization {
 
     /// Removes what is left of a backend whose tombstone is committed, and says what
     /// may be left at its place: nobody comes back for it.
-    pub(super) async fn clear_backend(
+    pub(crate) async fn clear_backend(
         &self,
         held: &HeldBackend,
         cleaned: Cleaned,
@@ -104,7 +105,7 @@ impl Organization {
     }
 
     /// Opens the place of a backend's marker; `None` where it has none.
-    pub(super) async fn open_marker(&self, record: &BackendRecord) -> Option<OpenMarker> {
+    pub(crate) async fn open_marker(&self, record: &BackendRecord) -> Option<OpenMarker> {
         let marker = record.marker.clone()?;
         let backend = match record.arguments.on_destroy {
             BackendOnDestroy::Forget => None,
@@ -123,9 +124,9 @@ impl Organization {
             return Ok(None);
         }
         let backend = self.backend_of_record(record).await?;
-        let found = match backend.expect_place().await {
+        let found = match backend.expect_marker().await {
             // What is put there is left for good where this is believed.
-            Err(OperationError::BackendNotThere { .. }) => backend.look_for_place_again().await,
+            Err(OperationError::BackendNotThere { .. }) => backend.look_for_marker_again().await,
             found => found,
         };
         match found {
@@ -146,14 +147,14 @@ impl Organization {
             return Ok(true);
         };
         interrupt.before("raise document")?;
-        let mut held = self.hold_fenced(key).await?;
+        let mut held: HeldSecret = self.hold_fenced(key).await?;
         for _ in 0..TRIES {
             if names(&held.document, entry).is_some() {
                 return Ok(false);
             }
-            if held.revision == Revision::ABSENT {
+            if held.is_absent() {
                 // Over a deleted document, the raise would hide what it named.
-                self.catalog.expect_never_deleted(&held.key).await?;
+                self.catalog.expect_never_deleted(&held.name).await?;
             }
             match self.raise(&mut held).await? {
                 None => return Ok(true),

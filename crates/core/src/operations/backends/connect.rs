@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::probe::Place;
-use super::record_key;
-use super::seen::{SeenBackend, Sightings};
+use super::marker::Marker;
 use crate::catalog::{BackendDocument, BackendRecord, Loaded, SecretRecord};
 use crate::kek::KeyEncryptionKey;
 use crate::names::Slug;
+use crate::operations::held_document::Document as _;
+use crate::operations::rollback_guard::{SeenBackend, Sightings};
 use crate::operations::{Backend, NAME_PREFIX, OperationError, Organization, PLATFORM_BACKEND};
 use crate::store::{StoreCapability, StoreCredential};
 
 /// On whose word a backend's settings are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::operations) enum Trust {
+pub(crate) enum Trust {
     /// The organization's MAC.
     Mac,
     /// What was seen before, where no sealed credential is needed: a refresh
@@ -27,16 +27,16 @@ pub(in crate::operations) enum Trust {
 
 /// The backends that this process has opened, by name.
 #[derive(Debug, Default)]
-pub(in crate::operations) struct Connections {
+pub(crate) struct Connections {
     opened: Mutex<HashMap<Slug, Arc<OnceCell<Connection>>>>,
     default: Mutex<Option<Slug>>,
     /// Held while the default is asked for: once for all creations of a process.
-    pub(super) asking: tokio::sync::Mutex<()>,
+    pub(crate) asking: tokio::sync::Mutex<()>,
     /// Held while the default's record is written as it is: the deletions of a
     /// process would else conflict with each other there.
-    pub(super) fencing: tokio::sync::Mutex<()>,
+    pub(crate) fencing: tokio::sync::Mutex<()>,
     kinds: Mutex<HashMap<Slug, String>>,
-    pub(super) seen: Sightings,
+    pub(crate) seen: Sightings,
 }
 
 /// A backend that is in use, as its record has it.
@@ -61,7 +61,7 @@ impl Connections {
     }
 
     /// Forgets what is known of a backend: its record has changed.
-    pub(super) fn forget(&self, name: &Slug) {
+    pub(crate) fn forget(&self, name: &Slug) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.remove(name);
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,19 +79,19 @@ impl Connections {
     }
 
     /// Returns the default backend that was learned.
-    pub(in crate::operations) fn learned_default(&self) -> Option<Slug> {
+    pub(crate) fn learned_default(&self) -> Option<Slug> {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         default.clone()
     }
 
     /// Remembers which backend was the default, and forgets what was learned before.
-    pub(super) fn remember_default(&self, backend: &Slug, generation: u64) {
+    pub(crate) fn remember_default(&self, backend: &Slug, generation: u64) {
         if self.seen.remember_default(backend, generation) {
             self.learn_default(None);
         }
     }
 
-    pub(super) fn learn_default(&self, name: Option<&Slug>) {
+    pub(crate) fn learn_default(&self, name: Option<&Slug>) {
         *self.default.lock().unwrap_or_else(PoisonError::into_inner) = name.cloned();
     }
 }
@@ -110,10 +110,7 @@ impl Organization {
     ///
     /// `UnknownBackend`; failures of the catalog, of the KEK, and of what opens
     /// the store.
-    pub(in crate::operations) async fn backend(
-        &self,
-        name: &Slug,
-    ) -> Result<Backend, OperationError> {
+    pub(crate) async fn backend(&self, name: &Slug) -> Result<Backend, OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
             return self.platform_backend().await;
         }
@@ -125,7 +122,7 @@ impl Organization {
     /// # Errors
     ///
     /// As [`backend`](Self::backend).
-    pub(super) async fn backend_of_record(
+    pub(crate) async fn backend_of_record(
         &self,
         record: &BackendRecord,
     ) -> Result<Backend, OperationError> {
@@ -138,7 +135,7 @@ impl Organization {
     /// # Errors
     ///
     /// As [`backend`](Self::backend).
-    pub(in crate::operations) async fn backend_of(
+    pub(crate) async fn backend_of(
         &self,
         secret: &SecretRecord,
         trust: Trust,
@@ -156,7 +153,7 @@ impl Organization {
     /// # Errors
     ///
     /// `UnknownBackend`; failures of the catalog.
-    pub(in crate::operations) async fn capability_of(
+    pub(crate) async fn capability_of(
         &self,
         name: &Slug,
     ) -> Result<StoreCapability, OperationError> {
@@ -192,13 +189,13 @@ impl Organization {
         let record = self.existing().await?;
         Ok(Backend {
             uuid: record.platform_backend,
-            name: Slug::parse(PLATFORM_BACKEND).expect("\"platform\" is a slug"),
+            name: Slug::platform_backend(),
             name_prefix: NAME_PREFIX.to_owned(),
             organization: self.slug().clone(),
             store: Arc::clone(&self.platform.store),
             kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
             seen: None,
-            place: None,
+            marker: None,
         })
     }
 
@@ -264,9 +261,9 @@ impl Organization {
                 store,
                 kek: Arc::clone(&self.platform.kek) as Arc<dyn KeyEncryptionKey>,
                 seen: None,
-                place: record
+                marker: record
                     .marker
-                    .map(|marker| Arc::new(Place::new(name, marker))),
+                    .map(|marker| Arc::new(Marker::new(name, marker))),
             },
             loaded,
             seen,
@@ -291,7 +288,11 @@ impl Organization {
             return Ok(found);
         }
         // A node that lags answers so, too.
-        let found = read(self.catalog.load_fenced(&record_key(name)).await?)?;
+        let found = read(
+            self.catalog
+                .load_fenced(&BackendDocument::key(name))
+                .await?,
+        )?;
         // Altered is the better word for it, where the key tells.
         if let Ok(key) = self.mac_key().await {
             found.loaded.verify(key)?;
@@ -301,7 +302,7 @@ impl Organization {
     }
 
     /// Refuses a record that went back to another place.
-    pub(super) fn expect_newest(&self, found: &SeenBackend) -> Result<(), OperationError> {
+    pub(crate) fn expect_newest(&self, found: &SeenBackend) -> Result<(), OperationError> {
         match self.connections.seen.overrules(found) {
             None => Ok(()),
             Some(seen) => Err(OperationError::BackendRolledBack {
@@ -314,19 +315,24 @@ impl Organization {
 
     /// Loads a backend's document; one that shows no backend is read again past
     /// a node that lags.
-    pub(super) async fn load_backend(
+    pub(crate) async fn load_backend(
         &self,
         name: &Slug,
     ) -> Result<Option<Loaded<BackendDocument>>, OperationError> {
-        let key = record_key(name);
-        let loaded = self.catalog.load::<BackendDocument>(&key).await?;
-        if loaded
-            .as_ref()
-            .is_some_and(|loaded| in_use(loaded).is_some())
-        {
-            return Ok(loaded);
-        }
-        Ok(self.catalog.load_fenced(&key).await?)
+        self.load_backend_if(name, |_| true).await
+    }
+
+    /// As [`load_backend`](Self::load_backend), and also again unless `is_current`.
+    pub(crate) async fn load_backend_if(
+        &self,
+        name: &Slug,
+        is_current: impl Fn(&Loaded<BackendDocument>) -> bool,
+    ) -> Result<Option<Loaded<BackendDocument>>, OperationError> {
+        let key = BackendDocument::key(name);
+        let is_doubtful = |loaded: Option<&Loaded<BackendDocument>>| {
+            loaded.is_none_or(|loaded| in_use(loaded).is_none() || !is_current(loaded))
+        };
+        Ok(self.catalog.load_fenced_if(&key, is_doubtful).await?)
     }
 }
 
@@ -334,7 +340,7 @@ fn in_use(loaded: &Loaded<BackendDocument>) -> Option<&BackendRecord> {
     loaded.record.backend.as_ref()
 }
 
-pub(super) fn unknown(name: &Slug) -> OperationError {
+pub(crate) fn unknown(name: &Slug) -> OperationError {
     OperationError::UnknownBackend {
         backend: name.clone(),
     }

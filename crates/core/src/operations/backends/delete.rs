@@ -9,15 +9,15 @@
 use uuid::Uuid;
 
 use super::BackendOnDestroy;
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::usage::Unfinished;
-use crate::catalog::{BackendRecord, BackendState, Owner, Revision, Stamp};
+use crate::catalog::{BackendRecord, BackendState, Owner, Stamp};
 use crate::names::Slug;
-use crate::operations::steps::crash_point;
+use crate::operations::crash_hooks::crash_point;
 use crate::operations::{Interrupt, OperationError, Organization};
 
 /// How often a step is tried while others write.
-pub(super) const TRIES: usize = 5;
+pub(crate) const TRIES: usize = 5;
 
 /// What to let go of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Organization {
         } = request;
         interrupt.before("delete backend")?;
         let mut held = self.hold_backend(&name).await?;
-        if held.revision == Revision::ABSENT {
+        if held.is_absent() {
             return Ok(DeletedBackend::only(Destroyed::RecordMissing));
         }
         let found = held.document.generation;
@@ -154,7 +154,7 @@ impl Organization {
     /// backend turns out to be needed, and puts back what a destroy was to do `before`
     /// that. Every round lists the entries anew: they must
     /// be listed after the mark that the tombstone replaces.
-    pub(super) async fn finish_backend_deletion(
+    pub(crate) async fn finish_backend_deletion(
         &self,
         held: &mut HeldBackend,
         uuid: Uuid,

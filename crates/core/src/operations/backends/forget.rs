@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use super::BackendOnDestroy;
 use super::delete::DeletedBackend;
-use super::documents::HeldBackend;
+use super::record::HeldBackend;
 use super::usage::Unfinished;
-use crate::catalog::{BackendRecord, BackendState, Owner, Revision};
+use crate::catalog::{BackendRecord, BackendState, Owner};
 use crate::names::Slug;
-use crate::operations::forget::Found;
+use crate::operations::Found;
 use crate::operations::{Interrupt, OperationError, Organization};
 
 /// A backend that may be forgotten.
@@ -39,7 +39,7 @@ impl Organization {
     ) -> Result<Found<ForgettableBackend>, OperationError> {
         self.existing().await?;
         let held = self.hold_backend(name).await?;
-        if held.revision == Revision::ABSENT {
+        if held.is_absent() {
             return Ok(Found::Never);
         }
         let Some(record) = held.document.backend.clone() else {
@@ -92,11 +92,7 @@ impl Organization {
             }
         };
         self.commit_backend(&mut held).await?;
-        let marked = HeldBackend {
-            name,
-            document: held.document.clone(),
-            revision: held.revision,
-        };
+        let marked = held.clone();
         let finish = self.finish_backend_deletion(&mut held, uuid, before, interrupt);
         let outcome = finish.await;
         match &outcome {

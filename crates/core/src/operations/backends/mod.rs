@@ -9,44 +9,26 @@
 mod adopt;
 mod cleanup;
 mod connect;
-mod default;
-mod default_choice;
+mod credential;
 mod delete;
-mod documents;
 mod forget;
+mod grant_delay;
+mod marker;
 mod probe;
+mod record;
 mod register;
-mod seal;
-mod seen;
 mod update;
 mod usage;
 mod view;
 
-use crate::catalog::RecordKey;
-use crate::names::Slug;
-
 pub use crate::catalog::{BackendArguments, BackendOnDestroy};
-pub use default::DefaultBackendView;
-pub use default_choice::{DefaultSet, KnownDefault, SetDefault};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
 pub use register::{RegisterBackend, RegisteredBackend};
-pub use seen::SeenBackend;
 pub use update::UpdateBackend;
 pub use usage::MAX_NAMED_HOLDERS;
 pub use view::{BackendView, RefreshedBackend};
 
-pub(super) use connect::{Connections, Trust};
-pub(super) use default::{ByDefault, Rechecked};
-pub(super) use probe::Place;
-pub(super) use usage::Patience;
-
-/// Where the record of the backend `name` stands.
-fn record_key(name: &Slug) -> RecordKey {
-    RecordKey::new(format!("backends/{name}"))
-}
-
-/// Where the record of the default backend stands.
-fn default_key() -> RecordKey {
-    RecordKey::new("default")
-}
+pub(crate) use connect::{Connections, Trust, unknown};
+pub(crate) use marker::Marker;
+pub(crate) use usage::Patience;

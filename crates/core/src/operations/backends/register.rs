@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::documents::HeldBackend;
-use super::probe::Candidate;
+use super::marker::Candidate;
+use super::record::HeldBackend;
 use super::{BackendArguments, BackendView};
-use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Owner};
+use crate::catalog::{BackendRecord, BackendState, Owner};
 use crate::names::Slug;
 use crate::operations::ownership::Meeting;
 use crate::operations::{Interrupt, MetRecord, OperationError, Organization, PLATFORM_BACKEND};
-use crate::store::{SecretStore, StoreCredential, StoreSettings};
+use crate::store::{StoreCredential, StoreSettings};
 
 /// What to declare.
 #[derive(Debug)]
@@ -146,7 +146,7 @@ impl Organization {
             }
             held = now;
         }
-        crate::operations::steps::crash_point("answer");
+        crate::operations::crash_hooks::crash_point("answer");
         Ok(RegisteredBackend {
             view: self.backend_view(&held.document).await?,
             adopted_from: None,
@@ -161,27 +161,11 @@ impl Organization {
             Meeting::Resumed | Meeting::Another => exists(met, None),
         }
     }
-
-    /// Deletes a marker that no record names.
-    pub(super) async fn remove_marker(
-        &self,
-        store: &dyn SecretStore,
-        marker: Option<MarkerRecord>,
-    ) {
-        let Some(marker) = marker else { return };
-        // Its name is its own, so the whole object goes.
-        let versions = vec![marker.native_id];
-        let whole = crate::store::Deletion::Purge { versions };
-        let deleted = store.delete(&marker.remote_name, whole);
-        if let Err(error) = crate::limits::RequestLimits::committing(deleted).await {
-            tracing::warn!(%error, "a marker that nothing refers to is left behind");
-        }
-    }
 }
 
 /// Says that a backend of this name exists; `differs` names what keeps it from
 /// being adopted.
-pub(super) fn exists(met: &BackendRecord, differs: Option<String>) -> OperationError {
+pub(crate) fn exists(met: &BackendRecord, differs: Option<String>) -> OperationError {
     OperationError::BackendExists {
         backend: met.name.clone(),
         met: Box::new(MetRecord {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::documents::HeldBackend;
-use super::probe::{Candidate, find_marker_granted};
+use super::marker::{Candidate, find_marker_granted};
+use super::record::HeldBackend;
 use super::{BackendArguments, BackendOnDestroy, BackendView};
-use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Revision, Stamp};
+use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Stamp};
 use crate::names::Slug;
 use crate::operations::{Interrupt, OperationError, Organization};
 use crate::store::{Absence, SecretStore, StoreCredential, StoreSettings};
@@ -37,7 +37,7 @@ pub struct UpdateBackend {
 }
 
 /// What a change of settings or credentials has left at the backend's place.
-pub(super) struct Reconnected {
+pub(crate) struct Reconnected {
     store: Arc<dyn SecretStore>,
     /// The marker that was put again, and that only the commit names.
     put: Option<MarkerRecord>,
@@ -102,13 +102,13 @@ impl Organization {
         interrupt.before("commit backend")?;
         self.commit_reconnected(&mut held, reconnected).await?;
         self.connections.forget(&request.name);
-        crate::operations::steps::crash_point("answer");
+        crate::operations::crash_hooks::crash_point("answer");
         self.backend_view(&held.document).await
     }
 
     /// Makes sure that the backend can be used as it is to be, and seals its
     /// credential for its new settings.
-    pub(super) async fn reconnect(
+    pub(crate) async fn reconnect(
         &self,
         before: &BackendRecord,
         changed: &mut BackendRecord,
@@ -172,7 +172,7 @@ impl Organization {
 
     /// Commits a changed document; where another writer came first, a marker that
     /// was put again is deleted.
-    pub(super) async fn commit_reconnected(
+    pub(crate) async fn commit_reconnected(
         &self,
         held: &mut HeldBackend,
         reconnected: Option<Reconnected>,
@@ -213,7 +213,7 @@ fn own_record(
     stamp: Option<Stamp>,
 ) -> Result<&BackendRecord, OperationError> {
     let backend = || held.name.clone();
-    if held.revision == Revision::ABSENT {
+    if held.is_absent() {
         return Err(OperationError::BackendRecordMissing { backend: backend() });
     }
     let record = held.document.backend.as_ref();

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
-use super::default_key;
 use crate::catalog::{
-    DefaultBackendRecord, EntryKey, RecordKey, Revision, SecretDocument, SecretRecord, SecretState,
+    DefaultBackendRecord, EntryKey, RecordKey, SecretDocument, SecretRecord, SecretState,
     record_key_of_uuid,
 };
 use crate::names::Slug;
+use crate::operations::held_document::{Document as _, HeldSecret};
 use crate::operations::{Interrupt, OperationError, Organization};
 use crate::store::{Absence, SecretStore, StoreErrorKind, VersionStatus};
 
@@ -23,13 +23,13 @@ const READS_AT_ONCE: usize = 8;
 
 /// How long a deletion waits for others.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::operations) struct Patience {
+pub(crate) struct Patience {
     /// While secrets that others are deleting stay as they are.
-    pub(in crate::operations) deleting: Duration,
+    pub(crate) deleting: Duration,
     /// While secrets in use do.
-    pub(in crate::operations) in_use: Duration,
+    pub(crate) in_use: Duration,
     /// From one look to the next: other processes tell nobody when they are done.
-    pub(in crate::operations) poll: Duration,
+    pub(crate) poll: Duration,
 }
 
 impl Default for Patience {
@@ -44,7 +44,7 @@ impl Default for Patience {
 
 /// What becomes of secrets whose deletion was begun and not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unfinished {
+pub(crate) enum Unfinished {
     /// They are finished.
     Finish,
     /// They count as in use: finishing them takes the backend's store.
@@ -53,14 +53,14 @@ pub(super) enum Unfinished {
 
 /// What a backend's entries lead to.
 #[derive(Debug, Default)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// Secrets in use.
-    pub(super) ready: Vec<SecretRecord>,
+    pub(crate) ready: Vec<SecretRecord>,
     /// Secrets on their way out.
     deleting: Vec<Leaving>,
     /// Entries that no document names.
-    pub(super) unnamed: Vec<EntryKey>,
-    /// Where no document stands at all.
+    pub(crate) unnamed: Vec<EntryKey>,
+    /// Keys under which no document exists.
     absent: Vec<RecordKey>,
 }
 
@@ -93,7 +93,7 @@ impl Usage {
 }
 
 /// Returns the secret of a document that names the object of an entry.
-pub(super) fn names<'a>(
+pub(crate) fn names<'a>(
     document: &'a SecretDocument,
     entry: &EntryKey,
 ) -> Option<&'a SecretRecord> {
@@ -125,7 +125,7 @@ impl Organization {
     /// # Errors
     ///
     /// `BackendInUse`; a catalog's `Removed`.
-    pub(super) async fn refuse_if_needed(
+    pub(crate) async fn refuse_if_needed(
         &self,
         name: &Slug,
         usage: &Usage,
@@ -138,11 +138,9 @@ impl Organization {
         Ok(())
     }
 
-    pub(super) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
-        let loaded = self
-            .catalog
-            .load::<DefaultBackendRecord>(&default_key())
-            .await?;
+    pub(crate) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
+        let key = DefaultBackendRecord::key(&());
+        let loaded = self.catalog.load::<DefaultBackendRecord>(&key).await?;
         Ok(loaded.is_some_and(|loaded| loaded.record.backend == *name))
     }
 
@@ -150,7 +148,7 @@ impl Organization {
     ///
     /// A plan that destroys secrets together with their backend may begin with
     /// either, so what is in use now may be on its way out a moment later.
-    pub(super) async fn settled_usage(
+    pub(crate) async fn settled_usage(
         &self,
         uuid: Uuid,
         unfinished: Unfinished,
@@ -185,7 +183,7 @@ impl Organization {
                 return Ok(usage);
             }
             for Leaving { key, secret } in leaving {
-                let mut held = self.hold_fenced(key).await?;
+                let mut held: HeldSecret = self.hold_fenced(key).await?;
                 self.finish_deletion(&mut held, secret.uuid, interrupt)
                     .await?;
             }
@@ -206,7 +204,7 @@ impl Organization {
                 record_key_of_uuid(secret).map(|key| (key, entries))
             })
             .map(|(key, entries)| async move {
-                let held = self.hold(key).await?;
+                let held: HeldSecret = self.hold(key).await?;
                 Ok::<_, OperationError>((held, entries))
             })
             .buffered(READS_AT_ONCE)
@@ -214,10 +212,10 @@ impl Organization {
             .await?;
         let mut usage = Usage::default();
         for (held, entries) in documents {
-            if held.revision == Revision::ABSENT {
-                usage.absent.push(held.key.clone());
+            if held.is_absent() {
+                usage.absent.push(held.name.clone());
             }
-            usage.add(&held.key, &held.document, entries);
+            usage.add(&held.name, &held.document, entries);
         }
         usage
             .ready
@@ -227,14 +225,15 @@ impl Organization {
 
     /// Says whether a secret of the backend is found in the store; so too where
     /// it has none that could be lost.
-    pub(super) async fn holds_ours(
+    pub(crate) async fn holds_ours(
         &self,
         uuid: Uuid,
         store: &dyn SecretStore,
     ) -> Result<bool, OperationError> {
         let usage = self.usage(uuid).await?;
         for secret in &usage.ready {
-            let Some(options) = crate::operations::read::describe_options(secret, Absence::Quick)
+            let Some(options) =
+                crate::operations::secrets::describe_options(secret, Absence::Quick)
             else {
                 continue;
             };

@@ -52,7 +52,7 @@ pub enum RefreshedBackend {
 }
 
 impl BackendView {
-    pub(super) fn new(document: &BackendDocument, record: &BackendRecord, catalog: Uuid) -> Self {
+    pub(crate) fn new(document: &BackendDocument, record: &BackendRecord, catalog: Uuid) -> Self {
         Self {
             uuid: record.uuid,
             name: record.name.clone(),
@@ -123,11 +123,9 @@ impl Organization {
         let is_behind = |loaded: &Loaded<BackendDocument>| {
             seen.is_some_and(|seen| loaded.record.generation < seen)
         };
-        let mut loaded = self.load_backend(name).await?;
-        if loaded.as_ref().is_some_and(is_behind) {
-            // A node that lags answers so, too.
-            loaded = self.catalog.load_fenced(&super::record_key(name)).await?;
-        }
+        let loaded = self
+            .load_backend_if(name, |loaded| !is_behind(loaded))
+            .await?;
         let Some(loaded) = loaded else {
             return Ok(RefreshedBackend::RecordMissing);
         };

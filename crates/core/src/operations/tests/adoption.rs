@@ -209,7 +209,10 @@ async fn housekeeping_is_no_change() {
     // A collector raises the document.
     let process = world.process();
     let key = crate::catalog::record_key_of_name(&made.name);
-    let mut held = process.hold(key).await.unwrap();
+    let mut held = process
+        .hold::<crate::catalog::SecretDocument>(key)
+        .await
+        .unwrap();
     assert!(process.raise(&mut held).await.unwrap().is_none());
     let adopted = create(&world.resuming(&interrupted), request()).await;
     assert_eq!(adopted.unwrap().uuid, made.uuid);

@@ -7,7 +7,7 @@ use planton_envelope::{Sealer, SecretValue};
 
 use super::*;
 use crate::kek::KeyEncryptionKey;
-use crate::operations::sealing;
+use crate::operations::secrets::context;
 use crate::store::{
     Deletion, DescribeOptions, InMemoryStore, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreCapability, StoreError, VersionStatus,
@@ -200,7 +200,7 @@ async fn another_envelope_of_the_same_version_is_refused_by_its_digest() {
     let (impostor, process) = Impostor::before(&world);
     let document = world.document(&view.name).await;
     let organization = process.existing().await.unwrap().uuid;
-    let context = sealing::context(organization, document.secret(view.uuid).unwrap(), 1);
+    let context = context(organization, document.secret(view.uuid).unwrap(), 1);
 
     // Whoever may encrypt seals what opens in every other respect.
     let kek = &world.kek;

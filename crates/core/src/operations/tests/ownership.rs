@@ -41,7 +41,7 @@ async fn a_state_with_another_stamp_neither_changes_nor_destroys() {
 
 #[tokio::test]
 async fn a_state_that_lost_its_stamp_does_not_take_what_was_adopted_since() {
-    // Terraform drops private data when a provider dies in an update.
+    // A state loses its stamp when a process dies in an update.
     let world = World::new();
     let interrupted = world.warm().await;
     let interrupt = Interrupt::default();

@@ -86,6 +86,15 @@ pub(crate) fn decode_value(
     }
 }
 
+/// Decodes a value in `MessagePack`, for a fuzz target.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_msgpack(msgpack: &[u8], ty: &AttributeType) {
+    if let Ok(value) = decode::from_msgpack(msgpack, ty) {
+        let encoded = encode::to_msgpack(&value, ty).expect("what was decoded is encoded");
+        assert!(decode::from_msgpack(&encoded, ty).is_ok_and(|again| again == value));
+    }
+}
+
 /// Encodes a value of type `ty`.
 pub(crate) fn encode_value(
     value: &Value,

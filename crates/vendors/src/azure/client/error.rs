@@ -7,7 +7,7 @@ use azure_core::error::ErrorKind as SdkErrorKind;
 use serde::Deserialize;
 
 use crate::http::{HttpError, HttpErrorKind};
-use planton_core::limits::Stop;
+use planton_core::deadline::Stop;
 
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

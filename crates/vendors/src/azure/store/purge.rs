@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{AzureError, AzureErrorKind, AzureKeyVaultStore};
 use crate::azure::errors::Operation;
 use crate::http::RequestLimits;
-use planton_core::limits::Stop;
+use planton_core::deadline::Stop;
 use planton_core::store::{RemoteName, StoreError};
 
 /// How long a throw-away object may keep its caller waiting. After that it stays

@@ -1,13 +1,11 @@
 //! Errors of the embedded platform's file, by meaning.
 
-use std::error::Error;
-use std::fmt;
+use std::error::Error as _;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use planton_core::error::{Error, ErrorKind};
 use rusqlite::ErrorCode;
-
-type Source = Box<dyn Error + Send + Sync>;
 
 /// What a failure of the embedded platform's file means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,76 +26,36 @@ pub enum DatabaseErrorKind {
     Misconfigured,
 }
 
-/// A failure of the embedded platform's file: its meaning, what was tried, and
-/// where.
+/// A failure of the embedded platform's file.
 ///
 /// # Security
 ///
-/// Carries no record, no payload and no bound value: SQLite's own messages
+/// Contains no record, no payload and no bound value: SQLite's own messages
 /// name tables and constraints only.
-#[derive(Debug)]
-pub struct DatabaseError {
-    kind: DatabaseErrorKind,
-    operation: &'static str,
-    path: PathBuf,
-    remedy: Option<String>,
-    source: Option<Source>,
+pub type DatabaseError = Error<DatabaseErrorKind>;
+
+/// Constructors for failures of a file.
+pub(super) trait FileError {
+    /// Describes a failure of `operation` on the file at `path`.
+    fn at(kind: DatabaseErrorKind, operation: &'static str, path: &Path) -> Self;
+
+    /// Maps SQLite's error by kind.
+    fn sqlite(operation: &'static str, path: &Path, error: rusqlite::Error) -> Self;
+
+    /// Maps the operating system's error by kind.
+    fn io(operation: &'static str, path: &Path, error: io::Error) -> Self;
+
+    /// Returns true if another process kept the database locked.
+    fn is_busy(&self) -> bool;
 }
 
-impl DatabaseError {
-    /// Describes a failure of `operation` on the file at `path`.
-    #[must_use]
-    pub fn new(kind: DatabaseErrorKind, operation: &'static str, path: &Path) -> Self {
-        Self {
-            kind,
-            operation,
-            path: path.to_owned(),
-            remedy: None,
-            source: None,
-        }
+impl FileError for DatabaseError {
+    fn at(kind: DatabaseErrorKind, operation: &'static str, path: &Path) -> Self {
+        Self::new(kind, operation, path.to_string_lossy())
     }
 
-    /// Adds how to mend it.
-    #[must_use]
-    pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
-        self
-    }
-
-    /// Adds the error beneath.
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    /// Returns what the failure means.
-    #[must_use]
-    pub fn kind(&self) -> DatabaseErrorKind {
-        self.kind
-    }
-
-    /// Returns what was tried.
-    #[must_use]
-    pub fn operation(&self) -> &'static str {
-        self.operation
-    }
-
-    /// Returns the file on which it was tried.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Returns how to mend it.
-    #[must_use]
-    pub fn remedy(&self) -> Option<&str> {
-        self.remedy.as_deref()
-    }
-
-    /// Gives SQLite's error its meaning.
-    pub(super) fn sqlite(operation: &'static str, path: &Path, error: rusqlite::Error) -> Self {
-        let told = Self::new(kind_of_sqlite(&error), operation, path);
+    fn sqlite(operation: &'static str, path: &Path, error: rusqlite::Error) -> Self {
+        let told = Self::at(kind_of_sqlite(&error), operation, path);
         let told = match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => told.with_remedy(
                 "Another process keeps the database locked: another run of Terraform that hangs, a \
@@ -110,9 +68,8 @@ impl DatabaseError {
         told.with_source(error)
     }
 
-    /// Returns true where other processes kept the database locked.
-    pub(super) fn is_busy(&self) -> bool {
-        let source = self.source.as_deref();
+    fn is_busy(&self) -> bool {
+        let source = self.source();
         let sqlite = source.and_then(|source| source.downcast_ref::<rusqlite::Error>());
         matches!(
             sqlite.and_then(rusqlite::Error::sqlite_error_code),
@@ -120,8 +77,7 @@ impl DatabaseError {
         )
     }
 
-    /// Gives the operating system's error its meaning.
-    pub(super) fn io(operation: &'static str, path: &Path, error: io::Error) -> Self {
+    fn io(operation: &'static str, path: &Path, error: io::Error) -> Self {
         let kind = match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 DatabaseErrorKind::PermissionDenied
@@ -133,30 +89,23 @@ impl DatabaseError {
             | io::ErrorKind::InvalidInput => DatabaseErrorKind::Misconfigured,
             _ => DatabaseErrorKind::Unavailable,
         };
-        Self::new(kind, operation, path).with_source(error)
+        Self::at(kind, operation, path).with_source(error)
     }
 }
 
-impl fmt::Display for DatabaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = match self.kind {
-            DatabaseErrorKind::PermissionDenied => "was denied",
-            DatabaseErrorKind::Unavailable => "failed: unavailable",
-            DatabaseErrorKind::Corrupt => "found a damaged database",
-            DatabaseErrorKind::NewerSchema => "found a database that a newer release wrote",
-            DatabaseErrorKind::NotOurs => "found a database of another application",
-            DatabaseErrorKind::KeyMissing => "found a database without its key file",
-            DatabaseErrorKind::Misconfigured => "failed: not set up",
-        };
-        write!(f, "{} on {:?} {meaning}", self.operation, self.path)
-    }
-}
+impl ErrorKind for DatabaseErrorKind {
+    const ERROR: &'static str = "DatabaseError";
 
-impl Error for DatabaseError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+    fn meaning(self) -> &'static str {
+        match self {
+            Self::PermissionDenied => "was denied",
+            Self::Unavailable => "failed: unavailable",
+            Self::Corrupt => "found a damaged database",
+            Self::NewerSchema => "found a database that a newer release wrote",
+            Self::NotOurs => "found a database of another application",
+            Self::KeyMissing => "found a database without its key file",
+            Self::Misconfigured => "failed: not set up",
+        }
     }
 }
 

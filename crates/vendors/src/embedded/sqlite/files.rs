@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::error::{DatabaseError, DatabaseErrorKind};
+use super::error::{DatabaseError, DatabaseErrorKind, FileError as _};
 
 /// The database's name in the embedded platform's folder.
 pub const DATABASE_FILE: &str = "planton.db";
@@ -36,7 +36,7 @@ pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
     let has_database = exists(&database)?;
     // SQLite, and whoever makes the file, would wait for the other end of a pipe.
     if has_database && !fs::metadata(&database).is_ok_and(|database| database.is_file()) {
-        return Err(DatabaseError::new(
+        return Err(DatabaseError::at(
             DatabaseErrorKind::Misconfigured,
             "look for the database",
             &database,
@@ -47,7 +47,7 @@ pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
         ));
     }
     if has_log && !has_database {
-        return Err(DatabaseError::new(
+        return Err(DatabaseError::at(
             DatabaseErrorKind::Misconfigured,
             "look for the database",
             &database,
@@ -67,7 +67,7 @@ pub(super) fn prepare_directory(directory: &Path) -> Result<(), DatabaseError> {
     make_directory(directory).map_err(failed)?;
     match trespass(directory).map_err(failed)? {
         None => Ok(()),
-        Some(remedy) => Err(DatabaseError::new(
+        Some(remedy) => Err(DatabaseError::at(
             DatabaseErrorKind::Misconfigured,
             "check the folder",
             directory,

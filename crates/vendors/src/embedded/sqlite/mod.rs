@@ -23,6 +23,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task;
 
+use error::FileError as _;
 pub use error::{DatabaseError, DatabaseErrorKind};
 pub use files::{DATABASE_FILE, KEY_FILE};
 pub use location::default_directory;
@@ -281,13 +282,13 @@ fn in_place(
         return Ok(());
     }
     Err(
-        DatabaseError::new(DatabaseErrorKind::Misconfigured, operation, path)
+        DatabaseError::at(DatabaseErrorKind::Misconfigured, operation, path)
             .with_remedy("Another file took the database's place while it was open. Run again."),
     )
 }
 
 fn missing_key(directory: &Path, key_file: &Path) -> DatabaseError {
-    DatabaseError::new(DatabaseErrorKind::KeyMissing, "open the key file", key_file).with_remedy(
+    DatabaseError::at(DatabaseErrorKind::KeyMissing, "open the key file", key_file).with_remedy(
         format!(
             "What {:?} holds can be opened with that file only. Put it back from a copy; or, to begin anew, move the database away.",
             directory.join(DATABASE_FILE)
@@ -317,7 +318,7 @@ async fn blocking<T: Send + 'static, E: From<DatabaseError> + Send + 'static>(
             Ok(panic) => std::panic::resume_unwind(panic),
             // The runtime is shutting down; nothing was begun.
             Err(error) => Err(E::from(
-                DatabaseError::new(
+                DatabaseError::at(
                     DatabaseErrorKind::Unavailable,
                     "run",
                     Path::new(DATABASE_FILE),
@@ -385,7 +386,7 @@ fn use_write_ahead_log(
         match mode {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(_) => {
-                return Err(DatabaseError::new(
+                return Err(DatabaseError::at(
                     DatabaseErrorKind::Misconfigured,
                     "open the database",
                     path,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::error::{DatabaseError, DatabaseErrorKind};
+use super::error::{DatabaseError, DatabaseErrorKind, FileError as _};
 
 /// "PLNT": what tells our database from any other.
 const APPLICATION_ID: i32 = 0x504c_4e54;
@@ -106,7 +106,7 @@ fn is_current(connection: &Transaction<'_>, path: &Path) -> Result<bool, Databas
     match (number("application_id")?, number("user_version")?) {
         (0, 0) if tables == 0 => Ok(false),
         (APPLICATION_ID, SCHEMA_VERSION) => Ok(true),
-        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => Err(DatabaseError::new(
+        (APPLICATION_ID, newer) if newer > SCHEMA_VERSION => Err(DatabaseError::at(
             DatabaseErrorKind::NewerSchema,
             OPERATION,
             path,
@@ -114,7 +114,7 @@ fn is_current(connection: &Transaction<'_>, path: &Path) -> Result<bool, Databas
         .with_remedy(format!(
             "Its schema has version {newer}, this release knows version {SCHEMA_VERSION}. Use the release that wrote it, or a later one."
         ))),
-        _ => Err(DatabaseError::new(DatabaseErrorKind::NotOurs, OPERATION, path)
+        _ => Err(DatabaseError::at(DatabaseErrorKind::NotOurs, OPERATION, path)
             .with_remedy("Point the embedded platform at a folder of its own.")),
     }
 }

@@ -385,7 +385,7 @@ async fn open_completes_an_empty_file_that_a_killed_process_left() {
 async fn open_with_key_makes_no_database_where_the_key_fails() {
     let directory = tempfile::tempdir().unwrap();
     let failing = |path: &Path, _| -> Result<(), DatabaseError> {
-        Err(DatabaseError::new(
+        Err(DatabaseError::at(
             DatabaseErrorKind::Unavailable,
             "open the key file",
             path,
@@ -407,7 +407,7 @@ async fn a_database_without_its_key_is_an_error_that_names_the_key_file() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), DatabaseErrorKind::KeyMissing);
-    assert_eq!(error.path(), directory.path().join(KEY_FILE));
+    assert_eq!(Path::new(error.path()), directory.path().join(KEY_FILE));
     assert!(!directory.path().join(KEY_FILE).exists());
 }
 

@@ -228,6 +228,13 @@ fn vault(decoded: &[u8]) -> Option<Parsed> {
     })
 }
 
+/// Parses the index in a response, for a fuzz target.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_index(header: &HeaderValue) {
+    let index = Index::parse(header);
+    assert_eq!(index.covers(&index), index.parsed.is_some());
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]

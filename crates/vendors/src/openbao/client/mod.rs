@@ -20,6 +20,8 @@ pub use config::{
     InvalidAddress, InvalidMountPath, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoConfig,
 };
+#[cfg(feature = "fuzzing")]
+pub use consistency::fuzz_index;
 pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
 pub use fence::{Fenced, fence_slot};
 pub use files::{UnreadableFile, read_certificate, read_private_key};

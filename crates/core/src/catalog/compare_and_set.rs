@@ -1,0 +1,92 @@
+//! Replaces a record if no other writer came first.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Catalog, CatalogError, CatalogErrorKind, Loaded, RecordKey, Revision};
+use planton_envelope::MacKey;
+
+/// How often a conflict without a rival is retried.
+const TRIES: usize = 4;
+
+/// A record that several processes may change.
+pub(crate) trait Record: Clone + Serialize + DeserializeOwned + Send + Sync {
+    /// Returns the generation, from 1.
+    fn generation(&self) -> u64;
+
+    /// Returns true if one write made both records.
+    fn is_same_write(&self, other: &Self) -> bool;
+}
+
+/// The outcome of a compare-and-set.
+#[derive(Debug)]
+pub(crate) enum Compared<T> {
+    /// The record was written, at this revision.
+    Written(Revision),
+    /// Another writer came first. Contains the record that it wrote, unverified.
+    Overtaken(Option<Loaded<T>>),
+}
+
+impl Catalog {
+    /// Writes `record` if its revision is still `expected`.
+    ///
+    /// A conflict may follow a write that landed and whose response was lost. So the
+    /// record is read again, fenced, and an own write is recognized in it. A conflict
+    /// without a rival is a stale node's, and is retried.
+    ///
+    /// # Errors
+    ///
+    /// `Altered` if an own write is found under another MAC; `Conflict` if retries are
+    /// exhausted; otherwise as [`CatalogStore::write`](super::CatalogStore::write).
+    pub(crate) async fn compare_and_set<T: Record>(
+        &self,
+        key: &RecordKey,
+        record: &T,
+        mac_key: Option<&MacKey>,
+        expected: Revision,
+    ) -> Result<Compared<T>, CatalogError> {
+        let mut tries = 0;
+        loop {
+            let conflict = match self.save(key, record, mac_key, expected).await {
+                Ok(revision) => return Ok(Compared::Written(revision)),
+                Err(error) if error.kind() == CatalogErrorKind::Conflict => error,
+                Err(error) => return Err(error),
+            };
+            let found = self.load_fenced::<T>(key).await?;
+            if let Some(found) = &found
+                && found.record.is_same_write(record)
+            {
+                if let Some(mac_key) = mac_key {
+                    found.verify(mac_key)?;
+                }
+                return Ok(Compared::Written(found.revision));
+            }
+            let revision = found.as_ref().map_or(Revision::ABSENT, |it| it.revision);
+            if revision != expected {
+                return Ok(Compared::Overtaken(found));
+            }
+            tries += 1;
+            if tries == TRIES {
+                return Err(conflict);
+            }
+        }
+    }
+
+    /// Loads the record under `key`; again, fenced, if the first answer `is_doubtful`:
+    /// a stale node may have given it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub(crate) async fn load_fenced_if<T: DeserializeOwned>(
+        &self,
+        key: &RecordKey,
+        is_doubtful: impl FnOnce(Option<&Loaded<T>>) -> bool,
+    ) -> Result<Option<Loaded<T>>, CatalogError> {
+        let loaded = self.load(key).await?;
+        if is_doubtful(loaded.as_ref()) {
+            return self.load_fenced(key).await;
+        }
+        Ok(loaded)
+    }
+}

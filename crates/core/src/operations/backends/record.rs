@@ -1,0 +1,60 @@
+//! Holds and commits the record of a backend.
+
+use super::BackendView;
+use crate::catalog::BackendDocument;
+use crate::names::Slug;
+use crate::operations::SeenBackend;
+use crate::operations::held_document::Held;
+use crate::operations::{OperationError, Organization};
+
+/// A backend's document, verified.
+pub(crate) type HeldBackend = Held<BackendDocument>;
+
+impl Organization {
+    /// Loads the document of a backend's name, fenced and verified; an empty one if no
+    /// record exists.
+    pub(crate) async fn hold_backend(&self, name: &Slug) -> Result<HeldBackend, OperationError> {
+        self.hold_fenced(name.clone()).await
+    }
+
+    /// Commits a changed document.
+    ///
+    /// # Errors
+    ///
+    /// `BackendChangedConcurrently` if another writer came first.
+    pub(crate) async fn commit_backend(
+        &self,
+        held: &mut HeldBackend,
+    ) -> Result<(), OperationError> {
+        match self.try_commit_backend(held).await? {
+            None => Ok(()),
+            Some(_) => Err(held.overtaken()),
+        }
+    }
+
+    /// Commits a changed document, and remembers it in the rollback guard. Returns the
+    /// present one if another writer came first.
+    pub(crate) async fn try_commit_backend(
+        &self,
+        held: &mut HeldBackend,
+    ) -> Result<Option<HeldBackend>, OperationError> {
+        let now = self.try_commit(held).await?;
+        if now.is_none()
+            && let Some(record) = &held.document.backend
+        {
+            let seen = SeenBackend::new(held.document.generation, record);
+            self.connections.seen.remember(seen);
+        }
+        Ok(now)
+    }
+
+    pub(crate) async fn backend_view(
+        &self,
+        document: &BackendDocument,
+    ) -> Result<BackendView, OperationError> {
+        let record = document.backend.as_ref();
+        let record = record.expect("the caller holds this backend");
+        let catalog = self.existing().await?.uuid;
+        Ok(BackendView::new(document, record, catalog))
+    }
+}

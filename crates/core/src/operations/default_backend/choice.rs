@@ -1,0 +1,257 @@
+//! Sets and unsets the default backend, for whoever owns the choice.
+
+use super::record::{Choice, DefaultBackendView, HeldDefault, TRIES, changed};
+use crate::catalog::{Owner, Stamp};
+use crate::names::Slug;
+use crate::operations::ownership::Meeting;
+use crate::operations::{Destroyed, Interrupt, MetRecord, OperationError, Organization};
+
+/// Which default to set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetDefault {
+    /// The backend's name.
+    pub backend: Slug,
+    /// The choice that it changes; absent for one that is made for the first time.
+    pub before: Option<KnownDefault>,
+}
+
+/// A default as its owner knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownDefault {
+    /// The backend's name.
+    pub backend: Slug,
+    /// The stamp that the caller knows as its own; absent to take the one found.
+    pub stamp: Option<Stamp>,
+}
+
+/// A default that was set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultSet {
+    /// The default.
+    pub view: DefaultBackendView,
+    /// Whose it was, where an interrupted run had set it already.
+    pub adopted_from: Option<Owner>,
+}
+
+/// A choice that is in force, and the backend that it replaced.
+struct InForce {
+    owner: Option<Owner>,
+    generation: u64,
+    replaced: Slug,
+}
+
+impl Organization {
+    /// Sets the default, or changes it.
+    ///
+    /// # Errors
+    ///
+    /// `DefaultBackendExists` and `DefaultBackendDeclaredTwice` where it is set
+    /// already; `DefaultBackendOwnedByAnother` under another stamp;
+    /// `DefaultBackendRecordMissing`; `UnknownBackend`; `BackendDeleting`;
+    /// `CommitUnclear`; failures of the catalog.
+    pub async fn set_default_backend(
+        &self,
+        request: SetDefault,
+        interrupt: &Interrupt,
+    ) -> Result<DefaultSet, OperationError> {
+        interrupt.before("set default backend")?;
+        self.ensure().await?;
+        let SetDefault { backend, before } = request;
+        let (set, adopted_from) = match before {
+            None => self.create_default(&backend, interrupt).await?,
+            Some(known) => (self.change_default(&backend, known, interrupt).await?, None),
+        };
+        let InForce {
+            owner,
+            generation,
+            replaced,
+        } = set;
+        self.connections.learn_default(Some(&backend));
+        crate::operations::crash_hooks::crash_point("clear default backend");
+        if replaced != backend {
+            self.untell(&replaced).await?;
+        }
+        Ok(DefaultSet {
+            view: DefaultBackendView {
+                backend,
+                owner,
+                generation,
+                catalog: self.existing().await?.uuid,
+            },
+            adopted_from,
+        })
+    }
+
+    /// Makes a choice where there is none, or adopts the one of the run to resume.
+    async fn create_default(
+        &self,
+        backend: &Slug,
+        interrupt: &Interrupt,
+    ) -> Result<(InForce, Option<Owner>), OperationError> {
+        let mut sent: Option<(InForce, Option<Owner>)> = None;
+        for _ in 0..TRIES {
+            let mut held = self.hold_default().await?;
+            let generation = held.document.generation;
+            if let Some((set, adopted_from)) = sent.take()
+                && set.owner == held.document.owner
+            {
+                // It was written again before our answer came.
+                return Ok((InForce { generation, ..set }, adopted_from));
+            }
+            let adopted_from = self.expect_unset(&held)?;
+            self.tell(backend, true).await?;
+            interrupt.before("commit default backend")?;
+            let replaced = held.document.backend.clone();
+            let own = self.run.owner(generation + 1);
+            let owner = Some(match adopted_from.clone() {
+                None => own,
+                Some(former) => own.adopting(former),
+            });
+            let choice = Choice {
+                backend: backend.clone(),
+                owner: owner.clone(),
+                is_changed: replaced != *backend || adopted_from.is_none(),
+            };
+            let committed = self.commit_default(&mut held, choice).await;
+            let is_committed = committed.map_err(|error| self.run.unclear(error))?;
+            let set = InForce {
+                owner,
+                generation: generation + 1,
+                replaced,
+            };
+            if is_committed {
+                return Ok((set, adopted_from));
+            }
+            sent = Some((set, adopted_from));
+        }
+        Err(changed())
+    }
+
+    /// Changes the caller's own choice.
+    async fn change_default(
+        &self,
+        backend: &Slug,
+        known: KnownDefault,
+        interrupt: &Interrupt,
+    ) -> Result<InForce, OperationError> {
+        for _ in 0..TRIES {
+            let mut held = self.hold_default().await?;
+            let owner = expect_own(&held, &known, backend)?;
+            self.tell(backend, true).await?;
+            interrupt.before("commit default backend")?;
+            let set = InForce {
+                owner: Some(owner.clone()),
+                generation: held.document.generation,
+                replaced: known.backend.clone(),
+            };
+            if held.document.backend == *backend {
+                return Ok(set);
+            }
+            let choice = Choice {
+                backend: backend.clone(),
+                owner: Some(owner),
+                is_changed: true,
+            };
+            if self.commit_default(&mut held, choice).await? {
+                let generation = held.document.generation;
+                return Ok(InForce { generation, ..set });
+            }
+        }
+        Err(changed())
+    }
+
+    /// Makes the built-in backend the default again, if the choice is the caller's
+    /// still; leaves another's alone, and gives back what this run has adopted.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the catalog.
+    pub async fn unset_default_backend(
+        &self,
+        known: KnownDefault,
+        interrupt: &Interrupt,
+    ) -> Result<Destroyed, OperationError> {
+        interrupt.before("unset default backend")?;
+        for _ in 0..TRIES {
+            let mut held = self.hold_default().await?;
+            if held.is_absent() {
+                return Ok(Destroyed::RecordMissing);
+            }
+            let Some(owner) = held.document.owner.clone() else {
+                return Ok(Destroyed::Done);
+            };
+            if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
+                return Ok(Destroyed::LeftToOwner(Box::new(owner)));
+            }
+            let present = held.document.backend.clone();
+            let former = self.run.gives_back(&owner);
+            let choice = match &former {
+                Some(former) => Choice {
+                    backend: present.clone(),
+                    owner: Some(former.clone()),
+                    is_changed: false,
+                },
+                None => Choice {
+                    backend: Slug::platform_backend(),
+                    owner: None,
+                    is_changed: true,
+                },
+            };
+            interrupt.before("commit default backend")?;
+            if !self.commit_default(&mut held, choice).await? {
+                continue;
+            }
+            if let Some(former) = former {
+                return Ok(Destroyed::GivenBack(Box::new(former)));
+            }
+            self.connections.learn_default(None);
+            crate::operations::crash_hooks::crash_point("clear default backend");
+            self.untell(&present).await?;
+            return Ok(Destroyed::Done);
+        }
+        Err(changed())
+    }
+
+    /// Makes sure that nobody has set the default; returns whose it was where the
+    /// run that set it is the one to resume.
+    fn expect_unset(&self, held: &HeldDefault) -> Result<Option<Owner>, OperationError> {
+        let record = &held.document;
+        let Some(owner) = &record.owner else {
+            return Ok(None);
+        };
+        let is_untouched = record.is_untouched(owner);
+        match self.run.meets(owner, is_untouched) {
+            Meeting::Resumed => Ok(Some(owner.clone())),
+            Meeting::DeclaredTwice => Err(OperationError::DefaultBackendDeclaredTwice),
+            Meeting::Another => Err(OperationError::DefaultBackendExists {
+                backend: record.backend.clone(),
+                met: Box::new(MetRecord::new(owner.clone(), is_untouched)),
+            }),
+        }
+    }
+}
+
+/// Makes sure that the default is the caller's still, and as the caller knows it or
+/// as it is to be; returns whose it is.
+fn expect_own(
+    held: &HeldDefault,
+    known: &KnownDefault,
+    wanted: &Slug,
+) -> Result<Owner, OperationError> {
+    if held.is_absent() {
+        return Err(OperationError::DefaultBackendRecordMissing);
+    }
+    let record = &held.document;
+    // It was unset since.
+    let owner = record.owner.as_ref().ok_or_else(changed)?;
+    if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
+        return Err(OperationError::DefaultBackendOwnedByAnother {
+            backend: record.backend.clone(),
+            owner: Box::new(owner.clone()),
+        });
+    }
+    if record.backend != known.backend && record.backend != *wanted {
+        return Err(changed());
+    }
+    Ok(owner.clone())
+}

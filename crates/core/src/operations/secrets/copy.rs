@@ -1,0 +1,95 @@
+//! Copies a value that somebody else keeps in a backend.
+
+use uuid::Uuid;
+
+use crate::catalog::CopyFrom;
+use crate::operations::{OperationError, Organization, ValueSource};
+use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
+use planton_envelope::SecretValue;
+
+impl Organization {
+    /// Returns the value that a source gives.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidGenerate`; `NothingToCopy` and failures of the backend for a copy.
+    pub(crate) async fn resolve(&self, source: ValueSource) -> Result<SecretValue, OperationError> {
+        match source {
+            ValueSource::Given(value) => Ok(value),
+            ValueSource::Generated(spec) => {
+                spec.validate()?;
+                Ok(SecretValue::Text(spec.generate()?))
+            }
+            ValueSource::Copied(from) => self.read_source(&from).await,
+        }
+    }
+
+    async fn read_source(&self, from: &CopyFrom) -> Result<SecretValue, OperationError> {
+        let nothing = || OperationError::NothingToCopy {
+            backend: from.backend.clone(),
+            remote_name: from.remote_name.clone(),
+        };
+        let backend = self.backend(&from.backend).await?;
+        let foreign = backend.store.foreign().ok_or_else(nothing)?;
+        let name = RemoteName::new(from.remote_name.clone());
+        match foreign.read_foreign(&name).await {
+            Ok(ForeignValue::Text(text)) => Ok(SecretValue::Text(text)),
+            Ok(ForeignValue::KeyValue(texts)) => Ok(SecretValue::KeyValue(texts)),
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                backend.expect_marker().await?;
+                Err(nothing())
+            }
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => {
+                Err(OperationError::NotCopyable {
+                    backend: from.backend.clone(),
+                    remote_name: from.remote_name.clone(),
+                    error: Box::new(error),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes what was copied into the secret `uuid`, where that was asked for; says
+    /// why it could not. The copy is committed by then, and stays.
+    ///
+    /// Somebody may have written to the source since it was read, long ago where a
+    /// creation is resumed: only what the secret holds is deleted.
+    pub(crate) async fn delete_source(
+        &self,
+        uuid: Uuid,
+        from: Option<&CopyFrom>,
+    ) -> Option<String> {
+        let from = from.filter(|from| from.delete_source)?;
+        crate::operations::crash_hooks::crash_point("delete source");
+        let deleted = async {
+            let backend = self.backend(&from.backend).await?;
+            backend.expect_marker().await?;
+            let Some(foreign) = backend.store.foreign() else {
+                return Ok(true);
+            };
+            let found = match self.read_source(from).await {
+                // It is gone already.
+                Err(OperationError::NothingToCopy { .. }) => return Ok(true),
+                found => found?,
+            };
+            if !self.is_current_value(uuid, &found).await? {
+                return Ok(false);
+            }
+            let name = RemoteName::new(from.remote_name.clone());
+            foreign.delete_foreign(&name).await?;
+            Ok::<bool, OperationError>(true)
+        };
+        match deleted.await {
+            Ok(true) => None,
+            Ok(false) => Some(format!(
+                "{} (it holds another value than the secret)",
+                from.remote_name
+            )),
+            Err(error) => {
+                tracing::warn!(%error, "what was copied could not be deleted");
+                Some(format!("{} ({error})", from.remote_name))
+            }
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Creates a secret: one commit, after its object was put under a name that was
+//! never used.
+//!
+//! What a creation that was interrupted has put and not committed is referred to by
+//! nothing but its entry. What it has committed is its run's, and taken over by no
+//! other run that nobody asked to resume it.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::objects::NameDigits;
+use crate::catalog::{
+    CopyFrom, GenerateSpec, RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState,
+    Stamp, new_secret_uuid, record_key_of_name,
+};
+use crate::names::{SecretName, Slug};
+use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::size_limit::check_size;
+use crate::operations::{Backend, OperationError, Organization, SecretView};
+use crate::store::RemoteName;
+use planton_envelope::{SecretKind, SecretValue};
+
+/// How often a creation begins anew after another writer came first, or the default
+/// backend changed.
+const TRIES: usize = 4;
+
+/// Where a value comes from.
+#[derive(Debug)]
+pub enum ValueSource {
+    /// The practitioner gave it.
+    Given(SecretValue),
+    /// It is generated here.
+    Generated(GenerateSpec),
+    /// It is what somebody else keeps in a backend.
+    Copied(CopyFrom),
+}
+
+impl ValueSource {
+    pub(crate) fn copy_from(&self) -> Option<CopyFrom> {
+        match self {
+            Self::Copied(from) => Some(from.clone()),
+            Self::Given(_) | Self::Generated(_) => None,
+        }
+    }
+}
+
+/// What to create.
+#[derive(Debug)]
+pub struct CreateSecret {
+    /// Its name and scope.
+    pub name: SecretName,
+    /// The backend's name; absent for the default in force now.
+    pub backend: Option<Slug>,
+    /// Its first value.
+    pub source: ValueSource,
+    /// What is set besides the value.
+    pub metadata: SecretMetadata,
+    /// What only the provider acts on.
+    pub arguments: SecretArguments,
+    /// The namesakes that it may replace: whichever has the name stays, found by
+    /// uuid only, until it is deleted.
+    pub replaces: Vec<Replaces>,
+}
+
+/// A namesake whose place a new secret takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// The practitioner named it; whose it is does not matter.
+    Named(Uuid),
+    /// The state that creates its successor owns it under this stamp. Under another
+    /// one it stays.
+    Owned(Uuid, Stamp),
+}
+
+impl Replaces {
+    fn means(self, met: &SecretRecord) -> bool {
+        match self {
+            Self::Named(uuid) => met.uuid == uuid,
+            Self::Owned(uuid, stamp) => met.uuid == uuid && met.owner.stamp == stamp,
+        }
+    }
+}
+
+/// A secret that is to be created, and may meet a record.
+pub(crate) struct Wanted {
+    pub(crate) name: SecretName,
+    pub(crate) backend: Option<Slug>,
+    /// Absent for a copy that was not read yet.
+    pub(crate) value: Option<SecretValue>,
+    pub(crate) is_generated: bool,
+    pub(crate) copied_from: Option<CopyFrom>,
+    pub(crate) metadata: SecretMetadata,
+    pub(crate) arguments: SecretArguments,
+    replaces: Vec<Replaces>,
+}
+
+/// What stands under the name of a secret that is to be created.
+enum Met {
+    /// Nothing that stands in the way.
+    Vacancy(HeldSecret),
+    /// What the run that is resumed has created.
+    Resumed(HeldSecret),
+}
+
+impl Organization {
+    /// Creates a secret.
+    ///
+    /// A namesake that is being deleted is finished first. What an interrupted run
+    /// has created is adopted where this run resumes that one.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, `DeclaredTwice`, `ValueTooLarge` and `UnknownBackend` before
+    /// anything is put; `CommitUnclear` where the commit may have landed; failures
+    /// of catalog, store and KEK.
+    pub async fn create_secret(
+        &self,
+        request: CreateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        interrupt.bound(self.create(request, interrupt)).await
+    }
+
+    async fn create(
+        &self,
+        request: CreateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        interrupt.before("create")?;
+        self.ensure().await?;
+        let mut wanted = self.wanted(request).await?;
+        let mut chosen = self.choose_backend(wanted.backend.as_ref()).await?;
+        for _ in 0..TRIES {
+            let backend = self.backend(&chosen.name).await?;
+            let attempt = self.attempt(&mut wanted, &backend, chosen.by_default, interrupt);
+            let unusable = match attempt.await? {
+                Attempt::Done(view) => {
+                    let from = wanted.copied_from.as_ref();
+                    let left = self.delete_source(view.uuid, from).await;
+                    return Ok(view.on(&backend).leaving(left));
+                }
+                Attempt::Adopted(view) => {
+                    let from = wanted.copied_from.as_ref();
+                    let left = self.delete_source(view.uuid, from).await;
+                    return Ok(view.leaving(left));
+                }
+                Attempt::Overtaken => continue,
+                Attempt::Unusable(unusable) => unusable,
+            };
+            let error = match unusable {
+                Rechecked::Usable | Rechecked::NotDefault => None,
+                Rechecked::Deleting => Some(OperationError::BackendDeleting {
+                    backend: backend.name.clone(),
+                }),
+                Rechecked::Gone => Some(OperationError::UnknownBackend {
+                    backend: backend.name.clone(),
+                }),
+            };
+            let before = chosen;
+            if !before.is_default {
+                return Err(error.unwrap_or_else(overtaken));
+            }
+            chosen = Chosen {
+                name: self.reload_default().await?,
+                by_default: ByDefault::No,
+                is_default: true,
+            };
+            if let Some(error) = error
+                && chosen.name == before.name
+            {
+                return Err(error);
+            }
+        }
+        Err(OperationError::ChangedConcurrently {
+            subject: format!("secret {}", wanted.name),
+        })
+    }
+
+    async fn wanted(&self, request: CreateSecret) -> Result<Wanted, OperationError> {
+        let copied_from = request.source.copy_from();
+        let is_generated = matches!(request.source, ValueSource::Generated(_));
+        let value = match copied_from {
+            // Read only where it turns out to be needed: after a killed creation that
+            // deletes its source, it is gone.
+            Some(_) => None,
+            None => Some(self.resolve(request.source).await?),
+        };
+        Ok(Wanted {
+            name: request.name,
+            backend: request.backend,
+            value,
+            is_generated,
+            copied_from,
+            metadata: request.metadata,
+            arguments: request.arguments,
+            replaces: request.replaces,
+        })
+    }
+
+    /// Reads, wraps, puts and commits, once.
+    async fn attempt(
+        &self,
+        wanted: &mut Wanted,
+        backend: &Backend,
+        by_default: ByDefault,
+        interrupt: &Interrupt,
+    ) -> Result<Attempt, OperationError> {
+        let organization = self.existing().await?.uuid;
+        let key = record_key_of_name(&wanted.name);
+        let mut secret = wanted.record(backend)?;
+        let (met, sealed) = match &wanted.value {
+            Some(value) => {
+                secret.kind = value.kind();
+                let plaintext = value.to_plaintext();
+                check_size(backend.store.capability(), &plaintext)?;
+                let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
+                // Neither needs the other; what stands there is reported first.
+                let (met, sealed) = tokio::join!(self.meet(key, wanted, interrupt), seal);
+                (met?, Some(sealed))
+            }
+            None => (self.meet(key, wanted, interrupt).await?, None),
+        };
+        let mut held = match met {
+            Met::Vacancy(held) => held,
+            Met::Resumed(held) => {
+                return Ok(match self.adopt(held, wanted, interrupt).await? {
+                    Some(view) => Attempt::Adopted(view),
+                    None => Attempt::Overtaken,
+                });
+            }
+        };
+        let sealed = match sealed {
+            Some(sealed) => sealed?,
+            None => {
+                let from = wanted.copied_from.clone();
+                let from = from.expect("only a copy is read later");
+                let value = self.resolve(ValueSource::Copied(from)).await?;
+                secret.kind = value.kind();
+                let value = wanted.value.insert(value);
+                let plaintext = value.to_plaintext();
+                let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
+                seal.await?
+            }
+        };
+        let digits = NameDigits::OfUuid;
+        let put = self.put_new_object(backend, &secret, &sealed, digits, by_default, interrupt);
+        let put = match put.await? {
+            Ok(put) => put,
+            Err(unusable) => return Ok(Attempt::Unusable(unusable)),
+        };
+        put.enter(&mut secret);
+        let owner = self.run.owner(held.next_generation());
+        secret.owner = owner.clone();
+        let uuid = secret.uuid;
+        held.document.current = Some(secret);
+        let committed = self.commit_put(&mut held, uuid, &put, backend).await;
+        match committed.map_err(|error| self.run.unclear(error))? {
+            // Under its own stamp, whoever has adopted it since.
+            None => Ok(Attempt::Done(SecretView {
+                owner,
+                ..self.view(&held, uuid).await?
+            })),
+            // Whoever has put something commits it on the revision that it read, or
+            // not at all.
+            Some(_) => Ok(Attempt::Overtaken),
+        }
+    }
+
+    /// Looks at what stands under the name. A deletion that was begun is finished;
+    /// a namesake that is to be replaced is displaced.
+    async fn meet(
+        &self,
+        key: RecordKey,
+        wanted: &Wanted,
+        interrupt: &Interrupt,
+    ) -> Result<Met, OperationError> {
+        let mut held: HeldSecret = self.hold(key).await?;
+        let mut is_fenced = false;
+        loop {
+            let Some(met) = held.document.current.clone() else {
+                return Ok(Met::Vacancy(held));
+            };
+            let is_namesake = met.name == wanted.name;
+            if is_namesake && met.state == SecretState::Deleting {
+                self.finish_deletion(&mut held, met.uuid, interrupt).await?;
+                continue;
+            }
+            if is_namesake && wanted.replaces.iter().any(|it| it.means(&met)) {
+                if met.arguments.deletion_protection {
+                    return Err(OperationError::DeletionProtected { name: met.name });
+                }
+                held.document.displaced.push(met);
+                held.document.current = None;
+                return Ok(Met::Vacancy(held));
+            }
+            if is_namesake && self.may_adopt(&met, wanted) {
+                return Ok(Met::Resumed(held));
+            }
+            if is_fenced {
+                return Err(self.refused(&met, wanted));
+            }
+            // A node that lags may show what has been deleted since.
+            held = self.hold_fenced(held.name).await?;
+            is_fenced = true;
+        }
+    }
+
+    /// Returns the backend of a new secret: the one that is asked for, or the
+    /// default.
+    async fn choose_backend(&self, asked: Option<&Slug>) -> Result<Chosen, OperationError> {
+        Ok(match asked {
+            Some(name) => Chosen {
+                name: name.clone(),
+                by_default: ByDefault::No,
+                is_default: false,
+            },
+            None => Chosen {
+                name: self.default_backend().await?,
+                by_default: ByDefault::Yes,
+                is_default: true,
+            },
+        })
+    }
+
+    pub(crate) async fn view(
+        &self,
+        held: &HeldSecret,
+        uuid: Uuid,
+    ) -> Result<SecretView, OperationError> {
+        let catalog = self.existing().await?.uuid;
+        let secret = held.document.secret(uuid);
+        let secret = secret.expect("the caller holds this secret");
+        Ok(SecretView::new(secret, &held.document, catalog))
+    }
+}
+
+/// How far one round of a creation has come.
+enum Attempt {
+    Done(SecretView),
+    Adopted(SecretView),
+    /// Another writer came first; what was put is taken back.
+    Overtaken,
+    /// The backend is no place for a new secret.
+    Unusable(Rechecked),
+}
+
+/// The backend of a new secret, and how it was chosen.
+#[derive(Debug)]
+struct Chosen {
+    name: Slug,
+    /// Whether its own record must still call it the default: so for one that
+    /// was learned earlier.
+    by_default: ByDefault,
+    is_default: bool,
+}
+
+impl Wanted {
+    /// Returns the record of the secret on `backend`, with a uuid of its own, and
+    /// nothing of its object yet.
+    fn record(&self, backend: &Backend) -> Result<SecretRecord, OperationError> {
+        let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
+        let now = Timestamp::now();
+        Ok(SecretRecord {
+            uuid: new_secret_uuid(&self.name, random),
+            name: self.name.clone(),
+            kind: SecretKind::Text,
+            backend: backend.uuid,
+            backend_name: backend.name.clone(),
+            remote_name: RemoteName::new(String::new()),
+            entry: None,
+            lost: Vec::new(),
+            state: SecretState::Ready,
+            metadata: self.metadata.clone(),
+            arguments: self.arguments.clone(),
+            versions: Vec::new(),
+            created_at: now,
+            updated_at: now,
+            generation: 0,
+            owner: crate::operations::Run::of_its_own().owner(0),
+        })
+    }
+}
+
+fn overtaken() -> OperationError {
+    OperationError::ChangedConcurrently {
+        subject: "the default backend".to_owned(),
+    }
+}

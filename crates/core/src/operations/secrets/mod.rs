@@ -1,0 +1,32 @@
+//! Secrets: create, update, read, delete, copy and forget.
+
+mod adopt;
+mod copy;
+mod create;
+mod delete;
+mod drift;
+mod entries;
+mod forget;
+mod generate;
+mod objects;
+mod open;
+mod refresh;
+mod remote_name;
+mod update;
+mod versions;
+mod view;
+
+pub use create::{CreateSecret, Replaces, ValueSource};
+pub use delete::{DeleteSecret, DeletedSecret};
+pub use forget::{ForgettableSecret, Found};
+pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
+pub use open::OpenedSecret;
+pub use refresh::{RefreshSecret, Refreshed, Seen, Selector};
+pub use remote_name::NAME_PREFIX;
+pub use update::UpdateSecret;
+pub use view::{SecretView, VersionView};
+
+pub(crate) use refresh::describe_options;
+pub(crate) use remote_name::object_name;
+#[cfg(test)]
+pub(crate) use versions::context;

@@ -1,0 +1,290 @@
+//! Objects in a backend: put under a name that was never used, committed, and
+//! taken back when another writer came first.
+//!
+//! On a backend of a practitioner's own every new object has an entry. The entry
+//! is written first; then the backend's record is read, which tells whether a
+//! deletion of the backend has begun; then the object is put. A deletion marks the
+//! record first and lists the entries after that, so whichever comes second sees
+//! the other.
+
+use uuid::Uuid;
+
+use super::remote_name::remote_name;
+use super::versions::SealedVersion;
+use crate::catalog::{
+    EntryKey, EntryRecord, LostObject, PutId, SecretDocument, SecretRecord, SecretState,
+    VersionRecord, distinguishing_digits,
+};
+use crate::deadline::RequestLimits;
+use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{Backend, OperationError, Organization, PLATFORM_BACKEND};
+use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
+use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
+
+/// A version that was put and not committed yet.
+#[derive(Debug)]
+pub(crate) struct Put {
+    pub(crate) version: VersionRecord,
+    /// The object that came into being with it; absent for a further version.
+    object: Option<NewObject>,
+}
+
+#[derive(Debug)]
+struct NewObject {
+    remote_name: RemoteName,
+    entry: Option<EntryKey>,
+}
+
+/// How the name of a new object ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameDigits {
+    /// In digits of the secret's uuid: its first object.
+    OfUuid,
+    /// In random ones: a vendor may keep the name before it for weeks.
+    Random,
+}
+
+impl Put {
+    /// Takes a further version of an object that exists.
+    pub(crate) fn further(version: VersionRecord) -> Self {
+        Self {
+            version,
+            object: None,
+        }
+    }
+
+    /// Enters the version into its secret's record. A new object takes the place of
+    /// the one before it, which is lost with all its versions.
+    pub(crate) fn enter(&self, secret: &mut SecretRecord) {
+        if let Some(object) = &self.object {
+            if !secret.versions.is_empty() {
+                secret.lost.push(LostObject {
+                    remote_name: secret.remote_name.clone(),
+                    entry: secret.entry,
+                    versions: secret.native_ids(),
+                });
+                secret.versions.clear();
+            }
+            secret.remote_name = object.remote_name.clone();
+            secret.entry = object.entry.as_ref().map(|entry| entry.put);
+        }
+        secret.versions.push(self.version.clone());
+    }
+}
+
+impl Organization {
+    /// Puts a sealed version under a remote name that was never used. Nothing is put
+    /// on a backend that turns out to be no place for it.
+    pub(crate) async fn put_new_object(
+        &self,
+        backend: &Backend,
+        secret: &SecretRecord,
+        sealed: &SealedVersion,
+        digits: NameDigits,
+        by_default: ByDefault,
+        interrupt: &Interrupt,
+    ) -> Result<Result<Put, Rechecked>, OperationError> {
+        let digits = match digits {
+            NameDigits::OfUuid => distinguishing_digits(secret.uuid),
+            NameDigits::Random => {
+                let random = getrandom::u32().map_err(|_| OperationError::Randomness)?;
+                format!("{random:08x}")
+            }
+        };
+        let rules = backend.store.capability().name;
+        let remote_name = remote_name(
+            &backend.name_prefix,
+            self.slug(),
+            &secret.name,
+            &digits,
+            rules,
+        );
+        let secret = SecretRecord {
+            remote_name,
+            ..secret.clone()
+        };
+        let entry = if backend.name.as_str() == PLATFORM_BACKEND {
+            None
+        } else {
+            let entry = self.enter(backend, &secret, interrupt).await?;
+            interrupt.before("look at backend")?;
+            let rechecked = self.recheck_backend(&backend.name, backend.uuid, by_default);
+            match rechecked.await {
+                Ok(Rechecked::Usable) => {}
+                Ok(unusable) => {
+                    self.withdraw_entry(Some(&entry)).await;
+                    return Ok(Err(unusable));
+                }
+                Err(error) => {
+                    self.withdraw_entry(Some(&entry)).await;
+                    return Err(error);
+                }
+            }
+            Some(entry)
+        };
+        match backend.put(&secret, sealed, Vec::new(), interrupt).await {
+            Ok(version) => Ok(Ok(Put {
+                version,
+                object: Some(NewObject {
+                    remote_name: secret.remote_name,
+                    entry,
+                }),
+            })),
+            Err(error) => {
+                if error.is_before_any_write() {
+                    self.withdraw_entry(entry.as_ref()).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the entry of an object that is about to be put.
+    async fn enter(
+        &self,
+        backend: &Backend,
+        secret: &SecretRecord,
+        interrupt: &Interrupt,
+    ) -> Result<EntryKey, OperationError> {
+        let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
+        let entry = EntryKey {
+            backend: backend.uuid,
+            secret: secret.uuid,
+            put: PutId::new(random),
+        };
+        let record = EntryRecord {
+            name: secret.name.clone(),
+            remote_name: secret.remote_name.clone(),
+        };
+        interrupt.before("entry")?;
+        self.write_entry(&entry, &record).await?;
+        Ok(entry)
+    }
+
+    /// Removes an entry of this process's own behind which nothing was put, or is
+    /// left. One that stays leads to nothing, and is removed with its backend.
+    pub(crate) async fn withdraw_entry(&self, entry: Option<&EntryKey>) {
+        let Some(entry) = entry else { return };
+        crash_point("delete entry");
+        let removed = RequestLimits::committing(self.remove_entry(entry)).await;
+        if let Err(error) = removed {
+            tracing::warn!(%error, "the entry of an object that is gone is left behind");
+        }
+    }
+
+    /// Commits a changed document that names what was put. Returns the document
+    /// that stands there instead when another writer came first: then what was put
+    /// is taken back.
+    pub(crate) async fn commit_put(
+        &self,
+        held: &mut HeldSecret,
+        uuid: Uuid,
+        put: &Put,
+        backend: &Backend,
+    ) -> Result<Option<HeldSecret>, OperationError> {
+        let secret = held.document.secret(uuid);
+        let secret = secret.expect("the caller has entered what was put");
+        let remote_name = secret.remote_name.clone();
+        crash_point("commit");
+        let Some(now) = self.try_commit(held).await? else {
+            crash_point("answer");
+            return Ok(None);
+        };
+        // Where a record names it, our commit has landed, its answer was lost, and
+        // another writer has built on it since.
+        let landed = match &put.object {
+            // By its name, which is used once: its first version may be pruned by now,
+            // and the object itself be lost.
+            Some(object) => names_object(&now.document, &object.remote_name),
+            None => now.document.secret(uuid).is_some_and(|secret| {
+                let mut versions = secret.versions.iter();
+                secret.remote_name == remote_name
+                    && versions.any(|version| version.native_id == put.version.native_id)
+            }),
+        };
+        if landed {
+            *held = now;
+            return Ok(None);
+        }
+        self.take_back(backend, &now.document, uuid, &remote_name, put)
+            .await;
+        Ok(Some(now))
+    }
+
+    /// Deletes what no record names: the object first, then its entry.
+    async fn take_back(
+        &self,
+        backend: &Backend,
+        now: &SecretDocument,
+        uuid: Uuid,
+        remote_name: &RemoteName,
+        put: &Put,
+    ) {
+        let native_id = put.version.native_id.clone();
+        let (what, entry) = match &put.object {
+            Some(object) => {
+                let versions = vec![native_id];
+                (Deletion::Object { versions }, object.entry.as_ref())
+            }
+            None => (orphan(now, uuid, remote_name, native_id), None),
+        };
+        crash_point("delete orphan");
+        let deleted = RequestLimits::committing(backend.store.delete(remote_name, what)).await;
+        match deleted {
+            Ok(()) => self.withdraw_entry(entry).await,
+            Err(error) => {
+                tracing::warn!(%error, "a version that nothing refers to is left behind");
+            }
+        }
+    }
+}
+
+/// Says whether any record of a document names an object, as its own or as lost.
+fn names_object(document: &SecretDocument, remote_name: &RemoteName) -> bool {
+    let mut secrets = document.current.iter().chain(&document.displaced);
+    secrets.any(|secret| {
+        let mut lost = secret.lost.iter();
+        secret.remote_name == *remote_name || lost.any(|lost| lost.remote_name == *remote_name)
+    })
+}
+
+/// Says what to delete of a further version that nothing refers to. Where its secret
+/// is on its way out, or gone, the put may have brought the object back.
+fn orphan(
+    now: &SecretDocument,
+    uuid: Uuid,
+    remote_name: &RemoteName,
+    native_id: NativeVersionId,
+) -> Deletion {
+    let versions = vec![native_id];
+    let mut secrets = now.current.iter().chain(&now.displaced);
+    let in_use = secrets.any(|secret| {
+        secret.remote_name == *remote_name
+            && (secret.uuid != uuid || secret.state != SecretState::Deleting)
+    });
+    if in_use {
+        Deletion::Versions(versions)
+    } else {
+        Deletion::Object { versions }
+    }
+}
+
+impl OperationError {
+    /// Says whether a put failed surely before anything was written.
+    ///
+    /// A denied put is none of those: it may have begun with other requests, or be
+    /// the second try of one whose answer was lost.
+    fn is_before_any_write(&self) -> bool {
+        match self {
+            Self::BackendNotThere { .. } | Self::Interrupted { .. } => true,
+            Self::Store(error) => matches!(
+                error.kind(),
+                StoreErrorKind::TooLarge
+                    | StoreErrorKind::InvalidName
+                    | StoreErrorKind::AlreadyExists
+            ),
+            _ => false,
+        }
+    }
+}

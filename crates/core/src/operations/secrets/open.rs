@@ -1,0 +1,175 @@
+//! Opens secrets: reads, verifies and decrypts one version, just in time.
+
+use uuid::Uuid;
+
+use super::refresh::{Look, Selector};
+use super::versions::FetchedVersion;
+use crate::catalog::{SecretDocument, SecretRecord, VersionRecord};
+use crate::operations::backends::Trust;
+use crate::operations::{OperationError, Organization, SecretView};
+use planton_envelope::SecretValue;
+
+/// A secret's value.
+#[derive(Debug)]
+pub struct OpenedSecret {
+    /// The secret.
+    pub view: SecretView,
+    /// The number of the version that was opened.
+    pub version: u64,
+    /// Its value.
+    pub value: SecretValue,
+}
+
+/// A version that a record names.
+struct Named {
+    secret: SecretRecord,
+    document: SecretDocument,
+    version: VersionRecord,
+}
+
+impl Named {
+    /// Says whether both are one object of the store.
+    fn is(&self, other: &Self) -> bool {
+        self.secret.uuid == other.secret.uuid
+            && self.secret.remote_name == other.secret.remote_name
+            && self.version == other.version
+    }
+
+    fn refused(&self) -> OperationError {
+        OperationError::EnvelopeRefused {
+            secret: self.secret.name.to_string(),
+            version: self.version.number,
+        }
+    }
+}
+
+impl Organization {
+    /// Opens the current version, or the one with the number `version`: one
+    /// request to the catalog, one to the backend, one to the KEK. A version that
+    /// is missing costs a second look at the record, and another read where that
+    /// names another version by now.
+    ///
+    /// # Errors
+    ///
+    /// `SecretNotFound`, `VersionNotFound`, `VersionLost`, `EnvelopeRefused`;
+    /// failures of catalog, store and KEK.
+    pub async fn open_secret(
+        &self,
+        selector: &Selector,
+        version: Option<u64>,
+    ) -> Result<OpenedSecret, OperationError> {
+        let (secret, document) = self.find(selector, true).await?;
+        let named = match choose(&secret, version) {
+            Some(version) => Named {
+                secret,
+                document,
+                version,
+            },
+            // A node that lags may not know the version yet.
+            None => {
+                let again = self.name_again(selector, version).await?;
+                again.ok_or_else(|| no_version(&secret, version))?
+            }
+        };
+        let (named, fetched) = self.fetch_named(named, selector, version).await?;
+        let value = fetched.open().ok_or_else(|| named.refused())?;
+        let organization = self.existing().await?.uuid;
+        Ok(OpenedSecret {
+            view: SecretView::new(&named.secret, &named.document, organization),
+            version: named.version.number,
+            value,
+        })
+    }
+
+    /// Says whether `candidate` is the secret's current value, without
+    /// decrypting that.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_secret`](Self::open_secret).
+    pub async fn is_current_value(
+        &self,
+        uuid: Uuid,
+        candidate: &SecretValue,
+    ) -> Result<bool, OperationError> {
+        let selector = Selector::Uuid(uuid);
+        let (secret, document) = self.find(&selector, true).await?;
+        let Some(version) = choose(&secret, None) else {
+            return Ok(false);
+        };
+        if secret.kind != candidate.kind() {
+            return Ok(false);
+        }
+        let named = Named {
+            secret,
+            document,
+            version,
+        };
+        let (named, fetched) = self.fetch_named(named, &selector, None).await?;
+        fetched
+            .is_value(&candidate.to_plaintext(), &named.version)
+            .ok_or_else(|| named.refused())
+    }
+
+    /// Fetches what a record names, or what it names by now: a rotation may have
+    /// removed the version after the record was read.
+    async fn fetch_named(
+        &self,
+        named: Named,
+        selector: &Selector,
+        version: Option<u64>,
+    ) -> Result<(Named, FetchedVersion), OperationError> {
+        let lost = match self.fetch(&named).await {
+            Err(lost @ OperationError::VersionLost { .. }) => lost,
+            fetched => return Ok((named, fetched?)),
+        };
+        let now = self.name_again(selector, version).await?;
+        let now = now.ok_or_else(|| no_version(&named.secret, version))?;
+        if now.is(&named) {
+            return Err(lost);
+        }
+        let fetched = self.fetch(&now).await?;
+        Ok((now, fetched))
+    }
+
+    async fn fetch(&self, named: &Named) -> Result<FetchedVersion, OperationError> {
+        let organization = self.existing().await?.uuid;
+        let backend = self.backend_of(&named.secret, Trust::Mac).await?;
+        backend
+            .fetch(organization, &named.secret, &named.version)
+            .await
+    }
+
+    async fn name_again(
+        &self,
+        selector: &Selector,
+        version: Option<u64>,
+    ) -> Result<Option<Named>, OperationError> {
+        let found = self.look_up(selector, Look::FencedAndVerified).await?;
+        Ok(found.and_then(|(secret, document)| {
+            let version = choose(&secret, version)?;
+            Some(Named {
+                secret,
+                document,
+                version,
+            })
+        }))
+    }
+}
+
+/// Returns the version with this number, or the current one.
+fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<VersionRecord> {
+    let Some(number) = version else {
+        return secret.current_version().cloned();
+    };
+    let mut versions = secret.versions.iter();
+    versions.find(|version| version.number == number).cloned()
+}
+
+fn no_version(secret: &SecretRecord, version: Option<u64>) -> OperationError {
+    let secret = secret.name.to_string();
+    match version {
+        Some(version) => OperationError::VersionNotFound { secret, version },
+        None => OperationError::SecretNotFound { secret },
+    }
+}

@@ -1,0 +1,115 @@
+//! Names of objects in a backend, such that a person finds them.
+
+use sha2::{Digest, Sha256};
+
+use crate::names::{SecretName, Slug};
+use crate::store::{NameRules, RemoteName};
+
+/// The first part of every name in the built-in backend, and by default in
+/// every other.
+pub const NAME_PREFIX: &str = "planton";
+
+/// Returns `{prefix}/{org}/org/{slug}-{digits}`, or
+/// `{prefix}/{org}/env/{env}/{slug}-{digits}`, with the backend's separator.
+pub(crate) fn remote_name(
+    prefix: &str,
+    organization: &Slug,
+    name: &SecretName,
+    digits: &str,
+    rules: NameRules,
+) -> RemoteName {
+    let leaf = format!("{}-{digits}", name.name);
+    let mut parts = vec![prefix, organization.as_str()];
+    match &name.environment {
+        Some(environment) => parts.extend(["env", environment.as_str()]),
+        None => parts.push("org"),
+    }
+    parts.push(&leaf);
+    object_name(&parts, rules)
+}
+
+/// Joins the parts of a name. A name beyond the backend's length is cut, and
+/// closed with 16 hexadecimal digits of the whole name's SHA-256; so is one
+/// whose parts contain the separator (`a--b` is a slug, and `--` joins the parts
+/// at some vendors), or meet in one (`a-` and `-b` never occur: a slug neither
+/// begins nor ends with a hyphen).
+pub(crate) fn object_name(parts: &[&str], rules: NameRules) -> RemoteName {
+    let whole = parts.join(rules.separator);
+    let ambiguous = parts.iter().any(|part| part.contains(rules.separator));
+    if whole.len() <= rules.max_bytes && !ambiguous {
+        return RemoteName::new(whole);
+    }
+    // No part contains a slash, so this tells all names apart.
+    let digest = hex::encode(Sha256::digest(parts.join("/")));
+    let end = format!("-{}", &digest[..16]);
+    let kept = rules.max_bytes.saturating_sub(end.len()).min(whole.len());
+    RemoteName::new(format!("{}{end}", &whole[..kept]))
+}
+
+#[cfg(test)]
+mod properties;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{distinguishing_digits, new_secret_uuid};
+
+    fn named(text: &str, random: u64, max_bytes: usize) -> String {
+        joined(text, random, max_bytes, "/")
+    }
+
+    fn joined(text: &str, random: u64, max_bytes: usize, separator: &'static str) -> String {
+        let name: SecretName = text.parse().expect("a name");
+        let organization = Slug::parse("acme").expect("a slug");
+        let rules = NameRules {
+            separator,
+            max_bytes,
+        };
+        let uuid = new_secret_uuid(&name, random << 2);
+        remote_name(
+            NAME_PREFIX,
+            &organization,
+            &name,
+            &distinguishing_digits(uuid),
+            rules,
+        )
+        .as_str()
+        .to_owned()
+    }
+
+    #[test]
+    fn a_person_finds_the_secret_by_its_name() {
+        assert_eq!(named("db", 0xabc, 512), "planton/acme/org/db-00000abc");
+        assert_eq!(
+            named("prod/db", 1, 512),
+            "planton/acme/env/prod/db-00000001"
+        );
+    }
+
+    #[test]
+    fn parts_that_contain_the_separator_stay_apart() {
+        let one = joined("a--b/c", 1, 127, "--");
+        let two = joined("a/b--c", 1, 127, "--");
+        assert_ne!(one, two);
+        assert!(
+            one.starts_with("planton--acme--env--a--b--c-00000001-"),
+            "{one}"
+        );
+        assert_eq!(
+            joined("a/b", 1, 127, "--"),
+            "planton--acme--env--a--b-00000001"
+        );
+        assert_eq!(
+            joined("a--b", 1, 512, "/"),
+            "planton/acme/org/a--b-00000001"
+        );
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        let one = named(&format!("prod/{}", "a".repeat(63)), 1, 60);
+        let two = named(&format!("prod/{}", "a".repeat(63)), 2, 60);
+        assert_eq!((one.len(), two.len()), (60, 60));
+        assert_ne!(one, two);
+    }
+}

@@ -1,0 +1,236 @@
+//! Rotates a secret and edits what is set besides its value.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::drift::Missed;
+use crate::catalog::{
+    OnDestroy, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
+    record_key_of_name,
+};
+use crate::names::SecretName;
+use crate::operations::backends::Trust;
+use crate::operations::held_document::HeldSecret;
+use crate::operations::interrupt::Interrupt;
+use crate::operations::{MetRecord, OperationError, Organization, SecretView, ValueSource};
+use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
+
+/// What to change.
+#[derive(Debug)]
+pub struct UpdateSecret {
+    /// Its name and scope.
+    pub name: SecretName,
+    /// Its identity.
+    pub uuid: Uuid,
+    /// The generation that was seen when the change was planned: the secret has
+    /// not changed since, whatever became of its namesakes.
+    pub generation: u64,
+    /// The stamp that the caller's state knows; absent where it knows none.
+    pub stamp: Option<Stamp>,
+    /// The new value; absent to leave it alone.
+    pub source: Option<ValueSource>,
+    /// Whether the current version was found missing and nothing else asks for a new
+    /// one: the backend is asked once more, and a version that is there stays.
+    pub heals: bool,
+    /// What is set besides the value, whole.
+    pub metadata: SecretMetadata,
+    /// What only the provider acts on, whole.
+    pub arguments: SecretArguments,
+}
+
+impl Organization {
+    /// Writes a new version, new metadata, or both, in one commit; then deletes
+    /// the versions beyond `keep_versions`.
+    ///
+    /// # Errors
+    ///
+    /// `OwnedByAnotherState` when the secret bears another stamp; `RecordMissing`;
+    /// `ChangedConcurrently` when it is not as it was planned on; `RolledBack` when
+    /// the catalog is older than what was seen; `SecretNotFound`; `ValueTooLarge`
+    /// before anything is written; failures of catalog, store and KEK.
+    pub async fn update_secret(
+        &self,
+        request: UpdateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        interrupt.bound(self.update(request, interrupt)).await
+    }
+
+    async fn update(
+        &self,
+        request: UpdateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        interrupt.before("update")?;
+        let mut held = self.hold_for_update(&request).await?;
+        let UpdateSecret {
+            uuid,
+            metadata,
+            arguments,
+            ..
+        } = request;
+        self.take_name_back(&mut held, uuid)?;
+        let record = held.document.secret_mut(uuid).expect("held for update");
+        let now = Timestamp::now();
+        let Some(source) = request.source else {
+            if record.metadata != metadata {
+                record.updated_at = now;
+            }
+            record.metadata = metadata;
+            record.arguments = arguments;
+            if held.document != held.base {
+                interrupt.before("commit edit")?;
+                self.commit(&mut held).await?;
+            }
+            return self.view(&held, uuid).await;
+        };
+        let before = record.clone();
+        let backend = self.backend_of(&before, Trust::Mac).await?;
+        let missed = match request.heals {
+            true => self.look_again(&before, &backend).await?,
+            false => Missed::Version,
+        };
+        let from = source.copy_from();
+        let put = match missed {
+            Missed::Nothing => None,
+            Missed::Version => {
+                let value = self.resolve(source).await?;
+                let put = self.put_next(&before, &value, &backend, interrupt);
+                Some((put.await?, value.kind()))
+            }
+            Missed::Object => {
+                let value = self.resolve(source).await?;
+                let put = self.heal(&before, &value, &backend, interrupt);
+                Some((put.await?, value.kind()))
+            }
+        };
+        let record = held.document.secret_mut(uuid).expect("held for update");
+        record.metadata = metadata;
+        record.arguments = arguments;
+        let Some((put, kind)) = put else {
+            if record.metadata != before.metadata {
+                record.updated_at = now;
+            }
+            interrupt.before("commit edit")?;
+            self.commit(&mut held).await?;
+            return self.view(&held, uuid).await.map(|view| view.on(&backend));
+        };
+        record.kind = kind;
+        record.updated_at = now;
+        put.enter(record);
+        let capability = backend.store.capability();
+        let keep = kept(capability, record.arguments.keep_versions);
+        let surplus = prune(&mut record.versions, keep);
+        let remote_name = record.remote_name.clone();
+        if self
+            .commit_put(&mut held, uuid, &put, &backend)
+            .await?
+            .is_some()
+        {
+            return Err(held.overtaken());
+        }
+        if capability.deletes_versions {
+            delete_pruned(backend.store.as_ref(), &remote_name, surplus).await;
+        }
+        let view = self.view(&held, uuid).await?;
+        let left = self.delete_source(uuid, from.as_ref()).await;
+        Ok(view.on(&backend).leaving(left))
+    }
+
+    /// Loads the document of the secret, and makes sure that it is the caller's and
+    /// as it was planned on.
+    async fn hold_for_update(&self, request: &UpdateSecret) -> Result<HeldSecret, OperationError> {
+        let UpdateSecret {
+            name,
+            uuid,
+            generation,
+            stamp,
+            ..
+        } = request;
+        let is_behind = |held: &HeldSecret| {
+            held.document.generation < *generation || held.named(name, *uuid).is_none()
+        };
+        let held = self.hold_fenced_if(record_key_of_name(name), is_behind);
+        let held = held.await?;
+        if held.is_absent() {
+            return Err(OperationError::RecordMissing { name: name.clone() });
+        }
+        if held.document.generation < *generation {
+            return Err(OperationError::RolledBack {
+                name: name.clone(),
+                seen: *generation,
+                found: held.document.generation,
+            });
+        }
+        let Some(record) = held.named(name, *uuid) else {
+            return Err(OperationError::SecretNotFound {
+                secret: name.to_string(),
+            });
+        };
+        if !record.owner.is_known_as(*stamp) {
+            return Err(OperationError::OwnedByAnotherState {
+                name: name.clone(),
+                uuid: *uuid,
+                owner: Box::new(record.owner.clone()),
+            });
+        }
+        if record.generation > *generation || record.state != SecretState::Ready {
+            return Err(OperationError::ChangedConcurrently {
+                subject: format!("secret {name}"),
+            });
+        }
+        Ok(held)
+    }
+
+    /// Puts a displaced secret back in its place: where nobody has its name, or where
+    /// this run resumes the one whose untouched creation has it.
+    fn take_name_back(&self, held: &mut HeldSecret, uuid: Uuid) -> Result<(), OperationError> {
+        let displaced = &mut held.document.displaced;
+        let Some(position) = displaced.iter().position(|secret| secret.uuid == uuid) else {
+            return Ok(());
+        };
+        if let Some(holder) = &held.document.current {
+            let gives_way = holder.is_untouched()
+                && !holder.arguments.deletion_protection
+                && holder.arguments.on_destroy == OnDestroy::Delete;
+            if !gives_way || self.run.resumes != Some(holder.owner.stamp.run) {
+                return Err(OperationError::Displaced {
+                    name: holder.name.clone(),
+                    uuid: holder.uuid,
+                    met: Box::new(MetRecord::new(holder.owner.clone(), gives_way)),
+                });
+            }
+        }
+        let secret = displaced.remove(position);
+        let holder = held.document.current.replace(secret);
+        displaced.extend(holder);
+        Ok(())
+    }
+}
+
+/// Returns how many versions stay in the record: always one less than the store
+/// can hold, so that the next put drops none before its commit.
+fn kept(capability: &StoreCapability, keep_versions: u32) -> u32 {
+    let room = capability.max_versions.map(|max| max.saturating_sub(1));
+    keep_versions.min(room.unwrap_or(u32::MAX)).max(1)
+}
+
+/// Takes the oldest versions beyond `keep` out of the record.
+fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
+    let surplus = versions.len().saturating_sub(keep as usize);
+    versions
+        .drain(..surplus)
+        .map(|version| version.native_id)
+        .collect()
+}
+
+/// The rotation is committed: what cannot be deleted now is left to `gc`.
+async fn delete_pruned(store: &dyn SecretStore, name: &RemoteName, pruned: Vec<NativeVersionId>) {
+    if pruned.is_empty() {
+        return;
+    }
+    crate::operations::crash_hooks::crash_point("prune");
+    if let Err(error) = store.delete(name, Deletion::Versions(pruned)).await {
+        tracing::warn!(%error, "versions beyond keep_versions could not be deleted");
+    }
+}

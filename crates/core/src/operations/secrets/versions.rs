@@ -1,0 +1,191 @@
+//! Seals a version of a secret, puts it into its backend, and fetches it again.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::catalog::{SecretRecord, VersionRecord};
+use crate::kek::KekErrorKind;
+use crate::names::SecretName;
+use crate::operations::sealing::{SealedValue, Unsealed, seal, unseal};
+use crate::operations::size_limit::check_size;
+use crate::operations::{Backend, OperationError};
+use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
+use crate::store::{NativeVersionId, PutOptions, StoreErrorKind};
+use planton_envelope::{Context, Envelope, Fingerprint, KekId, Purpose, SecretValue};
+use planton_secret::SecretBytes;
+
+/// A sealed version of a secret that was not put yet.
+pub(crate) struct SealedVersion {
+    number: u64,
+    payload: Vec<u8>,
+    payload_sha256: String,
+    keks: Vec<KekId>,
+    fingerprint: Fingerprint,
+}
+
+impl Backend {
+    /// Seals `plaintext` as version `number` of `secret`.
+    pub(crate) async fn seal(
+        &self,
+        organization: Uuid,
+        secret: &SecretRecord,
+        number: u64,
+        plaintext: &SecretBytes,
+        interrupt: &Interrupt,
+    ) -> Result<SealedVersion, OperationError> {
+        let capability = self.store.capability();
+        check_size(capability, plaintext)?;
+        interrupt.before("wrap")?;
+        let context = context(organization, secret, number);
+        let sealed = seal(context, &[&*self.kek], plaintext).await?;
+        let payload = sealed.payload(capability.encoding);
+        let SealedValue {
+            envelope,
+            keks,
+            fingerprint,
+        } = sealed;
+        Ok(SealedVersion {
+            number,
+            payload,
+            payload_sha256: hex::encode(envelope.payload_digest()),
+            keks,
+            fingerprint,
+        })
+    }
+
+    /// Puts a sealed version into the object that `secret` names: a new object if
+    /// `keep` is empty, otherwise an existing one.
+    ///
+    /// # Errors
+    ///
+    /// `Store(NotFound)` if the existing object is missing.
+    pub(crate) async fn put(
+        &self,
+        secret: &SecretRecord,
+        sealed: &SealedVersion,
+        keep: Vec<NativeVersionId>,
+        interrupt: &Interrupt,
+    ) -> Result<VersionRecord, OperationError> {
+        self.expect_marker().await?;
+        interrupt.before("put")?;
+        let options = PutOptions {
+            version: sealed.number,
+            attempt: Uuid::new_v4(),
+            keep,
+            labels: self.labels(secret),
+        };
+        let native_id = self
+            .store
+            .put(&secret.remote_name, &sealed.payload, options)
+            .await?;
+        let now = Timestamp::now();
+        Ok(VersionRecord {
+            number: sealed.number,
+            revision: u64::try_from(now.as_millisecond()).unwrap_or_default(),
+            native_id,
+            payload_sha256: sealed.payload_sha256.clone(),
+            keks: sealed.keks.clone(),
+            fingerprint: sealed.fingerprint,
+            created_at: now,
+        })
+    }
+
+    /// Returns labels that name the secret to users of the backend. They contain only
+    /// what never changes, since nothing rewrites them.
+    fn labels(&self, secret: &SecretRecord) -> BTreeMap<String, String> {
+        let SecretName { environment, name } = &secret.name;
+        let mut labels = vec![
+            ("planton-organization", self.organization.to_string()),
+            ("planton-secret", name.to_string()),
+            ("planton-id", secret.uuid.to_string()),
+        ];
+        if let Some(environment) = environment {
+            labels.push(("planton-environment", environment.to_string()));
+        }
+        let own = |(key, text): (&str, String)| (key.to_owned(), text);
+        labels.into_iter().map(own).collect()
+    }
+
+    /// Fetches the envelope of `version` and unwraps its data key. Only the envelope
+    /// that the verified record names is accepted.
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST decide whether an envelope is well-formed before it uses any key.
+    pub(crate) async fn fetch(
+        &self,
+        organization: Uuid,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+    ) -> Result<FetchedVersion, OperationError> {
+        let name = || secret.name.to_string();
+        let number = version.number;
+        let stored = self.store.get(&secret.remote_name, &version.native_id);
+        let stored = match stored.await {
+            Err(error) if error.kind() == StoreErrorKind::NotFound => {
+                self.expect_marker().await?;
+                return Err(OperationError::VersionLost {
+                    secret: name(),
+                    version: number,
+                });
+            }
+            stored => stored?,
+        };
+        let refused = || OperationError::EnvelopeRefused {
+            secret: name(),
+            version: number,
+        };
+        let envelope =
+            Envelope::parse_stored(&stored).map_err(|_| OperationError::EnvelopeMalformed {
+                secret: name(),
+                version: number,
+            })?;
+        //= docs/format.md#16-payload-digest
+        //# A reader MUST NOT open an envelope whose digest differs from the record's.
+        if hex::encode(envelope.payload_digest()) != version.payload_sha256 {
+            return Err(refused());
+        }
+        let context = context(organization, secret, number);
+        crash_point("unwrap");
+        let unsealed = unseal(envelope, context, &[&*self.kek], &version.keks).await;
+        let unsealed = unsealed.map_err(|error| match error.kind() {
+            KekErrorKind::Refused => refused(),
+            _ => error.into(),
+        })?;
+        Ok(FetchedVersion(unsealed))
+    }
+}
+
+/// Returns the context of one version of a secret.
+pub(crate) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
+    Context {
+        purpose: Purpose::Secret,
+        organization,
+        object: secret.uuid,
+        backend: secret.backend,
+        version,
+        configuration_digest: None,
+    }
+}
+
+/// A version that was fetched, and not decrypted.
+#[derive(Debug)]
+pub(crate) struct FetchedVersion(Unsealed);
+
+impl FetchedVersion {
+    /// Decrypts the value; `None` if the envelope is rejected.
+    pub(crate) fn open(&self) -> Option<SecretValue> {
+        self.0.open()
+    }
+
+    /// Returns whether `candidate` is the value, without decrypting it; `None` if the
+    /// envelope is rejected.
+    pub(crate) fn is_value(
+        &self,
+        candidate: &SecretBytes,
+        version: &VersionRecord,
+    ) -> Option<bool> {
+        let fingerprint = self.0.fingerprint(candidate)?;
+        Some(fingerprint == version.fingerprint)
+    }
+}

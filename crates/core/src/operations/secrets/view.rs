@@ -1,0 +1,136 @@
+//! What a caller sees of a secret: everything but its value.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::catalog::{
+    Owner, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, VersionRecord,
+};
+use crate::names::{SecretName, Slug};
+use crate::operations::{Backend, SeenBackend};
+use planton_envelope::SecretKind;
+
+/// A secret without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretView {
+    /// Its identity.
+    pub uuid: Uuid,
+    /// Its name and scope.
+    pub name: SecretName,
+    /// Text or key-value.
+    pub kind: SecretKind,
+    /// The backend's name.
+    pub backend: Slug,
+    /// What a practitioner set besides the value.
+    pub metadata: SecretMetadata,
+    /// What only the provider acts on.
+    pub arguments: SecretArguments,
+    /// The current version; absent while none is acknowledged.
+    pub version: Option<VersionView>,
+    /// How others refer to it.
+    pub reference: String,
+    /// When it came into being.
+    pub created_at: Timestamp,
+    /// When value or metadata last changed.
+    pub updated_at: Timestamp,
+    /// The record's generation.
+    pub generation: u64,
+    /// The catalog's uuid.
+    pub catalog: Uuid,
+    /// What was seen of the backend, where that was opened and is not the
+    /// built-in one.
+    pub backend_seen: Option<SeenBackend>,
+    /// Why what was copied is still there, where it was to be deleted.
+    pub source_left: Option<String>,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Whether an interrupted run had created it, and this one has adopted it.
+    pub is_adopted: bool,
+    /// Whether another secret has, or had, taken its place under the name.
+    pub is_displaced: bool,
+    /// The secret that has its place now, and whose that is.
+    pub displaced_by: Option<(Uuid, Owner)>,
+}
+
+/// A version without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionView {
+    /// From 1.
+    pub number: u64,
+    /// Greater than that of every version written before, here and under the same
+    /// name by secrets that were replaced.
+    pub revision: u64,
+    /// The backend's own identifier.
+    pub backend_version_id: String,
+    /// The KEK that wraps its key.
+    pub kek_id: String,
+    /// SHA-256 of the envelope's payload part, in hexadecimal.
+    pub payload_sha256: String,
+}
+
+impl SecretView {
+    pub(crate) fn new(secret: &SecretRecord, document: &SecretDocument, catalog: Uuid) -> Self {
+        let is_displaced = document.displaced.iter().any(|one| one.uuid == secret.uuid);
+        let holder = document.current.as_ref().filter(|_| is_displaced);
+        Self {
+            uuid: secret.uuid,
+            name: secret.name.clone(),
+            kind: secret.kind,
+            backend: secret.backend_name.clone(),
+            metadata: secret.metadata.clone(),
+            arguments: secret.arguments.clone(),
+            version: secret.current_version().map(VersionView::new),
+            reference: secret.reference(),
+            created_at: secret.created_at,
+            updated_at: secret.updated_at,
+            generation: document.generation,
+            catalog,
+            backend_seen: None,
+            source_left: None,
+            owner: secret.owner.clone(),
+            is_adopted: false,
+            is_displaced,
+            displaced_by: holder.map(|holder| (holder.uuid, holder.owner.clone())),
+        }
+    }
+
+    /// Says that an interrupted run had created it.
+    pub(crate) fn adopted(self) -> Self {
+        Self {
+            is_adopted: true,
+            ..self
+        }
+    }
+
+    /// Adds why what was copied is still there.
+    pub(crate) fn leaving(self, source_left: Option<String>) -> Self {
+        Self {
+            source_left,
+            ..self
+        }
+    }
+
+    /// Adds what is known of the backend that was opened.
+    pub(crate) fn on(self, backend: &Backend) -> Self {
+        Self {
+            backend_seen: backend.seen.clone(),
+            ..self
+        }
+    }
+}
+
+impl VersionView {
+    fn new(version: &VersionRecord) -> Self {
+        Self {
+            number: version.number,
+            revision: version.revision,
+            backend_version_id: version.native_id.as_str().to_owned(),
+            kek_id: version
+                .keks
+                .first()
+                .map(|kek| kek.id.clone())
+                .unwrap_or_default(),
+            payload_sha256: version.payload_sha256.clone(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Import ids and names: what parses is printed as it was.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use planton_core::names::SecretName;
+
+fuzz_target!(|text: &str| {
+    if let Ok(name) = text.parse::<SecretName>() {
+        assert_eq!(name.to_string(), text);
+    }
+});
