@@ -30,7 +30,7 @@ pub(super) fn open(
         environment,
     };
     let config = reader.config()?;
-    if !config.address.is_encrypted() && !config.address.is_loopback() {
+    if config.address.is_exposed() {
         diagnostics.push(
             Diagnostic::warning(
                 "Platform Connection Not Encrypted",

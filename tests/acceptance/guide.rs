@@ -113,10 +113,10 @@ fn the_configurations_of_the_guide_to_backends_are_planned_as_they_stand() {
             panic!("{configuration}\n{error:?}");
         });
         let is_shown = |block: &&str| configuration.contains(&format!("  {block} = {{\n"));
-        planned.extend(BLOCKS.into_iter().filter(is_shown));
+        planned.extend(BLOCKS.iter().copied().filter(is_shown));
     }
     for block in BLOCKS {
-        assert!(planned.contains(&block), "the guide shows no {block}");
+        assert!(planned.contains(block), "the guide shows no {block}");
     }
 }
 

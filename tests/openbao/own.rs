@@ -7,8 +7,8 @@ use planton_core::store::{
     Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreErrorKind, VersionStatus,
 };
-use planton_vendors::openbao::OpenBaoStore;
 use planton_vendors::openbao::client::store_policy_text;
+use planton_vendors::openbao::{OpenBaoStore, VaultKind};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -110,7 +110,7 @@ async fn with_kubernetes(
 
 #[test]
 fn only_the_types_of_ones_own_servers_are_known() {
-    let vendor = |kind| OpenBaoStore::capability_of(kind).map(|known| known.vendor);
+    let vendor = |kind| VaultKind::parse(kind).map(VaultKind::vendor);
     assert_eq!(vendor("openbao"), Some("OpenBAO"));
     assert_eq!(vendor("hashicorp_vault"), Some("HashiCorp Vault"));
     for other in ["platform", "aws_secrets_manager", ""] {

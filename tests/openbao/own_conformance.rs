@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use planton_core::store::{SecretStore, conformance};
+use planton_core::store::{ConnectStore, SecretStore, conformance};
+use planton_vendors::Connector;
 use planton_vendors::openbao::OpenBaoStore;
 use planton_vendors::openbao::client::{OpenBaoClient, OpenBaoConfig};
 use serde_json::json;
@@ -52,7 +53,7 @@ async fn check_conformance(place: &Place, own: &Own, namespace: Option<&str>) {
         _ => capability("hashicorp_vault", "HashiCorp Vault"),
     };
     assert_eq!(
-        OpenBaoStore::capability_of(&own.settings.kind),
+        Connector::default().capability(&own.settings.kind),
         Some(vendor.clone())
     );
     let prefix = &own.settings.name_prefix;

@@ -8,10 +8,14 @@ pub mod embedded;
 pub mod gcp;
 pub mod http;
 pub mod openbao;
+mod registration;
 mod registry;
 mod regular_file;
+#[cfg(test)]
+mod toy;
 
-pub use registry::Connector;
+pub use registration::{BackendType, Change, Field, Holds};
+pub use registry::{BACKEND_TYPES, Connector};
 pub use regular_file::open_regular_file;
 
 #[cfg(doctest)]

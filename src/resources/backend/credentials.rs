@@ -1,7 +1,6 @@
 //! Which credential a backend has after a plan: the sealed one for as long as its
 //! trigger is unchanged, another one once that changes.
 
-use super::blocks::{BLOCKS, Change, Field, Holds};
 use super::plan::located;
 use super::settings::{
     AMBIENT, STATIC, TRIGGER, chosen, credential, credential_source, known_credential,
@@ -11,6 +10,7 @@ use crate::session::Configured;
 use crate::setting::Setting;
 use planton_core::operations::StoreCredential;
 use planton_plugin::{Diagnostic, PrivateData, UpdateRequest, Value};
+use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};
 
 /// What has become of the trigger since the last apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,14 +105,17 @@ pub(super) fn check_replaced(prior: &Value, config: &Value) -> Result<(), Diagno
          one, and no credential is given.\n\nGive the credential again. To use ambient credentials \
          from now on, change credentials_wo_version as well.",
     )
-    .at(block.name))
+    .at(block.name()))
 }
 
 /// Returns true where `config` has the blocks of the state but for what is
 /// write-only, as it has under `ignore_changes`.
 fn has_same_blocks(prior: &Value, config: &Value) -> bool {
-    BLOCKS.iter().all(|block| {
-        let (before, now) = (prior.attribute(block.name), config.attribute(block.name));
+    BACKEND_TYPES.iter().all(|block| {
+        let (before, now) = (
+            prior.attribute(block.name()),
+            config.attribute(block.name()),
+        );
         before == now
     })
 }
@@ -123,7 +126,7 @@ fn has_same_blocks(prior: &Value, config: &Value) -> bool {
 pub(super) fn takes_credential(prior: &Value, planned: &Value, config: &Value) -> bool {
     let changes = |name: &str| planned.attribute(name) != prior.attribute(name);
     let is_given = known_credential(config).is_none_or(|given| !given.is_empty());
-    let has_room = !is_static(prior) || BLOCKS.iter().any(|block| changes(block.name));
+    let has_room = !is_static(prior) || BACKEND_TYPES.iter().any(|block| changes(block.name()));
     changes(TRIGGER) || (is_given && has_room)
 }
 
@@ -197,7 +200,7 @@ fn kept_part(state: &Value) -> Option<&'static str> {
         return None;
     }
     let block = chosen(state)?;
-    part_of(block.fields, state.attribute(block.name))
+    part_of(block.fields, state.attribute(block.name()))
 }
 
 fn part_of(fields: &[Field], block: &Value) -> Option<&'static str> {

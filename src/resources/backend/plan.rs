@@ -1,6 +1,5 @@
 //! Plans a backend: what changes in place, and what is another place.
 
-use super::blocks::{Block, Change, Field, Holds};
 use super::credentials::{
     check_credential, check_kept, check_replaced, decided_by_the_apply, may_be_hidden,
     planned_source, takes_credential, with_seen_credential,
@@ -19,6 +18,7 @@ use planton_plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
+use planton_vendors::{BackendType, Change, Field, Holds};
 
 /// Plans a creation or an update; `session` is absent while the provider's
 /// configuration is unknown.
@@ -53,7 +53,7 @@ fn announce(config: &Value, session: &Configured) {
     let name = config.attribute("name").as_str();
     if let Some(name) = name.and_then(|name| name.parse().ok()) {
         let kind = chosen(config).map_or(Setting::Unknown, |block| {
-            Setting::Set(block.name.to_owned())
+            Setting::Set(block.name().to_owned())
         });
         session.announce(&name, kind);
     }
@@ -64,7 +64,7 @@ fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
     planned.set("name_prefix", plain(name_prefix(config)));
     planned.set("verify_connection", plain(verify_connection(config)));
     planned.set("on_destroy", plain(on_destroy(config)));
-    let kind = chosen(config).map_or(Value::Unknown, |block| block.name.into());
+    let kind = chosen(config).map_or(Value::Unknown, |block| block.name().into());
     planned.set("type", kind);
     planned.set("credential_source", planned_source(config, prior));
 }
@@ -142,7 +142,7 @@ pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
     explain_at(error, |about| match about {
         About::Name => Some("name".into()),
         About::Setting(named) => chosen(config).map(|block| innermost(block, named)),
-        About::Address => chosen(config).map(|block| innermost(block, block.location())),
+        About::Address => chosen(config).map(|block| innermost(block, block.address)),
         About::Nothing
         | About::Selector
         | About::Backend
@@ -154,10 +154,10 @@ pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
 
 /// Returns the path of what an adapter names: `region`, `secret_access_key` (a
 /// part of the credential), `openbao.approle.secret_id_wo`.
-pub(super) fn innermost(block: &Block, named: &str) -> AttributePath {
-    let mut path = AttributePath::attribute(block.name);
+pub(super) fn innermost(block: &BackendType, named: &str) -> AttributePath {
+    let mut path = AttributePath::attribute(block.name());
     let mut fields = block.fields;
-    for segment in named.split('.').filter(|segment| *segment != block.name) {
+    for segment in named.split('.').filter(|segment| *segment != block.name()) {
         let of_this_name = |field: &&Field| {
             field.name == segment
                 || matches!(field.change, Change::Credential(part) if part == segment)
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn what_an_adapter_names_is_found_in_its_block() {
         let path = |kind: &str, named: &str| {
-            let block = Block::of(kind).expect("a type");
+            let block = BackendType::of(kind).expect("a type");
             format!("{:?}", innermost(block, named))
         };
         let at = |steps: &[&str]| {

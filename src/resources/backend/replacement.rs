@@ -1,8 +1,8 @@
 //! Replacement of a backend: which changes make it another place.
 
-use super::blocks::{BLOCKS, Change, Field, Holds};
 use super::settings::chosen;
 use planton_plugin::{AttributePath, Value};
+use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};
 
 /// Returns what makes it another place: the name, the type, and what within the
 /// block says where it is.
@@ -13,11 +13,14 @@ pub(super) fn replaced_paths(prior: &Value, planned: &Value) -> Vec<AttributePat
         .map(AttributePath::attribute)
         .collect();
     let chosen = chosen(planned);
-    for block in &BLOCKS {
-        let (before, now) = (prior.attribute(block.name), planned.attribute(block.name));
-        let path = AttributePath::attribute(block.name);
+    for block in BACKEND_TYPES {
+        let (before, now) = (
+            prior.attribute(block.name()),
+            planned.attribute(block.name()),
+        );
+        let path = AttributePath::attribute(block.name());
         // Where another block is set, this one can only turn out to be absent.
-        if now.is_unknown() && chosen.is_some_and(|chosen| chosen.name != block.name) {
+        if now.is_unknown() && chosen.is_some_and(|chosen| chosen.name() != block.name()) {
             continue;
         }
         if before.is_null() != now.is_null() {

@@ -1,9 +1,10 @@
 //! The schema of `planton_secret_backend`.
 
-use super::blocks::BLOCKS;
+use super::blocks::block;
 use crate::session::TIMEOUTS;
 use planton_core::operations::NAME_PREFIX;
 use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
+use planton_vendors::BACKEND_TYPES;
 
 /// Returns the schema.
 pub(super) fn schema() -> Schema {
@@ -44,7 +45,7 @@ pub(super) fn schema() -> Schema {
                  holds secrets. Default: `delete`. Apply a change before the destroy.",
             ),
     );
-    attributes.extend(BLOCKS.iter().map(super::blocks::Block::attribute));
+    attributes.extend(BACKEND_TYPES.iter().copied().map(block));
     attributes.push(TIMEOUTS.attribute());
     attributes.extend([
         computed("id", "UUID of the backend."),

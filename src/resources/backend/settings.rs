@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::blocks::{BLOCKS, Block, Change, Field, Holds};
 use crate::setting::Setting;
 use planton_core::operations::{
     BackendArguments, BackendOnDestroy, NAME_PREFIX, StoreCredential, StoreSettings,
 };
 use planton_plugin::Value;
+use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
 
 /// Where credentials come from.
 pub(super) const STATIC: &str = "static";
@@ -24,13 +24,14 @@ pub(super) const TRIGGER: &str = "credentials_wo_version";
 
 /// Returns the block that is set; or else the only one that may turn out to be.
 /// `None` where several may, since the type is then unknown.
-pub(super) fn chosen(config: &Value) -> Option<&'static Block> {
+pub(super) fn chosen(config: &Value) -> Option<&'static BackendType> {
     if let Some(set) = set_blocks(config).first() {
         return Some(set);
     }
-    let mut possible = BLOCKS
+    let mut possible = BACKEND_TYPES
         .iter()
-        .filter(|block| !config.attribute(block.name).is_null());
+        .copied()
+        .filter(|block| !config.attribute(block.name()).is_null());
     match (possible.next(), possible.next()) {
         (Some(only), None) => Some(only),
         _ => None,
@@ -38,9 +39,9 @@ pub(super) fn chosen(config: &Value) -> Option<&'static Block> {
 }
 
 /// Returns the blocks that are set.
-pub(super) fn set_blocks(config: &Value) -> Vec<&'static Block> {
-    let is_set = |block: &&Block| config.attribute(block.name).is_set();
-    BLOCKS.iter().filter(is_set).collect()
+pub(super) fn set_blocks(config: &Value) -> Vec<&'static BackendType> {
+    let is_set = |block: &&BackendType| config.attribute(block.name()).is_set();
+    BACKEND_TYPES.iter().copied().filter(is_set).collect()
 }
 
 /// Returns the name prefix with its default.
@@ -92,10 +93,10 @@ pub(super) fn arguments(planned: &Value) -> BackendArguments {
 /// `None` while part of it is unknown, or where no block is set.
 pub(super) fn store_settings(config: &Value) -> Option<StoreSettings> {
     let block = chosen(config)?;
-    let inner = config.attribute(block.name);
+    let inner = config.attribute(block.name());
     let name_prefix = name_prefix(config).set()?.clone();
     Some(StoreSettings {
-        kind: block.name.to_owned(),
+        kind: block.name().to_owned(),
         name_prefix,
         configuration: settings_of(block.fields, inner)?,
     })
@@ -149,7 +150,7 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
 pub(super) fn credential(config: &Value) -> StoreCredential {
     let mut parts = StoreCredential::new();
     if let Some(block) = chosen(config) {
-        collect(block.fields, config.attribute(block.name), &mut parts);
+        collect(block.fields, config.attribute(block.name()), &mut parts);
     }
     parts
 }
@@ -176,7 +177,7 @@ pub(super) fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredenti
 /// Returns the static credential where every part of it is known.
 pub(super) fn known_credential(config: &Value) -> Option<StoreCredential> {
     let block = chosen(config)?;
-    let unknown = has_unknown_credential(block.fields, config.attribute(block.name));
+    let unknown = has_unknown_credential(block.fields, config.attribute(block.name()));
     (!unknown).then(|| credential(config))
 }
 
@@ -185,7 +186,7 @@ pub(super) fn credential_source(config: &Value) -> Setting<String> {
     let Some(block) = chosen(config) else {
         return Setting::Unknown;
     };
-    let inner = config.attribute(block.name);
+    let inner = config.attribute(block.name());
     if !credential(config).is_empty() {
         return Setting::Set(STATIC.to_owned());
     }
@@ -309,8 +310,8 @@ mod tests {
                 });
             checked.sum()
         }
-        for block in &BLOCKS {
-            assert!(check(block.fields) > 0, "{}", block.name);
+        for block in BACKEND_TYPES {
+            assert!(check(block.fields) > 0, "{}", block.name());
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use uuid::Uuid;
 
-use super::blocks::{BLOCKS, Block};
 use super::settings::{AMBIENT, DELETE, FORGET, STATIC, block_state};
 use planton_core::names::Slug;
 use planton_core::operations::{BackendOnDestroy, BackendView};
 use planton_plugin::{Diagnostic, Value};
+use planton_vendors::{BACKEND_TYPES, BackendType};
 
 /// What a stored state says of the backend's identity.
 #[derive(Clone, Debug)]
@@ -63,12 +63,12 @@ pub(super) fn whole(view: &BackendView, timeouts: Value) -> Value {
         ("on_destroy", on_destroy.into()),
         ("timeouts", timeouts),
     ]);
-    for block in &BLOCKS {
-        state.set(block.name, Value::Null);
+    for block in BACKEND_TYPES {
+        state.set(block.name(), Value::Null);
     }
-    if let Some(block) = Block::of(&view.settings.kind) {
+    if let Some(block) = BackendType::of(&view.settings.kind) {
         let inner = block_state(block.fields, &view.settings.configuration);
-        state.set(block.name, inner);
+        state.set(block.name(), inner);
     }
     computed(state, view)
 }

@@ -1,7 +1,6 @@
 //! Checks a configuration of `planton_secret_backend` without any I/O: every
 //! mistake that does not depend on what is unknown yet.
 
-use super::blocks::{BLOCKS, Block, Change, Field, Holds};
 use super::plan::innermost;
 use super::settings::{DELETE, FORGET, collect, on_destroy, set_blocks, settings_of};
 use crate::diagnostics::{explain, invalid_slug, reserved_name};
@@ -11,6 +10,7 @@ use planton_core::operations::{
     ConnectStore, NAME_PREFIX, OperationError, PLATFORM_BACKEND, StoreCredential, StoreSettings,
 };
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, PathStep, Value};
+use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
 
 /// The most mistakes that one block is searched for.
 const MAX_MISTAKES: usize = 16;
@@ -57,17 +57,18 @@ fn destroy(config: &Value, diagnostics: &mut Diagnostics) {
 }
 
 fn blocks(config: &Value, diagnostics: &mut Diagnostics) {
-    let all = BLOCKS.map(|block| block.name).join(", ");
-    let is_null = |block: &Block| config.attribute(block.name).is_null();
+    let all: Vec<_> = BACKEND_TYPES.iter().map(|block| block.name()).collect();
+    let all = all.join(", ");
+    let is_null = |block: &&BackendType| config.attribute(block.name()).is_null();
     let set = set_blocks(config);
-    if BLOCKS.iter().all(is_null) {
+    if BACKEND_TYPES.iter().all(is_null) {
         diagnostics.push(Diagnostic::error(
             "Secret Backend Missing",
             format!("No backend is configured.\n\nSet exactly one of {all}."),
         ));
     }
     if let [_, second, ..] = set.as_slice() {
-        let names: Vec<_> = set.iter().map(|block| block.name).collect();
+        let names: Vec<_> = set.iter().map(|block| block.name()).collect();
         diagnostics.push(
             Diagnostic::error(
                 "Conflicting Secret Backends",
@@ -77,7 +78,7 @@ fn blocks(config: &Value, diagnostics: &mut Diagnostics) {
                     names.join(" and ")
                 ),
             )
-            .at(second.name),
+            .at(second.name()),
         );
     }
 }
@@ -92,11 +93,11 @@ enum Outcome {
 /// Reports what is wrong with a block however its unknown parts turn out.
 fn settings(
     config: &Value,
-    block: &'static Block,
+    block: &'static BackendType,
     connector: &dyn ConnectStore,
     diagnostics: &mut Diagnostics,
 ) {
-    let inner = config.attribute(block.name);
+    let inner = config.attribute(block.name());
     let mistakes = |outcome| mistakes(block, completed(block.fields, inner, outcome), connector);
     let mut found = mistakes(Outcome::Absent);
     if !inner.is_wholly_known() {
@@ -137,23 +138,14 @@ fn example(field: &Field) -> Value {
         Holds::Flag => false.into(),
         Holds::Number | Holds::Texts => Value::Null,
         Holds::Block(inner) => completed(inner, &Value::Null, Outcome::Absent),
-        Holds::Text => match field.name {
-            "address" | "endpoint" => "https://example.invalid",
-            "vault_url" => "https://example.vault.azure.net",
-            "authority_host" => "https://login.microsoftonline.com",
-            "region" => "eu-central-1",
-            "assume_role_arn" => "arn:aws:iam::123456789012:role/example",
-            "impersonate_service_account" => "example@example.iam.gserviceaccount.com",
-            _ => "example",
-        }
-        .into(),
+        Holds::Text => field.example.into(),
     }
 }
 
 /// Returns all mistakes of a block that is wholly known: each that is found is
 /// mended, and the block looked at again.
 fn mistakes(
-    block: &'static Block,
+    block: &'static BackendType,
     mut inner: Value,
     connector: &dyn ConnectStore,
 ) -> Vec<(AttributePath, OperationError)> {
@@ -163,7 +155,7 @@ fn mistakes(
             break;
         };
         let settings = StoreSettings {
-            kind: block.name.to_owned(),
+            kind: block.name().to_owned(),
             name_prefix: NAME_PREFIX.to_owned(),
             configuration,
         };
@@ -189,7 +181,12 @@ fn mistakes(
 
 /// Returns true where a credential is wrong by itself. It is looked at in the plan
 /// that takes it, and not while it waits for its trigger.
-fn waits(block: &Block, inner: &Value, steps: &[PathStep], connector: &dyn ConnectStore) -> bool {
+fn waits(
+    block: &BackendType,
+    inner: &Value,
+    steps: &[PathStep],
+    connector: &dyn ConnectStore,
+) -> bool {
     let alone = alone(block.fields, inner, steps);
     let mut credential = StoreCredential::new();
     collect(block.fields, &alone, &mut credential);
@@ -197,7 +194,7 @@ fn waits(block: &Block, inner: &Value, steps: &[PathStep], connector: &dyn Conne
         return false;
     };
     let settings = StoreSettings {
-        kind: block.name.to_owned(),
+        kind: block.name().to_owned(),
         name_prefix: NAME_PREFIX.to_owned(),
         configuration,
     };
@@ -250,34 +247,19 @@ fn mend(fields: &[Field], block: &mut Value, steps: &[PathStep]) -> bool {
 }
 
 fn exposed(config: &Value, diagnostics: &mut Diagnostics) {
-    for block in ["hashicorp_vault", "openbao"] {
-        let address = config.attribute(block).attribute("address");
-        if address.as_str().is_some_and(is_exposed) {
+    for block in BACKEND_TYPES {
+        let address = config.attribute(block.name()).attribute(block.address);
+        if address.as_str().is_some_and(block.is_exposed) {
             diagnostics.push(
                 Diagnostic::warning(
                     "Backend Connection Not Encrypted",
                     "The backend is reached without TLS: whoever sees the traffic can take the \
                      token. What is stored is sealed all the same.\n\nUse an https address.",
                 )
-                .at(AttributePath::attribute(block).then("address")),
+                .at(AttributePath::attribute(block.name()).then(block.address)),
             );
         }
     }
-}
-
-/// Says whether an address is reached without TLS beyond this machine. What is no
-/// address is refused elsewhere.
-fn is_exposed(address: &str) -> bool {
-    let Ok(url) = url::Url::parse(address) else {
-        return false;
-    };
-    let is_near = match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => true,
-    };
-    url.scheme() == "http" && !is_near
 }
 
 #[cfg(test)]

@@ -3,87 +3,60 @@
 use xtask::terraform::Workspace;
 
 use super::Place;
-use super::place::{ACCESS_KEY, Kind};
 use crate::scene::Scene;
 use crate::steps::{Steps, has};
 
-/// A credential that leads to a place.
+/// A credential for a place.
 pub(super) struct Credential {
     pub(super) secret: String,
-    /// What names it in the block, in place of [`ACCESS_KEY`].
-    access_key: String,
+    /// The name of the first credential in the block, and the name of this one.
+    names: Option<(&'static str, String)>,
 }
 
 impl Credential {
-    /// Returns `block`, which may name another, with this one.
+    /// Returns a credential that the block does not name.
+    pub(super) fn of(secret: String) -> Self {
+        let names = None;
+        Self { secret, names }
+    }
+
+    /// Sets the name that replaces `first`, the name of the first credential.
+    pub(super) fn in_place_of(self, first: &'static str, name: String) -> Self {
+        let names = Some((first, name));
+        Self { names, ..self }
+    }
+
+    /// Returns `block`, which names the first credential, with this one.
     pub(super) fn named_in(&self, block: &str) -> String {
-        block.replace(ACCESS_KEY, &self.access_key)
+        match &self.names {
+            Some((first, name)) => block.replace(first, name),
+            None => block.to_owned(),
+        }
     }
 }
 
 impl Place {
-    /// Takes a credential that can be revoked, as none but a root token is.
+    /// Takes a credential that can be revoked.
     pub(super) fn with_revocable_secret(self) -> Self {
-        match &self.kind {
-            Kind::OpenBao { .. } => {
-                let secret = self.credential(1).secret;
-                self.with_secret(secret)
-            }
-            _ => self,
+        match self.fixture.revocable_secret() {
+            Some(secret) => self.with_secret(secret),
+            None => self,
         }
     }
 
-    /// Makes another credential that leads to the same place.
+    /// Creates a further credential for the same place.
     pub(super) fn credential(&self, number: usize) -> Credential {
-        let secret = format!("another-secret-with-40-characters-or-so{number}");
-        let access_key = ACCESS_KEY.replace("0001", &format!("100{number}"));
-        let secret = match &self.kind {
-            Kind::OpenBao { .. } => {
-                let policy = "path \"secret/*\" { capabilities = [\"create\", \"read\", \
-                              \"update\", \"delete\", \"list\"] }";
-                self.api().write_policy("stores", policy).unwrap();
-                self.api().create_token(&["stores"], "1h").unwrap()
-            }
-            Kind::Aws(moto) => {
-                moto.allow_key(&access_key, &secret, None).unwrap();
-                secret
-            }
-            Kind::Gcp(fake) => {
-                let email = "planton@acme-prod.iam.gserviceaccount.com";
-                fake.key_file(email).unwrap()
-            }
-            Kind::Azure(fake) => {
-                fake.add_client_secret(&secret).unwrap();
-                secret
-            }
-        };
-        Credential { secret, access_key }
+        self.fixture.credential(number)
     }
 
-    /// Returns the credential that it was started with.
+    /// Returns the credential with which the place was started.
     pub(super) fn first_credential(&self) -> Credential {
-        Credential {
-            secret: self.secret.clone(),
-            access_key: ACCESS_KEY.to_owned(),
-        }
+        Credential::of(self.secret.clone())
     }
 
-    /// Takes a credential away.
+    /// Revokes a credential.
     pub(super) fn revoke(&self, credential: &Credential) {
-        let Credential { secret, access_key } = credential;
-        match &self.kind {
-            Kind::OpenBao { .. } => {
-                let token = serde_json::json!({ "token": secret });
-                let revoke = self.api().ok("POST", "auth/token/revoke", Some(&token));
-                revoke.unwrap();
-            }
-            Kind::Aws(moto) => moto.delete_key(access_key).unwrap(),
-            Kind::Gcp(fake) => fake.delete_key(secret).unwrap(),
-            Kind::Azure(fake) => {
-                fake.remove_client_secret(secret).unwrap();
-                fake.expire_tokens().unwrap();
-            }
-        }
+        self.fixture.revoke(credential);
     }
 }
 

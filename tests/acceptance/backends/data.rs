@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use xtask::azure::AzureFake;
 use xtask::terraform::Workspace;
 
 use super::Place;
-use super::place::{ACCESS_KEY, Kind, PROJECT, REGION};
 use crate::steps::Steps;
 
 /// The data sources, and an output of all that each tells.
@@ -35,7 +33,9 @@ pub(super) fn default(name: &str) -> Value {
 #[track_caller]
 pub(super) fn assert_tell_all_but_credentials(place: &Place, workspace: &Workspace) {
     let managed = workspace.attributes("planton_secret_backend.own").unwrap();
-    let mut expected = json!({"settings": settings(place)});
+    let settings = place.fixture.settings(&place.address());
+    let settings: BTreeMap<_, _> = settings.into_iter().collect();
+    let mut expected = json!({"settings": settings});
     for name in [
         "name",
         "id",
@@ -69,32 +69,4 @@ pub(super) fn assert_tell_all_but_credentials(place: &Place, workspace: &Workspa
         "updated_at": null,
     });
     assert_eq!(platform, expected);
-}
-
-/// Returns what the block of `place` says, but for the credential.
-fn settings(place: &Place) -> BTreeMap<&'static str, String> {
-    let address = place.address();
-    let mut settings = match &place.kind {
-        Kind::OpenBao { namespace, .. } => {
-            let mut settings = BTreeMap::from([("address", address)]);
-            settings.extend(namespace.map(|name| ("namespace", name.to_owned())));
-            return settings;
-        }
-        Kind::Aws(_) => vec![
-            ("region", REGION),
-            ("access_key_id", ACCESS_KEY),
-            ("recovery_window_days", "0"),
-            ("endpoint", address.as_str()),
-        ],
-        Kind::Gcp(_) => vec![("project_id", PROJECT), ("endpoint", address.as_str())],
-        Kind::Azure(_) => vec![
-            ("vault_url", address.as_str()),
-            ("authority_host", address.as_str()),
-            ("tenant_id", AzureFake::TENANT),
-            ("client_id", AzureFake::CLIENT),
-            ("purge_on_destroy", "true"),
-        ],
-    };
-    let owned = settings.drain(..);
-    owned.map(|(name, text)| (name, text.to_owned())).collect()
 }

@@ -3,7 +3,7 @@
 use xtask::faults::Fault;
 use xtask::terraform::{Variables, Workspace};
 
-use super::place::ACCESS_KEY;
+use super::fixtures::ACCESS_KEY;
 use super::{Place, at_every_place};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};

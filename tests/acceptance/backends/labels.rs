@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::place::Kind;
 use super::{Object, Place};
 use crate::steps::text;
 
@@ -21,12 +20,10 @@ pub(super) fn assert_told_to_people(place: &Place, all: &[Object], secret: &Valu
     }
     parts.push(&leaf);
     let object = parts.join(place.separator());
-    let is_of = |other: &str| match &place.kind {
-        // A path for each version.
-        Kind::OpenBao { .. } => other.starts_with(&format!("{object}/")),
-        _ => other == object,
-    };
-    let found: Vec<_> = all.iter().filter(|other| is_of(&other.name)).collect();
+    let found: Vec<_> = all
+        .iter()
+        .filter(|other| place.fixture.is_of(&object, &other.name))
+        .collect();
     assert!(!found.is_empty(), "{object} is not among {all:?}");
 
     let mut labels = vec![
@@ -39,34 +36,19 @@ pub(super) fn assert_told_to_people(place: &Place, all: &[Object], secret: &Valu
     for seen in found {
         let mut about = seen.about.clone();
         about.sort_unstable();
-        let mut expected = labels.clone();
-        match &place.kind {
-            // The path says it all: labels would cost a request for each put.
-            Kind::OpenBao { .. } => {
-                let metadata: Value = serde_json::from_str(&about[0]).unwrap();
-                assert_eq!(metadata["custom_metadata"], Value::Null, "{object}");
-                continue;
-            }
-            // Tags take a grant of their own.
-            Kind::Aws(_) => {
-                let labels = labels.join(", ");
-                expected = vec![format!(
-                    "Sealed by terraform-provider-planton as {object}; {labels}"
-                )];
-            }
-            Kind::Gcp(_) => expected.push("managed-by=terraform-provider-planton".to_owned()),
-            Kind::Azure(_) => {
-                expected.push("managed-by=terraform-provider-planton".to_owned());
-                expected.push("application/vnd.planton.sealed".to_owned());
-                expected.push(format!("planton-version={}", secret["version"]));
-            }
-        }
-        if !matches!(place.kind, Kind::Aws(_)) {
-            // Which attempt wrote it: a uuid that nothing else has.
-            let attempts = about.extract_if(.., |label| label.starts_with("planton-attempt="));
-            assert_eq!(attempts.count(), 1, "{seen:?}");
-        }
-        expected.sort_unstable();
-        assert_eq!(about, expected);
+        let version = &secret["version"];
+        let labels = labels.clone();
+        place.fixture.assert_labels(&object, about, labels, version);
     }
+}
+
+/// Checks that `about` is `labels`, and one that identifies the attempt which wrote
+/// the version, a random UUID.
+#[track_caller]
+pub(super) fn assert_labelled(mut about: Vec<String>, mut labels: Vec<String>) {
+    let seen = about.clone();
+    let attempts = about.extract_if(.., |label| label.starts_with("planton-attempt="));
+    assert_eq!(attempts.count(), 1, "{seen:?}");
+    labels.sort_unstable();
+    assert_eq!(about, labels);
 }

@@ -2,7 +2,6 @@
 //! for one that does not.
 
 use super::Place;
-use super::place::Kind;
 use crate::steps::has;
 
 /// A secret on the default backend with `var.largest`.
@@ -37,27 +36,16 @@ resource "planton_secret" "named" {
 }
 "#;
 
-/// Returns the most bytes of a value: the vendor's limit less the greatest
-/// envelope and the kind byte, where the payload is text less what that takes.
+/// Returns the size limit of a value in bytes.
 pub(super) fn of(place: &Place) -> usize {
-    match &place.kind {
-        Kind::OpenBao { .. } => 42_702,
-        Kind::Aws(_) | Kind::Gcp(_) => 59_090,
-        Kind::Azure(_) => 12_300,
-    }
+    place.fixture.max_value_bytes()
 }
 
 /// Checks that both of [`TOO_LARGE`] were refused, with the place's own limit and
 /// in its name: the built-in backend's may be the same number.
 #[track_caller]
 pub(super) fn assert_refused(place: &Place, refused: &str) {
-    let vendor = match place.block_name {
-        "aws_secrets_manager" => "AWS Secrets Manager",
-        "gcp_secret_manager" => "GCP Secret Manager",
-        "azure_key_vault" => "Azure Key Vault",
-        "hashicorp_vault" => "HashiCorp Vault",
-        _ => "OpenBAO",
-    };
+    let vendor = place.fixture.vendor();
     let limit = of(place);
     let told = format!(
         "The value has {} bytes; {vendor} holds at most {limit} bytes",

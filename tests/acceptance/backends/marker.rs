@@ -2,7 +2,6 @@
 //! once the backend's credential is renewed.
 
 use super::configuration::{VARIABLES, plain_backend, secret};
-use super::intruder::Deed;
 use super::{Place, at_every_place};
 use crate::scene::Scene;
 use crate::steps::{Steps, has};
@@ -18,27 +17,6 @@ impl Place {
         let part = self.part("backend", backend);
         let names = self.objects().into_iter().map(|object| object.name);
         names.filter(|name| name.contains(&part)).collect()
-    }
-
-    /// Removes `object`, so that it can be recovered where the vendor offers that.
-    fn remove_recoverably(&self, object: &str) {
-        match self.block_name {
-            "aws_secrets_manager" => self.commit(Deed::Scheduled, object, ""),
-            "openbao" | "hashicorp_vault" => {
-                let data = format!("secret/data/{object}");
-                self.api().ok("DELETE", &data, None).unwrap();
-            }
-            // Azure's own client deletes, and purges nothing.
-            _ => self.remove(object),
-        }
-    }
-
-    /// Removes `object` so that nothing of it is left.
-    fn remove_for_good(&self, object: &str) {
-        match self.block_name {
-            "azure_key_vault" => self.azure_fake().remove_secret(object).unwrap(),
-            _ => self.remove(object),
-        }
     }
 }
 
@@ -62,11 +40,11 @@ fn acc_marker_that_somebody_removed_is_put_again_under_another_name(scene: &Scen
         assert_eq!(found.len(), 1, "{found:?}");
         found[0].clone()
     });
-    place.remove_recoverably(&before[0]);
-    place.remove_for_good(&before[1]);
-    place.remove_for_good(&before[2]);
+    place.fixture.remove_recoverably(&before[0]);
+    place.fixture.remove_for_good(&before[1]);
+    place.fixture.remove_for_good(&before[2]);
     place.put(&before[2], "theirs", "somebody else's");
-    place.remove_recoverably(&before[3]);
+    place.fixture.remove_recoverably(&before[3]);
 
     // Nobody writes to a place that is not known again.
     let rotated = [credential, ("rotation", "2"), ("value", "second value")];

@@ -13,6 +13,7 @@ mod deletion;
 mod diagnostics;
 mod drift;
 mod faults;
+mod fixtures;
 mod forgotten;
 mod former_default;
 mod front;
@@ -49,53 +50,43 @@ pub(crate) fn declared(place: &Place) -> String {
     [configuration::VARIABLES, &backend].concat()
 }
 
+/// Lists the names of the blocks.
+macro_rules! names {
+    (; $($place:ident => $start:path,)+) => {
+        &[$(stringify!($place)),+]
+    };
+}
+
 /// The blocks of all types.
-pub(crate) const BLOCKS: [&str; 5] = [
-    "aws_secrets_manager",
-    "gcp_secret_manager",
-    "azure_key_vault",
-    "hashicorp_vault",
-    "openbao",
-];
+pub(crate) const BLOCKS: &[&str] = fixtures::each_place!(names,);
 
 /// Makes one test for each place of `fn(&Scene, Place)`: on the embedded
 /// platform, with the Terraform on PATH.
 macro_rules! at_every_place {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
-            use crate::backends::Place;
+            use crate::backends::{Place, tests_of};
             use crate::scene::{On, Scene, terraform_1_11};
 
             fn scene() -> Scene {
                 Scene::new(&terraform_1_11(), On::Embedded)
             }
 
-            #[test]
-            fn openbao() {
-                super::$name(&scene(), Place::openbao());
-            }
+            crate::backends::each_place!(tests_of, $name);
+        }
+    )+};
+}
 
-            #[test]
-            fn hashicorp_vault() {
-                super::$name(&scene(), Place::vault());
-            }
-
-            #[test]
-            fn aws_secrets_manager() {
-                super::$name(&scene(), Place::aws());
-            }
-
-            #[test]
-            fn gcp_secret_manager() {
-                super::$name(&scene(), Place::gcp());
-            }
-
-            #[test]
-            fn azure_key_vault() {
-                super::$name(&scene(), Place::azure());
-            }
+/// Makes the tests of one scene, in a module of its own.
+macro_rules! tests_of {
+    ($name:ident; $($place:ident => $start:path,)+) => {$(
+        #[test]
+        fn $place() {
+            super::$name(&scene(), $start());
         }
     )+};
 }
 
 pub(crate) use at_every_place;
+use fixtures::each_place;
+use tests_of;

@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 use xtask::azure::AzureFakeOptions;
 use xtask::canary::Canary;
-use xtask::gcp::{GcpFake, GcpFault};
-use xtask::moto::Fault;
+use xtask::gcp::GcpFake;
 use xtask::openbao::{JwtIssuer, ServerOptions};
 use xtask::tools::Tools;
 
 use super::Place;
-use super::front::{ROLE, STORES};
+use super::fixtures::{ROLE, STORES};
 use crate::canary::Searched;
 
 /// A place, what its credential is made of, and its vendor's ways to refuse.
@@ -206,53 +205,7 @@ impl Planted {
     /// Lets the vendor deny, fail, and call the credential expired, each once or
     /// for as long as it is asked.
     pub(super) fn refuse(&self, how: Refusal) {
-        match self.place.block_name {
-            "aws_secrets_manager" => {
-                self.place.moto().clear_faults().unwrap();
-                let (code, status, times) = match how {
-                    Refusal::Denied => ("AccessDeniedException", 400, 1),
-                    Refusal::Expired => ("ExpiredTokenException", 400, 9),
-                    Refusal::Down => ("InternalServiceError", 500, 99),
-                    Refusal::None => return,
-                };
-                let fault = Fault {
-                    action: "PutSecretValue",
-                    code,
-                    status,
-                    times,
-                    ..Fault::default()
-                };
-                self.place.moto().inject(&fault).unwrap();
-            }
-            "gcp_secret_manager" => {
-                let fake = self.place.gcp_fake();
-                fake.clear_faults().unwrap();
-                let (times, fault) = match how {
-                    Refusal::Denied => (1, GcpFault::Refuse("PERMISSION_DENIED", None)),
-                    Refusal::Expired => (9, GcpFault::ExpireToken),
-                    Refusal::Down => (99, GcpFault::Refuse("UNAVAILABLE", None)),
-                    Refusal::None => return,
-                };
-                fake.fault("AddSecretVersion", times, fault).unwrap();
-            }
-            "azure_key_vault" => {
-                let statuses = |status: u16| vec![status; 40];
-                let settings = match how {
-                    Refusal::Denied => json!({"deny": {"set": "ForbiddenByRbac"}}),
-                    Refusal::Expired => json!({"deny": {}, "answers": statuses(401)}),
-                    Refusal::Down => json!({"answers": statuses(503)}),
-                    Refusal::None => json!({"deny": {}, "answers": []}),
-                };
-                self.place.azure_fake().control(&settings).unwrap();
-            }
-            _ => {
-                let policy = match how {
-                    Refusal::None => STORES,
-                    _ => "path \"secret/*\" { capabilities = [\"deny\"] }",
-                };
-                self.place.api().write_policy("stores", policy).unwrap();
-            }
-        }
+        self.place.fixture.refuse(how);
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use xtask::terraform::Workspace;
 
 use super::Place;
-use super::place::ACCESS_KEY;
+use super::fixtures::{ACCESS_KEY, Aws, Azure, Gcp, PrintedRoles};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has, text};
 
@@ -25,8 +25,8 @@ resource "planton_secret" "s" {
 const PLAN: &str = "\n## Roles that only plan\n";
 const READ: &str = "\n## Roles that only read\n";
 
-/// What the guide prints in a section, behind a vendor's name.
-fn printed(section: &str, vendor: &str) -> String {
+/// Returns the code block that the guide prints in a section, after a vendor's name.
+pub(super) fn printed(section: &str, vendor: &str) -> String {
     let guide = include_str!("../../../docs/guides/backends.md");
     let (_, section) = guide.split_once(section).unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
@@ -37,62 +37,7 @@ fn printed(section: &str, vendor: &str) -> String {
     text.to_owned()
 }
 
-/// Takes everything from the identity in use but what a section prints.
-fn restrict(place: &Place, section: &str) {
-    match place.block_name {
-        "aws_secrets_manager" => {
-            let policy: Value = serde_json::from_str(&printed(section, "AWS:")).unwrap();
-            place.moto().attach_policy(ACCESS_KEY, &policy).unwrap();
-        }
-        "gcp_secret_manager" => {
-            let granted = printed(section, "GCP");
-            let all = [
-                "secretmanager.secrets.create",
-                "secretmanager.secrets.delete",
-                "secretmanager.secrets.get",
-                "secretmanager.versions.access",
-                "secretmanager.versions.add",
-                "secretmanager.versions.destroy",
-                "secretmanager.versions.get",
-                "secretmanager.versions.list",
-            ];
-            let is_denied = |permission: &&str| !granted.lines().any(|line| line == *permission);
-            let denied: Vec<_> = all.into_iter().filter(is_denied).collect();
-            assert_eq!(denied.len(), 6, "{granted}");
-            place.gcp_fake().deny(&denied).unwrap();
-        }
-        "azure_key_vault" => {
-            let granted = printed(section, "Azure:");
-            let mut denied = json!({});
-            for (permission, action) in [
-                ("get", "getSecret/action"),
-                ("list", "readMetadata/action"),
-                ("set", "setSecret/action"),
-                ("delete", "delete"),
-                ("purge", "purge/action"),
-            ] {
-                let action = format!("Microsoft.KeyVault/vaults/secrets/{action}");
-                if !granted.lines().any(|line| line == action) {
-                    denied[permission] = json!("ForbiddenByRbac");
-                }
-            }
-            let fake = place.azure_fake();
-            fake.control(&json!({"deny": denied})).unwrap();
-        }
-        other => panic!("{other}"),
-    }
-}
-
-/// Lets everybody do everything where what is denied is denied to all.
-fn lift(place: &Place) {
-    match place.block_name {
-        "gcp_secret_manager" => place.gcp_fake().deny(&[]).unwrap(),
-        "azure_key_vault" => place.azure_fake().control(&json!({"deny": {}})).unwrap(),
-        _ => {}
-    }
-}
-
-fn roles_suffice(place: Place) {
+fn roles_suffice<V: PrintedRoles>(place: Place) {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let folder = tempfile::tempdir().unwrap();
     let place = place.with_ambient_secret(folder.path());
@@ -104,15 +49,16 @@ fn roles_suffice(place: Place) {
         .write("main.tf", &format!("{backend}{SECRETS}"))
         .unwrap();
     workspace.settled(&[]);
-    restrict(&place, READ);
+    let roles = place.fixture::<V>();
+    roles.restrict(READ);
     assert_eq!(place.read(&scene, "kept"), "value");
 
-    restrict(&place, PLAN);
+    roles.restrict(PLAN);
     workspace.unchanged(&[]);
     // One is gone: drift, for which the marker is looked at.
-    lift(&place);
+    roles.lift();
     place.remove(&text(&record_of(&scene.records(), "gone"), "remote_name"));
-    restrict(&place, PLAN);
+    roles.restrict(PLAN);
     let planned = workspace.changes(&[]);
     assert!(planned.contains("planton_secret.s[\"gone\"]"), "{planned}");
     assert!(
@@ -123,17 +69,17 @@ fn roles_suffice(place: Place) {
 
 #[test]
 fn acc_roles_that_only_plan_or_read_suffice_as_the_guide_prints_them_on_aws() {
-    roles_suffice(Place::aws());
+    roles_suffice::<Aws>(Place::aws());
 }
 
 #[test]
 fn acc_roles_that_only_plan_or_read_suffice_as_the_guide_prints_them_on_gcp() {
-    roles_suffice(Place::gcp());
+    roles_suffice::<Gcp>(Place::gcp());
 }
 
 #[test]
 fn acc_roles_that_only_plan_or_read_suffice_as_the_guide_prints_them_on_azure() {
-    roles_suffice(Place::azure());
+    roles_suffice::<Azure>(Place::azure());
 }
 
 /// The time that a grant takes here, and the most that is waited for it.

@@ -6,10 +6,6 @@ use crate::store::{PayloadEncoding, StoreCapability};
 use planton_envelope::{SecretValue, max_plaintext_bytes};
 use planton_secret::SecretBytes;
 
-/// Size in bytes of a plaintext that every backend can store: Azure Key Vault's limit,
-/// the least.
-const LEAST_LIMIT: usize = max_plaintext_bytes(25_000, true);
-
 /// Rejects a plaintext that a store cannot hold, before anything is written.
 ///
 /// # Errors
@@ -22,8 +18,7 @@ pub(crate) fn check_size(
     capability: &StoreCapability,
     plaintext: &SecretBytes,
 ) -> Result<(), OperationError> {
-    let text = capability.encoding == PayloadEncoding::Text;
-    let limit = max_plaintext_bytes(capability.max_payload_bytes, text);
+    let limit = limit_of(capability);
     if plaintext.len() <= limit {
         return Ok(());
     }
@@ -33,6 +28,12 @@ pub(crate) fn check_size(
         limit: limit - 1,
         vendor: capability.vendor,
     })
+}
+
+/// Returns the size in bytes of the longest plaintext that a store can hold.
+fn limit_of(capability: &StoreCapability) -> usize {
+    let text = capability.encoding == PayloadEncoding::Text;
+    max_plaintext_bytes(capability.max_payload_bytes, text)
 }
 
 impl Organization {
@@ -64,7 +65,7 @@ impl Organization {
         value: &SecretValue,
     ) -> Result<(), OperationError> {
         let plaintext = value.to_plaintext();
-        if plaintext.len() <= LEAST_LIMIT {
+        if plaintext.len() <= self.least_limit() {
             return Ok(());
         }
         let name = match backend {
@@ -76,5 +77,12 @@ impl Organization {
             },
         };
         check_size(&self.capability_of(&name).await?, &plaintext)
+    }
+
+    /// Returns the size in bytes of a plaintext that every backend can store.
+    fn least_limit(&self) -> usize {
+        let types = self.platform.connector.capabilities();
+        let limits = types.iter().map(limit_of);
+        limits.fold(limit_of(self.platform.store.capability()), usize::min)
     }
 }

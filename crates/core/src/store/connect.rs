@@ -64,9 +64,15 @@ pub type StoreCredential = BTreeMap<String, SecretString>;
 /// Opens stores; the one place that knows all types.
 #[async_trait]
 pub trait ConnectStore: Send + Sync + Debug + 'static {
-    /// Returns what a store of this type can do, before any is opened; `None`
-    /// for a type that this release does not know.
-    fn capability(&self, kind: &str) -> Option<StoreCapability>;
+    /// Returns what the stores of each known type can do, before any is opened.
+    fn capabilities(&self) -> Vec<StoreCapability>;
+
+    /// Returns what a store of this type can do; `None` for a type that this
+    /// release does not know.
+    fn capability(&self, kind: &str) -> Option<StoreCapability> {
+        let mut known = self.capabilities().into_iter();
+        known.find(|capability| capability.kind == kind)
+    }
 
     /// Checks settings, and whether the credential goes with them where it is
     /// known, without any I/O.

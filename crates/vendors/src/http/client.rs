@@ -7,12 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::answer::HttpResponse;
+use super::body::{FromOwnerSecret as _, read};
 use super::counter::{RequestCounter, RequestLog};
 use super::error::{HttpError, HttpErrorKind};
 use super::retry::{RetryPolicy, retry_after};
+use super::target::{redirect, same_origin, target};
 use super::tls::{self, ClientIdentity, Roots};
 use planton_core::deadline::{RequestLimits, Stop};
 use planton_secret::SecretBytes;
@@ -21,9 +22,6 @@ use planton_secret::SecretBytes;
 const REQUEST_LOG_VARIABLE: &str = "PLANTON_HTTP_REQUEST_LOG";
 
 const MAX_REDIRECTS: u32 = 3;
-
-/// No answer of a secret backend comes near this.
-const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
 /// Whether requests go through the proxies that the environment names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -387,88 +385,7 @@ impl HttpResponse {
     }
 }
 
-/// Bytes that are wiped when the last try that shares them is over.
-trait FromOwnerSecret {
-    fn from_owner_secret(secret: SecretBytes) -> Self;
-}
-
-impl FromOwnerSecret for Bytes {
-    fn from_owner_secret(secret: SecretBytes) -> Self {
-        struct Owner(SecretBytes);
-        impl AsRef<[u8]> for Owner {
-            fn as_ref(&self) -> &[u8] {
-                self.0.expose()
-            }
-        }
-        Self::from_owner(Owner(secret))
-    }
-}
-
-async fn read(
-    mut response: reqwest::Response,
-    url: &Url,
-    method: &Method,
-) -> Result<HttpResponse, HttpError> {
-    let announced = response.content_length().unwrap_or(0);
-    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-    // Room for the whole body at once: a buffer that grows leaves copies behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(announced.clamp(4096, MAX_BODY_BYTES)));
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| HttpError::from_reqwest(error, &target(method, url)))?
-    {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(HttpError::new(HttpErrorKind::TooLarge, target(method, url)));
-        }
-        if body.len() + chunk.len() > body.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(2 * (body.len() + chunk.len())));
-            larger.extend_from_slice(&body);
-            body = larger;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(HttpResponse {
-        host: host(url),
-        status: response.status(),
-        headers: std::mem::take(response.headers_mut()),
-        body: SecretBytes::new(std::mem::take(&mut *body)),
-        retried: false,
-    })
-}
-
 /// Returns true for methods whose requests are expected to have a body.
 fn has_a_body(method: &Method) -> bool {
     [Method::POST, Method::PUT, Method::PATCH].contains(method)
-}
-
-/// Returns where an answer redirects to. What is not a GET goes on only where
-/// the status keeps method and body.
-fn redirect(method: &Method, response: &HttpResponse, url: &Url) -> Option<Url> {
-    let keeps_method = matches!(response.status.as_u16(), 307 | 308);
-    let rewrites = matches!(response.status.as_u16(), 301 | 302);
-    if !(keeps_method || rewrites && method == Method::GET) {
-        return None;
-    }
-    let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
-    url.join(location).ok()
-}
-
-fn same_origin(one: &Url, other: &Url) -> bool {
-    one.scheme() == other.scheme()
-        && one.host() == other.host()
-        && one.port_or_known_default() == other.port_or_known_default()
-}
-
-/// Returns the host, and the port where it is not the scheme's own.
-fn host(url: &Url) -> String {
-    let host = url.host_str().unwrap_or("-");
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
-}
-
-fn target(method: &Method, url: &Url) -> String {
-    format!("{method} {}{}", url.host_str().unwrap_or("-"), url.path())
 }

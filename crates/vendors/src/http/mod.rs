@@ -5,10 +5,12 @@
 //! secrets, paths never do.
 
 mod answer;
+mod body;
 mod client;
 mod counter;
 mod error;
 mod retry;
+mod target;
 mod tls;
 
 #[cfg(test)]

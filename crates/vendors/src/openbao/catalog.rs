@@ -294,35 +294,3 @@ fn record(entry: KvEntry<Stored>) -> Option<(StoredRecord, Revision)> {
         KvEntry::Deleted { .. } | KvEntry::Absent => None,
     }
 }
-
-impl From<OpenBaoError> for CatalogError {
-    fn from(error: OpenBaoError) -> Self {
-        use OpenBaoErrorKind as K;
-        let parts = error.into_parts();
-        let kind = match parts.kind {
-            K::Conflict => CatalogErrorKind::Conflict,
-            K::PermissionDenied => CatalogErrorKind::PermissionDenied,
-            K::Unauthenticated => CatalogErrorKind::Unauthenticated,
-            K::RateLimited => CatalogErrorKind::RateLimited,
-            K::Unavailable => CatalogErrorKind::Unavailable,
-            K::Corrupt => CatalogErrorKind::Corrupt,
-            K::Unexpected => CatalogErrorKind::Unexpected,
-            // A record that is not found is no error to the catalog; what is
-            // left here is a mount that is not what it must be.
-            K::NotFound
-            | K::TooLarge
-            | K::InvalidPath
-            | K::Refused
-            | K::KeyDisabled
-            | K::Misconfigured => CatalogErrorKind::Misconfigured,
-        };
-        let mut error = Self::new(kind, parts.operation, parts.path);
-        if let Some(remedy) = parts.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match parts.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
-    }
-}

@@ -335,34 +335,6 @@ fn is_wrap(wrapped: &[u8]) -> bool {
         && ciphertext.is_ascii()
 }
 
-impl From<OpenBaoError> for KekError {
-    fn from(error: OpenBaoError) -> Self {
-        use OpenBaoErrorKind as K;
-        let parts = error.into_parts();
-        let kind = match parts.kind {
-            K::NotFound => KekErrorKind::NotFound,
-            K::PermissionDenied => KekErrorKind::PermissionDenied,
-            K::Unauthenticated => KekErrorKind::Unauthenticated,
-            K::Refused => KekErrorKind::Refused,
-            K::KeyDisabled => KekErrorKind::Disabled,
-            K::RateLimited => KekErrorKind::RateLimited,
-            K::Unavailable => KekErrorKind::Unavailable,
-            K::Unexpected => KekErrorKind::Unexpected,
-            K::Conflict | K::TooLarge | K::InvalidPath | K::Corrupt | K::Misconfigured => {
-                KekErrorKind::Misconfigured
-            }
-        };
-        let mut error = Self::new(kind, parts.operation, parts.path);
-        if let Some(remedy) = parts.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match parts.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

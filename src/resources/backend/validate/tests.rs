@@ -14,8 +14,8 @@ struct Rules;
 
 #[async_trait]
 impl ConnectStore for Rules {
-    fn capability(&self, _: &str) -> Option<StoreCapability> {
-        None
+    fn capabilities(&self) -> Vec<StoreCapability> {
+        Vec::new()
     }
 
     fn check(
@@ -138,19 +138,19 @@ fn a_vault_beyond_this_machine_without_tls_is_warned_of() {
 
 #[test]
 fn examples_have_the_form_that_their_fields_have() {
-    for block in &BLOCKS {
+    for block in BACKEND_TYPES {
         let unknown = completed(block.fields, &Value::Unknown, Outcome::Given);
-        assert!(unknown.is_wholly_known(), "{}", block.name);
+        assert!(unknown.is_wholly_known(), "{}", block.name());
         assert!(
             settings_of(block.fields, &unknown).is_some(),
             "{}",
-            block.name
+            block.name()
         );
     }
     let partly = Value::set_of([Value::from("a"), Value::Unknown]);
-    let gcp = BLOCKS
+    let gcp = BACKEND_TYPES
         .iter()
-        .find(|block| block.name == "gcp_secret_manager");
+        .find(|block| block.name() == "gcp_secret_manager");
     let block = Value::object([("replica_locations", partly)]);
     let completed = completed(gcp.unwrap().fields, &block, Outcome::Absent);
     assert_eq!(completed.attribute("replica_locations").elements().len(), 1);

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use xtask::moto::Fault;
 
-use super::super::place::ACCESS_KEY;
+use super::super::fixtures::ACCESS_KEY;
 use super::{embedded, write};
 use crate::backends::Place;
 use crate::reading::{Told, filters};

@@ -153,8 +153,8 @@ impl TestConnector {
 
 #[async_trait]
 impl ConnectStore for TestConnector {
-    fn capability(&self, kind: &str) -> Option<StoreCapability> {
-        (kind == "memory").then(|| InMemoryStore::default().capability().clone())
+    fn capabilities(&self) -> Vec<StoreCapability> {
+        vec![InMemoryStore::default().capability().clone()]
     }
 
     fn check(

@@ -1,20 +1,10 @@
-//! The vendors' rules for names, once for all tests that go through them.
+//! The rules for names under which the names of all objects are proven distinct.
+//!
+//! The property tests of remote names cover every separator with every limit. A
+//! vendor whose rules are within these bounds needs no proof of its own.
 
-use crate::store::NameRules;
+/// The separators of a name's parts.
+pub const SEPARATORS: [&str; 3] = ["/", "_", "--"];
 
-/// The rules of each type of backend of a practitioner's own; the test of
-/// `backends::connector` compares them with what the adapters say.
-pub const NAME_RULES: [(&str, NameRules); 5] = [
-    ("aws_secrets_manager", rules("/", 512)),
-    ("hashicorp_vault", rules("/", 512)),
-    ("openbao", rules("/", 512)),
-    ("gcp_secret_manager", rules("_", 255)),
-    ("azure_key_vault", rules("--", 127)),
-];
-
-const fn rules(separator: &'static str, max_bytes: usize) -> NameRules {
-    NameRules {
-        separator,
-        max_bytes,
-    }
-}
+/// The shortest limit for a name, in bytes. Nearly all names are cut there.
+pub const SHORTEST_LIMIT: usize = 40;

@@ -8,10 +8,7 @@
 //! AWS has no call that deletes one version: what is pruned stays until its
 //! label is taken by a later version, and AWS drops it.
 
-mod config;
-mod credential;
 mod description;
-mod error;
 mod foreign;
 mod requests;
 mod version;
@@ -22,6 +19,9 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use crate::aws::client::{AwsError, AwsErrorKind, AwsIdentitySettings, AwsSession};
+use crate::aws::credential::AwsCredential;
+use crate::aws::errors::of_connecting;
+use crate::aws::settings::{AwsConfig, Recovery, unusable};
 use crate::http::HttpSettings;
 use planton_core::store::{
     Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
@@ -30,9 +30,6 @@ use planton_core::store::{
 };
 use requests::{NewVersion, SecretsManager};
 use version::{ObjectId, StoredVersion};
-
-pub use config::{AwsConfig, Recovery};
-pub use credential::AwsCredential;
 
 /// AWS's limit for a secret's value.
 const MAX_PAYLOAD_BYTES: usize = 65_536;
@@ -74,7 +71,7 @@ impl AwsSecretsManagerStore {
         http: HttpSettings,
     ) -> Result<Self, StoreError> {
         if config.access_key_id.is_some() && matches!(credential, AwsCredential::Ambient) {
-            return Err(config::unusable(
+            return Err(unusable(
                 "secret_access_key_wo",
                 "Set it: it goes with access_key_id. Set neither for the ambient credentials.",
             ));
@@ -90,7 +87,7 @@ impl AwsSecretsManagerStore {
 
     /// Returns what every store of this type can do.
     #[must_use]
-    pub fn capability_of() -> StoreCapability {
+    pub const fn capability_of() -> StoreCapability {
         StoreCapability {
             kind: "aws_secrets_manager",
             vendor: "AWS Secrets Manager",
@@ -100,7 +97,7 @@ impl AwsSecretsManagerStore {
                 separator: "/",
                 max_bytes: MAX_NAME_BYTES,
             },
-            max_versions: Some(version::RING.into()),
+            max_versions: Some(version::RING as u32),
             deletes_versions: false,
         }
     }
@@ -124,7 +121,7 @@ impl AwsSecretsManagerStore {
                 assume_role: self.config.assume_role.clone(),
             };
             let session = AwsSession::connect(identity, self.http.clone()).await;
-            let session = session.map_err(error::of_connecting)?;
+            let session = session.map_err(of_connecting)?;
             let pace = self.http.retry.base_delay;
             Ok(SecretsManager::new(
                 session,

@@ -9,12 +9,12 @@ use aws_sdk_secretsmanager::config::Builder;
 use aws_sdk_secretsmanager::primitives::Blob;
 use uuid::Uuid;
 
-use super::config::{AwsConfig, Recovery};
-use super::credential::AwsCredential;
 use super::description;
-use super::error::{Place, explain};
 use super::version::{ObjectId, StoredVersion, label_among, label_name};
 use crate::aws::client::{AwsError, AwsErrorKind, AwsSession};
+use crate::aws::credential::AwsCredential;
+use crate::aws::errors::{Place, explain};
+use crate::aws::settings::{AwsConfig, Recovery};
 use planton_core::store::{RemoteName, StoreError};
 
 /// AWS answers from many machines, and one may not know yet of what another has

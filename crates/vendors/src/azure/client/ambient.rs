@@ -4,8 +4,9 @@ use azure_core::credentials::AccessToken;
 use http::{HeaderMap, Method};
 use url::Url;
 
-use super::credential::{AzureCredential, IdentityRoutes, TOKEN_FILE, identity, variable};
-use super::error::{AzureError, AzureErrorKind};
+use super::credential::{AzureCredential, IdentityRoutes, TOKEN_FILE};
+use super::environment::variable;
+use super::error::{AzureError, AzureErrorKind, identity};
 use crate::http::{HttpClient, HttpRequest};
 use planton_secret::SecretString;
 

@@ -8,7 +8,8 @@ use azure_core::credentials::TokenCredential;
 use azure_core::http::{ClientOptions, RetryOptions, Transport};
 use url::Url;
 
-use super::credential::{AzureCredential, IdentityRoutes, variable};
+use super::credential::{AzureCredential, IdentityRoutes};
+use super::environment::variable;
 use super::error::{AzureError, AzureErrorKind, AzurePlace};
 use super::token::VaultTokens;
 use super::transport::{IdentityTransport, METADATA, RefusedToken, VaultTransport};

@@ -15,7 +15,8 @@ use azure_identity::{
     WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
-use super::error::{AzureError, AzureErrorKind, AzurePlace};
+use super::environment::variable;
+use super::error::{AzureError, AzureErrorKind, AzurePlace, identity};
 use super::github::{GitHubAssertion, GitHubToken};
 use crate::http::HttpClient;
 use planton_secret::SecretString;
@@ -193,15 +194,6 @@ fn federated(
     let credential =
         ClientAssertionCredential::new(tenant_id, client_id, assertion, Some(credential_options));
     Ok(credential.map_err(|error| AzureError::from_sdk(&error, AzurePlace::Identity))?)
-}
-
-/// Reads a variable that is set to something.
-pub(super) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-pub(super) fn identity(kind: AzureErrorKind, said: impl Into<String>) -> AzureError {
-    AzureError::new(kind, AzurePlace::Identity, said)
 }
 
 /// Reads what `az` printed, of which nothing is repeated but numbers.

@@ -10,8 +10,8 @@ use http::{HeaderMap, Method};
 use serde::Deserialize;
 use url::Url;
 
-use super::credential::{identity, variable};
-use super::error::{AzureError, AzureErrorKind, AzurePlace};
+use super::environment::variable;
+use super::error::{AzureError, AzureErrorKind, AzurePlace, identity};
 use super::transport::failure;
 use crate::http::{HttpClient, HttpRequest};
 use planton_secret::SecretString;

@@ -7,6 +7,7 @@
 mod ambient;
 mod connection;
 mod credential;
+mod environment;
 mod error;
 mod github;
 mod token;

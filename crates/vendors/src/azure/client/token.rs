@@ -9,8 +9,8 @@ use azure_core::time::OffsetDateTime;
 use url::Url;
 
 use super::ambient::Ambient;
-use super::credential::{AzureCredential, IdentityRoutes, identity};
-use super::error::{AzureError, AzureErrorKind};
+use super::credential::{AzureCredential, IdentityRoutes};
+use super::error::{AzureError, AzureErrorKind, identity};
 use super::transport::{RefusedToken, failure};
 use super::vault::VaultUrl;
 use crate::http::HttpClient;

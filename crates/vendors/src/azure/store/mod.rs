@@ -1,9 +1,6 @@
 //! Sealed versions in Azure Key Vault.
 
 mod attempts;
-mod config;
-mod credential;
-mod error;
 mod foreign;
 mod labels;
 mod purge;
@@ -14,12 +11,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-pub use config::{AzureConfig, AzureSource};
-
 use crate::azure::client::{AzureCredential, AzureError, AzureErrorKind};
+use crate::azure::credential::read_credential;
+use crate::azure::errors::{Operation, explain};
+use crate::azure::settings::AzureConfig;
 use crate::http::HttpSettings;
 use attempts::{Attempts, Recalled};
-use error::{Operation, explain};
 use planton_core::store::{
     Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
     PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
@@ -68,7 +65,7 @@ impl AzureKeyVaultStore {
         http: HttpSettings,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            credential: credential::credential(&config, credential)?,
+            credential: read_credential(&config, credential)?,
             config,
             http,
             capability: Self::capability_of(),
@@ -79,7 +76,7 @@ impl AzureKeyVaultStore {
 
     /// Returns what every store of this type can do.
     #[must_use]
-    pub fn capability_of() -> StoreCapability {
+    pub const fn capability_of() -> StoreCapability {
         StoreCapability {
             kind: "azure_key_vault",
             vendor: "Azure Key Vault",

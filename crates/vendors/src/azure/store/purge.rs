@@ -7,8 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::Operation;
 use super::{AzureError, AzureErrorKind, AzureKeyVaultStore};
+use crate::azure::errors::Operation;
 use crate::http::RequestLimits;
 use planton_core::deadline::Stop;
 use planton_core::store::{RemoteName, StoreError};

@@ -10,11 +10,11 @@ use azure_security_keyvault_secrets::models::{
 use azure_security_keyvault_secrets::{ResourceId, SecretClient, SecretClientOptions};
 use tokio_stream::StreamExt;
 
-use super::config::AzureConfig;
 use super::labels::CONTENT_TYPE;
 use crate::azure::client::{
     AzureConnection, AzureCredential, AzureError, AzureErrorKind, AzurePlace,
 };
+use crate::azure::settings::AzureConfig;
 use crate::http::HttpSettings;
 use planton_core::store::{NativeVersionId, RemoteName};
 

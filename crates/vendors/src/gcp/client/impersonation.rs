@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use super::bearer::{CLOUD_PLATFORM, bearer};
 use super::endpoint::GcpEndpoint;
 use super::error::{GcpError, GcpErrorKind};
-use super::token::{CLOUD_PLATFORM, bearer};
 use crate::http::{HttpClient, HttpRequest};
 use planton_secret::SecretBytes;
 

@@ -1,5 +1,6 @@
 //! Google Cloud's REST APIs: who we are, one request, and what a refusal means.
 
+mod bearer;
 mod credential;
 mod endpoint;
 mod error;

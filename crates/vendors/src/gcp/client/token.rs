@@ -10,20 +10,17 @@ use std::time::{Duration, Instant};
 use google_cloud_auth::build_errors::Error as BuildError;
 use google_cloud_auth::credentials::{self, CacheableResource, Credentials, service_account};
 use google_cloud_auth::errors::CredentialsError;
-use http::{Extensions, HeaderMap, HeaderValue};
+use http::{Extensions, HeaderMap};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Mutex;
-use zeroize::Zeroizing;
 
+use super::bearer::CLOUD_PLATFORM;
 use super::credential::{GcpCredential, ServiceAccountKey};
 use super::endpoint::GcpEndpoint;
 use super::error::{GcpError, GcpErrorKind};
 use super::impersonation::{Impersonated, ServiceAccountEmail, impersonate};
 use crate::http::{HttpClient, RequestLimits};
-
-/// The one scope that both Secret Manager and Cloud KMS take.
-pub(super) const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 const OPERATION: &str = "get an access token";
 
@@ -285,14 +282,6 @@ fn is_unread(error: &(dyn Error + 'static)) -> bool {
 fn says(error: &(dyn Error + 'static), words: &str) -> bool {
     let beneath = error.source();
     error.to_string().contains(words) || beneath.is_some_and(|error| says(error, words))
-}
-
-/// Returns the header for a token; `None` for what cannot be one.
-pub(super) fn bearer(token: &str) -> Option<HeaderValue> {
-    let text = Zeroizing::new(format!("Bearer {token}"));
-    let mut header = HeaderValue::from_str(&text).ok()?;
-    header.set_sensitive(true);
-    Some(header)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::{Operation, explain};
 use crate::gcp::client::{Freshness, GcpCall, GcpClient, GcpErrorKind};
+use crate::gcp::errors::{Operation, explain};
 use planton_core::store::{RemoteName, StoreError, StoreErrorKind};
 use planton_secret::SecretBytes;
 

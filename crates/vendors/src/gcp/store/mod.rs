@@ -2,9 +2,6 @@
 //! docs/adr/0008.
 
 mod api;
-mod config;
-mod credential;
-mod error;
 mod foreign;
 mod labels;
 mod put;
@@ -17,6 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::gcp::client::{Freshness, GcpClient, GcpCredential, GcpEndpoint, TokenSource};
+use crate::gcp::settings::GcpConfig;
 use crate::http::HttpSettings;
 use api::{Api, Looked, Secret};
 use planton_core::store::{
@@ -25,9 +23,6 @@ use planton_core::store::{
     StoreErrorKind, VersionStatus,
 };
 use version::StoredVersion;
-
-pub use config::GcpConfig;
-pub use credential::read_credential;
 
 /// <https://cloud.google.com/secret-manager/quotas>: 64 KiB.
 const MAX_PAYLOAD_BYTES: usize = 65_536;
@@ -113,7 +108,7 @@ impl GcpSecretManagerStore {
     ///
     /// Secret Manager documents no limit on the versions of a secret.
     #[must_use]
-    pub fn capability_of() -> StoreCapability {
+    pub const fn capability_of() -> StoreCapability {
         StoreCapability {
             kind: "gcp_secret_manager",
             vendor: "GCP Secret Manager",

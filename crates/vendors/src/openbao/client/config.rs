@@ -118,6 +118,12 @@ impl OpenBaoAddress {
         &self.0
     }
 
+    /// Returns true where requests leave this machine without TLS.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        !self.is_encrypted() && !self.is_loopback()
+    }
+
     /// Returns true where TLS protects the way.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

@@ -2,12 +2,12 @@
 
 use tokio::sync::OnceCell;
 
-use super::config::VaultConfig;
-use super::credential::{Credential, Found};
 use crate::http::{HttpError, HttpErrorKind, HttpSettings};
 use crate::openbao::client::{
     MountPath, OpenBaoClient, OpenBaoConfig, OpenBaoError, OpenBaoErrorKind, fence_slot,
 };
+use crate::openbao::credential::{Credential, Found};
+use crate::openbao::settings::VaultConfig;
 use planton_core::store::{StoreError, StoreErrorKind};
 
 /// A client, or what makes one.

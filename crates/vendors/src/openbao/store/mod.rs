@@ -1,8 +1,6 @@
 //! Sealed versions in KV version 2: the built-in backend, a self-hosted
 //! OpenBAO, and HashiCorp Vault.
 
-mod config;
-mod credential;
 mod foreign;
 mod link;
 mod version;
@@ -16,9 +14,8 @@ use crate::openbao::client::{
     KvEntry, KvMetadata, KvV2, KvVersion, OpenBaoClient, OpenBaoError, OpenBaoErrorKind,
     PolicyScope, StorePaths, StoreRequest, store_policy_part, store_policy_text,
 };
-pub use config::{VaultConfig, VaultKind};
-pub use credential::AmbientTokens;
-use credential::Credential;
+use crate::openbao::credential::{AmbientTokens, Credential};
+use crate::openbao::settings::{VaultConfig, VaultKind};
 use link::Link;
 use planton_core::store::{
     Absence, Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId,
@@ -101,7 +98,7 @@ impl OpenBaoStore {
     ) -> Result<Self, StoreError> {
         let credential = Credential::parse(&config, credential, options.ambient)?;
         Ok(Self {
-            capability: capability(config.kind().name(), config.kind().vendor()),
+            capability: Self::capability_of(config.kind()),
             policy: Some(store_policy_text(
                 config.kv_mount_path(),
                 config.name_prefix(),
@@ -115,11 +112,9 @@ impl OpenBaoStore {
         })
     }
 
-    /// Returns what a store of this type can do, before any is opened; `None`
-    /// for a type that is none of one's own servers.
-    #[must_use]
-    pub fn capability_of(kind: &str) -> Option<StoreCapability> {
-        VaultKind::parse(kind).map(|kind| capability(kind.name(), kind.vendor()))
+    /// Returns what a store of this type can do, before any is opened.
+    pub(super) const fn capability_of(kind: VaultKind) -> StoreCapability {
+        capability(kind.name(), kind.vendor())
     }
 
     /// Returns the count of requests sent so far.
@@ -377,7 +372,7 @@ struct Stored {
     envelope: String,
 }
 
-fn capability(kind: &'static str, vendor: &'static str) -> StoreCapability {
+const fn capability(kind: &'static str, vendor: &'static str) -> StoreCapability {
     StoreCapability {
         kind,
         vendor,
@@ -429,34 +424,6 @@ fn check(name: &RemoteName, operation: &'static str) -> Result<(), StoreError> {
         operation,
         name.as_str(),
     ))
-}
-
-impl From<OpenBaoError> for StoreError {
-    fn from(error: OpenBaoError) -> Self {
-        use OpenBaoErrorKind as K;
-        let parts = error.into_parts();
-        let kind = match parts.kind {
-            K::NotFound => StoreErrorKind::NotFound,
-            K::Conflict => StoreErrorKind::Conflict,
-            K::PermissionDenied => StoreErrorKind::PermissionDenied,
-            K::Unauthenticated => StoreErrorKind::Unauthenticated,
-            K::TooLarge => StoreErrorKind::TooLarge,
-            K::InvalidPath => StoreErrorKind::InvalidName,
-            K::RateLimited => StoreErrorKind::RateLimited,
-            K::Unavailable => StoreErrorKind::Unavailable,
-            K::Corrupt => StoreErrorKind::Corrupt,
-            K::Unexpected => StoreErrorKind::Unexpected,
-            K::Refused | K::KeyDisabled | K::Misconfigured => StoreErrorKind::Misconfigured,
-        };
-        let mut error = Self::new(kind, parts.operation, parts.path);
-        if let Some(remedy) = parts.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match parts.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::conformance::names::NAME_RULES;
+use crate::store::conformance::names::{SEPARATORS, SHORTEST_LIMIT};
 
 /// What an object is in a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +27,17 @@ struct Object {
     digits: String,
 }
 
-/// The rules of the vendors' names, and those of none of them: where nearly all
-/// names are cut.
+/// The rules of any vendor's names: each separator with limits that cut nearly all
+/// names, some, few and none.
 fn vendors() -> impl Iterator<Item = NameRules> {
-    let mut all = NAME_RULES.map(|(_, rules)| rules).to_vec();
-    // Vault and OpenBAO have those of AWS.
-    all.dedup();
-    all.push(NameRules {
-        separator: "--",
-        max_bytes: 40,
-    });
-    all.into_iter()
+    let limits = [SHORTEST_LIMIT, 127, 255, 512];
+    let rules = move |separator| {
+        limits.map(|max_bytes| NameRules {
+            separator,
+            max_bytes,
+        })
+    };
+    SEPARATORS.into_iter().flat_map(rules)
 }
 
 impl Object {

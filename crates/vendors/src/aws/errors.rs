@@ -4,7 +4,7 @@ use crate::aws::client::{AwsError, AwsErrorKind};
 use crate::http::HttpErrorKind;
 use planton_core::store::{RemoteName, StoreError, StoreErrorKind};
 
-use super::config::unusable;
+use super::settings::unusable;
 
 /// Where something was tried.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::config::{Login, VaultConfig, VaultKind};
+use super::settings::{Login, VaultConfig, VaultKind};
 use crate::openbao::client::{JwtSource, OpenBaoAuth, OpenBaoError};
 use planton_core::store::{StoreCredential, StoreError, StoreErrorKind};
 use planton_secret::SecretString;

@@ -1,6 +1,6 @@
 //! As whom secrets are stored.
 
-use super::config::{AwsConfig, unusable};
+use super::settings::{AwsConfig, unusable};
 use crate::aws::client::StaticCredential;
 use planton_core::store::{StoreCredential, StoreError};
 use planton_secret::SecretString;
@@ -56,8 +56,8 @@ impl AwsCredential {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-    use super::super::config::Recovery;
     use super::*;
+    use crate::aws::settings::Recovery;
     use planton_core::store::StoreErrorKind;
 
     fn parse(id: Option<&str>, parts: &[&str]) -> Result<AwsCredential, StoreError> {

@@ -1,6 +1,6 @@
 //! Who asks, as the settings and the static credential say.
 
-use super::config::{AzureConfig, AzureSource, misconfigured};
+use super::settings::{AzureConfig, AzureSource, misconfigured};
 use crate::azure::client::AzureCredential;
 use planton_core::store::{StoreCredential, StoreError};
 
@@ -13,7 +13,7 @@ const CLIENT_SECRET: &str = "client_secret";
 /// # Errors
 ///
 /// `Misconfigured` where they contradict each other, or a part is missing.
-pub(super) fn credential(
+pub(super) fn read_credential(
     config: &AzureConfig,
     credential: &StoreCredential,
 ) -> Result<AzureCredential, StoreError> {
@@ -73,7 +73,7 @@ mod tests {
             configuration,
         })?;
         let secret = secret.map(|secret| (CLIENT_SECRET.to_owned(), secret.into()));
-        credential(&config, &secret.into_iter().collect())
+        read_credential(&config, &secret.into_iter().collect())
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl VaultKind {
 
     /// Returns the type as a practitioner names it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::HashiCorpVault => "hashicorp_vault",
             Self::OpenBao => "openbao",
@@ -82,7 +82,7 @@ impl VaultKind {
 
     /// Returns the vendor's name in messages.
     #[must_use]
-    pub fn vendor(self) -> &'static str {
+    pub const fn vendor(self) -> &'static str {
         match self {
             Self::HashiCorpVault => "HashiCorp Vault",
             Self::OpenBao => "OpenBAO",

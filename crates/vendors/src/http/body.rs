@@ -1,0 +1,65 @@
+//! Bodies of requests and answers, in memory that is wiped.
+
+use bytes::Bytes;
+use http::Method;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::answer::HttpResponse;
+use super::error::{HttpError, HttpErrorKind};
+use super::target::{host, target};
+use planton_secret::SecretBytes;
+
+/// No answer of a secret backend comes near this.
+const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
+
+/// Bytes that are wiped when the last try that shares them is over.
+pub(super) trait FromOwnerSecret {
+    fn from_owner_secret(secret: SecretBytes) -> Self;
+}
+
+impl FromOwnerSecret for Bytes {
+    fn from_owner_secret(secret: SecretBytes) -> Self {
+        struct Owner(SecretBytes);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                self.0.expose()
+            }
+        }
+        Self::from_owner(Owner(secret))
+    }
+}
+
+/// Reads a whole answer into memory that is wiped.
+pub(super) async fn read(
+    mut response: reqwest::Response,
+    url: &Url,
+    method: &Method,
+) -> Result<HttpResponse, HttpError> {
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    // Room for the whole body at once: a buffer that grows leaves copies behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(announced.clamp(4096, MAX_BODY_BYTES)));
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| HttpError::from_reqwest(error, &target(method, url)))?
+    {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
+            return Err(HttpError::new(HttpErrorKind::TooLarge, target(method, url)));
+        }
+        if body.len() + chunk.len() > body.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * (body.len() + chunk.len())));
+            larger.extend_from_slice(&body);
+            body = larger;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(HttpResponse {
+        host: host(url),
+        status: response.status(),
+        headers: std::mem::take(response.headers_mut()),
+        body: SecretBytes::new(std::mem::take(&mut *body)),
+        retried: false,
+    })
+}
