@@ -56,3 +56,31 @@ fn serve(mode: ServeMode) -> anyhow::Result<()> {
     options.log_targets.extend(LOG_TARGETS);
     Ok(protocol::serve(provider::provider(started_by), options)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_that_logs_is_a_log_target() {
+        let manifests = [
+            ("planton_core", include_str!("../crates/core/Cargo.toml")),
+            (
+                "planton_envelope",
+                include_str!("../crates/envelope/Cargo.toml"),
+            ),
+            (
+                "planton_secret",
+                include_str!("../crates/secret/Cargo.toml"),
+            ),
+            (
+                "planton_vendors",
+                include_str!("../crates/vendors/Cargo.toml"),
+            ),
+        ];
+        for (name, manifest) in manifests {
+            let logs = manifest.contains("\ntracing.workspace = true");
+            assert_eq!(logs, LOG_TARGETS.contains(&name), "{name}");
+        }
+    }
+}

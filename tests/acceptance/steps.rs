@@ -137,6 +137,9 @@ pub(crate) fn text(attributes: &Value, name: &str) -> String {
 
 fn state_file(workspace: &Workspace) -> Value {
     match std::fs::read_to_string(workspace.path().join("terraform.tfstate")) {
+        // Terraform truncates the file before it writes: a run that is killed in
+        // between leaves an empty one, which Terraform reads as no state.
+        Ok(text) if text.is_empty() => Value::Null,
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => Value::Null,
     }

@@ -48,17 +48,21 @@ fn shared_library() -> Terraform {
 fn sequences_are_killed_before_every_step_of_a_secret() {
     let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations");
     let mut steps = BTreeSet::new();
-    for entry in std::fs::read_dir(operations).expect("the sources are there") {
-        let path = entry.expect("an entry").path();
-        if path.is_file() {
-            let text = std::fs::read_to_string(path).expect("a source");
-            let code = text.split("mod tests").next().unwrap_or_default();
-            for call in ["before(\"", "crash_point(\""] {
-                let calls = code.split(call).skip(1);
-                steps.extend(calls.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+    for folder in [operations.join("secrets"), operations] {
+        for entry in std::fs::read_dir(folder).expect("the sources are there") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let text = std::fs::read_to_string(path).expect("a source");
+                let code = text.split("mod tests").next().unwrap_or_default();
+                for call in ["before(\"", "crash_point(\""] {
+                    let calls = code.split(call).skip(1);
+                    steps.extend(calls.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+                }
             }
         }
     }
+    // A folder that has moved would leave nothing to compare.
+    assert!(steps.contains("put"), "{steps:?}");
     // Nothing is written after these: reading, and copies from elsewhere. And only a
     // test that resumes puts a stamp back, which the acceptance tests kill.
     for other in ["unwrap", "delete source", "put stamp back"] {

@@ -24,7 +24,7 @@ const FETCH_BOUND: Duration = Duration::from_secs(300);
 /// What git prints when it cannot reach a server. The texts are libcurl's:
 /// <https://github.com/curl/curl/blob/master/lib/connect.c>,
 /// <https://github.com/curl/curl/blob/master/lib/hostip.c>.
-const UNREACHABLE: [&str; 8] = [
+const UNREACHABLE: [&str; 10] = [
     "Could not resolve host",
     "Could not resolve proxy",
     "Failed to connect to",
@@ -33,6 +33,9 @@ const UNREACHABLE: [&str; 8] = [
     "Connection timed out",
     "Operation timed out",
     "CONNECT tunnel failed",
+    "Connection reset by peer",
+    // The database is public, so only a proxy denies it.
+    "The requested URL returned error: 403",
 ];
 
 /// Whether a run without the advisory database passes.
@@ -144,6 +147,8 @@ mod tests {
             "Could not resolve host: github.com",
             "Failed to connect to github.com port 443 after 134 ms: Connection refused",
             "CONNECT tunnel failed, response 403",
+            "The requested URL returned error: 403",
+            "Recv failure: Connection reset by peer",
         ] {
             assert!(is_unreachable(&git_error(reason)), "{reason}");
         }

@@ -125,11 +125,15 @@ impl Organization {
     ) -> Result<Option<Held<T>>, OperationError> {
         held.document.stamp(&held.base);
         let (key, expected) = (held.key(), held.revision);
-        let mac_key = Some(self.mac_key().await?);
-        let write = self
-            .catalog
-            .compare_and_set(&key, &held.document, mac_key, expected);
-        match RequestLimits::committing(write).await? {
+        // A process's first commit unwraps the MAC key, which is part of the commit: what
+        // it names has been put.
+        let commit = async {
+            let mac_key = Some(self.mac_key().await?);
+            let catalog = &self.catalog;
+            let written = catalog.compare_and_set(&key, &held.document, mac_key, expected);
+            Ok::<_, OperationError>(written.await?)
+        };
+        match RequestLimits::committing(commit).await? {
             Compared::Written(revision) => {
                 held.revision = revision;
                 held.base = held.document.clone();

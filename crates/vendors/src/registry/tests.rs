@@ -8,6 +8,21 @@ use super::*;
 use crate::registration::{Change, Field, Holds};
 use planton_core::store::conformance::names::{SEPARATORS, SHORTEST_LIMIT};
 
+/// A change of these would look for stored objects under other names.
+#[test]
+fn the_names_of_each_type_follow_its_own_rules() {
+    for (name, separator, max_bytes) in [
+        ("aws_secrets_manager", "/", 512),
+        ("hashicorp_vault", "/", 512),
+        ("openbao", "/", 512),
+        ("gcp_secret_manager", "_", 255),
+        ("azure_key_vault", "--", 127),
+    ] {
+        let rules = BackendType::of(name).expect(name).capability.name;
+        assert_eq!((rules.separator, rules.max_bytes), (separator, max_bytes));
+    }
+}
+
 #[test]
 fn names_follow_rules_under_which_no_two_objects_share_one() {
     for known in BACKEND_TYPES {

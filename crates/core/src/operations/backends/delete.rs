@@ -78,9 +78,11 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, or the catalog's `Removed` where somebody deleted a document, and
-    /// then the backend stays as it was; `BackendChangedConcurrently` for one that was changed since it was seen; failures
-    /// of catalog and store.
+    /// - `BackendInUse`: the backend stays as it was.
+    /// - The catalog's `Removed` if a document was deleted by hand: the backend stays as it
+    ///   was, or, if that happened during the cleanup, stays marked until the next deletion.
+    /// - `BackendChangedConcurrently` if the backend was changed since it was seen.
+    /// - Failures of catalog and store.
     pub async fn delete_backend(
         &self,
         request: DeleteBackend,

@@ -6,7 +6,8 @@ use super::BackendOnDestroy;
 use super::delete::DeletedBackend;
 use super::record::HeldBackend;
 use super::usage::Unfinished;
-use crate::catalog::{BackendRecord, BackendState, Owner};
+use crate::catalog::{BackendDocument, BackendRecord, BackendState, Owner};
+use crate::deadline::RequestLimits;
 use crate::names::Slug;
 use crate::operations::Found;
 use crate::operations::{Interrupt, OperationError, Organization};
@@ -91,24 +92,35 @@ impl Organization {
                 std::mem::replace(&mut record.arguments.on_destroy, BackendOnDestroy::Forget)
             }
         };
-        self.commit_backend(&mut held).await?;
-        let marked = held.clone();
-        let finish = self.finish_backend_deletion(&mut held, uuid, before, interrupt);
-        let outcome = finish.await;
-        match &outcome {
-            // What refused has taken the mark back.
-            Ok(_) | Err(OperationError::BackendInUse { .. }) => {}
-            Err(_) => self.put_back(marked, original).await,
+        let marked = self.commit_backend(&mut held).await;
+        let mark = held.document.write_id;
+        let outcome = match marked {
+            Ok(()) => {
+                let finish = self.finish_backend_deletion(&mut held, uuid, before, interrupt);
+                finish.await
+            }
+            // The mark may have landed.
+            Err(error) => Err(error),
+        };
+        if outcome.is_err() {
+            RequestLimits::committing(self.put_back(&name, mark, original)).await;
         }
         outcome
     }
 
-    /// Puts a marked record back as it was, on the revision of its mark: a tombstone
-    /// whose answer was lost stays, and so does what anybody has changed since.
-    async fn put_back(&self, mut marked: HeldBackend, original: Option<BackendRecord>) {
-        marked.document.backend = original;
-        if let Err(error) = self.try_commit_backend(&mut marked).await {
-            tracing::warn!(%error, "a backend that was not forgotten stays marked");
+    /// Puts a record back as it was, if the write `mark` is its last: a tombstone whose
+    /// response was lost stays, and so does any later change.
+    async fn put_back(&self, name: &Slug, mark: Uuid, original: Option<BackendRecord>) {
+        let put_back = async {
+            let mut now = self.hold_fenced::<BackendDocument>(name.clone()).await?;
+            if now.document.write_id == mark {
+                now.document.backend = original;
+                self.try_commit(&mut now).await?;
+            }
+            Ok::<_, OperationError>(())
+        };
+        if let Err(error) = put_back.await {
+            tracing::warn!(%error, "a backend that was not forgotten may stay marked");
         }
     }
 }

@@ -132,8 +132,9 @@ async fn a_backend_that_turns_out_to_be_needed_is_as_it_was() {
 async fn a_backend_that_could_not_be_forgotten_is_as_it_was() {
     let unavailable = crate::catalog::CatalogErrorKind::Unavailable;
     for (verb, nth, landing, is_gone) in [
-        // The listing after the mark, the fence of the default, the tombstone, and the
-        // answer to that.
+        // The answer to the mark, the listing after it, the fence of the default, the
+        // tombstone, and the answer to that.
+        (CatalogVerb::Write, 1, Landing::After, false),
         (CatalogVerb::List, 2, Landing::Before, false),
         (CatalogVerb::Write, 2, Landing::After, false),
         (CatalogVerb::Write, 3, Landing::Before, false),

@@ -3,7 +3,8 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use planton_envelope::LocalKey;
+use planton_envelope::{DataKey, LocalKey, WrapBinding};
+use subtle::ConstantTimeEq;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -132,6 +133,22 @@ fn identifier_stays_when_the_file_moves() {
     let after = LocalKeyFile::open(&moved).expect("opened");
     let id = |file: &LocalKeyFile| LocalKey::new(file.root_key(), "acme").id().clone();
     assert_eq!(id(&before), id(&after));
+}
+
+#[test]
+fn wrap_opens_again_after_the_file_is_opened_anew() {
+    let folder = Folder::new();
+    let created = LocalKeyFile::create(&folder.path()).expect("created");
+    let key = LocalKey::new(created.root_key(), "acme");
+    let binding = WrapBinding::for_mac_key(Uuid::from_bytes([1; 16]), key.id());
+    let wrapped = key.wrap(&DataKey::copy_of(&[7; 32]), &binding);
+    let wrapped = wrapped.expect("wrapped");
+    drop((created, key));
+
+    let opened = LocalKeyFile::open(&folder.path()).expect("opened");
+    let key = LocalKey::new(opened.root_key(), "acme");
+    let unwrapped = key.unwrap(&wrapped, &binding).expect("unwrapped");
+    assert!(bool::from(unwrapped.ct_eq(&DataKey::copy_of(&[7; 32]))));
 }
 
 #[test]
