@@ -11,8 +11,6 @@ pub mod openbao;
 mod registration;
 mod registry;
 mod regular_file;
-#[cfg(test)]
-mod toy;
 
 pub use registration::{BackendType, Change, Field, Holds};
 pub use registry::{BACKEND_TYPES, Connector};

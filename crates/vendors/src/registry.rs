@@ -19,8 +19,6 @@ pub static BACKEND_TYPES: &[&BackendType] = &[
     &azure::REGISTRATION,
     &openbao::HASHICORP_VAULT,
     &openbao::OPENBAO,
-    #[cfg(test)]
-    &crate::toy::REGISTRATION,
 ];
 
 impl BackendType {
