@@ -11,6 +11,8 @@ pub mod openbao;
 mod registration;
 mod registry;
 mod regular_file;
+#[cfg(any(test, feature = "testing"))]
+mod toy;
 
 pub use registration::{BackendType, Change, Field, Holds};
 pub use registry::{BACKEND_TYPES, Connector};

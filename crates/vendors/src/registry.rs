@@ -19,6 +19,8 @@ pub static BACKEND_TYPES: &[&BackendType] = &[
     &azure::REGISTRATION,
     &openbao::HASHICORP_VAULT,
     &openbao::OPENBAO,
+    #[cfg(any(test, feature = "testing"))]
+    &crate::toy::REGISTRATION,
 ];
 
 impl BackendType {
