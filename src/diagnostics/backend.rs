@@ -3,22 +3,12 @@
 use super::Named;
 use super::by_kind::store_within;
 use planton_core::names::Slug;
-use planton_core::operations::{MetRecord, Owner, PLATFORM_BACKEND};
+use planton_core::operations::{MetRecord, PLATFORM_BACKEND};
 use planton_core::store::{StoreError, StoreErrorKind as K};
 use planton_plugin::Diagnostic;
 
-/// Calls `tell` with how texts name a backend.
-pub fn named_backend<T>(backend: &Slug, tell: impl FnOnce(Named<'_>) -> T) -> T {
-    tell(Named {
-        what: &format!("secret backend \"{backend}\""),
-        resource: "planton_secret_backend",
-        import_id: backend.as_str(),
-    })
-}
-
-/// Says that the built-in backend's name is taken.
-#[must_use]
-pub fn reserved_name() -> Diagnostic {
+/// Rejects a backend with the name of the built-in one.
+pub(crate) fn reserved_name() -> Diagnostic {
     Diagnostic::error(
         "Backend Name Reserved",
         format!(
@@ -32,7 +22,7 @@ pub fn reserved_name() -> Diagnostic {
 pub(super) fn exists(backend: &Slug, met: &MetRecord) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Already Exists",
-        named_backend(backend, |named| named.already_exists(met)),
+        Named::backend(backend).already_exists(met),
     )
 }
 
@@ -40,45 +30,23 @@ pub(super) fn declared_twice(backend: &Slug) -> Diagnostic {
     Diagnostic::error(
         "Backend Declared Twice",
         format!(
-            "This run has declared secret backend \"{backend}\" a moment ago: two resources of \
-             the configuration have the same name.\n\nRemove one of them, or give it another \
-             name."
+            "This run has already declared secret backend \"{backend}\": two resources of the \
+             configuration have the same name.\n\nRemove one of them, or give it another name."
         ),
-    )
-}
-
-pub(super) fn owned_by_another(backend: &Slug, owner: &Owner) -> Diagnostic {
-    Diagnostic::error(
-        "Backend Owned By Another State",
-        named_backend(backend, |named| named.owned_by_another(owner)),
-    )
-}
-
-pub(super) fn record_missing(backend: &Slug) -> Diagnostic {
-    Diagnostic::error(
-        "Backend Record Missing",
-        named_backend(backend, |named| named.record_missing()),
     )
 }
 
 pub(super) fn changed_concurrently(backend: &Slug) -> Diagnostic {
-    Diagnostic::error(
-        "Secret Backend Changed Concurrently",
-        format!(
-            "Another run changed secret backend \"{backend}\" since this change was planned; \
-             nothing of that run was overwritten.\n\nRun terraform plan again and look at what \
-             is different now."
-        ),
-    )
+    super::changed_concurrently("Secret Backend", &format!("Secret backend \"{backend}\""))
 }
 
 pub(super) fn unknown(backend: &Slug) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Not Found",
         format!(
-            "No secret backend is named {:?}.\n\nTo use a planton_secret_backend of the same \
-             configuration, refer to it (backend = planton_secret_backend.<name>.name), so \
-             that it comes first. The built-in backend is \"platform\".",
+            "Secret backend {:?} does not exist.\n\nIf the same configuration declares it, refer \
+             to that resource (backend = planton_secret_backend.<name>.name), so that Terraform \
+             creates it first. The built-in backend is \"platform\".",
             backend.as_str()
         ),
     )
@@ -100,10 +68,10 @@ pub(super) fn being_deleted(backend: &Slug) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Being Deleted",
         format!(
-            "Secret backend {:?} is being deleted, so no new secret may go there.\n\nChoose \
-             another backend; or wait until the deletion has ended, one way or the other, and \
-             apply again. Where it was interrupted, apply the configuration that declares the \
-             backend: that takes it back into use, or finishes the deletion.",
+            "Secret backend {:?} is being deleted, so it accepts no new secret.\n\nChoose another \
+             backend; or wait until the deletion has ended, and apply again. If the deletion was \
+             interrupted, apply the configuration that declares the backend: that takes the \
+             backend back into use, or finishes the deletion.",
             backend.as_str()
         ),
     )
@@ -113,12 +81,13 @@ pub(super) fn not_there(backend: &Slug, marker: &str) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Not There",
         format!(
-            "What is reached with these settings and credentials is not the place where \
-             backend {:?} has stored so far: its marker object {marker:?} is not there. Nothing \
-             was changed.\n\nCheck the address, the region and the credentials (an ambient \
-             chain may lead to another account). For another place, declare another backend. \
-             Where somebody has deleted the marker, change the backend's \
-             credentials_wo_version: it is put again if the backend's secrets are there.",
+            "The new settings and credentials lead to another place than the one in which backend \
+             {:?} has stored its secrets: its marker object {marker:?} does not exist there. \
+             Nothing was changed.\n\nCheck the address, the region and the credentials (an ambient \
+             credential chain may lead to another account). To use another place, declare another \
+             backend. If the marker was deleted by hand, change the backend's \
+             credentials_wo_version: the provider writes the marker again if it finds the \
+             backend's secrets.",
             backend.as_str()
         ),
     )
@@ -128,8 +97,8 @@ pub(super) fn not_marked(backend: &Slug) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Not Marked",
         format!(
-            "Backend {:?} was declared with verify_connection = false, so it has no marker \
-             object by which its place would be known again, and its settings cannot \
+            "Backend {:?} was declared with verify_connection = false, so it has no marker object \
+             that would identify its place at other settings. Its settings cannot \
              change.\n\nDeclare another backend.",
             backend.as_str()
         ),
@@ -140,13 +109,13 @@ pub(super) fn rolled_back(backend: &Slug, seen: u64, found: u64) -> Diagnostic {
     Diagnostic::error(
         "Catalog Rolled Back",
         format!(
-            "The record of secret backend {:?} has gone back: its generation was {seen} when \
-             it was last seen, and is {found} now. Somebody restored an old backup, or replays \
-             old records.\n\nIf the restore was intended, accept it: remove the \
+            "The record of secret backend {:?} is older than the one that this state has seen: its \
+             generation was {seen}, and is {found} now. An old backup was restored, or old records \
+             were replayed.\n\nIf the restore was intended, accept it: remove the \
              planton_secret_backend from the state (terraform state rm), import it again, and \
-             apply it alone (terraform apply -target), so that its record is written anew with \
-             the settings of your configuration. If it was not, find out who can write to the \
-             platform's storage.",
+             apply it alone (terraform apply -target), which writes its record anew with the \
+             settings of your configuration. Otherwise find out who can write to the platform's \
+             storage.",
             backend.as_str()
         ),
     )
@@ -154,23 +123,23 @@ pub(super) fn rolled_back(backend: &Slug, seen: u64, found: u64) -> Diagnostic {
 
 pub(super) fn credential_refused(kind: &str) -> Diagnostic {
     Diagnostic::error(
-        "Backend Credential Refused",
+        "Backend Credential Rejected",
         format!(
-            "The sealed credential of this {kind} backend does not open beside the settings \
-             in its record: one of the two was altered, or the key is another.\n\nGive the \
-             credentials again and change credentials_wo_version; and find out who can write \
-             to the platform's storage."
+            "The sealed credential of this {kind} backend does not open with the settings in its \
+             record: the settings or the credential were altered, or the encryption key is another \
+             one.\n\nSet the credentials again and change credentials_wo_version. Find out who can \
+             write to the platform's storage."
         ),
     )
 }
 
-/// Says that a backend failed its probe, and how to save it without one.
+/// Reports that a backend failed its probe, and how to save it without one.
 pub(super) fn probe_failed(step: &str, error: &StoreError) -> Diagnostic {
-    let failed = format!("The backend was not saved: it could not {step} a test object.");
-    let unverified = "\n\nTo save it unverified, set verify_connection to false.";
+    let failed = format!("The backend was not saved: the provider could not {step} a test object.");
+    let unverified = "\n\nTo save the backend without this test, set verify_connection to false.";
     let more = match error.kind() {
         K::PermissionDenied | K::Unavailable | K::RateLimited => unverified,
-        // Without valid credentials and settings the backend can never work.
+        // Without valid credentials and settings, the backend can never work.
         K::NotFound
         | K::AlreadyExists
         | K::Conflict
@@ -194,7 +163,7 @@ fn usage(backend: &str, secrets: &[String], total: usize, is_default: bool) -> S
             text.push_str(", and ");
         }
         text.push_str(&format!(
-            "holds {total} secret{}: {}",
+            "contains {total} secret{}: {}",
             if total == 1 { "" } else { "s" },
             secrets.join(", ")
         ));
@@ -203,21 +172,22 @@ fn usage(backend: &str, secrets: &[String], total: usize, is_default: bool) -> S
         }
     }
     text.push_str(
-        ". It stays as it is: neither deleted, nor replaced by one with another name or \
-         another place.\n\n",
+        ". It was neither deleted nor replaced by a backend with another name or \
+         place.\n\n",
     );
     text.push_str(match (total > 0, is_default) {
         (true, true) => {
-            "A secret never moves: destroy these secrets, or set their backend to another, which \
-             replaces them; make another backend the default; and apply that first."
+            "A secret never moves: destroy these secrets, or set their backend to another one, \
+             which replaces them. Make another backend the default. Apply both first."
         }
         (true, false) => {
-            "A secret never moves: destroy these secrets, or set their backend to another, which \
-             replaces them; and apply that first."
+            "A secret never moves: destroy these secrets, or set their backend to another one, \
+             which replaces them. Apply that first."
         }
         (false, _) => {
-            "Make another backend the default first. Where the same apply does that, set \
-             create_before_destroy in the lifecycle block of this one: otherwise it goes before."
+            "Make another backend the default first. If the same apply does that, set \
+             create_before_destroy in the lifecycle block of this one. Without it, Terraform \
+             deletes this backend first."
         }
     });
     text

@@ -1,4 +1,4 @@
-//! What a failure of the catalog, of a store or of a key means, by its kind.
+//! Diagnostics of a failure of the catalog, a store or a key, by its kind.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -8,13 +8,13 @@ use planton_core::kek::{KekError, KekErrorKind};
 use planton_core::store::{StoreError, StoreErrorKind};
 use planton_plugin::Diagnostic;
 
-/// What a kind of failure means to a practitioner: the summary, what failed and
-/// why, and the remedy where the error brings none of its own.
+/// What a kind of failure means to a practitioner: the summary, the failure with its cause,
+/// and the remedy for an error that has none of its own.
 type Meaning = (&'static str, &'static str, &'static str);
 
-/// Of an answer that cannot be read; the original error names who returned it.
-const UNEXPECTED: &str = "The response does not match the vendor's API, so it does not show what \
-                          is stored";
+/// Text for a response that cannot be parsed. The original error names the server.
+const UNEXPECTED: &str = "The response does not have the form of the vendor's API, so it proves \
+                          nothing about the stored data";
 
 pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
     use CatalogErrorKind as K;
@@ -26,8 +26,8 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::PermissionDenied => (
             "Catalog Access Denied",
-            "The provider's credentials do not permit this on the platform's catalog",
-            "Grant it to the role in use.",
+            "The provider's credentials do not permit this operation on the platform's catalog",
+            "Grant this operation to the role in use.",
         ),
         K::Unauthenticated => (
             "Platform Login Failed",
@@ -37,8 +37,8 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::RateLimited => (
             "Platform Rate Limited",
-            "The platform is rate limiting requests; they were retried until the operation's \
-             time ran out",
+            "The platform is rate limiting requests; the provider retried until the operation's \
+             deadline expired",
             "Raise the resource's timeouts, or lower -parallelism.",
         ),
         K::Unavailable => (
@@ -48,14 +48,14 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::Removed => (
             "Catalog Record Deleted",
-            "Somebody deleted this record from the platform's storage, so nothing tells whether \
-             the object that it names is still needed",
+            "This record was deleted from the platform's storage, so the provider cannot tell \
+             whether the object that it named is still needed",
             "Restore the record from a backup.",
         ),
         K::Altered => (
             "Catalog Record Altered",
-            "The record's authentication code is invalid: it was changed without the \
-             organization's key, so nothing is written or opened that depends on it",
+            "The record's authentication code is invalid: the record was changed without the \
+             organization's key. The provider writes and opens nothing that depends on it",
             "Find out who can write to the platform's storage, and restore the record.",
         ),
         K::Corrupt => (
@@ -67,8 +67,8 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         K::Unexpected => (
             "Unexpected Response",
             UNEXPECTED,
-            "Check the address in the provider's openbao block, and the proxy or gateway between \
-             here and there.",
+            "Check the address in the provider's openbao block, and any proxy or gateway on the \
+             way.",
         ),
         K::Misconfigured => (
             "Platform Misconfigured",
@@ -77,14 +77,15 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         ),
     };
     let tried = (error.operation(), error.path());
-    told(meaning, tried, error.remedy(), error)
+    diagnostic(meaning, tried, error.remedy(), error)
 }
 
 pub(super) fn store(error: &StoreError) -> Diagnostic {
     store_within("", error, "")
 }
 
-/// Tells a failure of a store after what failed with it, and adds to its remedy.
+/// Returns the diagnostic of a store's failure. Its text begins with `failed`, and its remedy
+/// ends with `more`.
 pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diagnostic {
     use StoreErrorKind as K;
     const INTRUDER: &str = "Write the value again by changing value_wo_version, and find out who \
@@ -92,14 +93,14 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
     let meaning = match error.kind() {
         K::NotFound => (
             "Stored Secret Missing",
-            "The backend does not have the object that the catalog names",
+            "The backend does not contain the object that the catalog names",
             "Run terraform apply where the secret is managed: it writes the value again.",
         ),
         K::AlreadyExists => (
             "Backend Object Already Exists",
             "An object that this provider did not create has the secret's name; it was not \
              changed",
-            "Remove it, or choose another name for the secret.",
+            "Delete that object, or choose another name for the secret.",
         ),
         K::Conflict => (
             "Secret Changed Concurrently",
@@ -108,8 +109,8 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
         ),
         K::PermissionDenied => (
             "Secret Backend Access Denied",
-            "The credentials in use do not permit this on the secret backend",
-            "Grant it to the role in use.",
+            "The credentials in use do not permit this operation on the secret backend",
+            "Grant this operation to the role in use.",
         ),
         K::Unauthenticated => (
             "Secret Backend Login Failed",
@@ -119,7 +120,7 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
         K::TooLarge => (
             "Secret Value Too Large",
             "The value exceeds the size limit of the secret backend",
-            "Split the value, or keep it elsewhere and its key here.",
+            "Split the value; or store it elsewhere, and only its encryption key here.",
         ),
         K::InvalidName => (
             "Invalid Backend Name",
@@ -128,14 +129,14 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
         ),
         K::RateLimited => (
             "Secret Backend Rate Limited",
-            "The secret backend is rate limiting requests; they were retried until the \
-             operation's time ran out",
+            "The secret backend is rate limiting requests; the provider retried until the \
+             operation's deadline expired",
             "Raise the resource's timeouts, or lower -parallelism.",
         ),
         K::Unavailable => (
             "Secret Backend Unavailable",
             "The secret backend could not be reached or returned errors; retries were exhausted",
-            "Check its address, the network, and whether it is in service.",
+            "Check its address, the network, and the vendor's status page.",
         ),
         K::Corrupt => (
             "Stored Secret Corrupt",
@@ -145,7 +146,7 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
         K::Unexpected => (
             "Unexpected Response",
             UNEXPECTED,
-            "Check the backend's address, and the proxy or gateway between here and there.",
+            "Check the backend's address, and any proxy or gateway on the way.",
         ),
         K::Misconfigured => (
             "Secret Backend Misconfigured",
@@ -153,12 +154,12 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
             "Check the backend's configuration.",
         ),
     };
-    // Of a secret. A probe's object has no value that anybody could write again.
+    // Only a secret's value can be written again, a test object has none.
     let is_intruder = error.kind() == K::Corrupt && failed.is_empty();
     let remedy = error.remedy().filter(|_| !is_intruder);
     let (summary, what, general) = meaning;
     let remedy = format!("{}{more}", remedy.unwrap_or(general).trim_end());
-    // A setting is named as such; nothing was asked of the vendor yet.
+    // The check of a setting sends no request, so there is no operation to name.
     let (what, tried) = match error.is_of_setting() {
         true => (
             "The secret backend's settings are invalid",
@@ -166,7 +167,7 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
         ),
         false => (what, (error.operation(), error.path())),
     };
-    let mut told = told((summary, what, general), tried, Some(&remedy), error);
+    let mut told = diagnostic((summary, what, general), tried, Some(&remedy), error);
     if !failed.is_empty() {
         told.detail = format!("{failed}\n\n{}", told.detail);
     }
@@ -178,9 +179,9 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
     let meaning = match error.kind() {
         K::NotFound => (
             "Encryption Key Missing",
-            "The key encryption key does not exist, and no other key opens what was sealed under \
-             it",
-            "Restore it from a backup, or point the provider at the platform that has it.",
+            "The key encryption key does not exist, and no other key opens the versions that were \
+             sealed under it",
+            "Restore it from a backup, or configure the platform that has it.",
         ),
         K::Disabled => (
             "Encryption Key Disabled",
@@ -189,8 +190,8 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         ),
         K::PermissionDenied => (
             "Encryption Key Access Denied",
-            "The provider's credentials may not use the key encryption key in this way",
-            "Grant it to the role in use.",
+            "The provider's credentials do not permit this operation on the key encryption key",
+            "Grant this operation to the role in use.",
         ),
         K::Unauthenticated => (
             "Encryption Key Login Failed",
@@ -198,15 +199,15 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
             "Check the credentials.",
         ),
         K::Refused => (
-            "Encryption Key Refused",
+            "Encryption Key Rejected",
             "The key does not unwrap the data key: it is another key, or the wrapped key was \
              altered",
-            "Point the provider at the platform that has the key, or restore the record.",
+            "Configure the platform that has the key, or restore the record.",
         ),
         K::RateLimited => (
             "Encryption Key Rate Limited",
-            "The service that holds the key is rate limiting requests; they were retried until \
-             the operation's time ran out",
+            "The service that holds the key is rate limiting requests; the provider retried \
+             until the operation's deadline expired",
             "Raise the resource's timeouts, or lower -parallelism.",
         ),
         K::Unavailable => (
@@ -217,19 +218,19 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         K::Unexpected => (
             "Unexpected Response",
             UNEXPECTED,
-            "Check the address, and the proxy or gateway between here and there.",
+            "Check the address, and any proxy or gateway on the way.",
         ),
         K::Misconfigured => (
             "Encryption Key Misconfigured",
-            "The key, or the engine that keeps it, is not set up as this provider needs it",
+            "The key or its secrets engine is not configured as this provider requires",
             "Check the key's type and the configured mount path.",
         ),
     };
     let tried = (error.operation(), error.path());
-    told(meaning, tried, error.remedy(), error)
+    diagnostic(meaning, tried, error.remedy(), error)
 }
 
-fn told(
+fn diagnostic(
     (summary, what, general): Meaning,
     (operation, path): (&str, &str),
     remedy: Option<&str>,
@@ -243,7 +244,7 @@ fn told(
     Diagnostic::error(summary, detail)
 }
 
-/// Joins the errors beneath `error`.
+/// Joins the messages of all sources of `error`.
 fn sources(error: &dyn Error) -> Option<String> {
     let mut next = error.source();
     let mut all = Vec::new();

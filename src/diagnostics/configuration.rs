@@ -1,29 +1,30 @@
-//! Diagnostics of a provider configuration that is unknown, or of another organization.
+//! Diagnostics of a provider configuration that is unknown or belongs to another
+//! organization.
 
 use planton_core::names::Slug;
 use planton_plugin::{Diagnostic, Value};
 
-/// Says that a refresh went by the state, because part of the provider's
+const UNKNOWN_UNTIL_APPLY: &str = "Part of the provider's configuration is known only after an \
+                                   apply, so the provider cannot connect to the platform yet.";
+
+/// Warns that a refresh returned the stored state, because part of the provider's
 /// configuration is unknown.
-#[must_use]
-pub fn not_refreshed() -> Diagnostic {
+pub(crate) fn not_refreshed() -> Diagnostic {
     Diagnostic::warning(
         "Resource Not Refreshed",
-        "Part of the provider's configuration is known only after an apply, so the platform \
-         cannot be reached yet. The plan goes by the state as it was stored.",
+        format!("{UNKNOWN_UNTIL_APPLY} The plan uses the state as it was stored."),
     )
 }
 
-/// Refuses an identity that names another organization than the provider's.
-#[must_use]
-pub fn different_organization(identity: &Value, own: &Slug) -> Option<Diagnostic> {
+/// Rejects an identity that names another organization than the provider's.
+pub(crate) fn different_organization(identity: &Value, own: &Slug) -> Option<Diagnostic> {
     let other = identity.attribute("organization").as_str()?;
     (other != own.as_str()).then(|| {
         Diagnostic::error(
             "Different Organization",
             format!(
                 "The identity names organization {other:?}, but the provider is configured for \
-                 {:?}.\n\nImport with a provider of that organization.",
+                 {:?}.\n\nImport with a provider of organization {other:?}.",
                 own.as_str()
             ),
         )
@@ -31,29 +32,43 @@ pub fn different_organization(identity: &Value, own: &Slug) -> Option<Diagnostic
     })
 }
 
-/// Says that part of the provider's configuration is unknown.
-#[must_use]
-pub fn unconfigured() -> Diagnostic {
+/// Rejects a resource that was created in another organization than the provider's.
+pub(crate) fn renamed_organization(before: &str, now: &str) -> Diagnostic {
     Diagnostic::error(
-        "Provider Configuration Not Known",
-        "Part of this provider's configuration is known only after an apply, so the platform \
-         cannot be reached yet.\n\nApply what the provider's configuration depends on first \
-         (terraform apply -target=…), or give the provider values that are known while planning.",
+        "Different Organization",
+        format!(
+            "This resource belongs to organization {before:?}, but the provider is configured for \
+             {now:?}. An organization cannot be renamed: its name is part of every record and key.\n\n\
+             Set organization in the provider block (or PLANTON_ORG) to {before:?} again. To start \
+             over in {now:?}, remove the resource from the state (terraform state rm)."
+        ),
     )
 }
 
-/// Says that an ephemeral resource cannot open while part of the provider's configuration
-/// is unknown. Only OpenTofu needs this: Terraform accepts an unknown result.
-#[must_use]
-pub fn not_opened(noun: &str) -> Diagnostic {
+/// Rejects a call that needs the platform while part of the provider's configuration is
+/// unknown.
+pub(crate) fn unconfigured() -> Diagnostic {
     Diagnostic::error(
         "Provider Configuration Not Known",
         format!(
-            "The provider's configuration depends on values that are known only after apply, so \
-             {noun} can't be opened during the plan. OpenTofu requires an ephemeral resource to be \
-             wholly known, unless it defers the resource to the apply itself.\n\nAdd depends_on to \
-             the ephemeral resource, with the resources that the provider's configuration refers \
-             to: OpenTofu then opens it after they were applied."
+            "{UNKNOWN_UNTIL_APPLY}\n\nApply the resources that the provider's configuration refers \
+             to first (terraform apply -target=…), or configure the provider with values that are \
+             known during the plan."
+        ),
+    )
+}
+
+/// Rejects the opening of an ephemeral resource while part of the provider's configuration
+/// is unknown. Only OpenTofu needs this: Terraform accepts an unknown result.
+pub(crate) fn not_opened(noun: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Provider Configuration Not Known",
+        format!(
+            "Part of the provider's configuration is known only after an apply, so the provider \
+             cannot open {noun} during the plan. OpenTofu requires the result of an ephemeral \
+             resource to be known, unless it opens the resource during the apply.\n\nAdd depends_on \
+             to the ephemeral resource, with the resources that the provider's configuration refers \
+             to. OpenTofu then opens it after they were applied."
         ),
     )
 }

@@ -1,19 +1,20 @@
-//! What a text that is to be a name may be shown as: a secret may have been given in
-//! its place.
+//! The diagnostic of an invalid name. It never quotes the name, in whose place a secret may
+//! have been given.
 
 use planton_core::names::Slug;
 use planton_plugin::{AttributePath, Diagnostic};
 
-/// Says that a name is not a slug. The text itself is not shown, since a secret may
-/// have been given in the name's place; a proposal is, for what looks like an
-/// identifier.
-#[must_use]
-pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> Diagnostic {
+/// Rejects a name that is not a slug.
+///
+/// # Security
+///
+/// The text is not shown, since a secret may have been given in the name's place. If it
+/// looks like an identifier, the diagnostic proposes a name that is derived from it.
+pub(crate) fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> Diagnostic {
     let remedy = match proposed_slug(text) {
         Some(slug) => format!("\n\nFor example: {:?}.", slug.as_str()),
-        None => {
-            wrong_with_slug(text).map_or_else(String::new, |wrong| format!(" This one {wrong}."))
-        }
+        None => wrong_with_slug(text)
+            .map_or_else(String::new, |wrong| format!(" The given one {wrong}.")),
     };
     Diagnostic::error(
         "Invalid Name",
@@ -25,15 +26,15 @@ pub fn invalid_slug(what: &str, text: &str, path: impl Into<AttributePath>) -> D
     .at(path)
 }
 
-/// Proposes a name for an identifier such as `DB_PASSWORD`. A single word may be a
-/// secret.
+/// Proposes a name for an identifier such as `DB_PASSWORD`. A single word gets none, since
+/// it may be a secret.
 fn proposed_slug(text: &str) -> Option<Slug> {
     let words = plain_words(text).filter(|words| words.len() > 1)?;
     words.join("-").to_ascii_lowercase().parse().ok()
 }
 
 /// Splits an identifier into its words: letters only, joined by underscores, hyphens
-/// or dots. `None` for all else, which may be a secret and is not to be shown.
+/// or dots. Returns `None` for any other text, which may be a secret.
 pub(crate) fn plain_words(text: &str) -> Option<Vec<&str>> {
     let is_word = |word: &&str| {
         let letters = word.bytes().all(|b| b.is_ascii_alphabetic());
@@ -46,7 +47,7 @@ pub(crate) fn plain_words(text: &str) -> Option<Vec<&str>> {
     words.iter().all(is_word).then_some(words)
 }
 
-/// Says what is wrong with a name, without showing any of it.
+/// Describes what is wrong with a name, without quoting it.
 fn wrong_with_slug(text: &str) -> Option<String> {
     let has = |part: fn(char) -> bool| text.chars().any(part);
     if text.is_empty() {
@@ -56,7 +57,7 @@ fn wrong_with_slug(text: &str) -> Option<String> {
     for (is_there, what) in [
         (has(|c| c.is_ascii_uppercase()), "upper-case letters"),
         (text.contains('_'), "underscores"),
-        (has(char::is_whitespace), "white space"),
+        (has(char::is_whitespace), "whitespace"),
         (text.contains('/'), "slashes"),
         (
             has(|c| !c.is_ascii_alphanumeric() && !c.is_whitespace() && !"-_/".contains(c)),
@@ -77,7 +78,7 @@ fn wrong_with_slug(text: &str) -> Option<String> {
     if text.starts_with('-') || text.ends_with('-') {
         return Some("begins or ends with a hyphen".to_owned());
     }
-    (text.len() > 63).then(|| "is longer".to_owned())
+    (text.len() > 63).then(|| "is too long".to_owned())
 }
 
 #[cfg(test)]
@@ -106,21 +107,21 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_a_secret_is_described_and_not_shown() {
+    fn a_text_that_may_be_a_secret_is_described_and_not_shown() {
         let long = "hunter".repeat(11);
         for (secret, wrong) in [
-            ("", "This one is empty."),
-            ("hunter2!", "This one has other characters."),
+            ("", "The given one is empty."),
+            ("hunter2!", "The given one has other characters."),
             (
                 "Hunter2_x",
-                "This one has upper-case letters and underscores.",
+                "The given one has upper-case letters and underscores.",
             ),
-            ("HUNTER", "This one has upper-case letters."),
-            ("hunter horse staple", "This one has white space."),
-            ("-hunter", "This one begins or ends with a hyphen."),
-            ("prod/hunter", "This one has slashes."),
-            ("h\u{fc}hunter2", "This one has other characters."),
-            (&long, "This one is longer."),
+            ("HUNTER", "The given one has upper-case letters."),
+            ("hunter horse staple", "The given one has whitespace."),
+            ("-hunter", "The given one begins or ends with a hyphen."),
+            ("prod/hunter", "The given one has slashes."),
+            ("h\u{fc}hunter2", "The given one has other characters."),
+            (&long, "The given one is too long."),
         ] {
             let told = told(secret);
             assert!(told.ends_with(wrong), "{told}");

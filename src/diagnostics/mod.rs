@@ -1,59 +1,61 @@
-//! Text and attribute of every diagnostic: what failed, the likely cause, the remedy, the
-//! original error.
+//! Text and attribute of every diagnostic: the failure, its likely cause, the remedy, and
+//! the original error.
 
 mod backend;
 mod by_kind;
 mod configuration;
 mod default_backend;
+mod interrupted;
 mod invalid_name;
 mod organization;
 mod ownership;
 mod secret;
 
-use planton_core::operations::OperationError;
+use planton_core::operations::{ChangedRecord, OperationError};
 use planton_core::store::{StoreError, StoreErrorKind};
 use planton_plugin::{AttributePath, Diagnostic};
 
-pub use backend::{named_backend, reserved_name};
-pub use configuration::{different_organization, not_opened, not_refreshed, unconfigured};
-pub use default_backend::named_default;
-pub use invalid_name::invalid_slug;
-pub(crate) use invalid_name::plain_words;
-pub use ownership::{Finding, Named, made_by};
-pub use secret::{deletion_protected, named_secret};
+pub(crate) use backend::reserved_name;
+pub(crate) use configuration::{
+    different_organization, not_opened, not_refreshed, renamed_organization, unconfigured,
+};
+pub(crate) use invalid_name::{invalid_slug, plain_words};
+pub(crate) use organization::no_randomness;
+pub(crate) use ownership::{Finding, Named, made_by};
+pub(crate) use secret::deletion_protected;
 
-/// The argument that an error is about. Each resource knows what it calls it.
+/// Argument that an error is about. Each resource maps it to its own attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About<'a> {
+pub(crate) enum About<'a> {
     /// No argument.
     Nothing,
-    /// The name of the instance itself.
+    /// Name of the instance itself.
     Name,
-    /// The arguments that select an existing instance.
+    /// Arguments that select an existing instance.
     Selector,
-    /// The backend that the instance refers to.
+    /// Backend that the instance refers to.
     Backend,
-    /// The value of a secret.
+    /// Value of a secret.
     Value,
-    /// The version of a secret.
+    /// Version of a secret.
     Version,
-    /// The object to copy a value from.
+    /// Object to copy a value from.
     CopySource,
-    /// A setting of a backend, by the name that its adapter gives it; empty for all.
+    /// Setting of a backend, by the name that its vendor's code uses; empty for the whole
+    /// block.
     Setting(&'a str),
-    /// The address of a backend.
+    /// Address of a backend.
     Address,
 }
 
 /// Returns the diagnostic of a failure, without a path.
-#[must_use]
-pub fn explain(error: &OperationError) -> Diagnostic {
+pub(crate) fn explain(error: &OperationError) -> Diagnostic {
     explained(error).0
 }
 
-/// Returns the diagnostic of a failure, at the attribute that `locate` names for what the
-/// failure is about.
-pub fn explain_at(
+/// Returns the diagnostic of a failure, at the attribute that `locate` returns for the
+/// argument in question.
+pub(crate) fn explain_at(
     error: &OperationError,
     locate: impl FnOnce(About<'_>) -> Option<AttributePath>,
 ) -> Diagnostic {
@@ -64,8 +66,8 @@ pub fn explain_at(
     }
 }
 
-/// The one translation of errors: text, and the argument to point at. A new variant does
-/// not compile until it has both.
+/// Translates an error into its text and the argument to point at. This is the only such
+/// translation, and a new variant does not compile without both.
 fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
     use OperationError as E;
     if let Some(interruption) = error.interruption() {
@@ -82,12 +84,17 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         E::Interrupted {
             step,
             timed_out: true,
-        } => (Diagnostic::timed_out(step), About::Nothing),
+        } => (interrupted::timed_out(step), About::Nothing),
         E::Interrupted {
             step,
             timed_out: false,
-        } => (Diagnostic::cancelled(step), About::Nothing),
-        E::ChangedConcurrently { subject } => (changed_concurrently(subject), About::Nothing),
+        } => (interrupted::cancelled(step), About::Nothing),
+        E::ChangedConcurrently {
+            record: ChangedRecord::Secret(name),
+        } => (secret::changed_concurrently(name.as_ref()), About::Nothing),
+        E::ChangedConcurrently {
+            record: ChangedRecord::DefaultBackend,
+        } => (default_backend::changed_concurrently(), About::Nothing),
         E::OrganizationMissing { organization } => {
             (organization::missing(organization), About::Selector)
         }
@@ -112,10 +119,12 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         }
         E::DeclaredTwice { name, .. } => (secret::declared_twice(name), About::Name),
         E::OwnedByAnotherState { name, owner, .. } => {
-            (secret::owned_by_another(name, owner), About::Nothing)
+            (Named::secret(name).owned_by_another(owner), About::Nothing)
         }
-        E::Displaced { name, uuid, met } => (secret::displaced(name, *uuid, met), About::Nothing),
-        E::RecordMissing { name } => (secret::record_missing(name), About::Nothing),
+        E::Displaced { name, uuid, met } => {
+            (Named::secret(name).displaced(*uuid, met), About::Nothing)
+        }
+        E::RecordMissing { name } => (Named::secret(name).record_missing(), About::Nothing),
         E::DeletionProtected { name } => (deletion_protected(name.name.as_str()), About::Nothing),
         E::RolledBack { name, seen, found } => {
             (secret::rolled_back(name, *seen, *found), About::Nothing)
@@ -155,13 +164,16 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         E::BackendExists { backend, met } => (backend::exists(backend, met), About::Name),
         E::BackendNameReserved => (reserved_name(), About::Name),
         E::BackendDeclaredTwice { backend } => (backend::declared_twice(backend), About::Name),
-        E::BackendOwnedByAnother { backend, owner } => {
-            (backend::owned_by_another(backend, owner), About::Nothing)
-        }
+        E::BackendOwnedByAnother { backend, owner } => (
+            Named::backend(backend).owned_by_another(owner),
+            About::Nothing,
+        ),
         E::BackendChangedConcurrently { backend } => {
             (backend::changed_concurrently(backend), About::Nothing)
         }
-        E::BackendRecordMissing { backend } => (backend::record_missing(backend), About::Nothing),
+        E::BackendRecordMissing { backend } => {
+            (Named::backend(backend).record_missing(), About::Nothing)
+        }
         E::BackendInUse {
             backend,
             secrets,
@@ -188,7 +200,7 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         }
         E::DefaultBackendDeclaredTwice => (default_backend::declared_twice(), About::Nothing),
         E::DefaultBackendOwnedByAnother { backend, owner } => (
-            default_backend::owned_by_another(backend, owner),
+            Named::default_backend(backend).owned_by_another(owner),
             About::Nothing,
         ),
         E::DefaultBackendRecordMissing => (default_backend::record_missing(), About::Nothing),
@@ -198,8 +210,7 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
     }
 }
 
-/// Returns the setting that a store's failure is about; none for an outage, which has
-/// nothing to do with a setting.
+/// Returns the setting that a store's failure is about. An outage is about none.
 fn setting(error: &StoreError) -> About<'_> {
     match (error.setting(), error.kind()) {
         (None, StoreErrorKind::Unavailable | StoreErrorKind::RateLimited) => About::Nothing,
@@ -207,20 +218,13 @@ fn setting(error: &StoreError) -> About<'_> {
     }
 }
 
-fn changed_concurrently(subject: &str) -> Diagnostic {
-    let summary = match subject.split_once(' ').map_or("", |(first, _)| first) {
-        "backend" => "Secret Backend Changed Concurrently",
-        "the" => "Default Backend Changed Concurrently",
-        _ => "Secret Changed Concurrently",
-    };
+/// Reports a lost compare-and-set on `what`, whose summaries begin with `title`.
+fn changed_concurrently(title: &str, what: &str) -> Diagnostic {
     Diagnostic::error(
-        summary,
+        format!("{title} Changed Concurrently"),
         format!(
-            "{}{} was modified by another run since this change was planned; nothing of that run \
-             was overwritten.\n\nRun terraform plan again and look at what is \
-             different now.",
-            subject[..1].to_uppercase(),
-            &subject[1..]
+            "{what} was modified by another run since this change was planned. This run did not \
+             overwrite that change.\n\nRun terraform plan again and review the new differences."
         ),
     )
 }
@@ -230,18 +234,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_concurrent_change_names_what_was_changed() {
-        for (subject, summary) in [
-            ("backend b6", "Secret Backend Changed Concurrently"),
+    fn a_concurrent_change_names_the_changed_record() {
+        let name = "db".parse().expect("a name");
+        let slug = "b6".parse().expect("a slug");
+        for (error, summary, what) in [
             (
-                "the default backend",
-                "Default Backend Changed Concurrently",
+                OperationError::BackendChangedConcurrently { backend: slug },
+                "Secret Backend Changed Concurrently",
+                "Secret backend \"b6\" was modified",
             ),
-            ("secret db", "Secret Changed Concurrently"),
+            (
+                OperationError::ChangedConcurrently {
+                    record: ChangedRecord::DefaultBackend,
+                },
+                "Default Backend Changed Concurrently",
+                "The default backend was modified",
+            ),
+            (
+                OperationError::ChangedConcurrently {
+                    record: ChangedRecord::Secret(Some(name)),
+                },
+                "Secret Changed Concurrently",
+                "Secret \"db\" was modified",
+            ),
         ] {
-            let subject = subject.to_owned();
-            let told = explain(&OperationError::ChangedConcurrently { subject });
+            let told = explain(&error);
             assert_eq!(told.summary, summary);
+            assert!(told.detail.starts_with(what), "{}", told.detail);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Whose a record is, in words: the texts that secrets, backends and the default
-//! share.
+//! Texts about the ownership of a record, shared by secrets, backends and the default
+//! backend.
 
 use std::fmt::Write as _;
 
@@ -7,47 +7,79 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use planton_core::names::{SecretName, Slug};
 use planton_core::operations::{MetRecord, Owner, Resume, RunId};
 use planton_plugin::Diagnostic;
 
-/// What a read found out of a record that this state may not act on any more. Kept
-/// in private data: it overrides refusals in plan, replace and destroy, since what
-/// is left of the resource is its entry in the state.
+/// Why this state may no longer act on a record, as its last read found. Private data keeps
+/// it. It overrides protection in plan, replace and destroy, since a destroy then removes
+/// the resource from the state only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// The record bears another stamp than this state's.
+pub(crate) enum Finding {
+    /// The record has another stamp than this state knows.
     OtherOwner,
     /// The record is missing, without a tombstone.
     RecordMissing,
 }
 
-/// A record as the texts name it.
-#[derive(Clone, Copy, Debug)]
-pub struct Named<'a> {
-    /// The kind and the name, such as `secret "db"`.
-    pub what: &'a str,
-    /// The resource type that manages it.
-    pub resource: &'a str,
-    /// By what it is imported.
-    pub import_id: &'a str,
+/// A record as diagnostics name it.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    /// First words of a summary, such as `Secret`.
+    title: &'static str,
+    /// Kind and name in a text, such as `secret "db"`.
+    what: String,
+    /// Resource type that manages it.
+    resource: &'static str,
+    import_id: String,
 }
 
-impl Named<'_> {
-    /// Says that a creation met a record of its name that it may not take.
-    #[must_use]
-    pub fn already_exists(&self, met: &MetRecord) -> String {
+impl Named {
+    /// Names a secret.
+    pub(crate) fn secret(name: &SecretName) -> Self {
+        let import_id = name.to_string();
+        Self {
+            title: "Secret",
+            what: format!("secret {import_id:?}"),
+            resource: "planton_secret",
+            import_id,
+        }
+    }
+
+    /// Names a secret backend.
+    pub(crate) fn backend(name: &Slug) -> Self {
+        Self {
+            title: "Backend",
+            what: format!("secret backend \"{name}\""),
+            resource: "planton_secret_backend",
+            import_id: name.to_string(),
+        }
+    }
+
+    /// Names the default backend of an organization.
+    pub(crate) fn default_backend(name: &Slug) -> Self {
+        Self {
+            title: "Default Backend",
+            what: format!("the default backend (\"{name}\")"),
+            resource: "planton_default_backend",
+            import_id: name.to_string(),
+        }
+    }
+
+    /// Explains that a creation found a record of its name that it may not adopt.
+    pub(super) fn already_exists(&self, met: &MetRecord) -> String {
         let mut text = format!(
-            "{} exists already: {}.",
-            capitalized(self.what),
+            "{} already exists: {}.",
+            capitalized(&self.what),
             made_by(&met.owner)
         );
         if let Some(differs) = &met.differs {
             let _ = write!(
                 text,
                 "\n\nPLANTON_RESUME names that run, but {differs} differs from this configuration \
-                 and cannot change in place. Set it as it was and resume again; or destroy what \
-                 exists first."
+                 and cannot change in place. Restore the former {differs} and resume again, or \
+                 destroy the existing object first."
             );
         }
         let _ = write!(
@@ -66,98 +98,114 @@ impl Named<'_> {
         text
     }
 
-    /// Says the same where an error about another record of that run says it in full.
-    #[must_use]
-    pub fn exists_as_well(&self, met: &MetRecord) -> String {
+    /// Explains the same in short, after another error has described that run in full.
+    pub(crate) fn also_exists(&self, met: &MetRecord) -> String {
         format!(
-            "{} exists already: run {} {} it, too. Another error of this apply shows where that \
-             run was, and how to go on. To import this one, use id = \"{}\".",
-            capitalized(self.what),
+            "{} already exists: run {} {} it. Another error of this apply describes that run and \
+             the remedy. To import this object, use id = \"{}\".",
+            capitalized(&self.what),
             met.owner.stamp.run,
             verb(&met.owner),
             self.import_id
         )
     }
 
-    /// Says that a creation adopted what an interrupted run had made.
-    #[must_use]
-    pub fn completed(&self, former: &Owner) -> Diagnostic {
+    /// Warns that a creation adopted the record of an interrupted run.
+    pub(crate) fn adopted(&self, former: &Owner) -> Diagnostic {
         Diagnostic::warning(
             "Interrupted Creation Completed",
             format!(
-                "{} was adopted, as PLANTON_RESUME asks: {}. This state owns it from now \
-                 on.\n\nUnset PLANTON_RESUME once this apply is done.",
-                capitalized(self.what),
+                "This apply adopted {}, which the run in PLANTON_RESUME left behind: {}. This \
+                 state owns it now.\n\nUnset PLANTON_RESUME after this apply.",
+                self.what,
                 made_by(former)
             ),
         )
     }
 
-    /// Says that a record belongs to another state now.
-    #[must_use]
-    pub fn owned_by_another(&self, owner: &Owner) -> String {
-        format!(
-            "{} belongs to another state: {}. This state leaves it alone.\n\nTo drop it here, \
-             remove the resource from the configuration and apply; nothing is destroyed. To take it \
-             back, apply that, then import it:\n\n{}",
-            capitalized(self.what),
-            made_by(owner),
-            self.import_block()
+    /// Rejects a change of a record that another state owns.
+    pub(crate) fn owned_by_another(&self, owner: &Owner) -> Diagnostic {
+        Diagnostic::error(
+            format!("{} Owned By Another State", self.title),
+            format!(
+                "{} belongs to another state: {}. This state does not change it.\n\nTo drop it \
+                 from this state, remove the resource from the configuration and apply; nothing is \
+                 destroyed. To take it back, apply that first, then import it:\n\n{}",
+                capitalized(&self.what),
+                made_by(owner),
+                self.import_block()
+            ),
         )
     }
 
-    /// Says that another secret has the name.
-    #[must_use]
-    pub fn displaced(&self, holder: Uuid, met: &MetRecord) -> String {
+    /// Rejects a change of a secret whose name another secret has taken over.
+    pub(crate) fn displaced(&self, holder: Uuid, met: &MetRecord) -> Diagnostic {
         let mut text = format!(
-            "Another secret ({holder}) has taken over the name of {}: {}. This one is only found by \
-             its id.\n\nDestroy or rename the other secret, and the next apply puts this one back \
-             under its name; or remove this one from the configuration.",
+            "Another secret ({holder}) has taken over the name of {}: {}. This secret can be \
+             found by its id only.\n\nDestroy or rename the other secret, and the next apply \
+             restores this one under its name. Or remove this one from the configuration.",
             self.what,
             made_by(&met.owner)
         );
         if met.is_untouched {
             let _ = write!(
                 text,
-                " If that run was interrupted before Terraform saved its state, this one takes its \
-                 name back, and the other is only found by \"id:{holder}\":\n\n  {}",
+                " If that run was interrupted before Terraform saved its state, this command \
+                 restores this secret under its name; the other can then be found by \
+                 \"id:{holder}\" only:\n\n  {}",
                 resume_line(met.owner.stamp.run)
             );
         }
-        text
+        Diagnostic::error(format!("{} Displaced", self.title), text)
     }
 
-    /// Says that a destroy left a record to its owner.
-    #[must_use]
-    pub fn left_to_owner(&self, owner: &Owner) -> String {
-        format!(
-            "{} was not destroyed, only removed from this state. It belongs to another state: {}.",
-            capitalized(self.what),
-            made_by(owner)
+    /// Warns that a destroy did not touch a record of another owner.
+    pub(crate) fn left_to_owner(&self, owner: &Owner) -> Diagnostic {
+        Diagnostic::warning(
+            format!("{} Left To Its Owner", self.title),
+            format!(
+                "{} was removed from this state, but not destroyed, since it belongs to another \
+                 state: {}.",
+                capitalized(&self.what),
+                made_by(owner)
+            ),
         )
     }
 
-    /// Says that a destroy put the owner back from whom this run had adopted.
-    #[must_use]
-    pub fn given_back(&self, former: &Owner) -> String {
-        format!(
-            "{} was not destroyed, only removed from this state: this run had adopted it through \
-             PLANTON_RESUME, and a run never destroys what it adopted. It belongs to its former \
-             owner again: {}.",
-            capitalized(self.what),
-            made_by(former)
+    /// Warns that a destroy returned a record to the owner that this run adopted it from.
+    pub(crate) fn returned_to_owner(&self, former: &Owner) -> Diagnostic {
+        Diagnostic::warning(
+            format!("{} Left To Its Owner", self.title),
+            format!(
+                "{} was removed from this state, but not destroyed: this run adopted it through \
+                 PLANTON_RESUME, and a run never destroys what it adopted. It belongs to its former \
+                 owner again: {}.",
+                capitalized(&self.what),
+                made_by(former)
+            ),
         )
     }
 
-    /// Says that a record is missing which a state has seen.
-    #[must_use]
-    pub fn record_missing(&self) -> String {
-        format!(
-            "The catalog has no record of {}, and no tombstone: it was removed by hand, or the \
-             catalog was restored from an older backup.\n\nRestore the record from a backup. If it \
-             is gone for good, destroy the resource, which removes it from the state.",
-            self.what
+    /// Rejects a change of a record that is missing although this state has seen it.
+    pub(crate) fn record_missing(&self) -> Diagnostic {
+        Diagnostic::error(
+            format!("{} Record Missing", self.title),
+            format!(
+                "The catalog has no record of {}, and no tombstone: the record was deleted by \
+                 hand, or the catalog was restored from an older backup.\n\nRestore the record \
+                 from a backup. If it is lost, destroy the resource, which removes it from the \
+                 state.",
+                self.what
+            ),
         )
+    }
+
+    /// Returns the warning of a read about a record that this state may not act on.
+    pub(crate) fn finding(&self, finding: Option<Finding>, owner: &Owner) -> Option<Diagnostic> {
+        match finding? {
+            Finding::OtherOwner => Some(self.owned_by_another(owner).into_warning()),
+            Finding::RecordMissing => Some(self.record_missing().into_warning()),
+        }
     }
 
     fn import_block(&self) -> String {
@@ -168,21 +216,19 @@ impl Named<'_> {
     }
 }
 
-/// Adds to a failure after which nobody knows whether the creation was committed
-/// how to go on if it was.
+/// Adds a remedy to a failure that leaves open whether the creation was committed.
 pub(super) fn unclear(failed: Diagnostic, run: RunId) -> Diagnostic {
     let detail = format!(
-        "{}\n\nThe creation may have been committed. If the next apply reports that it exists \
-         already:\n\n  {}",
+        "{}\n\nThe creation may have been committed. If the next apply reports that the object \
+         already exists, run:\n\n  {}",
         failed.detail,
         resume_line(run)
     );
     Diagnostic { detail, ..failed }
 }
 
-/// Says when, where and by which run a record was created or adopted.
-#[must_use]
-pub fn made_by(owner: &Owner) -> String {
+/// Describes when, where and by which run a record was created or adopted.
+pub(crate) fn made_by(owner: &Owner) -> String {
     let origin = &owner.origin;
     let mut text = format!(
         "run {} {} it at {}",
@@ -231,11 +277,9 @@ mod tests {
     use planton_core::operations::{Origin, Stamp};
 
     const RUN: &str = "3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de";
-    const NAMED: Named<'_> = Named {
-        what: "secret backend \"vault\"",
-        resource: "planton_secret_backend",
-        import_id: "vault",
-    };
+    fn named() -> Named {
+        Named::backend(&Slug::parse("vault").expect("a slug"))
+    }
 
     fn owner() -> Owner {
         Owner {
@@ -255,30 +299,27 @@ mod tests {
     }
 
     #[test]
-    fn a_displaced_secret_is_told_who_has_its_name_and_how_to_resume_an_interrupted_run() {
-        let named = Named {
-            what: "secret \"db\"",
-            ..NAMED
-        };
+    fn a_displaced_secret_names_the_run_that_took_its_name_and_how_to_resume_it() {
+        let named = Named::secret(&"db".parse().expect("a name"));
         let by = Uuid::from_u128(7);
-        let text = named.displaced(by, &MetRecord::new(owner(), false));
+        let text = named.displaced(by, &MetRecord::new(owner(), false)).detail;
         insta::assert_snapshot!(text, @r#"
-        Another secret (00000000-0000-0000-0000-000000000007) has taken over the name of secret "db": run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". This one is only found by its id.
+        Another secret (00000000-0000-0000-0000-000000000007) has taken over the name of secret "db": run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". This secret can be found by its id only.
 
-        Destroy or rename the other secret, and the next apply puts this one back under its name; or remove this one from the configuration.
+        Destroy or rename the other secret, and the next apply restores this one under its name. Or remove this one from the configuration.
         "#);
-        let text = named.displaced(by, &MetRecord::new(owner(), true));
+        let text = named.displaced(by, &MetRecord::new(owner(), true)).detail;
         for part in ["id:00000000-", &resume_line(owner().stamp.run)[..51]] {
             assert!(text.contains(part), "{text}");
         }
     }
 
     #[test]
-    fn what_exists_is_told_with_who_made_it_and_both_ways_on() {
-        let text = NAMED.already_exists(&MetRecord::new(owner(), true));
+    fn an_existing_record_is_described_with_its_run_and_both_remedies() {
+        let text = named().already_exists(&MetRecord::new(owner(), true));
         let (text, line) = text.rsplit_once("\n\n  ").expect("a line to paste");
         insta::assert_snapshot!(text, @r#"
-        Secret backend "vault" exists already: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1".
+        Secret backend "vault" already exists: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1".
 
         To manage it here, import it:
 
@@ -298,19 +339,19 @@ mod tests {
     }
 
     #[test]
-    fn what_exists_as_well_is_told_in_a_few_lines() {
-        insta::assert_snapshot!(NAMED.exists_as_well(&MetRecord::new(owner(), true)), @r#"Secret backend "vault" exists already: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it, too. Another error of this apply shows where that run was, and how to go on. To import this one, use id = "vault"."#);
+    fn a_second_record_of_the_same_run_is_explained_in_short() {
+        insta::assert_snapshot!(named().also_exists(&MetRecord::new(owner(), true)), @r#"Secret backend "vault" already exists: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it. Another error of this apply describes that run and the remedy. To import this object, use id = "vault"."#);
     }
 
     #[test]
     fn no_run_is_offered_for_resumption_whose_record_has_changed_or_differs() {
-        let changed = NAMED.already_exists(&MetRecord::new(owner(), false));
+        let changed = named().already_exists(&MetRecord::new(owner(), false));
         assert!(!changed.contains("PLANTON_RESUME"), "{changed}");
         let differs = MetRecord {
             differs: Some("name_prefix".to_owned()),
             ..MetRecord::new(owner(), true)
         };
-        let differs = NAMED.already_exists(&differs);
+        let differs = named().already_exists(&differs);
         assert!(differs.contains("but name_prefix differs"), "{differs}");
         assert!(!differs.contains("PLANTON_RESUME="), "{differs}");
     }

@@ -1,26 +1,30 @@
-//! What a practitioner is told.
+//! Errors and warnings to the practitioner.
 
 use super::AttributePath;
 
-/// How grave a diagnostic is.
+/// Severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// The operation failed, in whole or in part.
+    /// The operation failed, at least in part.
     Error,
-    /// The operation went on.
+    /// The operation continued.
     Warning,
 }
 
-/// One message to the practitioner. Never holds a value.
+/// One message to the practitioner.
+///
+/// # Security
+///
+/// Never contains a configured or stored value that may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,
     /// Three to six words in title case.
     pub summary: String,
-    /// What failed, the likely cause, the remedy, the original error.
+    /// The failure and its object, the likely cause, the remedy, and the original error.
     pub detail: String,
-    /// The innermost attribute to edit; the root for none.
+    /// Innermost attribute to edit; the root if there is none.
     pub path: AttributePath,
 }
 
@@ -45,41 +49,52 @@ impl Diagnostic {
         }
     }
 
-    /// Builds the error for a defect of ours.
+    /// Builds the error for a defect of the provider.
     #[must_use]
     pub fn bug(what: impl std::fmt::Display) -> Self {
         Self::error(
             "Provider Defect",
-            format!("{what}\n\nThis is always a bug in the provider; please report it."),
+            format!("{what}\n\nThis is always a bug in the provider. Please report it."),
         )
     }
 
-    /// Builds the error for a call whose deadline passed before `step` was done.
+    /// Builds the error for a call whose deadline expired. `step` says in the infinitive
+    /// what the provider did not finish: `read the secret`.
     #[must_use]
     pub fn timed_out(step: impl std::fmt::Display) -> Self {
         Self::error(
             "Operation Timed Out",
             format!(
-                "Time ran out before {step} was done. Nothing is half-written: the next apply goes \
-                 on from here.\n\nRaise the limit in the resource's timeouts block if this happens \
-                 again."
+                "The operation's deadline expired before the provider could {step}. All stored \
+                 records are complete: the next apply continues from here.\n\nIf this happens \
+                 again, raise the limit in the resource's timeouts block."
             ),
         )
     }
 
-    /// Builds the error for a call that the host asked to stop before `step`.
+    /// Builds the error for a call that the host requested to stop. `step` says in the
+    /// infinitive what the provider did not finish: `read the secret`.
     #[must_use]
     pub fn cancelled(step: impl std::fmt::Display) -> Self {
         Self::error(
             "Operation Cancelled",
             format!(
-                "Terraform asked to stop before {step}. Nothing is half-written: the next apply \
-                 goes on from here."
+                "Terraform requested a stop before the provider could {step}. All stored records \
+                 are complete: the next apply continues from here."
             ),
         )
     }
 
-    /// Locates the message at `path`.
+    /// Turns an error into a warning with the same text.
+    #[must_use]
+    pub fn into_warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
+        }
+    }
+
+    /// Points the message at `path`.
     #[must_use]
     pub fn at(mut self, path: impl Into<AttributePath>) -> Self {
         self.path = path.into();
@@ -92,7 +107,7 @@ impl Diagnostic {
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// No messages.
+    /// Returns an empty list.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -113,7 +128,7 @@ impl Diagnostics {
         self.push(Diagnostic::warning(summary, detail));
     }
 
-    /// Returns true where at least one message is an error.
+    /// Returns true if at least one message is an error.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.0
@@ -121,13 +136,13 @@ impl Diagnostics {
             .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// Returns true where there is no message.
+    /// Returns true if there is no message.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns the messages in order.
+    /// Iterates over the messages in the order in which they were added.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.0.iter()
     }

@@ -1,5 +1,7 @@
 //! What a use case can fail with.
 
+use std::fmt;
+
 use uuid::Uuid;
 
 use super::{InvalidGenerate, MetRecord, PLATFORM_BACKEND};
@@ -17,6 +19,25 @@ pub struct CommitUnclear {
     /// The failure.
     #[source]
     pub error: OperationError,
+}
+
+/// The record that another writer changed first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangedRecord {
+    /// A secret; `None` if its document names no secret.
+    Secret(Option<SecretName>),
+    /// The default backend.
+    DefaultBackend,
+}
+
+impl fmt::Display for ChangedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(Some(name)) => write!(f, "secret {name}"),
+            Self::Secret(None) => f.write_str("the secret"),
+            Self::DefaultBackend => f.write_str("the default backend"),
+        }
+    }
 }
 
 /// A use case's failure, by meaning.
@@ -134,10 +155,10 @@ pub enum OperationError {
         name: SecretName,
     },
     /// Another writer came first. Nothing that it wrote was touched.
-    #[error("{subject} was changed concurrently")]
+    #[error("{record} was changed concurrently")]
     ChangedConcurrently {
-        /// What was changed.
-        subject: String,
+        /// The record that was changed.
+        record: ChangedRecord,
     },
     /// The catalog is older than what was seen before.
     #[error("the record of secret {name} went back")]

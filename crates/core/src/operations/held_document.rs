@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use uuid::Uuid;
 
-use super::{OperationError, Organization};
+use super::{ChangedRecord, OperationError, Organization};
 use crate::catalog::{
     BackendDocument, Compared, DefaultBackendRecord, Loaded, Record, RecordKey, Revision,
     SecretDocument, SecretRecord,
@@ -211,10 +211,7 @@ impl Document for SecretDocument {
     fn overtaken(&self, _: &RecordKey) -> OperationError {
         let any = self.current.as_ref().or(self.displaced.first());
         OperationError::ChangedConcurrently {
-            subject: any.map_or_else(
-                || "the secret".to_owned(),
-                |secret| format!("secret {}", secret.name),
-            ),
+            record: ChangedRecord::Secret(any.map(|secret| secret.name.clone())),
         }
     }
 }
@@ -252,7 +249,7 @@ impl Document for DefaultBackendRecord {
 
     fn overtaken(&self, (): &()) -> OperationError {
         OperationError::ChangedConcurrently {
-            subject: "the default backend".to_owned(),
+            record: ChangedRecord::DefaultBackend,
         }
     }
 }

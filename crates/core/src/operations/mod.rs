@@ -31,7 +31,7 @@ pub use backends::{
     UpdateBackend,
 };
 pub use default_backend::{DefaultBackendView, DefaultSet, KnownDefault, SetDefault};
-pub use error::{CommitUnclear, OperationError};
+pub use error::{ChangedRecord, CommitUnclear, OperationError};
 pub use interrupt::Interrupt;
 pub use organization::{Backend, Organization, Platform};
 pub use ownership::MetRecord;

@@ -1,15 +1,15 @@
-//! Bounds a call by its deadline and by the host's request to stop.
+//! Bounds a call by its deadline and by a stop that the host requests.
 
 use std::time::Duration;
 
 use crate::{Context, Diagnostic, Diagnostics};
 
-/// How long a request that is in flight at the deadline may take to return the reason
-/// for the delay, such as a quota. That is more useful than the passed deadline alone.
+/// Extra time for a request that is in flight at the deadline. Its error often names the cause
+/// of the delay, such as a quota.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Runs a call that commits nothing. Drops it shortly after its deadline, and as soon as
-/// the host asks to stop. Messages name the call by `verb` and `noun`: `reading`, `the secret`.
+/// Runs a call that commits nothing. Drops it shortly after its deadline, and immediately when
+/// the host requests a stop. Messages name the call by `verb` and `noun`: `read`, `the secret`.
 pub(super) async fn bound_read<T>(
     cx: &Context,
     (verb, noun): (&str, &str),
@@ -22,7 +22,7 @@ pub(super) async fn bound_read<T>(
         }
     };
     let step = || format!("{verb} {noun}");
-    // A call that is done counts, however late.
+    // The result of a finished call counts, however late it is.
     tokio::select! {
         biased;
         done = call => done,
@@ -45,14 +45,14 @@ mod tests {
     #[tokio::test]
     async fn a_read_ends_at_its_deadline_and_at_a_stop() {
         let cx = Context::new().within(Some(Duration::ZERO));
-        let late = bound_read(&cx, ("reading", "the test"), pending()).await;
+        let late = bound_read(&cx, ("read", "the test"), pending()).await;
         assert_eq!(summary(late).as_deref(), Some("Operation Timed Out"));
 
         let cx = Context::new().within(Some(Duration::from_mins(5)));
         cx.cancellation.cancel();
-        let stopped = bound_read(&cx, ("reading", "the test"), pending()).await;
+        let stopped = bound_read(&cx, ("read", "the test"), pending()).await;
         assert_eq!(summary(stopped).as_deref(), Some("Operation Cancelled"));
-        let done = bound_read(&cx, ("reading", "the test"), ready(Ok(7))).await;
+        let done = bound_read(&cx, ("read", "the test"), ready(Ok(7))).await;
         assert_eq!(done, Ok(7), "a call that is done counts");
     }
 
@@ -61,7 +61,7 @@ mod tests {
         let cx = Context::new();
         assert_eq!(cx.deadline, None);
         cx.cancellation.cancel();
-        let stopped = bound_read(&cx, ("reading", "the test"), pending()).await;
+        let stopped = bound_read(&cx, ("read", "the test"), pending()).await;
         assert_eq!(summary(stopped).as_deref(), Some("Operation Cancelled"));
     }
 }

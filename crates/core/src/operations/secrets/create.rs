@@ -18,7 +18,7 @@ use crate::operations::default_backend::{ByDefault, Rechecked};
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
 use crate::operations::size_limit::check_size;
-use crate::operations::{Backend, OperationError, Organization, SecretView};
+use crate::operations::{Backend, ChangedRecord, OperationError, Organization, SecretView};
 use crate::store::RemoteName;
 use planton_envelope::{SecretKind, SecretValue};
 
@@ -174,7 +174,7 @@ impl Organization {
             }
         }
         Err(OperationError::ChangedConcurrently {
-            subject: format!("secret {}", wanted.name),
+            record: ChangedRecord::Secret(Some(wanted.name)),
         })
     }
 
@@ -385,6 +385,6 @@ impl Wanted {
 
 fn overtaken() -> OperationError {
     OperationError::ChangedConcurrently {
-        subject: "the default backend".to_owned(),
+        record: ChangedRecord::DefaultBackend,
     }
 }

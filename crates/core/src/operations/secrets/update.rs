@@ -12,7 +12,9 @@ use crate::names::SecretName;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::{MetRecord, OperationError, Organization, SecretView, ValueSource};
+use crate::operations::{
+    ChangedRecord, MetRecord, OperationError, Organization, SecretView, ValueSource,
+};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
 /// What to change.
@@ -176,7 +178,7 @@ impl Organization {
         }
         if record.generation > *generation || record.state != SecretState::Ready {
             return Err(OperationError::ChangedConcurrently {
-                subject: format!("secret {name}"),
+                record: ChangedRecord::Secret(Some(name.clone())),
             });
         }
         Ok(held)
