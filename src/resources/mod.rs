@@ -1,10 +1,10 @@
-//! Managed resources, one file or folder each.
+//! Managed resources, one folder each.
 
 mod backend;
 mod default_backend;
 mod private_state;
 mod secret;
 
-pub use backend::SecretBackendResource;
-pub use default_backend::DefaultBackendResource;
-pub use secret::SecretResource;
+pub(crate) use backend::SecretBackendResource;
+pub(crate) use default_backend::DefaultBackendResource;
+pub(crate) use secret::SecretResource;

@@ -1,26 +1,26 @@
-//! The private data that resources keep beside their state: identifiers and digests, never
-//! a secret.
+//! Private data of all resources, which the host stores with the state: identifiers and
+//! digests, never a secret.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::diagnostics::{Finding, explain};
+use crate::diagnostics::{Finding, explain, renamed_organization};
 use crate::session::Configured;
 use planton_core::operations::{OperationError, Owner, Stamp};
 use planton_plugin::{Diagnostic, PrivateData};
 
-/// One typed part of a resource's private data.
+/// Typed part of a resource's private data.
 pub(super) trait PrivateState: Serialize + DeserializeOwned {
-    /// The key of this part; states contain it, so it never changes.
+    /// Key of this part. States contain it, so it never changes.
     const KEY: &'static str;
 
-    /// Reads this part; `None` where nothing is stored.
+    /// Reads this part. Returns `None` if it is not stored.
     ///
     /// # Errors
     ///
-    /// `Resource State Not Readable` for damaged data. It never counts as none: the
-    /// protection against a rollback depends on it.
+    /// `Resource State Not Readable` for damaged data, which never counts as absent: the
+    /// rollback guard depends on it.
     fn stored(data: &PrivateData) -> Result<Option<Self>, Diagnostic> {
         let Some(bytes) = data.bytes(Self::KEY) else {
             return Ok(None);
@@ -30,11 +30,11 @@ pub(super) trait PrivateState: Serialize + DeserializeOwned {
             .map_err(|_| unreadable())
     }
 
-    /// Reads this part; the default where nothing is stored.
+    /// Reads this part. Returns the default if it is not stored.
     ///
     /// # Errors
     ///
-    /// As [`stored`](Self::stored).
+    /// Those of [`stored`](Self::stored).
     fn read(data: &PrivateData) -> Result<Self, Diagnostic>
     where
         Self: Default,
@@ -57,61 +57,47 @@ pub(super) trait PrivateState: Serialize + DeserializeOwned {
 fn unreadable() -> Diagnostic {
     Diagnostic::error(
         "Resource State Not Readable",
-        "What this provider keeps beside the state of this resource is damaged, or was \
-         written by a later release.\n\nUpgrade the provider; or restore the state from a \
-         backup; or remove the resource from it (terraform state rm) and import it again.",
+        "The provider's private data of this resource is damaged, or was written by a later \
+         release.\n\nUpgrade the provider. If that does not help, restore the state from a backup, \
+         or remove the resource from it (terraform state rm) and import it again.",
     )
 }
 
-/// Ties a resource's state to the catalog that it was made in.
+/// Ties a resource's state to the catalog that it was created in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Anchor {
-    /// The catalog's uuid.
+    /// UUID of the catalog.
     pub(super) catalog: Option<Uuid>,
-    /// The organization that the catalog belongs to.
+    /// Organization that the catalog belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) organization: Option<String>,
-    /// The commitment of the MAC key that records stood under.
+    /// Commitment of the MAC key that authenticated the record at the last write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mac_key: Option<String>,
-    /// The record's generation when it was last seen; 0 right after an import.
+    /// Generation of the record when it was last seen; 0 right after an import.
     #[serde(default)]
     pub(super) generation: u64,
-    /// A deletion was begun and not finished.
+    /// A deletion was started and not finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) deleting: bool,
-    /// The stamp of this state's own creation or adoption, or the one that an import
-    /// found. A read never moves it.
+    /// Stamp of this state's own creation or adoption, or the stamp that an import found. A
+    /// read never changes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stamp: Option<Stamp>,
-    /// Why this state may not act on the record any more.
+    /// Reason why this state may no longer act on the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) finding: Option<Finding>,
 }
 
-/// What was written to the catalog.
+/// Commit of a record to the catalog.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Committed {
-    /// The catalog's uuid.
+    /// UUID of the catalog.
     pub(super) catalog: Uuid,
-    /// The record's generation.
+    /// Generation of the record.
     pub(super) generation: u64,
-    /// Whose it is: this state's.
+    /// Stamp of the record, which this state owns.
     pub(super) stamp: Stamp,
-}
-
-/// Says that the provider is configured for another organization than the one that
-/// a resource was made in.
-fn renamed(before: &str, now: &str) -> Diagnostic {
-    Diagnostic::error(
-        "Different Organization",
-        format!(
-            "This resource belongs to organization {before:?}, and the provider is configured for \
-             {now:?}. An organization cannot be renamed: its name is part of every record and key.\n\n\
-             Set organization in the provider block (or PLANTON_ORG) to {before:?} again. To begin \
-             anew in {now:?}, remove the resource from the state (terraform state rm)."
-        ),
-    )
 }
 
 impl PrivateState for Anchor {
@@ -119,7 +105,7 @@ impl PrivateState for Anchor {
 }
 
 impl Anchor {
-    /// Takes the catalog as it is now, after something was written to it.
+    /// Creates the anchor of a record that was just written.
     ///
     /// # Errors
     ///
@@ -137,8 +123,8 @@ impl Anchor {
         })
     }
 
-    /// Takes what a read found of a record that belongs to `owner`: where this state
-    /// knows no stamp, it is the creator's, and another one is a finding.
+    /// Updates the anchor after a read that found a record of `owner`. A state without a
+    /// stamp takes the creator's. Another stamp than the state's is a finding.
     pub(super) fn found(self, owner: &Owner) -> Self {
         let stamp = self.stamp.unwrap_or_else(|| owner.presumed_stamp());
         Self {
@@ -148,7 +134,7 @@ impl Anchor {
         }
     }
 
-    /// Takes it that the record was found missing.
+    /// Updates the anchor after a read that found no record.
     pub(super) fn missing(self) -> Self {
         Self {
             finding: Some(Finding::RecordMissing),
@@ -156,7 +142,7 @@ impl Anchor {
         }
     }
 
-    /// Refuses another catalog than the one that the resource was made in.
+    /// Checks that the catalog is the one that the resource was created in.
     ///
     /// # Errors
     ///
@@ -170,18 +156,18 @@ impl Anchor {
             let own = session.organization.slug().as_str();
             match (&error, &self.organization) {
                 (OperationError::DifferentPlatform { .. }, Some(other)) if other != own => {
-                    renamed(other, own)
+                    renamed_organization(other, own)
                 }
                 _ => explain(&error),
             }
         })
     }
 
-    /// Refuses to write where records stand under another MAC key than before.
+    /// Checks, before a write, that the records are still authenticated with the same MAC key.
     ///
     /// # Errors
     ///
-    /// As [`expect_catalog`](Self::expect_catalog), and `Catalog Key Replaced`.
+    /// Those of [`expect_catalog`](Self::expect_catalog), and `Catalog Key Replaced`.
     pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
         self.expect_catalog(session).await?;
         let Some(mac_key) = &self.mac_key else {
@@ -197,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_anchor_comes_back_and_damage_is_an_error_never_nothing() {
+    fn an_anchor_round_trips_and_damage_is_an_error() {
         assert_eq!(Anchor::read(&PrivateData::new()), Ok(Anchor::default()));
         let anchor = Anchor {
             generation: 7,

@@ -1,5 +1,5 @@
-//! A provider configuration that is wholly known, and what this process has planned
-//! and created under it.
+//! A known provider configuration, and the record of this process's plans and creations
+//! under it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,25 +10,25 @@ use planton_core::names::Slug;
 use planton_core::operations::{MetRecord, OperationError, Organization, RunId};
 use planton_plugin::Diagnostic;
 
-/// A configuration that is known.
+/// A configuration whose every part is known.
 #[derive(Debug)]
-pub struct Configured {
+pub(crate) struct Configured {
     /// The organization on its platform.
-    pub organization: Organization,
-    /// The environment of secrets that name none.
-    pub default_environment: Option<Slug>,
-    /// Labels that every secret gets.
-    pub default_labels: BTreeMap<String, String>,
-    /// The backends that this process plans, by name: their types, where known.
+    pub(crate) organization: Organization,
+    /// Environment of secrets that name none.
+    pub(crate) default_environment: Option<Slug>,
+    /// Labels added to every secret.
+    pub(crate) default_labels: BTreeMap<String, String>,
+    /// Backends that a plan of this process declares, with their types.
     announced: Mutex<BTreeMap<Slug, Setting<String>>>,
-    /// The secrets of this process that go to the default backend.
+    /// Secrets of this process that use the default backend.
     by_default: Mutex<ByDefault>,
-    /// The runs whose records have stood in a creation's way, by type of resource, and
-    /// whether the error showed how to resume them.
+    /// Runs whose records a creation met, by resource type, and whether the error printed
+    /// how to resume them.
     told: Mutex<BTreeSet<(&'static str, RunId, bool)>>,
 }
 
-/// Secrets that name no backend, in the order in which this process met them.
+/// Secrets that name no backend, in the order of their calls.
 #[derive(Debug, Default)]
 struct ByDefault {
     planned: Vec<String>,
@@ -36,9 +36,8 @@ struct ByDefault {
 }
 
 impl Configured {
-    /// Takes the organization and what its secrets get where they say nothing.
-    #[must_use]
-    pub fn new(
+    /// Creates the session of an organization, with the defaults of its secrets.
+    pub(crate) fn new(
         organization: Organization,
         default_environment: Option<Slug>,
         default_labels: BTreeMap<String, String>,
@@ -53,17 +52,16 @@ impl Configured {
         }
     }
 
-    /// Says whether an error has to show how to go on after a creation met this
-    /// record: once for each run, or 200 secrets of one run print 200 pages.
-    pub fn must_show(&self, resource: &'static str, met: &MetRecord) -> bool {
+    /// Returns whether the error of a creation that met this record must print the full
+    /// remedy: once per run, since 200 secrets of one run would print it 200 times.
+    pub(crate) fn must_show(&self, resource: &'static str, met: &MetRecord) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let run = (resource, met.owner.stamp.run, met.is_untouched);
         met.differs.is_some() || told.insert(run)
     }
 
     /// Returns the defaults of secrets, all of them known.
-    #[must_use]
-    pub fn defaults(&self) -> PartlyKnown {
+    pub(crate) fn defaults(&self) -> PartlyKnown {
         let environment = self.default_environment.as_ref();
         PartlyKnown {
             default_environment: environment
@@ -72,9 +70,9 @@ impl Configured {
         }
     }
 
-    /// Records that a plan of this process declares the backend, so that what
-    /// refers to it in the same plan is not refused. Its type may be unknown yet.
-    pub fn announce(&self, backend: &Slug, kind: Setting<String>) {
+    /// Records that a plan of this process declares the backend. Resources of the same plan
+    /// may then refer to it. Its type may be unknown.
+    pub(crate) fn announce(&self, backend: &Slug, kind: Setting<String>) {
         let mut announced = self
             .announced
             .lock()
@@ -82,14 +80,14 @@ impl Configured {
         announced.insert(backend.clone(), kind);
     }
 
-    /// Checks that a backend exists, or that a plan of this process declares it.
-    /// Returns a warning where neither is so: another process, as another alias
-    /// of the provider has one, may declare it in the same plan.
+    /// Checks that a backend exists, or that a plan of this process declares it. If
+    /// neither is so, returns a warning: the process of another alias of the provider may
+    /// declare it in the same plan.
     ///
     /// # Errors
     ///
     /// Failures of the catalog.
-    pub async fn expect_backend(
+    pub(crate) async fn expect_backend(
         &self,
         backend: &Slug,
     ) -> Result<Option<Diagnostic>, OperationError> {
@@ -103,10 +101,9 @@ impl Configured {
         }
     }
 
-    /// Returns the type of a backend that a plan of this process declares;
-    /// absent where none does.
-    #[must_use]
-    pub fn announced(&self, backend: &Slug) -> Setting<String> {
+    /// Returns the type of a backend that a plan of this process declares; absent if none
+    /// does.
+    pub(crate) fn announced(&self, backend: &Slug) -> Setting<String> {
         let announced = self
             .announced
             .lock()
@@ -117,7 +114,7 @@ impl Configured {
 
 impl Configured {
     /// Records that this process plans to create a secret on the default backend.
-    pub fn plan_by_default(&self, secret: &str) {
+    pub(crate) fn plan_by_default(&self, secret: &str) {
         let mut by_default = self.by_default();
         if by_default.planned.iter().all(|known| known != secret) {
             by_default.planned.push(secret.to_owned());
@@ -125,15 +122,14 @@ impl Configured {
     }
 
     /// Records that this process created a secret on the default backend.
-    pub fn create_by_default(&self, secret: String, backend: Slug) {
+    pub(crate) fn create_by_default(&self, secret: String, backend: Slug) {
         self.by_default().created.push((secret, backend));
     }
 
-    /// Returns the secrets that were planned for the default backend so far, and so
-    /// do not wait for a change of it. None once the apply has begun: then those
-    /// that were created say more.
-    #[must_use]
-    pub fn planned_by_default(&self) -> Vec<String> {
+    /// Returns the secrets planned for the default backend so far, which do not wait for a
+    /// change of it. Returns none once the apply has started, since the list of created
+    /// secrets is then more accurate.
+    pub(crate) fn planned_by_default(&self) -> Vec<String> {
         let by_default = self.by_default();
         if by_default.created.is_empty() {
             by_default.planned.clone()
@@ -144,8 +140,7 @@ impl Configured {
 
     /// Returns the secrets that this process created on another default than
     /// `backend`, once each.
-    #[must_use]
-    pub fn take_created_elsewhere(&self, backend: &Slug) -> Vec<String> {
+    pub(crate) fn take_created_elsewhere(&self, backend: &Slug) -> Vec<String> {
         let mut by_default = self.by_default();
         let created = std::mem::take(&mut by_default.created);
         let (here, elsewhere): (Vec<_>, Vec<_>) =
@@ -161,16 +156,17 @@ impl Configured {
     }
 }
 
-/// Warns of a backend that neither exists nor is declared by this process.
+/// Warns about a backend that neither exists nor is declared by this process.
 fn not_declared(backend: &Slug) -> Diagnostic {
     Diagnostic::warning(
         "Secret Backend Not Declared Yet",
         format!(
-            "Secret backend {:?} does not exist, and no planton_secret_backend that this provider \
-             configuration has planned so far declares it. The apply fails unless the backend \
-             exists by then.\n\nCheck the name. Where the same configuration declares the backend, \
-             refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates \
-             it first. This warning remains where another alias of the provider declares it.",
+            "Secret backend {:?} does not exist, and no planton_secret_backend that Terraform has \
+             planned so far with this provider configuration declares it. The apply fails unless \
+             the backend exists by then.\n\nCheck the name. If the same configuration declares the \
+             backend, refer to that resource (backend = planton_secret_backend.<name>.name), so \
+             that Terraform creates it first. If another alias of the provider declares it, this \
+             warning remains.",
             backend.as_str()
         ),
     )

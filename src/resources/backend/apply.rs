@@ -1,13 +1,16 @@
-//! Carries out what was planned.
+//! Applies the plan of a backend.
 
+use async_trait::async_trait;
+
+use super::SecretBackendResource;
 use super::credentials::credential_to_save;
-use super::ownership::{completed, deleted};
+use super::ownership::not_destroyed;
 use super::plan::located;
 use super::settings::{arguments, credential, fixed, store_settings};
 use super::state::{Identity, computed, identity};
-use crate::diagnostics::{explain, invalid_slug, named_backend};
+use crate::diagnostics::{Named, explain, invalid_slug};
 use crate::resources::private_state::{Anchor, Committed, PrivateState};
-use crate::session::{Call, Configured};
+use crate::session::{Apply, Call, Configured};
 use planton_core::operations::{
     BackendView, DeleteBackend, OperationError, RegisterBackend, StoreSettings, UpdateBackend,
 };
@@ -15,79 +18,90 @@ use planton_plugin::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, UpdateRequest, Value,
 };
 
-/// Declares the backend.
-pub(super) async fn create(
-    call: &Call,
-    request: CreateRequest,
-) -> Result<ApplyResponse, Diagnostic> {
-    let Call { session, interrupt } = call;
-    let (config, planned) = (&request.config, &request.planned_state);
-    let text = planned.attribute("name").as_str().unwrap_or_default();
-    let name = text
-        .parse()
-        .map_err(|_| invalid_slug("The name", text, "name"))?;
-    let register = RegisterBackend {
-        name,
-        description: description(planned),
-        settings: settings(planned)?,
-        fixed: fixed(planned),
-        credential: credential(config),
-        arguments: arguments(planned),
-    };
-    let registered = session.organization.register_backend(register, interrupt);
-    let registered = registered.await.map_err(|error| {
-        exists_as_well(&error, session).unwrap_or_else(|| located(config, &error))
-    })?;
-    let mut response = applied(request.planned_state, &registered.view, session).await?;
-    response.diagnostics.extend(completed(&registered));
-    Ok(response)
-}
+#[async_trait]
+impl Apply for SecretBackendResource {
+    /// Declares the backend.
+    async fn create(
+        &self,
+        call: &Call,
+        request: CreateRequest,
+    ) -> Result<ApplyResponse, Diagnostic> {
+        let Call { session, interrupt } = call;
+        let (config, planned) = (&request.config, &request.planned_state);
+        let text = planned.attribute("name").as_str().unwrap_or_default();
+        let name = text
+            .parse()
+            .map_err(|_| invalid_slug("The name", text, "name"))?;
+        let register = RegisterBackend {
+            name,
+            description: description(planned),
+            settings: settings(planned)?,
+            fixed: fixed(planned),
+            credential: credential(config),
+            arguments: arguments(planned),
+        };
+        let registered = session.organization.register_backend(register, interrupt);
+        let registered = registered.await.map_err(|error| {
+            also_exists(&error, session).unwrap_or_else(|| located(config, &error))
+        })?;
+        let mut response = applied(request.planned_state, &registered.view, session).await?;
+        let named = Named::backend(&registered.view.name);
+        let former = registered.adopted_from.as_ref();
+        response
+            .diagnostics
+            .extend(former.map(|former| named.adopted(former)));
+        Ok(response)
+    }
 
-/// Changes the backend in place.
-pub(super) async fn update(
-    call: &Call,
-    request: UpdateRequest,
-) -> Result<ApplyResponse, Diagnostic> {
-    let Call { session, interrupt } = call;
-    let anchor = Anchor::read(&request.planned_private)?;
-    anchor.expect_same(session).await?;
-    let Identity { uuid, name } = Identity::read(&request.prior_state)?;
-    // `ignore_changes` is visible in the planned state alone: only what is
-    // write-only comes from the configuration.
-    let (config, planned) = (&request.config, &request.planned_state);
-    let update = UpdateBackend {
-        name,
-        uuid,
-        seen: (anchor.generation > 0).then_some(anchor.generation),
-        stamp: anchor.stamp,
-        description: description(planned),
-        settings: settings(planned)?,
-        credential: credential_to_save(&request),
-        arguments: arguments(planned),
-    };
-    let updated = session.organization.update_backend(update, interrupt);
-    let view = updated.await.map_err(|error| located(config, &error))?;
-    applied(request.planned_state, &view, session).await
-}
+    async fn update(
+        &self,
+        call: &Call,
+        request: UpdateRequest,
+    ) -> Result<ApplyResponse, Diagnostic> {
+        let Call { session, interrupt } = call;
+        let anchor = Anchor::read(&request.planned_private)?;
+        anchor.expect_same(session).await?;
+        let Identity { uuid, name } = Identity::read(&request.prior_state)?;
+        // Only the planned state reflects `ignore_changes`, so only write-only values come from
+        // the configuration.
+        let (config, planned) = (&request.config, &request.planned_state);
+        let update = UpdateBackend {
+            name,
+            uuid,
+            seen: (anchor.generation > 0).then_some(anchor.generation),
+            stamp: anchor.stamp,
+            description: description(planned),
+            settings: settings(planned)?,
+            credential: credential_to_save(&request),
+            arguments: arguments(planned),
+        };
+        let updated = session.organization.update_backend(update, interrupt);
+        let view = updated.await.map_err(|error| located(config, &error))?;
+        applied(request.planned_state, &view, session).await
+    }
 
-/// Deletes the backend.
-pub(super) async fn delete(
-    call: &Call,
-    request: DeleteRequest,
-) -> Result<DeleteResponse, Diagnostic> {
-    let Call { session, interrupt } = call;
-    let anchor = Anchor::read(&request.planned_private)?;
-    anchor.expect_same(session).await?;
-    let Identity { uuid, name } = Identity::read(&request.prior_state)?;
-    let delete = DeleteBackend {
-        name: name.clone(),
-        uuid,
-        seen: (anchor.generation > 0).then_some(anchor.generation),
-        stamp: anchor.stamp,
-    };
-    let delete = session.organization.delete_backend(delete, interrupt);
-    let outcome = delete.await.map_err(|error| explain(&error))?;
-    Ok(deleted(&name, outcome))
+    async fn delete(
+        &self,
+        call: &Call,
+        request: DeleteRequest,
+    ) -> Result<DeleteResponse, Diagnostic> {
+        let Call { session, interrupt } = call;
+        let anchor = Anchor::read(&request.planned_private)?;
+        anchor.expect_same(session).await?;
+        let Identity { uuid, name } = Identity::read(&request.prior_state)?;
+        let delete = DeleteBackend {
+            name: name.clone(),
+            uuid,
+            seen: (anchor.generation > 0).then_some(anchor.generation),
+            stamp: anchor.stamp,
+        };
+        let delete = session.organization.delete_backend(delete, interrupt);
+        let outcome = delete.await.map_err(|error| explain(&error))?;
+        Ok(DeleteResponse {
+            diagnostics: not_destroyed(&name, outcome).into_iter().collect(),
+            ..DeleteResponse::default()
+        })
+    }
 }
 
 fn description(planned: &Value) -> Option<String> {
@@ -96,18 +110,19 @@ fn description(planned: &Value) -> Option<String> {
 
 fn settings(planned: &Value) -> Result<StoreSettings, Diagnostic> {
     store_settings(planned)
-        .ok_or_else(|| Diagnostic::bug("A backend was applied whose settings are not known."))
+        .ok_or_else(|| Diagnostic::bug("The settings of a backend were unknown during its apply."))
 }
 
-/// Tells in short of a backend that exists, where another error says more of its run.
-fn exists_as_well(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
+/// Returns the short error about an existing backend, if another error of this apply
+/// describes its run.
+fn also_exists(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
     let OperationError::BackendExists { backend, met } = error else {
         return None;
     };
     if session.must_show("planton_secret_backend", met) {
         return None;
     }
-    let told = named_backend(backend, |named| named.exists_as_well(met));
+    let told = Named::backend(backend).also_exists(met);
     Some(Diagnostic::error("Secret Backend Already Exists", told).at("name"))
 }
 

@@ -1,9 +1,9 @@
-//! The blocks of `planton_secret_backend`, one for each registered type.
+//! Blocks of `planton_secret_backend`, one for each registered backend type.
 
 use planton_plugin::{Attribute, AttributeType};
 use planton_vendors::{BackendType, Change, Field, Holds};
 
-/// Returns the block of a type as an attribute of the resource.
+/// Returns the block of a backend type as an attribute of the resource.
 pub(super) fn block(of: &BackendType) -> Attribute {
     Attribute::object(of.name(), of.fields.iter().map(attribute))
         .optional()

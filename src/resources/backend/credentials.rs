@@ -1,5 +1,5 @@
-//! Which credential a backend has after a plan: the sealed one for as long as its
-//! trigger is unchanged, another one once that changes.
+//! Credential of a backend after a plan: the sealed one while `credentials_wo_version` is
+//! unchanged, and the configured one after a change.
 
 use super::plan::located;
 use super::settings::{
@@ -12,7 +12,7 @@ use planton_core::operations::StoreCredential;
 use planton_plugin::{Diagnostic, PrivateData, UpdateRequest, Value};
 use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};
 
-/// What has become of the trigger since the last apply.
+/// Change of the trigger, `credentials_wo_version`, since the last apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trigger {
     Unchanged,
@@ -34,47 +34,46 @@ fn is_static(state: &Value) -> bool {
     state.attribute("credential_source").as_str() == Some(STATIC)
 }
 
-/// Returns the `credential_source` to plan; `prior` is absent for a creation. A plan
-/// that saves a credential does not know it: the one of the apply counts.
+/// Returns the planned `credential_source`; `prior` is absent for a creation. It is unknown
+/// if the apply saves a credential, since the apply may get another one than the plan.
 pub(super) fn planned_source(config: &Value, prior: Option<&Value>) -> Value {
     let Some(prior) = prior else {
         return Value::Unknown;
     };
     match Trigger::between(prior, config) {
-        // The sealed credential stays, whatever is given by now.
+        // The sealed credential stays, even if another one is configured.
         Trigger::Unchanged if is_static(prior) => STATIC.into(),
-        // Known only for a plan that changes nothing: see `decided_by_the_apply`.
+        // Known only if the plan changes nothing: see `decided_by_the_apply`.
         Trigger::Unchanged if sees_none(config) => AMBIENT.into(),
-        // The apply may be given one that the plan was not, or the other way round: by
-        // an ephemeral value, or because the configuration of a plan is without what
-        // `ignore_changes` names, and that of the apply is whole.
+        // Only one of plan and apply may get a credential: an ephemeral value may differ, and
+        // only the configuration of the apply contains values under `ignore_changes`.
         Trigger::Unchanged | Trigger::Changed | Trigger::Unknown => Value::Unknown,
     }
 }
 
-/// Returns true where no credential is given.
+/// Returns true if the configuration has no credential.
 fn sees_none(config: &Value) -> bool {
     credential_source(config).set().map(String::as_str) == Some(AMBIENT)
 }
 
-/// Returns true where an update that is planned without a credential saves one if the
-/// apply is given it: an ephemeral value may differ between the two.
+/// Returns true if an update that was planned without a credential saves one that only the
+/// apply gets, such as an ephemeral value.
 pub(super) fn decided_by_the_apply(planned: &Value) -> bool {
     !is_static(planned)
 }
 
-/// Where a plan notes in private data that it saw a credential. The configuration of
-/// the apply has those as well that `ignore_changes` holds back.
+/// Key of private data under which a plan stores whether it saw a credential. The
+/// configuration of the apply contains credentials under `ignore_changes` as well.
 const SEEN: &str = "credential_seen";
 
-/// Notes for the apply whether this plan saw a credential.
+/// Stores for the apply whether this plan saw a credential.
 pub(super) fn with_seen_credential(private: PrivateData, config: &Value) -> PrivateData {
     let is_seen = !credential(config).is_empty();
     private.with(SEEN, is_seen.to_string())
 }
 
-/// Returns true where a plan cannot tell whether a credential goes with its settings:
-/// none is seen, and one may be given to the apply.
+/// Returns true if a plan cannot check a credential with its settings, since only the apply
+/// may get one.
 pub(super) fn may_be_hidden(prior: &Value, planned: &Value, config: &Value) -> bool {
     planned.attribute("credential_source").is_unknown()
         && is_static(prior)
@@ -89,8 +88,8 @@ pub(super) fn may_be_hidden(prior: &Value, planned: &Value, config: &Value) -> b
         }
 }
 
-/// Refuses a replacement that would go over to ambient credentials unasked: the
-/// sealed one stays with the backend that goes.
+/// Rejects a replacement that would silently switch to ambient credentials. The sealed
+/// credential stays with the replaced backend.
 pub(super) fn check_replaced(prior: &Value, config: &Value) -> Result<(), Diagnostic> {
     let (Setting::Set(source), Some(block)) = (credential_source(config), chosen(config)) else {
         return Ok(());
@@ -101,15 +100,15 @@ pub(super) fn check_replaced(prior: &Value, config: &Value) -> Result<(), Diagno
     }
     Err(Diagnostic::error(
         "Backend Credential Missing",
-        "This change replaces the backend, whose sealed credential is not carried over to the new \
-         one, and no credential is given.\n\nGive the credential again. To use ambient credentials \
-         from now on, change credentials_wo_version as well.",
+        "This change replaces the backend. Its sealed credential does not move to the new backend, \
+         and no credential is configured.\n\nSet the credential again. To use ambient credentials \
+         instead, change credentials_wo_version as well.",
     )
     .at(block.name()))
 }
 
-/// Returns true where `config` has the blocks of the state but for what is
-/// write-only, as it has under `ignore_changes`.
+/// Returns true if the blocks of `config` equal those of the state, write-only values aside,
+/// as they do under `ignore_changes`.
 fn has_same_blocks(prior: &Value, config: &Value) -> bool {
     BACKEND_TYPES.iter().all(|block| {
         let (before, now) = (
@@ -120,9 +119,9 @@ fn has_same_blocks(prior: &Value, config: &Value) -> bool {
     })
 }
 
-/// Returns true where an update saves a credential: its trigger changes; or one is
-/// given to a backend that has none, or together with another change of its block: a
-/// new identity comes with its own secret.
+/// Returns true if an update saves the configured credential: the trigger changes, the
+/// backend has none yet, or another part of its block changes, such as an identity that comes
+/// with its own secret.
 pub(super) fn takes_credential(prior: &Value, planned: &Value, config: &Value) -> bool {
     let changes = |name: &str| planned.attribute(name) != prior.attribute(name);
     let is_given = known_credential(config).is_none_or(|given| !given.is_empty());
@@ -130,19 +129,18 @@ pub(super) fn takes_credential(prior: &Value, planned: &Value, config: &Value) -
     changes(TRIGGER) || (is_given && has_room)
 }
 
-/// Returns the credential that an update saves; `None` to keep the sealed one.
+/// Returns the credential that an update saves, or `None` to keep the sealed one.
 pub(super) fn credential_to_save(request: &UpdateRequest) -> Option<StoreCredential> {
     let (prior, planned) = (&request.prior_state, &request.planned_state);
     let config = &request.config;
-    // Only a changed trigger asks for one that `ignore_changes` holds back.
+    // A credential under `ignore_changes` is saved only if the trigger changes.
     let is_held_back = planned.attribute(TRIGGER) == prior.attribute(TRIGGER)
         && !is_static(prior)
         && request.planned_private.bytes(SEEN) != Some(b"true".as_slice());
     (!is_held_back && takes_credential(prior, planned, config)).then(|| credential(config))
 }
 
-/// Refuses a credential that does not go with its settings, where both are
-/// known.
+/// Rejects a credential that does not match its settings, if both are known.
 pub(super) fn check_credential(
     config: &Value,
     session: Option<&Configured>,
@@ -157,8 +155,8 @@ pub(super) fn check_credential(
     checked.map_err(|error| located(config, &error))
 }
 
-/// Refuses settings that the sealed credential does not go with, while it is to
-/// stay: another login, say. The credential itself is not opened.
+/// Rejects settings that do not match the sealed credential while it stays in use, such as
+/// another login. The credential itself is not opened.
 pub(super) fn check_kept(
     prior: &Value,
     config: &Value,
@@ -173,28 +171,28 @@ pub(super) fn check_kept(
         return Ok(());
     };
     let organization = &session.organization;
-    let stand_in = StoreCredential::from([(kept.to_owned(), "kept".into())]);
-    // A credential of a form of its own cannot be stood in for.
+    let placeholder = StoreCredential::from([(kept.to_owned(), "kept".into())]);
+    // Some credentials have a format, which no placeholder has.
     if before == now
         || organization
-            .check_settings(&before, Some(&stand_in))
+            .check_settings(&before, Some(&placeholder))
             .is_err()
     {
         return Ok(());
     }
-    let checked = organization.check_settings(&now, Some(&stand_in));
+    let checked = organization.check_settings(&now, Some(&placeholder));
     checked.map_err(|error| {
         let mut diagnostic = located(config, &error);
         diagnostic.detail.push_str(
             "\n\nThe backend keeps its sealed credential, because credentials_wo_version is \
-             unchanged. To replace it, or to use ambient credentials from now on, change \
+             unchanged. To replace the credential, or to use ambient credentials instead, change \
              credentials_wo_version in the same apply.",
         );
         diagnostic
     })
 }
 
-/// Returns the part that the sealed credential of a state has for certain.
+/// Returns a part that the sealed credential of a state certainly has.
 fn kept_part(state: &Value) -> Option<&'static str> {
     if !is_static(state) {
         return None;

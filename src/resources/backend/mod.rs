@@ -15,31 +15,23 @@ mod validate;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
-use crate::session::{Call, Configured, Planning, SessionResource};
+use crate::session::SessionResource;
 use planton_core::operations::ConnectStore;
-use planton_plugin::{
-    ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, Diagnostics,
-    IdentitySchema, ImportResponse, ImportTarget, PlanRequest, PlanResponse, ReadRequest,
-    ReadResponse, Schema, UpdateRequest, Value,
-};
+use planton_plugin::{Diagnostics, IdentitySchema, Schema, Value};
 
 /// The resource `planton_secret_backend`.
 #[derive(Clone, Debug)]
-pub struct SecretBackendResource {
+pub(crate) struct SecretBackendResource {
     connector: Arc<dyn ConnectStore>,
 }
 
 impl SecretBackendResource {
-    /// Makes the resource; `connector` checks settings before anything is configured.
-    #[must_use]
-    pub fn new(connector: Arc<dyn ConnectStore>) -> Self {
+    /// Creates the resource. `connector` checks settings before the provider is configured.
+    pub(crate) fn new(connector: Arc<dyn ConnectStore>) -> Self {
         Self { connector }
     }
 }
 
-#[async_trait]
 impl SessionResource for SecretBackendResource {
     const TYPE_NAME: &'static str = "planton_secret_backend";
     const NOUN: &'static str = "the backend";
@@ -54,49 +46,5 @@ impl SessionResource for SecretBackendResource {
 
     fn validate(&self, config: &Value) -> Diagnostics {
         validate::validate(config, self.connector.as_ref())
-    }
-
-    async fn read(&self, call: Call, request: ReadRequest) -> Result<ReadResponse, Diagnostic> {
-        drift::read(&call.session, request).await
-    }
-
-    async fn plan(
-        &self,
-        planning: Planning,
-        request: PlanRequest,
-    ) -> Result<PlanResponse, Diagnostic> {
-        plan::plan(&schema::schema(), request, planning.session.as_deref()).await
-    }
-
-    async fn create(
-        &self,
-        call: Call,
-        request: CreateRequest,
-    ) -> Result<ApplyResponse, Diagnostic> {
-        apply::create(&call, request).await
-    }
-
-    async fn update(
-        &self,
-        call: Call,
-        request: UpdateRequest,
-    ) -> Result<ApplyResponse, Diagnostic> {
-        apply::update(&call, request).await
-    }
-
-    async fn delete(
-        &self,
-        call: Call,
-        request: DeleteRequest,
-    ) -> Result<DeleteResponse, Diagnostic> {
-        apply::delete(&call, request).await
-    }
-
-    async fn import(
-        &self,
-        session: &Configured,
-        target: ImportTarget,
-    ) -> Result<ImportResponse, Diagnostic> {
-        import::import(session, target).await
     }
 }

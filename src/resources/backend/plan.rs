@@ -1,54 +1,77 @@
-//! Plans a backend: what changes in place, and what is another place.
+//! Plans a backend: whether a change happens in place or replaces it.
 
+use async_trait::async_trait;
+
+use super::SecretBackendResource;
 use super::credentials::{
     check_credential, check_kept, check_replaced, decided_by_the_apply, may_be_hidden,
     planned_source, takes_credential, with_seen_credential,
 };
 use super::ownership::is_own;
 use super::replacement::replaced_paths;
+use super::schema::schema;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
 use crate::diagnostics::{About, explain, explain_at};
 use crate::resources::private_state::{Anchor, PrivateState};
-use crate::session::Configured;
+use crate::session::{Configured, Plan, Planning};
 use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::OperationError;
 use planton_plugin::{
-    AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
+    AttributePath, Diagnostic, Diagnostics, PlanRequest, PlanResponse, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
 use planton_vendors::{BackendType, Change, Field, Holds};
 
-/// Plans a creation or an update; `session` is absent while the provider's
-/// configuration is unknown.
-pub(super) async fn plan(
-    schema: &Schema,
-    request: PlanRequest,
-    session: Option<&Configured>,
-) -> Result<PlanResponse, Diagnostic> {
-    let config = &request.config;
-    if let Some(session) = session {
+#[async_trait]
+impl Plan for SecretBackendResource {
+    /// Announces the backend to the secrets of the same plan, and checks its settings.
+    async fn check(
+        &self,
+        session: &Configured,
+        request: &PlanRequest,
+    ) -> Result<Diagnostics, Diagnostic> {
+        let config = &request.config;
         announce(config, session);
         if let Some(settings) = store_settings(config) {
-            session
-                .organization
-                .check_settings(&settings, None)
-                .map_err(|error| located(config, &error))?;
+            let checked = session.organization.check_settings(&settings, None);
+            checked.map_err(|error| located(config, &error))?;
+        }
+        Ok(Diagnostics::new())
+    }
+
+    async fn plan_creation(
+        &self,
+        planning: &Planning,
+        request: PlanRequest,
+    ) -> Result<PlanResponse, Diagnostic> {
+        let config = &request.config;
+        check_credential(config, planning.session.as_deref())?;
+        let mut planned = proposed_with_computed_unknown(&schema(), config, request.proposed_state);
+        decide_known(&mut planned, config, None);
+        Ok(PlanResponse::planned(planned))
+    }
+
+    async fn plan_update(
+        &self,
+        planning: &Planning,
+        request: PlanRequest,
+    ) -> Result<PlanResponse, Diagnostic> {
+        let session = planning.session.as_deref();
+        let mut planned = request.proposed_state.clone();
+        decide_known(&mut planned, &request.config, Some(&request.prior_state));
+        let replaced = replaced_paths(&request.prior_state, &planned);
+        if replaced.is_empty() {
+            plan_in_place(request, planned, session)
+        } else {
+            plan_replacement(request, planned, replaced, session).await
         }
     }
-    if request.prior_state.is_null() {
-        check_credential(config, session)?;
-        let mut planned =
-            proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
-        decide_known(&mut planned, &request.config, None);
-        return Ok(PlanResponse::planned(planned));
-    }
-    plan_update(schema, request, session).await
 }
 
-/// Announces the backend before it exists, by its name alone: secrets of the same
-/// plan may name it.
+/// Announces the backend by its name before it exists, since secrets of the same plan may
+/// refer to it.
 fn announce(config: &Value, session: &Configured) {
     let name = config.attribute("name").as_str();
     if let Some(name) = name.and_then(|name| name.parse().ok()) {
@@ -59,7 +82,7 @@ fn announce(config: &Value, session: &Configured) {
     }
 }
 
-/// Fills in what the configuration alone decides.
+/// Sets the attributes that the configuration alone decides.
 fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
     planned.set("name_prefix", plain(name_prefix(config)));
     planned.set("verify_connection", plain(verify_connection(config)));
@@ -69,42 +92,45 @@ fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
     planned.set("credential_source", planned_source(config, prior));
 }
 
-async fn plan_update(
-    schema: &Schema,
+/// Plans a replacement, unless secrets or the default still use the backend.
+async fn plan_replacement(
     request: PlanRequest,
+    mut planned: Value,
+    replaced: Vec<AttributePath>,
+    session: Option<&Configured>,
+) -> Result<PlanResponse, Diagnostic> {
+    let prior = &request.prior_state;
+    let Identity { uuid, name } = Identity::read(prior)?;
+    // The sealed credential stays with the replaced backend.
+    planned.set("credential_source", planned_source(&request.config, None));
+    let anchor = Anchor::read(&request.prior_private)?;
+    if let Some(session) = session.filter(|_| is_own(&anchor)) {
+        let unused = session.organization.expect_unused_backend(&name, uuid);
+        unused
+            .await
+            .map_err(|error| explain(&error).at(replaced[0].clone()))?;
+    }
+    check_replaced(prior, &request.config)?;
+    check_credential(&request.config, session)?;
+    planned.mark_unknown(&["id", "created_at", "updated_at"]);
+    Ok(PlanResponse {
+        requires_replace: replaced,
+        private: Some(request.prior_private),
+        ..PlanResponse::planned(planned)
+    })
+}
+
+/// Plans a change in place, or none.
+fn plan_in_place(
+    request: PlanRequest,
+    mut planned: Value,
     session: Option<&Configured>,
 ) -> Result<PlanResponse, Diagnostic> {
     let prior = &request.prior_state;
     let identity = Identity::read(prior)?;
-    let mut planned = request.proposed_state;
-    decide_known(&mut planned, &request.config, Some(prior));
-    let replaced = replaced_paths(prior, &planned);
-    if !replaced.is_empty() {
-        // The sealed credential stays with the backend that goes.
-        let source = planned_source(&request.config, None);
-        planned.set("credential_source", source);
-        let anchor = Anchor::read(&request.prior_private)?;
-        if let Some(session) = session.filter(|_| is_own(&anchor)) {
-            let name = &identity.name;
-            let unused = session
-                .organization
-                .expect_unused_backend(name, identity.uuid);
-            unused
-                .await
-                .map_err(|error| explain(&error).at(replaced[0].clone()))?;
-        }
-        check_replaced(prior, &request.config)?;
-        check_credential(&request.config, session)?;
-        planned.mark_unknown(&["id", "created_at", "updated_at"]);
-        return Ok(PlanResponse {
-            requires_replace: replaced,
-            private: Some(request.prior_private),
-            ..PlanResponse::planned(planned)
-        });
-    }
-    let stored = write_only_as_null(schema, planned.clone());
-    // Credentials that wait for their trigger are not looked at, nor those that
-    // `ignore_changes` may hide until the apply.
+    let stored = write_only_as_null(&schema(), planned.clone());
+    // Credentials are not checked while they wait for their trigger, or while
+    // `ignore_changes` may hide them until the apply.
     if takes_credential(prior, &stored, &request.config) {
         if !may_be_hidden(prior, &planned, &request.config) {
             check_credential(&request.config, session)?;
@@ -131,13 +157,13 @@ async fn plan_update(
         ..PlanResponse::planned(planned)
     };
     if is_deleting {
-        response.diagnostics.push(taken_back(&identity.name));
+        response.diagnostics.push(resumed(&identity.name));
     }
     Ok(response)
 }
 
-/// Tells a failure to do with the backend at the attribute that it names, or at
-/// its block; an outage that no setting has to do with, at neither.
+/// Returns the diagnostic of a failure at the setting that it is about, or at the backend's
+/// block. An outage is about neither.
 pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
     explain_at(error, |about| match about {
         About::Name => Some("name".into()),
@@ -152,8 +178,8 @@ pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
     })
 }
 
-/// Returns the path of what an adapter names: `region`, `secret_access_key` (a
-/// part of the credential), `openbao.approle.secret_id_wo`.
+/// Returns the path of a setting as a vendor's code names it: `region`, `secret_access_key`
+/// (a part of the credential), `openbao.approle.secret_id_wo`.
 pub(super) fn innermost(block: &BackendType, named: &str) -> AttributePath {
     let mut path = AttributePath::attribute(block.name());
     let mut fields = block.fields;
@@ -174,15 +200,15 @@ pub(super) fn innermost(block: &BackendType, named: &str) -> AttributePath {
     path
 }
 
-/// Says what becomes of a deletion that nobody finished.
-fn taken_back(name: &Slug) -> Diagnostic {
+/// Warns that this plan takes a backend back into use after an unfinished deletion.
+fn resumed(name: &Slug) -> Diagnostic {
     Diagnostic::warning(
         "Backend Deletion Not Finished",
         format!(
-            "A deletion of secret backend {:?} was begun and not finished, so no new secret may go \
-             there. Since it is in the configuration, this plan takes it back into use.\n\nTo \
-             finish the deletion, remove the backend from the configuration. Where another run is \
-             deleting it just now, wait for that.",
+            "A deletion of secret backend {:?} was started and not finished, so the backend accepts \
+             no new secret. It is part of the configuration, so this plan takes it back into \
+             use.\n\nTo finish the deletion, remove the backend from the configuration. If another \
+             run is deleting it at the moment, wait for that run.",
             name.as_str()
         ),
     )
@@ -202,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_adapter_names_is_found_in_its_block() {
+    fn a_setting_that_a_vendor_names_is_found_in_its_block() {
         let path = |kind: &str, named: &str| {
             let block = BackendType::of(kind).expect("a type");
             format!("{:?}", innermost(block, named))

@@ -1,11 +1,11 @@
-//! Replacement of a backend: which changes make it another place.
+//! Replacement of a backend: a change of its place replaces it.
 
 use super::settings::chosen;
 use planton_plugin::{AttributePath, Value};
 use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};
 
-/// Returns what makes it another place: the name, the type, and what within the
-/// block says where it is.
+/// Returns the changed attributes that require a replacement: the name, the type, and the
+/// settings of the block that identify the place.
 pub(super) fn replaced_paths(prior: &Value, planned: &Value) -> Vec<AttributePath> {
     let mut paths: Vec<_> = ["name", "name_prefix"]
         .into_iter()
@@ -19,12 +19,12 @@ pub(super) fn replaced_paths(prior: &Value, planned: &Value) -> Vec<AttributePat
             planned.attribute(block.name()),
         );
         let path = AttributePath::attribute(block.name());
-        // Where another block is set, this one can only turn out to be absent.
+        // If another block is set, an unknown one can only become null.
         if now.is_unknown() && chosen.is_some_and(|chosen| chosen.name() != block.name()) {
             continue;
         }
         if before.is_null() != now.is_null() {
-            // A block that went names nothing that can be edited.
+            // Terraform can point at an attribute of the configuration only.
             if !now.is_null() {
                 paths.push(path);
             }
@@ -53,7 +53,7 @@ fn replaced_fields(
     changed.map(|field| path.clone().then(field.name)).collect()
 }
 
-/// Says whether two values differ; sets in any order are the same.
+/// Returns whether two values differ. The order of a set does not matter.
 fn is_other(field: &Field, before: &Value, now: &Value) -> bool {
     if !matches!(field.holds, Holds::Texts) || !now.is_wholly_known() {
         return before != now;

@@ -11,7 +11,7 @@ pub(super) fn schema() -> Schema {
     let computed = |name: &str, text: &str| Attribute::string(name).computed().describe(text);
     let mut attributes = vec![
         Attribute::string("name").required().describe(
-            "The backend's name: 1 to 63 characters of a-z, 0-9 and hyphen. A change replaces the \
+            "Name of the backend: 1 to 63 characters of a-z, 0-9 and hyphen. A change replaces the \
              backend.",
         ),
         Attribute::string("description")
@@ -20,19 +20,19 @@ pub(super) fn schema() -> Schema {
         Attribute::string("name_prefix")
             .optional_computed()
             .describe(format!(
-                "Prefix of the names of its objects. Default: `{NAME_PREFIX}`. A change replaces \
+                "Prefix of the names of the backend's objects. Default: `{NAME_PREFIX}`. A change replaces \
                  the backend."
             )),
         Attribute::string("credentials_wo_version").optional().describe(
             "Trigger of new credentials: any text. A change makes the configured credentials \
              take effect, or the vendor's default credential chain if none are configured. Until \
-             it changes, the sealed credentials stay in use, whether they are given again or \
-             not.",
+             it changes, the sealed credentials stay in use, whether or not they are configured \
+             again.",
         ),
         Attribute::bool("verify_connection").optional_computed().describe(
             "Whether to write, read and delete a test object before the backend is saved, and to \
-             store a marker object that proves at another address that the place is the same. \
-             Default: true.",
+             store a marker object. The marker proves after a change of settings that they lead to \
+             the same place. Default: true.",
         ),
     ];
     attributes.push(
@@ -40,9 +40,10 @@ pub(super) fn schema() -> Schema {
             .optional_computed()
             .describe(
                 "Effect of a destroy. `delete` deletes the backend's marker object and its \
-                 record. `forget` deletes the record only, without a request to a place that is \
-                 gone for good, and lists what may remain there. Both fail while the backend \
-                 holds secrets. Default: `delete`. Apply a change before the destroy.",
+                 record. `forget` deletes the record only, without a request to the backend, for a \
+                 place that is gone for good; it lists the objects that may remain. Both fail while \
+                 the backend contains secrets. Apply a change before the destroy. Default: \
+                 `delete`.",
             ),
     );
     attributes.extend(BACKEND_TYPES.iter().copied().map(block));
@@ -62,13 +63,13 @@ pub(super) fn schema() -> Schema {
         "Manages a secret backend of your own, which stores sealed secret versions. The provider \
          seals its credentials like any secret and stores them in the catalog, never in the \
          state.\n\n\
-         Credentials, description and the address of the same place change in place. Another \
-         place is another backend: such a change fails while this one holds secrets or is the \
-         default.",
+         Credentials, description and the address of the same place change in place. A change \
+         to another place replaces the backend, and fails while the backend contains secrets or \
+         is the default.",
     )
 }
 
-/// Returns what identifies an instance.
+/// Returns the schema of the identity.
 pub(super) fn identity_schema() -> IdentitySchema {
     IdentitySchema::new([
         IdentityAttribute::optional("organization")

@@ -1,4 +1,4 @@
-//! What a configuration of `planton_secret_backend` says.
+//! Settings of `planton_secret_backend` in a configuration, a planned state or a record.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use planton_core::operations::{
 use planton_plugin::Value;
 use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
 
-/// Where credentials come from.
+/// Values of `credential_source`.
 pub(super) const STATIC: &str = "static";
 pub(super) const AMBIENT: &str = "ambient";
 
-/// What a destroy does.
+/// Values of `on_destroy`.
 pub(super) const DELETE: &str = "delete";
 pub(super) const FORGET: &str = "forget";
 
-/// What makes new credentials take effect.
+/// Attribute whose change makes new credentials take effect.
 pub(super) const TRIGGER: &str = "credentials_wo_version";
 
-/// Returns the block that is set; or else the only one that may turn out to be.
-/// `None` where several may, since the type is then unknown.
+/// Returns the block that is set, or the only one that may become set. Returns `None` if
+/// several may, since the type is then unknown.
 pub(super) fn chosen(config: &Value) -> Option<&'static BackendType> {
     if let Some(set) = set_blocks(config).first() {
         return Some(set);
@@ -60,7 +60,7 @@ pub(super) fn verify_connection(config: &Value) -> Setting<bool> {
     }
 }
 
-/// Returns what a destroy does, with its default.
+/// Returns the effect of a destroy, with its default.
 pub(super) fn on_destroy(config: &Value) -> Setting<String> {
     match Setting::string(config.attribute("on_destroy")) {
         Setting::Absent => Setting::Set(DELETE.to_owned()),
@@ -77,7 +77,7 @@ pub(super) fn fixed(planned: &Value) -> Vec<&'static str> {
     fixed.map(|field| field.name).collect()
 }
 
-/// Returns what only the provider acts on, of a planned state.
+/// Returns the arguments of a planned state that only the provider uses.
 pub(super) fn arguments(planned: &Value) -> BackendArguments {
     BackendArguments {
         credentials_wo_version: planned.attribute(TRIGGER).as_str().map(str::to_owned),
@@ -89,8 +89,8 @@ pub(super) fn arguments(planned: &Value) -> BackendArguments {
     }
 }
 
-/// Returns where the backend stores, of a configuration or a planned state;
-/// `None` while part of it is unknown, or where no block is set.
+/// Returns the store's settings in a configuration or a planned state. Returns `None` if part
+/// of them is unknown, or no block is set.
 pub(super) fn store_settings(config: &Value) -> Option<StoreSettings> {
     let block = chosen(config)?;
     let inner = config.attribute(block.name());
@@ -102,8 +102,8 @@ pub(super) fn store_settings(config: &Value) -> Option<StoreSettings> {
     })
 }
 
-/// Returns the settings of a block; `None` while part of it is unknown. What has no
-/// place in a setting is left for its check to refuse.
+/// Returns the settings of a block; `None` if part of them is unknown. The check of the
+/// settings rejects values of another form.
 pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<String, Json>> {
     let mut settings = BTreeMap::new();
     for field in fields {
@@ -115,7 +115,7 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
         if value.is_null() || matches!(field.change, Change::Credential(_)) {
             continue;
         }
-        // Parts that are unknown make the whole unknown, never absent.
+        // An unknown part makes the whole unknown, never absent.
         let json = match field.holds {
             Holds::Text => value.as_str()?.into(),
             Holds::Flag => value.as_bool()?.into(),
@@ -130,7 +130,7 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
                 //= docs/format.md#8-configuration-of-a-credential
                 //# A writer MUST write a set in the configuration as an array of strings in
                 //# ascending order of their UTF-8 bytes.
-                // An element that is null stays, and sorts first.
+                // A null element stays, and sorts first.
                 let texts = value.elements().iter().map(Value::as_str);
                 let mut texts: Vec<Option<&str>> = texts.collect();
                 texts.sort_unstable();
@@ -146,7 +146,7 @@ pub(super) fn settings_of(fields: &[Field], block: &Value) -> Option<BTreeMap<St
     Some(settings)
 }
 
-/// Returns the static credential that is configured: empty where none is.
+/// Returns the configured static credential; empty if there is none.
 pub(super) fn credential(config: &Value) -> StoreCredential {
     let mut parts = StoreCredential::new();
     if let Some(block) = chosen(config) {
@@ -155,7 +155,7 @@ pub(super) fn credential(config: &Value) -> StoreCredential {
     parts
 }
 
-/// Collects the credential's parts that a block gives.
+/// Collects the parts of the credential in a block.
 //= docs/format.md#8-configuration-of-a-credential
 //# A writer MUST encode the plaintext of such a credential as a key-value document ([section
 //# 22](#22-values)) whose keys are the names of the write-only arguments without `_wo`.
@@ -174,14 +174,14 @@ pub(super) fn collect(fields: &[Field], block: &Value, parts: &mut StoreCredenti
     }
 }
 
-/// Returns the static credential where every part of it is known.
+/// Returns the static credential if every part of it is known.
 pub(super) fn known_credential(config: &Value) -> Option<StoreCredential> {
     let block = chosen(config)?;
     let unknown = has_unknown_credential(block.fields, config.attribute(block.name()));
     (!unknown).then(|| credential(config))
 }
 
-/// Returns where credentials come from. What is unknown may still be absent.
+/// Returns the source of the credentials; unknown if an unknown part may become null.
 pub(super) fn credential_source(config: &Value) -> Setting<String> {
     let Some(block) = chosen(config) else {
         return Setting::Unknown;
@@ -208,7 +208,7 @@ fn has_unknown_credential(fields: &[Field], block: &Value) -> bool {
         })
 }
 
-/// Returns a block's state from the settings of a record.
+/// Returns the state of a block, from the settings of a record.
 pub(super) fn block_state(fields: &[Field], settings: &BTreeMap<String, Json>) -> Value {
     Value::object(fields.iter().map(|field| {
         let value = settings
@@ -246,7 +246,7 @@ mod tests {
     //= type=test
     //# A writer MUST omit every secret from the configuration.
     #[test]
-    fn settings_hold_what_is_set_and_no_secret() {
+    fn settings_contain_what_is_set_and_no_secret() {
         let approle = Value::object([
             ("role_id", Value::string("r")),
             ("secret_id_wo", Value::string("hunter2")),

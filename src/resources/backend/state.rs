@@ -8,7 +8,7 @@ use planton_core::operations::{BackendOnDestroy, BackendView};
 use planton_plugin::{Diagnostic, Value};
 use planton_vendors::{BACKEND_TYPES, BackendType};
 
-/// What a stored state says of the backend's identity.
+/// Identity of a backend in a stored state.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
     pub(super) uuid: Uuid,
@@ -24,14 +24,14 @@ impl Identity {
             (Some(uuid), Some(name)) => Ok(Self { uuid, name }),
             _ => Err(Diagnostic::error(
                 "Resource State Not Readable",
-                "The stored state of this backend has no valid id or name. Restore the state from \
+                "The stored state of this backend has no valid id or name.\n\nRestore the state from \
                  a backup, or remove the resource from it (terraform state rm) and import it again.",
             )),
         }
     }
 }
 
-/// Puts what `view` says into the computed attributes of `state`.
+/// Sets the computed attributes of `state` from `view`.
 pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
     state.set("id", view.uuid.to_string());
     state.set("type", view.settings.kind.as_str());
@@ -44,8 +44,8 @@ pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
     state
 }
 
-/// Returns the whole state of a backend as the catalog has it; the catalog has no
-/// `timeouts`.
+/// Returns the whole state of a backend from its record. The record has no `timeouts`, so the
+/// caller passes those of the configuration.
 pub(super) fn whole(view: &BackendView, timeouts: Value) -> Value {
     let on_destroy = match view.arguments.on_destroy {
         BackendOnDestroy::Delete => DELETE,

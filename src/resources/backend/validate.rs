@@ -1,5 +1,5 @@
-//! Checks a configuration of `planton_secret_backend` without any I/O: every
-//! mistake that does not depend on what is unknown yet.
+//! Checks a configuration of `planton_secret_backend` without any I/O. Reports every mistake
+//! that does not depend on an unknown value.
 
 use super::plan::innermost;
 use super::settings::{DELETE, FORGET, collect, on_destroy, set_blocks, settings_of};
@@ -12,10 +12,10 @@ use planton_core::operations::{
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, PathStep, Value};
 use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
 
-/// The most mistakes that one block is searched for.
+/// Maximum number of mistakes that are reported for one block.
 const MAX_MISTAKES: usize = 16;
 
-/// Checks what is known; `connector` knows the settings of every type.
+/// Checks the known part. `connector` checks the settings of every backend type.
 pub(super) fn validate(config: &Value, connector: &dyn ConnectStore) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     names(config, &mut diagnostics);
@@ -49,7 +49,7 @@ fn destroy(config: &Value, diagnostics: &mut Diagnostics) {
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Destroy Behaviour",
-                "on_destroy must be \"delete\" or \"forget\".",
+                "on_destroy must be \"delete\" or \"forget\".\n\nSet it to one of them, or omit it.",
             )
             .at("on_destroy"),
         );
@@ -73,8 +73,8 @@ fn blocks(config: &Value, diagnostics: &mut Diagnostics) {
             Diagnostic::error(
                 "Conflicting Secret Backends",
                 format!(
-                    "Exactly one of {all} may be set; here {} are.\n\nRemove all but one, or \
-                     declare two backends.",
+                    "Exactly one of {all} may be set, but {} are.\n\nRemove all but one, or declare \
+                     one backend for each.",
                     names.join(" and ")
                 ),
             )
@@ -83,14 +83,14 @@ fn blocks(config: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// How what is unknown may turn out.
+/// Assumption about an unknown value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Absent,
     Given,
 }
 
-/// Reports what is wrong with a block however its unknown parts turn out.
+/// Reports the mistakes of a block that remain whatever its unknown parts become.
 fn settings(
     config: &Value,
     block: &'static BackendType,
@@ -113,8 +113,8 @@ fn settings(
     diagnostics.extend(found.into_iter().map(located));
 }
 
-/// Returns a block without unknown parts. What is required has an example's value
-/// there, and what is optional has one or none.
+/// Returns a block whose unknown parts are replaced: a required one by an example, and an
+/// optional one as `outcome` says.
 fn completed(fields: &[Field], block: &Value, outcome: Outcome) -> Value {
     Value::object(fields.iter().map(|field| {
         let value = block.attribute(field.name);
@@ -132,7 +132,7 @@ fn completed(fields: &[Field], block: &Value, outcome: Outcome) -> Value {
     }))
 }
 
-/// Returns a value that is right by itself.
+/// Returns a value that passes the check of its field.
 fn example(field: &Field) -> Value {
     match field.holds {
         Holds::Flag => false.into(),
@@ -142,8 +142,8 @@ fn example(field: &Field) -> Value {
     }
 }
 
-/// Returns all mistakes of a block that is wholly known: each that is found is
-/// mended, and the block looked at again.
+/// Returns all mistakes of a known block: corrects each mistake that the check reports, and
+/// checks again.
 fn mistakes(
     block: &'static BackendType,
     mut inner: Value,
@@ -161,7 +161,7 @@ fn mistakes(
         };
         let mut credential = StoreCredential::new();
         collect(block.fields, &inner, &mut credential);
-        // One that is absent may be kept from an earlier apply.
+        // Without a configured credential, a sealed one may stay in use.
         let credential = Some(&credential).filter(|credential| !credential.is_empty());
         let Err(error) = connector.check(&settings, credential) else {
             break;
@@ -172,15 +172,15 @@ fn mistakes(
         if is_new && !waits(block, &inner, steps, connector) {
             found.push((path.clone(), error.into()));
         }
-        if !is_new || !mend(block.fields, &mut inner, steps) {
+        if !is_new || !correct(block.fields, &mut inner, steps) {
             break;
         }
     }
     found
 }
 
-/// Returns true where a credential is wrong by itself. It is looked at in the plan
-/// that takes it, and not while it waits for its trigger.
+/// Returns true if a credential is invalid on its own. The plan that uses it reports that,
+/// since a credential may wait for its trigger.
 fn waits(
     block: &BackendType,
     inner: &Value,
@@ -201,8 +201,7 @@ fn waits(
     !credential.is_empty() && connector.check(&settings, Some(&credential)).is_err()
 }
 
-/// Returns a block with nothing but what is required and the credential at `steps`,
-/// if that is one.
+/// Returns a block of the required fields and the credential at `steps` alone.
 fn alone(fields: &[Field], block: &Value, steps: &[PathStep]) -> Value {
     Value::object(fields.iter().map(|field| {
         let value = block.attribute(field.name);
@@ -220,9 +219,9 @@ fn alone(fields: &[Field], block: &Value, steps: &[PathStep]) -> Value {
     }))
 }
 
-/// Takes what is wrong out of a block, or puts in what is missing. Returns false
-/// where the mistake is the block's own.
-fn mend(fields: &[Field], block: &mut Value, steps: &[PathStep]) -> bool {
+/// Removes the invalid field at `steps` from a block, or adds the missing one. Returns false
+/// if the mistake belongs to no field.
+fn correct(fields: &[Field], block: &mut Value, steps: &[PathStep]) -> bool {
     let [PathStep::Attribute(name), rest @ ..] = steps else {
         return false;
     };
@@ -230,8 +229,10 @@ fn mend(fields: &[Field], block: &mut Value, steps: &[PathStep]) -> bool {
         return false;
     };
     let mut value = block.take(name);
-    let mended = match field.holds {
-        Holds::Block(inner) if !rest.is_empty() && value.is_set() => mend(inner, &mut value, rest),
+    let corrected = match field.holds {
+        Holds::Block(inner) if !rest.is_empty() && value.is_set() => {
+            correct(inner, &mut value, rest)
+        }
         _ => {
             let is_needed = value.is_null() || field.required;
             value = if is_needed {
@@ -243,7 +244,7 @@ fn mend(fields: &[Field], block: &mut Value, steps: &[PathStep]) -> bool {
         }
     };
     block.set(name.clone(), value);
-    mended
+    corrected
 }
 
 fn exposed(config: &Value, diagnostics: &mut Diagnostics) {
@@ -253,8 +254,8 @@ fn exposed(config: &Value, diagnostics: &mut Diagnostics) {
             diagnostics.push(
                 Diagnostic::warning(
                     "Backend Connection Not Encrypted",
-                    "The backend is reached without TLS: whoever sees the traffic can take the \
-                     token. What is stored is sealed all the same.\n\nUse an https address.",
+                    "The connection to the backend has no TLS. Anybody who can read the traffic gets \
+                     the token. Stored secrets stay sealed.\n\nUse an https address.",
                 )
                 .at(AttributePath::attribute(block.name()).then(block.address)),
             );

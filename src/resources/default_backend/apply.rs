@@ -1,10 +1,13 @@
-//! Carries out what was planned.
+//! Applies the plan of a default backend.
 
+use async_trait::async_trait;
+
+use super::DefaultBackendResource;
 use super::former_default::left_behind;
 use super::state::{Written, backend_of, identity, known};
-use crate::diagnostics::{About, explain, explain_at, named_default};
+use crate::diagnostics::{About, Named, explain, explain_at};
 use crate::resources::private_state::{Anchor, Committed, PrivateState};
-use crate::session::Call;
+use crate::session::{Apply, Call};
 use planton_core::names::Slug;
 use planton_core::operations::{DefaultSet, Destroyed, KnownDefault, SetDefault};
 use planton_plugin::{
@@ -12,37 +15,44 @@ use planton_plugin::{
     UpdateRequest, Value,
 };
 
-/// Sets the default.
-pub(super) async fn create(
-    call: &Call,
-    request: CreateRequest,
-) -> Result<ApplyResponse, Diagnostic> {
-    set(call, request.planned_state, None).await
+#[async_trait]
+impl Apply for DefaultBackendResource {
+    async fn create(
+        &self,
+        call: &Call,
+        request: CreateRequest,
+    ) -> Result<ApplyResponse, Diagnostic> {
+        set(call, request.planned_state, None).await
+    }
+
+    async fn update(
+        &self,
+        call: &Call,
+        request: UpdateRequest,
+    ) -> Result<ApplyResponse, Diagnostic> {
+        let before = in_force(call, &request.prior_state, &request.planned_private).await?;
+        set(call, request.planned_state, Some(before)).await
+    }
+
+    /// Makes the built-in backend the default again.
+    async fn delete(
+        &self,
+        call: &Call,
+        request: DeleteRequest,
+    ) -> Result<DeleteResponse, Diagnostic> {
+        let before = in_force(call, &request.prior_state, &request.planned_private).await?;
+        let backend = before.backend.clone();
+        let organization = &call.session.organization;
+        let unset = organization.unset_default_backend(before, &call.interrupt);
+        let unset = unset.await.map_err(|error| explain(&error))?;
+        Ok(DeleteResponse {
+            diagnostics: not_destroyed(&backend, unset).into_iter().collect(),
+            ..DeleteResponse::default()
+        })
+    }
 }
 
-/// Sets another default.
-pub(super) async fn update(
-    call: &Call,
-    request: UpdateRequest,
-) -> Result<ApplyResponse, Diagnostic> {
-    let before = in_force(call, &request.prior_state, &request.planned_private).await?;
-    set(call, request.planned_state, Some(before)).await
-}
-
-/// Makes the built-in backend the default again.
-pub(super) async fn delete(
-    call: &Call,
-    request: DeleteRequest,
-) -> Result<DeleteResponse, Diagnostic> {
-    let before = in_force(call, &request.prior_state, &request.planned_private).await?;
-    let backend = before.backend.clone();
-    let organization = &call.session.organization;
-    let unset = organization.unset_default_backend(before, &call.interrupt);
-    let unset = unset.await.map_err(|error| explain(&error))?;
-    Ok(unset_told(&backend, unset))
-}
-
-/// Returns the default that this state has set, once the catalog is known to be the same.
+/// Returns the default that this state has set, after a check that the catalog is the same.
 async fn in_force(
     call: &Call,
     prior_state: &Value,
@@ -76,48 +86,35 @@ async fn set(
     let committed = Committed {
         catalog: view.catalog,
         generation: view.generation,
-        stamp: stamp.ok_or_else(|| Diagnostic::bug("A default was set that nobody owns."))?,
+        stamp: stamp.ok_or_else(|| {
+            Diagnostic::bug("The provider set a default backend without an owner.")
+        })?,
     };
     let anchor = Anchor::of(session, committed).await?;
     let left = session.take_created_elsewhere(&view.backend);
     let left = left_behind(&left, view.backend.as_str());
-    let completed =
-        adopted_from.map(|former| named_default(&view.backend, |named| named.completed(&former)));
+    let adopted = adopted_from.map(|former| Named::default_backend(&view.backend).adopted(&former));
     let written = Written(view.generation, view.backend);
     let slug = organization.slug().as_str();
-    let mut response = ApplyResponse {
+    Ok(ApplyResponse {
         private: Some(written.beside(anchor.write())),
         identity: Some(identity(slug)),
+        diagnostics: adopted.into_iter().chain(left).collect(),
         ..ApplyResponse::applied(planned.with("id", slug))
-    };
-    response
-        .diagnostics
-        .extend(completed.into_iter().chain(left));
-    Ok(response)
+    })
 }
 
-/// Tells what a destroy left.
-fn unset_told(backend: &Slug, unset: Destroyed) -> DeleteResponse {
-    let warning = match unset {
+/// Warns about a destroy that changed nothing.
+fn not_destroyed(backend: &Slug, unset: Destroyed) -> Option<Diagnostic> {
+    let named = Named::default_backend(backend);
+    match unset {
         Destroyed::Done | Destroyed::Forgotten => None,
-        Destroyed::LeftToOwner(owner) => Some((
-            "Default Backend Left To Its Owner",
-            named_default(backend, |named| named.left_to_owner(&owner)),
-        )),
-        Destroyed::GivenBack(owner) => Some((
-            "Default Backend Left To Its Owner",
-            named_default(backend, |named| named.given_back(&owner)),
-        )),
-        Destroyed::RecordMissing => Some((
+        Destroyed::LeftToOwner(owner) => Some(named.left_to_owner(&owner)),
+        Destroyed::GivenBack(owner) => Some(named.returned_to_owner(&owner)),
+        Destroyed::RecordMissing => Some(Diagnostic::warning(
             "Default Backend Record Missing",
-            "The catalog has no record of the default backend any more, so nothing was changed: \
-             without one the default is \"platform\"."
-                .to_owned(),
+            "The catalog no longer has a record of the default backend, so nothing was changed: \
+             without a record, the default is \"platform\".",
         )),
-    };
-    let mut response = DeleteResponse::default();
-    response
-        .diagnostics
-        .extend(warning.map(|(summary, detail)| Diagnostic::warning(summary, detail)));
-    response
+    }
 }

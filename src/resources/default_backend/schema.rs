@@ -7,8 +7,8 @@ use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
 pub(super) fn schema() -> Schema {
     Schema::new([
         Attribute::string("backend").required().describe(
-            "Name of the default backend; `platform` is the built-in one. A change happens in \
-             place, and moves no secret.",
+            "Name of the default backend; `platform` is the built-in one. A change takes effect in \
+             place and moves no secret.",
         ),
         Attribute::string("id")
             .computed()
@@ -16,16 +16,19 @@ pub(super) fn schema() -> Schema {
         TIMEOUTS.attribute(),
     ])
     .describe(
-        "Sets the backend of new secrets that name none. An organization has one default \
-         backend: creation fails if another state has set it already. Import that one instead. A \
-         destroy makes `platform` the default again.\n\nA secret that is to use a new default \
-         needs `depends_on`, so that Terraform creates it after the change.",
+        "Sets the default backend of an organization, which stores new secrets that set no \
+         `backend`. An organization has one default backend. If another state has set it, \
+         creation fails: import it instead. A destroy makes `platform` the default again.\n\nA \
+         secret that belongs on a new default needs `depends_on`, so that Terraform creates it \
+         after the change.",
     )
 }
 
-/// Returns what identifies an instance.
+/// Returns the schema of the identity.
 pub(super) fn identity_schema() -> IdentitySchema {
-    IdentitySchema::new([IdentityAttribute::required("organization").describe("The organization.")])
+    IdentitySchema::new([
+        IdentityAttribute::required("organization").describe("Name of the organization.")
+    ])
 }
 
 #[cfg(test)]

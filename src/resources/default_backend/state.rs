@@ -9,8 +9,8 @@ use planton_core::names::Slug;
 use planton_core::operations::KnownDefault;
 use planton_plugin::{Diagnostic, Value};
 
-/// What this resource wrote last, the generation and the backend: the default must not go
-/// back behind it. What a refresh shows does not count, since nothing has verified that.
+/// Generation and backend of this resource's last write. The provider rejects an older record.
+/// A refresh does not update this, since it verifies no MAC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Written(pub(super) u64, pub(super) Slug);
 
@@ -61,7 +61,7 @@ mod tests {
     use planton_plugin::PrivateData;
 
     #[test]
-    fn what_was_written_comes_back_and_damage_is_an_error_never_nothing() {
+    fn the_last_write_round_trips_and_damage_is_an_error() {
         let written = Written(7, Slug::parse("two").expect("a slug"));
         let data = written.beside(Anchor::default().write());
         assert_eq!(data.text(Written::KEY), Some(r#"[7,"two"]"#));

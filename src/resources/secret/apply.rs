@@ -1,13 +1,16 @@
-//! Carries out what was planned.
+//! Applies the plan of a secret.
 
+use async_trait::async_trait;
+
+use super::SecretResource;
 use super::plan::{NOT_SEEN, compare_failed, value_missing};
 use super::replacement::{Existing, Mark};
 use super::settings::Settings;
 use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
-use crate::diagnostics::{About, Named, explain, explain_at, invalid_slug, named_secret};
+use crate::diagnostics::{About, Named, explain, explain_at, invalid_slug};
 use crate::resources::private_state::PrivateState;
-use crate::session::{Call, Configured};
+use crate::session::{Apply, Call, Configured};
 use crate::setting::Setting;
 use planton_core::names::SecretName;
 use planton_core::operations::{
@@ -19,179 +22,178 @@ use planton_plugin::{
     UpdateRequest, Value,
 };
 
-/// Creates the secret.
-pub(super) async fn create(
-    call: &Call,
-    request: CreateRequest,
-) -> Result<ApplyResponse, Diagnostic> {
-    let Call { session, interrupt } = call;
-    let planned = &request.planned_state;
-    let settings = Settings::planned(planned, &request.config, true);
-    let name = settings.secret_name()?;
-    let backend = match &settings.backend {
-        Setting::Set(text) => Some(
-            text.parse()
-                .map_err(|_| invalid_slug("The backend", text, "backend"))?,
-        ),
-        Setting::Absent | Setting::Unknown => None,
-    };
-    let metadata = settings.metadata(planned, &session.defaults());
-    let arguments = settings.arguments();
-    let path = settings.source.argument();
-    let replaced = match Mark::of(&request.planned_private) {
-        Some(Mark::Existing(existing)) => existing.as_replaced(),
-        Some(Mark::Creation) | None => None,
-    };
-    // takes_over may stay in the configuration, so it may name an earlier one.
-    let named = settings.takes_over().map(Replaces::Named);
-    let replaces = named.into_iter().chain(replaced).collect();
-    let source = settings.source.into_source();
-    let source = source.ok_or_else(|| value_missing("A new secret needs a value", ""))?;
-    let by_default = backend.is_none();
-    let create = CreateSecret {
-        name,
-        backend,
-        source,
-        metadata,
-        arguments,
-        replaces,
-    };
-    let view = session
-        .organization
-        .create_secret(create, interrupt)
-        .await
-        .map_err(|error| {
-            exists_as_well(&error, session).unwrap_or_else(|| located(&error, path))
-        })?;
-    if by_default {
-        session.create_by_default(view.name.to_string(), view.backend.clone());
-    }
-    applied(request.planned_state, &view, session).await
-}
-
-/// Updates the secret in place.
-pub(super) async fn update(
-    call: &Call,
-    request: UpdateRequest,
-) -> Result<ApplyResponse, Diagnostic> {
-    let Call { session, interrupt } = call;
-    let private = Private::read(&request.planned_private)?;
-    let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
-    let organization = &session.organization;
-    let planned = &request.planned_state;
-    private.expect_same(session).await?;
-    let settings = Settings::planned(planned, &request.config, private.given);
-    let metadata = settings.metadata(planned, &session.defaults());
-    let arguments = settings.arguments();
-    let path = settings.source.argument();
-    let mut write = planned.attribute("version").is_unknown();
-    if write && private.compare {
-        write = differs(&settings, &request.prior_state, session).await?;
-    }
-    let source = if write {
+#[async_trait]
+impl Apply for SecretResource {
+    async fn create(
+        &self,
+        call: &Call,
+        request: CreateRequest,
+    ) -> Result<ApplyResponse, Diagnostic> {
+        let Call { session, interrupt } = call;
+        let planned = &request.planned_state;
+        let settings = Settings::planned(planned, &request.config, true);
+        let name = settings.secret_name()?;
+        let backend = match &settings.backend {
+            Setting::Set(text) => Some(
+                text.parse()
+                    .map_err(|_| invalid_slug("The backend", text, "backend"))?,
+            ),
+            Setting::Absent | Setting::Unknown => None,
+        };
+        let metadata = settings.metadata(planned, &session.defaults());
+        let arguments = settings.arguments();
+        let path = settings.source.argument();
+        let replaced = match Mark::of(&request.planned_private) {
+            Some(Mark::Existing(existing)) => existing.as_replaced(),
+            Some(Mark::Creation) | None => None,
+        };
+        // takes_over may stay in the configuration after it took effect, so it may name a secret
+        // that is gone.
+        let named = settings.takes_over().map(Replaces::Named);
+        let replaces = named.into_iter().chain(replaced).collect();
         let source = settings.source.into_source();
-        Some(source.ok_or_else(|| value_missing("A new version needs a value", NOT_SEEN))?)
-    } else {
-        None
-    };
-    let generation = private.anchor.generation;
-    let heals = request.prior_state.attribute("version").is_null()
-        && request.planned_state.attribute("value_wo_version")
-            == request.prior_state.attribute("value_wo_version");
-    let update = UpdateSecret {
-        name,
-        uuid,
-        generation,
-        stamp: private.anchor.stamp,
-        source,
-        heals,
-        metadata,
-        arguments,
-    };
-    let updated = organization.update_secret(update, interrupt).await;
-    let view = updated.map_err(|error| located(&error, path))?;
-    applied(request.planned_state, &view, session).await
+        let source = source.ok_or_else(|| value_missing("A new secret needs a value", ""))?;
+        let by_default = backend.is_none();
+        let create = CreateSecret {
+            name,
+            backend,
+            source,
+            metadata,
+            arguments,
+            replaces,
+        };
+        let view = session
+            .organization
+            .create_secret(create, interrupt)
+            .await
+            .map_err(|error| {
+                also_exists(&error, session).unwrap_or_else(|| located(&error, path))
+            })?;
+        if by_default {
+            session.create_by_default(view.name.to_string(), view.backend.clone());
+        }
+        applied(request.planned_state, &view, session).await
+    }
+
+    async fn update(
+        &self,
+        call: &Call,
+        request: UpdateRequest,
+    ) -> Result<ApplyResponse, Diagnostic> {
+        let Call { session, interrupt } = call;
+        let private = Private::read(&request.planned_private)?;
+        let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
+        let organization = &session.organization;
+        let planned = &request.planned_state;
+        private.expect_same(session).await?;
+        let settings = Settings::planned(planned, &request.config, private.given);
+        let metadata = settings.metadata(planned, &session.defaults());
+        let arguments = settings.arguments();
+        let path = settings.source.argument();
+        let mut write = planned.attribute("version").is_unknown();
+        if write && private.compare {
+            write = differs(&settings, &request.prior_state, session).await?;
+        }
+        let source = if write {
+            let source = settings.source.into_source();
+            Some(source.ok_or_else(|| value_missing("A new version needs a value", NOT_SEEN))?)
+        } else {
+            None
+        };
+        let generation = private.anchor.generation;
+        let heals = request.prior_state.attribute("version").is_null()
+            && request.planned_state.attribute("value_wo_version")
+                == request.prior_state.attribute("value_wo_version");
+        let update = UpdateSecret {
+            name,
+            uuid,
+            generation,
+            stamp: private.anchor.stamp,
+            source,
+            heals,
+            metadata,
+            arguments,
+        };
+        let updated = organization.update_secret(update, interrupt).await;
+        let view = updated.map_err(|error| located(&error, path))?;
+        applied(request.planned_state, &view, session).await
+    }
+
+    /// Deletes the secret, or only removes it from the state.
+    async fn delete(
+        &self,
+        call: &Call,
+        request: DeleteRequest,
+    ) -> Result<DeleteResponse, Diagnostic> {
+        let Call { session, interrupt } = call;
+        let state = &request.prior_state;
+        let private = Private::read(&request.planned_private)?;
+        let existing = Existing::of(state, &private);
+        let refused = match Mark::of(&request.planned_private) {
+            // The plan of the creation did not see the secret that it replaces: that one is tainted.
+            Some(Mark::Creation) => existing.refuses_replacement_of_tainted(),
+            Some(Mark::Existing(_)) => existing.refuses_replacement(),
+            None => existing.refuses_destruction(),
+        };
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        if existing.is_retained() {
+            return Ok(DeleteResponse::default());
+        }
+        let Identity { uuid, name, .. } = Identity::read(state)?;
+        private.expect_same(session).await?;
+        let delete = DeleteSecret {
+            name,
+            uuid,
+            // A secret was not seen at any generation right after its import.
+            generation: match private.anchor.generation {
+                0 => u64::MAX,
+                generation => generation,
+            },
+            stamp: private.anchor.stamp,
+        };
+        let deleted = session.organization.delete_secret(&delete, interrupt).await;
+        let deleted = deleted.map_err(|error| explain(&error))?;
+        Ok(DeleteResponse {
+            diagnostics: not_destroyed(&delete.name, &deleted).into_iter().collect(),
+            ..DeleteResponse::default()
+        })
+    }
 }
 
-/// Deletes the secret, or lets go of it.
-pub(super) async fn delete(
-    call: &Call,
-    request: DeleteRequest,
-) -> Result<DeleteResponse, Diagnostic> {
-    let Call { session, interrupt } = call;
-    let state = &request.prior_state;
-    let private = Private::read(&request.planned_private)?;
-    let existing = Existing::of(state, &private);
-    let refused = match Mark::of(&request.planned_private) {
-        // A plan that does not know the secret it replaces: that one is tainted.
-        Some(Mark::Creation) => existing.refuses_replacement_of_tainted(),
-        Some(Mark::Existing(_)) => existing.refuses_replacement(),
-        None => existing.refuses_destruction(),
-    };
-    if let Some(refused) = refused {
-        return Err(refused);
-    }
-    if existing.is_retained() {
-        return Ok(DeleteResponse::default());
-    }
-    let Identity { uuid, name, .. } = Identity::read(state)?;
-    private.expect_same(session).await?;
-    let delete = DeleteSecret {
-        name,
-        uuid,
-        // What an import left behind has not been seen at any generation.
-        generation: match private.anchor.generation {
-            0 => u64::MAX,
-            generation => generation,
-        },
-        stamp: private.anchor.stamp,
-    };
-    let deleted = session.organization.delete_secret(&delete, interrupt).await;
-    let deleted = deleted.map_err(|error| explain(&error))?;
-    let mut response = DeleteResponse::default();
-    response.diagnostics.extend(told(&delete.name, &deleted));
-    Ok(response)
-}
-
-/// Tells what became of a secret that is gone from the state, and may not be gone.
-fn told(name: &SecretName, deleted: &DeletedSecret) -> Option<Diagnostic> {
-    let (summary, text) = match deleted {
-        DeletedSecret::LeftAlone(owner) => (
-            "Secret Left To Its Owner",
-            named_secret(name, |named| named.left_to_owner(owner)),
-        ),
-        DeletedSecret::HandedBack(owner) => (
-            "Secret Left To Its Owner",
-            named_secret(name, |named| named.given_back(owner)),
-        ),
-        DeletedSecret::RecordMissing => (
+/// Warns about a secret that was removed from the state and may still exist.
+fn not_destroyed(name: &SecretName, deleted: &DeletedSecret) -> Option<Diagnostic> {
+    let named = Named::secret(name);
+    match deleted {
+        DeletedSecret::LeftAlone(owner) => Some(named.left_to_owner(owner)),
+        DeletedSecret::HandedBack(owner) => Some(named.returned_to_owner(owner)),
+        DeletedSecret::RecordMissing => Some(Diagnostic::warning(
             "Secret Record Missing",
             format!(
-                "The catalog has no record of secret {:?}, so nothing was deleted in its backend, \
-                 where sealed versions may be left.",
+                "The catalog has no record of secret {:?}, so nothing was deleted in its backend. \
+                 Sealed versions may remain there.",
                 name.to_string()
             ),
-        ),
+        )),
         DeletedSecret::Forgotten { backend, objects } => {
             let objects: Vec<&str> = objects.iter().map(RemoteName::as_str).collect();
-            (
+            Some(Diagnostic::warning(
                 "Secret Forgotten",
                 format!(
-                    "Secret {:?} is gone from the catalog. Backend {:?} was not asked; it may still \
-                     hold these sealed objects: {}.",
+                    "The record of secret {:?} was removed from the catalog without a request to \
+                     backend {:?}. These sealed objects may remain there: {}.",
                     name.to_string(),
                     backend.as_str(),
                     objects.join(", ")
                 ),
-            )
+            ))
         }
-        _ => return None,
-    };
-    Some(Diagnostic::warning(summary, text))
+        _ => None,
+    }
 }
 
-/// Says whether the value that was unknown in plan, or its trigger, asks for a
-/// new version.
+/// Returns whether a value or trigger that was unknown in the plan requires a new version.
 async fn differs(
     settings: &Settings,
     prior: &Value,
@@ -227,21 +229,17 @@ async fn applied(
         ..ApplyResponse::applied(computed(planned, view))
     };
     if let Some(former) = view.owner.former().filter(|_| view.is_adopted) {
-        let what = format!("secret {:?}", view.name.to_string());
-        let named = Named {
-            what: &what,
-            resource: "planton_secret",
-            import_id: &view.name.to_string(),
-        };
-        response.diagnostics.push(named.completed(&former));
+        let named = Named::secret(&view.name);
+        response.diagnostics.push(named.adopted(&former));
     }
     if let Some(left) = &view.source_left {
         response.diagnostics.push(
             Diagnostic::warning(
                 "Copied Object Left Behind",
                 format!(
-                    "The secret is written, but what it was copied from could not be deleted: \
-                     {left}.\n\nIt still holds the plaintext. Delete it by hand."
+                    "The secret was written, but the object that it was copied from could not be \
+                     deleted: {left}.\n\nThat object still contains the plaintext. Delete it by \
+                     hand."
                 ),
             )
             .at(AttributePath::attribute("copy_from").then("delete_source")),
@@ -250,15 +248,16 @@ async fn applied(
     Ok(response)
 }
 
-/// Tells in short of a secret that exists, where another error says more of its run.
-fn exists_as_well(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
+/// Returns the short error about an existing secret, if another error of this apply
+/// describes its run.
+fn also_exists(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
     let OperationError::AlreadyExists { name, met, .. } = error else {
         return None;
     };
     if session.must_show("planton_secret", met) {
         return None;
     }
-    let told = named_secret(name, |named| named.exists_as_well(met));
+    let told = Named::secret(name).also_exists(met);
     Some(Diagnostic::error("Secret Already Exists", told).at("name"))
 }
 
@@ -268,7 +267,7 @@ fn located(error: &OperationError, value: &'static str) -> Diagnostic {
         About::Backend => Some("backend".into()),
         About::Value => Some(value.into()),
         About::CopySource => Some(AttributePath::attribute("copy_from").then("remote_name")),
-        // The secret exists already, and a setting is that of its backend's resource.
+        // A setting belongs to the resource of the secret's backend.
         About::Nothing | About::Selector | About::Version | About::Setting(_) | About::Address => {
             None
         }

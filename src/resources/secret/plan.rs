@@ -1,28 +1,32 @@
-//! Plans a secret: what stays, what changes, what replaces, and whether a new
-//! version is written.
+//! Plans a secret: a change in place, a replacement, and whether the apply writes a new
+//! version.
 
-mod write;
+mod new_version;
 
+use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::SecretResource;
+use super::deletion_protection::plan_destroy;
 use super::replacement::{Existing, Mark, plan_replacement, replaced_paths};
+use super::schema::schema;
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
-use crate::diagnostics::{explain, invalid_slug, named_secret};
+use crate::diagnostics::{Named, explain, invalid_slug};
 use crate::resources::private_state::PrivateState;
-use crate::session::{Configured, PartlyKnown, Planning};
+use crate::session::{Configured, PartlyKnown, Plan, Planning};
 use crate::setting::Setting;
+pub(super) use new_version::compare_failed;
+use new_version::{Write, decide_write};
 use planton_core::names::Slug;
 use planton_core::operations::{MetRecord, Owner};
 use planton_plugin::{
-    Diagnostic, PlanRequest, PlanResponse, Schema, Value, proposed_with_computed_unknown,
-    write_only_as_null,
+    Diagnostic, Diagnostics, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
+    Value, proposed_with_computed_unknown, write_only_as_null,
 };
-pub(super) use write::compare_failed;
-use write::{Write, decide_write};
 
-/// What only the provider knows, and apply decides.
+/// Computed attributes that a new version changes. They are unknown until the apply.
 pub(super) const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
     "version",
     "revision",
@@ -31,29 +35,98 @@ pub(super) const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
     "updated_at",
 ];
 
-/// Plans a creation or an update.
-pub(super) async fn plan(
-    schema: &Schema,
-    request: PlanRequest,
-    planning: &Planning,
-) -> Result<PlanResponse, Diagnostic> {
-    let settings = Settings::read(&request.config);
-    let warned = match &planning.session {
-        None => None,
-        Some(session) => check(&settings, &request.prior_state, session).await?,
-    };
-    let mut response = if request.prior_state.is_null() {
-        plan_creation(schema, request, &settings, planning)?
-    } else {
+#[async_trait]
+impl Plan for SecretResource {
+    /// Checks the backend and the size of the value, before anything is written.
+    async fn check(
+        &self,
+        session: &Configured,
+        request: &PlanRequest,
+    ) -> Result<Diagnostics, Diagnostic> {
+        let settings = Settings::read(&request.config);
+        let warned = check(&settings, &request.prior_state, session).await?;
+        Ok(warned.into_iter().collect())
+    }
+
+    async fn plan_creation(
+        &self,
+        planning: &Planning,
+        request: PlanRequest,
+    ) -> Result<PlanResponse, Diagnostic> {
+        let settings = Settings::read(&request.config);
+        // Private data of the first plan of a replacement. In the plan that a host repeats before
+        // the apply, private data of the plan, if the host keeps that.
+        let kept = request.planned_private.unwrap_or(request.prior_private);
+        let mark = Mark::of(&kept).unwrap_or(Mark::Creation);
+        if let Mark::Existing(existing) = &mark
+            && let Some(refused) = existing.refuses_replacement()
+        {
+            return Err(refused);
+        }
+        if matches!(settings.source, Source::Absent) {
+            return Err(value_missing(
+                match mark {
+                    Mark::Creation => "A new secret needs a value",
+                    Mark::Existing(_) => "A replaced secret needs a value",
+                },
+                "To destroy without one, run terraform destroy -refresh=false.",
+            ));
+        }
+        if settings.backend.is_absent()
+            && let (Some(session), Some(name)) =
+                (&planning.session, settings.known_name(&planning.defaults))
+        {
+            session.plan_by_default(&name.to_string());
+        }
+        let mut planned =
+            proposed_with_computed_unknown(&schema(), &request.config, request.proposed_state);
+        decide_known(&mut planned, &request.config, &settings, &planning.defaults);
+        planned.set("kind", certain_kind(&settings));
+        Ok(PlanResponse {
+            private: Some(mark.beside(kept)),
+            ..PlanResponse::planned(planned)
+        })
+    }
+
+    async fn plan_update(
+        &self,
+        planning: &Planning,
+        request: PlanRequest,
+    ) -> Result<PlanResponse, Diagnostic> {
+        let settings = Settings::read(&request.config);
         let private = Private::read(&request.prior_private)?;
-        plan_update(schema, request, settings, private, planning).await?
-    };
-    response.diagnostics.extend(warned);
-    Ok(response)
+        let prior = &request.prior_state;
+        let existing = Existing::of(prior, &private);
+        let mut planned = request.proposed_state;
+        decide_known(&mut planned, &request.config, &settings, &planning.defaults);
+        if settings.backend.is_absent() {
+            planned.set("backend", prior.attribute("backend").clone());
+        }
+        let kept = Private {
+            compare: false,
+            given: settings.source.may_be_given(),
+            ..private
+        };
+        let replaced = replaced_paths(prior, &planned, &kept);
+        if !replaced.is_empty() {
+            let mut response = plan_replacement(planned, replaced, &settings, &existing)?;
+            response.private = Some(Mark::Existing(existing).beside(kept.write()));
+            return Ok(response);
+        }
+        plan_in_place(&settings, prior, planned, kept, planning).await
+    }
+
+    async fn plan_destroy(
+        &self,
+        planning: &Planning,
+        request: PlanDestroyRequest,
+    ) -> Result<PlanDestroyResponse, Diagnostic> {
+        plan_destroy(request, planning.session.as_deref()).await
+    }
 }
 
-/// Checks what is known against the platform, before anything is written.
-/// Returns a warning of a backend that may not exist by the apply.
+/// Checks the known settings against the platform. Returns a warning about a backend that
+/// may not exist by the apply.
 async fn check(
     settings: &Settings,
     prior: &Value,
@@ -64,7 +137,7 @@ async fn check(
             text.parse()
                 .map_err(|_| invalid_slug("The backend", text, "backend"))?,
         ),
-        // A secret stays where it is, whatever the default is by now.
+        // A secret never moves, even if the default has changed.
         Setting::Absent => prior
             .attribute("backend")
             .as_str()
@@ -75,20 +148,20 @@ async fn check(
         let expected = session.expect_backend(backend).await;
         let warned = expected.map_err(|error| explain(&error).at("backend"))?;
         if let Some(warned) = warned {
-            // Nothing is known of its limits.
+            // Its limits are unknown.
             return Ok(Some(warned.at("backend")));
         }
     }
     if let Source::Given(value) = &settings.source {
         let path = settings.source.argument();
         let organization = &session.organization;
-        // The same plan may declare it: then its type is known, exist or not.
+        // If the same plan declares the backend, its type is known before it exists.
         let declared = backend
             .as_ref()
             .map_or(Setting::Absent, |name| session.announced(name));
         let checked = match declared {
             Setting::Set(kind) => organization.check_size_of_type(&kind, value),
-            // The apply knows its type, and checks before it writes.
+            // The apply knows the type, and checks the size before it writes.
             Setting::Unknown => Ok(()),
             Setting::Absent => organization.check_size(backend.as_ref(), value).await,
         };
@@ -97,48 +170,7 @@ async fn check(
     Ok(None)
 }
 
-/// Plans a creation, or the second half of a replacement.
-fn plan_creation(
-    schema: &Schema,
-    request: PlanRequest,
-    settings: &Settings,
-    planning: &Planning,
-) -> Result<PlanResponse, Diagnostic> {
-    // What the first plan of a replacement gave; in a plan that is repeated before
-    // the apply, what the plan gave, where the host keeps that.
-    let kept = request.planned_private.unwrap_or(request.prior_private);
-    let mark = Mark::of(&kept).unwrap_or(Mark::Creation);
-    if let Mark::Existing(existing) = &mark
-        && let Some(refused) = existing.refuses_replacement()
-    {
-        return Err(refused);
-    }
-    if matches!(settings.source, Source::Absent) {
-        return Err(value_missing(
-            match mark {
-                Mark::Creation => "A new secret needs a value",
-                Mark::Existing(_) => "A replaced secret needs a value",
-            },
-            "To destroy without one, run terraform destroy -refresh=false.",
-        ));
-    }
-    if settings.backend.is_absent()
-        && let (Some(session), Some(name)) =
-            (&planning.session, settings.known_name(&planning.defaults))
-    {
-        session.plan_by_default(&name.to_string());
-    }
-    let mut planned =
-        proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
-    decide_known(&mut planned, &request.config, settings, &planning.defaults);
-    planned.set("kind", certain_kind(settings));
-    Ok(PlanResponse {
-        private: Some(mark.beside(kept)),
-        ..PlanResponse::planned(planned)
-    })
-}
-
-/// Fills in what the configuration alone decides.
+/// Sets the attributes that the configuration alone decides.
 fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaults: &PartlyKnown) {
     let environment = settings.effective_environment(defaults);
     planned.set("environment", text(&environment));
@@ -153,7 +185,7 @@ fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaul
         },
     );
     let unset = Value::object::<&str>([]);
-    let spec = generate_spec(&unset).expect("nothing of it is unknown");
+    let spec = generate_spec(&unset).expect("an empty object has no unknown part");
     for (name, defaults) in [
         ("generate", generate(&spec)),
         (
@@ -173,9 +205,9 @@ fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaul
     planned.set("reference", reference);
 }
 
-/// Returns the kind that a new version has; unknown where the source does not
-/// decide it yet. One that is given may come by the other argument in the apply,
-/// where an ephemeral value need not be what it was in the plan.
+/// Returns the kind of a new version; unknown if the source does not decide it yet. A
+/// configured value may come from the other argument in the apply, where an ephemeral value
+/// may differ from the plan's.
 pub(super) fn certain_kind(settings: &Settings) -> Value {
     if settings.source.may_be_given() {
         return Value::Unknown;
@@ -184,36 +216,18 @@ pub(super) fn certain_kind(settings: &Settings) -> Value {
     kind.map_or(Value::Unknown, |kind| Value::from(kind.as_str()))
 }
 
-async fn plan_update(
-    schema: &Schema,
-    request: PlanRequest,
-    settings: Settings,
-    private: Private,
+/// Plans a change in place, a new version, or neither.
+async fn plan_in_place(
+    settings: &Settings,
+    prior: &Value,
+    mut planned: Value,
+    mut kept: Private,
     planning: &Planning,
 ) -> Result<PlanResponse, Diagnostic> {
-    let prior = &request.prior_state;
-    let existing = Existing::of(prior, &private);
-    let mut planned = request.proposed_state;
-    decide_known(&mut planned, &request.config, &settings, &planning.defaults);
-    if settings.backend.is_absent() {
-        planned.set("backend", prior.attribute("backend").clone());
-    }
-    let mut kept = Private {
-        compare: false,
-        given: settings.source.may_be_given(),
-        ..private
-    };
-    let replaced = replaced_paths(prior, &planned, &kept);
-    if !replaced.is_empty() {
-        let mut response = plan_replacement(planned, replaced, &settings, &existing)?;
-        response.private = Some(Mark::Existing(existing).beside(kept.write()));
-        return Ok(response);
-    }
-
-    let decided = decide_write(&settings, prior, &kept, planning).await?;
-    let is_edited = kept.displaced || write_only_as_null(schema, planned.clone()) != *prior;
+    let decided = decide_write(settings, prior, &kept, planning).await?;
+    let is_edited = kept.displaced || write_only_as_null(&schema(), planned.clone()) != *prior;
     let write = match decided {
-        // What is updated anyway may be given another value by the apply.
+        // The apply of another change may get another value than the plan.
         Write::Unchanged if is_edited && kept.anchor.finding.is_none() => Write::DecidedAtApply,
         Write::Unchanged => Write::Never,
         decided => decided,
@@ -228,7 +242,7 @@ async fn plan_update(
         let edited = ["description", "labels", "labels_all"]
             .iter()
             .any(|name| planned.attribute(name) != prior.attribute(name));
-        // A displaced secret that is planned as a current resource takes its name back.
+        // The apply restores a displaced secret under its name.
         if edited || kept.displaced {
             planned.set("updated_at", Value::Unknown);
         }
@@ -236,17 +250,17 @@ async fn plan_update(
         if matches!(settings.source, Source::Absent) && decided != Write::Unchanged {
             warnings.push(nothing_to_write(prior)?);
         }
-        mark_version(&mut planned, prior, &settings, write);
+        mark_version(&mut planned, prior, settings, write);
     }
     let mut response = PlanResponse {
-        private: Some(Mark::Existing(existing).beside(kept.write())),
+        private: Some(Mark::Existing(Existing::of(prior, &kept)).beside(kept.write())),
         ..PlanResponse::planned(planned)
     };
     response.diagnostics.extend(warnings);
     Ok(response)
 }
 
-/// Plans what a new version decides as unknown.
+/// Marks the attributes that a new version changes as unknown.
 fn mark_version(planned: &mut Value, prior: &Value, settings: &Settings, write: Write) {
     planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
     let kind = certain_kind(settings);
@@ -254,24 +268,24 @@ fn mark_version(planned: &mut Value, prior: &Value, settings: &Settings, write: 
     planned.set("kind", if is_certain { kind } else { Value::Unknown });
 }
 
-/// Why a value that stands in the configuration may not have been seen.
+/// Reason why the provider may not see a configured value.
 pub(super) const NOT_SEEN: &str = "A value under ignore_changes counts as not set.";
 
-/// Says that there is no value to write.
+/// Rejects a change that needs a value and has none.
 pub(super) fn value_missing(why: &str, more: &str) -> Diagnostic {
     Diagnostic::error(
         "Secret Value Missing",
         format!(
-            "{why}, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is \
-             null.\n\nSet one of them. A value from an ephemeral variable must be given to every \
+            "{why}, but value_wo, data_wo, generate and copy_from are all unset or null.\n\nSet one \
+             of them. If the value comes from an ephemeral variable, set that variable for every \
              plan and apply that writes a version. {more}"
         ),
     )
     .at("value_wo")
 }
 
-/// Refuses a version without a value; where the current one is lost, warns that the
-/// apply will have none. No error: a destroy begins with a plan like this.
+/// Rejects a new version without a value. If the current version is lost, warns instead that
+/// the apply will fail, since a destroy starts with the same plan.
 fn nothing_to_write(prior: &Value) -> Result<Diagnostic, Diagnostic> {
     if !prior.attribute("version").is_null() {
         return Err(value_missing("A new version needs a value", NOT_SEEN));
@@ -279,23 +293,24 @@ fn nothing_to_write(prior: &Value) -> Result<Diagnostic, Diagnostic> {
     Ok(Diagnostic::warning(
         "Lost Version Needs Value",
         format!(
-            "The backend does not hold the current version of secret {:?}, or not the one that \
-             this provider wrote. An apply writes the next version, but none of value_wo, data_wo, \
-             generate and copy_from is set, or the one that is set is null: it will fail.\n\nGive \
-             the value to the plan and the apply. A destroy needs none.",
+            "The current version of secret {:?} is missing in the backend, or is not the one that \
+             this provider wrote. The apply would write the next version, but will fail, since \
+             value_wo, data_wo, generate and copy_from are all unset or null.\n\nSet the value for \
+             the plan and the apply. A destroy needs none.",
             prior.attribute("name").as_str().unwrap_or_default()
         ),
     )
     .at("value_wo"))
 }
 
-/// What the apply can't mend, unless the other secret goes before it.
+/// Warns that another secret has the name. The apply fails unless that secret is destroyed
+/// first.
 fn name_is_taken(prior: &Value, holder: Uuid, owner: &Owner) -> Result<Diagnostic, Diagnostic> {
     let name = Identity::read(prior)?.name;
-    // Whether it gives way to a run that is resumed, only the apply looks.
+    // Only the apply checks whether PLANTON_RESUME resumes the other secret's run.
     let met = MetRecord::new(owner.clone(), false);
-    let detail = named_secret(&name, |named| named.displaced(holder, &met));
-    Ok(Diagnostic::warning("Secret Displaced", detail).at("name"))
+    let displaced = Named::secret(&name).displaced(holder, &met);
+    Ok(displaced.into_warning().at("name"))
 }
 
 fn text(setting: &Setting<String>) -> Value {

@@ -1,11 +1,11 @@
-//! Replacement of a secret: which changes replace it, and what the plan of the existing
-//! secret passes on to the calls that follow.
+//! Replacement of a secret: the changes that require it, and the mark that the plan of an
+//! existing secret leaves for the calls that follow.
 //!
-//! Terraform plans a replacement twice, the second time as a creation: with a null
-//! prior state, and with the private data that the first plan returned. So every
-//! plan of a secret that exists leaves a mark there. An ordinary creation comes
-//! without private data, and so does that of a tainted secret, whose deletion is
-//! told what the plan of the creation returned:
+//! Terraform plans a replacement twice. The second plan is that of a creation, with a null
+//! prior state, but with the private data that the first plan returned. So every plan of an
+//! existing secret leaves a mark in its private data. An ordinary creation has no private
+//! data, nor has the creation that replaces a tainted secret. The deletion of a tainted secret
+//! receives the private data that the plan of that creation returned:
 //! <https://github.com/hashicorp/terraform/blob/v1.11.4/internal/terraform/node_resource_abstract_instance.go>
 
 use serde::{Deserialize, Serialize};
@@ -19,27 +19,27 @@ use crate::resources::private_state::PrivateState;
 use planton_core::operations::{Replaces, Stamp};
 use planton_plugin::{AttributePath, Diagnostic, PlanResponse, PrivateData, Value};
 
-/// What a plan started from.
+/// Starting point of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Mark {
-    /// From nothing, as far as the plan knows.
+    /// No secret, as far as the plan knows.
     Creation,
-    /// From a secret that exists.
+    /// An existing secret.
     Existing(Existing),
 }
 
-/// A secret that exists, as a plan found it.
+/// Existing secret, as a plan found it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Existing {
-    /// What it is to its successor; absent where this state does not own it.
+    /// UUID and stamp for its successor; absent if this state does not own it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owned: Option<(Uuid, Stamp)>,
-    /// Its name, with its environment.
+    /// Name, with its environment.
     name: String,
-    /// It may be neither destroyed nor replaced.
+    /// Whether it may be neither destroyed nor replaced.
     is_protected: bool,
-    /// A destroy leaves it behind, under its name.
+    /// Whether a destroy keeps it, under its name.
     is_retained: bool,
 }
 
@@ -48,19 +48,19 @@ impl PrivateState for Mark {
 }
 
 impl Mark {
-    /// Returns the mark of an earlier plan; a damaged one counts as none.
+    /// Returns the mark of an earlier plan. A damaged mark counts as none.
     pub(super) fn of(data: &PrivateData) -> Option<Self> {
         Self::stored(data).ok().flatten()
     }
 }
 
 impl Existing {
-    /// Takes the secret of a state, and what is kept beside that.
+    /// Reads the secret of a state and its private data.
     pub(super) fn of(state: &Value, private: &Private) -> Self {
         let text = |name: &str| state.attribute(name).as_str();
         let name = text("name").unwrap_or_default();
-        // A deletion that was begun was allowed, and what is not this state's any more
-        // is not destroyed.
+        // A started deletion was allowed, and a destroy never deletes a secret that this state
+        // no longer owns.
         let holds = !private.anchor.deleting && private.anchor.finding.is_none();
         let uuid = text("id").and_then(|id| id.parse().ok());
         Self {
@@ -76,34 +76,34 @@ impl Existing {
         }
     }
 
-    /// Returns what its successor replaces. A creation is told of it where the host
+    /// Returns the secret that its successor replaces. The creation receives it if the host
     /// keeps planned private data (protocol 6.11).
     pub(super) fn as_replaced(&self) -> Option<Replaces> {
         let (uuid, stamp) = self.owned?;
         Some(Replaces::Owned(uuid, stamp))
     }
 
-    /// Says whether a destroy leaves it as it is.
+    /// Returns whether a destroy keeps it.
     pub(super) fn is_retained(&self) -> bool {
         self.is_retained
     }
 
-    /// Says why it may not be destroyed.
+    /// Returns the reason why it may not be destroyed.
     pub(super) fn refuses_destruction(&self) -> Option<Diagnostic> {
         self.is_protected.then(|| deletion_protected(&self.name))
     }
 
-    /// Says why it may not be replaced.
+    /// Returns the reason why it may not be replaced.
     pub(super) fn refuses_replacement(&self) -> Option<Diagnostic> {
         self.refuses_destruction().or_else(|| {
             self.is_retained.then(|| {
                 Diagnostic::error(
                     "Retained Secret Not Replaceable",
                     format!(
-                        "This plan replaces secret {:?}, but on_destroy = \"retain\" would leave \
-                         the old one behind, under its name.\n\nTo replace it, set on_destroy to \
-                         \"delete\" and apply that first. To leave it as it is, remove it from the \
-                         state (terraform state rm) and create the new secret under another name.",
+                        "This plan replaces secret {:?}, but on_destroy = \"retain\" would keep the \
+                         old secret under its name.\n\nTo replace it, set on_destroy to \"delete\" \
+                         and apply that first. To keep it, remove it from the state (terraform \
+                         state rm) and create the new secret under another name.",
                         self.name
                     ),
                 )
@@ -112,17 +112,17 @@ impl Existing {
         })
     }
 
-    /// Says why it may not be replaced, as a secret that was tainted: a plan could
-    /// not tell.
+    /// Returns the reason why it may not be replaced as a tainted secret, which a plan cannot
+    /// detect.
     pub(super) fn refuses_replacement_of_tainted(&self) -> Option<Diagnostic> {
         let (summary, why) = match (self.is_protected, self.is_retained) {
             (true, _) => (
                 "Secret Deletion Protected",
-                "it has deletion_protection = true, so it is neither destroyed nor replaced",
+                "it has deletion_protection = true, so it can be neither destroyed nor replaced",
             ),
             (false, true) => (
                 "Retained Secret Not Replaceable",
-                "on_destroy = \"retain\" would leave it behind, under its name",
+                "on_destroy = \"retain\" would keep it under its name",
             ),
             (false, false) => return None,
         };
@@ -131,10 +131,10 @@ impl Existing {
                 summary,
                 format!(
                     "Terraform has marked secret {:?} as tainted and would replace it, but {why}. \
-                     Nothing was changed.\n\nTo keep the secret, remove the mark:\n\n  terraform \
-                     untaint planton_secret.<name>\n\nTo replace it all the same, remove the mark, \
-                     set deletion_protection to false and on_destroy to \"delete\", apply that, and \
-                     replace it with terraform apply -replace=planton_secret.<name>.",
+                     Nothing was changed.\n\nTo keep the secret, untaint it:\n\n  terraform \
+                     untaint planton_secret.<name>\n\nTo replace it anyway, untaint it, set \
+                     deletion_protection to false and on_destroy to \"delete\", apply that, and \
+                     then run terraform apply -replace=planton_secret.<name>.",
                     self.name
                 ),
             )
@@ -147,8 +147,8 @@ impl Existing {
     }
 }
 
-/// Returns the attributes whose change replaces the secret: its name, its environment and
-/// its backend, since a secret never moves.
+/// Returns the changed attributes that require a replacement: name, environment and backend,
+/// since a secret never moves.
 pub(super) fn replaced_paths(
     prior: &Value,
     planned: &Value,
@@ -160,7 +160,7 @@ pub(super) fn replaced_paths(
         .map(AttributePath::attribute)
         .collect();
     if private.anchor.deleting {
-        // What is on its way out cannot be brought back: finish, and create anew.
+        // A started deletion cannot be undone: finish it, and create the secret again.
         paths.push(AttributePath::attribute("id"));
     }
     paths
@@ -176,8 +176,8 @@ pub(super) fn plan_replacement(
     if let Some(refused) = existing.refuses_replacement() {
         return Err(refused);
     }
-    // Whether there is a value is checked by the plan of the creation that follows:
-    // that one sees what `ignore_changes` holds back here.
+    // The plan of the creation that follows checks that there is a value. It sees values under
+    // `ignore_changes`, which this plan does not.
     planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
     planned.mark_unknown(&["id", "created_at"]);
     planned.set("kind", certain_kind(settings));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_comes_back_beside_other_private_data() {
+    fn a_mark_round_trips_beside_other_private_data() {
         for mark in [
             Mark::Creation,
             Mark::Existing(existing(true, "delete", false)),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_protected_or_retained_is_not_replaced_unless_its_deletion_was_begun() {
+    fn a_protected_or_retained_secret_is_not_replaced_unless_its_deletion_was_started() {
         let summary = |refused: Option<Diagnostic>| refused.map(|told| told.summary);
         for (protection, on_destroy, told) in [
             (true, "delete", Some("Secret Deletion Protected")),

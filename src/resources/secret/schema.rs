@@ -4,7 +4,7 @@ use crate::session::TIMEOUTS;
 use planton_core::operations::MAX_GENERATED_LENGTH;
 use planton_plugin::{Attribute, AttributeType, IdentityAttribute, IdentitySchema, Schema};
 
-/// How many versions stay unless configured otherwise.
+/// Default number of versions to keep.
 pub(super) const DEFAULT_KEEP_VERSIONS: u32 = 10;
 
 /// Returns the schema.
@@ -24,13 +24,13 @@ pub(super) fn schema() -> Schema {
     )
 }
 
-/// Returns what identifies an instance.
+/// Returns the schema of the identity.
 pub(super) fn identity_schema() -> IdentitySchema {
     IdentitySchema::new([
         IdentityAttribute::optional("organization")
             .describe("Name of the organization. Default: the provider's."),
         IdentityAttribute::optional("environment")
-            .describe("Name of the environment; none for a secret of organization scope."),
+            .describe("Name of the environment; null for a secret of organization scope."),
         IdentityAttribute::required("name").describe("Name of the secret."),
     ])
 }
@@ -73,7 +73,7 @@ fn value_attributes() -> Vec<Attribute> {
         Attribute::map("data_wo", AttributeType::String)
             .optional()
             .write_only()
-            .describe("Values of a key-value secret, by key."),
+            .describe("Values of a key-value secret, by key. Take them from an ephemeral source, as for `value_wo`."),
         Attribute::object("generate", generate_attributes())
             .optional()
             .describe(
@@ -142,13 +142,14 @@ fn generate_attributes() -> Vec<Attribute> {
 fn lifecycle_attributes() -> Vec<Attribute> {
     vec![
         Attribute::bool("deletion_protection").optional_computed().describe(
-            "Whether to refuse to destroy or replace the secret, until an apply of its own switches \
-             this off. A plan refuses `-replace` and `replace_triggered_by` as well; a tainted secret \
-             is refused in the apply, and `terraform untaint` keeps it. Default: false.",
+            "Whether every destroy and replacement of the secret fails. To destroy it, set this to \
+             false and apply that first. `-replace` and `replace_triggered_by` fail in the plan. The \
+             replacement of a tainted secret fails in the apply; `terraform untaint` keeps the \
+             secret. Default: false.",
         ),
         Attribute::string("on_destroy").optional_computed().describe(
             "Effect of a destroy. `delete` deletes the secret with all its versions. `retain` \
-             only removes it from the state: the secret stays readable and importable under its \
+             removes the secret from the state only: it stays readable and importable under its \
              name, and cannot be replaced. `forget` deletes its record without a request to its \
              backend, for a backend that is gone for good; sealed objects may remain there. \
              Default: `delete`.",
@@ -157,11 +158,11 @@ fn lifecycle_attributes() -> Vec<Attribute> {
             "Number of versions to keep, from 1 to 1000. Default: {DEFAULT_KEEP_VERSIONS}."
         )),
         Attribute::string("takes_over").optional().describe(
-            "`id` of the secret of the same name that this one replaces. Required for a \
-             replacement that keeps the name under `create_before_destroy`: before Terraform \
-             1.16, and in every version for a tainted secret, since Terraform does not send the \
-             creation the `id` of what it replaces. The replaced secret stays readable by its \
-             `id` until it is destroyed. Afterwards the argument has no effect.",
+            "`id` of the secret of the same name that this one replaces. Required for a replacement \
+             that keeps the name under `create_before_destroy`, before Terraform 1.16 and for a \
+             tainted secret: there, Terraform does not pass the `id` of the replaced secret to the \
+             creation. The replaced secret stays readable by its `id` until it is destroyed. \
+             Afterwards, the argument has no effect.",
         ),
         TIMEOUTS.attribute(),
     ]
@@ -180,28 +181,29 @@ fn computed_attributes() -> Vec<Attribute> {
             .describe("Kind of the secret: `text` or `key_value`."),
         Attribute::number("version").computed().describe(
             "Number of the current version, counted from 1 for each secret. A replacement starts \
-             at 1 again: wire a consumer's `…_wo_version` to `revision` instead.",
+             at 1 again, so set a consumer's `…_wo_version` to `revision` instead.",
         ),
         Attribute::number("revision").computed().describe(
-            "Number that increases with every version written and with every replacement of the \
-             secret, even under another name: the time of the write in milliseconds since 1970. \
-             Wire a consumer's own `…_wo_version` to it.",
+            "Number that increases with every new version and every replacement of the secret, even \
+             under another name: the time of the write in milliseconds since 1970. Set a \
+             consumer's `…_wo_version` to it.",
         ),
         Attribute::string("backend_version_id")
             .computed()
             .describe("Identifier of the current version in the backend."),
         Attribute::string("kek_id")
             .computed()
-            .describe("Key encryption key that the current version is sealed under."),
+            .describe("Identifier of the key encryption key of the current version."),
         Attribute::string("reference").computed().describe(
-            "Reference to the secret for other tools: `$secret/<name>` or `$secret/@<environment>/<name>`.",
+            "Reference to the secret for other tools: `$secret/<name>`, or \
+             `$secret/@<environment>/<name>` in an environment.",
         ),
         Attribute::string("created_at")
             .computed()
             .describe("Time of creation (RFC 3339)."),
         Attribute::string("updated_at")
             .computed()
-            .describe("Time of the last change of value or metadata (RFC 3339)."),
+            .describe("Time of the last change of the value or the metadata (RFC 3339)."),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! What a configuration of `planton_secret` says.
+//! Settings of `planton_secret` in a configuration or a planned state.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use planton_core::operations::{
 };
 use planton_plugin::{Diagnostic, Value};
 
-/// A configuration, or what of it is known.
+/// Configuration, whose parts may be unknown.
 #[derive(Debug)]
 pub(super) struct Settings {
     pub(super) name: Setting<String>,
@@ -63,10 +63,9 @@ impl Settings {
         }
     }
 
-    /// Reads what was planned. The configuration that an apply is given is raw:
-    /// what `ignore_changes` holds back is visible in the planned state only. So
-    /// the configuration counts for write-only values, which no state holds, and
-    /// for those only where the plan saw one.
+    /// Reads a planned state. Only the planned state reflects `ignore_changes`, so the
+    /// configuration of an apply counts for write-only values alone, which no state contains,
+    /// and only if the plan saw one.
     pub(super) fn planned(planned: &Value, config: &Value, may_be_given: bool) -> Self {
         let mut wanted = planned.clone();
         for name in WRITE_ONLY {
@@ -118,12 +117,12 @@ impl Settings {
         or(&self.keep_versions, i64::from(DEFAULT_KEEP_VERSIONS))
     }
 
-    /// Returns the namesake that a creation may displace.
+    /// Returns the secret of the same name that a creation may displace.
     pub(super) fn takes_over(&self) -> Option<Uuid> {
         self.takes_over.set().and_then(|text| text.parse().ok())
     }
 
-    /// Returns the secret's full name, where all of it is known.
+    /// Returns the secret's full name, if all of it is known.
     pub(super) fn known_name(&self, defaults: &PartlyKnown) -> Option<SecretName> {
         let environment = match self.effective_environment(defaults) {
             Setting::Set(text) => Some(text.parse().ok()?),
@@ -134,7 +133,7 @@ impl Settings {
         Some(SecretName { environment, name })
     }
 
-    /// Returns the secret's full name; everything is known at apply.
+    /// Returns the secret's full name in an apply, where all of it is known.
     pub(super) fn secret_name(&self) -> Result<SecretName, Diagnostic> {
         let text = self.name.set().map_or("", String::as_str);
         let name = text
@@ -150,8 +149,8 @@ impl Settings {
         Ok(SecretName { environment, name })
     }
 
-    /// Returns what is set besides the value, with the labels that were planned,
-    /// or else those that the provider's defaults make of them.
+    /// Returns the metadata, with the planned `labels_all`. If those are unknown, they are
+    /// merged from the labels and the provider's defaults.
     pub(super) fn metadata(&self, planned: &Value, defaults: &PartlyKnown) -> SecretMetadata {
         let labels_all = match Setting::strings(planned.attribute("labels_all")) {
             Setting::Unknown => self.labels_all(defaults),
@@ -164,7 +163,7 @@ impl Settings {
         }
     }
 
-    /// Returns what only the provider acts on.
+    /// Returns the arguments that only the provider uses.
     pub(super) fn arguments(&self) -> SecretArguments {
         let on_destroy = match self.on_destroy().set().map(String::as_str) {
             Some("retain") => OnDestroy::Retain,
@@ -204,7 +203,7 @@ pub(super) fn copy_from(value: &Value) -> Setting<CopyFrom> {
     let delete_source = value.attribute("delete_source");
     match (text("backend"), text("remote_name")) {
         (Some(backend), Some(remote_name)) if !delete_source.is_unknown() => {
-            // What is no name is refused before it comes to this.
+            // The validation rejects an invalid name before this.
             let Ok(backend) = backend.parse() else {
                 return Setting::Unknown;
             };
@@ -218,13 +217,13 @@ pub(super) fn copy_from(value: &Value) -> Setting<CopyFrom> {
     }
 }
 
-/// Reads `generate` with its defaults; `None` while part of it is unknown.
+/// Reads `generate` with its defaults; `None` if part of it is unknown.
 pub(super) fn generate_spec(value: &Value) -> Option<GenerateSpec> {
     if !value.is_wholly_known() {
         return None;
     }
     let flag = |name: &str| value.attribute(name).as_bool().unwrap_or(true);
-    // What does not fit is beyond the limits as well, and refused for that.
+    // A number that does not fit exceeds the limit, which the validation reports.
     let number = |name: &str, default: u32| match value.attribute(name).as_number() {
         None => default,
         Some(number) => number

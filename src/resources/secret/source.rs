@@ -5,8 +5,8 @@ use crate::setting::Setting;
 use planton_core::operations::{CopyFrom, GenerateSpec, SecretKind, SecretValue, ValueSource};
 use planton_plugin::Value;
 
-/// The arguments that give a value, each with the kind of value that it gives; a
-/// copy is of the kind that the backend has.
+/// Arguments that set a value, each with the kind of that value. The backend decides the kind
+/// of a copy.
 const ARGUMENTS: [(&str, Option<SecretKind>); 4] = [
     ("value_wo", Some(SecretKind::Text)),
     ("data_wo", Some(SecretKind::KeyValue)),
@@ -14,30 +14,30 @@ const ARGUMENTS: [(&str, Option<SecretKind>); 4] = [
     ("copy_from", None),
 ];
 
-/// The arguments that no state holds.
+/// Arguments that no state contains.
 pub(super) const WRITE_ONLY: [&str; 2] = ["value_wo", "data_wo"];
 
-/// Where the value comes from.
+/// Source of the value.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// Nowhere: the value stays as it is.
+    /// None: the value does not change.
     Absent,
-    /// Known only at apply.
+    /// Known in the apply only.
     Unknown(Possible),
-    /// Given.
+    /// Configured.
     Given(SecretValue),
-    /// Generated; the parameters may be unknown.
+    /// Generated. The parameters may be unknown.
     Generate(Setting<GenerateSpec>),
-    /// Copied; from where may be unknown.
+    /// Copied. The object may be unknown.
     Copy(Setting<CopyFrom>),
 }
 
-/// What a source that is unknown may turn out to be; any of it may still be null.
+/// Possible sources of an unknown value. Each may still become null.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Possible {
-    /// The kind of value; absent where the possible sources differ in it.
+    /// Kind of the value; absent if the possible sources differ in it.
     kind: Option<SecretKind>,
-    /// Whether the value may turn out to be given.
+    /// Whether the value may be a configured one.
     pub(super) given: bool,
 }
 
@@ -68,20 +68,19 @@ impl Source {
         })
     }
 
-    /// Returns the kind of value that comes of it; `None` where that is not
-    /// certain yet.
+    /// Returns the kind of the value; `None` if it is not certain yet.
     pub(super) fn kind(&self) -> Option<SecretKind> {
         match self {
             Self::Absent => None,
             Self::Unknown(possible) => possible.kind,
             Self::Given(value) => Some(value.kind()),
             Self::Generate(_) => Some(SecretKind::Text),
-            // As the backend has it.
+            // The backend decides it.
             Self::Copy(_) => None,
         }
     }
 
-    /// Says whether the value is given, or may turn out to be.
+    /// Returns whether the value is configured, or may be.
     pub(super) fn may_be_given(&self) -> bool {
         match self {
             Self::Given(_) => true,
@@ -90,7 +89,7 @@ impl Source {
         }
     }
 
-    /// Returns the argument that a value which is refused stands in.
+    /// Returns the argument to point at if the value is rejected.
     pub(super) fn argument(&self) -> &'static str {
         match self.kind() {
             Some(SecretKind::KeyValue) => "data_wo",
@@ -98,7 +97,7 @@ impl Source {
         }
     }
 
-    /// Returns the source for an operation; `None` where there is none.
+    /// Returns the source for a use case; `None` if there is none.
     pub(super) fn into_source(self) -> Option<ValueSource> {
         match self {
             Self::Given(value) => Some(ValueSource::Given(value)),
@@ -109,7 +108,7 @@ impl Source {
     }
 }
 
-/// Reads the argument that certainly gives the value; parts of it may be unknown.
+/// Reads the argument that certainly sets the value. Parts of it may be unknown.
 fn certain(name: &str, value: &Value) -> Source {
     match name {
         "value_wo" => value.as_secret().map_or(Source::Absent, |text| {
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_certain_only_where_every_possible_source_has_it() {
+    fn a_kind_is_certain_only_if_every_possible_source_has_it() {
         use SecretKind::{KeyValue, Text};
         let unknown = || Value::Unknown;
         let partly = Value::map([("user", Value::Unknown)]);
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_generated_or_copied_is_never_compared() {
+    fn a_generated_or_copied_value_is_never_compared() {
         assert!(source(&[("value_wo", Value::Unknown), ("generate", empty())]).may_be_given());
         assert!(source(&[("data_wo", data())]).may_be_given());
         assert!(!source(&[("generate", Value::Unknown)]).may_be_given());

@@ -1,4 +1,4 @@
-//! The state of `planton_secret`, and what is kept beside it.
+//! State and private data of `planton_secret`.
 
 use std::collections::BTreeMap;
 use std::ops::Not;
@@ -13,30 +13,29 @@ use planton_core::operations::{CopyFrom, GenerateSpec, OnDestroy, Owner, SeenBac
 use planton_core::operations::{RefreshSecret, SecretView, Seen};
 use planton_plugin::{Diagnostic, Value};
 
-/// What is kept beside the state: identifiers and digests, never a secret.
+/// Private data: identifiers and digests, never a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Private {
-    /// Ties the state to the record that it was made with.
+    /// Ties the state to its catalog and record.
     #[serde(flatten)]
     pub(super) anchor: Anchor,
-    /// Number and payload digest of the version that was last seen.
+    /// Number and payload digest of the last version that was seen.
     #[serde(default)]
     pub(super) seen: Option<(u64, String)>,
-    /// What was seen of its backend last; absent for the built-in one.
+    /// Last seen place of its backend; absent for the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) backend: Option<SeenBackend>,
-    /// Another secret has taken its place under the name, whether or not it stands
-    /// there still.
+    /// Whether another secret has taken over the name, even if that one is gone by now.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) displaced: bool,
-    /// Which secret stands under its name instead, and whose that is.
+    /// UUID and owner of the secret that has the name now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) displaced_by: Option<(Uuid, Owner)>,
-    /// Plan to update: the value was not known, so apply compares it.
+    /// From plan to update: the value was unknown, so the apply compares it.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) compare: bool,
-    /// Plan to update: the plan saw a write-only value, or one that may turn out to
-    /// be given. One that `ignore_changes` holds back is none.
+    /// From plan to update: the plan saw a write-only value, or one that may become set. A
+    /// value under `ignore_changes` does not count.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) given: bool,
 }
@@ -46,7 +45,7 @@ impl PrivateState for Private {
 }
 
 impl Private {
-    /// What to remember of a secret that was just seen.
+    /// Creates the private data of a secret that was just seen.
     pub(super) fn of(view: &SecretView) -> Self {
         Self {
             anchor: Anchor {
@@ -66,14 +65,14 @@ impl Private {
         }
     }
 
-    /// Rejects another catalog than the secret's, and remembers where its backend was seen:
-    /// a record that leads elsewhere is rejected, too.
+    /// Checks that the catalog is the secret's, and registers the last seen place of its
+    /// backend. The provider then rejects a backend record that leads elsewhere.
     pub(super) async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
         self.remember_backend(session);
         self.anchor.expect_catalog(session).await
     }
 
-    /// As [`expect_catalog`](Self::expect_catalog); rejects another MAC key as well.
+    /// Does the same as [`expect_catalog`](Self::expect_catalog), and checks the MAC key.
     pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
         self.remember_backend(session);
         self.anchor.expect_same(session).await
@@ -85,8 +84,8 @@ impl Private {
         }
     }
 
-    /// What to remember of a secret that a read has found: the stamp stays this
-    /// state's own, and another one is a finding.
+    /// Updates the private data after a read. The stamp stays this state's own, and another
+    /// one is a finding.
     pub(super) fn found(&self, view: &SecretView) -> Self {
         let seen = Self::of(view);
         let known = Anchor {
@@ -96,14 +95,14 @@ impl Private {
         };
         Self {
             anchor: known.found(&view.owner),
-            // What was not looked at now is as it was.
+            // A read that did not open the backend keeps the last seen place.
             backend: view.backend_seen.clone().or(self.backend.clone()),
             ..seen
         }
     }
 }
 
-/// What a stored state says of the secret's identity.
+/// Identity of a secret in a stored state.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
     pub(super) uuid: Uuid,
@@ -116,7 +115,7 @@ impl Identity {
         let broken = || {
             Diagnostic::error(
                 "Resource State Not Readable",
-                "The stored state of this secret has no valid id, name or environment. Restore the \
+                "The stored state of this secret has no valid id, name or environment.\n\nRestore the \
                  state from a backup, or remove the resource from it (terraform state rm) and \
                  import it again.",
             )
@@ -157,7 +156,7 @@ impl Identity {
     }
 }
 
-/// Puts what `view` says into the computed attributes of `state`.
+/// Sets the computed attributes of `state` from `view`.
 pub(super) fn computed(mut state: Value, view: &SecretView) -> Value {
     let version = view.version.as_ref();
     state.set("id", view.uuid.to_string());
@@ -181,8 +180,8 @@ pub(super) fn computed(mut state: Value, view: &SecretView) -> Value {
     state
 }
 
-/// Returns the whole state of a secret as the catalog has it; `timeouts` are
-/// the configuration's own.
+/// Returns the whole state of a secret from its record. The record has no `timeouts`, so the
+/// caller passes those of the configuration.
 pub(super) fn whole(view: &SecretView, timeouts: Value) -> Value {
     let arguments = &view.arguments;
     let on_destroy = match arguments.on_destroy {
@@ -235,7 +234,7 @@ pub(super) fn identity(organization: &str, name: &SecretName) -> Value {
     ])
 }
 
-/// Returns `copy_from` with its default filled in.
+/// Returns `copy_from` with its default.
 pub(super) fn copy_from(from: &CopyFrom) -> Value {
     Value::object([
         ("backend", Value::from(from.backend.as_str())),
@@ -244,7 +243,7 @@ pub(super) fn copy_from(from: &CopyFrom) -> Value {
     ])
 }
 
-/// Returns `generate` with its defaults filled in.
+/// Returns `generate` with its defaults.
 pub(super) fn generate(spec: &GenerateSpec) -> Value {
     Value::object([
         ("length", Value::from(spec.length)),
@@ -260,7 +259,7 @@ pub(super) fn generate(spec: &GenerateSpec) -> Value {
     ])
 }
 
-/// Fills `defaults` into an object as it is configured; parts of it may be unknown.
+/// Adds `defaults` to a configured object, whose parts may be unknown.
 pub(super) fn with_defaults(configured: &Value, mut defaults: Value) -> Value {
     let Some(attributes) = configured.entries() else {
         return configured.clone();
@@ -285,7 +284,7 @@ mod tests {
     use planton_plugin::PrivateData;
 
     #[test]
-    fn private_data_comes_back_and_damaged_data_is_an_error_never_nothing() {
+    fn private_data_round_trips_and_damage_is_an_error() {
         assert_eq!(Private::read(&PrivateData::new()), Ok(Private::default()));
         let private = Private {
             anchor: Anchor {

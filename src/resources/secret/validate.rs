@@ -7,11 +7,11 @@ use planton_core::names::Slug;
 use planton_core::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 
-/// The longest label key or value, and the most labels: what all backends take.
+/// Maximum number of labels, and maximum length of a key or value, that all backends allow.
 const MAX_LABELS: usize = 40;
 const MAX_LABEL_BYTES: usize = 256;
 
-/// Checks what is known.
+/// Checks the known part.
 pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     let settings = Settings::read(config);
@@ -42,8 +42,8 @@ fn takes_over(config: &Value, diagnostics: &mut Diagnostics) {
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Secret Id",
-                "takes_over must be the id of a secret: a uuid, as the error \"Secret Already \
-                 Exists\" and the state of the secret to be replaced have it.",
+                "takes_over is not the id of a secret, which is a uuid.\n\nSet it to the id of the \
+                 replaced secret, from its state or from the error \"Secret Already Exists\".",
             )
             .at("takes_over"),
         );
@@ -51,7 +51,7 @@ fn takes_over(config: &Value, diagnostics: &mut Diagnostics) {
 }
 
 fn sources(config: &Value, diagnostics: &mut Diagnostics) {
-    // Unknown may still turn out to be null.
+    // An unknown one may still become null.
     let given: Vec<_> = ["value_wo", "data_wo", "generate", "copy_from"]
         .into_iter()
         .filter(|name| config.attribute(name).is_set())
@@ -61,8 +61,8 @@ fn sources(config: &Value, diagnostics: &mut Diagnostics) {
             Diagnostic::error(
                 "Conflicting Secret Values",
                 format!(
-                    "At most one of value_wo, data_wo, generate and copy_from may be set; here {} are.\n\n\
-                     Remove all but one.",
+                    "At most one of value_wo, data_wo, generate and copy_from may be set, but {} \
+                     are.\n\nRemove all but one.",
                     given.join(" and ")
                 ),
             )
@@ -81,9 +81,9 @@ fn sources(config: &Value, diagnostics: &mut Diagnostics) {
                 Diagnostic::error(
                     "Invalid Secret Data",
                     format!(
-                        "{what}.\n\nGive every entry a key and a value; the value may be an empty \
-                         text. An entry that is null in some cases can be left out in those: merge, \
-                         or a for expression with if."
+                        "{what}.\n\nSet a key and a value for every entry; the value may be an empty \
+                         text. To omit an entry in some cases, use merge, or a for expression with \
+                         an if clause."
                     ),
                 )
                 .at(AttributePath::attribute("data_wo").key(key.clone())),
@@ -101,9 +101,9 @@ fn copy_from(configured: &Value, diagnostics: &mut Diagnostics) {
             diagnostics.push(
                 Diagnostic::error(
                     "Invalid Copy Source",
-                    "The built-in backend holds nothing but sealed secrets, so there is nothing to \
-                     copy from it.\n\nName a backend of your own; or read the other secret with an \
-                     ephemeral planton_secret, and give its value to value_wo.",
+                    "The built-in backend contains sealed secrets only, which cannot be copied as \
+                     objects.\n\nName a backend of your own. To copy another secret, read it with an \
+                     ephemeral planton_secret, and set value_wo to its value.",
                 )
                 .at(path("backend")),
             );
@@ -113,15 +113,15 @@ fn copy_from(configured: &Value, diagnostics: &mut Diagnostics) {
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Copy Source",
-                "remote_name is empty.\n\nSet it to the object's name in the backend.",
+                "remote_name is an empty text.\n\nSet it to the object's name in the backend.",
             )
             .at(path("remote_name")),
         );
     }
 }
 
-/// Checks what is known of `generate`; what is unknown is taken for what fits. All of
-/// it is told at the whole: Terraform 1.11 finds no line for a part.
+/// Checks the known part of `generate`, and assumes that an unknown part is valid. All errors
+/// point at the whole argument, since Terraform 1.11 prints no line for a part.
 fn generate(config: &Value, diagnostics: &mut Diagnostics) {
     let Some(attributes) = config.attribute("generate").entries() else {
         return;
@@ -133,7 +133,7 @@ fn generate(config: &Value, diagnostics: &mut Diagnostics) {
             diagnostics.push(
                 Diagnostic::error(
                     "Invalid Generate Parameters",
-                    format!("{name} must be a whole number from 0."),
+                    format!("generate.{name} must be a whole number of 0 or more.\n\nCorrect it."),
                 )
                 .at("generate"),
             );
@@ -144,19 +144,19 @@ fn generate(config: &Value, diagnostics: &mut Diagnostics) {
     if attributes.get("length").is_some_and(Value::is_unknown) {
         known.set("length", MAX_GENERATED_LENGTH);
     }
-    let spec = generate_spec(&known).expect("nothing of it is unknown");
+    let spec = generate_spec(&known).expect("all parts are known");
     if let Err(error) = spec.validate() {
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Generate Parameters",
-                format!("No value can be generated this way: {error}."),
+                format!("No value can be generated from these parameters: {error}.\n\nCorrect the generate argument."),
             )
             .at("generate"),
         );
     }
 }
 
-/// Names an entry of a map by its key, where that looks like a name.
+/// Names an entry of a map by its key, if that looks like a name and not like a secret.
 fn entry(key: &str) -> String {
     match plain_words(key) {
         Some(_) if key.len() <= 40 => format!("Entry {key:?}"),
@@ -171,7 +171,8 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Destroy Behaviour",
-                "on_destroy must be \"delete\", \"retain\" or \"forget\".",
+                "on_destroy must be \"delete\", \"retain\" or \"forget\".\n\nSet it to one of them, or omit \
+                 it.",
             )
             .at("on_destroy"),
         );
@@ -182,8 +183,8 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
         diagnostics.push(
             Diagnostic::error(
                 "Invalid Number Of Versions",
-                "keep_versions must be a whole number from 1 to 1000: the current version always \
-                 stays.",
+                "keep_versions must be a whole number from 1 to 1000. The provider always keeps the \
+                 current version.",
             )
             .at("keep_versions"),
         );
@@ -199,7 +200,7 @@ fn labels(config: &Value, diagnostics: &mut Diagnostics) {
             Diagnostic::error(
                 "Too Many Labels",
                 format!(
-                    "There are {} labels, at most {MAX_LABELS} are allowed.",
+                    "labels has {} entries, but at most {MAX_LABELS} are allowed.\n\nRemove some.",
                     labels.len()
                 ),
             )
@@ -212,7 +213,7 @@ fn labels(config: &Value, diagnostics: &mut Diagnostics) {
                 Diagnostic::error(
                     "Invalid Label",
                     format!(
-                        "{} of labels is null.\n\nGive the label a value, or leave it out.",
+                        "{} of labels is null.\n\nSet the label to a value, or remove it.",
                         entry(key)
                     ),
                 )
@@ -228,8 +229,8 @@ fn labels(config: &Value, diagnostics: &mut Diagnostics) {
                 Diagnostic::error(
                     "Invalid Label",
                     format!(
-                        "A label needs a key of 1 to {MAX_LABEL_BYTES} bytes, and a value of at \
-                         most {MAX_LABEL_BYTES} bytes."
+                        "A label must have a key of 1 to {MAX_LABEL_BYTES} bytes, and a value of at \
+                         most {MAX_LABEL_BYTES} bytes.\n\nShorten it."
                     ),
                 )
                 .at(AttributePath::attribute("labels").key(key.clone())),

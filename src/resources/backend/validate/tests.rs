@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::*;
 use planton_core::store::{SecretStore, StoreCapability, StoreError};
 
-/// Refuses `kv_mount_path` and `region` that are `bad`, `namespace` beside `token`,
+/// Rejects the value `bad` of `kv_mount_path` and `region`, `namespace` together with `token`,
 /// and `client_cert_file` without `client_key_file`.
 #[derive(Debug)]
 struct Rules;
@@ -73,7 +73,7 @@ fn told(config: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_mistake_of_a_block_is_told_at_its_attribute() {
+fn every_mistake_of_a_block_is_reported_at_its_attribute() {
     let all = [
         ADDRESS,
         ("kv_mount_path", "bad"),
@@ -85,13 +85,13 @@ fn every_mistake_of_a_block_is_told_at_its_attribute() {
         told(&openbao(&all)),
         ["kv_mount_path", "client_key_file", "token_wo"]
     );
-    // An unknown address hides none of them.
+    // An unknown address hides no mistake.
     let unknown = [&[("address", "?")], &all[1..]].concat();
     assert_eq!(told(&openbao(&unknown)).len(), 3);
 }
 
 #[test]
-fn nothing_is_told_that_an_unknown_part_may_still_mend() {
+fn a_mistake_that_an_unknown_part_may_correct_is_not_reported() {
     for fine in [
         [ADDRESS, ("kv_mount_path", "?")],
         [("client_cert_file", "a.pem"), ("client_key_file", "?")],
@@ -107,7 +107,7 @@ fn nothing_is_told_that_an_unknown_part_may_still_mend() {
 }
 
 #[test]
-fn a_credential_that_is_wrong_by_itself_waits_for_the_plan_that_takes_it() {
+fn an_invalid_credential_is_reported_by_the_plan_that_uses_it() {
     let waits = [ADDRESS, ("token_wo", "bad")];
     assert_eq!(told(&openbao(&waits)), [""; 0]);
     let beside = [&waits[..], &[("kv_mount_path", "bad")]].concat();
@@ -115,7 +115,7 @@ fn a_credential_that_is_wrong_by_itself_waits_for_the_plan_that_takes_it() {
 }
 
 #[test]
-fn a_vault_beyond_this_machine_without_tls_is_warned_of() {
+fn a_vault_beyond_this_machine_without_tls_causes_a_warning() {
     let warned = |block: &'static str, address: &str| {
         let inner = Value::object([("address", Value::from(address))]);
         let config = Value::object([("name", Value::from("own")), (block, inner)]);
@@ -137,7 +137,7 @@ fn a_vault_beyond_this_machine_without_tls_is_warned_of() {
 }
 
 #[test]
-fn examples_have_the_form_that_their_fields_have() {
+fn examples_pass_the_check_of_their_fields() {
     for block in BACKEND_TYPES {
         let unknown = completed(block.fields, &Value::Unknown, Outcome::Given);
         assert!(unknown.is_wholly_known(), "{}", block.name());

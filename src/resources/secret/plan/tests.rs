@@ -1,10 +1,7 @@
-use tokio_util::sync::CancellationToken;
-
-use super::super::destruction::plan_destroy;
+use super::super::deletion_protection::plan_destroy;
 use super::*;
 use crate::resources::private_state::Anchor;
 use crate::resources::secret::schema::schema;
-use planton_core::operations::Interrupt;
 use planton_plugin::{PlanDestroyRequest, PrivateData};
 
 /// A configuration with these attributes, and null for all others.
@@ -60,9 +57,8 @@ async fn planned(request: PlanRequest) -> Result<PlanResponse, Diagnostic> {
     let planning = Planning {
         defaults,
         session: None,
-        interrupt: Interrupt::new(CancellationToken::new(), None),
     };
-    plan(&schema(), request, &planning).await
+    SecretResource.plan(&planning, request).await
 }
 
 fn request(prior_state: Value, prior_private: PrivateData) -> PlanRequest {
@@ -79,7 +75,7 @@ fn request(prior_state: Value, prior_private: PrivateData) -> PlanRequest {
     }
 }
 
-/// As Terraform plans a replacement that it was asked for.
+/// Plans a requested replacement as Terraform does: twice.
 async fn replaced(state: Value) -> Result<PlanResponse, Diagnostic> {
     let first = planned(request(state, private())).await?;
     assert!(first.requires_replace.is_empty());
@@ -87,7 +83,7 @@ async fn replaced(state: Value) -> Result<PlanResponse, Diagnostic> {
 }
 
 #[tokio::test]
-async fn the_second_plan_of_a_replacement_refuses_what_is_protected_or_retained() {
+async fn the_second_plan_of_a_replacement_rejects_a_protected_or_retained_secret() {
     for (state, summary) in [
         (state(true, "delete"), "Secret Deletion Protected"),
         (state(false, "retain"), "Retained Secret Not Replaceable"),
@@ -101,10 +97,10 @@ async fn the_second_plan_of_a_replacement_refuses_what_is_protected_or_retained(
     assert!(matches!(Mark::of(&kept), Some(Mark::Existing(_))));
 }
 
-/// Where the host keeps what a plan gave, the plan before the apply has nothing but
-/// that.
+/// A host that keeps the private data of a plan sends nothing else with the plan before the
+/// apply.
 #[tokio::test]
-async fn a_repeated_plan_goes_by_what_the_plan_gave() {
+async fn a_repeated_plan_uses_the_private_data_of_the_first() {
     let allowed = replaced(state(false, "delete")).await.expect("a plan");
     let again = PlanRequest {
         planned_private: allowed.private.clone(),
@@ -115,11 +111,11 @@ async fn a_repeated_plan_goes_by_what_the_plan_gave() {
 }
 
 #[tokio::test]
-async fn a_creation_is_told_from_a_replacement() {
+async fn a_creation_is_distinguished_from_a_replacement() {
     let created = planned(request(Value::Null, PrivateData::new())).await;
     let private = created.expect("a plan").private.expect("a mark");
     assert_eq!(Mark::of(&private), Some(Mark::Creation));
-    // Repeated, and for a tainted secret, it stays one.
+    // A repeated plan, and the plan of a tainted secret, stay creations.
     let again = planned(request(Value::Null, private)).await;
     let private = again.expect("a plan").private.expect("a mark");
     assert_eq!(Mark::of(&private), Some(Mark::Creation));
@@ -139,10 +135,9 @@ async fn a_destruction_drops_the_mark_of_a_plan_that_failed() {
     assert_eq!(Private::read(&kept).map(|it| it.anchor.generation), Ok(7));
 }
 
-/// A part that is null leaves the prior value in what Terraform proposes, though the
-/// apply fills in the default.
+/// If a part is null, Terraform proposes the prior value, but the apply sets the default.
 #[tokio::test]
-async fn a_default_is_planned_beside_what_is_unknown() {
+async fn a_default_is_planned_beside_an_unknown_part() {
     let spec = |length: Value, special: Value| {
         let names = [
             "length",

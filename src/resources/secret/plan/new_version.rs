@@ -9,18 +9,18 @@ use crate::setting::Setting;
 use planton_core::operations::OperationError;
 use planton_plugin::{Diagnostic, Value};
 
-/// Whether a new version is written.
+/// Whether the apply writes a new version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Write {
     Never,
-    /// The value that is given now is the current one, or none is given; an ephemeral
-    /// value may be another one in the apply.
+    /// The configured value is the current one, or none is configured. An ephemeral value
+    /// may differ in the apply.
     Unchanged,
     Always,
     DecidedAtApply,
 }
 
-/// Decides it as far as a plan can.
+/// Decides whether a new version is written, as far as a plan can.
 pub(super) async fn decide_write(
     settings: &Settings,
     prior: &Value,
@@ -28,7 +28,7 @@ pub(super) async fn decide_write(
     planning: &Planning,
 ) -> Result<Write, Diagnostic> {
     if prior.attribute("version").is_null() {
-        // Drift: the current version is gone, or not the one we wrote.
+        // Drift: the current version is missing, or not the one that the provider wrote.
         return Ok(Write::Always);
     }
     let before = prior.attribute("value_wo_version").as_str();
@@ -36,16 +36,16 @@ pub(super) async fn decide_write(
         (Setting::Unknown, _) => return Ok(Write::DecidedAtApply),
         (Setting::Set(now), Some(before)) if now == before => return Ok(Write::Never),
         (Setting::Set(_), Some(_)) => return Ok(Write::Always),
-        // Without a trigger before or now, the value itself decides.
+        // Without a trigger in the state or the configuration, the value itself decides.
         (Setting::Set(_) | Setting::Absent, _) => {}
     }
     if private.anchor.finding.is_some() {
-        // Not this state's secret any more: an update fails, and says why.
+        // The secret no longer belongs to this state: an update fails with the reason.
         return Ok(Write::Unchanged);
     }
     match &settings.source {
         Source::Absent => Ok(Write::Unchanged),
-        // Generated anew only with the trigger.
+        // Only the trigger causes a new value.
         Source::Generate(_) | Source::Copy(_) => Ok(Write::Never),
         Source::Unknown(possible) if !possible.given => Ok(Write::Never),
         Source::Unknown(_) => Ok(Write::DecidedAtApply),
@@ -72,14 +72,14 @@ pub(super) async fn decide_write(
     }
 }
 
-/// Tells why a value could not be compared, and how to do without.
+/// Returns the diagnostic of a comparison that failed, with the way to avoid it.
 pub(in super::super) fn compare_failed(error: &OperationError) -> Diagnostic {
     let mut diagnostic = explain(error).at("value_wo_version");
     diagnostic.detail.insert_str(
         0,
-        "The configured value could not be compared with the current one, which is done only \
-         where value_wo_version is not set. Set value_wo_version, and a plan needs neither the \
-         key nor the stored secret.\n\n",
+        "The provider could not compare the configured value with the current one. To plan \
+         without the key and the stored secret, set value_wo_version: the provider compares \
+         values only if it is not set.\n\n",
     );
     diagnostic
 }

@@ -1,26 +1,26 @@
-//! Plans the destruction of a secret, and refuses it under `deletion_protection`.
+//! Plans the destruction of a secret, and rejects it under `deletion_protection`.
 
-use super::drift;
+use super::SecretResource;
 use super::replacement::Existing;
 use super::state::Private;
 use crate::resources::private_state::PrivateState;
-use crate::session::Configured;
+use crate::session::{Configured, Refresh};
 use planton_plugin::{
     Diagnostic, PlanDestroyRequest, PlanDestroyResponse, ReadOutcome, ReadRequest,
 };
 
 /// Plans a destruction.
 ///
-/// A refusal looks at the secret first, where `session` lets it: Terraform 1.11 plans
-/// to destroy what the configuration no longer has before it reads that, and what is
-/// gone, or another state's by now, must leave the state without `state rm`.
+/// Before a rejection, the provider reads the secret if there is a `session`. Terraform 1.11
+/// plans the destruction of a removed resource before it refreshes it. A secret that is
+/// gone, or that another state owns by now, must leave the state without `state rm`.
 pub(super) async fn plan_destroy(
     request: PlanDestroyRequest,
     session: Option<&Configured>,
 ) -> Result<PlanDestroyResponse, Diagnostic> {
     let private_before = Private::read(&request.prior_private)?;
     let allowed = PlanDestroyResponse {
-        // Without the mark that a failed update leaves beside the state.
+        // Drops the mark of a plan whose update failed.
         private: Some(private_before.write()),
         ..PlanDestroyResponse::default()
     };
@@ -37,8 +37,8 @@ pub(super) async fn plan_destroy(
         private: request.prior_private,
         identity: request.prior_identity,
     };
-    // What can't be read stays protected: that is what the state says.
-    let Ok(now) = drift::read(session, as_it_was).await else {
+    // If the read fails, the protection in the state applies.
+    let Ok(now) = SecretResource.read(session, as_it_was).await else {
         return Err(refused);
     };
     let state = match now.outcome {
@@ -56,12 +56,11 @@ pub(super) async fn plan_destroy(
     }
 }
 
-/// Adds what helps where the configuration does not reach the object: one that was
-/// replaced before it could be deleted.
+/// Adds the remedy for a deposed object, which no configuration refers to.
 fn out_of_reach(mut refused: Diagnostic) -> Diagnostic {
     refused.detail.push_str(
-        " The configuration does not reach an object that Terraform calls deposed: import it in \
-         another configuration with deletion_protection = false, and apply that.",
+        " If Terraform calls the object deposed, this configuration cannot change it: import it \
+         in another configuration with deletion_protection = false, and apply that.",
     );
     refused
 }
