@@ -1,4 +1,4 @@
-//! `forget secret` and `forget backend`: for what is gone for good.
+//! `forget secret` and `forget backend` remove records whose backend is gone for good.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Write};
@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::operator::{self, Failure, Form, Report, STATUSES};
 use crate::diagnostics::{deletion_protected, made_by};
 use planton_core::names::{SecretName, Slug};
-use planton_core::operations::{ForgettableBackend, ForgettableSecret, Found, Organization, Owner};
+use planton_core::operations::{Found, Organization, Owner};
 use planton_plugin::Diagnostic;
 
-/// Which record to forget.
+/// Arguments of `forget`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct Forget {
     #[command(subcommand)]
@@ -23,31 +23,31 @@ pub struct Forget {
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 enum What {
-    /// Remove a secret's record from the catalog without asking its backend.
+    /// Remove a secret's record from the catalog without a request to its backend.
     ///
-    /// For a secret whose backend is gone for good. States that hold it drop it at their next
-    /// refresh. Its sealed versions stay wherever they still are.
+    /// For a secret whose backend is gone for good. States that contain the secret drop it at
+    /// their next refresh. Its sealed versions are not deleted.
     #[command(after_help = STATUSES)]
     Secret(OfSecret),
-    /// Remove a backend's record from the catalog without asking the backend.
+    /// Remove a backend's record from the catalog without a request to the backend.
     ///
-    /// For a backend that is gone for good. Its secrets are forgotten first.
+    /// For a backend that is gone for good. Fails while secrets use it: forget them first.
     #[command(after_help = STATUSES)]
     Backend(OfBackend),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 struct OfSecret {
-    /// The secret's name.
+    /// Name of the secret.
     #[arg(value_parser = Slug::parse)]
     name: Slug,
-    /// Its environment; without it, the secret of organization scope.
+    /// Environment of the secret. Omit it for a secret of organization scope.
     #[arg(long, value_parser = Slug::parse)]
     environment: Option<Slug>,
-    /// Its uuid, to forget one that a replacement has displaced.
+    /// UUID of the secret, to forget one that a replacement has displaced.
     #[arg(long)]
     uuid: Option<Uuid>,
-    /// Forget it though it has deletion_protection.
+    /// Forget the secret even if it has deletion_protection.
     #[arg(long)]
     ignore_protection: bool,
     #[command(flatten)]
@@ -56,7 +56,7 @@ struct OfSecret {
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 struct OfBackend {
-    /// The backend's name.
+    /// Name of the backend.
     #[arg(value_parser = Slug::parse)]
     name: Slug,
     #[command(flatten)]
@@ -65,10 +65,10 @@ struct OfBackend {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 struct How {
-    /// Do it without asking.
+    /// Skip the confirmation.
     #[arg(long)]
     yes: bool,
-    /// Report one JSON object on stdout.
+    /// Print the result as one JSON object to stdout.
     #[arg(long)]
     json: bool,
 }
@@ -79,7 +79,7 @@ impl How {
     }
 }
 
-/// What was forgotten.
+/// Result of a command.
 #[derive(Debug, Serialize)]
 struct Forgotten {
     forgotten: &'static str,
@@ -88,11 +88,11 @@ struct Forgotten {
     uuid: Uuid,
     backend: String,
     owner: WhoseItWas,
-    /// Names of objects, and never a value.
+    /// Names of objects, never a value.
     may_be_left: Vec<String>,
 }
 
-/// Which run owned a record.
+/// Run that owned a record.
 #[derive(Debug, Serialize)]
 struct WhoseItWas {
     run: String,
@@ -133,16 +133,16 @@ impl Report for Forgotten {
     }
 }
 
-/// Forgets what was asked for.
+/// Removes the record that the arguments name.
 #[must_use]
 pub(super) fn run(forget: Forget) -> ExitCode {
     let how = match &forget.what {
         What::Secret(asked) => asked.how,
         What::Backend(asked) => asked.how,
     };
-    // Before anything is read: nobody could be asked.
+    // Without a terminal nobody can confirm, so this fails before anything is read.
     if !how.yes && !std::io::stdin().is_terminal() {
-        return operator::fail(how.form(), &Failure::not_confirmed(unasked()));
+        return operator::fail(how.form(), &Failure::not_confirmed(no_terminal()));
     }
     operator::run(how.form(), |organization| async move {
         match forget.what {
@@ -165,7 +165,8 @@ async fn secret(organization: &Organization, asked: OfSecret) -> Result<Forgotte
     };
     if found.is_protected && !asked.ignore_protection {
         let mut refused = deletion_protected(&name.to_string());
-        refused.detail += "\n\nIf no state holds it any more, forget it with --ignore-protection.";
+        refused.detail +=
+            "\n\nIf no state contains it any more, forget it with --ignore-protection.";
         return Err(refused.into());
     }
     let objects: Vec<String> = found.objects.iter().map(ToString::to_string).collect();
@@ -178,9 +179,22 @@ async fn secret(organization: &Organization, asked: OfSecret) -> Result<Forgotte
         owner: (&found.owner).into(),
         may_be_left: objects,
     };
-    if !asked.how.yes {
-        confirm(&about_secret(&found, &report), &report.name)?;
-    }
+    let about = About {
+        record: format!("Secret {:?}", report.name),
+        uuid: found.uuid,
+        place: format!(" on backend {} ({})", found.backend, found.backend_uuid),
+        owner: &found.owner,
+        remarks: vec![
+            (found.is_displaced, "A replacement has displaced it."),
+            (found.is_deleting, UNFINISHED),
+            (found.is_protected, "It has deletion_protection."),
+        ],
+        effect: format!(
+            "This removes its record without a request to its backend. {}",
+            left(&report.may_be_left)
+        ),
+    };
+    about.confirm(asked.how, &report.name)?;
     let interrupt = operator::bounds();
     let forgotten = organization.forget_found_secret(found, &interrupt);
     interrupt.bound(forgotten).await?;
@@ -206,9 +220,17 @@ async fn backend(organization: &Organization, asked: OfBackend) -> Result<Forgot
         owner: (&found.owner).into(),
         may_be_left: Vec::new(),
     };
-    if !asked.how.yes {
-        confirm(&about_backend(&found), &report.name)?;
-    }
+    let about = About {
+        record: format!("Backend {:?}", report.name),
+        uuid: found.uuid,
+        place: format!(", {}", found.kind),
+        owner: &found.owner,
+        remarks: vec![(found.is_deleting, UNFINISHED)],
+        effect: "This removes its record without a request to its place. It fails while secrets \
+                 use the backend: forget them first."
+            .to_owned(),
+    };
+    about.confirm(asked.how, &report.name)?;
     let interrupt = operator::bounds();
     let deleted = organization.forget_found_backend(found, &interrupt);
     let deleted = interrupt.bound(deleted).await?;
@@ -216,65 +238,62 @@ async fn backend(organization: &Organization, asked: OfBackend) -> Result<Forgot
     Ok(report)
 }
 
-fn about_secret(found: &ForgettableSecret, report: &Forgotten) -> String {
-    let mut text = format!(
-        "Secret {:?} ({}) on backend {} ({}): {}.",
-        report.name,
-        found.uuid,
-        found.backend,
-        found.backend_uuid,
-        made_by(&found.owner)
-    );
-    for (is_so, says) in [
-        (found.is_displaced, "A replacement has displaced it."),
-        (
-            found.is_deleting,
-            "Its deletion was begun and not finished.",
-        ),
-        (found.is_protected, "It has deletion_protection."),
-    ] {
-        if is_so {
-            let _ = write!(text, "\n{says}");
-        }
-    }
-    let _ = write!(
-        text,
-        "\n\nIts record is removed, and its backend is not asked. {}",
-        left(&report.may_be_left)
-    );
-    text
+const UNFINISHED: &str = "Its deletion was started and not finished.";
+
+/// A found record, as the confirmation describes it.
+struct About<'a> {
+    /// Kind and name, as the first words of a sentence.
+    record: String,
+    uuid: Uuid,
+    /// Backend or type, with the punctuation before it.
+    place: String,
+    owner: &'a Owner,
+    /// Facts about the record, each with whether it holds.
+    remarks: Vec<(bool, &'static str)>,
+    effect: String,
 }
 
-fn about_backend(found: &ForgettableBackend) -> String {
-    let mut text = format!(
-        "Backend {:?} ({}), {}: {}.",
-        found.name.as_str(),
-        found.uuid,
-        found.kind,
-        made_by(&found.owner)
-    );
-    if found.is_deleting {
-        text += "\nIts deletion was begun and not finished.";
+impl About<'_> {
+    /// Asks for the name to be typed, unless `--yes` was passed.
+    fn confirm(&self, how: How, name: &str) -> Result<(), Failure> {
+        if how.yes {
+            return Ok(());
+        }
+        ask(
+            &self.text(),
+            name,
+            std::io::stdin().lock(),
+            std::io::stderr(),
+        )
     }
-    text + "\n\nIts record is removed, and its place is not asked. Secrets on it keep it: forget \
-            them first."
+
+    fn text(&self) -> String {
+        let Self {
+            record,
+            uuid,
+            place,
+            owner,
+            remarks,
+            effect,
+        } = self;
+        let mut text = format!("{record} ({uuid}){place}: {}.", made_by(owner));
+        for (_, remark) in remarks.iter().filter(|(is_so, _)| *is_so) {
+            let _ = write!(text, "\n{remark}");
+        }
+        let _ = write!(text, "\n\n{effect}");
+        text
+    }
 }
 
 fn left(objects: &[String]) -> String {
     if objects.is_empty() {
-        return "Nothing of its own is known to be left in a backend.".to_owned();
+        return "No object of its own is known to remain in a backend.".to_owned();
     }
     format!(
-        "These objects may be left, and nothing refers to them any more:\n  {}\nNothing there can \
-         be read without the organization's key. Delete them by hand if the place still exists.",
+        "These objects may remain, and no record names them any more:\n  {}\nThey cannot be read \
+         without the organization's key. Delete them by hand if the place still exists.",
         objects.join("\n  ")
     )
-}
-
-/// Asks for the name to be typed.
-fn confirm(about: &str, name: &str) -> Result<(), Failure> {
-    let stdin = std::io::stdin().lock();
-    ask(about, name, stdin, std::io::stderr())
 }
 
 fn ask(
@@ -292,31 +311,33 @@ fn ask(
     }
     Err(Failure::not_confirmed(Diagnostic::error(
         "Not Confirmed",
-        format!("The name {name:?} was not typed, so nothing was forgotten."),
+        format!(
+            "The typed text is not {name:?}, so nothing was changed.\n\nRun the command again and type the name, or add --yes."
+        ),
     )))
 }
 
-fn unasked() -> Diagnostic {
+fn no_terminal() -> Diagnostic {
     Diagnostic::error(
         "Confirmation Required",
-        "Forgetting can't be undone, and there is no terminal to ask for a confirmation, so \
-         nothing was forgotten.\n\nRun the command in a terminal, or add --yes.",
+        "This command cannot be undone and asks for a confirmation, but stdin is not a terminal. \
+         Nothing was changed.\n\nRun the command in a terminal, or add --yes.",
     )
 }
 
 fn no_secret(name: &SecretName, displaced: &[Uuid]) -> Failure {
     let name = name.to_string();
     let mut text = format!(
-        "The catalog has no secret {name:?}, so nothing was forgotten.\n\nCheck its name, \
-         --environment and --uuid, and that PLANTON_ORG and the platform's variables are those of \
-         the provider block."
+        "The catalog has no secret {name:?}, so nothing was changed.\n\nCheck its name, \
+         --environment and --uuid. Check that PLANTON_ORG and the platform's variables match the \
+         provider block."
     );
     if !displaced.is_empty() {
         let displaced: Vec<_> = displaced.iter().map(ToString::to_string).collect();
         let _ = write!(
             text,
-            "\n\nReplacements have displaced secrets of that name. To forget one of them, name it \
-             by --uuid: {}.",
+            "\n\nReplacements have displaced secrets of that name. To forget one of them, pass its \
+             --uuid: {}.",
             displaced.join(", ")
         );
     }
@@ -327,9 +348,9 @@ fn no_backend(name: &Slug) -> Failure {
     Failure::no_such_record(Diagnostic::error(
         "Secret Backend Not Found",
         format!(
-            "The catalog has no backend \"{name}\", so nothing was forgotten.\n\nCheck its name, \
-             and that PLANTON_ORG and the platform's variables are those of the provider block. \
-             The built-in backend has no record."
+            "The catalog has no backend \"{name}\", so nothing was changed.\n\nCheck its name. Check \
+             that PLANTON_ORG and the platform's variables match the provider block. The built-in \
+             backend has no record."
         ),
     ))
 }

@@ -1,4 +1,4 @@
-//! Operator commands: a module for each.
+//! The command line: operator commands, one module each, and the help.
 
 mod forget;
 mod operator;
@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 
 pub use forget::Forget;
 
-const INSTALL: &str = r#"Terraform and OpenTofu start this program themselves. To install it, name it in a
-configuration, and run `terraform init`:
+const INSTALL: &str = r#"Terraform and OpenTofu start this program as a plugin. To install it, add it to a
+configuration and run `terraform init`:
 
   terraform {
     required_version = ">= 1.11"
@@ -21,30 +21,31 @@ configuration, and run `terraform init`:
     }
   }"#;
 
-/// What a person asked for.
+/// Parsed command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
-    /// Serve hosts that attach, until an interrupt.
+    /// Serve attaching hosts until an interrupt.
     Debug,
     /// Print the version.
     Version,
     /// Print the help.
     Help,
-    /// Run an operator's command.
+    /// Run an operator command.
     Operate(Operate),
 }
 
-/// An operator's command.
+/// Operator command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operate {
-    /// Forget a secret or a backend.
+    /// Remove the record of a secret or a backend.
     Forget(Forget),
 }
 
 impl Operate {
-    /// Runs the command on the platform that the environment names, and reports.
+    /// Runs the command on the platform that the environment variables name, and prints the
+    /// result.
     #[must_use]
     pub fn run(self) -> ExitCode {
         match self {
@@ -53,7 +54,7 @@ impl Operate {
     }
 }
 
-/// Parses the command line; on `--help` and on errors, prints and exits.
+/// Parses the command line. Prints and exits on `--help` and on errors.
 #[must_use]
 pub fn parse() -> Request {
     request(Cli::parse())
@@ -63,7 +64,7 @@ pub fn parse() -> Request {
 ///
 /// # Errors
 ///
-/// When stdout takes nothing.
+/// If stdout cannot be written to.
 pub fn print_help() -> std::io::Result<()> {
     use clap::CommandFactory;
     Cli::command().print_help()
@@ -83,13 +84,13 @@ fn request(cli: Cli) -> Request {
     }
 }
 
-/// Seals secrets on this machine and stores them where you choose.
+/// Encrypts secrets on this machine and stores the ciphertext in a backend of your choice.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = INSTALL)]
 struct Cli {
-    /// Serve for a debugger: print TF_REATTACH_PROVIDERS and wait for a
-    /// Terraform that has it in its environment. Unencrypted, on a socket that
-    /// only you can reach.
+    /// Serve for a debugger: print TF_REATTACH_PROVIDERS, and wait for a Terraform that has it
+    /// in its environment. The connection is not encrypted; only your user can access its
+    /// socket.
     #[arg(long)]
     debug: bool,
 
@@ -101,10 +102,10 @@ struct Cli {
 enum Command {
     /// Print the version.
     Version,
-    /// Remove a record from the catalog whose backend is gone for good.
+    /// Remove a record whose backend is gone for good from the catalog.
     ///
-    /// The platform is found by the variables of the provider block: PLANTON_ORG, and PLANTON_ADDR
-    /// with PLANTON_TOKEN or PLANTON_TOKEN_FILE, or PLANTON_DATA_DIR.
+    /// Reads the platform from the environment variables of the provider block: PLANTON_ORG, and
+    /// either PLANTON_ADDR with PLANTON_TOKEN or PLANTON_TOKEN_FILE, or PLANTON_DATA_DIR.
     Forget(Forget),
 }
 
@@ -115,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent_and_the_help_says_how_to_install() {
+    fn the_command_line_is_consistent_and_the_help_explains_the_installation() {
         let mut command = Cli::command();
         command.clone().debug_assert();
         let help = command.render_help().to_string();

@@ -1,5 +1,5 @@
-//! What every operator command does: open the platform that the environment names,
-//! run, print, and end with a status.
+//! Frame of all operator commands: opens the platform that the environment variables name,
+//! runs the command, prints the result, and returns an exit status.
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -14,22 +14,22 @@ use crate::provider::{self, Environment};
 use planton_core::operations::{Interrupt, OperationError, Organization};
 use planton_plugin::{Diagnostic, Severity};
 
-/// The exit statuses, as every command's help lists them.
+/// Exit statuses, for the help of every command.
 pub(super) const STATUSES: &str = "Exit status:
   0  done
-  1  failed; the error says why. What was begun stays begun: run it again
+  1  failed, perhaps halfway; run the command again to finish it
   2  wrong arguments, or not confirmed; nothing was changed
-  3  no such record";
+  3  record not found; nothing was changed";
 
-/// How long the requests of one use case may go on.
-const TIME: Duration = Duration::from_secs(600);
+/// Time limit of one use case.
+const TIME_LIMIT: Duration = Duration::from_secs(600);
 
-/// Returns the bound of a use case that begins now.
+/// Returns the interrupt of a use case that starts now.
 pub(super) fn bounds() -> Interrupt {
-    Interrupt::new(CancellationToken::new(), Some(Instant::now() + TIME))
+    Interrupt::new(CancellationToken::new(), Some(Instant::now() + TIME_LIMIT))
 }
 
-/// Why a command did not do what it was asked for.
+/// Failure of a command, with its exit status.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) status: u8,
@@ -67,20 +67,20 @@ impl From<OperationError> for Failure {
     }
 }
 
-/// What a command has done: lines for people, an object for programs.
+/// Result of a command, as text and as JSON.
 pub(super) trait Report: Serialize {
-    /// Returns the text for people.
+    /// Returns the human-readable text.
     fn text(&self) -> String;
 }
 
-/// The form in which a command reports.
+/// Output format of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Text,
     Json,
 }
 
-/// Runs a command on the organization that the environment names.
+/// Runs a command on the organization that the environment variables name.
 pub(super) fn run<R: Report, F: Future<Output = Result<R, Failure>>>(
     form: Form,
     command: impl FnOnce(Organization) -> F,
@@ -117,7 +117,7 @@ pub(super) fn run<R: Report, F: Future<Output = Result<R, Failure>>>(
     }
 }
 
-/// Reports a failure, and returns its status.
+/// Prints a failure, and returns its status.
 pub(super) fn fail(form: Form, failure: &Failure) -> ExitCode {
     let Diagnostic {
         summary, detail, ..
@@ -132,7 +132,7 @@ pub(super) fn fail(form: Form, failure: &Failure) -> ExitCode {
     ExitCode::from(failure.status)
 }
 
-/// Prints a diagnostic to stderr, as Terraform would.
+/// Prints a diagnostic to stderr in the form that Terraform uses.
 fn print(diagnostic: &Diagnostic) {
     let severity = match diagnostic.severity {
         Severity::Error => "Error",
