@@ -1,15 +1,15 @@
-//! A Terraform and OpenTofu provider that is a whole secrets manager on its own.
+//! A Terraform and OpenTofu provider that manages secrets without a server of its own.
 //!
-//! Every secret version is sealed on the machine that runs Terraform, and only
-//! then handed to the secret backend that the practitioner chose. See
-//! `ARCHITECTURE.md` for the map of the modules and their invariants.
+//! The provider encrypts every secret version on the machine that runs Terraform, and stores
+//! the ciphertext in the secret backend of the user's choice. `ARCHITECTURE.md` has a map of
+//! the modules and their invariants.
 
 pub mod cli;
-pub mod data_sources;
-pub mod diagnostics;
-pub mod ephemeral;
-pub mod functions;
+mod data_sources;
+mod diagnostics;
+mod ephemeral;
+mod functions;
 pub mod provider;
-pub mod resources;
-pub mod session;
-pub mod setting;
+mod resources;
+mod session;
+mod setting;

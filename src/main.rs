@@ -1,4 +1,4 @@
-//! A plugin when Terraform starts it, an operator CLI when a person does.
+//! Runs as a plugin if Terraform starts it, and as an operator command otherwise.
 
 use std::process::ExitCode;
 
@@ -6,15 +6,14 @@ use planton_plugin::protocol::{self, ServeMode, ServeOptions};
 use terraform_provider_planton::cli::{self, Request};
 use terraform_provider_planton::provider::{self, StartedBy};
 
-/// What `plantonhq/planton` in a configuration stands for: Terraform completes
-/// it with the first registry, OpenTofu with the second.
+/// Full addresses of `plantonhq/planton`: Terraform adds the first registry to it, OpenTofu
+/// the second.
 const ADDRESSES: [&str; 2] = [
     "registry.terraform.io/plantonhq/planton",
     "registry.opentofu.org/plantonhq/planton",
 ];
 
-/// The crates whose logs a host gets: ours alone, since others log headers and
-/// bodies at one level or another.
+/// Crates whose logs are sent to the host. Other crates may log headers and bodies.
 const LOG_TARGETS: [&str; 3] = ["planton_core", "planton_vendors", env!("CARGO_CRATE_NAME")];
 
 fn main() -> ExitCode {
@@ -28,7 +27,7 @@ fn main() -> ExitCode {
                 Ok(())
             }
             Request::Operate(command) => {
-                // The key that verifies records is opened.
+                // The command unwraps the key that verifies records.
                 protocol::forbid_core_dumps();
                 return command.run();
             }

@@ -14,8 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let definitions = protox::compile(FILES, ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
 
-    // Values must not be printed by accident: `protocol::wire` gives these two
-    // a Debug of its own.
+    // Values must not be printed by accident, so `protocol::wire` implements Debug for these.
     let values = [".tfplugin6.DynamicValue", ".tfplugin6.RawState"];
     tonic_prost_build::configure()
         .build_client(false)

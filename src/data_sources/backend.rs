@@ -1,4 +1,4 @@
-//! `data "planton_secret_backend"`: everything of a backend but its credential.
+//! `data "planton_secret_backend"`: a backend without its credential.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, 
 
 /// The data source `planton_secret_backend`.
 #[derive(Clone, Copy, Debug)]
-pub struct SecretBackendDataSource;
+pub(crate) struct SecretBackendDataSource;
 
 #[async_trait]
 impl SessionDataSource for SecretBackendDataSource {
@@ -33,17 +33,20 @@ impl SessionDataSource for SecretBackendDataSource {
                 "Type of the backend: the name of its block; `platform` for the built-in one.",
             ),
             computed("description", "Human-readable description."),
-            computed("name_prefix", "Prefix of the names of its objects."),
+            computed(
+                "name_prefix",
+                "Prefix of the names of the backend's objects.",
+            ),
             computed(
                 "credential_source",
                 "Source of the credentials: `static` for configured ones, `ambient` for the \
-                 vendor's default chain; null for the built-in backend.",
+                 vendor's default credential chain; null for the built-in backend.",
             ),
             Attribute::map("settings", AttributeType::String)
                 .computed()
                 .describe(
                     "Settings of the backend as configured, without credentials. Blocks and sets \
-                     are JSON.",
+                     are encoded in JSON.",
                 ),
             computed("created_at", "Time of creation (RFC 3339)."),
             computed("updated_at", "Time of the last change (RFC 3339)."),
@@ -75,7 +78,7 @@ async fn find(config: &Value, session: &Configured) -> Result<Value, Diagnostic>
     if name.as_str() == PLATFORM_BACKEND {
         let uuid = match organization.existing().await {
             Ok(record) => Some(record.platform_backend.to_string()),
-            // Its uuid is made at first use.
+            // The first write creates its uuid.
             Err(OperationError::OrganizationMissing { .. }) => None,
             Err(error) => return Err(explain(&error)),
         };

@@ -1,4 +1,4 @@
-//! `data "planton_default_backend"`: which backend is the default.
+//! `data "planton_default_backend"`: the name of the default backend.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use planton_plugin::{Attribute, Diagnostic, Schema, Value};
 
 /// The data source `planton_default_backend`.
 #[derive(Clone, Copy, Debug)]
-pub struct DefaultBackendDataSource;
+pub(crate) struct DefaultBackendDataSource;
 
 #[async_trait]
 impl SessionDataSource for DefaultBackendDataSource {
@@ -25,14 +25,14 @@ impl SessionDataSource for DefaultBackendDataSource {
                 .computed()
                 .describe("Name of the default backend; `platform` is the built-in one."),
         ])
-        .describe("Reads the default backend: that of new secrets that name none.")
+        .describe("Reads the default backend, which stores new secrets that set no `backend`.")
     }
 
     async fn read(&self, session: &Configured, _config: Value) -> Result<Value, Diagnostic> {
         let organization = &session.organization;
         let backend = match organization.default_backend_view().await {
             Ok(view) => view.backend.to_string(),
-            // Before first use nobody can have chosen another.
+            // An organization without a record has set no default.
             Err(OperationError::OrganizationMissing { .. }) => PLATFORM_BACKEND.to_owned(),
             Err(error) => return Err(explain(&error)),
         };

@@ -4,6 +4,6 @@ mod backend;
 mod default_backend;
 mod secret;
 
-pub use backend::SecretBackendDataSource;
-pub use default_backend::DefaultBackendDataSource;
-pub use secret::SecretDataSource;
+pub(crate) use backend::SecretBackendDataSource;
+pub(crate) use default_backend::DefaultBackendDataSource;
+pub(crate) use secret::SecretDataSource;

@@ -1,4 +1,4 @@
-//! `data "planton_secret"`: everything of a secret but its value.
+//! `data "planton_secret"`: a secret without its value.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, 
 
 /// The data source `planton_secret`.
 #[derive(Clone, Copy, Debug)]
-pub struct SecretDataSource;
+pub(crate) struct SecretDataSource;
 
 #[async_trait]
 impl SessionDataSource for SecretDataSource {
@@ -37,12 +37,12 @@ impl SessionDataSource for SecretDataSource {
             computed("backend", "Name of the secret backend."),
             computed("kind", "Kind of the secret: `text` or `key_value`."),
             Attribute::number("version").computed().describe(
-                "Number of the current version, counted from 1 for each secret. Wire a \
-                     consumer's `…_wo_version` to `revision` instead.",
+                "Number of the current version, counted from 1 for each secret. A replacement \
+                     starts at 1 again, so set a consumer's `…_wo_version` to `revision` instead.",
             ),
             Attribute::number("revision").computed().describe(
-                "Number that increases with every version written and with every replacement of the \
-                 secret. Wire a consumer's own `…_wo_version` to it.",
+                "Number that increases with every new version and every replacement of the \
+                 secret. Set a consumer's `…_wo_version` to it.",
             ),
             computed(
                 "backend_version_id",
@@ -50,19 +50,22 @@ impl SessionDataSource for SecretDataSource {
             ),
             computed(
                 "kek_id",
-                "Key encryption key that the current version is sealed under.",
+                "Identifier of the key encryption key of the current version.",
             ),
-            computed("reference", "Reference to the secret for other tools: `$secret/<name>` or \
-                      `$secret/@<environment>/<name>`."),
+            computed(
+                "reference",
+                "Reference to the secret for other tools: `$secret/<name>`, or \
+                      `$secret/@<environment>/<name>` in an environment.",
+            ),
             computed("created_at", "Time of creation (RFC 3339)."),
             computed(
                 "updated_at",
-                "Time of the last change of value or metadata (RFC 3339).",
+                "Time of the last change of the value or the metadata (RFC 3339).",
             ),
         ])
         .describe(
-            "Reads the metadata of a secret. For the value, use the ephemeral resource \
-             `planton_secret`: a data source would write it into the state.",
+            "Reads the metadata of a secret. To read the value, use the ephemeral resource \
+             `planton_secret`, since the state contains the result of every data source.",
         )
     }
 
@@ -100,14 +103,15 @@ async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagno
     found.await.map_err(|error| {
         let mut is_missing = false;
         let mut diagnostic = explain_at(&error, |about| {
-            // In an organization without a record, its first secret may be yet to come.
+            // An organization without a record may get its first secret in this very apply.
             is_missing = about == About::Selector;
             is_missing.then(|| "name".into())
         });
         if is_missing {
             diagnostic.detail.push_str(
-                " Where the same configuration creates the secret, refer to it, so that it is read \
-                 only once it exists:\n\n  name = planton_secret.<name>.name",
+                " If the same configuration creates the secret, refer to that resource, so that \
+                 Terraform reads the secret after its creation:\n\n  name = \
+                 planton_secret.<name>.name",
             );
         }
         diagnostic

@@ -2,4 +2,4 @@
 
 mod secret;
 
-pub use secret::EphemeralSecret;
+pub(crate) use secret::EphemeralSecret;

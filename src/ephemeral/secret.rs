@@ -1,4 +1,4 @@
-//! `ephemeral "planton_secret"`: a secret's value, just in time.
+//! `ephemeral "planton_secret"`: opens the value of a secret during a run.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, 
 
 /// The ephemeral resource `planton_secret`.
 #[derive(Clone, Copy, Debug)]
-pub struct EphemeralSecret;
+pub(crate) struct EphemeralSecret;
 
 #[async_trait]
 impl SessionEphemeralResource for EphemeralSecret {
@@ -24,9 +24,9 @@ impl SessionEphemeralResource for EphemeralSecret {
     fn schema(&self) -> Schema {
         Schema::new([
             Attribute::string("id").optional_computed().describe(
-                "UUID of the secret. Exactly one of `id` and `name`. If it refers to the \
-                 resource, as `planton_secret.x.id` does, Terraform opens the secret only once \
-                 it exists.",
+                "UUID of the secret. Exactly one of `id` and `name`. A reference to the resource, \
+                 such as `planton_secret.x.id`, makes Terraform open the secret after its \
+                 creation.",
             ),
             Attribute::string("name").optional_computed().describe(
                 "Name of the secret. Exactly \
@@ -42,8 +42,8 @@ impl SessionEphemeralResource for EphemeralSecret {
                 .optional_computed()
                 .describe("Number of the version to open. Default: the current version."),
             Attribute::number("minimum_version").optional().describe(
-                "Oldest version to accept. Opening an older one fails, so a catalog that was \
-                 rolled back cannot return an old value.",
+                "Number of the oldest version to accept. If the opened version is older, opening \
+                 fails, so a restored older catalog cannot return an old value.",
             ),
             Attribute::string("value")
                 .computed()
@@ -55,8 +55,8 @@ impl SessionEphemeralResource for EphemeralSecret {
                 .describe("Values of a key-value secret, by key; null for a text secret."),
         ])
         .describe(
-            "Opens a secret just in time, for a write-only argument of another resource or for a \
-             provider's configuration. Neither plan nor state contains the value.",
+            "Opens a secret during a run, for a write-only argument of another resource or for the \
+             configuration of a provider. Neither the plan nor the state contains the value.",
         )
     }
 
@@ -65,7 +65,7 @@ impl SessionEphemeralResource for EphemeralSecret {
         let (id, name) = (config.attribute("id"), config.attribute("name"));
         if id.is_set() && (name.is_set() || config.attribute("environment").is_set()) {
             diagnostics.push(selector_error(
-                "Both id and name are set; id alone says which secret it is.",
+                "Both id and name or environment are set, but id alone identifies the secret.",
                 "id",
             ));
         }
@@ -85,7 +85,7 @@ impl SessionEphemeralResource for EphemeralSecret {
         if let Some(text) = id.as_str()
             && text.parse::<Uuid>().is_err()
         {
-            diagnostics.push(selector_error("The id is not a uuid.", "id"));
+            diagnostics.push(selector_error("id is not a uuid.", "id"));
         }
         for attribute in ["version", "minimum_version"] {
             let number = config.attribute(attribute);
@@ -93,7 +93,10 @@ impl SessionEphemeralResource for EphemeralSecret {
                 diagnostics.push(
                     Diagnostic::error(
                         "Invalid Secret Version",
-                        format!("{attribute} must be a whole number from 1."),
+                        format!(
+                            "{attribute} must be a whole number of 1 or more.\n\nCorrect it, or omit \
+                             it."
+                        ),
                     )
                     .at(attribute),
                 );
@@ -106,8 +109,8 @@ impl SessionEphemeralResource for EphemeralSecret {
             diagnostics.push(
                 Diagnostic::error(
                     "Invalid Secret Version",
-                    "version asks for an older version than minimum_version allows.\n\nRaise \
-                     version, or lower minimum_version; without version, the current one is opened.",
+                    "version is lower than minimum_version.\n\nRaise version, or lower \
+                     minimum_version. Omit version to open the current one.",
                 )
                 .at("version"),
             );
@@ -135,7 +138,7 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
             (About::Version, _) => Some("version".into()),
             (About::Selector, Selector::Uuid(_)) => Some("id".into()),
             (About::Selector, Selector::Name(_)) => {
-                // In an organization without a record, its first secret may be yet to come.
+                // An organization without a record may get its first secret in this very apply.
                 is_missing_by_name = true;
                 Some("name".into())
             }
@@ -162,8 +165,9 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
         return Err(Diagnostic::error(
             "Secret Version Too Old",
             format!(
-                "The secret is at version {}, but minimum_version asks for {least} or later.\n\n\
-                 Somebody restored an old catalog, or the newer version was not written yet.",
+                "The secret has version {}, but minimum_version requires {least} or later. An older \
+                 catalog was restored, or the newer version was not written yet.\n\nWrite the newer \
+                 version first, or lower minimum_version.",
                 opened.version
             ),
         )
@@ -172,12 +176,12 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
     Ok(opened)
 }
 
-/// Adds how to open a secret that the same configuration creates: with a literal
-/// name Terraform opens it while planning, before it exists.
+/// Adds the remedy for a secret that the same configuration creates. Terraform opens an
+/// ephemeral resource with a literal name during the plan, before the secret exists.
 fn not_found_by_name(mut diagnostic: Diagnostic) -> Diagnostic {
     diagnostic.detail.push_str(
-        " Where the same configuration creates it, name it by its id, so that it is opened only \
-         once it exists:\n\n  id = planton_secret.<name>.id",
+        " If the same configuration creates the secret, select it by its id, so that Terraform \
+         opens it after its creation:\n\n  id = planton_secret.<name>.id",
     );
     diagnostic
 }
@@ -186,7 +190,7 @@ fn selector(config: &Value, session: &Configured) -> Result<Selector, Diagnostic
     if let Some(text) = config.attribute("id").as_str() {
         let uuid = text
             .parse()
-            .map_err(|_| selector_error("The id is not a uuid.", "id"))?;
+            .map_err(|_| selector_error("id is not a uuid.", "id"))?;
         return Ok(Selector::Uuid(uuid));
     }
     let text = config.attribute("name").as_str().unwrap_or_default();
@@ -241,11 +245,11 @@ fn unknown_result(mut config: Value) -> Value {
     config
 }
 
-/// Returns true for a text that OpenTofu may have made up: a mocked provider
-/// validates ephemeral resources for real, with 4 to 15 letters and digits as the
-/// id of a mocked secret and 0 as its version (`MockValueComposer`,
-/// <https://github.com/opentofu/opentofu/tree/main/internal/configs/hcl2shim>). It
-/// never opens them. Where a person wrote such an id, opening refuses it.
+/// Returns true for an id that OpenTofu may have generated. With a mocked provider, it still
+/// validates ephemeral resources, with 4 to 15 letters and digits as the id of a mocked secret
+/// and 0 as its version (`MockValueComposer`,
+/// <https://github.com/opentofu/opentofu/tree/main/internal/configs/hcl2shim>). It never opens
+/// them. Opening rejects such an id in a real configuration.
 fn may_be_mocked(id: &str) -> bool {
     (4..16).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }

@@ -3,5 +3,5 @@
 mod parse_secret_ref;
 mod secret_ref;
 
-pub use parse_secret_ref::ParseSecretRef;
-pub use secret_ref::SecretRef;
+pub(crate) use parse_secret_ref::ParseSecretRef;
+pub(crate) use secret_ref::SecretRef;

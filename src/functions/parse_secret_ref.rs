@@ -1,4 +1,4 @@
-//! `parse_secret_ref(reference)`: takes a reference apart.
+//! `parse_secret_ref(reference)`: parses a reference to a secret.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use planton_plugin::{
 
 /// The function `parse_secret_ref`.
 #[derive(Clone, Copy, Debug)]
-pub struct ParseSecretRef;
+pub(crate) struct ParseSecretRef;
 
 #[async_trait]
 impl Function for ParseSecretRef {
@@ -22,12 +22,12 @@ impl Function for ParseSecretRef {
         Signature::returning(AttributeType::object(parts))
             .parameter(
                 Parameter::new("reference", AttributeType::String)
-                    .describe("A reference such as `$secret/@production/db/password`."),
+                    .describe("Reference to a secret, such as `$secret/@production/db/password`."),
             )
             .describe(
-                "Takes a reference to a secret apart",
-                "Returns an object with `environment`, `name` and `key`; what the reference does \
-                 not hold is null.",
+                "Parses a reference to a secret",
+                "Returns an object with `environment`, `name` and `key`. Parts that the reference \
+                 omits are null.",
             )
     }
 
@@ -37,7 +37,7 @@ impl Function for ParseSecretRef {
             .and_then(Value::as_str)
             .unwrap_or_default();
         parse(text).ok_or_else(|| {
-            // Not repeated: a secret may have been given in its place.
+            // The argument is not quoted, since a secret may have been passed in its place.
             FunctionError::argument(
                 0,
                 "the reference is not of the form $secret/<name>, $secret/<name>/<key>, \
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_four_published_forms_are_taken_apart_and_nothing_else() {
+    fn the_four_published_forms_are_parsed_and_no_other() {
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(parts("$secret/db"), Some([None, some("db"), None]));
         assert_eq!(
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_reference_is_not_repeated() {
+    async fn an_invalid_reference_is_not_quoted() {
         let (context, arguments) = (Context::new(), vec!["hunter2".into()]);
         let told = format!("{:?}", ParseSecretRef.call(&context, arguments).await);
         assert!(told.contains("is not of the form"), "{told}");

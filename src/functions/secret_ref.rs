@@ -1,4 +1,4 @@
-//! `secret_ref(name, environment, key)`: writes a reference to a secret.
+//! `secret_ref(name, environment, key)`: builds a reference to a secret.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use planton_plugin::{
 
 /// The function `secret_ref`.
 #[derive(Clone, Copy, Debug)]
-pub struct SecretRef;
+pub(crate) struct SecretRef;
 
 #[async_trait]
 impl Function for SecretRef {
@@ -20,19 +20,19 @@ impl Function for SecretRef {
     fn signature(&self) -> Signature {
         let text = |name: &str| Parameter::new(name, AttributeType::String);
         Signature::returning(AttributeType::String)
-            .parameter(text("name").describe("The secret's name."))
+            .parameter(text("name").describe("Name of the secret."))
             .parameter(
                 text("environment")
                     .allow_null()
-                    .describe("The environment; null for organization scope."),
+                    .describe("Name of the environment; null for a secret of organization scope."),
             )
             .parameter(
                 text("key")
                     .allow_null()
-                    .describe("The key inside a key-value secret; null for the whole secret."),
+                    .describe("Key in a key-value secret; null for the whole secret."),
             )
             .describe(
-                "Writes a reference to a secret",
+                "Builds a reference to a secret",
                 "Returns `$secret/<name>`, `$secret/<name>/<key>`, `$secret/@<environment>/<name>` \
                  or `$secret/@<environment>/<name>/<key>`.",
             )
@@ -41,7 +41,7 @@ impl Function for SecretRef {
     async fn call(&self, _cx: &Context, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let text = |index: usize| arguments.get(index).and_then(Value::as_str);
         let slug = |index: usize, what: &str, text: &str| {
-            // Not repeated: a secret may have been given in its place.
+            // The argument is not quoted, since a secret may have been passed in its place.
             Slug::parse(text)
                 .map_err(|error| FunctionError::argument(index, format!("the {what} {error}")))
         };
@@ -54,7 +54,7 @@ impl Function for SecretRef {
         reference.push_str(name.as_str());
         if let Some(key) = text(2) {
             if key.is_empty() || key.contains('/') {
-                let why = "the key must not be empty and must not hold a slash";
+                let why = "the key must not be empty and must not contain a slash";
                 return Err(FunctionError::argument(2, why));
             }
             reference.push_str(&format!("/{key}"));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn arguments_are_not_repeated() {
+    async fn arguments_are_not_quoted() {
         for arguments in [
             ["hunter2!", "prod", "key"],
             ["db", "hunter2!", "key"],

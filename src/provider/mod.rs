@@ -1,5 +1,5 @@
-//! Configuration and wiring: turns the provider block and the environment into
-//! an organization on its platform.
+//! The provider: reads its block and its environment variables, and opens the organization
+//! on its platform.
 
 mod openbao;
 mod platform;
@@ -26,7 +26,7 @@ use planton_vendors::Connector;
 
 pub use settings::Environment;
 
-/// Returns the provider, which reads this process's environment.
+/// Returns the provider, which reads the environment variables of this process.
 #[must_use]
 pub fn provider(started_by: StartedBy) -> Arc<dyn Provider> {
     let provider = PlantonProvider::new(Environment::of_process());
@@ -36,13 +36,13 @@ pub fn provider(started_by: StartedBy) -> Arc<dyn Provider> {
     })
 }
 
-/// Opens the organization that the environment names, for an operator's command.
-/// Returns what there is to warn of beside it.
+/// Opens the organization that the environment variables name, for an operator command.
+/// Also returns warnings.
 ///
 /// # Errors
 ///
-/// As the configuration of an empty provider block is refused.
-pub async fn operated(
+/// Those of a configuration with an empty provider block.
+pub(crate) async fn operated(
     environment: &Environment,
 ) -> Result<(Organization, Vec<Diagnostic>), Diagnostic> {
     let mut diagnostics = Diagnostics::new();
@@ -54,12 +54,12 @@ pub async fn operated(
     ))
 }
 
-/// Who started this process.
+/// What started this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartedBy {
     /// Terraform or OpenTofu.
     Host,
-    /// A person, for debugging.
+    /// A user, for debugging.
     Person,
 }
 
@@ -72,7 +72,7 @@ pub struct PlantonProvider {
 }
 
 impl PlantonProvider {
-    /// Makes a provider that reads `environment` where its block says nothing.
+    /// Creates a provider that reads `environment` for the arguments that its block omits.
     #[must_use]
     pub fn new(environment: Environment) -> Self {
         Self {
@@ -82,8 +82,8 @@ impl PlantonProvider {
         }
     }
 
-    /// Makes every process that Terraform's own process starts one run. Not for a
-    /// process that a person starts: whatever started that is no run.
+    /// Puts all processes that one Terraform process starts into one run. Not for a process
+    /// that a user starts, whose parent is not a run.
     #[must_use]
     pub fn started_by_host(self) -> Self {
         Self {

@@ -1,10 +1,11 @@
-//! Opens an OpenBAO as the platform.
+//! Opens OpenBAO or HashiCorp Vault as the platform.
 
 mod login;
 
 use std::sync::Arc;
 
 use super::settings::{Environment, invalid_address, invalid_mount};
+use crate::diagnostics::no_randomness;
 use planton_core::names::Slug;
 use planton_core::operations::{NAME_PREFIX, Platform};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
@@ -18,7 +19,7 @@ use planton_vendors::openbao::client::{
     UnreadableFile, fence_slot, read_certificate, read_private_key,
 };
 
-/// Opens the platform; nothing is sent before the first request.
+/// Opens the platform. Sends no request.
 pub(super) fn open(
     config: &Value,
     environment: &Environment,
@@ -35,8 +36,8 @@ pub(super) fn open(
             Diagnostic::warning(
                 "Platform Connection Not Encrypted",
                 format!(
-                    "{} is reached without TLS: whoever sees the traffic can take the token and \
-                     the unwrapped data keys.\n\nUse an https address.",
+                    "The connection to {} has no TLS. Anybody who can read the traffic gets the \
+                     token and the unwrapped data keys.\n\nUse an https address.",
                     config.address
                 ),
             )
@@ -49,12 +50,7 @@ pub(super) fn open(
         organization: organization.clone(),
         name_prefix: NAME_PREFIX.to_owned(),
     };
-    let slot = fence_slot().map_err(|_| {
-        Diagnostic::error(
-            "No Randomness Available",
-            "The operating system gave no randomness.",
-        )
-    })?;
+    let slot = fence_slot().map_err(|_| no_randomness())?;
     let fence_path = scope.fence_path(&slot);
     let client = OpenBaoClient::new(&config, Some(&fence_path)).map_err(unusable)?;
     Ok(Platform {
@@ -65,7 +61,7 @@ pub(super) fn open(
     })
 }
 
-/// Says what keeps a client from being made: certificates, or the namespace.
+/// Reports certificates or a namespace that the client rejects.
 fn unusable(error: OpenBaoError) -> Diagnostic {
     let parts = error.into_parts();
     let remedy = parts.remedy.unwrap_or_else(|| {
@@ -78,7 +74,7 @@ fn unusable(error: OpenBaoError) -> Diagnostic {
     Diagnostic::error(
         "Invalid Platform Configuration",
         format!(
-            "The openbao block cannot be used as it is ({}: {}).\n\n{remedy}{original}",
+            "The openbao block is invalid ({}: {}).\n\n{remedy}{original}",
             parts.operation, parts.path
         ),
     )
@@ -104,7 +100,7 @@ impl Reader<'_> {
             ca_cert_pem: self.ca_cert()?,
             client_identity: self.client_identity()?,
             auth: self.auth()?,
-            // The block is named after OpenBAO, and a Vault serves it as well.
+            // The block serves OpenBAO and HashiCorp Vault alike.
             vendor: None,
         })
     }
@@ -113,8 +109,8 @@ impl Reader<'_> {
         let Some(text) = self.text("address", &["PLANTON_ADDR", "BAO_ADDR"]) else {
             return Err(Diagnostic::error(
                 "Platform Address Missing",
-                "The openbao block has no address.\n\nSet address, or the variable PLANTON_ADDR or \
-                 BAO_ADDR.",
+                "The openbao block has no address.\n\nSet address, or the environment variable \
+                 PLANTON_ADDR or BAO_ADDR.",
             )
             .at(at("address")));
         };
@@ -197,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_in_the_place_of_a_path_is_not_repeated() {
+    fn a_credential_in_place_of_a_path_is_not_quoted() {
         let folder = tempfile::tempdir().unwrap();
         let certificate = folder.path().join("cert.pem");
         std::fs::write(&certificate, "").unwrap();
@@ -228,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_and_a_mount_that_may_hold_a_credential_are_not_repeated() {
+    fn an_address_and_a_mount_that_may_contain_a_credential_are_not_quoted() {
         for address in [
             "https://user:hunter2@bao",
             "https://bao?token=hunter2",

@@ -1,4 +1,4 @@
-//! Opens the platform that block and environment name.
+//! Opens the platform that the provider block or the environment variables name.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use planton_vendors::embedded::sqlite::{
 };
 use planton_vendors::openbao::client::check_path;
 
-/// Opens what the block, wholly known and validated, and the environment name.
+/// Opens the organization on its platform. The block is known and validated.
 pub(super) async fn configure(
     config: &Value,
     environment: &Environment,
@@ -32,7 +32,7 @@ pub(super) async fn configure(
         return Err(Diagnostic::error(
             "Environment Variable Not Text",
             format!(
-                "The variable {first} is not valid UTF-8.\n\nCorrect it where it is set, or unset \
+                "The environment variable {first} is not valid UTF-8.\n\nCorrect its value, or unset \
                  it."
             ),
         ));
@@ -41,15 +41,15 @@ pub(super) async fn configure(
     let platform = match choose(config, environment)? {
         Choice::OpenBao => openbao::open(config, environment, &organization, diagnostics)?,
         Choice::Embedded(directory) => embedded(&directory, &organization).await?,
-        Choice::Unasked => {
-            let directory = unasked(environment)?;
+        Choice::Default => {
+            let directory = default_choice(environment)?;
             diagnostics.push(Diagnostic::warning(
                 "Embedded Platform In Use",
                 format!(
-                    "Neither openbao nor embedded is configured, so the embedded platform in {} \
-                     serves. Whoever can read that directory can open the secrets in it.\n\nTo \
-                     keep it and silence this warning, set embedded = {{}}; for work with others, \
-                     configure openbao.",
+                    "Neither openbao nor embedded is configured, so the provider uses the embedded \
+                     platform in {}. Anybody who can read that directory can open its \
+                     secrets.\n\nTo keep it and silence this warning, set embedded = {{}}. To share \
+                     secrets with others, configure openbao.",
                     directory.display()
                 ),
             ));
@@ -82,8 +82,8 @@ fn organization(config: &Value, environment: &Environment) -> Result<Slug, Diagn
     let Some(text) = text.or_else(|| environment.first(&["PLANTON_ORG"])) else {
         return Err(Diagnostic::error(
             "Organization Missing",
-            "No organization is configured: it owns the secrets, and every name is relative to \
-             it.\n\nSet organization in the provider block, or the variable PLANTON_ORG.",
+            "No organization is configured. Every secret belongs to one.\n\nSet organization in the \
+             provider block, or the environment variable PLANTON_ORG.",
         )
         .at("organization"));
     };
@@ -95,7 +95,7 @@ enum Choice {
     OpenBao,
     Embedded(PathBuf),
     /// Nothing is configured and no variable is set.
-    Unasked,
+    Default,
 }
 
 fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnostic> {
@@ -103,7 +103,11 @@ fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnosti
     let directory = environment.os("PLANTON_DATA_DIR").map(PathBuf::from);
     if let Some(Err(error)) = directory.as_deref().and_then(Path::to_str).map(check_path) {
         let at = AttributePath::attribute("embedded").then("path");
-        return Err(invalid_path("The variable PLANTON_DATA_DIR", &error, at));
+        return Err(invalid_path(
+            "The environment variable PLANTON_DATA_DIR",
+            &error,
+            at,
+        ));
     }
     if config.attribute("openbao").is_set() {
         return Ok(Choice::OpenBao);
@@ -119,27 +123,27 @@ fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnosti
     match (address, directory) {
         (true, Some(_)) => Err(Diagnostic::error(
             "Conflicting Platforms",
-            "Both variables PLANTON_ADDR and PLANTON_DATA_DIR are set; an organization lives on \
-             one platform.\n\nUnset one of them, or configure openbao or embedded in the provider \
-             block.",
+            "The environment variables PLANTON_ADDR and PLANTON_DATA_DIR are both set, but an \
+             organization has one platform.\n\nUnset one of them, or configure openbao or embedded \
+             in the provider block.",
         )),
         (true, None) => Ok(Choice::OpenBao),
         (false, Some(path)) => Ok(Choice::Embedded(path)),
         (false, None) if environment.os("BAO_ADDR").is_some() => Ok(Choice::OpenBao),
-        (false, None) => Ok(Choice::Unasked),
+        (false, None) => Ok(Choice::Default),
     }
 }
 
-/// The embedded platform that nobody asked for: not in automation, where its
-/// directory would be thrown away with the machine.
-fn unasked(environment: &Environment) -> Result<PathBuf, Diagnostic> {
+/// Returns the directory of the embedded platform, if no platform is configured. Fails in
+/// automation, whose machines often delete their directories after the run.
+fn default_choice(environment: &Environment) -> Result<PathBuf, Diagnostic> {
     if environment.os("TF_IN_AUTOMATION").is_some() {
         return Err(Diagnostic::error(
             "Platform Missing",
-            "Neither openbao nor embedded is configured, and TF_IN_AUTOMATION is set: the embedded \
-             platform would be lost together with the machine that this runs on.\n\nConfigure \
-             openbao in the provider block (or PLANTON_ADDR); or set embedded = { path = … } if \
-             that directory is kept.",
+            "Neither openbao nor embedded is configured. TF_IN_AUTOMATION is set, so the provider \
+             does not use the embedded platform by default: its directory may be deleted with the \
+             machine of this run.\n\nConfigure openbao in the provider block (or PLANTON_ADDR). If \
+             the directory is kept, set embedded = { path = … }.",
         ));
     }
     default_directory(|name| environment.os(name)).ok_or_else(no_data_folder)
@@ -148,8 +152,8 @@ fn unasked(environment: &Environment) -> Result<PathBuf, Diagnostic> {
 fn no_data_folder() -> Diagnostic {
     Diagnostic::error(
         "Data Folder Not Found",
-        "The environment names no data folder for the embedded platform (neither XDG_DATA_HOME nor \
-         HOME is set).\n\nSet embedded = { path = … } in the provider block, or PLANTON_DATA_DIR.",
+        "The embedded platform has no default directory, since neither XDG_DATA_HOME nor HOME is \
+         set.\n\nSet embedded = { path = … } in the provider block, or PLANTON_DATA_DIR.",
     )
     .at(AttributePath::attribute("embedded").then("path"))
 }
@@ -170,7 +174,7 @@ fn open_key(path: &Path, rule: KeyFileRule) -> Result<LocalKeyFile, EmbeddedErro
         Err(error)
             if error.kind() == KekErrorKind::NotFound && rule == KeyFileRule::CreateIfAbsent =>
         {
-            // Whoever loses a race for the file loads the winner's.
+            // If another process created the file at the same time, this loads that file.
             LocalKeyFile::create(path)
                 .or_else(|_| LocalKeyFile::open(path))
                 .map_err(Into::into)
@@ -179,7 +183,7 @@ fn open_key(path: &Path, rule: KeyFileRule) -> Result<LocalKeyFile, EmbeddedErro
     }
 }
 
-/// Why the embedded platform could not be opened.
+/// Failure to open the embedded platform.
 #[derive(Debug)]
 enum EmbeddedError {
     Database(DatabaseError),
@@ -205,7 +209,7 @@ impl EmbeddedError {
             Self::Key(error) => (error, error.remedy()),
         };
         let what = error.to_string();
-        // The remedy, or the original error, says what is missing.
+        // The remedy or the original error names the missing part.
         let what = what.trim_end_matches(": not set up");
         let remedy = remedy.unwrap_or("Check that the directory can be read and written.");
         let mut chain = String::new();

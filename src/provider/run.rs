@@ -1,4 +1,4 @@
-//! Finds out which run of Terraform this process belongs to.
+//! Identifies the Terraform run that this process belongs to.
 
 use std::path::PathBuf;
 
@@ -10,13 +10,13 @@ use super::settings::Environment;
 use planton_core::operations::{Resume, ResumeRefused, Run, RunId};
 use planton_plugin::Diagnostic;
 
-/// The longest `PLANTON_RUN_LABEL`, in characters.
+/// Maximum length of `PLANTON_RUN_LABEL` in characters.
 const MAX_LABEL: usize = 200;
 
-/// Identifies the run by its process of Terraform, which starts every provider of
-/// the run; `None` where the system does not tell, or no host started this process.
+/// Derives the id of the run from the Terraform process, which starts every provider process
+/// of the run. Returns `None` if the system does not identify the parent process.
 ///
-/// To be asked for at start: a host that dies leaves its providers to another parent.
+/// Call this at start: if the host dies, this process gets another parent.
 #[cfg(target_os = "linux")]
 pub(super) fn of_parent() -> Option<RunId> {
     // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
@@ -25,7 +25,7 @@ pub(super) fn of_parent() -> Option<RunId> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
     let stat = std::fs::read_to_string(format!("/proc/{parent}/stat")).ok()?;
-    // The second field is the program's name in brackets, and may hold any character.
+    // The second field is the program's name in brackets, which may contain any character.
     let after_name = stat.rsplit_once(')')?.1;
     let started = after_name.split_whitespace().nth(START_TIME - 3)?;
     let mut hash = Sha256::new();
@@ -40,19 +40,19 @@ pub(super) fn of_parent() -> Option<RunId> {
     }
     let digest: [u8; 32] = hash.finalize().into();
     let (head, _) = digest.split_first_chunk::<16>()?;
-    // RFC 9562 version 8: made by a rule of one's own.
+    // Version 8, for custom ids: https://www.rfc-editor.org/rfc/rfc9562#section-5.8
     Some(RunId::new(
         uuid::Builder::from_custom_bytes(*head).into_uuid(),
     ))
 }
 
-/// Says that the system does not tell.
+/// Returns `None`: the parent process is identified on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn of_parent() -> Option<RunId> {
     None
 }
 
-/// Returns the run as the environment describes it.
+/// Returns the run with its origin and the run to resume, from the environment.
 ///
 /// # Errors
 ///
@@ -108,9 +108,9 @@ fn label(environment: &Environment) -> Result<Option<String>, Diagnostic> {
         return Err(Diagnostic::error(
             "Invalid Run Label",
             format!(
-                "PLANTON_RUN_LABEL has {characters} characters. It must have at most {MAX_LABEL}, \
+                "PLANTON_RUN_LABEL has {characters} characters. It must have at most {MAX_LABEL} \
                  and no control characters.\n\nSet it to a short text that identifies the run, \
-                 such as the address of the CI job."
+                 such as the URL of the CI job."
             ),
         ));
     }
@@ -129,11 +129,11 @@ fn resumes(environment: &Environment, now: Timestamp) -> Result<Option<RunId>, D
     let (summary, what) = match refused {
         ResumeRefused::Expired { expiry } => (
             "Resume Expired",
-            format!("PLANTON_RESUME names a run to resume until {expiry}, which has passed."),
+            format!("The value of PLANTON_RESUME expired at {expiry}."),
         ),
         _ => (
             "Invalid Resume Variable",
-            "PLANTON_RESUME is not a value that this provider printed: it must have the form \
+            "PLANTON_RESUME is not a value that this provider printed. It must have the form \
              <run>@<expiry>, with an expiry at most 24 hours ahead."
                 .to_owned(),
         ),
@@ -141,9 +141,9 @@ fn resumes(environment: &Environment, now: Timestamp) -> Result<Option<RunId>, D
     Err(Diagnostic::error(
         summary,
         format!(
-            "{what}\n\nUnset PLANTON_RESUME and run the command again. If it then reports Secret \
-             Already Exists for a run that was interrupted, use the value that it prints, for one \
-             command only."
+            "{what}\n\nUnset PLANTON_RESUME and run the command again. If it reports Secret Already \
+             Exists for an interrupted run, set PLANTON_RESUME to the value that it prints, for \
+             one command only."
         ),
     ))
 }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_that_is_too_long_or_has_control_characters_is_refused() {
+    fn a_label_that_is_too_long_or_has_control_characters_is_rejected() {
         let label_of = |text: &str| label(&Environment::of([("PLANTON_RUN_LABEL", text)]));
         assert_eq!(
             label_of(&"é".repeat(200)).ok().flatten().map(|l| l.len()),

@@ -1,4 +1,4 @@
-//! What block and environment say, checked without any I/O.
+//! Checks of the provider block without any I/O, and the environment variables.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,29 +11,29 @@ use planton_vendors::openbao::client::{
     InvalidAddress, InvalidMountPath, InvalidPath, MountPath, OpenBaoAddress, check_path,
 };
 
-/// The ways to log in to an OpenBAO.
+/// Login methods of the openbao block; at most one is set.
 pub(super) const LOGINS: [&str; 5] = ["token", "token_file", "approle", "jwt", "kubernetes"];
 
-/// Environment variables, as the provider reads them.
+/// Environment variables that the provider reads.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, OsString>);
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // A token may be among them.
+        // A value may be a token.
         f.write_str("Environment(redacted)")
     }
 }
 
 impl Environment {
-    /// Takes the variables of this process that the provider reads; the others
-    /// may hold credentials that are none of its business.
+    /// Reads the variables of this process that the provider uses. All others may contain
+    /// unrelated credentials.
     #[must_use]
     pub fn of_process() -> Self {
         Self::of_all(std::env::vars_os())
     }
 
-    /// Takes these variables and no others.
+    /// Creates an environment of these variables alone.
     pub fn of<K: Into<String>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
@@ -52,15 +52,13 @@ impl Environment {
         }))
     }
 
-    /// Returns a variable; an empty one counts as absent.
-    #[must_use]
-    pub fn os(&self, name: &str) -> Option<OsString> {
+    /// Returns a variable. An empty one counts as absent.
+    pub(crate) fn os(&self, name: &str) -> Option<OsString> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    /// Returns the provider's variables that are not text, though they have to be.
-    #[must_use]
-    pub fn not_text(&self) -> Vec<&str> {
+    /// Returns the names of variables that must be UTF-8 and are not.
+    pub(crate) fn not_text(&self) -> Vec<&str> {
         let own = |name: &&String| name.starts_with("PLANTON_") || name.starts_with("BAO_");
         let all = self.0.iter().filter(|(name, value)| {
             own(name) && *name != "PLANTON_DATA_DIR" && value.to_str().is_none()
@@ -68,9 +66,8 @@ impl Environment {
         all.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Returns the first of these variables that is set to text.
-    #[must_use]
-    pub fn first(&self, names: &[&str]) -> Option<String> {
+    /// Returns the first of these variables that is set and UTF-8.
+    pub(crate) fn first(&self, names: &[&str]) -> Option<String> {
         names
             .iter()
             .find_map(|name| self.os(name)?.into_string().ok())
@@ -93,7 +90,7 @@ fn is_read(name: &str) -> bool {
         .contains(&name)
 }
 
-/// Checks what of the block is known.
+/// Checks the known part of the block.
 pub(super) fn validate(config: &Value) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     for (what, name) in [
@@ -114,7 +111,8 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
             diagnostics.push(
                 Diagnostic::error(
                     "Invalid Label",
-                    "A default label needs a key, and a value that is not null.",
+                    "A label in default_labels has an empty key or is null.\n\nSet a key and a value, or remove the \
+                     label.",
                 )
                 .at(AttributePath::attribute("default_labels").key(key.clone())),
             );
@@ -131,8 +129,8 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         diagnostics.push(
             Diagnostic::error(
                 "Conflicting Platforms",
-                "Both openbao and embedded are set; an organization lives on one platform.\n\n\
-                 Remove one of the two blocks.",
+                "Both openbao and embedded are set, but an organization has one platform.\n\nRemove \
+                 one of the two blocks.",
             )
             .at("embedded"),
         );
@@ -155,7 +153,8 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
                 diagnostics.push(
                     Diagnostic::error(
                         "Invalid Login Configuration",
-                        "The jwt block needs exactly one of token and token_file.",
+                        "The jwt block needs exactly one of token and token_file.\n\nSet one of them, \
+                         and remove the other.",
                     )
                     .at(AttributePath::attribute("openbao").then("jwt")),
                 );
@@ -165,7 +164,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
     diagnostics
 }
 
-/// Checks each attribute of the openbao block by itself.
+/// Checks each attribute of the openbao block on its own.
 fn formats(openbao: &Value, diagnostics: &mut Diagnostics) {
     let at = AttributePath::attribute("openbao");
     if let Some(Err(error)) = openbao
@@ -201,7 +200,7 @@ fn formats(openbao: &Value, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Refuses a text that is empty, as that of a variable which nobody has set.
+/// Rejects an empty text. An unset variable is its most likely source.
 fn filled(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnostics) {
     let value = block.attribute(name);
     let length = value.as_secret().map(|secret| secret.expose().trim().len());
@@ -210,8 +209,8 @@ fn filled(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagn
             Diagnostic::error(
                 "Empty Platform Credential",
                 format!(
-                    "{name} is set, and is empty.\n\nGive it a value: often the variable that it \
-                     comes from is not set here. Use null to leave it out."
+                    "{name} is an empty text. The variable that it comes from may be unset in this \
+                     environment.\n\nSet {name} to a value, or to null to omit it."
                 ),
             )
             .at(at.clone().then(name)),
@@ -232,18 +231,18 @@ fn path(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnos
     }
 }
 
-/// Says that an address is none. It is not repeated: it may hold a password.
+/// Rejects an address, without quoting it: it may contain a password.
 pub(super) fn invalid_address(error: &InvalidAddress) -> Diagnostic {
     Diagnostic::error("Invalid Platform Address", format!("The address {error}."))
         .at(AttributePath::attribute("openbao").then("address"))
 }
 
-/// Says that a mount path is none. It is not repeated: it may be a credential.
+/// Rejects a mount path, without quoting it: it may be a credential.
 pub(super) fn invalid_mount(error: &InvalidMountPath, at: AttributePath) -> Diagnostic {
     Diagnostic::error("Invalid Mount Path", format!("The mount path {error}.")).at(at)
 }
 
-/// Says that `what`, an attribute or a variable, holds no path that can be used.
+/// Rejects the path in `what`, an attribute or a variable, without quoting it.
 pub(super) fn invalid_path(what: &str, error: &InvalidPath, at: AttributePath) -> Diagnostic {
     Diagnostic::error("Invalid Path", format!("{what} {error}.")).at(at)
 }
@@ -259,7 +258,8 @@ fn exclusive(block: &Value, names: &[&str], diagnostics: &mut Diagnostics) {
             Diagnostic::error(
                 "Conflicting Platform Settings",
                 format!(
-                    "At most one of {} may be set; here {} are.\n\nRemove all but one.",
+                    "At most one of {} may be set, but the openbao block sets {}.\n\nRemove all but \
+                     one.",
                     names.join(", "),
                     listed.join(" and ")
                 ),
@@ -269,7 +269,7 @@ fn exclusive(block: &Value, names: &[&str], diagnostics: &mut Diagnostics) {
     }
 }
 
-/// Refuses a text that holds no certificates.
+/// Rejects a text without certificates.
 fn certificates(openbao: &Value, diagnostics: &mut Diagnostics) {
     let pem = openbao.attribute("ca_cert_pem").as_str();
     let is_alone = openbao.attribute("ca_cert_file").is_null();
@@ -281,8 +281,9 @@ fn certificates(openbao: &Value, diagnostics: &mut Diagnostics) {
             Diagnostic::error(
                 "Invalid CA Certificate",
                 format!(
-                    "ca_cert_pem must hold certificates in PEM form, which begin with -----BEGIN \
-                     CERTIFICATE-----.\n\nOriginal error: {error}"
+                    "ca_cert_pem is not a list of certificates in PEM form.\n\nSet it to the \
+                     content of a file with \"-----BEGIN CERTIFICATE-----\" lines, or set \
+                     ca_cert_file to its path.\n\nOriginal error: {error}"
                 ),
             )
             .at(AttributePath::attribute("openbao").then("ca_cert_pem")),
@@ -296,7 +297,10 @@ fn together(block: &Value, one: &str, other: &str, diagnostics: &mut Diagnostics
             diagnostics.push(
                 Diagnostic::error(
                     "Incomplete Client Certificate",
-                    format!("{set} is set without {missing}; a certificate needs its key."),
+                    format!(
+                        "{set} is set without {missing}, but a client certificate needs both.\n\nSet \
+                         {missing}, or remove {set}."
+                    ),
                 )
                 .at(AttributePath::attribute("openbao").then(set)),
             );

@@ -1,10 +1,10 @@
-//! Types of attributes, and their JSON form on the wire.
+//! Types of values, and their JSON form on the wire.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-/// The type of an attribute, a parameter or a result.
+/// Type of an attribute, a parameter or a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttributeType {
     /// Text.
@@ -19,20 +19,20 @@ pub enum AttributeType {
     Set(Box<Self>),
     /// A map of strings to one element type.
     Map(Box<Self>),
-    /// An object; every attribute is always there, null where not set.
+    /// An object. Every attribute is present, and null if it is not set.
     Object(BTreeMap<String, Self>),
     /// A tuple.
     Tuple(Vec<Self>),
-    /// Any type: values bring theirs along.
+    /// Any type. A value of it includes its type.
     Dynamic,
 }
 
-/// The JSON is not a type.
+/// Error for JSON that is not a type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the JSON form of a type")]
 pub struct InvalidType;
 
-/// Deeper types are refused: a host doesn't send them.
+/// Maximum depth of a type. Hosts send no deeper ones.
 const MAX_DEPTH: usize = 64;
 
 impl AttributeType {
@@ -66,8 +66,7 @@ impl AttributeType {
     }
 
     /// Returns the JSON form: `"string"`, `["list","string"]`, ….
-    #[must_use]
-    pub fn to_json(&self) -> Vec<u8> {
+    pub(crate) fn to_json(&self) -> Vec<u8> {
         self.json().to_string().into_bytes()
     }
 
@@ -75,7 +74,7 @@ impl AttributeType {
     ///
     /// # Errors
     ///
-    /// [`InvalidType`] when `bytes` is not of that form, or nested absurdly deep.
+    /// [`InvalidType`] if `bytes` does not have that form, or is nested too deeply.
     pub fn from_json(bytes: &[u8]) -> Result<Self, InvalidType> {
         let json: Json = serde_json::from_slice(bytes).map_err(|_| InvalidType)?;
         Self::parse(&json, MAX_DEPTH)
@@ -117,8 +116,8 @@ impl AttributeType {
                 let (Some(Json::String(kind)), Some(inner)) = (parts.first(), parts.get(1)) else {
                     return Err(InvalidType);
                 };
-                // The third part of an object names optional attributes: those
-                // matter to a type constraint only, never to a value.
+                // The third part of an object lists optional attributes, which a type
+                // constraint has, and a value has not.
                 let most = if kind == "object" { 3 } else { 2 };
                 if parts.len() > most {
                     return Err(InvalidType);

@@ -2,10 +2,9 @@
 
 use super::{Attribute, AttributeKind, Nesting, Schema, Value};
 
-/// Returns `proposed` with every computed attribute unknown that is neither
-/// configured nor known from before. For a creation that is all of them; for
-/// an update none: there, mark what the update changes by
-/// [`Value::mark_unknown`].
+/// Returns `proposed`, in which every computed attribute is unknown that is neither
+/// configured nor known already. Use it for a creation. In an update all computed attributes
+/// are known already: mark those that the update changes with [`Value::mark_unknown`].
 #[must_use]
 pub fn proposed_with_computed_unknown(schema: &Schema, config: &Value, proposed: Value) -> Value {
     mark(&schema.attributes, config, proposed)
@@ -53,7 +52,7 @@ fn mark_nested(nesting: Nesting, inner: &[Attribute], config: &Value, here: Valu
                 })
                 .collect(),
         ),
-        // An element of a set has no counterpart to be compared with.
+        // An element of a set has no counterpart in the configuration.
         (_, other) => other,
     }
 }

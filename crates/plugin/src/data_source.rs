@@ -10,14 +10,14 @@ use super::{Context, Diagnostics, Schema, Value};
 /// Input of [`DataSource::read`].
 #[derive(Clone, Debug)]
 pub struct ReadDataRequest {
-    /// The configuration, wholly known.
+    /// Configuration, all of it known.
     pub config: Value,
 }
 
 /// Result of [`DataSource::read`].
 #[derive(Clone, Debug)]
 pub struct ReadDataResponse {
-    /// The configuration with its computed attributes.
+    /// Configuration with its computed attributes.
     pub state: Value,
     /// Warnings.
     pub diagnostics: Diagnostics,
@@ -34,7 +34,7 @@ impl ReadDataResponse {
     }
 }
 
-/// A data source: read, never changed.
+/// Data source.
 #[async_trait]
 pub trait DataSource: Send + Sync + Debug + 'static {
     /// Returns the full name: `planton_secret`.
@@ -43,7 +43,7 @@ pub trait DataSource: Send + Sync + Debug + 'static {
     /// Returns the schema.
     fn schema(&self) -> Schema;
 
-    /// Returns the noun that messages use for what it reads: `the secret`.
+    /// Returns the noun for the object that it reads, in messages: `the secret`.
     fn noun(&self) -> &str {
         "the data source"
     }
@@ -53,17 +53,17 @@ pub trait DataSource: Send + Sync + Debug + 'static {
         None
     }
 
-    /// Checks a configuration without any I/O; parts may be unknown.
+    /// Checks a configuration without any I/O. Parts of it may be unknown.
     async fn validate_config(&self, _cx: &Context, _config: &Value) -> Diagnostics {
         Diagnostics::new()
     }
 
-    /// Reads the data. The runtime drops the future at the deadline, and when the host
-    /// asks to stop.
+    /// Reads the data. The runtime drops the future after its deadline, and when the host
+    /// requests a stop.
     ///
     /// # Errors
     ///
-    /// At least one error.
+    /// At least one diagnostic of severity error.
     async fn read(
         &self,
         cx: &Context,

@@ -1,4 +1,4 @@
-//! Ephemeral resources: opened while a run needs them, and stored nowhere.
+//! Ephemeral resources, which are open during a run and never stored.
 
 use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
@@ -10,22 +10,22 @@ use super::{Context, Diagnostics, PrivateData, Schema, Value};
 /// Input of [`EphemeralResource::open`].
 #[derive(Clone, Debug)]
 pub struct OpenRequest {
-    /// The configuration, wholly known.
+    /// Configuration, all of it known.
     pub config: Value,
-    /// Whether the result may be unknown in part while the host plans.
-    /// Terraform accepts that; OpenTofu reports it as a bug of the provider.
+    /// Whether parts of the result may be unknown during a plan. Terraform accepts that;
+    /// OpenTofu reports it as a bug of the provider.
     pub may_be_unknown: bool,
 }
 
 /// Result of [`EphemeralResource::open`].
 #[derive(Clone, Debug)]
 pub struct OpenResponse {
-    /// The configuration with its computed attributes. Unknown in part only if
-    /// [`OpenRequest::may_be_unknown`].
+    /// Configuration with its computed attributes. Parts may be unknown only if
+    /// [`OpenRequest::may_be_unknown`] is true.
     pub result: Value,
-    /// Input of renew and close; the host keeps it in memory only.
+    /// Input of `renew` and `close`, which the host keeps in memory only.
     pub private: PrivateData,
-    /// When to renew; `None` for never.
+    /// Time of the first renewal; `None` for none.
     pub renew_at: Option<SystemTime>,
     /// Warnings.
     pub diagnostics: Diagnostics,
@@ -34,23 +34,23 @@ pub struct OpenResponse {
 /// Input of [`EphemeralResource::renew`].
 #[derive(Clone, Debug)]
 pub struct RenewRequest {
-    /// The private data of open, or of the last renewal.
+    /// Private data of `open` or of the last renewal.
     pub private: PrivateData,
 }
 
 /// Result of [`EphemeralResource::renew`].
 #[derive(Clone, Debug, Default)]
 pub struct RenewResponse {
-    /// Input of the next renewal and of close; `None` leaves it as it was.
+    /// Input of the next renewal and of `close`; `None` keeps the former data.
     pub private: Option<PrivateData>,
-    /// When to renew again; `None` for never.
+    /// Time of the next renewal; `None` for none.
     pub renew_at: Option<SystemTime>,
     /// Warnings.
     pub diagnostics: Diagnostics,
 }
 
 impl OpenResponse {
-    /// Returns the response with this result, which needs no renewal.
+    /// Returns the response with this result and without a renewal.
     #[must_use]
     pub fn opened(result: Value) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl OpenResponse {
     }
 }
 
-/// A resource that exists during a run only.
+/// Ephemeral resource, which exists during a run only.
 #[async_trait]
 pub trait EphemeralResource: Send + Sync + Debug + 'static {
     /// Returns the full name: `planton_secret`.
@@ -71,7 +71,7 @@ pub trait EphemeralResource: Send + Sync + Debug + 'static {
     /// Returns the schema.
     fn schema(&self) -> Schema;
 
-    /// Returns the noun that messages use for one instance: `the secret`.
+    /// Returns the noun for one instance, in messages: `the secret`.
     fn noun(&self) -> &str {
         "the ephemeral resource"
     }
@@ -81,24 +81,24 @@ pub trait EphemeralResource: Send + Sync + Debug + 'static {
         None
     }
 
-    /// Checks a configuration without any I/O; parts may be unknown.
+    /// Checks a configuration without any I/O. Parts of it may be unknown.
     async fn validate_config(&self, _cx: &Context, _config: &Value) -> Diagnostics {
         Diagnostics::new()
     }
 
-    /// Opens it. The runtime drops the future at the deadline, and when the host asks
-    /// to stop.
+    /// Opens the instance. The runtime drops the future after its deadline, and when the host
+    /// requests a stop.
     ///
     /// # Errors
     ///
-    /// At least one error.
+    /// At least one diagnostic of severity error.
     async fn open(&self, cx: &Context, request: OpenRequest) -> Result<OpenResponse, Diagnostics>;
 
-    /// Renews it; called if open returned a time.
+    /// Renews the instance, if `open` or the last renewal returned a time.
     ///
     /// # Errors
     ///
-    /// At least one error.
+    /// At least one diagnostic of severity error.
     async fn renew(
         &self,
         _cx: &Context,
@@ -107,7 +107,7 @@ pub trait EphemeralResource: Send + Sync + Debug + 'static {
         Ok(RenewResponse::default())
     }
 
-    /// Closes it.
+    /// Closes the instance.
     async fn close(&self, _cx: &Context, _private: PrivateData) -> Diagnostics {
         Diagnostics::new()
     }

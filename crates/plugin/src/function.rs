@@ -1,4 +1,4 @@
-//! Functions: pure, and callable before the provider is configured.
+//! Provider-defined functions, which are pure and need no configured provider.
 
 use std::fmt::Debug;
 
@@ -6,51 +6,51 @@ use async_trait::async_trait;
 
 use super::{AttributeType, Context, Value};
 
-/// What a function takes and gives.
+/// Signature of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// The positional parameters.
+    /// Positional parameters.
     pub parameters: Vec<Parameter>,
-    /// What takes any further arguments.
+    /// Parameter for any number of further arguments.
     pub variadic: Option<Parameter>,
-    /// What it gives.
+    /// Type of the result.
     pub return_type: AttributeType,
-    /// One line.
+    /// Summary of one line.
     pub summary: String,
-    /// Markdown.
+    /// Description in Markdown.
     pub description: String,
-    /// Why not to use this any more.
+    /// Reason of a deprecation.
     pub deprecation: Option<String>,
 }
 
-/// One parameter of a function.
+/// Parameter of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// Its name.
+    /// Name of the parameter.
     pub name: String,
-    /// Its type.
+    /// Type of the argument.
     pub ty: AttributeType,
-    /// Whether null is passed on; otherwise the host refuses it.
+    /// Whether null is allowed; otherwise the host rejects it.
     pub allow_null: bool,
-    /// Whether unknown is passed on; otherwise the host gives unknown without
-    /// a call.
+    /// Whether an unknown argument is allowed; otherwise the host returns an unknown result
+    /// without a call.
     pub allow_unknown: bool,
-    /// Markdown.
+    /// Description in Markdown.
     pub description: String,
 }
 
-/// A call failed.
+/// Error of a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct FunctionError {
-    /// What is wrong; never an argument's value that may be secret.
+    /// Message. It never contains the value of an argument, which may be a secret.
     pub text: String,
-    /// Which argument is to blame, from 0.
+    /// Index of the invalid argument, from 0.
     pub argument: Option<usize>,
 }
 
 impl Signature {
-    /// A function that gives `return_type`.
+    /// Creates the signature of a function without parameters.
     #[must_use]
     pub fn returning(return_type: AttributeType) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Signature {
         self
     }
 
-    /// Sets what takes any further arguments.
+    /// Sets the parameter for any number of further arguments.
     #[must_use]
     pub fn variadic(mut self, parameter: Parameter) -> Self {
         self.variadic = Some(parameter);
@@ -87,7 +87,7 @@ impl Signature {
 }
 
 impl Parameter {
-    /// A parameter that is neither null nor unknown in a call.
+    /// Creates a parameter whose argument is neither null nor unknown.
     #[must_use]
     pub fn new(name: impl Into<String>, ty: AttributeType) -> Self {
         Self {
@@ -99,14 +99,14 @@ impl Parameter {
         }
     }
 
-    /// Null is passed on.
+    /// Allows null.
     #[must_use]
     pub fn allow_null(mut self) -> Self {
         self.allow_null = true;
         self
     }
 
-    /// Unknown is passed on.
+    /// Allows an unknown argument.
     #[must_use]
     pub fn allow_unknown(mut self) -> Self {
         self.allow_unknown = true;
@@ -122,7 +122,7 @@ impl Parameter {
 }
 
 impl FunctionError {
-    /// A failure of the whole call.
+    /// Creates an error of the whole call.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self {
@@ -131,7 +131,7 @@ impl FunctionError {
         }
     }
 
-    /// A failure that one argument is to blame for, from 0.
+    /// Creates an error of one argument, by its index from 0.
     #[must_use]
     pub fn argument(index: usize, text: impl Into<String>) -> Self {
         Self {
@@ -141,20 +141,20 @@ impl FunctionError {
     }
 }
 
-/// A pure function.
+/// Provider-defined function, which is pure.
 #[async_trait]
 pub trait Function: Send + Sync + Debug + 'static {
     /// Returns the bare name: `secret_ref`.
     fn name(&self) -> &str;
 
-    /// Returns what it takes and gives.
+    /// Returns the signature.
     fn signature(&self) -> Signature;
 
-    /// Computes the result. There is one argument for each positional
-    /// parameter, and any number of variadic ones after them.
+    /// Computes the result. `arguments` has one value for each positional parameter, followed
+    /// by the variadic ones.
     ///
     /// # Errors
     ///
-    /// [`FunctionError`] for arguments that the function can't take.
+    /// [`FunctionError`] for invalid arguments.
     async fn call(&self, cx: &Context, arguments: Vec<Value>) -> Result<Value, FunctionError>;
 }

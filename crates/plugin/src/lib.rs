@@ -1,6 +1,6 @@
-//! A runtime for Terraform and OpenTofu providers. The author's API has values, schemas,
-//! diagnostics, and one trait for each kind of thing that a provider offers.
-//! [`protocol`] serves a provider that is built on it.
+//! Runtime for Terraform and OpenTofu providers. The author's API has values, schemas,
+//! diagnostics, and one trait each for providers, resources, data sources, ephemeral resources
+//! and functions. [`protocol`] serves a provider that implements it.
 
 mod attribute_type;
 mod computed;
@@ -43,7 +43,8 @@ pub use timeouts::Timeouts;
 #[cfg(feature = "fuzzing")]
 pub use timeouts::fuzzed_duration;
 pub use value::{DynamicValue, Value};
-pub use write_only::{write_only_as_null, write_only_paths};
+pub use write_only::write_only_as_null;
+pub(crate) use write_only::write_only_paths;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

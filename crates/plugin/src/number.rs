@@ -1,9 +1,9 @@
-//! Terraform's numbers, kept exactly.
+//! Numbers, without loss of precision.
 
 use std::fmt;
 
-/// A number. Terraform calculates with 512 bits of precision; whatever doesn't
-/// fit a machine type is kept as the decimal text that it came as.
+/// Number. Terraform calculates with 512 bits of precision, so a number that does not fit a
+/// machine type is stored as its decimal text.
 #[derive(Clone)]
 pub struct Number(Repr);
 
@@ -17,7 +17,7 @@ enum Repr {
     Decimal(String),
 }
 
-/// What a [`Number`] is made of, for an encoder.
+/// Representation of a [`Number`], for an encoder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NumberForm<'a> {
     /// A whole number.
@@ -31,10 +31,9 @@ pub enum NumberForm<'a> {
 }
 
 impl Number {
-    /// Takes a float; `None` for an infinity or a NaN. A whole number that fits
-    /// 64 bits is the same as the integer.
-    #[must_use]
-    pub fn from_f64(value: f64) -> Option<Self> {
+    /// Converts a float; `None` for an infinity or a NaN. A whole number that fits 64 bits
+    /// equals the integer.
+    pub(crate) fn from_f64(value: f64) -> Option<Self> {
         const TWO_63: f64 = 9_223_372_036_854_775_808.0;
         if !value.is_finite() {
             return None;
@@ -46,8 +45,8 @@ impl Number {
         Some(Self(Repr::Float(value)))
     }
 
-    /// Parses decimal text in the form of a JSON number; `None` for any other
-    /// text. A leading plus sign is taken as well.
+    /// Parses decimal text in the form of a JSON number, with an optional plus sign. Returns
+    /// `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         const MAX_BYTES: usize = 1024;
@@ -61,8 +60,8 @@ impl Number {
         if let Ok(value) = text.parse::<u64>() {
             return Some(Self(Repr::Uint(value)));
         }
-        // A float must be exact: Terraform compares at 512 bits of precision,
-        // where 0.1 and the float next to it are two numbers.
+        // The float must be exact. Terraform compares with 512 bits of precision, where 0.1
+        // differs from the nearest float.
         let float = text.parse::<f64>().ok().filter(|value| value.is_finite());
         if let Some(value) = float
             && is_exactly(value, text)
@@ -95,16 +94,16 @@ impl Number {
     #[must_use]
     pub fn as_f64(&self) -> f64 {
         match &self.0 {
-            #[expect(clippy::cast_precision_loss, reason = "the nearest is asked for")]
+            #[expect(clippy::cast_precision_loss, reason = "callers want the nearest float")]
             Repr::Int(value) => *value as f64,
-            #[expect(clippy::cast_precision_loss, reason = "the nearest is asked for")]
+            #[expect(clippy::cast_precision_loss, reason = "callers want the nearest float")]
             Repr::Uint(value) => *value as f64,
             Repr::Float(value) => *value,
             Repr::Decimal(text) => text.parse().unwrap_or(f64::NAN),
         }
     }
 
-    /// Returns what the number is made of.
+    /// Returns the representation of the number.
     #[must_use]
     pub fn form(&self) -> NumberForm<'_> {
         match &self.0 {
@@ -116,9 +115,9 @@ impl Number {
     }
 }
 
-/// Whether the plain decimal `text` is the very number `value`.
+/// Returns whether the decimal `text` is exactly `value`.
 fn is_exactly(value: f64, text: &str) -> bool {
-    // The longest fraction that a float can have.
+    // Maximum number of fraction digits of a float.
     const MOST_DIGITS: usize = 1074;
     let Some((_, fraction)) = text.split_once('.') else {
         return format!("{value:.0}") == text;
@@ -157,7 +156,7 @@ impl From<u64> for Number {
 }
 
 impl PartialEq for Number {
-    /// Compares exactly; decimal texts are equal where they are the same text.
+    /// Compares exactly. Decimal texts are equal if they are the same text.
     fn eq(&self, other: &Self) -> bool {
         self.form() == other.form()
     }
@@ -165,7 +164,7 @@ impl PartialEq for Number {
 
 impl fmt::Debug for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A number may be a secret as well: a PIN.
+        // A number may be a secret, such as a PIN.
         f.write_str("Number(redacted)")
     }
 }

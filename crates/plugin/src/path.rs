@@ -1,4 +1,4 @@
-//! Where in a value something stands.
+//! Path of a part within a value.
 
 use std::fmt;
 
@@ -13,37 +13,37 @@ pub enum PathStep {
     Key(String),
 }
 
-/// Where in a configuration or a state something stands. Elements of sets have
-/// no path: use the set's own.
+/// Path of a part of a configuration or a state. Elements of a set have no path: use that of
+/// the set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttributePath(Vec<PathStep>);
 
 impl AttributePath {
-    /// The whole value.
+    /// Returns the path of the whole value.
     #[must_use]
     pub fn root() -> Self {
         Self::default()
     }
 
-    /// A top-level attribute.
+    /// Returns the path of a top-level attribute.
     #[must_use]
     pub fn attribute(name: impl Into<String>) -> Self {
         Self::root().then(name)
     }
 
-    /// Goes on to an attribute of the object that stands here.
+    /// Appends an attribute of the object at this path.
     #[must_use]
     pub fn then(self, name: impl Into<String>) -> Self {
         self.step(PathStep::Attribute(name.into()))
     }
 
-    /// Goes on to an element of the list that stands here.
+    /// Appends an element of the list at this path.
     #[must_use]
     pub fn index(self, index: usize) -> Self {
         self.step(PathStep::Index(index))
     }
 
-    /// Goes on to an entry of the map that stands here.
+    /// Appends an entry of the map at this path.
     #[must_use]
     pub fn key(self, key: impl Into<String>) -> Self {
         self.step(PathStep::Key(key.into()))
@@ -55,7 +55,7 @@ impl AttributePath {
         &self.0
     }
 
-    /// Returns true for the whole value.
+    /// Returns true for the path of the whole value.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
@@ -68,14 +68,14 @@ impl AttributePath {
 }
 
 impl From<&str> for AttributePath {
-    /// A top-level attribute.
+    /// Returns the path of a top-level attribute.
     fn from(name: &str) -> Self {
         Self::attribute(name)
     }
 }
 
 impl fmt::Display for AttributePath {
-    /// Writes the path as an expression would: `encryption.keys[0].id`.
+    /// Formats the path as an expression: `encryption.keys[0].id`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, step) in self.0.iter().enumerate() {
             match step {

@@ -1,18 +1,18 @@
-//! What a provider keeps with a resource beside its state.
+//! Private data, which the host stores with the state of a resource.
 
 use std::collections::BTreeMap;
 
-/// Named bytes that the host stores with a resource (or holds while an
-/// ephemeral resource is open) and never shows.
+/// Named bytes that the host stores with a resource, or keeps in memory while an ephemeral
+/// resource is open. The host never prints them.
 ///
 /// # Security
 ///
-/// A resource's private data is stored in the state file in the clear: it must
-/// never hold a secret.
+/// The state file contains a resource's private data in plaintext, so it must never contain
+/// a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PrivateData(BTreeMap<String, Vec<u8>>);
 
-/// The bytes are not private data of ours.
+/// Error for bytes that are not private data of this provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not private data of this provider")]
 pub struct InvalidPrivateData;
@@ -20,13 +20,13 @@ pub struct InvalidPrivateData;
 const MAGIC: &[u8; 4] = b"PPD1";
 
 impl PrivateData {
-    /// No data.
+    /// Returns empty private data.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns true where nothing is kept.
+    /// Returns true if there is no data.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -38,31 +38,31 @@ impl PrivateData {
         self.0.get(name).map(Vec::as_slice)
     }
 
-    /// Returns the text under `name`; `None` also for bytes that are no text.
+    /// Returns the text under `name`; `None` also for bytes that are not UTF-8.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.bytes(name)
             .and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// Keeps bytes under `name`.
+    /// Sets the bytes under `name`.
     pub fn set(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         self.0.insert(name.into(), bytes.into());
     }
 
-    /// Returns the data with bytes under `name` added.
+    /// Returns the data with the bytes under `name` set.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         self.set(name, bytes);
         self
     }
 
-    /// Forgets what is kept under `name`, and returns it.
+    /// Removes and returns the bytes under `name`.
     pub fn remove(&mut self, name: &str) -> Option<Vec<u8>> {
         self.0.remove(name)
     }
 
-    /// Encodes everything into one blob; no bytes where nothing is kept.
+    /// Encodes the data into one blob, which is empty if there is no data.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         if self.0.is_empty() {
@@ -71,7 +71,7 @@ impl PrivateData {
         let mut blob = MAGIC.to_vec();
         for (name, bytes) in &self.0 {
             for part in [name.as_bytes(), bytes] {
-                // No message of a host's is longer than 256 MiB.
+                // No message of a host exceeds 256 MiB.
                 let length = u32::try_from(part.len()).expect("private data is small");
                 blob.extend_from_slice(&length.to_be_bytes());
                 blob.extend_from_slice(part);
@@ -80,7 +80,7 @@ impl PrivateData {
         blob
     }
 
-    /// Decodes what [`encode`](Self::encode) gave.
+    /// Decodes the result of [`encode`](Self::encode).
     ///
     /// # Errors
     ///

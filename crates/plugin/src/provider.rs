@@ -1,4 +1,4 @@
-//! The provider itself.
+//! Trait of a provider.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,26 +10,26 @@ use super::{
     Context, DataSource, Diagnostics, EphemeralResource, Function, Resource, Schema, Value,
 };
 
-/// What [`Provider::configure`] is told.
+/// Input of [`Provider::configure`].
 #[derive(Clone, Debug)]
 pub struct ConfigureRequest {
-    /// The configuration; parts may be unknown.
+    /// Configuration, whose parts may be unknown.
     pub config: Value,
-    /// The host's version, as "1.11.4".
+    /// Version of the host, such as "1.11.4".
     pub terraform_version: String,
 }
 
-/// A provider: what a plugin process serves.
+/// Provider, which a plugin process serves.
 ///
-/// What it offers is asked for once, on demand, and may be asked for before
-/// [`configure`](Self::configure). State that configuration leads to lives
-/// inside, behind what its resources share with it.
+/// The runtime calls `resources`, `data_sources`, `ephemeral_resources` and `functions` once,
+/// perhaps before [`configure`](Self::configure). The provider shares its configured state with
+/// what it returns there.
 #[async_trait]
 pub trait Provider: Send + Sync + Debug + 'static {
     /// Returns the schema of the provider's configuration.
     fn schema(&self) -> Schema;
 
-    /// Checks a configuration without any I/O; parts may be unknown.
+    /// Checks a configuration without any I/O. Parts of it may be unknown.
     async fn validate_config(&self, _cx: &Context, _config: &Value) -> Diagnostics {
         Diagnostics::new()
     }
@@ -39,8 +39,8 @@ pub trait Provider: Send + Sync + Debug + 'static {
         None
     }
 
-    /// Takes the configuration into use. Called again when it changes. The runtime drops
-    /// the future at the deadline, and when the host asks to stop.
+    /// Applies the configuration. The host may call it again with another one. The runtime
+    /// drops the future after its deadline, and when the host requests a stop.
     async fn configure(&self, cx: &Context, request: ConfigureRequest) -> Diagnostics;
 
     /// Returns the managed resources.
@@ -63,7 +63,6 @@ pub trait Provider: Send + Sync + Debug + 'static {
         Vec::new()
     }
 
-    /// Is told that the host asked the provider to stop, after the contexts'
-    /// token was cancelled.
+    /// Runs after the host has requested a stop and the token of all contexts was cancelled.
     fn stop(&self) {}
 }

@@ -1,4 +1,4 @@
-//! The attribute `timeouts` of a resource, and the time limits that it sets.
+//! Time limits of a resource, and its attribute `timeouts`.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 
 use crate::{Attribute, AttributePath, Diagnostic, Diagnostics, Value};
 
-/// The default time limits of a resource, and the attribute that overrides them.
+/// Default time limits of a resource, and the attribute that overrides them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// The name of the attribute: an object, as [`attribute`](Self::attribute) builds it.
+    /// Name of the attribute, an object that [`attribute`](Self::attribute) builds.
     pub attribute: &'static str,
     /// Limit of a creation.
     pub create: Duration,
@@ -21,7 +21,7 @@ pub struct Timeouts {
     pub delete: Duration,
 }
 
-/// The operations that have a time limit.
+/// Operations with a time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Create,
@@ -38,7 +38,7 @@ pub fn fuzzed_duration(text: &str) -> Option<Duration> {
     parse_duration(text).ok()
 }
 
-/// The text is not a duration.
+/// Error for a text that is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be a duration such as \"30s\", \"5m\" or \"1h30m\"")]
 struct InvalidDuration;
@@ -70,8 +70,8 @@ impl Timeouts {
             Attribute::string(operation.name())
                 .optional()
                 .describe(format!(
-                    "Time that {what} may take, retries included, as `30s`, `5m` or `1h30m`. \
-                     Default: `{}m`.",
+                    "Time limit of {what}, retries included: a duration such as `30s`, `5m` or \
+                     `1h30m`. Default: `{}m`.",
                     self.default_limit(operation).as_secs() / 60
                 ))
         });
@@ -80,8 +80,8 @@ impl Timeouts {
             .describe("Time limits of the operations on this resource.")
     }
 
-    /// Returns the limit in force for `operation`. `configured` is a planned state rather
-    /// than a configuration, which lacks what `ignore_changes` keeps.
+    /// Returns the limit for `operation`. Pass a planned state as `configured` if there is one,
+    /// since the configuration does not reflect `ignore_changes`.
     pub(crate) fn limit(&self, operation: Operation, configured: &Value) -> Duration {
         let text = configured
             .attribute(self.attribute)
@@ -96,7 +96,10 @@ impl Timeouts {
             let name = operation.name();
             let text = config.attribute(self.attribute).attribute(name);
             if let Some(Err(error)) = text.as_str().map(parse_duration) {
-                let detail = format!("{}.{name} {error}.", self.attribute);
+                let detail = format!(
+                    "{}.{name} {error}.\n\nCorrect it, or omit it to use the default.",
+                    self.attribute
+                );
                 diagnostics.push(
                     Diagnostic::error("Invalid Timeout", detail)
                         .at(AttributePath::attribute(self.attribute).then(name)),
@@ -115,11 +118,11 @@ impl Timeouts {
     }
 }
 
-/// Parses `30s`, `5m`, `1h30m`: whole numbers of hours, minutes and seconds, in that
-/// order. jiff accepts far more (`2 days`, `1.5h`), which other providers reject.
+/// Parses `30s`, `5m` or `1h30m`: whole numbers of hours, minutes and seconds, in that order.
+/// jiff accepts more forms (`2 days`, `1.5h`), which other providers reject.
 fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     let allowed = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'h' | b'm' | b's');
-    // "ms" would be milliseconds.
+    // jiff reads "ms" as milliseconds.
     if !text.bytes().all(allowed) || text.contains("ms") {
         return Err(InvalidDuration);
     }

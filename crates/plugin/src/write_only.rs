@@ -1,18 +1,17 @@
-//! Write-only attributes: nulled before a response leaves, and found where a host
-//! would store them.
+//! Write-only attributes: sets them to null before a response is sent, and finds them in a
+//! configuration.
 
 use super::{Attribute, AttributeKind, AttributePath, Nesting, PathStep, Schema, Value};
 
-/// Returns `value` with every write-only attribute null. The runtime does this
-/// to every answer.
+/// Returns `value` with every write-only attribute set to null. The runtime does this to
+/// every response.
 #[must_use]
 pub fn write_only_as_null(schema: &Schema, value: Value) -> Value {
     null_write_only(&schema.attributes, value)
 }
 
-/// Returns where write-only attributes are not null (unknown included).
-#[must_use]
-pub fn write_only_paths(schema: &Schema, value: &Value) -> Vec<AttributePath> {
+/// Returns the paths of all write-only attributes that are not null; unknown ones count.
+pub(crate) fn write_only_paths(schema: &Schema, value: &Value) -> Vec<AttributePath> {
     let mut found = Vec::new();
     find_write_only(
         &schema.attributes,

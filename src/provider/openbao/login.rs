@@ -1,4 +1,5 @@
-//! Chooses the login to the platform: from the block, otherwise from the environment.
+//! Login to the platform: from the openbao block, or from environment variables if the block
+//! has none.
 
 use std::path::PathBuf;
 
@@ -75,8 +76,8 @@ impl Reader<'_> {
         Err(Diagnostic::error(
             "Platform Credentials Missing",
             "No credentials for the platform are configured.\n\nSet one of token, token_file, \
-             approle, jwt and kubernetes in the openbao block, or the variable PLANTON_TOKEN, \
-             BAO_TOKEN or PLANTON_TOKEN_FILE.",
+             approle, jwt and kubernetes in the openbao block, or the environment variable \
+             PLANTON_TOKEN, BAO_TOKEN or PLANTON_TOKEN_FILE.",
         )
         .at(AttributePath::attribute("openbao")))
     }

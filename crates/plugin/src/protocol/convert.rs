@@ -1,4 +1,4 @@
-//! Schemas, paths and diagnostics in the wire's terms.
+//! Conversions of schemas, paths and diagnostics into wire messages.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -136,7 +136,7 @@ fn parameter(parameter: &Parameter) -> wire::function::Parameter {
 }
 
 pub(super) fn timestamp(time: SystemTime) -> wire::Timestamp {
-    // Nothing is renewed before 1970: such a time means at once.
+    // A time before 1970 means an immediate renewal.
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     wire::Timestamp {
         seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),

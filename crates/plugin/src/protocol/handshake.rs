@@ -1,4 +1,4 @@
-//! What the host says in the environment, and what it is answered on stdout.
+//! Handshake: the host's environment variables, and the line on stdout that answers them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,42 +16,42 @@ const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca
 /// The major version of the plugin protocol.
 pub(super) const PROTOCOL: u32 = 6;
 
-/// The host can't be served.
+/// Failure of the handshake.
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
-    /// A person started the process, or another kind of host.
-    #[error("this is a plugin: it is started by Terraform or OpenTofu, not by hand")]
+    /// A user or another kind of host started the process.
+    #[error("this is a plugin, which only Terraform or OpenTofu can start")]
     NotStartedByHost,
-    /// The host doesn't speak protocol 6.
+    /// The host does not support protocol 6.
     #[error(
-        "the host offers plugin protocol versions \"{offered}\", and this provider speaks 6; use \
+        "the host offers plugin protocol versions \"{offered}\", but this provider supports 6; use \
          Terraform 1.11 or OpenTofu 1.11, or later"
     )]
     Protocol {
-        /// What the host offers.
+        /// Versions that the host offers.
         offered: String,
     },
-    /// The host doesn't authenticate itself.
+    /// The host does not authenticate itself.
     #[error(
         "the host sent no PLUGIN_CLIENT_CERT: without mutual TLS any process of this user could \
          call the provider, so it serves without only when it is started with --debug"
     )]
     NoClientCertificate,
-    /// The host's certificate is not one.
-    #[error("PLUGIN_CLIENT_CERT holds no certificate in PEM form")]
+    /// The host sent no valid certificate.
+    #[error("PLUGIN_CLIENT_CERT contains no certificate in PEM form")]
     ClientCertificate,
     /// A port is not a number, or the range is empty.
-    #[error("PLUGIN_MIN_PORT and PLUGIN_MAX_PORT are no range of ports")]
+    #[error("PLUGIN_MIN_PORT and PLUGIN_MAX_PORT are not a range of ports")]
     Ports,
 }
 
-/// Returns true where a host started this process as a plugin.
+/// Returns true if a host started this process as a plugin.
 #[must_use]
 pub fn started_by_host() -> bool {
     has_cookie(&|name| std::env::var(name).ok())
 }
 
-/// What the host asks for.
+/// Settings that the host passes.
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) client_certificate: CertificateDer<'static>,
@@ -59,7 +59,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Reads the host's variables.
+    /// Reads the host's environment variables.
     pub(super) fn from_environment(
         variable: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, HandshakeError> {
@@ -84,7 +84,7 @@ impl Host {
     }
 }
 
-/// Tells the host where to connect, and whom to expect there.
+/// Sends the host the address of the listener and its certificate.
 pub(super) fn announce(
     out: &mut dyn Write,
     address: &Address,
@@ -92,7 +92,7 @@ pub(super) fn announce(
 ) -> io::Result<()> {
     let (network, at) = address.parts();
     let certificate = STANDARD_NO_PAD.encode(certificate);
-    // One write: the host takes the first line that it sees.
+    // One write, since the host parses the first line that it reads.
     let line = format!("1|{PROTOCOL}|{network}|{at}|grpc|{certificate}\n");
     out.write_all(line.as_bytes())?;
     out.flush()

@@ -1,10 +1,10 @@
-//! Keeps memory out of files.
+//! Keeps the memory of the process out of files.
 
-/// Forbids core dumps, and other processes of the same user to look inside.
+/// Disables core dumps, and memory access by other processes of the same user.
 ///
 /// # Security
 ///
-/// Best effort: a system that refuses is no reason not to serve.
+/// Best effort. If the system rejects it, the process continues with a warning.
 pub fn forbid_core_dumps() {
     #[cfg(unix)]
     {
@@ -14,7 +14,7 @@ pub fn forbid_core_dumps() {
             maximum: Some(0),
         };
         if setrlimit(Resource::Core, none).is_err() {
-            tracing::warn!("core dumps could not be forbidden");
+            tracing::warn!("core dumps could not be disabled");
         }
     }
     #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! What go-plugin calls besides the provider's own service.
+//! Services that go-plugin calls besides the provider's own.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,7 +14,7 @@ use super::wire::health::health_check_response::ServingStatus;
 use super::wire::health::health_server::Health;
 use super::wire::health::{HealthCheckRequest, HealthCheckResponse};
 
-/// Ends the process when the host says so.
+/// Ends the process when the host requests it.
 #[derive(Clone, Debug)]
 pub(super) struct Lifecycle {
     pub(super) ending: CancellationToken,
@@ -72,7 +72,7 @@ fn serving() -> HealthCheckResponse {
     }
 }
 
-/// A stream of one item or none, that ends with the process.
+/// Stream of at most one item, which stays open until the process ends.
 pub(super) struct Silence<T> {
     first: Option<T>,
     end: Pin<Box<WaitForCancellationFutureOwned>>,

@@ -1,4 +1,4 @@
-//! Where the host connects.
+//! Listener for the connections of the host.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -18,25 +18,25 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::Connected;
 
-/// A client that connects and says nothing is dropped after this.
+/// Time after which a client that sends nothing is dropped.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// A pause after an error of `accept`, which is mostly a lack of descriptors.
+/// Pause after an error of `accept`, whose usual cause is a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Where to listen.
+/// Address to listen on.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     /// A socket in a new folder inside `folder`.
     Unix {
         folder: PathBuf,
-        /// Who besides the user may connect: a name or a number.
+        /// Group that may connect besides the user: a name or a number.
         group: Option<String>,
     },
-    /// The loopback interface, the first free port of these; 0 for any.
+    /// The first free port of these on the loopback interface; 0 for any.
     Tcp { ports: RangeInclusive<u16> },
 }
 
-/// Where a listener listens.
+/// Address of a bound listener.
 #[derive(Clone, Debug)]
 pub(super) enum Address {
     #[cfg(unix)]
@@ -45,7 +45,7 @@ pub(super) enum Address {
 }
 
 impl Address {
-    /// Returns the network and the address as the host names them.
+    /// Returns the network and the address in the form that the host expects.
     pub(super) fn parts(&self) -> (&'static str, String) {
         match self {
             #[cfg(unix)]
@@ -55,7 +55,7 @@ impl Address {
     }
 }
 
-/// A bound listener; removes its folder when it is dropped.
+/// Bound listener. It removes its folder on drop.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) address: Address,
@@ -101,8 +101,8 @@ impl Listener {
         }
     }
 
-    /// Accepts connections; with `tls`, those that authenticate themselves.
-    /// What must live as long as the socket is given back.
+    /// Accepts connections; with `tls`, only authenticated ones. The caller keeps the returned
+    /// folder for as long as it serves.
     pub(super) fn accept(
         self,
         tls: Option<Arc<ServerConfig>>,
@@ -117,8 +117,7 @@ impl Listener {
                     () = accepted.closed() => break,
                 };
                 match stream {
-                    // Each in a task of its own, or one slow client would hold
-                    // up all others.
+                    // A task for each, so that a slow client does not block the others.
                     Ok(stream) => {
                         tokio::spawn(greet(stream, tls.clone(), accepted.clone()));
                     }
@@ -142,11 +141,11 @@ async fn greet(
         None => Connection(stream),
         Some(tls) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
             Ok(Ok(stream)) => Connection(Box::new(stream)),
-            Ok(Err(error)) => return tracing::warn!(%error, "a client was refused"),
-            Err(_) => return tracing::warn!("a client was silent"),
+            Ok(Err(error)) => return tracing::warn!(%error, "a client was rejected"),
+            Err(_) => return tracing::warn!("a client sent nothing"),
         },
     };
-    // A server that has ended takes no more.
+    // Fails only if the server has ended.
     let _ = accepted.send(Ok(connection)).await;
 }
 
@@ -171,7 +170,7 @@ impl Socket {
     }
 }
 
-/// A folder that holds the socket, for this user alone.
+/// Folder of the socket, which only this user can access.
 #[derive(Debug)]
 pub(super) struct SocketFolder {
     path: PathBuf,
@@ -181,7 +180,8 @@ impl SocketFolder {
     #[cfg(unix)]
     fn create(parent: &Path, group: Option<&str>) -> io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
-        // Short: a socket's path may have some hundred bytes only.
+        // Short, since the path of a socket has at most 104 to 108 bytes:
+        // https://man7.org/linux/man-pages/man7/unix.7.html
         let mut random = [0u8; 8];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let path = parent.join(format!("planton-{}", hex::encode(random)));
@@ -209,7 +209,7 @@ mod unix {
 
     use rustix::fs::Gid;
 
-    /// Lets the group in.
+    /// Grants access to the group.
     pub(super) fn share(path: &Path, group: &str, mode: u32) -> io::Result<()> {
         let group = group_id(group).ok_or_else(|| {
             io::Error::other("PLUGIN_UNIX_SOCKET_GROUP names a group that does not exist")
@@ -232,12 +232,12 @@ mod unix {
     }
 }
 
-/// What bytes go over.
+/// Transport of a connection.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A connection of a client that was let in.
+/// Connection of an accepted client.
 pub(super) struct Connection(Box<dyn Stream>);
 
 impl Connected for Connection {

@@ -1,4 +1,4 @@
-//! Logs as the host reads them: one hclog JSON object per line on stderr.
+//! Logs in the form that the host reads: one hclog JSON object per line on stderr.
 
 use std::fmt::{Debug, Write as _};
 use std::io::Write as _;
@@ -9,20 +9,19 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// go-plugin reads lines into 64 KiB and takes a longer one apart.
+/// Maximum length of a line. go-plugin splits lines beyond 64 KiB.
 const MAX_LINE_BYTES: usize = 60 * 1024;
-/// The longest text of one field; escaping makes six bytes of one at most.
+/// Maximum length of a field's text. Escaping turns one byte into at most six.
 const MAX_FIELD_BYTES: usize = 8 * 1024;
-/// What is left of a message whose line was too long nevertheless.
+/// Length to which a message is cut if its line is still too long.
 const MAX_SHORT_BYTES: usize = 4 * 1024;
 
-/// Writes the logs of `targets` to stderr, at the level that the environment
-/// asks for.
+/// Writes the logs of `targets` to stderr, at the level in the environment variables.
 ///
 /// # Security
 ///
-/// An allowlist: other crates log headers and bodies at one level or another,
-/// so nothing of theirs is ever written.
+/// `targets` is an allowlist. Other crates may log headers and bodies, so none of their logs
+/// are written.
 pub(super) fn init(targets: &[&'static str]) {
     let level = level(|name| std::env::var(name).ok());
     let allowed = targets.iter().map(|target| (*target, level));
@@ -30,11 +29,11 @@ pub(super) fn init(targets: &[&'static str]) {
         .with_targets(allowed)
         .with_default(LevelFilter::OFF);
     let subscriber = tracing_subscriber::registry().with(HclogLayer.with_filter(filter));
-    // Only a second server in one process finds one set already.
+    // Fails only for a second server in one process, which keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
 
-/// Writes that the process panicked, whatever the level.
+/// Logs a panic at any level.
 pub(super) fn write_panic(location: &str) {
     let mut fields = Map::new();
     fields.insert("location".into(), location.into());
@@ -46,8 +45,8 @@ pub(super) fn write_panic(location: &str) {
     ));
 }
 
-/// The provider's own variable counts before the general one. As in Terraform,
-/// `JSON` and anything that is no level mean `TRACE`.
+/// Returns the level: `TF_LOG_PROVIDER` takes precedence over `TF_LOG`. As in Terraform, `JSON`
+/// and any text that is not a level mean `TRACE`.
 fn level(variable: impl Fn(&str) -> Option<String>) -> LevelFilter {
     let asked = ["TF_LOG_PROVIDER", "TF_LOG"]
         .into_iter()
@@ -111,7 +110,7 @@ impl Fields {
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = String::new();
-        // A Debug that fails leaves what it wrote so far.
+        // A Debug implementation that fails leaves its text so far.
         let _ = write!(text, "{value:?}");
         self.keep_text(field, text);
     }
@@ -143,7 +142,7 @@ fn line(level: &str, message: &str, target: &str, fields: Map<String, Json>) -> 
         ("@level", level.to_owned()),
         ("@message", message.to_owned()),
         ("@module", target.replace("::", ".")),
-        // Exactly six digits: with fewer, hclog's reader drops the line.
+        // Exactly six digits, since hclog's reader drops a line with fewer.
         (
             "@timestamp",
             jiff::Timestamp::now()
@@ -183,8 +182,8 @@ fn cut(mut text: String, most: usize) -> String {
 }
 
 fn write_line(line: &str) {
-    // One write, so that lines of several threads don't mix. A host that no
-    // longer reads is no reason to fail.
+    // One write, so that lines of several threads do not mix. A failed write is ignored: the
+    // host may have stopped reading.
     let _ = std::io::stderr()
         .lock()
         .write_all(format!("{line}\n").as_bytes());

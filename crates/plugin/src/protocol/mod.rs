@@ -1,17 +1,17 @@
-//! What the wire sees of the plugin protocol: handshake, mutual TLS, gRPC,
-//! MessagePack. Serves whatever is built on [`crate`].
+//! The plugin protocol on the wire: handshake, mutual TLS, gRPC and MessagePack. Serves any
+//! provider that is built on [`crate`].
 //!
-//! Write-only values are nulled here, in one place, before any answer leaves.
+//! The runtime sets write-only values to null in one place, before it sends a response.
 
 mod codec;
 mod convert;
 mod deadline;
-mod guard;
 mod handshake;
 mod hardening;
 mod lifecycle;
 mod listener;
 mod log;
+mod panics;
 mod registry;
 mod server;
 mod service;

@@ -1,4 +1,5 @@
-//! What a provider offers, by name, with its schemas; built on first use.
+//! Resources, data sources, ephemeral resources and functions of a provider, by name, with
+//! their schemas. Built on first use.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::{
     IdentitySchema, Provider, Resource, Schema, Signature, Value, write_only_as_null,
 };
 
-/// Everything that a provider offers.
+/// Registry of everything that a provider offers.
 pub(super) struct Registry {
     pub(super) provider: Typed,
     pub(super) resources: BTreeMap<String, ResourceEntry>,
@@ -22,7 +23,7 @@ pub(super) struct Registry {
     pub(super) functions: BTreeMap<String, FunctionEntry>,
 }
 
-/// A schema and the type that it makes.
+/// Schema, and the type of its values.
 pub(super) struct Typed {
     pub(super) schema: Schema,
     pub(super) ty: AttributeType,
@@ -122,16 +123,16 @@ impl Typed {
         Self { schema, ty }
     }
 
-    /// Decodes what the host sent.
+    /// Decodes a value from the host.
     pub(super) fn incoming(&self, value: Option<wire::DynamicValue>) -> Result<Value, Diagnostics> {
         decode_value(value, &self.ty).map_err(ill_typed_request)
     }
 
-    /// Encodes what the host is answered. Every value leaves through here.
+    /// Encodes a value for the host. Every response uses this.
     ///
     /// # Security
     ///
-    /// Write-only attributes are nulled here, whatever an author returned.
+    /// Sets write-only attributes to null, whatever the author returned.
     pub(super) fn outgoing(&self, value: Value) -> Result<wire::DynamicValue, Diagnostics> {
         let value = write_only_as_null(&self.schema, value);
         encode_value(&value, &self.ty).map_err(ill_typed_answer)
@@ -139,13 +140,13 @@ impl Typed {
 }
 
 impl ResourceEntry {
-    /// Returns the time limit in force; `configured` has the attribute that sets it.
+    /// Returns the time limit, from the attribute in `configured` or the default.
     pub(super) fn limit(&self, operation: Operation, configured: &Value) -> Option<Duration> {
         let timeouts = self.it.timeouts()?;
         Some(timeouts.limit(operation, configured))
     }
 
-    /// Decodes an identity; null where there is none.
+    /// Decodes an identity; null if there is none.
     pub(super) fn incoming_identity(
         &self,
         data: Option<wire::ResourceIdentityData>,
@@ -158,7 +159,7 @@ impl ResourceEntry {
         }
     }
 
-    /// Encodes an identity; absent where there is none.
+    /// Encodes an identity; `None` if there is none.
     pub(super) fn outgoing_identity(
         &self,
         value: &Value,
@@ -190,7 +191,7 @@ pub(super) fn ill_typed_request(error: CodecError) -> Diagnostics {
         .into();
     }
     Diagnostic::bug(format!(
-        "What the host sent doesn't fit the schema: {error}."
+        "A value from the host does not match the schema: {error}."
     ))
     .at(path)
     .into()
@@ -198,7 +199,7 @@ pub(super) fn ill_typed_request(error: CodecError) -> Diagnostics {
 
 pub(super) fn ill_typed_answer(error: CodecError) -> Diagnostics {
     let path = error.path();
-    Diagnostic::bug(format!("The result doesn't fit the schema: {error}."))
+    Diagnostic::bug(format!("The result does not match the schema: {error}."))
         .at(path)
         .into()
 }

@@ -1,4 +1,4 @@
-//! The process: from its start to its end.
+//! Serves a provider, from the start to the end of the process.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -18,46 +18,47 @@ use super::wire::go_plugin::grpc_controller_server::GrpcControllerServer;
 use super::wire::go_plugin::grpc_stdio_server::GrpcStdioServer;
 use super::wire::health::health_server::HealthServer;
 use super::wire::provider_server::ProviderServer;
-use super::{guard, hardening, log, signals};
+use super::{hardening, log, panics, signals};
 use crate::Provider;
 
-/// As large as hosts take.
+/// Maximum size of a message, as in hosts.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
-/// Values of megabytes should not wait for window updates.
+/// Flow-control window of HTTP/2, large enough for values of megabytes.
 const WINDOW_BYTES: u32 = 4 << 20;
-/// go-plugin kills a process two seconds after it asked it to end.
+/// Time to finish after the host requests the end. go-plugin kills the process after two
+/// seconds.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
-/// An operation under way when the process is terminated, or its host died.
+/// Time for running operations after a termination or the death of the host.
 const TERMINATION_GRACE: Duration = Duration::from_secs(60);
 
-/// How a provider is served.
+/// Options of [`serve`].
 pub struct ServeOptions {
-    /// The provider's full addresses, one for each registry that lists it:
-    /// `registry.terraform.io/acme/thing`. Debug mode names them all, since
-    /// each host completes a short source with its own registry.
+    /// Full addresses of the provider, one for each registry that lists it, such as
+    /// `registry.terraform.io/acme/thing`. Debug mode prints all of them, since each host
+    /// completes a short source with its own registry.
     pub addresses: Vec<&'static str>,
-    /// Which tracing targets reach the log; nothing else does.
+    /// Tracing targets whose logs are written. No others are.
     pub log_targets: Vec<&'static str>,
-    /// Where the handshake line, or the reattach variable, is written.
+    /// Destination of the handshake line, or of the reattach variable.
     pub output: Box<dyn Write + Send>,
-    /// Who starts the process.
+    /// What starts the process.
     pub mode: ServeMode,
 }
 
-/// Who starts the process.
+/// What starts the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServeMode {
-    /// A host, which authenticates itself and ends it.
+    /// A host, which authenticates itself and ends the process.
     Plugin,
-    /// A developer with a debugger: hosts attach by TF_REATTACH_PROVIDERS, and
-    /// an interrupt ends it. Plain, and core dumps are left on.
+    /// A developer with a debugger. Hosts attach through TF_REATTACH_PROVIDERS, and an
+    /// interrupt ends the process. No TLS, and core dumps stay enabled.
     Debug,
 }
 
-/// The provider can't be served.
+/// Failure to serve a provider.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The host can't be served.
+    /// The handshake failed.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
     /// The listener could not be set up.
@@ -66,13 +67,13 @@ pub enum ServeError {
     /// TLS could not be set up.
     #[error("mutual TLS could not be set up")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The host could not be told where to connect.
+    /// The handshake line could not be written.
     #[error("the handshake could not be written")]
     Announce(#[source] io::Error),
     /// The runtime or its signals could not be set up.
     #[error("the async runtime could not be started")]
     Runtime(#[source] io::Error),
-    /// The server ended by itself.
+    /// The server failed.
     #[error("the plugin's server failed")]
     Server(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -84,8 +85,8 @@ impl From<TlsError> for ServeError {
 }
 
 impl ServeOptions {
-    /// Serves a host, as the provider of these addresses. Of the logs only this
-    /// crate's are written: name the provider's own in `log_targets`.
+    /// Creates options to serve a host as the provider of these addresses. Only the logs of
+    /// this crate are written: add the provider's own crates to `log_targets`.
     #[must_use]
     pub fn new(addresses: impl Into<Vec<&'static str>>) -> Self {
         Self {
@@ -107,19 +108,19 @@ impl fmt::Debug for ServeOptions {
     }
 }
 
-/// Serves `provider` until the host or, in debug mode, a person ends it.
-/// Changes the whole process: signals, panic hook, core dumps, logs.
+/// Serves `provider` until the host ends the process, or in debug mode an interrupt does.
+/// Changes the whole process: signals, panic hook, core dumps and logs.
 ///
 /// # Errors
 ///
-/// [`ServeError`], before anything was served but for `Server`.
+/// [`ServeError`]. All but `Server` occur before the first call is served.
 pub fn serve(provider: Arc<dyn Provider>, options: ServeOptions) -> Result<(), ServeError> {
     let host = match options.mode {
         ServeMode::Plugin => Some(Host::from_environment(&|name| std::env::var(name).ok())?),
         ServeMode::Debug => None,
     };
     log::init(&options.log_targets);
-    guard::install_panic_hook();
+    panics::install_panic_hook();
     if options.mode == ServeMode::Plugin {
         hardening::forbid_core_dumps();
     }
@@ -130,7 +131,7 @@ pub fn serve(provider: Arc<dyn Provider>, options: ServeOptions) -> Result<(), S
         .build()
         .map_err(ServeError::Runtime)?;
     let served = runtime.block_on(run(provider, host, options));
-    // Whatever still runs has had its time.
+    // The time for running operations is over.
     runtime.shutdown_background();
     served
 }
@@ -169,7 +170,7 @@ async fn run(
     };
     let stop = StopToken::new(options.mode, cancellation.clone());
     let service = ProviderService::new(provider, stop);
-    // The folder is removed when this function returns, however it does.
+    // Dropped, and so removed, whenever this function returns.
     let (connections, _folder) = listener.accept(tls);
     let serving = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)

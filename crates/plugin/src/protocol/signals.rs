@@ -1,4 +1,4 @@
-//! Who may end the process, and how.
+//! Signals that end the process.
 
 use std::io;
 
@@ -8,9 +8,9 @@ use super::server::ServeMode;
 
 /// Watches the process's signals.
 ///
-/// An interrupt goes to the whole process group: under a host it is the host
-/// that decides, and says StopProvider; in debug mode it cancels `ending`. A
-/// termination, and the death of the host, cancel `terminated`.
+/// An interrupt reaches the whole process group. Under a host it is ignored, since the host
+/// calls StopProvider. In debug mode it cancels `ending`. A termination and the death of the
+/// host cancel `terminated`.
 #[cfg(unix)]
 pub(super) fn watch(
     mode: ServeMode,
@@ -19,7 +19,7 @@ pub(super) fn watch(
 ) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    // From here on the default action is off, for good.
+    // This disables the default action permanently.
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;
     let token = terminated.clone();
@@ -38,8 +38,8 @@ pub(super) fn watch(
             });
         }
         ServeMode::Plugin => {
-            // Read now: once the host knows of this process it may die before
-            // the task first runs, which would then watch its heir.
+            // Read now: after the handshake, the host may die before the task runs, which would
+            // then watch the new parent.
             let host = rustix::process::getppid();
             tokio::spawn(watch_host(host, terminated.clone()));
         }
@@ -47,18 +47,18 @@ pub(super) fn watch(
     Ok(())
 }
 
-/// Cancels `terminated` once `host`, the process that started this one, is
-/// gone: a host that was killed can't say Shutdown.
+/// Cancels `terminated` once `host`, the process that started this one, has ended: a killed
+/// host cannot call Shutdown.
 #[cfg(unix)]
 async fn watch_host(host: Option<rustix::process::Pid>, terminated: CancellationToken) {
     use std::time::Duration;
 
-    // No event tells of it, short of a signal that needs a libc call.
+    // Polls, since the event for it is a signal that requires a libc call.
     const EVERY: Duration = Duration::from_secs(2);
     while rustix::process::getppid() == host {
         tokio::time::sleep(EVERY).await;
     }
-    tracing::warn!("the host is gone");
+    tracing::warn!("the host has ended");
     terminated.cancel();
 }
 

@@ -1,4 +1,4 @@
-//! Mutual TLS between a host and a plugin that trust nobody else.
+//! Mutual TLS between a host and a plugin, with pinned certificates.
 
 use std::sync::Arc;
 
@@ -15,32 +15,32 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 
-/// TLS could not be set up.
+/// Failure to configure TLS.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TlsError {
-    #[error("no certificate could be made")]
+    #[error("no certificate could be created")]
     Certificate(#[from] rcgen::Error),
-    #[error("the TLS configuration was refused")]
+    #[error("the TLS configuration was rejected")]
     Configuration(#[from] Error),
 }
 
-/// A server's side of mutual TLS.
+/// Server side of mutual TLS.
 pub(super) struct ServerTls {
     pub(super) config: Arc<ServerConfig>,
-    /// What the host is told to expect.
+    /// Certificate that the handshake line sends to the host.
     pub(super) certificate: CertificateDer<'static>,
 }
 
 impl ServerTls {
-    /// Makes a key and a certificate for this process alone, and accepts one
-    /// client: the one that holds the key of `client`.
+    /// Creates a key and a certificate for this process, and accepts only the client that has
+    /// the key of `client`.
     pub(super) fn accepting(client: CertificateDer<'static>) -> Result<Self, TlsError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(vec!["localhost".to_owned()])?;
         params
             .distinguished_name
             .push(DnType::CommonName, "localhost");
-        // The host takes the certificate for its only root as well.
+        // The host uses the certificate as its only root.
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![
             KeyUsagePurpose::DigitalSignature,
@@ -76,9 +76,8 @@ impl ServerTls {
 ///
 /// # Security
 ///
-/// No chain, no name and no date is looked at: the host handed over this very
-/// certificate, and the handshake's signature proves that the client holds its
-/// key.
+/// Does not check chain, name or dates: the host passed this very certificate, and the
+/// signature of the handshake proves that the client has its key.
 #[derive(Debug)]
 struct OnlyThisClient {
     certificate: CertificateDer<'static>,

@@ -1,4 +1,4 @@
-//! The messages and services of `proto/`, as generated.
+//! Generated messages and services of `proto/`.
 
 use std::fmt;
 
@@ -33,8 +33,8 @@ impl fmt::Debug for RawState {
     }
 }
 
-// Whoever takes a field out leaves an empty one behind; what nobody took is
-// wiped: a request that is refused before it is decoded, an answer that is sent.
+// Decoding takes a field and leaves an empty one. The rest is wiped on drop: a request that is
+// rejected before it is decoded, and a response that was sent.
 impl Drop for DynamicValue {
     fn drop(&mut self) {
         wipe(&mut self.msgpack);

@@ -20,11 +20,11 @@ pub use response::{
     ReadResponse,
 };
 
-/// A managed resource.
+/// Managed resource.
 ///
 /// The runtime decodes and encodes values by the schema, sets all write-only values of
 /// a response to null, and bounds every call by [`timeouts`](Self::timeouts) and by the
-/// host's request to stop. Authors may return the values that they received.
+/// host's requests to stop. Authors may return the values that they received.
 ///
 /// # Errors
 ///
@@ -32,8 +32,8 @@ pub use response::{
 ///
 /// # Cancellation
 ///
-/// The runtime drops the future of a call that only reads once its deadline has passed
-/// or the host asks to stop. It never drops `create`, `update` or `delete`: those look at
+/// The runtime drops the future of a call that only reads after its deadline, or when the host
+/// requests a stop. It never drops `create`, `update` or `delete`, which check
 /// [`Context::deadline`] and [`Context::cancellation`] between their steps.
 #[async_trait]
 pub trait Resource: Send + Sync + Debug + 'static {
@@ -43,13 +43,13 @@ pub trait Resource: Send + Sync + Debug + 'static {
     /// Returns the schema.
     fn schema(&self) -> Schema;
 
-    /// Returns the noun that messages use for one instance: `the secret`.
+    /// Returns the noun for one instance, in messages: `the secret`.
     fn noun(&self) -> &str {
         "the resource"
     }
 
-    /// Returns the default time limits, and the attribute that overrides them.
-    /// Without them, calls have no deadline.
+    /// Returns the default time limits and the attribute that overrides them; `None` for
+    /// calls without a deadline.
     fn timeouts(&self) -> Option<Timeouts> {
         None
     }
@@ -59,7 +59,7 @@ pub trait Resource: Send + Sync + Debug + 'static {
         None
     }
 
-    /// Checks a configuration without any I/O; parts may be unknown.
+    /// Checks a configuration without any I/O. Parts of it may be unknown.
     async fn validate_config(&self, _cx: &Context, _config: &Value) -> Diagnostics {
         Diagnostics::new()
     }
@@ -141,7 +141,7 @@ pub trait Resource: Send + Sync + Debug + 'static {
     ) -> Result<ImportResponse, Diagnostics> {
         Err(Diagnostic::error(
             "Resource Import Not Supported",
-            "This resource type can't be imported.",
+            "This resource type cannot be imported.\n\nRemove the import block or command.",
         )
         .into())
     }
@@ -155,7 +155,7 @@ pub trait Resource: Send + Sync + Debug + 'static {
         Err(Diagnostic::error(
             "Resource Move Not Supported",
             format!(
-                "A {} can't become this resource type.",
+                "A {} cannot be moved to this resource type.\n\nRemove the moved block.",
                 request.source_type_name
             ),
         )

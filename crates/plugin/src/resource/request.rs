@@ -1,4 +1,4 @@
-//! What the methods of a resource receive.
+//! Requests of the methods of a resource.
 
 use planton_secret::SecretBytes;
 
@@ -8,126 +8,123 @@ use crate::{PrivateData, Value};
 /// [`Resource::upgrade_identity`](crate::Resource::upgrade_identity).
 #[derive(Clone, Debug)]
 pub struct UpgradeRequest {
-    /// The version that the value was stored under.
+    /// Schema version under which the value was stored.
     pub version: i64,
-    /// The value, of the type that the resource names for that version.
+    /// Value, of the type that the resource returns for that version.
     pub value: Value,
 }
 
 /// Input of [`Resource::read`](crate::Resource::read).
 #[derive(Clone, Debug)]
 pub struct ReadRequest {
-    /// The state as it was stored.
+    /// Stored state.
     pub state: Value,
-    /// The private data as it was stored.
+    /// Stored private data.
     pub private: PrivateData,
-    /// The identity as it was stored; null where there is none.
+    /// Stored identity; null if there is none.
     pub identity: Value,
 }
 
 /// Input of [`Resource::plan`](crate::Resource::plan).
 #[derive(Clone, Debug)]
 pub struct PlanRequest {
-    /// The configuration, write-only values included; parts may be unknown.
+    /// Configuration with its write-only values. Parts may be unknown.
     pub config: Value,
-    /// The state; null when it is to be created.
+    /// State; null for a creation.
     pub prior_state: Value,
-    /// The configuration, with prior values where computed attributes are not
-    /// configured.
+    /// Configuration, with the prior values of computed attributes that are not configured.
     pub proposed_state: Value,
-    /// The private data as it was stored. A replacement is planned a second
-    /// time with a null prior state: then this is what the first of the two
-    /// plans gave.
+    /// Stored private data. The host plans a replacement a second time, with a null prior
+    /// state. This is then the private data that the first plan returned.
     pub prior_private: PrivateData,
-    /// What an earlier plan of this same change gave, where the host
-    /// [keeps it](crate::Context::keeps_planned_private) and plans again before it
-    /// applies; `None` in every other plan. Under `create_before_destroy` the
-    /// plan before the apply has neither a prior state nor prior private data,
-    /// so nothing else says what is being replaced.
+    /// Private data that an earlier plan of the same change returned, if the host
+    /// [keeps it](crate::Context::keeps_planned_private) and repeats the plan before the apply;
+    /// `None` in every other plan. Under `create_before_destroy`, the repeated plan has neither
+    /// a prior state nor prior private data, so only this identifies the replaced instance.
     pub planned_private: Option<PrivateData>,
-    /// The identity as it was stored; null where there is none.
+    /// Stored identity; null if there is none.
     pub prior_identity: Value,
 }
 
 /// Input of [`Resource::plan_destroy`](crate::Resource::plan_destroy).
 #[derive(Clone, Debug)]
 pub struct PlanDestroyRequest {
-    /// The state.
+    /// State.
     pub prior_state: Value,
-    /// The private data as it was stored.
+    /// Stored private data.
     pub prior_private: PrivateData,
-    /// The identity as it was stored; null where there is none.
+    /// Stored identity; null if there is none.
     pub prior_identity: Value,
 }
 
 /// Input of [`Resource::create`](crate::Resource::create).
 #[derive(Clone, Debug)]
 pub struct CreateRequest {
-    /// The configuration, write-only values included, wholly known.
+    /// Configuration with its write-only values, all of it known.
     pub config: Value,
-    /// What plan decided.
+    /// Planned state.
     pub planned_state: Value,
-    /// What the last plan before this call gave. Hosts without protocol 6.11
-    /// plan a creation under `create_before_destroy` from nothing, so what an
-    /// earlier plan gave is lost there.
+    /// Private data of the last plan before this call. A host without protocol 6.11 repeats
+    /// the plan of a creation under `create_before_destroy` without the private data of the
+    /// earlier one, which is then lost.
     pub planned_private: PrivateData,
-    /// What plan gave; null where there is none.
+    /// Planned identity; null if there is none.
     pub planned_identity: Value,
 }
 
 /// Input of [`Resource::update`](crate::Resource::update).
 #[derive(Clone, Debug)]
 pub struct UpdateRequest {
-    /// The configuration, write-only values included, wholly known.
+    /// Configuration with its write-only values, all of it known.
     pub config: Value,
-    /// The state.
+    /// State.
     pub prior_state: Value,
-    /// What plan decided.
+    /// Planned state.
     pub planned_state: Value,
-    /// What plan gave.
+    /// Private data of the plan.
     pub planned_private: PrivateData,
-    /// What plan gave; null where there is none.
+    /// Planned identity; null if there is none.
     pub planned_identity: Value,
 }
 
 /// Input of [`Resource::delete`](crate::Resource::delete).
 #[derive(Clone, Debug)]
 pub struct DeleteRequest {
-    /// The state.
+    /// State.
     pub prior_state: Value,
-    /// What the plan of the destruction gave.
+    /// Private data of the destruction's plan.
     pub planned_private: PrivateData,
-    /// The identity; null where there is none.
+    /// Identity; null if there is none.
     pub prior_identity: Value,
 }
 
 /// Input of [`Resource::import`](crate::Resource::import).
 #[derive(Clone, Debug)]
 pub struct ImportRequest {
-    /// What to import.
+    /// Instance to import.
     pub target: ImportTarget,
 }
 
-/// The instance that an import names.
+/// Instance that an import names.
 #[derive(Clone, Debug)]
 pub enum ImportTarget {
-    /// Text, in a form of the resource's own.
+    /// Import id, in a form that the resource defines.
     Id(String),
-    /// An identity, of the resource's identity schema.
+    /// Identity, of the resource's identity schema.
     Identity(Value),
 }
 
 /// Input of [`Resource::move_state`](crate::Resource::move_state).
 #[derive(Clone, Debug)]
 pub struct MoveRequest {
-    /// The full address of the provider that the state comes from.
+    /// Full address of the provider that wrote the state.
     pub source_provider_address: String,
-    /// The type that it was.
+    /// Former resource type.
     pub source_type_name: String,
-    /// The schema version that it was stored under.
+    /// Schema version of the state.
     pub source_schema_version: i64,
-    /// The state, as JSON.
+    /// State, in JSON.
     pub source_state: SecretBytes,
-    /// The private data, in that provider's own form.
+    /// Private data, in the format of that provider.
     pub source_private: Vec<u8>,
 }

@@ -1,41 +1,41 @@
-//! What the methods of a resource return on success. A failure is
-//! [`Diagnostics`] with at least one error.
+//! Responses of the methods of a resource. A failure is [`Diagnostics`] with at least one
+//! error instead.
 
 use crate::{AttributePath, Diagnostics, PrivateData, Value};
 
 /// Result of [`Resource::read`](crate::Resource::read).
 #[derive(Clone, Debug)]
 pub struct ReadResponse {
-    /// What the read found.
+    /// Result of the read.
     pub outcome: ReadOutcome,
-    /// New private data; `None` leaves it as it was.
+    /// New private data; `None` keeps the former data.
     pub private: Option<PrivateData>,
-    /// The identity; `None` leaves it as it was.
+    /// Identity; `None` keeps the former one.
     pub identity: Option<Value>,
     /// Warnings.
     pub diagnostics: Diagnostics,
 }
 
-/// What a read found.
+/// Result of a read.
 #[derive(Clone, Debug)]
 pub enum ReadOutcome {
-    /// The instance exists, in this state.
+    /// The instance exists in this state.
     Current(Value),
-    /// The instance is certainly gone: Terraform drops it and plans a new one.
+    /// The instance no longer exists. Terraform drops it and plans a new one.
     Gone,
 }
 
 /// Result of [`Resource::plan`](crate::Resource::plan).
 #[derive(Clone, Debug)]
 pub struct PlanResponse {
-    /// The state to come, unknown where apply decides.
+    /// Planned state. Attributes that the apply decides are unknown.
     pub planned_state: Value,
-    /// The attributes that cannot change in place.
+    /// Attributes that cannot change in place.
     pub requires_replace: Vec<AttributePath>,
-    /// The private data for apply; `None` leaves what an earlier plan of this change
-    /// returned, or without one the prior data.
+    /// Private data for the apply; `None` keeps the private data of an earlier plan of this
+    /// change, or else the prior data.
     pub private: Option<PrivateData>,
-    /// The identity to come; `None` leaves it as it was.
+    /// Planned identity; `None` keeps the former one.
     pub identity: Option<Value>,
     /// Warnings.
     pub diagnostics: Diagnostics,
@@ -44,7 +44,7 @@ pub struct PlanResponse {
 /// Result of [`Resource::plan_destroy`](crate::Resource::plan_destroy).
 #[derive(Clone, Debug, Default)]
 pub struct PlanDestroyResponse {
-    /// The private data for delete; `None` leaves the prior data.
+    /// Private data for `delete`; `None` keeps the prior data.
     pub private: Option<PrivateData>,
     /// Warnings.
     pub diagnostics: Diagnostics,
@@ -54,14 +54,14 @@ pub struct PlanDestroyResponse {
 /// [`Resource::update`](crate::Resource::update).
 #[derive(Clone, Debug)]
 pub struct ApplyResponse {
-    /// The state to store, even if `diagnostics` has errors: a creation that failed
-    /// halfway becomes tainted, and parts that are still unknown become null.
+    /// State to store, even if `diagnostics` has errors. The host then marks a created instance
+    /// as tainted. Parts that are still unknown become null.
     pub new_state: Value,
-    /// The private data to store; `None` leaves what was planned.
+    /// Private data to store; `None` stores the planned data.
     pub private: Option<PrivateData>,
-    /// The identity; `None` leaves what was planned.
+    /// Identity; `None` stores the planned one.
     pub identity: Option<Value>,
-    /// Warnings, and the errors of an operation that succeeded in part.
+    /// Warnings, and errors of an operation that succeeded in part.
     pub diagnostics: Diagnostics,
 }
 
@@ -69,11 +69,11 @@ pub struct ApplyResponse {
 /// unless `diagnostics` has errors.
 #[derive(Clone, Debug, Default)]
 pub struct DeleteResponse {
-    /// The state to keep next to an error; `None` keeps the prior one.
+    /// State to store beside an error; `None` keeps the prior one.
     pub remaining_state: Option<Value>,
-    /// The private data to keep next to an error; `None` keeps what was planned.
+    /// Private data to store beside an error; `None` stores the planned data.
     pub private: Option<PrivateData>,
-    /// Warnings, and the errors of a deletion that succeeded in part.
+    /// Warnings, and errors of a deletion that succeeded in part.
     pub diagnostics: Diagnostics,
 }
 
@@ -81,24 +81,24 @@ pub struct DeleteResponse {
 /// [`Resource::move_state`](crate::Resource::move_state).
 #[derive(Clone, Debug)]
 pub struct ImportResponse {
-    /// The state; attributes that are not named are null.
+    /// State. Omitted attributes become null.
     pub state: Value,
-    /// The private data.
+    /// Private data.
     pub private: PrivateData,
-    /// The identity, if the resource has one.
+    /// Identity, if the resource has one.
     pub identity: Option<Value>,
     /// Warnings.
     pub diagnostics: Diagnostics,
 }
 
 impl ReadResponse {
-    /// Returns the response for an instance that exists, in this state.
+    /// Returns the response for an existing instance in this state.
     #[must_use]
     pub fn current(state: Value) -> Self {
         Self::new(ReadOutcome::Current(state))
     }
 
-    /// Returns the response for an instance that is certainly gone.
+    /// Returns the response for an instance that no longer exists.
     #[must_use]
     pub fn gone() -> Self {
         Self::new(ReadOutcome::Gone)

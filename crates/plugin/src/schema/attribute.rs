@@ -1,37 +1,37 @@
-//! One attribute of a schema.
+//! Attributes of a schema.
 
 use super::object_of;
 use crate::AttributeType;
 
-/// One attribute.
+/// Attribute of a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
-    /// `[a-z][a-z0-9_]*`
+    /// Name: `[a-z][a-z0-9_]*`.
     pub name: String,
-    /// What it holds.
+    /// Kind of its value.
     pub kind: AttributeKind,
-    /// Who sets it.
+    /// Whether the practitioner or the provider sets it.
     pub presence: Presence,
-    /// Whether hosts hide it in their output.
+    /// Whether the host hides its value in the output.
     pub sensitive: bool,
-    /// Whether it is given to the provider and kept nowhere.
+    /// Whether it is passed to the provider and never stored.
     pub write_only: bool,
-    /// Markdown.
+    /// Description in Markdown.
     pub description: String,
-    /// Why not to use this any more.
+    /// Reason of a deprecation.
     pub deprecation: Option<String>,
 }
 
-/// What an attribute holds.
+/// Kind of an attribute's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttributeKind {
     /// A value of this type.
     Plain(AttributeType),
-    /// One or several objects that have attributes of their own.
+    /// One or more objects with attributes of their own.
     Nested(Nesting, Vec<Attribute>),
 }
 
-/// How nested objects stand in an attribute.
+/// Collection of nested objects in an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nesting {
     /// One object.
@@ -44,69 +44,69 @@ pub enum Nesting {
     Map,
 }
 
-/// Who sets an attribute.
+/// Whether the practitioner or the provider sets an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// The practitioner must.
+    /// The practitioner must set it.
     Required,
-    /// The practitioner may.
+    /// The practitioner may set it.
     Optional,
-    /// The provider does.
+    /// The provider sets it.
     Computed,
-    /// The provider does where the practitioner doesn't.
+    /// The provider sets it if the practitioner does not.
     OptionalComputed,
 }
 
 impl Attribute {
-    /// An attribute of type `ty`; optional until said otherwise.
+    /// Creates an optional attribute of type `ty`.
     #[must_use]
     pub fn new(name: impl Into<String>, ty: AttributeType) -> Self {
         Self::of_kind(name, AttributeKind::Plain(ty))
     }
 
-    /// A string.
+    /// Creates an optional string.
     #[must_use]
     pub fn string(name: impl Into<String>) -> Self {
         Self::new(name, AttributeType::String)
     }
 
-    /// A boolean.
+    /// Creates an optional boolean.
     #[must_use]
     pub fn bool(name: impl Into<String>) -> Self {
         Self::new(name, AttributeType::Bool)
     }
 
-    /// A number.
+    /// Creates an optional number.
     #[must_use]
     pub fn number(name: impl Into<String>) -> Self {
         Self::new(name, AttributeType::Number)
     }
 
-    /// A list of `element`.
+    /// Creates an optional list of `element`.
     #[must_use]
     pub fn list(name: impl Into<String>, element: AttributeType) -> Self {
         Self::new(name, AttributeType::list(element))
     }
 
-    /// A set of `element`.
+    /// Creates an optional set of `element`.
     #[must_use]
     pub fn set(name: impl Into<String>, element: AttributeType) -> Self {
         Self::new(name, AttributeType::set(element))
     }
 
-    /// A map to `element`.
+    /// Creates an optional map of strings to `element`.
     #[must_use]
     pub fn map(name: impl Into<String>, element: AttributeType) -> Self {
         Self::new(name, AttributeType::map(element))
     }
 
-    /// One object with attributes of its own.
+    /// Creates an optional object with attributes of its own.
     #[must_use]
     pub fn object(name: impl Into<String>, attributes: impl IntoIterator<Item = Self>) -> Self {
         Self::nested(name, Nesting::Single, attributes)
     }
 
-    /// Objects with attributes of their own.
+    /// Creates an optional collection of objects with attributes of their own.
     #[must_use]
     pub fn nested(
         name: impl Into<String>,
@@ -117,43 +117,43 @@ impl Attribute {
         Self::of_kind(name, AttributeKind::Nested(nesting, attributes))
     }
 
-    /// The practitioner must set it.
+    /// Makes it required.
     #[must_use]
     pub fn required(mut self) -> Self {
         self.presence = Presence::Required;
         self
     }
 
-    /// The practitioner may set it: the default.
+    /// Makes it optional, which is the default.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.presence = Presence::Optional;
         self
     }
 
-    /// The provider sets it.
+    /// Makes it computed.
     #[must_use]
     pub fn computed(mut self) -> Self {
         self.presence = Presence::Computed;
         self
     }
 
-    /// The provider sets it where the practitioner doesn't.
+    /// Makes it optional, and computed if the practitioner omits it.
     #[must_use]
     pub fn optional_computed(mut self) -> Self {
         self.presence = Presence::OptionalComputed;
         self
     }
 
-    /// Hosts hide it in their output.
+    /// Makes the host hide its value in the output.
     #[must_use]
     pub fn sensitive(mut self) -> Self {
         self.sensitive = true;
         self
     }
 
-    /// It is given to the provider and kept nowhere: the runtime nulls it in
-    /// every response.
+    /// Makes it write-only: it is passed to the provider and never stored. The runtime sets it
+    /// to null in every response.
     #[must_use]
     pub fn write_only(mut self) -> Self {
         self.write_only = true;
@@ -174,9 +174,8 @@ impl Attribute {
         self
     }
 
-    /// Returns the type that values of this attribute have.
-    #[must_use]
-    pub fn attribute_type(&self) -> AttributeType {
+    /// Returns the type of the attribute's values.
+    pub(crate) fn attribute_type(&self) -> AttributeType {
         match &self.kind {
             AttributeKind::Plain(ty) => ty.clone(),
             AttributeKind::Nested(nesting, attributes) => {
@@ -191,9 +190,8 @@ impl Attribute {
         }
     }
 
-    /// Returns true where the provider may set it.
-    #[must_use]
-    pub fn is_computed(&self) -> bool {
+    /// Returns true if the provider may set it.
+    pub(crate) fn is_computed(&self) -> bool {
         matches!(
             self.presence,
             Presence::Computed | Presence::OptionalComputed

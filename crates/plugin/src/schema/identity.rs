@@ -1,31 +1,31 @@
-//! The schema of an identity.
+//! Schema of a resource's identity.
 
 use crate::AttributeType;
 
-/// What identifies a resource to Terraform from 1.12 on.
+/// Schema of the identity of a resource, which Terraform uses from version 1.12 on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdentitySchema {
-    /// The version of the identity's form.
+    /// Version of the identity's schema.
     pub version: i64,
-    /// The attributes.
+    /// Attributes.
     pub attributes: Vec<IdentityAttribute>,
 }
 
-/// One attribute of an identity.
+/// Attribute of an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityAttribute {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its type: a primitive, or a list of one.
+    /// Type: a primitive, or a list of one.
     pub ty: AttributeType,
-    /// Whether an import must give it; otherwise it may.
+    /// Whether an import requires it.
     pub required_for_import: bool,
-    /// Plain text.
+    /// Description in plain text.
     pub description: String,
 }
 
 impl IdentitySchema {
-    /// An identity of these attributes, version 0.
+    /// Creates a schema of these attributes, with version 0.
     #[must_use]
     pub fn new(attributes: impl IntoIterator<Item = IdentityAttribute>) -> Self {
         Self {
@@ -34,9 +34,8 @@ impl IdentitySchema {
         }
     }
 
-    /// Returns the object type that identities of this schema have.
-    #[must_use]
-    pub fn attribute_type(&self) -> AttributeType {
+    /// Returns the object type of identities of this schema.
+    pub(crate) fn attribute_type(&self) -> AttributeType {
         AttributeType::object(
             self.attributes
                 .iter()
@@ -46,7 +45,7 @@ impl IdentitySchema {
 }
 
 impl IdentityAttribute {
-    /// A string that an import must give.
+    /// Creates a string that an import requires.
     #[must_use]
     pub fn required(name: impl Into<String>) -> Self {
         Self {
@@ -57,7 +56,7 @@ impl IdentityAttribute {
         }
     }
 
-    /// A string that an import may give.
+    /// Creates a string that an import may omit.
     #[must_use]
     pub fn optional(name: impl Into<String>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Schemas, in a builder style.
+//! Schemas, with builder methods.
 
 mod attribute;
 mod identity;
@@ -10,21 +10,21 @@ use crate::AttributeType;
 pub use attribute::{Attribute, AttributeKind, Nesting, Presence};
 pub use identity::{IdentityAttribute, IdentitySchema};
 
-/// The schema of a provider, a resource, an ephemeral resource or a data source.
+/// Schema of a provider, a resource, an ephemeral resource or a data source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
-    /// The version of the state's form; only resources have other than 0.
+    /// Version of the state's schema; 0 except for resources.
     pub version: i64,
-    /// The attributes.
+    /// Attributes.
     pub attributes: Vec<Attribute>,
-    /// Markdown.
+    /// Description in Markdown.
     pub description: String,
-    /// Why not to use this any more.
+    /// Reason of a deprecation.
     pub deprecation: Option<String>,
 }
 
 impl Schema {
-    /// A schema of these attributes, version 0.
+    /// Creates a schema of these attributes, with version 0.
     #[must_use]
     pub fn new(attributes: impl IntoIterator<Item = Attribute>) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl Schema {
         }
     }
 
-    /// Sets the version of the state's form.
+    /// Sets the version of the state's schema.
     #[must_use]
     pub fn version(mut self, version: i64) -> Self {
         self.version = version;
@@ -47,21 +47,20 @@ impl Schema {
         self
     }
 
-    /// Marks the whole as deprecated.
+    /// Marks the schema as deprecated.
     #[must_use]
     pub fn deprecated(mut self, why: impl Into<String>) -> Self {
         self.deprecation = Some(why.into());
         self
     }
 
-    /// Returns the object type that values of this schema have.
-    #[must_use]
-    pub fn attribute_type(&self) -> AttributeType {
+    /// Returns the object type of values of this schema.
+    pub(crate) fn attribute_type(&self) -> AttributeType {
         object_of(&self.attributes)
     }
 
-    /// Returns what a host would refuse in this schema; empty for a good one.
-    /// For tests: a host checks the same, and refuses the whole provider.
+    /// Returns the mistakes for which a host would reject this schema and the whole provider;
+    /// empty for a valid schema. For tests.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

@@ -1,4 +1,4 @@
-//! What becomes a value.
+//! Conversions into values.
 
 use planton_secret::SecretString;
 
@@ -36,7 +36,7 @@ impl From<u32> for Value {
 }
 
 impl From<f64> for Value {
-    /// An infinity or a NaN, which Terraform doesn't have, becomes null.
+    /// Converts a number. An infinity or a NaN becomes null, since Terraform has neither.
     fn from(value: f64) -> Self {
         Number::from_f64(value).map_or(Self::Null, Self::Number)
     }

@@ -1,4 +1,4 @@
-//! Terraform's values.
+//! Values of configurations, states and results.
 
 mod conversions;
 
@@ -10,23 +10,21 @@ use subtle::ConstantTimeEq;
 
 use crate::{AttributePath, AttributeType, Number, PathStep};
 
-/// A value as Terraform knows it: a configuration, a state, or a part of one.
+/// Configuration, state or result, or a part of one.
 ///
-/// Types are not part of a value: what a [`Value::Null`] would be is known
-/// from the schema.
+/// A value does not contain its type. The schema has the type of a [`Value::Null`].
 ///
 /// # Security
 ///
-/// Any string may be a secret. Strings are zeroized on drop, `Debug` shows
-/// shapes only, and equality compares strings in constant time. Keys of maps
-/// and objects are plain.
+/// Any string may be a secret. Strings are zeroized on drop and compared in constant time, and
+/// `Debug` prints shapes only. Keys of maps and objects are plain text.
 #[derive(Clone, Default)]
 pub enum Value {
-    /// Nothing: not set.
+    /// Not set.
     #[default]
     Null,
-    /// Not known before apply. Refinements that Terraform may send with it are
-    /// dropped; Terraform doesn't expect them back.
+    /// Unknown until the apply. The decoder drops refinements that Terraform may send, and
+    /// Terraform does not expect them in the response.
     Unknown,
     /// A boolean.
     Bool(bool),
@@ -36,7 +34,7 @@ pub enum Value {
     String(SecretString),
     /// A list.
     List(Vec<Self>),
-    /// A set; its order means nothing.
+    /// A set, whose order does not matter.
     Set(Vec<Self>),
     /// A map.
     Map(BTreeMap<String, Self>),
@@ -44,16 +42,16 @@ pub enum Value {
     Object(BTreeMap<String, Self>),
     /// A tuple.
     Tuple(Vec<Self>),
-    /// The value of an attribute of type `dynamic`, with the type it has.
+    /// A value of an attribute of type `dynamic`, with its own type.
     Dynamic(Box<DynamicValue>),
 }
 
-/// A value that brings its type along.
+/// Value with its type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DynamicValue {
-    /// The type of `value`; never `Dynamic` itself.
+    /// Type of `value`; never `Dynamic` itself.
     pub ty: AttributeType,
-    /// The value.
+    /// Value.
     pub value: Value,
 }
 
@@ -84,7 +82,7 @@ impl Value {
         Self::List(elements.into_iter().collect())
     }
 
-    /// Builds a set; equal elements are kept once.
+    /// Builds a set without duplicates.
     #[must_use]
     pub fn set_of(elements: impl IntoIterator<Item = Self>) -> Self {
         let mut distinct: Vec<Self> = Vec::new();
@@ -106,8 +104,7 @@ impl Value {
         }
     }
 
-    /// Returns true for [`Value::Unknown`] itself; parts may still be unknown
-    /// where this is false.
+    /// Returns true for [`Value::Unknown`] itself. If it is false, parts may still be unknown.
     #[must_use]
     pub fn is_unknown(&self) -> bool {
         match self {
@@ -123,7 +120,7 @@ impl Value {
         !self.is_null() && !self.is_unknown()
     }
 
-    /// Returns true where no part is unknown.
+    /// Returns true if no part is unknown.
     #[must_use]
     pub fn is_wholly_known(&self) -> bool {
         match self {
@@ -137,13 +134,13 @@ impl Value {
         }
     }
 
-    /// Returns the text of a string; `None` for anything else.
+    /// Returns the text of a string; `None` for any other value.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         self.as_secret().map(SecretString::expose)
     }
 
-    /// Returns a string in its container; `None` for anything else.
+    /// Returns a string in its zeroizing container; `None` for any other value.
     #[must_use]
     pub fn as_secret(&self) -> Option<&SecretString> {
         match self {
@@ -173,19 +170,19 @@ impl Value {
         }
     }
 
-    /// Returns a whole number that fits; `None` for a fraction.
+    /// Returns a whole number that fits; `None` for any other value.
     #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         self.as_number().and_then(Number::as_i64)
     }
 
-    /// Returns a whole number that fits; `None` for a fraction or a negative.
+    /// Returns a whole number that fits and is not negative; `None` for any other value.
     #[must_use]
     pub fn as_u64(&self) -> Option<u64> {
         self.as_number().and_then(Number::as_u64)
     }
 
-    /// Returns the elements of a list, set or tuple; none for anything else.
+    /// Returns the elements of a list, set or tuple; an empty slice for any other value.
     #[must_use]
     pub fn elements(&self) -> &[Self] {
         match self {
@@ -195,8 +192,7 @@ impl Value {
         }
     }
 
-    /// Returns the entries of a map or the attributes of an object; `None` for
-    /// anything else.
+    /// Returns the entries of a map or the attributes of an object; `None` for any other value.
     #[must_use]
     pub fn entries(&self) -> Option<&BTreeMap<String, Self>> {
         match self {
@@ -206,8 +202,8 @@ impl Value {
         }
     }
 
-    /// Returns an attribute of an object or an entry of a map. Null where there
-    /// is none; unknown where `self` is unknown.
+    /// Returns an attribute of an object or an entry of a map. Returns null if there is none,
+    /// and unknown if `self` is unknown.
     #[must_use]
     pub fn attribute(&self, name: &str) -> &Self {
         match self {
@@ -219,7 +215,7 @@ impl Value {
         }
     }
 
-    /// Returns the part that `path` leads to; `None` where it leads nowhere.
+    /// Returns the part at `path`, if there is one.
     #[must_use]
     pub fn at(&self, path: &AttributePath) -> Option<&Self> {
         path.steps().iter().try_fold(self, |here, step| match step {
@@ -228,8 +224,8 @@ impl Value {
         })
     }
 
-    /// Sets an attribute of an object or an entry of a map. A null becomes an
-    /// object with this attribute; anything else is left alone.
+    /// Sets an attribute of an object or an entry of a map. Null becomes an object with this
+    /// attribute. Any other value does not change.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Self>) {
         if matches!(self, Self::Null) {
             *self = Self::Object(BTreeMap::new());
@@ -242,15 +238,14 @@ impl Value {
         }
     }
 
-    /// Returns the object with one attribute replaced; see [`Value::set`].
+    /// Returns the value with one attribute set, as by [`Value::set`].
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Self>) -> Self {
         self.set(name, value);
         self
     }
 
-    /// Takes an attribute out of an object or an entry out of a map, and leaves
-    /// null in an object's place.
+    /// Takes an attribute from an object, which leaves null there, or an entry from a map.
     pub fn take(&mut self, name: &str) -> Self {
         match self {
             Self::Object(all) => all.get_mut(name).map(std::mem::take).unwrap_or_default(),
@@ -259,16 +254,15 @@ impl Value {
         }
     }
 
-    /// Makes the named attributes of an object unknown.
+    /// Sets the named attributes of an object to unknown.
     pub fn mark_unknown(&mut self, names: &[&str]) {
         for name in names {
             self.set(*name, Self::Unknown);
         }
     }
 
-    /// Replaces every unknown part by null.
-    #[must_use]
-    pub fn unknown_as_null(self) -> Self {
+    /// Replaces every unknown part with null.
+    pub(crate) fn unknown_as_null(self) -> Self {
         let all = |list: Vec<Self>| list.into_iter().map(Self::unknown_as_null).collect();
         let each = |map: BTreeMap<String, Self>| {
             map.into_iter()
@@ -290,7 +284,7 @@ impl Value {
         }
     }
 
-    /// Names the shape, for messages: "string", "list", ….
+    /// Returns the name of the shape for messages, such as "string" or "list".
     #[must_use]
     pub fn shape(&self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! MessagePack to values.
+//! Decodes values from MessagePack.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use rmp::Marker;
 use super::{CodecError, MAX_DEPTH};
 use crate::{AttributeType, DynamicValue, Number, PathStep, Value};
 
-/// The extension of an unknown value.
+/// Extension type of an unknown value.
 const UNKNOWN: i8 = 0;
-/// The extension of an unknown value of which something is known: not null, a
-/// prefix, a range. The refinement is dropped.
+/// Extension type of an unknown value with a refinement, such as "not null" or a prefix. The
+/// decoder drops the refinement.
 const REFINED_UNKNOWN: i8 = 12;
 
-/// Decodes one value of type `ty`, which must be all there is.
+/// Decodes exactly one value of type `ty`.
 pub(super) fn from_msgpack(bytes: &[u8], ty: &AttributeType) -> Result<Value, CodecError> {
     let mut input = Input { rest: bytes };
     let value = input.value(ty, MAX_DEPTH)?;
@@ -27,7 +27,7 @@ struct Input<'a> {
     rest: &'a [u8],
 }
 
-/// One token: a scalar, or the head of a collection.
+/// Token: a scalar, or the head of a collection.
 enum Token<'a> {
     Nil,
     Bool(bool),
@@ -63,7 +63,7 @@ impl<'a> Input<'a> {
             (_, Token::Unknown) => Ok(Value::Unknown),
             (AttributeType::Bool, Token::Bool(value)) => Ok(Value::Bool(value)),
             (AttributeType::Number, Token::Number(number)) => Ok(Value::Number(number)),
-            // What doesn't fit a machine type comes as decimal text.
+            // A number that does not fit a machine type is encoded as decimal text.
             (AttributeType::Number, Token::Text(text)) => std::str::from_utf8(text)
                 .ok()
                 .and_then(Number::parse)
@@ -116,8 +116,8 @@ impl<'a> Input<'a> {
         ty: impl Fn(usize) -> Option<&'t AttributeType>,
         depth: usize,
     ) -> Result<Vec<Value>, CodecError> {
-        // Every element takes a byte at least, so a forged length allocates
-        // no more than the message itself did.
+        // Every element has at least one byte, so a forged length allocates no more than the
+        // size of the message.
         let mut all = Vec::with_capacity(len.min(self.rest.len()));
         for index in 0..len {
             let ty = ty(index).ok_or(CodecError::new("fewer elements", "more"))?;
@@ -261,7 +261,7 @@ fn utf8(bytes: &[u8]) -> Result<&str, CodecError> {
     std::str::from_utf8(bytes).map_err(|_| CodecError::new(super::UTF8, "other bytes"))
 }
 
-/// Names a type in an error.
+/// Returns the name of a type for an error.
 pub(super) fn type_name(ty: &AttributeType) -> &'static str {
     match ty {
         AttributeType::String => "a string",

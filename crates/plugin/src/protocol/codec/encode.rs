@@ -1,4 +1,4 @@
-//! Values to MessagePack.
+//! Encodes values as MessagePack.
 
 use rmp::encode;
 use zeroize::Zeroize;
@@ -9,7 +9,7 @@ use crate::{AttributeType, Number, NumberForm, PathStep, Value};
 
 /// Encodes `value`, which must be of type `ty`.
 pub(super) fn to_msgpack(value: &Value, ty: &AttributeType) -> Result<Vec<u8>, CodecError> {
-    // Sized first: a buffer that grows would leave copies of its content.
+    // The size is computed first, since a growing buffer would leave copies of its content.
     let mut out = Vec::with_capacity(size_hint(value, ty));
     match write(&mut out, value, ty, MAX_DEPTH) {
         Ok(()) => Ok(out),
@@ -41,7 +41,7 @@ fn write(
             Ok(())
         }
         (_, Value::Unknown) => {
-            // Extension 0 of one byte, as hosts themselves write it.
+            // Extension 0 with one byte, as hosts encode it.
             out.extend_from_slice(&[0xd4, 0, 0]);
             Ok(())
         }
@@ -125,7 +125,7 @@ fn write_map_len(out: &mut Vec<u8>, len: usize) {
     infallible(encode::write_map_len(out, length(len)).is_ok());
 }
 
-/// Writing to memory has no way to fail.
+/// Asserts that a write to memory succeeded, which cannot fail.
 fn infallible(written: bool) {
     debug_assert!(written, "a vector takes whatever is written");
 }
@@ -134,7 +134,7 @@ fn length(len: usize) -> u32 {
     u32::try_from(len).expect("messages end at 256 MiB")
 }
 
-/// An upper bound for a `value` of type `ty`.
+/// Returns an upper bound of the size of `value`, which has type `ty`.
 pub(super) fn size_hint(value: &Value, ty: &AttributeType) -> usize {
     const HEAD: usize = 9;
     HEAD + match (ty, value) {
@@ -158,7 +158,7 @@ pub(super) fn size_hint(value: &Value, ty: &AttributeType) -> usize {
             .iter()
             .map(|(key, value)| HEAD + key.len() + size_hint(value, element))
             .sum(),
-        // What the value lacks is written as well, as null.
+        // A missing attribute is encoded as null.
         (AttributeType::Object(types), Value::Object(all)) => types
             .iter()
             .map(|(name, ty)| {
@@ -166,7 +166,7 @@ pub(super) fn size_hint(value: &Value, ty: &AttributeType) -> usize {
                 HEAD + name.len() + size_hint(value, ty)
             })
             .sum(),
-        // Null, unknown, a boolean; or of another type, which is refused.
+        // Null, unknown or a boolean, or a value of another type, which is rejected.
         _ => 0,
     }
 }

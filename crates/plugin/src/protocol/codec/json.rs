@@ -1,4 +1,4 @@
-//! JSON, as stored states have it, to values.
+//! Decodes values from the JSON of stored states.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,16 +10,16 @@ use super::decode::type_name;
 use super::{CodecError, MAX_DEPTH};
 use crate::{AttributeType, DynamicValue, Number, Value};
 
-/// Decodes a stored value of type `ty`. Attributes that the type doesn't have
-/// are left out, and those that are missing are null: a state may come from an
-/// earlier release with the same schema version.
+/// Decodes a stored value of type `ty`. Ignores attributes that the type does not have, and
+/// sets missing ones to null: an earlier release with the same schema version may have written
+/// the state.
 pub(crate) fn from_json(bytes: &[u8], ty: &AttributeType) -> Result<Value, CodecError> {
     let mut input = serde_json::Deserializer::from_slice(bytes);
     let seed = Typed {
         ty,
         depth: MAX_DEPTH,
     };
-    // serde_json's messages quote what they found: none of them gets out.
+    // serde_json's messages quote the content, so they are dropped.
     let value = seed.deserialize(&mut input);
     match value.and_then(|value| input.end().map(|()| value)) {
         Ok(value) => Ok(value),
@@ -49,12 +49,12 @@ impl<'de> DeserializeSeed<'de> for Typed<'_> {
 
     fn deserialize<D: serde::Deserializer<'de>>(self, input: D) -> Result<Value, D::Error> {
         match self.ty {
-            // Raw, since serde_json would round what doesn't fit 64 bits.
+            // Raw, since serde_json would round a number that does not fit 64 bits.
             AttributeType::Number => {
                 let raw = <&RawValue as serde::Deserialize>::deserialize(input)?;
                 match raw.get() {
                     "null" => Ok(Value::Null),
-                    // Terraform stores a number as text where it came as text.
+                    // Terraform stores a number as text if it was sent as text.
                     text => Number::parse(text.trim_matches('"'))
                         .map(Value::Number)
                         .ok_or_else(|| D::Error::custom("not a number")),
@@ -160,8 +160,7 @@ impl Typed<'_> {
         };
         let ty = AttributeType::from_json(ty.get().as_bytes())
             .map_err(|_| A::Error::custom("not a type"))?;
-        // The nested reader counts its own recursion anew, so the depth is
-        // what bounds values inside values.
+        // The nested reader starts its own recursion count, so `depth` bounds nested values.
         let seed = Typed {
             ty: &ty,
             depth: self

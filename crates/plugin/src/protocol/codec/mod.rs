@@ -1,5 +1,5 @@
-//! Values to bytes and back, guided by their types. No input makes a decoder
-//! panic, and no error holds content.
+//! Encodes and decodes values by their types. No input causes a panic, and no error contains
+//! the content of a value.
 
 mod decode;
 mod encode;
@@ -14,19 +14,19 @@ use crate::{AttributePath, AttributeType, PathStep, Value};
 
 pub(crate) use json::from_json;
 
-/// Values nested deeper are refused.
+/// Maximum depth of a value.
 const MAX_DEPTH: usize = 100;
 
-/// A value doesn't fit its type, or bytes hold no value.
+/// Error for a value that does not match its type, or bytes that are not a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CodecError {
-    /// Where; the innermost step first.
+    /// Path to the part in question, innermost step first.
     steps: Vec<PathStep>,
     expected: &'static str,
     found: &'static str,
 }
 
-/// What every text must be.
+/// Encoding of every text.
 const UTF8: &str = "UTF-8 text";
 
 impl CodecError {
@@ -43,12 +43,12 @@ impl CodecError {
         self
     }
 
-    /// Returns true where a text is not UTF-8, which no schema can rule out.
+    /// Returns true for a text that is not UTF-8, which no schema can prevent.
     pub(crate) fn is_of_encoding(&self) -> bool {
         self.expected == UTF8
     }
 
-    /// Returns where in the value it went wrong.
+    /// Returns the path of the part in question.
     pub(crate) fn path(&self) -> AttributePath {
         let steps = self.steps.iter().rev().cloned();
         steps.fold(AttributePath::root(), AttributePath::step)
@@ -67,7 +67,7 @@ impl fmt::Display for CodecError {
 
 impl std::error::Error for CodecError {}
 
-/// Decodes a value of type `ty`; absent means null. The bytes are zeroized.
+/// Decodes a value of type `ty`. An absent value is null. The bytes are zeroized.
 pub(crate) fn decode_value(
     value: Option<wire::DynamicValue>,
     ty: &AttributeType,

@@ -1,8 +1,10 @@
-//! Which handler answers which call.
+//! Routes each call to its handler.
 
 use tonic::{Request, Response, Status};
 
-use super::{ProviderService, ephemeral, functions, reading, resources, schemas, stored};
+use super::{
+    ProviderService, data_sources, ephemeral, functions, provider, resources, schemas, stored,
+};
 use crate::protocol::wire::provider_server::Provider;
 use crate::protocol::wire::*;
 
@@ -48,19 +50,15 @@ impl Provider for ProviderService {
         &self,
         request: Request<ValidateProviderConfigRequest>,
     ) -> Answered<ValidateProviderConfigResponse> {
-        self.call(
-            "ValidateProviderConfig",
-            request,
-            reading::validate_provider,
-        )
-        .await
+        self.call("ValidateProviderConfig", request, provider::validate)
+            .await
     }
 
     async fn configure_provider(
         &self,
         request: Request<ConfigureProviderRequest>,
     ) -> Answered<ConfigureProviderResponse> {
-        self.call("ConfigureProvider", request, reading::configure)
+        self.call("ConfigureProvider", request, provider::configure)
             .await
     }
 
@@ -68,7 +66,7 @@ impl Provider for ProviderService {
         &self,
         request: Request<StopProviderRequest>,
     ) -> Answered<StopProviderResponse> {
-        self.call("StopProvider", request, reading::stop).await
+        self.call("StopProvider", request, provider::stop).await
     }
 
     async fn validate_resource_config(
@@ -141,7 +139,7 @@ impl Provider for ProviderService {
         self.call(
             "ValidateDataResourceConfig",
             request,
-            reading::validate_data_source,
+            data_sources::validate,
         )
         .await
     }
@@ -150,7 +148,7 @@ impl Provider for ProviderService {
         &self,
         request: Request<ReadDataSourceRequest>,
     ) -> Answered<ReadDataSourceResponse> {
-        self.call("ReadDataSource", request, reading::read_data_source)
+        self.call("ReadDataSource", request, data_sources::read)
             .await
     }
 
@@ -197,8 +195,7 @@ impl Provider for ProviderService {
         self.call("CallFunction", request, functions::call).await
     }
 
-    // List resources have their place here; hosts ask for those only that
-    // GetProviderSchema names, and it names none.
+    // Hosts call these only for list resources in GetProviderSchema, which has none.
 
     async fn validate_list_resource_config(
         &self,

@@ -34,7 +34,7 @@ pub(super) async fn open(
         may_be_unknown: accepts_unknown(&cx),
     };
     let cx = cx.within(entry.it.timeout());
-    let step = ("opening", entry.it.noun());
+    let step = ("open", entry.it.noun());
     let response = bound_read(&cx, step, entry.it.open(&cx, open)).await?;
     Ok(wire::OpenEphemeralResourceResponse {
         result: Some(entry.typed.outgoing(response.result)?),
@@ -73,11 +73,11 @@ pub(super) async fn close(
     })
 }
 
-/// Tells Terraform from OpenTofu, which nothing names, by the capabilities that
-/// they announce with an open: before 1.16.4 Terraform announces none, since then
-/// all of its own (<https://github.com/hashicorp/terraform/pull/39237>). OpenTofu
-/// announces write-only attributes alone, and refuses a result that is not wholly
-/// known (`internal/shared/ephemeral_resource.go` of 1.12).
+/// Distinguishes Terraform from OpenTofu by the capabilities in the request, since no field
+/// names the host. Terraform before 1.16.4 announces none, and later releases announce all of
+/// theirs (<https://github.com/hashicorp/terraform/pull/39237>). OpenTofu announces write-only
+/// attributes alone, and rejects a result with an unknown part
+/// (`internal/shared/ephemeral_resource.go` of 1.12).
 fn accepts_unknown(cx: &Context) -> bool {
     !cx.write_only_allowed || cx.keeps_planned_private
 }

@@ -1,4 +1,4 @@
-//! The handler of functions.
+//! Handler of functions.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ async fn run(
     let result = entry.it.call(&inner.context(None), arguments).await?;
     encode_value(&result, &signature.return_type).map_err(|error| {
         let bug = Diagnostic::bug(format!(
-            "The result doesn't fit the function's type: {error}."
+            "The result does not match the function's type: {error}."
         ));
         FunctionError::new(bug.detail)
     })

@@ -1,9 +1,11 @@
-//! The Provider service: decodes, calls the author's code, encodes.
+//! The Provider service: decodes a request, calls the author's code, and encodes the
+//! response.
 
+mod data_sources;
 mod dispatch;
 mod ephemeral;
 mod functions;
-mod reading;
+mod provider;
 mod resources;
 mod schemas;
 mod stop;
@@ -17,16 +19,16 @@ use tonic::{Request, Response, Status};
 pub(super) use stop::StopToken;
 
 use super::registry::Registry;
-use super::{convert, guard, wire};
+use super::{convert, panics, wire};
 use crate::{Context, Diagnostic, Diagnostics, PrivateData, Provider};
 
-/// Serves one provider.
+/// Service of one provider.
 #[derive(Clone, Debug)]
 pub(super) struct ProviderService {
     inner: Arc<Inner>,
 }
 
-/// What every call shares.
+/// State that all calls share.
 #[derive(Debug)]
 pub(super) struct Inner {
     provider: Arc<dyn Provider>,
@@ -34,9 +36,9 @@ pub(super) struct Inner {
     stop: StopToken,
 }
 
-/// An answer that can tell of failure.
+/// Response that can carry a failure.
 trait Answer: Default + Send + 'static {
-    /// An answer with nothing but messages.
+    /// Returns a response of diagnostics alone.
     fn failed(diagnostics: Diagnostics) -> Self;
 }
 
@@ -51,8 +53,8 @@ impl ProviderService {
         }
     }
 
-    /// Runs one call in a task of its own: a connection that breaks doesn't
-    /// drop it in the middle of a commit, and a panic stays inside.
+    /// Runs one call in its own task. A broken connection does not drop the call inside a
+    /// commit, and a panic ends that call only.
     async fn call<Q, A, F>(
         &self,
         rpc: &'static str,
@@ -67,7 +69,7 @@ impl ProviderService {
         let inner = Arc::clone(&self.inner);
         let request = request.into_inner();
         let started = Instant::now();
-        let task = tokio::spawn(guard::catch(async move { handler(inner, request).await }));
+        let task = tokio::spawn(panics::catch(async move { handler(inner, request).await }));
         let Ok(outcome) = task.await else {
             return Err(Status::cancelled("the provider is shutting down"));
         };
@@ -98,8 +100,8 @@ impl Inner {
     }
 }
 
-/// Returns the messages of a failed call, with at least one error among them: without
-/// one, the host would take the call for a success.
+/// Returns the diagnostics of a failed call, with at least one error. Without one, the host
+/// would count the call as a success.
 fn failure(mut diagnostics: Diagnostics) -> Diagnostics {
     if !diagnostics.has_errors() {
         diagnostics.push(Diagnostic::bug("A call failed without an error."));

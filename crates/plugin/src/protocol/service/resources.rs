@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Inner, failure, private_data};
 use crate::protocol::deadline::bound_read;
 use crate::protocol::registry::ResourceEntry;
-use crate::protocol::{convert, guard, wire};
+use crate::protocol::{convert, panics, wire};
 use crate::timeouts::Operation;
 use crate::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, Diagnostic, Diagnostics,
@@ -30,7 +30,7 @@ pub(super) async fn validate(
     })
 }
 
-/// A host that doesn't know write-only attributes would store their values.
+/// Rejects write-only values from a host that would store them.
 fn refuse_write_only(
     cx: &Context,
     entry: &ResourceEntry,
@@ -74,10 +74,10 @@ pub(super) async fn read(
         identity: identity.clone(),
     };
     let cx = cx.within(entry.limit(Operation::Read, &state));
-    let step = ("reading", entry.it.noun());
+    let step = ("read", entry.it.noun());
     let response = match bound_read(&cx, step, entry.it.read(&cx, read)).await {
         Ok(response) => response,
-        // The host keeps the state that it has.
+        // The host keeps its state.
         Err(diagnostics) => ReadResponse {
             diagnostics: failure(diagnostics),
             ..ReadResponse::current(state)
@@ -112,7 +112,7 @@ pub(super) async fn plan(
             prior_private: prior_private.clone(),
             prior_identity: prior_identity.clone(),
         };
-        let step = ("planning the destruction of", entry.it.noun());
+        let step = ("plan the destruction of", entry.it.noun());
         let destroy = entry.it.plan_destroy(&cx, destroy);
         let response = bound_read(&cx, step, destroy).await?;
         return Ok(wire::PlanResourceChangeResponse {
@@ -124,7 +124,7 @@ pub(super) async fn plan(
         });
     }
     let planned_private = match private_data(&request.planned_private)? {
-        // A host that has none, and one that doesn't know it, send the same.
+        // A host without planned private data, and one that does not support it, send the same.
         none if none.is_empty() => None,
         some => Some(some),
     };
@@ -138,7 +138,7 @@ pub(super) async fn plan(
         planned_private,
         prior_identity: prior_identity.clone(),
     };
-    let step = ("planning", entry.it.noun());
+    let step = ("plan", entry.it.noun());
     let response = bound_read(&cx, step, entry.it.plan(&cx, plan)).await?;
     Ok(wire::PlanResourceChangeResponse {
         planned_state: Some(entry.typed.outgoing(response.planned_state)?),
@@ -153,7 +153,7 @@ pub(super) async fn plan(
     })
 }
 
-/// What an apply starts from.
+/// Input of an apply.
 struct Apply {
     config: Value,
     prior_state: Value,
@@ -179,8 +179,8 @@ pub(super) async fn apply(
     let identity = apply.identity.clone();
     let deleting = apply.planned_state.is_null();
 
-    // A panic inside keeps the prior state, as any other failure does.
-    let response = match guard::catch(run(&inner, entry, apply)).await {
+    // A panic keeps the prior state, like any other failure.
+    let response = match panics::catch(run(&inner, entry, apply)).await {
         Ok(response) => response,
         Err(defect) => Err(Diagnostic::from(defect).into()),
     };
@@ -224,8 +224,8 @@ pub(super) async fn apply(
     })
 }
 
-/// Runs the operation that the two states ask for. It is never dropped, since it may be
-/// inside a commit: it looks at the deadline and the token itself.
+/// Runs the operation that follows from the two states. It is never dropped, since it may be
+/// inside a commit. The operation checks the deadline and the token itself.
 async fn run(
     inner: &Inner,
     entry: &ResourceEntry,

@@ -1,4 +1,4 @@
-//! Handlers that tell what there is.
+//! Handlers that return schemas and names.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What StopProvider cancels.
+//! Cancellation token of StopProvider.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::protocol::server::ServeMode;
 
-/// Hands out the token that StopProvider cancels.
+/// Token that StopProvider cancels.
 #[derive(Debug)]
 pub(in crate::protocol) struct StopToken {
     /// Cancelled when the process is terminated.
@@ -16,7 +16,7 @@ pub(in crate::protocol) struct StopToken {
 }
 
 impl StopToken {
-    /// Makes a token that is cancelled with `process` as well.
+    /// Creates a token that is also cancelled together with `process`.
     pub(in crate::protocol) fn new(mode: ServeMode, process: CancellationToken) -> Self {
         Self {
             current: Mutex::new(process.child_token()),
@@ -25,14 +25,14 @@ impl StopToken {
         }
     }
 
-    /// Returns the token of calls that begin now.
+    /// Returns the token of calls that start now.
     pub(super) fn current(&self) -> CancellationToken {
         self.lock().clone()
     }
 
-    /// Cancels the calls under way. A host's own process is at its end then, so
-    /// later calls find their token cancelled. A process in debug mode goes on to
-    /// serve other runs, and later calls get a new token, as in
+    /// Cancels the running calls. Under a host, the process then ends, so later calls get a
+    /// cancelled token. In debug mode the process serves other runs as well, so later calls
+    /// get a new token, as in
     /// <https://github.com/hashicorp/terraform-plugin-go/blob/main/tfprotov6/tf6server/server.go>.
     pub(super) fn stop(&self) {
         let mut current = self.lock();
@@ -44,7 +44,7 @@ impl StopToken {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, CancellationToken> {
-        // A token is whole at every moment.
+        // A panic cannot leave a token in an invalid state.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

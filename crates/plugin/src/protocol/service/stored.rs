@@ -1,5 +1,4 @@
-//! Handlers of states that come from elsewhere: an earlier schema, an import,
-//! another resource type.
+//! Handlers of states from an earlier schema, from an import, or from another resource type.
 
 use std::sync::Arc;
 
@@ -82,7 +81,7 @@ pub(super) async fn import(
     };
     let cx = inner.context(request.client_capabilities);
     let cx = cx.within(entry.limit(Operation::Read, &Value::Null));
-    let step = ("importing", entry.it.noun());
+    let step = ("import", entry.it.noun());
     let import = entry.it.import(&cx, ImportRequest { target });
     let arrived = arrived(entry, bound_read(&cx, step, import).await?)?;
     Ok(wire::ImportResourceStateResponse {
@@ -140,7 +139,8 @@ fn decode(raw: Option<wire::RawState>, ty: &AttributeType) -> Result<Value, Diag
     if !raw.flatmap.is_empty() {
         return Err(Diagnostic::error(
             "State Too Old",
-            "This state is in the form of Terraform 0.11, which this provider never wrote.",
+            "This state has the format of Terraform 0.11, which this provider never wrote.\n\nRemove \
+             the resource from the state (terraform state rm) and import it again.",
         )
         .into());
     }
@@ -152,8 +152,8 @@ fn no_such(version: i64, current: i64) -> Diagnostics {
     Diagnostic::error(
         "Unknown State Version",
         format!(
-            "The state has schema version {version}; this release of the provider knows versions \
-             up to {current}. A newer release wrote it: upgrade the provider."
+            "The state has schema version {version}, but this release of the provider supports \
+             versions up to {current}. A later release wrote the state.\n\nUpgrade the provider."
         ),
     )
     .into()
