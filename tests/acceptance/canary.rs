@@ -332,7 +332,7 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     workspace.env_remove("PLANTON_TEST_PANIC_BEFORE");
     let told = outcome.clone().error().unwrap();
     assert!(
-        told.contains("panicked at src/operations/crash_hooks.rs"),
+        told.contains("panicked at crates/core/src/operations/crash_hooks.rs"),
         "{told}"
     );
     searched.add_run("an apply that panicked", &outcome);

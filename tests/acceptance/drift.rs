@@ -92,7 +92,7 @@ fn acc_secret_whose_record_is_missing_stays_until_it_is_destroyed(scene: &Scene)
     let edited = [("description", "edited")];
     let failed = workspace.fails(&edited);
     has(&failed, &["Error: Secret Record Missing"]);
-    assert!(!failed.contains("could not be compared"), "{failed}");
+    assert!(!failed.contains("could not compare"), "{failed}");
     // Protection protects a record: without one it stands in nobody's way.
     let outcome = workspace.destroy(&[]).unwrap().ok().unwrap();
     has(&flat(outcome.stdout()), &["Warning: Secret Record Missing"]);

@@ -250,7 +250,7 @@ resource "planton_secret" "kept" {
         &told,
         &[
             "Secret Backend Not Checked",
-            "Whether backend \"openbao\" still holds secret \"kept\" was not looked at",
+            "did not check whether backend \"openbao\" still contains secret \"kept\"",
         ],
     );
     assert!(!told.contains("secret \"database\""), "{told}");

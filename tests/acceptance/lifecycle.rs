@@ -365,7 +365,10 @@ resource "planton_secret" "copy" {
     let gone = workspace.refused(&[("number", "3"), ("version_to_read", "1")]);
     has(
         &gone,
-        &["Secret Version Not Found", "keep_versions has let it go"],
+        &[
+            "Secret Version Not Found",
+            "deleted when more than keep_versions",
+        ],
     );
     let too_old = workspace.refused(&[("number", "3"), ("minimum", "4")]);
     has(&too_old, &["Secret Version Too Old", "at version 3"]);

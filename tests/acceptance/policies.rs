@@ -86,9 +86,9 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
       in resource "planton_secret" "compared"
       at resource "planton_secret" "compared" {
 
-    The configured value could not be compared with the current one, which is done only where value_wo_version is not set. Set value_wo_version, and a plan needs neither the key nor the stored secret.
+    The provider could not compare the configured value with the current one. To plan without the key and the stored secret, set value_wo_version: the provider compares values only if it is not set.
 
-    The provider's credentials may not use the key encryption key in this way (decrypt: transit/decrypt/planton-acme).
+    The provider's credentials do not permit this operation on the key encryption key (decrypt: transit/decrypt/planton-acme).
 
     Grant to the role in use:
     path "transit/decrypt/planton-acme" {
@@ -266,7 +266,7 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    The provider's credentials may not use the key encryption key in this way (create key: transit/keys/planton-acme).
+    The provider's credentials do not permit this operation on the key encryption key (create key: transit/keys/planton-acme).
 
     Have an administrator create the key, once:
       bao write transit/keys/planton-acme type=aes256-gcm96 derived=true exportable=false

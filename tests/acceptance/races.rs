@@ -302,7 +302,7 @@ impl Held {
         let running = &self.run.running;
         running.signal(Signal::INT).unwrap();
         running
-            .await_output("stopped, as the host asks", BOUND)
+            .await_output("stopped on request of the host", BOUND)
             .unwrap();
         self.release()
     }

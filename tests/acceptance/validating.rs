@@ -65,11 +65,11 @@ const MISTAKES: [(&str, &[&str]); 17] = [
     ),
     (
         "name = \"db\"\n  copy_from = { backend = \"platform\", remote_name = \"x\" }",
-        &["Invalid Copy Source", "nothing but sealed secrets"],
+        &["Invalid Copy Source", "contains sealed secrets only"],
     ),
     (
         "name = \"db\"\n  copy_from = { backend = \"aws\", remote_name = \"\" }",
-        &["Invalid Copy Source", "remote_name is empty"],
+        &["Invalid Copy Source", "remote_name is an empty text"],
     ),
     (
         "name = \"db\"\n  copy_from = { backend = \"My_Vault\", remote_name = var.text }",

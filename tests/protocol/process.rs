@@ -62,7 +62,7 @@ fn what_is_no_host_gets_no_handshake_and_a_reason() {
         (vec![(COOKIE.0, "x")], "this is a plugin"),
         (
             vec![COOKIE, ("PLUGIN_PROTOCOL_VERSIONS", "5")],
-            "this provider speaks 6",
+            "this provider supports 6",
         ),
         (
             vec![COOKIE, ("PLUGIN_PROTOCOL_VERSIONS", "6")],

@@ -172,7 +172,7 @@ async fn a_panic_is_told_without_its_message_and_the_process_lives() {
     assert_silent(&plan);
     let detail = &plan.diagnostics[0].detail;
     assert!(detail.contains("probe.rs:"), "{detail}");
-    assert!(detail.contains("This is always a bug in the provider; please report it."));
+    assert!(detail.contains("This is always a bug in the provider. Please report it."));
 
     // A panic in the middle of an apply keeps the state and the private data.
     let created = create(&mut client, &config()).await.unwrap();

@@ -103,7 +103,7 @@ fn acc_secrets_and_a_backend_that_is_gone_are_forgotten_and_their_states_drop_th
     let forgotten = forget(&scene, &["secret", "api", "--yes", "--ignore-protection"]);
     has(
         &told(&forgotten, 0),
-        &["Forgot secret \"api\"", &api, "may be left"],
+        &["Forgot secret \"api\"", &api, "may remain"],
     );
     let again = forget(&scene, &["secret", "db", "--yes", "--json"]);
     has(&told(&again, 3), &["\"error\":", "Secret Not Found"]);

@@ -48,7 +48,7 @@ pub(super) fn assert_refused(place: &Place, refused: &str) {
     let vendor = place.fixture.vendor();
     let limit = of(place);
     let told = format!(
-        "The value has {} bytes; {vendor} holds at most {limit} bytes",
+        "The value has {} bytes, but {vendor} stores at most {limit} bytes",
         limit + 1
     );
     for part in ["Secret Value Too Large", &told] {

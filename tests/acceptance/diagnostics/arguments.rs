@@ -127,21 +127,21 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "environment"
       at environment = "-prod"
 
-    The environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one begins or ends with a hyphen.
+    The environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one begins or ends with a hyphen.
     "#);
     assert_snapshot!(told.at("backend"), @r#"
     Error: Invalid Name
       in resource "planton_secret" "backend"
       at backend  = "My Vault"
 
-    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters and white space.
+    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters and whitespace.
     "#);
     assert_snapshot!(told.at("two_values"), @r#"
     Error: Conflicting Secret Values
       in resource "planton_secret" "two_values"
       at data_wo  = { a = "hunter2" }
 
-    At most one of value_wo, data_wo, generate and copy_from may be set; here value_wo and data_wo are.
+    At most one of value_wo, data_wo, generate and copy_from may be set, but value_wo and data_wo are.
 
     Remove all but one.
     "#);
@@ -152,7 +152,7 @@ data "planton_secret" "slug" {
 
     An entry of data_wo has an empty key.
 
-    Give every entry a key and a value; the value may be an empty text. An entry that is null in some cases can be left out in those: merge, or a for expression with if.
+    Set a key and a value for every entry; the value may be an empty text. To omit an entry in some cases, use merge, or a for expression with an if clause.
     "#);
     assert_snapshot!(told.at("null_entry"), @r#"
     Error: Invalid Secret Data
@@ -161,49 +161,61 @@ data "planton_secret" "slug" {
 
     Entry "a" of data_wo is null.
 
-    Give every entry a key and a value; the value may be an empty text. An entry that is null in some cases can be left out in those: merge, or a for expression with if.
+    Set a key and a value for every entry; the value may be an empty text. To omit an entry in some cases, use merge, or a for expression with an if clause.
     "#);
     assert_snapshot!(told.at("no_length"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "no_length"
       at generate = { length = 0 }
 
-    No value can be generated this way: length must be a whole number from 1 to 4096.
+    No value can be generated from these parameters: length must be a whole number from 1 to 4096.
+
+    Correct the generate argument.
     "#);
     assert_snapshot!(told.at("half_a_length"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "half_a_length"
       at generate = { length = 1.5 }
 
-    No value can be generated this way: length must be a whole number from 1 to 4096.
+    No value can be generated from these parameters: length must be a whole number from 1 to 4096.
+
+    Correct the generate argument.
     "#);
     assert_snapshot!(told.at("no_characters"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "no_characters"
       at generate = { lower = false, upper = false, numeric = false, special = false }
 
-    No value can be generated this way: at least one of lower, upper, numeric and special must be true.
+    No value can be generated from these parameters: at least one of lower, upper, numeric and special must be true.
+
+    Correct the generate argument.
     "#);
     assert_snapshot!(told.at("minima"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "minima"
       at generate = { length = 4, min_lower = 3, min_upper = 3 }
 
-    No value can be generated this way: min_lower, min_upper, min_numeric and min_special add up to more than length.
+    No value can be generated from these parameters: min_lower, min_upper, min_numeric and min_special add up to more than length.
+
+    Correct the generate argument.
     "#);
     assert_snapshot!(told.at("minimum_of_nothing"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "minimum_of_nothing"
       at generate = { numeric = false, min_numeric = 1 }
 
-    No value can be generated this way: a minimum is set for a kind of character that is switched off.
+    No value can be generated from these parameters: a minimum is set for a kind of character that is switched off.
+
+    Correct the generate argument.
     "#);
     assert_snapshot!(told.at("special"), @r#"
     Error: Invalid Generate Parameters
       in resource "planton_secret" "special"
       at generate = { override_special = "!!" }
 
-    No value can be generated this way: override_special must hold at least one character, and none twice.
+    No value can be generated from these parameters: override_special must hold at least one character, and none twice.
+
+    Correct the generate argument.
     "#);
     assert_snapshot!(told.at("timeout"), @r#"
     Error: Invalid Timeout
@@ -211,6 +223,8 @@ data "planton_secret" "slug" {
       at resource "planton_secret" "timeout" {
 
     timeouts.create must be a duration such as "30s", "5m" or "1h30m".
+
+    Correct it, or omit it to use the default.
     "#);
     assert_snapshot!(told.at("label_value"), @r#"
     Error: Invalid Label
@@ -219,21 +233,25 @@ data "planton_secret" "slug" {
 
     Entry "team" of labels is null.
 
-    Give the label a value, or leave it out.
+    Set the label to a value, or remove it.
     "#);
     assert_snapshot!(told.at("label_key"), @r#"
     Error: Invalid Label
       in resource "planton_secret" "label_key"
       at labels   = { "" = "payments" }
 
-    A label needs a key of 1 to 256 bytes, and a value of at most 256 bytes.
+    A label must have a key of 1 to 256 bytes, and a value of at most 256 bytes.
+
+    Shorten it.
     "#);
     assert_snapshot!(told.at("too_many_labels"), @r#"
     Error: Too Many Labels
       in resource "planton_secret" "too_many_labels"
       at labels   = { for number in range(41) : "label-${number}" => "x" }
 
-    There are 41 labels, at most 40 are allowed.
+    labels has 41 entries, but at most 40 are allowed.
+
+    Remove some.
     "#);
     assert_snapshot!(told.at("on_destroy"), @r#"
     Error: Invalid Destroy Behaviour
@@ -241,20 +259,22 @@ data "planton_secret" "slug" {
       at on_destroy = "keep"
 
     on_destroy must be "delete", "retain" or "forget".
+
+    Set it to one of them, or omit it.
     "#);
     assert_snapshot!(told.at("keep_versions"), @r#"
     Error: Invalid Number Of Versions
       in resource "planton_secret" "keep_versions"
       at keep_versions = 0
 
-    keep_versions must be a whole number from 1 to 1000: the current version always stays.
+    keep_versions must be a whole number from 1 to 1000. The provider always keeps the current version.
     "#);
     assert_snapshot!(told.at("both"), @r#"
     Error: Invalid Secret Selector
       in ephemeral "planton_secret" "both"
       at id   = "<uuid>"
 
-    Both id and name are set; id alone says which secret it is.
+    Both id and name or environment are set, but id alone identifies the secret.
 
     Set id, or name together with environment.
     "#);
@@ -272,7 +292,7 @@ data "planton_secret" "slug" {
       in ephemeral "planton_secret" "no_uuid"
       at id = "db"
 
-    The id is not a uuid.
+    id is not a uuid.
 
     Set id, or name together with environment.
     "#);
@@ -281,14 +301,16 @@ data "planton_secret" "slug" {
       in ephemeral "planton_secret" "no_version"
       at version = 0
 
-    version must be a whole number from 1.
+    version must be a whole number of 1 or more.
+
+    Correct it, or omit it.
     "#);
     assert_snapshot!(told.at("slug"), @r#"
     Error: Invalid Name
       in data "planton_secret" "slug"
       at name = "Database Password"
 
-    The name must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters and white space.
+    The name must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters and whitespace.
     "#);
     assert_eq!(told.len(), 23);
 }
@@ -324,9 +346,9 @@ resource "planton_secret" "there" {
       in resource "planton_secret" "there"
       at value_wo         = var.password
 
-    A new version needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
+    A new version needs a value, but value_wo, data_wo, generate and copy_from are all unset or null.
 
-    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version. A value under ignore_changes counts as not set.
+    Set one of them. If the value comes from an ephemeral variable, set that variable for every plan and apply that writes a version. A value under ignore_changes counts as not set.
     "#);
 
     let large = "x".repeat(65_537);
@@ -386,45 +408,45 @@ data "planton_secret" "missing" {
       in resource "planton_secret" "no_value"
       at resource "planton_secret" "no_value" {
 
-    A new secret needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
+    A new secret needs a value, but value_wo, data_wo, generate and copy_from are all unset or null.
 
-    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version. To destroy without one, run terraform destroy -refresh=false.
+    Set one of them. If the value comes from an ephemeral variable, set that variable for every plan and apply that writes a version. To destroy without one, run terraform destroy -refresh=false.
     "#);
     assert_snapshot!(told.at("null_value"), @r#"
     Error: Secret Value Missing
       in resource "planton_secret" "null_value"
       at value_wo = var.password
 
-    A new secret needs a value, but none of value_wo, data_wo, generate and copy_from is set, or the one that is set is null.
+    A new secret needs a value, but value_wo, data_wo, generate and copy_from are all unset or null.
 
-    Set one of them. A value from an ephemeral variable must be given to every plan and apply that writes a version. To destroy without one, run terraform destroy -refresh=false.
+    Set one of them. If the value comes from an ephemeral variable, set that variable for every plan and apply that writes a version. To destroy without one, run terraform destroy -refresh=false.
     "#);
     assert_snapshot!(told.at("unknown_backend"), @r#"
     Warning: Secret Backend Not Declared Yet
       in resource "planton_secret" "unknown_backend"
       at backend  = "vault"
 
-    Secret backend "vault" does not exist, and no planton_secret_backend that this provider configuration has planned so far declares it. The apply fails unless the backend exists by then.
+    Secret backend "vault" does not exist, and no planton_secret_backend that Terraform has planned so far with this provider configuration declares it. The apply fails unless the backend exists by then.
 
-    Check the name. Where the same configuration declares the backend, refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. This warning remains where another alias of the provider declares it.
+    Check the name. If the same configuration declares the backend, refer to that resource (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. If another alias of the provider declares it, this warning remains.
     "#);
     assert_snapshot!(told.at("too_large"), @r#"
     Error: Secret Value Too Large
       in resource "planton_secret" "too_large"
       at value_wo = var.large
 
-    The value has 65537 bytes; the embedded platform holds at most 59090 bytes in one secret (the backend's limit less the greatest envelope). Nothing was written.
+    The value has 65537 bytes, but the embedded platform stores at most 59090 bytes in one secret (the backend's limit minus the largest envelope). Nothing was written.
 
-    Split the value, or keep it elsewhere and its key here.
+    Split the value; or store it elsewhere, and only its encryption key here.
     "#);
     assert_snapshot!(told.at("data_too_large"), @r#"
     Error: Secret Value Too Large
       in resource "planton_secret" "data_too_large"
       at data_wo = { a = var.large }
 
-    The value has 65545 bytes; the embedded platform holds at most 59090 bytes in one secret (the backend's limit less the greatest envelope). Nothing was written.
+    The value has 65545 bytes, but the embedded platform stores at most 59090 bytes in one secret (the backend's limit minus the largest envelope). Nothing was written.
 
-    Split the value, or keep it elsewhere and its key here.
+    Split the value; or store it elsewhere, and only its encryption key here.
     "#);
     assert_snapshot!(told.at("unknown_secret"), @r#"
     Error: Secret Not Found
@@ -433,7 +455,7 @@ data "planton_secret" "missing" {
 
     Secret "prod/nowhere" does not exist in this organization.
 
-    Check its name and its environment; a secret of organization scope has no environment. Where the same configuration creates it, name it by its id, so that it is opened only once it exists:
+    Check its name and its environment. A secret of organization scope has no environment. If the same configuration creates the secret, select it by its id, so that Terraform opens it after its creation:
 
       id = planton_secret.<name>.id
     "#);
@@ -444,25 +466,25 @@ data "planton_secret" "missing" {
 
     Secret "<uuid>" does not exist in this organization.
 
-    Check its name and its environment; a secret of organization scope has no environment.
+    Check its name and its environment. A secret of organization scope has no environment.
     "#);
     assert_snapshot!(told.at("unknown_version"), @r#"
     Error: Secret Version Not Found
       in ephemeral "planton_secret" "unknown_version"
       at version = 9
 
-    Secret "there" has no version 9: it was never written, or keep_versions has let it go.
+    Secret "there" has no version 9: it was never written, or it was deleted when more than keep_versions newer versions existed.
 
-    Ask for another version, or leave version out for the current one.
+    Choose another version, or omit version to read the current one.
     "#);
     assert_snapshot!(told.at("too_old"), @r#"
     Error: Secret Version Too Old
       in ephemeral "planton_secret" "too_old"
       at minimum_version = 2
 
-    The secret is at version 1, but minimum_version asks for 2 or later.
+    The secret has version 1, but minimum_version requires 2 or later. An older catalog was restored, or the newer version was not written yet.
 
-    Somebody restored an old catalog, or the newer version was not written yet.
+    Write the newer version first, or lower minimum_version.
     "#);
     assert_snapshot!(told.at("missing"), @r#"
     Error: Secret Not Found
@@ -471,7 +493,7 @@ data "planton_secret" "missing" {
 
     Secret "nowhere" does not exist in this organization.
 
-    Check its name and its environment; a secret of organization scope has no environment. Where the same configuration creates the secret, refer to it, so that it is read only once it exists:
+    Check its name and its environment. A secret of organization scope has no environment. If the same configuration creates the secret, refer to that resource, so that Terraform reads the secret after its creation:
 
       name = planton_secret.<name>.name
     "#);

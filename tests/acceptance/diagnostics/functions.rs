@@ -26,7 +26,7 @@ output "key" {
       in output "key"
       at value = provider::planton::secret_ref("db", "prod", "a/b")
 
-    Invalid value for "key" parameter: the key must not be empty and must not hold a slash.
+    Invalid value for "key" parameter: the key must not be empty and must not contain a slash.
 
     Error: Invalid function argument
       in output "name"

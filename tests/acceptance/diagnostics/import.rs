@@ -19,21 +19,21 @@ fn an_import_that_names_nothing_tells_why() {
     assert_snapshot!(import("acme/prod/db"), @r#"
     Error: Invalid Import Identifier
 
-    "acme/prod/db" does not name a secret.
+    "acme/prod/db" is not the name or id of a secret.
 
-    Import by name, by environment/name, or by id: terraform import planton_secret.db production/db, or id:<uuid>.
+    Import by name, by environment/name, or by id:<uuid>. For example: terraform import planton_secret.db production/db
     "#);
     assert_snapshot!(import("prod/DB"), @r#"
     Error: Invalid Import Identifier
 
-    "prod/DB" does not name a secret.
+    "prod/DB" is not the name or id of a secret.
 
-    Import by name, by environment/name, or by id: terraform import planton_secret.db production/db, or id:<uuid>.
+    Import by name, by environment/name, or by id:<uuid>. For example: terraform import planton_secret.db production/db
     "#);
     assert_snapshot!(import("prod/db"), @r#"
     Error: Organization Not Found
 
-    Organization "acme" has no record on this platform: no secret was ever created in it here.
+    Organization "acme" has no record on this platform: no secret was created in it here yet.
 
     Check the provider's organization and its platform (openbao or embedded). The first planton_secret that is applied creates the record.
     "#);
@@ -47,7 +47,7 @@ fn an_import_that_names_nothing_tells_why() {
 
     Secret "prod/db" does not exist in this organization.
 
-    Check its name and its environment; a secret of organization scope has no environment.
+    Check its name and its environment. A secret of organization scope has no environment.
     "#);
     let told = workspace
         .import("planton_secret.other", "a b", &[])
@@ -68,6 +68,6 @@ fn an_identity_of_another_organization_is_refused() {
 
     The identity names organization "other", but the provider is configured for "acme".
 
-    Import with a provider of that organization.
+    Import with a provider of organization "other".
     "#);
 }

@@ -156,7 +156,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_rights"
       at resource "planton_secret" "no_rights" {
 
-    The provider's credentials do not permit this on the platform's catalog (read secret: planton/data/catalog/f/organization).
+    The provider's credentials do not permit this operation on the platform's catalog (read secret: planton/data/catalog/f/organization).
 
     Grant to the role in use:
     path "planton/data/catalog/f/*" {
@@ -207,7 +207,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_transit"
       at resource "planton_secret" "no_transit" {
 
-    The key, or the engine that keeps it, is not set up as this provider needs it (read key: nowhere/keys/planton-j).
+    The key or its secrets engine is not configured as this provider requires (read key: nowhere/keys/planton-j).
 
     No Transit is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere transit`, or correct the configured Transit mount path or the namespace.
 
@@ -285,7 +285,7 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    The key encryption key does not exist, and no other key opens what was sealed under it (use key: transit/planton-acme).
+    The key encryption key does not exist, and no other key opens the versions that were sealed under it (use key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
@@ -303,7 +303,7 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "new"
       at resource "planton_secret" "new" {
 
-    The key encryption key does not exist, and no other key opens what was sealed under it (read key: transit/planton-acme).
+    The key encryption key does not exist, and no other key opens the versions that were sealed under it (read key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
     "#);
@@ -319,7 +319,7 @@ resource "planton_secret" "db" {
       in ephemeral "planton_secret" "db"
       at ephemeral "planton_secret" "db" {
 
-    The key encryption key does not exist, and no other key opens what was sealed under it (use key: transit/planton-acme).
+    The key encryption key does not exist, and no other key opens the versions that were sealed under it (use key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
@@ -347,9 +347,9 @@ fn a_state_of_another_platform_is_an_error_and_no_drift() {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    This resource was created in the catalog <uuid>, but the platform that the provider is configured for holds no such organization.
+    This resource was created in catalog <uuid>, but the platform in the provider's configuration has no catalog of this organization.
 
-    Point the provider's openbao or embedded block and its organization at the platform that holds this secret. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    Set the provider's openbao or embedded block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
     "#);
 
     let elsewhere = other.workspace(&secret("elsewhere"));
@@ -359,17 +359,17 @@ fn a_state_of_another_platform_is_an_error_and_no_drift() {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    This resource was created in the catalog <uuid>, but the platform that the provider is configured for holds the catalog <uuid>.
+    This resource was created in catalog <uuid>, but the platform in the provider's configuration has catalog <uuid>.
 
-    Point the provider's openbao or embedded block and its organization at the platform that holds this secret. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    Set the provider's openbao or embedded block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
     "#);
     let told = Told::by_apply(&workspace, &[], &["-refresh=false", "-destroy"]);
     assert_snapshot!(told.everything(), @r"
     Error: Different Platform
 
-    This resource was created in the catalog <uuid>, but the platform that the provider is configured for holds the catalog <uuid>.
+    This resource was created in catalog <uuid>, but the platform in the provider's configuration has catalog <uuid>.
 
-    Point the provider's openbao or embedded block and its organization at the platform that holds this secret. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
+    Set the provider's openbao or embedded block and its organization to the platform that contains this resource. To move to a new platform on purpose, remove the resource from the state (terraform state rm) and create it there.
     ");
     assert!(workspace.resource("planton_secret.db").unwrap().is_some());
 }

@@ -69,28 +69,30 @@ fn a_malformed_block_is_told_at_the_attribute() {
       in provider "planton"
       at organization = "Acme Inc."
 
-    The organization must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters, white space and other characters.
+    The organization must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters, whitespace and other characters.
     "#);
     assert_snapshot!(told.at("environment"), @r#"
     Error: Invalid Name
       in provider "planton"
       at default_environment = "Prod"
 
-    The environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters.
+    The environment must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters.
     "#);
     assert_snapshot!(told.at("label"), @r#"
     Error: Invalid Label
       in provider "planton"
       at default_labels = { "" = "x" }
 
-    A default label needs a key, and a value that is not null.
+    A label in default_labels has an empty key or is null.
+
+    Set a key and a value, or remove the label.
     "#);
     assert_snapshot!(told.at("both"), @r#"
     Error: Conflicting Platforms
       in provider "planton"
       at embedded = {}
 
-    Both openbao and embedded are set; an organization lives on one platform.
+    Both openbao and embedded are set, but an organization has one platform.
 
     Remove one of the two blocks.
     "#);
@@ -99,21 +101,25 @@ fn a_malformed_block_is_told_at_the_attribute() {
       in provider "planton"
       at provider "planton" {
 
-    client_cert_file is set without client_key_file; a certificate needs its key.
+    client_cert_file is set without client_key_file, but a client certificate needs both.
+
+    Set client_key_file, or remove client_cert_file.
     "#);
     assert_snapshot!(told.at("key"), @r#"
     Error: Incomplete Client Certificate
       in provider "planton"
       at provider "planton" {
 
-    client_key_file is set without client_cert_file; a certificate needs its key.
+    client_key_file is set without client_cert_file, but a client certificate needs both.
+
+    Set client_cert_file, or remove client_key_file.
     "#);
     assert_snapshot!(told.at("logins"), @r#"
     Error: Conflicting Platform Settings
       in provider "planton"
       at provider "planton" {
 
-    At most one of token, token_file, approle, jwt, kubernetes may be set; here token and token_file are.
+    At most one of token, token_file, approle, jwt, kubernetes may be set, but the openbao block sets token and token_file.
 
     Remove all but one.
     "#);
@@ -122,7 +128,7 @@ fn a_malformed_block_is_told_at_the_attribute() {
       in provider "planton"
       at provider "planton" {
 
-    At most one of ca_cert_pem, ca_cert_file may be set; here ca_cert_pem and ca_cert_file are.
+    At most one of ca_cert_pem, ca_cert_file may be set, but the openbao block sets ca_cert_pem and ca_cert_file.
 
     Remove all but one.
     "#);
@@ -132,6 +138,8 @@ fn a_malformed_block_is_told_at_the_attribute() {
       at provider "planton" {
 
     The jwt block needs exactly one of token and token_file.
+
+    Set one of them, and remove the other.
     "#);
     assert_eq!(told.len(), 9);
 }
@@ -246,9 +254,9 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at provider "planton" {
 
-    No organization is configured: it owns the secrets, and every name is relative to it.
+    No organization is configured. Every secret belongs to one.
 
-    Set organization in the provider block, or the variable PLANTON_ORG.
+    Set organization in the provider block, or the environment variable PLANTON_ORG.
     "#);
     assert_snapshot!(told.at("no_address"), @r#"
     Error: Platform Address Missing
@@ -257,7 +265,7 @@ fn a_block_that_opens_no_platform_tells_why() {
 
     The openbao block has no address.
 
-    Set address, or the variable PLANTON_ADDR or BAO_ADDR.
+    Set address, or the environment variable PLANTON_ADDR or BAO_ADDR.
     "#);
     assert_snapshot!(told.at("no_credentials"), @r#"
     Error: Platform Credentials Missing
@@ -268,7 +276,7 @@ fn a_block_that_opens_no_platform_tells_why() {
 
     No credentials for the platform are configured.
 
-    Set one of token, token_file, approle, jwt and kubernetes in the openbao block, or the variable PLANTON_TOKEN, BAO_TOKEN or PLANTON_TOKEN_FILE.
+    Set one of token, token_file, approle, jwt and kubernetes in the openbao block, or the environment variable PLANTON_TOKEN, BAO_TOKEN or PLANTON_TOKEN_FILE.
     "#);
     assert_snapshot!(told.at("no_authority"), @r#"
     Error: File Not Readable
@@ -288,7 +296,7 @@ fn a_block_that_opens_no_platform_tells_why() {
         ca_cert_file = "<folder>/not-a-certificate"
       }
 
-    The openbao block cannot be used as it is (connect: http://127.0.0.1:1).
+    The openbao block is invalid (connect: http://127.0.0.1:1).
 
     Check the namespace, the CA certificate, and the client certificate with its key.
 
@@ -303,7 +311,7 @@ fn a_block_that_opens_no_platform_tells_why() {
         namespace = "team a"
       }
 
-    The openbao block cannot be used as it is (namespace: team a).
+    The openbao block is invalid (namespace: team a).
 
     Check the namespace, the CA certificate, and the client certificate with its key.
     "#);
@@ -312,9 +320,9 @@ fn a_block_that_opens_no_platform_tells_why() {
       in provider "planton"
       at provider "planton" {
 
-    Neither openbao nor embedded is configured, and TF_IN_AUTOMATION is set: the embedded platform would be lost together with the machine that this runs on.
+    Neither openbao nor embedded is configured. TF_IN_AUTOMATION is set, so the provider does not use the embedded platform by default: its directory may be deleted with the machine of this run.
 
-    Configure openbao in the provider block (or PLANTON_ADDR); or set embedded = { path = … } if that directory is kept.
+    Configure openbao in the provider block (or PLANTON_ADDR). If the directory is kept, set embedded = { path = … }.
     "#);
     assert_snapshot!(told.at("file"), @r#"
     Error: Embedded Platform Not Usable
@@ -366,7 +374,7 @@ fn the_environment_names_one_platform_or_is_warned_about() {
       in provider "planton"
       at provider "planton" {
 
-    Both variables PLANTON_ADDR and PLANTON_DATA_DIR are set; an organization lives on one platform.
+    The environment variables PLANTON_ADDR and PLANTON_DATA_DIR are both set, but an organization has one platform.
 
     Unset one of them, or configure openbao or embedded in the provider block.
     "#);
@@ -385,8 +393,8 @@ fn the_environment_names_one_platform_or_is_warned_about() {
       in provider "planton"
       at provider "planton" {
 
-    Neither openbao nor embedded is configured, so the embedded platform in <workspace>/home/.local/share/planton serves. Whoever can read that directory can open the secrets in it.
+    Neither openbao nor embedded is configured, so the provider uses the embedded platform in <workspace>/home/.local/share/planton. Anybody who can read that directory can open its secrets.
 
-    To keep it and silence this warning, set embedded = {}; for work with others, configure openbao.
+    To keep it and silence this warning, set embedded = {}. To share secrets with others, configure openbao.
     "#);
 }

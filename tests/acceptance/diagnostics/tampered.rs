@@ -111,16 +111,16 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "rolled"
       at resource "planton_secret" "rolled" {
 
-    The record of secret "rolled" has gone back: its generation was 2 when it was last seen, and is 1 now. Somebody restored an old backup, or replays old records.
+    The record of secret "rolled" is older than the one that this state has seen: its generation was 2, and is 1 now. An old backup was restored, or old records were replayed.
 
-    If the restore was intended, accept it: remove the resource from the state (terraform state rm) and import it again. If it was not, find out who can write to the platform's storage.
+    If the restore was intended, accept it: remove the resource from the state (terraform state rm) and import it again. Otherwise find out who can write to the platform's storage.
     "#);
     assert_snapshot!(told.at("led"), @r#"
     Error: Catalog Record Altered
       in resource "planton_secret" "led"
       at resource "planton_secret" "led" {
 
-    The record of secret "led" names backend "elsewhere", and the state another one. A secret never moves, so somebody has changed the record.
+    The record of secret "led" names backend "elsewhere", but the state names another one. The provider never moves a secret, so the record was altered.
 
     Find out who can write to the platform's storage, and restore the record from a backup.
     "#);
@@ -129,7 +129,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_altered"
       at ephemeral "planton_secret" "open_altered" {
 
-    The record's authentication code is invalid: it was changed without the organization's key, so nothing is written or opened that depends on it (verify: secrets/<15 hex>).
+    The record's authentication code is invalid: the record was changed without the organization's key. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -149,7 +149,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_moved"
       at ephemeral "planton_secret" "open_moved" {
 
-    The record's authentication code is invalid: it was changed without the organization's key, so nothing is written or opened that depends on it (verify: secrets/<15 hex>).
+    The record's authentication code is invalid: the record was changed without the organization's key. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -171,7 +171,7 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "altered"
       at resource "planton_secret" "altered" {
 
-    The record's authentication code is invalid: it was changed without the organization's key, so nothing is written or opened that depends on it (verify: secrets/<15 hex>).
+    The record's authentication code is invalid: the record was changed without the organization's key. The provider writes and opens nothing that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -235,11 +235,11 @@ fn envelopes_that_somebody_changed_are_told() {
     let told = Told::by_plan(&workspace, &[], &[]);
     assert!(!told.words().contains("hunter2"), "{told:#?}");
     assert_snapshot!(told.at("open_flipped"), @r#"
-    Error: Stored Secret Refused
+    Error: Stored Secret Rejected
       in ephemeral "planton_secret" "open_flipped"
       at ephemeral "planton_secret" "open_flipped" {
 
-    The envelope of version 1 of secret "flipped" was refused: it is not the one that the catalog names, it was altered, or it belongs to another secret or key.
+    The envelope of version 1 of secret "flipped" failed its verification: it is not the one that the catalog names, it was altered, or it belongs to another secret or key.
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
@@ -248,16 +248,16 @@ fn envelopes_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_cut"
       at ephemeral "planton_secret" "open_cut" {
 
-    What the backend holds for version 1 of secret "cut" is not an envelope of this provider: it was cut or overwritten there.
+    The object that the backend returned for version 1 of secret "cut" is not an envelope of this provider: it was truncated or overwritten there.
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
     assert_snapshot!(told.at("open_moved"), @r#"
-    Error: Stored Secret Refused
+    Error: Stored Secret Rejected
       in ephemeral "planton_secret" "open_moved"
       at ephemeral "planton_secret" "open_moved" {
 
-    The envelope of version 1 of secret "moved" was refused: it is not the one that the catalog names, it was altered, or it belongs to another secret or key.
+    The envelope of version 1 of secret "moved" failed its verification: it is not the one that the catalog names, it was altered, or it belongs to another secret or key.
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
@@ -266,7 +266,7 @@ fn envelopes_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_foreign"
       at ephemeral "planton_secret" "open_foreign" {
 
-    What the backend holds for version 1 of secret "foreign" is not an envelope of this provider: it was cut or overwritten there.
+    The object that the backend returned for version 1 of secret "foreign" is not an envelope of this provider: it was truncated or overwritten there.
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);

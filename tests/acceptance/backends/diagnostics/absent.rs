@@ -52,13 +52,13 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "openbao"
       at address = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend could not be reached or returned errors; retries were exhausted (write secret: secret/data/planton/acme/probe/openbao-<8 hex>/1-<8 hex>).
 
     Check the address, and that the server can be reached from here.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: POST 127.0.0.1/v1/secret/data/planton/acme/probe/openbao-<8 hex>/<version>-<attempt>: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);
@@ -67,13 +67,13 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "vault"
       at address = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend could not be reached or returned errors; retries were exhausted (write secret: secret/data/planton/acme/probe/vault-<8 hex>/1-<8 hex>).
 
     Check the address, and that the server can be reached from here.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: POST 127.0.0.1/v1/secret/data/planton/acme/probe/vault-<8 hex>/<version>-<attempt>: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);
@@ -82,13 +82,13 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "aws"
       at endpoint = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend could not be reached or returned errors; retries were exhausted (CreateSecret: planton/acme/probe/aws-<8 hex>).
 
     Check region and endpoint, and that AWS can be reached from here.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: no answer: POST 127.0.0.1/: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);
@@ -97,13 +97,13 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "gcp"
       at endpoint = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend could not be reached or returned errors; retries were exhausted (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_gcp-<8 hex>).
 
     Check that the endpoint can be reached from here.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: POST 127.0.0.1/v1/projects/acme-prod/secrets: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);
@@ -112,13 +112,13 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "vault_url"
       at vault_url = "https://127.0.0.1:1"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend could not be reached or returned errors; retries were exhausted (GetSecretVersions: planton--acme--probe--vault-url-<8 hex>).
 
     Check vault_url: no vault answers at https://127.0.0.1:1.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the vault: GET 127.0.0.1/secrets/planton--acme--probe--vault-url-<8 hex>/versions: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);
@@ -127,13 +127,13 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "authority"
       at authority_host = "https://127.0.0.1:1"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend could not be reached or returned errors; retries were exhausted (GetSecretVersions: planton--acme--probe--authority-<8 hex>).
 
     Check authority_host, and that it can be reached from here.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: getting a token: POST 127.0.0.1/<uuid>/oauth2/v2.0/token: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);

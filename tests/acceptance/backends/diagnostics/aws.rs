@@ -93,7 +93,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "region"
       at region = "eu-west-1"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend or the connection to it is misconfigured (CreateSecret: planton/acme/probe/region-<8 hex>).
 
@@ -106,13 +106,13 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "kms"
       at at_rest_kms_key_id = "alias/acme"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (PutSecretValue: planton/acme/probe/kms-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (PutSecretValue: planton/acme/probe/kms-<8 hex>).
 
     Grant kms:GenerateDataKey and kms:Decrypt on the KMS key alias/acme (at_rest_kms_key_id) to the identity in use, in the key's policy as well.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: AccessDeniedException (request front-request)
     "#);
@@ -121,7 +121,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "key"
       at access_key_id = "AKIAUNKNOWN"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/key-<8 hex>).
 
@@ -134,7 +134,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "secret"
       at secret_access_key_wo = "hunter2"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/secret-<8 hex>).
 
@@ -147,7 +147,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "expired"
       at session_token_wo = "a session's token"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/expired-<8 hex>).
 
@@ -160,7 +160,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "role"
       at assume_role_arn = "arn:aws:iam::123456789012:role/unknown"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/role-<8 hex>).
 
@@ -179,13 +179,13 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (CreateSecret: planton/acme/probe/no-create-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (CreateSecret: planton/acme/probe/no-create-<8 hex>).
 
     Grant secretsmanager:CreateSecret on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: AccessDeniedException (request front-request)
     "#);
@@ -200,13 +200,13 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (PutSecretValue: planton/acme/probe/no-put-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (PutSecretValue: planton/acme/probe/no-put-<8 hex>).
 
     Grant secretsmanager:PutSecretValue on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: AccessDeniedException (request front-request)
     "#);
@@ -221,13 +221,13 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not read a test object.
+    The backend was not saved: the provider could not read a test object.
 
-    The credentials in use do not permit this on the secret backend (GetSecretValue: planton/acme/probe/no-get-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (GetSecretValue: planton/acme/probe/no-get-<8 hex>).
 
     Grant secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: AccessDeniedException (request front-request)
     "#);
@@ -242,13 +242,13 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not look at a test object.
+    The backend was not saved: the provider could not look at a test object.
 
-    The credentials in use do not permit this on the secret backend (DescribeSecret: planton/acme/probe/no-describe-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (DescribeSecret: planton/acme/probe/no-describe-<8 hex>).
 
     Grant secretsmanager:DescribeSecret on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: AccessDeniedException (request front-request)
     "#);
@@ -263,13 +263,13 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not delete a test object.
+    The backend was not saved: the provider could not delete a test object.
 
-    The credentials in use do not permit this on the secret backend (DeleteSecret: planton/acme/probe/no-delete-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (DeleteSecret: planton/acme/probe/no-delete-<8 hex>).
 
     Grant secretsmanager:DeleteSecret on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: AccessDeniedException (request front-request)
     "#);

@@ -44,7 +44,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "no_tenant"
       at tenant_id = "acme.onmicrosoft.com"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--no-tenant-<8 hex>).
 
@@ -57,7 +57,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "other_tenant"
       at tenant_id = "<uuid>"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--other-tenant-<8 hex>).
 
@@ -70,7 +70,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "client"
       at client_id = "<uuid>"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--client-<8 hex>).
 
@@ -83,7 +83,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "secret"
       at client_secret_wo = "hunter2"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--secret-<8 hex>).
 
@@ -112,13 +112,13 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Set in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/setSecret/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the vault: status 403, Forbidden, ForbiddenByRbac
     "#);
@@ -134,13 +134,13 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not read a test object.
+    The backend was not saved: the provider could not read a test object.
 
-    The credentials in use do not permit this on the secret backend (GetSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (GetSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Get in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/getSecret/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the vault: status 403, Forbidden, ForbiddenByPolicy
     "#);
@@ -156,13 +156,13 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (GetSecretVersions: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (GetSecretVersions: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission List in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/readMetadata/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the vault: status 403, Forbidden, ForbiddenByRbac
     "#);
@@ -178,13 +178,13 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not delete a test object.
+    The backend was not saved: the provider could not delete a test object.
 
-    The credentials in use do not permit this on the secret backend (DeleteSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (DeleteSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Delete in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/delete where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the vault: status 403, Forbidden, ForbiddenByRbac
     "#);
@@ -200,13 +200,13 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not delete a test object.
+    The backend was not saved: the provider could not delete a test object.
 
-    The credentials in use do not permit this on the secret backend (PurgeDeletedSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (PurgeDeletedSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Purge in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/purge/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the vault: status 403, Forbidden, ForbiddenByRbac
     "#);
@@ -222,13 +222,13 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
 
     The network rules of https://127.0.0.1:<port> keep this machine out. Add its address to the vault's firewall, or run where the vault's private endpoint can be reached.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the vault: status 403, Forbidden, ForbiddenByFirewall
     "#);
@@ -246,9 +246,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret" "large"
       at value_wo = join("", [for i in range(1000) : "0123456789012345678901234"])
 
-    The value has 25000 bytes; Azure Key Vault holds at most 12300 bytes in one secret (the backend's limit less the greatest envelope). Nothing was written.
+    The value has 25000 bytes, but Azure Key Vault stores at most 12300 bytes in one secret (the backend's limit minus the largest envelope). Nothing was written.
 
-    Split the value, or keep it elsewhere and its key here.
+    Split the value; or store it elsewhere, and only its encryption key here.
     "#);
     // And where it is still to come.
     let to_come = place.workspace(&scene);
@@ -262,8 +262,8 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret" "large"
       at value_wo = join("", [for i in range(1000) : "0123456789012345678901234"])
 
-    The value has 25000 bytes; Azure Key Vault holds at most 12300 bytes in one secret (the backend's limit less the greatest envelope). Nothing was written.
+    The value has 25000 bytes, but Azure Key Vault stores at most 12300 bytes in one secret (the backend's limit minus the largest envelope). Nothing was written.
 
-    Split the value, or keep it elsewhere and its key here.
+    Split the value; or store it elsewhere, and only its encryption key here.
     "#);
 }

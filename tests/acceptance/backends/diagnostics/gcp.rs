@@ -36,13 +36,13 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     Grant secretmanager.secrets.create on projects/acme-prod to the account in use.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
     "#);
@@ -55,13 +55,13 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (AddSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (AddSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     Grant secretmanager.versions.add on projects/acme-prod to the account in use.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
     "#);
@@ -74,13 +74,13 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not read a test object.
+    The backend was not saved: the provider could not read a test object.
 
-    The credentials in use do not permit this on the secret backend (AccessSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
+    The credentials in use do not permit this operation on the secret backend (AccessSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
 
     Grant secretmanager.versions.access on projects/acme-prod to the account in use.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
     "#);
@@ -93,13 +93,13 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not delete a test object.
+    The backend was not saved: the provider could not delete a test object.
 
-    The credentials in use do not permit this on the secret backend (DeleteSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (DeleteSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     Grant secretmanager.secrets.delete on projects/acme-prod to the account in use.
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED
     "#);
@@ -114,7 +114,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "own"
       at project_id = "acme-prod"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend or the connection to it is misconfigured (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
@@ -131,7 +131,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend or the connection to it is misconfigured (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
@@ -148,7 +148,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend or the connection to it is misconfigured (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
@@ -168,7 +168,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "own"
       at service_account_key_json_wo = var.backend_secret
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 

@@ -55,9 +55,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.none
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
-    The credentials in use do not permit this on the secret backend (write secret: secret/data/planton/acme/probe/no-write-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (write secret: secret/data/planton/acme/probe/no-write-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {
@@ -73,7 +73,7 @@ pub(super) fn expect_told(told: &Told) {
       capabilities = ["read"]
     }
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the server answered 403: permission denied
     "#);
@@ -85,9 +85,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.blind
       }
 
-    The backend was not saved: it could not read a test object.
+    The backend was not saved: the provider could not read a test object.
 
-    The credentials in use do not permit this on the secret backend (read secret: secret/data/planton/acme/probe/no-read-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (read secret: secret/data/planton/acme/probe/no-read-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {
@@ -100,7 +100,7 @@ pub(super) fn expect_told(told: &Told) {
       capabilities = ["create", "update"]
     }
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the server answered 403: permission denied
     "#);
@@ -112,9 +112,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.reader
       }
 
-    The backend was not saved: it could not look at a test object.
+    The backend was not saved: the provider could not look at a test object.
 
-    The credentials in use do not permit this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/metadata/planton/*" {
@@ -124,7 +124,7 @@ pub(super) fn expect_told(told: &Told) {
       capabilities = ["create", "update"]
     }
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the server answered 403: permission denied
     "#);
@@ -136,9 +136,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.keeper
       }
 
-    The backend was not saved: it could not delete a test object.
+    The backend was not saved: the provider could not delete a test object.
 
-    The credentials in use do not permit this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {
@@ -154,7 +154,7 @@ pub(super) fn expect_told(told: &Told) {
       capabilities = ["read"]
     }
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the server answered 403: permission denied
     "#);
@@ -166,9 +166,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.reader
       }
 
-    The backend was not saved: it could not look at a test object.
+    The backend was not saved: the provider could not look at a test object.
 
-    The credentials in use do not permit this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-vault-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-vault-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/metadata/planton/*" {
@@ -178,7 +178,7 @@ pub(super) fn expect_told(told: &Told) {
       capabilities = ["create", "update"]
     }
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the server answered 403: permission denied
     "#);
@@ -190,9 +190,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.keeper
       }
 
-    The backend was not saved: it could not delete a test object.
+    The backend was not saved: the provider could not delete a test object.
 
-    The credentials in use do not permit this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-vault-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this operation on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-vault-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {
@@ -208,7 +208,7 @@ pub(super) fn expect_told(told: &Told) {
       capabilities = ["read"]
     }
 
-    To save it unverified, set verify_connection to false.
+    To save the backend without this test, set verify_connection to false.
 
     Original error: the server answered 403: permission denied
     "#);

@@ -103,7 +103,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "token"
       at token_wo = "hunter2"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (write secret: secret/data/planton/acme/probe/token-<8 hex>/1-<8 hex>).
 
@@ -116,7 +116,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "mount"
       at kv_mount_path = "nowhere"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend or the connection to it is misconfigured (write secret: nowhere/data/planton/acme/probe/mount-<8 hex>/1-<8 hex>).
 
@@ -129,7 +129,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "kv1"
       at kv_mount_path = "one"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend or the connection to it is misconfigured (write secret: one/data/planton/acme/probe/kv1-<8 hex>/1-<8 hex>).
 
@@ -140,7 +140,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "namespace"
       at namespace = "team"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend or the connection to it is misconfigured (write secret: secret/data/planton/acme/probe/namespace-<8 hex>/1-<8 hex>).
 
@@ -153,7 +153,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "secret_id"
       at approle = { role_id = "<uuid>", secret_id_wo = "hunter2" }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (login: auth/approle/login).
 
@@ -166,7 +166,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "login_mount"
       at approle = { role_id = "<uuid>", secret_id_wo = "hunter2", mount_path = "elsewhere" }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (login: auth/elsewhere/login).
 
@@ -179,7 +179,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "token_file"
       at jwt = { role = "ci", token_file = "/nowhere/jwt" }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (read token file: auth).
 
@@ -192,10 +192,10 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "ambient"
       at openbao = {
         address = "http://127.0.0.1:<port>"
-        
+
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (log in: openbao.token_wo).
 
@@ -206,10 +206,10 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "ambient_vault"
       at hashicorp_vault = {
         address = "http://127.0.0.1:<port>"
-        
+
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend rejected the credentials: they are missing, wrong or expired (log in: hashicorp_vault.token_wo).
 
@@ -221,7 +221,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "authority"
       at ca_cert_file = "nowhere.pem"
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend's settings are invalid (setting: openbao.ca_cert_file).
 
@@ -236,7 +236,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
         ca_cert_file = "none.pem"
       }
 
-    The backend was not saved: it could not write a test object.
+    The backend was not saved: the provider could not write a test object.
 
     The secret backend's settings are invalid (setting: openbao.ca_cert_pem).
 

@@ -55,9 +55,9 @@ fn a_declaration_that_is_none_is_refused_by_validation() {
       in resource "planton_secret_backend" "two"
       at gcp_secret_manager = { project_id = "acme" }
 
-    Exactly one of <all types> may be set; here aws_secrets_manager and gcp_secret_manager are.
+    Exactly one of <all types> may be set, but aws_secrets_manager and gcp_secret_manager are.
 
-    Remove all but one, or declare two backends.
+    Remove all but one, or declare one backend for each.
     "#);
     assert_snapshot!(told.at("platform"), @r#"
     Error: Backend Name Reserved
@@ -73,7 +73,7 @@ fn a_declaration_that_is_none_is_refused_by_validation() {
       in resource "planton_secret_backend" "prefix"
       at name_prefix = "Acme Inc."
 
-    The name prefix must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters, white space and other characters.
+    The name prefix must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters, whitespace and other characters.
     "#);
     assert_eq!(told.len(), 4);
 }

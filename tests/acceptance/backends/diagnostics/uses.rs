@@ -34,27 +34,27 @@ fn a_backend_that_is_not_known_is_told_where_it_is_named() {
       in data "planton_secret_backend" "none"
       at name = "vault"
 
-    No secret backend is named "vault".
+    Secret backend "vault" does not exist.
 
-    To use a planton_secret_backend of the same configuration, refer to it (backend = planton_secret_backend.<name>.name), so that it comes first. The built-in backend is "platform".
+    If the same configuration declares it, refer to that resource (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. The built-in backend is "platform".
     "#);
     assert_snapshot!(told.at("db"), @r#"
     Warning: Secret Backend Not Declared Yet
       in resource "planton_secret" "db"
       at backend  = "vault"
 
-    Secret backend "vault" does not exist, and no planton_secret_backend that this provider configuration has planned so far declares it. The apply fails unless the backend exists by then.
+    Secret backend "vault" does not exist, and no planton_secret_backend that Terraform has planned so far with this provider configuration declares it. The apply fails unless the backend exists by then.
 
-    Check the name. Where the same configuration declares the backend, refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. This warning remains where another alias of the provider declares it.
+    Check the name. If the same configuration declares the backend, refer to that resource (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. If another alias of the provider declares it, this warning remains.
     "#);
     assert_snapshot!(told.at("this"), @r#"
     Warning: Secret Backend Not Declared Yet
       in resource "planton_default_backend" "this"
       at backend = "vault"
 
-    Secret backend "vault" does not exist, and no planton_secret_backend that this provider configuration has planned so far declares it. The apply fails unless the backend exists by then.
+    Secret backend "vault" does not exist, and no planton_secret_backend that Terraform has planned so far with this provider configuration declares it. The apply fails unless the backend exists by then.
 
-    Check the name. Where the same configuration declares the backend, refer to it (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. This warning remains where another alias of the provider declares it.
+    Check the name. If the same configuration declares the backend, refer to that resource (backend = planton_secret_backend.<name>.name), so that Terraform creates it first. If another alias of the provider declares it, this warning remains.
     "#);
     assert_eq!(told.len(), 3);
     let name = "resource \"planton_default_backend\" \"this\" {\n  backend = \"My Vault!\"\n}\n";
@@ -64,7 +64,7 @@ fn a_backend_that_is_not_known_is_told_where_it_is_named() {
       in resource "planton_default_backend" "this"
       at backend = "My Vault!"
 
-    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. This one has upper-case letters, white space and other characters.
+    The backend must be 1 to 63 characters of a-z, 0-9 and hyphen, and must begin and end with a letter or a digit. The given one has upper-case letters, whitespace and other characters.
     "#);
 }
 
@@ -98,7 +98,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
     for part in [
         "Error: Secret Backend Already Exists",
         "at name = \"own\"",
-        "Secret backend \"own\" exists already: run ",
+        "Secret backend \"own\" already exists: run ",
         "to = planton_secret_backend.<name>",
         "id = \"own\"",
         "PLANTON_RESUME=",
@@ -109,7 +109,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
     for part in [
         "Error: Default Backend Already Set",
         "at backend = \"platform\"",
-        "The default backend (\"own\") exists already: run ",
+        "The default backend (\"own\") already exists: run ",
         "to = planton_default_backend.<name>",
         "id = \"own\"",
         "PLANTON_RESUME=",
@@ -126,9 +126,9 @@ fn a_backend_in_use_says_by_whom_and_stays() {
       in resource "planton_secret_backend" "own"
       at region = "eu-west-1"
 
-    Secret backend "own" is the default backend, and holds 1 secret: db. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+    Secret backend "own" is the default backend, and contains 1 secret: db. It was neither deleted nor replaced by a backend with another name or place.
 
-    A secret never moves: destroy these secrets, or set their backend to another, which replaces them; make another backend the default; and apply that first.
+    A secret never moves: destroy these secrets, or set their backend to another one, which replaces them. Make another backend the default. Apply both first.
     "#);
     write(&[
         &own.replace("name = \"own\"", "name = \"other-name\""),
@@ -141,18 +141,18 @@ fn a_backend_in_use_says_by_whom_and_stays() {
       in resource "planton_secret_backend" "own"
       at name = "other-name"
 
-    Secret backend "own" is the default backend, and holds 1 secret: db. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+    Secret backend "own" is the default backend, and contains 1 secret: db. It was neither deleted nor replaced by a backend with another name or place.
 
-    A secret never moves: destroy these secrets, or set their backend to another, which replaces them; make another backend the default; and apply that first.
+    A secret never moves: destroy these secrets, or set their backend to another one, which replaces them. Make another backend the default. Apply both first.
     "#);
     let named = |text: &str| text.replace("planton_secret_backend.own.name", "\"own\"");
     write(&[&named(DEFAULT), &named(DB)]);
     assert_snapshot!(told().everything(), @r#"
     Error: Secret Backend In Use
 
-    Secret backend "own" is the default backend, and holds 1 secret: db. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+    Secret backend "own" is the default backend, and contains 1 secret: db. It was neither deleted nor replaced by a backend with another name or place.
 
-    A secret never moves: destroy these secrets, or set their backend to another, which replaces them; make another backend the default; and apply that first.
+    A secret never moves: destroy these secrets, or set their backend to another one, which replaces them. Make another backend the default. Apply both first.
     "#);
     write(&[&own, DEFAULT]);
     workspace.applied(&secret);
@@ -163,17 +163,17 @@ fn a_backend_in_use_says_by_whom_and_stays() {
       in resource "planton_secret_backend" "own"
       at region = "eu-west-1"
 
-    Secret backend "own" is the default backend. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+    Secret backend "own" is the default backend. It was neither deleted nor replaced by a backend with another name or place.
 
-    Make another backend the default first. Where the same apply does that, set create_before_destroy in the lifecycle block of this one: otherwise it goes before.
+    Make another backend the default first. If the same apply does that, set create_before_destroy in the lifecycle block of this one. Without it, Terraform deletes this backend first.
     "#);
     write(&[&named(DEFAULT)]);
     assert_snapshot!(told().everything(), @r#"
     Error: Secret Backend In Use
 
-    Secret backend "own" is the default backend. It stays as it is: neither deleted, nor replaced by one with another name or another place.
+    Secret backend "own" is the default backend. It was neither deleted nor replaced by a backend with another name or place.
 
-    Make another backend the default first. Where the same apply does that, set create_before_destroy in the lifecycle block of this one: otherwise it goes before.
+    Make another backend the default first. If the same apply does that, set create_before_destroy in the lifecycle block of this one. Without it, Terraform deletes this backend first.
     "#);
 
     // Another server of the same settings is not the place.
@@ -187,9 +187,9 @@ fn a_backend_in_use_says_by_whom_and_stays() {
       in resource "planton_secret_backend" "own"
       at endpoint = "http://127.0.0.1:<port>"
 
-    What is reached with these settings and credentials is not the place where backend "own" has stored so far: its marker object "planton/acme/backend/own-<16 hex>" is not there. Nothing was changed.
+    The new settings and credentials lead to another place than the one in which backend "own" has stored its secrets: its marker object "planton/acme/backend/own-<16 hex>" does not exist there. Nothing was changed.
 
-    Check the address, the region and the credentials (an ambient chain may lead to another account). For another place, declare another backend. Where somebody has deleted the marker, change the backend's credentials_wo_version: it is put again if the backend's secrets are there.
+    Check the address, the region and the credentials (an ambient credential chain may lead to another account). To use another place, declare another backend. If the marker was deleted by hand, change the backend's credentials_wo_version: the provider writes the marker again if it finds the backend's secrets.
     "#);
 
     // What is not verified cannot move at all.
@@ -209,7 +209,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
         recovery_window_days = 0
       }
 
-    Backend "unmarked" was declared with verify_connection = false, so it has no marker object by which its place would be known again, and its settings cannot change.
+    Backend "unmarked" was declared with verify_connection = false, so it has no marker object that would identify its place at other settings. Its settings cannot change.
 
     Declare another backend.
     "#);
