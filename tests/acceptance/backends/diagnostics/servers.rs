@@ -192,7 +192,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "ambient"
       at openbao = {
         address = "http://127.0.0.1:<port>"
-
+        
       }
 
     The backend was not saved: the provider could not write a test object.
@@ -206,7 +206,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "ambient_vault"
       at hashicorp_vault = {
         address = "http://127.0.0.1:<port>"
-
+        
       }
 
     The backend was not saved: the provider could not write a test object.
