@@ -166,7 +166,10 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     // In use it is not destroyed, and says by whom.
     write(&workspace, &with_two[1..]);
     let refused = workspace.fails(&next);
-    has(&refused, &["Secret Backend In Use", "contains 1 secret: db"]);
+    has(
+        &refused,
+        &["Secret Backend In Use", "contains 1 secret: db"],
+    );
     write(&workspace, &with_two);
     workspace.unchanged(&next);
 
@@ -220,7 +223,10 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
         assert!(renamed.contains(from), "{from:?} is not in: {renamed}");
         on(&renamed.replace(from, to), "");
         let refused = workspace.refused(&variables);
-        has(&refused, &["Secret Backend In Use", "contains 1 secret: db"]);
+        has(
+            &refused,
+            &["Secret Backend In Use", "contains 1 secret: db"],
+        );
     }
 
     // New credentials wait for their trigger, and are verified.
