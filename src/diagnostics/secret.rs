@@ -49,9 +49,8 @@ pub(super) fn version_not_found(secret: &str, version: u64) -> Diagnostic {
     Diagnostic::error(
         "Secret Version Not Found",
         format!(
-            "Secret {secret:?} has no version {version}: it was never written, or it was deleted \
-             when more than keep_versions newer versions existed.\n\nChoose another version, or \
-             omit version to read the current one."
+            "Secret {secret:?} has no version {version}: it was never written, or keep_versions no \
+             longer covers it.\n\nChoose another version, or omit version to read the current one."
         ),
     )
 }

@@ -367,7 +367,7 @@ resource "planton_secret" "copy" {
         &gone,
         &[
             "Secret Version Not Found",
-            "deleted when more than keep_versions",
+            "keep_versions no longer covers it",
         ],
     );
     let too_old = workspace.refused(&[("number", "3"), ("minimum", "4")]);

@@ -473,7 +473,7 @@ data "planton_secret" "missing" {
       in ephemeral "planton_secret" "unknown_version"
       at version = 9
 
-    Secret "there" has no version 9: it was never written, or it was deleted when more than keep_versions newer versions existed.
+    Secret "there" has no version 9: it was never written, or keep_versions no longer covers it.
 
     Choose another version, or omit version to read the current one.
     "#);
