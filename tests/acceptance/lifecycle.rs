@@ -371,7 +371,7 @@ resource "planton_secret" "copy" {
         ],
     );
     let too_old = workspace.refused(&[("number", "3"), ("minimum", "4")]);
-    has(&too_old, &["Secret Version Too Old", "at version 3"]);
+    has(&too_old, &["Secret Version Too Old", "has version 3"]);
     workspace
         .plan(&[("number", "3"), ("minimum", "3")])
         .unwrap()
