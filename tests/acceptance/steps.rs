@@ -135,11 +135,15 @@ pub(crate) fn text(attributes: &Value, name: &str) -> String {
         .to_owned()
 }
 
+/// Returns whether a kill left the state file empty: Terraform truncates it before it
+/// writes it.
+pub(crate) fn kill_emptied_state(workspace: &Workspace) -> bool {
+    let state = std::fs::metadata(workspace.path().join("terraform.tfstate"));
+    state.is_ok_and(|state| state.len() == 0)
+}
+
 fn state_file(workspace: &Workspace) -> Value {
     match std::fs::read_to_string(workspace.path().join("terraform.tfstate")) {
-        // Terraform truncates the file before it writes: a run that is killed in
-        // between leaves an empty one, which Terraform reads as no state.
-        Ok(text) if text.is_empty() => Value::Null,
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => Value::Null,
     }
