@@ -11,3 +11,4 @@ mod replacement;
 mod resources;
 mod secrecy;
 mod terraform;
+mod timeouts;

@@ -171,7 +171,7 @@ async fn a_panic_is_told_without_its_message_and_the_process_lives() {
     let plan = call::plan(&mut client, &Json::Null, &bad, &[]).await;
     assert_silent(&plan);
     let detail = &plan.diagnostics[0].detail;
-    assert!(detail.contains("probe.rs:"), "{detail}");
+    assert!(detail.contains("probe/thing.rs:"), "{detail}");
     assert!(detail.contains("This is always a bug in the provider; please report it."));
 
     // A panic in the middle of an apply keeps the state and the private data.
@@ -181,7 +181,7 @@ async fn a_panic_is_told_without_its_message_and_the_process_lives() {
     let plan = call::plan(&mut client, &state, &bad, &created.private).await;
     let updated = call::apply(&mut client, &state, &bad, plan).await.unwrap();
     assert_silent(&updated);
-    assert!(updated.diagnostics[0].detail.contains("probe.rs:"));
+    assert!(updated.diagnostics[0].detail.contains("probe/thing.rs:"));
     assert_eq!(decode(updated.new_state.as_ref()), state);
     assert!(!updated.private.is_empty());
 
