@@ -3,19 +3,22 @@
 //! Each place is shown to have been searched: a name, which is no secret, must
 //! be found in it.
 
+mod searched;
+
 use std::fs;
-use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xtask::canary::{Canary, Encoding};
 use xtask::openbao::{KvVersion, ServerOptions};
-use xtask::terraform::{Outcome, Terraform, Workspace};
+use xtask::terraform::{Terraform, Workspace};
 
 use crate::audit::{data_keys, without_exempt};
 use crate::races::Held;
 use crate::scene::{On, Scene, provider_block, terraform_1_11, terraform_1_15};
+
+pub(crate) use searched::{Searched, read, search};
 
 /// Text, key-value and generated; a consumer of the generated one.
 const SECRETS: &str = r#"
@@ -53,53 +56,6 @@ resource "planton_secret" "MARK-consumer" {
   value_wo_version = planton_secret.MARK-generated.version
 }
 "#;
-
-/// What a run left behind, by place.
-pub(crate) struct Searched {
-    /// Stands in the names of secrets and resources: what is searched holds it.
-    pub(crate) mark: Canary,
-    pub(crate) planted: Vec<Canary>,
-    places: Vec<(String, Vec<u8>)>,
-}
-
-impl Searched {
-    /// Searches for `planted`; nothing is searched yet.
-    pub(crate) fn new(planted: Vec<Canary>) -> Self {
-        let mark = Canary::alphanumeric("the mark");
-        // A slug of at most 63 characters, with "-generated" behind it.
-        let mark = Canary::of("the mark", &mark.value()[..40]);
-        Self {
-            mark,
-            planted,
-            places: Vec::new(),
-        }
-    }
-
-    pub(crate) fn add(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
-        let bytes = bytes.into();
-        assert_ne!(self.mark.find_in(&bytes), [], "{place} was not searched");
-        self.places.push((place.to_owned(), bytes));
-    }
-
-    /// Adds what may well be silent about the secrets.
-    pub(crate) fn add_quiet(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
-        self.places.push((place.to_owned(), bytes.into()));
-    }
-
-    pub(crate) fn add_run(&mut self, place: &str, outcome: &Outcome) {
-        self.add(&format!("the log of {place}"), outcome.log.as_bytes());
-        let printed = [outcome.stdout(), outcome.stderr()].concat();
-        self.add_quiet(&format!("the output of {place}"), printed);
-    }
-
-    fn assert_clean(&self) {
-        for canary in &self.planted {
-            for (place, bytes) in &self.places {
-                canary.absent_from(place, bytes).unwrap();
-            }
-        }
-    }
-}
 
 #[test]
 fn no_value_is_anywhere_on_terraform_1_11_embedded() {
@@ -370,21 +326,6 @@ pub(crate) fn provider_of(group: u32) -> u32 {
     found[0]
 }
 
-/// Looks through what was gathered, and through whole folders.
-pub(crate) fn search(searched: &Searched, folders: &[&Path]) {
-    searched.assert_clean();
-    for folder in folders {
-        assert_ne!(
-            searched.mark.find_below(folder).unwrap(),
-            [],
-            "nothing searched"
-        );
-        for canary in &searched.planted {
-            canary.absent_below(folder).unwrap();
-        }
-    }
-}
-
 fn planted() -> Searched {
     Searched::new(vec![Canary::new("the text"), Canary::new("the entry")])
 }
@@ -407,10 +348,6 @@ fn generated(scene: &Scene, searched: &Searched, label: &str) -> Canary {
     let consumer = format!("{}-consumer", searched.mark.value());
     assert_eq!(scene.read(&[&consumer])[&consumer], value);
     Canary::of(label, &value)
-}
-
-pub(crate) fn read(workspace: &Workspace, file: &str) -> Vec<u8> {
-    fs::read(workspace.path().join(file)).unwrap()
 }
 
 /// The search can fail: what Terraform itself keeps is found, and so is a value

@@ -4,6 +4,7 @@
 mod arguments;
 mod functions;
 mod import;
+mod missing_arguments;
 mod mistakes;
 mod platform;
 mod provider;
