@@ -1,4 +1,4 @@
-//! A small provider that shows what the runtime does, and a way to start it.
+//! A small provider that exercises the runtime, and functions that start it.
 
 mod thing;
 mod waiting;
@@ -17,13 +17,13 @@ use planton_plugin::*;
 use thing::Thing;
 use waiting::Waiting;
 
-/// The value that must never be seen anywhere.
+/// The value that must never appear anywhere.
 pub(crate) const SECRET: &str = "hunter2-hunter2";
 
 const ENTRY: &str = "probe::serves_a_host_and_nobody_else";
 
-/// Serves, in a process of its own, when a script of [`script`] starts this
-/// very test binary; elsewhere it shows that no one but a host is served.
+/// Serves if a script of [`script`] started this test binary. Otherwise shows that only a
+/// host is served.
 #[test]
 fn serves_a_host_and_nobody_else() {
     let mut options = ServeOptions::new(["registry.terraform.io/test/probe"]);
@@ -33,7 +33,7 @@ fn serves_a_host_and_nobody_else() {
         options.mode = ServeMode::Debug;
     }
     if mode.is_ok() {
-        // Stdout is the test harness's: the script moved the host's away.
+        // The test harness uses stdout, so the script moved the host's pipe.
         options.output = Box::new(OpenOptions::new().write(true).open("/dev/fd/3").unwrap());
     }
     match protocol::serve(Arc::new(Probe), options) {
@@ -46,7 +46,7 @@ fn serves_a_host_and_nobody_else() {
     }
 }
 
-/// Writes a program that is the probe, as far as a host can tell.
+/// Writes a program that a host can start as the probe.
 pub(crate) fn script(folder: &Path) -> PathBuf {
     let path = folder.join("terraform-provider-probe");
     let binary = std::env::current_exe().unwrap();
@@ -59,12 +59,12 @@ pub(crate) fn script(folder: &Path) -> PathBuf {
     path
 }
 
-/// A command that becomes the probe.
+/// Returns a command that replaces itself with the probe.
 pub(crate) fn command() -> Command {
     shell("exec \"$0\"")
 }
 
-/// A command that starts the probe as a child of its own.
+/// Returns a command that starts the probe as its child.
 pub(crate) fn parent_command() -> Command {
     shell(":; \"$0\"")
 }

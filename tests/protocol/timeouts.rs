@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::calls::{Client, in_time};
 use crate::probe::command;
-use crate::resources::{Client, in_time};
 use test_support::plugin_client::Plugin;
 use test_support::plugin_client::value::{decode, encode};
 use test_support::plugin_client::wire::*;

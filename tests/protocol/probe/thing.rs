@@ -11,7 +11,7 @@ use super::SECRET;
 pub(super) struct Thing;
 
 fn keep_everything(config: &Value, state: Value) -> Value {
-    // What an author might do by mistake: the runtime must not let it out.
+    // An author's mistake: the runtime must remove these values from the response.
     let mut state = state;
     for name in ["secret_wo", "credentials", "keys"] {
         state.set(name, config.attribute(name).clone());
@@ -19,7 +19,7 @@ fn keep_everything(config: &Value, state: Value) -> Value {
     state
 }
 
-/// Plans as a resource that wants to know in its creation what it replaces.
+/// Plans like a resource whose creation needs to know which object it replaces.
 fn remember(schema: &Schema, cx: &Context, request: PlanRequest) -> PlanResponse {
     let replaced = (!request.prior_state.is_null())
         .then(|| request.prior_state.attribute("serial").as_str())
