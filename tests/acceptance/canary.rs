@@ -1,7 +1,7 @@
-//! Planted values are searched for in everything that a run leaves behind.
+//! Searches for planted values in everything that a run leaves behind.
 //!
-//! Each place is shown to have been searched: a name, which is no secret, must
-//! be found in it.
+//! The search must find a name, which is not secret, in each place. This shows that the
+//! place was searched.
 
 mod searched;
 
@@ -20,7 +20,7 @@ use crate::scene::{On, Scene, provider_block, terraform_1_11, terraform_1_15};
 
 pub(crate) use searched::{Searched, read, search};
 
-/// Text, key-value and generated; a consumer of the generated one.
+/// A text, a key-value and a generated secret, and a consumer of the generated one.
 const SECRETS: &str = r#"
 variable "text" {
   type      = string
@@ -88,12 +88,12 @@ fn on_the_embedded_platform(terraform: &Terraform) {
         &mut searched,
         |searched| {
             let files = ["planton.db", "planton.db-wal", "planton.db-shm"];
-            // The log and its index may be gone while nobody has the database open.
+            // The log and its index may not exist while no process has the database open.
             let bytes = files.map(|file| fs::read(folder.join(file)).unwrap_or_default());
             searched.add("the database", bytes.concat());
         },
     );
-    // Committed, and not in the database's own file yet.
+    // The commit is in the log, but not in the database file yet.
     let values = values(&searched);
     let rotation = [&pairs(&values)[..], &[("trigger", "7")]].concat();
     let held = Held::before("answer", &mut workspace, &rotation);
@@ -137,7 +137,7 @@ fn on_openbao(terraform: &Terraform) {
         searched.add("KV", dump.to_string());
     });
 
-    // The token, and one that the server refuses: no error repeats it.
+    // A valid token, and a rejected one. No error contains it.
     let by_token = format!("openbao = {{ address = {address:?}, token = var.credential }}");
     workspace
         .write("provider.tf", &(provider_block(&by_token, "") + CREDENTIAL))
@@ -156,7 +156,7 @@ fn on_openbao(terraform: &Terraform) {
     searched.add_run("a refused secret_id", outcome.outcome());
     searched.planted.push(wrong);
 
-    // The data keys, which only the server's Transit and our process know.
+    // The data keys, which only the server's Transit and the provider process.
     let audit: Vec<Value> = server
         .audit_log()
         .unwrap()
@@ -178,8 +178,8 @@ variable "credential" {
 }
 "#;
 
-/// Lives through a secret's life in a workspace that logs all; `look` adds what
-/// the platform holds.
+/// Runs the lifecycle of the secrets in a workspace with full logs. `look` adds the
+/// platform's contents.
 fn live(
     scene: &Scene,
     provider: &str,
@@ -240,8 +240,8 @@ fn live(
     workspace
 }
 
-/// A value beyond the limit, a name that is taken, a provider that is killed
-/// with the value in its hands, and one that panics with it.
+/// A value beyond the limit, a name that exists, a provider that is killed while it has
+/// the value, and one that panics with it.
 fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mut Searched) {
     let text = searched.planted[0].value().to_owned();
     let later = |trigger| [variables, &[("trigger", trigger)]].concat();
@@ -282,7 +282,7 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     assert!(!outcome.success());
     searched.add_run("an apply that was killed", &outcome);
 
-    // The worst that a panic can do: its message is the value.
+    // The worst panic has the value as its message.
     workspace.env("PLANTON_TEST_PANIC_BEFORE", format!("put:{text}"));
     let outcome = workspace.apply(&later("5")).unwrap();
     workspace.env_remove("PLANTON_TEST_PANIC_BEFORE");
@@ -294,8 +294,8 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     searched.add_run("an apply that panicked", &outcome);
 }
 
-/// Looks at the provider while it holds a value: its kernel limits, and whether
-/// its memory may be dumped.
+/// Inspects the provider while it has a value: its kernel limits, and whether a core dump
+/// is possible.
 fn core_dumps_are_off(workspace: &mut Workspace, variables: &[(&str, &str)]) {
     let rotation = [variables, &[("trigger", "6")]].concat();
     let held = Held::before("put", workspace, &rotation);
@@ -311,13 +311,13 @@ fn core_dumps_are_off(workspace: &mut Workspace, variables: &[(&str, &str)]) {
     held.release().ok().unwrap();
 }
 
-/// Returns the process of the group that holds the provider.
+/// Returns the process id of the provider in a process group.
 pub(crate) fn provider_of(group: u32) -> u32 {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let pid: u32 = entry.unwrap().file_name().to_str()?.parse().ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (name, rest) = status.rsplit_once(") ")?;
-        // State, parent, process group.
+        // The fields are state, parent, process group.
         let is_of_group = rest.split(' ').nth(2)? == group.to_string();
         (is_of_group && name.contains("(terraform-provi")).then_some(pid)
     });
@@ -350,8 +350,8 @@ fn generated(scene: &Scene, searched: &Searched, label: &str) -> Canary {
     Canary::of(label, &value)
 }
 
-/// The search can fail: what Terraform itself keeps is found, and so is a value
-/// that somebody puts where ciphertext belongs.
+/// Shows that the search can fail: it finds a value that Terraform stores, and one in the
+/// place of a ciphertext.
 #[test]
 fn a_value_given_otherwise_than_ephemerally_is_found() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

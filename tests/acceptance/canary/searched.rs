@@ -8,17 +8,17 @@ use xtask::terraform::{Outcome, Workspace};
 
 /// The bytes that a run left behind, by place.
 pub(crate) struct Searched {
-    /// Stands in the names of secrets and resources: what is searched holds it.
+    /// The part of names that every searched place must contain.
     pub(crate) mark: Canary,
     pub(crate) planted: Vec<Canary>,
     places: Vec<(String, Vec<u8>)>,
 }
 
 impl Searched {
-    /// Searches for `planted`; nothing is searched yet.
+    /// Returns an empty collection, to be searched for `planted`.
     pub(crate) fn new(planted: Vec<Canary>) -> Self {
         let mark = Canary::alphanumeric("the mark");
-        // A slug of at most 63 characters, with "-generated" behind it.
+        // Short enough for a slug of 63 characters that ends in "-generated".
         let mark = Canary::of("the mark", &mark.value()[..40]);
         Self {
             mark,
@@ -33,7 +33,7 @@ impl Searched {
         self.places.push((place.to_owned(), bytes));
     }
 
-    /// Adds what may well be silent about the secrets.
+    /// Adds bytes that may not mention the secrets at all.
     pub(crate) fn add_quiet(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
         self.places.push((place.to_owned(), bytes.into()));
     }
@@ -53,7 +53,7 @@ impl Searched {
     }
 }
 
-/// Looks through what was gathered, and through whole folders.
+/// Searches the collection and whole folders.
 pub(crate) fn search(searched: &Searched, folders: &[&Path]) {
     searched.assert_clean();
     for folder in folders {
