@@ -3,9 +3,7 @@
 
 mod run;
 
-use serde_json::{Value as Json, json};
-
-use run::{Prior, Run, errors};
+use run::Run;
 
 #[tokio::test]
 async fn a_replacement_takes_its_own_name_over_where_the_host_keeps_planned_private_data() {

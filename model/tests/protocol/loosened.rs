@@ -1,11 +1,10 @@
 //! Shows that each rule is needed: without it, a promise breaks.
 
-use crate::process::Kind;
 use crate::promise::Promise;
 use crate::rules::Loosening;
 use crate::scenario::{
-    FIRST_RUN, OWN, Scenario, collect, command, create, delete_backend, destroy, heal, on,
-    register_backend, rotate,
+    FIRST_RUN, OWN, Scenario, collect, create, delete_backend, destroy, heal, on, register_backend,
+    rotate,
 };
 use crate::world::{A, B, BUILT_IN};
 

@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use crate::rules::{Loosening, Rules};
 use crate::world::{A, B, BUILT_IN, FIRST, Put, World, put_of};
-use crate::write::{BackendWrite, Change, InFlight, Write};
-use crate::{backend, clean, create, destroy, step, update, write};
+use crate::write::{BackendWrite, Write};
+use crate::{backend, clean, create, destroy, put, step, update, write};
 
 /// The task of a process, as one command of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

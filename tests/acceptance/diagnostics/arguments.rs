@@ -1,11 +1,11 @@
-//! Arguments of a secret and of an ephemeral one.
+//! Tests the diagnostics for arguments of a secret and of an ephemeral secret.
 
 use insta::assert_snapshot;
 
 use crate::reading::{Told, filters};
 use crate::scene::{On, Scene, terraform_1_11};
 
-/// Refused before anything is asked of the platform.
+/// Rejected before the first request to the platform.
 #[test]
 fn malformed_arguments_are_told_at_the_attribute() {
     let _filters = filters();

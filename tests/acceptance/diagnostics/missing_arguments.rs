@@ -1,11 +1,11 @@
-//! Arguments that a secret lacks.
+//! Tests the diagnostics for missing arguments of a secret.
 
 use insta::assert_snapshot;
 
 use crate::reading::{Told, filters};
 use crate::scene::{On, Scene, terraform_1_11};
 
-/// Refused in a plan, since only then everything is known.
+/// Rejected by a plan, because values may be unknown before.
 #[test]
 fn what_a_secret_lacks_is_told_in_the_plan() {
     let _filters = filters();

@@ -1,5 +1,5 @@
-//! What a practitioner reads when something is wrong: what failed, the likely
-//! cause, the remedy, at the attribute to edit.
+//! Tests diagnostics: what failed, the likely cause, the remedy, at the attribute to
+//! edit.
 
 mod arguments;
 mod functions;

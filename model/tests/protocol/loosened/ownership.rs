@@ -1,6 +1,8 @@
 //! Rules on who owns a record.
 
 use super::*;
+use crate::process::Kind;
+use crate::scenario::command;
 
 #[test]
 fn a_look_alike_adopted() {

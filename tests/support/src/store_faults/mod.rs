@@ -47,7 +47,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match, Seen};
 
-use disturbances::{BLOWS, Blow, OUTAGES};
+use disturbances::{BLOWS, Blow, OUTAGES, Outage};
 use undisturbed::Undisturbed;
 
 /// Timeout of a request of the hasty store. It is long for a local server, even during a
