@@ -1,5 +1,7 @@
 //! Shows that each rule is needed: without it, a promise breaks.
 
+mod ownership;
+
 use crate::promise::Promise;
 use crate::rules::Loosening;
 use crate::scenario::{

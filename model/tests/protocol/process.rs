@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use crate::rules::{Loosening, Rules};
 use crate::world::{A, B, BUILT_IN, FIRST, Put, World, put_of};
 use crate::write::{BackendWrite, Write};
-use crate::{backend, clean, create, destroy, put, step, update, write};
+use crate::{backend, clean, create, destroy, put, update, write};
 
 /// The task of a process, as one command of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
