@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
-use super::{InvalidGenerate, MetRecord, PLATFORM_BACKEND};
-use crate::catalog::{CatalogError, Owner, RunId};
+use super::ownership::MetRecord;
+use super::secrets::InvalidGenerate;
+use crate::catalog::{CatalogError, CatalogErrorKind, Owner, RunId};
 use crate::kek::KekError;
-use crate::names::{SecretName, Slug};
+use crate::names::{PLATFORM_BACKEND, SecretName, Slug};
 use crate::store::StoreError;
 
 /// A failure that leaves open whether a creation was committed.
@@ -353,6 +354,23 @@ pub enum OperationError {
 }
 
 impl OperationError {
+    /// Turns the failure of a commit into `CommitUnclear`, if the commit may have
+    /// landed: `run` is the one that commits.
+    pub(crate) fn unclear_in(self, run: RunId) -> Self {
+        use CatalogErrorKind as K;
+        match self {
+            Self::Catalog(ref failure)
+                if matches!(
+                    failure.kind(),
+                    K::Unavailable | K::RateLimited | K::Corrupt | K::Conflict
+                ) =>
+            {
+                Self::CommitUnclear(Box::new(CommitUnclear { run, error: self }))
+            }
+            error => error,
+        }
+    }
+
     /// Says whether this comes of a backend that is not there, or not to be reached.
     pub(crate) fn is_of_the_backend(&self) -> bool {
         matches!(

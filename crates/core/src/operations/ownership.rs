@@ -1,7 +1,7 @@
 //! Whose a record is that a creation meets, and whether the creation may take it.
 
-use super::{CommitUnclear, OperationError, Run};
-use crate::catalog::{CatalogErrorKind, Owner};
+use super::Run;
+use crate::catalog::Owner;
 
 /// A record that a creation met and left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,23 +55,5 @@ impl Run {
     /// Returns the owner to put back where this run would destroy what it adopted.
     pub(crate) fn gives_back(&self, owner: &Owner) -> Option<Owner> {
         owner.former().filter(|_| owner.stamp.run == self.id)
-    }
-
-    /// Adds this run to a failure of a creation's commit, if it leaves open whether
-    /// the commit has landed.
-    pub(crate) fn unclear(&self, error: OperationError) -> OperationError {
-        use CatalogErrorKind as K;
-        match &error {
-            OperationError::Catalog(failure)
-                if matches!(
-                    failure.kind(),
-                    K::Unavailable | K::RateLimited | K::Corrupt | K::Conflict
-                ) =>
-            {
-                let run = self.id;
-                OperationError::CommitUnclear(Box::new(CommitUnclear { run, error }))
-            }
-            _ => error,
-        }
     }
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
+use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::record::HeldBackend;
-use super::register::{RegisterBackend, RegisteredBackend, exists};
 use crate::catalog::BackendRecord;
 use crate::operations::{Interrupt, OperationError, Organization};
 use crate::store::{StoreCredential, StoreSettings};
@@ -63,7 +63,7 @@ impl Organization {
         held.document.backend = Some(adopted);
         interrupt.before("commit backend")?;
         let committed = self.commit_reconnected(&mut held, reconnected).await;
-        committed.map_err(|error| self.run.unclear(error))?;
+        committed.map_err(|error| error.unclear_in(self.run.id))?;
         self.connections.forget(&held.name);
         tracing::info!("adopted a backend whose declaration was interrupted");
         crate::operations::crash_hooks::crash_point("answer");

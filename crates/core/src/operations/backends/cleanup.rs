@@ -9,8 +9,7 @@
 use std::sync::Arc;
 
 use super::BackendOnDestroy;
-use super::delete::TRIES;
-use super::record::HeldBackend;
+use super::record::{HeldBackend, TRIES};
 use super::usage::names;
 use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
 use crate::deadline::RequestLimits;

@@ -9,15 +9,12 @@
 use uuid::Uuid;
 
 use super::BackendOnDestroy;
-use super::record::HeldBackend;
+use super::record::{HeldBackend, TRIES};
 use super::usage::Unfinished;
 use crate::catalog::{BackendRecord, BackendState, Owner, Stamp};
 use crate::names::Slug;
 use crate::operations::crash_hooks::crash_point;
 use crate::operations::{Interrupt, OperationError, Organization};
-
-/// How often a step is tried while others write.
-pub(crate) const TRIES: usize = 5;
 
 /// What to let go of.
 #[derive(Clone, Debug, PartialEq, Eq)]

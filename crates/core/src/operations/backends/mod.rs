@@ -10,6 +10,7 @@ mod adopt;
 mod cleanup;
 mod connect;
 mod credential;
+mod declaration;
 mod delete;
 mod forget;
 mod grant_delay;
@@ -22,9 +23,9 @@ mod usage;
 mod view;
 
 pub use crate::catalog::{BackendArguments, BackendOnDestroy};
+pub use declaration::{RegisterBackend, RegisteredBackend};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
-pub use register::{RegisterBackend, RegisteredBackend};
 pub use update::UpdateBackend;
 pub use usage::MAX_NAMED_HOLDERS;
 pub use view::{BackendView, RefreshedBackend};

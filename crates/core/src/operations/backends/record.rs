@@ -7,6 +7,9 @@ use crate::operations::SeenBackend;
 use crate::operations::held_document::Held;
 use crate::operations::{OperationError, Organization};
 
+/// How often a step is tried while others write.
+pub(crate) const TRIES: usize = 5;
+
 /// A backend's document, verified.
 pub(crate) type HeldBackend = Held<BackendDocument>;
 

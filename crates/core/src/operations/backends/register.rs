@@ -3,40 +3,12 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::marker::Candidate;
 use super::record::HeldBackend;
-use super::{BackendArguments, BackendView};
-use crate::catalog::{BackendRecord, BackendState, Owner};
-use crate::names::Slug;
+use crate::catalog::{BackendRecord, BackendState};
 use crate::operations::ownership::Meeting;
-use crate::operations::{Interrupt, MetRecord, OperationError, Organization, PLATFORM_BACKEND};
-use crate::store::{StoreCredential, StoreSettings};
-
-/// What to declare.
-#[derive(Debug)]
-pub struct RegisterBackend {
-    /// Its name.
-    pub name: Slug,
-    /// For people.
-    pub description: Option<String>,
-    /// Where it stores.
-    pub settings: StoreSettings,
-    /// The keys of the settings that cannot change in place.
-    pub fixed: Vec<&'static str>,
-    /// Its static credential; empty for the vendor's ambient chain.
-    pub credential: StoreCredential,
-    /// What only the provider acts on.
-    pub arguments: BackendArguments,
-}
-
-/// A backend that was declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisteredBackend {
-    /// The backend.
-    pub view: BackendView,
-    /// Whose it was, where an interrupted run had declared it already.
-    pub adopted_from: Option<Owner>,
-}
+use crate::operations::{Interrupt, OperationError, Organization, PLATFORM_BACKEND};
 
 impl Organization {
     /// Declares a backend: probe, marker, one commit.
@@ -133,7 +105,7 @@ impl Organization {
         }
         held.document.backend = Some(record);
         let committed = self.try_commit_backend(&mut held).await;
-        if let Some(now) = committed.map_err(|error| self.run.unclear(error))? {
+        if let Some(now) = committed.map_err(|error| error.unclear_in(self.run.id))? {
             let found = now.document.backend.as_ref();
             let ours = found.filter(|found| found.uuid == uuid);
             // Where it is ours, the answer was lost, and somebody has built on it.
@@ -160,17 +132,5 @@ impl Organization {
             Meeting::DeclaredTwice => OperationError::BackendDeclaredTwice { backend },
             Meeting::Resumed | Meeting::Another => exists(met, None),
         }
-    }
-}
-
-/// Says that a backend of this name exists; `differs` names what keeps it from
-/// being adopted.
-pub(crate) fn exists(met: &BackendRecord, differs: Option<String>) -> OperationError {
-    OperationError::BackendExists {
-        backend: met.name.clone(),
-        met: Box::new(MetRecord {
-            differs,
-            ..MetRecord::new(met.owner.clone(), met.is_untouched())
-        }),
     }
 }

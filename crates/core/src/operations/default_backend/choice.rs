@@ -113,7 +113,7 @@ impl Organization {
                 is_changed: replaced != *backend || adopted_from.is_none(),
             };
             let committed = self.commit_default(&mut held, choice).await;
-            let is_committed = committed.map_err(|error| self.run.unclear(error))?;
+            let is_committed = committed.map_err(|error| error.unclear_in(self.run.id))?;
             let set = InForce {
                 owner,
                 generation: generation + 1,

@@ -2,15 +2,14 @@
 
 use jiff::Timestamp;
 
-use super::create::Wanted;
+use super::value_source::ValueSource;
+use super::wanted::Wanted;
 use crate::catalog::SecretRecord;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
 use crate::operations::ownership::Meeting;
-use crate::operations::{
-    Backend, MetRecord, OperationError, Organization, SecretView, ValueSource,
-};
+use crate::operations::{Backend, MetRecord, OperationError, Organization, SecretView};
 use planton_envelope::SecretKind;
 
 impl Organization {

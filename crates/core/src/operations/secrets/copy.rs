@@ -3,28 +3,17 @@
 use uuid::Uuid;
 
 use crate::catalog::CopyFrom;
-use crate::operations::{OperationError, Organization, ValueSource};
+use crate::operations::{OperationError, Organization};
 use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
 use planton_envelope::SecretValue;
 
 impl Organization {
-    /// Returns the value that a source gives.
+    /// Reads what somebody else keeps in a backend.
     ///
     /// # Errors
     ///
-    /// `InvalidGenerate`; `NothingToCopy` and failures of the backend for a copy.
-    pub(crate) async fn resolve(&self, source: ValueSource) -> Result<SecretValue, OperationError> {
-        match source {
-            ValueSource::Given(value) => Ok(value),
-            ValueSource::Generated(spec) => {
-                spec.validate()?;
-                Ok(SecretValue::Text(spec.generate()?))
-            }
-            ValueSource::Copied(from) => self.read_source(&from).await,
-        }
-    }
-
-    async fn read_source(&self, from: &CopyFrom) -> Result<SecretValue, OperationError> {
+    /// `NothingToCopy`, `NotCopyable`; failures of the backend.
+    pub(crate) async fn read_source(&self, from: &CopyFrom) -> Result<SecretValue, OperationError> {
         let nothing = || OperationError::NothingToCopy {
             backend: from.backend.clone(),
             remote_name: from.remote_name.clone(),

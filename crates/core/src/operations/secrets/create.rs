@@ -5,46 +5,20 @@
 //! nothing but its entry. What it has committed is its run's, and taken over by no
 //! other run that nobody asked to resume it.
 
-use jiff::Timestamp;
-use uuid::Uuid;
-
 use super::objects::NameDigits;
-use crate::catalog::{
-    CopyFrom, GenerateSpec, RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState,
-    Stamp, new_secret_uuid, record_key_of_name,
-};
+use super::value_source::ValueSource;
+use super::wanted::{Replaces, Wanted};
+use crate::catalog::{RecordKey, SecretArguments, SecretMetadata, SecretState, record_key_of_name};
 use crate::names::{SecretName, Slug};
 use crate::operations::default_backend::{ByDefault, Rechecked};
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
 use crate::operations::size_limit::check_size;
 use crate::operations::{Backend, OperationError, Organization, SecretView};
-use crate::store::RemoteName;
-use planton_envelope::{SecretKind, SecretValue};
 
 /// How often a creation begins anew after another writer came first, or the default
 /// backend changed.
 const TRIES: usize = 4;
-
-/// Where a value comes from.
-#[derive(Debug)]
-pub enum ValueSource {
-    /// The practitioner gave it.
-    Given(SecretValue),
-    /// It is generated here.
-    Generated(GenerateSpec),
-    /// It is what somebody else keeps in a backend.
-    Copied(CopyFrom),
-}
-
-impl ValueSource {
-    pub(crate) fn copy_from(&self) -> Option<CopyFrom> {
-        match self {
-            Self::Copied(from) => Some(from.clone()),
-            Self::Given(_) | Self::Generated(_) => None,
-        }
-    }
-}
 
 /// What to create.
 #[derive(Debug)]
@@ -62,38 +36,6 @@ pub struct CreateSecret {
     /// The namesakes that it may replace: whichever has the name stays, found by
     /// uuid only, until it is deleted.
     pub replaces: Vec<Replaces>,
-}
-
-/// A namesake whose place a new secret takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replaces {
-    /// The practitioner named it; whose it is does not matter.
-    Named(Uuid),
-    /// The state that creates its successor owns it under this stamp. Under another
-    /// one it stays.
-    Owned(Uuid, Stamp),
-}
-
-impl Replaces {
-    fn means(self, met: &SecretRecord) -> bool {
-        match self {
-            Self::Named(uuid) => met.uuid == uuid,
-            Self::Owned(uuid, stamp) => met.uuid == uuid && met.owner.stamp == stamp,
-        }
-    }
-}
-
-/// A secret that is to be created, and may meet a record.
-pub(crate) struct Wanted {
-    pub(crate) name: SecretName,
-    pub(crate) backend: Option<Slug>,
-    /// Absent for a copy that was not read yet.
-    pub(crate) value: Option<SecretValue>,
-    pub(crate) is_generated: bool,
-    pub(crate) copied_from: Option<CopyFrom>,
-    pub(crate) metadata: SecretMetadata,
-    pub(crate) arguments: SecretArguments,
-    replaces: Vec<Replaces>,
 }
 
 /// What stands under the name of a secret that is to be created.
@@ -256,7 +198,7 @@ impl Organization {
         let uuid = secret.uuid;
         held.document.current = Some(secret);
         let committed = self.commit_put(&mut held, uuid, &put, backend).await;
-        match committed.map_err(|error| self.run.unclear(error))? {
+        match committed.map_err(|error| error.unclear_in(self.run.id))? {
             // Under its own stamp, whoever has adopted it since.
             None => Ok(Attempt::Done(SecretView {
                 owner,
@@ -323,17 +265,6 @@ impl Organization {
             },
         })
     }
-
-    pub(crate) async fn view(
-        &self,
-        held: &HeldSecret,
-        uuid: Uuid,
-    ) -> Result<SecretView, OperationError> {
-        let catalog = self.existing().await?.uuid;
-        let secret = held.document.secret(uuid);
-        let secret = secret.expect("the caller holds this secret");
-        Ok(SecretView::new(secret, &held.document, catalog))
-    }
 }
 
 /// How far one round of a creation has come.
@@ -354,33 +285,6 @@ struct Chosen {
     /// was learned earlier.
     by_default: ByDefault,
     is_default: bool,
-}
-
-impl Wanted {
-    /// Returns the record of the secret on `backend`, with a uuid of its own, and
-    /// nothing of its object yet.
-    fn record(&self, backend: &Backend) -> Result<SecretRecord, OperationError> {
-        let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
-        let now = Timestamp::now();
-        Ok(SecretRecord {
-            uuid: new_secret_uuid(&self.name, random),
-            name: self.name.clone(),
-            kind: SecretKind::Text,
-            backend: backend.uuid,
-            backend_name: backend.name.clone(),
-            remote_name: RemoteName::new(String::new()),
-            entry: None,
-            lost: Vec::new(),
-            state: SecretState::Ready,
-            metadata: self.metadata.clone(),
-            arguments: self.arguments.clone(),
-            versions: Vec::new(),
-            created_at: now,
-            updated_at: now,
-            generation: 0,
-            owner: crate::operations::Run::of_its_own().owner(0),
-        })
-    }
 }
 
 fn overtaken() -> OperationError {

@@ -13,10 +13,12 @@ mod open;
 mod refresh;
 mod remote_name;
 mod update;
+mod value_source;
 mod versions;
 mod view;
+mod wanted;
 
-pub use create::{CreateSecret, Replaces, ValueSource};
+pub use create::CreateSecret;
 pub use delete::{DeleteSecret, DeletedSecret};
 pub use forget::{ForgettableSecret, Found};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
@@ -24,7 +26,9 @@ pub use open::OpenedSecret;
 pub use refresh::{RefreshSecret, Refreshed, Seen, Selector};
 pub use remote_name::NAME_PREFIX;
 pub use update::UpdateSecret;
+pub use value_source::ValueSource;
 pub use view::{SecretView, VersionView};
+pub use wanted::Replaces;
 
 pub(crate) use refresh::describe_options;
 pub(crate) use remote_name::object_name;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::drift::Missed;
+use super::value_source::ValueSource;
 use crate::catalog::{
     OnDestroy, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
     record_key_of_name,
@@ -12,7 +13,7 @@ use crate::names::SecretName;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::{MetRecord, OperationError, Organization, SecretView, ValueSource};
+use crate::operations::{MetRecord, OperationError, Organization, SecretView};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
 /// What to change.
