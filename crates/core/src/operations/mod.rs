@@ -5,19 +5,26 @@
 //! backend holds and the catalog does not name does not exist; what the catalog
 //! names was put before. Nothing here mentions who calls.
 
+mod backend;
 mod backends;
+mod connections;
 mod crash_hooks;
 mod default_backend;
+mod deletion_waits;
+mod entries;
 mod error;
+mod first_use;
+mod grant_delay;
 mod held_document;
 mod interrupt;
+mod keys;
+mod marker;
 mod organization;
 mod ownership;
 mod rollback_guard;
 mod run;
 mod sealing;
 mod secrets;
-mod size_limit;
 
 // Names that callers use, whichever module defines them.
 pub use crate::catalog::{
@@ -25,15 +32,19 @@ pub use crate::catalog::{
 };
 pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
+pub use backend::Backend;
 pub use backends::{
-    BackendArguments, BackendOnDestroy, BackendView, DeleteBackend, DeletedBackend, Destroyed,
-    ForgettableBackend, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend, RegisteredBackend,
-    UpdateBackend,
+    BackendArguments, BackendOnDestroy, BackendView, Backends, DeleteBackend, DeletedBackend,
+    Destroyed, ForgettableBackend, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend,
+    RegisteredBackend, UpdateBackend,
 };
-pub use default_backend::{DefaultBackendView, DefaultSet, KnownDefault, SetDefault};
+pub use default_backend::{
+    DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,
+};
 pub use error::{CommitUnclear, OperationError};
 pub use interrupt::Interrupt;
-pub use organization::{Backend, Organization, Platform};
+pub use keys::Keys;
+pub use organization::{Organization, Platform};
 pub use ownership::MetRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use rollback_guard::SeenBackend;
@@ -41,7 +52,7 @@ pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
     CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, Found, InvalidGenerate,
     MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
-    SecretView, Seen, Selector, UpdateSecret, ValueSource, VersionView,
+    SecretView, Secrets, Seen, Selector, UpdateSecret, ValueSource, VersionView,
 };
 
 #[cfg(test)]

@@ -7,15 +7,15 @@
 //! that, a deletion marks the record first and lists the entries after that.
 
 mod adopt;
+mod candidate;
 mod cleanup;
 mod connect;
 mod credential;
 mod declaration;
 mod delete;
 mod forget;
-mod grant_delay;
-mod marker;
 mod probe;
+mod recheck;
 mod record;
 mod register;
 mod update;
@@ -30,6 +30,21 @@ pub use update::UpdateBackend;
 pub use usage::MAX_NAMED_HOLDERS;
 pub use view::{BackendView, RefreshedBackend};
 
-pub(crate) use connect::{Connections, Trust, unknown};
-pub(crate) use marker::Marker;
-pub(crate) use usage::Patience;
+pub(crate) use connect::{Trust, unknown};
+pub(crate) use recheck::{ByDefault, Rechecked};
+
+use super::Organization;
+
+/// The use cases of an organization's backends.
+#[derive(Clone, Copy, Debug)]
+pub struct Backends<'a> {
+    organization: &'a Organization,
+}
+
+impl Organization {
+    /// Returns the use cases of the organization's backends.
+    #[must_use]
+    pub fn backends(&self) -> Backends<'_> {
+        Backends { organization: self }
+    }
+}

@@ -5,16 +5,17 @@
 //! nothing but its entry. What it has committed is its run's, and taken over by no
 //! other run that nobody asked to resume it.
 
+use super::Secrets;
 use super::objects::NameDigits;
+use super::size_limit::check_size;
 use super::value_source::ValueSource;
 use super::wanted::{Replaces, Wanted};
 use crate::catalog::{RecordKey, SecretArguments, SecretMetadata, SecretState, record_key_of_name};
 use crate::names::{SecretName, Slug};
-use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::backends::{ByDefault, Rechecked};
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::size_limit::check_size;
-use crate::operations::{Backend, OperationError, Organization, SecretView};
+use crate::operations::{Backend, OperationError, SecretView};
 
 /// How often a creation begins anew after another writer came first, or the default
 /// backend changed.
@@ -46,7 +47,7 @@ enum Met {
     Resumed(HeldSecret),
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Creates a secret.
     ///
     /// A namesake that is being deleted is finished first. What an interrupted run
@@ -57,25 +58,25 @@ impl Organization {
     /// `AlreadyExists`, `DeclaredTwice`, `ValueTooLarge` and `UnknownBackend` before
     /// anything is put; `CommitUnclear` where the commit may have landed; failures
     /// of catalog, store and KEK.
-    pub async fn create_secret(
-        &self,
+    pub async fn create(
+        self,
         request: CreateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
-        interrupt.bound(self.create(request, interrupt)).await
+        interrupt.bound(self.try_create(request, interrupt)).await
     }
 
-    async fn create(
-        &self,
+    async fn try_create(
+        self,
         request: CreateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         interrupt.before("create")?;
-        self.ensure().await?;
+        self.organization.ensure().await?;
         let mut wanted = self.wanted(request).await?;
         let mut chosen = self.choose_backend(wanted.backend.as_ref()).await?;
         for _ in 0..TRIES {
-            let backend = self.backend(&chosen.name).await?;
+            let backend = self.organization.backends().open(&chosen.name).await?;
             let attempt = self.attempt(&mut wanted, &backend, chosen.by_default, interrupt);
             let unusable = match attempt.await? {
                 Attempt::Done(view) => {
@@ -105,7 +106,7 @@ impl Organization {
                 return Err(error.unwrap_or_else(overtaken));
             }
             chosen = Chosen {
-                name: self.reload_default().await?,
+                name: self.organization.default_backend().reload().await?,
                 by_default: ByDefault::No,
                 is_default: true,
             };
@@ -120,7 +121,7 @@ impl Organization {
         })
     }
 
-    async fn wanted(&self, request: CreateSecret) -> Result<Wanted, OperationError> {
+    async fn wanted(self, request: CreateSecret) -> Result<Wanted, OperationError> {
         let copied_from = request.source.copy_from();
         let is_generated = matches!(request.source, ValueSource::Generated(_));
         let value = match copied_from {
@@ -143,13 +144,13 @@ impl Organization {
 
     /// Reads, wraps, puts and commits, once.
     async fn attempt(
-        &self,
+        self,
         wanted: &mut Wanted,
         backend: &Backend,
         by_default: ByDefault,
         interrupt: &Interrupt,
     ) -> Result<Attempt, OperationError> {
-        let organization = self.existing().await?.uuid;
+        let organization = self.organization.existing().await?.uuid;
         let key = record_key_of_name(&wanted.name);
         let mut secret = wanted.record(backend)?;
         let (met, sealed) = match &wanted.value {
@@ -193,12 +194,12 @@ impl Organization {
             Err(unusable) => return Ok(Attempt::Unusable(unusable)),
         };
         put.enter(&mut secret);
-        let owner = self.run.owner(held.next_generation());
+        let owner = self.organization.run.owner(held.next_generation());
         secret.owner = owner.clone();
         let uuid = secret.uuid;
         held.document.current = Some(secret);
         let committed = self.commit_put(&mut held, uuid, &put, backend).await;
-        match committed.map_err(|error| error.unclear_in(self.run.id))? {
+        match committed.map_err(|error| error.unclear_in(self.organization.run.id))? {
             // Under its own stamp, whoever has adopted it since.
             None => Ok(Attempt::Done(SecretView {
                 owner,
@@ -213,12 +214,12 @@ impl Organization {
     /// Looks at what stands under the name. A deletion that was begun is finished;
     /// a namesake that is to be replaced is displaced.
     async fn meet(
-        &self,
+        self,
         key: RecordKey,
         wanted: &Wanted,
         interrupt: &Interrupt,
     ) -> Result<Met, OperationError> {
-        let mut held: HeldSecret = self.hold(key).await?;
+        let mut held: HeldSecret = self.organization.hold(key).await?;
         let mut is_fenced = false;
         loop {
             let Some(met) = held.document.current.clone() else {
@@ -244,14 +245,14 @@ impl Organization {
                 return Err(self.refused(&met, wanted));
             }
             // A node that lags may show what has been deleted since.
-            held = self.hold_fenced(held.name).await?;
+            held = self.organization.hold_fenced(held.name).await?;
             is_fenced = true;
         }
     }
 
     /// Returns the backend of a new secret: the one that is asked for, or the
     /// default.
-    async fn choose_backend(&self, asked: Option<&Slug>) -> Result<Chosen, OperationError> {
+    async fn choose_backend(self, asked: Option<&Slug>) -> Result<Chosen, OperationError> {
         Ok(match asked {
             Some(name) => Chosen {
                 name: name.clone(),
@@ -259,7 +260,7 @@ impl Organization {
                 is_default: false,
             },
             None => Chosen {
-                name: self.default_backend().await?,
+                name: self.organization.default_backend().for_new_secret().await?,
                 by_default: ByDefault::Yes,
                 is_default: true,
             },

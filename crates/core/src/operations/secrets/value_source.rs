@@ -1,7 +1,8 @@
 //! Where a secret's value comes from.
 
+use super::Secrets;
 use crate::catalog::{CopyFrom, GenerateSpec};
-use crate::operations::{OperationError, Organization};
+use crate::operations::OperationError;
 use planton_envelope::SecretValue;
 
 /// Where a value comes from.
@@ -24,13 +25,13 @@ impl ValueSource {
     }
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Returns the value that a source gives.
     ///
     /// # Errors
     ///
     /// `InvalidGenerate`; `NothingToCopy` and failures of the backend for a copy.
-    pub(crate) async fn resolve(&self, source: ValueSource) -> Result<SecretValue, OperationError> {
+    pub(crate) async fn resolve(self, source: ValueSource) -> Result<SecretValue, OperationError> {
         match source {
             ValueSource::Given(value) => Ok(value),
             ValueSource::Generated(spec) => {

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Secrets;
 use crate::catalog::{
     Owner, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, VersionRecord,
 };
 use crate::names::{SecretName, Slug};
 use crate::operations::held_document::HeldSecret;
-use crate::operations::{Backend, OperationError, Organization, SeenBackend};
+use crate::operations::{Backend, OperationError, SeenBackend};
 use planton_envelope::SecretKind;
 
 /// A secret without its value.
@@ -136,14 +137,14 @@ impl VersionView {
     }
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Returns the view of a secret that the document contains.
     pub(crate) async fn view(
-        &self,
+        self,
         held: &HeldSecret,
         uuid: Uuid,
     ) -> Result<SecretView, OperationError> {
-        let catalog = self.existing().await?.uuid;
+        let catalog = self.organization.existing().await?.uuid;
         let secret = held.document.secret(uuid);
         let secret = secret.expect("the caller holds this secret");
         Ok(SecretView::new(secret, &held.document, catalog))

@@ -40,7 +40,8 @@ async fn created(world: &World, named: &str, value: &str) -> SecretView {
     let process = world.warm().await;
     let create = create_of(named, given(value));
     process
-        .create_secret(create, &Interrupt::default())
+        .secrets()
+        .create(create, &Interrupt::default())
         .await
         .unwrap()
 }
@@ -63,9 +64,9 @@ fn seen(view: &SecretView) -> RefreshSecret {
 async fn refreshed(world: &World, view: &SecretView) -> Result<Refreshed, OperationError> {
     let process = world.process();
     if let Some(seen) = &view.backend_seen {
-        process.remember_backend(seen.clone());
+        process.backends().remember(seen.clone());
     }
-    process.refresh_secret(&seen(view)).await
+    process.secrets().refresh(&seen(view)).await
 }
 
 /// Returns the number of the current version.

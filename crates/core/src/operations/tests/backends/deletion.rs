@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{DONE, change, create, declared, delete};
 use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, record_key_of_name};
-use crate::operations::backends::Patience;
+use crate::operations::deletion_waits::DeletionWaits;
 use crate::operations::tests::world::{World, any, name};
 use crate::operations::{
     BackendArguments, BackendOnDestroy, Destroyed, Found, Interrupt, OperationError, Organization,
@@ -14,7 +14,7 @@ use crate::operations::{
 use crate::store::{Landing, StoreVerb};
 
 /// Waits no longer than it takes to see that nobody goes on.
-const HASTY: Patience = Patience {
+const HASTY: DeletionWaits = DeletionWaits {
     deleting: Duration::from_millis(20),
     in_use: Duration::from_millis(5),
     poll: Duration::from_millis(1),
@@ -22,7 +22,7 @@ const HASTY: Patience = Patience {
 
 pub(super) fn hasty(world: &World) -> Organization {
     let mut process = world.process();
-    process.patience = HASTY;
+    process.deletion_waits = HASTY;
     process
 }
 
@@ -52,7 +52,10 @@ async fn who_needs_a_backend_is_found_by_its_entries_and_not_by_reading_every_re
     }
     let view = create(&process, "db", Some("vault")).await.unwrap();
     let before = world.counts();
-    let refused = process.expect_unused_backend(&vault.name, vault.uuid).await;
+    let refused = process
+        .backends()
+        .expect_unused(&vault.name, vault.uuid)
+        .await;
     match refused {
         Err(OperationError::BackendInUse { secrets, total, .. }) => {
             assert_eq!((secrets.as_slice(), total), (&["db".to_owned()][..], 1));
@@ -64,9 +67,12 @@ async fn who_needs_a_backend_is_found_by_its_entries_and_not_by_reading_every_re
 
     let interrupt = Interrupt::default();
     let asked = any(&view.name, view.uuid);
-    process.delete_secret(&asked, &interrupt).await.unwrap();
+    process.secrets().delete(&asked, &interrupt).await.unwrap();
     assert_eq!(entries(&world).await, 0, "the entry goes with its object");
-    let unused = process.expect_unused_backend(&vault.name, vault.uuid).await;
+    let unused = process
+        .backends()
+        .expect_unused(&vault.name, vault.uuid)
+        .await;
     unused.unwrap();
 }
 
@@ -115,15 +121,15 @@ async fn an_object_whose_document_somebody_deleted_stays_and_its_backend_with_it
     };
     let process = hasty(&world);
     removed(&delete(&process, &vault).await);
-    let shown = match process.find_backend_to_forget(&vault.name).await {
+    let shown = match process.backends().find_to_forget(&vault.name).await {
         Ok(Found::One(found)) => *found,
         other => panic!("{other:?}"),
     };
     let interrupt = Interrupt::default();
-    removed(&process.forget_found_backend(shown, &interrupt).await);
+    removed(&process.backends().forget(shown, &interrupt).await);
     world.catalog.undelete(&key);
     assert_eq!((place.objects(), entries(&world).await), before);
-    let seen = world.process().find_backend(&vault.name).await.unwrap();
+    let seen = world.process().backends().find(&vault.name).await.unwrap();
     assert!(!seen.is_deleting);
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 }
@@ -138,7 +144,7 @@ async fn a_document_that_is_deleted_during_the_cleanup_is_not_raised_over() {
     let view = create(&process, "db", Some("vault")).await.unwrap();
     let interrupt = Interrupt::default();
     let asked = any(&view.name, view.uuid);
-    process.delete_secret(&asked, &interrupt).await.unwrap();
+    process.secrets().delete(&asked, &interrupt).await.unwrap();
     interrupted(&world, "db").await;
     let place = world.connector.place("a");
     let before = place.objects();
@@ -189,7 +195,11 @@ async fn a_backend_that_was_changed_since_it_was_seen_stays() {
         ..change(&vault)
     };
     let interrupt = Interrupt::default();
-    let changed = process.update_backend(described, &interrupt).await.unwrap();
+    let changed = process
+        .backends()
+        .update(described, &interrupt)
+        .await
+        .unwrap();
     let stale = delete(&hasty(&world), &vault).await;
     assert!(
         matches!(
@@ -246,7 +256,7 @@ async fn a_backend_that_is_gone_for_good_is_forgotten_without_asking_it() {
         },
         ..change(&vault)
     };
-    let vault = late.update_backend(forget, &interrupt).await.unwrap();
+    let vault = late.backends().update(forget, &interrupt).await.unwrap();
     let refused = delete(&late, &vault).await;
     assert!(
         matches!(refused, Err(OperationError::BackendInUse { total: 1, .. })),
@@ -275,7 +285,7 @@ async fn forget_secret(world: &World, view: &crate::operations::SecretView) {
     document.generation += 1;
     world.write_document(&view.name, &document).await;
     for entry in secret.entries() {
-        process.remove_entry(&entry).await.unwrap();
+        process.entries().remove(&entry).await.unwrap();
     }
 }
 
@@ -337,10 +347,11 @@ async fn a_deletion_that_is_overtaken_by_a_change_leaves_the_marker() {
     // Before the tombstone: after the mark, and the fence before the default.
     world.catalog.before(CatalogVerb::Write, 3, async move {
         let late = racing.process();
-        let seen = late.find_backend(&view.name).await.unwrap();
+        let seen = late.backends().find(&view.name).await.unwrap();
         assert!(seen.is_deleting);
         let interrupt = Interrupt::default();
-        late.update_backend(change(&seen), &interrupt)
+        late.backends()
+            .update(change(&seen), &interrupt)
             .await
             .unwrap();
     });
@@ -369,10 +380,10 @@ async fn a_creation_sees_the_mark_past_a_node_that_lags() {
     let late = world.process();
     // It has opened the backend before it is deleted.
     create(&late, "first", Some("vault")).await.unwrap();
-    let first = late.find_secret(&name("first")).await.unwrap();
+    let first = late.secrets().find(&name("first")).await.unwrap();
     let interrupt = Interrupt::default();
     let gone = any(&first.name, first.uuid);
-    late.delete_secret(&gone, &interrupt).await.unwrap();
+    late.secrets().delete(&gone, &interrupt).await.unwrap();
     let (racing, view) = (world.clone(), vault.clone());
     world.catalog.before(CatalogVerb::Write, 1, async move {
         let before = racing.catalog.snapshot();
@@ -408,10 +419,10 @@ async fn an_entry_that_outlives_its_backend_disturbs_nobody() {
         matches!(used, Err(OperationError::BackendInUse { total: 1, .. })),
         "{used:?}"
     );
-    let view = process.find_secret(&name("db")).await.unwrap();
+    let view = process.secrets().find(&name("db")).await.unwrap();
     let gone = any(&view.name, view.uuid);
     let interrupt = Interrupt::default();
-    process.delete_secret(&gone, &interrupt).await.unwrap();
+    process.secrets().delete(&gone, &interrupt).await.unwrap();
     assert_eq!(delete(&hasty(&world), &next).await.unwrap(), DONE);
     assert_eq!(entries(&world).await, 1);
     let place = world.connector.place("a");
