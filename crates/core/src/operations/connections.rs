@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::backend::Backend;
-use super::rollback_guard::{SeenBackend, Sightings};
+use super::rollback_guard::{RollbackGuard, SeenBackend};
 use crate::catalog::{BackendDocument, Loaded};
 use crate::names::Slug;
 
@@ -21,7 +21,7 @@ pub(crate) struct Connections {
     /// process would else conflict with each other there.
     pub(crate) fencing: tokio::sync::Mutex<()>,
     kinds: Mutex<HashMap<Slug, String>>,
-    pub(crate) seen: Sightings,
+    pub(crate) rollback_guard: RollbackGuard,
 }
 
 /// A backend that is open.
@@ -64,7 +64,7 @@ impl Connections {
 
     /// Remembers which backend was the default, and forgets what was learned before.
     pub(crate) fn remember_default(&self, backend: &Slug, generation: u64) {
-        if self.seen.remember_default(backend, generation) {
+        if self.rollback_guard.remember_default(backend, generation) {
             self.learn_default(None);
         }
     }

@@ -52,7 +52,7 @@ pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
     CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, Found, InvalidGenerate,
     MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
-    SecretView, Secrets, Seen, Selector, UpdateSecret, ValueSource, VersionView,
+    SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView,
 };
 
 #[cfg(test)]

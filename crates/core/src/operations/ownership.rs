@@ -53,7 +53,7 @@ impl Run {
     }
 
     /// Returns the owner to put back where this run would destroy what it adopted.
-    pub(crate) fn gives_back(&self, owner: &Owner) -> Option<Owner> {
+    pub(crate) fn former_owner_of(&self, owner: &Owner) -> Option<Owner> {
         owner.former().filter(|_| owner.stamp.run == self.id)
     }
 }

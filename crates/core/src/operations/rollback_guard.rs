@@ -36,19 +36,19 @@ impl SeenBackend {
         }
     }
 
-    fn leads_where(&self, other: &Self) -> bool {
+    fn is_same_place(&self, other: &Self) -> bool {
         self.uuid == other.uuid && self.digest == other.digest
     }
 }
 
 /// What was seen last, as far as this process has heard.
 #[derive(Debug, Default)]
-pub(crate) struct Sightings {
+pub(crate) struct RollbackGuard {
     backends: Mutex<HashMap<Slug, SeenBackend>>,
     default: Mutex<Option<(u64, Slug)>>,
 }
 
-impl Sightings {
+impl RollbackGuard {
     fn backends(&self) -> MutexGuard<'_, HashMap<Slug, SeenBackend>> {
         self.backends.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,18 +70,18 @@ impl Sightings {
     /// Returns the generation that was seen, where a record leads elsewhere and
     /// is not newer than that. One that leads to the same place may be older:
     /// after the restore of a backup nothing is wrong with it.
-    pub(crate) fn overrules(&self, found: &SeenBackend) -> Option<u64> {
+    pub(crate) fn rollback_of(&self, found: &SeenBackend) -> Option<u64> {
         let last = self.last(&found.name)?;
-        let went_back = found.generation <= last.generation && !found.leads_where(&last);
-        went_back.then_some(last.generation)
+        let is_rolled_back = found.generation <= last.generation && !found.is_same_place(&last);
+        is_rolled_back.then_some(last.generation)
     }
 
     /// Says whether a record without a credential leads where it led when it was
     /// seen last. One that had a credential then is never good for that: nothing
     /// is to be had by stripping it.
-    pub(crate) fn vouches_for(&self, found: &SeenBackend) -> bool {
+    pub(crate) fn is_known_place(&self, found: &SeenBackend) -> bool {
         let last = self.last(&found.name);
-        last.is_some_and(|last| !last.is_static && !found.is_static && found.leads_where(&last))
+        last.is_some_and(|last| !last.is_static && !found.is_static && found.is_same_place(&last))
     }
 
     /// Remembers which backend was the default at a generation of its record;
@@ -101,7 +101,7 @@ impl Sightings {
     /// Returns the generation that was seen, where the default's record names
     /// another backend and is not newer than that. No record is generation 0:
     /// one that was written once is never taken away.
-    pub(crate) fn overrules_default(&self, backend: &Slug, generation: u64) -> Option<u64> {
+    pub(crate) fn rollback_of_default(&self, backend: &Slug, generation: u64) -> Option<u64> {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         let (seen, known) = default.as_ref()?;
         (generation <= *seen && backend != known).then_some(*seen)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::BackendOnDestroy;
 use super::Backends;
 use super::record::{HeldBackend, TRIES};
-use super::usage::names;
+use super::usage::holder_of;
 use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
 use crate::deadline::RequestLimits;
 use crate::operations::crash_hooks::crash_point;
@@ -153,7 +153,7 @@ impl Backends<'_> {
         interrupt.before("raise document")?;
         let mut held: HeldSecret = self.organization.hold_fenced(key).await?;
         for _ in 0..TRIES {
-            if names(&held.document, entry).is_some() {
+            if holder_of(&held.document, entry).is_some() {
                 return Ok(false);
             }
             if held.is_absent() {

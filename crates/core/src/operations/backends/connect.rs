@@ -22,7 +22,7 @@ pub(crate) enum Trust {
     Mac,
     /// What was seen before, where no sealed credential is needed: a refresh
     /// without any key. Otherwise the MAC.
-    MacOrSeen,
+    MacOrRollbackGuard,
 }
 
 /// A backend that is in use, as its record has it.
@@ -37,7 +37,7 @@ impl Backends<'_> {
     /// must not have gone back to another place since, and without a credential
     /// it is believed to be where it was.
     pub fn remember(self, seen: SeenBackend) {
-        self.organization.connections.seen.remember(seen);
+        self.organization.connections.rollback_guard.remember(seen);
     }
 
     /// Makes sure that the backend `name` exists: no request for the built-in
@@ -155,17 +155,25 @@ impl Backends<'_> {
             let slot = self.organization.connections.slot(name);
             let connection = slot.get_or_try_init(|| self.connect(name, trust)).await?;
             let seen = &connection.seen;
-            if !self.may_go_by_what_was_seen(trust, seen) {
+            if !self.trusts_rollback_guard(trust, seen) {
                 // Cheap, and what was opened on another caller's word is verified.
                 connection
                     .loaded
                     .verify(self.organization.keys().mac_key().await?)?;
-                self.organization.connections.seen.remember(seen.clone());
+                self.organization
+                    .connections
+                    .rollback_guard
+                    .remember(seen.clone());
             }
-            let is_current = self.organization.connections.seen.overrules(seen).is_none();
+            let is_current = self
+                .organization
+                .connections
+                .rollback_guard
+                .rollback_of(seen)
+                .is_none();
             if is_current && expected.is_none_or(|uuid| uuid == seen.uuid) {
                 return Ok(Backend {
-                    seen: self.organization.connections.seen.last(name),
+                    seen: self.organization.connections.rollback_guard.last(name),
                     ..connection.backend.clone()
                 });
             }
@@ -175,8 +183,13 @@ impl Backends<'_> {
         Err(unknown(name))
     }
 
-    fn may_go_by_what_was_seen(self, trust: Trust, found: &SeenBackend) -> bool {
-        trust == Trust::MacOrSeen && self.organization.connections.seen.vouches_for(found)
+    fn trusts_rollback_guard(self, trust: Trust, found: &SeenBackend) -> bool {
+        trust == Trust::MacOrRollbackGuard
+            && self
+                .organization
+                .connections
+                .rollback_guard
+                .is_known_place(found)
     }
 
     async fn connect(self, name: &Slug, trust: Trust) -> Result<Connection, OperationError> {
@@ -185,7 +198,7 @@ impl Backends<'_> {
             record,
             seen,
         } = self.load_current(name).await?;
-        if !self.may_go_by_what_was_seen(trust, &seen) {
+        if !self.trusts_rollback_guard(trust, &seen) {
             loaded.verify(self.organization.keys().mac_key().await?)?;
         }
         let credential = match &record.credential {
@@ -236,8 +249,8 @@ impl Backends<'_> {
         if self
             .organization
             .connections
-            .seen
-            .overrules(&found.seen)
+            .rollback_guard
+            .rollback_of(&found.seen)
             .is_none()
         {
             return Ok(found);
@@ -259,7 +272,12 @@ impl Backends<'_> {
 
     /// Refuses a record that went back to another place.
     pub(crate) fn expect_newest(self, found: &SeenBackend) -> Result<(), OperationError> {
-        match self.organization.connections.seen.overrules(found) {
+        match self
+            .organization
+            .connections
+            .rollback_guard
+            .rollback_of(found)
+        {
             None => Ok(()),
             Some(seen) => Err(OperationError::BackendRolledBack {
                 backend: found.name.clone(),

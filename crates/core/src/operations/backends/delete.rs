@@ -116,8 +116,8 @@ impl Backends<'_> {
         if seen.is_some_and(|seen| record.generation > seen) {
             return Err(held.overtaken());
         }
-        if let Some(former) = self.organization.run.gives_back(&record.owner) {
-            return self.give_back(held, former, interrupt).await;
+        if let Some(former) = self.organization.run.former_owner_of(&record.owner) {
+            return self.return_to_owner(held, former, interrupt).await;
         }
         let on_destroy = record.arguments.on_destroy;
         if record.state != BackendState::Deleting {
@@ -135,7 +135,7 @@ impl Backends<'_> {
     }
 
     /// Puts back whose the backend was before this run adopted it.
-    async fn give_back(
+    async fn return_to_owner(
         self,
         mut held: HeldBackend,
         former: Owner,

@@ -44,7 +44,7 @@ impl Backends<'_> {
             && let Some(record) = &held.document.backend
         {
             let seen = SeenBackend::new(held.document.generation, record);
-            self.organization.connections.seen.remember(seen);
+            self.organization.connections.rollback_guard.remember(seen);
         }
         Ok(now)
     }

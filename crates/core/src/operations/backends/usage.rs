@@ -53,7 +53,7 @@ impl Usage {
     fn add(&mut self, key: &RecordKey, document: &SecretDocument, entries: Vec<EntryKey>) {
         let mut named: Vec<&SecretRecord> = Vec::new();
         for entry in entries {
-            match names(document, &entry) {
+            match holder_of(document, &entry) {
                 Some(secret) if named.iter().all(|other| other.uuid != secret.uuid) => {
                     named.push(secret);
                 }
@@ -72,7 +72,7 @@ impl Usage {
 }
 
 /// Returns the secret of a document that names the object of an entry.
-pub(crate) fn names<'a>(
+pub(crate) fn holder_of<'a>(
     document: &'a SecretDocument,
     entry: &EntryKey,
 ) -> Option<&'a SecretRecord> {

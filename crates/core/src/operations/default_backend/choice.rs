@@ -70,7 +70,7 @@ impl DefaultBackend<'_> {
         self.organization.connections.learn_default(Some(&backend));
         crate::operations::crash_hooks::crash_point("clear default backend");
         if replaced != backend {
-            self.untell(&replaced).await?;
+            self.clear_is_default(&replaced).await?;
         }
         Ok(DefaultSet {
             view: DefaultBackendView {
@@ -100,7 +100,7 @@ impl DefaultBackend<'_> {
                 return Ok((InForce { generation, ..set }, adopted_from));
             }
             let adopted_from = self.expect_unset(&held)?;
-            self.tell(backend, true).await?;
+            self.set_is_default(backend, true).await?;
             interrupt.before("commit default backend")?;
             let replaced = held.document.backend.clone();
             let own = self.organization.run.owner(generation + 1);
@@ -139,7 +139,7 @@ impl DefaultBackend<'_> {
         for _ in 0..TRIES {
             let mut held = self.hold().await?;
             let owner = expect_own(&held, &known, backend)?;
-            self.tell(backend, true).await?;
+            self.set_is_default(backend, true).await?;
             interrupt.before("commit default backend")?;
             let set = InForce {
                 owner: Some(owner.clone()),
@@ -186,7 +186,7 @@ impl DefaultBackend<'_> {
                 return Ok(Destroyed::LeftToOwner(Box::new(owner)));
             }
             let present = held.document.backend.clone();
-            let former = self.organization.run.gives_back(&owner);
+            let former = self.organization.run.former_owner_of(&owner);
             let choice = match &former {
                 Some(former) => Choice {
                     backend: present.clone(),
@@ -208,7 +208,7 @@ impl DefaultBackend<'_> {
             }
             self.organization.connections.learn_default(None);
             crate::operations::crash_hooks::crash_point("clear default backend");
-            self.untell(&present).await?;
+            self.clear_is_default(&present).await?;
             return Ok(Destroyed::Done);
         }
         Err(changed())

@@ -144,8 +144,8 @@ impl DefaultBackend<'_> {
             let seen = self
                 .organization
                 .connections
-                .seen
-                .overrules_default(backend, found)?;
+                .rollback_guard
+                .rollback_of_default(backend, found)?;
             Some(OperationError::DefaultBackendRolledBack { seen, found })
         };
         let key = DefaultBackendRecord::key(&());
@@ -197,7 +197,11 @@ impl DefaultBackend<'_> {
 
     /// Tells a backend's record whether it is the default. One that is being
     /// deleted becomes none; one that is gone need not be told that it is none.
-    pub(crate) async fn tell(self, name: &Slug, is_default: bool) -> Result<(), OperationError> {
+    pub(crate) async fn set_is_default(
+        self,
+        name: &Slug,
+        is_default: bool,
+    ) -> Result<(), OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
             return Ok(());
         }
@@ -227,8 +231,8 @@ impl DefaultBackend<'_> {
         Err(changed())
     }
 
-    pub(crate) async fn untell(self, name: &Slug) -> Result<(), OperationError> {
-        match self.tell(name, false).await {
+    pub(crate) async fn clear_is_default(self, name: &Slug) -> Result<(), OperationError> {
+        match self.set_is_default(name, false).await {
             Err(OperationError::UnknownBackend { .. }) => Ok(()),
             outcome => outcome,
         }

@@ -95,8 +95,8 @@ impl Secrets<'_> {
             return Ok(DeletedSecret::LeftAlone(Box::new(secret.owner.clone())));
         }
         if secret.state != SecretState::Deleting {
-            if let Some(former) = self.organization.run.gives_back(&secret.owner) {
-                return self.hand_back(held, *uuid, former).await;
+            if let Some(former) = self.organization.run.former_owner_of(&secret.owner) {
+                return self.return_to_owner(held, *uuid, former).await;
             }
             // The caller's own facts may come from a record that nobody verified.
             if secret.arguments.deletion_protection {
@@ -134,7 +134,7 @@ impl Secrets<'_> {
     }
 
     /// Gives a secret that this run has adopted back to its former owner.
-    async fn hand_back(
+    async fn return_to_owner(
         self,
         mut held: HeldSecret,
         uuid: Uuid,

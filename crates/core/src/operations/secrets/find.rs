@@ -47,12 +47,12 @@ impl Secrets<'_> {
         verify: bool,
     ) -> Result<(SecretRecord, SecretDocument), OperationError> {
         let (first, fenced) = if verify {
-            (Look::Verified, Look::FencedAndVerified)
+            (ReadMode::Verified, ReadMode::FencedAndVerified)
         } else {
-            (Look::Plain, Look::Fenced)
+            (ReadMode::Plain, ReadMode::Fenced)
         };
-        for look in [first, fenced] {
-            if let Some(found) = self.look_up(selector, look).await? {
+        for mode in [first, fenced] {
+            if let Some(found) = self.look_up(selector, mode).await? {
                 return Ok(found);
             }
         }
@@ -67,7 +67,7 @@ impl Secrets<'_> {
     pub(crate) async fn look_up(
         self,
         selector: &Selector,
-        look: Look,
+        mode: ReadMode,
     ) -> Result<Option<(SecretRecord, SecretDocument)>, OperationError> {
         let key: RecordKey = match selector {
             Selector::Uuid(uuid) => match record_key_of_uuid(*uuid) {
@@ -77,18 +77,18 @@ impl Secrets<'_> {
             Selector::Name(name) => record_key_of_name(name),
         };
         self.organization.existing().await?;
-        let loaded = match look {
-            Look::Plain | Look::Verified => {
+        let loaded = match mode {
+            ReadMode::Plain | ReadMode::Verified => {
                 self.organization
                     .catalog
                     .load::<SecretDocument>(&key)
                     .await?
             }
-            Look::Fenced | Look::FencedAndVerified => {
+            ReadMode::Fenced | ReadMode::FencedAndVerified => {
                 self.organization.catalog.load_fenced(&key).await?
             }
         };
-        let is_verified = matches!(look, Look::Verified | Look::FencedAndVerified);
+        let is_verified = matches!(mode, ReadMode::Verified | ReadMode::FencedAndVerified);
         let document = if is_verified {
             self.organization.verified(loaded).await?
         } else {
@@ -109,9 +109,9 @@ impl Secrets<'_> {
     }
 }
 
-/// How to look a secret up.
+/// How to read the document of a secret that is looked up.
 #[derive(Clone, Copy)]
-pub(crate) enum Look {
+pub(crate) enum ReadMode {
     Plain,
     Verified,
     Fenced,

@@ -25,7 +25,7 @@ pub use find::Selector;
 pub use forget::{ForgettableSecret, Found};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use open::OpenedSecret;
-pub use refresh::{RefreshSecret, Refreshed, Seen};
+pub use refresh::{RefreshSecret, Refreshed, SeenSecret};
 pub use remote_name::NAME_PREFIX;
 pub use update::UpdateSecret;
 pub use value_source::ValueSource;

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Secrets;
-use super::find::{Look, Selector};
+use super::find::{ReadMode, Selector};
 use super::versions::FetchedVersion;
 use crate::catalog::{SecretDocument, SecretRecord, VersionRecord};
 use crate::operations::backends::Trust;
@@ -150,7 +150,7 @@ impl Secrets<'_> {
         selector: &Selector,
         version: Option<u64>,
     ) -> Result<Option<Named>, OperationError> {
-        let found = self.look_up(selector, Look::FencedAndVerified).await?;
+        let found = self.look_up(selector, ReadMode::FencedAndVerified).await?;
         Ok(found.and_then(|(secret, document)| {
             let version = choose(&secret, version)?;
             Some(Named {

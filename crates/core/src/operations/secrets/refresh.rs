@@ -22,12 +22,12 @@ pub struct RefreshSecret {
     /// Its backend's name, where that was seen: it never changes.
     pub backend: Option<Slug>,
     /// What was seen of it last; absent right after an import.
-    pub seen: Option<Seen>,
+    pub seen: Option<SeenSecret>,
 }
 
 /// What was seen of a secret before: it must not go back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenSecret {
     /// The record's generation.
     pub generation: u64,
     /// Number and payload digest of the current version.
@@ -77,7 +77,7 @@ impl Secrets<'_> {
             .catalog
             .load_fenced_if(&key, |loaded| is_behind(loaded, request))
             .await?;
-        if went_back(loaded.as_ref(), request) {
+        if is_rolled_back(loaded.as_ref(), request) {
             let found = loaded.map_or(0, |loaded| loaded.record.generation);
             let seen = request.seen.as_ref().map_or(0, |seen| seen.generation);
             return Err(OperationError::RolledBack {
@@ -154,7 +154,7 @@ impl Secrets<'_> {
         let backend = match self
             .organization
             .backends()
-            .of_secret(secret, Trust::MacOrSeen)
+            .of_secret(secret, Trust::MacOrRollbackGuard)
             .await
         {
             Ok(backend) => backend,
@@ -208,13 +208,13 @@ pub(crate) fn describe_options(secret: &SecretRecord, absence: Absence) -> Optio
 /// secret gone: never believed without a fence.
 fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     loaded.is_none_or(|loaded| sought(&loaded.record, request).is_none())
-        || went_back(loaded, request)
+        || is_rolled_back(loaded, request)
 }
 
 /// Says whether the catalog is older than what was seen: a lower generation, an
 /// earlier version, or a version that we know with another payload. A record that is
 /// not there at all is no older one.
-fn went_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
+fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
         return false;
     };

@@ -14,22 +14,22 @@ use crate::store::{Fault, Landing, StoreErrorKind, StoreVerb};
 const BOUND: Duration = Duration::from_secs(60);
 
 /// Waits no longer than it takes to see that nobody goes on.
-const HASTY: DeletionWaits = DeletionWaits {
+const SHORT_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::from_millis(20),
     in_use: Duration::from_millis(10),
     poll: Duration::from_millis(1),
 };
 
 /// Waits until the others are done, however long they take.
-const ENDLESS: DeletionWaits = DeletionWaits {
+const ENDLESS_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::MAX,
     in_use: Duration::MAX,
     poll: Duration::from_millis(1),
 };
 
-fn patient(world: &World, patience: DeletionWaits) -> Organization {
+fn waiting(world: &World, waits: DeletionWaits) -> Organization {
     let mut process = world.process();
-    process.deletion_waits = patience;
+    process.deletion_waits = waits;
     process
 }
 
@@ -61,7 +61,7 @@ async fn a_deletion_that_was_killed_is_finished_with_that_of_its_backend() {
     deletion_is_killed(&world, &killed).await;
     assert_eq!(place.objects().len(), 2, "the marker, and the secret still");
 
-    let deleting = patient(&world, HASTY);
+    let deleting = waiting(&world, SHORT_WAITS);
     let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
     let deleted = deleted.await.unwrap().unwrap();
     assert_eq!(deleted, DONE);
@@ -90,7 +90,7 @@ async fn a_deletion_under_way_is_waited_for_and_left_to_whoever_began_it() {
         theirs.secrets().delete(&delete, &interrupt).await.unwrap();
     };
     world.catalog.before(CatalogVerb::List, 20, goes_on);
-    let deleting = patient(&world, ENDLESS);
+    let deleting = waiting(&world, ENDLESS_WAITS);
     let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
     deleted.await.unwrap().unwrap();
     // Theirs of the secret, and ours of the marker.
@@ -109,7 +109,7 @@ async fn waiting_for_others_ends_when_it_is_to_stop_and_the_backend_stays() {
     let (interrupt, token) = cancellable();
     let stop = async move { token.cancel() };
     world.catalog.before(CatalogVerb::List, 20, stop);
-    let deleting = patient(&world, ENDLESS);
+    let deleting = waiting(&world, ENDLESS_WAITS);
     let stopped = deleting.backends().delete(letting_go(&backend), &interrupt);
     let stopped = tokio::time::timeout(BOUND, stopped).await.unwrap();
     assert!(

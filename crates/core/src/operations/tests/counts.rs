@@ -1,7 +1,7 @@
 //! What each use case costs, exactly.
 
 use super::*;
-use crate::operations::{Interrupt, RefreshSecret, Refreshed, Seen, Selector};
+use crate::operations::{Interrupt, RefreshSecret, Refreshed, SeenSecret, Selector};
 
 const NONE: Counts = Counts {
     read: 0,
@@ -171,7 +171,7 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
         name: name("db"),
         uuid: view.uuid,
         backend: None,
-        seen: Some(Seen {
+        seen: Some(SeenSecret {
             generation: view.generation,
             version: Some((version.number, version.payload_sha256)),
         }),

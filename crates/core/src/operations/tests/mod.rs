@@ -28,7 +28,7 @@ mod world;
 
 use super::{
     CreateSecret, Interrupt, OperationError, Organization, RefreshSecret, Refreshed, SecretView,
-    Seen, Selector, UpdateSecret, ValueSource,
+    SeenSecret, Selector, UpdateSecret, ValueSource,
 };
 use world::{
     Counts, KekVerb, World, any, at, cancellable, create_of, edit, generate_of, given, name, own,
@@ -53,7 +53,7 @@ fn seen(view: &SecretView) -> RefreshSecret {
         name: view.name.clone(),
         uuid: view.uuid,
         backend: Some(view.backend.clone()),
-        seen: Some(Seen {
+        seen: Some(SeenSecret {
             generation: view.generation,
             version: version.map(|version| (version.number, version.payload_sha256.clone())),
         }),

@@ -14,15 +14,15 @@ use crate::operations::{
 use crate::store::{Landing, StoreVerb};
 
 /// Waits no longer than it takes to see that nobody goes on.
-const HASTY: DeletionWaits = DeletionWaits {
+const SHORT_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::from_millis(20),
     in_use: Duration::from_millis(5),
     poll: Duration::from_millis(1),
 };
 
-pub(super) fn hasty(world: &World) -> Organization {
+pub(super) fn with_short_waits(world: &World) -> Organization {
     let mut process = world.process();
-    process.deletion_waits = HASTY;
+    process.deletion_waits = SHORT_WAITS;
     process
 }
 
@@ -88,7 +88,10 @@ async fn what_an_interrupted_creation_has_left_goes_with_the_backend_and_its_nam
     let before = world.document(&name("db")).await;
     assert_eq!(before.generation, 0, "nothing was committed");
 
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert_eq!(entries(&world).await, 0);
     let after = world.document(&name("db")).await;
@@ -97,7 +100,10 @@ async fn what_an_interrupted_creation_has_left_goes_with_the_backend_and_its_nam
     // Over a standing tombstone, too.
     let vault = declared(&process, "vault", "a").await;
     interrupted(&world, "db").await;
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert_eq!(world.document(&name("db")).await.generation, 2);
     create(&process, "db", None).await.unwrap();
 }
@@ -119,7 +125,7 @@ async fn an_object_whose_document_somebody_deleted_stays_and_its_backend_with_it
         }
         other => panic!("{other:?}"),
     };
-    let process = hasty(&world);
+    let process = with_short_waits(&world);
     removed(&delete(&process, &vault).await);
     let shown = match process.backends().find_to_forget(&vault.name).await {
         Ok(Found::One(found)) => *found,
@@ -152,7 +158,7 @@ async fn a_document_that_is_deleted_during_the_cleanup_is_not_raised_over() {
     place.before(StoreVerb::Describe, 1, async move {
         racing.catalog.delete_by_hand(&key);
     });
-    let refused = delete(&hasty(&world), &vault).await;
+    let refused = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(&refused, Err(OperationError::Catalog(error))
             if error.kind() == CatalogErrorKind::Removed),
@@ -174,13 +180,16 @@ async fn an_object_that_cannot_be_deleted_keeps_its_entry_and_the_next_deletion_
         landing: Landing::Before,
         kind: crate::store::StoreErrorKind::Unavailable,
     });
-    let failed = delete(&hasty(&world), &vault).await;
+    let failed = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(failed, Err(OperationError::Store(_))),
         "{failed:?}"
     );
     assert_eq!(entries(&world).await, 1);
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert_eq!(entries(&world).await, 0);
 }
@@ -200,7 +209,7 @@ async fn a_backend_that_was_changed_since_it_was_seen_stays() {
         .update(described, &interrupt)
         .await
         .unwrap();
-    let stale = delete(&hasty(&world), &vault).await;
+    let stale = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(
             stale,
@@ -208,7 +217,10 @@ async fn a_backend_that_was_changed_since_it_was_seen_stays() {
         ),
         "{stale:?}"
     );
-    assert_eq!(delete(&hasty(&world), &changed).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &changed).await.unwrap(),
+        DONE
+    );
 }
 
 /// Each writes the default's record, and none is told that another did.
@@ -248,7 +260,7 @@ async fn a_backend_that_is_gone_for_good_is_forgotten_without_asking_it() {
     world.connector.demand("a", "nobody knows");
     let opened = world.connector.opened();
     let interrupt = Interrupt::default();
-    let late = hasty(&world);
+    let late = with_short_waits(&world);
     let forget = UpdateBackend {
         arguments: BackendArguments {
             on_destroy: BackendOnDestroy::Forget,
@@ -312,7 +324,7 @@ async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombston
     // fence before the default, and the raise.
     let kind = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Write, 4, Landing::Before, kind);
-    delete(&hasty(&world), &vault).await.unwrap_err();
+    delete(&with_short_waits(&world), &vault).await.unwrap_err();
     assert_eq!(
         place.calls(StoreVerb::Delete),
         2,
@@ -331,7 +343,10 @@ async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombston
     creation.await.unwrap().unwrap_err();
     assert_eq!(place.objects().len(), 2, "the marker, and what came late");
 
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert_eq!(entries(&world).await, 0);
 }
@@ -355,7 +370,7 @@ async fn a_deletion_that_is_overtaken_by_a_change_leaves_the_marker() {
             .await
             .unwrap();
     });
-    let overtaken = delete(&hasty(&world), &vault).await;
+    let overtaken = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(
             overtaken,
@@ -387,7 +402,10 @@ async fn a_creation_sees_the_mark_past_a_node_that_lags() {
     let (racing, view) = (world.clone(), vault.clone());
     world.catalog.before(CatalogVerb::Write, 1, async move {
         let before = racing.catalog.snapshot();
-        assert_eq!(delete(&hasty(&racing), &view).await.unwrap(), DONE);
+        assert_eq!(
+            delete(&with_short_waits(&racing), &view).await.unwrap(),
+            DONE
+        );
         racing.catalog.serve_stale_from(&before, &key);
     });
     let refused = create(&late, "db", Some("vault")).await.unwrap_err();
@@ -408,13 +426,19 @@ async fn an_entry_that_outlives_its_backend_disturbs_nobody() {
     interrupted(&world, "db").await;
     let kind = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Remove, 1, Landing::Before, kind);
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert_eq!(entries(&world).await, 1);
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
 
     let next = declared(&process, "vault", "a").await;
     create(&process, "db", Some("vault")).await.unwrap();
-    let used = delete(&hasty(&world), &next).await;
+    let used = delete(&with_short_waits(&world), &next).await;
     assert!(
         matches!(used, Err(OperationError::BackendInUse { total: 1, .. })),
         "{used:?}"
@@ -423,7 +447,10 @@ async fn an_entry_that_outlives_its_backend_disturbs_nobody() {
     let gone = any(&view.name, view.uuid);
     let interrupt = Interrupt::default();
     process.secrets().delete(&gone, &interrupt).await.unwrap();
-    assert_eq!(delete(&hasty(&world), &next).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &next).await.unwrap(),
+        DONE
+    );
     assert_eq!(entries(&world).await, 1);
     let place = world.connector.place("a");
     assert!(place.objects().is_empty(), "{:?}", place.objects());

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::deletion::{hasty, interrupted};
+use super::deletion::{interrupted, with_short_waits};
 use super::{DONE, create, declared, letting_go, slug};
 use crate::catalog::{CatalogStore as _, CatalogVerb, EntryKey, SecretState};
 use crate::operations::tests::world::{World, any, create_of, edit, given, name};
@@ -109,7 +109,7 @@ impl<T: Send + 'static> Running<T> {
 
 /// Whether the backend is gone.
 fn deletion(world: &World, backend: &BackendView) -> BoxFuture<'static, bool> {
-    let (process, request) = (hasty(world), letting_go(backend));
+    let (process, request) = (with_short_waits(world), letting_go(backend));
     async move {
         match process
             .backends()
