@@ -12,7 +12,7 @@ use crate::store::{Absence, SecretStore};
 
 /// A secret backend, ready for use.
 #[derive(Clone, Debug)]
-pub struct Backend {
+pub(crate) struct Backend {
     /// Its identity in the catalog.
     pub uuid: Uuid,
     /// Its name.

@@ -26,7 +26,7 @@ impl Organization {
     ///
     /// `Kek(PermissionDenied)` and `Catalog(PermissionDenied)` with the policy
     /// to grant, when this may not be done with the credentials at hand.
-    pub async fn ensure(&self) -> Result<&OrganizationRecord, OperationError> {
+    pub(crate) async fn ensure(&self) -> Result<&OrganizationRecord, OperationError> {
         self.opened
             .get_or_try_init(|| self.initialize())
             .await

@@ -32,11 +32,11 @@ pub use crate::catalog::{
 };
 pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
-pub use backend::Backend;
+pub(crate) use backend::Backend;
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, Backends, DeleteBackend, DeletedBackend,
-    Destroyed, ForgettableBackend, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend,
-    RegisteredBackend, UpdateBackend,
+    Destroyed, ForgettableBackend, RefreshedBackend, RegisterBackend, RegisteredBackend,
+    UpdateBackend,
 };
 pub use default_backend::{
     DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,

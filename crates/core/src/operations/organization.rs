@@ -97,12 +97,21 @@ impl Organization {
         &self.slug
     }
 
+    /// Returns the uuid of the built-in backend.
+    ///
+    /// # Errors
+    ///
+    /// `OrganizationMissing` before first use is complete.
+    pub async fn platform_backend_uuid(&self) -> Result<Uuid, OperationError> {
+        Ok(self.existing().await?.platform_backend)
+    }
+
     /// Returns the organization's record.
     ///
     /// # Errors
     ///
     /// `OrganizationMissing` before first use is complete.
-    pub async fn existing(&self) -> Result<&OrganizationRecord, OperationError> {
+    pub(crate) async fn existing(&self) -> Result<&OrganizationRecord, OperationError> {
         let opened = self
             .opened
             .get_or_try_init(async || match self.load().await? {

@@ -31,7 +31,7 @@ impl SeenBackend {
             name: record.name.clone(),
             uuid: record.uuid,
             generation,
-            digest: hex::encode(BackendRecord::settings_digest(&record.settings)),
+            digest: hex::encode(record.settings.digest()),
             is_static: record.credential.is_some(),
         }
     }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Backends;
-use crate::catalog::{BackendRecord, SealedCredential};
+use crate::catalog::SealedCredential;
 use crate::kek::KekErrorKind;
 use crate::operations::OperationError;
 use crate::operations::sealing::{seal, unseal};
@@ -81,7 +81,7 @@ impl Backends<'_> {
             object: backend,
             backend,
             version,
-            configuration_digest: Some(BackendRecord::settings_digest(settings)),
+            configuration_digest: Some(settings.digest()),
         })
     }
 }

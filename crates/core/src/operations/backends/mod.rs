@@ -27,7 +27,6 @@ pub use declaration::{RegisterBackend, RegisteredBackend};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
 pub use update::UpdateBackend;
-pub use usage::MAX_NAMED_HOLDERS;
 pub use view::{BackendView, RefreshedBackend};
 
 pub(crate) use connect::{Trust, unknown};

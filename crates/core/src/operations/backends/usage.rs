@@ -16,7 +16,7 @@ use crate::operations::{Interrupt, OperationError};
 use crate::store::{Absence, SecretStore, StoreErrorKind, VersionStatus};
 
 /// How many secrets are named that stand in the way of a deletion.
-pub const MAX_NAMED_HOLDERS: usize = 10;
+pub(crate) const MAX_NAMED_HOLDERS: usize = 10;
 
 /// How many records are read at once.
 const READS_AT_ONCE: usize = 8;
@@ -86,7 +86,7 @@ impl Backends<'_> {
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, which names up to [`MAX_NAMED_HOLDERS`] secrets; failures
+    /// `BackendInUse`, which names up to ten secrets; failures
     /// of the catalog, `Removed` among them.
     pub async fn expect_unused(self, name: &Slug, uuid: Uuid) -> Result<(), OperationError> {
         let usage = self.usage(uuid).await?;

@@ -4,7 +4,7 @@
 use planton_envelope::{Context, Envelope, Purpose};
 
 use super::{arguments, change, create, declare, declared, password};
-use crate::catalog::{BackendDocument, BackendRecord, CatalogErrorKind, RecordKey};
+use crate::catalog::{BackendDocument, CatalogErrorKind, RecordKey};
 use crate::kek::{KekErrorKind, KeyEncryptionKey};
 use crate::operations::tests::world::{KekVerb, World, name, rotate};
 use crate::operations::tests::{number, refreshed};
@@ -79,7 +79,7 @@ async fn a_credential_is_a_key_value_document_for_its_settings() {
         object: record.uuid,
         backend: record.uuid,
         version: sealed.version,
-        configuration_digest: Some(BackendRecord::settings_digest(&record.settings)),
+        configuration_digest: Some(record.settings.digest()),
     };
     let envelope = Envelope::parse_stored(sealed.envelope.as_bytes()).unwrap();
     let (id, wrapped) = &envelope.wrapped_keys()[0];
