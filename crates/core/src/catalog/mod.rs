@@ -11,6 +11,8 @@ mod identity;
 mod memory;
 mod organization_record;
 mod ownership;
+#[cfg(feature = "testing")]
+mod round_trip;
 mod secret_arguments;
 mod secret_records;
 mod signed_record;
@@ -33,6 +35,8 @@ pub(crate) use identity::{distinguishing_digits, new_secret_uuid, record_key_of_
 pub(crate) use memory::{CatalogVerb, InMemoryCatalog};
 pub(crate) use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
+#[cfg(feature = "testing")]
+pub use round_trip::expect_round_trip;
 pub use secret_arguments::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 pub(crate) use secret_records::{
     LostObject, SecretDocument, SecretRecord, SecretState, VersionRecord,
@@ -67,7 +71,7 @@ impl fmt::Display for RecordKey {
 }
 
 /// The key of the organization's own record, from which all else hangs.
-pub(crate) const ORGANIZATION_RECORD: &str = "organization";
+pub const ORGANIZATION_RECORD: &str = "organization";
 
 /// The revision of a stored record, as the catalog's storage counts it. It
 /// never goes back, not even when a record is emptied and written anew.
