@@ -107,6 +107,16 @@ impl Backends<'_> {
         is_default: bool,
     ) -> Result<(), OperationError> {
         refuse_if_used(name, usage, is_default)?;
+        self.expect_none_deleted(usage).await
+    }
+
+    /// Checks that each document that is missing was never written. A deleted document
+    /// may have named the object of an entry.
+    ///
+    /// # Errors
+    ///
+    /// The catalog's `Removed`.
+    async fn expect_none_deleted(self, usage: &Usage) -> Result<(), OperationError> {
         for key in &usage.absent {
             self.organization.catalog.expect_never_deleted(key).await?;
         }
@@ -195,8 +205,13 @@ impl Backends<'_> {
         Ok(usage)
     }
 
-    /// Says whether a secret of the backend is found in the store; so too where
-    /// it has none that could be lost.
+    /// Returns true if the store has a secret of the backend, or the backend has no
+    /// secret that could be lost.
+    ///
+    /// # Errors
+    ///
+    /// The catalog's `Removed` if a document was deleted by hand: it may have named the
+    /// only secret of the backend.
     pub(crate) async fn holds_ours(
         self,
         uuid: Uuid,
@@ -216,7 +231,11 @@ impl Backends<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(usage.ready.is_empty())
+        if !usage.ready.is_empty() {
+            return Ok(false);
+        }
+        self.expect_none_deleted(&usage).await?;
+        Ok(true)
     }
 }
 

@@ -254,3 +254,31 @@ async fn a_lost_marker_keeps_nobody_from_renewing_credentials() {
         .await;
     assert_eq!(number(&rotated.unwrap()), Some(2));
 }
+
+#[tokio::test]
+async fn a_lost_marker_is_not_put_again_while_a_deleted_document_may_name_a_secret() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    let secret = create(&process, "db", Some("vault")).await.unwrap();
+    let key = crate::catalog::record_key_of_name(&secret.name);
+    world.catalog.delete_by_hand(&key);
+
+    world.connector.alias("a", "another account");
+    let renew = UpdateBackend {
+        credential: Some(password("new")),
+        arguments: arguments("2"),
+        ..change(&view)
+    };
+    let elsewhere = process
+        .backends()
+        .update(renew, &Interrupt::default())
+        .await;
+    assert!(
+        matches!(&elsewhere, Err(OperationError::Catalog(error))
+            if error.kind() == CatalogErrorKind::Removed),
+        "{elsewhere:?}"
+    );
+    let objects = world.connector.place("a").objects();
+    assert!(objects.is_empty(), "{objects:?}");
+}
