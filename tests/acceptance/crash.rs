@@ -45,7 +45,7 @@ resource "planton_secret" "s" {
 }
 "#;
 
-/// Of a new object on a backend of one's own, killed in `backends/crash.rs`.
+/// Of a new object on a registered backend, killed in `backends/crash.rs`.
 pub(crate) const ENTER: [&str; 3] = ["entry", "look at backend", "delete entry"];
 /// Killed in `races.rs`: only who loses a commit deletes what it put.
 pub(crate) const TAKE_BACK: [&str; 1] = ["delete orphan"];

@@ -12,7 +12,7 @@ use crate::crash::{CREATE, apply_killed, resumed, slug};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
-/// Of a creation on a backend of one's own, beside [`CREATE`].
+/// Of a creation on a registered backend, beside [`CREATE`].
 const ELSEWHERE: [&str; 2] = ["entry", "look at backend"];
 
 fn secrets(backend: &str) -> String {

@@ -1,4 +1,4 @@
-//! The index of a backend of a practitioner's own: an entry for each object that
+//! The index of a registered backend: an entry for each object that
 //! was, or may have been, put there.
 //!
 //! An entry is written before its object and removed after it. So a deletion of

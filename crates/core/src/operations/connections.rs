@@ -1,4 +1,4 @@
-//! The backends that a process has opened, and what it knows of the default.
+//! The backends that a process has opened, and its cached default backend.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,21 +10,21 @@ use super::rollback_guard::{RollbackGuard, SeenBackend};
 use crate::catalog::{BackendDocument, Loaded};
 use crate::names::Slug;
 
-/// The backends that this process has opened, by name.
+/// The backends that this process has opened, by name, and its cached default backend.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     opened: Mutex<HashMap<Slug, Arc<OnceCell<Connection>>>>,
     default: Mutex<Option<Slug>>,
-    /// Held while the default is asked for: once for all creations of a process.
+    /// Locked during a read of the default: concurrent creations share one read.
     pub(crate) asking: tokio::sync::Mutex<()>,
-    /// Held while the default's record is written as it is: the deletions of a
-    /// process would else conflict with each other there.
+    /// Locked during a fence of the default: the concurrent deletions of a process would
+    /// conflict with each other.
     pub(crate) fencing: tokio::sync::Mutex<()>,
     kinds: Mutex<HashMap<Slug, String>>,
     pub(crate) rollback_guard: RollbackGuard,
 }
 
-/// A backend that is open.
+/// An open backend and the record from which it was opened.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) loaded: Loaded<BackendDocument>,
@@ -38,7 +38,7 @@ impl Connections {
         Arc::clone(opened.entry(name.clone()).or_default())
     }
 
-    /// Forgets what is known of a backend: its record has changed.
+    /// Drops everything cached of a backend, after a change of its record.
     pub(crate) fn forget(&self, name: &Slug) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.remove(name);
@@ -56,13 +56,14 @@ impl Connections {
         kinds.insert(name.clone(), kind.to_owned());
     }
 
-    /// Returns the default backend that was learned.
+    /// Returns the cached default backend.
     pub(crate) fn learned_default(&self) -> Option<Slug> {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         default.clone()
     }
 
-    /// Remembers which backend was the default, and forgets what was learned before.
+    /// Passes the default to the rollback guard. Drops the cached default if this one is
+    /// newer.
     pub(crate) fn remember_default(&self, backend: &Slug, generation: u64) {
         if self.rollback_guard.remember_default(backend, generation) {
             self.learn_default(None);

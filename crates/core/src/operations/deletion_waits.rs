@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// How long a deletion waits for others.
+/// How long the deletion of a backend waits for other processes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DeletionWaits {
-    /// While secrets that others are deleting stay as they are.
+    /// Time without progress while other processes delete secrets of the backend.
     pub(crate) deleting: Duration,
-    /// While secrets in use do.
+    /// Time without progress while secrets of the backend are in use.
     pub(crate) in_use: Duration,
-    /// From one look to the next: other processes tell nobody when they are done.
+    /// Time between two listings: nothing announces that another process is done.
     pub(crate) poll: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The entries of a backend of a practitioner's own: its index of objects.
+//! The entries of a registered backend: the index of its objects.
 
 use uuid::Uuid;
 

@@ -1,4 +1,4 @@
-//! First use of an organization: writes its record, and makes its KEK and its MAC key.
+//! First use of an organization: creates its record, its KEK and its MAC key.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -12,20 +12,19 @@ use crate::catalog::{
 };
 use planton_envelope::MacKey;
 
-/// How often first use is tried again after another process came first.
+/// How often first use is retried after a conflict with another process.
 const INITIALIZE_TRIES: usize = 4;
 
 /// The revision of a record that was written once.
 const FIRST_REVISION: Revision = Revision(1);
 
 impl Organization {
-    /// Returns the organization's record, and brings it, its KEK and its MAC
-    /// key into being on first use. Safe with several processes at once.
+    /// Returns the organization's record. On first use, creates it together with the KEK
+    /// and the MAC key. Several processes may do so at once.
     ///
     /// # Errors
     ///
-    /// `Kek(PermissionDenied)` and `Catalog(PermissionDenied)` with the policy
-    /// to grant, when this may not be done with the credentials at hand.
+    /// `Kek(PermissionDenied)` and `Catalog(PermissionDenied)`, with the policy to grant.
     pub(crate) async fn ensure(&self) -> Result<&OrganizationRecord, OperationError> {
         self.opened
             .get_or_try_init(|| self.initialize())
@@ -45,7 +44,8 @@ impl Organization {
         Err(CatalogError::new(CatalogErrorKind::Conflict, "write", key.as_str()).into())
     }
 
-    /// Goes on with first use. Returns the present record if another process came first.
+    /// Continues first use. Returns the present record after a conflict with another
+    /// process.
     async fn try_initialize(
         &self,
         found: Option<Loaded<OrganizationRecord>>,
@@ -95,8 +95,8 @@ impl Organization {
         })
     }
 
-    /// Makes sure that a new record is the catalog's first: every other record depends
-    /// on it, tombstones included. Returns the record if another process wrote it.
+    /// Checks that the catalog contains no record, tombstones included: every record depends
+    /// on the organization's own. Returns that record if another process wrote it.
     async fn expect_empty_catalog(
         &self,
     ) -> Result<Option<Loaded<OrganizationRecord>>, OperationError> {

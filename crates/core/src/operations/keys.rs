@@ -1,4 +1,4 @@
-//! The organization's MAC key: unwraps it once per process, and knows it again.
+//! The organization's MAC key: unwraps it once per process, and detects a replaced one.
 
 use uuid::Uuid;
 
@@ -25,15 +25,16 @@ impl Organization {
 }
 
 impl<'a> Keys<'a> {
-    /// Makes sure that records stand under the MAC key with this commitment.
-    ///
-    /// Whoever may encrypt under the KEK and write the catalog could put a MAC
-    /// key of their own in its place, and forge every record under it: what was
-    /// seen before tells.
+    /// Checks that the MAC key has the commitment that the caller remembers.
     ///
     /// # Errors
     ///
-    /// `MacKeyReplaced` when they do not.
+    /// `MacKeyReplaced` if it has another one.
+    ///
+    /// # Security
+    ///
+    /// A client that may encrypt under the KEK and write the catalog can replace the MAC
+    /// key and then forge every record. The remembered commitment detects this.
     //= docs/format.md#18-commitment-of-a-mac-key
     //# A reader that remembers a commitment MUST refuse a catalog whose MAC key has another
     //# one.
@@ -48,12 +49,12 @@ impl<'a> Keys<'a> {
     ///
     /// # Errors
     ///
-    /// As for whatever opens or writes.
+    /// `OrganizationMissing`; failures of catalog and KEK.
     pub async fn commitment(self) -> Result<String, OperationError> {
         Ok(hex::encode(self.mac_key().await?.commitment()))
     }
 
-    /// Returns the MAC key; unwraps it on first use.
+    /// Returns the MAC key. Unwraps it at most once per process.
     pub(crate) async fn mac_key(self) -> Result<&'a MacKey, OperationError> {
         self.organization.existing().await?;
         let loaded = match self.organization.opened.get() {

@@ -1,9 +1,8 @@
-//! The use cases: create, rotate, edit, read and delete a secret; declare,
-//! change and delete the backend that it goes to.
+//! The use cases of secrets, of backends, of the default backend and of keys.
 //!
-//! The catalog's compare-and-set is the only commit point. What a secret
-//! backend holds and the catalog does not name does not exist; what the catalog
-//! names was put before. Nothing here mentions who calls.
+//! The catalog's compare-and-set is the only commit point. An object in a backend belongs
+//! to a secret only if a record names it, and a record names only objects that were put
+//! before.
 
 mod backend;
 mod backends;
@@ -26,7 +25,7 @@ mod run;
 mod sealing;
 mod secrets;
 
-// Names that callers use, whichever module defines them.
+// The public API, whichever module defines an item.
 pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };

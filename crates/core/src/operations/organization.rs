@@ -1,4 +1,4 @@
-//! An organization on its platform, opened once a process.
+//! An organization on its platform: the context that all use cases share.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::names::Slug;
 use crate::store::{ConnectStore, SecretStore};
 use planton_envelope::MacKey;
 
-/// Where an organization's catalog, KEK and built-in backend live.
+/// The catalog, KEK and built-in backend of an organization.
 #[derive(Clone, Debug)]
 pub struct Platform {
-    /// The catalog's storage.
+    /// Storage of the catalog.
     pub catalog: Arc<dyn CatalogStore>,
     /// The platform-managed KEK of the organization.
     pub kek: Arc<dyn ProvisionKek>,
@@ -30,9 +30,16 @@ pub struct Platform {
     pub connector: Arc<dyn ConnectStore>,
 }
 
-/// An organization on its platform. The use cases are its methods.
+/// An organization on its platform.
 ///
-/// Its record is read, and its MAC key unwrapped, at most once.
+/// Its use cases are methods of [`Secrets`], [`Backends`], [`DefaultBackend`] and [`Keys`],
+/// as in `organization.secrets().create(…)`. Each process reads the organization's record
+/// and unwraps its MAC key at most once.
+///
+/// [`Secrets`]: super::Secrets
+/// [`Backends`]: super::Backends
+/// [`DefaultBackend`]: super::DefaultBackend
+/// [`Keys`]: super::Keys
 #[derive(Debug)]
 pub struct Organization {
     slug: Slug,
@@ -45,8 +52,8 @@ pub struct Organization {
     pub(super) mac_key: OnceCell<MacKey>,
 }
 
-/// The organization's record; `Loaded` unless this process wrote it, and so made
-/// the MAC key.
+/// The organization's record. `Written` if this process completed the first use and
+/// generated the MAC key.
 #[derive(Debug)]
 pub(super) enum Opened {
     Loaded(Loaded<OrganizationRecord>),
@@ -63,7 +70,7 @@ impl Opened {
 }
 
 impl Organization {
-    /// Opens `organization` on `platform`; no I/O yet.
+    /// Opens `organization` on `platform`. Does no I/O.
     #[must_use]
     pub fn new(organization: Slug, platform: Platform) -> Self {
         Self {
@@ -78,14 +85,13 @@ impl Organization {
         }
     }
 
-    /// Sets the run that this process belongs to; without it the
-    /// process is a run of its own.
+    /// Sets the run of this process. By default a process is a run of its own.
     #[must_use]
     pub fn in_run(self, run: Run) -> Self {
         Self { run, ..self }
     }
 
-    /// Returns the run that this process belongs to.
+    /// Returns the run of this process.
     #[must_use]
     pub fn run(&self) -> &Run {
         &self.run
@@ -121,11 +127,11 @@ impl Organization {
         opened.await.map(Opened::record)
     }
 
-    /// Makes sure that this is the catalog with the uuid `expected`.
+    /// Checks that the catalog has the uuid `expected`.
     ///
     /// # Errors
     ///
-    /// `DifferentPlatform` when it is not.
+    /// `DifferentPlatform` if it has another one, or does not exist.
     pub async fn expect_catalog(&self, expected: Uuid) -> Result<(), OperationError> {
         let found = match self.existing().await {
             Ok(record) => Some(record.uuid),
@@ -138,8 +144,8 @@ impl Organization {
         Err(OperationError::DifferentPlatform { expected, found })
     }
 
-    /// Loads the organization's record. A stale node may show it before it was ready,
-    /// and nothing may be provisioned then.
+    /// Loads the organization's record; again, fenced, if it is `initializing`. A stale read
+    /// must not lead to a second MAC key.
     pub(super) async fn load(&self) -> Result<Option<Loaded<OrganizationRecord>>, CatalogError> {
         let is_unfinished = |loaded: Option<&Loaded<OrganizationRecord>>| {
             loaded.is_some_and(|loaded| !loaded.record.state.is_ready())

@@ -1,10 +1,9 @@
-//! Secret backends of a practitioner's own: declared, verified, made the
-//! default, and let go of.
+//! Declares, verifies, opens, changes and deletes registered backends.
 //!
-//! A backend is one record under its name. A secret names it by name and uuid,
-//! and never moves. No secret goes to a backend that is being deleted: a
-//! creation writes its entry first and looks at the backend's record after
-//! that, a deletion marks the record first and lists the entries after that.
+//! A registered backend has one record, under its name. A secret's record contains the
+//! backend's name and uuid, which never change. A backend under deletion receives no
+//! secret: a creation writes its entry and then reads the backend's record, and a deletion
+//! marks that record and then lists the entries.
 
 mod adopt;
 mod candidate;

@@ -1,4 +1,5 @@
-//! The default backend: the one that stores a secret which names none.
+//! Reads, sets and unsets the default backend, which stores every secret that names no
+//! backend.
 
 mod choice;
 mod record;

@@ -1,10 +1,9 @@
-//! Which backend a secret goes to when it names none.
+//! The record of the default backend: the backend of a secret that names none.
 //!
-//! Three records take part, and the default's own is the commit point. A
-//! backend's record is told before it becomes the default, and told again once it
-//! has ceased to be. So a creation that goes by what it learned earlier reads
-//! the backend's record anyway, before it puts anything, and learns there that
-//! the default is another by now.
+//! A change of the default writes three records, and the default's own is the commit
+//! point. The new backend's record is marked as the default before that commit, and the
+//! former backend's mark is cleared after it. A creation that uses a cached default reads
+//! the backend's record before it puts anything, so it notices a change.
 
 use uuid::Uuid;
 
@@ -20,7 +19,7 @@ use crate::operations::{OperationError, PLATFORM_BACKEND};
 pub struct DefaultBackendView {
     /// The backend's name; `platform` for the built-in one.
     pub backend: Slug,
-    /// Whose choice it is; absent where nobody has made one.
+    /// Owner of the choice; `None` if nobody has set the default.
     pub owner: Option<Owner>,
     /// The generation of its record; 0 while there is none.
     pub generation: u64,
@@ -31,31 +30,31 @@ pub struct DefaultBackendView {
 /// The record of the default backend, verified.
 pub(crate) type HeldDefault = Held<DefaultBackendRecord>;
 
-/// What the default's record is to say.
+/// The new content of the default's record.
 pub(crate) struct Choice {
     pub(crate) backend: Slug,
     pub(crate) owner: Option<Owner>,
-    /// Whether it says anything else than before to a practitioner.
+    /// Whether the change is visible to users.
     pub(crate) is_changed: bool,
 }
 
-/// How often a change of the default is tried while others write.
+/// How often a change of the default is tried while other processes write.
 pub(crate) const TRIES: usize = 4;
 
-/// How often it is written as it is: any number of processes may delete backends at
-/// once, and each of them writes it for each backend.
+/// How often a fence of the default is tried. Any number of processes may delete backends
+/// at once, and each deletion fences the default.
 const FENCE_TRIES: usize = 32;
 
 impl DefaultBackend<'_> {
-    /// Takes notice of what was the default before this process: its record must
-    /// not have gone back to another backend since.
+    /// Remembers the default that the caller saw. A later read rejects an older record
+    /// that names another backend.
     pub fn remember(self, backend: &Slug, generation: u64) {
         self.organization
             .connections
             .remember_default(backend, generation);
     }
 
-    /// Returns the default backend in force now. Needs no key.
+    /// Returns the current default backend. Uses no key.
     ///
     /// # Errors
     ///
@@ -63,8 +62,7 @@ impl DefaultBackend<'_> {
     ///
     /// # Security
     ///
-    /// Verifies no MAC: what it tells is shown, and nothing is written on its
-    /// word.
+    /// Verifies no MAC: the result is for display, and nothing is written because of it.
     pub async fn view(self) -> Result<DefaultBackendView, OperationError> {
         let catalog = self.organization.existing().await?.uuid;
         let loaded = self.load().await?;
@@ -82,10 +80,12 @@ impl DefaultBackend<'_> {
         })
     }
 
-    /// Returns the default backend for a new secret, asked for once a process: the
-    /// record of one of the practitioner's own, which a creation reads anyway, tells
-    /// when it has ceased to be the default; to the built-in one, a new secret goes as
-    /// if it had been created at the process's first look.
+    /// Returns the default backend for a new secret. Reads the default's record once per
+    /// process.
+    ///
+    /// A creation reads the record of a registered backend anyway, and that record says
+    /// whether the backend is still the default. If the default was the built-in backend,
+    /// the creation counts as made at the time of the read.
     pub(crate) async fn for_new_secret(self) -> Result<Slug, OperationError> {
         if let Some(learned) = self.organization.connections.learned_default() {
             return Ok(learned);
@@ -97,7 +97,7 @@ impl DefaultBackend<'_> {
         }
     }
 
-    /// Returns the default backend as its record has it now.
+    /// Reads the default backend again.
     pub(crate) async fn reload(self) -> Result<Slug, OperationError> {
         self.organization.connections.learn_default(None);
         let name = self.hold().await?.document.backend;
@@ -105,8 +105,8 @@ impl DefaultBackend<'_> {
         Ok(name)
     }
 
-    /// Writes the default's record again as it is, so that whoever is about to
-    /// change it reads what has happened meanwhile. Returns the default.
+    /// Raises the default's record: a process that is about to change it fails its
+    /// compare-and-set and reads all records again. Returns the default.
     pub(crate) async fn fence(self) -> Result<Slug, OperationError> {
         let _fencing = self.organization.connections.fencing.lock().await;
         for _ in 0..FENCE_TRIES {
@@ -123,7 +123,7 @@ impl DefaultBackend<'_> {
         Err(changed())
     }
 
-    /// Says whether the backend is the default, by a record whose MAC is unverified.
+    /// Returns true if the backend is the default. Verifies no MAC.
     pub(crate) async fn is(self, name: &Slug) -> Result<bool, OperationError> {
         let key = DefaultBackendRecord::key(&());
         let loaded = self
@@ -195,8 +195,11 @@ impl DefaultBackend<'_> {
         Ok(true)
     }
 
-    /// Tells a backend's record whether it is the default. One that is being
-    /// deleted becomes none; one that is gone need not be told that it is none.
+    /// Writes to a backend's record whether it is the default.
+    ///
+    /// # Errors
+    ///
+    /// `BackendDeleting` if the backend is being deleted and would become the default.
     pub(crate) async fn set_is_default(
         self,
         name: &Slug,
@@ -210,7 +213,7 @@ impl DefaultBackend<'_> {
             let generation = held.document.generation;
             let record = held.document.backend.as_mut();
             let record = record.ok_or_else(|| crate::operations::backends::unknown(name))?;
-            // Else an older record would get a newer generation by this.
+            // This commit would give a rolled-back record a newer generation.
             self.organization
                 .backends()
                 .expect_newest(&SeenBackend::new(generation, record))?;

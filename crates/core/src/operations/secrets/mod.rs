@@ -1,4 +1,4 @@
-//! Secrets: create, update, read, delete, copy and forget.
+//! Creates, updates, finds, refreshes, opens, deletes, copies and forgets secrets.
 
 mod adopt;
 mod copy;

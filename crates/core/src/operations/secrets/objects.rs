@@ -1,7 +1,7 @@
 //! Objects in a backend: put under a name that was never used, committed, and
 //! taken back when another writer came first.
 //!
-//! On a backend of a practitioner's own every new object has an entry. The entry
+//! On a registered backend every new object has an entry. The entry
 //! is written first; then the backend's record is read, which tells whether a
 //! deletion of the backend has begun; then the object is put. A deletion marks the
 //! record first and lists the entries after that, so whichever comes second sees
