@@ -45,7 +45,7 @@ resource "planton_secret" "s" {
 }
 "#;
 
-/// Steps of a new object on the user's own backend, killed in `backends/crash.rs`.
+/// Steps of a new object on a registered backend, killed in `backends/crash.rs`.
 pub(crate) const ENTER: [&str; 3] = ["entry", "look at backend", "delete entry"];
 /// Killed in `races.rs`: only the loser of a commit deletes its own put.
 pub(crate) const TAKE_BACK: [&str; 1] = ["delete orphan"];

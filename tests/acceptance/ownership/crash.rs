@@ -12,7 +12,7 @@ use crate::crash::{CREATE, apply_killed, resumed, slug};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
-/// The steps of a creation on the user's own backend, in addition to [`CREATE`].
+/// The steps of a creation on a registered backend, in addition to [`CREATE`].
 const ELSEWHERE: [&str; 2] = ["entry", "look at backend"];
 
 fn secrets(backend: &str) -> String {

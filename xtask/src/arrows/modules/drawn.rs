@@ -55,12 +55,12 @@ pub(super) const OPERATIONS: Modules = Modules {
     folder: "crates/core/src/operations",
     paths: &["crate::operations::"],
     arrows: &[
-        ("secrets", &["backends", "default_backend"]),
+        ("secrets", &["backends"]),
         ("default_backend", &["backends"]),
         // The marker's name and the options of a lookup are those of a secret's object.
         ("backends", &["secrets"]),
-        // It holds the connections of a run.
-        ("organization", &["backends"]),
+        // It names the errors of all use cases.
+        ("error", &["secrets"]),
     ],
     unlisted: Unlisted::Shared,
 };

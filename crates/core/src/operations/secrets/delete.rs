@@ -2,13 +2,14 @@
 
 use uuid::Uuid;
 
+use super::Secrets;
 use crate::catalog::{
     EntryKey, LostObject, OnDestroy, Owner, SecretRecord, SecretState, Stamp, record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
-use crate::operations::{Backend, OperationError, Organization};
+use crate::operations::{Backend, OperationError};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Absence, Deletion, DescribeOptions, RemoteName, StoreErrorKind, VersionStatus};
 
@@ -50,7 +51,7 @@ pub enum DeletedSecret {
     },
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Deletes a secret: mark, delete its objects, leave a tombstone, remove its
     /// entries. Every step takes what is gone already for done, so that a deletion
     /// which was killed goes on where it stood.
@@ -59,16 +60,16 @@ impl Organization {
     ///
     /// `DeletionProtected`; `ChangedConcurrently` when it has changed since it was
     /// seen; `RolledBack`; failures of catalog and store.
-    pub async fn delete_secret(
-        &self,
+    pub async fn delete(
+        self,
         request: &DeleteSecret,
         interrupt: &Interrupt,
     ) -> Result<DeletedSecret, OperationError> {
-        interrupt.bound(self.delete(request, interrupt)).await
+        interrupt.bound(self.try_delete(request, interrupt)).await
     }
 
-    async fn delete(
-        &self,
+    async fn try_delete(
+        self,
         request: &DeleteSecret,
         interrupt: &Interrupt,
     ) -> Result<DeletedSecret, OperationError> {
@@ -80,7 +81,9 @@ impl Organization {
         } = request;
         interrupt.before("delete")?;
         let is_missing = |held: &HeldSecret| held.named(name, *uuid).is_none();
-        let held = self.hold_fenced_if(record_key_of_name(name), is_missing);
+        let held = self
+            .organization
+            .hold_fenced_if(record_key_of_name(name), is_missing);
         let mut held = held.await?;
         if held.is_absent() {
             return Ok(DeletedSecret::RecordMissing);
@@ -92,8 +95,8 @@ impl Organization {
             return Ok(DeletedSecret::LeftAlone(Box::new(secret.owner.clone())));
         }
         if secret.state != SecretState::Deleting {
-            if let Some(former) = self.run.gives_back(&secret.owner) {
-                return self.hand_back(held, *uuid, former).await;
+            if let Some(former) = self.organization.run.former_owner_of(&secret.owner) {
+                return self.return_to_owner(held, *uuid, former).await;
             }
             // The caller's own facts may come from a record that nobody verified.
             if secret.arguments.deletion_protection {
@@ -107,7 +110,7 @@ impl Organization {
             }
         }
         if secret.arguments.on_destroy == OnDestroy::Forget {
-            return self.forget(held, *uuid, interrupt).await;
+            return self.delete_record(held, *uuid, interrupt).await;
         }
         self.finish_deletion(&mut held, *uuid, interrupt).await?;
         Ok(DeletedSecret::Gone)
@@ -115,7 +118,7 @@ impl Organization {
 
     /// Makes sure that a document without the secret is no older than what was seen.
     fn expect_gone(
-        &self,
+        self,
         held: &HeldSecret,
         request: &DeleteSecret,
     ) -> Result<DeletedSecret, OperationError> {
@@ -131,8 +134,8 @@ impl Organization {
     }
 
     /// Gives a secret that this run has adopted back to its former owner.
-    async fn hand_back(
-        &self,
+    async fn return_to_owner(
+        self,
         mut held: HeldSecret,
         uuid: Uuid,
         former: Owner,
@@ -140,13 +143,13 @@ impl Organization {
         let secret = held.document.secret_mut(uuid);
         secret.expect("looked up by the caller").owner = former.clone();
         crash_point("put stamp back");
-        self.commit(&mut held).await?;
+        self.organization.commit(&mut held).await?;
         Ok(DeletedSecret::HandedBack(Box::new(former)))
     }
 
     /// Removes a secret's record without asking its backend.
-    async fn forget(
-        &self,
+    async fn delete_record(
+        self,
         mut held: HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
@@ -167,7 +170,7 @@ impl Organization {
     /// Deletes the secret `uuid` of a document that is held. Whoever else
     /// finishes it meanwhile has done it for us.
     pub(crate) async fn finish_deletion(
-        &self,
+        self,
         held: &mut HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
@@ -176,7 +179,11 @@ impl Organization {
             return Ok(());
         };
         // Before it is marked: elsewhere everything seems to be gone already.
-        let backend = self.backend_of(secret, Trust::Mac).await?;
+        let backend = self
+            .organization
+            .backends()
+            .of_secret(secret, Trust::Mac)
+            .await?;
         backend.expect_marker().await?;
         if !self.mark_deleting(held, uuid, interrupt).await? {
             return Ok(());
@@ -201,11 +208,7 @@ impl Organization {
 
     /// Deletes an object that was lost, where the vendor has brought it back: as long
     /// as a version of ours is in it. What else has its name is somebody else's.
-    async fn delete_lost(
-        &self,
-        backend: &Backend,
-        lost: &LostObject,
-    ) -> Result<(), OperationError> {
+    async fn delete_lost(self, backend: &Backend, lost: &LostObject) -> Result<(), OperationError> {
         let Some((version, others)) = lost.versions.split_last() else {
             return Ok(());
         };
@@ -230,7 +233,7 @@ impl Organization {
     /// Removes what is left of a secret whose record no longer names it: the entries
     /// of its objects, and the history of a record that is a tombstone now. Last: as
     /// long as a record names an object, a deletion of its backend must find it.
-    pub(crate) async fn clear(&self, held: &HeldSecret, entries: &[EntryKey]) {
+    pub(crate) async fn clear(self, held: &HeldSecret, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;
         }
@@ -239,6 +242,7 @@ impl Organization {
         }
         crash_point("forget history");
         let forgotten = self
+            .organization
             .catalog
             .forget_history(&held.key(), held.revision)
             .await;
@@ -250,7 +254,7 @@ impl Organization {
 
     /// Marks the secret; returns false when it is gone already.
     async fn mark_deleting(
-        &self,
+        self,
         held: &mut HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
@@ -265,7 +269,7 @@ impl Organization {
             interrupt.before("mark deleting")?;
             let checked = (secret.generation, secret.owner.stamp);
             secret.state = SecretState::Deleting;
-            let Some(now) = self.try_commit(held).await? else {
+            let Some(now) = self.organization.try_commit(held).await? else {
                 return Ok(true);
             };
             *held = now;
@@ -285,14 +289,14 @@ impl Organization {
     /// Takes a secret out of the document: one that is marked, or that is still as it
     /// was when it was `checked`. Returns false when another process has done so.
     async fn remove(
-        &self,
+        self,
         held: &mut HeldSecret,
         uuid: Uuid,
         checked: Option<&SecretRecord>,
     ) -> Result<bool, OperationError> {
         for _ in 0..TRIES {
             held.document.remove(uuid);
-            let Some(now) = self.try_commit(held).await? else {
+            let Some(now) = self.organization.try_commit(held).await? else {
                 return Ok(true);
             };
             *held = now;
