@@ -1,9 +1,9 @@
-//! Creates a secret: one commit, after its object was put under a name that was
-//! never used.
+//! Creates a secret: puts its object under a remote name that was never used, then commits
+//! once.
 //!
-//! What a creation that was interrupted has put and not committed is referred to by
-//! nothing but its entry. What it has committed is its run's, and taken over by no
-//! other run that nobody asked to resume it.
+//! After an interrupted creation, only the entry refers to an object without a commit. A
+//! committed secret is owned by the run of its creation, and adopted only by a run that
+//! resumes it.
 
 use super::Secrets;
 use super::objects::NameDigits;
@@ -17,8 +17,7 @@ use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
 use crate::operations::{Backend, OperationError, SecretView};
 
-/// How often a creation begins anew after another writer came first, or the default
-/// backend changed.
+/// How often a creation is retried after a conflict or a change of the default backend.
 const TRIES: usize = 4;
 
 /// What to create.
@@ -30,34 +29,34 @@ pub struct CreateSecret {
     pub backend: Option<Slug>,
     /// Its first value.
     pub source: ValueSource,
-    /// What is set besides the value.
+    /// Description and labels.
     pub metadata: SecretMetadata,
-    /// What only the provider acts on.
+    /// Arguments that only the caller acts on.
     pub arguments: SecretArguments,
-    /// The namesakes that it may replace: whichever has the name stays, found by
-    /// uuid only, until it is deleted.
+    /// The secrets whose name it may take. A secret whose name was taken is displaced: it is
+    /// found by its uuid until it is deleted.
     pub replaces: Vec<Replaces>,
 }
 
-/// What stands under the name of a secret that is to be created.
+/// What a creation finds under its name.
 enum Met {
-    /// Nothing that stands in the way.
+    /// Nothing that prevents the creation.
     Vacancy(HeldSecret),
-    /// What the run that is resumed has created.
+    /// A secret that the resumed run created.
     Resumed(HeldSecret),
 }
 
 impl Secrets<'_> {
     /// Creates a secret.
     ///
-    /// A namesake that is being deleted is finished first. What an interrupted run
-    /// has created is adopted where this run resumes that one.
+    /// First finishes the deletion of a secret of this name. Adopts a secret of an interrupted
+    /// run that this run resumes.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `DeclaredTwice`, `ValueTooLarge` and `UnknownBackend` before
-    /// anything is put; `CommitUnclear` where the commit may have landed; failures
-    /// of catalog, store and KEK.
+    /// `AlreadyExists`, `DeclaredTwice`, `ValueTooLarge` and `UnknownBackend` before anything
+    /// is put; `CommitUnclear` if the commit may have landed; failures of catalog, store and
+    /// KEK.
     pub async fn create(
         self,
         request: CreateSecret,
@@ -125,8 +124,8 @@ impl Secrets<'_> {
         let copied_from = request.source.copy_from();
         let is_generated = matches!(request.source, ValueSource::Generated(_));
         let value = match copied_from {
-            // Read only where it turns out to be needed: after a killed creation that
-            // deletes its source, it is gone.
+            // Read later, and only if it is needed: a killed creation with `delete_source`
+            // may have deleted it.
             Some(_) => None,
             None => Some(self.resolve(request.source).await?),
         };
@@ -159,7 +158,7 @@ impl Secrets<'_> {
                 let plaintext = value.to_plaintext();
                 check_size(backend.store.capability(), &plaintext)?;
                 let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
-                // Neither needs the other; what stands there is reported first.
+                // In parallel. An existing record is reported before a failure of the KEK.
                 let (met, sealed) = tokio::join!(self.meet(key, wanted, interrupt), seal);
                 (met?, Some(sealed))
             }
@@ -200,19 +199,18 @@ impl Secrets<'_> {
         held.document.current = Some(secret);
         let committed = self.commit_put(&mut held, uuid, &put, backend).await;
         match committed.map_err(|error| error.unclear_in(self.organization.run.id))? {
-            // Under its own stamp, whoever has adopted it since.
+            // With the stamp of this commit, even if another run has adopted it since.
             None => Ok(Attempt::Done(SecretView {
                 owner,
                 ..self.view(&held, uuid).await?
             })),
-            // Whoever has put something commits it on the revision that it read, or
-            // not at all.
+            // An object is committed on the revision that was read before its put, or never.
             Some(_) => Ok(Attempt::Overtaken),
         }
     }
 
-    /// Looks at what stands under the name. A deletion that was begun is finished;
-    /// a namesake that is to be replaced is displaced.
+    /// Reads the record of the name. Finishes a deletion that was begun, and displaces a
+    /// secret that is to be replaced.
     async fn meet(
         self,
         key: RecordKey,
@@ -244,14 +242,13 @@ impl Secrets<'_> {
             if is_fenced {
                 return Err(self.refused(&met, wanted));
             }
-            // A node that lags may show what has been deleted since.
+            // A stale read may return a secret that has been deleted since.
             held = self.organization.hold_fenced(held.name).await?;
             is_fenced = true;
         }
     }
 
-    /// Returns the backend of a new secret: the one that is asked for, or the
-    /// default.
+    /// Returns the backend of a new secret: the given one, or the default.
     async fn choose_backend(self, asked: Option<&Slug>) -> Result<Chosen, OperationError> {
         Ok(match asked {
             Some(name) => Chosen {
@@ -268,13 +265,13 @@ impl Secrets<'_> {
     }
 }
 
-/// How far one round of a creation has come.
+/// Outcome of one attempt of a creation.
 enum Attempt {
     Done(SecretView),
     Adopted(SecretView),
-    /// Another writer came first; what was put is taken back.
+    /// Another writer committed first. The object of this attempt was deleted.
     Overtaken,
-    /// The backend is no place for a new secret.
+    /// The backend accepts no new secret.
     Unusable(Rechecked),
 }
 
@@ -282,8 +279,7 @@ enum Attempt {
 #[derive(Debug)]
 struct Chosen {
     name: Slug,
-    /// Whether its own record must still call it the default: so for one that
-    /// was learned earlier.
+    /// Whether its record must still mark it as the default: true for a cached default.
     by_default: ByDefault,
     is_default: bool,
 }
