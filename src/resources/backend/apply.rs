@@ -40,7 +40,10 @@ impl Apply for SecretBackendResource {
             credential: credential(config),
             arguments: arguments(planned),
         };
-        let registered = session.organization.register_backend(register, interrupt);
+        let registered = session
+            .organization
+            .backends()
+            .register(register, interrupt);
         let registered = registered.await.map_err(|error| {
             also_exists(&error, session).unwrap_or_else(|| located(config, &error))
         })?;
@@ -75,7 +78,7 @@ impl Apply for SecretBackendResource {
             credential: credential_to_save(&request),
             arguments: arguments(planned),
         };
-        let updated = session.organization.update_backend(update, interrupt);
+        let updated = session.organization.backends().update(update, interrupt);
         let view = updated.await.map_err(|error| located(config, &error))?;
         applied(request.planned_state, &view, session).await
     }
@@ -95,7 +98,7 @@ impl Apply for SecretBackendResource {
             seen: (anchor.generation > 0).then_some(anchor.generation),
             stamp: anchor.stamp,
         };
-        let delete = session.organization.delete_backend(delete, interrupt);
+        let delete = session.organization.backends().delete(delete, interrupt);
         let outcome = delete.await.map_err(|error| explain(&error))?;
         Ok(DeleteResponse {
             diagnostics: not_destroyed(&name, outcome).into_iter().collect(),

@@ -151,7 +151,9 @@ pub(super) fn check_credential(
         return Ok(());
     };
     let organization = &session.organization;
-    let checked = organization.check_settings(&settings, Some(&credential));
+    let checked = organization
+        .backends()
+        .check_settings(&settings, Some(&credential));
     checked.map_err(|error| located(config, &error))
 }
 
@@ -175,12 +177,15 @@ pub(super) fn check_kept(
     // Some credentials have a format, which no placeholder has.
     if before == now
         || organization
+            .backends()
             .check_settings(&before, Some(&placeholder))
             .is_err()
     {
         return Ok(());
     }
-    let checked = organization.check_settings(&now, Some(&placeholder));
+    let checked = organization
+        .backends()
+        .check_settings(&now, Some(&placeholder));
     checked.map_err(|error| {
         let mut diagnostic = located(config, &error);
         diagnostic.detail.push_str(

@@ -35,7 +35,10 @@ impl Plan for SecretBackendResource {
         let config = &request.config;
         announce(config, session);
         if let Some(settings) = store_settings(config) {
-            let checked = session.organization.check_settings(&settings, None);
+            let checked = session
+                .organization
+                .backends()
+                .check_settings(&settings, None);
             checked.map_err(|error| located(config, &error))?;
         }
         Ok(Diagnostics::new())
@@ -105,7 +108,7 @@ async fn plan_replacement(
     planned.set("credential_source", planned_source(&request.config, None));
     let anchor = Anchor::read(&request.prior_private)?;
     if let Some(session) = session.filter(|_| is_own(&anchor)) {
-        let unused = session.organization.expect_unused_backend(&name, uuid);
+        let unused = session.organization.backends().expect_unused(&name, uuid);
         unused
             .await
             .map_err(|error| explain(&error).at(replaced[0].clone()))?;

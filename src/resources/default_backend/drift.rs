@@ -23,7 +23,7 @@ impl Refresh for DefaultBackendResource {
             written.remember(session);
         }
         let organization = &session.organization;
-        let view = organization.default_backend_view().await;
+        let view = organization.default_backend().view().await;
         let view = view.map_err(|error| explain(&error))?;
         let slug = organization.slug().as_str();
         let (anchor, state, warning) = match &view.owner {

@@ -23,7 +23,7 @@ impl Import for DefaultBackendResource {
         {
             return Err(refused);
         }
-        let view = organization.default_backend_view().await;
+        let view = organization.default_backend().view().await;
         let view = view.map_err(|error| explain(&error))?;
         // The import id is the name of the organization or of its default backend.
         if let ImportTarget::Id(text) = &target

@@ -64,7 +64,8 @@ impl Apply for SecretResource {
         };
         let view = session
             .organization
-            .create_secret(create, interrupt)
+            .secrets()
+            .create(create, interrupt)
             .await
             .map_err(|error| {
                 also_exists(&error, session).unwrap_or_else(|| located(&error, path))
@@ -114,7 +115,7 @@ impl Apply for SecretResource {
             metadata,
             arguments,
         };
-        let updated = organization.update_secret(update, interrupt).await;
+        let updated = organization.secrets().update(update, interrupt).await;
         let view = updated.map_err(|error| located(&error, path))?;
         applied(request.planned_state, &view, session).await
     }
@@ -153,7 +154,11 @@ impl Apply for SecretResource {
             },
             stamp: private.anchor.stamp,
         };
-        let deleted = session.organization.delete_secret(&delete, interrupt).await;
+        let deleted = session
+            .organization
+            .secrets()
+            .delete(&delete, interrupt)
+            .await;
         let deleted = deleted.map_err(|error| explain(&error))?;
         Ok(DeleteResponse {
             diagnostics: not_destroyed(&delete.name, &deleted).into_iter().collect(),
@@ -206,7 +211,11 @@ async fn differs(
     match &settings.source {
         Source::Given(value) => {
             let uuid = Identity::read(prior)?.uuid;
-            let same = session.organization.is_current_value(uuid, value).await;
+            let same = session
+                .organization
+                .secrets()
+                .is_current_value(uuid, value)
+                .await;
             Ok(!same.map_err(|error| compare_failed(&error))?)
         }
         Source::Absent | Source::Unknown(_) | Source::Generate(_) | Source::Copy(_) => Ok(false),
@@ -220,7 +229,7 @@ async fn applied(
 ) -> Result<ApplyResponse, Diagnostic> {
     let organization = &session.organization;
     let identity = identity(organization.slug().as_str(), &view.name);
-    let mac_key = organization.mac_key_commitment().await;
+    let mac_key = organization.keys().commitment().await;
     let mut private = Private::of(view);
     private.anchor.mac_key = Some(mac_key.map_err(|error| explain(&error))?);
     let mut response = ApplyResponse {

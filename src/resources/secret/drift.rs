@@ -22,7 +22,7 @@ impl Refresh for SecretResource {
         let private = Private::read(&request.private)?;
         private.expect_catalog(session).await?;
         let refresh = identity.refresh(&private);
-        let refreshed = session.organization.refresh_secret(&refresh).await;
+        let refreshed = session.organization.secrets().refresh(&refresh).await;
         let refreshed = refreshed.map_err(|error| explain(&error))?;
         let mut warnings = Diagnostics::new();
         let mut is_lost = false;

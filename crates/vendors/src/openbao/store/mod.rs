@@ -49,7 +49,7 @@ pub struct OpenBaoStore {
     capability: StoreCapability,
     /// Whose grants a denial names.
     paths: StorePaths,
-    /// The whole policy of a backend of one's own; what writes takes all of it.
+    /// The whole policy of a registered backend; what writes takes all of it.
     policy: Option<String>,
 }
 
@@ -262,7 +262,7 @@ impl SecretStore for OpenBaoStore {
         &self.capability
     }
 
-    /// A backend of one's own may hold what others wrote; the built-in one does
+    /// A registered backend may hold what others wrote; the built-in one does
     /// not.
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
         (self.capability.kind != "platform").then_some(self as &dyn ForeignObjects)
