@@ -47,8 +47,12 @@ pub struct Field {
     pub change: Change,
     /// Whether it must be set.
     pub required: bool,
-    /// Human-readable description.
+    /// Human-readable description, without default, variables and the effect of a change.
     pub description: &'static str,
+    /// Value that is used if the field is not set.
+    pub default: Option<&'static str>,
+    /// Environment variables that set the field, the first of which wins.
+    pub variables: &'static [&'static str],
     /// A text that is valid by itself. It stands in for a value that is not known yet.
     pub example: &'static str,
 }
@@ -89,6 +93,38 @@ impl BackendType {
 }
 
 impl Field {
+    /// Returns the description for a schema, with default, environment variables and the
+    /// effect of a change.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        let mut sentences = vec![self.description.to_owned()];
+        if let Some(default) = self.default {
+            sentences.push(format!("Default: `{default}`."));
+        }
+        let quoted: Vec<String> = self.variables.iter().map(|v| format!("`{v}`")).collect();
+        match quoted.as_slice() {
+            [] => {}
+            [one] => sentences.push(format!("Environment variable: {one}.")),
+            several => sentences.push(format!(
+                "Environment variables, the first of which wins: {}.",
+                several.join(", ")
+            )),
+        }
+        if self.change == Change::Replaces {
+            sentences.push("A change replaces the backend.".to_owned());
+        }
+        sentences.join(" ")
+    }
+
+    /// Returns the field `name` of a block.
+    #[must_use]
+    pub fn nested(&self, name: &str) -> Option<&'static Self> {
+        match self.holds {
+            Holds::Block(fields) => fields.iter().find(|field| field.name == name),
+            Holds::Text | Holds::Flag | Holds::Number | Holds::Texts => None,
+        }
+    }
+
     /// Describes an optional text that changes in place.
     pub(crate) const fn text(name: &'static str, description: &'static str) -> Self {
         Self {
@@ -97,6 +133,8 @@ impl Field {
             change: Change::InPlace,
             required: false,
             description,
+            default: None,
+            variables: &[],
             example: "example",
         }
     }
@@ -156,6 +194,14 @@ impl Field {
     /// Gives a text that is valid where not every text is.
     pub(crate) const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
+    }
+
+    /// Documents the value that is used if the field is not set.
+    pub(crate) const fn default(self, default: &'static str) -> Self {
+        Self {
+            default: Some(default),
+            ..self
+        }
     }
 
     const fn holding(self, holds: Holds) -> Self {

@@ -15,7 +15,8 @@ use crate::openbao::client::{
     PolicyScope, StorePaths, StoreRequest, store_policy_part, store_policy_text,
 };
 use crate::openbao::credential::{AmbientTokens, Credential};
-use crate::openbao::settings::{VaultConfig, VaultKind};
+use crate::openbao::kind::VaultKind;
+use crate::openbao::settings::VaultConfig;
 use link::Link;
 use planton_core::store::{
     Absence, Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId,
