@@ -6,8 +6,10 @@
 
 pub mod cli;
 pub mod data_sources;
+pub mod diagnostics;
 pub mod ephemeral;
 pub mod functions;
 pub mod provider;
 pub mod resources;
-pub mod surface;
+pub mod session;
+pub mod setting;

@@ -3,10 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use terraform_provider_planton::surface::parse_duration;
+use planton_plugin::fuzzed_duration;
 
 fuzz_target!(|text: &str| {
-    if let Ok(duration) = parse_duration(text) {
+    if let Some(duration) = fuzzed_duration(text) {
         assert!(!duration.is_zero());
     }
 });

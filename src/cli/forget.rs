@@ -9,7 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::operator::{self, Failure, Form, Report, STATUSES};
-use crate::surface::{deletion_protected, made_by};
+use crate::diagnostics::{deletion_protected, made_by};
 use planton_core::names::{SecretName, Slug};
 use planton_core::operations::{ForgettableBackend, ForgettableSecret, Found, Organization, Owner};
 use planton_plugin::Diagnostic;

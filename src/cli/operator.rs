@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use crate::diagnostics::explain;
 use crate::provider::{self, Environment};
-use crate::surface::explain;
 use planton_core::operations::{Interrupt, OperationError, Organization};
 use planton_plugin::{Diagnostic, Severity};
 

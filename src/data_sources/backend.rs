@@ -2,40 +2,27 @@
 
 use async_trait::async_trait;
 
-use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
+use crate::diagnostics::{About, explain, explain_at, invalid_slug};
+use crate::session::{Configured, SessionDataSource};
 use planton_core::names::Slug;
 use planton_core::operations::{BackendView, OperationError, PLATFORM_BACKEND};
-use planton_plugin::{
-    Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
-    ReadDataResponse, Schema, Value,
-};
+use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
 
 /// The data source `planton_secret_backend`.
-#[derive(Clone, Debug)]
-pub struct SecretBackendDataSource {
-    session: Session,
-}
-
-impl SecretBackendDataSource {
-    /// Reads backends of what `session` is configured for.
-    #[must_use]
-    pub fn new(session: Session) -> Self {
-        Self { session }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct SecretBackendDataSource;
 
 #[async_trait]
-impl DataSource for SecretBackendDataSource {
-    fn type_name(&self) -> &'static str {
-        "planton_secret_backend"
-    }
+impl SessionDataSource for SecretBackendDataSource {
+    const TYPE_NAME: &'static str = "planton_secret_backend";
+    const NOUN: &'static str = "the backend";
 
     fn schema(&self) -> Schema {
         let computed = |name: &str, text: &str| Attribute::string(name).computed().describe(text);
         Schema::new([
             Attribute::string("name")
                 .required()
-                .describe("The backend's name; `platform` is the built-in one."),
+                .describe("Name of the backend; `platform` is the built-in one."),
             computed(
                 "id",
                 "UUID of the backend; null for `platform` until the organization's first secret \
@@ -43,26 +30,28 @@ impl DataSource for SecretBackendDataSource {
             ),
             computed(
                 "type",
-                "The type: the name of its block; `platform` for the built-in one.",
+                "Type of the backend: the name of its block; `platform` for the built-in one.",
             ),
-            computed("description", "A text for people."),
-            computed("name_prefix", "What the names of its objects begin with."),
+            computed("description", "Human-readable description."),
+            computed("name_prefix", "Prefix of the names of its objects."),
             computed(
                 "credential_source",
-                "`static` or `ambient`; null for the built-in one.",
+                "Source of the credentials: `static` for configured ones, `ambient` for the \
+                 vendor's default chain; null for the built-in backend.",
             ),
             Attribute::map("settings", AttributeType::String)
                 .computed()
                 .describe(
-                    "Where it stores, as configured; nothing secret. Blocks and sets as JSON.",
+                    "Settings of the backend as configured, without credentials. Blocks and sets \
+                     are JSON.",
                 ),
-            computed("created_at", "When it was created (RFC 3339)."),
-            computed("updated_at", "When it last changed (RFC 3339)."),
+            computed("created_at", "Time of creation (RFC 3339)."),
+            computed("updated_at", "Time of the last change (RFC 3339)."),
         ])
-        .describe("Reads everything of a secret backend but its credentials.")
+        .describe("Reads a secret backend, without its credentials.")
     }
 
-    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+    fn validate(&self, config: &Value) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         if let Some(text) = config.attribute("name").as_str()
             && Slug::parse(text).is_err()
@@ -72,16 +61,8 @@ impl DataSource for SecretBackendDataSource {
         diagnostics
     }
 
-    async fn read(&self, cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
-        let read = async {
-            let session = self.session.ready()?;
-            find(&request.config, &session).await
-        };
-        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        match bounds.reading("the backend was read", read).await {
-            Ok(state) => ReadDataResponse::found(state),
-            Err(diagnostic) => diagnostic.into(),
-        }
+    async fn read(&self, session: &Configured, config: Value) -> Result<Value, Diagnostic> {
+        find(&config, session).await
     }
 }
 
@@ -102,13 +83,9 @@ async fn find(config: &Value, session: &Configured) -> Result<Value, Diagnostic>
     }
     let found = organization.find_backend(&name).await;
     let view = found.map_err(|error| {
-        let diagnostic = explain(&error);
-        match error {
-            OperationError::UnknownBackend { .. } | OperationError::OrganizationMissing { .. } => {
-                diagnostic.at("name")
-            }
-            _ => diagnostic,
-        }
+        explain_at(&error, |about| {
+            matches!(about, About::Backend | About::Selector).then(|| "name".into())
+        })
     })?;
     Ok(state(&view))
 }

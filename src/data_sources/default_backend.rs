@@ -2,63 +2,43 @@
 
 use async_trait::async_trait;
 
-use crate::surface::{Bounds, Session, Timeout, explain};
+use crate::diagnostics::explain;
+use crate::session::{Configured, SessionDataSource};
 use planton_core::operations::{OperationError, PLATFORM_BACKEND};
-use planton_plugin::{
-    Attribute, Context, DataSource, ReadDataRequest, ReadDataResponse, Schema, Value,
-};
+use planton_plugin::{Attribute, Diagnostic, Schema, Value};
 
 /// The data source `planton_default_backend`.
-#[derive(Clone, Debug)]
-pub struct DefaultBackendDataSource {
-    session: Session,
-}
-
-impl DefaultBackendDataSource {
-    /// Reads the default backend of what `session` is configured for.
-    #[must_use]
-    pub fn new(session: Session) -> Self {
-        Self { session }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct DefaultBackendDataSource;
 
 #[async_trait]
-impl DataSource for DefaultBackendDataSource {
-    fn type_name(&self) -> &'static str {
-        "planton_default_backend"
-    }
+impl SessionDataSource for DefaultBackendDataSource {
+    const TYPE_NAME: &'static str = "planton_default_backend";
+    const NOUN: &'static str = "the default backend";
 
     fn schema(&self) -> Schema {
         Schema::new([
             Attribute::string("id")
                 .computed()
-                .describe("The organization."),
+                .describe("Name of the organization."),
             Attribute::string("backend")
                 .computed()
-                .describe("The default backend's name; `platform` is the built-in one."),
+                .describe("Name of the default backend; `platform` is the built-in one."),
         ])
-        .describe("Reads which backend new secrets go to when they name none.")
+        .describe("Reads the default backend: that of new secrets that name none.")
     }
 
-    async fn read(&self, cx: &Context, _request: ReadDataRequest) -> ReadDataResponse {
-        let read = async {
-            let session = self.session.ready()?;
-            let organization = &session.organization;
-            let backend = match organization.default_backend_view().await {
-                Ok(view) => view.backend.to_string(),
-                // Before first use nobody can have chosen another.
-                Err(OperationError::OrganizationMissing { .. }) => PLATFORM_BACKEND.to_owned(),
-                Err(error) => return Err(explain(&error)),
-            };
-            Ok(Value::object([
-                ("id", Value::from(organization.slug().as_str())),
-                ("backend", backend.into()),
-            ]))
+    async fn read(&self, session: &Configured, _config: Value) -> Result<Value, Diagnostic> {
+        let organization = &session.organization;
+        let backend = match organization.default_backend_view().await {
+            Ok(view) => view.backend.to_string(),
+            // Before first use nobody can have chosen another.
+            Err(OperationError::OrganizationMissing { .. }) => PLATFORM_BACKEND.to_owned(),
+            Err(error) => return Err(explain(&error)),
         };
-        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        match bounds.reading("the default backend was read", read).await {
-            Ok(state) => ReadDataResponse::found(state),
-            Err(diagnostic) => diagnostic.into(),
-        }
+        Ok(Value::object([
+            ("id", Value::from(organization.slug().as_str())),
+            ("backend", backend.into()),
+        ]))
     }
 }

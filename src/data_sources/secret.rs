@@ -2,83 +2,71 @@
 
 use async_trait::async_trait;
 
-use crate::surface::{Bounds, Configured, Session, Timeout, explain, invalid_slug};
+use crate::diagnostics::{About, explain_at, invalid_slug};
+use crate::session::{Configured, SessionDataSource};
 use planton_core::names::SecretName;
-use planton_core::operations::{OperationError, SecretView};
-use planton_plugin::{
-    Attribute, AttributeType, Context, DataSource, Diagnostic, Diagnostics, ReadDataRequest,
-    ReadDataResponse, Schema, Value,
-};
+use planton_core::operations::SecretView;
+use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
 
 /// The data source `planton_secret`.
-#[derive(Clone, Debug)]
-pub struct SecretDataSource {
-    session: Session,
-}
-
-impl SecretDataSource {
-    /// Reads secrets of what `session` is configured for.
-    #[must_use]
-    pub fn new(session: Session) -> Self {
-        Self { session }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct SecretDataSource;
 
 #[async_trait]
-impl DataSource for SecretDataSource {
-    fn type_name(&self) -> &'static str {
-        "planton_secret"
-    }
+impl SessionDataSource for SecretDataSource {
+    const TYPE_NAME: &'static str = "planton_secret";
+    const NOUN: &'static str = "the secret";
 
     fn schema(&self) -> Schema {
         let computed = |name: &str, text: &str| Attribute::string(name).computed().describe(text);
         Schema::new([
             Attribute::string("name")
                 .required()
-                .describe("The secret's name."),
+                .describe("Name of the secret."),
             Attribute::string("environment")
                 .optional_computed()
                 .describe(
-                    "The environment; without it, the provider's `default_environment`, or else \
-                 organization scope.",
+                    "Environment of the secret. Default: the provider's `default_environment`; \
+                     without one, the secret has organization scope.",
                 ),
-            computed("id", "The secret's uuid."),
-            computed("description", "A text for people."),
+            computed("id", "UUID of the secret."),
+            computed("description", "Human-readable description."),
             Attribute::map("labels_all", AttributeType::String)
                 .computed()
-                .describe("All labels."),
-            computed("backend", "The secret backend's name."),
-            computed("kind", "`text` or `key_value`."),
+                .describe("The secret's labels, merged over the provider's `default_labels`."),
+            computed("backend", "Name of the secret backend."),
+            computed("kind", "Kind of the secret: `text` or `key_value`."),
             Attribute::number("version").computed().describe(
                 "Number of the current version, counted from 1 for each secret. Wire a \
                      consumer's `…_wo_version` to `revision` instead.",
             ),
             Attribute::number("revision").computed().describe(
-                "Number that grows with every version written and with every replacement of the \
+                "Number that increases with every version written and with every replacement of the \
                  secret. Wire a consumer's own `…_wo_version` to it.",
             ),
             computed(
                 "backend_version_id",
-                "The current version's identifier in the backend.",
+                "Identifier of the current version in the backend.",
             ),
             computed(
                 "kek_id",
-                "The key that the current version is sealed under.",
+                "Key encryption key that the current version is sealed under.",
             ),
-            computed("reference", "How others refer to the secret."),
-            computed("created_at", "When it was created (RFC 3339)."),
+            computed("reference", "Reference to the secret for other tools: `$secret/<name>` or \
+                      `$secret/@<environment>/<name>`."),
+            computed("created_at", "Time of creation (RFC 3339)."),
             computed(
                 "updated_at",
-                "When its value or metadata last changed (RFC 3339).",
+                "Time of the last change of value or metadata (RFC 3339).",
             ),
         ])
         .describe(
-            "Reads everything of a secret but its value. For the value, use the ephemeral \
-             resource `planton_secret`: a data source would put it into the state.",
+            "Reads the metadata of a secret. For the value, use the ephemeral resource \
+             `planton_secret`: a data source would write it into the state.",
         )
     }
 
-    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+    fn validate(&self, config: &Value) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         for (what, attribute) in [("The name", "name"), ("The environment", "environment")] {
             if let Some(text) = config.attribute(attribute).as_str()
@@ -90,16 +78,8 @@ impl DataSource for SecretDataSource {
         diagnostics
     }
 
-    async fn read(&self, cx: &Context, request: ReadDataRequest) -> ReadDataResponse {
-        let read = async {
-            let session = self.session.ready()?;
-            find(&request.config, &session).await
-        };
-        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        match bounds.reading("the secret was read", read).await {
-            Ok(view) => ReadDataResponse::found(state(&view)),
-            Err(diagnostic) => diagnostic.into(),
-        }
+    async fn read(&self, session: &Configured, config: Value) -> Result<Value, Diagnostic> {
+        Ok(state(&find(&config, session).await?))
     }
 }
 
@@ -118,18 +98,19 @@ async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagno
     let name = SecretName { environment, name };
     let found = session.organization.find_secret(&name);
     found.await.map_err(|error| {
-        let mut diagnostic = explain(&error);
-        match error {
+        let mut is_missing = false;
+        let mut diagnostic = explain_at(&error, |about| {
             // In an organization without a record, its first secret may be yet to come.
-            OperationError::SecretNotFound { .. } | OperationError::OrganizationMissing { .. } => {
-                diagnostic.detail.push_str(
-                    " Where the same configuration creates the secret, refer to it, so that it is \
-                     read only once it exists:\n\n  name = planton_secret.<name>.name",
-                );
-                diagnostic.at("name")
-            }
-            _ => diagnostic,
+            is_missing = about == About::Selector;
+            is_missing.then(|| "name".into())
+        });
+        if is_missing {
+            diagnostic.detail.push_str(
+                " Where the same configuration creates the secret, refer to it, so that it is read \
+                 only once it exists:\n\n  name = planton_secret.<name>.name",
+            );
         }
+        diagnostic
     })
 }
 

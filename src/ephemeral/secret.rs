@@ -5,67 +5,62 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::surface::{Bounds, Configured, Session, SessionState, Timeout, explain, invalid_slug};
+use crate::diagnostics::{About, explain_at, invalid_slug};
+use crate::session::{Configured, SessionEphemeralResource};
 use planton_core::names::SecretName;
 use planton_core::operations::SecretValue;
-use planton_core::operations::{OpenedSecret, OperationError, Selector};
-use planton_plugin::{
-    Attribute, AttributeType, Context, Diagnostic, Diagnostics, EphemeralResource, OpenRequest,
-    OpenResponse, Schema, Value,
-};
+use planton_core::operations::{OpenedSecret, Selector};
+use planton_plugin::{Attribute, AttributeType, Diagnostic, Diagnostics, Schema, Value};
 
 /// The ephemeral resource `planton_secret`.
-#[derive(Clone, Debug)]
-pub struct EphemeralSecret {
-    session: Session,
-}
-
-impl EphemeralSecret {
-    /// Opens secrets of what `session` is configured for.
-    #[must_use]
-    pub fn new(session: Session) -> Self {
-        Self { session }
-    }
-}
+#[derive(Clone, Copy, Debug)]
+pub struct EphemeralSecret;
 
 #[async_trait]
-impl EphemeralResource for EphemeralSecret {
-    fn type_name(&self) -> &'static str {
-        "planton_secret"
-    }
+impl SessionEphemeralResource for EphemeralSecret {
+    const TYPE_NAME: &'static str = "planton_secret";
+    const NOUN: &'static str = "the secret";
 
     fn schema(&self) -> Schema {
         Schema::new([
             Attribute::string("id").optional_computed().describe(
-                "The secret's uuid. Take it from the resource, `planton_secret.x.id`: then the \
-                 secret is opened only once it exists. Either `id` or `name`.",
+                "UUID of the secret. Exactly one of `id` and `name`. If it refers to the \
+                 resource, as `planton_secret.x.id` does, Terraform opens the secret only once \
+                 it exists.",
             ),
-            Attribute::string("name").optional_computed().describe("The secret's name."),
-            Attribute::string("environment").optional_computed().describe(
-                "The environment, with `name`; without it, the provider's `default_environment`, \
-                 or else organization scope.",
+            Attribute::string("name").optional_computed().describe(
+                "Name of the secret. Exactly \
+                               one of `id` and `name`.",
             ),
-            Attribute::number("version").optional_computed().describe(
-                "The version to open; the current one unless given.",
-            ),
+            Attribute::string("environment")
+                .optional_computed()
+                .describe(
+                    "Environment of the secret, with `name`. Default: the provider's \
+                 `default_environment`; without one, the secret has organization scope.",
+                ),
+            Attribute::number("version")
+                .optional_computed()
+                .describe("Number of the version to open. Default: the current version."),
             Attribute::number("minimum_version").optional().describe(
-                "Refuses an older version than this: a catalog that was rolled back cannot pass \
-                 off an old value.",
+                "Oldest version to accept. Opening an older one fails, so a catalog that was \
+                 rolled back cannot return an old value.",
             ),
-            Attribute::string("value").computed().sensitive().describe(
-                "The value of a text secret; null for a key-value secret.",
-            ),
-            Attribute::map("data", AttributeType::String).computed().sensitive().describe(
-                "The values of a key-value secret; null for a text secret.",
-            ),
+            Attribute::string("value")
+                .computed()
+                .sensitive()
+                .describe("Value of a text secret; null for a key-value secret."),
+            Attribute::map("data", AttributeType::String)
+                .computed()
+                .sensitive()
+                .describe("Values of a key-value secret, by key; null for a text secret."),
         ])
         .describe(
-            "Opens a secret just in time, for another resource's write-only argument or a \
-             provider's configuration. The value is in neither plan nor state.",
+            "Opens a secret just in time, for a write-only argument of another resource or for a \
+             provider's configuration. Neither plan nor state contains the value.",
         )
     }
 
-    async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
+    fn validate(&self, config: &Value) -> Diagnostics {
         let mut diagnostics = Diagnostics::new();
         let (id, name) = (config.attribute("id"), config.attribute("name"));
         if id.is_set() && (name.is_set() || config.attribute("environment").is_set()) {
@@ -120,24 +115,13 @@ impl EphemeralResource for EphemeralSecret {
         diagnostics
     }
 
-    async fn open(&self, cx: &Context, request: OpenRequest) -> OpenResponse {
-        if let SessionState::Unknown(_) = self.session.state() {
-            return if request.may_be_unknown {
-                OpenResponse::opened(unknown(request.config))
-            } else {
-                provider_unknown().into()
-            };
-        }
-        let open = async {
-            let session = self.session.ready()?;
-            open(&request.config, &session).await
-        };
-        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        let open = bounds.reading("the secret was opened", open);
-        match open.await {
-            Ok(opened) => OpenResponse::opened(result(request.config, opened)),
-            Err(diagnostic) => diagnostic.into(),
-        }
+    async fn open(&self, session: &Configured, config: Value) -> Result<Value, Diagnostic> {
+        let opened = open(&config, session).await?;
+        Ok(result(config, opened))
+    }
+
+    fn unknown(&self, config: Value) -> Value {
+        unknown_result(config)
     }
 }
 
@@ -146,17 +130,30 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
     let version = config.attribute("version").as_u64();
     let opened = session.organization.open_secret(&selector, version);
     let opened = opened.await.map_err(|error| {
-        let diagnostic = explain(&error);
-        match error {
-            OperationError::VersionNotFound { .. } => diagnostic.at("version"),
-            // In an organization without a record, its first secret may be yet to come.
-            OperationError::SecretNotFound { .. } | OperationError::OrganizationMissing { .. } => {
-                match selector {
-                    Selector::Uuid(_) => diagnostic.at("id"),
-                    Selector::Name(_) => not_found_by_name(diagnostic),
-                }
+        let mut is_missing_by_name = false;
+        let diagnostic = explain_at(&error, |about| match (about, &selector) {
+            (About::Version, _) => Some("version".into()),
+            (About::Selector, Selector::Uuid(_)) => Some("id".into()),
+            (About::Selector, Selector::Name(_)) => {
+                // In an organization without a record, its first secret may be yet to come.
+                is_missing_by_name = true;
+                Some("name".into())
             }
-            _ => diagnostic,
+            (
+                About::Nothing
+                | About::Name
+                | About::Backend
+                | About::Value
+                | About::CopySource
+                | About::Setting(_)
+                | About::Address,
+                _,
+            ) => None,
+        });
+        if is_missing_by_name {
+            not_found_by_name(diagnostic)
+        } else {
+            diagnostic
         }
     })?;
     if let Some(least) = config.attribute("minimum_version").as_u64()
@@ -182,7 +179,7 @@ fn not_found_by_name(mut diagnostic: Diagnostic) -> Diagnostic {
         " Where the same configuration creates it, name it by its id, so that it is opened only \
          once it exists:\n\n  id = planton_secret.<name>.id",
     );
-    diagnostic.at("name")
+    diagnostic
 }
 
 fn selector(config: &Value, session: &Configured) -> Result<Selector, Diagnostic> {
@@ -234,7 +231,7 @@ fn result(config: Value, opened: OpenedSecret) -> Value {
         .with("data", data)
 }
 
-fn unknown(mut config: Value) -> Value {
+fn unknown_result(mut config: Value) -> Value {
     for name in ["id", "name", "environment", "version"] {
         if config.attribute(name).is_null() {
             config.set(name, Value::Unknown);
@@ -251,17 +248,6 @@ fn unknown(mut config: Value) -> Value {
 /// never opens them. Where a person wrote such an id, opening refuses it.
 fn may_be_mocked(id: &str) -> bool {
     (4..16).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-fn provider_unknown() -> Diagnostic {
-    Diagnostic::error(
-        "Provider Configuration Not Known",
-        "The provider's configuration depends on values that are known only after apply, so the \
-         secret can't be opened during the plan. OpenTofu requires an ephemeral resource to be \
-         wholly known, unless it defers the resource to the apply itself.\n\n\
-         Add depends_on to the ephemeral resource, with the resources that the provider's \
-         configuration refers to: OpenTofu then opens it after they were applied.",
-    )
 }
 
 fn selector_error(what: &str, path: &'static str) -> Diagnostic {

@@ -8,6 +8,7 @@ mod schema;
 mod settings;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -15,7 +16,7 @@ use crate::data_sources::{DefaultBackendDataSource, SecretBackendDataSource, Sec
 use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
-use crate::surface::{Bounds, PartlyKnown, Session, SessionState, Timeout};
+use crate::session::{PartlyKnown, READ_TIMEOUT, Session, SessionState, WithSession, limited};
 use planton_core::operations::{Organization, RunId};
 use planton_plugin::{
     ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
@@ -92,6 +93,12 @@ impl PlantonProvider {
     }
 }
 
+impl PlantonProvider {
+    fn serve<T>(&self, served: T) -> Arc<WithSession<T>> {
+        Arc::new(WithSession::new(served, self.session.clone()))
+    }
+}
+
 #[async_trait]
 impl Provider for PlantonProvider {
     fn schema(&self) -> Schema {
@@ -100,6 +107,10 @@ impl Provider for PlantonProvider {
 
     async fn validate_config(&self, _cx: &Context, config: &Value) -> Diagnostics {
         settings::validate(config)
+    }
+
+    fn configure_timeout(&self) -> Option<Duration> {
+        Some(READ_TIMEOUT)
     }
 
     async fn configure(&self, cx: &Context, request: ConfigureRequest) -> Diagnostics {
@@ -117,9 +128,7 @@ impl Provider for PlantonProvider {
             let run = run::run(self.run, &self.environment)?;
             platform::configure(&config, &self.environment, run, &mut diagnostics).await
         };
-        let bounds = Bounds::new(cx, &Value::Null, Timeout::Read);
-        let configured = bounds.reading("the platform was opened", configure).await;
-        match configured {
+        match limited(cx, configure).await {
             Ok(configured) => self.session.set(SessionState::Ready(Arc::new(configured))),
             Err(diagnostic) => diagnostics.push(diagnostic),
         }
@@ -128,25 +137,22 @@ impl Provider for PlantonProvider {
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         vec![
-            Arc::new(SecretResource::new(self.session.clone())),
-            Arc::new(SecretBackendResource::new(
-                self.session.clone(),
-                Arc::new(Connector::default()),
-            )),
-            Arc::new(DefaultBackendResource::new(self.session.clone())),
+            self.serve(SecretResource),
+            self.serve(SecretBackendResource::new(Arc::new(Connector::default()))),
+            self.serve(DefaultBackendResource),
         ]
     }
 
     fn data_sources(&self) -> Vec<Arc<dyn DataSource>> {
         vec![
-            Arc::new(SecretDataSource::new(self.session.clone())),
-            Arc::new(SecretBackendDataSource::new(self.session.clone())),
-            Arc::new(DefaultBackendDataSource::new(self.session.clone())),
+            self.serve(SecretDataSource),
+            self.serve(SecretBackendDataSource),
+            self.serve(DefaultBackendDataSource),
         ]
     }
 
     fn ephemeral_resources(&self) -> Vec<Arc<dyn EphemeralResource>> {
-        vec![Arc::new(EphemeralSecret::new(self.session.clone()))]
+        vec![self.serve(EphemeralSecret)]
     }
 
     fn functions(&self) -> Vec<Arc<dyn Function>> {

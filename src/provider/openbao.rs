@@ -1,22 +1,21 @@
 //! Opens an OpenBAO as the platform.
 
-use std::path::PathBuf;
+mod login;
+
 use std::sync::Arc;
 
-use super::settings::{Environment, LOGINS, invalid_address, invalid_mount, invalid_path};
+use super::settings::{Environment, invalid_address, invalid_mount};
 use planton_core::names::Slug;
 use planton_core::operations::{NAME_PREFIX, Platform};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use planton_secret::SecretString;
 use planton_vendors::Connector;
 use planton_vendors::http::ClientIdentity;
 use planton_vendors::openbao::OpenBaoCatalog;
 use planton_vendors::openbao::OpenBaoStore;
 use planton_vendors::openbao::TransitKek;
 use planton_vendors::openbao::client::{
-    DEFAULT_KUBERNETES_TOKEN_FILE, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
-    OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope, UnreadableFile,
-    check_path, fence_slot, read_certificate, read_private_key,
+    MountPath, OpenBaoAddress, OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope,
+    UnreadableFile, fence_slot, read_certificate, read_private_key,
 };
 
 /// Opens the platform; nothing is sent before the first request.
@@ -153,90 +152,10 @@ impl Reader<'_> {
         }))
     }
 
-    fn auth(&self) -> Result<OpenBaoAuth, Diagnostic> {
-        let chosen = LOGINS
-            .into_iter()
-            .find(|name| self.block.attribute(name).is_set());
-        let Some(chosen) = chosen else {
-            return self.auth_of_environment();
-        };
-        let block = self.block.attribute(chosen);
-        let path = at(chosen);
-        let secret = |name: &str| {
-            block
-                .attribute(name)
-                .as_secret()
-                .cloned()
-                .unwrap_or_default()
-        };
-        let text = |name: &str| {
-            block
-                .attribute(name)
-                .as_str()
-                .unwrap_or_default()
-                .to_owned()
-        };
-        Ok(match chosen {
-            "token" => OpenBaoAuth::Token(block.as_secret().cloned().unwrap_or_default()),
-            "token_file" => OpenBaoAuth::TokenFile(block.as_str().unwrap_or_default().into()),
-            "approle" => OpenBaoAuth::AppRole {
-                mount_path: mount(block, path.then("mount_path"), "mount_path", "approle")?,
-                role_id: secret("role_id"),
-                secret_id: secret("secret_id"),
-            },
-            "jwt" => OpenBaoAuth::Jwt {
-                mount_path: mount(block, path.then("mount_path"), "mount_path", "jwt")?,
-                role: text("role"),
-                source: match block.attribute("token").as_secret() {
-                    Some(token) => JwtSource::Token(token.clone()),
-                    None => JwtSource::File(text("token_file").into()),
-                },
-            },
-            _ => OpenBaoAuth::Kubernetes {
-                mount_path: mount(block, path.then("mount_path"), "mount_path", "kubernetes")?,
-                role: text("role"),
-                token_file: PathBuf::from(
-                    block
-                        .attribute("token_file")
-                        .as_str()
-                        .unwrap_or(DEFAULT_KUBERNETES_TOKEN_FILE),
-                ),
-            },
-        })
-    }
-
-    fn auth_of_environment(&self) -> Result<OpenBaoAuth, Diagnostic> {
-        if let Some(token) = self.environment.first(&["PLANTON_TOKEN", "BAO_TOKEN"]) {
-            return Ok(OpenBaoAuth::Token(SecretString::new(token)));
-        }
-        if let Some(file) = self.environment.first(&["PLANTON_TOKEN_FILE"]) {
-            let unusable = |error| invalid_path("PLANTON_TOKEN_FILE", &error, at("token_file"));
-            check_path(&file).map_err(unusable)?;
-            return Ok(OpenBaoAuth::TokenFile(file.into()));
-        }
-        Err(Diagnostic::error(
-            "Platform Credentials Missing",
-            "No credentials for the platform are configured.\n\nSet one of token, token_file, \
-             approle, jwt and kubernetes in the openbao block, or the variable PLANTON_TOKEN, \
-             BAO_TOKEN or PLANTON_TOKEN_FILE.",
-        )
-        .at(AttributePath::attribute("openbao")))
-    }
-
     fn text(&self, name: &str, variables: &[&str]) -> Option<String> {
         let configured = self.block.attribute(name).as_str().map(str::to_owned);
         configured.or_else(|| self.environment.first(variables))
     }
-}
-
-fn mount(
-    block: &Value,
-    path: AttributePath,
-    name: &str,
-    default: &str,
-) -> Result<MountPath, Diagnostic> {
-    let text = block.attribute(name).as_str().unwrap_or(default);
-    MountPath::parse(text).map_err(|error| invalid_mount(&error, path))
 }
 
 fn unreadable(error: &UnreadableFile) -> Diagnostic {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::openbao;
 use super::settings::{Environment, invalid_path};
-use crate::surface::{Configured, invalid_slug};
+use crate::diagnostics::invalid_slug;
+use crate::session::Configured;
 use planton_core::kek::{KekError, KekErrorKind, LocalKek};
 use planton_core::names::Slug;
 use planton_core::operations::{Organization, Platform, Run};

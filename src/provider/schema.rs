@@ -5,35 +5,37 @@ use planton_plugin::{Attribute, AttributeType, Schema};
 /// Returns the schema.
 pub(super) fn schema() -> Schema {
     Schema::new([
-        Attribute::string("organization")
-            .optional()
-            .describe("The organization that owns the secrets. Or the variable `PLANTON_ORG`."),
+        Attribute::string("organization").optional().describe(
+            "Name of the organization that owns the secrets. Can also be set with \
+                       `PLANTON_ORG`.",
+        ),
         Attribute::object("openbao", openbao()).optional().describe(
-            "The organization's platform: an OpenBAO. At most one of `openbao` and `embedded`.",
+            "OpenBAO server that serves as the organization's platform. At most one of `openbao` \
+             and `embedded`.",
         ),
         Attribute::object(
             "embedded",
             [Attribute::string("path").optional().describe(
-                "The directory. Or the variable `PLANTON_DATA_DIR`; otherwise `planton` in the \
-                 user's data folder.",
+                "Path of the directory. Can also be set with `PLANTON_DATA_DIR`. Default: \
+                 `planton` in the user's data folder.",
             )],
         )
         .optional()
         .describe(
-            "The embedded platform: a directory on this machine that holds catalog, key and \
-             sealed secrets. For trying out, for development and for tests. It serves as well \
-             where nothing is configured.",
+            "Embedded platform: a directory on this machine with the catalog, the key and the \
+             sealed secrets. For evaluation, development and tests. The default if no platform \
+             is configured.",
         ),
         Attribute::string("default_environment")
             .optional()
-            .describe("The environment of secrets that name none."),
+            .describe("Environment of secrets that set no `environment`."),
         Attribute::map("default_labels", AttributeType::String)
             .optional()
-            .describe("Labels that every secret gets; its own win."),
+            .describe("Labels added to every secret. A secret's own labels take precedence."),
     ])
     .describe(
-        "Keeps secrets: seals every version on the machine that runs Terraform, and stores it in \
-         a secret backend. No value is ever in the state.",
+        "Manages secrets. The provider seals every version on the machine that runs Terraform \
+         and stores the ciphertext in a secret backend. The state never contains a value.",
     )
 }
 
@@ -43,51 +45,105 @@ fn openbao() -> Vec<Attribute> {
     let mount = |default: &str| {
         text(
             "mount_path",
-            &format!("Where the method is mounted. Default: `{default}`."),
+            &format!("Mount path of the auth method. Default: `{default}`."),
         )
     };
     vec![
-        text("address", "The address, as `https://openbao.example.com:8200`. Or `PLANTON_ADDR`, or `BAO_ADDR`."),
-        text("namespace", "The namespace. Or `PLANTON_NAMESPACE`, or `BAO_NAMESPACE`."),
-        text("kv_mount_path", "Mount path of KV version 2. Or `PLANTON_KV_MOUNT_PATH`. Default: `planton`."),
-        text("transit_mount_path", "Mount path of Transit. Or `PLANTON_TRANSIT_MOUNT_PATH`. Default: `transit`."),
-        text("ca_cert_pem", "Certificate authorities to trust instead of the system's, in PEM."),
-        text("ca_cert_file", "A file with them. Or `PLANTON_CACERT`, or `BAO_CACERT`."),
-        text("client_cert_file", "A certificate to show, in PEM. Or `BAO_CLIENT_CERT`."),
-        text("client_key_file", "Its private key, in PEM. Or `BAO_CLIENT_KEY`."),
-        text("token", "A token. Or `PLANTON_TOKEN`, or `BAO_TOKEN`. One of `token`, `token_file`, `approle`, `jwt` and `kubernetes`.").sensitive(),
-        text("token_file", "A file with a token, as an agent keeps it; read again when a request is denied."),
+        text(
+            "address",
+            "Address of the server, such as `https://openbao.example.com:8200`. Can \
+              also be set with `PLANTON_ADDR` or `BAO_ADDR`.",
+        ),
+        text(
+            "namespace",
+            "Namespace. Can also be set with `PLANTON_NAMESPACE` or \
+              `BAO_NAMESPACE`.",
+        ),
+        text(
+            "kv_mount_path",
+            "Mount path of KV version 2. Can also be set with \
+              `PLANTON_KV_MOUNT_PATH`. Default: `planton`.",
+        ),
+        text(
+            "transit_mount_path",
+            "Mount path of Transit. Can also be set with \
+              `PLANTON_TRANSIT_MOUNT_PATH`. Default: `transit`.",
+        ),
+        text(
+            "ca_cert_pem",
+            "CA certificates to trust instead of the system's, in PEM.",
+        ),
+        text(
+            "ca_cert_file",
+            "Path to a PEM file of CA certificates to trust instead of the \
+              system's. Can also be set with `PLANTON_CACERT` or `BAO_CACERT`.",
+        ),
+        text(
+            "client_cert_file",
+            "Path to a PEM file of the client certificate. Can also be set \
+              with `PLANTON_CLIENT_CERT` or `BAO_CLIENT_CERT`.",
+        ),
+        text(
+            "client_key_file",
+            "Path to a PEM file of the client certificate's private key. Can \
+              also be set with `PLANTON_CLIENT_KEY` or `BAO_CLIENT_KEY`.",
+        ),
+        text(
+            "token",
+            "Token. Can also be set with `PLANTON_TOKEN` or `BAO_TOKEN`. At most one \
+              of `token`, `token_file`, `approle`, `jwt` and `kubernetes`.",
+        )
+        .sensitive(),
+        text(
+            "token_file",
+            "Path to a file with a token, such as an agent's sink. The provider \
+              reads it again when the server denies a request.",
+        ),
         Attribute::object(
             "approle",
             [
                 mount("approle"),
-                text("role_id", "The role's identifier.").required(),
-                text("secret_id", "Its secret.").required().sensitive(),
+                text("role_id", "Identifier of the role.").required(),
+                text("secret_id", "Secret id of the role.")
+                    .required()
+                    .sensitive(),
             ],
         )
         .optional()
-        .describe("Logs in by AppRole."),
+        .describe("Login with AppRole."),
         Attribute::object(
             "jwt",
             [
                 mount("jwt"),
-                text("role", "The role.").required(),
-                text("token", "The signed token. Either `token` or `token_file`.").sensitive(),
-                text("token_file", "A file with it, read at every login."),
+                text("role", "Name of the role.").required(),
+                text(
+                    "token",
+                    "Signed token. Exactly one of `token` and `token_file`.",
+                )
+                .sensitive(),
+                text(
+                    "token_file",
+                    "Path to a file with the signed token; the provider reads it \
+                      at every login.",
+                ),
             ],
         )
         .optional()
-        .describe("Logs in by a signed token, as pipelines have one."),
+        .describe("Login with a signed token (JWT), such as that of a CI job."),
         Attribute::object(
             "kubernetes",
             [
                 mount("kubernetes"),
                 text("role", "The role.").required(),
-                text("token_file", "The service account's token. Default: the pod's own."),
+                text(
+                    "token_file",
+                    "Path to a file with the service account's token. Default: \
+                      that of the pod.",
+                ),
             ],
         )
         .optional()
-        .describe("Logs in by a Kubernetes service account."),
+        .describe("Login with a Kubernetes service account."),
     ]
 }
 

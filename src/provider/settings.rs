@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::surface::invalid_slug;
+use crate::diagnostics::invalid_slug;
 use planton_core::names::Slug;
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use planton_vendors::http::Roots;

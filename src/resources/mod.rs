@@ -2,6 +2,7 @@
 
 mod backend;
 mod default_backend;
+mod private_state;
 mod secret;
 
 pub use backend::SecretBackendResource;

@@ -83,8 +83,9 @@ impl Scene {
                 },
             )
             .await;
-        let Some(result) = response.result else {
-            return Err(format!("{:?}", response.diagnostics));
+        let result = match response {
+            Ok(response) => response.result,
+            Err(diagnostics) => return Err(format!("{diagnostics:?}")),
         };
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let data = result.attribute("data").entries().map(|entries| {

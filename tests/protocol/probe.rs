@@ -222,26 +222,26 @@ impl Resource for Thing {
         ]))
     }
 
-    async fn read(&self, cx: &Context, request: ReadRequest) -> ReadResponse {
+    async fn read(&self, cx: &Context, request: ReadRequest) -> Result<ReadResponse, Diagnostics> {
         match request.state.attribute("mode").as_str() {
-            Some("gone") => return ReadResponse::gone(),
-            Some("unreadable") => return Diagnostic::error("Read Denied", "Ask.").into(),
+            Some("gone") => return Ok(ReadResponse::gone()),
+            Some("unreadable") => return Err(Diagnostic::error("Read Denied", "Ask.").into()),
             Some("cancelled?") if cx.is_cancelled() => {
-                return Diagnostic::error("Stopped", "The host asked.").into();
+                return Err(Diagnostic::error("Stopped", "The host asked.").into());
             }
             _ => {}
         }
         let state = request.state.with("secret_wo", SECRET);
-        ReadResponse {
+        Ok(ReadResponse {
             identity: identity(&state),
             ..ReadResponse::current(state)
-        }
+        })
     }
 
-    async fn plan(&self, cx: &Context, request: PlanRequest) -> PlanResponse {
+    async fn plan(&self, cx: &Context, request: PlanRequest) -> Result<PlanResponse, Diagnostics> {
         match request.config.attribute("mode").as_str() {
-            Some("remember") => return remember(&self.schema(), cx, request),
-            Some("silent") => return PlanResponse::planned(request.proposed_state),
+            Some("remember") => return Ok(remember(&self.schema(), cx, request)),
+            Some("silent") => return Ok(PlanResponse::planned(request.proposed_state)),
             _ => {}
         }
         if request.config.attribute("mode").as_str() == Some("panic") {
@@ -262,14 +262,18 @@ impl Resource for Thing {
         };
         let renamed =
             !creating && request.prior_state.attribute("name") != request.config.attribute("name");
-        PlanResponse {
+        Ok(PlanResponse {
             requires_replace: renamed.then(|| "name".into()).into_iter().collect(),
             private: Some(request.prior_private.with("planned", "yes")),
             ..PlanResponse::planned(keep_everything(&request.config, proposed))
-        }
+        })
     }
 
-    async fn create(&self, cx: &Context, request: CreateRequest) -> ApplyResponse {
+    async fn create(
+        &self,
+        cx: &Context,
+        request: CreateRequest,
+    ) -> Result<ApplyResponse, Diagnostics> {
         tracing::info!(
             name = request.config.attribute("name").as_str(),
             "creating\nit"
@@ -283,17 +287,17 @@ impl Resource for Thing {
                 tracing::info!("waiting for the token");
                 cx.cancellation.cancelled().await;
                 tracing::info!("the token was cancelled");
-                return Diagnostic::error("Create Stopped", "The host asked.").into();
+                return Err(Diagnostic::error("Create Stopped", "The host asked.").into());
             }
             Some("deaf") => {
                 tracing::info!("waiting for nothing");
                 std::future::pending::<()>().await;
             }
             Some("half") => {
-                return ApplyResponse {
-                    new_state: Some(state),
-                    ..Diagnostic::error("Half Created", "The rest failed.").into()
-                };
+                return Ok(ApplyResponse {
+                    diagnostics: Diagnostic::error("Half Created", "The rest failed.").into(),
+                    ..ApplyResponse::applied(state)
+                });
             }
             _ => {}
         }
@@ -302,14 +306,18 @@ impl Resource for Thing {
             .as_str()
             .map(|text| text.len() as u64);
         state.set("secret_length", length);
-        ApplyResponse {
+        Ok(ApplyResponse {
             private: Some(request.planned_private.with("serial", "1")),
             identity: identity(&state),
             ..ApplyResponse::applied(state)
-        }
+        })
     }
 
-    async fn update(&self, _: &Context, request: UpdateRequest) -> ApplyResponse {
+    async fn update(
+        &self,
+        _: &Context,
+        request: UpdateRequest,
+    ) -> Result<ApplyResponse, Diagnostics> {
         if request.config.attribute("mode").as_str() == Some("panic in apply") {
             panic!("{SECRET}");
         }
@@ -328,20 +336,28 @@ impl Resource for Thing {
         let state = keep_everything(&request.config, request.planned_state)
             .with("serial", serial.as_str())
             .with("secret_length", length);
-        ApplyResponse {
+        Ok(ApplyResponse {
             private: Some(request.planned_private.with("serial", serial)),
             ..ApplyResponse::applied(state)
-        }
+        })
     }
 
-    async fn delete(&self, _: &Context, request: DeleteRequest) -> DeleteResponse {
+    async fn delete(
+        &self,
+        _: &Context,
+        request: DeleteRequest,
+    ) -> Result<DeleteResponse, Diagnostics> {
         match request.prior_state.attribute("mode").as_str() {
-            Some("keep") => Diagnostic::error("Delete Denied", "It stays.").into(),
-            _ => DeleteResponse::default(),
+            Some("keep") => Err(Diagnostic::error("Delete Denied", "It stays.").into()),
+            _ => Ok(DeleteResponse::default()),
         }
     }
 
-    async fn import(&self, _: &Context, request: ImportRequest) -> ImportResponse {
+    async fn import(
+        &self,
+        _: &Context,
+        request: ImportRequest,
+    ) -> Result<ImportResponse, Diagnostics> {
         let name = match request.target {
             ImportTarget::Id(id) => Value::from(id),
             ImportTarget::Identity(mut identity) => identity.take("name"),
@@ -352,18 +368,21 @@ impl Resource for Thing {
             ("id", "id-1".into()),
             ("serial", "1".into()),
         ]);
-        let mut response = ImportResponse::imported(state);
-        if let Some(imported) = &mut response.imported {
-            imported.identity = identity(&imported.state);
-            imported.private.set("serial", "1");
-        }
-        response
+        Ok(ImportResponse {
+            identity: identity(&state),
+            private: PrivateData::new().with("serial", "1"),
+            ..ImportResponse::imported(state)
+        })
     }
 
-    async fn move_state(&self, _: &Context, request: MoveRequest) -> ImportResponse {
+    async fn move_state(
+        &self,
+        _: &Context,
+        request: MoveRequest,
+    ) -> Result<ImportResponse, Diagnostics> {
         let text = String::from_utf8(request.source_state.expose().to_vec()).unwrap();
         let state = Value::object([("name", Value::from(text)), ("secret_wo", SECRET.into())]);
-        ImportResponse::imported(state)
+        Ok(ImportResponse::imported(state))
     }
 }
 
@@ -383,13 +402,19 @@ impl DataSource for Length {
         ])
     }
 
-    async fn read(&self, _: &Context, request: ReadDataRequest) -> ReadDataResponse {
+    async fn read(
+        &self,
+        _: &Context,
+        request: ReadDataRequest,
+    ) -> Result<ReadDataResponse, Diagnostics> {
         let length = request
             .config
             .attribute("text")
             .as_str()
             .map(|text| text.len() as u64);
-        ReadDataResponse::found(request.config.with("length", length))
+        Ok(ReadDataResponse::found(
+            request.config.with("length", length),
+        ))
     }
 }
 
@@ -409,21 +434,25 @@ impl EphemeralResource for Token {
         ])
     }
 
-    async fn open(&self, _: &Context, request: OpenRequest) -> OpenResponse {
+    async fn open(&self, _: &Context, request: OpenRequest) -> Result<OpenResponse, Diagnostics> {
         tracing::info!("opened");
-        OpenResponse {
+        Ok(OpenResponse {
             private: PrivateData::new().with("lease", "1"),
             renew_at: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000)),
             ..OpenResponse::opened(request.config.with("token", SECRET))
-        }
+        })
     }
 
-    async fn renew(&self, _: &Context, request: RenewRequest) -> RenewResponse {
+    async fn renew(
+        &self,
+        _: &Context,
+        request: RenewRequest,
+    ) -> Result<RenewResponse, Diagnostics> {
         let lease: u32 = request.private.text("lease").unwrap().parse().unwrap();
-        RenewResponse {
+        Ok(RenewResponse {
             private: Some(PrivateData::new().with("lease", (lease + 1).to_string())),
             ..RenewResponse::default()
-        }
+        })
     }
 
     async fn close(&self, _: &Context, private: PrivateData) -> Diagnostics {

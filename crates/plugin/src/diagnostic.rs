@@ -54,6 +54,31 @@ impl Diagnostic {
         )
     }
 
+    /// Builds the error for a call whose deadline passed before `step` was done.
+    #[must_use]
+    pub fn timed_out(step: impl std::fmt::Display) -> Self {
+        Self::error(
+            "Operation Timed Out",
+            format!(
+                "Time ran out before {step} was done. Nothing is half-written: the next apply goes \
+                 on from here.\n\nRaise the limit in the resource's timeouts block if this happens \
+                 again."
+            ),
+        )
+    }
+
+    /// Builds the error for a call that the host asked to stop before `step`.
+    #[must_use]
+    pub fn cancelled(step: impl std::fmt::Display) -> Self {
+        Self::error(
+            "Operation Cancelled",
+            format!(
+                "Terraform asked to stop before {step}. Nothing is half-written: the next apply \
+                 goes on from here."
+            ),
+        )
+    }
+
     /// Locates the message at `path`.
     #[must_use]
     pub fn at(mut self, path: impl Into<AttributePath>) -> Self {

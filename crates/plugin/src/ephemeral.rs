@@ -1,13 +1,13 @@
-//! Ephemeral resources: opened while a run needs them, and kept nowhere.
+//! Ephemeral resources: opened while a run needs them, and stored nowhere.
 
 use std::fmt::Debug;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
-use super::{Context, Diagnostic, Diagnostics, PrivateData, Schema, Value};
+use super::{Context, Diagnostics, PrivateData, Schema, Value};
 
-/// What [`EphemeralResource::open`] is told.
+/// Input of [`EphemeralResource::open`].
 #[derive(Clone, Debug)]
 pub struct OpenRequest {
     /// The configuration, wholly known.
@@ -17,65 +17,52 @@ pub struct OpenRequest {
     pub may_be_unknown: bool,
 }
 
-/// What [`EphemeralResource::open`] gave.
-#[derive(Clone, Debug, Default)]
+/// Result of [`EphemeralResource::open`].
+#[derive(Clone, Debug)]
 pub struct OpenResponse {
-    /// The configuration with its computed attributes; `None` on failure.
-    /// Unknown parts only where [`OpenRequest::may_be_unknown`].
-    pub result: Option<Value>,
-    /// What renew and close are told; held by the host in memory only.
+    /// The configuration with its computed attributes. Unknown in part only if
+    /// [`OpenRequest::may_be_unknown`].
+    pub result: Value,
+    /// Input of renew and close; the host keeps it in memory only.
     pub private: PrivateData,
     /// When to renew; `None` for never.
     pub renew_at: Option<SystemTime>,
-    /// Messages; at least one error where `result` is `None`.
+    /// Warnings.
     pub diagnostics: Diagnostics,
 }
 
-/// What [`EphemeralResource::renew`] is told.
+/// Input of [`EphemeralResource::renew`].
 #[derive(Clone, Debug)]
 pub struct RenewRequest {
-    /// What open, or the last renewal, gave.
+    /// The private data of open, or of the last renewal.
     pub private: PrivateData,
 }
 
-/// What [`EphemeralResource::renew`] gave.
+/// Result of [`EphemeralResource::renew`].
 #[derive(Clone, Debug, Default)]
 pub struct RenewResponse {
-    /// What the next renewal and close are told; `None` leaves it as it was.
+    /// Input of the next renewal and of close; `None` leaves it as it was.
     pub private: Option<PrivateData>,
     /// When to renew again; `None` for never.
     pub renew_at: Option<SystemTime>,
-    /// Messages.
+    /// Warnings.
     pub diagnostics: Diagnostics,
 }
 
 impl OpenResponse {
-    /// It is open, and needs no renewal.
+    /// Returns the response with this result, which needs no renewal.
     #[must_use]
     pub fn opened(result: Value) -> Self {
         Self {
-            result: Some(result),
-            ..Self::default()
+            result,
+            private: PrivateData::new(),
+            renew_at: None,
+            diagnostics: Diagnostics::new(),
         }
     }
 }
 
-impl From<Diagnostics> for OpenResponse {
-    fn from(diagnostics: Diagnostics) -> Self {
-        Self {
-            diagnostics,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<Diagnostic> for OpenResponse {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Diagnostics::from(diagnostic).into()
-    }
-}
-
-/// Something that exists for the time of a run.
+/// A resource that exists during a run only.
 #[async_trait]
 pub trait EphemeralResource: Send + Sync + Debug + 'static {
     /// Returns the full name: `planton_secret`.
@@ -84,17 +71,40 @@ pub trait EphemeralResource: Send + Sync + Debug + 'static {
     /// Returns the schema.
     fn schema(&self) -> Schema;
 
+    /// Returns the noun that messages use for one instance: `the secret`.
+    fn noun(&self) -> &str {
+        "the ephemeral resource"
+    }
+
+    /// Returns the time limit of an open; `None` for no limit.
+    fn timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Checks a configuration without any I/O; parts may be unknown.
     async fn validate_config(&self, _cx: &Context, _config: &Value) -> Diagnostics {
         Diagnostics::new()
     }
 
-    /// Opens it.
-    async fn open(&self, cx: &Context, request: OpenRequest) -> OpenResponse;
+    /// Opens it. The runtime drops the future at the deadline, and when the host asks
+    /// to stop.
+    ///
+    /// # Errors
+    ///
+    /// At least one error.
+    async fn open(&self, cx: &Context, request: OpenRequest) -> Result<OpenResponse, Diagnostics>;
 
-    /// Renews it; called where open gave a time.
-    async fn renew(&self, _cx: &Context, _request: RenewRequest) -> RenewResponse {
-        RenewResponse::default()
+    /// Renews it; called if open returned a time.
+    ///
+    /// # Errors
+    ///
+    /// At least one error.
+    async fn renew(
+        &self,
+        _cx: &Context,
+        _request: RenewRequest,
+    ) -> Result<RenewResponse, Diagnostics> {
+        Ok(RenewResponse::default())
     }
 
     /// Closes it.

@@ -1,9 +1,9 @@
-//! What a provider author sees of the plugin protocol: values, schemas,
-//! diagnostics, and one trait for each kind of thing a provider offers.
-//!
-//! Nothing here knows the wire; `protocol` serves what is built on this.
+//! A runtime for Terraform and OpenTofu providers. The author's API has values, schemas,
+//! diagnostics, and one trait for each kind of thing that a provider offers.
+//! [`protocol`] serves a provider that is built on it.
 
 mod attribute_type;
+mod computed;
 mod context;
 mod data_source;
 mod diagnostic;
@@ -11,15 +11,17 @@ mod ephemeral;
 mod function;
 mod number;
 mod path;
-mod plan;
 mod private;
 pub mod protocol;
 mod provider;
 mod resource;
 mod schema;
+mod timeouts;
 mod value;
+mod write_only;
 
 pub use attribute_type::{AttributeType, InvalidType};
+pub use computed::proposed_with_computed_unknown;
 pub use context::Context;
 pub use data_source::{DataSource, ReadDataRequest, ReadDataResponse};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -27,18 +29,21 @@ pub use ephemeral::{EphemeralResource, OpenRequest, OpenResponse, RenewRequest, 
 pub use function::{Function, FunctionError, Parameter, Signature};
 pub use number::{Number, NumberForm};
 pub use path::{AttributePath, PathStep};
-pub use plan::{proposed_with_computed_unknown, write_only_as_null, write_only_paths};
 pub use private::{InvalidPrivateData, PrivateData};
 pub use provider::{ConfigureRequest, Provider};
 pub use resource::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, ImportRequest, ImportResponse,
-    ImportTarget, Imported, MoveRequest, PlanDestroyRequest, PlanDestroyResponse, PlanRequest,
-    PlanResponse, ReadOutcome, ReadRequest, ReadResponse, Resource, UpdateRequest, UpgradeRequest,
+    ImportTarget, MoveRequest, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
+    ReadOutcome, ReadRequest, ReadResponse, Resource, UpdateRequest, UpgradeRequest,
 };
 pub use schema::{
     Attribute, AttributeKind, IdentityAttribute, IdentitySchema, Nesting, Presence, Schema,
 };
+pub use timeouts::Timeouts;
+#[cfg(feature = "fuzzing")]
+pub use timeouts::fuzzed_duration;
 pub use value::{DynamicValue, Value};
+pub use write_only::{write_only_as_null, write_only_paths};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

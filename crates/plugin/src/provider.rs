@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -33,7 +34,13 @@ pub trait Provider: Send + Sync + Debug + 'static {
         Diagnostics::new()
     }
 
-    /// Takes the configuration into use. Called again when it changes.
+    /// Returns the time limit of [`configure`](Self::configure); `None` for no limit.
+    fn configure_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Takes the configuration into use. Called again when it changes. The runtime drops
+    /// the future at the deadline, and when the host asks to stop.
     async fn configure(&self, cx: &Context, request: ConfigureRequest) -> Diagnostics;
 
     /// Returns the managed resources.

@@ -5,10 +5,11 @@ use super::ownership::{completed, deleted};
 use super::plan::located;
 use super::settings::{arguments, credential, fixed, store_settings};
 use super::state::{Identity, computed, identity};
-use crate::surface::{Anchor, Committed, Configured, explain, invalid_slug, named_backend};
+use crate::diagnostics::{explain, invalid_slug, named_backend};
+use crate::resources::private_state::{Anchor, Committed, PrivateState};
+use crate::session::{Call, Configured};
 use planton_core::operations::{
-    BackendView, DeleteBackend, Interrupt, OperationError, RegisterBackend, StoreSettings,
-    UpdateBackend,
+    BackendView, DeleteBackend, OperationError, RegisterBackend, StoreSettings, UpdateBackend,
 };
 use planton_plugin::{
     ApplyResponse, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic, UpdateRequest, Value,
@@ -16,10 +17,10 @@ use planton_plugin::{
 
 /// Declares the backend.
 pub(super) async fn create(
-    interrupt: &Interrupt,
+    call: &Call,
     request: CreateRequest,
-    session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
+    let Call { session, interrupt } = call;
     let (config, planned) = (&request.config, &request.planned_state);
     let text = planned.attribute("name").as_str().unwrap_or_default();
     let name = text
@@ -34,9 +35,9 @@ pub(super) async fn create(
         arguments: arguments(planned),
     };
     let registered = session.organization.register_backend(register, interrupt);
-    let registered = registered
-        .await
-        .map_err(|error| exists_as_well(&error, session).unwrap_or_else(|| at(config, &error)))?;
+    let registered = registered.await.map_err(|error| {
+        exists_as_well(&error, session).unwrap_or_else(|| located(config, &error))
+    })?;
     let mut response = applied(request.planned_state, &registered.view, session).await?;
     response.diagnostics.extend(completed(&registered));
     Ok(response)
@@ -44,10 +45,10 @@ pub(super) async fn create(
 
 /// Changes the backend in place.
 pub(super) async fn update(
-    interrupt: &Interrupt,
+    call: &Call,
     request: UpdateRequest,
-    session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
+    let Call { session, interrupt } = call;
     let anchor = Anchor::read(&request.planned_private)?;
     anchor.expect_same(session).await?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
@@ -65,16 +66,16 @@ pub(super) async fn update(
         arguments: arguments(planned),
     };
     let updated = session.organization.update_backend(update, interrupt);
-    let view = updated.await.map_err(|error| at(config, &error))?;
+    let view = updated.await.map_err(|error| located(config, &error))?;
     applied(request.planned_state, &view, session).await
 }
 
 /// Deletes the backend.
 pub(super) async fn delete(
-    interrupt: &Interrupt,
+    call: &Call,
     request: DeleteRequest,
-    session: &Configured,
 ) -> Result<DeleteResponse, Diagnostic> {
+    let Call { session, interrupt } = call;
     let anchor = Anchor::read(&request.planned_private)?;
     anchor.expect_same(session).await?;
     let Identity { uuid, name } = Identity::read(&request.prior_state)?;
@@ -108,19 +109,6 @@ fn exists_as_well(error: &OperationError, session: &Configured) -> Option<Diagno
     }
     let told = named_backend(backend, |named| named.exists_as_well(met));
     Some(Diagnostic::error("Secret Backend Already Exists", told).at("name"))
-}
-
-fn at(config: &Value, error: &OperationError) -> Diagnostic {
-    match error {
-        OperationError::BackendExists { .. }
-        | OperationError::BackendDeclaredTwice { .. }
-        | OperationError::BackendNameReserved => explain(error).at("name"),
-        OperationError::BackendNotThere { .. }
-        | OperationError::BackendNotMarked { .. }
-        | OperationError::ProbeFailed { .. }
-        | OperationError::Store(_) => located(config, error),
-        _ => explain(error),
-    }
 }
 
 async fn applied(

@@ -6,7 +6,8 @@ use super::settings::{
     AMBIENT, STATIC, TRIGGER, chosen, credential, credential_source, known_credential,
     store_settings,
 };
-use crate::surface::{Configured, Setting};
+use crate::session::Configured;
+use crate::setting::Setting;
 use planton_core::operations::StoreCredential;
 use planton_plugin::{Diagnostic, PrivateData, UpdateRequest, Value};
 use planton_vendors::{BACKEND_TYPES, Change, Field, Holds};

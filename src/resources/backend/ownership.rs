@@ -1,49 +1,11 @@
-//! Whose a backend is, as its state knows it: what a read found, and what a destroy
+//! Whose a backend is, as its state knows it: what a creation adopted, and what a destroy
 //! left.
 
-use crate::surface::{Anchor, Finding, named_backend};
+use crate::diagnostics::{Finding, named_backend};
+use crate::resources::private_state::Anchor;
 use planton_core::names::Slug;
-use planton_core::operations::{BackendView, DeletedBackend, Destroyed, RegisteredBackend};
-use planton_plugin::{DeleteResponse, Diagnostic, ReadResponse, Value};
-
-/// Returns what a read answers that found the backend: its state if it is this
-/// state's, and otherwise what was known, with a warning.
-pub(super) fn found(
-    known: Value,
-    anchor: Anchor,
-    view: &BackendView,
-    current: impl FnOnce() -> Value,
-) -> ReadResponse {
-    let anchor = anchor.found(&view.owner);
-    let is_other = anchor.finding.is_some();
-    let anchor = Anchor {
-        catalog: Some(view.catalog),
-        generation: view.generation,
-        deleting: view.is_deleting && !is_other,
-        ..anchor
-    };
-    let mut response = ReadResponse::current(if is_other { known } else { current() });
-    response.private = Some(anchor.write());
-    if is_other {
-        let detail = named_backend(&view.name, |named| named.owned_by_another(&view.owner));
-        response.diagnostics.push(Diagnostic::warning(
-            "Backend Owned By Another State",
-            detail,
-        ));
-    }
-    response
-}
-
-/// Returns what a read answers that found no record: what was known.
-pub(super) fn record_missing(known: Value, anchor: Anchor, name: &Slug) -> ReadResponse {
-    let mut response = ReadResponse::current(known);
-    response.private = Some(anchor.missing().write());
-    let detail = named_backend(name, |named| named.record_missing());
-    response
-        .diagnostics
-        .push(Diagnostic::warning("Backend Record Missing", detail));
-    response
-}
+use planton_core::operations::{DeletedBackend, Destroyed, RegisteredBackend};
+use planton_plugin::{DeleteResponse, Diagnostic};
 
 /// Says that a declaration completed an interrupted one.
 pub(super) fn completed(registered: &RegisteredBackend) -> Option<Diagnostic> {

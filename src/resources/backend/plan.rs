@@ -5,16 +5,20 @@ use super::credentials::{
     planned_source, takes_credential, with_seen_credential,
 };
 use super::ownership::is_own;
+use super::replacement::replaced_paths;
 use super::settings::{chosen, name_prefix, on_destroy, store_settings, verify_connection};
 use super::state::Identity;
-use crate::surface::{Anchor, Configured, Setting, explain};
+use crate::diagnostics::{About, explain, explain_at};
+use crate::resources::private_state::{Anchor, PrivateState};
+use crate::session::Configured;
+use crate::setting::Setting;
 use planton_core::names::Slug;
-use planton_core::operations::{OperationError, StoreErrorKind};
+use planton_core::operations::OperationError;
 use planton_plugin::{
     AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
-use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
+use planton_vendors::{BackendType, Change, Field, Holds};
 
 /// Plans a creation or an update; `session` is absent while the provider's
 /// configuration is unknown.
@@ -132,91 +136,20 @@ async fn plan_update(
     Ok(response)
 }
 
-/// Returns what makes it another place: the name, the type, and what within the
-/// block says where it is.
-fn replaced_paths(prior: &Value, planned: &Value) -> Vec<AttributePath> {
-    let mut paths: Vec<_> = ["name", "name_prefix"]
-        .into_iter()
-        .filter(|name| planned.attribute(name) != prior.attribute(name))
-        .map(AttributePath::attribute)
-        .collect();
-    let chosen = chosen(planned);
-    for block in BACKEND_TYPES {
-        let (before, now) = (
-            prior.attribute(block.name()),
-            planned.attribute(block.name()),
-        );
-        let path = AttributePath::attribute(block.name());
-        // Where another block is set, this one can only turn out to be absent.
-        if now.is_unknown() && chosen.is_some_and(|chosen| chosen.name() != block.name()) {
-            continue;
-        }
-        if before.is_null() != now.is_null() {
-            // A block that went names nothing that can be edited.
-            if !now.is_null() {
-                paths.push(path);
-            }
-            continue;
-        }
-        paths.extend(replaced_fields(block.fields, before, now, &path));
-    }
-    paths
-}
-
-fn replaced_fields(
-    fields: &[Field],
-    before: &Value,
-    now: &Value,
-    path: &AttributePath,
-) -> Vec<AttributePath> {
-    let replaces = |field: &&Field| {
-        field.change == Change::Replaces
-            && is_other(
-                field,
-                before.attribute(field.name),
-                now.attribute(field.name),
-            )
-    };
-    let changed = fields.iter().filter(replaces);
-    changed.map(|field| path.clone().then(field.name)).collect()
-}
-
-/// Says whether two values differ; sets in any order are the same.
-fn is_other(field: &Field, before: &Value, now: &Value) -> bool {
-    if !matches!(field.holds, Holds::Texts) || !now.is_wholly_known() {
-        return before != now;
-    }
-    let texts = |value: &Value| {
-        let mut all: Vec<_> = value
-            .elements()
-            .iter()
-            .filter_map(|element| element.as_str().map(str::to_owned))
-            .collect();
-        all.sort_unstable();
-        (value.is_null(), all)
-    };
-    texts(before) != texts(now)
-}
-
 /// Tells a failure to do with the backend at the attribute that it names, or at
 /// its block; an outage that no setting has to do with, at neither.
 pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
-    use StoreErrorKind as K;
-    let diagnostic = explain(error);
-    let Some(block) = chosen(config).filter(|_| error.interruption().is_none()) else {
-        return diagnostic;
-    };
-    let named = match error {
-        OperationError::Store(error) | OperationError::ProbeFailed { error, .. } => {
-            match (error.setting(), error.kind()) {
-                (None, K::Unavailable | K::RateLimited) => return diagnostic,
-                (named, _) => named.unwrap_or_default(),
-            }
-        }
-        OperationError::BackendNotThere { .. } => block.address,
-        _ => "",
-    };
-    diagnostic.at(innermost(block, named))
+    explain_at(error, |about| match about {
+        About::Name => Some("name".into()),
+        About::Setting(named) => chosen(config).map(|block| innermost(block, named)),
+        About::Address => chosen(config).map(|block| innermost(block, block.address)),
+        About::Nothing
+        | About::Selector
+        | About::Backend
+        | About::Value
+        | About::Version
+        | About::CopySource => None,
+    })
 }
 
 /// Returns the path of what an adapter names: `region`, `secret_access_key` (a

@@ -1,7 +1,7 @@
 //! The schema of `planton_secret_backend`.
 
 use super::blocks::block;
-use crate::surface::timeouts_attribute;
+use crate::session::TIMEOUTS;
 use planton_core::operations::NAME_PREFIX;
 use planton_plugin::{Attribute, IdentityAttribute, IdentitySchema, Schema};
 use planton_vendors::BACKEND_TYPES;
@@ -16,52 +16,55 @@ pub(super) fn schema() -> Schema {
         ),
         Attribute::string("description")
             .optional()
-            .describe("A text for people."),
+            .describe("Human-readable description."),
         Attribute::string("name_prefix")
             .optional_computed()
             .describe(format!(
-                "What the names of its objects begin with. Default: `{NAME_PREFIX}`. A change \
-                 replaces the backend."
+                "Prefix of the names of its objects. Default: `{NAME_PREFIX}`. A change replaces \
+                 the backend."
             )),
         Attribute::string("credentials_wo_version").optional().describe(
-            "Trigger of new credentials: any text. A change makes the configured credentials take \
-             effect, or the vendor's own chain where none are configured. While it is unchanged, \
-             the sealed credential stays, whether it is given again or not.",
+            "Trigger of new credentials: any text. A change makes the configured credentials \
+             take effect, or the vendor's default credential chain if none are configured. Until \
+             it changes, the sealed credentials stay in use, whether they are given again or \
+             not.",
         ),
         Attribute::bool("verify_connection").optional_computed().describe(
-            "Whether to write, read and delete an object with a throw-away name before the backend \
-             is saved, and to leave a marker by which its place is known again at another \
-             address. Default: true.",
+            "Whether to write, read and delete a test object before the backend is saved, and to \
+             store a marker object that proves at another address that the place is the same. \
+             Default: true.",
         ),
     ];
     attributes.push(
         Attribute::string("on_destroy")
             .optional_computed()
             .describe(
-                "What a destroy does: `delete` deletes the backend's marker object and its record; \
-         `forget` deletes its record alone, without any request to a place that is gone for good, \
-         and names what may be left there. Both are refused while secrets are on the backend. \
-         Default: `delete`. Must be applied before the destroy.",
+                "Effect of a destroy. `delete` deletes the backend's marker object and its \
+                 record. `forget` deletes the record only, without a request to a place that is \
+                 gone for good, and lists what may remain there. Both fail while the backend \
+                 holds secrets. Default: `delete`. Apply a change before the destroy.",
             ),
     );
     attributes.extend(BACKEND_TYPES.iter().copied().map(block));
-    attributes.push(timeouts_attribute());
+    attributes.push(TIMEOUTS.attribute());
     attributes.extend([
-        computed("id", "The backend's uuid."),
-        computed("type", "The type: the name of its block."),
+        computed("id", "UUID of the backend."),
+        computed("type", "Type of the backend: the name of its block."),
         computed(
             "credential_source",
-            "`static` where credentials are given, `ambient` where the vendor's own chain serves.",
+            "Source of the credentials: `static` for configured ones, `ambient` for the vendor's \
+             default credential chain.",
         ),
-        computed("created_at", "When it was created (RFC 3339)."),
-        computed("updated_at", "When it last changed (RFC 3339)."),
+        computed("created_at", "Time of creation (RFC 3339)."),
+        computed("updated_at", "Time of the last change (RFC 3339)."),
     ]);
     Schema::new(attributes).describe(
-        "Declares a secret backend of your own: where sealed secret versions are stored. Its \
-         credentials are sealed like any secret and kept in the catalog, never in the state.\n\n\
+        "Manages a secret backend of your own, which stores sealed secret versions. The provider \
+         seals its credentials like any secret and stores them in the catalog, never in the \
+         state.\n\n\
          Credentials, description and the address of the same place change in place. Another \
-         place is another backend: while this one holds secrets, or is the default, such a change \
-         is refused.",
+         place is another backend: such a change fails while this one holds secrets or is the \
+         default.",
     )
 }
 
@@ -69,8 +72,8 @@ pub(super) fn schema() -> Schema {
 pub(super) fn identity_schema() -> IdentitySchema {
     IdentitySchema::new([
         IdentityAttribute::optional("organization")
-            .describe("The organization; the provider's own unless given."),
-        IdentityAttribute::required("name").describe("The backend's name."),
+            .describe("Name of the organization. Default: the provider's."),
+        IdentityAttribute::required("name").describe("Name of the backend."),
     ])
 }
 

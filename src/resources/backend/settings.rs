@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::surface::Setting;
+use crate::setting::Setting;
 use planton_core::operations::{
     BackendArguments, BackendOnDestroy, NAME_PREFIX, StoreCredential, StoreSettings,
 };

@@ -3,7 +3,8 @@
 
 use super::plan::innermost;
 use super::settings::{DELETE, FORGET, collect, on_destroy, set_blocks, settings_of};
-use crate::surface::{Setting, explain, invalid_slug, reserved_name, validate_timeouts};
+use crate::diagnostics::{explain, invalid_slug, reserved_name};
+use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{
     ConnectStore, NAME_PREFIX, OperationError, PLATFORM_BACKEND, StoreCredential, StoreSettings,
@@ -19,7 +20,6 @@ pub(super) fn validate(config: &Value, connector: &dyn ConnectStore) -> Diagnost
     let mut diagnostics = Diagnostics::new();
     names(config, &mut diagnostics);
     destroy(config, &mut diagnostics);
-    validate_timeouts(config, &mut diagnostics);
     blocks(config, &mut diagnostics);
     for block in set_blocks(config) {
         settings(config, block, connector, &mut diagnostics);

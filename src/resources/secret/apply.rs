@@ -5,11 +5,14 @@ use super::replacement::{Existing, Mark};
 use super::settings::Settings;
 use super::source::Source;
 use super::state::{Identity, Private, computed, identity};
-use crate::surface::{Configured, Named, Setting, explain, invalid_slug, named_secret};
+use crate::diagnostics::{About, Named, explain, explain_at, invalid_slug, named_secret};
+use crate::resources::private_state::PrivateState;
+use crate::session::{Call, Configured};
+use crate::setting::Setting;
 use planton_core::names::SecretName;
 use planton_core::operations::{
-    CreateSecret, DeleteSecret, DeletedSecret, Interrupt, OperationError, RemoteName, Replaces,
-    SecretView, UpdateSecret,
+    CreateSecret, DeleteSecret, DeletedSecret, OperationError, RemoteName, Replaces, SecretView,
+    UpdateSecret,
 };
 use planton_plugin::{
     ApplyResponse, AttributePath, CreateRequest, DeleteRequest, DeleteResponse, Diagnostic,
@@ -18,10 +21,10 @@ use planton_plugin::{
 
 /// Creates the secret.
 pub(super) async fn create(
-    interrupt: &Interrupt,
+    call: &Call,
     request: CreateRequest,
-    session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
+    let Call { session, interrupt } = call;
     let planned = &request.planned_state;
     let settings = Settings::planned(planned, &request.config, true);
     let name = settings.secret_name()?;
@@ -35,7 +38,7 @@ pub(super) async fn create(
     let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
     let path = settings.source.argument();
-    let replaced = match Mark::read(&request.planned_private) {
+    let replaced = match Mark::of(&request.planned_private) {
         Some(Mark::Existing(existing)) => existing.as_replaced(),
         Some(Mark::Creation) | None => None,
     };
@@ -68,23 +71,22 @@ pub(super) async fn create(
 
 /// Updates the secret in place.
 pub(super) async fn update(
-    interrupt: &Interrupt,
+    call: &Call,
     request: UpdateRequest,
-    session: &Configured,
 ) -> Result<ApplyResponse, Diagnostic> {
+    let Call { session, interrupt } = call;
     let private = Private::read(&request.planned_private)?;
     let Identity { uuid, name, .. } = Identity::read(&request.prior_state)?;
     let organization = &session.organization;
     let planned = &request.planned_state;
-    expect_catalog(&private, session, interrupt).await?;
-    expect_mac_key(&private, session, interrupt).await?;
+    private.expect_same(session).await?;
     let settings = Settings::planned(planned, &request.config, private.given);
     let metadata = settings.metadata(planned, &session.defaults());
     let arguments = settings.arguments();
     let path = settings.source.argument();
     let mut write = planned.attribute("version").is_unknown();
     if write && private.compare {
-        write = differs(&settings, &request.prior_state, session, interrupt).await?;
+        write = differs(&settings, &request.prior_state, session).await?;
     }
     let source = if write {
         let source = settings.source.into_source();
@@ -92,7 +94,7 @@ pub(super) async fn update(
     } else {
         None
     };
-    let generation = private.generation;
+    let generation = private.anchor.generation;
     let heals = request.prior_state.attribute("version").is_null()
         && request.planned_state.attribute("value_wo_version")
             == request.prior_state.attribute("value_wo_version");
@@ -100,7 +102,7 @@ pub(super) async fn update(
         name,
         uuid,
         generation,
-        stamp: private.stamp,
+        stamp: private.anchor.stamp,
         source,
         heals,
         metadata,
@@ -113,14 +115,14 @@ pub(super) async fn update(
 
 /// Deletes the secret, or lets go of it.
 pub(super) async fn delete(
-    interrupt: &Interrupt,
+    call: &Call,
     request: DeleteRequest,
-    session: &Configured,
 ) -> Result<DeleteResponse, Diagnostic> {
+    let Call { session, interrupt } = call;
     let state = &request.prior_state;
     let private = Private::read(&request.planned_private)?;
     let existing = Existing::of(state, &private);
-    let refused = match Mark::read(&request.planned_private) {
+    let refused = match Mark::of(&request.planned_private) {
         // A plan that does not know the secret it replaces: that one is tainted.
         Some(Mark::Creation) => existing.refuses_replacement_of_tainted(),
         Some(Mark::Existing(_)) => existing.refuses_replacement(),
@@ -133,17 +135,16 @@ pub(super) async fn delete(
         return Ok(DeleteResponse::default());
     }
     let Identity { uuid, name, .. } = Identity::read(state)?;
-    expect_catalog(&private, session, interrupt).await?;
-    expect_mac_key(&private, session, interrupt).await?;
+    private.expect_same(session).await?;
     let delete = DeleteSecret {
         name,
         uuid,
         // What an import left behind has not been seen at any generation.
-        generation: match private.generation {
+        generation: match private.anchor.generation {
             0 => u64::MAX,
             generation => generation,
         },
-        stamp: private.stamp,
+        stamp: private.anchor.stamp,
     };
     let deleted = session.organization.delete_secret(&delete, interrupt).await;
     let deleted = deleted.map_err(|error| explain(&error))?;
@@ -189,45 +190,12 @@ fn told(name: &SecretName, deleted: &DeletedSecret) -> Option<Diagnostic> {
     Some(Diagnostic::warning(summary, text))
 }
 
-/// Refuses to touch a secret of another catalog, or one whose backend has gone
-/// back to another place.
-pub(super) async fn expect_catalog(
-    private: &Private,
-    session: &Configured,
-    interrupt: &Interrupt,
-) -> Result<(), Diagnostic> {
-    if let Some(seen) = &private.backend {
-        session.organization.remember_backend(seen.clone());
-    }
-    let Some(catalog) = private.catalog else {
-        return Ok(());
-    };
-    let expected = session.organization.expect_catalog(catalog);
-    let expected = interrupt.bound(expected).await;
-    expected.map_err(|error| explain(&error))
-}
-
-/// Refuses to act on records under another MAC key than before.
-pub(super) async fn expect_mac_key(
-    private: &Private,
-    session: &Configured,
-    interrupt: &Interrupt,
-) -> Result<(), Diagnostic> {
-    let Some(mac_key) = &private.mac_key else {
-        return Ok(());
-    };
-    let expected = session.organization.expect_mac_key(mac_key);
-    let expected = interrupt.bound(expected).await;
-    expected.map_err(|error| explain(&error))
-}
-
 /// Says whether the value that was unknown in plan, or its trigger, asks for a
 /// new version.
 async fn differs(
     settings: &Settings,
     prior: &Value,
     session: &Configured,
-    interrupt: &Interrupt,
 ) -> Result<bool, Diagnostic> {
     let before = prior.attribute("value_wo_version").as_str();
     if let (Setting::Set(now), Some(before)) = (&settings.trigger, before) {
@@ -236,8 +204,7 @@ async fn differs(
     match &settings.source {
         Source::Given(value) => {
             let uuid = Identity::read(prior)?.uuid;
-            let same = session.organization.is_current_value(uuid, value);
-            let same = interrupt.bound(same).await;
+            let same = session.organization.is_current_value(uuid, value).await;
             Ok(!same.map_err(|error| compare_failed(&error))?)
         }
         Source::Absent | Source::Unknown(_) | Source::Generate(_) | Source::Copy(_) => Ok(false),
@@ -252,10 +219,8 @@ async fn applied(
     let organization = &session.organization;
     let identity = identity(organization.slug().as_str(), &view.name);
     let mac_key = organization.mac_key_commitment().await;
-    let private = Private {
-        mac_key: Some(mac_key.map_err(|error| explain(&error))?),
-        ..Private::of(view)
-    };
+    let mut private = Private::of(view);
+    private.anchor.mac_key = Some(mac_key.map_err(|error| explain(&error))?);
     let mut response = ApplyResponse {
         private: Some(private.write()),
         identity: Some(identity),
@@ -298,16 +263,14 @@ fn exists_as_well(error: &OperationError, session: &Configured) -> Option<Diagno
 }
 
 fn located(error: &OperationError, value: &'static str) -> Diagnostic {
-    let diagnostic = explain(error);
-    match error {
-        OperationError::AlreadyExists { .. } | OperationError::DeclaredTwice { .. } => {
-            diagnostic.at("name")
+    explain_at(error, |about| match about {
+        About::Name => Some("name".into()),
+        About::Backend => Some("backend".into()),
+        About::Value => Some(value.into()),
+        About::CopySource => Some(AttributePath::attribute("copy_from").then("remote_name")),
+        // The secret exists already, and a setting is that of its backend's resource.
+        About::Nothing | About::Selector | About::Version | About::Setting(_) | About::Address => {
+            None
         }
-        OperationError::UnknownBackend { .. } => diagnostic.at("backend"),
-        OperationError::NothingToCopy { .. } => {
-            diagnostic.at(AttributePath::attribute("copy_from").then("remote_name"))
-        }
-        OperationError::ValueTooLarge { .. } => diagnostic.at(value),
-        _ => diagnostic,
-    }
+    })
 }

@@ -1,10 +1,10 @@
 //! Plans the destruction of a secret, and refuses it under `deletion_protection`.
 
-use super::read;
+use super::drift;
 use super::replacement::Existing;
 use super::state::Private;
-use crate::surface::Configured;
-use planton_core::operations::Interrupt;
+use crate::resources::private_state::PrivateState;
+use crate::session::Configured;
 use planton_plugin::{
     Diagnostic, PlanDestroyRequest, PlanDestroyResponse, ReadOutcome, ReadRequest,
 };
@@ -17,7 +17,6 @@ use planton_plugin::{
 pub(super) async fn plan_destroy(
     request: PlanDestroyRequest,
     session: Option<&Configured>,
-    interrupt: &Interrupt,
 ) -> Result<PlanDestroyResponse, Diagnostic> {
     let private_before = Private::read(&request.prior_private)?;
     let allowed = PlanDestroyResponse {
@@ -39,12 +38,11 @@ pub(super) async fn plan_destroy(
         identity: request.prior_identity,
     };
     // What can't be read stays protected: that is what the state says.
-    let Ok(now) = read(interrupt, as_it_was, session).await else {
+    let Ok(now) = drift::read(session, as_it_was).await else {
         return Err(refused);
     };
     let state = match now.outcome {
         ReadOutcome::Gone => return Ok(allowed),
-        ReadOutcome::Failed => return Err(refused),
         ReadOutcome::Current(state) => state,
     };
     let private = now.private.as_ref().map(Private::read).transpose()?;

@@ -5,22 +5,25 @@ mod write;
 
 use uuid::Uuid;
 
-use super::replacement::{Existing, Mark};
+use super::replacement::{Existing, Mark, plan_replacement, replaced_paths};
 use super::settings::{Settings, generate_spec};
 use super::source::Source;
 use super::state::{Identity, Private, generate, strings, with_defaults};
-use crate::surface::{Configured, PartlyKnown, Setting, explain, invalid_slug, named_secret};
+use crate::diagnostics::{explain, invalid_slug, named_secret};
+use crate::resources::private_state::PrivateState;
+use crate::session::{Configured, PartlyKnown, Planning};
+use crate::setting::Setting;
 use planton_core::names::Slug;
-use planton_core::operations::{Interrupt, MetRecord, Owner};
+use planton_core::operations::{MetRecord, Owner};
 use planton_plugin::{
-    AttributePath, Diagnostic, PlanRequest, PlanResponse, Schema, Value,
-    proposed_with_computed_unknown, write_only_as_null,
+    Diagnostic, PlanRequest, PlanResponse, Schema, Value, proposed_with_computed_unknown,
+    write_only_as_null,
 };
 pub(super) use write::compare_failed;
 use write::{Write, decide_write};
 
 /// What only the provider knows, and apply decides.
-const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
+pub(super) const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
     "version",
     "revision",
     "backend_version_id",
@@ -28,32 +31,22 @@ const DECIDED_BY_A_NEW_VERSION: [&str; 5] = [
     "updated_at",
 ];
 
-/// What a plan goes by besides the request.
-#[derive(Clone, Copy)]
-pub(super) struct Ground<'a> {
-    /// What is known of the provider's defaults.
-    pub(super) defaults: &'a PartlyKnown,
-    /// Absent while part of the provider's configuration is unknown.
-    pub(super) session: Option<&'a Configured>,
-    pub(super) interrupt: &'a Interrupt,
-}
-
 /// Plans a creation or an update.
 pub(super) async fn plan(
     schema: &Schema,
     request: PlanRequest,
-    ground: Ground<'_>,
+    planning: &Planning,
 ) -> Result<PlanResponse, Diagnostic> {
     let settings = Settings::read(&request.config);
-    let warned = match ground.session {
+    let warned = match &planning.session {
         None => None,
         Some(session) => check(&settings, &request.prior_state, session).await?,
     };
     let mut response = if request.prior_state.is_null() {
-        plan_creation(schema, request, &settings, ground)?
+        plan_creation(schema, request, &settings, planning)?
     } else {
         let private = Private::read(&request.prior_private)?;
-        plan_update(schema, request, settings, private, ground).await?
+        plan_update(schema, request, settings, private, planning).await?
     };
     response.diagnostics.extend(warned);
     Ok(response)
@@ -109,12 +102,12 @@ fn plan_creation(
     schema: &Schema,
     request: PlanRequest,
     settings: &Settings,
-    ground: Ground<'_>,
+    planning: &Planning,
 ) -> Result<PlanResponse, Diagnostic> {
     // What the first plan of a replacement gave; in a plan that is repeated before
     // the apply, what the plan gave, where the host keeps that.
     let kept = request.planned_private.unwrap_or(request.prior_private);
-    let mark = Mark::read(&kept).unwrap_or(Mark::Creation);
+    let mark = Mark::of(&kept).unwrap_or(Mark::Creation);
     if let Mark::Existing(existing) = &mark
         && let Some(refused) = existing.refuses_replacement()
     {
@@ -130,16 +123,17 @@ fn plan_creation(
         ));
     }
     if settings.backend.is_absent()
-        && let (Some(session), Some(name)) = (ground.session, settings.known_name(ground.defaults))
+        && let (Some(session), Some(name)) =
+            (&planning.session, settings.known_name(&planning.defaults))
     {
         session.plan_by_default(&name.to_string());
     }
     let mut planned =
         proposed_with_computed_unknown(schema, &request.config, request.proposed_state);
-    decide_known(&mut planned, &request.config, settings, ground.defaults);
+    decide_known(&mut planned, &request.config, settings, &planning.defaults);
     planned.set("kind", certain_kind(settings));
     Ok(PlanResponse {
-        private: Some(mark.write(kept)),
+        private: Some(mark.beside(kept)),
         ..PlanResponse::planned(planned)
     })
 }
@@ -182,7 +176,7 @@ fn decide_known(planned: &mut Value, config: &Value, settings: &Settings, defaul
 /// Returns the kind that a new version has; unknown where the source does not
 /// decide it yet. One that is given may come by the other argument in the apply,
 /// where an ephemeral value need not be what it was in the plan.
-fn certain_kind(settings: &Settings) -> Value {
+pub(super) fn certain_kind(settings: &Settings) -> Value {
     if settings.source.may_be_given() {
         return Value::Unknown;
     }
@@ -195,12 +189,12 @@ async fn plan_update(
     request: PlanRequest,
     settings: Settings,
     private: Private,
-    ground: Ground<'_>,
+    planning: &Planning,
 ) -> Result<PlanResponse, Diagnostic> {
     let prior = &request.prior_state;
     let existing = Existing::of(prior, &private);
     let mut planned = request.proposed_state;
-    decide_known(&mut planned, &request.config, &settings, ground.defaults);
+    decide_known(&mut planned, &request.config, &settings, &planning.defaults);
     if settings.backend.is_absent() {
         planned.set("backend", prior.attribute("backend").clone());
     }
@@ -212,15 +206,15 @@ async fn plan_update(
     let replaced = replaced_paths(prior, &planned, &kept);
     if !replaced.is_empty() {
         let mut response = plan_replacement(planned, replaced, &settings, &existing)?;
-        response.private = Some(Mark::Existing(existing).write(kept.write()));
+        response.private = Some(Mark::Existing(existing).beside(kept.write()));
         return Ok(response);
     }
 
-    let decided = decide_write(&settings, prior, &kept, ground).await?;
+    let decided = decide_write(&settings, prior, &kept, planning).await?;
     let is_edited = kept.displaced || write_only_as_null(schema, planned.clone()) != *prior;
     let write = match decided {
         // What is updated anyway may be given another value by the apply.
-        Write::Unchanged if is_edited && kept.finding.is_none() => Write::DecidedAtApply,
+        Write::Unchanged if is_edited && kept.anchor.finding.is_none() => Write::DecidedAtApply,
         Write::Unchanged => Write::Never,
         decided => decided,
     };
@@ -245,7 +239,7 @@ async fn plan_update(
         mark_version(&mut planned, prior, &settings, write);
     }
     let mut response = PlanResponse {
-        private: Some(Mark::Existing(existing).write(kept.write())),
+        private: Some(Mark::Existing(existing).beside(kept.write())),
         ..PlanResponse::planned(planned)
     };
     response.diagnostics.extend(warnings);
@@ -258,42 +252,6 @@ fn mark_version(planned: &mut Value, prior: &Value, settings: &Settings, write: 
     let kind = certain_kind(settings);
     let is_certain = write == Write::Always || kind == *prior.attribute("kind");
     planned.set("kind", if is_certain { kind } else { Value::Unknown });
-}
-
-fn replaced_paths(prior: &Value, planned: &Value, private: &Private) -> Vec<AttributePath> {
-    let mut paths: Vec<_> = ["name", "environment", "backend"]
-        .into_iter()
-        .filter(|name| planned.attribute(name) != prior.attribute(name))
-        .map(AttributePath::attribute)
-        .collect();
-    if private.deleting {
-        // What is on its way out cannot be brought back: finish, and create anew.
-        paths.push(AttributePath::attribute("id"));
-    }
-    paths
-}
-
-fn plan_replacement(
-    mut planned: Value,
-    requires_replace: Vec<AttributePath>,
-    settings: &Settings,
-    existing: &Existing,
-) -> Result<PlanResponse, Diagnostic> {
-    if let Some(refused) = existing.refuses_replacement() {
-        return Err(refused);
-    }
-    // Whether there is a value is checked by the plan of the creation that follows:
-    // that one sees what `ignore_changes` holds back here.
-    planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
-    planned.mark_unknown(&["id", "created_at"]);
-    planned.set("kind", certain_kind(settings));
-    if settings.backend.is_absent() {
-        planned.set("backend", Value::Unknown);
-    }
-    Ok(PlanResponse {
-        requires_replace,
-        ..PlanResponse::planned(planned)
-    })
 }
 
 /// Why a value that stands in the configuration may not have been seen.

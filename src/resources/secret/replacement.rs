@@ -1,4 +1,5 @@
-//! What a plan tells the calls that follow it about a replacement.
+//! Replacement of a secret: which changes replace it, and what the plan of the existing
+//! secret passes on to the calls that follow.
 //!
 //! Terraform plans a replacement twice, the second time as a creation: with a null
 //! prior state, and with the private data that the first plan returned. So every
@@ -10,12 +11,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::plan::{DECIDED_BY_A_NEW_VERSION, certain_kind};
+use super::settings::Settings;
 use super::state::Private;
-use crate::surface::deletion_protected;
+use crate::diagnostics::deletion_protected;
+use crate::resources::private_state::PrivateState;
 use planton_core::operations::{Replaces, Stamp};
-use planton_plugin::{Diagnostic, PrivateData, Value};
-
-const MARK: &str = "plan";
+use planton_plugin::{AttributePath, Diagnostic, PlanResponse, PrivateData, Value};
 
 /// What a plan started from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,16 +43,14 @@ pub(super) struct Existing {
     is_retained: bool,
 }
 
-impl Mark {
-    /// Reads the mark of an earlier plan; damaged ones count as none.
-    pub(super) fn read(data: &PrivateData) -> Option<Self> {
-        serde_json::from_slice(data.bytes(MARK)?).ok()
-    }
+impl PrivateState for Mark {
+    const KEY: &'static str = "plan";
+}
 
-    /// Adds the mark to what a plan returns.
-    pub(super) fn write(&self, data: PrivateData) -> PrivateData {
-        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
-        data.with(MARK, bytes)
+impl Mark {
+    /// Returns the mark of an earlier plan; a damaged one counts as none.
+    pub(super) fn of(data: &PrivateData) -> Option<Self> {
+        Self::stored(data).ok().flatten()
     }
 }
 
@@ -61,12 +61,12 @@ impl Existing {
         let name = text("name").unwrap_or_default();
         // A deletion that was begun was allowed, and what is not this state's any more
         // is not destroyed.
-        let holds = !private.deleting && private.finding.is_none();
+        let holds = !private.anchor.deleting && private.anchor.finding.is_none();
         let uuid = text("id").and_then(|id| id.parse().ok());
         Self {
             owned: uuid
-                .zip(private.stamp)
-                .filter(|_| private.finding.is_none()),
+                .zip(private.anchor.stamp)
+                .filter(|_| private.anchor.finding.is_none()),
             name: match text("environment") {
                 Some(environment) => format!("{environment}/{name}"),
                 None => name.to_owned(),
@@ -147,9 +147,53 @@ impl Existing {
     }
 }
 
+/// Returns the attributes whose change replaces the secret: its name, its environment and
+/// its backend, since a secret never moves.
+pub(super) fn replaced_paths(
+    prior: &Value,
+    planned: &Value,
+    private: &Private,
+) -> Vec<AttributePath> {
+    let mut paths: Vec<_> = ["name", "environment", "backend"]
+        .into_iter()
+        .filter(|name| planned.attribute(name) != prior.attribute(name))
+        .map(AttributePath::attribute)
+        .collect();
+    if private.anchor.deleting {
+        // What is on its way out cannot be brought back: finish, and create anew.
+        paths.push(AttributePath::attribute("id"));
+    }
+    paths
+}
+
+/// Plans the replacement, unless the existing secret rejects it.
+pub(super) fn plan_replacement(
+    mut planned: Value,
+    requires_replace: Vec<AttributePath>,
+    settings: &Settings,
+    existing: &Existing,
+) -> Result<PlanResponse, Diagnostic> {
+    if let Some(refused) = existing.refuses_replacement() {
+        return Err(refused);
+    }
+    // Whether there is a value is checked by the plan of the creation that follows:
+    // that one sees what `ignore_changes` holds back here.
+    planned.mark_unknown(&DECIDED_BY_A_NEW_VERSION);
+    planned.mark_unknown(&["id", "created_at"]);
+    planned.set("kind", certain_kind(settings));
+    if settings.backend.is_absent() {
+        planned.set("backend", Value::Unknown);
+    }
+    Ok(PlanResponse {
+        requires_replace,
+        ..PlanResponse::planned(planned)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resources::private_state::Anchor;
 
     fn existing(protection: bool, on_destroy: &str, deleting: bool) -> Existing {
         let state = Value::object([
@@ -159,7 +203,10 @@ mod tests {
             ("on_destroy", on_destroy.into()),
         ]);
         let private = Private {
-            deleting,
+            anchor: Anchor {
+                deleting,
+                ..Anchor::default()
+            },
             ..Private::default()
         };
         Existing::of(&state, &private)
@@ -171,12 +218,12 @@ mod tests {
             Mark::Creation,
             Mark::Existing(existing(true, "delete", false)),
         ] {
-            let data = mark.write(PrivateData::new().with("secret", "{}"));
-            assert_eq!(Mark::read(&data), Some(mark));
+            let data = mark.beside(PrivateData::new().with("secret", "{}"));
+            assert_eq!(Mark::of(&data), Some(mark));
             assert_eq!(data.text("secret"), Some("{}"));
         }
-        assert_eq!(Mark::read(&PrivateData::new()), None);
-        assert_eq!(Mark::read(&PrivateData::new().with(MARK, "{")), None);
+        assert_eq!(Mark::of(&PrivateData::new()), None);
+        assert_eq!(Mark::of(&PrivateData::new().with(Mark::KEY, "{")), None);
     }
 
     #[test]

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use super::schema::DEFAULT_KEEP_VERSIONS;
 use super::source::{Source, WRITE_ONLY};
-use crate::surface::{PartlyKnown, Setting, invalid_slug};
+use crate::diagnostics::invalid_slug;
+use crate::session::PartlyKnown;
+use crate::setting::Setting;
 use planton_core::names::SecretName;
 use planton_core::operations::{
     CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata,

@@ -1,7 +1,7 @@
 //! Where a secret's value comes from, as far as a configuration says.
 
 use super::settings::{copy_from, generate_spec};
-use crate::surface::Setting;
+use crate::setting::Setting;
 use planton_core::operations::{CopyFrom, GenerateSpec, SecretKind, SecretValue, ValueSource};
 use planton_plugin::Value;
 

@@ -6,39 +6,25 @@ use std::ops::Not;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::surface::Finding;
+use crate::resources::private_state::{Anchor, PrivateState};
+use crate::session::Configured;
 use planton_core::names::{SecretName, Slug};
 use planton_core::operations::{CopyFrom, GenerateSpec, OnDestroy, Owner, SeenBackend};
-use planton_core::operations::{RefreshSecret, SecretView, Seen, Stamp};
-use planton_plugin::{Diagnostic, PrivateData, Value};
-
-const PRIVATE: &str = "secret";
+use planton_core::operations::{RefreshSecret, SecretView, Seen};
+use planton_plugin::{Diagnostic, Value};
 
 /// What is kept beside the state: identifiers and digests, never a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Private {
-    /// The catalog's uuid.
-    pub(super) catalog: Option<Uuid>,
-    /// The commitment of the MAC key that records stood under when this secret
-    /// was last written.
-    #[serde(default)]
-    pub(super) mac_key: Option<String>,
-    /// The record's generation when it was last seen.
-    #[serde(default)]
-    pub(super) generation: u64,
+    /// Ties the state to the record that it was made with.
+    #[serde(flatten)]
+    pub(super) anchor: Anchor,
     /// Number and payload digest of the version that was last seen.
     #[serde(default)]
     pub(super) seen: Option<(u64, String)>,
     /// What was seen of its backend last; absent for the built-in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) backend: Option<SeenBackend>,
-    /// The stamp of this state's own creation or adoption, or the one that an import
-    /// found. A read never moves it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) stamp: Option<Stamp>,
-    /// Why this state may not act on the secret any more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) finding: Option<Finding>,
     /// Another secret has taken its place under the name, whether or not it stands
     /// there still.
     #[serde(default, skip_serializing_if = "Not::not")]
@@ -46,9 +32,6 @@ pub(super) struct Private {
     /// Which secret stands under its name instead, and whose that is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) displaced_by: Option<(Uuid, Owner)>,
-    /// A deletion was begun and must be finished.
-    #[serde(default, skip_serializing_if = "Not::not")]
-    pub(super) deleting: bool,
     /// Plan to update: the value was not known, so apply compares it.
     #[serde(default, skip_serializing_if = "Not::not")]
     pub(super) compare: bool,
@@ -58,59 +41,64 @@ pub(super) struct Private {
     pub(super) given: bool,
 }
 
+impl PrivateState for Private {
+    const KEY: &'static str = "secret";
+}
+
 impl Private {
-    /// Reads what was stored; nothing where nothing was.
-    ///
-    /// What does not fit is an error: all that must not go back hangs on it.
-    pub(super) fn read(data: &PrivateData) -> Result<Self, Diagnostic> {
-        let Some(bytes) = data.bytes(PRIVATE) else {
-            return Ok(Self::default());
-        };
-        serde_json::from_slice(bytes).map_err(|_| {
-            Diagnostic::error(
-                "Resource State Not Readable",
-                "What this provider keeps beside the state of this secret is damaged, or was \
-                 written by a later release.\n\nUpgrade the provider; or restore the state from a \
-                 backup; or remove the resource from it (terraform state rm) and import it again.",
-            )
-        })
-    }
-
-    /// Returns it in the form that is stored.
-    pub(super) fn write(&self) -> PrivateData {
-        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
-        PrivateData::new().with(PRIVATE, bytes)
-    }
-
     /// What to remember of a secret that was just seen.
     pub(super) fn of(view: &SecretView) -> Self {
         Self {
-            catalog: Some(view.catalog),
-            generation: view.generation,
+            anchor: Anchor {
+                catalog: Some(view.catalog),
+                generation: view.generation,
+                stamp: Some(view.owner.stamp),
+                ..Anchor::default()
+            },
             seen: view
                 .version
                 .as_ref()
                 .map(|v| (v.number, v.payload_sha256.clone())),
             backend: view.backend_seen.clone(),
-            stamp: Some(view.owner.stamp),
             displaced: view.is_displaced,
             displaced_by: view.displaced_by.clone(),
             ..Self::default()
         }
     }
 
+    /// Rejects another catalog than the secret's, and remembers where its backend was seen:
+    /// a record that leads elsewhere is rejected, too.
+    pub(super) async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
+        self.remember_backend(session);
+        self.anchor.expect_catalog(session).await
+    }
+
+    /// As [`expect_catalog`](Self::expect_catalog); rejects another MAC key as well.
+    pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
+        self.remember_backend(session);
+        self.anchor.expect_same(session).await
+    }
+
+    fn remember_backend(&self, session: &Configured) {
+        if let Some(seen) = &self.backend {
+            session.organization.remember_backend(seen.clone());
+        }
+    }
+
     /// What to remember of a secret that a read has found: the stamp stays this
     /// state's own, and another one is a finding.
     pub(super) fn found(&self, view: &SecretView) -> Self {
-        let found = view.owner.stamp;
-        let stamp = self.stamp.unwrap_or_else(|| view.owner.presumed_stamp());
+        let seen = Self::of(view);
+        let known = Anchor {
+            stamp: self.anchor.stamp,
+            mac_key: self.anchor.mac_key.clone(),
+            ..seen.anchor
+        };
         Self {
-            mac_key: self.mac_key.clone(),
+            anchor: known.found(&view.owner),
             // What was not looked at now is as it was.
             backend: view.backend_seen.clone().or(self.backend.clone()),
-            stamp: Some(stamp),
-            finding: (stamp != found).then_some(Finding::OtherOwner),
-            ..Self::of(view)
+            ..seen
         }
     }
 }
@@ -156,8 +144,8 @@ impl Identity {
     }
 
     pub(super) fn refresh(&self, private: &Private) -> RefreshSecret {
-        let seen = (private.generation > 0).then(|| Seen {
-            generation: private.generation,
+        let seen = (private.anchor.generation > 0).then(|| Seen {
+            generation: private.anchor.generation,
             version: private.seen.clone(),
         });
         RefreshSecret {
@@ -294,18 +282,22 @@ pub(super) fn strings(all: &BTreeMap<String, String>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use planton_plugin::PrivateData;
 
     #[test]
     fn private_data_comes_back_and_damaged_data_is_an_error_never_nothing() {
         assert_eq!(Private::read(&PrivateData::new()), Ok(Private::default()));
         let private = Private {
-            generation: 7,
-            mac_key: Some("00".to_owned()),
+            anchor: Anchor {
+                generation: 7,
+                mac_key: Some("00".to_owned()),
+                ..Anchor::default()
+            },
             ..Private::default()
         };
         assert_eq!(Private::read(&private.write()), Ok(private));
         for damaged in [r#"{"catalog":1}"#, "", "{"] {
-            assert!(Private::read(&PrivateData::new().with(PRIVATE, damaged)).is_err());
+            assert!(Private::read(&PrivateData::new().with(Private::KEY, damaged)).is_err());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Checks a configuration of `planton_secret` without any I/O.
 
 use super::settings::{Settings, generate_spec};
-use crate::surface::{Setting, invalid_slug, plain_words, validate_timeouts};
+use crate::diagnostics::{invalid_slug, plain_words};
+use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{MAX_GENERATED_LENGTH, PLATFORM_BACKEND};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
@@ -187,7 +188,6 @@ fn lifecycle(config: &Value, settings: &Settings, diagnostics: &mut Diagnostics)
             .at("keep_versions"),
         );
     }
-    validate_timeouts(config, diagnostics);
 }
 
 fn labels(config: &Value, diagnostics: &mut Diagnostics) {

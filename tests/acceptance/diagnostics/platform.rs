@@ -101,7 +101,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "nothing_listens"
       at resource "planton_secret" "nothing_listens" {
 
-    The platform could not be reached, or failed, and still did after all retries (read secret: planton/data/catalog/a/organization).
+    The platform could not be reached or returned errors; retries were exhausted (read secret: planton/data/catalog/a/organization).
 
     Check the address, and that the server can be reached from here.
 
@@ -112,7 +112,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "wrong_token"
       at resource "planton_secret" "wrong_token" {
 
-    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read secret: planton/data/catalog/b/organization).
+    The platform rejected the provider's login: its credentials are missing, wrong or expired (read secret: planton/data/catalog/b/organization).
 
     The token is not, or no longer, valid: renew it. (A valid token whose policies do not allow it to look itself up looks the same.)
 
@@ -123,7 +123,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_token_file"
       at resource "planton_secret" "no_token_file" {
 
-    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read token file: auth).
+    The platform rejected the provider's login: its credentials are missing, wrong or expired (read token file: auth).
 
     Check the file that token_file names, and its mode; token_file takes a path, and not the token itself.
 
@@ -134,7 +134,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "login_refused"
       at resource "planton_secret" "login_refused" {
 
-    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (login: auth/approle/login).
+    The platform rejected the provider's login: its credentials are missing, wrong or expired (login: auth/approle/login).
 
     The server refused the login: check the auth method's mount path, the role, and the credential.
 
@@ -145,7 +145,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_jwt_file"
       at resource "planton_secret" "no_jwt_file" {
 
-    The provider is not, or no longer, logged in to the platform: its credentials are missing, wrong, or have run out (read token file: auth).
+    The platform rejected the provider's login: its credentials are missing, wrong or expired (read token file: auth).
 
     Check the file that jwt.token_file names, and its mode; jwt.token_file takes a path, and not the token itself.
 
@@ -156,7 +156,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_rights"
       at resource "planton_secret" "no_rights" {
 
-    The provider's credentials may not do this on the platform's catalog (read secret: planton/data/catalog/f/organization).
+    The provider's credentials do not permit this on the platform's catalog (read secret: planton/data/catalog/f/organization).
 
     Grant to the role in use:
     path "planton/data/catalog/f/*" {
@@ -176,7 +176,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_namespace"
       at resource "planton_secret" "no_namespace" {
 
-    The platform, or the way to it, is not set up as this provider needs it (read secret: planton/data/catalog/g/organization).
+    The platform or the connection to it is misconfigured (read secret: planton/data/catalog/g/organization).
 
     The namespace does not exist: check it, or create it.
 
@@ -187,7 +187,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_kv"
       at resource "planton_secret" "no_kv" {
 
-    The platform, or the way to it, is not set up as this provider needs it (read secret: nowhere/data/catalog/h/organization).
+    The platform or the connection to it is misconfigured (read secret: nowhere/data/catalog/h/organization).
 
     No KV version 2 is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere -version=2 kv`, or correct the configured KV mount path or the namespace.
 
@@ -198,7 +198,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "kv_1"
       at resource "planton_secret" "kv_1" {
 
-    The platform, or the way to it, is not set up as this provider needs it (write fence: one/data/catalog/i/fence/<2 hex>).
+    The platform or the connection to it is misconfigured (write fence: one/data/catalog/i/fence/<2 hex>).
 
     The mount "one" is not KV version 2. Enable one elsewhere with `bao secrets enable -path=<mount> -version=2 kv`, or upgrade this one with `bao kv enable-versioning one`.
     "#);
@@ -218,7 +218,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "wrong_authority"
       at resource "planton_secret" "wrong_authority" {
 
-    The platform, or the way to it, is not set up as this provider needs it (read secret: planton/data/catalog/k/organization).
+    The platform or the connection to it is misconfigured (read secret: planton/data/catalog/k/organization).
 
     Check the CA certificate, and the client certificate if the server wants one.
 
@@ -229,7 +229,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "no_certificate"
       at resource "planton_secret" "no_certificate" {
 
-    The platform, or the way to it, is not set up as this provider needs it (read secret: planton/data/catalog/l/organization).
+    The platform or the connection to it is misconfigured (read secret: planton/data/catalog/l/organization).
 
     Check the CA certificate, and the client certificate if the server wants one.
 
@@ -246,7 +246,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       in resource "planton_secret" "sealed"
       at resource "planton_secret" "sealed" {
 
-    The platform could not be reached, or failed, and still did after all retries (read secret: planton/data/catalog/m/organization).
+    The platform could not be reached or returned errors; retries were exhausted (read secret: planton/data/catalog/m/organization).
 
     The server is sealed: unseal it.
 
@@ -285,7 +285,7 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
+    The key encryption key does not exist, and no other key opens what was sealed under it (use key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
@@ -303,7 +303,7 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "new"
       at resource "planton_secret" "new" {
 
-    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (read key: transit/planton-acme).
+    The key encryption key does not exist, and no other key opens what was sealed under it (read key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
     "#);
@@ -319,7 +319,7 @@ resource "planton_secret" "db" {
       in ephemeral "planton_secret" "db"
       at ephemeral "planton_secret" "db" {
 
-    The key encryption key does not exist, and nothing that was sealed under it can be opened with another (use key: transit/planton-acme).
+    The key encryption key does not exist, and no other key opens what was sealed under it (use key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 

@@ -100,7 +100,7 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "corrupt"
       at resource "planton_secret" "corrupt" {
 
-    What stands in the record's place is not a record that this release of the provider knows (parse: secrets/<15 hex>).
+    The stored document is not a record that this release of the provider supports (parse: secrets/<15 hex>).
 
     If a later release wrote it, upgrade the provider. Otherwise find out who can write to the platform's storage, and restore the record from a backup.
 
@@ -129,7 +129,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_altered"
       at ephemeral "planton_secret" "open_altered" {
 
-    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word (verify: secrets/<15 hex>).
+    The record's authentication code is invalid: it was changed without the organization's key, so nothing is written or opened that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -138,7 +138,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_corrupt"
       at ephemeral "planton_secret" "open_corrupt" {
 
-    What stands in the record's place is not a record that this release of the provider knows (parse: secrets/<15 hex>).
+    The stored document is not a record that this release of the provider supports (parse: secrets/<15 hex>).
 
     If a later release wrote it, upgrade the provider. Otherwise find out who can write to the platform's storage, and restore the record from a backup.
 
@@ -149,7 +149,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_moved"
       at ephemeral "planton_secret" "open_moved" {
 
-    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word (verify: secrets/<15 hex>).
+    The record's authentication code is invalid: it was changed without the organization's key, so nothing is written or opened that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -158,7 +158,7 @@ fn records_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_replaced"
       at ephemeral "planton_secret" "open_replaced" {
 
-    What stands in the secret's place was not put there by this provider (read secret: planton/acme/org/replaced-<8 hex>).
+    The object under the secret's name was not written by this provider (read secret: planton/acme/org/replaced-<8 hex>).
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
@@ -171,7 +171,7 @@ fn records_that_somebody_changed_are_told() {
       in resource "planton_secret" "altered"
       at resource "planton_secret" "altered" {
 
-    The record's authentication code does not fit: somebody without the organization's key has changed it, so nothing is written or opened on its word (verify: secrets/<15 hex>).
+    The record's authentication code is invalid: it was changed without the organization's key, so nothing is written or opened that depends on it (verify: secrets/<15 hex>).
 
     Find out who can write to the platform's storage, and restore the record.
     "#);
@@ -275,7 +275,7 @@ fn envelopes_that_somebody_changed_are_told() {
       in ephemeral "planton_secret" "open_digest"
       at ephemeral "planton_secret" "open_digest" {
 
-    What stands in the secret's place was not put there by this provider (get version: planton/acme/org/digest-<8 hex>).
+    The object under the secret's name was not written by this provider (get version: planton/acme/org/digest-<8 hex>).
 
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);

@@ -5,6 +5,7 @@
 
 mod codec;
 mod convert;
+mod deadline;
 mod guard;
 mod handshake;
 mod hardening;

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::codec::{CodecError, decode_value, encode_value};
 use super::wire;
+use crate::timeouts::Operation;
 use crate::{
     AttributeType, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
     IdentitySchema, Provider, Resource, Schema, Signature, Value, write_only_as_null,
@@ -137,6 +139,12 @@ impl Typed {
 }
 
 impl ResourceEntry {
+    /// Returns the time limit in force; `configured` has the attribute that sets it.
+    pub(super) fn limit(&self, operation: Operation, configured: &Value) -> Option<Duration> {
+        let timeouts = self.it.timeouts()?;
+        Some(timeouts.limit(operation, configured))
+    }
+
     /// Decodes an identity; null where there is none.
     pub(super) fn incoming_identity(
         &self,

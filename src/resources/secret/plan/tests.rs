@@ -2,7 +2,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::destruction::plan_destroy;
 use super::*;
+use crate::resources::private_state::Anchor;
 use crate::resources::secret::schema::schema;
+use planton_core::operations::Interrupt;
 use planton_plugin::{PlanDestroyRequest, PrivateData};
 
 /// A configuration with these attributes, and null for all others.
@@ -41,7 +43,10 @@ fn state(protection: bool, on_destroy: &str) -> Value {
 
 fn private() -> PrivateData {
     Private {
-        generation: 7,
+        anchor: Anchor {
+            generation: 7,
+            ..Anchor::default()
+        },
         ..Private::default()
     }
     .write()
@@ -52,12 +57,12 @@ async fn planned(request: PlanRequest) -> Result<PlanResponse, Diagnostic> {
         default_environment: Setting::Absent,
         default_labels: Setting::Absent,
     };
-    let ground = Ground {
-        defaults: &defaults,
+    let planning = Planning {
+        defaults,
         session: None,
-        interrupt: &Interrupt::new(CancellationToken::new(), None),
+        interrupt: Interrupt::new(CancellationToken::new(), None),
     };
-    plan(&schema(), request, ground).await
+    plan(&schema(), request, &planning).await
 }
 
 fn request(prior_state: Value, prior_private: PrivateData) -> PlanRequest {
@@ -92,8 +97,8 @@ async fn the_second_plan_of_a_replacement_refuses_what_is_protected_or_retained(
     }
     let allowed = replaced(state(false, "delete")).await.expect("a plan");
     let kept = allowed.private.expect("what the deletion goes by");
-    assert_eq!(Private::read(&kept).map(|it| it.generation), Ok(7));
-    assert!(matches!(Mark::read(&kept), Some(Mark::Existing(_))));
+    assert_eq!(Private::read(&kept).map(|it| it.anchor.generation), Ok(7));
+    assert!(matches!(Mark::of(&kept), Some(Mark::Existing(_))));
 }
 
 /// Where the host keeps what a plan gave, the plan before the apply has nothing but
@@ -113,11 +118,11 @@ async fn a_repeated_plan_goes_by_what_the_plan_gave() {
 async fn a_creation_is_told_from_a_replacement() {
     let created = planned(request(Value::Null, PrivateData::new())).await;
     let private = created.expect("a plan").private.expect("a mark");
-    assert_eq!(Mark::read(&private), Some(Mark::Creation));
+    assert_eq!(Mark::of(&private), Some(Mark::Creation));
     // Repeated, and for a tainted secret, it stays one.
     let again = planned(request(Value::Null, private)).await;
     let private = again.expect("a plan").private.expect("a mark");
-    assert_eq!(Mark::read(&private), Some(Mark::Creation));
+    assert_eq!(Mark::of(&private), Some(Mark::Creation));
 }
 
 #[tokio::test]
@@ -128,11 +133,10 @@ async fn a_destruction_drops_the_mark_of_a_plan_that_failed() {
         prior_private: first.expect("a plan").private.expect("a mark"),
         prior_identity: Value::Null,
     };
-    let interrupt = Interrupt::new(CancellationToken::new(), None);
-    let planned = plan_destroy(destroy, None, &interrupt).await;
+    let planned = plan_destroy(destroy, None).await;
     let kept = planned.expect("a plan").private.expect("private data");
-    assert_eq!(Mark::read(&kept), None);
-    assert_eq!(Private::read(&kept).map(|it| it.generation), Ok(7));
+    assert_eq!(Mark::of(&kept), None);
+    assert_eq!(Private::read(&kept).map(|it| it.anchor.generation), Ok(7));
 }
 
 /// A part that is null leaves the prior value in what Terraform proposes, though the
@@ -166,7 +170,7 @@ async fn a_default_is_planned_beside_what_is_unknown() {
         ..request(prior, private())
     };
     let response = planned(request).await.expect("a plan");
-    let state = response.planned_state.expect("a state");
+    let state = response.planned_state;
     let generate = state.attribute("generate");
     assert!(generate.attribute("length").is_unknown());
     assert_eq!(generate.attribute("special").as_bool(), Some(true));

@@ -3,8 +3,9 @@
 use super::super::settings::Settings;
 use super::super::source::Source;
 use super::super::state::{Identity, Private};
-use super::Ground;
-use crate::surface::{Setting, explain};
+use crate::diagnostics::explain;
+use crate::session::Planning;
+use crate::setting::Setting;
 use planton_core::operations::OperationError;
 use planton_plugin::{Diagnostic, Value};
 
@@ -24,7 +25,7 @@ pub(super) async fn decide_write(
     settings: &Settings,
     prior: &Value,
     private: &Private,
-    ground: Ground<'_>,
+    planning: &Planning,
 ) -> Result<Write, Diagnostic> {
     if prior.attribute("version").is_null() {
         // Drift: the current version is gone, or not the one we wrote.
@@ -38,7 +39,7 @@ pub(super) async fn decide_write(
         // Without a trigger before or now, the value itself decides.
         (Setting::Set(_) | Setting::Absent, _) => {}
     }
-    if private.finding.is_some() {
+    if private.anchor.finding.is_some() {
         // Not this state's secret any more: an update fails, and says why.
         return Ok(Write::Unchanged);
     }
@@ -49,24 +50,19 @@ pub(super) async fn decide_write(
         Source::Unknown(possible) if !possible.given => Ok(Write::Never),
         Source::Unknown(_) => Ok(Write::DecidedAtApply),
         Source::Given(value) => {
-            let Ground {
-                session, interrupt, ..
-            } = ground;
-            let Some(session) = session else {
+            let Some(session) = &planning.session else {
                 return Ok(Write::DecidedAtApply);
             };
             let organization = &session.organization;
             if let Some(seen) = &private.backend {
                 organization.remember_backend(seen.clone());
             }
-            if let Some(mac_key) = &private.mac_key {
-                let expected = interrupt.bound(organization.expect_mac_key(mac_key)).await;
+            if let Some(mac_key) = &private.anchor.mac_key {
+                let expected = organization.expect_mac_key(mac_key).await;
                 expected.map_err(|error| compare_failed(&error))?;
             }
             let uuid = Identity::read(prior)?.uuid;
-            let same = interrupt
-                .bound(organization.is_current_value(uuid, value))
-                .await;
+            let same = organization.is_current_value(uuid, value).await;
             Ok(if same.map_err(|error| compare_failed(&error))? {
                 Write::Unchanged
             } else {

@@ -52,9 +52,9 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "openbao"
       at address = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend could not be reached, or failed, and still did after all retries (write secret: secret/data/planton/acme/probe/openbao-<8 hex>/1-<8 hex>).
+    The secret backend could not be reached or returned errors; retries were exhausted (write secret: secret/data/planton/acme/probe/openbao-<8 hex>/1-<8 hex>).
 
     Check the address, and that the server can be reached from here.
 
@@ -67,9 +67,9 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "vault"
       at address = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend could not be reached, or failed, and still did after all retries (write secret: secret/data/planton/acme/probe/vault-<8 hex>/1-<8 hex>).
+    The secret backend could not be reached or returned errors; retries were exhausted (write secret: secret/data/planton/acme/probe/vault-<8 hex>/1-<8 hex>).
 
     Check the address, and that the server can be reached from here.
 
@@ -82,9 +82,9 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "aws"
       at endpoint = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend could not be reached, or failed, and still did after all retries (CreateSecret: planton/acme/probe/aws-<8 hex>).
+    The secret backend could not be reached or returned errors; retries were exhausted (CreateSecret: planton/acme/probe/aws-<8 hex>).
 
     Check region and endpoint, and that AWS can be reached from here.
 
@@ -97,9 +97,9 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "gcp"
       at endpoint = "http://127.0.0.1:1"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend could not be reached, or failed, and still did after all retries (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_gcp-<8 hex>).
+    The secret backend could not be reached or returned errors; retries were exhausted (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_gcp-<8 hex>).
 
     Check that the endpoint can be reached from here.
 
@@ -112,9 +112,9 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "vault_url"
       at vault_url = "https://127.0.0.1:1"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend could not be reached, or failed, and still did after all retries (GetSecretVersions: planton--acme--probe--vault-url-<8 hex>).
+    The secret backend could not be reached or returned errors; retries were exhausted (GetSecretVersions: planton--acme--probe--vault-url-<8 hex>).
 
     Check vault_url: no vault answers at https://127.0.0.1:1.
 
@@ -127,9 +127,9 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
       in resource "planton_secret_backend" "authority"
       at authority_host = "https://127.0.0.1:1"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend could not be reached, or failed, and still did after all retries (GetSecretVersions: planton--acme--probe--authority-<8 hex>).
+    The secret backend could not be reached or returned errors; retries were exhausted (GetSecretVersions: planton--acme--probe--authority-<8 hex>).
 
     Check authority_host, and that it can be reached from here.
 

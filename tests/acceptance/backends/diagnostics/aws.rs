@@ -93,9 +93,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "region"
       at region = "eu-west-1"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: planton/acme/probe/region-<8 hex>).
+    The secret backend or the connection to it is misconfigured (CreateSecret: planton/acme/probe/region-<8 hex>).
 
     What answers is of another region than eu-west-1. Check region, and endpoint if one is set.
 
@@ -106,9 +106,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "kms"
       at at_rest_kms_key_id = "alias/acme"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (PutSecretValue: planton/acme/probe/kms-<8 hex>).
+    The credentials in use do not permit this on the secret backend (PutSecretValue: planton/acme/probe/kms-<8 hex>).
 
     Grant kms:GenerateDataKey and kms:Decrypt on the KMS key alias/acme (at_rest_kms_key_id) to the identity in use, in the key's policy as well.
 
@@ -121,9 +121,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "key"
       at access_key_id = "AKIAUNKNOWN"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (CreateSecret: planton/acme/probe/key-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/key-<8 hex>).
 
     AWS does not know the access key, or the session token is not of it: check access_key_id, and that the key is active and in this partition of AWS.
 
@@ -134,9 +134,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "secret"
       at secret_access_key_wo = "hunter2"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (CreateSecret: planton/acme/probe/secret-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/secret-<8 hex>).
 
     The secret access key is not that of the access key: check secret_access_key_wo (or AWS_SECRET_ACCESS_KEY), and that this machine's clock is right.
 
@@ -147,9 +147,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "expired"
       at session_token_wo = "a session's token"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (CreateSecret: planton/acme/probe/expired-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/expired-<8 hex>).
 
     The credential in use has run out. Give a new one, or log in again.
 
@@ -160,9 +160,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "role"
       at assume_role_arn = "arn:aws:iam::123456789012:role/unknown"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (CreateSecret: planton/acme/probe/role-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/role-<8 hex>).
 
     Let the credential in use take the role arn:aws:iam::123456789012:role/unknown: it needs sts:AssumeRole, and the role's trust policy has to name it, with the external_id that it asks for.
 
@@ -179,9 +179,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (CreateSecret: planton/acme/probe/no-create-<8 hex>).
+    The credentials in use do not permit this on the secret backend (CreateSecret: planton/acme/probe/no-create-<8 hex>).
 
     Grant secretsmanager:CreateSecret on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
@@ -200,9 +200,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (PutSecretValue: planton/acme/probe/no-put-<8 hex>).
+    The credentials in use do not permit this on the secret backend (PutSecretValue: planton/acme/probe/no-put-<8 hex>).
 
     Grant secretsmanager:PutSecretValue on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
@@ -221,9 +221,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not read an object with a throw-away name.
+    The backend was not saved: it could not read a test object.
 
-    The credentials in use may not do this on the secret backend (GetSecretValue: planton/acme/probe/no-get-<8 hex>).
+    The credentials in use do not permit this on the secret backend (GetSecretValue: planton/acme/probe/no-get-<8 hex>).
 
     Grant secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
@@ -242,9 +242,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not look at an object with a throw-away name.
+    The backend was not saved: it could not look at a test object.
 
-    The credentials in use may not do this on the secret backend (DescribeSecret: planton/acme/probe/no-describe-<8 hex>).
+    The credentials in use do not permit this on the secret backend (DescribeSecret: planton/acme/probe/no-describe-<8 hex>).
 
     Grant secretsmanager:DescribeSecret on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 
@@ -263,9 +263,9 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: it could not delete an object with a throw-away name.
+    The backend was not saved: it could not delete a test object.
 
-    The credentials in use may not do this on the secret backend (DeleteSecret: planton/acme/probe/no-delete-<8 hex>).
+    The credentials in use do not permit this on the secret backend (DeleteSecret: planton/acme/probe/no-delete-<8 hex>).
 
     Grant secretsmanager:DeleteSecret on arn:aws:secretsmanager:eu-central-1:*:secret:planton/acme/* to arn:aws:sts::123456789012:assumed-role/ci/run.
 

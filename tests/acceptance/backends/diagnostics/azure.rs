@@ -44,9 +44,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "no_tenant"
       at tenant_id = "acme.onmicrosoft.com"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (GetSecretVersions: planton--acme--probe--no-tenant-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--no-tenant-<8 hex>).
 
     There is no such tenant, or it has no Key Vault. Check tenant_id.
 
@@ -57,9 +57,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "other_tenant"
       at tenant_id = "<uuid>"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (GetSecretVersions: planton--acme--probe--other-tenant-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--other-tenant-<8 hex>).
 
     https://127.0.0.1:<port> belongs to another tenant than the token. Set tenant_id to the vault's tenant.
 
@@ -70,9 +70,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "client"
       at client_id = "<uuid>"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (GetSecretVersions: planton--acme--probe--client-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--client-<8 hex>).
 
     The tenant does not know the application. Check client_id, and that tenant_id is the application's tenant.
 
@@ -83,9 +83,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "secret"
       at client_secret_wo = "hunter2"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (GetSecretVersions: planton--acme--probe--secret-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (GetSecretVersions: planton--acme--probe--secret-<8 hex>).
 
     The client secret is wrong, or has run out. Set client_secret_wo (or AZURE_CLIENT_SECRET) to a valid secret's value, not its ID.
 
@@ -112,9 +112,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Set in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/setSecret/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
@@ -134,9 +134,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not read an object with a throw-away name.
+    The backend was not saved: it could not read a test object.
 
-    The credentials in use may not do this on the secret backend (GetSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (GetSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Get in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/getSecret/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
@@ -156,9 +156,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (GetSecretVersions: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (GetSecretVersions: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission List in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/readMetadata/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
@@ -178,9 +178,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not delete an object with a throw-away name.
+    The backend was not saved: it could not delete a test object.
 
-    The credentials in use may not do this on the secret backend (DeleteSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (DeleteSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Delete in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/delete where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
@@ -200,9 +200,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not delete an object with a throw-away name.
+    The backend was not saved: it could not delete a test object.
 
-    The credentials in use may not do this on the secret backend (PurgeDeletedSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (PurgeDeletedSecret: planton--acme--probe--own-<8 hex>).
 
     Grant to the identity in use the secret permission Purge in an access policy of https://127.0.0.1:<port>, or the data action Microsoft.KeyVault/vaults/secrets/purge/action where the vault uses Azure RBAC. A grant takes up to ten minutes to apply.
 
@@ -222,9 +222,9 @@ fn what_azure_refuses_is_told_with_the_remedy() {
         purge_on_destroy = true
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (SetSecret: planton--acme--probe--own-<8 hex>).
 
     The network rules of https://127.0.0.1:<port> keep this machine out. Add its address to the vault's firewall, or run where the vault's private endpoint can be reached.
 

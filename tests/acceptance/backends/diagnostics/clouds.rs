@@ -29,7 +29,7 @@ fn settings_of_aws_are_checked_while_planning() {
       in resource "planton_secret_backend" "region"
       at region = "Frankfurt (eu-central-1)"
 
-    The secret backend cannot be used as it is set up (setting: region).
+    The secret backend's settings are invalid (setting: region).
 
     It is a region's name: eu-central-1.
     "#);
@@ -38,7 +38,7 @@ fn settings_of_aws_are_checked_while_planning() {
       in resource "planton_secret_backend" "endpoint"
       at endpoint = "http://aws.example.com"
 
-    The secret backend cannot be used as it is set up (setting: endpoint).
+    The secret backend's settings are invalid (setting: endpoint).
 
     It is a URL as https://secretsmanager.eu-central-1.amazonaws.com: https (http for this machine only), a host, and neither a user, a query nor a fragment.
     "#);
@@ -49,7 +49,7 @@ fn settings_of_aws_are_checked_while_planning() {
         secret_access_key_wo = "hunter2"
       }
 
-    The secret backend cannot be used as it is set up (setting: access_key_id).
+    The secret backend's settings are invalid (setting: access_key_id).
 
     Set it: it names the key that secret_access_key_wo is.
     "#);
@@ -58,7 +58,7 @@ fn settings_of_aws_are_checked_while_planning() {
       in resource "planton_secret_backend" "role"
       at assume_role_arn = "ci"
 
-    The secret backend cannot be used as it is set up (setting: assume_role_arn).
+    The secret backend's settings are invalid (setting: assume_role_arn).
 
     It is a role's ARN: arn:aws:iam::123456789012:role/name.
     "#);
@@ -67,7 +67,7 @@ fn settings_of_aws_are_checked_while_planning() {
       in resource "planton_secret_backend" "external_id"
       at external_id = "x"
 
-    The secret backend cannot be used as it is set up (setting: external_id).
+    The secret backend's settings are invalid (setting: external_id).
 
     It goes with assume_role_arn, which is not set.
     "#);
@@ -76,7 +76,7 @@ fn settings_of_aws_are_checked_while_planning() {
       in resource "planton_secret_backend" "window"
       at recovery_window_days = 3
 
-    The secret backend cannot be used as it is set up (setting: recovery_window_days).
+    The secret backend's settings are invalid (setting: recovery_window_days).
 
     It is 7 to 30 days, or 0 to delete at once and for ever.
     "#);
@@ -99,7 +99,7 @@ fn settings_of_aws_are_checked_while_planning() {
         access_key_id = "AKIA1"
       }
 
-    The secret backend cannot be used as it is set up (setting: secret_access_key_wo).
+    The secret backend's settings are invalid (setting: secret_access_key_wo).
 
     Set it: it goes with access_key_id. Set neither for the ambient credentials.
     "#);
@@ -108,7 +108,7 @@ fn settings_of_aws_are_checked_while_planning() {
       in resource "planton_secret_backend" "token_only"
       at session_token_wo = "hunter2"
 
-    The secret backend cannot be used as it is set up (setting: session_token_wo).
+    The secret backend's settings are invalid (setting: session_token_wo).
 
     It goes with access_key_id and secret_access_key_wo, which are not set.
     "#);
@@ -182,7 +182,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "project"
       at project_id = "Acme Prod"
 
-    The secret backend cannot be used as it is set up (setting: project_id).
+    The secret backend's settings are invalid (setting: project_id).
 
     project_id must be a project's identifier or number: 1 to 63 of a-z, 0-9 and hyphen, perhaps behind "example.com:".
     "#);
@@ -191,7 +191,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "impersonate"
       at impersonate_service_account = "ci"
 
-    The secret backend cannot be used as it is set up (setting: impersonate_service_account).
+    The secret backend's settings are invalid (setting: impersonate_service_account).
 
     impersonate_service_account must be an address as name@project.iam.gserviceaccount.com.
     "#);
@@ -200,7 +200,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "gcp_endpoint"
       at endpoint = "secretmanager.example.com"
 
-    The secret backend cannot be used as it is set up (setting: endpoint).
+    The secret backend's settings are invalid (setting: endpoint).
 
     endpoint must be a URL as https://secretmanager.googleapis.com: https and a host, or http and a loopback address, without a user, a path, a query or a fragment.
     "#);
@@ -209,7 +209,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "locations"
       at replica_locations = []
 
-    The secret backend cannot be used as it is set up (setting: replica_locations).
+    The secret backend's settings are invalid (setting: replica_locations).
 
     replica_locations must name one location or more, as "europe-west3"; leave it out for automatic replication.
     "#);
@@ -218,7 +218,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "path"
       at vault_url = "https://acme.vault.azure.net/secrets/db"
 
-    The secret backend cannot be used as it is set up (setting: vault_url).
+    The secret backend's settings are invalid (setting: vault_url).
 
     vault_url cannot be used: it must not have a path. An example is https://acme.vault.azure.net.
     "#);
@@ -227,7 +227,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "plain"
       at vault_url = "http://acme.vault.azure.net"
 
-    The secret backend cannot be used as it is set up (setting: vault_url).
+    The secret backend's settings are invalid (setting: vault_url).
 
     vault_url cannot be used: it must begin with https://. An example is https://acme.vault.azure.net.
     "#);
@@ -236,7 +236,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "authority"
       at authority_host = "login.example.com"
 
-    The secret backend cannot be used as it is set up (setting: authority_host).
+    The secret backend's settings are invalid (setting: authority_host).
 
     authority_host cannot be used: it is not a URL. An example is https://login.microsoftonline.com.
     "#);
@@ -245,7 +245,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "tenant"
       at tenant_id = "Acme Inc."
 
-    The secret backend cannot be used as it is set up (setting: tenant_id).
+    The secret backend's settings are invalid (setting: tenant_id).
 
     tenant_id is neither a UUID nor a domain.
     "#);
@@ -258,7 +258,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
         client_secret_wo = "hunter2"
       }
 
-    The secret backend cannot be used as it is set up (setting: tenant_id).
+    The secret backend's settings are invalid (setting: tenant_id).
 
     Set tenant_id beside client_secret_wo.
     "#);
@@ -267,7 +267,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "sources"
       at use_cli = true
 
-    The secret backend cannot be used as it is set up (setting: use_cli).
+    The secret backend's settings are invalid (setting: use_cli).
 
     Only one of use_msi and use_cli can be true.
     "#);
@@ -276,7 +276,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "secret_and_cli"
       at use_cli = true
 
-    The secret backend cannot be used as it is set up (setting: use_cli).
+    The secret backend's settings are invalid (setting: use_cli).
 
     Set either client_secret_wo or use_cli, not both.
     "#);
@@ -306,7 +306,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "no_json"
       at service_account_key_json_wo = "{\"type\": \"service_account\", hunter2"
 
-    The secret backend cannot be used as it is set up (setting: service_account_key_json_wo).
+    The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
     service_account_key_json_wo is no service account's key file: it is no JSON object. Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);
@@ -315,7 +315,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "other_json"
       at service_account_key_json_wo = "{\"type\": \"authorized_user\", \"refresh_token\": \"hunter2\"}"
 
-    The secret backend cannot be used as it is set up (setting: service_account_key_json_wo).
+    The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
     service_account_key_json_wo is no service account's key file: its "type" is not "service_account". Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);
@@ -324,7 +324,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
       in resource "planton_secret_backend" "no_key"
       at service_account_key_json_wo = "{\"type\": \"service_account\", \"client_email\": \"x\", \"private_key_id\": \"x\", \"project_id\": \"x\", \"private_key\": \"hunter2\"}"
 
-    The secret backend cannot be used as it is set up (setting: service_account_key_json_wo).
+    The secret backend's settings are invalid (setting: service_account_key_json_wo).
 
     service_account_key_json_wo is no service account's key file: its "private_key" is no RSA key in PKCS#8 PEM form. Give the whole JSON file that `gcloud iam service-accounts keys create` writes.
     "#);

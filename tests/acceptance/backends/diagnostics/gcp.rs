@@ -36,9 +36,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     Grant secretmanager.secrets.create on projects/acme-prod to the account in use.
 
@@ -55,9 +55,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (AddSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (AddSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     Grant secretmanager.versions.add on projects/acme-prod to the account in use.
 
@@ -74,9 +74,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not read an object with a throw-away name.
+    The backend was not saved: it could not read a test object.
 
-    The credentials in use may not do this on the secret backend (AccessSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
+    The credentials in use do not permit this on the secret backend (AccessSecretVersion: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>/versions/1).
 
     Grant secretmanager.versions.access on projects/acme-prod to the account in use.
 
@@ -93,9 +93,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not delete an object with a throw-away name.
+    The backend was not saved: it could not delete a test object.
 
-    The credentials in use may not do this on the secret backend (DeleteSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The credentials in use do not permit this on the secret backend (DeleteSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     Grant secretmanager.secrets.delete on projects/acme-prod to the account in use.
 
@@ -114,9 +114,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "own"
       at project_id = "acme-prod"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The secret backend or the connection to it is misconfigured (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     There is no such project. Check project_id.
 
@@ -131,9 +131,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The secret backend or the connection to it is misconfigured (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     The API is not enabled in the project. Run `gcloud services enable secretmanager.googleapis.com --project=acme-prod`, and wait a minute.
 
@@ -148,9 +148,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
         service_account_key_json_wo = var.backend_secret
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend, or the way to it, is not set up as this provider needs it (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The secret backend or the connection to it is misconfigured (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     A policy of the organization forbids it: constraints/gcp.resourceLocations wants replica_locations, and others may want more.
 
@@ -168,9 +168,9 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "own"
       at service_account_key_json_wo = var.backend_secret
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
     The token was refused. Check that the service account or the user still exists and is enabled, that its key was not deleted, and that this machine's clock is right.
 

@@ -55,9 +55,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.none
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The credentials in use may not do this on the secret backend (write secret: secret/data/planton/acme/probe/no-write-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this on the secret backend (write secret: secret/data/planton/acme/probe/no-write-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {
@@ -85,9 +85,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.blind
       }
 
-    The backend was not saved: it could not read an object with a throw-away name.
+    The backend was not saved: it could not read a test object.
 
-    The credentials in use may not do this on the secret backend (read secret: secret/data/planton/acme/probe/no-read-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this on the secret backend (read secret: secret/data/planton/acme/probe/no-read-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {
@@ -112,9 +112,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.reader
       }
 
-    The backend was not saved: it could not look at an object with a throw-away name.
+    The backend was not saved: it could not look at a test object.
 
-    The credentials in use may not do this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/metadata/planton/*" {
@@ -136,9 +136,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.keeper
       }
 
-    The backend was not saved: it could not delete an object with a throw-away name.
+    The backend was not saved: it could not delete a test object.
 
-    The credentials in use may not do this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {
@@ -166,9 +166,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.reader
       }
 
-    The backend was not saved: it could not look at an object with a throw-away name.
+    The backend was not saved: it could not look at a test object.
 
-    The credentials in use may not do this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-vault-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-vault-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/metadata/planton/*" {
@@ -190,9 +190,9 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.keeper
       }
 
-    The backend was not saved: it could not delete an object with a throw-away name.
+    The backend was not saved: it could not delete a test object.
 
-    The credentials in use may not do this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-vault-<8 hex>/1-<8 hex>).
+    The credentials in use do not permit this on the secret backend (destroy versions: secret/destroy/planton/acme/probe/no-delete-vault-<8 hex>/1-<8 hex>).
 
     Grant to the role in use:
     path "secret/data/planton/*" {

@@ -103,9 +103,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "token"
       at token_wo = "hunter2"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (write secret: secret/data/planton/acme/probe/token-<8 hex>/1-<8 hex>).
+    The secret backend rejected the credentials: they are missing, wrong or expired (write secret: secret/data/planton/acme/probe/token-<8 hex>/1-<8 hex>).
 
     The token is not, or no longer, valid: renew it. (A valid token whose policies do not allow it to look itself up looks the same.) Give a new token_wo, and change credentials_wo_version.
 
@@ -116,9 +116,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "mount"
       at kv_mount_path = "nowhere"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend, or the way to it, is not set up as this provider needs it (write secret: nowhere/data/planton/acme/probe/mount-<8 hex>/1-<8 hex>).
+    The secret backend or the connection to it is misconfigured (write secret: nowhere/data/planton/acme/probe/mount-<8 hex>/1-<8 hex>).
 
     No KV version 2 is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere -version=2 kv`, or correct the configured KV mount path or the namespace.
 
@@ -129,9 +129,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "kv1"
       at kv_mount_path = "one"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend, or the way to it, is not set up as this provider needs it (write secret: one/data/planton/acme/probe/kv1-<8 hex>/1-<8 hex>).
+    The secret backend or the connection to it is misconfigured (write secret: one/data/planton/acme/probe/kv1-<8 hex>/1-<8 hex>).
 
     The mount "one" is not KV version 2. Enable one elsewhere with `bao secrets enable -path=<mount> -version=2 kv`, or upgrade this one with `bao kv enable-versioning one`.
     "#);
@@ -140,9 +140,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "namespace"
       at namespace = "team"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend, or the way to it, is not set up as this provider needs it (write secret: secret/data/planton/acme/probe/namespace-<8 hex>/1-<8 hex>).
+    The secret backend or the connection to it is misconfigured (write secret: secret/data/planton/acme/probe/namespace-<8 hex>/1-<8 hex>).
 
     The namespace does not exist: check it, or create it.
 
@@ -153,9 +153,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "secret_id"
       at approle = { role_id = "<uuid>", secret_id_wo = "hunter2" }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (login: auth/approle/login).
+    The secret backend rejected the credentials: they are missing, wrong or expired (login: auth/approle/login).
 
     The server refused the login: check the auth method's mount path, the role, and the credential. Check approle.role_id; give a new approle.secret_id_wo, and change credentials_wo_version.
 
@@ -166,9 +166,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "login_mount"
       at approle = { role_id = "<uuid>", secret_id_wo = "hunter2", mount_path = "elsewhere" }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (login: auth/elsewhere/login).
+    The secret backend rejected the credentials: they are missing, wrong or expired (login: auth/elsewhere/login).
 
     The server refused the login: check the auth method's mount path, the role, and the credential. Check approle.role_id; give a new approle.secret_id_wo, and change credentials_wo_version.
 
@@ -179,9 +179,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "token_file"
       at jwt = { role = "ci", token_file = "/nowhere/jwt" }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (read token file: auth).
+    The secret backend rejected the credentials: they are missing, wrong or expired (read token file: auth).
 
     Check the file that jwt.token_file names, and its mode; jwt.token_file takes a path, and not the token itself.
 
@@ -195,9 +195,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
         
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (log in: openbao.token_wo).
+    The secret backend rejected the credentials: they are missing, wrong or expired (log in: openbao.token_wo).
 
     No credential is configured, and the environment has none. Set token_wo, approle, jwt or kubernetes; or set the variable BAO_TOKEN, or log in with `bao login`.
     "#);
@@ -209,9 +209,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
         
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (log in: hashicorp_vault.token_wo).
+    The secret backend rejected the credentials: they are missing, wrong or expired (log in: hashicorp_vault.token_wo).
 
     No credential is configured, and the environment has none. Set token_wo, approle, jwt or kubernetes; or set the variable VAULT_TOKEN, or log in with `vault login`.
     "#);
@@ -221,9 +221,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
       in resource "planton_secret_backend" "authority"
       at ca_cert_file = "nowhere.pem"
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend cannot be used as it is set up (setting: openbao.ca_cert_file).
+    The secret backend's settings are invalid (setting: openbao.ca_cert_file).
 
     The file "nowhere.pem" that ca_cert_file names could not be read: No such file or directory (os error 2). Check its path and its mode; ca_cert_file takes a path, and not what the file holds.
     "#);
@@ -236,9 +236,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
         ca_cert_file = "none.pem"
       }
 
-    The backend was not saved: it could not write an object with a throw-away name.
+    The backend was not saved: it could not write a test object.
 
-    The secret backend cannot be used as it is set up (setting: openbao.ca_cert_pem).
+    The secret backend's settings are invalid (setting: openbao.ca_cert_pem).
 
     Check the CA certificate (ca_cert_pem, ca_cert_file), and the client certificate with its key (client_cert_file, client_key_file): each must be PEM.
 

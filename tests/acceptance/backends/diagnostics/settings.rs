@@ -122,7 +122,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "address"
       at openbao = { address = "bao.example.com:8200" }
 
-    The secret backend cannot be used as it is set up (setting: openbao.address).
+    The secret backend's settings are invalid (setting: openbao.address).
 
     address must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
     "#);
@@ -131,7 +131,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "mount"
       at kv_mount_path = "team a"
 
-    The secret backend cannot be used as it is set up (setting: openbao.kv_mount_path).
+    The secret backend's settings are invalid (setting: openbao.kv_mount_path).
 
     kv_mount_path must be the path of a mount, as secret or team/secret: letters, digits, _ . - and /.
     "#);
@@ -140,7 +140,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "namespace"
       at namespace = "team a"
 
-    The secret backend cannot be used as it is set up (setting: hashicorp_vault.namespace).
+    The secret backend's settings are invalid (setting: hashicorp_vault.namespace).
 
     namespace must be a path, as team or team/a: letters, digits, _ . - and /.
     "#);
@@ -149,7 +149,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "logins"
       at jwt = { role = "x", jwt_wo = "hunter2" }
 
-    The secret backend cannot be used as it is set up (setting: openbao.jwt).
+    The secret backend's settings are invalid (setting: openbao.jwt).
 
     Set at most one of approle, jwt and kubernetes.
     "#);
@@ -158,7 +158,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "token_and_role"
       at token_wo = "hunter2"
 
-    The secret backend cannot be used as it is set up (setting: openbao.token_wo).
+    The secret backend's settings are invalid (setting: openbao.token_wo).
 
     Set at most one of token_wo and approle.
     "#);
@@ -167,7 +167,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "two_jwts"
       at jwt = { role = "x", jwt_wo = "hunter2", token_file = "jwt" }
 
-    The secret backend cannot be used as it is set up (setting: openbao.jwt.token_file).
+    The secret backend's settings are invalid (setting: openbao.jwt.token_file).
 
     Set at most one of jwt.jwt_wo and jwt.token_file.
     "#);
@@ -176,7 +176,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "authorities"
       at ca_cert_file = "ca.pem"
 
-    The secret backend cannot be used as it is set up (setting: openbao.ca_cert_file).
+    The secret backend's settings are invalid (setting: openbao.ca_cert_file).
 
     Set at most one of ca_cert_pem and ca_cert_file.
 
@@ -184,7 +184,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "authorities"
       at ca_cert_pem = "x"
 
-    The secret backend cannot be used as it is set up (setting: openbao.ca_cert_pem).
+    The secret backend's settings are invalid (setting: openbao.ca_cert_pem).
 
     ca_cert_pem must hold certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----.
 
@@ -198,7 +198,7 @@ fn settings_of_a_server_are_checked_while_planning() {
         client_cert_file = "client.pem"
       }
 
-    The secret backend cannot be used as it is set up (setting: openbao.client_key_file).
+    The secret backend's settings are invalid (setting: openbao.client_key_file).
 
     A certificate needs its key: set both.
     "#);
@@ -218,7 +218,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "no_secret_id"
       at approle = { role_id = "x" }
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (log in: hashicorp_vault.approle.secret_id_wo).
+    The secret backend rejected the credentials: they are missing, wrong or expired (log in: hashicorp_vault.approle.secret_id_wo).
 
     Set approle.secret_id_wo to a value that is not empty, and change credentials_wo_version.
     "#);
@@ -227,7 +227,7 @@ fn settings_of_a_server_are_checked_while_planning() {
       in resource "planton_secret_backend" "no_jwt"
       at jwt = { role = "x" }
 
-    The secret backend does not, or no longer, accept the credentials: they are missing, wrong, or have run out (log in: hashicorp_vault.jwt.jwt_wo).
+    The secret backend rejected the credentials: they are missing, wrong or expired (log in: hashicorp_vault.jwt.jwt_wo).
 
     Set jwt.jwt_wo to a value that is not empty, and change credentials_wo_version.
     "#);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Inner, private_data};
+use crate::protocol::deadline::bound_read;
 use crate::protocol::{convert, wire};
-use crate::{Context, Diagnostic, Diagnostics, OpenRequest, PrivateData, RenewRequest};
+use crate::{Context, Diagnostics, OpenRequest, PrivateData, RenewRequest};
 
 pub(super) async fn validate(
     inner: Arc<Inner>,
@@ -32,18 +33,11 @@ pub(super) async fn open(
         config,
         may_be_unknown: accepts_unknown(&cx),
     };
-    let mut response = entry.it.open(&cx, open).await;
-    if response.result.is_none() && !response.diagnostics.has_errors() {
-        response.diagnostics.push(Diagnostic::bug(
-            "An open gave neither a result nor an error.",
-        ));
-    }
-    let result = response
-        .result
-        .map(|result| entry.typed.outgoing(result))
-        .transpose()?;
+    let cx = cx.within(entry.it.timeout());
+    let step = ("opening", entry.it.noun());
+    let response = bound_read(&cx, step, entry.it.open(&cx, open)).await?;
     Ok(wire::OpenEphemeralResourceResponse {
-        result,
+        result: Some(entry.typed.outgoing(response.result)?),
         renew_at: response.renew_at.map(convert::timestamp),
         private: blob(&response.private),
         diagnostics: convert::diagnostics(response.diagnostics),
@@ -59,7 +53,7 @@ pub(super) async fn renew(
     let renew = RenewRequest {
         private: private.clone(),
     };
-    let response = entry.it.renew(&inner.context(None), renew).await;
+    let response = entry.it.renew(&inner.context(None), renew).await?;
     Ok(wire::RenewEphemeralResourceResponse {
         renew_at: response.renew_at.map(convert::timestamp),
         private: blob(&response.private.unwrap_or(private)),

@@ -75,7 +75,7 @@ impl ProviderService {
         tracing::debug!(rpc, micros, "answered");
         Ok(Response::new(match outcome {
             Ok(Ok(answer)) => answer,
-            Ok(Err(diagnostics)) => A::failed(diagnostics),
+            Ok(Err(diagnostics)) => A::failed(failure(diagnostics)),
             Err(defect) => A::failed(Diagnostic::from(defect).into()),
         }))
     }
@@ -90,11 +90,21 @@ impl Inner {
         let capabilities = capabilities.unwrap_or_default();
         Context {
             cancellation: self.stop.current(),
+            deadline: None,
             write_only_allowed: capabilities.write_only_attributes_allowed,
             deferral_allowed: capabilities.deferral_allowed,
             keeps_planned_private: capabilities.store_planned_private,
         }
     }
+}
+
+/// Returns the messages of a failed call, with at least one error among them: without
+/// one, the host would take the call for a success.
+fn failure(mut diagnostics: Diagnostics) -> Diagnostics {
+    if !diagnostics.has_errors() {
+        diagnostics.push(Diagnostic::bug("A call failed without an error."));
+    }
+    diagnostics
 }
 
 fn private_data(blob: &[u8]) -> Result<PrivateData, Diagnostics> {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Inner;
+use crate::protocol::deadline::bound_read;
 use crate::protocol::{convert, wire};
-use crate::{ConfigureRequest, Diagnostic, Diagnostics, ReadDataRequest};
+use crate::{ConfigureRequest, Diagnostics, ReadDataRequest};
 
 pub(super) async fn validate_provider(
     inner: Arc<Inner>,
@@ -29,7 +30,9 @@ pub(super) async fn configure(
         config: inner.registry().provider.incoming(request.config)?,
         terraform_version: request.terraform_version,
     };
-    let diagnostics = inner.provider.configure(&cx, configure).await;
+    let cx = cx.within(inner.provider.configure_timeout());
+    let configure = async { Ok(inner.provider.configure(&cx, configure).await) };
+    let diagnostics = bound_read(&cx, ("configuring", "the provider"), configure).await?;
     Ok(wire::ConfigureProviderResponse {
         diagnostics: convert::diagnostics(diagnostics),
     })
@@ -69,18 +72,12 @@ pub(super) async fn read_data_source(
     let entry = inner.registry().data_source(&request.type_name)?;
     let config = entry.typed.incoming(request.config)?;
     let cx = inner.context(request.client_capabilities);
-    let mut response = entry.it.read(&cx, ReadDataRequest { config }).await;
-    if response.state.is_none() && !response.diagnostics.has_errors() {
-        response.diagnostics.push(Diagnostic::bug(
-            "A read gave neither a result nor an error.",
-        ));
-    }
-    let state = response
-        .state
-        .map(|state| entry.typed.outgoing(state))
-        .transpose()?;
+    let cx = cx.within(entry.it.timeout());
+    let read = entry.it.read(&cx, ReadDataRequest { config });
+    let step = ("reading", entry.it.noun());
+    let response = bound_read(&cx, step, read).await?;
     Ok(wire::ReadDataSourceResponse {
-        state,
+        state: Some(entry.typed.outgoing(response.state)?),
         diagnostics: convert::diagnostics(response.diagnostics),
     })
 }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Inner, private_data};
+use super::{Inner, failure, private_data};
+use crate::protocol::deadline::bound_read;
 use crate::protocol::registry::ResourceEntry;
 use crate::protocol::{convert, guard, wire};
+use crate::timeouts::Operation;
 use crate::{
     ApplyResponse, Context, CreateRequest, DeleteRequest, Diagnostic, Diagnostics,
-    PlanDestroyRequest, PlanRequest, PrivateData, ReadOutcome, ReadRequest, UpdateRequest, Value,
-    write_only_paths,
+    PlanDestroyRequest, PlanRequest, PrivateData, ReadOutcome, ReadRequest, ReadResponse,
+    UpdateRequest, Value, write_only_paths,
 };
 
 pub(super) async fn validate(
@@ -19,7 +21,10 @@ pub(super) async fn validate(
     let config = entry.typed.incoming(request.config)?;
     let cx = inner.context(request.client_capabilities);
     refuse_write_only(&cx, entry, &config)?;
-    let diagnostics = entry.it.validate_config(&cx, &config).await;
+    let mut diagnostics = entry.it.validate_config(&cx, &config).await;
+    if let Some(timeouts) = entry.it.timeouts() {
+        timeouts.validate(&config, &mut diagnostics);
+    }
     Ok(wire::ValidateResourceConfigResponse {
         diagnostics: convert::diagnostics(diagnostics),
     })
@@ -68,18 +73,19 @@ pub(super) async fn read(
         private: private.clone(),
         identity: identity.clone(),
     };
-    let mut response = entry.it.read(&cx, read).await;
+    let cx = cx.within(entry.limit(Operation::Read, &state));
+    let step = ("reading", entry.it.noun());
+    let response = match bound_read(&cx, step, entry.it.read(&cx, read)).await {
+        Ok(response) => response,
+        // The host keeps the state that it has.
+        Err(diagnostics) => ReadResponse {
+            diagnostics: failure(diagnostics),
+            ..ReadResponse::current(state)
+        },
+    };
     let state = match response.outcome {
         ReadOutcome::Current(state) => state,
         ReadOutcome::Gone => Value::Null,
-        ReadOutcome::Failed => {
-            if !response.diagnostics.has_errors() {
-                response
-                    .diagnostics
-                    .push(Diagnostic::bug("A read failed without an error."));
-            }
-            state
-        }
     };
     Ok(wire::ReadResourceResponse {
         new_state: Some(entry.typed.outgoing(state)?),
@@ -100,12 +106,15 @@ pub(super) async fn plan(
     let prior_private = private_data(&request.prior_private)?;
     let prior_identity = entry.incoming_identity(request.prior_identity)?;
     if proposed_state.is_null() {
+        let cx = cx.within(entry.limit(Operation::Read, &prior_state));
         let destroy = PlanDestroyRequest {
             prior_state,
             prior_private: prior_private.clone(),
             prior_identity: prior_identity.clone(),
         };
-        let response = entry.it.plan_destroy(&cx, destroy).await;
+        let step = ("planning the destruction of", entry.it.noun());
+        let destroy = entry.it.plan_destroy(&cx, destroy);
+        let response = bound_read(&cx, step, destroy).await?;
         return Ok(wire::PlanResourceChangeResponse {
             planned_state: Some(entry.typed.outgoing(Value::Null)?),
             requires_replace: Vec::new(),
@@ -120,6 +129,7 @@ pub(super) async fn plan(
         some => Some(some),
     };
     let private = planned_private.clone().unwrap_or(prior_private.clone());
+    let cx = cx.within(entry.limit(Operation::Read, &proposed_state));
     let plan = PlanRequest {
         config: entry.typed.incoming(request.config)?,
         prior_state,
@@ -128,18 +138,10 @@ pub(super) async fn plan(
         planned_private,
         prior_identity: prior_identity.clone(),
     };
-    let mut response = entry.it.plan(&cx, plan).await;
-    if response.planned_state.is_none() && !response.diagnostics.has_errors() {
-        response
-            .diagnostics
-            .push(Diagnostic::bug("A plan gave neither a state nor an error."));
-    }
-    let planned = response
-        .planned_state
-        .map(|state| entry.typed.outgoing(state))
-        .transpose()?;
+    let step = ("planning", entry.it.noun());
+    let response = bound_read(&cx, step, entry.it.plan(&cx, plan)).await?;
     Ok(wire::PlanResourceChangeResponse {
-        planned_state: planned,
+        planned_state: Some(entry.typed.outgoing(response.planned_state)?),
         requires_replace: response
             .requires_replace
             .iter()
@@ -180,25 +182,22 @@ pub(super) async fn apply(
     // A panic inside keeps the prior state, as any other failure does.
     let response = match guard::catch(run(&inner, entry, apply)).await {
         Ok(response) => response,
-        Err(defect) => Diagnostic::from(defect).into(),
+        Err(defect) => Err(Diagnostic::from(defect).into()),
     };
     let ApplyResponse {
         new_state,
         private: new_private,
         identity: new_identity,
         mut diagnostics,
-    } = response;
+    } = response.unwrap_or_else(|diagnostics| ApplyResponse {
+        diagnostics: failure(diagnostics),
+        ..ApplyResponse::applied(prior_state.clone())
+    });
 
-    let failed = diagnostics.has_errors();
-    if new_state.is_none() && !failed {
-        diagnostics.push(Diagnostic::bug(
-            "An apply gave neither a state nor an error.",
-        ));
-    }
-    let new_state = match new_state {
-        Some(state) if failed => state.unknown_as_null(),
-        Some(state) => state,
-        None => prior_state.clone(),
+    let new_state = if diagnostics.has_errors() {
+        new_state.unknown_as_null()
+    } else {
+        new_state
     };
     let gone = new_state.is_null();
     let state = match entry.typed.outgoing(new_state) {
@@ -225,11 +224,21 @@ pub(super) async fn apply(
     })
 }
 
-async fn run(inner: &Inner, entry: &ResourceEntry, apply: Apply) -> ApplyResponse {
-    let cx = inner.context(None);
+/// Runs the operation that the two states ask for. It is never dropped, since it may be
+/// inside a commit: it looks at the deadline and the token itself.
+async fn run(
+    inner: &Inner,
+    entry: &ResourceEntry,
+    apply: Apply,
+) -> Result<ApplyResponse, Diagnostics> {
+    let within = |operation, configured: &Value| {
+        let limit = entry.limit(operation, configured);
+        inner.context(None).within(limit)
+    };
     match (apply.prior_state.is_null(), apply.planned_state.is_null()) {
-        (true, true) => ApplyResponse::applied(Value::Null),
+        (true, true) => Ok(ApplyResponse::applied(Value::Null)),
         (true, false) => {
+            let cx = within(Operation::Create, &apply.planned_state);
             let create = CreateRequest {
                 config: apply.config,
                 planned_state: apply.planned_state,
@@ -239,6 +248,7 @@ async fn run(inner: &Inner, entry: &ResourceEntry, apply: Apply) -> ApplyRespons
             entry.it.create(&cx, create).await
         }
         (false, false) => {
+            let cx = within(Operation::Update, &apply.planned_state);
             let update = UpdateRequest {
                 config: apply.config,
                 prior_state: apply.prior_state,
@@ -249,24 +259,25 @@ async fn run(inner: &Inner, entry: &ResourceEntry, apply: Apply) -> ApplyRespons
             entry.it.update(&cx, update).await
         }
         (false, true) => {
+            let cx = within(Operation::Delete, &apply.prior_state);
             let prior_state = apply.prior_state.clone();
             let delete = DeleteRequest {
                 prior_state: apply.prior_state,
                 planned_private: apply.private,
                 prior_identity: apply.identity,
             };
-            let response = entry.it.delete(&cx, delete).await;
+            let response = entry.it.delete(&cx, delete).await?;
             let kept = response.diagnostics.has_errors();
-            ApplyResponse {
-                new_state: Some(if kept {
+            Ok(ApplyResponse {
+                new_state: if kept {
                     response.remaining_state.unwrap_or(prior_state)
                 } else {
                     Value::Null
-                }),
+                },
                 private: response.private,
                 identity: None,
                 diagnostics: response.diagnostics,
-            }
+            })
         }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::Inner;
 use crate::protocol::codec::from_json;
+use crate::protocol::deadline::bound_read;
 use crate::protocol::registry::{ResourceEntry, ill_typed_request};
 use crate::protocol::{convert, wire};
+use crate::timeouts::Operation;
 use crate::{
     AttributeType, Diagnostic, Diagnostics, ImportRequest, ImportResponse, ImportTarget,
     MoveRequest, UpgradeRequest, Value,
@@ -79,19 +81,18 @@ pub(super) async fn import(
         ImportTarget::Identity(identity)
     };
     let cx = inner.context(request.client_capabilities);
-    let response = entry.it.import(&cx, ImportRequest { target }).await;
-    let (imported, diagnostics) = arrived(entry, response)?;
+    let cx = cx.within(entry.limit(Operation::Read, &Value::Null));
+    let step = ("importing", entry.it.noun());
+    let import = entry.it.import(&cx, ImportRequest { target });
+    let arrived = arrived(entry, bound_read(&cx, step, import).await?)?;
     Ok(wire::ImportResourceStateResponse {
-        imported_resources: imported
-            .map(|arrived| wire::ImportedResource {
-                type_name: request.type_name,
-                state: Some(arrived.state),
-                private: arrived.private,
-                identity: arrived.identity,
-            })
-            .into_iter()
-            .collect(),
-        diagnostics,
+        imported_resources: vec![wire::ImportedResource {
+            type_name: request.type_name,
+            state: Some(arrived.state),
+            private: arrived.private,
+            identity: arrived.identity,
+        }],
+        diagnostics: arrived.diagnostics,
     })
 }
 
@@ -108,44 +109,30 @@ pub(super) async fn move_state(
         source_state: SecretBytes::new(std::mem::take(&mut source.json)),
         source_private: request.source_private,
     };
-    let response = entry.it.move_state(&inner.context(None), moved).await;
-    let (arrived, diagnostics) = arrived(entry, response)?;
-    let mut answer = wire::MoveResourceStateResponse {
-        diagnostics,
-        ..Default::default()
-    };
-    if let Some(arrived) = arrived {
-        answer.target_state = Some(arrived.state);
-        answer.target_private = arrived.private;
-        answer.target_identity = arrived.identity;
-    }
-    Ok(answer)
+    let response = entry.it.move_state(&inner.context(None), moved).await?;
+    let arrived = arrived(entry, response)?;
+    Ok(wire::MoveResourceStateResponse {
+        target_state: Some(arrived.state),
+        target_private: arrived.private,
+        target_identity: arrived.identity,
+        diagnostics: arrived.diagnostics,
+    })
 }
 
 struct Arrived {
     state: wire::DynamicValue,
     private: Vec<u8>,
     identity: Option<wire::ResourceIdentityData>,
+    diagnostics: Vec<wire::Diagnostic>,
 }
 
-fn arrived(
-    entry: &ResourceEntry,
-    mut response: ImportResponse,
-) -> Result<(Option<Arrived>, Vec<wire::Diagnostic>), Diagnostics> {
-    if response.imported.is_none() && !response.diagnostics.has_errors() {
-        response.diagnostics.push(Diagnostic::bug(
-            "An import gave neither a state nor an error.",
-        ));
-    }
-    let arrived = match response.imported {
-        Some(imported) => Some(Arrived {
-            state: entry.typed.outgoing(imported.state)?,
-            private: imported.private.encode(),
-            identity: entry.outgoing_identity(&imported.identity.unwrap_or_default())?,
-        }),
-        None => None,
-    };
-    Ok((arrived, convert::diagnostics(response.diagnostics)))
+fn arrived(entry: &ResourceEntry, response: ImportResponse) -> Result<Arrived, Diagnostics> {
+    Ok(Arrived {
+        state: entry.typed.outgoing(response.state)?,
+        private: response.private.encode(),
+        identity: entry.outgoing_identity(&response.identity.unwrap_or_default())?,
+        diagnostics: convert::diagnostics(response.diagnostics),
+    })
 }
 
 fn decode(raw: Option<wire::RawState>, ty: &AttributeType) -> Result<Value, Diagnostics> {

@@ -13,26 +13,26 @@ use planton_plugin::Diagnostic;
 type Meaning = (&'static str, &'static str, &'static str);
 
 /// Of an answer that cannot be read; the original error names who returned it.
-const UNEXPECTED: &str = "The response is not in the form of the vendor's API, so it proves \
-                          nothing about what is stored";
+const UNEXPECTED: &str = "The response does not match the vendor's API, so it does not show what \
+                          is stored";
 
 pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
     use CatalogErrorKind as K;
     let meaning = match error.kind() {
         K::Conflict => (
             "Catalog Changed Concurrently",
-            "Somebody else changed the record at the same time; nothing of theirs was overwritten",
+            "Another run modified the record at the same time; its change was not overwritten",
             "Run terraform plan again.",
         ),
         K::PermissionDenied => (
             "Catalog Access Denied",
-            "The provider's credentials may not do this on the platform's catalog",
+            "The provider's credentials do not permit this on the platform's catalog",
             "Grant it to the role in use.",
         ),
         K::Unauthenticated => (
             "Platform Login Failed",
-            "The provider is not, or no longer, logged in to the platform: its credentials are \
-             missing, wrong, or have run out",
+            "The platform rejected the provider's login: its credentials are missing, wrong or \
+             expired",
             "Check the token or the login in the provider's openbao block.",
         ),
         K::RateLimited => (
@@ -43,7 +43,7 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::Unavailable => (
             "Platform Unavailable",
-            "The platform could not be reached, or failed, and still did after all retries",
+            "The platform could not be reached or returned errors; retries were exhausted",
             "Check the provider's address, the network, and whether the platform is unsealed.",
         ),
         K::Removed => (
@@ -54,14 +54,13 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::Altered => (
             "Catalog Record Altered",
-            "The record's authentication code does not fit: somebody without the organization's \
-             key has changed it, so nothing is written or opened on its word",
+            "The record's authentication code is invalid: it was changed without the \
+             organization's key, so nothing is written or opened that depends on it",
             "Find out who can write to the platform's storage, and restore the record.",
         ),
         K::Corrupt => (
             "Catalog Record Corrupt",
-            "What stands in the record's place is not a record that this release of the provider \
-             knows",
+            "The stored document is not a record that this release of the provider supports",
             "If a later release wrote it, upgrade the provider. Otherwise find out who can write \
              to the platform's storage, and restore the record from a backup.",
         ),
@@ -73,7 +72,7 @@ pub(super) fn catalog(error: &CatalogError) -> Diagnostic {
         ),
         K::Misconfigured => (
             "Platform Misconfigured",
-            "The platform, or the way to it, is not set up as this provider needs it",
+            "The platform or the connection to it is misconfigured",
             "Check the provider's openbao or embedded block.",
         ),
     };
@@ -86,46 +85,45 @@ pub(super) fn store(error: &StoreError) -> Diagnostic {
 }
 
 /// Tells a failure of a store after what failed with it, and adds to its remedy.
-pub(in crate::surface) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diagnostic {
+pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diagnostic {
     use StoreErrorKind as K;
     const INTRUDER: &str = "Write the value again by changing value_wo_version, and find out who \
                             can write to the backend.";
     let meaning = match error.kind() {
         K::NotFound => (
             "Stored Secret Missing",
-            "The backend does not hold what the catalog names",
+            "The backend does not have the object that the catalog names",
             "Run terraform apply where the secret is managed: it writes the value again.",
         ),
         K::AlreadyExists => (
             "Backend Object Already Exists",
-            "An object that is not this provider's stands in the secret's place; it was not \
-             touched",
+            "An object that this provider did not create has the secret's name; it was not \
+             changed",
             "Remove it, or choose another name for the secret.",
         ),
         K::Conflict => (
             "Secret Changed Concurrently",
-            "Somebody else wrote at the same time; nothing of theirs was overwritten",
+            "Another run wrote at the same time; its change was not overwritten",
             "Run terraform plan again.",
         ),
         K::PermissionDenied => (
             "Secret Backend Access Denied",
-            "The credentials in use may not do this on the secret backend",
+            "The credentials in use do not permit this on the secret backend",
             "Grant it to the role in use.",
         ),
         K::Unauthenticated => (
             "Secret Backend Login Failed",
-            "The secret backend does not, or no longer, accept the credentials: they are \
-             missing, wrong, or have run out",
+            "The secret backend rejected the credentials: they are missing, wrong or expired",
             "Check the backend's credentials.",
         ),
         K::TooLarge => (
             "Secret Value Too Large",
-            "The secret backend holds no payload of this size",
+            "The value exceeds the size limit of the secret backend",
             "Split the value, or keep it elsewhere and its key here.",
         ),
         K::InvalidName => (
             "Invalid Backend Name",
-            "The secret backend does not take this name",
+            "The secret backend does not allow this name",
             "Choose another name for the secret.",
         ),
         K::RateLimited => (
@@ -136,12 +134,12 @@ pub(in crate::surface) fn store_within(failed: &str, error: &StoreError, more: &
         ),
         K::Unavailable => (
             "Secret Backend Unavailable",
-            "The secret backend could not be reached, or failed, and still did after all retries",
+            "The secret backend could not be reached or returned errors; retries were exhausted",
             "Check its address, the network, and whether it is in service.",
         ),
         K::Corrupt => (
             "Stored Secret Corrupt",
-            "What stands in the secret's place was not put there by this provider",
+            "The object under the secret's name was not written by this provider",
             INTRUDER,
         ),
         K::Unexpected => (
@@ -151,7 +149,7 @@ pub(in crate::surface) fn store_within(failed: &str, error: &StoreError, more: &
         ),
         K::Misconfigured => (
             "Secret Backend Misconfigured",
-            "The secret backend, or the way to it, is not set up as this provider needs it",
+            "The secret backend or the connection to it is misconfigured",
             "Check the backend's configuration.",
         ),
     };
@@ -163,7 +161,7 @@ pub(in crate::surface) fn store_within(failed: &str, error: &StoreError, more: &
     // A setting is named as such; nothing was asked of the vendor yet.
     let (what, tried) = match error.is_of_setting() {
         true => (
-            "The secret backend cannot be used as it is set up",
+            "The secret backend's settings are invalid",
             ("setting", error.path()),
         ),
         false => (what, (error.operation(), error.path())),
@@ -180,8 +178,8 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
     let meaning = match error.kind() {
         K::NotFound => (
             "Encryption Key Missing",
-            "The key encryption key does not exist, and nothing that was sealed under it can be \
-             opened with another",
+            "The key encryption key does not exist, and no other key opens what was sealed under \
+             it",
             "Restore it from a backup, or point the provider at the platform that has it.",
         ),
         K::Disabled => (
@@ -196,13 +194,12 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         ),
         K::Unauthenticated => (
             "Encryption Key Login Failed",
-            "The key's keeper does not, or no longer, accept the credentials: they are missing, \
-             wrong, or have run out",
+            "The key's service rejected the credentials: they are missing, wrong or expired",
             "Check the credentials.",
         ),
         K::Refused => (
             "Encryption Key Refused",
-            "The key does not open what was wrapped: it is another key, or what was wrapped was \
+            "The key does not unwrap the data key: it is another key, or the wrapped key was \
              altered",
             "Point the provider at the platform that has the key, or restore the record.",
         ),
@@ -214,7 +211,7 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         ),
         K::Unavailable => (
             "Encryption Key Unavailable",
-            "The key's keeper could not be reached, or failed, and still did after all retries",
+            "The key's service could not be reached or returned errors; retries were exhausted",
             "Check its address, the network, and whether it is unsealed.",
         ),
         K::Unexpected => (

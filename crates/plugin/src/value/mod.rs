@@ -1,12 +1,14 @@
 //! Terraform's values.
 
+mod conversions;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
+use planton_secret::SecretString;
 use subtle::ConstantTimeEq;
 
-use super::{AttributePath, AttributeType, Number, PathStep};
-use planton_secret::SecretString;
+use crate::{AttributePath, AttributeType, Number, PathStep};
 
 /// A value as Terraform knows it: a configuration, a state, or a part of one.
 ///
@@ -362,128 +364,5 @@ impl fmt::Debug for Value {
     }
 }
 
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Number(value.into())
-    }
-}
-
-impl From<i32> for Value {
-    fn from(value: i32) -> Self {
-        Self::Number(i64::from(value).into())
-    }
-}
-
-impl From<u64> for Value {
-    fn from(value: u64) -> Self {
-        Self::Number(value.into())
-    }
-}
-
-impl From<u32> for Value {
-    fn from(value: u32) -> Self {
-        Self::Number(u64::from(value).into())
-    }
-}
-
-impl From<f64> for Value {
-    /// An infinity or a NaN, which Terraform doesn't have, becomes null.
-    fn from(value: f64) -> Self {
-        Number::from_f64(value).map_or(Self::Null, Self::Number)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::string(text)
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::string(text)
-    }
-}
-
-impl From<SecretString> for Value {
-    fn from(text: SecretString) -> Self {
-        Self::String(text)
-    }
-}
-
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample() -> Value {
-        Value::object([
-            ("name", Value::from("hunter2")),
-            ("size", 3.into()),
-            ("tags", Value::map([("k", Value::from("hunter3"))])),
-            (
-                "list",
-                Value::list([Value::from("hunter4"), Value::Unknown]),
-            ),
-        ])
-    }
-
-    #[test]
-    fn debug_shows_shapes_and_no_content() {
-        let shown = format!("{:?}", sample());
-        assert!(!shown.contains("hunter"), "{shown}");
-        assert_eq!(
-            shown,
-            r#"object {"list": list[string, unknown], "name": string, "size": number, "tags": map(1)}"#
-        );
-    }
-
-    #[test]
-    fn attributes_are_found_set_and_taken() {
-        let mut value = sample();
-        assert_eq!(value.attribute("name").as_str(), Some("hunter2"));
-        assert!(value.attribute("absent").is_null());
-        assert!(Value::Unknown.attribute("any").is_unknown());
-        assert_eq!(value.take("name").as_str(), Some("hunter2"));
-        assert!(value.attribute("name").is_null());
-        value.set("size", 4);
-        assert_eq!(value.attribute("size").as_i64(), Some(4));
-        let path = AttributePath::attribute("tags").key("k");
-        assert_eq!(value.at(&path).and_then(Value::as_str), Some("hunter3"));
-        assert!(
-            value
-                .at(&AttributePath::attribute("list").index(7))
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn unknown_parts_are_seen_and_replaced() {
-        assert!(!sample().is_wholly_known());
-        let nulled = sample().unknown_as_null();
-        assert!(nulled.is_wholly_known());
-        assert!(nulled.attribute("list").elements()[1].is_null());
-    }
-
-    #[test]
-    fn sets_compare_without_order_and_keep_multiplicity() {
-        let set = |all: &[&str]| Value::Set(all.iter().copied().map(Value::from).collect());
-        assert_eq!(set(&["a", "b"]), set(&["b", "a"]));
-        assert_ne!(set(&["a", "a", "b"]), set(&["a", "b", "b"]));
-        assert_eq!(
-            Value::set_of([1.into(), 1.into()]),
-            Value::Set(vec![1.into()])
-        );
-    }
-}
+mod tests;

@@ -1,50 +1,103 @@
-//! What is kept beside the state of a backend, or of the default: identifiers, never
+//! The private data that resources keep beside their state: identifiers and digests, never
 //! a secret.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Configured, Finding, explain};
+use crate::diagnostics::{Finding, explain};
+use crate::session::Configured;
 use planton_core::operations::{OperationError, Owner, Stamp};
 use planton_plugin::{Diagnostic, PrivateData};
 
-const PRIVATE: &str = "anchor";
+/// One typed part of a resource's private data.
+pub(super) trait PrivateState: Serialize + DeserializeOwned {
+    /// The key of this part; states contain it, so it never changes.
+    const KEY: &'static str;
+
+    /// Reads this part; `None` where nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// `Resource State Not Readable` for damaged data. It never counts as none: the
+    /// protection against a rollback depends on it.
+    fn stored(data: &PrivateData) -> Result<Option<Self>, Diagnostic> {
+        let Some(bytes) = data.bytes(Self::KEY) else {
+            return Ok(None);
+        };
+        serde_json::from_slice(bytes)
+            .map(Some)
+            .map_err(|_| unreadable())
+    }
+
+    /// Reads this part; the default where nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// As [`stored`](Self::stored).
+    fn read(data: &PrivateData) -> Result<Self, Diagnostic>
+    where
+        Self: Default,
+    {
+        Ok(Self::stored(data)?.unwrap_or_default())
+    }
+
+    /// Adds this part to `data`.
+    fn beside(&self, data: PrivateData) -> PrivateData {
+        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
+        data.with(Self::KEY, bytes)
+    }
+
+    /// Returns private data of this part alone.
+    fn write(&self) -> PrivateData {
+        self.beside(PrivateData::new())
+    }
+}
+
+fn unreadable() -> Diagnostic {
+    Diagnostic::error(
+        "Resource State Not Readable",
+        "What this provider keeps beside the state of this resource is damaged, or was \
+         written by a later release.\n\nUpgrade the provider; or restore the state from a \
+         backup; or remove the resource from it (terraform state rm) and import it again.",
+    )
+}
 
 /// Ties a resource's state to the catalog that it was made in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Anchor {
+pub(super) struct Anchor {
     /// The catalog's uuid.
-    pub catalog: Option<Uuid>,
+    pub(super) catalog: Option<Uuid>,
     /// The organization that the catalog belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization: Option<String>,
+    pub(super) organization: Option<String>,
     /// The commitment of the MAC key that records stood under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mac_key: Option<String>,
+    pub(super) mac_key: Option<String>,
     /// The record's generation when it was last seen; 0 right after an import.
     #[serde(default)]
-    pub generation: u64,
+    pub(super) generation: u64,
     /// A deletion was begun and not finished.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub deleting: bool,
+    pub(super) deleting: bool,
     /// The stamp of this state's own creation or adoption, or the one that an import
     /// found. A read never moves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stamp: Option<Stamp>,
+    pub(super) stamp: Option<Stamp>,
     /// Why this state may not act on the record any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub finding: Option<Finding>,
+    pub(super) finding: Option<Finding>,
 }
 
 /// What was written to the catalog.
 #[derive(Clone, Copy, Debug)]
-pub struct Committed {
+pub(super) struct Committed {
     /// The catalog's uuid.
-    pub catalog: Uuid,
+    pub(super) catalog: Uuid,
     /// The record's generation.
-    pub generation: u64,
+    pub(super) generation: u64,
     /// Whose it is: this state's.
-    pub stamp: Stamp,
+    pub(super) stamp: Stamp,
 }
 
 /// Says that the provider is configured for another organization than the one that
@@ -61,43 +114,17 @@ fn renamed(before: &str, now: &str) -> Diagnostic {
     )
 }
 
+impl PrivateState for Anchor {
+    const KEY: &'static str = "anchor";
+}
+
 impl Anchor {
-    /// Reads what was stored; nothing where nothing was.
-    ///
-    /// # Errors
-    ///
-    /// What does not fit is an error: all that must not go back hangs on it.
-    pub fn read(data: &PrivateData) -> Result<Self, Diagnostic> {
-        let Some(bytes) = data.bytes(PRIVATE) else {
-            return Ok(Self::default());
-        };
-        serde_json::from_slice(bytes).map_err(|_| Self::unreadable())
-    }
-
-    /// Says that what was stored does not fit.
-    #[must_use]
-    pub fn unreadable() -> Diagnostic {
-        Diagnostic::error(
-            "Resource State Not Readable",
-            "What this provider keeps beside the state of this resource is damaged, or was \
-             written by a later release.\n\nUpgrade the provider; or restore the state from a \
-             backup; or remove the resource from it (terraform state rm) and import it again.",
-        )
-    }
-
-    /// Returns it in the form that is stored.
-    #[must_use]
-    pub fn write(&self) -> PrivateData {
-        let bytes = serde_json::to_vec(self).expect("plain fields serialize");
-        PrivateData::new().with(PRIVATE, bytes)
-    }
-
     /// Takes the catalog as it is now, after something was written to it.
     ///
     /// # Errors
     ///
     /// Failures of the platform.
-    pub async fn of(session: &Configured, written: Committed) -> Result<Self, Diagnostic> {
+    pub(super) async fn of(session: &Configured, written: Committed) -> Result<Self, Diagnostic> {
         let mac_key = session.organization.mac_key_commitment().await;
         Ok(Self {
             catalog: Some(written.catalog),
@@ -112,8 +139,7 @@ impl Anchor {
 
     /// Takes what a read found of a record that belongs to `owner`: where this state
     /// knows no stamp, it is the creator's, and another one is a finding.
-    #[must_use]
-    pub fn found(self, owner: &Owner) -> Self {
+    pub(super) fn found(self, owner: &Owner) -> Self {
         let stamp = self.stamp.unwrap_or_else(|| owner.presumed_stamp());
         Self {
             stamp: Some(stamp),
@@ -123,8 +149,7 @@ impl Anchor {
     }
 
     /// Takes it that the record was found missing.
-    #[must_use]
-    pub fn missing(self) -> Self {
+    pub(super) fn missing(self) -> Self {
         Self {
             finding: Some(Finding::RecordMissing),
             ..self
@@ -136,7 +161,7 @@ impl Anchor {
     /// # Errors
     ///
     /// `Different Platform`.
-    pub async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
+    pub(super) async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
         let Some(catalog) = self.catalog else {
             return Ok(());
         };
@@ -157,12 +182,32 @@ impl Anchor {
     /// # Errors
     ///
     /// As [`expect_catalog`](Self::expect_catalog), and `Catalog Key Replaced`.
-    pub async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
+    pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
         self.expect_catalog(session).await?;
         let Some(mac_key) = &self.mac_key else {
             return Ok(());
         };
         let expected = session.organization.expect_mac_key(mac_key).await;
         expected.map_err(|error| explain(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anchor_comes_back_and_damage_is_an_error_never_nothing() {
+        assert_eq!(Anchor::read(&PrivateData::new()), Ok(Anchor::default()));
+        let anchor = Anchor {
+            generation: 7,
+            mac_key: Some("00".to_owned()),
+            ..Anchor::default()
+        };
+        assert_eq!(Anchor::read(&anchor.write()), Ok(anchor));
+        for damaged in [r#"{"catalog":1}"#, "", "{"] {
+            let data = PrivateData::new().with(Anchor::KEY, damaged);
+            assert!(Anchor::read(&data).is_err(), "{damaged}");
+        }
     }
 }

@@ -1,61 +1,14 @@
-//! What the provider's configuration opens for everything else.
+//! A provider configuration that is wholly known, and what this process has planned
+//! and created under it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Setting;
+use super::PartlyKnown;
+use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{MetRecord, OperationError, Organization, RunId};
-use planton_plugin::{Diagnostic, Value};
-
-/// The provider's configuration in effect.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub enum SessionState {
-    /// Nothing was configured yet.
-    #[default]
-    Unconfigured,
-    /// Part of the configuration is unknown: never taken for empty. What is
-    /// known of it still counts.
-    Unknown(Arc<PartlyKnown>),
-    /// Ready for use.
-    Ready(Arc<Configured>),
-}
-
-impl SessionState {
-    /// Returns what is known of the defaults.
-    #[must_use]
-    pub fn defaults(&self) -> PartlyKnown {
-        match self {
-            Self::Unconfigured => PartlyKnown {
-                default_environment: Setting::Unknown,
-                default_labels: Setting::Unknown,
-            },
-            Self::Unknown(known) => PartlyKnown::clone(known),
-            Self::Ready(configured) => configured.defaults(),
-        }
-    }
-}
-
-/// What a plan needs to know of a configuration that is not wholly known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartlyKnown {
-    /// The environment of secrets that name none.
-    pub default_environment: Setting<String>,
-    /// Labels added to every secret; unknown as soon as one of them is.
-    pub default_labels: Setting<BTreeMap<String, String>>,
-}
-
-impl PartlyKnown {
-    /// Reads a provider block.
-    #[must_use]
-    pub fn read(config: &Value) -> Self {
-        Self {
-            default_environment: Setting::string(config.attribute("default_environment")),
-            default_labels: Setting::strings(config.attribute("default_labels")),
-        }
-    }
-}
+use planton_plugin::Diagnostic;
 
 /// A configuration that is known.
 #[derive(Debug)]
@@ -220,79 +173,5 @@ fn not_declared(backend: &Slug) -> Diagnostic {
              it first. This warning remains where another alias of the provider declares it.",
             backend.as_str()
         ),
-    )
-}
-
-/// Shares the configuration between the provider and its resources.
-#[derive(Clone, Debug, Default)]
-pub struct Session(Arc<RwLock<SessionState>>);
-
-impl Session {
-    /// Puts a configuration into effect.
-    pub fn set(&self, state: SessionState) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-
-    /// Returns the configuration in effect.
-    #[must_use]
-    pub fn state(&self) -> SessionState {
-        self.0
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Returns the configuration for what cannot do without.
-    ///
-    /// # Errors
-    ///
-    /// A diagnostic that says why there is none.
-    pub fn ready(&self) -> Result<Arc<Configured>, Diagnostic> {
-        match self.state() {
-            SessionState::Ready(configured) => Ok(configured),
-            SessionState::Unknown(_) => Err(unconfigured()),
-            SessionState::Unconfigured => Err(Diagnostic::bug(
-                "Something was asked for before the provider was configured.",
-            )),
-        }
-    }
-}
-
-/// Says that a refresh went by the state, because part of the provider's
-/// configuration is unknown.
-#[must_use]
-pub fn not_refreshed() -> Diagnostic {
-    Diagnostic::warning(
-        "Resource Not Refreshed",
-        "Part of the provider's configuration is known only after an apply, so the platform \
-         cannot be reached yet. The plan goes by the state as it was stored.",
-    )
-}
-
-/// Refuses an identity that names another organization than the provider's.
-#[must_use]
-pub fn different_organization(identity: &Value, own: &Slug) -> Option<Diagnostic> {
-    let other = identity.attribute("organization").as_str()?;
-    (other != own.as_str()).then(|| {
-        Diagnostic::error(
-            "Different Organization",
-            format!(
-                "The identity names organization {other:?}, but the provider is configured for \
-                 {:?}.\n\nImport with a provider of that organization.",
-                own.as_str()
-            ),
-        )
-        .at("organization")
-    })
-}
-
-/// Says that part of the provider's configuration is unknown.
-#[must_use]
-pub fn unconfigured() -> Diagnostic {
-    Diagnostic::error(
-        "Provider Configuration Not Known",
-        "Part of this provider's configuration is known only after an apply, so the platform \
-         cannot be reached yet.\n\nApply what the provider's configuration depends on first \
-         (terraform apply -target=…), or give the provider values that are known while planning.",
     )
 }

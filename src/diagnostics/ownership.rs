@@ -170,8 +170,7 @@ impl Named<'_> {
 
 /// Adds to a failure after which nobody knows whether the creation was committed
 /// how to go on if it was.
-#[must_use]
-pub fn unclear(failed: Diagnostic, run: RunId) -> Diagnostic {
+pub(super) fn unclear(failed: Diagnostic, run: RunId) -> Diagnostic {
     let detail = format!(
         "{}\n\nThe creation may have been committed. If the next apply reports that it exists \
          already:\n\n  {}",

@@ -1,0 +1,79 @@
+//! Imports a secret by its name, its uuid, or its identity.
+
+use super::state::{self, Private};
+use crate::diagnostics::{different_organization, explain, invalid_slug};
+use crate::resources::private_state::PrivateState;
+use crate::session::Configured;
+use planton_core::names::SecretName;
+use planton_core::operations::Selector;
+use planton_plugin::{Diagnostic, ImportResponse, ImportTarget, Value};
+
+/// What an import by uuid begins with: a bare uuid is a valid name.
+const BY_UUID: &str = "id:";
+
+/// Finds the secret that an import names.
+pub(super) async fn import(
+    session: &Configured,
+    target: ImportTarget,
+) -> Result<ImportResponse, Diagnostic> {
+    let organization = &session.organization;
+    let target = match target {
+        ImportTarget::Id(text) if text.starts_with(BY_UUID) => {
+            let uuid = text[BY_UUID.len()..].parse();
+            Selector::Uuid(uuid.map_err(|_| invalid_import(&text))?)
+        }
+        ImportTarget::Id(text) => {
+            let mut name: SecretName = text.parse().map_err(|_| invalid_import(&text))?;
+            if name.environment.is_none() {
+                name.environment.clone_from(&session.default_environment);
+            }
+            Selector::Name(name)
+        }
+        ImportTarget::Identity(identity) => {
+            let text = |name: &str| identity.attribute(name).as_str().map(str::to_owned);
+            if let Some(refused) = different_organization(&identity, organization.slug()) {
+                return Err(refused);
+            }
+            let slug = |what: &str, attribute: &'static str| match text(attribute) {
+                Some(text) => text
+                    .parse()
+                    .map(Some)
+                    .map_err(|_| invalid_slug(what, &text, attribute)),
+                None => Ok(None),
+            };
+            let environment = slug("The environment", "environment")?;
+            let name = slug("The name", "name")?;
+            Selector::Name(SecretName {
+                environment,
+                name: name.ok_or_else(|| invalid_import(""))?,
+            })
+        }
+    };
+    let view = match &target {
+        Selector::Uuid(uuid) => organization.find_secret_by_uuid(*uuid).await,
+        Selector::Name(name) => organization.find_secret(name).await,
+    };
+    let view = view.map_err(|error| explain(&error))?;
+    let state = state::whole(&view, Value::Null);
+    // Nothing of it counts as seen before the read that follows.
+    let mut private = Private {
+        seen: None,
+        ..Private::of(&view)
+    };
+    private.anchor.generation = 0;
+    Ok(ImportResponse {
+        private: private.write(),
+        identity: Some(state::identity(organization.slug().as_str(), &view.name)),
+        ..ImportResponse::imported(state)
+    })
+}
+
+fn invalid_import(text: &str) -> Diagnostic {
+    Diagnostic::error(
+        "Invalid Import Identifier",
+        format!(
+            "{text:?} does not name a secret.\n\nImport by name, by environment/name, or by id: \
+             terraform import planton_secret.db production/db, or id:<uuid>."
+        ),
+    )
+}
