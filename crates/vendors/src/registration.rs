@@ -102,13 +102,8 @@ impl Field {
             sentences.push(format!("Default: `{default}`."));
         }
         let quoted: Vec<String> = self.variables.iter().map(|v| format!("`{v}`")).collect();
-        match quoted.as_slice() {
-            [] => {}
-            [one] => sentences.push(format!("Environment variable: {one}.")),
-            several => sentences.push(format!(
-                "Environment variables, the first of which wins: {}.",
-                several.join(", ")
-            )),
+        if !quoted.is_empty() {
+            sentences.push(format!("Can also be set with {}.", quoted.join(" or ")));
         }
         if self.change == Change::Replaces {
             sentences.push("A change replaces the backend.".to_owned());
@@ -152,15 +147,6 @@ impl Field {
     /// Describes an optional set of texts that changes in place.
     pub(crate) const fn texts(name: &'static str, description: &'static str) -> Self {
         Self::text(name, description).holding(Holds::Texts)
-    }
-
-    /// Describes an optional block of fields.
-    pub(crate) const fn block(
-        name: &'static str,
-        fields: &'static [Self],
-        description: &'static str,
-    ) -> Self {
-        Self::text(name, description).holding(Holds::Block(fields))
     }
 
     /// Describes `part` of the static credential, which is never stored in a state.

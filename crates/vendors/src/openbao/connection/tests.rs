@@ -161,7 +161,7 @@ fn the_documentation_has_default_variables_and_effect() {
     };
     assert_eq!(
         of(&PLATFORM_FIELDS, "kv_mount_path"),
-        "Mount path of the KV version 2 secrets engine. Default: `planton`. Environment variable: \
+        "Mount path of the KV version 2 secrets engine. Default: `planton`. Can also be set with \
          `PLANTON_KV_MOUNT_PATH`."
     );
     assert_eq!(
