@@ -1,7 +1,8 @@
 //! Checks that the dependencies between crates match ARCHITECTURE.md.
 //!
 //! Cargo rejects cycles and undeclared dependencies. This check rejects dependencies in
-//! a new direction, and dependencies and words that only one crate may have.
+//! a new direction, dependencies and words that only one crate may have, and code of
+//! tests in a release.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,6 +48,10 @@ const RESERVED: &[(&str, &str)] = &[
     ("rusqlite", "planton-vendors"),
 ];
 
+/// The feature with code for tests: in-memory stores, conformance suites, and backend types
+/// that no release offers.
+const TESTING: &str = "testing";
+
 /// Crates that work without Terraform and therefore never mention it.
 const WITHOUT_TERRAFORM: &[&str] = &["crates/core", "crates/envelope", "crates/secret"];
 
@@ -83,6 +88,7 @@ pub(crate) fn check() -> Result<()> {
     ensure!(output.status.success(), "cargo metadata failed");
     let metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
     let mut violations = violations_of(&dependencies(&metadata));
+    violations.extend(code_of_tests_in_releases(&metadata));
     for folder in WITHOUT_TERRAFORM {
         for file in rust_files(&paths::repository().join(folder).join("src"))? {
             let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -161,6 +167,37 @@ fn violations_of(dependencies: &BTreeMap<String, Vec<String>>) -> Vec<String> {
     violations
 }
 
+/// Returns the released crates that have [`TESTING`] by default, or that depend on it
+/// outside their own tests.
+fn code_of_tests_in_releases(metadata: &Value) -> Vec<String> {
+    let has = |list: &Value, is_it: &dyn Fn(&str) -> bool| {
+        let mut items = list.as_array().into_iter().flatten();
+        items.any(|item| item.as_str().is_some_and(is_it))
+    };
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let released =
+        packages.filter(|package| ARROWS.iter().any(|(name, _)| package["name"] == *name));
+    let mut violations = Vec::new();
+    for package in released {
+        let name = package["name"].as_str().unwrap_or_default();
+        let enables = |item: &str| item == TESTING || item.ends_with(&format!("/{TESTING}"));
+        for (feature, enabled) in package["features"].as_object().into_iter().flatten() {
+            if feature != TESTING && has(enabled, &enables) {
+                violations.push(format!("{name}: {feature} may not enable {TESTING}"));
+            }
+        }
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        let used = dependencies.filter(|dependency| dependency["kind"] != "dev");
+        for used in used.filter(|used| has(&used["features"], &|feature| feature == TESTING)) {
+            let used = used["name"].as_str().unwrap_or_default();
+            violations.push(format!(
+                "{name} may use {used}/{TESTING} as a dev-dependency only"
+            ));
+        }
+    }
+    violations
+}
+
 fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -180,6 +217,8 @@ fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn designed() -> BTreeMap<String, Vec<String>> {
@@ -228,6 +267,35 @@ mod tests {
         assert_eq!(
             with("planton-bucket", "serde"),
             ["planton-bucket has no line in xtask/src/arrows.rs"]
+        );
+    }
+
+    #[test]
+    fn only_dev_dependencies_may_bring_code_of_tests() {
+        let with = |kind: Value, features: Value| {
+            let used = json!({"name": "planton-vendors", "kind": kind, "features": ["testing"]});
+            let package = json!({
+                "name": "terraform-provider-planton", "dependencies": [used], "features": features,
+            });
+            code_of_tests_in_releases(&json!({ "packages": [package] }))
+        };
+        assert!(
+            with(
+                json!("dev"),
+                json!({"testing": ["planton-vendors/testing"]})
+            )
+            .is_empty()
+        );
+        assert_eq!(
+            with(Value::Null, json!({})),
+            ["terraform-provider-planton may use planton-vendors/testing as a dev-dependency only"]
+        );
+        assert_eq!(
+            with(
+                json!("dev"),
+                json!({"default": ["planton-vendors/testing"]})
+            ),
+            ["terraform-provider-planton: default may not enable testing"]
         );
     }
 

@@ -11,7 +11,7 @@ pub mod openbao;
 mod registration;
 mod registry;
 mod regular_file;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod toy;
 
 pub use registration::{BackendType, Change, Field, Holds};

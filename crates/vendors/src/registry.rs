@@ -19,7 +19,7 @@ pub static BACKEND_TYPES: &[&BackendType] = &[
     &azure::REGISTRATION,
     &openbao::HASHICORP_VAULT,
     &openbao::OPENBAO,
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     &crate::toy::REGISTRATION,
 ];
 

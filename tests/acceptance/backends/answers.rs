@@ -4,11 +4,11 @@
 use xtask::faults::{Fault, Match};
 
 use super::faults::workspace;
-use super::{Place, at_every_place};
+use super::{Place, at_every_server};
 use crate::scene::Scene;
 use crate::steps::{Steps, flat, has};
 
-at_every_place!(
+at_every_server!(
     acc_deletions_that_are_answered_without_a_body_are_done,
     acc_page_in_place_of_an_answer_is_told_as_such,
 );

@@ -58,35 +58,29 @@ resource "planton_secret" "MARK-data" {
 }
 "#;
 
-#[test]
-fn no_value_and_no_credential_is_anywhere_with_openbao() {
-    on_the_embedded_platform(Planted::openbao());
+/// Makes the test of each place.
+macro_rules! tests_of_planted {
+    (; over_http { $($server:tt)* } on_disk { $($folder:tt)* }) => {
+        tests_of_planted!($($server)* $($folder)*);
+    };
+    ($($place:ident => $start:ident,)+) => {$(
+        #[test]
+        fn $place() {
+            super::on_the_embedded_platform(Planted::$start());
+        }
+    )+};
+}
+
+/// One login of each type; others follow.
+mod no_value_and_no_credential_is_anywhere_with {
+    use super::Planted;
+
+    crate::backends::each_place!(tests_of_planted,);
 }
 
 #[test]
 fn no_value_and_no_credential_is_anywhere_with_an_approle() {
     on_the_embedded_platform(Planted::approle());
-}
-
-#[test]
-fn no_value_and_no_credential_is_anywhere_with_a_jwt_on_hashicorp_vault() {
-    on_the_embedded_platform(Planted::jwt());
-}
-
-/// The static key serves alone on the other platform, below.
-#[test]
-fn no_value_and_no_credential_is_anywhere_with_a_role_on_aws() {
-    on_the_embedded_platform(Planted::aws_with_a_role());
-}
-
-#[test]
-fn no_value_and_no_credential_is_anywhere_with_gcp() {
-    on_the_embedded_platform(Planted::gcp());
-}
-
-#[test]
-fn no_value_and_no_credential_is_anywhere_with_azure() {
-    on_the_embedded_platform(Planted::azure());
 }
 
 fn on_the_embedded_platform(planted: Planted) {
@@ -110,7 +104,7 @@ fn no_value_and_no_credential_of_a_backend_is_anywhere_on_an_openbao_platform() 
     };
     let scene = Scene::with_server(&terraform_1_11(), &options);
     let server = scene.openbao().unwrap();
-    let planted = Planted::aws();
+    let planted = Planted::aws_without_a_role();
     let mut searched = searched(&planted);
     let api = server.api().clone();
     let workspace = live(&scene, planted, &mut searched, |searched| {

@@ -4,11 +4,11 @@ use xtask::faults::Fault;
 use xtask::terraform::{Variables, Workspace};
 
 use super::fixtures::ACCESS_KEY;
-use super::{Place, at_every_place};
+use super::{Place, at_every_server};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
-at_every_place!(acc_secrets_are_created_and_rotated_while_their_backend_fails);
+at_every_server!(acc_secrets_are_created_and_rotated_while_their_backend_fails);
 
 pub(super) const APPLY: [&str; 4] = ["apply", "-auto-approve", "-input=false", "-no-color"];
 

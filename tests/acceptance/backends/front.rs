@@ -4,6 +4,7 @@ use tempfile::NamedTempFile;
 use xtask::faults::{FaultProxy, Match};
 
 use super::Place;
+use super::fixtures::OverHttp;
 
 /// A proxy, and what the provider needs to reach the place through it.
 pub(super) struct Front {
@@ -52,10 +53,16 @@ impl Front {
 }
 
 impl Place {
+    /// Returns the place as one that is reached over HTTP.
+    pub(super) fn over_http(&self) -> &dyn OverHttp {
+        let place = self.fixture.over_http();
+        place.unwrap_or_else(|| panic!("{} is not reached over HTTP", self.block_name))
+    }
+
     /// Puts a proxy in front, whose address becomes the place's. The vendor's
     /// official client bypasses it.
     pub(crate) fn behind_a_proxy(mut self) -> Self {
-        self.front = Some(self.fixture.front());
+        self.front = Some(self.over_http().front());
         self
     }
 
@@ -73,28 +80,28 @@ impl Place {
     /// Matches the requests that put what is stored for `slug` below `kind`: `org`
     /// for secrets, `probe` and `backend` for what identifies a backend.
     pub(crate) fn puts_in(&self, kind: &str, slug: &str) -> Match {
-        self.fixture.puts(&self.part(kind, slug))
+        self.over_http().puts(&self.part(kind, slug))
     }
 
     /// Matches the requests that describe a version of the secret, without its
     /// value.
     pub(crate) fn looks_of(&self, slug: &str) -> Match {
-        self.fixture.looks(&self.part("org", slug))
+        self.over_http().looks(&self.part("org", slug))
     }
 
     /// Matches the requests that read a version of the secret.
     pub(crate) fn reads_of(&self, slug: &str) -> Match {
-        self.fixture.reads(&self.part("org", slug))
+        self.over_http().reads(&self.part("org", slug))
     }
 
     /// Matches the requests that delete what is stored for `slug` below `kind`.
     pub(crate) fn deletes_in(&self, kind: &str, slug: &str) -> Match {
-        self.fixture.deletes(&self.part(kind, slug))
+        self.over_http().deletes(&self.part(kind, slug))
     }
 
     /// Matches the last of the requests that delete the secret.
     pub(crate) fn last_deletes_of(&self, slug: &str) -> Match {
-        self.fixture.last_deletes(&self.part("org", slug))
+        self.over_http().last_deletes(&self.part("org", slug))
     }
 
     /// Returns the part of a name that is unique to `slug` below `kind`.
@@ -105,7 +112,7 @@ impl Place {
     /// Returns how many unreferenced versions a put may leave if its response is
     /// lost: none if the vendor takes an idempotency key, or the name is one.
     pub(crate) fn spares(&self) -> usize {
-        self.fixture.spares()
+        self.over_http().spares()
     }
 
     /// Returns the separator of the parts of a name.
@@ -116,7 +123,7 @@ impl Place {
     /// Takes credentials whose sessions expire and can be renewed. Returns the block
     /// that uses them.
     pub(crate) fn with_a_session(self) -> (Self, String) {
-        let (block, secret) = self.fixture.session(self.block());
+        let (block, secret) = self.over_http().session(self.block());
         match secret {
             Some(secret) => (self.with_secret(secret), block),
             None => (self, block),
@@ -125,12 +132,12 @@ impl Place {
 
     /// Expires the sessions in use.
     pub(crate) fn expire_credentials(&self) {
-        self.fixture.expire_credentials();
+        self.over_http().expire_credentials();
     }
 
     /// Returns how many logins there were; on GCP, how many requests were rejected
     /// for an expired token.
     pub(crate) fn logins(&self) -> usize {
-        self.fixture.logins(self.proxy())
+        self.over_http().logins(self.proxy())
     }
 }

@@ -100,7 +100,7 @@ fn acc_secrets_survive_a_kill_between_two_requests(place: Place) {
         let mut objects = place.objects().into_iter();
         objects.any(|object| object.name.contains(&part))
     };
-    assert_eq!(made(), place.fixture.creates_before_put());
+    assert_eq!(made(), place.over_http().creates_before_put());
     assert_eq!(stored(&place, "created"), 0);
     let provider = rustix::process::Pid::from_raw(provider_of(run.running.pid()).cast_signed());
     rustix::process::kill_process(provider.unwrap(), Signal::KILL).unwrap();

@@ -202,8 +202,8 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
         "id",
     );
 
-    // Another name of the same host: in place.
-    let moved = place.address().replace("127.0.0.1", "localhost");
+    // Another address of the same place: in place.
+    let moved = place.fixture.alias(&place.address());
     let renamed = backend(&place).replace(&place.block(), &place.block_at(&moved));
     on(&renamed, "");
     has(

@@ -41,6 +41,10 @@ mod stopped;
 mod timeouts;
 mod unsteady;
 
+use std::collections::BTreeSet;
+
+use planton_vendors::BACKEND_TYPES;
+
 pub(crate) use place::Place;
 pub(crate) use xtask::reader::Object;
 
@@ -50,43 +54,76 @@ pub(crate) fn declared(place: &Place) -> String {
     [configuration::VARIABLES, &backend].concat()
 }
 
-/// Lists the names of the blocks.
-macro_rules! names {
-    (; $($place:ident => $start:path,)+) => {
-        &[$(stringify!($place)),+]
-    };
-}
-
-/// The blocks of all types.
-pub(crate) const BLOCKS: &[&str] = fixtures::each_place!(names,);
-
 /// Makes one test for each place of `fn(&Scene, Place)`: on the embedded
 /// platform, with the Terraform on PATH.
 macro_rules! at_every_place {
-    ($($name:ident),+ $(,)?) => {$(
+    ($($name:ident),+ $(,)?) => {
+        crate::backends::in_modules!(tests_of: $($name),+);
+    };
+}
+
+/// As [`at_every_place`], for each place that is reached over HTTP.
+macro_rules! at_every_server {
+    ($($name:ident),+ $(,)?) => {
+        crate::backends::in_modules!(tests_of_servers: $($name),+);
+    };
+}
+
+/// Makes the tests of each scene, in a module of its own.
+macro_rules! in_modules {
+    ($tests_of:ident: $($name:ident),+) => {$(
         mod $name {
-            use crate::backends::{Place, tests_of};
+            use crate::backends::{Place, $tests_of};
             use crate::scene::{On, Scene, terraform_1_11};
 
             fn scene() -> Scene {
                 Scene::new(&terraform_1_11(), On::Embedded)
             }
 
-            crate::backends::each_place!(tests_of, $name);
+            crate::backends::each_place!($tests_of, $name);
         }
     )+};
 }
 
-/// Makes the tests of one scene, in a module of its own.
 macro_rules! tests_of {
-    ($name:ident; $($place:ident => $start:path,)+) => {$(
+    ($name:ident; over_http { $($server:tt)* } on_disk { $($folder:tt)* }) => {
+        crate::backends::tests_at!($name; $($server)* $($folder)*);
+    };
+}
+
+macro_rules! tests_of_servers {
+    ($name:ident; over_http { $($server:tt)* } on_disk $folders:tt) => {
+        crate::backends::tests_at!($name; $($server)*);
+    };
+}
+
+macro_rules! tests_at {
+    ($name:ident; $($place:ident => $start:ident,)+) => {$(
         #[test]
         fn $place() {
-            super::$name(&scene(), $start());
+            super::$name(&scene(), Place::$start());
         }
     )+};
 }
 
-pub(crate) use at_every_place;
+use at_every_place;
+use at_every_server;
 use fixtures::each_place;
+use in_modules;
+use tests_at;
 use tests_of;
+use tests_of_servers;
+
+/// Lists the names of the blocks.
+macro_rules! names {
+    (; over_http { $($server:ident => $start:ident,)+ } on_disk { $($folder:ident => $then:ident,)* }) => {
+        [$(stringify!($server),)+ $(stringify!($folder),)*]
+    };
+}
+
+#[test]
+fn each_type_of_backend_has_a_fixture() {
+    let fixtures = BTreeSet::from(each_place!(names,));
+    let types = BACKEND_TYPES.iter().map(|known| known.name());
+    assert_eq!(fixtures, types.collect());
+}

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use xtask::terraform::Workspace;
 
-use super::fixtures::Fixture;
+use super::fixtures::{Fixture, OverHttp};
 use super::front::Front;
 use crate::scene::{Scene, read_values_in};
 
-/// A place to store, with its servers.
+/// A place to store, with its server if it has one.
 pub(crate) struct Place {
     pub(super) fixture: Box<dyn Fixture>,
     /// The name of the block, and so of the type.
@@ -77,7 +77,7 @@ impl Place {
         environment.push(("PLANTON_TEST_ABSENCE_WAIT_MS", "100".to_owned()));
         match &self.front {
             Some(front) => environment.extend(front.environment()),
-            None => environment.extend(self.fixture.trust()),
+            None => environment.extend(self.fixture.over_http().and_then(OverHttp::trust)),
         }
         environment
     }
@@ -122,7 +122,7 @@ impl Place {
         format!("  {} = {{\n{attributes}  }}\n", self.block_name)
     }
 
-    /// Returns the address of the proxy in front, or else of the server.
+    /// Returns the address of the proxy in front, if there is one, and of the place.
     pub(crate) fn address(&self) -> String {
         match &self.front {
             Some(front) => front.proxy().address().to_owned(),

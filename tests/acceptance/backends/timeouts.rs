@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use xtask::faults::Fault;
 
 use super::faults::{committed, stored, workspace};
-use super::{Object, Place, at_every_place};
+use super::{Object, Place, at_every_server};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
-at_every_place!(acc_secrets_on_a_backend_that_never_answers_end_in_time);
+at_every_server!(acc_secrets_on_a_backend_that_never_answers_end_in_time);
 
 /// How long Terraform may take around an operation that is bounded itself.
 const AROUND: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! The type `toy_folder`: files on disk. It shows everything that a new backend needs,
-//! and exists in tests only.
+//! and no release offers it.
 
+mod foreign;
 mod registration;
 mod settings;
 mod store;

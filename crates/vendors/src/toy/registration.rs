@@ -20,7 +20,7 @@ pub(crate) static REGISTRATION: BackendType = BackendType {
 };
 
 const FIELDS: [Field; 3] = [
-    Field::text("path", "Absolute path of the folder.")
+    Field::text("path", "Absolute path of the folder, which must exist.")
         .required()
         .example("/example"),
     Field::text(
@@ -31,6 +31,7 @@ const FIELDS: [Field; 3] = [
     Field::credential(
         "password_wo",
         "password",
-        "Password of the folder, if its file `.password` holds one.",
+        "Password of the folder: a line of its file `.passwords`. Default: the variable \
+         `TOY_FOLDER_PASSWORD`.",
     ),
 ];

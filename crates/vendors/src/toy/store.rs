@@ -9,12 +9,13 @@ use subtle::ConstantTimeEq as _;
 
 use super::settings::ToyConfig;
 use planton_core::store::{
-    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreCredential, StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
+    PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
+    StoreErrorKind, VersionStatus,
 };
 use planton_secret::SecretString;
 
-const MAX_PAYLOAD_BYTES: usize = 20_000;
+const MAX_PAYLOAD_BYTES: usize = 30_000;
 
 /// Below what file systems take for one step of a path, which is 255.
 const MAX_NAME_BYTES: usize = 200;
@@ -28,11 +29,17 @@ pub(super) struct ToyStore {
 }
 
 impl ToyStore {
-    /// Takes a folder; no I/O.
+    /// Takes a folder; no I/O. Without a static credential, the environment has the
+    /// password.
     pub(super) fn new(config: ToyConfig, credential: &StoreCredential) -> Self {
+        let ambient = || {
+            std::env::var("TOY_FOLDER_PASSWORD")
+                .ok()
+                .map(SecretString::new)
+        };
         Self {
             config,
-            password: credential.get("password").cloned(),
+            password: credential.get("password").cloned().or_else(ambient),
             capability: Self::capability_of(),
         }
     }
@@ -53,26 +60,39 @@ impl ToyStore {
         }
     }
 
-    /// Returns the folder of an object, once name and password are accepted.
-    fn object(&self, name: &RemoteName, operation: &'static str) -> Result<PathBuf, StoreError> {
+    /// Returns the path of an object, once name and password are accepted.
+    pub(super) fn path_of(
+        &self,
+        name: &RemoteName,
+        operation: &'static str,
+    ) -> Result<PathBuf, StoreError> {
         let error = |kind| StoreError::new(kind, operation, name.as_str());
         let is_known = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
         let text = name.as_str();
         if !(1..=MAX_NAME_BYTES).contains(&text.len()) || !text.bytes().all(is_known) {
             return Err(error(StoreErrorKind::InvalidName));
         }
-        let demanded = match std::fs::read(self.config.folder.join(".password")) {
-            Ok(demanded) => demanded,
-            Err(missing) if missing.kind() == ErrorKind::NotFound => Vec::new(),
+        // A folder that is not mounted is no proof that its objects are gone.
+        if !self.config.folder.is_dir() {
+            return Err(error(StoreErrorKind::Unavailable)
+                .with_setting("path")
+                .with_remedy("Create the folder, or mount it."));
+        }
+        let accepted = match std::fs::read(self.config.folder.join(".passwords")) {
+            Ok(accepted) => accepted,
+            Err(missing) if missing.kind() == ErrorKind::NotFound => {
+                return Ok(self.config.folder.join(text));
+            }
             Err(failed) => return Err(error(of_io(&failed)).with_source(failed)),
         };
         let given = self.password.as_ref().map_or("", SecretString::expose);
-        if demanded.is_empty() || bool::from(demanded.ct_eq(given.as_bytes())) {
+        let mut lines = accepted.split(|b| *b == b'\n');
+        if !given.is_empty() && lines.any(|line| line.ct_eq(given.as_bytes()).into()) {
             return Ok(self.config.folder.join(text));
         }
         Err(error(StoreErrorKind::Unauthenticated)
             .with_setting("password")
-            .with_remedy("Set password_wo to the password of the folder."))
+            .with_remedy("Set password_wo to a password of the folder."))
     }
 
     fn file(&self, id: &str) -> String {
@@ -86,6 +106,10 @@ impl SecretStore for ToyStore {
         &self.capability
     }
 
+    fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        Some(self)
+    }
+
     async fn put(
         &self,
         name: &RemoteName,
@@ -94,7 +118,7 @@ impl SecretStore for ToyStore {
     ) -> Result<NativeVersionId, StoreError> {
         const OPERATION: &str = "write file";
         let error = |kind| StoreError::new(kind, OPERATION, name.as_str());
-        let object = self.object(name, OPERATION)?;
+        let object = self.path_of(name, OPERATION)?;
         if payload.len() > MAX_PAYLOAD_BYTES {
             return Err(error(StoreErrorKind::TooLarge));
         }
@@ -124,7 +148,7 @@ impl SecretStore for ToyStore {
     ) -> Result<Vec<u8>, StoreError> {
         const OPERATION: &str = "read file";
         let error = |kind| StoreError::new(kind, OPERATION, name.as_str());
-        let object = self.object(name, OPERATION)?;
+        let object = self.path_of(name, OPERATION)?;
         let path = object.join(self.file(version.as_str()));
         let payload =
             std::fs::read(path).map_err(|source| error(of_io(&source)).with_source(source))?;
@@ -142,7 +166,7 @@ impl SecretStore for ToyStore {
         options: DescribeOptions,
     ) -> Result<VersionStatus, StoreError> {
         const OPERATION: &str = "read metadata";
-        if !self.object(name, OPERATION)?.is_dir() {
+        if !self.path_of(name, OPERATION)?.is_dir() {
             let kind = StoreErrorKind::NotFound;
             return Err(StoreError::new(kind, OPERATION, name.as_str()));
         }
@@ -158,7 +182,7 @@ impl SecretStore for ToyStore {
 
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
         const OPERATION: &str = "delete file";
-        let object = self.object(name, OPERATION)?;
+        let object = self.path_of(name, OPERATION)?;
         let removed = match what {
             Deletion::Versions(versions) => versions.iter().try_for_each(|version| {
                 absent_is_removed(std::fs::remove_file(
@@ -175,14 +199,14 @@ impl SecretStore for ToyStore {
     }
 }
 
-fn absent_is_removed(outcome: io::Result<()>) -> io::Result<()> {
+pub(super) fn absent_is_removed(outcome: io::Result<()>) -> io::Result<()> {
     match outcome {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         outcome => outcome,
     }
 }
 
-fn of_io(error: &io::Error) -> StoreErrorKind {
+pub(super) fn of_io(error: &io::Error) -> StoreErrorKind {
     match error.kind() {
         ErrorKind::NotFound => StoreErrorKind::NotFound,
         ErrorKind::PermissionDenied => StoreErrorKind::PermissionDenied,

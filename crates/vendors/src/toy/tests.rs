@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::{BackendType, Connector};
 use planton_core::store::conformance::{self, Sabotage, Sabotaged};
 use planton_core::store::{
-    ConnectStore as _, Deletion, NativeVersionId, RemoteName, SecretStore, StoreCredential,
-    StoreErrorKind, StoreSettings,
+    ConnectStore as _, Deletion, ForeignValue, NativeVersionId, RemoteName, SecretStore,
+    StoreCredential, StoreErrorKind, StoreSettings,
 };
 
 /// Anybody with rights in the folder.
@@ -83,7 +83,7 @@ async fn the_store_passes_the_conformance_suite_of_drift() {
 #[tokio::test]
 async fn a_folder_with_a_password_admits_nobody_without_it() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(".password"), "hunter2").unwrap();
+    std::fs::write(folder.path().join(".passwords"), "hunter1\nhunter2\n").unwrap();
     let name = RemoteName::new("db".to_owned());
     let nothing = || Deletion::Object { versions: vec![] };
     for wrong in [None, Some(""), Some("hunter3")] {
@@ -93,8 +93,40 @@ async fn a_folder_with_a_password_admits_nobody_without_it() {
         assert_eq!(error.setting(), Some("password"));
         assert!(!format!("{error:?}").contains("hunter"), "{error:?}");
     }
-    let store = connect(folder.path(), Some("hunter2")).await;
-    store.delete(&name, nothing()).await.unwrap();
+    for right in ["hunter1", "hunter2"] {
+        let store = connect(folder.path(), Some(right)).await;
+        store.delete(&name, nothing()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_missing_is_no_proof_that_its_objects_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = connect(&folder.path().join("unmounted"), None).await;
+    let name = RemoteName::new("db".to_owned());
+    let version = NativeVersionId::new("1".to_owned());
+    let error = store.get(&name, &version).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(error.setting(), Some("path"));
+}
+
+#[tokio::test]
+async fn a_file_of_others_is_read_and_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("legacy"), "plain").unwrap();
+    let store = connect(folder.path(), None).await;
+    let (name, foreign) = (
+        RemoteName::new("legacy".to_owned()),
+        store.foreign().unwrap(),
+    );
+    let ForeignValue::Text(text) = foreign.read_foreign(&name).await.unwrap() else {
+        panic!("a file is one text");
+    };
+    assert_eq!(text.expose(), "plain");
+    foreign.delete_foreign(&name).await.unwrap();
+    foreign.delete_foreign(&name).await.unwrap();
+    let error = foreign.read_foreign(&name).await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::NotFound);
 }
 
 #[test]
