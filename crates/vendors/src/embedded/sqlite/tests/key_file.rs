@@ -2,25 +2,6 @@
 
 use super::*;
 
-/// Makes or loads a key file as its owner would.
-fn key_opener(path: &Path, rule: KeyFileRule) -> Result<(String, KeyFileRule), DatabaseError> {
-    let failed = |error| DatabaseError::io("open the key file", path, error);
-    let made = fs::OpenOptions::new()
-        .write(true)
-        .create_new(rule == KeyFileRule::CreateIfAbsent)
-        .open(path);
-    match made {
-        Ok(mut file) if rule == KeyFileRule::CreateIfAbsent => {
-            file.write_all(b"key").map_err(failed)?;
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed(error)),
-    }
-    let key = fs::read_to_string(path).map_err(failed)?;
-    Ok((key, rule))
-}
-
 #[tokio::test]
 async fn open_with_key_makes_both_and_then_loads_both() {
     let parent = tempfile::tempdir().unwrap();

@@ -3,6 +3,8 @@
 use http::HeaderMap;
 use serde_json::{Value, json};
 
+use http::StatusCode;
+
 use super::*;
 use planton_secret::SecretBytes;
 
