@@ -193,7 +193,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: openbao.ca_cert_pem).
 
-    ca_cert_pem must hold certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----.
+    ca_cert_pem must contain certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----.
 
     Original error: CA certificate: cannot be sent: no certificate in PEM form
     "#);
