@@ -157,7 +157,7 @@ async fn secret(organization: &Organization, asked: OfSecret) -> Result<Forgotte
         environment: asked.environment,
         name: asked.name,
     };
-    let found = organization.find_to_forget(&name, asked.uuid);
+    let found = organization.secrets().find_to_forget(&name, asked.uuid);
     let found = match operator::bounds().bound(found).await? {
         Found::One(found) => *found,
         Found::Nothing { displaced } => return Err(no_secret(&name, &displaced)),
@@ -182,7 +182,7 @@ async fn secret(organization: &Organization, asked: OfSecret) -> Result<Forgotte
         confirm(&about_secret(&found, &report), &report.name)?;
     }
     let interrupt = operator::bounds();
-    let forgotten = organization.forget_found_secret(found, &interrupt);
+    let forgotten = organization.secrets().forget(found, &interrupt);
     interrupt.bound(forgotten).await?;
     for object in &mut report.may_be_left {
         *object = format!("{object} on backend {}", report.backend);
@@ -192,7 +192,7 @@ async fn secret(organization: &Organization, asked: OfSecret) -> Result<Forgotte
 
 async fn backend(organization: &Organization, asked: OfBackend) -> Result<Forgotten, Failure> {
     let name = asked.name;
-    let found = organization.find_backend_to_forget(&name);
+    let found = organization.backends().find_to_forget(&name);
     let found = match operator::bounds().bound(found).await? {
         Found::One(found) => *found,
         Found::Nothing { .. } | Found::Never => return Err(no_backend(&name)),
@@ -210,7 +210,7 @@ async fn backend(organization: &Organization, asked: OfBackend) -> Result<Forgot
         confirm(&about_backend(&found), &report.name)?;
     }
     let interrupt = operator::bounds();
-    let deleted = organization.forget_found_backend(found, &interrupt);
+    let deleted = organization.backends().forget(found, &interrupt);
     let deleted = interrupt.bound(deleted).await?;
     report.may_be_left = deleted.left_behind;
     Ok(report)

@@ -73,15 +73,15 @@ async fn find(config: &Value, session: &Configured) -> Result<Value, Diagnostic>
         .map_err(|_| invalid_slug("The name", text, "name"))?;
     let organization = &session.organization;
     if name.as_str() == PLATFORM_BACKEND {
-        let uuid = match organization.existing().await {
-            Ok(record) => Some(record.platform_backend.to_string()),
+        let uuid = match organization.platform_backend_uuid().await {
+            Ok(uuid) => Some(uuid.to_string()),
             // Its uuid is made at first use.
             Err(OperationError::OrganizationMissing { .. }) => None,
             Err(error) => return Err(explain(&error)),
         };
         return Ok(platform(uuid));
     }
-    let found = organization.find_backend(&name).await;
+    let found = organization.backends().find(&name).await;
     let view = found.map_err(|error| {
         explain_at(&error, |about| {
             matches!(about, About::Backend | About::Selector).then(|| "name".into())

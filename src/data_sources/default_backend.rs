@@ -30,7 +30,7 @@ impl SessionDataSource for DefaultBackendDataSource {
 
     async fn read(&self, session: &Configured, _config: Value) -> Result<Value, Diagnostic> {
         let organization = &session.organization;
-        let backend = match organization.default_backend_view().await {
+        let backend = match organization.default_backend().view().await {
             Ok(view) => view.backend.to_string(),
             // Before first use nobody can have chosen another.
             Err(OperationError::OrganizationMissing { .. }) => PLATFORM_BACKEND.to_owned(),

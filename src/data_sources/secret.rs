@@ -96,7 +96,7 @@ async fn find(config: &Value, session: &Configured) -> Result<SecretView, Diagno
         None => session.default_environment.clone(),
     };
     let name = SecretName { environment, name };
-    let found = session.organization.find_secret(&name);
+    let found = session.organization.secrets().find(&name);
     found.await.map_err(|error| {
         let mut is_missing = false;
         let mut diagnostic = explain_at(&error, |about| {

@@ -128,7 +128,7 @@ impl SessionEphemeralResource for EphemeralSecret {
 async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diagnostic> {
     let selector = selector(config, session)?;
     let version = config.attribute("version").as_u64();
-    let opened = session.organization.open_secret(&selector, version);
+    let opened = session.organization.secrets().open(&selector, version);
     let opened = opened.await.map_err(|error| {
         let mut is_missing_by_name = false;
         let diagnostic = explain_at(&error, |about| match (about, &selector) {

@@ -125,7 +125,7 @@ impl Anchor {
     ///
     /// Failures of the platform.
     pub(super) async fn of(session: &Configured, written: Committed) -> Result<Self, Diagnostic> {
-        let mac_key = session.organization.mac_key_commitment().await;
+        let mac_key = session.organization.keys().commitment().await;
         Ok(Self {
             catalog: Some(written.catalog),
             organization: Some(session.organization.slug().to_string()),
@@ -187,7 +187,7 @@ impl Anchor {
         let Some(mac_key) = &self.mac_key else {
             return Ok(());
         };
-        let expected = session.organization.expect_mac_key(mac_key).await;
+        let expected = session.organization.keys().expect_commitment(mac_key).await;
         expected.map_err(|error| explain(&error))
     }
 }

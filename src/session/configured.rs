@@ -96,7 +96,7 @@ impl Configured {
         if !self.announced(backend).is_absent() {
             return Ok(None);
         }
-        match self.organization.expect_backend(backend).await {
+        match self.organization.backends().expect(backend).await {
             Ok(()) => Ok(None),
             Err(OperationError::UnknownBackend { .. }) => Ok(Some(not_declared(backend))),
             Err(error) => Err(error),

@@ -1,5 +1,5 @@
-//! Cancelled or out of time: whole use cases against a server that is down for
-//! some of their requests.
+//! Tests use cases that are cancelled or pass their deadline, while the server is down
+//! for some of their requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::support::Place;
 use super::support::faults::{Passing, Verdict, proxy};
 
-/// Would go on for a minute if nobody said otherwise.
+/// A retry policy that would go on for a minute.
 fn stubborn() -> RetryPolicy {
     RetryPolicy {
         max_tries: u32::MAX,
@@ -32,7 +32,7 @@ fn stubborn() -> RetryPolicy {
     }
 }
 
-/// A fresh process that reaches the place through `address`.
+/// Returns a new process that reaches the place through `address`.
 fn process(place: &Place, address: &str) -> Organization {
     let config = OpenBaoConfig {
         address: OpenBaoAddress::parse(address).unwrap(),
@@ -69,13 +69,16 @@ fn create(name: &str) -> CreateSecret {
     }
 }
 
-/// Creates `name` undisturbed, and checks that nothing is left to do.
+/// Creates `name` without faults, and checks that nothing is left to do.
 async fn converges(place: &Place, name: &str) -> SecretView {
     let process = process(place, &place.admin.address);
     let interrupt = Interrupt::default();
-    let view = process.create_secret(create(name), &interrupt).await;
+    let view = process.secrets().create(create(name), &interrupt).await;
     let view = view.unwrap();
-    let opened = process.open_secret(&Selector::Uuid(view.uuid), None).await;
+    let opened = process
+        .secrets()
+        .open(&Selector::Uuid(view.uuid), None)
+        .await;
     assert_eq!(opened.unwrap().version, 1);
     view
 }
@@ -85,7 +88,7 @@ fn cancellable() -> (Interrupt, CancellationToken) {
     (Interrupt::new(token.clone(), None), token)
 }
 
-/// Counts requests, and answers each as `judge` says, which is told the number.
+/// Counts requests, and handles each as `judge` decides for its number.
 async fn counting(
     place: &Place,
     mut judge: impl FnMut(usize, &Passing) -> Verdict + Send + 'static,
@@ -131,7 +134,8 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
         let interrupt = within();
         let outcome = match use_case {
             "create" => process
-                .create_secret(create("other"), &interrupt)
+                .secrets()
+                .create(create("other"), &interrupt)
                 .await
                 .err(),
             "delete" => {
@@ -141,20 +145,20 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
                     generation: u64::MAX,
                     stamp: None,
                 };
-                process.delete_secret(&delete, &interrupt).await.err()
+                process.secrets().delete(&delete, &interrupt).await.err()
             }
             "refresh" => interrupt
-                .bound(process.refresh_secret(&refresh))
+                .bound(process.secrets().refresh(&refresh))
                 .await
                 .err(),
             "open" => {
                 let selector = Selector::Uuid(uuid);
-                let opening = process.open_secret(&selector, None);
+                let opening = process.secrets().open(&selector, None);
                 interrupt.bound(opening).await.err()
             }
-            _ => interrupt.bound(process.find_secret(name)).await.err(),
+            _ => interrupt.bound(process.secrets().find(name)).await.err(),
         };
-        // The outage is told, which is why the time ran out.
+        // The error names the outage, which caused the timeout.
         let Some(OperationError::Catalog(error)) = outcome else {
             panic!("{use_case}: {outcome:?}")
         };
@@ -162,10 +166,10 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
         let tries = requests.load(Ordering::SeqCst) - before;
         assert!((2..500).contains(&tries), "{use_case}: {tries} tries");
 
-        // None is left: not one request is made.
+        // No time is left, so there is no request.
         let before = requests.load(Ordering::SeqCst);
         let late = Interrupt::new(CancellationToken::new(), Some(Instant::now()));
-        let outcome = late.bound(process.find_secret(name)).await;
+        let outcome = late.bound(process.secrets().find(name)).await;
         assert!(
             matches!(
                 outcome,
@@ -195,9 +199,9 @@ async fn a_cancellation_ends_the_tries_of_a_request() {
         .await;
         let process = process(&place, &address);
         let outcome = if use_case == "create" {
-            process.create_secret(create("other"), &interrupt).await
+            process.secrets().create(create("other"), &interrupt).await
         } else {
-            interrupt.bound(process.find_secret(&view.name)).await
+            interrupt.bound(process.secrets().find(&view.name)).await
         };
         assert!(
             matches!(
@@ -228,7 +232,8 @@ async fn a_put_that_is_cancelled_between_its_tries_is_taken_up_by_the_next_creat
     })
     .await;
     let outcome = process(&place, &address)
-        .create_secret(create("db"), &interrupt)
+        .secrets()
+        .create(create("db"), &interrupt)
         .await;
     assert!(
         matches!(
@@ -243,8 +248,8 @@ async fn a_put_that_is_cancelled_between_its_tries_is_taken_up_by_the_next_creat
     converges(&place, "db").await;
 }
 
-/// What a commit goes through: the put cancels, and the write of the record
-/// fails so often.
+/// The faults of a commit: the put cancels the operation, and the write of the record
+/// fails this many times.
 async fn commit_under_cancellation(
     place: &Arc<Place>,
     failures: usize,
@@ -267,7 +272,7 @@ async fn commit_under_cancellation(
     })
     .await;
     let process = process(place, &address);
-    let outcome = process.create_secret(create("db"), &interrupt).await;
+    let outcome = process.secrets().create(create("db"), &interrupt).await;
     let tries = *tries.lock().unwrap();
     (outcome, tries)
 }
@@ -281,7 +286,10 @@ async fn a_commit_that_was_begun_is_tried_a_few_times_though_somebody_asked_to_s
         let view = outcome.unwrap_or_else(|error| panic!("{failures}: {error:?}"));
         assert_eq!(tries, failures + 1);
         let process = process(&place, &place.admin.address);
-        let opened = process.open_secret(&Selector::Uuid(view.uuid), None).await;
+        let opened = process
+            .secrets()
+            .open(&Selector::Uuid(view.uuid), None)
+            .await;
         assert_eq!(opened.unwrap().version, 1);
     }
 }

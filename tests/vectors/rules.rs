@@ -1,7 +1,7 @@
 //! Cases that the two implementations must answer alike: refusals in their order,
 //! plaintexts, key files, commitments, documents and configurations.
 
-use planton_core::catalog::{BackendRecord, record_key_of_name};
+use planton_core::catalog::record_key_of_name;
 use planton_core::names::SecretName;
 use planton_core::store::StoreSettings;
 use planton_envelope::{DataKey, Envelope, EnvelopeError, MacKey, RootKey, SecretValue};
@@ -119,7 +119,7 @@ fn configurations_have_the_published_digest() {
             name_prefix: text(case, "name_prefix").to_owned(),
             configuration: arguments.clone().into_iter().collect(),
         };
-        let digest = BackendRecord::settings_digest(&settings);
+        let digest = settings.digest();
         assert_eq!(hex::encode(digest), text(case, "digest"), "{case}");
     }
 }

@@ -30,7 +30,7 @@ pub struct RequestLimits {
 
 /// Returns how long to be patient. In debug builds a variable may set another time,
 /// in milliseconds, so that tests need not wait as long as people do.
-pub(crate) fn patience(variable: &str, time: Duration) -> Duration {
+pub(crate) fn duration_in_tests(variable: &str, time: Duration) -> Duration {
     let set = || std::env::var(variable).ok()?.parse().ok();
     let set = cfg!(debug_assertions).then(set).flatten();
     set.map_or(time, Duration::from_millis)

@@ -5,6 +5,9 @@
 //! knows a vendor, or who calls. With the feature `testing` come in-memory
 //! references and the conformance suites that every implementation passes.
 
+// `pub` means that another crate may use it, so the compiler finds what none can.
+#![warn(unreachable_pub)]
+
 pub mod catalog;
 pub mod deadline;
 pub mod error;

@@ -34,7 +34,10 @@ pub(super) async fn create(
         credential: credential(config),
         arguments: arguments(planned),
     };
-    let registered = session.organization.register_backend(register, interrupt);
+    let registered = session
+        .organization
+        .backends()
+        .register(register, interrupt);
     let registered = registered.await.map_err(|error| {
         exists_as_well(&error, session).unwrap_or_else(|| located(config, &error))
     })?;
@@ -65,7 +68,7 @@ pub(super) async fn update(
         credential: credential_to_save(&request),
         arguments: arguments(planned),
     };
-    let updated = session.organization.update_backend(update, interrupt);
+    let updated = session.organization.backends().update(update, interrupt);
     let view = updated.await.map_err(|error| located(config, &error))?;
     applied(request.planned_state, &view, session).await
 }
@@ -85,7 +88,7 @@ pub(super) async fn delete(
         seen: (anchor.generation > 0).then_some(anchor.generation),
         stamp: anchor.stamp,
     };
-    let delete = session.organization.delete_backend(delete, interrupt);
+    let delete = session.organization.backends().delete(delete, interrupt);
     let outcome = delete.await.map_err(|error| explain(&error))?;
     Ok(deleted(&name, outcome))
 }

@@ -153,7 +153,9 @@ pub(super) fn check_credential(
         return Ok(());
     };
     let organization = &session.organization;
-    let checked = organization.check_settings(&settings, Some(&credential));
+    let checked = organization
+        .backends()
+        .check_settings(&settings, Some(&credential));
     checked.map_err(|error| located(config, &error))
 }
 
@@ -177,12 +179,15 @@ pub(super) fn check_kept(
     // A credential of a form of its own cannot be stood in for.
     if before == now
         || organization
+            .backends()
             .check_settings(&before, Some(&stand_in))
             .is_err()
     {
         return Ok(());
     }
-    let checked = organization.check_settings(&now, Some(&stand_in));
+    let checked = organization
+        .backends()
+        .check_settings(&now, Some(&stand_in));
     checked.map_err(|error| {
         let mut diagnostic = located(config, &error);
         diagnostic.detail.push_str(

@@ -18,7 +18,7 @@ pub(super) async fn read(
     anchor.expect_catalog(session).await?;
     let organization = &session.organization;
     let seen = (anchor.generation > 0).then_some(anchor.generation);
-    let refreshed = organization.refresh_backend(&name, uuid, seen).await;
+    let refreshed = organization.backends().refresh(&name, uuid, seen).await;
     let anchor = Anchor {
         organization: Some(organization.slug().to_string()),
         ..anchor

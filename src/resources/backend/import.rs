@@ -26,7 +26,7 @@ pub(super) async fn import(
     let name: Slug = text
         .parse()
         .map_err(|_| invalid_slug("The backend", &text, "name"))?;
-    let view = organization.find_backend(&name).await;
+    let view = organization.backends().find(&name).await;
     let view = view.map_err(|error| explain(&error))?;
     let anchor = Anchor {
         catalog: Some(view.catalog),

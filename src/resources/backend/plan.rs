@@ -33,6 +33,7 @@ pub(super) async fn plan(
         if let Some(settings) = store_settings(config) {
             session
                 .organization
+                .backends()
                 .check_settings(&settings, None)
                 .map_err(|error| located(config, &error))?;
         }
@@ -88,7 +89,8 @@ async fn plan_update(
             let name = &identity.name;
             let unused = session
                 .organization
-                .expect_unused_backend(name, identity.uuid);
+                .backends()
+                .expect_unused(name, identity.uuid);
             unused
                 .await
                 .map_err(|error| explain(&error).at(replaced[0].clone()))?;

@@ -37,7 +37,9 @@ pub(super) async fn delete(
     let before = in_force(call, &request.prior_state, &request.planned_private).await?;
     let backend = before.backend.clone();
     let organization = &call.session.organization;
-    let unset = organization.unset_default_backend(before, &call.interrupt);
+    let unset = organization
+        .default_backend()
+        .unset(before, &call.interrupt);
     let unset = unset.await.map_err(|error| explain(&error))?;
     Ok(unset_told(&backend, unset))
 }
@@ -66,7 +68,9 @@ async fn set(
     let Call { session, interrupt } = call;
     let backend = backend_of(&planned)?;
     let organization = &session.organization;
-    let set = organization.set_default_backend(SetDefault { backend, before }, interrupt);
+    let set = organization
+        .default_backend()
+        .set(SetDefault { backend, before }, interrupt);
     let DefaultSet { view, adopted_from } = set.await.map_err(|error| {
         explain_at(&error, |about| {
             (about == About::Backend).then(|| "backend".into())

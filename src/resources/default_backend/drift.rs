@@ -18,7 +18,7 @@ pub(super) async fn read(
         written.remember(session);
     }
     let organization = &session.organization;
-    let view = organization.default_backend_view().await;
+    let view = organization.default_backend().view().await;
     let view = view.map_err(|error| explain(&error))?;
     let slug = organization.slug().as_str();
     let known = backend_of(&request.state)?;

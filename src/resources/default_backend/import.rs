@@ -17,7 +17,7 @@ pub(super) async fn import(
     {
         return Err(refused);
     }
-    let view = organization.default_backend_view().await;
+    let view = organization.default_backend().view().await;
     let view = view.map_err(|error| explain(&error))?;
     // The organization's name, or the default's: there is only the one.
     if let ImportTarget::Id(text) = &target

@@ -23,7 +23,9 @@ impl Written {
     pub(super) fn remember(&self, session: &Configured) {
         let Self(generation, backend) = self;
         let organization = &session.organization;
-        organization.remember_default_backend(backend, *generation);
+        organization
+            .default_backend()
+            .remember(backend, *generation);
     }
 }
 

@@ -58,7 +58,8 @@ pub(super) async fn create(
     };
     let view = session
         .organization
-        .create_secret(create, interrupt)
+        .secrets()
+        .create(create, interrupt)
         .await
         .map_err(|error| {
             exists_as_well(&error, session).unwrap_or_else(|| located(&error, path))
@@ -108,7 +109,7 @@ pub(super) async fn update(
         metadata,
         arguments,
     };
-    let updated = organization.update_secret(update, interrupt).await;
+    let updated = organization.secrets().update(update, interrupt).await;
     let view = updated.map_err(|error| located(&error, path))?;
     applied(request.planned_state, &view, session).await
 }
@@ -146,7 +147,11 @@ pub(super) async fn delete(
         },
         stamp: private.anchor.stamp,
     };
-    let deleted = session.organization.delete_secret(&delete, interrupt).await;
+    let deleted = session
+        .organization
+        .secrets()
+        .delete(&delete, interrupt)
+        .await;
     let deleted = deleted.map_err(|error| explain(&error))?;
     let mut response = DeleteResponse::default();
     response.diagnostics.extend(told(&delete.name, &deleted));
@@ -204,7 +209,11 @@ async fn differs(
     match &settings.source {
         Source::Given(value) => {
             let uuid = Identity::read(prior)?.uuid;
-            let same = session.organization.is_current_value(uuid, value).await;
+            let same = session
+                .organization
+                .secrets()
+                .is_current_value(uuid, value)
+                .await;
             Ok(!same.map_err(|error| compare_failed(&error))?)
         }
         Source::Absent | Source::Unknown(_) | Source::Generate(_) | Source::Copy(_) => Ok(false),
@@ -218,7 +227,7 @@ async fn applied(
 ) -> Result<ApplyResponse, Diagnostic> {
     let organization = &session.organization;
     let identity = identity(organization.slug().as_str(), &view.name);
-    let mac_key = organization.mac_key_commitment().await;
+    let mac_key = organization.keys().commitment().await;
     let mut private = Private::of(view);
     private.anchor.mac_key = Some(mac_key.map_err(|error| explain(&error))?);
     let mut response = ApplyResponse {

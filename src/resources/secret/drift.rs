@@ -17,7 +17,7 @@ pub(super) async fn read(
     let private = Private::read(&request.private)?;
     private.expect_catalog(session).await?;
     let refresh = identity.refresh(&private);
-    let refreshed = session.organization.refresh_secret(&refresh).await;
+    let refreshed = session.organization.secrets().refresh(&refresh).await;
     let refreshed = refreshed.map_err(|error| explain(&error))?;
     let timeouts = request.state.attribute("timeouts").clone();
     let mut diagnostics = Diagnostics::new();

@@ -50,8 +50,8 @@ pub(super) async fn import(
         }
     };
     let view = match &target {
-        Selector::Uuid(uuid) => organization.find_secret_by_uuid(*uuid).await,
-        Selector::Name(name) => organization.find_secret(name).await,
+        Selector::Uuid(uuid) => organization.secrets().find_by_uuid(*uuid).await,
+        Selector::Name(name) => organization.secrets().find(name).await,
     };
     let view = view.map_err(|error| explain(&error))?;
     let state = state::whole(&view, Value::Null);

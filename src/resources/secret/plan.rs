@@ -87,10 +87,15 @@ async fn check(
             .as_ref()
             .map_or(Setting::Absent, |name| session.announced(name));
         let checked = match declared {
-            Setting::Set(kind) => organization.check_size_of_type(&kind, value),
+            Setting::Set(kind) => organization.secrets().check_size_of_type(&kind, value),
             // The apply knows its type, and checks before it writes.
             Setting::Unknown => Ok(()),
-            Setting::Absent => organization.check_size(backend.as_ref(), value).await,
+            Setting::Absent => {
+                organization
+                    .secrets()
+                    .check_size(backend.as_ref(), value)
+                    .await
+            }
         };
         checked.map_err(|error| explain(&error).at(path))?;
     }

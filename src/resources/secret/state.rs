@@ -10,7 +10,7 @@ use crate::resources::private_state::{Anchor, PrivateState};
 use crate::session::Configured;
 use planton_core::names::{SecretName, Slug};
 use planton_core::operations::{CopyFrom, GenerateSpec, OnDestroy, Owner, SeenBackend};
-use planton_core::operations::{RefreshSecret, SecretView, Seen};
+use planton_core::operations::{RefreshSecret, SecretView, SeenSecret};
 use planton_plugin::{Diagnostic, Value};
 
 /// What is kept beside the state: identifiers and digests, never a secret.
@@ -81,7 +81,7 @@ impl Private {
 
     fn remember_backend(&self, session: &Configured) {
         if let Some(seen) = &self.backend {
-            session.organization.remember_backend(seen.clone());
+            session.organization.backends().remember(seen.clone());
         }
     }
 
@@ -144,7 +144,7 @@ impl Identity {
     }
 
     pub(super) fn refresh(&self, private: &Private) -> RefreshSecret {
-        let seen = (private.anchor.generation > 0).then(|| Seen {
+        let seen = (private.anchor.generation > 0).then(|| SeenSecret {
             generation: private.anchor.generation,
             version: private.seen.clone(),
         });

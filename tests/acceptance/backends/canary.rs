@@ -1,5 +1,5 @@
 //! Planted values, and the credentials of backends, are searched for in
-//! everything that a life on a backend of one's own leaves behind.
+//! everything that a life on a registered backend leaves behind.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Parts of a configuration with backends of a practitioner's own.
+//! Parts of a configuration with registered backends.
 
 use super::Place;
 

@@ -30,7 +30,7 @@ const DELETE_BACKEND: [&str; 5] = [
     "backend tombstone",
     "delete backend marker",
 ];
-/// Of a creation on a backend of one's own, beside [`CREATE`].
+/// Of a creation on a registered backend, beside [`CREATE`].
 const CREATE_ELSEWHERE: [&str; 2] = ["entry", "look at backend"];
 /// Of a deletion that meets what an interrupted creation has left.
 const CLEAN_UP: [&str; 3] = ["raise document", "clean up", "delete unnamed entry"];

@@ -1,4 +1,4 @@
-//! Backends of a practitioner's own, with the real Terraform.
+//! Registered backends, with the real Terraform.
 
 mod ambient;
 mod announced;

@@ -1,4 +1,4 @@
-//! How many requests everything costs on a backend of one's own, exactly:
+//! How many requests everything costs on a registered backend, exactly:
 //! platform and backend together, so many for the process and so many for each
 //! secret. The platform is an OpenBAO.
 

@@ -39,7 +39,11 @@ pub(crate) fn build_provider(profile: Profile) -> Result<PathBuf> {
     let name = "terraform-provider-planton";
     let mut arguments = vec!["build", "--quiet", "--package", name, "--bin", name];
     let folder = match profile {
-        Profile::Debug => "debug",
+        Profile::Debug => {
+            // With the features that the tests have, so that no dependency is compiled again.
+            arguments.extend(["--package", "test-features"]);
+            "debug"
+        }
         Profile::Release => {
             arguments.push("--release");
             "release"

@@ -55,6 +55,9 @@ fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> 
         command.args(["test", "--workspace", "--exclude", "planton-fuzz"]);
         command.args(what);
         command.envs(tools.variables());
+        if std::env::var_os(THREADS).is_none() {
+            command.env(THREADS, threads().to_string());
+        }
         command
     };
     step("build", || super::run(&mut test(&["--quiet", "--no-run"])))?;
@@ -66,6 +69,17 @@ fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> 
         eprintln!("    Not shown in this run: {missing}.");
     }
     Ok(())
+}
+
+/// The variable that bounds how many tests run at once:
+/// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-test_threads>.
+const THREADS: &str = "RUST_TEST_THREADS";
+
+/// Returns how many tests run at once: half as many more than there are processors. Many
+/// wait for a server, a quota or a timeout.
+fn threads() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    processors + processors.div_ceil(2)
 }
 
 fn work_tree() -> Result<String> {

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::Owner;
@@ -14,7 +13,7 @@ use planton_envelope::KekId;
 /// Which backend a secret goes to when it names none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DefaultBackendRecord {
+pub(crate) struct DefaultBackendRecord {
     /// Raised by one with each write.
     pub generation: u64,
     /// Chosen anew by each write: after a lost answer its writer knows it again.
@@ -32,7 +31,7 @@ pub struct DefaultBackendRecord {
 impl DefaultBackendRecord {
     /// Returns true where the choice has not changed since `owner` made or adopted it.
     #[must_use]
-    pub fn is_untouched(&self, owner: &Owner) -> bool {
+    pub(crate) fn is_untouched(&self, owner: &Owner) -> bool {
         self.changed <= owner.stamp.generation
     }
 }
@@ -40,7 +39,7 @@ impl DefaultBackendRecord {
 /// All that stands under a backend's name. Without a backend it is a tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BackendDocument {
+pub(crate) struct BackendDocument {
     /// Raised by one with each write, tombstones included.
     pub generation: u64,
     /// Chosen anew by each write: after a lost answer its writer knows it again.
@@ -53,7 +52,7 @@ pub struct BackendDocument {
 /// One secret backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BackendRecord {
+pub(crate) struct BackendRecord {
     /// Its identity; a recreated namesake has another one.
     pub uuid: Uuid,
     /// Its name.
@@ -93,7 +92,7 @@ pub struct BackendRecord {
 /// Whether a backend is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum BackendState {
+pub(crate) enum BackendState {
     /// In use.
     Ready,
     /// On its way out; no new secret may go there.
@@ -103,7 +102,7 @@ pub enum BackendState {
 /// A backend's credential, sealed like a secret under the organization's KEK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SealedCredential {
+pub(crate) struct SealedCredential {
     /// The document's generation that it was written with: each new one's is
     /// higher.
     pub version: u64,
@@ -116,7 +115,7 @@ pub struct SealedCredential {
 /// The object by which a backend's place is known again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MarkerRecord {
+pub(crate) struct MarkerRecord {
     /// Its name in the backend.
     pub remote_name: RemoteName,
     /// The backend's own identifier of its version.
@@ -151,28 +150,9 @@ pub enum BackendOnDestroy {
 }
 
 impl BackendRecord {
-    /// Returns SHA-256 of the canonical settings: what a sealed credential is
-    /// bound to, and what a place of storage is recognized by.
-    ///
-    /// The JSON is canonical because all its maps are sorted and it holds no
-    /// number but whole ones.
-    //= docs/format.md#8-configuration-of-a-credential
-    //# A writer MUST encode the configuration without white space, with the members `kind`,
-    //# `name_prefix` and `configuration` in this order.
-    //= docs/format.md#8-configuration-of-a-credential
-    //# A writer MUST sort the keys of `configuration` by their UTF-8 bytes, in ascending order
-    //# and at every level.
-    //= docs/format.md#8-configuration-of-a-credential
-    //# A writer MUST escape the strings of the configuration as in [section 22](#22-values).
-    #[must_use]
-    pub fn settings_digest(settings: &StoreSettings) -> [u8; 32] {
-        let json = serde_json::to_vec(settings).expect("settings are plain JSON");
-        Sha256::digest(json).into()
-    }
-
     /// Returns true where nothing has changed since its owner created or adopted it.
     #[must_use]
-    pub fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.state == BackendState::Ready && self.generation <= self.owner.stamp.generation
     }
 }
@@ -207,51 +187,5 @@ impl Record for BackendDocument {
 
     fn is_same_write(&self, other: &Self) -> bool {
         self.write_id == other.write_id
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(kind: &str, region: &str) -> StoreSettings {
-        StoreSettings {
-            kind: kind.to_owned(),
-            name_prefix: "planton".to_owned(),
-            configuration: [
-                ("region".to_owned(), region.into()),
-                ("endpoint".to_owned(), "https://example.com".into()),
-            ]
-            .into(),
-        }
-    }
-
-    #[test]
-    fn every_setting_counts_in_the_digest_and_their_order_does_not() {
-        let one = BackendRecord::settings_digest(&settings("aws", "eu-west-1"));
-        assert_eq!(
-            one,
-            BackendRecord::settings_digest(&settings("aws", "eu-west-1"))
-        );
-        assert_ne!(
-            one,
-            BackendRecord::settings_digest(&settings("aws", "eu-west-2"))
-        );
-        assert_ne!(
-            one,
-            BackendRecord::settings_digest(&settings("gcp", "eu-west-1"))
-        );
-        let mut other = settings("aws", "eu-west-1");
-        other.name_prefix = "other".to_owned();
-        assert_ne!(one, BackendRecord::settings_digest(&other));
-        // Frozen: credentials that are sealed already hang on it.
-        assert_eq!(
-            serde_json::to_string(&settings("aws", "eu-west-1"))
-                .as_deref()
-                .ok(),
-            Some(
-                r#"{"kind":"aws","name_prefix":"planton","configuration":{"endpoint":"https://example.com","region":"eu-west-1"}}"#
-            )
-        );
     }
 }

@@ -1,4 +1,4 @@
-//! The index of a backend of a practitioner's own: an entry for each object that
+//! The index of a registered backend: an entry for each object that
 //! was, or may have been, put there.
 //!
 //! An entry is written before its object and removed after it. So a deletion of
@@ -16,7 +16,7 @@ const PREFIX: &str = "entries";
 /// What an entry says of its object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EntryRecord {
+pub(crate) struct EntryRecord {
     /// The secret's name and scope.
     pub name: SecretName,
     /// The object's name in the backend.
@@ -28,7 +28,7 @@ pub struct EntryRecord {
 /// A put id is random, so no key is ever used twice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EntryKey {
+pub(crate) struct EntryKey {
     /// The backend's uuid.
     pub backend: Uuid,
     /// The secret's uuid.
@@ -40,12 +40,12 @@ pub struct EntryKey {
 /// Identifies a put under a new remote name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct PutId(u64);
+pub(crate) struct PutId(u64);
 
 impl PutId {
     /// Takes 64 random bits.
     #[must_use]
-    pub fn new(random: u64) -> Self {
+    pub(crate) fn new(random: u64) -> Self {
         Self(random)
     }
 }
@@ -54,13 +54,13 @@ impl EntryKey {
     /// Returns what the keys of all entries of a backend begin with, for
     /// [`list`](super::CatalogStore::list).
     #[must_use]
-    pub fn prefix(backend: Uuid) -> String {
+    pub(crate) fn prefix(backend: Uuid) -> String {
         format!("{PREFIX}/{backend}")
     }
 
     /// Returns where the entry stands.
     #[must_use]
-    pub fn record_key(&self) -> RecordKey {
+    pub(crate) fn record_key(&self) -> RecordKey {
         let Self {
             backend,
             secret,
@@ -71,7 +71,7 @@ impl EntryKey {
 
     /// Reads a key that was listed; `None` for one that is no entry's.
     #[must_use]
-    pub fn parse(key: &RecordKey) -> Option<Self> {
+    pub(crate) fn parse(key: &RecordKey) -> Option<Self> {
         let rest = key.as_str().strip_prefix(PREFIX)?.strip_prefix('/')?;
         let (backend, rest) = rest.split_once('/')?;
         let (secret, put) = rest.rsplit_once('-')?;

@@ -25,7 +25,7 @@ pub fn record_key_of_name(name: &SecretName) -> RecordKey {
 /// Returns where the record of the secret `uuid` stands; `None` for a uuid
 /// that is not a secret's.
 #[must_use]
-pub fn record_key_of_uuid(uuid: Uuid) -> Option<RecordKey> {
+pub(crate) fn record_key_of_uuid(uuid: Uuid) -> Option<RecordKey> {
     let (high, low) = uuid.as_u64_pair();
     let ours = (high >> 12) & 0xf == 8 && low >> 62 == 0b10;
     ours.then(|| record_key(((high >> 16) << 12) | (high & 0xfff)))
@@ -36,7 +36,7 @@ pub fn record_key_of_uuid(uuid: Uuid) -> Option<RecordKey> {
 //# A writer MUST give each secret a UUID of version 8 that contains the same 60 bits: the
 //# first 48 as bits 0 to 47, the last 12 as bits 52 to 63.
 #[must_use]
-pub fn new_secret_uuid(name: &SecretName, random: u64) -> Uuid {
+pub(crate) fn new_secret_uuid(name: &SecretName, random: u64) -> Uuid {
     let bits = name_bits(name);
     let high = ((bits >> 12) << 16) | 0x8000 | (bits & 0xfff);
     let low = (0b10 << 62) | (random >> 2);
@@ -47,7 +47,7 @@ pub fn new_secret_uuid(name: &SecretName, random: u64) -> Uuid {
 /// random ones, so that a recreated secret keeps clear of soft-deleted
 /// namesakes.
 #[must_use]
-pub fn distinguishing_digits(uuid: Uuid) -> String {
+pub(crate) fn distinguishing_digits(uuid: Uuid) -> String {
     let (_, low) = uuid.as_u64_pair();
     format!("{:08x}", low & 0xffff_ffff)
 }

@@ -12,7 +12,7 @@ use crate::store::{Fault, Landing, Script};
 
 /// The calls of a [`CatalogStore`], for scripts and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CatalogVerb {
+pub(crate) enum CatalogVerb {
     /// [`CatalogStore::read`].
     Read,
     /// [`CatalogStore::read_fenced`].
@@ -31,13 +31,13 @@ pub enum CatalogVerb {
 
 /// All records of a catalog, to restore it from.
 #[derive(Clone, Debug)]
-pub struct CatalogSnapshot(Records);
+pub(crate) struct CatalogSnapshot(Records);
 
 type Records = BTreeMap<RecordKey, (StoredRecord, Revision)>;
 
 /// A catalog in memory.
 #[derive(Debug, Default)]
-pub struct InMemoryCatalog {
+pub(crate) struct InMemoryCatalog {
     state: Mutex<State>,
 }
 
@@ -53,19 +53,19 @@ struct State {
 impl InMemoryCatalog {
     /// Returns an empty catalog.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Makes a call fail.
-    pub fn inject(&self, fault: Fault<CatalogVerb, CatalogErrorKind>) {
+    pub(crate) fn inject(&self, fault: Fault<CatalogVerb, CatalogErrorKind>) {
         self.state().script.inject(fault);
     }
 
     /// Runs `race` to its end when the `nth` call of `verb` from now has
     /// begun, and before it has any effect. The race may use this catalog: so
     /// another writer comes between a read and the write that follows it.
-    pub fn before(
+    pub(crate) fn before(
         &self,
         verb: CatalogVerb,
         nth: usize,
@@ -76,12 +76,12 @@ impl InMemoryCatalog {
 
     /// Returns how often `verb` was called.
     #[must_use]
-    pub fn calls(&self, verb: CatalogVerb) -> usize {
+    pub(crate) fn calls(&self, verb: CatalogVerb) -> usize {
         self.state().script.calls(verb)
     }
 
     /// Writes a record whatever its revision, as another writer would.
-    pub fn overwrite(&self, key: &RecordKey, record: StoredRecord) -> Revision {
+    pub(crate) fn overwrite(&self, key: &RecordKey, record: StoredRecord) -> Revision {
         let mut state = self.state();
         let Revision(revision) = state.revision(key);
         let next = Revision(revision + 1);
@@ -90,7 +90,7 @@ impl InMemoryCatalog {
     }
 
     /// Deletes a record as somebody does by hand, in a storage that keeps its trace.
-    pub fn delete_by_hand(&self, key: &RecordKey) {
+    pub(crate) fn delete_by_hand(&self, key: &RecordKey) {
         let mut state = self.state();
         if let Some(record) = state.records.remove(key) {
             state.deleted.insert(key.clone(), record);
@@ -98,7 +98,7 @@ impl InMemoryCatalog {
     }
 
     /// Takes back that a record was deleted.
-    pub fn undelete(&self, key: &RecordKey) {
+    pub(crate) fn undelete(&self, key: &RecordKey) {
         let mut state = self.state();
         if let Some(record) = state.deleted.remove(key) {
             state.records.insert(key.clone(), record);
@@ -107,27 +107,27 @@ impl InMemoryCatalog {
 
     /// Lets [`read`](CatalogStore::read) of `key` answer with what is there
     /// now, whatever is written, until it is read fenced: a standby that lags.
-    pub fn serve_stale(&self, key: &RecordKey) {
+    pub(crate) fn serve_stale(&self, key: &RecordKey) {
         let mut state = self.state();
         let now = state.records.get(key).cloned();
         state.stale.insert(key.clone(), now);
     }
 
     /// As [`serve_stale`](Self::serve_stale), with what was there at the snapshot.
-    pub fn serve_stale_from(&self, snapshot: &CatalogSnapshot, key: &RecordKey) {
+    pub(crate) fn serve_stale_from(&self, snapshot: &CatalogSnapshot, key: &RecordKey) {
         let then = snapshot.0.get(key).cloned();
         self.state().stale.insert(key.clone(), then);
     }
 
     /// Returns all records as they are.
     #[must_use]
-    pub fn snapshot(&self) -> CatalogSnapshot {
+    pub(crate) fn snapshot(&self) -> CatalogSnapshot {
         CatalogSnapshot(self.state().records.clone())
     }
 
     /// Puts all records back as they were, revisions included: a restore from
     /// a backup.
-    pub fn restore(&self, snapshot: CatalogSnapshot) {
+    pub(crate) fn restore(&self, snapshot: CatalogSnapshot) {
         self.state().records = snapshot.0;
     }
 

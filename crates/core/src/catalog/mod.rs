@@ -7,10 +7,12 @@ pub mod conformance;
 mod entries;
 mod error;
 mod identity;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(test)]
 mod memory;
 mod organization_record;
 mod ownership;
+#[cfg(feature = "testing")]
+mod round_trip;
 mod secret_arguments;
 mod secret_records;
 mod signed_record;
@@ -19,23 +21,27 @@ use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 
-pub use backend_records::{
-    BackendArguments, BackendDocument, BackendOnDestroy, BackendRecord, BackendState,
-    DefaultBackendRecord, MarkerRecord, SealedCredential,
+pub use backend_records::{BackendArguments, BackendOnDestroy};
+pub(crate) use backend_records::{
+    BackendDocument, BackendRecord, BackendState, DefaultBackendRecord, MarkerRecord,
+    SealedCredential,
 };
 pub(crate) use compare_and_set::{Compared, Record};
-pub use entries::{EntryKey, EntryRecord, PutId};
+pub(crate) use entries::{EntryKey, EntryRecord, PutId};
 pub use error::{CatalogError, CatalogErrorKind};
-pub use identity::{
-    distinguishing_digits, new_secret_uuid, record_key_of_name, record_key_of_uuid,
-};
-#[cfg(any(test, feature = "testing"))]
-pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
-pub use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
+pub use identity::record_key_of_name;
+pub(crate) use identity::{distinguishing_digits, new_secret_uuid, record_key_of_uuid};
+#[cfg(test)]
+pub(crate) use memory::{CatalogVerb, InMemoryCatalog};
+pub(crate) use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
+#[cfg(feature = "testing")]
+pub use round_trip::expect_round_trip;
 pub use secret_arguments::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
-pub use secret_records::{LostObject, SecretDocument, SecretRecord, SecretState, VersionRecord};
-pub use signed_record::{Catalog, Loaded};
+pub(crate) use secret_records::{
+    LostObject, SecretDocument, SecretRecord, SecretState, VersionRecord,
+};
+pub(crate) use signed_record::{Catalog, Loaded};
 
 /// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`,
 /// `entries/…`.

@@ -11,7 +11,7 @@ use planton_envelope::KekId;
 /// An organization's own record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OrganizationRecord {
+pub(crate) struct OrganizationRecord {
     /// Raised by one with each write.
     pub generation: u64,
     /// The catalog's uuid: another one is another platform.
@@ -29,7 +29,7 @@ pub struct OrganizationRecord {
 /// How far an organization's first use has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum OrganizationState {
+pub(crate) enum OrganizationState {
     /// The KEK may still have to be created. The only state that allows it.
     Initializing,
     /// The KEK and the MAC key exist.
@@ -42,7 +42,7 @@ pub enum OrganizationState {
 impl OrganizationState {
     /// Returns true once first use is complete.
     #[must_use]
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         matches!(self, Self::Ready { .. })
     }
 }
@@ -50,7 +50,7 @@ impl OrganizationState {
 /// The organization's MAC key under one KEK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrappedMacKey {
+pub(crate) struct WrappedMacKey {
     /// The KEK.
     pub kek: KekId,
     /// The wrap, in hexadecimal.

@@ -97,7 +97,7 @@ pub struct FormerOwner {
 impl Owner {
     /// Returns the owner after `self` adopted what was `former`'s.
     #[must_use]
-    pub fn adopting(self, former: Self) -> Self {
+    pub(crate) fn adopting(self, former: Self) -> Self {
         let Self { stamp, origin, .. } = former;
         Self {
             adopted_from: Some(Box::new(FormerOwner { stamp, origin })),
@@ -116,7 +116,7 @@ impl Owner {
 
     /// Says whether a state with this stamp, or with none, may act on the record.
     #[must_use]
-    pub fn is_known_as(&self, stamp: Option<Stamp>) -> bool {
+    pub(crate) fn is_known_as(&self, stamp: Option<Stamp>) -> bool {
         stamp.unwrap_or_else(|| self.presumed_stamp()) == self.stamp
     }
 

@@ -16,7 +16,7 @@ use planton_envelope::{Fingerprint, KekId, SecretKind};
 /// they are deleted. Without any it is a tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SecretDocument {
+pub(crate) struct SecretDocument {
     /// Raised by one with each write, tombstones included.
     pub generation: u64,
     /// Chosen anew by each write: after a lost answer its writer knows it again.
@@ -36,7 +36,7 @@ pub struct SecretDocument {
 impl SecretDocument {
     /// Returns the secret with this uuid, current or displaced.
     #[must_use]
-    pub fn secret(&self, uuid: Uuid) -> Option<&SecretRecord> {
+    pub(crate) fn secret(&self, uuid: Uuid) -> Option<&SecretRecord> {
         self.current
             .iter()
             .chain(&self.displaced)
@@ -44,7 +44,7 @@ impl SecretDocument {
     }
 
     /// Returns the secret with this uuid, to be changed.
-    pub fn secret_mut(&mut self, uuid: Uuid) -> Option<&mut SecretRecord> {
+    pub(crate) fn secret_mut(&mut self, uuid: Uuid) -> Option<&mut SecretRecord> {
         self.current
             .iter_mut()
             .chain(&mut self.displaced)
@@ -52,14 +52,14 @@ impl SecretDocument {
     }
 
     /// Removes the secret with this uuid.
-    pub fn remove(&mut self, uuid: Uuid) {
+    pub(crate) fn remove(&mut self, uuid: Uuid) {
         self.current.take_if(|secret| secret.uuid == uuid);
         self.displaced.retain(|secret| secret.uuid != uuid);
     }
 
     /// Makes the revision of each version that `base` does not have greater than
     /// all that were ever given under this name, whatever this machine's clock says.
-    pub fn raise_revisions(&mut self, base: &Self) {
+    pub(crate) fn raise_revisions(&mut self, base: &Self) {
         let mut last = base.last_revision;
         for secret in self.current.iter_mut().chain(&mut self.displaced) {
             let known = base.secret(secret.uuid);
@@ -75,7 +75,7 @@ impl SecretDocument {
 
     /// Returns true when no secret is left.
     #[must_use]
-    pub fn is_tombstone(&self) -> bool {
+    pub(crate) fn is_tombstone(&self) -> bool {
         self.current.is_none() && self.displaced.is_empty()
     }
 }
@@ -83,7 +83,7 @@ impl SecretDocument {
 /// One secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SecretRecord {
+pub(crate) struct SecretRecord {
     /// Its identity; a recreated namesake has another one.
     pub uuid: Uuid,
     /// Its name and scope.
@@ -127,7 +127,7 @@ pub struct SecretRecord {
 /// An object that was found missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LostObject {
+pub(crate) struct LostObject {
     /// Its name in the backend.
     pub remote_name: RemoteName,
     /// The put of its entry; absent on the built-in backend.
@@ -140,13 +140,13 @@ pub struct LostObject {
 impl SecretRecord {
     /// Returns the current version; `None` only while the first is being put.
     #[must_use]
-    pub fn current_version(&self) -> Option<&VersionRecord> {
+    pub(crate) fn current_version(&self) -> Option<&VersionRecord> {
         self.versions.last()
     }
 
     /// Returns the version with this number.
     #[must_use]
-    pub fn version(&self, number: u64) -> Option<&VersionRecord> {
+    pub(crate) fn version(&self, number: u64) -> Option<&VersionRecord> {
         self.versions
             .iter()
             .find(|version| version.number == number)
@@ -154,14 +154,14 @@ impl SecretRecord {
 
     /// Returns the number of the next version.
     #[must_use]
-    pub fn next_number(&self) -> u64 {
+    pub(crate) fn next_number(&self) -> u64 {
         self.current_version()
             .map_or(1, |version| version.number + 1)
     }
 
     /// Returns the native ids of all versions.
     #[must_use]
-    pub fn native_ids(&self) -> Vec<NativeVersionId> {
+    pub(crate) fn native_ids(&self) -> Vec<NativeVersionId> {
         self.versions
             .iter()
             .map(|version| version.native_id.clone())
@@ -171,13 +171,13 @@ impl SecretRecord {
     /// Returns true where no version, argument or state has changed since its owner
     /// created or adopted it.
     #[must_use]
-    pub fn is_untouched(&self) -> bool {
+    pub(crate) fn is_untouched(&self) -> bool {
         self.state == SecretState::Ready && self.generation <= self.owner.stamp.generation
     }
 
     /// Returns the keys of the entries of all its objects.
     #[must_use]
-    pub fn entries(&self) -> Vec<EntryKey> {
+    pub(crate) fn entries(&self) -> Vec<EntryKey> {
         let lost = self.lost.iter().map(|lost| lost.entry);
         let puts = std::iter::once(self.entry).chain(lost).flatten();
         puts.map(|put| EntryKey {
@@ -191,7 +191,7 @@ impl SecretRecord {
     /// Returns how others refer to this secret: `$secret/<slug>` or
     /// `$secret/@<env>/<slug>`.
     #[must_use]
-    pub fn reference(&self) -> String {
+    pub(crate) fn reference(&self) -> String {
         match &self.name.environment {
             Some(environment) => format!("$secret/@{environment}/{}", self.name.name),
             None => format!("$secret/{}", self.name.name),
@@ -202,7 +202,7 @@ impl SecretRecord {
 /// Whether a secret is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum SecretState {
+pub(crate) enum SecretState {
     /// In use.
     Ready,
     /// On its way out; whoever meets it finishes it.
@@ -212,7 +212,7 @@ pub enum SecretState {
 /// One immutable version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct VersionRecord {
+pub(crate) struct VersionRecord {
     /// From 1.
     pub number: u64,
     /// When it was written, in milliseconds since 1970, raised where that is not

@@ -12,7 +12,7 @@ use planton_envelope::MacKey;
 /// A record as it was loaded. Its MAC is not verified yet: a refresh needs no
 /// key, and [`verify`](Self::verify) comes before all that writes or opens.
 #[derive(Debug)]
-pub struct Loaded<T> {
+pub(crate) struct Loaded<T> {
     /// The record.
     pub record: T,
     /// What a write must expect.
@@ -29,7 +29,7 @@ impl<T> Loaded<T> {
     /// `Altered` when the record is not as a holder of the MAC key wrote it.
     //= docs/format.md#17-catalog-mac
     //# A reader MUST NOT open an envelope by a record whose MAC does not verify.
-    pub fn verify(&self, mac_key: &MacKey) -> Result<(), CatalogError> {
+    pub(crate) fn verify(&self, mac_key: &MacKey) -> Result<(), CatalogError> {
         let altered = || CatalogError::new(CatalogErrorKind::Altered, "verify", self.key.as_str());
         let mac = hex::decode(&self.stored.mac).map_err(|_| altered())?;
         let verified = mac_key.verify(self.key.as_str(), self.stored.body.as_bytes(), &mac);
@@ -39,14 +39,14 @@ impl<T> Loaded<T> {
 
 /// An organization's catalog.
 #[derive(Clone, Debug)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     store: Arc<dyn CatalogStore>,
 }
 
 impl Catalog {
     /// Takes the storage.
     #[must_use]
-    pub fn new(store: Arc<dyn CatalogStore>) -> Self {
+    pub(crate) fn new(store: Arc<dyn CatalogStore>) -> Self {
         Self { store }
     }
 
@@ -55,7 +55,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`CatalogStore::read`]; `Corrupt` for what is not a record.
-    pub async fn load<T: DeserializeOwned>(
+    pub(crate) async fn load<T: DeserializeOwned>(
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
@@ -71,7 +71,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub async fn load_fenced<T: DeserializeOwned>(
+    pub(crate) async fn load_fenced<T: DeserializeOwned>(
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
@@ -88,7 +88,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub async fn load_since_own_writes<T: DeserializeOwned>(
+    pub(crate) async fn load_since_own_writes<T: DeserializeOwned>(
         &self,
         key: &RecordKey,
     ) -> Result<Option<Loaded<T>>, CatalogError> {
@@ -104,7 +104,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`CatalogStore::expect_never_deleted`].
-    pub async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
+    pub(crate) async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
         self.store.expect_never_deleted(key).await
     }
 
@@ -117,7 +117,7 @@ impl Catalog {
     /// As [`CatalogStore::write`].
     //= docs/format.md#19-records
     //# A writer MUST encode a record as JSON without white space.
-    pub async fn save<T: Serialize + Sync>(
+    pub(crate) async fn save<T: Serialize + Sync>(
         &self,
         key: &RecordKey,
         record: &T,
@@ -143,7 +143,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`CatalogStore::forget_history`].
-    pub async fn forget_history(
+    pub(crate) async fn forget_history(
         &self,
         key: &RecordKey,
         present: Revision,
@@ -156,7 +156,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`CatalogStore::remove`].
-    pub async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
+    pub(crate) async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
         self.store.remove(key).await
     }
 
@@ -165,7 +165,7 @@ impl Catalog {
     /// # Errors
     ///
     /// As [`CatalogStore::list`].
-    pub async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
         self.store.list(prefix).await
     }
 }

@@ -1,29 +1,30 @@
-//! What a use case can fail with.
+//! Errors of the use cases, by meaning.
 
 use uuid::Uuid;
 
-use super::{InvalidGenerate, MetRecord, PLATFORM_BACKEND};
-use crate::catalog::{CatalogError, Owner, RunId};
+use super::ownership::MetRecord;
+use super::secrets::InvalidGenerate;
+use crate::catalog::{CatalogError, CatalogErrorKind, Owner, RunId};
 use crate::kek::KekError;
-use crate::names::{SecretName, Slug};
+use crate::names::{PLATFORM_BACKEND, SecretName, Slug};
 use crate::store::StoreError;
 
-/// A failure that leaves open whether a creation was committed.
+/// A failed creation whose commit may have landed.
 #[derive(Debug, thiserror::Error)]
-#[error("whether the creation was committed is not known: {error}")]
+#[error("the creation may or may not have been committed: {error}")]
 pub struct CommitUnclear {
-    /// The run whose creation it is: naming it adopts what was committed.
+    /// The run of the creation. A run that resumes it adopts what was committed.
     pub run: RunId,
     /// The failure.
     #[source]
     pub error: OperationError,
 }
 
-/// A use case's failure, by meaning.
+/// Failure of a use case.
 ///
 /// # Security
 ///
-/// Names and numbers only: no variant carries a value, a key or a payload.
+/// Contains names and numbers only: no variant has a value, a key or a payload.
 #[derive(Debug, thiserror::Error)]
 pub enum OperationError {
     /// The catalog failed.
@@ -41,32 +42,32 @@ pub enum OperationError {
         /// The organization.
         organization: Slug,
     },
-    /// The catalog is not the one that a resource was made in.
+    /// The catalog is not the one in which the caller's object was created.
     #[error("expected catalog {expected}, found {found:?}")]
     DifferentPlatform {
-        /// The catalog's uuid in the resource's state.
+        /// The catalog's uuid that the caller remembers.
         expected: Uuid,
-        /// The catalog's uuid here; absent when there is none.
+        /// The catalog's uuid on this platform; `None` if it has no catalog.
         found: Option<Uuid>,
     },
-    /// The catalog's records stand under another MAC key than before.
-    #[error("the catalog's records stand under another key than before")]
+    /// The organization's MAC key is not the one that the caller remembers.
+    #[error("the catalog's MAC key was replaced")]
     MacKeyReplaced,
-    /// The secret is of another name, or is not there.
+    /// No secret has this name or uuid.
     #[error("secret {secret} does not exist")]
     SecretNotFound {
         /// Name or uuid.
         secret: String,
     },
-    /// The secret has no such version.
+    /// The secret has no version of this number.
     #[error("secret {secret} has no version {version}")]
     VersionNotFound {
         /// Name or uuid.
         secret: String,
-        /// What was asked for.
+        /// The requested version.
         version: u64,
     },
-    /// The catalog names the version, and the backend does not have it.
+    /// The record names a version that is missing in the backend.
     #[error("version {version} of secret {secret} is missing in its backend")]
     VersionLost {
         /// Name or uuid.
@@ -74,54 +75,55 @@ pub enum OperationError {
         /// The version.
         version: u64,
     },
-    /// Another secret has this name.
-    #[error("secret {name} exists")]
+    /// A secret of this name exists.
+    #[error("secret {name} already exists")]
     AlreadyExists {
         /// The name.
         name: SecretName,
-        /// Its identity.
+        /// Its uuid.
         uuid: Uuid,
-        /// Whose it is.
+        /// The existing record.
         met: Box<MetRecord>,
     },
-    /// This very run has created a secret of this name.
+    /// This run created a secret of this name before.
     #[error("secret {name} is declared twice")]
     DeclaredTwice {
         /// The name.
         name: SecretName,
-        /// The identity of the one that was created.
+        /// The uuid of the secret that this run created.
         uuid: Uuid,
     },
-    /// A creation failed in a way that leaves open whether it was committed.
+    /// A creation failed, and its commit may have landed.
     #[error(transparent)]
     CommitUnclear(Box<CommitUnclear>),
-    /// The secret bears another stamp than the caller's state knows.
+    /// The stamp of the secret differs from the caller's.
     #[error("secret {name} is owned by another state")]
     OwnedByAnotherState {
         /// The name.
         name: SecretName,
-        /// Its identity.
+        /// Its uuid.
         uuid: Uuid,
         /// Whose it is.
         owner: Box<Owner>,
     },
-    /// Another secret has taken the place of this one.
+    /// Another secret has taken the name of this one.
     #[error("secret {name} is displaced")]
     Displaced {
         /// The name.
         name: SecretName,
-        /// The identity of the secret that has the name.
+        /// The uuid of the secret that has the name.
         uuid: Uuid,
-        /// Whose that is, and whether it gives way where its run is resumed.
+        /// Record of the secret that has the name. If it is untouched, a run that resumes
+        /// its owner returns the name.
         met: Box<MetRecord>,
     },
-    /// A record that was seen before is not there.
+    /// A secret's record is missing, although the caller saw it before.
     #[error("the record of secret {name} is missing")]
     RecordMissing {
         /// The name.
         name: SecretName,
     },
-    /// The catalog holds documents, and its organization has no record.
+    /// The catalog contains records, but not the organization's own.
     #[error("the record of organization {organization} is missing")]
     OrganizationRecordMissing {
         /// The organization.
@@ -133,23 +135,23 @@ pub enum OperationError {
         /// The name.
         name: SecretName,
     },
-    /// Another writer came first. Nothing that it wrote was touched.
+    /// Another writer committed first. Its changes are kept.
     #[error("{subject} was changed concurrently")]
     ChangedConcurrently {
-        /// What was changed.
+        /// The object that was changed.
         subject: String,
     },
-    /// The catalog is older than what was seen before.
-    #[error("the record of secret {name} went back")]
+    /// The record of a secret is older than the one that the caller saw.
+    #[error("the record of secret {name} was rolled back")]
     RolledBack {
         /// The name.
         name: SecretName,
-        /// The generation that was seen before.
+        /// The generation that the caller saw.
         seen: u64,
-        /// The generation now.
+        /// The generation that was found.
         found: u64,
     },
-    /// The catalog's record puts a secret elsewhere than it was seen.
+    /// The record of a secret names another backend than the caller saw.
     #[error("the record of secret {name} names another backend")]
     SecretMoved {
         /// The name.
@@ -164,196 +166,213 @@ pub enum OperationError {
         backend: Slug,
     },
     /// A backend with this name exists.
-    #[error("backend {backend} exists")]
+    #[error("backend {backend} already exists")]
     BackendExists {
         /// The name.
         backend: Slug,
-        /// Whose it is.
+        /// The existing record.
         met: Box<MetRecord>,
     },
-    /// The name is the built-in backend's.
-    #[error("{PLATFORM_BACKEND:?} is the built-in backend's name")]
+    /// The name is reserved for the built-in backend.
+    #[error("the name {PLATFORM_BACKEND:?} is reserved for the built-in backend")]
     BackendNameReserved,
-    /// This run has declared a backend of this name already.
+    /// This run declared a backend of this name before.
     #[error("backend {backend} is declared twice")]
     BackendDeclaredTwice {
         /// The name.
         backend: Slug,
     },
-    /// The backend bears another stamp than the caller knows.
-    #[error("backend {backend} belongs to another state")]
+    /// The stamp of the backend differs from the caller's.
+    #[error("backend {backend} is owned by another state")]
     BackendOwnedByAnother {
         /// The name.
         backend: Slug,
         /// Whose it is.
         owner: Box<Owner>,
     },
-    /// Another writer changed the backend first. Nothing that it wrote was touched.
+    /// Another writer changed the backend first. Its changes are kept.
     #[error("backend {backend} was changed concurrently")]
     BackendChangedConcurrently {
         /// The name.
         backend: Slug,
     },
-    /// The catalog has no record of a backend that was seen, and no tombstone.
+    /// A backend's record is missing without a tombstone, although the caller saw it
+    /// before.
     #[error("the record of backend {backend} is missing")]
     BackendRecordMissing {
         /// The name.
         backend: Slug,
     },
-    /// The backend holds secrets, or is the default.
+    /// The backend stores secrets, or is the default backend.
     #[error("backend {backend} is in use")]
     BackendInUse {
         /// The name.
         backend: Slug,
-        /// Some of the secrets on it, by name.
+        /// The names of some of its secrets.
         secrets: Vec<String>,
-        /// How many there are.
+        /// The number of its secrets.
         total: usize,
-        /// Whether it is the default.
+        /// Whether it is the default backend.
         is_default: bool,
     },
-    /// The backend is being deleted: nothing new may go there.
+    /// The backend is being deleted and accepts no new secret.
     #[error("backend {backend} is being deleted")]
     BackendDeleting {
         /// The name.
         backend: Slug,
     },
-    /// What is reached at the new address is not the place where the backend has
-    /// stored so far.
-    #[error("backend {backend} is not at its new address")]
+    /// The backend's settings or credentials do not reach the place that has its marker.
+    #[error("the marker of backend {backend} was not found")]
     BackendNotThere {
         /// The name.
         backend: Slug,
-        /// The object that was looked for.
+        /// The marker's name.
         marker: String,
     },
-    /// The backend never put a marker, so nothing tells whether a new address
-    /// leads to the same place.
+    /// The backend has no marker, so it cannot be verified that a new address leads to
+    /// the same place.
     #[error("backend {backend} has no marker")]
     BackendNotMarked {
         /// The name.
         backend: Slug,
     },
-    /// The catalog's record of a backend is older than what was seen before.
-    #[error("the record of backend {backend} went back")]
+    /// The record of a backend is older than the one that the caller saw.
+    #[error("the record of backend {backend} was rolled back")]
     BackendRolledBack {
         /// The name.
         backend: Slug,
-        /// The generation that was seen before.
+        /// The generation that the caller saw.
         seen: u64,
-        /// The generation now.
+        /// The generation that was found.
         found: u64,
     },
-    /// The catalog's record of the default backend is older than what was seen
-    /// before, and names another one.
-    #[error("the record of the default backend went back")]
+    /// The record of the default backend is older than the one that the caller saw, and
+    /// names another backend.
+    #[error("the record of the default backend was rolled back")]
     DefaultBackendRolledBack {
-        /// The generation that was seen before.
+        /// The generation that the caller saw.
         seen: u64,
-        /// The generation now.
+        /// The generation that was found.
         found: u64,
     },
-    /// A backend could not be verified.
-    #[error("the backend failed to {step} a throw-away object")]
+    /// The connection to a backend could not be verified.
+    #[error("could not {step} a temporary object in the backend")]
     ProbeFailed {
-        /// What failed: `write`, `look at`, `read` or `delete`.
+        /// The step that failed: `write`, `look at`, `read` or `delete`.
         step: &'static str,
-        /// How.
+        /// The failure of the store.
         #[source]
         error: StoreError,
     },
-    /// A sealed credential does not open for the settings that it stands beside.
-    #[error("the sealed credential of a {kind} backend was refused")]
+    /// A backend's sealed credential does not open with the backend's settings.
+    #[error("the sealed credential of a {kind} backend does not open with its settings")]
     CredentialRefused {
         /// The backend's type.
         kind: String,
     },
-    /// The default was set already.
-    #[error("backend {backend} is the default")]
+    /// The default backend was set before.
+    #[error("backend {backend} is already the default backend")]
     DefaultBackendExists {
-        /// The default in force.
+        /// The current default backend.
         backend: Slug,
-        /// Whose choice it is.
+        /// The existing choice.
         met: Box<MetRecord>,
     },
-    /// This run has set the default already.
+    /// This run set the default backend before.
     #[error("the default backend is declared twice")]
     DefaultBackendDeclaredTwice,
-    /// The default bears another stamp than the caller knows.
-    #[error("the default backend belongs to another state")]
+    /// The stamp of the default backend differs from the caller's.
+    #[error("the default backend is owned by another state")]
     DefaultBackendOwnedByAnother {
-        /// The default in force.
+        /// The current default backend.
         backend: Slug,
-        /// Whose choice it is.
+        /// Owner of the choice.
         owner: Box<Owner>,
     },
-    /// The catalog has no record of a default that was seen.
+    /// The record of the default backend is missing, although the caller saw it before.
     #[error("the record of the default backend is missing")]
     DefaultBackendRecordMissing,
-    /// There is nothing to copy: no such object, or a backend that holds nobody
-    /// else's.
-    #[error("backend {backend} has no {remote_name:?} to copy")]
+    /// The object to copy does not exist, or its backend stores objects of this provider
+    /// only.
+    #[error("backend {backend} has no object {remote_name:?} to copy")]
     NothingToCopy {
         /// The backend's name.
         backend: Slug,
-        /// The object's name there.
+        /// The object's name in the backend.
         remote_name: String,
     },
-    /// What was to be copied is no text, or sealed by this provider already.
-    #[error("{remote_name:?} on backend {backend} cannot be copied")]
+    /// The object to copy is not text, or is an envelope of this provider.
+    #[error("object {remote_name:?} of backend {backend} cannot be copied")]
     NotCopyable {
         /// The backend's name.
         backend: Slug,
-        /// The object's name there.
+        /// The object's name in the backend.
         remote_name: String,
-        /// Why.
+        /// The reason.
         #[source]
         error: Box<StoreError>,
     },
-    /// The value exceeds what its backend can hold.
-    #[error("the value has {bytes} bytes, {vendor} holds at most {limit}")]
+    /// The value exceeds the size limit of its backend.
+    #[error("the value has {bytes} bytes, and the limit of {vendor} is {limit}")]
     ValueTooLarge {
-        /// The value's length in bytes, as it would be sealed.
+        /// The size of the value in bytes, in the encoding that is sealed.
         bytes: usize,
-        /// The longest value in bytes.
+        /// The size limit in bytes.
         limit: usize,
         /// The backend's vendor.
         vendor: &'static str,
     },
-    /// The envelope in the backend is not one of ours.
-    #[error("what the backend holds for version {version} of secret {secret} is malformed")]
+    /// The backend returned something that is not an envelope.
+    #[error("the envelope of version {version} of secret {secret} is malformed")]
     EnvelopeMalformed {
         /// Name or uuid.
         secret: String,
         /// The version.
         version: u64,
     },
-    /// The envelope is not the one that the catalog names, or does not open.
-    #[error("the envelope of version {version} of secret {secret} was refused")]
+    /// The envelope is not the one in the record, or does not open.
+    #[error("the envelope of version {version} of secret {secret} was rejected")]
     EnvelopeRefused {
         /// Name or uuid.
         secret: String,
         /// The version.
         version: u64,
     },
-    /// Cancelled, or out of time. Nothing is half-written: the next run goes on.
+    /// The use case was cancelled, or its deadline expired. The next run continues it.
     #[error("interrupted before {step}")]
     Interrupted {
-        /// The step that was not begun.
+        /// The step that did not begin.
         step: &'static str,
-        /// Whether time ran out, rather than somebody asked to stop.
+        /// Whether the deadline expired; otherwise the use case was cancelled.
         timed_out: bool,
     },
-    /// No value can be generated as asked.
+    /// The specification of the value to generate is invalid.
     #[error(transparent)]
     InvalidGenerate(#[from] InvalidGenerate),
-    /// The operating system gave no randomness.
-    #[error("the operating system gave no randomness")]
+    /// The operating system's random number generator failed.
+    #[error("the operating system's random number generator failed")]
     Randomness,
 }
 
 impl OperationError {
-    /// Says whether this comes of a backend that is not there, or not to be reached.
+    /// Turns the failure of a commit of `run` into `CommitUnclear`, if the commit may have
+    /// landed.
+    pub(crate) fn unclear_in(self, run: RunId) -> Self {
+        use CatalogErrorKind as K;
+        match self {
+            Self::Catalog(ref failure)
+                if matches!(
+                    failure.kind(),
+                    K::Unavailable | K::RateLimited | K::Corrupt | K::Conflict
+                ) =>
+            {
+                Self::CommitUnclear(Box::new(CommitUnclear { run, error: self }))
+            }
+            error => error,
+        }
+    }
+
+    /// Returns true if the backend is missing or unreachable.
     pub(crate) fn is_of_the_backend(&self) -> bool {
         matches!(
             self,

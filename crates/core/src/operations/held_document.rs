@@ -82,7 +82,7 @@ impl Organization {
         let Some(loaded) = loaded else {
             return Ok(Held::new(name, T::default(), Revision::ABSENT));
         };
-        loaded.verify(self.mac_key().await?)?;
+        loaded.verify(self.keys().mac_key().await?)?;
         Ok(Held::new(name, loaded.record, loaded.revision))
     }
 
@@ -94,7 +94,7 @@ impl Organization {
         let Some(loaded) = loaded else {
             return Ok(None);
         };
-        loaded.verify(self.mac_key().await?)?;
+        loaded.verify(self.keys().mac_key().await?)?;
         Ok(Some(loaded.record))
     }
 
@@ -128,7 +128,7 @@ impl Organization {
         // A process's first commit unwraps the MAC key, which is part of the commit: what
         // it names has been put.
         let commit = async {
-            let mac_key = Some(self.mac_key().await?);
+            let mac_key = Some(self.keys().mac_key().await?);
             let catalog = &self.catalog;
             let written = catalog.compare_and_set(&key, &held.document, mac_key, expected);
             Ok::<_, OperationError>(written.await?)

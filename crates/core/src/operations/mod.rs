@@ -1,39 +1,49 @@
-//! The use cases: create, rotate, edit, read and delete a secret; declare,
-//! change and delete the backend that it goes to.
+//! The use cases of secrets, of backends, of the default backend and of keys.
 //!
-//! The catalog's compare-and-set is the only commit point. What a secret
-//! backend holds and the catalog does not name does not exist; what the catalog
-//! names was put before. Nothing here mentions who calls.
+//! The catalog's compare-and-set is the only commit point. An object in a backend belongs
+//! to a secret only if a record names it, and a record names only objects that were put
+//! before.
 
+mod backend;
 mod backends;
+mod connections;
 mod crash_hooks;
 mod default_backend;
+mod deletion_waits;
+mod entries;
 mod error;
+mod first_use;
+mod grant_delay;
 mod held_document;
 mod interrupt;
+mod keys;
+mod marker;
 mod organization;
 mod ownership;
 mod rollback_guard;
 mod run;
 mod sealing;
 mod secrets;
-mod size_limit;
 
-// Names that callers use, whichever module defines them.
+// The public API, whichever module defines an item.
 pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
 };
 pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
+pub(crate) use backend::Backend;
 pub use backends::{
-    BackendArguments, BackendOnDestroy, BackendView, DeleteBackend, DeletedBackend, Destroyed,
-    ForgettableBackend, MAX_NAMED_HOLDERS, RefreshedBackend, RegisterBackend, RegisteredBackend,
+    BackendArguments, BackendOnDestroy, BackendView, Backends, DeleteBackend, DeletedBackend,
+    Destroyed, ForgettableBackend, RefreshedBackend, RegisterBackend, RegisteredBackend,
     UpdateBackend,
 };
-pub use default_backend::{DefaultBackendView, DefaultSet, KnownDefault, SetDefault};
+pub use default_backend::{
+    DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,
+};
 pub use error::{CommitUnclear, OperationError};
 pub use interrupt::Interrupt;
-pub use organization::{Backend, Organization, Platform};
+pub use keys::Keys;
+pub use organization::{Organization, Platform};
 pub use ownership::MetRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use rollback_guard::SeenBackend;
@@ -41,7 +51,7 @@ pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
     CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, Found, InvalidGenerate,
     MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
-    SecretView, Seen, Selector, UpdateSecret, ValueSource, VersionView,
+    SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView,
 };
 
 #[cfg(test)]

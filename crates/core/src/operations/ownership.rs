@@ -1,23 +1,23 @@
-//! Whose a record is that a creation meets, and whether the creation may take it.
+//! Decides whether a creation may adopt the record that exists under its name.
 
-use super::{CommitUnclear, OperationError, Run};
-use crate::catalog::{CatalogErrorKind, Owner};
+use super::Run;
+use crate::catalog::Owner;
 
-/// A record that a creation met and left alone.
+/// A record that exists under the name of a creation, which left it unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetRecord {
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// Whether nothing has changed since its owner created or adopted it: if that
-    /// run was interrupted, naming it adopts the record.
+    /// Whether it is unchanged since its owner created or adopted it. A run that resumes
+    /// the owner's run adopts such a record.
     pub is_untouched: bool,
-    /// What kept it from being adopted though its run is the one to resume: the
-    /// argument that differs and cannot change in place.
+    /// The argument that prevented its adoption although its run is resumed: it differs, and
+    /// cannot change in place.
     pub differs: Option<String>,
 }
 
 impl MetRecord {
-    /// Describes a record that is left alone for whose it is.
+    /// Describes a record that is left unchanged because of its owner.
     #[must_use]
     pub fn new(owner: Owner, is_untouched: bool) -> Self {
         Self {
@@ -28,19 +28,19 @@ impl MetRecord {
     }
 }
 
-/// Whose a record is to a creation that meets it.
+/// The relation between a run and the owner of an existing record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meeting {
-    /// This run has created or adopted it itself.
+    /// This run created or adopted the record.
     DeclaredTwice,
-    /// It is as the run left it that this one resumes.
+    /// The run that this one resumes created it, and it is unchanged since.
     Resumed,
-    /// Neither.
+    /// Any other run created it, or it was changed.
     Another,
 }
 
 impl Run {
-    /// Decides whose a record is that a creation of this run meets.
+    /// Returns the relation of this run to the owner of an existing record.
     pub(crate) fn meets(&self, owner: &Owner, is_untouched: bool) -> Meeting {
         let run = owner.stamp.run;
         if run == self.id {
@@ -52,26 +52,9 @@ impl Run {
         }
     }
 
-    /// Returns the owner to put back where this run would destroy what it adopted.
-    pub(crate) fn gives_back(&self, owner: &Owner) -> Option<Owner> {
+    /// Returns the former owner of a record that this run adopted: a destroy by this run
+    /// returns the record instead.
+    pub(crate) fn former_owner_of(&self, owner: &Owner) -> Option<Owner> {
         owner.former().filter(|_| owner.stamp.run == self.id)
-    }
-
-    /// Adds this run to a failure of a creation's commit, if it leaves open whether
-    /// the commit has landed.
-    pub(crate) fn unclear(&self, error: OperationError) -> OperationError {
-        use CatalogErrorKind as K;
-        match &error {
-            OperationError::Catalog(failure)
-                if matches!(
-                    failure.kind(),
-                    K::Unavailable | K::RateLimited | K::Corrupt | K::Conflict
-                ) =>
-            {
-                let run = self.id;
-                OperationError::CommitUnclear(Box::new(CommitUnclear { run, error }))
-            }
-            _ => error,
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! The run that this process belongs to, and the one that it resumes.
+//! The run of this process, and the run that it resumes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,32 +8,32 @@ use uuid::Uuid;
 
 use crate::catalog::{Origin, Owner, RunId, Stamp};
 
-/// How long a resume line is valid: it is meant for the next command, and left
-/// set in a CI job it must not adopt anything later.
+/// How long a value of `PLANTON_RESUME` is valid. It is meant for the next command: a
+/// variable that is left set in a CI job adopts nothing later.
 const RESUME_VALIDITY: SignedDuration = SignedDuration::from_hours(24);
 
-/// How far the clock of the machine that printed the line may be ahead.
+/// How far the clock of the machine that printed the value may be ahead.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(10);
 
-/// The run that this process belongs to.
+/// The run of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Identifies the run: all provider processes of one run share it.
+    /// Id of the run, which all its processes share.
     pub id: RunId,
-    /// The machine's name.
+    /// Name of the machine.
     pub host: Option<String>,
-    /// The base name of the working directory.
+    /// Base name of the working directory.
     pub folder: Option<String>,
-    /// The workspace, where it is not the default one.
+    /// The workspace, unless it is the default one.
     pub workspace: Option<String>,
-    /// What `PLANTON_RUN_LABEL` says.
+    /// Value of `PLANTON_RUN_LABEL`.
     pub label: Option<String>,
-    /// The interrupted run whose untouched creations this one adopts.
+    /// The interrupted run whose unchanged creations this run adopts.
     pub resumes: Option<RunId>,
 }
 
 impl Run {
-    /// Takes a run that nothing else is known of.
+    /// Returns a run with this id and no other information.
     #[must_use]
     pub fn new(id: RunId) -> Self {
         Self {
@@ -46,13 +46,13 @@ impl Run {
         }
     }
 
-    /// Makes a run of this process alone.
+    /// Returns a run of this process alone, with a random id.
     #[must_use]
     pub fn of_its_own() -> Self {
         Self::new(RunId::new(Uuid::new_v4()))
     }
 
-    /// Returns the owner of what this run commits as `generation` of its document.
+    /// Returns the owner of a record that this run commits in `generation` of its document.
     pub(crate) fn owner(&self, generation: u64) -> Owner {
         Owner {
             stamp: Stamp {
@@ -71,37 +71,37 @@ impl Run {
     }
 }
 
-/// An interrupted run to resume, and until when: the value of `PLANTON_RESUME`,
-/// `<run>@<expiry>`.
+/// Value of `PLANTON_RESUME`: the interrupted run to resume and the expiry of the request,
+/// as `<run>@<expiry>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resume {
     run: RunId,
     expiry: Timestamp,
 }
 
-/// Why a resume line is refused.
+/// Why a value of `PLANTON_RESUME` is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ResumeRefused {
-    /// It has not the form `<run>@<expiry>`.
+    /// It does not have the form `<run>@<expiry>`.
     #[error("not of the form <run>@<expiry>")]
     Malformed,
-    /// Its time is over.
+    /// It has expired.
     #[error("expired at {expiry}")]
     Expired {
-        /// When it ended.
+        /// When it expired.
         expiry: Timestamp,
     },
-    /// No line that the provider prints is valid for that long.
+    /// It expires later than any value that this software prints.
     #[error("valid for more than 24 hours")]
     TooLong,
 }
 
 impl Resume {
-    /// Returns the line for a run as it is printed at `now`.
+    /// Returns the value that is printed for `run` at `now`.
     #[must_use]
     pub fn printed(run: RunId, now: Timestamp) -> Self {
         let expiry = now.checked_add(RESUME_VALIDITY).unwrap_or(Timestamp::MAX);
-        // To the second: it is copied by people.
+        // Whole seconds: people copy the value.
         let whole = Timestamp::from_second(expiry.as_second());
         Self {
             run,
@@ -109,7 +109,7 @@ impl Resume {
         }
     }
 
-    /// Returns the run, if the line is valid at `now`.
+    /// Returns the run if the value is valid at `now`.
     ///
     /// # Errors
     ///

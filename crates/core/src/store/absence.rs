@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Absence, RemoteName, StoreError, StoreErrorKind, VersionStatus};
-use crate::deadline::{RequestLimits, patience};
+use crate::deadline::{RequestLimits, duration_in_tests};
 
 /// How long lies between two looks at a vendor whose reads are eventually
 /// consistent, without any that is not.
@@ -25,7 +25,7 @@ where
     F: Future<Output = Result<VersionStatus, StoreError>>,
 {
     // The variable counts in debug builds only.
-    let apart = patience("PLANTON_TEST_ABSENCE_WAIT_MS", APART);
+    let apart = duration_in_tests("PLANTON_TEST_ABSENCE_WAIT_MS", APART);
     look_again_after(apart, absence, asked, look).await
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::{SecretStore, StoreCapability, StoreError};
 use planton_secret::SecretString;
@@ -47,6 +48,25 @@ impl StoreSettings {
     #[must_use]
     pub fn nested(&self, block: &str, name: &str) -> Option<&str> {
         self.configuration.get(block)?.get(name)?.as_str()
+    }
+
+    /// Returns SHA-256 of the canonical settings: what a sealed credential is
+    /// bound to, and what a place of storage is recognized by.
+    ///
+    /// The JSON is canonical because all its maps are sorted and it holds no
+    /// number but whole ones.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST encode the configuration without white space, with the members `kind`,
+    //# `name_prefix` and `configuration` in this order.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST sort the keys of `configuration` by their UTF-8 bytes, in ascending order
+    //# and at every level.
+    //= docs/format.md#8-configuration-of-a-credential
+    //# A writer MUST escape the strings of the configuration as in [section 22](#22-values).
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let json = serde_json::to_vec(self).expect("settings are plain JSON");
+        Sha256::digest(json).into()
     }
 
     /// Returns true where a block within is set.
@@ -99,4 +119,41 @@ pub trait ConnectStore: Send + Sync + Debug + 'static {
         settings: &StoreSettings,
         credential: &StoreCredential,
     ) -> Result<Arc<dyn SecretStore>, StoreError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(kind: &str, region: &str) -> StoreSettings {
+        StoreSettings {
+            kind: kind.to_owned(),
+            name_prefix: "planton".to_owned(),
+            configuration: [
+                ("region".to_owned(), region.into()),
+                ("endpoint".to_owned(), "https://example.com".into()),
+            ]
+            .into(),
+        }
+    }
+
+    #[test]
+    fn every_setting_counts_in_the_digest_and_their_order_does_not() {
+        let one = settings("aws", "eu-west-1").digest();
+        assert_eq!(one, settings("aws", "eu-west-1").digest());
+        assert_ne!(one, settings("aws", "eu-west-2").digest());
+        assert_ne!(one, settings("gcp", "eu-west-1").digest());
+        let mut other = settings("aws", "eu-west-1");
+        other.name_prefix = "other".to_owned();
+        assert_ne!(one, other.digest());
+        // Frozen: credentials that are sealed already hang on it.
+        assert_eq!(
+            serde_json::to_string(&settings("aws", "eu-west-1"))
+                .as_deref()
+                .ok(),
+            Some(
+                r#"{"kind":"aws","name_prefix":"planton","configuration":{"endpoint":"https://example.com","region":"eu-west-1"}}"#
+            )
+        );
+    }
 }

@@ -55,14 +55,14 @@ pub(super) async fn decide_write(
             };
             let organization = &session.organization;
             if let Some(seen) = &private.backend {
-                organization.remember_backend(seen.clone());
+                organization.backends().remember(seen.clone());
             }
             if let Some(mac_key) = &private.anchor.mac_key {
-                let expected = organization.expect_mac_key(mac_key).await;
+                let expected = organization.keys().expect_commitment(mac_key).await;
                 expected.map_err(|error| compare_failed(&error))?;
             }
             let uuid = Identity::read(prior)?.uuid;
-            let same = organization.is_current_value(uuid, value).await;
+            let same = organization.secrets().is_current_value(uuid, value).await;
             Ok(if same.map_err(|error| compare_failed(&error))? {
                 Write::Unchanged
             } else {

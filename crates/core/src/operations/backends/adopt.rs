@@ -3,23 +3,24 @@
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
 
+use super::Backends;
+use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::record::HeldBackend;
-use super::register::{RegisterBackend, RegisteredBackend, exists};
 use crate::catalog::BackendRecord;
-use crate::operations::{Interrupt, OperationError, Organization};
+use crate::operations::{Interrupt, OperationError};
 use crate::store::{StoreCredential, StoreSettings};
 use planton_envelope::SecretValue;
 
-impl Organization {
+impl Backends<'_> {
     /// Adopts what the run to resume has declared. What differs and can change in
     /// place changes in the same commit.
     ///
     /// # Errors
     ///
     /// `BackendExists` where something differs that cannot change in place; as
-    /// [`update_backend`](Self::update_backend).
-    pub(crate) async fn adopt_backend(
-        &self,
+    /// [`update`](Self::update).
+    pub(crate) async fn adopt(
+        self,
         mut held: HeldBackend,
         met: BackendRecord,
         request: RegisterBackend,
@@ -59,16 +60,20 @@ impl Organization {
             adopted.updated_at = Timestamp::now();
             adopted.generation = generation;
         }
-        adopted.owner = self.run.owner(generation).adopting(met.owner.clone());
+        adopted.owner = self
+            .organization
+            .run
+            .owner(generation)
+            .adopting(met.owner.clone());
         held.document.backend = Some(adopted);
         interrupt.before("commit backend")?;
         let committed = self.commit_reconnected(&mut held, reconnected).await;
-        committed.map_err(|error| self.run.unclear(error))?;
-        self.connections.forget(&held.name);
+        committed.map_err(|error| error.unclear_in(self.organization.run.id))?;
+        self.organization.connections.forget(&held.name);
         tracing::info!("adopted a backend whose declaration was interrupted");
         crate::operations::crash_hooks::crash_point("answer");
         Ok(RegisteredBackend {
-            view: self.backend_view(&held.document).await?,
+            view: self.view(&held.document).await?,
             adopted_from: Some(met.owner),
         })
     }
@@ -76,7 +81,7 @@ impl Organization {
     /// Says whether the backend keeps this credential; one that does not open is
     /// another.
     async fn is_credential(
-        &self,
+        self,
         met: &BackendRecord,
         candidate: &StoreCredential,
     ) -> Result<bool, OperationError> {

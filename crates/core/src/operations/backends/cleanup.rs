@@ -9,14 +9,14 @@
 use std::sync::Arc;
 
 use super::BackendOnDestroy;
-use super::delete::TRIES;
-use super::record::HeldBackend;
-use super::usage::names;
+use super::Backends;
+use super::record::{HeldBackend, TRIES};
+use super::usage::holder_of;
 use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
 use crate::deadline::RequestLimits;
 use crate::operations::crash_hooks::crash_point;
 use crate::operations::held_document::HeldSecret;
-use crate::operations::{Backend, Interrupt, OperationError, Organization};
+use crate::operations::{Backend, Interrupt, OperationError};
 use crate::store::{Deletion, SecretStore};
 
 /// What no document names, and none can name any more.
@@ -34,11 +34,11 @@ pub(crate) struct OpenMarker {
     backend: Option<Result<Backend, OperationError>>,
 }
 
-impl Organization {
+impl Backends<'_> {
     /// Deletes the objects that interrupted creations have left, and keeps their
     /// entries. Returns `None` where a document turns out to name one.
     pub(crate) async fn clean_up(
-        &self,
+        self,
         record: &BackendRecord,
         unnamed: &[EntryKey],
         interrupt: &Interrupt,
@@ -52,7 +52,7 @@ impl Organization {
         }
         let store = self.place_to_clean(record).await?;
         for entry in unnamed {
-            let Some(found) = self.entry(entry).await? else {
+            let Some(found) = self.organization.entries().read(entry).await? else {
                 // Another process has removed it.
                 continue;
             };
@@ -76,8 +76,8 @@ impl Organization {
 
     /// Removes what is left of a backend whose tombstone is committed, and says what
     /// may be left at its place: nobody comes back for it.
-    pub(crate) async fn clear_backend(
-        &self,
+    pub(crate) async fn clear(
+        self,
         held: &HeldBackend,
         cleaned: Cleaned,
         marker: Option<OpenMarker>,
@@ -90,13 +90,17 @@ impl Organization {
         for entry in &cleaned.entries {
             crash_point("delete unnamed entry");
             // It bears the uuid of this backend, so it is in the way of no other.
-            let removed = RequestLimits::committing(self.remove_entry(entry)).await;
+            let removed =
+                RequestLimits::committing(self.organization.entries().remove(entry)).await;
             if let Err(error) = removed {
                 tracing::warn!(%error, "an entry of a deleted backend is left behind");
             }
         }
         let key = held.key();
-        let forgotten = self.catalog.forget_history(&key, held.revision);
+        let forgotten = self
+            .organization
+            .catalog
+            .forget_history(&key, held.revision);
         if let Err(error) = forgotten.await {
             // What it holds of a credential is sealed, and the deletion stands.
             tracing::warn!(%error, "the history of a deleted backend's record is left behind");
@@ -105,11 +109,11 @@ impl Organization {
     }
 
     /// Opens the place of a backend's marker; `None` where it has none.
-    pub(crate) async fn open_marker(&self, record: &BackendRecord) -> Option<OpenMarker> {
+    pub(crate) async fn open_marker(self, record: &BackendRecord) -> Option<OpenMarker> {
         let marker = record.marker.clone()?;
         let backend = match record.arguments.on_destroy {
             BackendOnDestroy::Forget => None,
-            BackendOnDestroy::Delete => Some(self.backend_of_record(record).await),
+            BackendOnDestroy::Delete => Some(self.open_record(record).await),
         };
         Some(OpenMarker { marker, backend })
     }
@@ -117,13 +121,13 @@ impl Organization {
     /// Returns the store to clean up; `None` where its place is given up, or is not
     /// known again because its marker is gone.
     async fn place_to_clean(
-        &self,
+        self,
         record: &BackendRecord,
     ) -> Result<Option<Arc<dyn SecretStore>>, OperationError> {
         if record.arguments.on_destroy == BackendOnDestroy::Forget {
             return Ok(None);
         }
-        let backend = self.backend_of_record(record).await?;
+        let backend = self.open_record(record).await?;
         let found = match backend.expect_marker().await {
             // What is put there is left for good where this is believed.
             Err(OperationError::BackendNotThere { .. }) => backend.look_for_marker_again().await,
@@ -139,7 +143,7 @@ impl Organization {
     /// Raises the document of an entry's secret, so that a creation which has read it
     /// before can't commit any more. Returns false where the document names the entry.
     async fn raise_over(
-        &self,
+        self,
         entry: &EntryKey,
         interrupt: &Interrupt,
     ) -> Result<bool, OperationError> {
@@ -147,16 +151,19 @@ impl Organization {
             return Ok(true);
         };
         interrupt.before("raise document")?;
-        let mut held: HeldSecret = self.hold_fenced(key).await?;
+        let mut held: HeldSecret = self.organization.hold_fenced(key).await?;
         for _ in 0..TRIES {
-            if names(&held.document, entry).is_some() {
+            if holder_of(&held.document, entry).is_some() {
                 return Ok(false);
             }
             if held.is_absent() {
                 // Over a deleted document, the raise would hide what it named.
-                self.catalog.expect_never_deleted(&held.name).await?;
+                self.organization
+                    .catalog
+                    .expect_never_deleted(&held.name)
+                    .await?;
             }
-            match self.raise(&mut held).await? {
+            match self.organization.try_commit(&mut held).await? {
                 None => return Ok(true),
                 Some(now) => held = now,
             }

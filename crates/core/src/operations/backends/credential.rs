@@ -2,14 +2,15 @@
 
 use uuid::Uuid;
 
-use crate::catalog::{BackendRecord, SealedCredential};
+use super::Backends;
+use crate::catalog::SealedCredential;
 use crate::kek::KekErrorKind;
+use crate::operations::OperationError;
 use crate::operations::sealing::{seal, unseal};
-use crate::operations::{OperationError, Organization};
 use crate::store::{StoreCredential, StoreSettings};
 use planton_envelope::{Context, Envelope, Purpose, SecretValue};
 
-impl Organization {
+impl Backends<'_> {
     /// Seals `credential` for one backend, its `settings` and the record's generation;
     /// `None` for an empty one.
     //= docs/format.md#8-configuration-of-a-credential
@@ -17,7 +18,7 @@ impl Organization {
     //# ([section 22](#22-values)) whose keys are the names of the write-only arguments without
     //# `_wo`.
     pub(crate) async fn seal_credential(
-        &self,
+        self,
         backend: Uuid,
         settings: &StoreSettings,
         credential: &StoreCredential,
@@ -28,7 +29,7 @@ impl Organization {
         }
         let plaintext = SecretValue::KeyValue(credential.clone()).to_plaintext();
         let context = self.credential_context(backend, settings, generation);
-        let kek = &*self.platform.kek;
+        let kek = &*self.organization.platform.kek;
         let sealed = seal(context.await?, &[kek], &plaintext).await?;
         Ok(Some(SealedCredential {
             version: generation,
@@ -40,7 +41,7 @@ impl Organization {
     /// Opens the credential of a verified record, with the settings that it was sealed
     /// for and no others.
     pub(crate) async fn open_credential(
-        &self,
+        self,
         backend: Uuid,
         settings: &StoreSettings,
         sealed: &SealedCredential,
@@ -51,7 +52,14 @@ impl Organization {
         let envelope = Envelope::parse_stored(sealed.envelope.as_bytes()).map_err(|_| refused())?;
         let context = self.credential_context(backend, settings, sealed.version);
         let (context, allowed) = (context.await?, std::slice::from_ref(&sealed.kek));
-        let unsealed = match unseal(envelope, context, &[&*self.platform.kek], allowed).await {
+        let unsealed = match unseal(
+            envelope,
+            context,
+            &[&*self.organization.platform.kek],
+            allowed,
+        )
+        .await
+        {
             Err(error) if error.kind() == KekErrorKind::Refused => return Err(refused()),
             unsealed => unsealed?,
         };
@@ -62,18 +70,18 @@ impl Organization {
     }
 
     async fn credential_context(
-        &self,
+        self,
         backend: Uuid,
         settings: &StoreSettings,
         version: u64,
     ) -> Result<Context, OperationError> {
         Ok(Context {
             purpose: Purpose::BackendCredential,
-            organization: self.existing().await?.uuid,
+            organization: self.organization.existing().await?.uuid,
             object: backend,
             backend,
             version,
-            configuration_digest: Some(BackendRecord::settings_digest(settings)),
+            configuration_digest: Some(settings.digest()),
         })
     }
 }

@@ -9,15 +9,13 @@
 use uuid::Uuid;
 
 use super::BackendOnDestroy;
-use super::record::HeldBackend;
+use super::Backends;
+use super::record::{HeldBackend, TRIES};
 use super::usage::Unfinished;
 use crate::catalog::{BackendRecord, BackendState, Owner, Stamp};
 use crate::names::Slug;
 use crate::operations::crash_hooks::crash_point;
-use crate::operations::{Interrupt, OperationError, Organization};
-
-/// How often a step is tried while others write.
-pub(crate) const TRIES: usize = 5;
+use crate::operations::{Interrupt, OperationError};
 
 /// What to let go of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +64,7 @@ impl DeletedBackend {
     }
 }
 
-impl Organization {
+impl Backends<'_> {
     /// Deletes a backend: mark, list its entries, clean up what no document names,
     /// leave a tombstone, delete its marker object and the entries.
     ///
@@ -83,8 +81,8 @@ impl Organization {
     ///   was, or, if that happened during the cleanup, stays marked until the next deletion.
     /// - `BackendChangedConcurrently` if the backend was changed since it was seen.
     /// - Failures of catalog and store.
-    pub async fn delete_backend(
-        &self,
+    pub async fn delete(
+        self,
         request: DeleteBackend,
         interrupt: &Interrupt,
     ) -> Result<DeletedBackend, OperationError> {
@@ -95,7 +93,7 @@ impl Organization {
             stamp,
         } = request;
         interrupt.before("delete backend")?;
-        let mut held = self.hold_backend(&name).await?;
+        let mut held = self.hold(&name).await?;
         if held.is_absent() {
             return Ok(DeletedBackend::only(Destroyed::RecordMissing));
         }
@@ -118,27 +116,27 @@ impl Organization {
         if seen.is_some_and(|seen| record.generation > seen) {
             return Err(held.overtaken());
         }
-        if let Some(former) = self.run.gives_back(&record.owner) {
-            return self.give_backend_back(held, former, interrupt).await;
+        if let Some(former) = self.organization.run.former_owner_of(&record.owner) {
+            return self.return_to_owner(held, former, interrupt).await;
         }
         let on_destroy = record.arguments.on_destroy;
         if record.state != BackendState::Deleting {
             // Before it is marked: a creation that meets the mark fails.
             let unfinished = unfinished(record);
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
-            let is_default = self.is_default(&name).await?;
+            let is_default = self.organization.default_backend().is(&name).await?;
             self.refuse_if_needed(&name, &usage, is_default).await?;
             interrupt.before("mark backend deleting")?;
             self.set_state(&mut held, BackendState::Deleting).await?;
         }
         let before = on_destroy;
-        self.finish_backend_deletion(&mut held, uuid, before, interrupt)
+        self.finish_deletion(&mut held, uuid, before, interrupt)
             .await
     }
 
     /// Puts back whose the backend was before this run adopted it.
-    async fn give_backend_back(
-        &self,
+    async fn return_to_owner(
+        self,
         mut held: HeldBackend,
         former: Owner,
         interrupt: &Interrupt,
@@ -147,7 +145,7 @@ impl Organization {
             record.owner = former.clone();
         }
         interrupt.before("give backend back")?;
-        self.commit_backend(&mut held).await?;
+        self.commit(&mut held).await?;
         let owner = Box::new(former);
         Ok(DeletedBackend::only(Destroyed::GivenBack(owner)))
     }
@@ -156,8 +154,8 @@ impl Organization {
     /// backend turns out to be needed, and puts back what a destroy was to do `before`
     /// that. Every round lists the entries anew: they must
     /// be listed after the mark that the tombstone replaces.
-    pub(crate) async fn finish_backend_deletion(
-        &self,
+    pub(crate) async fn finish_deletion(
+        self,
         held: &mut HeldBackend,
         uuid: Uuid,
         before: BackendOnDestroy,
@@ -175,7 +173,7 @@ impl Organization {
             let unfinished = unfinished(&record);
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
             // Whoever is about to make it the default reads its record again.
-            let is_default = self.fence_default().await? == record.name;
+            let is_default = self.organization.default_backend().fence().await? == record.name;
             let refused = self.refuse_if_needed(&record.name, &usage, is_default);
             if let Err(refused) = refused.await {
                 crash_point("take mark back");
@@ -192,12 +190,12 @@ impl Organization {
             let marker = self.open_marker(&record).await;
             interrupt.before("backend tombstone")?;
             held.document.backend = None;
-            if let Some(now) = self.try_commit_backend(held).await? {
+            if let Some(now) = self.try_commit(held).await? {
                 *held = now;
                 continue;
             }
-            self.connections.forget(&record.name);
-            let left_behind = self.clear_backend(held, cleaned, marker).await;
+            self.organization.connections.forget(&record.name);
+            let left_behind = self.clear(held, cleaned, marker).await;
             return Ok(DeletedBackend {
                 destroyed: match record.arguments.on_destroy {
                     BackendOnDestroy::Delete => Destroyed::Done,
@@ -210,14 +208,14 @@ impl Organization {
     }
 
     async fn set_state(
-        &self,
+        self,
         held: &mut HeldBackend,
         state: BackendState,
     ) -> Result<(), OperationError> {
         if let Some(record) = &mut held.document.backend {
             record.state = state;
         }
-        self.commit_backend(held).await
+        self.commit(held).await
     }
 }
 

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::BackendOnDestroy;
+use super::Backends;
 use super::delete::DeletedBackend;
 use super::record::HeldBackend;
 use super::usage::Unfinished;
@@ -10,7 +11,7 @@ use crate::catalog::{BackendDocument, BackendRecord, BackendState, Owner};
 use crate::deadline::RequestLimits;
 use crate::names::Slug;
 use crate::operations::Found;
-use crate::operations::{Interrupt, OperationError, Organization};
+use crate::operations::{Interrupt, OperationError};
 
 /// A backend that may be forgotten.
 #[derive(Debug)]
@@ -28,18 +29,18 @@ pub struct ForgettableBackend {
     held: HeldBackend,
 }
 
-impl Organization {
+impl Backends<'_> {
     /// Finds a backend to forget.
     ///
     /// # Errors
     ///
     /// `OrganizationMissing`; failures of catalog and KEK.
-    pub async fn find_backend_to_forget(
-        &self,
+    pub async fn find_to_forget(
+        self,
         name: &Slug,
     ) -> Result<Found<ForgettableBackend>, OperationError> {
-        self.existing().await?;
-        let held = self.hold_backend(name).await?;
+        self.organization.existing().await?;
+        let held = self.hold(name).await?;
         if held.is_absent() {
             return Ok(Found::Never);
         }
@@ -65,8 +66,8 @@ impl Organization {
     ///
     /// `BackendInUse`; `BackendChangedConcurrently`; failures of the catalog, `Removed`
     /// among them.
-    pub async fn forget_found_backend(
-        &self,
+    pub async fn forget(
+        self,
         found: ForgettableBackend,
         interrupt: &Interrupt,
     ) -> Result<DeletedBackend, OperationError> {
@@ -80,7 +81,7 @@ impl Organization {
         let usage = self
             .settled_usage(uuid, Unfinished::Keep, interrupt)
             .await?;
-        let is_default = self.is_default(&name).await?;
+        let is_default = self.organization.default_backend().is(&name).await?;
         self.refuse_if_needed(&name, &usage, is_default).await?;
         interrupt.before("mark backend deleting")?;
         let original = held.document.backend.clone();
@@ -92,11 +93,11 @@ impl Organization {
                 std::mem::replace(&mut record.arguments.on_destroy, BackendOnDestroy::Forget)
             }
         };
-        let marked = self.commit_backend(&mut held).await;
+        let marked = self.commit(&mut held).await;
         let mark = held.document.write_id;
         let outcome = match marked {
             Ok(()) => {
-                let finish = self.finish_backend_deletion(&mut held, uuid, before, interrupt);
+                let finish = self.finish_deletion(&mut held, uuid, before, interrupt);
                 finish.await
             }
             // The mark may have landed.
@@ -110,12 +111,15 @@ impl Organization {
 
     /// Puts a record back as it was, if the write `mark` is its last: a tombstone whose
     /// response was lost stays, and so does any later change.
-    async fn put_back(&self, name: &Slug, mark: Uuid, original: Option<BackendRecord>) {
+    async fn put_back(self, name: &Slug, mark: Uuid, original: Option<BackendRecord>) {
         let put_back = async {
-            let mut now = self.hold_fenced::<BackendDocument>(name.clone()).await?;
+            let mut now = self
+                .organization
+                .hold_fenced::<BackendDocument>(name.clone())
+                .await?;
             if now.document.write_id == mark {
                 now.document.backend = original;
-                self.try_commit(&mut now).await?;
+                self.organization.try_commit(&mut now).await?;
             }
             Ok::<_, OperationError>(())
         };

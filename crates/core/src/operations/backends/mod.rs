@@ -1,20 +1,20 @@
-//! Secret backends of a practitioner's own: declared, verified, made the
-//! default, and let go of.
+//! Declares, verifies, opens, changes and deletes registered backends.
 //!
-//! A backend is one record under its name. A secret names it by name and uuid,
-//! and never moves. No secret goes to a backend that is being deleted: a
-//! creation writes its entry first and looks at the backend's record after
-//! that, a deletion marks the record first and lists the entries after that.
+//! A registered backend has one record, under its name. A secret's record contains the
+//! backend's name and uuid, which never change. A backend under deletion receives no
+//! secret: a creation writes its entry and then reads the backend's record, and a deletion
+//! marks that record and then lists the entries.
 
 mod adopt;
+mod candidate;
 mod cleanup;
 mod connect;
 mod credential;
+mod declaration;
 mod delete;
 mod forget;
-mod grant_delay;
-mod marker;
 mod probe;
+mod recheck;
 mod record;
 mod register;
 mod update;
@@ -22,13 +22,27 @@ mod usage;
 mod view;
 
 pub use crate::catalog::{BackendArguments, BackendOnDestroy};
+pub use declaration::{RegisterBackend, RegisteredBackend};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
-pub use register::{RegisterBackend, RegisteredBackend};
 pub use update::UpdateBackend;
-pub use usage::MAX_NAMED_HOLDERS;
 pub use view::{BackendView, RefreshedBackend};
 
-pub(crate) use connect::{Connections, Trust, unknown};
-pub(crate) use marker::Marker;
-pub(crate) use usage::Patience;
+pub(crate) use connect::{Trust, unknown};
+pub(crate) use recheck::{ByDefault, Rechecked};
+
+use super::Organization;
+
+/// The use cases of an organization's backends.
+#[derive(Clone, Copy, Debug)]
+pub struct Backends<'a> {
+    organization: &'a Organization,
+}
+
+impl Organization {
+    /// Returns the use cases of the organization's backends.
+    #[must_use]
+    pub fn backends(&self) -> Backends<'_> {
+        Backends { organization: self }
+    }
+}

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::grant_delay::GrantDelay;
-use super::marker::Candidate;
-use crate::operations::{OperationError, Organization};
+use super::Backends;
+use super::candidate::Candidate;
+use crate::operations::OperationError;
+use crate::operations::grant_delay::GrantDelay;
 use crate::store::{
     Absence, Deletion, DescribeOptions, NativeVersionId, RemoteName, StoreError, StoreErrorKind,
     VersionStatus,
@@ -14,13 +15,13 @@ use crate::store::{
 const READ_TRIES: u32 = 5;
 const READ_DELAY: Duration = Duration::from_millis(200);
 
-impl Organization {
+impl Backends<'_> {
     /// Writes, looks at, reads and deletes an object under a temporary name.
     ///
     /// # Errors
     ///
     /// `ProbeFailed` with the step and the store's error, which names the missing grant.
-    pub(crate) async fn probe(&self, candidate: Candidate<'_>) -> Result<(), OperationError> {
+    pub(crate) async fn probe(self, candidate: Candidate<'_>) -> Result<(), OperationError> {
         let store = candidate.store;
         let random = getrandom::u32().map_err(|_| OperationError::Randomness)?;
         let name = self.name_of(candidate, "probe", &format!("{random:08x}"));

@@ -1,20 +1,24 @@
 //! Holds and commits the record of a backend.
 
 use super::BackendView;
+use super::Backends;
 use crate::catalog::BackendDocument;
 use crate::names::Slug;
+use crate::operations::OperationError;
 use crate::operations::SeenBackend;
 use crate::operations::held_document::Held;
-use crate::operations::{OperationError, Organization};
+
+/// How often a step is tried while others write.
+pub(crate) const TRIES: usize = 5;
 
 /// A backend's document, verified.
 pub(crate) type HeldBackend = Held<BackendDocument>;
 
-impl Organization {
+impl Backends<'_> {
     /// Loads the document of a backend's name, fenced and verified; an empty one if no
     /// record exists.
-    pub(crate) async fn hold_backend(&self, name: &Slug) -> Result<HeldBackend, OperationError> {
-        self.hold_fenced(name.clone()).await
+    pub(crate) async fn hold(self, name: &Slug) -> Result<HeldBackend, OperationError> {
+        self.organization.hold_fenced(name.clone()).await
     }
 
     /// Commits a changed document.
@@ -22,11 +26,8 @@ impl Organization {
     /// # Errors
     ///
     /// `BackendChangedConcurrently` if another writer came first.
-    pub(crate) async fn commit_backend(
-        &self,
-        held: &mut HeldBackend,
-    ) -> Result<(), OperationError> {
-        match self.try_commit_backend(held).await? {
+    pub(crate) async fn commit(self, held: &mut HeldBackend) -> Result<(), OperationError> {
+        match self.try_commit(held).await? {
             None => Ok(()),
             Some(_) => Err(held.overtaken()),
         }
@@ -34,27 +35,27 @@ impl Organization {
 
     /// Commits a changed document, and remembers it in the rollback guard. Returns the
     /// present one if another writer came first.
-    pub(crate) async fn try_commit_backend(
-        &self,
+    pub(crate) async fn try_commit(
+        self,
         held: &mut HeldBackend,
     ) -> Result<Option<HeldBackend>, OperationError> {
-        let now = self.try_commit(held).await?;
+        let now = self.organization.try_commit(held).await?;
         if now.is_none()
             && let Some(record) = &held.document.backend
         {
             let seen = SeenBackend::new(held.document.generation, record);
-            self.connections.seen.remember(seen);
+            self.organization.connections.rollback_guard.remember(seen);
         }
         Ok(now)
     }
 
-    pub(crate) async fn backend_view(
-        &self,
+    pub(crate) async fn view(
+        self,
         document: &BackendDocument,
     ) -> Result<BackendView, OperationError> {
         let record = document.backend.as_ref();
         let record = record.expect("the caller holds this backend");
-        let catalog = self.existing().await?.uuid;
+        let catalog = self.organization.existing().await?.uuid;
         Ok(BackendView::new(document, record, catalog))
     }
 }

@@ -3,42 +3,15 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::marker::Candidate;
+use super::Backends;
+use super::candidate::Candidate;
+use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::record::HeldBackend;
-use super::{BackendArguments, BackendView};
-use crate::catalog::{BackendRecord, BackendState, Owner};
-use crate::names::Slug;
+use crate::catalog::{BackendRecord, BackendState};
 use crate::operations::ownership::Meeting;
-use crate::operations::{Interrupt, MetRecord, OperationError, Organization, PLATFORM_BACKEND};
-use crate::store::{StoreCredential, StoreSettings};
+use crate::operations::{Interrupt, OperationError, PLATFORM_BACKEND};
 
-/// What to declare.
-#[derive(Debug)]
-pub struct RegisterBackend {
-    /// Its name.
-    pub name: Slug,
-    /// For people.
-    pub description: Option<String>,
-    /// Where it stores.
-    pub settings: StoreSettings,
-    /// The keys of the settings that cannot change in place.
-    pub fixed: Vec<&'static str>,
-    /// Its static credential; empty for the vendor's ambient chain.
-    pub credential: StoreCredential,
-    /// What only the provider acts on.
-    pub arguments: BackendArguments,
-}
-
-/// A backend that was declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisteredBackend {
-    /// The backend.
-    pub view: BackendView,
-    /// Whose it was, where an interrupted run had declared it already.
-    pub adopted_from: Option<Owner>,
-}
-
-impl Organization {
+impl Backends<'_> {
     /// Declares a backend: probe, marker, one commit.
     ///
     /// A deletion that meets the declaration is finished first. A backend of the same
@@ -50,35 +23,35 @@ impl Organization {
     /// `BackendExists`, `BackendDeclaredTwice`, `BackendNameReserved`; `ProbeFailed`
     /// with the step that was denied; `CommitUnclear`; failures of catalog and KEK.
     /// Nothing of a refused backend stays.
-    pub async fn register_backend(
-        &self,
+    pub async fn register(
+        self,
         request: RegisterBackend,
         interrupt: &Interrupt,
     ) -> Result<RegisteredBackend, OperationError> {
         interrupt.before("register backend")?;
-        self.ensure().await?;
+        self.organization.ensure().await?;
         if request.name.as_str() == PLATFORM_BACKEND {
             return Err(OperationError::BackendNameReserved);
         }
-        let mut held = self.hold_backend(&request.name).await?;
+        let mut held = self.hold(&request.name).await?;
         if let Some(met) = held.document.backend.as_ref()
             && met.state == BackendState::Deleting
         {
             let (uuid, before) = (met.uuid, met.arguments.on_destroy);
-            self.finish_backend_deletion(&mut held, uuid, before, interrupt)
+            self.finish_deletion(&mut held, uuid, before, interrupt)
                 .await?;
         }
         let Some(met) = held.document.backend.clone() else {
-            return self.create_backend(held, request, interrupt).await;
+            return self.create(held, request, interrupt).await;
         };
-        match self.run.meets(&met.owner, met.is_untouched()) {
-            Meeting::Resumed => self.adopt_backend(held, met, request, interrupt).await,
-            Meeting::DeclaredTwice | Meeting::Another => Err(self.refused_backend(&met)),
+        match self.organization.run.meets(&met.owner, met.is_untouched()) {
+            Meeting::Resumed => self.adopt(held, met, request, interrupt).await,
+            Meeting::DeclaredTwice | Meeting::Another => Err(self.refused(&met)),
         }
     }
 
-    async fn create_backend(
-        &self,
+    async fn create(
+        self,
         mut held: HeldBackend,
         request: RegisterBackend,
         interrupt: &Interrupt,
@@ -92,7 +65,7 @@ impl Organization {
             ..
         } = request;
         let uuid = Uuid::new_v4();
-        let connector = &self.platform.connector;
+        let connector = &self.organization.platform.connector;
         let store = connector.connect(&settings, &credential).await?;
         let candidate = Candidate {
             uuid,
@@ -125,15 +98,15 @@ impl Organization {
             created_at: now,
             updated_at: now,
             generation,
-            owner: self.run.owner(generation),
+            owner: self.organization.run.owner(generation),
         };
         if let Err(interrupted) = interrupt.before("commit backend") {
             self.remove_marker(store.as_ref(), marker).await;
             return Err(interrupted);
         }
         held.document.backend = Some(record);
-        let committed = self.try_commit_backend(&mut held).await;
-        if let Some(now) = committed.map_err(|error| self.run.unclear(error))? {
+        let committed = self.try_commit(&mut held).await;
+        if let Some(now) = committed.map_err(|error| error.unclear_in(self.organization.run.id))? {
             let found = now.document.backend.as_ref();
             let ours = found.filter(|found| found.uuid == uuid);
             // Where it is ours, the answer was lost, and somebody has built on it.
@@ -142,35 +115,23 @@ impl Organization {
             }
             if ours.is_none() {
                 let rival = found.filter(|found| found.state == BackendState::Ready);
-                return Err(rival.map_or_else(|| now.overtaken(), |met| self.refused_backend(met)));
+                return Err(rival.map_or_else(|| now.overtaken(), |met| self.refused(met)));
             }
             held = now;
         }
         crate::operations::crash_hooks::crash_point("answer");
         Ok(RegisteredBackend {
-            view: self.backend_view(&held.document).await?,
+            view: self.view(&held.document).await?,
             adopted_from: None,
         })
     }
 
     /// Refuses to declare a backend whose name another one has.
-    fn refused_backend(&self, met: &BackendRecord) -> OperationError {
+    fn refused(self, met: &BackendRecord) -> OperationError {
         let backend = met.name.clone();
-        match self.run.meets(&met.owner, met.is_untouched()) {
+        match self.organization.run.meets(&met.owner, met.is_untouched()) {
             Meeting::DeclaredTwice => OperationError::BackendDeclaredTwice { backend },
             Meeting::Resumed | Meeting::Another => exists(met, None),
         }
-    }
-}
-
-/// Says that a backend of this name exists; `differs` names what keeps it from
-/// being adopted.
-pub(crate) fn exists(met: &BackendRecord, differs: Option<String>) -> OperationError {
-    OperationError::BackendExists {
-        backend: met.name.clone(),
-        met: Box::new(MetRecord {
-            differs,
-            ..MetRecord::new(met.owner.clone(), met.is_untouched())
-        }),
     }
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::marker::{Candidate, find_marker_granted};
+use super::Backends;
+use super::candidate::Candidate;
 use super::record::HeldBackend;
 use super::{BackendArguments, BackendOnDestroy, BackendView};
 use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Stamp};
 use crate::names::Slug;
-use crate::operations::{Interrupt, OperationError, Organization};
+use crate::operations::marker::find_marker_granted;
+use crate::operations::{Interrupt, OperationError};
 use crate::store::{Absence, SecretStore, StoreCredential, StoreSettings};
 
 /// What to change.
@@ -43,7 +45,7 @@ pub(crate) struct Reconnected {
     put: Option<MarkerRecord>,
 }
 
-impl Organization {
+impl Backends<'_> {
     /// Changes a backend in one commit. New credentials and new addresses are
     /// probed before, where the arguments ask for it; and what is reached at a
     /// new address must be the place where the backend's marker stands. A deletion
@@ -54,13 +56,13 @@ impl Organization {
     /// `BackendOwnedByAnother` under another stamp; `BackendRecordMissing`;
     /// `BackendNotThere` for an address that leads elsewhere; `ProbeFailed`;
     /// `BackendChangedConcurrently`; `UnknownBackend`; failures of catalog and KEK.
-    pub async fn update_backend(
-        &self,
+    pub async fn update(
+        self,
         request: UpdateBackend,
         interrupt: &Interrupt,
     ) -> Result<BackendView, OperationError> {
         interrupt.before("update backend")?;
-        let mut held = self.hold_backend(&request.name).await?;
+        let mut held = self.hold(&request.name).await?;
         let record = own_record(&held, request.uuid, request.stamp)?;
         let seen = request.seen.unwrap_or(held.document.generation);
         if held.document.generation < seen {
@@ -94,22 +96,22 @@ impl Organization {
             reconnected = Some(reconnect.await?);
         }
         if changed == *record {
-            return self.backend_view(&held.document).await;
+            return self.view(&held.document).await;
         }
         changed.updated_at = Timestamp::now();
         changed.generation = held.document.generation + 1;
         held.document.backend = Some(changed);
         interrupt.before("commit backend")?;
         self.commit_reconnected(&mut held, reconnected).await?;
-        self.connections.forget(&request.name);
+        self.organization.connections.forget(&request.name);
         crate::operations::crash_hooks::crash_point("answer");
-        self.backend_view(&held.document).await
+        self.view(&held.document).await
     }
 
     /// Makes sure that the backend can be used as it is to be, and seals its
     /// credential for its new settings.
     pub(crate) async fn reconnect(
-        &self,
+        self,
         before: &BackendRecord,
         changed: &mut BackendRecord,
         credential: Option<StoreCredential>,
@@ -124,6 +126,7 @@ impl Organization {
             (None, None) => StoreCredential::new(),
         };
         let store = self
+            .organization
             .platform
             .connector
             .connect(&changed.settings, &credential)
@@ -173,11 +176,11 @@ impl Organization {
     /// Commits a changed document; where another writer came first, a marker that
     /// was put again is deleted.
     pub(crate) async fn commit_reconnected(
-        &self,
+        self,
         held: &mut HeldBackend,
         reconnected: Option<Reconnected>,
     ) -> Result<(), OperationError> {
-        let committed = self.commit_backend(held).await;
+        let committed = self.commit(held).await;
         if let Err(OperationError::BackendChangedConcurrently { .. }) = &committed
             && let Some(Reconnected { store, put }) = reconnected
         {

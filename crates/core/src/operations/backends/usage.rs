@@ -1,46 +1,25 @@
 //! Who needs a backend: what its entries lead to.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use uuid::Uuid;
 
+use super::Backends;
 use crate::catalog::{
-    DefaultBackendRecord, EntryKey, RecordKey, SecretDocument, SecretRecord, SecretState,
-    record_key_of_uuid,
+    EntryKey, RecordKey, SecretDocument, SecretRecord, SecretState, record_key_of_uuid,
 };
 use crate::names::Slug;
-use crate::operations::held_document::{Document as _, HeldSecret};
-use crate::operations::{Interrupt, OperationError, Organization};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{Interrupt, OperationError};
 use crate::store::{Absence, SecretStore, StoreErrorKind, VersionStatus};
 
 /// How many secrets are named that stand in the way of a deletion.
-pub const MAX_NAMED_HOLDERS: usize = 10;
+pub(crate) const MAX_NAMED_HOLDERS: usize = 10;
 
 /// How many records are read at once.
 const READS_AT_ONCE: usize = 8;
-
-/// How long a deletion waits for others.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
-    /// While secrets that others are deleting stay as they are.
-    pub(crate) deleting: Duration,
-    /// While secrets in use do.
-    pub(crate) in_use: Duration,
-    /// From one look to the next: other processes tell nobody when they are done.
-    pub(crate) poll: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            deleting: Duration::from_secs(30),
-            in_use: Duration::from_millis(1500),
-            poll: Duration::from_millis(250),
-        }
-    }
-}
 
 /// What becomes of secrets whose deletion was begun and not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +53,7 @@ impl Usage {
     fn add(&mut self, key: &RecordKey, document: &SecretDocument, entries: Vec<EntryKey>) {
         let mut named: Vec<&SecretRecord> = Vec::new();
         for entry in entries {
-            match names(document, &entry) {
+            match holder_of(document, &entry) {
                 Some(secret) if named.iter().all(|other| other.uuid != secret.uuid) => {
                     named.push(secret);
                 }
@@ -93,7 +72,7 @@ impl Usage {
 }
 
 /// Returns the secret of a document that names the object of an entry.
-pub(crate) fn names<'a>(
+pub(crate) fn holder_of<'a>(
     document: &'a SecretDocument,
     entry: &EntryKey,
 ) -> Option<&'a SecretRecord> {
@@ -101,21 +80,17 @@ pub(crate) fn names<'a>(
     secret.entries().contains(entry).then_some(secret)
 }
 
-impl Organization {
+impl Backends<'_> {
     /// Makes sure that no secret is on the backend, and that it is not the
     /// default.
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, which names up to [`MAX_NAMED_HOLDERS`] secrets; failures
+    /// `BackendInUse`, which names up to ten secrets; failures
     /// of the catalog, `Removed` among them.
-    pub async fn expect_unused_backend(
-        &self,
-        name: &Slug,
-        uuid: Uuid,
-    ) -> Result<(), OperationError> {
+    pub async fn expect_unused(self, name: &Slug, uuid: Uuid) -> Result<(), OperationError> {
         let usage = self.usage(uuid).await?;
-        let is_default = self.is_default(name).await?;
+        let is_default = self.organization.default_backend().is(name).await?;
         self.refuse_if_needed(name, &usage, is_default).await
     }
 
@@ -126,22 +101,26 @@ impl Organization {
     ///
     /// `BackendInUse`; a catalog's `Removed`.
     pub(crate) async fn refuse_if_needed(
-        &self,
+        self,
         name: &Slug,
         usage: &Usage,
         is_default: bool,
     ) -> Result<(), OperationError> {
         refuse_if_used(name, usage, is_default)?;
-        for key in &usage.absent {
-            self.catalog.expect_never_deleted(key).await?;
-        }
-        Ok(())
+        self.expect_none_deleted(usage).await
     }
 
-    pub(crate) async fn is_default(&self, name: &Slug) -> Result<bool, OperationError> {
-        let key = DefaultBackendRecord::key(&());
-        let loaded = self.catalog.load::<DefaultBackendRecord>(&key).await?;
-        Ok(loaded.is_some_and(|loaded| loaded.record.backend == *name))
+    /// Checks that each document that is missing was never written. A deleted document
+    /// may have named the object of an entry.
+    ///
+    /// # Errors
+    ///
+    /// The catalog's `Removed`.
+    async fn expect_none_deleted(self, usage: &Usage) -> Result<(), OperationError> {
+        for key in &usage.absent {
+            self.organization.catalog.expect_never_deleted(key).await?;
+        }
+        Ok(())
     }
 
     /// Returns who needs the backend once no deletion is under way any more.
@@ -149,12 +128,12 @@ impl Organization {
     /// A plan that destroys secrets together with their backend may begin with
     /// either, so what is in use now may be on its way out a moment later.
     pub(crate) async fn settled_usage(
-        &self,
+        self,
         uuid: Uuid,
         unfinished: Unfinished,
         interrupt: &Interrupt,
     ) -> Result<Usage, OperationError> {
-        let patience = self.patience;
+        let waits = self.organization.deletion_waits;
         let mut before = None;
         let mut since = Instant::now();
         loop {
@@ -168,11 +147,11 @@ impl Organization {
                 before = Some(now);
                 since = Instant::now();
             }
-            if usage.deleting.is_empty() && since.elapsed() >= patience.in_use {
+            if usage.deleting.is_empty() && since.elapsed() >= waits.in_use {
                 return Ok(usage);
             }
-            if since.elapsed() < patience.deleting {
-                tokio::time::sleep(patience.poll).await;
+            if since.elapsed() < waits.deleting {
+                tokio::time::sleep(waits.poll).await;
                 continue;
             }
             // Whoever began is gone.
@@ -183,8 +162,10 @@ impl Organization {
                 return Ok(usage);
             }
             for Leaving { key, secret } in leaving {
-                let mut held: HeldSecret = self.hold_fenced(key).await?;
-                self.finish_deletion(&mut held, secret.uuid, interrupt)
+                let mut held: HeldSecret = self.organization.hold_fenced(key).await?;
+                self.organization
+                    .secrets()
+                    .finish_deletion(&mut held, secret.uuid, interrupt)
                     .await?;
             }
         }
@@ -194,17 +175,18 @@ impl Organization {
     ///
     /// What no document names may be named a moment later: whoever acts on it raises
     /// the document first.
-    async fn usage(&self, uuid: Uuid) -> Result<Usage, OperationError> {
+    async fn usage(self, uuid: Uuid) -> Result<Usage, OperationError> {
         let mut of_secrets: BTreeMap<Uuid, Vec<EntryKey>> = BTreeMap::new();
-        for entry in self.entries(uuid).await? {
+        for entry in self.organization.entries().of_backend(uuid).await? {
             of_secrets.entry(entry.secret).or_default().push(entry);
         }
-        let documents: Vec<_> = stream::iter(of_secrets)
-            .filter_map(|(secret, entries)| async move {
-                record_key_of_uuid(secret).map(|key| (key, entries))
-            })
+        let of_documents = of_secrets
+            .into_iter()
+            .filter_map(|(secret, entries)| Some((record_key_of_uuid(secret)?, entries)));
+        let organization = self.organization;
+        let documents: Vec<_> = stream::iter(of_documents)
             .map(|(key, entries)| async move {
-                let held: HeldSecret = self.hold(key).await?;
+                let held: HeldSecret = organization.hold(key).await?;
                 Ok::<_, OperationError>((held, entries))
             })
             .buffered(READS_AT_ONCE)
@@ -223,10 +205,15 @@ impl Organization {
         Ok(usage)
     }
 
-    /// Says whether a secret of the backend is found in the store; so too where
-    /// it has none that could be lost.
+    /// Returns true if the store has a secret of the backend, or the backend has no
+    /// secret that could be lost.
+    ///
+    /// # Errors
+    ///
+    /// The catalog's `Removed` if a document was deleted by hand: it may have named the
+    /// only secret of the backend.
     pub(crate) async fn holds_ours(
-        &self,
+        self,
         uuid: Uuid,
         store: &dyn SecretStore,
     ) -> Result<bool, OperationError> {
@@ -244,7 +231,11 @@ impl Organization {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(usage.ready.is_empty())
+        if !usage.ready.is_empty() {
+            return Ok(false);
+        }
+        self.expect_none_deleted(&usage).await?;
+        Ok(true)
     }
 }
 

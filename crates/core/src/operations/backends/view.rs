@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::BackendArguments;
+use super::Backends;
 use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, Owner};
 use crate::names::Slug;
-use crate::operations::{OperationError, Organization};
+use crate::operations::OperationError;
 use crate::store::{StoreCredential, StoreSettings};
 
 /// A backend without its credential.
@@ -71,7 +72,7 @@ impl BackendView {
     }
 }
 
-impl Organization {
+impl Backends<'_> {
     /// Refuses settings that cannot be used, and a credential that does not go
     /// with them, where it is known; no I/O.
     ///
@@ -79,11 +80,15 @@ impl Organization {
     ///
     /// `Store`, whose path is the setting's name.
     pub fn check_settings(
-        &self,
+        self,
         settings: &StoreSettings,
         credential: Option<&StoreCredential>,
     ) -> Result<(), OperationError> {
-        Ok(self.platform.connector.check(settings, credential)?)
+        Ok(self
+            .organization
+            .platform
+            .connector
+            .check(settings, credential)?)
     }
 
     /// Finds a backend by name: one request. The built-in one has no record.
@@ -91,9 +96,9 @@ impl Organization {
     /// # Errors
     ///
     /// `UnknownBackend`; failures of the catalog.
-    pub async fn find_backend(&self, name: &Slug) -> Result<BackendView, OperationError> {
-        let catalog = self.existing().await?.uuid;
-        let loaded = self.load_backend(name).await?;
+    pub async fn find(self, name: &Slug) -> Result<BackendView, OperationError> {
+        let catalog = self.organization.existing().await?.uuid;
+        let loaded = self.load(name).await?;
         let document = loaded.map(|loaded| loaded.record);
         let record = document
             .as_ref()
@@ -113,19 +118,17 @@ impl Organization {
     ///
     /// Verifies no MAC: what it tells is shown, and nothing is opened or written
     /// on its word.
-    pub async fn refresh_backend(
-        &self,
+    pub async fn refresh(
+        self,
         name: &Slug,
         uuid: Uuid,
         seen: Option<u64>,
     ) -> Result<RefreshedBackend, OperationError> {
-        let catalog = self.existing().await?.uuid;
+        let catalog = self.organization.existing().await?.uuid;
         let is_behind = |loaded: &Loaded<BackendDocument>| {
             seen.is_some_and(|seen| loaded.record.generation < seen)
         };
-        let loaded = self
-            .load_backend_if(name, |loaded| !is_behind(loaded))
-            .await?;
+        let loaded = self.load_if(name, |loaded| !is_behind(loaded)).await?;
         let Some(loaded) = loaded else {
             return Ok(RefreshedBackend::RecordMissing);
         };

@@ -1,10 +1,11 @@
 //! Sets and unsets the default backend, for whoever owns the choice.
 
+use super::DefaultBackend;
 use super::record::{Choice, DefaultBackendView, HeldDefault, TRIES, changed};
 use crate::catalog::{Owner, Stamp};
 use crate::names::Slug;
 use crate::operations::ownership::Meeting;
-use crate::operations::{Destroyed, Interrupt, MetRecord, OperationError, Organization};
+use crate::operations::{Destroyed, Interrupt, MetRecord, OperationError};
 
 /// Which default to set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ struct InForce {
     replaced: Slug,
 }
 
-impl Organization {
+impl DefaultBackend<'_> {
     /// Sets the default, or changes it.
     ///
     /// # Errors
@@ -49,48 +50,48 @@ impl Organization {
     /// already; `DefaultBackendOwnedByAnother` under another stamp;
     /// `DefaultBackendRecordMissing`; `UnknownBackend`; `BackendDeleting`;
     /// `CommitUnclear`; failures of the catalog.
-    pub async fn set_default_backend(
-        &self,
+    pub async fn set(
+        self,
         request: SetDefault,
         interrupt: &Interrupt,
     ) -> Result<DefaultSet, OperationError> {
         interrupt.before("set default backend")?;
-        self.ensure().await?;
+        self.organization.ensure().await?;
         let SetDefault { backend, before } = request;
         let (set, adopted_from) = match before {
-            None => self.create_default(&backend, interrupt).await?,
-            Some(known) => (self.change_default(&backend, known, interrupt).await?, None),
+            None => self.create(&backend, interrupt).await?,
+            Some(known) => (self.change(&backend, known, interrupt).await?, None),
         };
         let InForce {
             owner,
             generation,
             replaced,
         } = set;
-        self.connections.learn_default(Some(&backend));
+        self.organization.connections.learn_default(Some(&backend));
         crate::operations::crash_hooks::crash_point("clear default backend");
         if replaced != backend {
-            self.untell(&replaced).await?;
+            self.clear_is_default(&replaced).await?;
         }
         Ok(DefaultSet {
             view: DefaultBackendView {
                 backend,
                 owner,
                 generation,
-                catalog: self.existing().await?.uuid,
+                catalog: self.organization.existing().await?.uuid,
             },
             adopted_from,
         })
     }
 
     /// Makes a choice where there is none, or adopts the one of the run to resume.
-    async fn create_default(
-        &self,
+    async fn create(
+        self,
         backend: &Slug,
         interrupt: &Interrupt,
     ) -> Result<(InForce, Option<Owner>), OperationError> {
         let mut sent: Option<(InForce, Option<Owner>)> = None;
         for _ in 0..TRIES {
-            let mut held = self.hold_default().await?;
+            let mut held = self.hold().await?;
             let generation = held.document.generation;
             if let Some((set, adopted_from)) = sent.take()
                 && set.owner == held.document.owner
@@ -99,10 +100,10 @@ impl Organization {
                 return Ok((InForce { generation, ..set }, adopted_from));
             }
             let adopted_from = self.expect_unset(&held)?;
-            self.tell(backend, true).await?;
+            self.set_is_default(backend, true).await?;
             interrupt.before("commit default backend")?;
             let replaced = held.document.backend.clone();
-            let own = self.run.owner(generation + 1);
+            let own = self.organization.run.owner(generation + 1);
             let owner = Some(match adopted_from.clone() {
                 None => own,
                 Some(former) => own.adopting(former),
@@ -112,8 +113,9 @@ impl Organization {
                 owner: owner.clone(),
                 is_changed: replaced != *backend || adopted_from.is_none(),
             };
-            let committed = self.commit_default(&mut held, choice).await;
-            let is_committed = committed.map_err(|error| self.run.unclear(error))?;
+            let committed = self.commit(&mut held, choice).await;
+            let is_committed =
+                committed.map_err(|error| error.unclear_in(self.organization.run.id))?;
             let set = InForce {
                 owner,
                 generation: generation + 1,
@@ -128,16 +130,16 @@ impl Organization {
     }
 
     /// Changes the caller's own choice.
-    async fn change_default(
-        &self,
+    async fn change(
+        self,
         backend: &Slug,
         known: KnownDefault,
         interrupt: &Interrupt,
     ) -> Result<InForce, OperationError> {
         for _ in 0..TRIES {
-            let mut held = self.hold_default().await?;
+            let mut held = self.hold().await?;
             let owner = expect_own(&held, &known, backend)?;
-            self.tell(backend, true).await?;
+            self.set_is_default(backend, true).await?;
             interrupt.before("commit default backend")?;
             let set = InForce {
                 owner: Some(owner.clone()),
@@ -152,7 +154,7 @@ impl Organization {
                 owner: Some(owner),
                 is_changed: true,
             };
-            if self.commit_default(&mut held, choice).await? {
+            if self.commit(&mut held, choice).await? {
                 let generation = held.document.generation;
                 return Ok(InForce { generation, ..set });
             }
@@ -166,14 +168,14 @@ impl Organization {
     /// # Errors
     ///
     /// Failures of the catalog.
-    pub async fn unset_default_backend(
-        &self,
+    pub async fn unset(
+        self,
         known: KnownDefault,
         interrupt: &Interrupt,
     ) -> Result<Destroyed, OperationError> {
         interrupt.before("unset default backend")?;
         for _ in 0..TRIES {
-            let mut held = self.hold_default().await?;
+            let mut held = self.hold().await?;
             if held.is_absent() {
                 return Ok(Destroyed::RecordMissing);
             }
@@ -184,7 +186,7 @@ impl Organization {
                 return Ok(Destroyed::LeftToOwner(Box::new(owner)));
             }
             let present = held.document.backend.clone();
-            let former = self.run.gives_back(&owner);
+            let former = self.organization.run.former_owner_of(&owner);
             let choice = match &former {
                 Some(former) => Choice {
                     backend: present.clone(),
@@ -198,15 +200,15 @@ impl Organization {
                 },
             };
             interrupt.before("commit default backend")?;
-            if !self.commit_default(&mut held, choice).await? {
+            if !self.commit(&mut held, choice).await? {
                 continue;
             }
             if let Some(former) = former {
                 return Ok(Destroyed::GivenBack(Box::new(former)));
             }
-            self.connections.learn_default(None);
+            self.organization.connections.learn_default(None);
             crate::operations::crash_hooks::crash_point("clear default backend");
-            self.untell(&present).await?;
+            self.clear_is_default(&present).await?;
             return Ok(Destroyed::Done);
         }
         Err(changed())
@@ -214,13 +216,13 @@ impl Organization {
 
     /// Makes sure that nobody has set the default; returns whose it was where the
     /// run that set it is the one to resume.
-    fn expect_unset(&self, held: &HeldDefault) -> Result<Option<Owner>, OperationError> {
+    fn expect_unset(self, held: &HeldDefault) -> Result<Option<Owner>, OperationError> {
         let record = &held.document;
         let Some(owner) = &record.owner else {
             return Ok(None);
         };
         let is_untouched = record.is_untouched(owner);
-        match self.run.meets(owner, is_untouched) {
+        match self.organization.run.meets(owner, is_untouched) {
             Meeting::Resumed => Ok(Some(owner.clone())),
             Meeting::DeclaredTwice => Err(OperationError::DefaultBackendDeclaredTwice),
             Meeting::Another => Err(OperationError::DefaultBackendExists {

@@ -1,4 +1,5 @@
-//! The default backend: the one that stores a secret which names none.
+//! Reads, sets and unsets the default backend, which stores every secret that names no
+//! backend.
 
 mod choice;
 mod record;
@@ -6,4 +7,18 @@ mod record;
 pub use choice::{DefaultSet, KnownDefault, SetDefault};
 pub use record::DefaultBackendView;
 
-pub(crate) use record::{ByDefault, Rechecked};
+use super::Organization;
+
+/// The use cases of an organization's default backend.
+#[derive(Clone, Copy, Debug)]
+pub struct DefaultBackend<'a> {
+    organization: &'a Organization,
+}
+
+impl Organization {
+    /// Returns the use cases of the organization's default backend.
+    #[must_use]
+    pub fn default_backend(&self) -> DefaultBackend<'_> {
+        DefaultBackend { organization: self }
+    }
+}

@@ -2,30 +2,30 @@
 
 use jiff::Timestamp;
 
-use super::create::Wanted;
+use super::Secrets;
+use super::value_source::ValueSource;
+use super::wanted::Wanted;
 use crate::catalog::SecretRecord;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
 use crate::operations::ownership::Meeting;
-use crate::operations::{
-    Backend, MetRecord, OperationError, Organization, SecretView, ValueSource,
-};
+use crate::operations::{Backend, MetRecord, OperationError, SecretView};
 use planton_envelope::SecretKind;
 
-impl Organization {
+impl Secrets<'_> {
     /// Says whether a creation adopts the secret that it meets: its run is named to be
     /// resumed, nothing about it has changed since, and what differs from the plan can
     /// be changed in place.
-    pub(crate) fn may_adopt(&self, met: &SecretRecord, wanted: &Wanted) -> bool {
-        let meeting = self.run.meets(&met.owner, met.is_untouched());
+    pub(crate) fn may_adopt(self, met: &SecretRecord, wanted: &Wanted) -> bool {
+        let meeting = self.organization.run.meets(&met.owner, met.is_untouched());
         meeting == Meeting::Resumed && difference(met, wanted).is_none()
     }
 
     /// Says why a creation stops at the secret that it meets.
-    pub(crate) fn refused(&self, met: &SecretRecord, wanted: &Wanted) -> OperationError {
+    pub(crate) fn refused(self, met: &SecretRecord, wanted: &Wanted) -> OperationError {
         let is_namesake = met.name == wanted.name;
-        let meeting = self.run.meets(&met.owner, met.is_untouched());
+        let meeting = self.organization.run.meets(&met.owner, met.is_untouched());
         if is_namesake && meeting == Meeting::DeclaredTwice {
             return OperationError::DeclaredTwice {
                 name: met.name.clone(),
@@ -48,14 +48,18 @@ impl Organization {
     /// commit what differs from the plan. Returns nothing when another writer came
     /// first.
     pub(crate) async fn adopt(
-        &self,
+        self,
         mut held: HeldSecret,
         wanted: &mut Wanted,
         interrupt: &Interrupt,
     ) -> Result<Option<SecretView>, OperationError> {
         let met = held.document.current.clone();
         let met = met.expect("the caller has met this secret");
-        let backend = self.backend_of(&met, Trust::Mac).await?;
+        let backend = self
+            .organization
+            .backends()
+            .of_secret(&met, Trust::Mac)
+            .await?;
         let put = if self.needs_a_version(&met, wanted, &backend).await? {
             if let Some(from) = wanted
                 .copied_from
@@ -71,7 +75,7 @@ impl Organization {
         };
         interrupt.before("adopt")?;
         let uuid = met.uuid;
-        let owner = self.run.owner(held.next_generation());
+        let owner = self.organization.run.owner(held.next_generation());
         let owner = owner.adopting(met.owner.clone());
         let record = held
             .document
@@ -88,7 +92,7 @@ impl Organization {
         }
         let overtaken = match &put {
             Some(put) => self.commit_put(&mut held, uuid, put, &backend).await?,
-            None => self.try_commit(&mut held).await?,
+            None => self.organization.try_commit(&mut held).await?,
         };
         if overtaken.is_some() {
             return Ok(None);
@@ -101,7 +105,7 @@ impl Organization {
     /// Says whether the plan of a creation asks for another value than the one that
     /// stands there.
     async fn needs_a_version(
-        &self,
+        self,
         met: &SecretRecord,
         wanted: &Wanted,
         backend: &Backend,
@@ -119,7 +123,7 @@ impl Organization {
         let Some(version) = met.current_version() else {
             return Ok(true);
         };
-        let organization = self.existing().await?.uuid;
+        let organization = self.organization.existing().await?.uuid;
         match backend.fetch(organization, met, version).await {
             Ok(fetched) => Ok(fetched.is_value(&value.to_plaintext(), version) != Some(true)),
             Err(OperationError::VersionLost { .. }) => Ok(true),

@@ -2,34 +2,24 @@
 
 use uuid::Uuid;
 
+use super::Secrets;
 use crate::catalog::CopyFrom;
-use crate::operations::{OperationError, Organization, ValueSource};
+use crate::operations::OperationError;
 use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
 use planton_envelope::SecretValue;
 
-impl Organization {
-    /// Returns the value that a source gives.
+impl Secrets<'_> {
+    /// Reads what somebody else keeps in a backend.
     ///
     /// # Errors
     ///
-    /// `InvalidGenerate`; `NothingToCopy` and failures of the backend for a copy.
-    pub(crate) async fn resolve(&self, source: ValueSource) -> Result<SecretValue, OperationError> {
-        match source {
-            ValueSource::Given(value) => Ok(value),
-            ValueSource::Generated(spec) => {
-                spec.validate()?;
-                Ok(SecretValue::Text(spec.generate()?))
-            }
-            ValueSource::Copied(from) => self.read_source(&from).await,
-        }
-    }
-
-    async fn read_source(&self, from: &CopyFrom) -> Result<SecretValue, OperationError> {
+    /// `NothingToCopy`, `NotCopyable`; failures of the backend.
+    pub(crate) async fn read_source(self, from: &CopyFrom) -> Result<SecretValue, OperationError> {
         let nothing = || OperationError::NothingToCopy {
             backend: from.backend.clone(),
             remote_name: from.remote_name.clone(),
         };
-        let backend = self.backend(&from.backend).await?;
+        let backend = self.organization.backends().open(&from.backend).await?;
         let foreign = backend.store.foreign().ok_or_else(nothing)?;
         let name = RemoteName::new(from.remote_name.clone());
         match foreign.read_foreign(&name).await {
@@ -55,15 +45,11 @@ impl Organization {
     ///
     /// Somebody may have written to the source since it was read, long ago where a
     /// creation is resumed: only what the secret holds is deleted.
-    pub(crate) async fn delete_source(
-        &self,
-        uuid: Uuid,
-        from: Option<&CopyFrom>,
-    ) -> Option<String> {
+    pub(crate) async fn delete_source(self, uuid: Uuid, from: Option<&CopyFrom>) -> Option<String> {
         let from = from.filter(|from| from.delete_source)?;
         crate::operations::crash_hooks::crash_point("delete source");
         let deleted = async {
-            let backend = self.backend(&from.backend).await?;
+            let backend = self.organization.backends().open(&from.backend).await?;
             backend.expect_marker().await?;
             let Some(foreign) = backend.store.foreign() else {
                 return Ok(true);

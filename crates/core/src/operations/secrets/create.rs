@@ -1,50 +1,24 @@
-//! Creates a secret: one commit, after its object was put under a name that was
-//! never used.
+//! Creates a secret: puts its object under a remote name that was never used, then commits
+//! once.
 //!
-//! What a creation that was interrupted has put and not committed is referred to by
-//! nothing but its entry. What it has committed is its run's, and taken over by no
-//! other run that nobody asked to resume it.
+//! After an interrupted creation, only the entry refers to an object without a commit. A
+//! committed secret is owned by the run of its creation, and adopted only by a run that
+//! resumes it.
 
-use jiff::Timestamp;
-use uuid::Uuid;
-
+use super::Secrets;
 use super::objects::NameDigits;
-use crate::catalog::{
-    CopyFrom, GenerateSpec, RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState,
-    Stamp, new_secret_uuid, record_key_of_name,
-};
+use super::size_limit::check_size;
+use super::value_source::ValueSource;
+use super::wanted::{Replaces, Wanted};
+use crate::catalog::{RecordKey, SecretArguments, SecretMetadata, SecretState, record_key_of_name};
 use crate::names::{SecretName, Slug};
-use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::backends::{ByDefault, Rechecked};
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::size_limit::check_size;
-use crate::operations::{Backend, OperationError, Organization, SecretView};
-use crate::store::RemoteName;
-use planton_envelope::{SecretKind, SecretValue};
+use crate::operations::{Backend, OperationError, SecretView};
 
-/// How often a creation begins anew after another writer came first, or the default
-/// backend changed.
+/// How often a creation is retried after a conflict or a change of the default backend.
 const TRIES: usize = 4;
-
-/// Where a value comes from.
-#[derive(Debug)]
-pub enum ValueSource {
-    /// The practitioner gave it.
-    Given(SecretValue),
-    /// It is generated here.
-    Generated(GenerateSpec),
-    /// It is what somebody else keeps in a backend.
-    Copied(CopyFrom),
-}
-
-impl ValueSource {
-    pub(crate) fn copy_from(&self) -> Option<CopyFrom> {
-        match self {
-            Self::Copied(from) => Some(from.clone()),
-            Self::Given(_) | Self::Generated(_) => None,
-        }
-    }
-}
 
 /// What to create.
 #[derive(Debug)]
@@ -55,85 +29,53 @@ pub struct CreateSecret {
     pub backend: Option<Slug>,
     /// Its first value.
     pub source: ValueSource,
-    /// What is set besides the value.
+    /// Description and labels.
     pub metadata: SecretMetadata,
-    /// What only the provider acts on.
+    /// Arguments that only the caller acts on.
     pub arguments: SecretArguments,
-    /// The namesakes that it may replace: whichever has the name stays, found by
-    /// uuid only, until it is deleted.
+    /// The secrets whose name it may take. A secret whose name was taken is displaced: it is
+    /// found by its uuid until it is deleted.
     pub replaces: Vec<Replaces>,
 }
 
-/// A namesake whose place a new secret takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replaces {
-    /// The practitioner named it; whose it is does not matter.
-    Named(Uuid),
-    /// The state that creates its successor owns it under this stamp. Under another
-    /// one it stays.
-    Owned(Uuid, Stamp),
-}
-
-impl Replaces {
-    fn means(self, met: &SecretRecord) -> bool {
-        match self {
-            Self::Named(uuid) => met.uuid == uuid,
-            Self::Owned(uuid, stamp) => met.uuid == uuid && met.owner.stamp == stamp,
-        }
-    }
-}
-
-/// A secret that is to be created, and may meet a record.
-pub(crate) struct Wanted {
-    pub(crate) name: SecretName,
-    pub(crate) backend: Option<Slug>,
-    /// Absent for a copy that was not read yet.
-    pub(crate) value: Option<SecretValue>,
-    pub(crate) is_generated: bool,
-    pub(crate) copied_from: Option<CopyFrom>,
-    pub(crate) metadata: SecretMetadata,
-    pub(crate) arguments: SecretArguments,
-    replaces: Vec<Replaces>,
-}
-
-/// What stands under the name of a secret that is to be created.
+/// What a creation finds under its name.
 enum Met {
-    /// Nothing that stands in the way.
+    /// Nothing that prevents the creation.
     Vacancy(HeldSecret),
-    /// What the run that is resumed has created.
+    /// A secret that the resumed run created.
     Resumed(HeldSecret),
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Creates a secret.
     ///
-    /// A namesake that is being deleted is finished first. What an interrupted run
-    /// has created is adopted where this run resumes that one.
+    /// First finishes the deletion of a secret of this name. Adopts a secret of an interrupted
+    /// run that this run resumes.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `DeclaredTwice`, `ValueTooLarge` and `UnknownBackend` before
-    /// anything is put; `CommitUnclear` where the commit may have landed; failures
-    /// of catalog, store and KEK.
-    pub async fn create_secret(
-        &self,
+    /// `AlreadyExists`, `DeclaredTwice`, `ValueTooLarge` and `UnknownBackend` before anything
+    /// is put; `CommitUnclear` if the commit may have landed; failures of catalog, store and
+    /// KEK.
+    pub async fn create(
+        self,
         request: CreateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
-        interrupt.bound(self.create(request, interrupt)).await
+        interrupt.bound(self.try_create(request, interrupt)).await
     }
 
-    async fn create(
-        &self,
+    async fn try_create(
+        self,
         request: CreateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         interrupt.before("create")?;
-        self.ensure().await?;
+        self.organization.ensure().await?;
         let mut wanted = self.wanted(request).await?;
         let mut chosen = self.choose_backend(wanted.backend.as_ref()).await?;
         for _ in 0..TRIES {
-            let backend = self.backend(&chosen.name).await?;
+            let backend = self.organization.backends().open(&chosen.name).await?;
             let attempt = self.attempt(&mut wanted, &backend, chosen.by_default, interrupt);
             let unusable = match attempt.await? {
                 Attempt::Done(view) => {
@@ -163,7 +105,7 @@ impl Organization {
                 return Err(error.unwrap_or_else(overtaken));
             }
             chosen = Chosen {
-                name: self.reload_default().await?,
+                name: self.organization.default_backend().reload().await?,
                 by_default: ByDefault::No,
                 is_default: true,
             };
@@ -178,12 +120,12 @@ impl Organization {
         })
     }
 
-    async fn wanted(&self, request: CreateSecret) -> Result<Wanted, OperationError> {
+    async fn wanted(self, request: CreateSecret) -> Result<Wanted, OperationError> {
         let copied_from = request.source.copy_from();
         let is_generated = matches!(request.source, ValueSource::Generated(_));
         let value = match copied_from {
-            // Read only where it turns out to be needed: after a killed creation that
-            // deletes its source, it is gone.
+            // Read later, and only if it is needed: a killed creation with `delete_source`
+            // may have deleted it.
             Some(_) => None,
             None => Some(self.resolve(request.source).await?),
         };
@@ -201,13 +143,13 @@ impl Organization {
 
     /// Reads, wraps, puts and commits, once.
     async fn attempt(
-        &self,
+        self,
         wanted: &mut Wanted,
         backend: &Backend,
         by_default: ByDefault,
         interrupt: &Interrupt,
     ) -> Result<Attempt, OperationError> {
-        let organization = self.existing().await?.uuid;
+        let organization = self.organization.existing().await?.uuid;
         let key = record_key_of_name(&wanted.name);
         let mut secret = wanted.record(backend)?;
         let (met, sealed) = match &wanted.value {
@@ -216,7 +158,7 @@ impl Organization {
                 let plaintext = value.to_plaintext();
                 check_size(backend.store.capability(), &plaintext)?;
                 let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
-                // Neither needs the other; what stands there is reported first.
+                // In parallel. An existing record is reported before a failure of the KEK.
                 let (met, sealed) = tokio::join!(self.meet(key, wanted, interrupt), seal);
                 (met?, Some(sealed))
             }
@@ -251,32 +193,31 @@ impl Organization {
             Err(unusable) => return Ok(Attempt::Unusable(unusable)),
         };
         put.enter(&mut secret);
-        let owner = self.run.owner(held.next_generation());
+        let owner = self.organization.run.owner(held.next_generation());
         secret.owner = owner.clone();
         let uuid = secret.uuid;
         held.document.current = Some(secret);
         let committed = self.commit_put(&mut held, uuid, &put, backend).await;
-        match committed.map_err(|error| self.run.unclear(error))? {
-            // Under its own stamp, whoever has adopted it since.
+        match committed.map_err(|error| error.unclear_in(self.organization.run.id))? {
+            // With the stamp of this commit, even if another run has adopted it since.
             None => Ok(Attempt::Done(SecretView {
                 owner,
                 ..self.view(&held, uuid).await?
             })),
-            // Whoever has put something commits it on the revision that it read, or
-            // not at all.
+            // An object is committed on the revision that was read before its put, or never.
             Some(_) => Ok(Attempt::Overtaken),
         }
     }
 
-    /// Looks at what stands under the name. A deletion that was begun is finished;
-    /// a namesake that is to be replaced is displaced.
+    /// Reads the record of the name. Finishes a deletion that was begun, and displaces a
+    /// secret that is to be replaced.
     async fn meet(
-        &self,
+        self,
         key: RecordKey,
         wanted: &Wanted,
         interrupt: &Interrupt,
     ) -> Result<Met, OperationError> {
-        let mut held: HeldSecret = self.hold(key).await?;
+        let mut held: HeldSecret = self.organization.hold(key).await?;
         let mut is_fenced = false;
         loop {
             let Some(met) = held.document.current.clone() else {
@@ -301,15 +242,14 @@ impl Organization {
             if is_fenced {
                 return Err(self.refused(&met, wanted));
             }
-            // A node that lags may show what has been deleted since.
-            held = self.hold_fenced(held.name).await?;
+            // A stale read may return a secret that has been deleted since.
+            held = self.organization.hold_fenced(held.name).await?;
             is_fenced = true;
         }
     }
 
-    /// Returns the backend of a new secret: the one that is asked for, or the
-    /// default.
-    async fn choose_backend(&self, asked: Option<&Slug>) -> Result<Chosen, OperationError> {
+    /// Returns the backend of a new secret: the given one, or the default.
+    async fn choose_backend(self, asked: Option<&Slug>) -> Result<Chosen, OperationError> {
         Ok(match asked {
             Some(name) => Chosen {
                 name: name.clone(),
@@ -317,32 +257,21 @@ impl Organization {
                 is_default: false,
             },
             None => Chosen {
-                name: self.default_backend().await?,
+                name: self.organization.default_backend().for_new_secret().await?,
                 by_default: ByDefault::Yes,
                 is_default: true,
             },
         })
     }
-
-    pub(crate) async fn view(
-        &self,
-        held: &HeldSecret,
-        uuid: Uuid,
-    ) -> Result<SecretView, OperationError> {
-        let catalog = self.existing().await?.uuid;
-        let secret = held.document.secret(uuid);
-        let secret = secret.expect("the caller holds this secret");
-        Ok(SecretView::new(secret, &held.document, catalog))
-    }
 }
 
-/// How far one round of a creation has come.
+/// Outcome of one attempt of a creation.
 enum Attempt {
     Done(SecretView),
     Adopted(SecretView),
-    /// Another writer came first; what was put is taken back.
+    /// Another writer committed first. The object of this attempt was deleted.
     Overtaken,
-    /// The backend is no place for a new secret.
+    /// The backend accepts no new secret.
     Unusable(Rechecked),
 }
 
@@ -350,37 +279,9 @@ enum Attempt {
 #[derive(Debug)]
 struct Chosen {
     name: Slug,
-    /// Whether its own record must still call it the default: so for one that
-    /// was learned earlier.
+    /// Whether its record must still mark it as the default: true for a cached default.
     by_default: ByDefault,
     is_default: bool,
-}
-
-impl Wanted {
-    /// Returns the record of the secret on `backend`, with a uuid of its own, and
-    /// nothing of its object yet.
-    fn record(&self, backend: &Backend) -> Result<SecretRecord, OperationError> {
-        let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
-        let now = Timestamp::now();
-        Ok(SecretRecord {
-            uuid: new_secret_uuid(&self.name, random),
-            name: self.name.clone(),
-            kind: SecretKind::Text,
-            backend: backend.uuid,
-            backend_name: backend.name.clone(),
-            remote_name: RemoteName::new(String::new()),
-            entry: None,
-            lost: Vec::new(),
-            state: SecretState::Ready,
-            metadata: self.metadata.clone(),
-            arguments: self.arguments.clone(),
-            versions: Vec::new(),
-            created_at: now,
-            updated_at: now,
-            generation: 0,
-            owner: crate::operations::Run::of_its_own().owner(0),
-        })
-    }
 }
 
 fn overtaken() -> OperationError {

@@ -1,47 +1,48 @@
-//! Deletes a secret, or lets go of it.
+//! Deletes a secret, or forgets it.
 
 use uuid::Uuid;
 
+use super::Secrets;
 use crate::catalog::{
     EntryKey, LostObject, OnDestroy, Owner, SecretRecord, SecretState, Stamp, record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
-use crate::operations::{Backend, OperationError, Organization};
+use crate::operations::{Backend, OperationError};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Absence, Deletion, DescribeOptions, RemoteName, StoreErrorKind, VersionStatus};
 
-/// How often a step is tried while others change the document.
+/// How often a step is tried while other writers change the document.
 const TRIES: usize = 5;
 
-/// What to delete, as a state knows it.
+/// The secret to delete, as the caller's state has it.
 #[derive(Clone, Debug)]
 pub struct DeleteSecret {
     /// Its name and scope.
     pub name: SecretName,
     /// Its identity.
     pub uuid: Uuid,
-    /// The generation at which it was last seen; `u64::MAX` for any.
+    /// The generation that the caller saw; `u64::MAX` for any.
     pub generation: u64,
-    /// The stamp that the caller's state knows; absent where it knows none.
+    /// The stamp in the caller's state; `None` if it has none.
     pub stamp: Option<Stamp>,
 }
 
-/// What became of a secret that was to be deleted.
+/// Outcome of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeletedSecret {
-    /// It is gone, or was already.
+    /// The secret is gone, or was gone already.
     Gone,
-    /// It stays, as it was asked to.
+    /// The secret stays: `on_destroy` is `retain`.
     Retained,
-    /// Another state owns it, so it was left alone.
+    /// Another state owns the secret, which stays unchanged.
     LeftAlone(Box<Owner>),
-    /// This run had adopted it, so its former owner has it again.
+    /// This run had adopted the secret and returned it to its former owner.
     HandedBack(Box<Owner>),
-    /// The catalog has no record of it: what may be left is not known.
+    /// The catalog has no record of the secret. Objects may be left.
     RecordMissing,
-    /// Its record is gone, and its backend was not asked.
+    /// The record is gone. No request was sent to the backend.
     Forgotten {
         /// The backend's name.
         backend: Slug,
@@ -50,25 +51,24 @@ pub enum DeletedSecret {
     },
 }
 
-impl Organization {
-    /// Deletes a secret: mark, delete its objects, leave a tombstone, remove its
-    /// entries. Every step takes what is gone already for done, so that a deletion
-    /// which was killed goes on where it stood.
+impl Secrets<'_> {
+    /// Deletes a secret: marks it, deletes its objects, writes a tombstone, removes its
+    /// entries. Every step is idempotent, so a later call continues a killed deletion.
     ///
     /// # Errors
     ///
-    /// `DeletionProtected`; `ChangedConcurrently` when it has changed since it was
-    /// seen; `RolledBack`; failures of catalog and store.
-    pub async fn delete_secret(
-        &self,
+    /// `DeletionProtected`; `ChangedConcurrently` if it changed since the caller saw it;
+    /// `RolledBack`; failures of catalog and store.
+    pub async fn delete(
+        self,
         request: &DeleteSecret,
         interrupt: &Interrupt,
     ) -> Result<DeletedSecret, OperationError> {
-        interrupt.bound(self.delete(request, interrupt)).await
+        interrupt.bound(self.try_delete(request, interrupt)).await
     }
 
-    async fn delete(
-        &self,
+    async fn try_delete(
+        self,
         request: &DeleteSecret,
         interrupt: &Interrupt,
     ) -> Result<DeletedSecret, OperationError> {
@@ -80,7 +80,9 @@ impl Organization {
         } = request;
         interrupt.before("delete")?;
         let is_missing = |held: &HeldSecret| held.named(name, *uuid).is_none();
-        let held = self.hold_fenced_if(record_key_of_name(name), is_missing);
+        let held = self
+            .organization
+            .hold_fenced_if(record_key_of_name(name), is_missing);
         let mut held = held.await?;
         if held.is_absent() {
             return Ok(DeletedSecret::RecordMissing);
@@ -92,10 +94,10 @@ impl Organization {
             return Ok(DeletedSecret::LeftAlone(Box::new(secret.owner.clone())));
         }
         if secret.state != SecretState::Deleting {
-            if let Some(former) = self.run.gives_back(&secret.owner) {
-                return self.hand_back(held, *uuid, former).await;
+            if let Some(former) = self.organization.run.former_owner_of(&secret.owner) {
+                return self.return_to_owner(held, *uuid, former).await;
             }
-            // The caller's own facts may come from a record that nobody verified.
+            // The caller may have read a record without verifying its MAC.
             if secret.arguments.deletion_protection {
                 return Err(OperationError::DeletionProtected { name: name.clone() });
             }
@@ -107,15 +109,16 @@ impl Organization {
             }
         }
         if secret.arguments.on_destroy == OnDestroy::Forget {
-            return self.forget(held, *uuid, interrupt).await;
+            return self.delete_record(held, *uuid, interrupt).await;
         }
         self.finish_deletion(&mut held, *uuid, interrupt).await?;
         Ok(DeletedSecret::Gone)
     }
 
-    /// Makes sure that a document without the secret is no older than what was seen.
+    /// Checks that a document without the secret is not older than the one that the caller
+    /// saw.
     fn expect_gone(
-        &self,
+        self,
         held: &HeldSecret,
         request: &DeleteSecret,
     ) -> Result<DeletedSecret, OperationError> {
@@ -130,9 +133,9 @@ impl Organization {
         Ok(DeletedSecret::Gone)
     }
 
-    /// Gives a secret that this run has adopted back to its former owner.
-    async fn hand_back(
-        &self,
+    /// Returns a secret that this run adopted to its former owner.
+    async fn return_to_owner(
+        self,
         mut held: HeldSecret,
         uuid: Uuid,
         former: Owner,
@@ -140,13 +143,13 @@ impl Organization {
         let secret = held.document.secret_mut(uuid);
         secret.expect("looked up by the caller").owner = former.clone();
         crash_point("put stamp back");
-        self.commit(&mut held).await?;
+        self.organization.commit(&mut held).await?;
         Ok(DeletedSecret::HandedBack(Box::new(former)))
     }
 
-    /// Removes a secret's record without asking its backend.
-    async fn forget(
-        &self,
+    /// Removes a secret's record without a request to its backend.
+    async fn delete_record(
+        self,
         mut held: HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
@@ -164,10 +167,10 @@ impl Organization {
         })
     }
 
-    /// Deletes the secret `uuid` of a document that is held. Whoever else
-    /// finishes it meanwhile has done it for us.
+    /// Deletes the secret `uuid` of a verified document. Succeeds if another process
+    /// finishes the deletion meanwhile.
     pub(crate) async fn finish_deletion(
-        &self,
+        self,
         held: &mut HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
@@ -175,8 +178,12 @@ impl Organization {
         let Some(secret) = held.document.secret(uuid) else {
             return Ok(());
         };
-        // Before it is marked: elsewhere everything seems to be gone already.
-        let backend = self.backend_of(secret, Trust::Mac).await?;
+        // Before the mark: at another place every object would seem to be deleted.
+        let backend = self
+            .organization
+            .backends()
+            .of_secret(secret, Trust::Mac)
+            .await?;
         backend.expect_marker().await?;
         if !self.mark_deleting(held, uuid, interrupt).await? {
             return Ok(());
@@ -199,26 +206,22 @@ impl Organization {
         Ok(())
     }
 
-    /// Deletes an object that was lost, where the vendor has brought it back: as long
-    /// as a version of ours is in it. What else has its name is somebody else's.
-    async fn delete_lost(
-        &self,
-        backend: &Backend,
-        lost: &LostObject,
-    ) -> Result<(), OperationError> {
+    /// Deletes a lost object that the vendor has restored. An object of this name without a
+    /// version of the secret belongs to somebody else and stays.
+    async fn delete_lost(self, backend: &Backend, lost: &LostObject) -> Result<(), OperationError> {
         let Some((version, others)) = lost.versions.split_last() else {
             return Ok(());
         };
         let options = DescribeOptions {
             version: version.clone(),
             others: others.to_vec(),
-            // The record forgets it afterwards.
+            // The record that names the object is removed afterwards.
             absence: Absence::Confirmed,
         };
         let versions = lost.versions.clone();
         let what = match backend.store.describe(&lost.remote_name, options).await {
             Ok(VersionStatus::Present) => Deletion::Object { versions },
-            // Older ones of ours may be there still, beside what is not ours.
+            // Older versions of the secret may exist beside foreign ones.
             Ok(VersionStatus::Missing) => Deletion::Versions(versions),
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
@@ -227,10 +230,10 @@ impl Organization {
         Ok(backend.store.delete(&lost.remote_name, what).await?)
     }
 
-    /// Removes what is left of a secret whose record no longer names it: the entries
-    /// of its objects, and the history of a record that is a tombstone now. Last: as
-    /// long as a record names an object, a deletion of its backend must find it.
-    pub(crate) async fn clear(&self, held: &HeldSecret, entries: &[EntryKey]) {
+    /// Removes the entries of a deleted secret's objects, and the history of a tombstone.
+    /// Comes last: as long as a record names an object, a deletion of the backend must find
+    /// its entry.
+    pub(crate) async fn clear(self, held: &HeldSecret, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;
         }
@@ -239,18 +242,19 @@ impl Organization {
         }
         crash_point("forget history");
         let forgotten = self
+            .organization
             .catalog
             .forget_history(&held.key(), held.revision)
             .await;
         if let Err(error) = forgotten {
-            // The deletion is committed, and the history holds no payload.
+            // The deletion is committed, and the history contains no payload.
             tracing::warn!(%error, "the history of a deleted secret's record is left behind");
         }
     }
 
-    /// Marks the secret; returns false when it is gone already.
+    /// Marks the secret as `deleting`. Returns false if it is gone already.
     async fn mark_deleting(
-        &self,
+        self,
         held: &mut HeldSecret,
         uuid: Uuid,
         interrupt: &Interrupt,
@@ -265,12 +269,12 @@ impl Organization {
             interrupt.before("mark deleting")?;
             let checked = (secret.generation, secret.owner.stamp);
             secret.state = SecretState::Deleting;
-            let Some(now) = self.try_commit(held).await? else {
+            let Some(now) = self.organization.try_commit(held).await? else {
                 return Ok(true);
             };
             *held = now;
             let secret = held.document.secret(uuid);
-            // An adoption leaves the generation as it is.
+            // An adoption does not change the generation.
             let changed = |secret: &SecretRecord| {
                 secret.state != SecretState::Deleting
                     && (secret.generation, secret.owner.stamp) != checked
@@ -282,17 +286,17 @@ impl Organization {
         Err(held.overtaken())
     }
 
-    /// Takes a secret out of the document: one that is marked, or that is still as it
-    /// was when it was `checked`. Returns false when another process has done so.
+    /// Removes a secret from the document: one that is marked, or that equals the `checked`
+    /// one. Returns false if another process has removed it.
     async fn remove(
-        &self,
+        self,
         held: &mut HeldSecret,
         uuid: Uuid,
         checked: Option<&SecretRecord>,
     ) -> Result<bool, OperationError> {
         for _ in 0..TRIES {
             held.document.remove(uuid);
-            let Some(now) = self.try_commit(held).await? else {
+            let Some(now) = self.organization.try_commit(held).await? else {
                 return Ok(true);
             };
             *held = now;

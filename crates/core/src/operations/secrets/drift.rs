@@ -4,12 +4,13 @@
 //! is written, the backend is asked once more, past replicas that lag; then a new
 //! object under another name takes the place of the one that is gone.
 
+use super::Secrets;
 use super::objects::{NameDigits, Put};
 use super::versions::SealedVersion;
 use crate::catalog::SecretRecord;
-use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::backends::{ByDefault, Rechecked};
 use crate::operations::interrupt::Interrupt;
-use crate::operations::{Backend, OperationError, Organization};
+use crate::operations::{Backend, OperationError};
 use crate::store::{Absence, StoreErrorKind, VersionStatus};
 use planton_envelope::SecretValue;
 
@@ -23,10 +24,10 @@ pub(crate) enum Missed {
     Object,
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Asks the backend once more for a version that was missed.
     pub(crate) async fn look_again(
-        &self,
+        self,
         secret: &SecretRecord,
         backend: &Backend,
     ) -> Result<Missed, OperationError> {
@@ -48,7 +49,7 @@ impl Organization {
     /// Puts the next version of a secret: into its object, or into a new one where
     /// that turns out to be gone.
     pub(crate) async fn put_next(
-        &self,
+        self,
         secret: &SecretRecord,
         value: &SecretValue,
         backend: &Backend,
@@ -70,7 +71,7 @@ impl Organization {
 
     /// Puts the next version of a secret whose object is gone into a new one.
     pub(crate) async fn heal(
-        &self,
+        self,
         secret: &SecretRecord,
         value: &SecretValue,
         backend: &Backend,
@@ -81,13 +82,13 @@ impl Organization {
     }
 
     async fn seal_next(
-        &self,
+        self,
         secret: &SecretRecord,
         value: &SecretValue,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<SealedVersion, OperationError> {
-        let organization = self.existing().await?.uuid;
+        let organization = self.organization.existing().await?.uuid;
         let plaintext = value.to_plaintext();
         let number = secret.next_number();
         let sealed = backend.seal(organization, secret, number, &plaintext, interrupt);
@@ -95,7 +96,7 @@ impl Organization {
     }
 
     async fn put_healing(
-        &self,
+        self,
         secret: &SecretRecord,
         sealed: &SealedVersion,
         backend: &Backend,

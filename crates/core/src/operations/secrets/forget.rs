@@ -7,11 +7,12 @@
 
 use uuid::Uuid;
 
+use super::Secrets;
 use crate::catalog::{EntryKey, Owner, SecretRecord, SecretState, record_key_of_name};
 use crate::names::{SecretName, Slug};
+use crate::operations::OperationError;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::{OperationError, Organization};
 use crate::store::RemoteName;
 
 /// A secret that may be forgotten.
@@ -53,19 +54,22 @@ pub enum Found<T> {
     Never,
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Finds a secret to forget: the current one of its name, or the one with `uuid`.
     ///
     /// # Errors
     ///
     /// `OrganizationMissing`; failures of catalog and KEK.
     pub async fn find_to_forget(
-        &self,
+        self,
         name: &SecretName,
         uuid: Option<Uuid>,
     ) -> Result<Found<ForgettableSecret>, OperationError> {
-        self.existing().await?;
-        let held: HeldSecret = self.hold_fenced(record_key_of_name(name)).await?;
+        self.organization.existing().await?;
+        let held: HeldSecret = self
+            .organization
+            .hold_fenced(record_key_of_name(name))
+            .await?;
         if held.is_absent() {
             return Ok(Found::Never);
         }
@@ -94,14 +98,14 @@ impl Organization {
     /// # Errors
     ///
     /// `ChangedConcurrently`; failures of the catalog.
-    pub async fn forget_found_secret(
-        &self,
+    pub async fn forget(
+        self,
         mut found: ForgettableSecret,
         interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
         interrupt.before("tombstone")?;
         found.held.document.remove(found.uuid);
-        self.commit(&mut found.held).await?;
+        self.organization.commit(&mut found.held).await?;
         self.clear(&found.held, &found.entries).await;
         Ok(())
     }

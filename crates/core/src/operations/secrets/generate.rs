@@ -3,7 +3,6 @@
 use zeroize::Zeroizing;
 
 use crate::catalog::GenerateSpec;
-use crate::operations::OperationError;
 use planton_secret::SecretString;
 
 const LOWER: &str = "abcdefghijklmnopqrstuvwxyz";
@@ -69,7 +68,7 @@ impl GenerateSpec {
     }
 
     /// Generates a value. The specification has been validated.
-    pub(crate) fn generate(&self) -> Result<SecretString, OperationError> {
+    pub(crate) fn generate(&self) -> Result<SecretString, getrandom::Error> {
         let classes = self.classes();
         let all: Vec<char> = classes
             .iter()
@@ -134,12 +133,12 @@ struct Class<'a> {
 
 /// Returns a uniform number below `bound` (at least 1): draws beyond the
 /// largest multiple of `bound` are thrown away.
-fn below(bound: usize) -> Result<usize, OperationError> {
+fn below(bound: usize) -> Result<usize, getrandom::Error> {
     let bound =
         u32::try_from(bound).expect("an alphabet or a value has fewer than 2^32 characters");
     let zone = u32::MAX - u32::MAX % bound;
     loop {
-        let draw = getrandom::u32().map_err(|_| OperationError::Randomness)?;
+        let draw = getrandom::u32()?;
         if draw < zone {
             return Ok((draw % bound) as usize);
         }

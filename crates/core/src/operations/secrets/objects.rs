@@ -1,7 +1,7 @@
 //! Objects in a backend: put under a name that was never used, committed, and
 //! taken back when another writer came first.
 //!
-//! On a backend of a practitioner's own every new object has an entry. The entry
+//! On a registered backend every new object has an entry. The entry
 //! is written first; then the backend's record is read, which tells whether a
 //! deletion of the backend has begun; then the object is put. A deletion marks the
 //! record first and lists the entries after that, so whichever comes second sees
@@ -9,6 +9,7 @@
 
 use uuid::Uuid;
 
+use super::Secrets;
 use super::remote_name::remote_name;
 use super::versions::SealedVersion;
 use crate::catalog::{
@@ -16,9 +17,9 @@ use crate::catalog::{
     VersionRecord, distinguishing_digits,
 };
 use crate::deadline::RequestLimits;
-use crate::operations::default_backend::{ByDefault, Rechecked};
+use crate::operations::backends::{ByDefault, Rechecked};
 use crate::operations::held_document::HeldSecret;
-use crate::operations::{Backend, OperationError, Organization, PLATFORM_BACKEND};
+use crate::operations::{Backend, OperationError, PLATFORM_BACKEND};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
 
@@ -73,11 +74,11 @@ impl Put {
     }
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Puts a sealed version under a remote name that was never used. Nothing is put
     /// on a backend that turns out to be no place for it.
     pub(crate) async fn put_new_object(
-        &self,
+        self,
         backend: &Backend,
         secret: &SecretRecord,
         sealed: &SealedVersion,
@@ -95,7 +96,7 @@ impl Organization {
         let rules = backend.store.capability().name;
         let remote_name = remote_name(
             &backend.name_prefix,
-            self.slug(),
+            self.organization.slug(),
             &secret.name,
             &digits,
             rules,
@@ -109,7 +110,10 @@ impl Organization {
         } else {
             let entry = self.enter(backend, &secret, interrupt).await?;
             interrupt.before("look at backend")?;
-            let rechecked = self.recheck_backend(&backend.name, backend.uuid, by_default);
+            let rechecked =
+                self.organization
+                    .backends()
+                    .recheck(&backend.name, backend.uuid, by_default);
             match rechecked.await {
                 Ok(Rechecked::Usable) => {}
                 Ok(unusable) => {
@@ -142,7 +146,7 @@ impl Organization {
 
     /// Writes the entry of an object that is about to be put.
     async fn enter(
-        &self,
+        self,
         backend: &Backend,
         secret: &SecretRecord,
         interrupt: &Interrupt,
@@ -158,16 +162,16 @@ impl Organization {
             remote_name: secret.remote_name.clone(),
         };
         interrupt.before("entry")?;
-        self.write_entry(&entry, &record).await?;
+        self.organization.entries().write(&entry, &record).await?;
         Ok(entry)
     }
 
     /// Removes an entry of this process's own behind which nothing was put, or is
     /// left. One that stays leads to nothing, and is removed with its backend.
-    pub(crate) async fn withdraw_entry(&self, entry: Option<&EntryKey>) {
+    pub(crate) async fn withdraw_entry(self, entry: Option<&EntryKey>) {
         let Some(entry) = entry else { return };
         crash_point("delete entry");
-        let removed = RequestLimits::committing(self.remove_entry(entry)).await;
+        let removed = RequestLimits::committing(self.organization.entries().remove(entry)).await;
         if let Err(error) = removed {
             tracing::warn!(%error, "the entry of an object that is gone is left behind");
         }
@@ -177,7 +181,7 @@ impl Organization {
     /// that stands there instead when another writer came first: then what was put
     /// is taken back.
     pub(crate) async fn commit_put(
-        &self,
+        self,
         held: &mut HeldSecret,
         uuid: Uuid,
         put: &Put,
@@ -187,7 +191,7 @@ impl Organization {
         let secret = secret.expect("the caller has entered what was put");
         let remote_name = secret.remote_name.clone();
         crash_point("commit");
-        let Some(now) = self.try_commit(held).await? else {
+        let Some(now) = self.organization.try_commit(held).await? else {
             crash_point("answer");
             return Ok(None);
         };
@@ -214,7 +218,7 @@ impl Organization {
 
     /// Deletes what no record names: the object first, then its entry.
     async fn take_back(
-        &self,
+        self,
         backend: &Backend,
         now: &SecretDocument,
         uuid: Uuid,

@@ -2,11 +2,12 @@
 
 use uuid::Uuid;
 
-use super::refresh::{Look, Selector};
+use super::Secrets;
+use super::find::{ReadMode, Selector};
 use super::versions::FetchedVersion;
 use crate::catalog::{SecretDocument, SecretRecord, VersionRecord};
 use crate::operations::backends::Trust;
-use crate::operations::{OperationError, Organization, SecretView};
+use crate::operations::{OperationError, SecretView};
 use planton_envelope::SecretValue;
 
 /// A secret's value.
@@ -43,7 +44,7 @@ impl Named {
     }
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Opens the current version, or the one with the number `version`: one
     /// request to the catalog, one to the backend, one to the KEK. A version that
     /// is missing costs a second look at the record, and another read where that
@@ -53,12 +54,12 @@ impl Organization {
     ///
     /// `SecretNotFound`, `VersionNotFound`, `VersionLost`, `EnvelopeRefused`;
     /// failures of catalog, store and KEK.
-    pub async fn open_secret(
-        &self,
+    pub async fn open(
+        self,
         selector: &Selector,
         version: Option<u64>,
     ) -> Result<OpenedSecret, OperationError> {
-        let (secret, document) = self.find(selector, true).await?;
+        let (secret, document) = self.find_by(selector, true).await?;
         let named = match choose(&secret, version) {
             Some(version) => Named {
                 secret,
@@ -73,7 +74,7 @@ impl Organization {
         };
         let (named, fetched) = self.fetch_named(named, selector, version).await?;
         let value = fetched.open().ok_or_else(|| named.refused())?;
-        let organization = self.existing().await?.uuid;
+        let organization = self.organization.existing().await?.uuid;
         Ok(OpenedSecret {
             view: SecretView::new(&named.secret, &named.document, organization),
             version: named.version.number,
@@ -86,14 +87,14 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// As [`open_secret`](Self::open_secret).
+    /// As [`open`](Self::open).
     pub async fn is_current_value(
-        &self,
+        self,
         uuid: Uuid,
         candidate: &SecretValue,
     ) -> Result<bool, OperationError> {
         let selector = Selector::Uuid(uuid);
-        let (secret, document) = self.find(&selector, true).await?;
+        let (secret, document) = self.find_by(&selector, true).await?;
         let Some(version) = choose(&secret, None) else {
             return Ok(false);
         };
@@ -114,7 +115,7 @@ impl Organization {
     /// Fetches what a record names, or what it names by now: a rotation may have
     /// removed the version after the record was read.
     async fn fetch_named(
-        &self,
+        self,
         named: Named,
         selector: &Selector,
         version: Option<u64>,
@@ -132,20 +133,24 @@ impl Organization {
         Ok((now, fetched))
     }
 
-    async fn fetch(&self, named: &Named) -> Result<FetchedVersion, OperationError> {
-        let organization = self.existing().await?.uuid;
-        let backend = self.backend_of(&named.secret, Trust::Mac).await?;
+    async fn fetch(self, named: &Named) -> Result<FetchedVersion, OperationError> {
+        let organization = self.organization.existing().await?.uuid;
+        let backend = self
+            .organization
+            .backends()
+            .of_secret(&named.secret, Trust::Mac)
+            .await?;
         backend
             .fetch(organization, &named.secret, &named.version)
             .await
     }
 
     async fn name_again(
-        &self,
+        self,
         selector: &Selector,
         version: Option<u64>,
     ) -> Result<Option<Named>, OperationError> {
-        let found = self.look_up(selector, Look::FencedAndVerified).await?;
+        let found = self.look_up(selector, ReadMode::FencedAndVerified).await?;
         Ok(found.and_then(|(secret, document)| {
             let version = choose(&secret, version)?;
             Some(Named {

@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
+use super::Secrets;
 use crate::catalog::{
-    Loaded, OnDestroy, RecordKey, SecretDocument, SecretRecord, SecretState, VersionRecord,
-    record_key_of_name, record_key_of_uuid,
+    Loaded, OnDestroy, SecretDocument, SecretRecord, SecretState, VersionRecord, record_key_of_name,
 };
 use crate::kek::{KekError, KekErrorKind};
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::Trust;
-use crate::operations::{OperationError, Organization, SecretView};
+use crate::operations::{OperationError, SecretView};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
 
 /// What a refresh knows from before.
@@ -22,12 +22,12 @@ pub struct RefreshSecret {
     /// Its backend's name, where that was seen: it never changes.
     pub backend: Option<Slug>,
     /// What was seen of it last; absent right after an import.
-    pub seen: Option<Seen>,
+    pub seen: Option<SeenSecret>,
 }
 
 /// What was seen of a secret before: it must not go back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct SeenSecret {
     /// The record's generation.
     pub generation: u64,
     /// Number and payload digest of the current version.
@@ -56,16 +56,7 @@ pub enum Refreshed {
     Gone,
 }
 
-/// Which secret to open.
-#[derive(Clone, Debug)]
-pub enum Selector {
-    /// By identity.
-    Uuid(Uuid),
-    /// By name.
-    Name(SecretName),
-}
-
-impl Organization {
+impl Secrets<'_> {
     /// Looks at a secret without its value: one request to the catalog, one to
     /// the backend, none to a KEK. A version that is missing costs a second look at
     /// the record.
@@ -79,16 +70,14 @@ impl Organization {
     /// Verifies no MAC: what it tells is shown, and nothing is written or opened
     /// on its word. A backend is asked where it was when it was
     /// [seen before](Self::remember_backend).
-    pub async fn refresh_secret(
-        &self,
-        request: &RefreshSecret,
-    ) -> Result<Refreshed, OperationError> {
+    pub async fn refresh(self, request: &RefreshSecret) -> Result<Refreshed, OperationError> {
         let key = record_key_of_name(&request.name);
         let loaded = self
+            .organization
             .catalog
             .load_fenced_if(&key, |loaded| is_behind(loaded, request))
             .await?;
-        if went_back(loaded.as_ref(), request) {
+        if is_rolled_back(loaded.as_ref(), request) {
             let found = loaded.map_or(0, |loaded| loaded.record.generation);
             let seen = request.seen.as_ref().map_or(0, |seen| seen.generation);
             return Err(OperationError::RolledBack {
@@ -102,7 +91,11 @@ impl Organization {
             return Ok(refreshed);
         }
         // A rotation may have removed the version after the record was read.
-        let now = self.catalog.load_fenced::<SecretDocument>(&key).await?;
+        let now = self
+            .organization
+            .catalog
+            .load_fenced::<SecretDocument>(&key)
+            .await?;
         let generation =
             |loaded: &Option<Loaded<SecretDocument>>| Some(loaded.as_ref()?.record.generation);
         if generation(&now) <= generation(&loaded) {
@@ -113,7 +106,7 @@ impl Organization {
 
     /// Looks at the version that a record names.
     async fn refresh_from(
-        &self,
+        self,
         loaded: Option<&Loaded<SecretDocument>>,
         request: &RefreshSecret,
     ) -> Result<Refreshed, OperationError> {
@@ -136,7 +129,7 @@ impl Organization {
                 backend: secret.backend_name.clone(),
             });
         }
-        let view = SecretView::new(secret, document, self.existing().await?.uuid);
+        let view = SecretView::new(secret, document, self.organization.existing().await?.uuid);
         if secret.state == SecretState::Deleting {
             return Ok(Refreshed::Deleting(view));
         }
@@ -151,14 +144,19 @@ impl Organization {
 
     /// Asks a secret's backend for its current version.
     async fn look_at_version(
-        &self,
+        self,
         secret: &SecretRecord,
         view: SecretView,
     ) -> Result<Refreshed, OperationError> {
         let Some(options) = describe_options(secret, Absence::Quick) else {
             return Ok(Refreshed::VersionLost(view));
         };
-        let backend = match self.backend_of(secret, Trust::MacOrSeen).await {
+        let backend = match self
+            .organization
+            .backends()
+            .of_secret(secret, Trust::MacOrRollbackGuard)
+            .await
+        {
             Ok(backend) => backend,
             Err(OperationError::Kek(error)) if is_withheld(&error) => {
                 let remedy = error.remedy().unwrap_or_default();
@@ -180,97 +178,6 @@ impl Organization {
             Err(error) => Err(error.into()),
         }
     }
-
-    /// Finds a secret by name, without its value: one request.
-    ///
-    /// # Errors
-    ///
-    /// `SecretNotFound`; failures of the catalog.
-    pub async fn find_secret(&self, name: &SecretName) -> Result<SecretView, OperationError> {
-        let (secret, document) = self.find(&Selector::Name(name.clone()), false).await?;
-        let catalog = self.existing().await?.uuid;
-        Ok(SecretView::new(&secret, &document, catalog))
-    }
-
-    /// Finds a secret by identity, without its value: one request.
-    ///
-    /// # Errors
-    ///
-    /// As [`find_secret`](Self::find_secret).
-    pub async fn find_secret_by_uuid(&self, uuid: Uuid) -> Result<SecretView, OperationError> {
-        let (secret, document) = self.find(&Selector::Uuid(uuid), false).await?;
-        let catalog = self.existing().await?.uuid;
-        Ok(SecretView::new(&secret, &document, catalog))
-    }
-
-    pub(crate) async fn find(
-        &self,
-        selector: &Selector,
-        verify: bool,
-    ) -> Result<(SecretRecord, SecretDocument), OperationError> {
-        let (first, fenced) = if verify {
-            (Look::Verified, Look::FencedAndVerified)
-        } else {
-            (Look::Plain, Look::Fenced)
-        };
-        for look in [first, fenced] {
-            if let Some(found) = self.look_up(selector, look).await? {
-                return Ok(found);
-            }
-        }
-        Err(OperationError::SecretNotFound {
-            secret: match selector {
-                Selector::Uuid(uuid) => uuid.to_string(),
-                Selector::Name(name) => name.to_string(),
-            },
-        })
-    }
-
-    pub(crate) async fn look_up(
-        &self,
-        selector: &Selector,
-        look: Look,
-    ) -> Result<Option<(SecretRecord, SecretDocument)>, OperationError> {
-        let key: RecordKey = match selector {
-            Selector::Uuid(uuid) => match record_key_of_uuid(*uuid) {
-                Some(key) => key,
-                None => return Ok(None),
-            },
-            Selector::Name(name) => record_key_of_name(name),
-        };
-        self.existing().await?;
-        let loaded = match look {
-            Look::Plain | Look::Verified => self.catalog.load::<SecretDocument>(&key).await?,
-            Look::Fenced | Look::FencedAndVerified => self.catalog.load_fenced(&key).await?,
-        };
-        let is_verified = matches!(look, Look::Verified | Look::FencedAndVerified);
-        let document = if is_verified {
-            self.verified(loaded).await?
-        } else {
-            loaded.map(|loaded| loaded.record)
-        };
-        let Some(document) = document else {
-            return Ok(None);
-        };
-        let secret = match selector {
-            Selector::Uuid(uuid) => document.secret(*uuid),
-            Selector::Name(name) => {
-                let current = document.current.as_ref();
-                current.filter(|secret| secret.name == *name)
-            }
-        };
-        let ready = secret.filter(|secret| secret.state == SecretState::Ready);
-        Ok(ready.cloned().map(|secret| (secret, document)))
-    }
-}
-
-/// How to look a secret up.
-#[derive(Clone, Copy)]
-pub(crate) enum Look {
-    Plain,
-    Verified,
-    Fenced,
-    FencedAndVerified,
 }
 
 /// Returns the secret that a refresh asks about.
@@ -301,13 +208,13 @@ pub(crate) fn describe_options(secret: &SecretRecord, absence: Absence) -> Optio
 /// secret gone: never believed without a fence.
 fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     loaded.is_none_or(|loaded| sought(&loaded.record, request).is_none())
-        || went_back(loaded, request)
+        || is_rolled_back(loaded, request)
 }
 
 /// Says whether the catalog is older than what was seen: a lower generation, an
 /// earlier version, or a version that we know with another payload. A record that is
 /// not there at all is no older one.
-fn went_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
+fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
         return false;
     };

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Secrets;
 use super::drift::Missed;
+use super::value_source::ValueSource;
 use crate::catalog::{
     OnDestroy, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
     record_key_of_name,
@@ -12,7 +14,7 @@ use crate::names::SecretName;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::{MetRecord, OperationError, Organization, SecretView, ValueSource};
+use crate::operations::{MetRecord, OperationError, SecretView};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
 /// What to change.
@@ -38,7 +40,7 @@ pub struct UpdateSecret {
     pub arguments: SecretArguments,
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Writes a new version, new metadata, or both, in one commit; then deletes
     /// the versions beyond `keep_versions`.
     ///
@@ -48,16 +50,16 @@ impl Organization {
     /// `ChangedConcurrently` when it is not as it was planned on; `RolledBack` when
     /// the catalog is older than what was seen; `SecretNotFound`; `ValueTooLarge`
     /// before anything is written; failures of catalog, store and KEK.
-    pub async fn update_secret(
-        &self,
+    pub async fn update(
+        self,
         request: UpdateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
-        interrupt.bound(self.update(request, interrupt)).await
+        interrupt.bound(self.try_update(request, interrupt)).await
     }
 
-    async fn update(
-        &self,
+    async fn try_update(
+        self,
         request: UpdateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
@@ -80,12 +82,16 @@ impl Organization {
             record.arguments = arguments;
             if held.document != held.base {
                 interrupt.before("commit edit")?;
-                self.commit(&mut held).await?;
+                self.organization.commit(&mut held).await?;
             }
             return self.view(&held, uuid).await;
         };
         let before = record.clone();
-        let backend = self.backend_of(&before, Trust::Mac).await?;
+        let backend = self
+            .organization
+            .backends()
+            .of_secret(&before, Trust::Mac)
+            .await?;
         let missed = match request.heals {
             true => self.look_again(&before, &backend).await?,
             false => Missed::Version,
@@ -112,7 +118,7 @@ impl Organization {
                 record.updated_at = now;
             }
             interrupt.before("commit edit")?;
-            self.commit(&mut held).await?;
+            self.organization.commit(&mut held).await?;
             return self.view(&held, uuid).await.map(|view| view.on(&backend));
         };
         record.kind = kind;
@@ -139,7 +145,7 @@ impl Organization {
 
     /// Loads the document of the secret, and makes sure that it is the caller's and
     /// as it was planned on.
-    async fn hold_for_update(&self, request: &UpdateSecret) -> Result<HeldSecret, OperationError> {
+    async fn hold_for_update(self, request: &UpdateSecret) -> Result<HeldSecret, OperationError> {
         let UpdateSecret {
             name,
             uuid,
@@ -150,7 +156,9 @@ impl Organization {
         let is_behind = |held: &HeldSecret| {
             held.document.generation < *generation || held.named(name, *uuid).is_none()
         };
-        let held = self.hold_fenced_if(record_key_of_name(name), is_behind);
+        let held = self
+            .organization
+            .hold_fenced_if(record_key_of_name(name), is_behind);
         let held = held.await?;
         if held.is_absent() {
             return Err(OperationError::RecordMissing { name: name.clone() });
@@ -184,7 +192,7 @@ impl Organization {
 
     /// Puts a displaced secret back in its place: where nobody has its name, or where
     /// this run resumes the one whose untouched creation has it.
-    fn take_name_back(&self, held: &mut HeldSecret, uuid: Uuid) -> Result<(), OperationError> {
+    fn take_name_back(self, held: &mut HeldSecret, uuid: Uuid) -> Result<(), OperationError> {
         let displaced = &mut held.document.displaced;
         let Some(position) = displaced.iter().position(|secret| secret.uuid == uuid) else {
             return Ok(());
@@ -193,7 +201,7 @@ impl Organization {
             let gives_way = holder.is_untouched()
                 && !holder.arguments.deletion_protection
                 && holder.arguments.on_destroy == OnDestroy::Delete;
-            if !gives_way || self.run.resumes != Some(holder.owner.stamp.run) {
+            if !gives_way || self.organization.run.resumes != Some(holder.owner.stamp.run) {
                 return Err(OperationError::Displaced {
                     name: holder.name.clone(),
                     uuid: holder.uuid,

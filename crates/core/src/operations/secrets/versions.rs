@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::size_limit::check_size;
 use crate::catalog::{SecretRecord, VersionRecord};
 use crate::kek::KekErrorKind;
 use crate::names::SecretName;
 use crate::operations::sealing::{SealedValue, Unsealed, seal, unseal};
-use crate::operations::size_limit::check_size;
 use crate::operations::{Backend, OperationError};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{NativeVersionId, PutOptions, StoreErrorKind};

@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::Secrets;
 use crate::catalog::{
     Owner, SecretArguments, SecretDocument, SecretMetadata, SecretRecord, VersionRecord,
 };
 use crate::names::{SecretName, Slug};
-use crate::operations::{Backend, SeenBackend};
+use crate::operations::held_document::HeldSecret;
+use crate::operations::{Backend, OperationError, SeenBackend};
 use planton_envelope::SecretKind;
 
 /// A secret without its value.
@@ -132,5 +134,19 @@ impl VersionView {
                 .unwrap_or_default(),
             payload_sha256: version.payload_sha256.clone(),
         }
+    }
+}
+
+impl Secrets<'_> {
+    /// Returns the view of a secret that the document contains.
+    pub(crate) async fn view(
+        self,
+        held: &HeldSecret,
+        uuid: Uuid,
+    ) -> Result<SecretView, OperationError> {
+        let catalog = self.organization.existing().await?.uuid;
+        let secret = held.document.secret(uuid);
+        let secret = secret.expect("the caller holds this secret");
+        Ok(SecretView::new(secret, &held.document, catalog))
     }
 }

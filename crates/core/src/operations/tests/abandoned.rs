@@ -7,29 +7,29 @@ use super::backends::{DONE, change, create, declared, delete, letting_go, slug};
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
 use crate::operations::RefreshedBackend;
-use crate::operations::backends::Patience;
+use crate::operations::deletion_waits::DeletionWaits;
 use crate::store::{Fault, Landing, StoreErrorKind, StoreVerb};
 
 /// Guards against waiting for ever only.
 const BOUND: Duration = Duration::from_secs(60);
 
 /// Waits no longer than it takes to see that nobody goes on.
-const HASTY: Patience = Patience {
+const SHORT_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::from_millis(20),
     in_use: Duration::from_millis(10),
     poll: Duration::from_millis(1),
 };
 
 /// Waits until the others are done, however long they take.
-const ENDLESS: Patience = Patience {
+const ENDLESS_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::MAX,
     in_use: Duration::MAX,
     poll: Duration::from_millis(1),
 };
 
-fn patient(world: &World, patience: Patience) -> Organization {
+fn waiting(world: &World, waits: DeletionWaits) -> Organization {
     let mut process = world.process();
-    process.patience = patience;
+    process.deletion_waits = waits;
     process
 }
 
@@ -44,7 +44,7 @@ async fn deletion_is_killed(world: &World, view: &SecretView) {
     let interrupt = Interrupt::default();
     let process = world.process();
     let delete = any(&view.name, view.uuid);
-    let killed = process.delete_secret(&delete, &interrupt).await;
+    let killed = process.secrets().delete(&delete, &interrupt).await;
     killed.unwrap_err();
     let document = world.document(&view.name).await;
     let state = document.current.unwrap().state;
@@ -61,14 +61,14 @@ async fn a_deletion_that_was_killed_is_finished_with_that_of_its_backend() {
     deletion_is_killed(&world, &killed).await;
     assert_eq!(place.objects().len(), 2, "the marker, and the secret still");
 
-    let deleting = patient(&world, HASTY);
+    let deleting = waiting(&world, SHORT_WAITS);
     let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
     let deleted = deleted.await.unwrap().unwrap();
     assert_eq!(deleted, DONE);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert!(world.document(&killed.name).await.is_tombstone());
     let gone = world.process();
-    let gone = gone.refresh_backend(&backend.name, backend.uuid, None);
+    let gone = gone.backends().refresh(&backend.name, backend.uuid, None);
     assert_eq!(gone.await.unwrap(), RefreshedBackend::Gone);
 }
 
@@ -87,10 +87,10 @@ async fn a_deletion_under_way_is_waited_for_and_left_to_whoever_began_it() {
     let goes_on = async move {
         let interrupt = Interrupt::default();
         let delete = any(&of_view.name, of_view.uuid);
-        theirs.delete_secret(&delete, &interrupt).await.unwrap();
+        theirs.secrets().delete(&delete, &interrupt).await.unwrap();
     };
     world.catalog.before(CatalogVerb::List, 20, goes_on);
-    let deleting = patient(&world, ENDLESS);
+    let deleting = waiting(&world, ENDLESS_WAITS);
     let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
     deleted.await.unwrap().unwrap();
     // Theirs of the secret, and ours of the marker.
@@ -109,15 +109,15 @@ async fn waiting_for_others_ends_when_it_is_to_stop_and_the_backend_stays() {
     let (interrupt, token) = cancellable();
     let stop = async move { token.cancel() };
     world.catalog.before(CatalogVerb::List, 20, stop);
-    let deleting = patient(&world, ENDLESS);
-    let stopped = deleting.delete_backend(letting_go(&backend), &interrupt);
+    let deleting = waiting(&world, ENDLESS_WAITS);
+    let stopped = deleting.backends().delete(letting_go(&backend), &interrupt);
     let stopped = tokio::time::timeout(BOUND, stopped).await.unwrap();
     assert!(
         matches!(stopped, Err(OperationError::Interrupted { .. })),
         "{stopped:?}"
     );
     let seen = world.process();
-    let seen = seen.find_backend(&slug("vault")).await.unwrap();
+    let seen = seen.backends().find(&slug("vault")).await.unwrap();
     assert!(!seen.is_deleting);
     create(&process, "next", Some("vault")).await.unwrap();
 }
@@ -134,7 +134,7 @@ async fn a_backend_whose_deletion_was_killed_is_taken_back_by_a_change() {
             let (interrupt, token) = cancellable();
             let stop = async move { token.cancel() };
             world.catalog.before(CatalogVerb::Write, 1, stop);
-            let stopped = process.delete_backend(letting_go(&backend), &interrupt);
+            let stopped = process.backends().delete(letting_go(&backend), &interrupt);
             stopped.await.unwrap_err();
         } else {
             // After the mark, and the fence before the default.
@@ -144,7 +144,7 @@ async fn a_backend_whose_deletion_was_killed_is_taken_back_by_a_change() {
         }
         assert_eq!(place.objects().len(), 1, "{killed}: its marker");
         let late = world.process();
-        let seen = late.find_backend(&slug("vault")).await.unwrap();
+        let seen = late.backends().find(&slug("vault")).await.unwrap();
         assert!(seen.is_deleting, "{killed}");
         let refused = create(&late, "db", Some("vault")).await;
         let refused = refused.unwrap_err();
@@ -154,7 +154,7 @@ async fn a_backend_whose_deletion_was_killed_is_taken_back_by_a_change() {
         );
 
         let interrupt = Interrupt::default();
-        let taken_back = late.update_backend(change(&seen), &interrupt);
+        let taken_back = late.backends().update(change(&seen), &interrupt);
         let taken_back = taken_back.await.unwrap();
         assert_eq!(taken_back.uuid, backend.uuid);
         assert!(!taken_back.is_deleting, "{killed}");

@@ -14,12 +14,12 @@ async fn killed(world: &World, create: CreateSecret) -> (Organization, SecretVie
     let unavailable = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Write, 1, Landing::After, unavailable);
     let interrupt = Interrupt::default();
-    let unclear = process.create_secret(create, &interrupt).await;
+    let unclear = process.secrets().create(create, &interrupt).await;
     match unclear {
         Err(OperationError::CommitUnclear(unclear)) => assert_eq!(unclear.run, process.run().id),
         other => panic!("{other:?}"),
     }
-    let view = world.process().find_secret(&named).await.unwrap();
+    let view = world.process().secrets().find(&named).await.unwrap();
     (process, view)
 }
 
@@ -27,7 +27,10 @@ async fn create(
     process: &Organization,
     create: CreateSecret,
 ) -> Result<SecretView, OperationError> {
-    process.create_secret(create, &Interrupt::default()).await
+    process
+        .secrets()
+        .create(create, &Interrupt::default())
+        .await
 }
 
 fn met(refused: Result<SecretView, OperationError>) -> MetRecord {
@@ -188,7 +191,7 @@ async fn what_was_changed_since_is_never_adopted() {
         let (interrupted, made) = killed(&world, create_of("db", given("v1"))).await;
         let process = world.process();
         let interrupt = Interrupt::default();
-        let changed = process.update_secret(change(&made), &interrupt).await;
+        let changed = process.secrets().update(change(&made), &interrupt).await;
         let changed = changed.unwrap();
         let resuming = world.resuming(&interrupted);
         let met = met(create(&resuming, create_of("db", given("v1"))).await);
@@ -213,7 +216,7 @@ async fn housekeeping_is_no_change() {
         .hold::<crate::catalog::SecretDocument>(key)
         .await
         .unwrap();
-    assert!(process.raise(&mut held).await.unwrap().is_none());
+    assert!(process.try_commit(&mut held).await.unwrap().is_none());
     let adopted = create(&world.resuming(&interrupted), request()).await;
     assert_eq!(adopted.unwrap().uuid, made.uuid);
 }
@@ -240,7 +243,7 @@ async fn a_run_hands_back_what_it_adopted_instead_of_destroying_it() {
     let resuming = world.resuming(&interrupted);
     let adopted = create(&resuming, request()).await.unwrap();
     let interrupt = Interrupt::default();
-    let deleted = resuming.delete_secret(&own(&adopted), &interrupt).await;
+    let deleted = resuming.secrets().delete(&own(&adopted), &interrupt).await;
     match deleted.unwrap() {
         DeletedSecret::HandedBack(owner) => assert_eq!(owner.stamp, made.owner.stamp),
         other => panic!("{other:?}"),
@@ -253,7 +256,8 @@ async fn a_run_hands_back_what_it_adopted_instead_of_destroying_it() {
     // A later run destroys it.
     let deleted = world
         .process()
-        .delete_secret(&own(&again), &interrupt)
+        .secrets()
+        .delete(&own(&again), &interrupt)
         .await;
     assert_eq!(deleted.unwrap(), DeletedSecret::Gone);
     assert!(world.store.objects().is_empty());
@@ -297,7 +301,11 @@ async fn a_recreation_goes_on_from_the_tombstone() {
     let old = created(&world, "db", "old").await;
     let process = world.warm().await;
     let interrupt = Interrupt::default();
-    process.delete_secret(&own(&old), &interrupt).await.unwrap();
+    process
+        .secrets()
+        .delete(&own(&old), &interrupt)
+        .await
+        .unwrap();
     let tombstone = world.document(&old.name).await;
     assert!(tombstone.is_tombstone());
     let new = created(&world, "db", "new").await;
@@ -306,6 +314,6 @@ async fn a_recreation_goes_on_from_the_tombstone() {
     assert!(new.generation > tombstone.generation);
     assert_eq!(refreshed(&world, &old).await.unwrap(), Refreshed::Gone);
     let selector = Selector::Uuid(old.uuid);
-    let gone = world.process().open_secret(&selector, None).await;
+    let gone = world.process().secrets().open(&selector, None).await;
     assert!(matches!(gone, Err(OperationError::SecretNotFound { .. })));
 }

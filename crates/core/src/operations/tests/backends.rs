@@ -84,7 +84,7 @@ async fn register(
     request: RegisterBackend,
 ) -> Result<BackendView, OperationError> {
     let interrupt = Interrupt::default();
-    let registered = process.register_backend(request, &interrupt).await;
+    let registered = process.backends().register(request, &interrupt).await;
     registered.map(|registered| registered.view)
 }
 
@@ -98,7 +98,7 @@ async fn set(
     named: &str,
     expected: &str,
 ) -> Result<DefaultBackendView, OperationError> {
-    let owner = process.default_backend_view().await?.owner;
+    let owner = process.default_backend().view().await?.owner;
     let request = SetDefault {
         backend: slug(named),
         before: owner.map(|_| KnownDefault {
@@ -107,7 +107,7 @@ async fn set(
         }),
     };
     let interrupt = Interrupt::default();
-    let set = process.set_default_backend(request, &interrupt).await;
+    let set = process.default_backend().set(request, &interrupt).await;
     set.map(|set| set.view)
 }
 
@@ -130,7 +130,10 @@ pub(super) async fn create(
         backend: backend.map(slug),
         ..create_of(named, given("hunter2"))
     };
-    process.create_secret(create, &Interrupt::default()).await
+    process
+        .secrets()
+        .create(create, &Interrupt::default())
+        .await
 }
 
 pub(super) async fn delete(
@@ -138,7 +141,10 @@ pub(super) async fn delete(
     view: &BackendView,
 ) -> Result<DeletedBackend, OperationError> {
     let interrupt = Interrupt::default();
-    process.delete_backend(letting_go(view), &interrupt).await
+    process
+        .backends()
+        .delete(letting_go(view), &interrupt)
+        .await
 }
 
 #[tokio::test]
@@ -157,13 +163,15 @@ async fn a_secret_goes_to_the_backend_it_names_and_comes_back_from_there() {
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 
     let rotated = process
-        .update_secret(rotate(&view, "next"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "next"), &Interrupt::default())
         .await
         .unwrap();
     assert_eq!(number(&rotated), Some(2));
     assert_eq!(world.value("db").await.unwrap(), "next");
     process
-        .delete_secret(
+        .secrets()
+        .delete(
             &crate::operations::tests::any(&view.name, view.uuid),
             &Interrupt::default(),
         )
@@ -266,10 +274,10 @@ async fn the_default_is_told_without_any_key_and_followed_only_under_a_good_mac(
         .kek
         .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
     let plans = world.process();
-    let view = plans.default_backend_view().await.unwrap();
+    let view = plans.default_backend().view().await.unwrap();
     assert_eq!((view.backend, view.owner.is_some()), (slug("one"), true));
     let large = SecretValue::Text("x".repeat(20_000).as_str().into());
-    plans.check_size(None, &large).await.unwrap();
+    plans.secrets().check_size(None, &large).await.unwrap();
     world.kek.allow();
 
     world
@@ -295,7 +303,8 @@ async fn another_address_of_the_same_place_is_taken_and_another_place_is_not() {
         ..change(&view)
     };
     let refused = process
-        .update_backend(elsewhere, &Interrupt::default())
+        .backends()
+        .update(elsewhere, &Interrupt::default())
         .await;
     assert!(
         matches!(refused, Err(OperationError::BackendNotThere { .. })),
@@ -308,7 +317,10 @@ async fn another_address_of_the_same_place_is_taken_and_another_place_is_not() {
         settings: settings("a2"),
         ..change(&view)
     };
-    let moved = process.update_backend(moved, &Interrupt::default()).await;
+    let moved = process
+        .backends()
+        .update(moved, &Interrupt::default())
+        .await;
     assert_eq!(moved.unwrap().settings, settings("a2"));
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 }
@@ -340,18 +352,20 @@ async fn a_backend_in_use_stays_and_says_who_needs_it() {
     chosen(&process, "platform", "vault").await;
     for number in 0..12 {
         let name = name(&format!("db-{number:02}"));
-        let found = process.find_secret(&name).await.unwrap();
+        let found = process.secrets().find(&name).await.unwrap();
         process
-            .delete_secret(
+            .secrets()
+            .delete(
                 &crate::operations::tests::any(&name, found.uuid),
                 &Interrupt::default(),
             )
             .await
             .unwrap();
     }
-    let still = process.find_secret(&name("still")).await.unwrap();
+    let still = process.secrets().find(&name("still")).await.unwrap();
     process
-        .delete_secret(
+        .secrets()
+        .delete(
             &crate::operations::tests::any(&still.name, still.uuid),
             &Interrupt::default(),
         )
@@ -359,7 +373,10 @@ async fn a_backend_in_use_stays_and_says_who_needs_it() {
         .unwrap();
     assert_eq!(delete(&process, &view).await.unwrap(), DONE);
     assert!(world.connector.place("a").objects().is_empty());
-    let gone = process.refresh_backend(&view.name, view.uuid, None).await;
+    let gone = process
+        .backends()
+        .refresh(&view.name, view.uuid, None)
+        .await;
     assert_eq!(gone.unwrap(), RefreshedBackend::Gone);
 }
 
@@ -411,7 +428,8 @@ async fn what_a_refresh_goes_by_outlives_a_rotation_and_an_edit() {
     declared(&process, "vault", "a").await;
     let view = create(&process, "db", Some("vault")).await.unwrap();
     let rotated = process
-        .update_secret(rotate(&view, "next"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "next"), &Interrupt::default())
         .await
         .unwrap();
     assert!(rotated.backend_seen.is_some());
@@ -435,20 +453,30 @@ async fn a_replacement_of_ones_own_takes_the_name_to_another_backend_and_another
         replaces: vec![Replaces::Owned(old.uuid, old.owner.stamp)],
         ..create_of("db", ValueSource::Given(pairs))
     };
-    let new = process.create_secret(successor, &interrupt).await.unwrap();
+    let new = process
+        .secrets()
+        .create(successor, &interrupt)
+        .await
+        .unwrap();
     assert_eq!(new.backend.as_str(), "platform");
     assert_eq!(new.kind, SecretKind::KeyValue);
     // The old one keeps its backend in use until it is gone, and nothing after.
-    let used = process.delete_backend(letting_go(&corp), &interrupt).await;
+    let used = process
+        .backends()
+        .delete(letting_go(&corp), &interrupt)
+        .await;
     assert!(
         matches!(used, Err(OperationError::BackendInUse { .. })),
         "{used:?}"
     );
     let delete = world::own(&old);
-    process.delete_secret(&delete, &interrupt).await.unwrap();
-    let deleted = process.delete_backend(letting_go(&corp), &interrupt).await;
+    process.secrets().delete(&delete, &interrupt).await.unwrap();
+    let deleted = process
+        .backends()
+        .delete(letting_go(&corp), &interrupt)
+        .await;
     assert_eq!(deleted.unwrap(), DONE);
-    let found = process.find_secret(&name("db")).await.unwrap();
+    let found = process.secrets().find(&name("db")).await.unwrap();
     assert_eq!(found.uuid, new.uuid);
 }
 
@@ -459,12 +487,16 @@ async fn a_protected_secret_gives_its_name_to_nobody() {
     let mut protected = create_of("db", given("x"));
     protected.arguments.deletion_protection = true;
     let interrupt = Interrupt::default();
-    let view = process.create_secret(protected, &interrupt).await.unwrap();
+    let view = process
+        .secrets()
+        .create(protected, &interrupt)
+        .await
+        .unwrap();
     let taker = CreateSecret {
         replaces: vec![Replaces::Named(view.uuid)],
         ..create_of("db", given("y"))
     };
-    let refused = process.create_secret(taker, &interrupt).await;
+    let refused = process.secrets().create(taker, &interrupt).await;
     assert!(
         matches!(refused, Err(OperationError::DeletionProtected { .. })),
         "{refused:?}"

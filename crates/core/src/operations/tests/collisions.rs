@@ -29,12 +29,12 @@ async fn a_colliding_secret_is_never_read_adopted_changed_or_deleted() {
                     replaces,
                     ..create_of("db", given(value))
                 };
-                let refused = process.create_secret(create, &interrupt).await;
+                let refused = process.secrets().create(create, &interrupt).await;
                 let exists = matches!(refused, Err(OperationError::AlreadyExists { .. }));
                 assert!(exists, "{state:?}: {refused:?}");
             }
         }
-        let found = process.find_secret(&name("db")).await;
+        let found = process.secrets().find(&name("db")).await;
         assert!(
             matches!(found, Err(OperationError::SecretNotFound { .. })),
             "{found:?}"
@@ -49,13 +49,14 @@ async fn a_colliding_secret_is_never_read_adopted_changed_or_deleted() {
             generation: document.generation,
             ..rotate(&view, "mine")
         };
-        let updated = process.update_secret(request, &interrupt).await;
+        let updated = process.secrets().update(request, &interrupt).await;
         assert!(
             matches!(updated, Err(OperationError::SecretNotFound { .. })),
             "{updated:?}"
         );
         process
-            .delete_secret(&any(&name("db"), view.uuid), &interrupt)
+            .secrets()
+            .delete(&any(&name("db"), view.uuid), &interrupt)
             .await
             .unwrap();
 
@@ -75,7 +76,8 @@ async fn a_uuid_still_finds_its_secret() {
     let (view, _) = collided(&world, SecretState::Ready).await;
     let found = world
         .process()
-        .find_secret_by_uuid(view.uuid)
+        .secrets()
+        .find_by_uuid(view.uuid)
         .await
         .unwrap();
     assert_eq!(found.name, name("other"));

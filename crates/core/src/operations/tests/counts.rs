@@ -1,7 +1,7 @@
 //! What each use case costs, exactly.
 
 use super::*;
-use crate::operations::{Interrupt, RefreshSecret, Refreshed, Seen, Selector};
+use crate::operations::{Interrupt, RefreshSecret, Refreshed, SeenSecret, Selector};
 
 const NONE: Counts = Counts {
     read: 0,
@@ -30,7 +30,9 @@ async fn creating_costs_four_requests_on_the_built_in_backend() {
     let organization = world.warm().await;
     let interrupt = Interrupt::default();
     // A process asks for the default backend once.
-    let first = organization.create_secret(create_of("first", given("x")), &interrupt);
+    let first = organization
+        .secrets()
+        .create(create_of("first", given("x")), &interrupt);
     let (view, counts) = cost(&world, first).await;
     view.unwrap();
     assert_eq!(counts.total(), 5);
@@ -47,7 +49,7 @@ async fn creating_costs_four_requests_on_the_built_in_backend() {
         },
     ];
     for create in requests {
-        let (view, counts) = cost(&world, organization.create_secret(create, &interrupt)).await;
+        let (view, counts) = cost(&world, organization.secrets().create(create, &interrupt)).await;
         let view = view.unwrap();
         assert_eq!(view.backend.as_str(), "platform");
         assert_eq!(number(&view), Some(1));
@@ -75,11 +77,14 @@ async fn rotating_costs_four_requests_and_one_when_versions_go() {
     let mut create = create_of("db", given("v1"));
     create.arguments.keep_versions = 2;
     let mut view = organization
-        .create_secret(create, &interrupt)
+        .secrets()
+        .create(create, &interrupt)
         .await
         .unwrap();
     for (value, deletions) in [("v2", 0), ("v3", 1), ("v4", 1)] {
-        let update = organization.update_secret(rotate(&view, value), &interrupt);
+        let update = organization
+            .secrets()
+            .update(rotate(&view, value), &interrupt);
         let (updated, counts) = cost(&world, update).await;
         view = updated.unwrap();
         let expected = Counts {
@@ -110,18 +115,21 @@ async fn editing_costs_two_requests_and_writes_no_version() {
     let organization = world.warm().await;
     let interrupt = Interrupt::default();
     let view = organization
-        .create_secret(create_of("db", given("x")), &interrupt)
+        .secrets()
+        .create(create_of("db", given("x")), &interrupt)
         .await
         .unwrap();
 
-    let unchanged = organization.update_secret(world::edit(&view), &interrupt);
+    let unchanged = organization
+        .secrets()
+        .update(world::edit(&view), &interrupt);
     let (same, counts) = cost(&world, unchanged).await;
     assert_eq!(same.unwrap(), view);
     assert_eq!(counts, Counts { read: 1, ..NONE });
 
     let mut edit = world::edit(&view);
     edit.metadata.description = Some("for the shop".to_owned());
-    let (edited, counts) = cost(&world, organization.update_secret(edit, &interrupt)).await;
+    let (edited, counts) = cost(&world, organization.secrets().update(edit, &interrupt)).await;
     let edited = edited.unwrap();
     assert_eq!(
         counts,
@@ -136,7 +144,11 @@ async fn editing_costs_two_requests_and_writes_no_version() {
 
     let mut edit = world::edit(&edited);
     edit.arguments.deletion_protection = true;
-    let argued = organization.update_secret(edit, &interrupt).await.unwrap();
+    let argued = organization
+        .secrets()
+        .update(edit, &interrupt)
+        .await
+        .unwrap();
     assert_eq!(
         argued.updated_at, edited.updated_at,
         "arguments are not the secret"
@@ -149,7 +161,8 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
     let interrupt = Interrupt::default();
     let warm = world.warm().await;
     let view = warm
-        .create_secret(create_of("db", given("x")), &interrupt)
+        .secrets()
+        .create(create_of("db", given("x")), &interrupt)
         .await
         .unwrap();
     let process = world.process();
@@ -158,12 +171,12 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
         name: name("db"),
         uuid: view.uuid,
         backend: None,
-        seen: Some(Seen {
+        seen: Some(SeenSecret {
             generation: view.generation,
             version: Some((version.number, version.payload_sha256)),
         }),
     };
-    let (refreshed, counts) = cost(&world, process.refresh_secret(&request)).await;
+    let (refreshed, counts) = cost(&world, process.secrets().refresh(&request)).await;
     assert_eq!(refreshed.unwrap(), Refreshed::Present(view.clone()));
     // One more, for the organization's record, once a process.
     assert_eq!(
@@ -174,7 +187,7 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
             ..NONE
         }
     );
-    let (refreshed, counts) = cost(&world, process.refresh_secret(&request)).await;
+    let (refreshed, counts) = cost(&world, process.secrets().refresh(&request)).await;
     assert_eq!(refreshed.unwrap(), Refreshed::Present(view));
     assert_eq!(
         counts,
@@ -192,12 +205,13 @@ async fn opening_costs_three_requests_and_the_organizations_once() {
     let interrupt = Interrupt::default();
     let warm = world.warm().await;
     let view = warm
-        .create_secret(create_of("db", given("x")), &interrupt)
+        .secrets()
+        .create(create_of("db", given("x")), &interrupt)
         .await
         .unwrap();
     let process = world.process();
     let by_uuid = Selector::Uuid(view.uuid);
-    let (opened, counts) = cost(&world, process.open_secret(&by_uuid, None)).await;
+    let (opened, counts) = cost(&world, process.secrets().open(&by_uuid, None)).await;
     assert_eq!(world::exposed(&opened.unwrap().value), "x");
     assert_eq!(
         counts,
@@ -209,7 +223,7 @@ async fn opening_costs_three_requests_and_the_organizations_once() {
         }
     );
     for selector in [by_uuid, Selector::Name(name("db"))] {
-        let (opened, counts) = cost(&world, process.open_secret(&selector, Some(1))).await;
+        let (opened, counts) = cost(&world, process.secrets().open(&selector, Some(1))).await;
         assert_eq!(opened.unwrap().view, view);
         assert_eq!(
             counts,
@@ -221,17 +235,22 @@ async fn opening_costs_three_requests_and_the_organizations_once() {
             }
         );
     }
-    let (same, counts) = cost(&world, process.is_current_value(view.uuid, &text("x"))).await;
+    let (same, counts) = cost(
+        &world,
+        process.secrets().is_current_value(view.uuid, &text("x")),
+    )
+    .await;
     assert!(same.unwrap());
     assert_eq!(counts.total(), 3);
     assert!(
         !process
+            .secrets()
             .is_current_value(view.uuid, &text("y"))
             .await
             .unwrap()
     );
     let other_kind = pairs(&[("a", "x")]);
-    let compared = process.is_current_value(view.uuid, &other_kind);
+    let compared = process.secrets().is_current_value(view.uuid, &other_kind);
     let (same, counts) = cost(&world, compared).await;
     assert!(!same.unwrap());
     assert_eq!(counts.unwrap, 0, "the kind alone tells");
@@ -243,11 +262,12 @@ async fn deleting_costs_five_requests_and_no_key() {
     let interrupt = Interrupt::default();
     let organization = world.warm().await;
     let view = organization
-        .create_secret(create_of("db", given("x")), &interrupt)
+        .secrets()
+        .create(create_of("db", given("x")), &interrupt)
         .await
         .unwrap();
     let delete = own(&view);
-    let deletion = organization.delete_secret(&delete, &interrupt);
+    let deletion = organization.secrets().delete(&delete, &interrupt);
     let (deleted, counts) = cost(&world, deletion).await;
     deleted.unwrap();
     let expected = Counts {
@@ -261,7 +281,8 @@ async fn deleting_costs_five_requests_and_no_key() {
     assert!(world.document(&view.name).await.is_tombstone());
     assert!(world.store.objects().is_empty());
     let again = organization
-        .delete_secret(&any(&view.name, view.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&view.name, view.uuid), &interrupt)
         .await;
     again.expect("what is gone is deleted");
 }
@@ -273,7 +294,11 @@ async fn a_process_reads_its_organization_and_unwraps_its_mac_key_once() {
     let process = world.process();
     let interrupt = Interrupt::default();
     let (results, counts) = cost(&world, async {
-        let create = |named| process.create_secret(create_of(named, given("x")), &interrupt);
+        let create = |named| {
+            process
+                .secrets()
+                .create(create_of(named, given("x")), &interrupt)
+        };
         tokio::join!(create("a"), create("b"), create("c"), create("d"))
     })
     .await;

@@ -74,7 +74,7 @@ async fn create_converges_after_each_failure() {
         let interrupt = Interrupt::default();
         let process = world.warm().await;
         failure.strike(&world);
-        let first = process.create_secret(create(), &interrupt).await;
+        let first = process.secrets().create(create(), &interrupt).await;
         if failure.is_lost_answer() {
             assert!(first.is_ok(), "{failure:?}: {first:?}");
         }
@@ -86,12 +86,12 @@ async fn create_converges_after_each_failure() {
                 matches!(first, Err(OperationError::CommitUnclear(_))),
                 "{first:?}"
             );
-            let refused = world.process().create_secret(create(), &interrupt).await;
+            let refused = world.process().secrets().create(create(), &interrupt).await;
             let exists = matches!(refused, Err(OperationError::AlreadyExists { .. }));
             assert!(exists, "{failure:?}: {refused:?}");
         }
         let resuming = world.resuming(&process);
-        let second = resuming.create_secret(create(), &interrupt).await;
+        let second = resuming.secrets().create(create(), &interrupt).await;
         let second = second.unwrap_or_else(|error| panic!("{failure:?}: {error:?}"));
         if let Ok(first) = first {
             assert_eq!(first.uuid, second.uuid, "{failure:?}");
@@ -118,7 +118,7 @@ async fn update_converges_after_each_failure() {
             update
         };
         failure.strike(&world);
-        let first = process.update_secret(asked(&view), &interrupt).await;
+        let first = process.secrets().update(asked(&view), &interrupt).await;
         if failure.is_lost_answer() {
             assert!(first.is_ok(), "{failure:?}: {first:?}");
         }
@@ -132,7 +132,8 @@ async fn update_converges_after_each_failure() {
             assert!(first.is_err(), "{failure:?}: acknowledged and lost");
             let again = world
                 .process()
-                .update_secret(asked(&view), &interrupt)
+                .secrets()
+                .update(asked(&view), &interrupt)
                 .await;
             view = again.unwrap_or_else(|error| panic!("{failure:?}: {error:?}"));
         }
@@ -141,7 +142,8 @@ async fn update_converges_after_each_failure() {
         let selector = Selector::Uuid(view.uuid);
         let before = world
             .process()
-            .open_secret(&selector, Some(1))
+            .secrets()
+            .open(&selector, Some(1))
             .await
             .unwrap();
         assert_eq!(world::exposed(&before.value), "v1", "{failure:?}");
@@ -158,7 +160,8 @@ async fn delete_converges_after_each_failure() {
         let process = world.warm().await;
         failure.strike(&world);
         let first = process
-            .delete_secret(&any(&view.name, view.uuid), &interrupt)
+            .secrets()
+            .delete(&any(&view.name, view.uuid), &interrupt)
             .await;
         if failure.is_lost_answer() {
             assert!(first.is_ok(), "{failure:?}: {first:?}");
@@ -172,7 +175,8 @@ async fn delete_converges_after_each_failure() {
         }
         let second = world
             .process()
-            .delete_secret(&any(&view.name, view.uuid), &interrupt)
+            .secrets()
+            .delete(&any(&view.name, view.uuid), &interrupt)
             .await;
         second.unwrap_or_else(|error| panic!("{failure:?}: {error:?}"));
         assert!(
@@ -220,7 +224,8 @@ async fn create_finishes_a_deletion_that_was_killed_at_any_step() {
         let process = world.warm().await;
         failure.strike(&world);
         let deleted = process
-            .delete_secret(&any(&old.name, old.uuid), &Interrupt::default())
+            .secrets()
+            .delete(&any(&old.name, old.uuid), &Interrupt::default())
             .await;
         deleted.unwrap_err();
         let new = created(&world, "db", "new").await;
@@ -241,7 +246,8 @@ async fn a_deletion_whose_history_stays_is_still_a_deletion() {
     world.fail_catalog(CatalogVerb::ForgetHistory, 1, Landing::Before, unavailable);
     let process = world.warm().await;
     let deleted = process
-        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+        .secrets()
+        .delete(&any(&view.name, view.uuid), &Interrupt::default())
         .await;
     deleted.expect("the tombstone is committed");
 }
@@ -259,23 +265,25 @@ async fn a_lost_answer_that_was_built_upon_is_still_ours() {
         .catalog
         .before(CatalogVerb::ReadFenced, 1, async move {
             let process = racing.process();
-            let view = process.find_secret(&name("db")).await.unwrap();
+            let view = process.secrets().find(&name("db")).await.unwrap();
             assert_eq!(number(&view), Some(2));
             let mut update = edit(&view);
             update.metadata.description = Some("theirs".to_owned());
             process
-                .update_secret(update, &Interrupt::default())
+                .secrets()
+                .update(update, &Interrupt::default())
                 .await
                 .unwrap();
         });
     let process = world.warm().await;
     let updated = process
-        .update_secret(rotate(&view, "v2"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "v2"), &Interrupt::default())
         .await;
     assert_eq!(number(&updated.unwrap()), Some(2));
     assert_eq!(world.value("db").await.unwrap(), "v2");
     assert_eq!(world.unreferenced(&["db"]).await, 0);
-    let now = world.process().find_secret(&name("db")).await.unwrap();
+    let now = world.process().secrets().find(&name("db")).await.unwrap();
     assert_eq!(now.metadata.description.as_deref(), Some("theirs"));
 }
 
@@ -291,14 +299,17 @@ async fn a_lost_answer_whose_version_was_pruned_since_is_still_ours() {
     let race = async move {
         let interrupt = Interrupt::default();
         let create = create_of("db", given("v1"));
-        let adopted = resuming.create_secret(create, &interrupt).await.unwrap();
+        let adopted = resuming.secrets().create(create, &interrupt).await.unwrap();
         let mut update = rotate(&adopted, "v2");
         update.arguments.keep_versions = 1;
-        resuming.update_secret(update, &interrupt).await.unwrap();
+        resuming.secrets().update(update, &interrupt).await.unwrap();
     };
     world.catalog.before(CatalogVerb::ReadFenced, 1, race);
     let create = create_of("db", given("v1"));
-    let created = process.create_secret(create, &Interrupt::default()).await;
+    let created = process
+        .secrets()
+        .create(create, &Interrupt::default())
+        .await;
     assert_eq!(number(&created.unwrap()), Some(2));
     assert_eq!(world.value("db").await.unwrap(), "v2");
     assert_eq!(world.unreferenced(&["db"]).await, 0);
@@ -313,18 +324,20 @@ async fn a_conflict_without_a_rival_is_written_again() {
     world.fail_catalog(CatalogVerb::Write, 1, Landing::Before, conflict);
     let process = world.warm().await;
     let updated = process
-        .update_secret(rotate(&view, "v2"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "v2"), &Interrupt::default())
         .await;
     assert_eq!(number(&updated.unwrap()), Some(2));
 
     // For ever so: an error, and the version whose fate is unknown stays.
-    let view = world.process().find_secret(&name("db")).await.unwrap();
+    let view = world.process().secrets().find(&name("db")).await.unwrap();
     for _ in 0..10 {
         world.fail_catalog(CatalogVerb::Write, 1, Landing::Before, conflict);
     }
     let deletions = world.counts().delete;
     let stuck = process
-        .update_secret(rotate(&view, "v3"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "v3"), &Interrupt::default())
         .await;
     assert!(
         matches!(stuck, Err(OperationError::Catalog(_))),
@@ -350,7 +363,11 @@ async fn a_creation_that_put_and_did_not_commit_stands_in_nobodys_way() {
         world.fail_store(StoreVerb::Put, 1, Landing::After, kind);
         let create = create_of("db", given("x"));
         let interrupt = Interrupt::default();
-        process.create_secret(create, &interrupt).await.unwrap_err();
+        process
+            .secrets()
+            .create(create, &interrupt)
+            .await
+            .unwrap_err();
         let key = crate::catalog::record_key_of_name(&name("db"));
         assert_eq!(world.stored(&key).await, None, "{kind:?}");
         created(&world, "db", "y").await;

@@ -15,7 +15,7 @@ fn replacing(old: &SecretView, value: &str) -> CreateSecret {
 }
 
 async fn open(world: &World, selector: Selector) -> Result<String, OperationError> {
-    let opened = world.process().open_secret(&selector, None).await?;
+    let opened = world.process().secrets().open(&selector, None).await?;
     Ok(world::exposed(&opened.value))
 }
 
@@ -30,7 +30,8 @@ async fn without_the_mark_a_namesake_exists_already() {
         };
         let refused = world
             .process()
-            .create_secret(create, &Interrupt::default())
+            .secrets()
+            .create(create, &Interrupt::default())
             .await;
         assert!(
             matches!(refused, Err(OperationError::AlreadyExists { .. })),
@@ -62,7 +63,10 @@ async fn a_namesake_is_displaced_under_the_stamp_that_its_state_knows_and_no_oth
             ..create_of("db", given("new"))
         };
         let process = world.process();
-        process.create_secret(create, &Interrupt::default()).await
+        process
+            .secrets()
+            .create(create, &Interrupt::default())
+            .await
     };
     let refused = replace(strange).await;
     assert!(
@@ -87,7 +91,8 @@ async fn old_and_new_live_side_by_side_until_the_old_is_deleted() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let new = process
-        .create_secret(replacing(&old, "new"), &interrupt)
+        .secrets()
+        .create(replacing(&old, "new"), &interrupt)
         .await
         .unwrap();
     assert_ne!(new.uuid, old.uuid);
@@ -99,11 +104,11 @@ async fn old_and_new_live_side_by_side_until_the_old_is_deleted() {
     assert_eq!(open(&world, Selector::Uuid(new.uuid)).await.unwrap(), "new");
     assert_eq!(open(&world, Selector::Uuid(old.uuid)).await.unwrap(), "old");
     assert_eq!(
-        process.find_secret(&name("db")).await.unwrap().uuid,
+        process.secrets().find(&name("db")).await.unwrap().uuid,
         new.uuid
     );
     assert_eq!(
-        process.find_secret_by_uuid(old.uuid).await.unwrap().uuid,
+        process.secrets().find_by_uuid(old.uuid).await.unwrap().uuid,
         old.uuid
     );
     for view in [&old, &new] {
@@ -115,7 +120,8 @@ async fn old_and_new_live_side_by_side_until_the_old_is_deleted() {
     assert_eq!(world.unreferenced(&["db"]).await, 0);
 
     process
-        .delete_secret(&any(&old.name, old.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&old.name, old.uuid), &interrupt)
         .await
         .unwrap();
     assert_eq!(refreshed(&world, &old).await.unwrap(), Refreshed::Gone);
@@ -139,21 +145,25 @@ async fn deleting_the_namesake_changes_nothing_about_the_secret() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let new = process
-        .create_secret(replacing(&old, "new"), &interrupt)
+        .secrets()
+        .create(replacing(&old, "new"), &interrupt)
         .await
         .unwrap();
     process
-        .delete_secret(&any(&old.name, old.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&old.name, old.uuid), &interrupt)
         .await
         .unwrap();
     let rotated = process
-        .update_secret(rotate(&new, "newer"), &interrupt)
+        .secrets()
+        .update(rotate(&new, "newer"), &interrupt)
         .await
         .unwrap();
     assert_eq!(number(&rotated), Some(2));
     // But no change of its own is overlooked.
     let late = process
-        .update_secret(rotate(&new, "late"), &interrupt)
+        .secrets()
+        .update(rotate(&new, "late"), &interrupt)
         .await;
     assert!(
         matches!(late, Err(OperationError::ChangedConcurrently { .. })),
@@ -181,7 +191,8 @@ async fn a_replacement_converges_after_each_failure() {
             }
             let interrupt = Interrupt::default();
             let first = process
-                .create_secret(replacing(&old, "new"), &interrupt)
+                .secrets()
+                .create(replacing(&old, "new"), &interrupt)
                 .await;
             let what = format!("{landing:?} {fault:?}: {first:?}");
             let by_uuid = open(&world, Selector::Uuid(old.uuid)).await;
@@ -193,7 +204,8 @@ async fn a_replacement_converges_after_each_failure() {
             );
             let process = world.resuming(&process);
             let second = process
-                .create_secret(replacing(&old, "new"), &interrupt)
+                .secrets()
+                .create(replacing(&old, "new"), &interrupt)
                 .await;
             let new = second.unwrap_or_else(|error| panic!("{what}: {error:?}"));
             assert_ne!(new.uuid, old.uuid, "{what}");
@@ -202,7 +214,11 @@ async fn a_replacement_converges_after_each_failure() {
                 "new"
             );
             let process = world.process();
-            process.delete_secret(&own(&old), &interrupt).await.unwrap();
+            process
+                .secrets()
+                .delete(&own(&old), &interrupt)
+                .await
+                .unwrap();
             assert_eq!(
                 open(&world, Selector::Name(name("db"))).await.unwrap(),
                 "new"
@@ -219,7 +235,8 @@ async fn a_replacement_that_is_withdrawn_gives_the_name_back() {
     world.kek.deny(KekVerb::Wrap, KekErrorKind::Disabled);
     let process = world.process();
     let denied = process
-        .create_secret(replacing(&old, "new"), &Interrupt::default())
+        .secrets()
+        .create(replacing(&old, "new"), &Interrupt::default())
         .await;
     denied.unwrap_err();
     world.kek.allow();
@@ -233,7 +250,8 @@ async fn a_replacement_that_is_withdrawn_gives_the_name_back() {
     }
     let process = world.process();
     let new = process
-        .create_secret(replacing(&old, "new"), &Interrupt::default())
+        .secrets()
+        .create(replacing(&old, "new"), &Interrupt::default())
         .await
         .unwrap();
     assert_eq!(
@@ -255,7 +273,8 @@ async fn the_old_answers_to_the_name_while_the_new_is_being_created() {
     });
     let process = world.warm().await;
     process
-        .create_secret(replacing(&old, "new"), &Interrupt::default())
+        .secrets()
+        .create(replacing(&old, "new"), &Interrupt::default())
         .await
         .unwrap();
     assert_eq!(
@@ -271,11 +290,13 @@ async fn the_new_may_go_before_the_old() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let new = process
-        .create_secret(replacing(&old, "new"), &interrupt)
+        .secrets()
+        .create(replacing(&old, "new"), &interrupt)
         .await
         .unwrap();
     process
-        .delete_secret(&any(&new.name, new.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&new.name, new.uuid), &interrupt)
         .await
         .unwrap();
     let by_name = open(&world, Selector::Name(name("db"))).await;
@@ -285,7 +306,8 @@ async fn the_new_may_go_before_the_old() {
     );
     assert_eq!(open(&world, Selector::Uuid(old.uuid)).await.unwrap(), "old");
     let newest = process
-        .create_secret(create_of("db", given("newest")), &interrupt)
+        .secrets()
+        .create(create_of("db", given("newest")), &interrupt)
         .await;
     let newest = newest.unwrap();
     assert_eq!(
@@ -294,7 +316,8 @@ async fn the_new_may_go_before_the_old() {
     );
     for view in [&old, &newest] {
         process
-            .delete_secret(&any(&view.name, view.uuid), &interrupt)
+            .secrets()
+            .delete(&any(&view.name, view.uuid), &interrupt)
             .await
             .unwrap();
     }

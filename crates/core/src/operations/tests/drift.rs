@@ -38,7 +38,8 @@ async fn a_version_that_is_gone_or_replaced_is_lost_and_the_next_write_goes_on()
         }
         let process = world.warm().await;
         let update = process
-            .update_secret(rotate(&view, "v1"), &Interrupt::default())
+            .secrets()
+            .update(rotate(&view, "v1"), &Interrupt::default())
             .await;
         let mended = update.unwrap();
         assert_eq!((mended.uuid, number(&mended)), (view.uuid, Some(2)));
@@ -83,7 +84,10 @@ async fn an_object_that_is_gone_is_drift_and_a_denied_look_is_not() {
     // Nor does anybody else take its name.
     let create = create_of("db", given("other"));
     let refused = world.process();
-    let refused = refused.create_secret(create, &Interrupt::default()).await;
+    let refused = refused
+        .secrets()
+        .create(create, &Interrupt::default())
+        .await;
     let exists = matches!(refused, Err(OperationError::AlreadyExists { .. }));
     assert!(exists, "{refused:?}");
 }
@@ -104,7 +108,8 @@ async fn a_record_that_is_missing_is_nobodys_end() {
     );
     let process = world.warm().await;
     let update = process
-        .update_secret(rotate(&view, "v2"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "v2"), &Interrupt::default())
         .await;
     assert!(
         matches!(update, Err(OperationError::RecordMissing { .. })),
@@ -116,7 +121,8 @@ async fn a_record_that_is_missing_is_nobodys_end() {
         "{opened:?}"
     );
     let deleted = process
-        .delete_secret(&own(&view), &Interrupt::default())
+        .secrets()
+        .delete(&own(&view), &Interrupt::default())
         .await;
     assert_eq!(deleted.unwrap(), DeletedSecret::RecordMissing);
     let new = created(&world, "db", "v1").await;
@@ -132,7 +138,8 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     process
-        .delete_secret(&any(&old.name, old.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&old.name, old.uuid), &interrupt)
         .await
         .unwrap();
     let key = crate::catalog::record_key_of_name(&old.name);
@@ -140,7 +147,8 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
     // From here on a node may answer with the tombstone.
     lag();
     let view = process
-        .create_secret(create_of("db", given("x")), &interrupt)
+        .secrets()
+        .create(create_of("db", given("x")), &interrupt)
         .await
         .unwrap();
 
@@ -160,12 +168,14 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
         let old = created(&world, "db", "old").await;
         let process = world.warm().await;
         process
-            .delete_secret(&any(&old.name, old.uuid), &interrupt)
+            .secrets()
+            .delete(&any(&old.name, old.uuid), &interrupt)
             .await
             .unwrap();
         world.catalog.serve_stale(&key);
         let view = process
-            .create_secret(create_of("db", given("x")), &interrupt)
+            .secrets()
+            .create(create_of("db", given("x")), &interrupt)
             .await
             .unwrap();
         let late = world.process();
@@ -177,16 +187,20 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
                     backend: None,
                     seen: None,
                 };
-                let refreshed = late.refresh_secret(&request).await.unwrap();
+                let refreshed = late.secrets().refresh(&request).await.unwrap();
                 assert_eq!(refreshed, Refreshed::Present(view));
             }
-            1 => assert_eq!(late.find_secret(&view.name).await.unwrap(), view),
+            1 => assert_eq!(late.secrets().find(&view.name).await.unwrap(), view),
             2 => {
                 let selector = Selector::Uuid(view.uuid);
-                assert_eq!(late.open_secret(&selector, None).await.unwrap().view, view);
+                assert_eq!(
+                    late.secrets().open(&selector, None).await.unwrap().view,
+                    view
+                );
             }
             3 => {
-                late.delete_secret(&any(&view.name, view.uuid), &interrupt)
+                late.secrets()
+                    .delete(&any(&view.name, view.uuid), &interrupt)
                     .await
                     .unwrap();
                 assert!(
@@ -196,7 +210,7 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
                 assert!(world.store.objects().is_empty());
             }
             _ => {
-                let updated = late.update_secret(rotate(&view, "y"), &interrupt).await;
+                let updated = late.secrets().update(rotate(&view, "y"), &interrupt).await;
                 assert_eq!(number(&updated.unwrap()), Some(2));
             }
         }
@@ -212,17 +226,19 @@ async fn a_lagging_node_hides_no_version() {
         .serve_stale(&crate::catalog::record_key_of_name(&view.name));
     let process = world.warm().await;
     process
-        .update_secret(rotate(&view, "v2"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "v2"), &Interrupt::default())
         .await
         .unwrap();
     let selector = Selector::Name(view.name.clone());
     let opened = world
         .process()
-        .open_secret(&selector, Some(2))
+        .secrets()
+        .open(&selector, Some(2))
         .await
         .unwrap();
     assert_eq!(world::exposed(&opened.value), "v2");
-    let missing = world.process().open_secret(&selector, Some(3)).await;
+    let missing = world.process().secrets().open(&selector, Some(3)).await;
     assert!(matches!(
         missing,
         Err(OperationError::VersionNotFound { version: 3, .. })
@@ -239,7 +255,8 @@ async fn a_lagging_node_does_not_say_that_a_deleted_secret_exists() {
         .catalog
         .serve_stale(&crate::catalog::record_key_of_name(&old.name));
     process
-        .delete_secret(&any(&old.name, old.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&old.name, old.uuid), &interrupt)
         .await
         .unwrap();
     let new = created(&world, "db", "new").await;

@@ -47,14 +47,16 @@ async fn racing_first_uses_end_with_one_record_and_one_mac_key() {
             let create = create_of("theirs", given("theirs"));
             racing
                 .process()
-                .create_secret(create, &interrupt)
+                .secrets()
+                .create(create, &interrupt)
                 .await
                 .unwrap();
         });
         let ours = world.process();
         let create = create_of("ours", given("ours"));
         let view = ours
-            .create_secret(create, &Interrupt::default())
+            .secrets()
+            .create(create, &Interrupt::default())
             .await
             .unwrap();
         assert_eq!(view.catalog, record(&world).await.uuid);
@@ -98,7 +100,8 @@ async fn a_denied_provision_leaves_initializing_and_a_later_one_completes() {
         let create = create_of("db", given("x"));
         let denied = world
             .process()
-            .create_secret(create, &Interrupt::default())
+            .secrets()
+            .create(create, &Interrupt::default())
             .await;
         assert!(
             matches!(&denied, Err(OperationError::Kek(error)) if error.kind() == KekErrorKind::PermissionDenied),
@@ -159,7 +162,7 @@ async fn the_mac_key_is_there_for_whoever_asked_while_first_use_was_under_way() 
     let asking = std::sync::Arc::clone(&process);
     let (send, receive) = tokio::sync::oneshot::channel();
     world.catalog.before(CatalogVerb::Write, 2, async move {
-        let asked = tokio::spawn(async move { asking.mac_key().await.is_ok() });
+        let asked = tokio::spawn(async move { asking.keys().mac_key().await.is_ok() });
         tokio::task::yield_now().await;
         send.send(asked).unwrap();
     });
@@ -169,7 +172,7 @@ async fn the_mac_key_is_there_for_whoever_asked_while_first_use_was_under_way() 
         "whoever waited got none"
     );
     assert!(
-        process.mac_key().await.is_ok(),
+        process.keys().mac_key().await.is_ok(),
         "nor does whoever comes later"
     );
 }
@@ -204,9 +207,13 @@ async fn an_altered_organization_record_is_refused_by_all_that_writes() {
     let interrupt = Interrupt::default();
     let process = world.process();
     let create = process
-        .create_secret(create_of("new", given("x")), &interrupt)
+        .secrets()
+        .create(create_of("new", given("x")), &interrupt)
         .await;
-    let update = process.update_secret(rotate(&view, "y"), &interrupt).await;
+    let update = process
+        .secrets()
+        .update(rotate(&view, "y"), &interrupt)
+        .await;
     for result in [create, update] {
         assert!(
             matches!(&result, Err(OperationError::Catalog(error)) if error.kind() == CatalogErrorKind::Altered),

@@ -3,12 +3,17 @@
 use super::backends::{create, declared};
 use super::*;
 use crate::catalog::{CatalogStore as _, CatalogVerb};
-use crate::operations::backends::Patience;
+use crate::operations::deletion_waits::DeletionWaits;
 use crate::operations::{BackendOnDestroy, Destroyed, ForgettableSecret, Found};
 use crate::store::Landing;
 
 async fn found(process: &Organization, named: &str) -> ForgettableSecret {
-    match process.find_to_forget(&name(named), None).await.unwrap() {
+    match process
+        .secrets()
+        .find_to_forget(&name(named), None)
+        .await
+        .unwrap()
+    {
         Found::One(found) => *found,
         other => panic!("{other:?}"),
     }
@@ -29,15 +34,23 @@ async fn a_forgotten_secret_leaves_its_object_and_no_entry() {
     let late = world.process();
     let shown = found(&late, "db").await;
     let interrupt = Interrupt::default();
-    late.forget_found_secret(shown, &interrupt).await.unwrap();
+    late.secrets().forget(shown, &interrupt).await.unwrap();
     assert!(world.document(&view.name).await.is_tombstone());
     assert_eq!(place.objects(), before);
     assert_eq!(world.connector.opened(), opened, "nobody was asked");
     let entries = world.catalog.list("entries").await.unwrap();
     assert!(entries.is_empty(), "{entries:?}");
-    let again = late.find_to_forget(&view.name, None).await.unwrap();
+    let again = late
+        .secrets()
+        .find_to_forget(&view.name, None)
+        .await
+        .unwrap();
     assert!(matches!(again, Found::Nothing { .. }), "{again:?}");
-    let never = late.find_to_forget(&name("never"), None).await.unwrap();
+    let never = late
+        .secrets()
+        .find_to_forget(&name("never"), None)
+        .await
+        .unwrap();
     assert!(matches!(never, Found::Never), "{never:?}");
 }
 
@@ -50,10 +63,11 @@ async fn a_secret_that_changed_since_it_was_shown_is_not_forgotten() {
     let interrupt = Interrupt::default();
     let other = world.process();
     other
-        .update_secret(rotate(&view, "v2"), &interrupt)
+        .secrets()
+        .update(rotate(&view, "v2"), &interrupt)
         .await
         .unwrap();
-    let refused = process.forget_found_secret(shown, &interrupt).await;
+    let refused = process.secrets().forget(shown, &interrupt).await;
     assert!(
         matches!(refused, Err(OperationError::ChangedConcurrently { .. })),
         "{refused:?}"
@@ -71,17 +85,17 @@ async fn a_displaced_secret_is_forgotten_by_its_uuid_alone() {
         replaces: vec![crate::operations::Replaces::Named(old.uuid)],
         ..create_of("db", given("new"))
     };
-    let new = process.create_secret(next, &interrupt).await.unwrap();
+    let new = process.secrets().create(next, &interrupt).await.unwrap();
     assert_eq!(found(&process, "db").await.uuid, new.uuid);
-    let shown = process.find_to_forget(&old.name, Some(old.uuid)).await;
+    let shown = process
+        .secrets()
+        .find_to_forget(&old.name, Some(old.uuid))
+        .await;
     let Found::One(shown) = shown.unwrap() else {
         panic!("it is displaced, and found by uuid");
     };
     assert!(shown.is_displaced);
-    process
-        .forget_found_secret(*shown, &interrupt)
-        .await
-        .unwrap();
+    process.secrets().forget(*shown, &interrupt).await.unwrap();
     assert_eq!(world.value("db").await.unwrap(), "new");
     assert!(world.document(&old.name).await.displaced.is_empty());
 }
@@ -92,12 +106,12 @@ async fn a_backend_that_turns_out_to_be_needed_is_as_it_was() {
     let process = world.warm().await;
     let vault = declared(&process, "vault", "a").await;
     let mut process = world.process();
-    process.patience = Patience {
+    process.deletion_waits = DeletionWaits {
         in_use: std::time::Duration::ZERO,
-        ..Patience::default()
+        ..DeletionWaits::default()
     };
     let shown =
-        async |process: &Organization| match process.find_backend_to_forget(&vault.name).await {
+        async |process: &Organization| match process.backends().find_to_forget(&vault.name).await {
             Ok(Found::One(found)) => *found,
             other => panic!("{other:?}"),
         };
@@ -109,18 +123,18 @@ async fn a_backend_that_turns_out_to_be_needed_is_as_it_was() {
         create(&creator, "db", Some("vault")).await.unwrap();
     });
     let interrupt = Interrupt::default();
-    let refused = process.forget_found_backend(found, &interrupt).await;
+    let refused = process.backends().forget(found, &interrupt).await;
     assert!(
         matches!(refused, Err(OperationError::BackendInUse { total: 1, .. })),
         "{refused:?}"
     );
-    let seen = world.process().find_backend(&vault.name).await.unwrap();
+    let seen = world.process().backends().find(&vault.name).await.unwrap();
     assert!(!seen.is_deleting);
     assert_eq!(seen.arguments.on_destroy, BackendOnDestroy::Delete);
 
     let secret = found_and_forgotten(&process, "db").await;
     let found = shown(&process).await;
-    let forgotten = process.forget_found_backend(found, &interrupt).await;
+    let forgotten = process.backends().forget(found, &interrupt).await;
     let forgotten = forgotten.unwrap();
     assert_eq!(forgotten.destroyed, Destroyed::Forgotten);
     assert_eq!(forgotten.left_behind.len(), 1, "its marker");
@@ -143,24 +157,24 @@ async fn a_backend_that_could_not_be_forgotten_is_as_it_was() {
         let world = World::new();
         let process = world.warm().await;
         let vault = declared(&process, "vault", "a").await;
-        let shown = match process.find_backend_to_forget(&vault.name).await {
+        let shown = match process.backends().find_to_forget(&vault.name).await {
             Ok(Found::One(found)) => *found,
             other => panic!("{other:?}"),
         };
         world.fail_catalog(verb, nth, landing, unavailable);
         let interrupt = Interrupt::default();
-        let failed = process.forget_found_backend(shown, &interrupt).await;
+        let failed = process.backends().forget(shown, &interrupt).await;
         assert!(
             matches!(&failed, Err(OperationError::Catalog(error)) if error.kind() == unavailable),
             "{verb:?} {landing:?}: {failed:?}"
         );
         let late = world.process();
         if is_gone {
-            let again = late.find_backend_to_forget(&vault.name).await.unwrap();
+            let again = late.backends().find_to_forget(&vault.name).await.unwrap();
             assert!(matches!(again, Found::Nothing { .. }), "{again:?}");
             continue;
         }
-        let seen = late.find_backend(&vault.name).await.unwrap();
+        let seen = late.backends().find(&vault.name).await.unwrap();
         assert!(!seen.is_deleting, "{verb:?}");
         assert_eq!(seen.arguments.on_destroy, BackendOnDestroy::Delete);
         create(&late, "db", Some("vault")).await.unwrap();
@@ -171,9 +185,6 @@ async fn found_and_forgotten(process: &Organization, named: &str) -> uuid::Uuid 
     let shown = found(process, named).await;
     let uuid = shown.uuid;
     let interrupt = Interrupt::default();
-    process
-        .forget_found_secret(shown, &interrupt)
-        .await
-        .unwrap();
+    process.secrets().forget(shown, &interrupt).await.unwrap();
     uuid
 }

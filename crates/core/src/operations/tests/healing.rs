@@ -15,7 +15,10 @@ async fn bereft(world: &World) -> SecretView {
     let view = created(world, "db", "v1").await;
     let process = world.warm().await;
     let interrupt = Interrupt::default();
-    let view = process.update_secret(rotate(&view, "v2"), &interrupt).await;
+    let view = process
+        .secrets()
+        .update(rotate(&view, "v2"), &interrupt)
+        .await;
     let object = world.store.objects().remove(0);
     world.store.remove_object(&object);
     view.unwrap()
@@ -32,7 +35,10 @@ async fn a_missing_object_is_replaced_under_another_name() {
             ..rotate(&view, "v3")
         };
         let process = world.warm().await;
-        let healed = process.update_secret(update, &Interrupt::default()).await;
+        let healed = process
+            .secrets()
+            .update(update, &Interrupt::default())
+            .await;
         let healed = healed.unwrap();
         assert_eq!((healed.uuid, number(&healed)), (view.uuid, Some(3)));
         assert_eq!(world.value("db").await.unwrap(), "v3");
@@ -55,7 +61,8 @@ async fn an_object_that_is_there_after_all_stays_with_its_value() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let healed = process
-        .update_secret(healing(&view, "v2"), &interrupt)
+        .secrets()
+        .update(healing(&view, "v2"), &interrupt)
         .await;
     let healed = healed.unwrap();
     assert_eq!(number(&healed), Some(1));
@@ -71,7 +78,8 @@ async fn a_destroy_leaves_what_somebody_made_anew_under_a_lost_name() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let healed = process
-        .update_secret(healing(&view, "v2"), &interrupt)
+        .secrets()
+        .update(healing(&view, "v2"), &interrupt)
         .await;
     let options = PutOptions {
         version: 1,
@@ -81,7 +89,7 @@ async fn a_destroy_leaves_what_somebody_made_anew_under_a_lost_name() {
     };
     let theirs = world.store.put(&object, b"PSE1", options).await.unwrap();
     let delete = own(&healed.unwrap());
-    process.delete_secret(&delete, &interrupt).await.unwrap();
+    process.secrets().delete(&delete, &interrupt).await.unwrap();
     assert_eq!(world.store.objects(), std::slice::from_ref(&object));
     assert_eq!(world.store.versions(&object), [theirs]);
 }
@@ -104,7 +112,7 @@ async fn a_destroy_deletes_what_was_lost_and_came_back() {
     secret.lost = vec![lost];
     world.write_document(&view.name, &document).await;
     let delete = any(&view.name, view.uuid);
-    process.delete_secret(&delete, &interrupt).await.unwrap();
+    process.secrets().delete(&delete, &interrupt).await.unwrap();
     assert!(world.store.objects().is_empty());
 }
 
@@ -124,7 +132,7 @@ async fn a_destroy_deletes_older_versions_under_a_lost_name_and_nothing_else_the
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let delete = any(&view.name, view.uuid);
-    process.delete_secret(&delete, &interrupt).await.unwrap();
+    process.secrets().delete(&delete, &interrupt).await.unwrap();
     assert_eq!(world.store.versions(&object), [theirs]);
 }
 
@@ -133,7 +141,10 @@ async fn bereft_of_the_last(world: &World) -> SecretView {
     let view = created(world, "db", "v1").await;
     let process = world.warm().await;
     let interrupt = Interrupt::default();
-    let view = process.update_secret(rotate(&view, "v2"), &interrupt).await;
+    let view = process
+        .secrets()
+        .update(rotate(&view, "v2"), &interrupt)
+        .await;
     let view = view.unwrap();
     let mut document = world.document(&view.name).await;
     let secret = document.current.as_mut().unwrap();
@@ -165,14 +176,14 @@ async fn a_healing_converges_after_each_failure() {
                 }
             }
             let interrupt = Interrupt::default();
-            let first = process.update_secret(healing(&view, "v3"), &interrupt);
+            let first = process.secrets().update(healing(&view, "v3"), &interrupt);
             let first = first.await;
             let what = format!("{landing:?} {fault:?}: {first:?}");
             if first.is_err() {
                 // The next run refreshes, and heals if it is still missing.
                 if let Refreshed::VersionLost(now) = refreshed(&world, &view).await.unwrap() {
                     let process = world.process();
-                    let again = process.update_secret(healing(&now, "v3"), &interrupt);
+                    let again = process.secrets().update(healing(&now, "v3"), &interrupt);
                     again
                         .await
                         .unwrap_or_else(|error| panic!("{what}: {error:?}"));

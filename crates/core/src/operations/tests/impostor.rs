@@ -98,7 +98,8 @@ async fn an_envelope_in_anothers_place_is_refused() {
     let process = world.warm().await;
     let view = created(&world, "db", "v1").await;
     let view = process
-        .update_secret(rotate(&view, "v2"), &interrupt)
+        .secrets()
+        .update(rotate(&view, "v2"), &interrupt)
         .await
         .unwrap();
     let other = created(&world, "other", "v2").await;
@@ -120,13 +121,16 @@ async fn an_envelope_in_anothers_place_is_refused() {
     ];
     for payload in foreign {
         impostor.answer(payload);
-        let opened = process.open_secret(&selector, None).await;
+        let opened = process.secrets().open(&selector, None).await;
         let refused = matches!(
             opened,
             Err(OperationError::EnvelopeRefused { version: 2, .. })
         );
         assert!(refused, "{opened:?}");
-        let compared = process.is_current_value(view.uuid, &text("v2")).await;
+        let compared = process
+            .secrets()
+            .is_current_value(view.uuid, &text("v2"))
+            .await;
         assert!(matches!(
             compared,
             Err(OperationError::EnvelopeRefused { .. })
@@ -134,7 +138,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
     }
     for cut in [0, 3, 64, own.len() / 2, own.len() - 1] {
         impostor.answer(own[..cut].to_vec());
-        let opened = process.open_secret(&selector, None).await;
+        let opened = process.secrets().open(&selector, None).await;
         let malformed = matches!(
             opened,
             Err(OperationError::EnvelopeMalformed { version: 2, .. })
@@ -155,7 +159,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
         let mut flipped = own.clone();
         flipped[at] ^= 1;
         impostor.answer(flipped);
-        let opened = process.open_secret(&selector, None).await;
+        let opened = process.secrets().open(&selector, None).await;
         let refused = matches!(
             opened,
             Err(OperationError::EnvelopeRefused { .. } | OperationError::EnvelopeMalformed { .. })
@@ -164,7 +168,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
     }
     impostor.answer(own);
     assert_eq!(
-        world::exposed(&process.open_secret(&selector, None).await.unwrap().value),
+        world::exposed(&process.secrets().open(&selector, None).await.unwrap().value),
         "v2"
     );
 }
@@ -178,13 +182,13 @@ async fn a_malformed_envelope_reaches_no_key() {
     let view = created(&world, "db", "x").await;
     let (impostor, process) = Impostor::before(&world);
     let selector = Selector::Uuid(view.uuid);
-    process.open_secret(&selector, None).await.unwrap();
+    process.secrets().open(&selector, None).await.unwrap();
     let unwrapped = world.counts().unwrap;
 
     let mut longer = impostor.payload(&view, &world, 1).await;
     longer.push(0);
     impostor.answer(longer);
-    let opened = process.open_secret(&selector, None).await;
+    let opened = process.secrets().open(&selector, None).await;
     let malformed = matches!(opened, Err(OperationError::EnvelopeMalformed { .. }));
     assert!(malformed, "{opened:?}");
     assert_eq!(world.counts().unwrap, unwrapped);
@@ -215,7 +219,10 @@ async fn another_envelope_of_the_same_version_is_refused_by_its_digest() {
     forged.open(&key, &context).unwrap();
 
     impostor.answer(forged.encode());
-    let opened = process.open_secret(&Selector::Uuid(view.uuid), None).await;
+    let opened = process
+        .secrets()
+        .open(&Selector::Uuid(view.uuid), None)
+        .await;
     let refused = matches!(opened, Err(OperationError::EnvelopeRefused { .. }));
     assert!(refused, "{opened:?}");
 }

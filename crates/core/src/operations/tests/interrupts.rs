@@ -101,7 +101,8 @@ async fn create_stops_between_its_steps_and_the_next_one_converges() {
         during.stop(&world, &interruption);
         let create = || create_of("db", given("x"));
         let stopped = process
-            .create_secret(create(), &interruption.interrupt)
+            .secrets()
+            .create(create(), &interruption.interrupt)
             .await;
         assert_interrupted(&stopped, during, interruption.deadline.is_some());
         assert!(world.store.objects().is_empty(), "{during:?}");
@@ -127,14 +128,20 @@ async fn nothing_stops_between_a_put_and_its_commit() {
         let process = world.warm().await;
         during.stop(&world, &interruption);
         let create = create_of("db", given("x"));
-        let view = process.create_secret(create, &interruption.interrupt).await;
+        let view = process
+            .secrets()
+            .create(create, &interruption.interrupt)
+            .await;
         let view = view.unwrap_or_else(|error| panic!("{during:?}: {error:?}"));
 
         let (interrupt, token) = cancellable();
         world
             .store
             .before(StoreVerb::Put, 1, async move { token.cancel() });
-        let updated = process.update_secret(rotate(&view, "y"), &interrupt).await;
+        let updated = process
+            .secrets()
+            .update(rotate(&view, "y"), &interrupt)
+            .await;
         assert_eq!(number(&updated.unwrap()), Some(2), "{during:?}");
         assert_eq!(world.unreferenced(&["db"]).await, 0, "{during:?}");
     })
@@ -154,7 +161,8 @@ async fn update_stops_between_its_steps_and_changes_nothing() {
         let process = world.warm().await;
         during.stop(&world, &interruption);
         let stopped = process
-            .update_secret(rotate(&view, "y"), &interruption.interrupt)
+            .secrets()
+            .update(rotate(&view, "y"), &interruption.interrupt)
             .await;
         assert_interrupted(&stopped, during, interruption.deadline.is_some());
         assert_eq!(
@@ -166,12 +174,16 @@ async fn update_stops_between_its_steps_and_changes_nothing() {
         if during != During::Wrap {
             let mut update = edit(&view);
             update.metadata.description = Some("new".to_owned());
-            let stopped = process.update_secret(update, &interruption.interrupt).await;
+            let stopped = process
+                .secrets()
+                .update(update, &interruption.interrupt)
+                .await;
             assert_interrupted(&stopped, during, interruption.deadline.is_some());
         }
         let next = world
             .process()
-            .update_secret(rotate(&view, "y"), &Interrupt::default())
+            .secrets()
+            .update(rotate(&view, "y"), &Interrupt::default())
             .await;
         assert_eq!(number(&next.unwrap()), Some(2), "{during:?}");
     })
@@ -192,7 +204,8 @@ async fn delete_stops_between_its_steps_and_the_next_one_finishes() {
         let process = world.warm().await;
         during.stop(&world, &interruption);
         let stopped = process
-            .delete_secret(&any(&view.name, view.uuid), &interruption.interrupt)
+            .secrets()
+            .delete(&any(&view.name, view.uuid), &interruption.interrupt)
             .await;
         assert_interrupted(&stopped, during, interruption.deadline.is_some());
         let begun = !matches!(
@@ -206,7 +219,8 @@ async fn delete_stops_between_its_steps_and_the_next_one_finishes() {
         }
         let process = world.process();
         process
-            .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+            .secrets()
+            .delete(&any(&view.name, view.uuid), &Interrupt::default())
             .await
             .unwrap();
         assert!(world.store.objects().is_empty());

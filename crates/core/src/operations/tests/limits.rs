@@ -33,16 +33,18 @@ async fn the_limit_passes_and_one_byte_more_is_refused_before_any_write() {
         let interrupt = Interrupt::default();
         let most = "x".repeat(limit);
         let create = create_of("db", given(&most));
-        let view = process.create_secret(create, &interrupt).await.unwrap();
+        let view = process.secrets().create(create, &interrupt).await.unwrap();
         assert_eq!(world.value("db").await.unwrap(), most);
 
         let before = world.counts();
         let more = "x".repeat(limit + 1);
         let create = process
-            .create_secret(create_of("new", given(&more)), &interrupt)
+            .secrets()
+            .create(create_of("new", given(&more)), &interrupt)
             .await;
         let update = process
-            .update_secret(rotate(&view, &more), &interrupt)
+            .secrets()
+            .update(rotate(&view, &more), &interrupt)
             .await;
         for refused in [create, update] {
             match refused {
@@ -56,8 +58,13 @@ async fn the_limit_passes_and_one_byte_more_is_refused_before_any_write() {
         }
         let counts = world.counts() - before;
         assert_eq!((counts.write, counts.put, counts.wrap), (0, 0, 0));
-        process.check_size(None, &world::text(&most)).await.unwrap();
         process
+            .secrets()
+            .check_size(None, &world::text(&most))
+            .await
+            .unwrap();
+        process
+            .secrets()
             .check_size(None, &world::text(&more))
             .await
             .unwrap_err();
@@ -76,7 +83,8 @@ async fn a_value_that_is_refused_leaves_a_deletion_as_it_stands() {
     );
     let process = world.warm().await;
     process
-        .delete_secret(&any(&view.name, view.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&view.name, view.uuid), &interrupt)
         .await
         .unwrap_err();
     let before = world.document(&view.name).await;
@@ -89,7 +97,8 @@ async fn a_value_that_is_refused_leaves_a_deletion_as_it_stands() {
     ];
     for request in requests {
         process
-            .create_secret(request, &Interrupt::default())
+            .secrets()
+            .create(request, &Interrupt::default())
             .await
             .unwrap_err();
         assert_eq!(world.document(&view.name).await, before);
@@ -105,7 +114,10 @@ async fn an_unknown_backend_is_refused_before_any_write() {
         backend: Some("nowhere".parse().unwrap()),
         ..create_of("db", given("x"))
     };
-    let refused = process.create_secret(create, &Interrupt::default()).await;
+    let refused = process
+        .secrets()
+        .create(create, &Interrupt::default())
+        .await;
     assert!(
         matches!(refused, Err(OperationError::UnknownBackend { .. })),
         "{refused:?}"
@@ -121,7 +133,8 @@ async fn empty_values_are_values() {
     let empty = ValueSource::Given(pairs(&[]));
     let create = create_of("pairs", empty);
     process
-        .create_secret(create, &Interrupt::default())
+        .secrets()
+        .create(create, &Interrupt::default())
         .await
         .unwrap();
     assert_eq!(world.value("text").await.unwrap(), "");
@@ -142,7 +155,10 @@ async fn what_cannot_be_generated_is_refused_before_any_write() {
         ..world::spec()
     };
     let create = generate_of("db", nothing);
-    let refused = process.create_secret(create, &Interrupt::default()).await;
+    let refused = process
+        .secrets()
+        .create(create, &Interrupt::default())
+        .await;
     assert!(refused.is_err());
     assert_eq!((world.counts() - before).write, 0);
 }
@@ -153,7 +169,10 @@ async fn a_wrap_that_no_envelope_holds_is_the_keys_fault_and_nothing_is_put() {
     let process = world.warm().await;
     world.kek.wrap_oversize();
     let create = create_of("db", given("x"));
-    let failed = process.create_secret(create, &Interrupt::default()).await;
+    let failed = process
+        .secrets()
+        .create(create, &Interrupt::default())
+        .await;
     assert!(
         matches!(&failed, Err(OperationError::Kek(error)) if error.kind() == KekErrorKind::Misconfigured),
         "{failed:?}"
@@ -170,16 +189,17 @@ async fn versions_beyond_keep_versions_go_after_the_commit() {
     let mut view = created(&world, "db", "v1").await;
     for value in ["v2", "v3", "v4", "v5"] {
         view = process
-            .update_secret(rotate(&view, value), &interrupt)
+            .secrets()
+            .update(rotate(&view, value), &interrupt)
             .await
             .unwrap();
     }
     let mut update = rotate(&view, "v6");
     update.arguments.keep_versions = 3;
-    let view = process.update_secret(update, &interrupt).await.unwrap();
+    let view = process.secrets().update(update, &interrupt).await.unwrap();
     let selector = Selector::Uuid(view.uuid);
     for (version, there) in [(3, false), (4, true), (5, true), (6, true)] {
-        let opened = process.open_secret(&selector, Some(version)).await;
+        let opened = process.secrets().open(&selector, Some(version)).await;
         match opened {
             Ok(opened) => assert!(there && world::exposed(&opened.value) == format!("v{version}")),
             Err(OperationError::VersionNotFound { .. }) => assert!(!there, "{version}"),
@@ -202,7 +222,8 @@ async fn a_store_that_keeps_few_versions_never_runs_full() {
     for number in 2..=12 {
         let value = format!("v{number}");
         let updated = process
-            .update_secret(rotate(&view, &value), &interrupt)
+            .secrets()
+            .update(rotate(&view, &value), &interrupt)
             .await;
         view = updated.unwrap_or_else(|error| panic!("{value}: {error:?}"));
         // All that the record names is still there.
@@ -221,28 +242,32 @@ async fn nothing_shows_a_value() {
     let interrupt = Interrupt::default();
     let create = create_of("db", given(PLANTED));
     let mut told = format!("{create:?}");
-    let view = process.create_secret(create, &interrupt).await.unwrap();
+    let view = process.secrets().create(create, &interrupt).await.unwrap();
     told += &format!("{view:?}");
     let update = rotate(&view, PLANTED);
     told += &format!("{update:?}");
-    let view = process.update_secret(update, &interrupt).await.unwrap();
+    let view = process.secrets().update(update, &interrupt).await.unwrap();
     let opened = process
-        .open_secret(&Selector::Uuid(view.uuid), None)
+        .secrets()
+        .open(&Selector::Uuid(view.uuid), None)
         .await
         .unwrap();
     told += &format!("{opened:?} {process:?} {:?}", pairs(&[("key", PLANTED)]));
     let planted = || create_of("db", given(PLANTED));
     let failures = [
         process
-            .create_secret(planted(), &interrupt)
+            .secrets()
+            .create(planted(), &interrupt)
             .await
             .map(|_| ()),
         process
-            .create_secret(create_of("big", given(&PLANTED.repeat(9_000))), &interrupt)
+            .secrets()
+            .create(create_of("big", given(&PLANTED.repeat(9_000))), &interrupt)
             .await
             .map(|_| ()),
         process
-            .update_secret(
+            .secrets()
+            .update(
                 UpdateSecret {
                     generation: 99,
                     ..rotate(&view, PLANTED)
@@ -260,7 +285,8 @@ async fn nothing_shows_a_value() {
         .kek
         .deny(KekVerb::Wrap, KekErrorKind::PermissionDenied);
     let failure = process
-        .create_secret(create_of("new", given(PLANTED)), &interrupt)
+        .secrets()
+        .create(create_of("new", given(PLANTED)), &interrupt)
         .await;
     told += &format!("{failure:?}");
     let document = world.document(&view.name).await;

@@ -51,16 +51,23 @@ async fn forge(world: &World, view: &SecretView) {
 async fn a_mac_key_that_was_replaced_is_not_the_one_seen_before() {
     let world = World::new();
     let view = created(&world, "db", "x").await;
-    let before = world.process().mac_key_commitment().await.unwrap();
-    assert!(world.process().expect_mac_key(&before).await.is_ok());
+    let before = world.process().keys().commitment().await.unwrap();
+    assert!(
+        world
+            .process()
+            .keys()
+            .expect_commitment(&before)
+            .await
+            .is_ok()
+    );
 
     forge(&world, &view).await;
 
     // By itself the forged catalog is in order: only memory tells.
     let process = world.process();
-    let found = process.find_secret(&view.name).await.unwrap();
+    let found = process.secrets().find(&view.name).await.unwrap();
     assert_eq!(found.metadata.description.as_deref(), Some("forged"));
-    let expected = process.expect_mac_key(&before).await;
+    let expected = process.keys().expect_commitment(&before).await;
     assert!(
         matches!(expected, Err(OperationError::MacKeyReplaced)),
         "{expected:?}"

@@ -28,7 +28,7 @@ mod world;
 
 use super::{
     CreateSecret, Interrupt, OperationError, Organization, RefreshSecret, Refreshed, SecretView,
-    Seen, Selector, UpdateSecret, ValueSource,
+    SeenSecret, Selector, UpdateSecret, ValueSource,
 };
 use world::{
     Counts, KekVerb, World, any, at, cancellable, create_of, edit, generate_of, given, name, own,
@@ -40,7 +40,8 @@ async fn created(world: &World, named: &str, value: &str) -> SecretView {
     let process = world.warm().await;
     let create = create_of(named, given(value));
     process
-        .create_secret(create, &Interrupt::default())
+        .secrets()
+        .create(create, &Interrupt::default())
         .await
         .unwrap()
 }
@@ -52,7 +53,7 @@ fn seen(view: &SecretView) -> RefreshSecret {
         name: view.name.clone(),
         uuid: view.uuid,
         backend: Some(view.backend.clone()),
-        seen: Some(Seen {
+        seen: Some(SeenSecret {
             generation: view.generation,
             version: version.map(|version| (version.number, version.payload_sha256.clone())),
         }),
@@ -63,9 +64,9 @@ fn seen(view: &SecretView) -> RefreshSecret {
 async fn refreshed(world: &World, view: &SecretView) -> Result<Refreshed, OperationError> {
     let process = world.process();
     if let Some(seen) = &view.backend_seen {
-        process.remember_backend(seen.clone());
+        process.backends().remember(seen.clone());
     }
-    process.refresh_secret(&seen(view)).await
+    process.secrets().refresh(&seen(view)).await
 }
 
 /// Returns the number of the current version.

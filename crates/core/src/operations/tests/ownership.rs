@@ -22,7 +22,7 @@ async fn a_state_with_another_stamp_neither_changes_nor_destroys() {
         stamp: Some(stranger()),
         ..rotate(&view, "ours")
     };
-    let updated = process.update_secret(update, &interrupt).await;
+    let updated = process.secrets().update(update, &interrupt).await;
     match updated {
         Err(OperationError::OwnedByAnotherState { owner, .. }) => {
             assert_eq!(*owner, view.owner);
@@ -33,7 +33,7 @@ async fn a_state_with_another_stamp_neither_changes_nor_destroys() {
         stamp: Some(stranger()),
         ..own(&view)
     };
-    let deleted = process.delete_secret(&delete, &interrupt).await.unwrap();
+    let deleted = process.secrets().delete(&delete, &interrupt).await.unwrap();
     assert_eq!(deleted, DeletedSecret::LeftAlone(Box::new(view.owner)));
     assert_eq!(world.document(&view.name).await, before);
     assert_eq!(world.value("db").await.unwrap(), "theirs");
@@ -46,7 +46,7 @@ async fn a_state_that_lost_its_stamp_does_not_take_what_was_adopted_since() {
     let interrupted = world.warm().await;
     let interrupt = Interrupt::default();
     let create = || create_of("db", given("x"));
-    let made = interrupted.create_secret(create(), &interrupt).await;
+    let made = interrupted.secrets().create(create(), &interrupt).await;
     let made = made.unwrap();
     let forgetful = |value: &str| UpdateSecret {
         stamp: None,
@@ -54,26 +54,30 @@ async fn a_state_that_lost_its_stamp_does_not_take_what_was_adopted_since() {
     };
     // Nobody has adopted it: whoever has its id created or imported it.
     let process = world.process();
-    let seen = process.update_secret(forgetful("y"), &interrupt).await;
+    let seen = process.secrets().update(forgetful("y"), &interrupt).await;
     assert_eq!(number(&seen.unwrap()), Some(2));
 
     let world = World::new();
     let interrupted = world.warm().await;
-    let made = interrupted.create_secret(create(), &interrupt).await;
+    let made = interrupted.secrets().create(create(), &interrupt).await;
     let made = made.unwrap();
     let resuming = world.resuming(&interrupted);
-    let adopted = resuming.create_secret(create(), &interrupt).await.unwrap();
+    let adopted = resuming
+        .secrets()
+        .create(create(), &interrupt)
+        .await
+        .unwrap();
     let update = UpdateSecret {
         generation: adopted.generation,
         stamp: None,
         ..rotate(&made, "z")
     };
     let process = world.process();
-    let refused = process.update_secret(update, &interrupt).await;
+    let refused = process.secrets().update(update, &interrupt).await;
     let foreign = matches!(refused, Err(OperationError::OwnedByAnotherState { .. }));
     assert!(foreign, "{refused:?}");
     let delete = any(&made.name, made.uuid);
-    let deleted = process.delete_secret(&delete, &interrupt).await.unwrap();
+    let deleted = process.secrets().delete(&delete, &interrupt).await.unwrap();
     assert_eq!(deleted, DeletedSecret::LeftAlone(Box::new(adopted.owner)));
     assert_eq!(world.value("db").await.unwrap(), "x");
 }
@@ -97,7 +101,8 @@ async fn no_second_organization_is_made_over_records_or_tombstones() {
         if with_tombstone {
             let process = world.process();
             process
-                .delete_secret(&own(&view), &interrupt)
+                .secrets()
+                .delete(&own(&view), &interrupt)
                 .await
                 .unwrap();
         }
@@ -107,7 +112,7 @@ async fn no_second_organization_is_made_over_records_or_tombstones() {
             .await
             .unwrap();
         let create = create_of("other", given("y"));
-        let refused = world.process().create_secret(create, &interrupt).await;
+        let refused = world.process().secrets().create(create, &interrupt).await;
         let missing = matches!(
             refused,
             Err(OperationError::OrganizationRecordMissing { .. })
@@ -128,14 +133,18 @@ async fn a_displaced_secret_takes_its_name_back_when_nobody_holds_it() {
         replaces: vec![Replaces::Named(old.uuid)],
         ..create_of("db", given("new"))
     };
-    let new = process.create_secret(replacing, &interrupt).await.unwrap();
-    let seen = process.find_secret_by_uuid(old.uuid).await.unwrap();
+    let new = process
+        .secrets()
+        .create(replacing, &interrupt)
+        .await
+        .unwrap();
+    let seen = process.secrets().find_by_uuid(old.uuid).await.unwrap();
     assert!(seen.is_displaced);
     assert_eq!(
         seen.displaced_by.as_ref().map(|(uuid, _)| *uuid),
         Some(new.uuid)
     );
-    let held = process.update_secret(edit(&seen), &interrupt).await;
+    let held = process.secrets().update(edit(&seen), &interrupt).await;
     match held {
         Err(OperationError::Displaced { uuid, met, .. }) => {
             // It has not changed since, so its run can be resumed.
@@ -143,11 +152,16 @@ async fn a_displaced_secret_takes_its_name_back_when_nobody_holds_it() {
         }
         other => panic!("{other:?}"),
     }
-    process.delete_secret(&own(&new), &interrupt).await.unwrap();
-    let seen = process.find_secret_by_uuid(old.uuid).await.unwrap();
+    process
+        .secrets()
+        .delete(&own(&new), &interrupt)
+        .await
+        .unwrap();
+    let seen = process.secrets().find_by_uuid(old.uuid).await.unwrap();
     assert!(seen.is_displaced && seen.displaced_by.is_none());
     let back = process
-        .update_secret(edit(&seen), &interrupt)
+        .secrets()
+        .update(edit(&seen), &interrupt)
         .await
         .unwrap();
     assert!(!back.is_displaced);
@@ -165,15 +179,16 @@ async fn a_displaced_secret_takes_its_name_back_from_an_interrupted_displacer() 
         ..create_of("db", given("new"))
     };
     let new = interrupted
-        .create_secret(replacing, &interrupt)
+        .secrets()
+        .create(replacing, &interrupt)
         .await
         .unwrap();
-    let seen = interrupted.find_secret_by_uuid(old.uuid).await.unwrap();
+    let seen = interrupted.secrets().find_by_uuid(old.uuid).await.unwrap();
     let resuming = world.resuming(&interrupted);
-    let back = resuming.update_secret(edit(&seen), &interrupt).await;
+    let back = resuming.secrets().update(edit(&seen), &interrupt).await;
     assert_eq!(back.unwrap().uuid, old.uuid);
     assert_eq!(world.value("db").await.unwrap(), "old");
-    let displaced = world.process().find_secret_by_uuid(new.uuid).await;
+    let displaced = world.process().secrets().find_by_uuid(new.uuid).await;
     assert!(displaced.unwrap().is_displaced);
 }
 
@@ -184,9 +199,9 @@ async fn a_forgotten_secret_goes_without_asking_its_backend() {
     create.arguments.on_destroy = crate::operations::OnDestroy::Forget;
     let process = world.warm().await;
     let interrupt = Interrupt::default();
-    let view = process.create_secret(create, &interrupt).await.unwrap();
+    let view = process.secrets().create(create, &interrupt).await.unwrap();
     let before = world.counts();
-    let deleted = process.delete_secret(&own(&view), &interrupt).await;
+    let deleted = process.secrets().delete(&own(&view), &interrupt).await;
     match deleted.unwrap() {
         DeletedSecret::Forgotten { backend, objects } => {
             assert_eq!((backend.as_str(), objects.len()), ("platform", 1));

@@ -9,7 +9,8 @@ async fn created_with(world: &World, change: fn(&mut CreateSecret)) -> SecretVie
     change(&mut create);
     let process = world.warm().await;
     process
-        .create_secret(create, &Interrupt::default())
+        .secrets()
+        .create(create, &Interrupt::default())
         .await
         .unwrap()
 }
@@ -23,7 +24,8 @@ async fn a_protected_secret_stays_whatever_the_caller_believes() {
     .await;
     let process = world.process();
     let deleted = process
-        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+        .secrets()
+        .delete(&any(&view.name, view.uuid), &Interrupt::default())
         .await;
     assert!(
         matches!(deleted, Err(OperationError::DeletionProtected { .. })),
@@ -41,7 +43,8 @@ async fn a_retained_secret_stays_whatever_the_caller_believes() {
     .await;
     let process = world.process();
     let deleted = process
-        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+        .secrets()
+        .delete(&any(&view.name, view.uuid), &Interrupt::default())
         .await;
     deleted.unwrap();
     assert_eq!(world.value("db").await.unwrap(), "x");
@@ -54,13 +57,15 @@ async fn a_deletion_never_takes_a_version_that_its_plan_has_not_seen() {
     let interrupt = Interrupt::default();
     let rotated = world
         .process()
-        .update_secret(rotate(&view, "y"), &interrupt)
+        .secrets()
+        .update(rotate(&view, "y"), &interrupt)
         .await;
     let rotated = rotated.unwrap();
 
     let process = world.process();
     let planned_before = process
-        .delete_secret(&at(view.generation, &view.name, view.uuid), &interrupt)
+        .secrets()
+        .delete(&at(view.generation, &view.name, view.uuid), &interrupt)
         .await;
     assert!(
         matches!(
@@ -72,7 +77,8 @@ async fn a_deletion_never_takes_a_version_that_its_plan_has_not_seen() {
     assert_eq!(world.value("db").await.unwrap(), "y");
 
     let planned_after = process
-        .delete_secret(&at(rotated.generation, &view.name, view.uuid), &interrupt)
+        .secrets()
+        .delete(&at(rotated.generation, &view.name, view.uuid), &interrupt)
         .await;
     planned_after.unwrap();
     assert!(world.value("db").await.is_err());
@@ -101,7 +107,8 @@ async fn an_organization_that_was_put_back_to_its_beginning_is_never_made_anew()
     let create = create_of("other", given("y"));
     let again = world
         .process()
-        .create_secret(create, &Interrupt::default())
+        .secrets()
+        .create(create, &Interrupt::default())
         .await;
     assert!(
         matches!(&again, Err(OperationError::Catalog(e)) if e.kind() == CatalogErrorKind::Altered),
@@ -120,7 +127,8 @@ async fn a_record_of_a_later_release_is_refused_and_stays_as_it_was() {
         .await;
     let updated = world
         .process()
-        .update_secret(rotate(&view, "y"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "y"), &Interrupt::default())
         .await;
     assert!(
         matches!(&updated, Err(OperationError::Catalog(e)) if e.kind() == CatalogErrorKind::Corrupt),

@@ -43,18 +43,22 @@ async fn of_two_creates_one_wins_at_each_step() {
             if over_tombstone {
                 let old = created(&world, "db", "old").await;
                 let process = world.process();
-                process.delete_secret(&own(&old), &interrupt).await.unwrap();
+                process
+                    .secrets()
+                    .delete(&own(&old), &interrupt)
+                    .await
+                    .unwrap();
             }
             let ours = world.warm().await;
             let theirs = world.warm().await;
             let (send, receive) = tokio::sync::oneshot::channel();
             step.race(&world, async move {
                 let create = create_of("db", given("theirs"));
-                let raced = theirs.create_secret(create, &Interrupt::default()).await;
+                let raced = theirs.secrets().create(create, &Interrupt::default()).await;
                 send.send(raced).unwrap();
             });
             let create = create_of("db", given("ours"));
-            let ours = ours.create_secret(create, &interrupt).await;
+            let ours = ours.secrets().create(create, &interrupt).await;
             let theirs = receive.await.unwrap();
             let what = format!("{step:?}, over a tombstone: {over_tombstone}");
             assert!(theirs.is_ok(), "{what}: {theirs:?}");
@@ -79,12 +83,16 @@ async fn of_two_updates_from_one_generation_one_wins() {
         step.race(&world, async move {
             let process = racing.warm().await;
             let update = rotate(&seen, "theirs");
-            let raced = process.update_secret(update, &Interrupt::default()).await;
+            let raced = process
+                .secrets()
+                .update(update, &Interrupt::default())
+                .await;
             raced.unwrap();
         });
         let process = world.warm().await;
         let ours = process
-            .update_secret(rotate(&view, "ours"), &Interrupt::default())
+            .secrets()
+            .update(rotate(&view, "ours"), &Interrupt::default())
             .await;
         let overtaken = matches!(ours, Err(OperationError::ChangedConcurrently { .. }));
         assert!(overtaken, "{step:?}: {ours:?}");
@@ -114,13 +122,15 @@ async fn an_update_that_loses_to_a_deletion_leaves_no_object() {
                 }
                 let interrupt = Interrupt::default();
                 let deleted = process
-                    .delete_secret(&any(&seen.name, seen.uuid), &interrupt)
+                    .secrets()
+                    .delete(&any(&seen.name, seen.uuid), &interrupt)
                     .await;
                 assert_eq!(deleted.is_ok(), finished);
             });
             let process = world.warm().await;
             let ours = process
-                .update_secret(rotate(&view, "v2"), &Interrupt::default())
+                .secrets()
+                .update(rotate(&view, "v2"), &Interrupt::default())
                 .await;
             assert!(lost(&ours), "{step:?}: {ours:?}");
             assert!(
@@ -129,7 +139,8 @@ async fn an_update_that_loses_to_a_deletion_leaves_no_object() {
             );
             let process = world.process();
             process
-                .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+                .secrets()
+                .delete(&any(&view.name, view.uuid), &Interrupt::default())
                 .await
                 .unwrap();
             assert!(world.document(&view.name).await.is_tombstone());
@@ -145,13 +156,15 @@ async fn a_deletion_never_takes_what_an_update_just_wrote() {
     Before::Catalog(CatalogVerb::Write, 1).race(&world, async move {
         let process = racing.warm().await;
         let raced = process
-            .update_secret(rotate(&seen, "v2"), &Interrupt::default())
+            .secrets()
+            .update(rotate(&seen, "v2"), &Interrupt::default())
             .await;
         raced.unwrap();
     });
     let process = world.warm().await;
     let deleted = process
-        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+        .secrets()
+        .delete(&any(&view.name, view.uuid), &Interrupt::default())
         .await;
     assert!(lost(&deleted), "{deleted:?}");
     assert_eq!(world.value("db").await.unwrap(), "v2");
@@ -170,19 +183,19 @@ async fn a_deletion_never_takes_what_was_adopted_meanwhile() {
             create
         };
         let first = world.warm().await;
-        let view = first.create_secret(create(), &interrupt).await.unwrap();
+        let view = first.secrets().create(create(), &interrupt).await.unwrap();
         let (resuming, adoption) = (world.resuming(&first), create());
         Before::Catalog(CatalogVerb::Write, 1).race(&world, async move {
             let interrupt = Interrupt::default();
-            let adopted = resuming.create_secret(adoption, &interrupt).await;
+            let adopted = resuming.secrets().create(adoption, &interrupt).await;
             adopted.unwrap();
         });
         let process = world.warm().await;
-        let deleted = process.delete_secret(&own(&view), &interrupt).await;
+        let deleted = process.secrets().delete(&own(&view), &interrupt).await;
         assert!(lost(&deleted), "{on_destroy:?}: {deleted:?}");
         assert_eq!(world.value("db").await.unwrap(), "v1");
         // The next one is told whose it is.
-        let next = process.delete_secret(&own(&view), &interrupt).await;
+        let next = process.secrets().delete(&own(&view), &interrupt).await;
         assert!(
             matches!(next, Ok(DeletedSecret::LeftAlone(_))),
             "{on_destroy:?}: {next:?}"
@@ -197,16 +210,19 @@ async fn a_secret_that_is_to_be_forgotten_stays_where_it_was_changed_meanwhile()
     let mut create = create_of("db", given("v1"));
     create.arguments.on_destroy = OnDestroy::Forget;
     let process = world.warm().await;
-    let view = process.create_secret(create, &interrupt).await.unwrap();
+    let view = process.secrets().create(create, &interrupt).await.unwrap();
     let (racing, seen) = (world.clone(), view.clone());
     Before::Catalog(CatalogVerb::Write, 1).race(&world, async move {
         let process = racing.warm().await;
         let interrupt = Interrupt::default();
-        let raced = process.update_secret(rotate(&seen, "v2"), &interrupt).await;
+        let raced = process
+            .secrets()
+            .update(rotate(&seen, "v2"), &interrupt)
+            .await;
         raced.unwrap();
     });
     let process = world.warm().await;
-    let deleted = process.delete_secret(&own(&view), &interrupt).await;
+    let deleted = process.secrets().delete(&own(&view), &interrupt).await;
     assert!(lost(&deleted), "{deleted:?}");
     assert_eq!(world.value("db").await.unwrap(), "v2");
 }
@@ -220,14 +236,16 @@ async fn an_update_of_what_is_being_deleted_writes_nothing() {
         let process = racing.warm().await;
         let before = racing.counts();
         let raced = process
-            .update_secret(rotate(&seen, "v2"), &Interrupt::default())
+            .secrets()
+            .update(rotate(&seen, "v2"), &Interrupt::default())
             .await;
         assert!(lost(&raced), "{raced:?}");
         assert_eq!((racing.counts() - before).put, 0);
     });
     let process = world.warm().await;
     process
-        .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+        .secrets()
+        .delete(&any(&view.name, view.uuid), &Interrupt::default())
         .await
         .unwrap();
     assert!(world.store.objects().is_empty());
@@ -248,17 +266,19 @@ async fn a_deletion_that_somebody_else_finished_has_succeeded() {
                 let process = racing.warm().await;
                 let interrupt = Interrupt::default();
                 process
-                    .delete_secret(&any(&seen.name, seen.uuid), &interrupt)
+                    .secrets()
+                    .delete(&any(&seen.name, seen.uuid), &interrupt)
                     .await
                     .unwrap();
                 if recreated {
                     let create = create_of("db", given("new"));
-                    process.create_secret(create, &interrupt).await.unwrap();
+                    process.secrets().create(create, &interrupt).await.unwrap();
                 }
             });
             let process = world.warm().await;
             let deleted = process
-                .delete_secret(&any(&view.name, view.uuid), &Interrupt::default())
+                .secrets()
+                .delete(&any(&view.name, view.uuid), &Interrupt::default())
                 .await;
             deleted.unwrap_or_else(|error| panic!("{step:?}: {error:?}"));
             if recreated {
@@ -281,15 +301,17 @@ async fn a_writer_that_stalled_over_a_recreation_changes_nothing() {
         let process = racing.warm().await;
         let interrupt = Interrupt::default();
         process
-            .delete_secret(&any(&seen.name, seen.uuid), &interrupt)
+            .secrets()
+            .delete(&any(&seen.name, seen.uuid), &interrupt)
             .await
             .unwrap();
         let create = create_of("db", given("new"));
-        process.create_secret(create, &interrupt).await.unwrap();
+        process.secrets().create(create, &interrupt).await.unwrap();
     });
     let process = world.warm().await;
     let stalled = process
-        .update_secret(rotate(&view, "stalled"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&view, "stalled"), &Interrupt::default())
         .await;
     assert!(lost(&stalled), "{stalled:?}");
     assert_eq!(world.value("db").await.unwrap(), "new");

@@ -17,14 +17,21 @@ async fn rotated(world: &World, view: &SecretView, value: &str) -> SecretView {
     let mut update = rotate(view, value);
     update.arguments.keep_versions = 1;
     let process = world.warm().await;
-    let updated = process.update_secret(update, &Interrupt::default()).await;
+    let updated = process
+        .secrets()
+        .update(update, &Interrupt::default())
+        .await;
     updated.unwrap()
 }
 
 async fn recreated(world: &World, view: &SecretView, value: &str) {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
-    process.delete_secret(&own(view), &interrupt).await.unwrap();
+    process
+        .secrets()
+        .delete(&own(view), &interrupt)
+        .await
+        .unwrap();
     created(world, "db", value).await;
 }
 
@@ -42,7 +49,7 @@ async fn a_read_that_meets_a_rotation_opens_the_version_that_is_current_by_then(
             rotated(&world, &view, "v3").await;
         });
         let process = world.process();
-        let opened = process.open_secret(&selector, None).await.unwrap();
+        let opened = process.secrets().open(&selector, None).await.unwrap();
         assert_eq!((opened.version, number(&opened.view)), (3, Some(3)));
         assert_eq!(world::exposed(&opened.value), "v3");
     }
@@ -56,7 +63,7 @@ async fn a_read_of_a_version_that_a_rotation_removes_says_that_it_is_not_kept() 
     meanwhile(&world, StoreVerb::Get, |world| async move {
         rotated(&world, &view, "v2").await;
     });
-    let refused = world.process().open_secret(&selector, Some(1)).await;
+    let refused = world.process().secrets().open(&selector, Some(1)).await;
     assert!(
         matches!(
             refused,
@@ -78,7 +85,7 @@ async fn a_read_by_name_that_meets_a_new_creation_opens_that_and_one_by_uuid_doe
         meanwhile(&world, StoreVerb::Get, |world| async move {
             recreated(&world, &view, "another").await;
         });
-        let opened = world.process().open_secret(&selector, None).await;
+        let opened = world.process().secrets().open(&selector, None).await;
         match opened {
             Ok(opened) => assert!(by_name && world::exposed(&opened.value) == "another"),
             Err(OperationError::SecretNotFound { .. }) => assert!(!by_name),
@@ -95,7 +102,11 @@ async fn a_comparison_that_meets_a_rotation_compares_with_what_is_current_by_the
     meanwhile(&world, StoreVerb::Get, |world| async move {
         rotated(&world, &view, "v2").await;
     });
-    let same = world.process().is_current_value(uuid, &text("v2")).await;
+    let same = world
+        .process()
+        .secrets()
+        .is_current_value(uuid, &text("v2"))
+        .await;
     assert!(same.unwrap());
 }
 
@@ -123,7 +134,7 @@ async fn a_refresh_that_meets_a_deletion_sees_the_end() {
         let process = world.warm().await;
         let interrupt = Interrupt::default();
         let delete = own(&theirs);
-        let deleted = process.delete_secret(&delete, &interrupt).await;
+        let deleted = process.secrets().delete(&delete, &interrupt).await;
         deleted.unwrap();
     });
     let found = refreshed(&world, &view).await.unwrap();
@@ -140,7 +151,10 @@ async fn a_version_that_is_lost_is_read_once() {
     assert!(world.store.remove_version(&object, &version));
     let process = world.warm().await;
     let before = world.counts();
-    let lost = process.open_secret(&Selector::Uuid(view.uuid), None).await;
+    let lost = process
+        .secrets()
+        .open(&Selector::Uuid(view.uuid), None)
+        .await;
     assert!(
         matches!(lost, Err(OperationError::VersionLost { .. })),
         "{lost:?}"

@@ -18,7 +18,8 @@ async fn an_older_snapshot_is_a_rollback_in_refresh_and_in_update() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let rotated = process
-        .update_secret(rotate(&view, "v2"), &interrupt)
+        .secrets()
+        .update(rotate(&view, "v2"), &interrupt)
         .await
         .unwrap();
     world.catalog.restore(backup);
@@ -27,7 +28,8 @@ async fn an_older_snapshot_is_a_rollback_in_refresh_and_in_update() {
         &world
             .warm()
             .await
-            .update_secret(rotate(&rotated, "v3"), &interrupt)
+            .secrets()
+            .update(rotate(&rotated, "v3"), &interrupt)
             .await,
     );
     match refreshed(&world, &rotated).await.unwrap_err() {
@@ -52,11 +54,13 @@ async fn a_rollback_that_was_written_over_is_still_seen() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     let rotated = process
-        .update_secret(rotate(&view, "v2"), &interrupt)
+        .secrets()
+        .update(rotate(&view, "v2"), &interrupt)
         .await
         .unwrap();
     let again = process
-        .update_secret(rotate(&rotated, "v3"), &interrupt)
+        .secrets()
+        .update(rotate(&rotated, "v3"), &interrupt)
         .await
         .unwrap();
 
@@ -66,7 +70,8 @@ async fn a_rollback_that_was_written_over_is_still_seen() {
     let mut fork = view.clone();
     for value in ["f2", "f3", "f4"] {
         fork = process
-            .update_secret(rotate(&fork, value), &interrupt)
+            .secrets()
+            .update(rotate(&fork, value), &interrupt)
             .await
             .unwrap();
     }
@@ -80,7 +85,7 @@ async fn a_rollback_that_was_written_over_is_still_seen() {
     for description in ["a", "b", "c", "d"] {
         let mut update = edit(&fork);
         update.metadata.description = Some(description.to_owned());
-        fork = process.update_secret(update, &interrupt).await.unwrap();
+        fork = process.secrets().update(update, &interrupt).await.unwrap();
     }
     assert!(fork.generation > again.generation);
     rolled_back(&refreshed(&world, &again).await);
@@ -95,12 +100,16 @@ async fn a_lagging_node_is_not_a_rollback() {
         let process = world.warm().await;
         let interrupt = Interrupt::default();
         let rotated = process
-            .update_secret(rotate(&view, "v2"), &interrupt)
+            .secrets()
+            .update(rotate(&view, "v2"), &interrupt)
             .await
             .unwrap();
         if update {
             let late = world.warm().await;
-            let updated = late.update_secret(rotate(&rotated, "v3"), &interrupt).await;
+            let updated = late
+                .secrets()
+                .update(rotate(&rotated, "v3"), &interrupt)
+                .await;
             assert_eq!(number(&updated.unwrap()), Some(3));
         } else {
             let now = refreshed(&world, &rotated).await.unwrap();
@@ -117,7 +126,7 @@ async fn an_import_has_seen_nothing_and_takes_what_is_there() {
         seen: None,
         ..seen(&view)
     };
-    let found = world.process().refresh_secret(&request).await.unwrap();
+    let found = world.process().secrets().refresh(&request).await.unwrap();
     assert_eq!(found, Refreshed::Present(view));
 }
 
@@ -129,7 +138,8 @@ async fn a_record_that_went_back_to_another_uuid_is_no_end_either() {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
     process
-        .delete_secret(&any(&first.name, first.uuid), &interrupt)
+        .secrets()
+        .delete(&any(&first.name, first.uuid), &interrupt)
         .await
         .unwrap();
     let second = created(&world, "db", "second").await;

@@ -15,18 +15,30 @@ async fn assert_altered(world: &World, view: &SecretView) {
     let interrupt = Interrupt::default();
     let process = world.process();
     for selector in [Selector::Name(view.name.clone()), Selector::Uuid(view.uuid)] {
-        altered(&process.open_secret(&selector, None).await);
+        altered(&process.secrets().open(&selector, None).await);
     }
-    altered(&process.is_current_value(view.uuid, &text("x")).await);
-    altered(&process.update_secret(rotate(view, "y"), &interrupt).await);
     altered(
         &process
-            .create_secret(create_of("db", given("x")), &interrupt)
+            .secrets()
+            .is_current_value(view.uuid, &text("x"))
             .await,
     );
     altered(
         &process
-            .delete_secret(&any(&view.name, view.uuid), &interrupt)
+            .secrets()
+            .update(rotate(view, "y"), &interrupt)
+            .await,
+    );
+    altered(
+        &process
+            .secrets()
+            .create(create_of("db", given("x")), &interrupt)
+            .await,
+    );
+    altered(
+        &process
+            .secrets()
+            .delete(&any(&view.name, view.uuid), &interrupt)
             .await,
     );
     let counts = world.counts();
@@ -112,18 +124,26 @@ async fn a_record_under_another_key_is_altered() {
     let process = world.process();
     altered(
         &process
-            .open_secret(&Selector::Name(view.name.clone()), None)
-            .await,
-    );
-    altered(&process.update_secret(rotate(&view, "y"), &interrupt).await);
-    altered(
-        &process
-            .delete_secret(&any(&view.name, view.uuid), &interrupt)
+            .secrets()
+            .open(&Selector::Name(view.name.clone()), None)
             .await,
     );
     altered(
         &process
-            .create_secret(create_of("db", given("x")), &interrupt)
+            .secrets()
+            .update(rotate(&view, "y"), &interrupt)
+            .await,
+    );
+    altered(
+        &process
+            .secrets()
+            .delete(&any(&view.name, view.uuid), &interrupt)
+            .await,
+    );
+    altered(
+        &process
+            .secrets()
+            .create(create_of("db", given("x")), &interrupt)
             .await,
     );
 }
@@ -165,7 +185,7 @@ async fn a_key_that_the_record_does_not_name_is_not_asked() {
     let view = created(&world, "db", "x").await;
     let process = world.process();
     let selector = Selector::Uuid(view.uuid);
-    process.open_secret(&selector, None).await.unwrap();
+    process.secrets().open(&selector, None).await.unwrap();
 
     let key = record_key_of_name(&view.name);
     world
@@ -176,7 +196,7 @@ async fn a_key_that_the_record_does_not_name_is_not_asked() {
         })
         .await;
     let unwrapped = world.counts().unwrap;
-    let opened = process.open_secret(&selector, None).await;
+    let opened = process.secrets().open(&selector, None).await;
     let refused = matches!(opened, Err(OperationError::EnvelopeRefused { .. }));
     assert!(refused, "{opened:?}");
     assert_eq!(world.counts().unwrap, unwrapped);

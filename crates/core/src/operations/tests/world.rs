@@ -286,7 +286,7 @@ impl World {
     pub(super) async fn warm(&self) -> Organization {
         let organization = self.process();
         organization.ensure().await.unwrap();
-        organization.mac_key().await.unwrap();
+        organization.keys().mac_key().await.unwrap();
         organization
     }
 
@@ -357,7 +357,7 @@ impl World {
         let organization = self.warm().await;
         let key = record_key_of_name(name);
         let body = serde_json::to_string(document).unwrap();
-        let mac_key = organization.mac_key().await.unwrap();
+        let mac_key = organization.keys().mac_key().await.unwrap();
         let mac = hex::encode(mac_key.mac(key.as_str(), body.as_bytes()));
         self.catalog.overwrite(&key, StoredRecord { body, mac });
     }
@@ -373,7 +373,7 @@ impl World {
         let organization = self.warm().await;
         let key = RecordKey::new(key);
         let body = change(&self.stored(&key).await.unwrap().body);
-        let mac_key = organization.mac_key().await.unwrap();
+        let mac_key = organization.keys().mac_key().await.unwrap();
         let mac = hex::encode(mac_key.mac(key.as_str(), body.as_bytes()));
         self.catalog.overwrite(&key, StoredRecord { body, mac });
     }
@@ -422,7 +422,8 @@ impl World {
     pub(super) async fn value(&self, named: &str) -> Result<String, OperationError> {
         let opened = self
             .process()
-            .open_secret(&Selector::Name(name(named)), None)
+            .secrets()
+            .open(&Selector::Name(name(named)), None)
             .await?;
         Ok(exposed(&opened.value))
     }

@@ -150,7 +150,7 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
     }
 }
 
-/// Returns the policy for a backend of one's own, whose objects, and fences,
+/// Returns the policy for a registered backend, whose objects, and fences,
 /// begin with `name_prefix`, in HCL.
 #[must_use]
 pub fn store_policy_text(kv_mount_path: &MountPath, name_prefix: &str) -> String {

@@ -51,7 +51,7 @@ pub struct OpenBaoStore {
     capability: StoreCapability,
     /// The paths whose grants a denial names.
     paths: StorePaths,
-    /// The whole policy of a backend of the user's own, which writing needs.
+    /// The whole policy of a registered backend, which writing needs.
     policy: Option<String>,
 }
 
@@ -200,7 +200,7 @@ impl SecretStore for OpenBaoStore {
         &self.capability
     }
 
-    /// A backend of the user's own may contain foreign objects; the built-in one does not.
+    /// A registered backend may contain foreign objects; the built-in one does not.
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
         (self.capability.kind != "platform").then_some(self as &dyn ForeignObjects)
     }

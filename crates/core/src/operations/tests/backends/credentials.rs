@@ -4,7 +4,7 @@
 use planton_envelope::{Context, Envelope, Purpose};
 
 use super::{arguments, change, create, declare, declared, password};
-use crate::catalog::{BackendDocument, BackendRecord, CatalogErrorKind, RecordKey};
+use crate::catalog::{BackendDocument, CatalogErrorKind, RecordKey};
 use crate::kek::{KekErrorKind, KeyEncryptionKey};
 use crate::operations::tests::world::{KekVerb, World, name, rotate};
 use crate::operations::tests::{number, refreshed};
@@ -45,7 +45,8 @@ async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update()
         ..change(&view)
     };
     let renewed = late
-        .update_backend(update, &Interrupt::default())
+        .backends()
+        .update(update, &Interrupt::default())
         .await
         .unwrap();
     assert!(renewed.is_static);
@@ -78,7 +79,7 @@ async fn a_credential_is_a_key_value_document_for_its_settings() {
         object: record.uuid,
         backend: record.uuid,
         version: sealed.version,
-        configuration_digest: Some(BackendRecord::settings_digest(&record.settings)),
+        configuration_digest: Some(record.settings.digest()),
     };
     let envelope = Envelope::parse_stored(sealed.envelope.as_bytes()).unwrap();
     let (id, wrapped) = &envelope.wrapped_keys()[0];
@@ -153,10 +154,10 @@ async fn credentials_of_another_account_lead_to_an_error_and_never_to_an_end() {
     let late = world.process();
     elsewhere(create(&late, "other", Some("vault")).await.map(drop));
     let interrupt = Interrupt::default();
-    let rotated = late.update_secret(rotate(&view, "next"), &interrupt);
+    let rotated = late.secrets().update(rotate(&view, "next"), &interrupt);
     elsewhere(rotated.await.map(drop));
     let delete = crate::operations::tests::any(&view.name, view.uuid);
-    elsewhere(late.delete_secret(&delete, &interrupt).await.map(drop));
+    elsewhere(late.secrets().delete(&delete, &interrupt).await.map(drop));
     assert!(world.connector.place("a").objects().is_empty());
     assert!(
         world.document(&name("other")).await.is_tombstone(),
@@ -217,7 +218,8 @@ async fn a_lost_marker_keeps_nobody_from_renewing_credentials() {
         .unwrap();
     let refused = world
         .process()
-        .update_secret(rotate(&secret, "next"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&secret, "next"), &Interrupt::default())
         .await;
     assert!(
         matches!(refused, Err(OperationError::BackendNotThere { .. })),
@@ -232,7 +234,8 @@ async fn a_lost_marker_keeps_nobody_from_renewing_credentials() {
     };
     world.connector.alias("a", "another account");
     let elsewhere = process
-        .update_backend(renew(&view), &Interrupt::default())
+        .backends()
+        .update(renew(&view), &Interrupt::default())
         .await;
     assert!(
         matches!(elsewhere, Err(OperationError::BackendNotThere { .. })),
@@ -240,12 +243,42 @@ async fn a_lost_marker_keeps_nobody_from_renewing_credentials() {
     );
     world.connector.places_back("a", place);
     let renewed = process
-        .update_backend(renew(&view), &Interrupt::default())
+        .backends()
+        .update(renew(&view), &Interrupt::default())
         .await;
     assert!(renewed.unwrap().is_marked);
     let rotated = world
         .process()
-        .update_secret(rotate(&secret, "next"), &Interrupt::default())
+        .secrets()
+        .update(rotate(&secret, "next"), &Interrupt::default())
         .await;
     assert_eq!(number(&rotated.unwrap()), Some(2));
+}
+
+#[tokio::test]
+async fn a_lost_marker_is_not_put_again_while_a_deleted_document_may_name_a_secret() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    let secret = create(&process, "db", Some("vault")).await.unwrap();
+    let key = crate::catalog::record_key_of_name(&secret.name);
+    world.catalog.delete_by_hand(&key);
+
+    world.connector.alias("a", "another account");
+    let renew = UpdateBackend {
+        credential: Some(password("new")),
+        arguments: arguments("2"),
+        ..change(&view)
+    };
+    let elsewhere = process
+        .backends()
+        .update(renew, &Interrupt::default())
+        .await;
+    assert!(
+        matches!(&elsewhere, Err(OperationError::Catalog(error))
+            if error.kind() == CatalogErrorKind::Removed),
+        "{elsewhere:?}"
+    );
+    let objects = world.connector.place("a").objects();
+    assert!(objects.is_empty(), "{objects:?}");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{DONE, change, create, declared, delete};
 use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, record_key_of_name};
-use crate::operations::backends::Patience;
+use crate::operations::deletion_waits::DeletionWaits;
 use crate::operations::tests::world::{World, any, name};
 use crate::operations::{
     BackendArguments, BackendOnDestroy, Destroyed, Found, Interrupt, OperationError, Organization,
@@ -14,15 +14,15 @@ use crate::operations::{
 use crate::store::{Landing, StoreVerb};
 
 /// Waits no longer than it takes to see that nobody goes on.
-const HASTY: Patience = Patience {
+const SHORT_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::from_millis(20),
     in_use: Duration::from_millis(5),
     poll: Duration::from_millis(1),
 };
 
-pub(super) fn hasty(world: &World) -> Organization {
+pub(super) fn with_short_waits(world: &World) -> Organization {
     let mut process = world.process();
-    process.patience = HASTY;
+    process.deletion_waits = SHORT_WAITS;
     process
 }
 
@@ -52,7 +52,10 @@ async fn who_needs_a_backend_is_found_by_its_entries_and_not_by_reading_every_re
     }
     let view = create(&process, "db", Some("vault")).await.unwrap();
     let before = world.counts();
-    let refused = process.expect_unused_backend(&vault.name, vault.uuid).await;
+    let refused = process
+        .backends()
+        .expect_unused(&vault.name, vault.uuid)
+        .await;
     match refused {
         Err(OperationError::BackendInUse { secrets, total, .. }) => {
             assert_eq!((secrets.as_slice(), total), (&["db".to_owned()][..], 1));
@@ -64,9 +67,12 @@ async fn who_needs_a_backend_is_found_by_its_entries_and_not_by_reading_every_re
 
     let interrupt = Interrupt::default();
     let asked = any(&view.name, view.uuid);
-    process.delete_secret(&asked, &interrupt).await.unwrap();
+    process.secrets().delete(&asked, &interrupt).await.unwrap();
     assert_eq!(entries(&world).await, 0, "the entry goes with its object");
-    let unused = process.expect_unused_backend(&vault.name, vault.uuid).await;
+    let unused = process
+        .backends()
+        .expect_unused(&vault.name, vault.uuid)
+        .await;
     unused.unwrap();
 }
 
@@ -82,7 +88,10 @@ async fn what_an_interrupted_creation_has_left_goes_with_the_backend_and_its_nam
     let before = world.document(&name("db")).await;
     assert_eq!(before.generation, 0, "nothing was committed");
 
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert_eq!(entries(&world).await, 0);
     let after = world.document(&name("db")).await;
@@ -91,7 +100,10 @@ async fn what_an_interrupted_creation_has_left_goes_with_the_backend_and_its_nam
     // Over a standing tombstone, too.
     let vault = declared(&process, "vault", "a").await;
     interrupted(&world, "db").await;
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert_eq!(world.document(&name("db")).await.generation, 2);
     create(&process, "db", None).await.unwrap();
 }
@@ -113,17 +125,17 @@ async fn an_object_whose_document_somebody_deleted_stays_and_its_backend_with_it
         }
         other => panic!("{other:?}"),
     };
-    let process = hasty(&world);
+    let process = with_short_waits(&world);
     removed(&delete(&process, &vault).await);
-    let shown = match process.find_backend_to_forget(&vault.name).await {
+    let shown = match process.backends().find_to_forget(&vault.name).await {
         Ok(Found::One(found)) => *found,
         other => panic!("{other:?}"),
     };
     let interrupt = Interrupt::default();
-    removed(&process.forget_found_backend(shown, &interrupt).await);
+    removed(&process.backends().forget(shown, &interrupt).await);
     world.catalog.undelete(&key);
     assert_eq!((place.objects(), entries(&world).await), before);
-    let seen = world.process().find_backend(&vault.name).await.unwrap();
+    let seen = world.process().backends().find(&vault.name).await.unwrap();
     assert!(!seen.is_deleting);
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 }
@@ -138,7 +150,7 @@ async fn a_document_that_is_deleted_during_the_cleanup_is_not_raised_over() {
     let view = create(&process, "db", Some("vault")).await.unwrap();
     let interrupt = Interrupt::default();
     let asked = any(&view.name, view.uuid);
-    process.delete_secret(&asked, &interrupt).await.unwrap();
+    process.secrets().delete(&asked, &interrupt).await.unwrap();
     interrupted(&world, "db").await;
     let place = world.connector.place("a");
     let before = place.objects();
@@ -146,7 +158,7 @@ async fn a_document_that_is_deleted_during_the_cleanup_is_not_raised_over() {
     place.before(StoreVerb::Describe, 1, async move {
         racing.catalog.delete_by_hand(&key);
     });
-    let refused = delete(&hasty(&world), &vault).await;
+    let refused = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(&refused, Err(OperationError::Catalog(error))
             if error.kind() == CatalogErrorKind::Removed),
@@ -168,13 +180,16 @@ async fn an_object_that_cannot_be_deleted_keeps_its_entry_and_the_next_deletion_
         landing: Landing::Before,
         kind: crate::store::StoreErrorKind::Unavailable,
     });
-    let failed = delete(&hasty(&world), &vault).await;
+    let failed = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(failed, Err(OperationError::Store(_))),
         "{failed:?}"
     );
     assert_eq!(entries(&world).await, 1);
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert_eq!(entries(&world).await, 0);
 }
@@ -189,8 +204,12 @@ async fn a_backend_that_was_changed_since_it_was_seen_stays() {
         ..change(&vault)
     };
     let interrupt = Interrupt::default();
-    let changed = process.update_backend(described, &interrupt).await.unwrap();
-    let stale = delete(&hasty(&world), &vault).await;
+    let changed = process
+        .backends()
+        .update(described, &interrupt)
+        .await
+        .unwrap();
+    let stale = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(
             stale,
@@ -198,7 +217,10 @@ async fn a_backend_that_was_changed_since_it_was_seen_stays() {
         ),
         "{stale:?}"
     );
-    assert_eq!(delete(&hasty(&world), &changed).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &changed).await.unwrap(),
+        DONE
+    );
 }
 
 /// Each writes the default's record, and none is told that another did.
@@ -238,7 +260,7 @@ async fn a_backend_that_is_gone_for_good_is_forgotten_without_asking_it() {
     world.connector.demand("a", "nobody knows");
     let opened = world.connector.opened();
     let interrupt = Interrupt::default();
-    let late = hasty(&world);
+    let late = with_short_waits(&world);
     let forget = UpdateBackend {
         arguments: BackendArguments {
             on_destroy: BackendOnDestroy::Forget,
@@ -246,7 +268,7 @@ async fn a_backend_that_is_gone_for_good_is_forgotten_without_asking_it() {
         },
         ..change(&vault)
     };
-    let vault = late.update_backend(forget, &interrupt).await.unwrap();
+    let vault = late.backends().update(forget, &interrupt).await.unwrap();
     let refused = delete(&late, &vault).await;
     assert!(
         matches!(refused, Err(OperationError::BackendInUse { total: 1, .. })),
@@ -275,7 +297,7 @@ async fn forget_secret(world: &World, view: &crate::operations::SecretView) {
     document.generation += 1;
     world.write_document(&view.name, &document).await;
     for entry in secret.entries() {
-        process.remove_entry(&entry).await.unwrap();
+        process.entries().remove(&entry).await.unwrap();
     }
 }
 
@@ -302,7 +324,7 @@ async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombston
     // fence before the default, and the raise.
     let kind = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Write, 4, Landing::Before, kind);
-    delete(&hasty(&world), &vault).await.unwrap_err();
+    delete(&with_short_waits(&world), &vault).await.unwrap_err();
     assert_eq!(
         place.calls(StoreVerb::Delete),
         2,
@@ -321,7 +343,10 @@ async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombston
     creation.await.unwrap().unwrap_err();
     assert_eq!(place.objects().len(), 2, "the marker, and what came late");
 
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     assert_eq!(entries(&world).await, 0);
 }
@@ -337,14 +362,15 @@ async fn a_deletion_that_is_overtaken_by_a_change_leaves_the_marker() {
     // Before the tombstone: after the mark, and the fence before the default.
     world.catalog.before(CatalogVerb::Write, 3, async move {
         let late = racing.process();
-        let seen = late.find_backend(&view.name).await.unwrap();
+        let seen = late.backends().find(&view.name).await.unwrap();
         assert!(seen.is_deleting);
         let interrupt = Interrupt::default();
-        late.update_backend(change(&seen), &interrupt)
+        late.backends()
+            .update(change(&seen), &interrupt)
             .await
             .unwrap();
     });
-    let overtaken = delete(&hasty(&world), &vault).await;
+    let overtaken = delete(&with_short_waits(&world), &vault).await;
     assert!(
         matches!(
             overtaken,
@@ -369,14 +395,17 @@ async fn a_creation_sees_the_mark_past_a_node_that_lags() {
     let late = world.process();
     // It has opened the backend before it is deleted.
     create(&late, "first", Some("vault")).await.unwrap();
-    let first = late.find_secret(&name("first")).await.unwrap();
+    let first = late.secrets().find(&name("first")).await.unwrap();
     let interrupt = Interrupt::default();
     let gone = any(&first.name, first.uuid);
-    late.delete_secret(&gone, &interrupt).await.unwrap();
+    late.secrets().delete(&gone, &interrupt).await.unwrap();
     let (racing, view) = (world.clone(), vault.clone());
     world.catalog.before(CatalogVerb::Write, 1, async move {
         let before = racing.catalog.snapshot();
-        assert_eq!(delete(&hasty(&racing), &view).await.unwrap(), DONE);
+        assert_eq!(
+            delete(&with_short_waits(&racing), &view).await.unwrap(),
+            DONE
+        );
         racing.catalog.serve_stale_from(&before, &key);
     });
     let refused = create(&late, "db", Some("vault")).await.unwrap_err();
@@ -397,22 +426,31 @@ async fn an_entry_that_outlives_its_backend_disturbs_nobody() {
     interrupted(&world, "db").await;
     let kind = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Remove, 1, Landing::Before, kind);
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
     assert_eq!(entries(&world).await, 1);
-    assert_eq!(delete(&hasty(&world), &vault).await.unwrap(), DONE);
+    assert_eq!(
+        delete(&with_short_waits(&world), &vault).await.unwrap(),
+        DONE
+    );
 
     let next = declared(&process, "vault", "a").await;
     create(&process, "db", Some("vault")).await.unwrap();
-    let used = delete(&hasty(&world), &next).await;
+    let used = delete(&with_short_waits(&world), &next).await;
     assert!(
         matches!(used, Err(OperationError::BackendInUse { total: 1, .. })),
         "{used:?}"
     );
-    let view = process.find_secret(&name("db")).await.unwrap();
+    let view = process.secrets().find(&name("db")).await.unwrap();
     let gone = any(&view.name, view.uuid);
     let interrupt = Interrupt::default();
-    process.delete_secret(&gone, &interrupt).await.unwrap();
-    assert_eq!(delete(&hasty(&world), &next).await.unwrap(), DONE);
+    process.secrets().delete(&gone, &interrupt).await.unwrap();
+    assert_eq!(
+        delete(&with_short_waits(&world), &next).await.unwrap(),
+        DONE
+    );
     assert_eq!(entries(&world).await, 1);
     let place = world.connector.place("a");
     assert!(place.objects().is_empty(), "{:?}", place.objects());

@@ -28,7 +28,7 @@ async fn registered(
     request: RegisterBackend,
 ) -> Result<RegisteredBackend, OperationError> {
     let interrupt = Interrupt::default();
-    process.register_backend(request, &interrupt).await
+    process.backends().register(request, &interrupt).await
 }
 
 fn met(refused: Result<RegisteredBackend, OperationError>) -> MetRecord {
@@ -55,7 +55,12 @@ async fn a_look_alike_is_refused_with_whose_it_is_and_its_own_run_declares_it_tw
         "{twice:?}"
     );
     assert_eq!(markers(&world), 1);
-    let found = world.process().find_backend(&slug("vault")).await.unwrap();
+    let found = world
+        .process()
+        .backends()
+        .find(&slug("vault"))
+        .await
+        .unwrap();
     assert_eq!(found, first, "nothing was changed");
 }
 
@@ -123,7 +128,12 @@ async fn what_changed_since_or_cannot_change_in_place_is_not_adopted() {
 
     // Becoming the default is housekeeping; a new description is not.
     chosen(&of_run(&world, 1, None), "vault", "platform").await;
-    let seen = world.process().find_backend(&slug("vault")).await.unwrap();
+    let seen = world
+        .process()
+        .backends()
+        .find(&slug("vault"))
+        .await
+        .unwrap();
     assert!(seen.generation > first.generation);
     let adopted = registered(&of_run(&world, 2, Some(1)), declare("vault", "a")).await;
     let adopted = adopted.unwrap().view;
@@ -133,7 +143,7 @@ async fn what_changed_since_or_cannot_change_in_place_is_not_adopted() {
     };
     let interrupt = Interrupt::default();
     let process = of_run(&world, 4, None);
-    process.update_backend(edit, &interrupt).await.unwrap();
+    process.backends().update(edit, &interrupt).await.unwrap();
     let met = met(registered(&of_run(&world, 3, Some(2)), declare("vault", "a")).await);
     assert!(!met.is_untouched);
 }
@@ -151,7 +161,7 @@ async fn another_stamp_is_neither_changed_nor_deleted() {
         ..first.clone()
     };
     let interrupt = Interrupt::default();
-    let refused = process.update_backend(change(&seen), &interrupt);
+    let refused = process.backends().update(change(&seen), &interrupt);
     match refused.await {
         Err(OperationError::BackendOwnedByAnother { owner, .. }) => assert_eq!(*owner, taken.owner),
         other => panic!("{other:?}"),
@@ -162,7 +172,7 @@ async fn another_stamp_is_neither_changed_nor_deleted() {
     assert_eq!(markers(&world), 1);
     // Its own state goes on.
     let own = of_run(&world, 4, None);
-    let kept = own.update_backend(change(&taken), &interrupt);
+    let kept = own.backends().update(change(&taken), &interrupt);
     assert_eq!(kept.await.unwrap().uuid, first.uuid);
     assert_eq!(delete(&own, &taken).await.unwrap(), DONE);
     assert_eq!(markers(&world), 0);
@@ -180,7 +190,12 @@ async fn a_run_gives_back_what_it_adopted_and_destroys_what_it_made() {
     let left = delete(&tests, &adopted).await.unwrap();
     let owner = Box::new(first.owner.clone());
     assert_eq!(left.destroyed, Destroyed::GivenBack(owner));
-    let found = world.process().find_backend(&slug("vault")).await.unwrap();
+    let found = world
+        .process()
+        .backends()
+        .find(&slug("vault"))
+        .await
+        .unwrap();
     assert_eq!(found.owner, first.owner);
     // So that run can still be resumed, and its own state still owns it.
     let again = registered(&of_run(&world, 3, Some(1)), declare("vault", "a")).await;
@@ -277,7 +292,10 @@ async fn a_record_that_is_missing_is_no_end_and_a_tombstone_is() {
     let refresh = async || {
         let process = world.process();
         let seen = Some(view.generation);
-        process.refresh_backend(&view.name, view.uuid, seen).await
+        process
+            .backends()
+            .refresh(&view.name, view.uuid, seen)
+            .await
     };
     assert!(matches!(
         refresh().await.unwrap(),
@@ -288,7 +306,7 @@ async fn a_record_that_is_missing_is_no_end_and_a_tombstone_is() {
     world.catalog.remove(&key).await.unwrap();
     assert_eq!(refresh().await.unwrap(), RefreshedBackend::RecordMissing);
     let interrupt = Interrupt::default();
-    let refused = process.update_backend(change(&view), &interrupt).await;
+    let refused = process.backends().update(change(&view), &interrupt).await;
     assert!(
         matches!(refused, Err(OperationError::BackendRecordMissing { .. })),
         "{refused:?}"
@@ -328,10 +346,10 @@ async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
     let adopted = created(&tests, "one").await.unwrap();
     assert_eq!(adopted.adopted_from.as_ref(), Some(&owner));
     let interrupt = Interrupt::default();
-    let unset = tests.unset_default_backend(known(&adopted), &interrupt);
+    let unset = tests.default_backend().unset(known(&adopted), &interrupt);
     let former = Box::new(owner.clone());
     assert_eq!(unset.await.unwrap(), Destroyed::GivenBack(former));
-    let view = process.default_backend_view().await.unwrap();
+    let view = process.default_backend().view().await.unwrap();
     assert_eq!((view.backend, view.owner), (slug("one"), Some(owner)));
 
     // Resumed for another backend, which changes in the same commit.
@@ -355,17 +373,22 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
         backend: slug(backend),
         before: Some(known(set)),
     };
-    let refused = process.set_default_backend(change("two", &first), &interrupt);
+    let refused = process
+        .default_backend()
+        .set(change("two", &first), &interrupt);
     assert!(matches!(
         refused.await,
         Err(OperationError::DefaultBackendOwnedByAnother { .. })
     ));
     let left = process
-        .unset_default_backend(known(&first), &interrupt)
+        .default_backend()
+        .unset(known(&first), &interrupt)
         .await;
     let owner = Box::new(taken.view.owner.clone().unwrap());
     assert_eq!(left.unwrap(), Destroyed::LeftToOwner(owner));
-    let own = process.set_default_backend(change("two", &taken), &interrupt);
+    let own = process
+        .default_backend()
+        .set(change("two", &taken), &interrupt);
     let own = own.await.unwrap();
     assert_eq!(own.view.backend, slug("two"));
     assert_eq!(own.view.owner, taken.view.owner, "the stamp stays");
@@ -375,11 +398,17 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
         refused,
         Err(OperationError::DefaultBackendExists { met, .. }) if !met.is_untouched
     ));
-    let unset = process.unset_default_backend(known(&own), &interrupt).await;
+    let unset = process
+        .default_backend()
+        .unset(known(&own), &interrupt)
+        .await;
     assert_eq!(unset.unwrap(), Destroyed::Done);
-    let unset = process.unset_default_backend(known(&own), &interrupt).await;
+    let unset = process
+        .default_backend()
+        .unset(known(&own), &interrupt)
+        .await;
     assert_eq!(unset.unwrap(), Destroyed::Done);
-    let view = process.default_backend_view().await.unwrap();
+    let view = process.default_backend().view().await.unwrap();
     assert_eq!((view.backend, view.owner), (slug("platform"), None));
     created(&of_run(&world, 3, None), "one").await.unwrap();
 
@@ -388,9 +417,14 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
         .remove(&RecordKey::new("default"))
         .await
         .unwrap();
-    let missing = process.unset_default_backend(known(&own), &interrupt).await;
+    let missing = process
+        .default_backend()
+        .unset(known(&own), &interrupt)
+        .await;
     assert_eq!(missing.unwrap(), Destroyed::RecordMissing);
-    let missing = process.set_default_backend(change("one", &own), &interrupt);
+    let missing = process
+        .default_backend()
+        .set(change("one", &own), &interrupt);
     assert!(matches!(
         missing.await,
         Err(OperationError::DefaultBackendRecordMissing)
@@ -403,7 +437,7 @@ async fn created(process: &Organization, backend: &str) -> Result<DefaultSet, Op
         before: None,
     };
     let interrupt = Interrupt::default();
-    process.set_default_backend(request, &interrupt).await
+    process.default_backend().set(request, &interrupt).await
 }
 
 fn known(set: &DefaultSet) -> KnownDefault {

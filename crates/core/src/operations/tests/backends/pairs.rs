@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::deletion::{hasty, interrupted};
+use super::deletion::{interrupted, with_short_waits};
 use super::{DONE, create, declared, letting_go, slug};
 use crate::catalog::{CatalogStore as _, CatalogVerb, EntryKey, SecretState};
 use crate::operations::tests::world::{World, any, create_of, edit, given, name};
@@ -109,9 +109,13 @@ impl<T: Send + 'static> Running<T> {
 
 /// Whether the backend is gone.
 fn deletion(world: &World, backend: &BackendView) -> BoxFuture<'static, bool> {
-    let (process, request) = (hasty(world), letting_go(backend));
+    let (process, request) = (with_short_waits(world), letting_go(backend));
     async move {
-        match process.delete_backend(request, &Interrupt::default()).await {
+        match process
+            .backends()
+            .delete(request, &Interrupt::default())
+            .await
+        {
             Ok(deleted) => {
                 assert_eq!(deleted, DONE);
                 true
@@ -150,7 +154,7 @@ impl Maker {
                 let old = create(process, "db", None).await.unwrap();
                 let interrupt = Interrupt::default();
                 let gone = any(&old.name, old.uuid);
-                process.delete_secret(&gone, &interrupt).await.unwrap();
+                process.secrets().delete(&gone, &interrupt).await.unwrap();
                 Make::Create(on_vault("db", "new"))
             }
             Self::TakingOver => {
@@ -187,8 +191,8 @@ impl Make {
         async move {
             let interrupt = Interrupt::default();
             match self {
-                Self::Create(request) => process.create_secret(request, &interrupt).await,
-                Self::Update(request) => process.update_secret(request, &interrupt).await,
+                Self::Create(request) => process.secrets().create(request, &interrupt).await,
+                Self::Update(request) => process.secrets().update(request, &interrupt).await,
             }
         }
         .boxed()
@@ -324,7 +328,7 @@ async fn holds(world: &World, vault: &BackendView, made: &[Outcome], is_gone: bo
         let marker = place.objects().into_iter().map(|object| object.to_string());
         let mut marker = marker.filter(|object| object.contains("/backend/"));
         expected.push(marker.next().unwrap_or_else(|| panic!("{what}: no marker")));
-        let seen = world.process().find_backend(&vault.name).await.unwrap();
+        let seen = world.process().backends().find(&vault.name).await.unwrap();
         assert!(!seen.is_deleting, "{what}: the mark stays");
     }
     expected.extend(on_vault.iter().map(|it| it.remote_name.to_string()));

@@ -27,9 +27,9 @@ async fn moved(world: &World, credential: StoreCredential) -> (SecretView, Store
         credential: None,
         ..change(&backend.unwrap())
     };
-    process.update_backend(update, &interrupt).await.unwrap();
-    let view = process.find_secret(&name("db")).await.unwrap();
-    let seen = match world.warm().await.refresh_secret(&seen(&view)).await {
+    process.backends().update(update, &interrupt).await.unwrap();
+    let view = process.secrets().find(&name("db")).await.unwrap();
+    let seen = match world.warm().await.secrets().refresh(&seen(&view)).await {
         Ok(Refreshed::Present(view)) => view,
         other => panic!("{other:?}"),
     };
@@ -58,17 +58,19 @@ async fn a_replayed_backend_record_leads_nowhere_where_a_state_knows_better() {
         let interrupt = Interrupt::default();
         let knowing = async || {
             let process = world.warm().await;
-            process.remember_backend(view.backend_seen.clone().unwrap());
+            process
+                .backends()
+                .remember(view.backend_seen.clone().unwrap());
             process
         };
-        rolled_back(knowing().await.refresh_secret(&seen(&view)).await);
+        rolled_back(knowing().await.secrets().refresh(&seen(&view)).await);
         let rotated = rotate(&view, "next");
-        rolled_back(knowing().await.update_secret(rotated, &interrupt).await);
+        rolled_back(knowing().await.secrets().update(rotated, &interrupt).await);
         let process = knowing().await;
         let next = text("next");
-        rolled_back(process.is_current_value(view.uuid, &next).await);
+        rolled_back(process.secrets().is_current_value(view.uuid, &next).await);
         let delete = crate::operations::tests::any(&view.name, view.uuid);
-        rolled_back(process.delete_secret(&delete, &interrupt).await);
+        rolled_back(process.secrets().delete(&delete, &interrupt).await);
         rolled_back(create(&process, "other", Some("vault")).await);
         assert_eq!(world.connector.opened(), opened, "nothing was opened");
     }
@@ -82,12 +84,14 @@ async fn what_was_opened_before_is_left_when_a_state_knows_better() {
     world.catalog.overwrite(&record(), before);
     let process = world.warm().await;
     // Nothing is known yet, and the MAC is good.
-    let found = process.refresh_secret(&seen(&view)).await;
+    let found = process.secrets().refresh(&seen(&view)).await;
     assert!(matches!(found, Ok(Refreshed::Present(_))), "{found:?}");
-    process.remember_backend(view.backend_seen.clone().unwrap());
-    rolled_back(process.refresh_secret(&seen(&view)).await);
+    process
+        .backends()
+        .remember(view.backend_seen.clone().unwrap());
+    rolled_back(process.secrets().refresh(&seen(&view)).await);
     world.catalog.overwrite(&record(), now);
-    let found = process.refresh_secret(&seen(&view)).await;
+    let found = process.secrets().refresh(&seen(&view)).await;
     assert_eq!(found.unwrap(), Refreshed::Present(view));
 }
 
@@ -102,7 +106,7 @@ async fn a_restored_record_of_the_same_place_is_taken_and_what_was_seen_is_kept(
         description: Some("another".to_owned()),
         ..change(&backend)
     };
-    process.update_backend(update, &interrupt).await.unwrap();
+    process.backends().update(update, &interrupt).await.unwrap();
     let view = create(&process, "db", Some("vault")).await.unwrap();
     world.catalog.overwrite(&record(), before);
     // Else a replay in two steps would be as good as one.
@@ -141,11 +145,13 @@ async fn a_replayed_default_sends_no_secret_back_to_where_it_went() {
 
     let knowing = async || {
         let process = world.warm().await;
-        process.remember_default_backend(&set.backend, set.generation);
+        process
+            .default_backend()
+            .remember(&set.backend, set.generation);
         process
     };
     lag(&world, &key, before.clone()).await;
-    let view = knowing().await.default_backend_view().await.unwrap();
+    let view = knowing().await.default_backend().view().await.unwrap();
     assert_eq!(view.backend, slug("two"));
     world.catalog.overwrite(&key, before);
     let refused = |outcome: Result<(), OperationError>| {
@@ -157,7 +163,7 @@ async fn a_replayed_default_sends_no_secret_back_to_where_it_went() {
             "{outcome:?}"
         );
     };
-    refused(knowing().await.default_backend_view().await.map(drop));
+    refused(knowing().await.default_backend().view().await.map(drop));
     refused(create(&knowing().await, "db", None).await.map(drop));
     let process = knowing().await;
     refused(super::set(&process, "two", "two").await.map(drop));
@@ -178,7 +184,7 @@ async fn a_namesake_from_before_is_not_taken_for_the_backend_that_a_state_knows(
     let view = create(&process, "db", Some("vault")).await.unwrap();
     world.catalog.overwrite(&record(), before);
     let late = world.warm().await;
-    late.remember_backend(view.backend_seen.unwrap());
+    late.backends().remember(view.backend_seen.unwrap());
     rolled_back(create(&late, "other", Some("vault")).await);
     assert!(world.connector.place("a").objects().is_empty());
 }
@@ -193,7 +199,7 @@ async fn who_knows_nothing_does_not_make_an_old_record_good() {
     rolled_back(refreshed(&world, &view).await);
     // Who knows writes nothing of the kind.
     let knowing = world.warm().await;
-    knowing.remember_backend(view.backend_seen.unwrap());
+    knowing.backends().remember(view.backend_seen.unwrap());
     rolled_back(super::set(&knowing, "platform", "vault").await);
 }
 
@@ -209,7 +215,7 @@ async fn what_a_process_wrote_itself_it_knows() {
         settings: settings("a2"),
         ..change(&backend)
     };
-    process.update_backend(update, &interrupt).await.unwrap();
+    process.backends().update(update, &interrupt).await.unwrap();
     world.catalog.overwrite(&record(), before);
     rolled_back(create(&process, "db", Some("vault")).await);
 }
@@ -221,14 +227,14 @@ async fn a_restored_backend_is_accepted_by_an_import_and_an_apply_of_it_alone() 
     world.catalog.overwrite(&record(), before);
     rolled_back(refreshed(&world, &view).await);
     let process = world.warm().await;
-    let imported = process.find_backend(&slug("vault")).await.unwrap();
+    let imported = process.backends().find(&slug("vault")).await.unwrap();
     let update = UpdateBackend {
         seen: None,
         settings: settings("a2"),
         ..change(&imported)
     };
     let interrupt = Interrupt::default();
-    process.update_backend(update, &interrupt).await.unwrap();
+    process.backends().update(update, &interrupt).await.unwrap();
     let found = refreshed(&world, &view).await;
     assert!(matches!(found, Ok(Refreshed::Present(_))), "{found:?}");
 }
@@ -250,7 +256,9 @@ async fn a_default_that_is_taken_away_or_learned_from_an_old_record_is_not_follo
     world.catalog.overwrite(&key, before);
     let process = world.warm().await;
     create(&process, "db", None).await.unwrap();
-    process.remember_default_backend(&set.backend, set.generation);
+    process
+        .default_backend()
+        .remember(&set.backend, set.generation);
     let refused = create(&process, "other", None).await;
     assert!(
         matches!(
@@ -262,8 +270,10 @@ async fn a_default_that_is_taken_away_or_learned_from_an_old_record_is_not_follo
 
     world.catalog.restore(nobody_chose);
     let process = world.warm().await;
-    process.remember_default_backend(&set.backend, set.generation);
-    let refused = process.default_backend_view().await;
+    process
+        .default_backend()
+        .remember(&set.backend, set.generation);
+    let refused = process.default_backend().view().await;
     assert!(
         matches!(
             refused,
@@ -289,7 +299,7 @@ async fn the_generation_of_a_default_is_that_of_its_own_commit() {
         assert_eq!((&set.backend, set.generation), (&slug(backend), generation));
         let stamp = set.owner.as_ref().map(|owner| owner.stamp.generation);
         assert_eq!(stamp, Some(1));
-        assert_eq!(process.default_backend_view().await.unwrap(), set);
+        assert_eq!(process.default_backend().view().await.unwrap(), set);
     }
 }
 

@@ -1,21 +1,34 @@
-//! The entries of a backend of a practitioner's own: its index of objects.
+//! The entries of a registered backend: the index of its objects.
 
 use uuid::Uuid;
 
 use crate::catalog::{CatalogErrorKind, EntryKey, EntryRecord, Revision};
-use crate::operations::held_document::HeldSecret;
 use crate::operations::{OperationError, Organization};
 
+/// The entries of an organization.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entries<'a> {
+    organization: &'a Organization,
+}
+
 impl Organization {
+    /// Returns the entries of all backends.
+    pub(crate) fn entries(&self) -> Entries<'_> {
+        Entries { organization: self }
+    }
+}
+
+impl Entries<'_> {
     /// Writes the entry of an object that is about to be put.
-    pub(crate) async fn write_entry(
-        &self,
+    pub(crate) async fn write(
+        self,
         entry: &EntryKey,
         record: &EntryRecord,
     ) -> Result<(), OperationError> {
-        let mac_key = self.mac_key().await?;
+        let mac_key = self.organization.keys().mac_key().await?;
         let key = entry.record_key();
         let written = self
+            .organization
             .catalog
             .save(&key, record, Some(mac_key), Revision::ABSENT);
         match written.await {
@@ -27,35 +40,36 @@ impl Organization {
     }
 
     /// Removes the entry of an object that is gone.
-    pub(crate) async fn remove_entry(&self, entry: &EntryKey) -> Result<(), OperationError> {
-        Ok(self.catalog.remove(&entry.record_key()).await?)
+    pub(crate) async fn remove(self, entry: &EntryKey) -> Result<(), OperationError> {
+        Ok(self
+            .organization
+            .catalog
+            .remove(&entry.record_key())
+            .await?)
     }
 
     /// Lists the entries of a backend. A listing shows every entry whose write was
     /// answered before it began.
-    pub(crate) async fn entries(&self, backend: Uuid) -> Result<Vec<EntryKey>, OperationError> {
-        let keys = self.catalog.list(&EntryKey::prefix(backend)).await?;
+    pub(crate) async fn of_backend(self, backend: Uuid) -> Result<Vec<EntryKey>, OperationError> {
+        let keys = self
+            .organization
+            .catalog
+            .list(&EntryKey::prefix(backend))
+            .await?;
         Ok(keys.iter().filter_map(EntryKey::parse).collect())
     }
 
     /// Reads what an entry says of its object, verified; `None` where another
     /// process has removed it.
-    pub(crate) async fn entry(
-        &self,
+    pub(crate) async fn read(
+        self,
         entry: &EntryKey,
     ) -> Result<Option<EntryRecord>, OperationError> {
-        let loaded = self.catalog.load_fenced(&entry.record_key()).await?;
-        self.verified(loaded).await
-    }
-
-    /// Raises a document to a new revision without changing it, over a tombstone
-    /// and where nothing was ever written, too: whoever is about to commit on the
-    /// revision before it begins anew. Returns the document that stands there
-    /// instead when another writer came first.
-    pub(crate) async fn raise(
-        &self,
-        held: &mut HeldSecret,
-    ) -> Result<Option<HeldSecret>, OperationError> {
-        self.try_commit(held).await
+        let loaded = self
+            .organization
+            .catalog
+            .load_fenced(&entry.record_key())
+            .await?;
+        self.organization.verified(loaded).await
     }
 }

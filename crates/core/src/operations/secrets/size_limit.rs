@@ -1,7 +1,8 @@
 //! Limits the size of a value to what its backend can store.
 
-use super::{OperationError, Organization};
+use super::Secrets;
 use crate::names::Slug;
+use crate::operations::OperationError;
 use crate::store::{PayloadEncoding, StoreCapability};
 use planton_envelope::{SecretValue, max_plaintext_bytes};
 use planton_secret::SecretBytes;
@@ -36,18 +37,14 @@ fn limit_of(capability: &StoreCapability) -> usize {
     max_plaintext_bytes(capability.max_payload_bytes, text)
 }
 
-impl Organization {
+impl Secrets<'_> {
     /// Rejects a value that exceeds the limit of a type of backend. Sends no request.
     ///
     /// # Errors
     ///
     /// `ValueTooLarge`.
-    pub fn check_size_of_type(
-        &self,
-        kind: &str,
-        value: &SecretValue,
-    ) -> Result<(), OperationError> {
-        match self.platform.connector.capability(kind) {
+    pub fn check_size_of_type(self, kind: &str, value: &SecretValue) -> Result<(), OperationError> {
+        match self.organization.platform.connector.capability(kind) {
             Some(capability) => check_size(&capability, &value.to_plaintext()),
             None => Ok(()),
         }
@@ -60,7 +57,7 @@ impl Organization {
     ///
     /// `ValueTooLarge`, `UnknownBackend`; failures of the catalog.
     pub async fn check_size(
-        &self,
+        self,
         backend: Option<&Slug>,
         value: &SecretValue,
     ) -> Result<(), OperationError> {
@@ -71,18 +68,24 @@ impl Organization {
         let name = match backend {
             Some(name) => name.clone(),
             // The put checks the limit again, so an unverified default is enough.
-            None => match self.default_backend_view().await {
+            None => match self.organization.default_backend().view().await {
                 Err(OperationError::OrganizationMissing { .. }) => Slug::platform_backend(),
                 view => view?.backend,
             },
         };
-        check_size(&self.capability_of(&name).await?, &plaintext)
+        check_size(
+            &self.organization.backends().capability_of(&name).await?,
+            &plaintext,
+        )
     }
 
     /// Returns the size in bytes of a plaintext that every backend can store.
-    fn least_limit(&self) -> usize {
-        let types = self.platform.connector.capabilities();
+    fn least_limit(self) -> usize {
+        let types = self.organization.platform.connector.capabilities();
         let limits = types.iter().map(limit_of);
-        limits.fold(limit_of(self.platform.store.capability()), usize::min)
+        limits.fold(
+            limit_of(self.organization.platform.store.capability()),
+            usize::min,
+        )
     }
 }

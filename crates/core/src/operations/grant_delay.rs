@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::deadline::{RequestLimits, patience};
+use crate::deadline::{RequestLimits, duration_in_tests};
 use crate::store::{SecretStore, StoreError};
 
 /// The first and the longest delay between two attempts of a denied request.
@@ -40,7 +40,7 @@ impl<'a> GrantDelay<'a> {
                 return Err(error);
             };
             // The variable counts in debug builds only.
-            let settles = patience("PLANTON_TEST_GRANT_WAIT_MS", settles);
+            let settles = duration_in_tests("PLANTON_TEST_GRANT_WAIT_MS", settles);
             let late = self.since.elapsed() + wait > settles;
             if late || RequestLimits::current().pause(wait).await.is_err() {
                 return Err(error);

@@ -1,0 +1,119 @@
+//! Finds secrets by name or uuid, without their values.
+
+use uuid::Uuid;
+
+use super::Secrets;
+use crate::catalog::{
+    RecordKey, SecretDocument, SecretRecord, SecretState, record_key_of_name, record_key_of_uuid,
+};
+use crate::names::SecretName;
+use crate::operations::{OperationError, SecretView};
+
+/// Which secret to open.
+#[derive(Clone, Debug)]
+pub enum Selector {
+    /// By identity.
+    Uuid(Uuid),
+    /// By name.
+    Name(SecretName),
+}
+
+impl Secrets<'_> {
+    /// Finds a secret by name, without its value: one request.
+    ///
+    /// # Errors
+    ///
+    /// `SecretNotFound`; failures of the catalog.
+    pub async fn find(self, name: &SecretName) -> Result<SecretView, OperationError> {
+        let (secret, document) = self.find_by(&Selector::Name(name.clone()), false).await?;
+        let catalog = self.organization.existing().await?.uuid;
+        Ok(SecretView::new(&secret, &document, catalog))
+    }
+
+    /// Finds a secret by identity, without its value: one request.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find).
+    pub async fn find_by_uuid(self, uuid: Uuid) -> Result<SecretView, OperationError> {
+        let (secret, document) = self.find_by(&Selector::Uuid(uuid), false).await?;
+        let catalog = self.organization.existing().await?.uuid;
+        Ok(SecretView::new(&secret, &document, catalog))
+    }
+
+    pub(crate) async fn find_by(
+        self,
+        selector: &Selector,
+        verify: bool,
+    ) -> Result<(SecretRecord, SecretDocument), OperationError> {
+        let (first, fenced) = if verify {
+            (ReadMode::Verified, ReadMode::FencedAndVerified)
+        } else {
+            (ReadMode::Plain, ReadMode::Fenced)
+        };
+        for mode in [first, fenced] {
+            if let Some(found) = self.look_up(selector, mode).await? {
+                return Ok(found);
+            }
+        }
+        Err(OperationError::SecretNotFound {
+            secret: match selector {
+                Selector::Uuid(uuid) => uuid.to_string(),
+                Selector::Name(name) => name.to_string(),
+            },
+        })
+    }
+
+    pub(crate) async fn look_up(
+        self,
+        selector: &Selector,
+        mode: ReadMode,
+    ) -> Result<Option<(SecretRecord, SecretDocument)>, OperationError> {
+        let key: RecordKey = match selector {
+            Selector::Uuid(uuid) => match record_key_of_uuid(*uuid) {
+                Some(key) => key,
+                None => return Ok(None),
+            },
+            Selector::Name(name) => record_key_of_name(name),
+        };
+        self.organization.existing().await?;
+        let loaded = match mode {
+            ReadMode::Plain | ReadMode::Verified => {
+                self.organization
+                    .catalog
+                    .load::<SecretDocument>(&key)
+                    .await?
+            }
+            ReadMode::Fenced | ReadMode::FencedAndVerified => {
+                self.organization.catalog.load_fenced(&key).await?
+            }
+        };
+        let is_verified = matches!(mode, ReadMode::Verified | ReadMode::FencedAndVerified);
+        let document = if is_verified {
+            self.organization.verified(loaded).await?
+        } else {
+            loaded.map(|loaded| loaded.record)
+        };
+        let Some(document) = document else {
+            return Ok(None);
+        };
+        let secret = match selector {
+            Selector::Uuid(uuid) => document.secret(*uuid),
+            Selector::Name(name) => {
+                let current = document.current.as_ref();
+                current.filter(|secret| secret.name == *name)
+            }
+        };
+        let ready = secret.filter(|secret| secret.state == SecretState::Ready);
+        Ok(ready.cloned().map(|secret| (secret, document)))
+    }
+}
+
+/// How to read the document of a secret that is looked up.
+#[derive(Clone, Copy)]
+pub(crate) enum ReadMode {
+    Plain,
+    Verified,
+    Fenced,
+    FencedAndVerified,
+}
