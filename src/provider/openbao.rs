@@ -1,23 +1,24 @@
 //! Opens OpenBAO or HashiCorp Vault as the platform.
 
+mod block;
 mod login;
 
 use std::sync::Arc;
 
-use super::settings::{Environment, invalid_address, invalid_mount};
 use crate::diagnostics::no_randomness;
+use super::settings::Environment;
+pub(super) use block::{Block, unusable_argument};
 use planton_core::names::Slug;
 use planton_core::operations::{NAME_PREFIX, Platform};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
 use planton_vendors::Connector;
-use planton_vendors::http::ClientIdentity;
 use planton_vendors::openbao::OpenBaoCatalog;
 use planton_vendors::openbao::OpenBaoStore;
 use planton_vendors::openbao::TransitKek;
 use planton_vendors::openbao::client::{
-    MountPath, OpenBaoAddress, OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope,
-    UnreadableFile, fence_slot, read_certificate, read_private_key,
+    OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope, UnreadableFile, fence_slot,
 };
+use planton_vendors::openbao::connection::{Connection, ConnectionBlock};
 
 /// Opens the platform. Sends no request.
 pub(super) fn open(
@@ -26,11 +27,11 @@ pub(super) fn open(
     organization: &Slug,
     diagnostics: &mut Diagnostics,
 ) -> Result<Platform, Diagnostic> {
-    let reader = Reader {
-        block: config.attribute("openbao"),
-        environment,
+    let block = Block {
+        value: config.attribute("openbao"),
+        environment: Some(environment),
     };
-    let config = reader.config()?;
+    let config = block.config()?;
     if config.address.is_exposed() {
         diagnostics.push(
             Diagnostic::warning(
@@ -81,76 +82,15 @@ fn unusable(error: OpenBaoError) -> Diagnostic {
     .at(AttributePath::attribute("openbao"))
 }
 
-struct Reader<'a> {
-    block: &'a Value,
-    environment: &'a Environment,
-}
-
-impl Reader<'_> {
+impl Block<'_> {
     fn config(&self) -> Result<OpenBaoConfig, Diagnostic> {
-        Ok(OpenBaoConfig {
-            address: self.address()?,
-            namespace: self.text("namespace", &["PLANTON_NAMESPACE", "BAO_NAMESPACE"]),
-            kv_mount_path: self.mount("kv_mount_path", "PLANTON_KV_MOUNT_PATH", "planton")?,
-            transit_mount_path: self.mount(
-                "transit_mount_path",
-                "PLANTON_TRANSIT_MOUNT_PATH",
-                "transit",
-            )?,
-            ca_cert_pem: self.ca_cert()?,
-            client_identity: self.client_identity()?,
-            auth: self.auth()?,
-            // The block serves OpenBAO and HashiCorp Vault alike.
-            vendor: None,
-        })
-    }
-
-    fn address(&self) -> Result<OpenBaoAddress, Diagnostic> {
-        let Some(text) = self.text("address", &["PLANTON_ADDR", "BAO_ADDR"]) else {
-            return Err(Diagnostic::error(
-                "Platform Address Missing",
-                "The openbao block has no address.\n\nSet address, or the environment variable \
-                 PLANTON_ADDR or BAO_ADDR.",
-            )
-            .at(at("address")));
-        };
-        OpenBaoAddress::parse(&text).map_err(|error| invalid_address(&error))
-    }
-
-    fn mount(&self, name: &str, variable: &str, default: &str) -> Result<MountPath, Diagnostic> {
-        let text = self.text(name, &[variable]);
-        let text = text.as_deref().unwrap_or(default);
-        MountPath::parse(text).map_err(|error| invalid_mount(&error, at(name)))
-    }
-
-    fn ca_cert(&self) -> Result<Option<String>, Diagnostic> {
-        if let Some(pem) = self.block.attribute("ca_cert_pem").as_str() {
-            return Ok(Some(pem.to_owned()));
-        }
-        let file = self.text("ca_cert_file", &["PLANTON_CACERT", "BAO_CACERT"]);
-        file.map(|file| read_certificate("ca_cert_file", &file))
-            .transpose()
+        let connection = Connection::read(ConnectionBlock::Platform, self)
+            .map_err(|problem| unusable_argument(&problem))?;
+        let auth = self.auth(&connection)?;
+        // The block is named after OpenBAO, and a Vault server works as well.
+        connection
+            .config(auth, None)
             .map_err(|error| unreadable(&error))
-    }
-
-    fn client_identity(&self) -> Result<Option<ClientIdentity>, Diagnostic> {
-        let cert = self.text(
-            "client_cert_file",
-            &["PLANTON_CLIENT_CERT", "BAO_CLIENT_CERT"],
-        );
-        let key = self.text("client_key_file", &["PLANTON_CLIENT_KEY", "BAO_CLIENT_KEY"]);
-        let (Some(cert), Some(key)) = (cert, key) else {
-            return Ok(None);
-        };
-        Ok(Some(ClientIdentity {
-            cert_pem: read_certificate("client_cert_file", &cert).map_err(|e| unreadable(&e))?,
-            key_pem: read_private_key("client_key_file", &key).map_err(|e| unreadable(&e))?,
-        }))
-    }
-
-    fn text(&self, name: &str, variables: &[&str]) -> Option<String> {
-        let configured = self.block.attribute(name).as_str().map(str::to_owned);
-        configured.or_else(|| self.environment.first(variables))
     }
 }
 
@@ -175,11 +115,11 @@ mod tests {
 
     fn refused(block: &Value) -> String {
         let environment = Environment::default();
-        let reader = Reader {
-            block,
-            environment: &environment,
+        let block = Block {
+            value: block,
+            environment: Some(&environment),
         };
-        format!("{:?}", reader.config().unwrap_err())
+        format!("{:?}", block.config().unwrap_err())
     }
 
     fn block(more: &[(&'static str, &str)]) -> Value {

@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use super::openbao::{Block, unusable_argument};
 use crate::diagnostics::invalid_slug;
 use planton_core::names::Slug;
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use planton_vendors::http::Roots;
-use planton_vendors::openbao::client::{
-    InvalidAddress, InvalidMountPath, InvalidPath, MountPath, OpenBaoAddress, check_path,
-};
-
-/// Login methods of the openbao block; at most one is set.
-pub(super) const LOGINS: [&str; 5] = ["token", "token_file", "approle", "jwt", "kubernetes"];
+use planton_vendors::openbao::client::{InvalidPath, check_path};
+use planton_vendors::openbao::connection::{ConnectionBlock, validate_connection};
 
 /// Environment variables that the provider reads.
 #[derive(Clone, Default)]
@@ -136,92 +132,11 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         );
     }
     if openbao.is_set() {
-        formats(openbao, &mut diagnostics);
-        exclusive(openbao, &["ca_cert_pem", "ca_cert_file"], &mut diagnostics);
-        certificates(openbao, &mut diagnostics);
-        exclusive(openbao, &LOGINS, &mut diagnostics);
-        together(
-            openbao,
-            "client_cert_file",
-            "client_key_file",
-            &mut diagnostics,
-        );
-        let jwt = openbao.attribute("jwt");
-        if jwt.is_set() {
-            let given = ["token", "token_file"].map(|name| !jwt.attribute(name).is_null());
-            if given == [true, true] || given == [false, false] {
-                diagnostics.push(
-                    Diagnostic::error(
-                        "Invalid Login Configuration",
-                        "The jwt block needs exactly one of token and token_file.\n\nSet one of them, \
-                         and remove the other.",
-                    )
-                    .at(AttributePath::attribute("openbao").then("jwt")),
-                );
-            }
+        for problem in validate_connection(ConnectionBlock::Platform, &Block::alone(openbao)) {
+            diagnostics.push(unusable_argument(&problem));
         }
     }
     diagnostics
-}
-
-/// Checks each attribute of the openbao block on its own.
-fn formats(openbao: &Value, diagnostics: &mut Diagnostics) {
-    let at = AttributePath::attribute("openbao");
-    if let Some(Err(error)) = openbao
-        .attribute("address")
-        .as_str()
-        .map(OpenBaoAddress::parse)
-    {
-        diagnostics.push(invalid_address(&error));
-    }
-    for name in ["kv_mount_path", "transit_mount_path"] {
-        mount(openbao, &at, name, diagnostics);
-    }
-    for name in [
-        "ca_cert_file",
-        "client_cert_file",
-        "client_key_file",
-        "token_file",
-    ] {
-        path(openbao, &at, name, diagnostics);
-    }
-    filled(openbao, &at, "token", diagnostics);
-    for (login, texts) in [
-        ("approle", &["role_id", "secret_id"][..]),
-        ("jwt", &["role", "token"]),
-        ("kubernetes", &["role"]),
-    ] {
-        let (block, at) = (openbao.attribute(login), at.clone().then(login));
-        mount(block, &at, "mount_path", diagnostics);
-        path(block, &at, "token_file", diagnostics);
-        for name in texts {
-            filled(block, &at, name, diagnostics);
-        }
-    }
-}
-
-/// Rejects an empty text. An unset variable is its most likely source.
-fn filled(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnostics) {
-    let value = block.attribute(name);
-    let length = value.as_secret().map(|secret| secret.expose().trim().len());
-    if length == Some(0) {
-        diagnostics.push(
-            Diagnostic::error(
-                "Empty Platform Credential",
-                format!(
-                    "{name} is an empty text. The variable that it comes from may be unset in this \
-                     environment.\n\nSet {name} to a value, or to null to omit it."
-                ),
-            )
-            .at(at.clone().then(name)),
-        );
-    }
-}
-
-fn mount(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnostics) {
-    if let Some(Err(error)) = block.attribute(name).as_str().map(MountPath::parse) {
-        diagnostics.push(invalid_mount(&error, at.clone().then(name)));
-    }
 }
 
 fn path(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnostics) {
@@ -231,81 +146,9 @@ fn path(block: &Value, at: &AttributePath, name: &str, diagnostics: &mut Diagnos
     }
 }
 
-/// Rejects an address, without quoting it: it may contain a password.
-pub(super) fn invalid_address(error: &InvalidAddress) -> Diagnostic {
-    Diagnostic::error("Invalid Platform Address", format!("The address {error}."))
-        .at(AttributePath::attribute("openbao").then("address"))
-}
-
-/// Rejects a mount path, without quoting it: it may be a credential.
-pub(super) fn invalid_mount(error: &InvalidMountPath, at: AttributePath) -> Diagnostic {
-    Diagnostic::error("Invalid Mount Path", format!("The mount path {error}.")).at(at)
-}
-
-/// Rejects the path in `what`, an attribute or a variable, without quoting it.
+/// Says that `what`, an attribute or a variable, holds no path that can be used.
 pub(super) fn invalid_path(what: &str, error: &InvalidPath, at: AttributePath) -> Diagnostic {
     Diagnostic::error("Invalid Path", format!("{what} {error}.")).at(at)
-}
-
-fn exclusive(block: &Value, names: &[&str], diagnostics: &mut Diagnostics) {
-    let set: Vec<_> = names
-        .iter()
-        .filter(|name| block.attribute(name).is_set())
-        .collect();
-    if let [_, second, ..] = set.as_slice() {
-        let listed: Vec<&str> = set.iter().map(|name| **name).collect();
-        diagnostics.push(
-            Diagnostic::error(
-                "Conflicting Platform Settings",
-                format!(
-                    "At most one of {} may be set, but the openbao block sets {}.\n\nRemove all but \
-                     one.",
-                    names.join(", "),
-                    listed.join(" and ")
-                ),
-            )
-            .at(AttributePath::attribute("openbao").then(**second)),
-        );
-    }
-}
-
-/// Rejects a text without certificates.
-fn certificates(openbao: &Value, diagnostics: &mut Diagnostics) {
-    let pem = openbao.attribute("ca_cert_pem").as_str();
-    let is_alone = openbao.attribute("ca_cert_file").is_null();
-    let Some(pem) = pem.filter(|pem| is_alone && !pem.is_empty()) else {
-        return;
-    };
-    if let Err(error) = Roots::Pem(pem.to_owned()).check() {
-        diagnostics.push(
-            Diagnostic::error(
-                "Invalid CA Certificate",
-                format!(
-                    "ca_cert_pem is not a list of certificates in PEM form.\n\nSet it to the \
-                     content of a file with \"-----BEGIN CERTIFICATE-----\" lines, or set \
-                     ca_cert_file to its path.\n\nOriginal error: {error}"
-                ),
-            )
-            .at(AttributePath::attribute("openbao").then("ca_cert_pem")),
-        );
-    }
-}
-
-fn together(block: &Value, one: &str, other: &str, diagnostics: &mut Diagnostics) {
-    for (set, missing) in [(one, other), (other, one)] {
-        if block.attribute(set).is_set() && block.attribute(missing).is_null() {
-            diagnostics.push(
-                Diagnostic::error(
-                    "Incomplete Client Certificate",
-                    format!(
-                        "{set} is set without {missing}, but a client certificate needs both.\n\nSet \
-                         {missing}, or remove {set}."
-                    ),
-                )
-                .at(AttributePath::attribute("openbao").then(set)),
-            );
-        }
-    }
 }
 
 #[cfg(test)]

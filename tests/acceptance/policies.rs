@@ -95,7 +95,7 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
       capabilities = ["update"]
     }
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
 
     let requests = Requests::of(&mut workspace);
@@ -276,7 +276,7 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
       capabilities = ["create", "read", "update"]
     }
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
     let absent = server
         .api()

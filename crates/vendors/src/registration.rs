@@ -47,8 +47,12 @@ pub struct Field {
     pub change: Change,
     /// Whether it must be set.
     pub required: bool,
-    /// Human-readable description.
+    /// Human-readable description, without default, variables and the effect of a change.
     pub description: &'static str,
+    /// Value that is used if the field is not set.
+    pub default: Option<&'static str>,
+    /// Environment variables that set the field, the first of which wins.
+    pub variables: &'static [&'static str],
     /// A text that is valid by itself. It stands in for a value that is not known yet.
     pub example: &'static str,
 }
@@ -89,6 +93,33 @@ impl BackendType {
 }
 
 impl Field {
+    /// Returns the description for a schema, with default, environment variables and the
+    /// effect of a change.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        let mut sentences = vec![self.description.to_owned()];
+        if let Some(default) = self.default {
+            sentences.push(format!("Default: `{default}`."));
+        }
+        let quoted: Vec<String> = self.variables.iter().map(|v| format!("`{v}`")).collect();
+        if !quoted.is_empty() {
+            sentences.push(format!("Can also be set with {}.", quoted.join(" or ")));
+        }
+        if self.change == Change::Replaces {
+            sentences.push("A change replaces the backend.".to_owned());
+        }
+        sentences.join(" ")
+    }
+
+    /// Returns the field `name` of a block.
+    #[must_use]
+    pub fn nested(&self, name: &str) -> Option<&'static Self> {
+        match self.holds {
+            Holds::Block(fields) => fields.iter().find(|field| field.name == name),
+            Holds::Text | Holds::Flag | Holds::Number | Holds::Texts => None,
+        }
+    }
+
     /// Describes an optional text that changes in place.
     pub(crate) const fn text(name: &'static str, description: &'static str) -> Self {
         Self {
@@ -97,6 +128,8 @@ impl Field {
             change: Change::InPlace,
             required: false,
             description,
+            default: None,
+            variables: &[],
             example: "example",
         }
     }
@@ -114,15 +147,6 @@ impl Field {
     /// Describes an optional set of texts that changes in place.
     pub(crate) const fn texts(name: &'static str, description: &'static str) -> Self {
         Self::text(name, description).holding(Holds::Texts)
-    }
-
-    /// Describes an optional block of fields.
-    pub(crate) const fn block(
-        name: &'static str,
-        fields: &'static [Self],
-        description: &'static str,
-    ) -> Self {
-        Self::text(name, description).holding(Holds::Block(fields))
     }
 
     /// Describes `part` of the static credential, which is never stored in a state.
@@ -156,6 +180,14 @@ impl Field {
     /// Gives a text that is valid where not every text is.
     pub(crate) const fn example(self, example: &'static str) -> Self {
         Self { example, ..self }
+    }
+
+    /// Documents the value that is used if the field is not set.
+    pub(crate) const fn default(self, default: &'static str) -> Self {
+        Self {
+            default: Some(default),
+            ..self
+        }
     }
 
     const fn holding(self, holds: Holds) -> Self {

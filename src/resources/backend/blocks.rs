@@ -7,7 +7,10 @@ use planton_vendors::{BackendType, Change, Field, Holds};
 pub(super) fn block(of: &BackendType) -> Attribute {
     Attribute::object(of.name(), of.fields.iter().map(attribute))
         .optional()
-        .describe(of.description)
+        .describe(format!(
+            "{} Exactly one backend block is required.",
+            of.description
+        ))
 }
 
 fn attribute(field: &Field) -> Attribute {
@@ -23,7 +26,7 @@ fn attribute(field: &Field) -> Attribute {
     } else {
         attribute.optional()
     };
-    let attribute = attribute.describe(field.description);
+    let attribute = attribute.describe(field.documentation());
     match field.change {
         Change::Credential(_) => attribute.write_only(),
         Change::InPlace | Change::Replaces => attribute,

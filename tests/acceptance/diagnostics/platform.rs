@@ -103,7 +103,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform could not be reached or returned errors; retries were exhausted (read secret: planton/data/catalog/a/organization).
 
-    Check the address, and that the server can be reached from here.
+    Check the address, and that the server is reachable from this machine.
 
     Original error: GET 127.0.0.1/v1/planton/data/catalog/a/organization: cannot connect: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
     "#);
@@ -114,9 +114,9 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform rejected the provider's login: its credentials are missing, wrong or expired (read secret: planton/data/catalog/b/organization).
 
-    The token is not, or no longer, valid: renew it. (A valid token whose policies do not allow it to look itself up looks the same.)
+    The token is invalid or has expired: renew it. (A valid token whose policies do not allow auth/token/lookup-self looks the same.)
 
-    Original error: read secret on "planton/data/catalog/b/organization" was denied: the server answered 403: permission denied
+    Original error: read secret on "planton/data/catalog/b/organization" was denied: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("no_token_file"), @r#"
     Error: Platform Login Failed
@@ -136,9 +136,9 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform rejected the provider's login: its credentials are missing, wrong or expired (login: auth/approle/login).
 
-    The server refused the login: check the auth method's mount path, the role, and the credential.
+    The server rejected the login. Check the mount path of the auth method, the role, and the credential.
 
-    Original error: login on "auth/approle/login" was refused: not authenticated: the server answered 400: invalid role or secret ID
+    Original error: login on "auth/approle/login" failed: not authenticated: the server returned 400: invalid role or secret ID
     "#);
     assert_snapshot!(told.at("no_jwt_file"), @r#"
     Error: Platform Login Failed
@@ -169,7 +169,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
       capabilities = ["list", "read"]
     }
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("no_namespace"), @r#"
     Error: Platform Misconfigured
@@ -178,9 +178,9 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform or the connection to it is misconfigured (read secret: planton/data/catalog/g/organization).
 
-    The namespace does not exist: check it, or create it.
+    The namespace does not exist. Correct it, or create it.
 
-    Original error: the server answered 404: namespace not found
+    Original error: the server returned 404: namespace not found
     "#);
     assert_snapshot!(told.at("no_kv"), @r#"
     Error: Platform Misconfigured
@@ -189,9 +189,9 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform or the connection to it is misconfigured (read secret: nowhere/data/catalog/h/organization).
 
-    No KV version 2 is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere -version=2 kv`, or correct the configured KV mount path or the namespace.
+    No KV version 2 engine is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere -version=2 kv`, or correct the configured KV mount path or the namespace.
 
-    Original error: the server answered 404: no handler for route
+    Original error: the server returned 404: no handler for route
     "#);
     assert_snapshot!(told.at("kv_1"), @r#"
     Error: Platform Misconfigured
@@ -209,9 +209,9 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The key or its secrets engine is not configured as this provider requires (read key: nowhere/keys/planton-j).
 
-    No Transit is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere transit`, or correct the configured Transit mount path or the namespace.
+    No Transit engine is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere transit`, or correct the configured Transit mount path or the namespace.
 
-    Original error: the server answered 404: no handler for route
+    Original error: the server returned 404: no handler for route
     "#);
     assert_snapshot!(told.at("wrong_authority"), @r#"
     Error: Platform Misconfigured
@@ -220,7 +220,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform or the connection to it is misconfigured (read secret: planton/data/catalog/k/organization).
 
-    Check the CA certificate, and the client certificate if the server wants one.
+    Check the CA certificate, and the client certificate if the server requires one.
 
     Original error: GET 127.0.0.1/v1/planton/data/catalog/k/organization: TLS failed: error sending request: client error (Connect): invalid peer certificate: UnknownIssuer
     "#);
@@ -231,7 +231,7 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform or the connection to it is misconfigured (read secret: planton/data/catalog/l/organization).
 
-    Check the CA certificate, and the client certificate if the server wants one.
+    Check the CA certificate, and the client certificate if the server requires one.
 
     Original error: GET 127.0.0.1/v1/planton/data/catalog/l/organization: TLS failed: error sending request: client error (SendRequest): connection error: received fatal alert: CertificateRequired
     "#);
@@ -248,9 +248,9 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
 
     The platform could not be reached or returned errors; retries were exhausted (read secret: planton/data/catalog/m/organization).
 
-    The server is sealed: unseal it.
+    The server is sealed. Unseal it.
 
-    Original error: the server answered 503: sealed
+    Original error: the server returned 503: sealed
     "#);
 }
 
@@ -290,7 +290,7 @@ resource "planton_secret" "db" {
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
-    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
+    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server returned 400: encryption key not found
     "#);
     workspace
         .write(
@@ -324,7 +324,7 @@ resource "planton_secret" "db" {
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
-    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server answered 400: encryption key not found
+    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server returned 400: encryption key not found
     "#);
     assert_eq!(api.call("GET", key, None).unwrap().status, 404);
 }

@@ -101,36 +101,28 @@ fn a_malformed_block_is_told_at_the_attribute() {
       in provider "planton"
       at provider "planton" {
 
-    client_cert_file is set without client_key_file, but a client certificate needs both.
-
-    Set client_key_file, or remove client_cert_file.
+    client_cert_file is set without client_key_file. Set both, or neither.
     "#);
     assert_snapshot!(told.at("key"), @r#"
     Error: Incomplete Client Certificate
       in provider "planton"
       at provider "planton" {
 
-    client_key_file is set without client_cert_file, but a client certificate needs both.
-
-    Set client_cert_file, or remove client_key_file.
+    client_key_file is set without client_cert_file. Set both, or neither.
     "#);
     assert_snapshot!(told.at("logins"), @r#"
     Error: Conflicting Platform Settings
       in provider "planton"
       at provider "planton" {
 
-    At most one of token, token_file, approle, jwt, kubernetes may be set, but the openbao block sets token and token_file.
-
-    Remove all but one.
+    At most one of token, token_file, approle, jwt, kubernetes may be set, and token and token_file are. Remove all but one.
     "#);
     assert_snapshot!(told.at("authorities"), @r#"
     Error: Conflicting Platform Settings
       in provider "planton"
       at provider "planton" {
 
-    At most one of ca_cert_pem, ca_cert_file may be set, but the openbao block sets ca_cert_pem and ca_cert_file.
-
-    Remove all but one.
+    At most one of ca_cert_pem, ca_cert_file may be set, and ca_cert_pem and ca_cert_file are. Remove all but one.
     "#);
     assert_snapshot!(told.at("jwt"), @r#"
     Error: Invalid Login Configuration
@@ -162,6 +154,10 @@ fn a_setting_of_the_wrong_form_is_told_by_validation() {
             "mount",
             openbao(&format!("{local}\n    kv_mount_path = \"team a/kv\"")),
         ),
+        (
+            "namespace",
+            openbao(&format!("{local}\n    namespace = \"team a\"")),
+        ),
     ]);
     let told = Told::by_plan(&workspace, &[], &[]);
     assert!(!told.words().contains("hunter2"), "{told:#?}");
@@ -170,23 +166,30 @@ fn a_setting_of_the_wrong_form_is_told_by_validation() {
       in provider "planton"
       at provider "planton" {
 
-    The address must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
+    address must be a URL such as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
     "#);
     assert_snapshot!(told.at("user_in_url"), @r#"
     Error: Invalid Platform Address
       in provider "planton"
       at provider "planton" {
 
-    The address must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
+    address must be a URL such as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
     "#);
     assert_snapshot!(told.at("mount"), @r#"
     Error: Invalid Mount Path
       in provider "planton"
       at provider "planton" {
 
-    The mount path must be the path of a mount, as secret or team/secret: letters, digits, _ . - and /.
+    kv_mount_path must be a mount path such as secret or team/secret, with letters, digits, _ . - and /.
     "#);
-    assert_eq!(told.len(), 3);
+    assert_snapshot!(told.at("namespace"), @r#"
+    Error: Invalid Namespace
+      in provider "planton"
+      at provider "planton" {
+
+    namespace must be a path such as team or team/a, with letters, digits, _ . - and /.
+    "#);
+    assert_eq!(told.len(), 4);
 }
 
 #[test]
@@ -236,10 +239,6 @@ fn a_block_that_opens_no_platform_tells_why() {
                 "{local}\n    ca_cert_file = {}",
                 path("not-a-certificate")
             )),
-        ),
-        (
-            "namespace",
-            openbao(&format!("{local}\n    namespace = \"team a\"")),
         ),
         ("nothing", "  organization = \"acme\"".to_owned()),
         ("file", embedded("file")),
@@ -302,19 +301,6 @@ fn a_block_that_opens_no_platform_tells_why() {
 
     Original error: CA certificate: cannot be sent: no certificate in PEM form
     "#);
-    assert_snapshot!(told.at("namespace"), @r#"
-    Error: Invalid Platform Configuration
-      in provider "planton"
-      at openbao = {
-        address = "http://127.0.0.1:1"
-        token = "s.hunter2"
-        namespace = "team a"
-      }
-
-    The openbao block is invalid (namespace: team a).
-
-    Check the namespace, the CA certificate, and the client certificate with its key.
-    "#);
     assert_snapshot!(told.at("nothing"), @r#"
     Error: Platform Missing
       in provider "planton"
@@ -342,7 +328,7 @@ fn a_block_that_opens_no_platform_tells_why() {
 
     The embedded platform in <folder>/keyless could not be opened: open the key file on "<folder>/keyless/planton.key" found a database without its key file.
 
-    What "<folder>/keyless/planton.db" holds can be opened with that file only. Put it back from a copy; or, to begin anew, move the database away.
+    The secrets in "<folder>/keyless/planton.db" can be opened with that key file only. Restore it from a copy, or move the database away to start again.
     "#);
     assert_snapshot!(told.at("readable"), @r#"
     Error: Embedded Platform Not Usable
@@ -353,7 +339,7 @@ fn a_block_that_opens_no_platform_tells_why() {
 
     Others may open the key file. Run `chmod 600 <folder>/readable/planton.key`; if they may have read it, rotate what it protects.
     "#);
-    assert_eq!(told.len(), 10);
+    assert_eq!(told.len(), 9);
     let key = folder.path().join("keyless/planton.key");
     assert!(
         !key.exists(),

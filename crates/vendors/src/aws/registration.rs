@@ -1,4 +1,4 @@
-//! The type `aws_secrets_manager`.
+//! The backend type `aws_secrets_manager`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::store::AwsSecretsManagerStore;
 use crate::registration::{BackendType, Field, never_exposed};
 
 pub(crate) static REGISTRATION: BackendType = BackendType {
-    description: "AWS Secrets Manager. Exactly one of these blocks.",
+    description: "AWS Secrets Manager.",
     fields: &FIELDS,
     address: "endpoint",
     capability: AwsSecretsManagerStore::capability_of(),
@@ -25,44 +25,54 @@ pub(crate) static REGISTRATION: BackendType = BackendType {
 const FIELDS: [Field; 10] = [
     Field::text(
         "region",
-        "The region. Without it, the one that the environment or the profile names. A change \
-         replaces the backend.",
+        "AWS Region of the secrets, such as `eu-central-1`. Without it, the Region of the \
+         environment or of the profile.",
     )
     .example("eu-central-1")
     .replaces(),
     Field::text(
         "access_key_id",
-        "The access key; goes with `secret_access_key_wo`.",
+        "Access key ID of a static credential. Requires `secret_access_key_wo`.",
     ),
     Field::credential(
         "secret_access_key_wo",
         "secret_access_key",
-        "The secret access key. Without it, AWS's default credential chain serves.",
+        "Secret access key of a static credential. Without it, the provider uses AWS's default \
+         credential chain.",
     ),
     Field::credential(
         "session_token_wo",
         "session_token",
-        "The session token of temporary credentials.",
+        "Session token of temporary credentials.",
     ),
     Field::text(
         "assume_role_arn",
-        "A role to assume, from whichever credentials.",
+        "ARN of an IAM role to assume with the static or ambient credentials.",
     )
     .example("arn:aws:iam::123456789012:role/example"),
-    Field::text("external_id", "The external id to assume it with."),
-    Field::text("profile", "A profile of the shared files."),
+    Field::text(
+        "external_id",
+        "External ID to assume the role with. Requires `assume_role_arn`.",
+    ),
+    Field::text(
+        "profile",
+        "Name of a profile in AWS's shared config and credentials files.",
+    ),
     Field::text(
         "endpoint",
-        "Another endpoint: a private one, or an emulator's.",
+        "URL of a private endpoint or of an emulator, to use instead of the Region's public \
+         endpoint.",
     )
     .example("https://example.invalid"),
     Field::text(
         "at_rest_kms_key_id",
-        "The KMS key under which AWS stores what it is given, which is sealed already.",
+        "KMS key with which AWS encrypts the stored ciphertext: a key ID, an alias or an ARN. \
+         Without it, `aws/secretsmanager`.",
     ),
     Field::number(
         "recovery_window_days",
-        "How long AWS keeps a deleted secret: 7 to 30 days, or 0 for not at all. Default: \
-             AWS's own, 30.",
-    ),
+        "Number of days for which AWS retains a deleted secret: 7 to 30, or 0 to delete it at \
+         once.",
+    )
+    .default("30"),
 ];

@@ -1,4 +1,4 @@
-//! The type `azure_key_vault`.
+//! The backend type `azure_key_vault`.
 
 use std::sync::Arc;
 
@@ -23,37 +23,45 @@ pub(crate) static REGISTRATION: BackendType = BackendType {
 const FIELDS: [Field; 9] = [
     Field::text(
         "vault_url",
-        "The vault, as `https://example.vault.azure.net`.",
+        "URL of the key vault, such as `https://example.vault.azure.net`.",
     )
     .example("https://example.vault.azure.net")
     .required(),
-    Field::text("tenant_id", "The tenant."),
-    Field::text("client_id", "The application, or the managed identity."),
+    Field::text("tenant_id", "ID of the Microsoft Entra tenant."),
+    Field::text(
+        "client_id",
+        "Client ID of the application or of the user-assigned managed identity.",
+    ),
     Field::credential(
         "client_secret_wo",
         "client_secret",
-        "The application's secret. Without it, the ambient chain serves, or what one of the \
-         `use_…` arguments names.",
+        "Client secret of the application. Without it, the provider uses the ambient credential \
+         chain, or the credential that one of the `use_…` arguments selects.",
     ),
     Field::flag(
         "use_msi",
-        "Whether to use a managed identity, and nothing else.",
-    ),
+        "Whether to use a managed identity and no other ambient credential.",
+    )
+    .default("false"),
     Field::flag(
         "use_cli",
-        "Whether to use the Azure CLI's login, and nothing else.",
-    ),
+        "Whether to use the login of the Azure CLI and no other ambient credential.",
+    )
+    .default("false"),
     Field::flag(
         "use_oidc",
-        "Whether to use workload identity federation, and nothing else.",
-    ),
+        "Whether to use workload identity federation and no other ambient credential.",
+    )
+    .default("false"),
     Field::text(
         "authority_host",
-        "Another authority, for sovereign and private clouds.",
+        "URL of the Microsoft Entra authority, for sovereign and private clouds.",
     )
     .example("https://login.microsoftonline.com"),
     Field::flag(
         "purge_on_destroy",
-        "Whether to purge what was deleted. Needs the Purge permission. Default: false.",
-    ),
+        "Whether to purge deleted secrets instead of retaining them for the vault's retention \
+         period. Requires the purge permission.",
+    )
+    .default("false"),
 ];

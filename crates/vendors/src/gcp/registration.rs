@@ -1,4 +1,4 @@
-//! The type `gcp_secret_manager`.
+//! The backend type `gcp_secret_manager`.
 
 use std::sync::Arc;
 
@@ -23,27 +23,31 @@ pub(crate) static REGISTRATION: BackendType = BackendType {
 };
 
 const FIELDS: [Field; 5] = [
-    Field::text("project_id", "The project. A change replaces the backend.")
+    Field::text("project_id", "ID of the project with the secrets.")
         .required()
         .replaces(),
     Field::credential(
         "service_account_key_json_wo",
         "service_account_key_json",
-        "A service account's key, as JSON. Without it, Application Default Credentials serve.",
+        "Key of a service account, in JSON. Without it, the provider uses Application Default \
+         Credentials.",
     ),
     Field::text(
         "impersonate_service_account",
-        "A service account to impersonate, by its e-mail address.",
+        "E-mail address of a service account to impersonate with the static or ambient \
+         credentials.",
     )
     .example("example@example.iam.gserviceaccount.com"),
     Field::text(
         "endpoint",
-        "Another endpoint: a private one, or an emulator's.",
+        "URL of a private or regional endpoint or of an emulator, to use instead of the public \
+         endpoint.",
     )
     .example("https://example.invalid"),
     Field::texts(
         "replica_locations",
-        "Where GCP replicates. Default: automatic. A change replaces the backend.",
+        "Locations of the replicas, such as `europe-west3`. Without it, GCP chooses them \
+         (automatic replication).",
     )
     .replaces(),
 ];

@@ -1,41 +1,45 @@
-//! Which credential opens a server of one's own: the one that was given, a file
-//! that a login names, or what the vendor's own tools would use.
+//! The credential of a backend: the given one, the file of a login, or the credential that
+//! the vendor's command-line client would use.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::settings::{Login, VaultConfig, VaultKind};
+use super::connection::Login;
+use super::kind::VaultKind;
+use super::settings::VaultConfig;
 use crate::openbao::client::{JwtSource, OpenBaoAuth, OpenBaoError};
 use planton_core::store::{StoreCredential, StoreError, StoreErrorKind};
 use planton_secret::SecretString;
 
-/// Where both vendors' tools keep the token of who logged in by hand.
+/// File, in the home directory, with the token of an interactive login, for both vendors:
+/// <https://openbao.org/docs/commands/token-helper>,
+/// <https://developer.hashicorp.com/vault/docs/commands/token-helper>.
 const TOKEN_FILE: &str = ".vault-token";
 
-/// The variables of the ambient chains. Of Vault's own ones an OpenBAO reads
-/// none, though its tools do: they hold the token of another server.
+/// The environment variables of the ambient chains. A backend on OpenBAO reads none of
+/// Vault's variables, although `bao` does: they contain the token of another server.
+/// <https://openbao.org/docs/commands/>
 const VARIABLES: [&str; 4] = ["VAULT_TOKEN", "BAO_TOKEN", "BAO_TOKEN_PATH", "HOME"];
 
-/// What this process's environment says of tokens, and of nothing else: not of
-/// addresses, which are always the configured ones.
+/// The tokens in this process's environment. Addresses always come from the configuration.
 #[derive(Clone, Default)]
 pub struct AmbientTokens(BTreeMap<&'static str, OsString>);
 
-/// A credential, and how to renew it.
+/// A credential, and the remedy once it has expired.
 #[derive(Debug)]
 pub(super) enum Credential {
-    /// Given, or in a file that a login names.
+    /// Given by the configuration, or in a file that a login names.
     Configured {
         auth: OpenBaoAuth,
         renewal: &'static str,
     },
-    /// To be looked for.
+    /// To be searched in the environment.
     Ambient(AmbientTokens),
 }
 
-/// A credential that is ready for use, and how to renew it.
+/// A credential that is ready for use, and the remedy once it has expired.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) auth: OpenBaoAuth,
@@ -43,13 +47,13 @@ pub(super) struct Found {
 }
 
 impl AmbientTokens {
-    /// Reads the variables of this process.
+    /// Reads the environment variables of this process.
     #[must_use]
     pub fn of_process() -> Self {
         Self::of(|name| std::env::var_os(name))
     }
 
-    /// Reads variables as `lookup` has them. An empty one counts as absent.
+    /// Reads environment variables with `lookup`. An empty variable counts as absent.
     pub fn of(lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let known = VARIABLES.into_iter().filter_map(|name| {
             let value = lookup(name).filter(|value| !value.is_empty())?;
@@ -78,99 +82,41 @@ impl fmt::Debug for AmbientTokens {
 }
 
 impl Credential {
-    /// Joins the login of the settings with its secret part; no I/O.
+    /// Joins the login of the settings with its credential. No I/O.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for parts of different logins, `Unauthenticated` for one
-    /// that is missing.
+    /// `Misconfigured` for parts of different logins, `Unauthenticated` for a missing part.
     pub(super) fn parse(
         config: &VaultConfig,
         credential: &StoreCredential,
         ambient: AmbientTokens,
     ) -> Result<Self, StoreError> {
         let given = Given { config, credential };
-        Ok(match config.login() {
-            Some(Login::AppRole {
-                mount_path,
-                role_id,
-            }) => {
-                given.only("secret_id", "approle")?;
-                Self::Configured {
-                    auth: OpenBaoAuth::AppRole {
-                        mount_path: mount_path.clone(),
-                        role_id: role_id.as_str().into(),
-                        secret_id: given.required("secret_id", "approle.secret_id_wo")?,
-                    },
-                    renewal: "Check approle.role_id; give a new approle.secret_id_wo, and change \
-                              credentials_wo_version.",
-                }
+        let Some(login) = config.login() else {
+            if credential.is_empty() {
+                return Ok(Self::Ambient(ambient));
             }
-            Some(Login::Jwt {
-                mount_path,
-                role,
-                token_file,
-            }) => {
-                given.only("jwt", "jwt")?;
-                let (source, renewal) = match (token_file, credential.contains_key("jwt")) {
-                    (Some(_), true) => {
-                        return Err(config.misconfigured(
-                            "jwt.token_file",
-                            "Set at most one of jwt.jwt_wo and jwt.token_file.",
-                        ));
-                    }
-                    (Some(file), false) => (
-                        JwtSource::File(file.clone()),
-                        "Check jwt.role, and what is in the file that jwt.token_file names.",
-                    ),
-                    (None, _) => (
-                        JwtSource::Token(given.required("jwt", "jwt.jwt_wo")?),
-                        "Check jwt.role; give a new jwt.jwt_wo and change credentials_wo_version, \
-                         or set jwt.token_file.",
-                    ),
-                };
-                Self::Configured {
-                    auth: OpenBaoAuth::Jwt {
-                        mount_path: mount_path.clone(),
-                        role: role.clone(),
-                        source,
-                    },
-                    renewal,
-                }
-            }
-            Some(Login::Kubernetes {
-                mount_path,
-                role,
-                token_file,
-            }) => {
-                given.only("", "kubernetes")?;
-                Self::Configured {
-                    auth: OpenBaoAuth::Kubernetes {
-                        mount_path: mount_path.clone(),
-                        role: role.clone(),
-                        token_file: token_file.clone(),
-                    },
-                    renewal: "Check kubernetes.role, and what is in the file that \
-                              kubernetes.token_file names.",
-                }
-            }
-            None if credential.is_empty() => Self::Ambient(ambient),
-            None => {
-                given.only("token", "token_wo")?;
-                Self::Configured {
-                    auth: OpenBaoAuth::Token(given.required("token", "token_wo")?),
-                    renewal: "Give a new token_wo, and change credentials_wo_version.",
-                }
-            }
+            given.only("token", "token_wo")?;
+            return Ok(Self::Configured {
+                auth: OpenBaoAuth::Token(given.required("token", "token_wo")?),
+                renewal: "Set a new token_wo, and change credentials_wo_version.",
+            });
+        };
+        let (secret, renewal) = given.secret_of(login)?;
+        let auth = login.with_secret(secret);
+        Ok(Self::Configured {
+            auth: auth.expect("every login that needs a credential has required it"),
+            renewal,
         })
     }
 
-    /// Finds what is ambient, in the order of the vendor's own tools: a variable,
-    /// then the file that a login by hand leaves.
+    /// Finds an ambient credential in the order of the vendor's command-line client: the
+    /// environment variable, then the file of an interactive login.
     ///
     /// # Errors
     ///
-    /// `Unauthenticated` where there is nothing.
+    /// `Unauthenticated` if there is none.
     pub(super) fn find(&self, config: &VaultConfig) -> Result<Found, StoreError> {
         let ambient = match self {
             Self::Configured { auth, renewal } => {
@@ -186,7 +132,9 @@ impl Credential {
         if let Some(token) = ambient.token(kind) {
             return Ok(Found {
                 auth: OpenBaoAuth::Token(token),
-                renewal: format!("The token comes from the variable {variable}: renew it there."),
+                renewal: format!(
+                    "The token comes from the environment variable {variable}. Renew it there."
+                ),
             });
         }
         let login = login_command(kind);
@@ -194,21 +142,22 @@ impl Credential {
         match file.filter(|file| file.exists()) {
             Some(file) => Ok(Found {
                 renewal: format!(
-                    "The token comes from the file {file:?}: check its mode, and log in again with \
-                     `{login}`."
+                    "The token comes from the file {file:?}. Check the file's mode, and log in again \
+                     with `{login}`."
                 ),
                 auth: OpenBaoAuth::TokenFile(file),
             }),
             None => Err(unauthenticated(config, "token_wo").with_remedy(format!(
-                "No credential is configured, and the environment has none. Set token_wo, approle, \
-                 jwt or kubernetes; or set the variable {variable}, or log in with `{login}`."
+                "No credential is configured, and the environment contains none. Set token_wo, \
+                 approle, jwt or kubernetes, or set the environment variable {variable}, or log \
+                 in with `{login}`."
             ))),
         }
     }
 }
 
 impl Found {
-    /// Returns the setting that holds the credential.
+    /// Returns the setting with the credential.
     pub(super) fn setting(&self) -> &'static str {
         match &self.auth {
             OpenBaoAuth::AppRole { .. } => "approle.secret_id_wo",
@@ -222,7 +171,7 @@ impl Found {
         }
     }
 
-    /// Returns the setting that says where the login is mounted.
+    /// Returns the setting with the mount path of the auth method.
     pub(super) fn login_setting(&self) -> &'static str {
         match &self.auth {
             OpenBaoAuth::AppRole { .. } => "approle.mount_path",
@@ -232,11 +181,11 @@ impl Found {
         }
     }
 
-    /// Adds to a failure to authenticate how to renew this credential.
+    /// Adds the remedy for this credential to a failed authentication.
     pub(super) fn explain(&self, error: OpenBaoError) -> OpenBaoError {
         let known = error.remedy().unwrap_or_default();
         let remedy = match &self.auth {
-            // The client speaks of a setting, and this file is none.
+            // The client's remedy names a setting, and no setting names this file.
             OpenBaoAuth::TokenFile(_) => self.renewal.clone(),
             OpenBaoAuth::Token(_) => format!("{known} {}", self.renewal),
             _ if error.operation() == "login" => format!("{known} {}", self.renewal),
@@ -246,14 +195,61 @@ impl Found {
     }
 }
 
-/// A credential against the login that it has to fit.
+/// A credential, with the settings of the login that it must fit.
 struct Given<'a> {
     config: &'a VaultConfig,
     credential: &'a StoreCredential,
 }
 
 impl Given<'_> {
-    /// Refuses whatever is not of this login.
+    /// Returns the credential of `login`, if it takes one, and how to renew it.
+    fn secret_of(&self, login: &Login) -> Result<(Option<SecretString>, &'static str), StoreError> {
+        Ok(match login {
+            Login::AppRole { .. } => {
+                self.only("secret_id", "approle")?;
+                let secret = self.required("secret_id", "approle.secret_id_wo")?;
+                (
+                    Some(secret),
+                    "Check approle.role_id. Set a new approle.secret_id_wo, and change \
+                     credentials_wo_version.",
+                )
+            }
+            Login::Jwt { token_file, .. } => {
+                self.only("jwt", "jwt")?;
+                match (token_file, self.credential.contains_key("jwt")) {
+                    (Some(_), true) => {
+                        return Err(self.config.misconfigured(
+                            "jwt.token_file",
+                            "Set at most one of jwt.jwt_wo and jwt.token_file.",
+                        ));
+                    }
+                    (Some(_), false) => (
+                        None,
+                        "Check jwt.role, and the token in the file that jwt.token_file names.",
+                    ),
+                    (None, _) => (
+                        Some(self.required("jwt", "jwt.jwt_wo")?),
+                        "Check jwt.role. Set a new jwt.jwt_wo and change credentials_wo_version, \
+                         or set jwt.token_file.",
+                    ),
+                }
+            }
+            Login::Kubernetes { .. } => {
+                self.only("", "kubernetes")?;
+                (
+                    None,
+                    "Check kubernetes.role, and the token in the file that kubernetes.token_file \
+                     names.",
+                )
+            }
+            Login::TokenFile(_) => {
+                self.only("", "token_file")?;
+                (None, "Check the token in the file that token_file names.")
+            }
+        })
+    }
+
+    /// Rejects the credential of another login.
     fn only(&self, name: &str, login: &str) -> Result<(), StoreError> {
         let foreign = |given: &&String| given.as_str() != name;
         match self.credential.keys().find(foreign).map(String::as_str) {
@@ -264,16 +260,15 @@ impl Given<'_> {
             )),
             Some("secret_id") => Err(self.config.misconfigured(
                 "approle.secret_id_wo",
-                "A secret_id_wo needs the role that it belongs to: set approle.role_id.",
+                "approle.secret_id_wo requires approle.role_id.",
             )),
-            Some("jwt") => Err(self.config.misconfigured(
-                "jwt.jwt_wo",
-                "A jwt_wo needs the role to take: set jwt.role.",
-            )),
-            // Not repeated: nobody knows what it is.
+            Some("jwt") => Err(self
+                .config
+                .misconfigured("jwt.jwt_wo", "jwt.jwt_wo requires jwt.role.")),
+            // The name is not repeated: it may be anything.
             Some(_) => Err(self.config.misconfigured(
                 "credentials_wo_version",
-                "The credential has a part that this type of backend does not take.",
+                "The credential has a part that this type of backend does not support.",
             )),
         }
     }
@@ -285,7 +280,7 @@ impl Given<'_> {
             .cloned()
             .ok_or_else(|| {
                 unauthenticated(self.config, setting).with_remedy(format!(
-                    "Set {setting} to a value that is not empty, and change credentials_wo_version."
+                    "Set {setting} to a non-empty value, and change credentials_wo_version."
                 ))
             })
     }

@@ -1,15 +1,14 @@
-//! The client's errors as those of the store, the catalog and the KEK.
+//! Conversions of the client's error into the errors of the store, the catalog and the KEK.
 
-use crate::openbao::client::{OpenBaoError, OpenBaoErrorKind};
+use crate::openbao::client::{OpenBaoError, OpenBaoErrorKind as K};
 use planton_core::catalog::{CatalogError, CatalogErrorKind};
+use planton_core::error::Error;
 use planton_core::kek::{KekError, KekErrorKind};
 use planton_core::store::{StoreError, StoreErrorKind};
 
 impl From<OpenBaoError> for StoreError {
     fn from(error: OpenBaoError) -> Self {
-        use OpenBaoErrorKind as K;
-        let parts = error.into_parts();
-        let kind = match parts.kind {
+        convert(error, |kind| match kind {
             K::NotFound => StoreErrorKind::NotFound,
             K::Conflict => StoreErrorKind::Conflict,
             K::PermissionDenied => StoreErrorKind::PermissionDenied,
@@ -21,23 +20,13 @@ impl From<OpenBaoError> for StoreError {
             K::Corrupt => StoreErrorKind::Corrupt,
             K::Unexpected => StoreErrorKind::Unexpected,
             K::Refused | K::KeyDisabled | K::Misconfigured => StoreErrorKind::Misconfigured,
-        };
-        let mut error = Self::new(kind, parts.operation, parts.path);
-        if let Some(remedy) = parts.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match parts.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
+        })
     }
 }
 
 impl From<OpenBaoError> for CatalogError {
     fn from(error: OpenBaoError) -> Self {
-        use OpenBaoErrorKind as K;
-        let parts = error.into_parts();
-        let kind = match parts.kind {
+        convert(error, |kind| match kind {
             K::Conflict => CatalogErrorKind::Conflict,
             K::PermissionDenied => CatalogErrorKind::PermissionDenied,
             K::Unauthenticated => CatalogErrorKind::Unauthenticated,
@@ -45,31 +34,21 @@ impl From<OpenBaoError> for CatalogError {
             K::Unavailable => CatalogErrorKind::Unavailable,
             K::Corrupt => CatalogErrorKind::Corrupt,
             K::Unexpected => CatalogErrorKind::Unexpected,
-            // A record that is not found is no error to the catalog; what is
-            // left here is a mount that is not what it must be.
+            // To the catalog, a missing record is not an error. What remains is a mount of
+            // the wrong kind.
             K::NotFound
             | K::TooLarge
             | K::InvalidPath
             | K::Refused
             | K::KeyDisabled
             | K::Misconfigured => CatalogErrorKind::Misconfigured,
-        };
-        let mut error = Self::new(kind, parts.operation, parts.path);
-        if let Some(remedy) = parts.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match parts.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
+        })
     }
 }
 
 impl From<OpenBaoError> for KekError {
     fn from(error: OpenBaoError) -> Self {
-        use OpenBaoErrorKind as K;
-        let parts = error.into_parts();
-        let kind = match parts.kind {
+        convert(error, |kind| match kind {
             K::NotFound => KekErrorKind::NotFound,
             K::PermissionDenied => KekErrorKind::PermissionDenied,
             K::Unauthenticated => KekErrorKind::Unauthenticated,
@@ -81,14 +60,19 @@ impl From<OpenBaoError> for KekError {
             K::Conflict | K::TooLarge | K::InvalidPath | K::Corrupt | K::Misconfigured => {
                 KekErrorKind::Misconfigured
             }
-        };
-        let mut error = Self::new(kind, parts.operation, parts.path);
-        if let Some(remedy) = parts.remedy {
-            error = error.with_remedy(remedy);
-        }
-        match parts.source {
-            Some(source) => error.with_source(source),
-            None => error,
-        }
+        })
+    }
+}
+
+/// Keeps operation, path, remedy and source, and translates the kind.
+fn convert<T>(error: OpenBaoError, kind: impl Fn(K) -> T) -> Error<T> {
+    let parts = error.into_parts();
+    let mut converted = Error::new(kind(parts.kind), parts.operation, parts.path);
+    if let Some(remedy) = parts.remedy {
+        converted = converted.with_remedy(remedy);
+    }
+    match parts.source {
+        Some(source) => converted.with_source(source),
+        None => converted,
     }
 }

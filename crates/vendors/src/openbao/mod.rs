@@ -1,10 +1,12 @@
-//! OpenBAO and HashiCorp Vault, which speaks the same protocol.
+//! OpenBAO and HashiCorp Vault, which has the same API.
 
 mod catalog;
 pub mod client;
+pub mod connection;
 mod credential;
 mod errors;
 mod kek;
+mod kind;
 mod registration;
 mod settings;
 mod store;
@@ -12,6 +14,7 @@ mod store;
 pub use catalog::OpenBaoCatalog;
 pub use credential::AmbientTokens;
 pub use kek::TransitKek;
+pub use kind::VaultKind;
 pub(crate) use registration::{HASHICORP_VAULT, OPENBAO};
-pub use settings::{VaultConfig, VaultKind};
+pub use settings::VaultConfig;
 pub use store::{ConnectOptions, OpenBaoStore};

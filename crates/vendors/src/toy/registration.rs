@@ -23,11 +23,9 @@ const FIELDS: [Field; 3] = [
     Field::text("path", "Absolute path of the folder, which must exist.")
         .required()
         .example("/example"),
-    Field::text(
-        "file_extension",
-        "Extension of the files. Default: `sealed`. A change replaces the backend.",
-    )
-    .replaces(),
+    Field::text("file_extension", "Extension of the files.")
+        .default("sealed")
+        .replaces(),
     Field::credential(
         "password_wo",
         "password",

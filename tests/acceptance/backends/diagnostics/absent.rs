@@ -56,7 +56,7 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
 
     The secret backend could not be reached or returned errors; retries were exhausted (write secret: secret/data/planton/acme/probe/openbao-<8 hex>/1-<8 hex>).
 
-    Check the address, and that the server can be reached from here.
+    Check the address, and that the server is reachable from this machine.
 
     To save the backend without this test, set verify_connection to false.
 
@@ -71,7 +71,7 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
 
     The secret backend could not be reached or returned errors; retries were exhausted (write secret: secret/data/planton/acme/probe/vault-<8 hex>/1-<8 hex>).
 
-    Check the address, and that the server can be reached from here.
+    Check the address, and that the server is reachable from this machine.
 
     To save the backend without this test, set verify_connection to false.
 
@@ -101,7 +101,7 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
 
     The secret backend could not be reached or returned errors; retries were exhausted (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_gcp-<8 hex>).
 
-    Check that the endpoint can be reached from here.
+    Check that the endpoint is reachable from this machine.
 
     To save the backend without this test, set verify_connection to false.
 

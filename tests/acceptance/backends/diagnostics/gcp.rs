@@ -172,7 +172,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: projects/acme-prod/secrets/planton_acme_probe_own-<8 hex>).
 
-    The token was refused. Check that the service account or the user still exists and is enabled, that its key was not deleted, and that this machine's clock is right.
+    GCP rejected the token. Check that the service account or the user exists and is enabled, that its key was not deleted, and that this machine's clock is correct.
 
     Original error: status 401 UNAUTHENTICATED CREDENTIALS_MISSING
     "#);

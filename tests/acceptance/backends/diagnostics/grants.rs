@@ -75,7 +75,7 @@ pub(super) fn expect_told(told: &Told) {
 
     To save the backend without this test, set verify_connection to false.
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("no_read"), @r#"
     Error: Secret Backend Access Denied
@@ -102,7 +102,7 @@ pub(super) fn expect_told(told: &Told) {
 
     To save the backend without this test, set verify_connection to false.
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("no_look"), @r#"
     Error: Secret Backend Access Denied
@@ -126,7 +126,7 @@ pub(super) fn expect_told(told: &Told) {
 
     To save the backend without this test, set verify_connection to false.
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("no_delete"), @r#"
     Error: Secret Backend Access Denied
@@ -156,7 +156,7 @@ pub(super) fn expect_told(told: &Told) {
 
     To save the backend without this test, set verify_connection to false.
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("no_look_vault"), @r#"
     Error: Secret Backend Access Denied
@@ -180,7 +180,7 @@ pub(super) fn expect_told(told: &Told) {
 
     To save the backend without this test, set verify_connection to false.
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("no_delete_vault"), @r#"
     Error: Secret Backend Access Denied
@@ -210,6 +210,6 @@ pub(super) fn expect_told(told: &Told) {
 
     To save the backend without this test, set verify_connection to false.
 
-    Original error: the server answered 403: permission denied
+    Original error: the server returned 403: permission denied
     "#);
 }

@@ -107,9 +107,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (write secret: secret/data/planton/acme/probe/token-<8 hex>/1-<8 hex>).
 
-    The token is not, or no longer, valid: renew it. (A valid token whose policies do not allow it to look itself up looks the same.) Give a new token_wo, and change credentials_wo_version.
+    The token is invalid or has expired: renew it. (A valid token whose policies do not allow auth/token/lookup-self looks the same.) Set a new token_wo, and change credentials_wo_version.
 
-    Original error: write secret on "secret/data/planton/acme/probe/token-<8 hex>/<version>-<attempt>" was denied: the server answered 403: permission denied
+    Original error: write secret on "secret/data/planton/acme/probe/token-<8 hex>/<version>-<attempt>" was denied: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("mount"), @r#"
     Error: Secret Backend Misconfigured
@@ -120,9 +120,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
 
     The secret backend or the connection to it is misconfigured (write secret: nowhere/data/planton/acme/probe/mount-<8 hex>/1-<8 hex>).
 
-    No KV version 2 is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere -version=2 kv`, or correct the configured KV mount path or the namespace.
+    No KV version 2 engine is mounted at "nowhere". Enable it with `bao secrets enable -path=nowhere -version=2 kv`, or correct the configured KV mount path or the namespace.
 
-    Original error: the server answered 404: no handler for route
+    Original error: the server returned 404: no handler for route
     "#);
     assert_snapshot!(told.at("kv1"), @r#"
     Error: Secret Backend Misconfigured
@@ -144,9 +144,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
 
     The secret backend or the connection to it is misconfigured (write secret: secret/data/planton/acme/probe/namespace-<8 hex>/1-<8 hex>).
 
-    The namespace does not exist: check it, or create it.
+    The namespace does not exist. Correct it, or create it.
 
-    Original error: the server answered 404: namespace not found
+    Original error: the server returned 404: namespace not found
     "#);
     assert_snapshot!(told.at("secret_id"), @r#"
     Error: Secret Backend Login Failed
@@ -157,9 +157,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (login: auth/approle/login).
 
-    The server refused the login: check the auth method's mount path, the role, and the credential. Check approle.role_id; give a new approle.secret_id_wo, and change credentials_wo_version.
+    The server rejected the login. Check the mount path of the auth method, the role, and the credential. Check approle.role_id. Set a new approle.secret_id_wo, and change credentials_wo_version.
 
-    Original error: login on "auth/approle/login" was refused: not authenticated: the server answered 400: invalid role or secret ID
+    Original error: login on "auth/approle/login" failed: not authenticated: the server returned 400: invalid role or secret ID
     "#);
     assert_snapshot!(told.at("login_mount"), @r#"
     Error: Secret Backend Login Failed
@@ -170,9 +170,9 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (login: auth/elsewhere/login).
 
-    The server refused the login: check the auth method's mount path, the role, and the credential. Check approle.role_id; give a new approle.secret_id_wo, and change credentials_wo_version.
+    The server rejected the login. Check the mount path of the auth method, the role, and the credential. Check approle.role_id. Set a new approle.secret_id_wo, and change credentials_wo_version.
 
-    Original error: login on "auth/elsewhere/login" was denied: the server answered 403: permission denied
+    Original error: login on "auth/elsewhere/login" was denied: the server returned 403: permission denied
     "#);
     assert_snapshot!(told.at("token_file"), @r#"
     Error: Secret Backend Login Failed
@@ -199,7 +199,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (log in: openbao.token_wo).
 
-    No credential is configured, and the environment has none. Set token_wo, approle, jwt or kubernetes; or set the variable BAO_TOKEN, or log in with `bao login`.
+    No credential is configured, and the environment contains none. Set token_wo, approle, jwt or kubernetes, or set the environment variable BAO_TOKEN, or log in with `bao login`.
     "#);
     assert_snapshot!(told.at("ambient_vault"), @r#"
     Error: Secret Backend Login Failed
@@ -213,7 +213,7 @@ fn what_a_server_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (log in: hashicorp_vault.token_wo).
 
-    No credential is configured, and the environment has none. Set token_wo, approle, jwt or kubernetes; or set the variable VAULT_TOKEN, or log in with `vault login`.
+    No credential is configured, and the environment contains none. Set token_wo, approle, jwt or kubernetes, or set the environment variable VAULT_TOKEN, or log in with `vault login`.
     "#);
     grants::expect_told(&told);
     assert_snapshot!(told.at("authority"), @r#"

@@ -131,7 +131,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: openbao.address).
 
-    address must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
+    address must be a URL such as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment.
     "#);
     assert_snapshot!(told.at("mount"), @r#"
     Error: Secret Backend Misconfigured
@@ -140,7 +140,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: openbao.kv_mount_path).
 
-    kv_mount_path must be the path of a mount, as secret or team/secret: letters, digits, _ . - and /.
+    kv_mount_path must be a mount path such as secret or team/secret, with letters, digits, _ . - and /.
     "#);
     assert_snapshot!(told.at("namespace"), @r#"
     Error: Secret Backend Misconfigured
@@ -149,7 +149,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: hashicorp_vault.namespace).
 
-    namespace must be a path, as team or team/a: letters, digits, _ . - and /.
+    namespace must be a path such as team or team/a, with letters, digits, _ . - and /.
     "#);
     assert_snapshot!(told.at("logins"), @r#"
     Error: Secret Backend Misconfigured
@@ -158,7 +158,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: openbao.jwt).
 
-    Set at most one of approle, jwt and kubernetes.
+    At most one of token_wo, approle, jwt, kubernetes may be set, and approle and jwt are. Remove all but one.
     "#);
     assert_snapshot!(told.at("token_and_role"), @r#"
     Error: Secret Backend Misconfigured
@@ -185,7 +185,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: openbao.ca_cert_file).
 
-    Set at most one of ca_cert_pem and ca_cert_file.
+    At most one of ca_cert_pem, ca_cert_file may be set, and ca_cert_pem and ca_cert_file are. Remove all but one.
 
     Error: Secret Backend Misconfigured
       in resource "planton_secret_backend" "authorities"
@@ -193,7 +193,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: openbao.ca_cert_pem).
 
-    ca_cert_pem must hold certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----.
+    ca_cert_pem must contain certificates in PEM form, which begin with -----BEGIN CERTIFICATE-----.
 
     Original error: CA certificate: cannot be sent: no certificate in PEM form
     "#);
@@ -207,7 +207,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend's settings are invalid (setting: openbao.client_key_file).
 
-    A certificate needs its key: set both.
+    client_cert_file is set without client_key_file. Set both, or neither.
     "#);
     assert_eq!(told.len(), 9);
 
@@ -227,7 +227,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (log in: hashicorp_vault.approle.secret_id_wo).
 
-    Set approle.secret_id_wo to a value that is not empty, and change credentials_wo_version.
+    Set approle.secret_id_wo to a non-empty value, and change credentials_wo_version.
     "#);
     assert_snapshot!(told.at("no_jwt"), @r#"
     Error: Secret Backend Login Failed
@@ -236,7 +236,7 @@ fn settings_of_a_server_are_checked_while_planning() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (log in: hashicorp_vault.jwt.jwt_wo).
 
-    Set jwt.jwt_wo to a value that is not empty, and change credentials_wo_version.
+    Set jwt.jwt_wo to a non-empty value, and change credentials_wo_version.
     "#);
     assert_eq!(told.len(), 2);
 }

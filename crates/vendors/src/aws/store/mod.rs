@@ -277,8 +277,10 @@ impl SecretStore for AwsSecretsManagerStore {
         };
         match found.payload {
             Some(payload) if found.object.as_ref() == Some(&wanted.object) => Ok(payload),
-            _ => Err(error(StoreErrorKind::Corrupt)
-                .with_remedy("Something else was written in place of this version.")),
+            _ => {
+                Err(error(StoreErrorKind::Corrupt)
+                    .with_remedy("Another writer replaced this version."))
+            }
         }
     }
 

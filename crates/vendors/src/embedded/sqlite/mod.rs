@@ -1,9 +1,10 @@
-//! The embedded platform's file: one SQLite database in one folder, safe with
-//! several processes at once.
+//! The embedded platform's database: one SQLite file in a folder, which several processes
+//! may use at once.
 //!
-//! What a write has acknowledged is on disk. The folder also holds the key
-//! file, which comes into being before the database: see [`open_with_key`].
+//! An acknowledged write is on disk. The folder also contains the key file, which is
+//! created before the database: see [`open_with_key`].
 
+mod connect;
 mod error;
 mod files;
 mod location;
@@ -15,23 +16,22 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task;
 
+use connect::{connect, use_write_ahead_log};
 use error::FileError as _;
 pub use error::{DatabaseError, DatabaseErrorKind};
 pub use files::{DATABASE_FILE, KEY_FILE};
 pub use location::default_directory;
 
-/// How the database is opened.
+/// Options of the database.
 #[derive(Clone, Copy, Debug)]
 pub struct DatabaseOptions {
-    /// How long a call waits for other processes before it is `Unavailable`.
+    /// How long a call waits for other processes before it fails with `Unavailable`.
     pub busy_timeout: Duration,
 }
 
@@ -43,15 +43,13 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// What the opener of the key file is to do.
+/// Whether the key file may be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFileRule {
-    /// The database is there, and so is the key file: load it, and never make
-    /// a new one.
+    /// The database exists, and so must the key file: load it, and never create one.
     MustExist,
-    /// There is no database yet. Make the key file where it is absent, and
-    /// load what is there otherwise: another process, or one that was killed
-    /// at this point, may have made it already.
+    /// There is no database yet. Create the key file if it is absent, and load it otherwise:
+    /// another process, or one that was killed at this point, may have created it.
     CreateIfAbsent,
 }
 
@@ -64,8 +62,8 @@ pub struct EmbeddedDatabase {
     patience: Arc<Patience>,
 }
 
-/// How long a call waits for other processes. Once a call has waited in vain, those
-/// after it do not wait until a write succeeds: a run with many secrets waits once.
+/// How long a call waits for other processes. After a timeout, later calls do not wait
+/// until a write succeeds, so that a run with many secrets waits once.
 #[derive(Debug)]
 struct Patience {
     timeout: Duration,
@@ -93,26 +91,26 @@ impl Patience {
 }
 
 impl EmbeddedDatabase {
-    /// Tells whether `directory` holds a database; creates nothing.
+    /// Returns true if `directory` contains a database. Creates nothing.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` when SQLite's log is there without its database.
+    /// `Misconfigured` if SQLite's log exists without its database.
     pub fn exists(directory: &Path) -> Result<bool, DatabaseError> {
         files::database_exists(directory)
     }
 
-    /// Opens the database in `directory`; makes both where they are absent.
+    /// Opens the database in `directory`, and creates both if they are absent.
     ///
     /// # Errors
     ///
-    /// `NewerSchema` and `NotOurs` leave the file as it is; `Corrupt`,
+    /// `NewerSchema` and `NotOurs`, which leave the file unchanged; `Corrupt`,
     /// `PermissionDenied`, `Unavailable` and `Misconfigured` by meaning.
     ///
     /// # Security
     ///
-    /// The folder is made with mode 0700, the database with 0600, from the
-    /// start; SQLite's log and shared memory take the database's mode.
+    /// The folder is created with mode 0700 and the database with 0600. SQLite's log and
+    /// shared memory get the database's mode.
     pub async fn open(directory: &Path, options: DatabaseOptions) -> Result<Self, DatabaseError> {
         let directory = absolute(directory)?;
         blocking(move || open_here(&directory, options)).await
@@ -124,7 +122,7 @@ impl EmbeddedDatabase {
         &self.path
     }
 
-    /// Runs `body` on one unchanging state of the database.
+    /// Runs `body` on a snapshot of the database.
     ///
     /// # Errors
     ///
@@ -144,15 +142,15 @@ impl EmbeddedDatabase {
         .await
     }
 
-    /// Runs `body` as the only writer, and commits what it did if it gives Ok.
+    /// Runs `body` as the only writer, and commits its changes if it returns `Ok`.
     ///
-    /// Once this gives Ok the changes are on disk. After an error of the commit
-    /// itself they may or may not be: the caller reads again.
+    /// When this returns `Ok`, the changes are on disk. If the commit itself fails, they may
+    /// or may not be; the caller has to read again.
     ///
     /// # Errors
     ///
-    /// By meaning, see [`DatabaseErrorKind`]; `Misconfigured` when the file was
-    /// moved or replaced since it was opened.
+    /// By meaning, see [`DatabaseErrorKind`]; `Misconfigured` if the file was moved or
+    /// replaced since it was opened.
     pub async fn write<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -167,8 +165,8 @@ impl EmbeddedDatabase {
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map_err(failed)?;
             let value = body(&transaction).map_err(failed)?;
-            // Once more at the last moment: what is committed into a file that
-            // nobody will find was not to be acknowledged.
+            // Checked again right before the commit: a commit to a file that has been
+            // moved away must not be acknowledged.
             in_place(operation, &path, identity)?;
             transaction.commit().map_err(failed)?;
             patience.renew();
@@ -177,9 +175,9 @@ impl EmbeddedDatabase {
         .await
     }
 
-    /// Moves SQLite's log into the database and empties it, so that what was
-    /// deleted or overwritten is in neither file. Returns false when another
-    /// process stood in the way; its next checkpoint then does it.
+    /// Moves SQLite's log into the database and truncates it, so that deleted and
+    /// overwritten data is in neither file. Returns false if another process held a lock;
+    /// its next checkpoint completes the work. <https://www.sqlite.org/wal.html>
     ///
     /// # Errors
     ///
@@ -187,8 +185,8 @@ impl EmbeddedDatabase {
     ///
     /// # Security
     ///
-    /// `secure_delete` zeroes what is freed in the files as they stand. Blocks
-    /// that the file system or the drive set aside are out of its reach.
+    /// `secure_delete` zeroes freed pages in the current files. It does not reach blocks that
+    /// the file system or the drive has remapped.
     pub async fn checkpoint(&self) -> Result<bool, DatabaseError> {
         const OPERATION: &str = "checkpoint";
         let path = Arc::clone(&self.path);
@@ -206,7 +204,7 @@ impl EmbeddedDatabase {
         operation: &'static str,
         body: impl FnOnce(&mut Connection) -> Result<T, DatabaseError> + Send + 'static,
     ) -> Result<T, DatabaseError> {
-        // Waits here, not on one of the runtime's few blocking threads.
+        // Waits here instead of on one of the runtime's few blocking threads.
         let mut connection: OwnedMutexGuard<Connection> =
             Arc::clone(&self.connection).lock_owned().await;
         let (path, identity) = (Arc::clone(&self.path), self.identity);
@@ -230,17 +228,15 @@ impl fmt::Debug for EmbeddedDatabase {
     }
 }
 
-/// Opens both files of the embedded platform: `key` opens the key file at the
-/// path and by the rule that it is given, and only then the database comes into
-/// being.
+/// Opens both files of the embedded platform. `key` opens the key file at the given path
+/// and by the given rule; the database is created afterwards.
 ///
-/// Killed anywhere in between, the next call converges: a key file without a
-/// database is completed. A database without its key file is never given a new
-/// key, which could open nothing in it.
+/// After a kill at any point, the next call converges: it adds the database to a key file.
+/// A database without its key file never gets a new key, which could not open its records.
 ///
 /// # Errors
 ///
-/// `KeyMissing`, which names the key file; what `key` gives; as
+/// `KeyMissing`, which names the key file; the error of `key`; as
 /// [`EmbeddedDatabase::open`].
 pub async fn open_with_key<K, E>(
     directory: &Path,
@@ -253,8 +249,8 @@ where
 {
     let directory = absolute(directory)?;
     blocking(move || {
-        // The database first: whoever makes both makes the key first, so a
-        // database that is seen now has a key that is seen afterwards.
+        // The database is checked first. Every process creates the key before the database,
+        // so the key of a database that exists now is visible afterwards.
         let rule = if files::database_exists(&directory)? {
             KeyFileRule::MustExist
         } else {
@@ -272,7 +268,7 @@ where
     .await
 }
 
-/// Sees to it that the file at `path` is still the one that was opened.
+/// Checks that the file at `path` is still the one that was opened.
 fn in_place(
     operation: &'static str,
     path: &Path,
@@ -283,14 +279,15 @@ fn in_place(
     }
     Err(
         DatabaseError::at(DatabaseErrorKind::Misconfigured, operation, path)
-            .with_remedy("Another file took the database's place while it was open. Run again."),
+            .with_remedy("Another file replaced the database while it was open. Run again."),
     )
 }
 
 fn missing_key(directory: &Path, key_file: &Path) -> DatabaseError {
     DatabaseError::at(DatabaseErrorKind::KeyMissing, "open the key file", key_file).with_remedy(
         format!(
-            "What {:?} holds can be opened with that file only. Put it back from a copy; or, to begin anew, move the database away.",
+            "The secrets in {:?} can be opened with that key file only. Restore it from a copy, \
+             or move the database away to start again.",
             directory.join(DATABASE_FILE)
         ),
     )
@@ -301,9 +298,9 @@ fn is_there(path: &Path) -> Result<bool, DatabaseError> {
         .map_err(|error| DatabaseError::io("open the key file", path, error))
 }
 
-/// Makes `directory` absolute, so that a later change of the working directory
-/// does not move it; and SQLite, built to take URIs, takes no path of ours for
-/// one.
+/// Makes `directory` absolute, so that a later change of the working directory does not
+/// move it, and so that SQLite never reads a path as a URI:
+/// <https://www.sqlite.org/uri.html>.
 fn absolute(directory: &Path) -> Result<PathBuf, DatabaseError> {
     std::path::absolute(directory)
         .map_err(|error| DatabaseError::io("open the database", directory, error))
@@ -316,7 +313,7 @@ async fn blocking<T: Send + 'static, E: From<DatabaseError> + Send + 'static>(
         Ok(outcome) => outcome,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down; nothing was begun.
+            // The runtime is shutting down before the work has begun.
             Err(error) => Err(E::from(
                 DatabaseError::at(
                     DatabaseErrorKind::Unavailable,
@@ -333,7 +330,7 @@ fn open_here(
     directory: &Path,
     options: DatabaseOptions,
 ) -> Result<EmbeddedDatabase, DatabaseError> {
-    // Refuses a log without its database, which SQLite would delete.
+    // Rejects a log without its database, which SQLite would delete.
     files::database_exists(directory)?;
     let path = files::prepare(directory)?;
     let mut connection = connect(&path, options)
@@ -349,61 +346,4 @@ fn open_here(
             is_exhausted: AtomicBool::new(false),
         }),
     })
-}
-
-fn connect(path: &Path, options: DatabaseOptions) -> rusqlite::Result<Connection> {
-    // Without CREATE: the file is there, with its mode.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(options.busy_timeout)?;
-    // The file may have been tampered with: its schema is not to be trusted
-    // with anything beyond holding tables.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // FULL: the log is synced at every commit; NORMAL would lose the last ones
-    // with the machine. Apple's fsync stops at the drive's cache without
-    // `fullfsync`.
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "fullfsync", true)?;
-    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    Ok(connection)
-}
-
-/// Switches the file to a write-ahead log, which it then keeps.
-fn use_write_ahead_log(
-    connection: &Connection,
-    path: &Path,
-    timeout: Duration,
-) -> Result<(), DatabaseError> {
-    let deadline = Instant::now() + timeout;
-    loop {
-        let mode: rusqlite::Result<String> =
-            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
-        match mode {
-            Ok(mode) if mode == "wal" => return Ok(()),
-            Ok(_) => {
-                return Err(DatabaseError::at(
-                    DatabaseErrorKind::Misconfigured,
-                    "open the database",
-                    path,
-                )
-                .with_remedy(
-                    "The file system cannot share memory between processes, as network file systems can't. Use a folder on a local disk.",
-                ));
-            }
-            // The switch needs the file for itself, and SQLite does not wait
-            // for that whatever the timeout says.
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && Instant::now() < deadline =>
-            {
-                thread::sleep(Duration::from_millis(2));
-            }
-            Err(error) => return Err(DatabaseError::sqlite("open the database", path, error)),
-        }
-    }
 }

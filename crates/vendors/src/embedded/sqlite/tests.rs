@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod key_file;
+
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 
@@ -41,6 +43,25 @@ async fn count(database: &EmbeddedDatabase) -> Result<i64, DatabaseError> {
 fn edit(directory: &Path, sql: &str) {
     let connection = Connection::open(directory.join(DATABASE_FILE)).unwrap();
     connection.execute_batch(sql).unwrap();
+}
+
+/// Makes or loads a key file as its owner would.
+fn key_opener(path: &Path, rule: KeyFileRule) -> Result<(String, KeyFileRule), DatabaseError> {
+    let failed = |error| DatabaseError::io("open the key file", path, error);
+    let made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(rule == KeyFileRule::CreateIfAbsent)
+        .open(path);
+    match made {
+        Ok(mut file) if rule == KeyFileRule::CreateIfAbsent => {
+            file.write_all(b"key").map_err(failed)?;
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let key = fs::read_to_string(path).map_err(failed)?;
+    Ok((key, rule))
 }
 
 #[tokio::test]
@@ -325,103 +346,4 @@ async fn nothing_is_acknowledged_after_the_file_left_its_place() {
     ] {
         assert_eq!(error.unwrap_err().kind(), DatabaseErrorKind::Misconfigured);
     }
-}
-
-/// Makes or loads a key file as its owner would.
-fn key_opener(path: &Path, rule: KeyFileRule) -> Result<(String, KeyFileRule), DatabaseError> {
-    let failed = |error| DatabaseError::io("open the key file", path, error);
-    let made = fs::OpenOptions::new()
-        .write(true)
-        .create_new(rule == KeyFileRule::CreateIfAbsent)
-        .open(path);
-    match made {
-        Ok(mut file) if rule == KeyFileRule::CreateIfAbsent => {
-            file.write_all(b"key").map_err(failed)?;
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed(error)),
-    }
-    let key = fs::read_to_string(path).map_err(failed)?;
-    Ok((key, rule))
-}
-
-#[tokio::test]
-async fn open_with_key_makes_both_and_then_loads_both() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("planton");
-    for rule in [KeyFileRule::CreateIfAbsent, KeyFileRule::MustExist] {
-        let (_, key) = open_with_key(&directory, PATIENT, key_opener)
-            .await
-            .unwrap();
-        assert_eq!(key, ("key".to_owned(), rule));
-    }
-}
-
-#[tokio::test]
-async fn open_with_key_completes_a_key_file_without_a_database() {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join(KEY_FILE), "earlier").unwrap();
-    let (_, (key, _)) = open_with_key(directory.path(), PATIENT, key_opener)
-        .await
-        .unwrap();
-    assert_eq!(key, "earlier");
-    assert!(EmbeddedDatabase::exists(directory.path()).unwrap());
-}
-
-#[tokio::test]
-async fn open_completes_an_empty_file_that_a_killed_process_left() {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join(KEY_FILE), "key").unwrap();
-    fs::write(directory.path().join(DATABASE_FILE), "").unwrap();
-    let (database, _) = open_with_key(directory.path(), PATIENT, key_opener)
-        .await
-        .unwrap();
-    insert(&database, "a").await.unwrap();
-    assert_eq!(count(&database).await.unwrap(), 1);
-}
-
-#[tokio::test]
-async fn open_with_key_makes_no_database_where_the_key_fails() {
-    let directory = tempfile::tempdir().unwrap();
-    let failing = |path: &Path, _| -> Result<(), DatabaseError> {
-        Err(DatabaseError::at(
-            DatabaseErrorKind::Unavailable,
-            "open the key file",
-            path,
-        ))
-    };
-    let error = open_with_key(directory.path(), PATIENT, failing)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), DatabaseErrorKind::Unavailable);
-    assert!(!EmbeddedDatabase::exists(directory.path()).unwrap());
-}
-
-#[tokio::test]
-async fn a_database_without_its_key_is_an_error_that_names_the_key_file() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path()).await.unwrap());
-    let never = |_: &Path, _| -> Result<(), DatabaseError> { panic!("no key is to be opened") };
-    let error = open_with_key(directory.path(), PATIENT, never)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), DatabaseErrorKind::KeyMissing);
-    assert_eq!(Path::new(error.path()), directory.path().join(KEY_FILE));
-    assert!(!directory.path().join(KEY_FILE).exists());
-}
-
-#[tokio::test]
-async fn a_log_without_its_database_is_an_error_and_is_kept() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = directory.path().join("planton.db-wal");
-    fs::write(&log, "records").unwrap();
-    let error = open_with_key(directory.path(), PATIENT, key_opener)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), DatabaseErrorKind::Misconfigured);
-    let error = open(directory.path()).await.unwrap_err();
-    assert_eq!(error.kind(), DatabaseErrorKind::Misconfigured);
-    assert_eq!(fs::read_to_string(&log).unwrap(), "records");
-    assert!(!directory.path().join(KEY_FILE).exists());
 }

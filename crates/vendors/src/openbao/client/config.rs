@@ -1,4 +1,4 @@
-//! What a client is told, parsed once.
+//! The configuration of a client, parsed once.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,75 +9,74 @@ use super::server::ServerVendor;
 use crate::http::ClientIdentity;
 use planton_secret::SecretString;
 
-/// How to reach a server, and as whom.
+/// Address and credential of a server.
 #[derive(Clone, Debug)]
 pub struct OpenBaoConfig {
     /// The server's address.
     pub address: OpenBaoAddress,
-    /// The namespace; absent for the root.
+    /// Namespace; `None` for the root.
     pub namespace: Option<String>,
-    /// Where KV version 2 is mounted.
+    /// Mount path of KV version 2.
     pub kv_mount_path: MountPath,
-    /// Where Transit is mounted.
+    /// Mount path of Transit.
     pub transit_mount_path: MountPath,
-    /// Certificate authorities that replace the system's, in PEM.
+    /// PEM-encoded CA certificates to trust instead of the system's.
     pub ca_cert_pem: Option<String>,
-    /// A certificate to show.
+    /// Client certificate for mutual TLS.
     pub client_identity: Option<ClientIdentity>,
-    /// How to log in.
+    /// Login.
     pub auth: OpenBaoAuth,
-    /// Whose server it is, where somebody said so; otherwise the server does,
-    /// where it matters.
+    /// Vendor of the server. With `None`, the client asks the server when it matters.
     pub vendor: Option<ServerVendor>,
 }
 
-/// How to log in.
+/// A login with its credential.
 ///
 /// # Security
 ///
 /// Credentials are [`SecretString`]s: zeroized, and redacted in `Debug`.
 #[derive(Clone, Debug)]
 pub enum OpenBaoAuth {
-    /// A token, used as it is.
+    /// A token.
     Token(SecretString),
-    /// A file with a token, read again when a request is denied: an agent may
-    /// have renewed it.
+    /// A file with a token, which an agent may renew. The client reads it again after a
+    /// denied request.
     TokenFile(PathBuf),
-    /// A role for machines.
+    /// The AppRole auth method: <https://openbao.org/api-docs/auth/approle/>.
     AppRole {
-        /// `approle` by default.
+        /// Mount path of the auth method.
         mount_path: MountPath,
-        /// The role's identifier.
+        /// Role ID.
         role_id: SecretString,
-        /// Its secret.
+        /// Secret ID.
         secret_id: SecretString,
     },
-    /// A signed token of somebody whom the server trusts.
+    /// The JWT auth method: <https://openbao.org/api-docs/auth/jwt/>.
     Jwt {
-        /// `jwt` by default.
+        /// Mount path of the auth method.
         mount_path: MountPath,
-        /// The role to take.
+        /// Name of the role.
         role: String,
-        /// Where the signed token comes from.
+        /// Source of the JSON Web Token.
         source: JwtSource,
     },
-    /// A pod's service account.
+    /// The Kubernetes auth method: <https://openbao.org/api-docs/auth/kubernetes/>.
     Kubernetes {
-        /// `kubernetes` by default.
+        /// Mount path of the auth method.
         mount_path: MountPath,
-        /// The role to take.
+        /// Name of the role.
         role: String,
-        /// The file with the account's token, read again at every login.
+        /// File with the service account's token, read at every login.
         token_file: PathBuf,
     },
 }
 
-/// Where a signed token comes from.
+/// Source of a JSON Web Token.
 #[derive(Clone, Debug)]
 pub enum JwtSource {
-    /// Given as it is.
+    /// The token itself.
     Token(SecretString),
-    /// A file, read again at every login.
+    /// A file, read at every login.
     File(PathBuf),
 }
 
@@ -85,10 +84,10 @@ pub enum JwtSource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenBaoAddress(Url);
 
-/// The text is not an address.
+/// The text is not the address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "must be a URL as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment"
+    "must be a URL such as https://bao.example.com:8200, with http or https, a host, and neither a user, a query nor a fragment"
 )]
 pub struct InvalidAddress;
 
@@ -97,7 +96,7 @@ impl OpenBaoAddress {
     ///
     /// # Errors
     ///
-    /// [`InvalidAddress`] when it is not of the form above.
+    /// [`InvalidAddress`] if it has another form.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         let mut url = Url::parse(text.trim()).map_err(|_| InvalidAddress)?;
         let plain = url.username().is_empty()
@@ -118,13 +117,13 @@ impl OpenBaoAddress {
         &self.0
     }
 
-    /// Returns true where requests leave this machine without TLS.
+    /// Returns true if requests leave this machine without TLS.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         !self.is_encrypted() && !self.is_loopback()
     }
 
-    /// Returns true where TLS protects the way.
+    /// Returns true if TLS protects the connection.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.0.scheme() == "https"
@@ -148,21 +147,21 @@ impl fmt::Display for OpenBaoAddress {
     }
 }
 
-/// Where an engine is mounted: segments joined by `/`, without one at the ends.
+/// Mount path of an engine or an auth method: segments joined by `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MountPath(String);
 
 /// The text is not a mount path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be the path of a mount, as secret or team/secret: letters, digits, _ . - and /")]
+#[error("must be a mount path such as secret or team/secret, with letters, digits, _ . - and /")]
 pub struct InvalidMountPath;
 
 impl MountPath {
-    /// Parses `text`; a `/` at either end is dropped.
+    /// Parses `text` and removes a `/` at either end.
     ///
     /// # Errors
     ///
-    /// [`InvalidMountPath`] when it is not of the form above.
+    /// [`InvalidMountPath`] if it has another form.
     pub fn parse(text: &str) -> Result<Self, InvalidMountPath> {
         let text = text.trim_matches('/');
         if is_path(text) {
@@ -185,8 +184,8 @@ impl fmt::Display for MountPath {
     }
 }
 
-/// Returns true for segments that mean the same to every server and proxy, and
-/// in a policy: no `.` or `..`, no `*` or `+`, nothing to escape.
+/// Returns true for segments that every server, proxy and policy reads alike: no `.` or
+/// `..`, no `*` or `+` (<https://openbao.org/docs/concepts/policies/>), nothing to escape.
 pub(super) fn is_path(text: &str) -> bool {
     text.split('/').all(|segment| {
         let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');

@@ -1,52 +1,53 @@
-//! What a server's refusals mean: the one place where statuses are read.
+//! The client's error: a kind, the operation, and the path.
+
+mod meaning;
 
 use std::error::Error;
 use std::fmt;
 
-use http::StatusCode;
-use serde::Deserialize;
-
 use super::config::MountPath;
 use super::server::ServerVendor;
 use crate::http::{HttpError, HttpErrorKind, HttpResponse};
+pub(super) use meaning::missing_engine;
+use meaning::{CAS_REQUIRED, NO_ENGINE, NO_NAMESPACE, meaning};
 
-/// What a failure means.
+/// Kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenBaoErrorKind {
-    /// Nothing is there.
+    /// Nothing exists at the path.
     NotFound,
-    /// A compare-and-set was lost.
+    /// Another writer won the compare-and-set.
     Conflict,
-    /// Known, but not allowed.
+    /// The token is valid and lacks a permission.
     PermissionDenied,
-    /// No token, or one that has run out, or a login that was refused.
+    /// Missing, invalid or expired token, or rejected login.
     Unauthenticated,
-    /// The request is larger than the server takes.
+    /// The request exceeds the size limit of the server.
     TooLarge,
-    /// The path cannot be asked for.
+    /// The path cannot be part of a request.
     InvalidPath,
-    /// Transit does not open this ciphertext.
+    /// Transit rejected the ciphertext.
     Refused,
-    /// This version of a Transit key may not be used any more.
+    /// This version of the Transit key is disabled for decryption.
     KeyDisabled,
-    /// Asked to slow down, and still after all retries.
+    /// Rate limited; retries were exhausted.
     RateLimited,
-    /// Unreachable, sealed, or failing, and still after all retries.
+    /// Unreachable, sealed, or failing; retries were exhausted.
     Unavailable,
-    /// What is there is not of the form that was asked for.
+    /// The data has another form than expected.
     Corrupt,
-    /// The answer itself is not of such a server's form.
+    /// The response has another form than expected.
     Unexpected,
-    /// A mount or a namespace is missing, or is not of the kind that is needed.
+    /// A mount or a namespace is missing, or is of the wrong kind.
     Misconfigured,
 }
 
-/// A failure: its meaning, what was tried, and where.
+/// A failure: its kind, the operation, and the path on which it failed.
 ///
 /// # Security
 ///
-/// Carries no credential, no payload and no raw answer: of a server's messages
-/// only those that are known are kept, as texts of our own.
+/// Contains no credential, no payload and no raw response. Of a server's messages, only
+/// known ones are kept, as constants.
 #[derive(Debug)]
 pub struct OpenBaoError {
     kind: OpenBaoErrorKind,
@@ -56,7 +57,7 @@ pub struct OpenBaoError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What a server answered, as far as it is safe to repeat.
+/// A server's response, as far as it is safe to repeat.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -78,7 +79,7 @@ impl OpenBaoError {
         }
     }
 
-    /// Replaces the remedy, where the caller knows better.
+    /// Replaces the remedy.
     #[must_use]
     pub fn with_remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
@@ -90,75 +91,75 @@ impl OpenBaoError {
         self
     }
 
-    /// Returns what the failure means.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> OpenBaoErrorKind {
         self.kind
     }
 
-    /// Returns the path on which it was tried.
+    /// Returns the path on which the operation failed.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the name of what was tried.
+    /// Returns the name of the operation that failed.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// Returns how to mend it.
+    /// Returns the remedy.
     #[must_use]
     pub fn remedy(&self) -> Option<&str> {
         self.remedy.as_deref()
     }
 
-    /// Returns what kept the request from being answered, if anything did.
+    /// Returns the transport's error, if the request got no response.
     #[must_use]
     pub fn http(&self) -> Option<&HttpError> {
         self.source.as_deref()?.downcast_ref()
     }
 
-    /// Returns true where the namespace does not exist.
+    /// Returns true if the namespace does not exist.
     #[must_use]
     pub fn concerns_namespace(&self) -> bool {
         self.reason() == Some(NO_NAMESPACE)
     }
 
-    /// Returns true where no engine of the right kind serves the path.
+    /// Returns true if no engine of the right kind serves the path.
     pub(super) fn concerns_engine(&self) -> bool {
         self.reason()
             .is_some_and(|reason| NO_ENGINE.contains(&reason))
     }
 
-    /// Returns true where the mount takes no write without a compare-and-set.
+    /// Returns true if the mount rejects writes without compare-and-set.
     pub(super) fn demands_cas(&self) -> bool {
         self.reason() == Some(CAS_REQUIRED)
     }
 
-    /// Returns what the server said, of the messages that are known.
+    /// Returns the known message in the server's response.
     fn reason(&self) -> Option<&'static str> {
         let answer = self.source.as_deref()?.downcast_ref::<Answer>()?;
         answer.reason
     }
 
-    /// Explains a request that was not answered.
+    /// Describes a request without a response.
     pub(super) fn from_http(error: HttpError, operation: &'static str, path: &str) -> Self {
         let remedy = match error.kind() {
             HttpErrorKind::Redirected => Some(format!(
-                "The server redirects to its leader at {}, and the token is sent to no address \
-                 that is not configured. Configure that address, or let standbys forward \
-                 requests (see api_addr and cluster_addr of the server).",
+                "The server redirects to its active node at {}. The token is sent to the \
+                 configured address only. Configure that address, or enable request forwarding \
+                 on the standbys (see api_addr and cluster_addr of the server).",
                 error.detail().unwrap_or("another address")
             )),
             HttpErrorKind::Tls => Some(
-                "Check the CA certificate, and the client certificate if the server wants one."
+                "Check the CA certificate, and the client certificate if the server requires one."
                     .to_owned(),
             ),
-            HttpErrorKind::Connect | HttpErrorKind::Timeout => {
-                Some("Check the address, and that the server can be reached from here.".to_owned())
-            }
+            HttpErrorKind::Connect | HttpErrorKind::Timeout => Some(
+                "Check the address, and that the server is reachable from this machine.".to_owned(),
+            ),
             _ => None,
         };
         let kind = match error.kind() {
@@ -171,12 +172,12 @@ impl OpenBaoError {
         explained
     }
 
-    /// Explains an answer of success that cannot be read.
+    /// Describes a successful response that cannot be parsed.
     pub(super) fn unexpected(response: &HttpResponse, operation: &'static str, path: &str) -> Self {
         Self::new(OpenBaoErrorKind::Unexpected, operation, path).with_source(response.unexpected())
     }
 
-    /// Explains an answer whose status is none of success.
+    /// Describes an unsuccessful response.
     pub(super) fn from_response(
         response: &HttpResponse,
         operation: &'static str,
@@ -191,7 +192,7 @@ impl OpenBaoError {
         explained
     }
 
-    /// Explains an engine that is not KV version 2.
+    /// Describes an engine other than KV version 2.
     pub(super) fn not_kv_v2(
         operation: &'static str,
         path: &str,
@@ -207,7 +208,7 @@ impl OpenBaoError {
         ))
     }
 
-    /// Takes the error apart, for who turns it into an error of its own.
+    /// Returns the parts, for a conversion into another error.
     #[must_use]
     pub fn into_parts(self) -> OpenBaoErrorParts {
         let Self {
@@ -227,18 +228,18 @@ impl OpenBaoError {
     }
 }
 
-/// An error in its parts.
+/// The parts of an error.
 #[derive(Debug)]
 pub struct OpenBaoErrorParts {
-    /// What the failure means.
+    /// Kind of the failure.
     pub kind: OpenBaoErrorKind,
-    /// The vendor's name of what was tried.
+    /// The vendor's name of the operation.
     pub operation: &'static str,
-    /// The path on which it was tried.
+    /// Path on which the operation failed.
     pub path: String,
-    /// How to mend it.
+    /// The remedy.
     pub remedy: Option<String>,
-    /// The error beneath.
+    /// The underlying error.
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -246,17 +247,17 @@ impl fmt::Display for OpenBaoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let meaning = match self.kind {
             OpenBaoErrorKind::NotFound => "found nothing",
-            OpenBaoErrorKind::Conflict => "was overtaken by another writer",
+            OpenBaoErrorKind::Conflict => "conflicted with another write",
             OpenBaoErrorKind::PermissionDenied => "was denied",
-            OpenBaoErrorKind::Unauthenticated => "was refused: not authenticated",
-            OpenBaoErrorKind::TooLarge => "was refused: too large",
-            OpenBaoErrorKind::InvalidPath => "was refused: invalid path",
-            OpenBaoErrorKind::Refused => "was refused",
+            OpenBaoErrorKind::Unauthenticated => "failed: not authenticated",
+            OpenBaoErrorKind::TooLarge => "failed: too large",
+            OpenBaoErrorKind::InvalidPath => "failed: invalid path",
+            OpenBaoErrorKind::Refused => "was rejected",
             OpenBaoErrorKind::KeyDisabled => "found the key disabled",
             OpenBaoErrorKind::RateLimited => "was rate-limited",
             OpenBaoErrorKind::Unavailable => "failed: unavailable",
-            OpenBaoErrorKind::Corrupt => "found something of an unknown form",
-            OpenBaoErrorKind::Unexpected => "was answered in an unknown form",
+            OpenBaoErrorKind::Corrupt => "found data of an unknown form",
+            OpenBaoErrorKind::Unexpected => "got a response of an unknown form",
             OpenBaoErrorKind::Misconfigured => "failed: not set up",
         };
         write!(f, "{} on {:?} {meaning}", self.operation, self.path)
@@ -273,7 +274,7 @@ impl Error for OpenBaoError {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server answered {}", self.status)?;
+        write!(f, "the server returned {}", self.status)?;
         match self.reason {
             Some(reason) => write!(f, ": {reason}"),
             None => Ok(()),
@@ -282,138 +283,6 @@ impl fmt::Display for Answer {
 }
 
 impl Error for Answer {}
-
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    errors: Vec<String>,
-}
-
-const NO_NAMESPACE: &str = "namespace not found";
-const NO_ENGINE: [&str; 3] = [
-    "no handler for route",
-    "unsupported path",
-    "unsupported operation",
-];
-/// <https://github.com/openbao/openbao/blob/main/builtin/logical/kv/path_data.go>
-const CAS_REQUIRED: &str = "check-and-set parameter required";
-
-/// Known messages: what the server says, what it means where the status alone
-/// does not tell. The first that fits is taken.
-const MESSAGES: &[(&str, Option<OpenBaoErrorKind>)] = &[
-    (
-        "check-and-set parameter did not match",
-        Some(OpenBaoErrorKind::Conflict),
-    ),
-    (CAS_REQUIRED, Some(OpenBaoErrorKind::Misconfigured)),
-    (NO_ENGINE[0], Some(OpenBaoErrorKind::Misconfigured)),
-    (NO_ENGINE[1], Some(OpenBaoErrorKind::Misconfigured)),
-    (NO_ENGINE[2], Some(OpenBaoErrorKind::Misconfigured)),
-    (NO_NAMESPACE, Some(OpenBaoErrorKind::Misconfigured)),
-    ("encryption key not found", Some(OpenBaoErrorKind::NotFound)),
-    (
-        "disallowed by policy (too old)",
-        Some(OpenBaoErrorKind::KeyDisabled),
-    ),
-    ("missing 'context'", Some(OpenBaoErrorKind::Misconfigured)),
-    ("invalid token", Some(OpenBaoErrorKind::Unauthenticated)),
-    (
-        "missing client token",
-        Some(OpenBaoErrorKind::Unauthenticated),
-    ),
-    ("bad token", Some(OpenBaoErrorKind::Unauthenticated)),
-    ("permission denied", None),
-    ("sealed", Some(OpenBaoErrorKind::Unavailable)),
-    (
-        "message authentication failed",
-        Some(OpenBaoErrorKind::Refused),
-    ),
-    ("invalid ciphertext", Some(OpenBaoErrorKind::Refused)),
-    (
-        "invalid role or secret ID",
-        Some(OpenBaoErrorKind::Unauthenticated),
-    ),
-    ("request body too large", Some(OpenBaoErrorKind::TooLarge)),
-];
-
-fn meaning(
-    status: StatusCode,
-    body: &[u8],
-    path: &str,
-) -> (OpenBaoErrorKind, Option<&'static str>, Option<String>) {
-    let errors = serde_json::from_slice::<Refusal>(body)
-        .map(|refusal| refusal.errors)
-        .unwrap_or_default();
-    let known = MESSAGES
-        .iter()
-        .find(|(text, _)| errors.iter().any(|error| error.contains(text)));
-    let by_status = match status.as_u16() {
-        404 => OpenBaoErrorKind::NotFound,
-        401 => OpenBaoErrorKind::Unauthenticated,
-        403 => OpenBaoErrorKind::PermissionDenied,
-        413 => OpenBaoErrorKind::TooLarge,
-        400 | 405 | 422 => OpenBaoErrorKind::Refused,
-        429 => OpenBaoErrorKind::RateLimited,
-        // A redirect without an address, or an answer of something that is no
-        // such server.
-        300..=399 => OpenBaoErrorKind::Misconfigured,
-        _ => OpenBaoErrorKind::Unavailable,
-    };
-    let kind = match known {
-        // A rate limit or an outage is one whatever it says.
-        _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => by_status,
-        Some((_, Some(kind))) => *kind,
-        _ => by_status,
-    };
-    let reason = known.map(|(text, _)| *text);
-    let remedy = match reason {
-        Some(reason) if NO_ENGINE.contains(&reason) => {
-            Some(missing_engine(path, ServerVendor::OpenBao))
-        }
-        Some(NO_NAMESPACE) => {
-            Some("The namespace does not exist: check it, or create it.".to_owned())
-        }
-        Some("sealed") => Some("The server is sealed: unseal it.".to_owned()),
-        _ if kind == OpenBaoErrorKind::Unauthenticated => {
-            Some("The credential is not, or no longer, valid: renew it.".to_owned())
-        }
-        // https://openbao.org/api-docs/system/rate-limit-quotas/
-        _ if kind == OpenBaoErrorKind::RateLimited => Some(
-            "A rate limit quota of the server is used up: an administrator lists them at \
-             sys/quotas/rate-limit. Raise that quota or the resource's timeouts, or lower \
-             -parallelism."
-                .to_owned(),
-        ),
-        _ => None,
-    };
-    (kind, reason, remedy)
-}
-
-/// Tells how to mount the engine that `path` is a request to.
-pub(super) fn missing_engine(path: &str, vendor: ServerVendor) -> String {
-    let command = vendor.command();
-    let before = |api: &str| path.find(api).map(|end| &path[..end]);
-    let kv = ["/data/", "/metadata/", "/destroy/"]
-        .into_iter()
-        .find_map(before);
-    if let Some(mount) = kv {
-        return format!(
-            "No KV version 2 is mounted at {mount:?}. Enable it with `{command} secrets enable \
-             -path={mount} -version=2 kv`, or correct the configured KV mount path or the \
-             namespace."
-        );
-    }
-    let transit = ["/keys/", "/encrypt/", "/decrypt/", "/rewrap/"];
-    match transit.into_iter().find_map(before) {
-        Some(mount) => format!(
-            "No Transit is mounted at {mount:?}. Enable it with `{command} secrets enable -path={mount} \
-             transit`, or correct the configured Transit mount path or the namespace."
-        ),
-        None => format!(
-            "Nothing that serves {path:?} is mounted: check the mount path and the namespace."
-        ),
-    }
-}
 
 #[cfg(test)]
 mod tests;

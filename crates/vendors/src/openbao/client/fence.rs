@@ -1,43 +1,32 @@
-//! What proves that an answer is not stale.
+//! Proof that a read is not stale.
 //!
-//! A fence is one small write. It is acknowledged by the active node alone, and
-//! only while a majority follows that node; the index that it returns makes
-//! every later answer of this process as new as the write. Where a server has
-//! no index, its version decides how an answer is had from the active node.
+//! A fence is one small write. Only the active node acknowledges it, and only while a
+//! majority of the cluster follows that node. The consistency index in the response makes
+//! every later read of this process at least as new as the write. If the server has no
+//! index, its version decides how a request reaches the active node. Terms and behaviour:
+//! <https://openbao.org/docs/next/concepts/consistency/>.
 
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use tokio::sync::Mutex;
 
-use super::consistency::Consistency;
+use super::call::Route;
+use super::consistency::{Consistency, LastWrite};
 use super::error::{OpenBaoError, OpenBaoErrorKind};
+use super::fence_state::{Demand, Returned};
 use super::kv::{KvV2, KvWritten, parse};
-use super::request::OpenBaoClient;
+use super::openbao_client::OpenBaoClient;
+use super::server::Proof;
 use super::transit::Transit;
 use planton_secret::SecretBytes;
 
-/// How often a fence is written again that another process, or a standby that
-/// lags, was in the way of. With the waits, far longer than standbys lag.
-const CAS_TRIES: u32 = 8;
+/// Retries of a fence that lost its compare-and-set to another process, or that a stale
+/// standby rejected. The waits add up to 6.4 s; standbys lag by less than one second.
+const CAS_RETRIES: u32 = 8;
 const CAS_WAIT: Duration = Duration::from_millis(25);
 
-/// How a request reaches a node that is not behind.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Route {
-    /// As it is: the index goes with it, or no node lags.
-    #[default]
-    Any,
-    /// Through a standby to the active node, which a standby does not do
-    /// by itself: OpenBAO 2.6.2 and later forward a request whose answer is to
-    /// be wrapped, whatever it asks for.
-    Active,
-}
-
-/// A client whose answers are no older than the call of
-/// [`OpenBaoClient::fence`] that returned it.
+/// A client whose reads are no older than the call of [`OpenBaoClient::fence`] that
+/// returned it.
 #[derive(Clone, Debug)]
 pub struct Fenced {
     client: OpenBaoClient,
@@ -45,128 +34,106 @@ pub struct Fenced {
 }
 
 impl Fenced {
-    pub(super) fn new(client: &OpenBaoClient, route: Route) -> Self {
-        Self {
-            client: client.clone(),
-            route,
-        }
-    }
-
     /// Returns the configured KV mount.
     #[must_use]
     pub fn kv(&self) -> KvV2 {
         self.client.kv().through(self.route)
     }
 
-    /// Returns the configured Transit mount. What is encrypted or decrypted
-    /// there takes the ordinary way: no data key is to be wrapped in an answer.
+    /// Returns the configured Transit mount. Encryption and decryption still take the
+    /// ordinary route, so that no data key is stored inside a wrapped response.
     #[must_use]
     pub fn transit(&self) -> Transit {
         self.client.transit().through(self.route)
     }
 }
 
-/// The fences of a process, each shared by the callers that asked before it
-/// began.
-#[derive(Debug, Default)]
-pub(super) struct Fences {
-    begun: AtomicU64,
-    newest: Mutex<Acknowledged>,
-}
-
-/// The newest fence that was acknowledged.
-#[derive(Debug, Default)]
-struct Acknowledged {
-    number: u64,
-    returned: Returned,
-}
-
-/// Whether an index came with a fence.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Returned {
-    #[default]
-    Nothing,
-    Index,
-}
-
-impl Fences {
-    /// Runs `write` to its end, unless another call's write that began after
-    /// this call was acknowledged meanwhile.
-    pub(super) async fn share<E>(
-        &self,
-        write: impl Future<Output = Result<Returned, E>>,
-    ) -> Result<Returned, E> {
-        let begun = self.begun.load(Ordering::SeqCst);
-        let mut newest = self.newest.lock().await;
-        if newest.number <= begun {
-            let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
-            let returned = write.await?;
-            *newest = Acknowledged { number, returned };
-        }
-        Ok(newest.returned)
-    }
-}
-
-/// Whether the mount takes a fence without a compare-and-set, which spares a
-/// read: learned from its refusal.
-#[derive(Debug, Default)]
-pub(super) struct FenceCas(std::sync::Mutex<Demand>);
-
-#[derive(Clone, Copy, Debug, Default)]
-enum Demand {
-    #[default]
-    Unknown,
-    /// The mount, or the path, has `cas_required`.
-    Required {
-        /// The version that this process wrote last, if any.
-        last: Option<u64>,
-    },
-}
-
-impl FenceCas {
-    fn demand(&self) -> Demand {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl OpenBaoClient {
+    /// Returns true while every read is at least as new as this process's newest write,
+    /// and there has been a write.
+    ///
+    /// Enough for a first look: writes of other processes may still be missing.
+    #[must_use]
+    pub fn is_fenced(&self) -> bool {
+        let consistency = &self.0.consistency;
+        self.0.fence_path.is_none()
+            || consistency.is_settled()
+                && match consistency.last_write() {
+                    LastWrite::Nothing => false,
+                    LastWrite::Indexed => true,
+                    LastWrite::Unindexed => self.0.identity.proof() == Some(Proof::Always),
+                }
     }
 
-    fn set(&self, last: Option<u64>) {
-        let mut demand = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *demand = Demand::Required { last };
+    /// Returns true where standbys are known to answer ordinary requests from a stale
+    /// state, even after this process has written.
+    pub(crate) fn lets_standbys_lag(&self) -> bool {
+        self.0.consistency.last_write() == LastWrite::Unindexed
+            && self.0.identity.proof() == Some(Proof::Wrapping)
+    }
+
+    /// Writes a fence and returns a client whose reads are no older than this call.
+    ///
+    /// Callers that arrive while a fence is being written share the next one. A client
+    /// without a fence path writes nothing and proves nothing.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` if the mount is not KV version 2, and where a standby of this
+    /// version cannot be kept from answering from a stale state. Otherwise by meaning.
+    pub async fn fence(&self) -> Result<Fenced, OpenBaoError> {
+        let route = match &self.0.fence_path {
+            None => Route::Any,
+            Some(path) => {
+                let kv = self.kv();
+                match self.0.fences.share(kv.write_fence(path)).await? {
+                    Returned::Index => Route::Any,
+                    Returned::Nothing => self.route_without_index().await?,
+                }
+            }
+        };
+        Ok(Fenced {
+            client: self.clone(),
+            route,
+        })
     }
 }
 
 impl KvV2 {
-    /// Writes the fence at `path`: its index is what counts, not what it holds.
-    pub(super) async fn write_fence(&self, path: &str) -> Result<Returned, OpenBaoError> {
-        let demanded = &self.client.0.fence_cas;
-        if let Demand::Unknown = demanded.demand() {
+    /// Writes the fence at `path`. Only the index in the response matters, not the data.
+    async fn write_fence(&self, path: &str) -> Result<Returned, OpenBaoError> {
+        let cas = &self.client.0.fence_cas;
+        if let Demand::Unknown = cas.demand() {
             match self.try_fence(path, None).await {
-                Err(error) if error.demands_cas() => demanded.set(None),
+                Err(error) if error.demands_cas() => cas.require(None),
                 outcome => return outcome.map(|(_, returned)| returned),
             }
         }
-        let mut tries = 0;
+        let mut retries = 0;
         loop {
-            let last = match demanded.demand() {
+            let last = match cas.demand() {
                 Demand::Required { last: Some(last) } => last,
                 Demand::Unknown | Demand::Required { last: None } => self.version(path).await?,
             };
             match self.try_fence(path, Some(last)).await {
                 Ok((version, returned)) => {
-                    demanded.set(Some(version));
+                    cas.require(Some(version));
                     return Ok(returned);
                 }
-                Err(error) if error.kind() == OpenBaoErrorKind::Conflict && tries < CAS_TRIES => {
-                    demanded.set(None);
-                    tokio::time::sleep(CAS_WAIT * (1 << tries)).await;
-                    tries += 1;
+                Err(error)
+                    if error.kind() == OpenBaoErrorKind::Conflict && retries < CAS_RETRIES =>
+                {
+                    cas.require(None);
+                    tokio::time::sleep(CAS_WAIT * (1 << retries)).await;
+                    retries += 1;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Returns the version to name, from the metadata: a role that only plans
-    /// may not read what the fence holds.
+    /// Returns the version for the compare-and-set. It comes from the metadata, because
+    /// the plan role may not read the fence's data.
     async fn version(&self, path: &str) -> Result<u64, OpenBaoError> {
         let metadata = self.metadata(path).await?;
         Ok(metadata.map_or(0, |metadata| metadata.current_version))
@@ -187,7 +154,7 @@ impl KvV2 {
         let response = self.client.call(&call).await?;
         let response = self.found(response, &call).await?;
         if response.status == StatusCode::NO_CONTENT {
-            // KV version 1 took it, as in `write`.
+            // KV version 1 stored it, as in `write`.
             let _ = self.soft_delete(path).await;
             return Err(self.not_v2(&call).await);
         }
@@ -202,99 +169,14 @@ impl KvV2 {
     }
 }
 
-/// Returns which of 256 fences this process writes: two processes may share one,
-/// since only the index of the write counts, and none is left behind for every
-/// process that ever ran.
+/// Returns which of 256 fences this process writes.
+///
+/// Two processes may share a fence, since only the index of the write counts. A bounded
+/// number of fences leaves no record behind for every process that ever ran.
 ///
 /// # Errors
 ///
-/// When the operating system gives no randomness.
+/// When the operating system returns no random bytes.
 pub fn fence_slot() -> Result<String, getrandom::Error> {
     Ok(format!("{:02x}", getrandom::u32()? & 0xff))
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
-
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    #[derive(Default)]
-    struct Writes {
-        begun: AtomicUsize,
-        is_under_way: Notify,
-        may_end: Notify,
-    }
-
-    impl Writes {
-        async fn held(&self) -> Result<Returned, ()> {
-            self.begun.fetch_add(1, Ordering::SeqCst);
-            self.is_under_way.notify_one();
-            self.may_end.notified().await;
-            Ok(Returned::Index)
-        }
-
-        async fn at_once(&self) -> Result<Returned, ()> {
-            self.begun.fetch_add(1, Ordering::SeqCst);
-            Ok(Returned::Index)
-        }
-
-        fn begun(&self) -> usize {
-            self.begun.load(Ordering::SeqCst)
-        }
-    }
-
-    #[tokio::test]
-    async fn a_fence_is_written_however_many_were_before() {
-        let (fences, writes) = (Fences::default(), Writes::default());
-        for number in 1..=3 {
-            fences.share(writes.at_once()).await.unwrap();
-            assert_eq!(writes.begun(), number);
-        }
-    }
-
-    #[tokio::test]
-    async fn callers_that_come_while_a_fence_is_written_share_the_next_one() {
-        let shared = Arc::new((Fences::default(), Writes::default()));
-        let share = |held: bool| {
-            let shared = Arc::clone(&shared);
-            tokio::spawn(async move {
-                let (fences, writes) = &*shared;
-                if held {
-                    fences.share(writes.held()).await
-                } else {
-                    fences.share(writes.at_once()).await
-                }
-            })
-        };
-        let first = share(true);
-        shared.1.is_under_way.notified().await;
-        let late: Vec<_> = (0..10).map(|_| share(false)).collect();
-        // Each has asked, and waits for the first.
-        for _ in 0..100 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(shared.1.begun(), 1);
-        shared.1.may_end.notify_one();
-        first.await.unwrap().unwrap();
-        for late in late {
-            late.await.unwrap().unwrap();
-        }
-        // The first began before they asked, so it proves nothing to them.
-        assert_eq!(shared.1.begun(), 2);
-    }
-
-    #[tokio::test]
-    async fn a_fence_that_failed_proves_nothing_to_anybody() {
-        let (fences, writes) = (Fences::default(), Writes::default());
-        let failed = async { Err(()) };
-        assert!(fences.share(failed).await.is_err());
-        fences.share(writes.at_once()).await.unwrap();
-        assert_eq!(writes.begun(), 1);
-    }
 }

@@ -1,56 +1,35 @@
-//! What a client finds out about its server, and only where it has to.
+//! What a client asks its server about itself, only when the answer matters: vendor,
+//! version, and whether it has namespaces.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use super::consistency::IndexForm;
+use super::call::{Call, Route};
+use super::consistency::{IndexForm, LastWrite};
 use super::error::{OpenBaoError, OpenBaoErrorKind};
-use super::request::{Call, OpenBaoClient, namespace_header};
+use super::openbao_client::{OpenBaoClient, namespace_header};
 use super::server::{Proof, Server, ServerVendor};
 use crate::http::{HttpErrorKind, HttpRequest, RetryPolicy};
 
-/// Has a standby that would forward a request redirect it instead.
+/// Makes a standby redirect a request that it would otherwise forward:
+/// <https://openbao.org/docs/concepts/ha>.
 const NO_FORWARDING: HeaderName = HeaderName::from_static("x-vault-no-request-forwarding");
 
-/// Answered without a token.
+/// Answers without a token: <https://openbao.org/api-docs/system/internal-ui-mounts/>.
 const MOUNTS: &str = "sys/internal/ui/mounts";
 
-/// Whose server it is, as far as anybody said.
-#[derive(Debug)]
-pub(super) struct Identity {
-    declared: Option<ServerVendor>,
-    said: OnceCell<Server>,
-    /// Set once a standby is known to forward whatever it is asked.
-    forwards: OnceCell<()>,
-}
-
-impl Identity {
-    pub(super) fn declared(vendor: Option<ServerVendor>) -> Self {
-        Self {
-            declared: vendor,
-            said: OnceCell::new(),
-            forwards: OnceCell::new(),
-        }
-    }
-
-    /// Returns how the server proves anything, if it was asked already.
-    pub(super) fn proof(&self) -> Option<Proof> {
-        self.said.get().map(|server| server.proof())
-    }
-}
-
 impl OpenBaoClient {
-    /// Says whether the server keeps to the configured namespace: one that knows
-    /// none, as Vault's Community edition, ignores the name and serves the root.
+    /// Returns true if the server respects the configured namespace. A server without
+    /// namespaces, such as Vault's Community edition, ignores the name and serves the root:
+    /// <https://developer.hashicorp.com/vault/docs/enterprise/namespaces>.
     ///
-    /// Asks, without a token, inside a namespace that cannot be there, which only
-    /// such a server finds. One request; none where no namespace is configured.
+    /// Sends a request, without a token, in a namespace that cannot exist; only a server
+    /// without namespaces answers it. One request; none without a configured namespace.
     ///
     /// # Errors
     ///
     /// By meaning.
-    pub async fn keeps_to_namespace(&self) -> Result<bool, OpenBaoError> {
+    pub(crate) async fn keeps_to_namespace(&self) -> Result<bool, OpenBaoError> {
         let Some(namespace) = &self.0.namespace else {
             return Ok(true);
         };
@@ -69,10 +48,10 @@ impl OpenBaoClient {
         ))
     }
 
-    /// Returns whose server it is: as declared, as an index tells, and only
-    /// then as the server says, which takes one request a process.
+    /// Returns the server's vendor: as declared, else by the form of an index, else from
+    /// the server itself, which costs one request per process.
     pub async fn vendor(&self) -> ServerVendor {
-        if let Some(declared) = self.0.identity.declared {
+        if let Some(declared) = self.0.identity.vendor() {
             return declared;
         }
         match self.0.consistency.form() {
@@ -82,35 +61,53 @@ impl OpenBaoClient {
         }
     }
 
-    /// Returns what the server says of itself; one request a process.
-    pub(super) async fn server(&self) -> Result<Server, OpenBaoError> {
-        let asked = self.0.identity.said.get_or_try_init(|| self.health());
-        asked.await.copied()
+    /// Returns the route of a request that must not be answered from a stale state, given
+    /// what this process has written.
+    pub(super) async fn route(&self) -> Result<Route, OpenBaoError> {
+        match self.0.consistency.last_write() {
+            LastWrite::Nothing | LastWrite::Indexed => Ok(Route::Any),
+            LastWrite::Unindexed => self.route_without_index().await,
+        }
     }
 
-    /// Makes sure that this node's answers are the active node's: for servers
-    /// whose standbys answer with the past and can't be kept from it.
-    pub(super) async fn expect_active_node(&self) -> Result<(), OpenBaoError> {
+    /// Returns the route to a current answer on a server whose writes return no index.
+    pub(super) async fn route_without_index(&self) -> Result<Route, OpenBaoError> {
+        match self.server().await?.proof() {
+            Proof::Always => Ok(Route::Any),
+            Proof::Wrapping => Ok(Route::Active),
+            Proof::Leading => self.expect_active_node().await.map(|()| Route::Any),
+        }
+    }
+
+    /// Returns what the server reports about itself; one request per process.
+    async fn server(&self) -> Result<Server, OpenBaoError> {
+        self.0.identity.server_or(|| self.health()).await
+    }
+
+    /// Fails on a standby that answers from a stale state and offers no way around it.
+    async fn expect_active_node(&self) -> Result<(), OpenBaoError> {
         let server = self.health().await?;
         if !server.is_standby {
             return Ok(());
         }
-        let forwards = &self.0.identity.forwards;
-        let asked = forwards.get_or_try_init(|| self.expect_forwarding());
-        asked.await.copied()
+        self.0
+            .identity
+            .forwarding_or(|| self.expect_forwarding())
+            .await
     }
 
     async fn health(&self) -> Result<Server, OpenBaoError> {
         let mut call = Call::new("read health", Method::GET, "sys/health");
-        // Otherwise a standby answers 429 or 473, which are errors elsewhere.
+        // Without these, a standby returns 429 or 473, which are errors elsewhere:
+        // https://developer.hashicorp.com/vault/api-docs/system/health
         call.query = Some("standbyok=true&perfstandbyok=true");
         let response = self.send_in(None, &call, None).await?;
         Ok(Server::parse(response.body.expose()).unwrap_or(Server::UNKNOWN))
     }
 
-    /// Tells a standby that forwards everything (`disable_standby_reads`) from
-    /// one that answers: only the former redirects a request that it may not
-    /// forward.
+    /// Tells a standby that forwards everything (`disable_standby_reads`) from one that
+    /// answers reads itself: only the former redirects a request that it may not forward.
+    /// <https://openbao.org/docs/rfcs/standby-nodes-handle-read-requests>
     async fn expect_forwarding(&self) -> Result<(), OpenBaoError> {
         let call = Call::new("verify standby", Method::GET, MOUNTS);
         let mut request = HttpRequest {
@@ -135,11 +132,10 @@ impl OpenBaoClient {
                 &call.path,
             )
             .with_remedy(
-                "This node is a standby of OpenBAO 2.5.0 to 2.6.1: it answers reads with \
-                         what it has, which may be the past, and offers no way to ask the active \
-                         node. Upgrade the servers to OpenBAO 2.7 (2.6.2 at least), set \
-                         disable_standby_reads = true in their configuration, or set address to \
-                         the active node's.",
+                "This node is a standby of OpenBAO 2.5.0 to 2.6.1, which may return stale reads \
+                 and cannot forward them to the active node. Upgrade the servers to OpenBAO 2.7 \
+                 (at least 2.6.2), set disable_standby_reads = true in their configuration, or \
+                 set address to the active node.",
             )),
         }
     }

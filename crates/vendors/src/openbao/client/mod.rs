@@ -1,16 +1,19 @@
-//! OpenBAO, and HashiCorp Vault, which speaks the same protocol: login, KV v2,
-//! Transit, and what keeps a standby from answering with the past.
+//! A client of OpenBAO and of HashiCorp Vault, which has the same API: login, KV v2,
+//! Transit, and protection against stale reads from standbys.
 
 mod auth;
+mod authorize;
+mod call;
 mod config;
 mod consistency;
 mod error;
 mod fence;
+mod fence_state;
 mod files;
 mod identify;
 mod kv;
+mod openbao_client;
 mod policy;
-mod request;
 mod server;
 mod transit;
 mod wrapping;
@@ -24,15 +27,13 @@ pub use config::{
 pub use consistency::fuzz_index;
 pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
 pub use fence::{Fenced, fence_slot};
-pub use files::{UnreadableFile, read_certificate, read_private_key};
+pub use files::{InvalidPath, UnreadableFile, check_path, read_certificate, read_private_key};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
+pub use openbao_client::OpenBaoClient;
 pub(crate) use policy::policy_rule;
 pub use policy::{
     PolicyPart, PolicyRole, PolicyScope, StorePaths, StoreRequest, policy_part, policy_text,
     store_policy_part, store_policy_text,
 };
-pub use request::OpenBaoClient;
 pub use server::ServerVendor;
 pub use transit::{Transit, TransitKey};
-
-pub use files::{InvalidPath, check_path};

@@ -1,10 +1,11 @@
-//! Which server answers: by what it proves that an answer is not stale, and
-//! whose commands its operators use.
+//! The server's identity: which vendor's server answers, how it proves that an answer is
+//! current, and which command-line client its operators use.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use tokio::sync::OnceCell;
 
-/// Whose server it is.
+/// Vendor of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerVendor {
     /// OpenBAO.
@@ -24,13 +25,58 @@ impl ServerVendor {
     }
 }
 
-/// What a node says of itself in `sys/health`.
+/// The server's identity as far as it is known.
+#[derive(Debug)]
+pub(super) struct Identity {
+    declared: Option<ServerVendor>,
+    reported: OnceCell<Server>,
+    /// Set once a standby is known to forward every request.
+    forwards: OnceCell<()>,
+}
+
+impl Identity {
+    /// Starts with the vendor that the configuration declares, if any.
+    pub(super) fn declared(vendor: Option<ServerVendor>) -> Self {
+        Self {
+            declared: vendor,
+            reported: OnceCell::new(),
+            forwards: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn vendor(&self) -> Option<ServerVendor> {
+        self.declared
+    }
+
+    /// Returns how the server proves that an answer is current, if it was asked already.
+    pub(super) fn proof(&self) -> Option<Proof> {
+        self.reported.get().map(|server| server.proof())
+    }
+
+    /// Returns what the server reported, and asks it with `ask` the first time.
+    pub(super) async fn server_or<E, F: Future<Output = Result<Server, E>>>(
+        &self,
+        ask: impl FnOnce() -> F,
+    ) -> Result<Server, E> {
+        self.reported.get_or_try_init(ask).await.copied()
+    }
+
+    /// Succeeds if the node is known to forward every request, and else runs `ask`.
+    pub(super) async fn forwarding_or<E, F: Future<Output = Result<(), E>>>(
+        &self,
+        ask: impl FnOnce() -> F,
+    ) -> Result<(), E> {
+        self.forwards.get_or_try_init(ask).await.copied()
+    }
+}
+
+/// What a node reports in [`sys/health`](https://openbao.org/api-docs/system/health).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Server {
     pub(super) vendor: ServerVendor,
-    /// `None` where it can't be told.
+    /// `None` if it cannot be parsed.
     pub(super) version: Option<Version>,
-    /// True for a node that does not lead.
+    /// True for a node that is not the active one.
     pub(super) is_standby: bool,
 }
 
@@ -38,41 +84,43 @@ pub(super) struct Server {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version(pub(super) u32, pub(super) u32, pub(super) u32);
 
-/// How a server without an index gives an answer that is not stale.
+/// How a server without an index returns an answer that is not stale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// Every answer is the active node's.
+    /// The active node answers every request.
     Always,
-    /// A standby forwards what is to be wrapped.
+    /// A standby forwards requests whose response is to be wrapped.
     Wrapping,
-    /// Only the active node's own answers: a standby has no way to be asked.
+    /// Only the active node answers from the current state; a standby cannot be made to
+    /// forward.
     Leading,
 }
 
-/// The first with standbys that serve reads.
+/// The first release whose standbys serve reads:
+/// <https://openbao.org/docs/rfcs/standby-nodes-handle-read-requests>.
 const STANDBY_READS: Version = Version(2, 5, 0);
 
-/// The first that forwards every request whose answer is to be wrapped:
-/// <https://github.com/openbao/openbao/pull/3790>. Earlier ones forward it only
-/// where there is something to wrap, and so answer 404 from the past.
+/// The first release that forwards every request whose response is to be wrapped:
+/// <https://github.com/openbao/openbao/pull/3790>. Earlier releases forward it only if
+/// there is something to wrap, and so return a stale 404.
 const FORWARDS_WRAPPING: Version = Version(2, 6, 2);
 
 impl Server {
-    /// A server that does not say what it is.
+    /// A server that reports nothing about itself.
     pub(super) const UNKNOWN: Self = Self {
         vendor: ServerVendor::OpenBao,
         version: None,
         is_standby: false,
     };
 
-    /// Reads the body of an answer of `sys/health`.
+    /// Parses the body of a `sys/health` response.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Health {
             version: String,
             #[serde(default)]
             standby: bool,
-            /// Vault's alone.
+            /// Only Vault has this field.
             enterprise: Option<IgnoredAny>,
         }
         let health: Health = serde_json::from_slice(body).ok()?;
@@ -91,11 +139,12 @@ impl Server {
         })
     }
 
-    /// Returns how this server proves anything without an index.
+    /// Returns how this server proves that an answer is current without an index.
     pub(super) fn proof(self) -> Proof {
         match (self.vendor, self.version) {
-            // Standbys of the Community edition forward everything, and those of
-            // Enterprise 1.7 and later return an index with every write.
+            // Standbys of the Community edition forward everything. Those of Enterprise
+            // 1.7 and later return an index with every write:
+            // https://developer.hashicorp.com/vault/docs/enterprise/consistency
             (ServerVendor::Vault, _) => Proof::Always,
             (ServerVendor::OpenBao, Some(version)) if version < STANDBY_READS => Proof::Always,
             (ServerVendor::OpenBao, Some(version)) if version < FORWARDS_WRAPPING => Proof::Leading,
@@ -105,7 +154,7 @@ impl Server {
 }
 
 impl Version {
-    /// Reads `2.6.2`, `1.19.0+ent` or `2.6.0-beta20260622`.
+    /// Parses `2.6.2`, `1.19.0+ent` or `2.6.0-beta20260622`.
     fn parse(text: &str) -> Option<Self> {
         let number = text.split(['-', '+']).next()?;
         let mut parts = number.trim_start_matches('v').split('.');

@@ -1,4 +1,5 @@
-//! Transit: keys that never leave the server.
+//! The Transit engine, whose keys never leave the server:
+//! <https://openbao.org/api-docs/secret/transit/>.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +8,10 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::auth::json_object;
+use super::call::{Call, Route};
 use super::config::MountPath;
 use super::error::{OpenBaoError, OpenBaoErrorKind};
-use super::fence::Route;
-use super::request::{Call, OpenBaoClient};
+use super::openbao_client::OpenBaoClient;
 use crate::http::HttpResponse;
 use planton_secret::{SecretBytes, SecretString};
 
@@ -19,24 +20,24 @@ use planton_secret::{SecretBytes, SecretString};
 pub struct Transit {
     client: OpenBaoClient,
     mount: MountPath,
-    /// Taken by what is said of keys; never by what opens under one.
+    /// Route of requests about keys. Encryption and decryption never take it.
     route: Route,
 }
 
-/// What is known of a key.
+/// Properties of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TransitKey {
-    /// The cipher, `aes256-gcm96` for ours.
+    /// Key type, `aes256-gcm96` for ours.
     #[serde(rename = "type")]
     pub cipher: String,
-    /// Whether each context has a key of its own.
+    /// Whether the engine derives a key for each context.
     pub derived: bool,
-    /// Whether the key can be read out.
+    /// Whether the key can be exported.
     pub exportable: bool,
-    /// Whether a backup of it, the key itself included, can be taken.
+    /// Whether a backup in plaintext can be taken.
     #[serde(default)]
     pub allow_plaintext_backup: bool,
-    /// Whether it was brought in from elsewhere, where it may still be known.
+    /// Whether the key was imported, so that copies of it may exist elsewhere.
     #[serde(default)]
     pub imported_key: bool,
     /// The newest version.
@@ -45,27 +46,31 @@ pub struct TransitKey {
     pub min_decryption_version: u64,
 }
 
-impl Transit {
-    pub(super) fn new(client: OpenBaoClient, mount: MountPath) -> Self {
-        Self {
-            client,
-            mount,
+impl OpenBaoClient {
+    /// Returns the configured Transit mount.
+    #[must_use]
+    pub fn transit(&self) -> Transit {
+        Transit {
+            client: self.clone(),
+            mount: self.0.transit_mount.clone(),
             route: Route::Any,
         }
     }
+}
 
-    /// Sends what asks about keys this way.
+impl Transit {
+    /// Sends requests about keys by `route`.
     pub(super) fn through(self, route: Route) -> Self {
         Self { route, ..self }
     }
 
-    /// Returns where it is mounted.
+    /// Returns the mount path.
     #[must_use]
     pub fn mount(&self) -> &MountPath {
         &self.mount
     }
 
-    /// Reads what is known of the key `name`; `None` where there is none.
+    /// Reads the properties of the key `name`; `None` if it does not exist.
     ///
     /// # Errors
     ///
@@ -84,8 +89,8 @@ impl Transit {
         parse(&response, &call).map(Some)
     }
 
-    /// Creates the key `name`: derived, not exportable, AES-256-GCM. An
-    /// existing key stays as it is, of whatever kind.
+    /// Creates the key `name`: derived, not exportable, AES-256-GCM. An existing key of any
+    /// kind stays unchanged.
     ///
     /// # Errors
     ///
@@ -101,8 +106,8 @@ impl Transit {
 
     /// Encrypts `plaintext` under the key `name`, for `context`.
     ///
-    /// A token that may create keys makes a missing one by this, not derived:
-    /// look first.
+    /// Read the key first: with a token that may create keys, this call creates a missing
+    /// key, which is not derived.
     ///
     /// # Errors
     ///
@@ -129,8 +134,8 @@ impl Transit {
     ///
     /// # Errors
     ///
-    /// `Refused` for a ciphertext of another key or context, or an altered one;
-    /// `NotFound` where there is no such key.
+    /// `Refused` for an altered ciphertext, or one of another key or context; `NotFound` if
+    /// the key does not exist.
     pub async fn decrypt(
         &self,
         name: &str,
@@ -164,8 +169,8 @@ impl Transit {
         Ok(SecretBytes::new(std::mem::take(&mut *plaintext)))
     }
 
-    /// Encrypts anew what `ciphertext` holds, under the key's newest version;
-    /// the plaintext stays on the server.
+    /// Encrypts the plaintext of `ciphertext` again under the key's newest version. The
+    /// plaintext stays on the server.
     ///
     /// # Errors
     ///
@@ -219,7 +224,7 @@ fn parse<T: serde::de::DeserializeOwned>(
         .map_err(|_| OpenBaoError::unexpected(response, call.operation, &call.path))
 }
 
-/// Encodes into a buffer of the right size, so that none is left behind.
+/// Encodes into a buffer of the final size, so that growing it leaves no copy behind.
 fn encode_secret(bytes: &[u8]) -> SecretString {
     let mut text = Zeroizing::new(String::with_capacity(4 * bytes.len().div_ceil(3)));
     STANDARD.encode_string(bytes, &mut text);

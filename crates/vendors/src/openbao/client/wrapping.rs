@@ -1,8 +1,9 @@
-//! Answers that the server keeps for a token that is used once.
+//! Responses that the server keeps behind a single-use token.
 //!
-//! Nothing is hidden by it here: a standby of OpenBAO 2.6.2 and later forwards
-//! any request with this header to the active node, and has no other way to be
-//! asked for that.
+//! The wrapping hides nothing here. A standby of OpenBAO 2.6.2 and later forwards every
+//! request with this header to the active node, and has no other way to be made to:
+//! <https://github.com/openbao/openbao/pull/3790>,
+//! <https://openbao.org/docs/concepts/response-wrapping>.
 
 use std::time::Duration;
 
@@ -12,26 +13,26 @@ use serde::Deserialize;
 use super::auth::{Token, as_it_is};
 use crate::http::HttpResponse;
 
+/// <https://openbao.org/api-docs/system/wrapping-unwrap>
 pub(super) const UNWRAP: &str = "sys/wrapping/unwrap";
 
-/// How long a standby may take to hear of a token: ten seconds, where standbys
-/// lag by less than one.
+/// How often a standby is asked for a token that it has not replicated yet: for ten
+/// seconds, where standbys lag by less than one.
 pub(super) const TRIES: u32 = 200;
 pub(super) const WAIT: Duration = Duration::from_millis(50);
 
 const WRAP: HeaderName = HeaderName::from_static("x-vault-wrap-ttl");
 
-/// Long enough for all tries to unwrap, and short enough to leave nothing
-/// behind.
+/// Longer than all tries to unwrap, and short enough to leave nothing behind.
 const SECONDS: HeaderValue = HeaderValue::from_static("120");
 
-/// Asks for an answer that is wrapped, if there is anything to wrap.
-pub(super) fn ask_for_it(headers: &mut HeaderMap) {
+/// Requests a wrapped response, if there is anything to wrap.
+pub(super) fn request(headers: &mut HeaderMap) {
     headers.insert(WRAP, SECONDS);
 }
 
-/// Returns the token in an answer that is wrapped. Refusals and answers without
-/// a body are not.
+/// Returns the token of a wrapped response. Errors and responses without a body are not
+/// wrapped.
 pub(super) fn token_in(response: &HttpResponse) -> Option<Token> {
     #[derive(Deserialize)]
     struct Wrapped<'a> {

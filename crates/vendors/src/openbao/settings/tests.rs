@@ -1,8 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 
 use super::*;
+use crate::http::ClientIdentity;
+use crate::openbao::client::DEFAULT_KUBERNETES_TOKEN_FILE;
 use planton_core::store::StoreErrorKind;
 
 fn settings(kind: &str, more: &Value) -> StoreSettings {
@@ -14,6 +18,18 @@ fn settings(kind: &str, more: &Value) -> StoreSettings {
         name_prefix: "planton".to_owned(),
         configuration: serde_json::from_value(configuration).unwrap(),
     }
+}
+
+fn client_config(config: &VaultConfig) -> Result<OpenBaoConfig, StoreError> {
+    config.client_config(OpenBaoAuth::Token("t".into()))
+}
+
+fn read_authorities(config: &VaultConfig) -> Result<Option<String>, StoreError> {
+    Ok(client_config(config)?.ca_cert_pem)
+}
+
+fn read_identity(config: &VaultConfig) -> Result<Option<ClientIdentity>, StoreError> {
+    Ok(client_config(config)?.client_identity)
 }
 
 fn parsed(more: &Value) -> Result<VaultConfig, StoreError> {
@@ -29,8 +45,8 @@ fn settings_have_the_documented_defaults() {
         assert_eq!(config.name_prefix(), "planton");
         assert_eq!(config.namespace(), None);
         assert!(config.login().is_none());
-        assert_eq!(config.read_authorities().unwrap(), None);
-        assert!(config.read_identity().unwrap().is_none());
+        assert_eq!(read_authorities(&config).unwrap(), None);
+        assert!(read_identity(&config).unwrap().is_none());
     }
     let empty = json!({"kv_mount_path": "", "namespace": "", "ca_cert_pem": ""});
     assert_eq!(parsed(&empty).unwrap().kv_mount_path().as_str(), "secret");
@@ -171,22 +187,22 @@ fn a_file_that_cannot_be_read_is_misconfigured_at_its_setting() {
     let certificate = certificate.to_str().unwrap();
 
     let config = parsed(&json!({"ca_cert_file": "/nowhere/ca.pem"})).unwrap();
-    let error = config.read_authorities().unwrap_err();
+    let error = read_authorities(&config).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
     assert_eq!(error.path(), "openbao.ca_cert_file");
     let remedy = error.remedy().unwrap();
     assert!(remedy.contains("/nowhere/ca.pem"), "{remedy}");
     let config = parsed(&json!({"ca_cert_file": certificate})).unwrap();
-    assert_eq!(config.read_authorities().unwrap().unwrap(), "CERT");
+    assert_eq!(read_authorities(&config).unwrap().unwrap(), "CERT");
 
     let files = json!({"client_cert_file": certificate, "client_key_file": "/hunter2"});
-    let error = parsed(&files).unwrap().read_identity().unwrap_err();
+    let error = read_identity(&parsed(&files).unwrap()).unwrap_err();
     assert_eq!(error.path(), "openbao.client_key_file");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     let files = json!({"client_cert_file": "/nowhere", "client_key_file": certificate});
-    let error = parsed(&files).unwrap().read_identity().unwrap_err();
+    let error = read_identity(&parsed(&files).unwrap()).unwrap_err();
     assert_eq!(error.path(), "openbao.client_cert_file");
     let files = json!({"client_cert_file": certificate, "client_key_file": certificate});
-    let identity = parsed(&files).unwrap().read_identity().unwrap().unwrap();
+    let identity = read_identity(&parsed(&files).unwrap()).unwrap().unwrap();
     assert_eq!(identity.key_pem.expose(), "CERT");
 }

@@ -3,9 +3,7 @@
 use tokio::sync::OnceCell;
 
 use crate::http::{HttpError, HttpErrorKind, HttpSettings};
-use crate::openbao::client::{
-    MountPath, OpenBaoClient, OpenBaoConfig, OpenBaoError, OpenBaoErrorKind, fence_slot,
-};
+use crate::openbao::client::{OpenBaoClient, OpenBaoError, OpenBaoErrorKind, fence_slot};
 use crate::openbao::credential::{Credential, Found};
 use crate::openbao::settings::VaultConfig;
 use planton_core::store::{StoreError, StoreErrorKind};
@@ -147,16 +145,7 @@ impl Opening {
     fn open(&self) -> Result<Opened, StoreError> {
         let config = &self.config;
         let found = self.credential.find(config)?;
-        let connection = OpenBaoConfig {
-            address: config.address().clone(),
-            namespace: config.namespace().map(str::to_owned),
-            kv_mount_path: config.kv_mount_path().clone(),
-            transit_mount_path: MountPath::parse("transit").expect("a plain word is a path"),
-            ca_cert_pem: config.read_authorities()?,
-            client_identity: config.read_identity()?,
-            auth: found.auth.clone(),
-            vendor: Some(config.kind().into()),
-        };
+        let connection = config.client_config(found.auth.clone())?;
         let slot = fence_slot().map_err(|error| {
             StoreError::new(StoreErrorKind::Unavailable, "make a fence", "randomness")
                 .with_source(error)

@@ -1,64 +1,66 @@
-//! Sealed versions in KV version 2: the built-in backend, a self-hosted
-//! OpenBAO, and HashiCorp Vault.
+//! Sealed versions in KV version 2: the built-in backend, and backends on OpenBAO and
+//! HashiCorp Vault.
 
 mod foreign;
 mod link;
+mod look;
 mod version;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::http::HttpSettings;
 use crate::openbao::client::{
-    KvEntry, KvMetadata, KvV2, KvVersion, OpenBaoClient, OpenBaoError, OpenBaoErrorKind,
-    PolicyScope, StorePaths, StoreRequest, store_policy_part, store_policy_text,
+    KvEntry, KvV2, OpenBaoClient, OpenBaoError, OpenBaoErrorKind, PolicyScope, StorePaths,
+    StoreRequest, store_policy_part, store_policy_text,
 };
 use crate::openbao::credential::{AmbientTokens, Credential};
-use crate::openbao::settings::{VaultConfig, VaultKind};
+use crate::openbao::kind::VaultKind;
+use crate::openbao::settings::VaultConfig;
 use link::Link;
 use planton_core::store::{
-    Absence, Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId,
-    PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential,
-    StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
+    PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
+    StoreErrorKind, VersionStatus,
 };
 use version::StoredVersion;
 
 /// A cap of our own: KV takes some 1,000 KiB, the other backends no more than this.
 const MAX_PAYLOAD_BYTES: usize = 65_536;
 
-/// A cap of our own, far below what URLs and storage take.
+/// Our own limit, far below that of URLs and of the storage:
+/// <https://openbao.org/docs/internals/limits/>.
 const MAX_NAME_BYTES: usize = 512;
 
-/// What every envelope in text form begins with.
+/// Prefix of every envelope in text form.
 const ENVELOPE: &str = "pse1.";
 
-/// Stores each version at a path of its own, `{name}/{version}-{attempt}`.
+/// Stores each version at its own path, `{name}/{version}-{attempt}`.
 ///
-/// One path for all versions would lose old ones: KV prunes on put, before our
-/// commit. The attempt in the path keeps two writers of the same number apart,
-/// and so a version is never written over; `cas=0` makes sure of it.
+/// A single path for all versions would lose old ones: KV prunes on put, before our
+/// commit. The attempt in the path separates two writers of the same number, so a version
+/// is never overwritten, and `cas=0` enforces it.
 ///
-/// Labels are not stored: KV's `custom_metadata` costs another request per put,
-/// and a create may take six in all. The name tells people what it is.
+/// Labels are not stored: KV's `custom_metadata` costs another request per put, and a
+/// creation may use six. The name identifies the object.
 ///
-/// A client with a fence path does not believe a standby that nothing is there.
+/// A client with a fence path never takes a standby's stale 404 for an absent object.
 #[derive(Debug)]
 pub struct OpenBaoStore {
     link: Link,
     capability: StoreCapability,
-    /// Whose grants a denial names.
+    /// The paths whose grants a denial names.
     paths: StorePaths,
-    /// The whole policy of a registered backend; what writes takes all of it.
+    /// The whole policy of a registered backend, which writing needs.
     policy: Option<String>,
 }
 
-/// What [`OpenBaoStore::connect`] is told besides configuration and credential.
+/// Options of [`OpenBaoStore::connect`].
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
     /// Timeouts and retries.
     pub http: HttpSettings,
-    /// What serves where no credential is given.
+    /// The ambient credentials, for a backend without a static credential.
     pub ambient: AmbientTokens,
 }
 
@@ -72,7 +74,7 @@ impl Default for ConnectOptions {
 }
 
 impl OpenBaoStore {
-    /// Takes the built-in backend of an organization's platform.
+    /// Opens the built-in backend of an organization's platform.
     #[must_use]
     pub fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Self {
         Self {
@@ -83,14 +85,14 @@ impl OpenBaoStore {
         }
     }
 
-    /// Takes a HashiCorp Vault or an OpenBAO of one's own. Nothing is read or
-    /// sent before the first verb; only the environment is looked at.
+    /// Opens a backend on HashiCorp Vault or OpenBAO. The first verb is the first I/O; only
+    /// environment variables are read before.
     ///
     /// # Errors
     ///
     /// `Misconfigured` for a credential that does not fit the configured login,
-    /// `Unauthenticated` for a login without its secret part. An unreadable file,
-    /// and an environment without a token, the first verb tells.
+    /// `Unauthenticated` for a login without its credential. The first verb reports an
+    /// unreadable file, and an environment without a token.
     pub fn connect(
         config: VaultConfig,
         credential: &StoreCredential,
@@ -112,79 +114,19 @@ impl OpenBaoStore {
         })
     }
 
-    /// Returns what a store of this type can do, before any is opened.
+    /// Returns the capabilities of this type of store.
     pub(super) const fn capability_of(kind: VaultKind) -> StoreCapability {
         capability(kind.name(), kind.vendor())
     }
 
-    /// Returns the count of requests sent so far.
+    /// Returns the number of requests sent.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.link.requests()
     }
 
-    /// Reads a version's path; before it believes that nothing is there, again
-    /// with a fence.
-    async fn read(
-        &self,
-        client: &OpenBaoClient,
-        path: &str,
-    ) -> Result<KvEntry<Stored>, OpenBaoError> {
-        let entry = client.kv().read(path).await?;
-        if matches!(entry, KvEntry::Present { .. }) || client.is_fenced() {
-            return Ok(entry);
-        }
-        client.fence().await?.kv().read(path).await
-    }
-
-    /// As [`read`](Self::read), of metadata.
-    async fn metadata(
-        &self,
-        client: &OpenBaoClient,
-        path: &str,
-    ) -> Result<Option<KvMetadata>, OpenBaoError> {
-        let metadata = client.kv().metadata(path).await?;
-        if metadata.is_some() || client.is_fenced() {
-            return Ok(metadata);
-        }
-        client.fence().await?.kv().metadata(path).await
-    }
-
-    /// Looks at a version, and where it is gone, at the others.
-    async fn look(
-        &self,
-        client: &OpenBaoClient,
-        name: &RemoteName,
-        options: &DescribeOptions,
-    ) -> Result<Option<VersionStatus>, OpenBaoError> {
-        // Whatever this process wrote before: somebody may have put the object
-        // since, or taken it away.
-        let fenced = match options.absence {
-            Absence::Quick => None,
-            Absence::Confirmed => Some(client.fence().await?.kv()),
-        };
-        let metadata = async |version: &StoredVersion| {
-            let path = version.path(name);
-            match &fenced {
-                Some(kv) => kv.metadata(&path).await,
-                None => self.metadata(client, &path).await,
-            }
-        };
-        if let Some(version) = StoredVersion::parse(&options.version)
-            && let Some(metadata) = metadata(&version).await?
-        {
-            return Ok(Some(status(&metadata, &version, Timestamp::now())));
-        }
-        for other in options.others.iter().filter_map(StoredVersion::parse) {
-            if metadata(&other).await?.is_some() {
-                return Ok(Some(VersionStatus::Missing));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Looks at what stands in the way of a put. The same payload is our own,
-    /// whose answer was lost: the path is random, and nobody else could know it.
+    /// Reads the object that a put conflicts with. The same payload is our own write, whose
+    /// response was lost: the path is random, and no other process knows it.
     async fn own(
         &self,
         client: &OpenBaoClient,
@@ -210,18 +152,18 @@ impl OpenBaoStore {
         }
     }
 
-    /// Removes what a creation that was given up has left behind: versions of our
-    /// own form, and nothing else. Where they may not be listed, they stay.
+    /// Removes what an abandoned creation left behind: objects of our own form only. Without
+    /// permission to list them, they stay.
     async fn remove_abandoned(
         &self,
         client: &OpenBaoClient,
         name: &RemoteName,
     ) -> Result<(), OpenBaoError> {
-        // A list has no way to tell that something is missing from it.
+        // A listing does not reveal that it is stale.
         let kv = client.fence().await?.kv();
         let slots = match kv.list(name.as_str()).await {
             Err(error) if error.kind() == OpenBaoErrorKind::PermissionDenied => {
-                tracing::warn!(%name, "what a creation that was given up may have put stays: it may not be listed");
+                tracing::warn!(%name, "objects of an abandoned creation may remain: the token may not list them");
                 return Ok(());
             }
             listed => listed?,
@@ -231,17 +173,13 @@ impl OpenBaoStore {
             if StoredVersion::is_slot(&slot) && is_envelope(&kv, &path).await? {
                 self.remove(client, &path).await?;
             } else {
-                tracing::warn!(
-                    path,
-                    "what stands beside a secret's versions is not ours, and stays"
-                );
+                tracing::warn!(path, "kept a foreign object next to a secret's versions");
             }
         }
         Ok(())
     }
 
-    /// Explains a failure. A denial asks for what a request of this kind takes, and
-    /// for no more.
+    /// Converts an error. A denial asks for the grants of this kind of request only.
     fn explain(&self, error: OpenBaoError, request: StoreRequest) -> StoreError {
         if error.kind() != OpenBaoErrorKind::PermissionDenied {
             return self.link.explain(error);
@@ -262,8 +200,7 @@ impl SecretStore for OpenBaoStore {
         &self.capability
     }
 
-    /// A registered backend may hold what others wrote; the built-in one does
-    /// not.
+    /// A registered backend may contain foreign objects; the built-in one does not.
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
         (self.capability.kind != "platform").then_some(self as &dyn ForeignObjects)
     }
@@ -292,7 +229,7 @@ impl SecretStore for OpenBaoStore {
         let data = serde_json::json!({ "envelope": text });
         let created_time = match client.kv().write(&path, &data, 0).await {
             Ok(written) if written.version == 1 => written.created_time,
-            // Only metadata that somebody else made can count on from elsewhere.
+            // Only metadata that another writer created starts at another number.
             Ok(_) => return Err(error(StoreErrorKind::AlreadyExists)),
             Err(conflict) if conflict.kind() == OpenBaoErrorKind::Conflict => {
                 let own = self.own(client, &path, text).await;
@@ -323,13 +260,14 @@ impl SecretStore for OpenBaoStore {
                 version: 1,
                 created_time,
             } if created_time == version.created_time => Ok(data.envelope.into_bytes()),
-            KvEntry::Present { .. } => Err(error(StoreErrorKind::Corrupt)
-                .with_remedy("Something else was written in place of this version.")),
+            KvEntry::Present { .. } => {
+                Err(error(StoreErrorKind::Corrupt)
+                    .with_remedy("Another writer replaced this version."))
+            }
         }
     }
 
-    /// One request while the version is there; with a confirmation, after a
-    /// fence.
+    /// One request while the version exists; a confirmed absence adds a fence.
     async fn describe(
         &self,
         name: &RemoteName,
@@ -344,9 +282,9 @@ impl SecretStore for OpenBaoStore {
             .ok_or_else(|| StoreError::new(StoreErrorKind::NotFound, OPERATION, name.as_str()))
     }
 
-    /// Removes each version with its metadata; where that is denied, destroys
-    /// its data and leaves the metadata, which holds no more than times. Of an
-    /// object without known versions, whatever is of our form.
+    /// Removes each version with its metadata. If that is denied, destroys its data and
+    /// leaves the metadata, which contains only times. For an object without known versions,
+    /// removes everything of our form.
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
         check(name, "delete metadata")?;
         let is_whole = !matches!(what, Deletion::Versions(_));
@@ -366,7 +304,7 @@ impl SecretStore for OpenBaoStore {
     }
 }
 
-/// What is written.
+/// The data of an object.
 #[derive(Deserialize)]
 struct Stored {
     envelope: String,
@@ -387,7 +325,7 @@ const fn capability(kind: &'static str, vendor: &'static str) -> StoreCapability
     }
 }
 
-/// Says whether an envelope stands at `path`, and not what somebody else wrote.
+/// Returns true if the object at `path` is an envelope.
 async fn is_envelope(kv: &KvV2, path: &str) -> Result<bool, OpenBaoError> {
     match kv.read::<Stored>(path).await {
         Ok(KvEntry::Present { data, .. }) => Ok(data.envelope.starts_with(ENVELOPE)),
@@ -397,22 +335,7 @@ async fn is_envelope(kv: &KvV2, path: &str) -> Result<bool, OpenBaoError> {
     }
 }
 
-fn status(metadata: &KvMetadata, ours: &StoredVersion, now: Timestamp) -> VersionStatus {
-    match metadata.versions.get(&1) {
-        // Metadata alone, written by somebody for a version that is not there.
-        None if metadata.current_version == 0 => VersionStatus::Missing,
-        Some(KvVersion { created_time, .. })
-            if metadata.current_version != 1 || *created_time != ours.created_time =>
-        {
-            VersionStatus::Replaced
-        }
-        None => VersionStatus::Replaced,
-        Some(version) if version.is_readable(now) => VersionStatus::Present,
-        Some(_) => VersionStatus::Missing,
-    }
-}
-
-/// Names are taken literally by policies, URLs and proxies, or not at all.
+/// Accepts only names that policies, URLs and proxies read literally.
 fn check(name: &RemoteName, operation: &'static str) -> Result<(), StoreError> {
     let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     let segment = |text: &str| !matches!(text, "" | "." | "..") && text.bytes().all(known);

@@ -1,4 +1,9 @@
+use jiff::Timestamp;
+
+use super::look::status;
 use super::*;
+use crate::openbao::client::{KvMetadata, KvVersion};
+use planton_core::store::VersionStatus;
 
 #[test]
 fn names_are_plain_segments_of_512_bytes_at_most() {

@@ -3,6 +3,8 @@
 use http::HeaderMap;
 use serde_json::{Value, json};
 
+use http::StatusCode;
+
 use super::*;
 use planton_secret::SecretBytes;
 
@@ -158,8 +160,14 @@ fn the_project_that_pays_is_named_where_google_says_which() {
     assert!(!remedy.contains("acme"), "{remedy}");
     for (reason, told) in [
         ("BILLING_DISABLED", "Enable billing for project 42."),
-        ("CONSUMER_INVALID", "Project 42, for which"),
-        ("CONSUMER_SUSPENDED", "Project 42, for which"),
+        (
+            "CONSUMER_INVALID",
+            "Project 42, which requests of this credential are billed to",
+        ),
+        (
+            "CONSUMER_SUSPENDED",
+            "Project 42, which requests of this credential are billed to",
+        ),
     ] {
         let remedy = named(reason, "projects/42");
         assert!(remedy.contains(told), "{remedy}");

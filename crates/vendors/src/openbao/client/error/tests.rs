@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use http::StatusCode;
+
 use super::*;
 
 fn kind(status: u16, body: &str) -> OpenBaoErrorKind {

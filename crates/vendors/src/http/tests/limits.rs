@@ -1,0 +1,234 @@
+//! Deadlines, cancellation and rate limits.
+
+use super::*;
+
+#[tokio::test]
+async fn cancellation_ends_between_two_tries() {
+    let server = Script::start(vec![answer(429, "retry-after: 30\r\n", "")]).await;
+    let cancellation = CancellationToken::new();
+    let limits = RequestLimits {
+        cancellation: Some(cancellation.clone()),
+        ..RequestLimits::default()
+    };
+    let client = client(Vec::new());
+    let request = put(&server.url);
+    let sending = limits.scope(client.send(&request));
+    let cancelling = async {
+        while server.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        cancellation.cancel();
+    };
+    let (outcome, ()) = tokio::join!(sending, cancelling);
+    assert_eq!(outcome.unwrap_err().kind(), HttpErrorKind::Cancelled);
+    assert_eq!(client.requests().total(), 1);
+}
+
+#[tokio::test]
+async fn a_deadline_that_has_passed_sends_nothing() {
+    let limits = RequestLimits {
+        deadline: Some(Instant::now()),
+        ..RequestLimits::default()
+    };
+    let client = client(Vec::new());
+    let url = "http://127.0.0.1:9/".parse().unwrap();
+    let error = limits.scope(client.send(&put(&url))).await.unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::DeadlineExceeded);
+    assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));
+    assert_eq!(client.requests().total(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
+    let soon = Duration::from_millis(200);
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + soon),
+        ..RequestLimits::default()
+    };
+    let server = Script::start(vec![Step::Stall]).await;
+    let client = client(Vec::new());
+    let request = put(&server.url);
+    let error = limits.scope(client.send(&request)).await.unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::DeadlineExceeded);
+    for error in [&error, &error.without_source()] {
+        assert_eq!(Stop::beneath(error), Some(Stop::DeadlinePassed));
+    }
+    assert_eq!(server.requests().len(), 1);
+
+    // Where the server did fail, that is told: it is why the time ran out.
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + 5 * soon),
+        ..RequestLimits::default()
+    };
+    let server = Script::start(vec![answer(503, "", ""), Step::Stall]).await;
+    let request = put(&server.url);
+    let response = limits.scope(client.send(&request)).await.unwrap();
+    assert_eq!((response.status.as_u16(), response.retried), (503, true));
+    assert_eq!(server.requests().len(), 2);
+
+    // A commit does not end so: what became of it is not known.
+    let late = RequestLimits {
+        deadline: Some(Instant::now()),
+        ..RequestLimits::default()
+    };
+    let server = Script::start(vec![Step::Stall, answer(200, "", "done")]).await;
+    let client = HttpClient::new(&HttpSettings {
+        roots: Roots::Nobody,
+        proxies: Proxies::Ignored,
+        request_timeout: soon,
+        ..HttpSettings::default()
+    });
+    let (client, request) = (client.unwrap(), put(&server.url));
+    let commit = RequestLimits::committing(client.send(&request));
+    assert_eq!(late.scope(commit).await.unwrap().body.expose(), b"done");
+}
+
+/// Limits of an operation that is to stop.
+fn cancelled() -> RequestLimits {
+    let cancellation = CancellationToken::new();
+    cancellation.cancel();
+    RequestLimits {
+        cancellation: Some(cancellation),
+        ..RequestLimits::default()
+    }
+}
+
+#[tokio::test]
+async fn what_is_cancelled_is_not_sent_at_all() {
+    let client = client(Vec::new());
+    let url = "http://127.0.0.1:9/".parse().unwrap();
+    let error = cancelled().scope(client.send(&put(&url))).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::Cancelled);
+    assert_eq!(Stop::beneath(&error), Some(Stop::Cancelled));
+    assert_eq!(client.requests().total(), 0);
+}
+
+#[tokio::test]
+async fn a_commit_gets_its_tries_though_it_is_cancelled_or_late() {
+    let late = RequestLimits {
+        deadline: Some(Instant::now()),
+        ..RequestLimits::default()
+    };
+    for limits in [cancelled(), late] {
+        let mut steps: Vec<_> = (0..3).map(|_| answer(503, "", "")).collect();
+        steps.push(answer(200, "", "done"));
+        let server = Script::start(steps).await;
+        let client = client(Vec::new());
+        let request = put(&server.url);
+        let commit = RequestLimits::committing(client.send(&request));
+        let response = limits.clone().scope(commit).await.unwrap();
+        assert_eq!(response.body.expose(), b"done");
+        assert_eq!(client.requests().total(), 4);
+
+        // After those it ends with what it was told last, and not with the stop.
+        let server = Script::start((0..8).map(|_| answer(503, "", "")).collect()).await;
+        let request = put(&server.url);
+        let commit = RequestLimits::committing(client.send(&request));
+        let response = limits.scope(commit).await.unwrap();
+        assert_eq!(response.status, 503);
+        assert_eq!(client.requests().total(), 8);
+    }
+}
+
+#[tokio::test]
+async fn an_operations_time_bounds_its_retries() {
+    let server = Script::start((0..500).map(|_| answer(503, "", "")).collect()).await;
+    let client = client_with(RetryPolicy {
+        max_tries: u32::MAX,
+        max_delay: Duration::from_millis(2),
+        base_delay: Duration::from_millis(2),
+        ..RetryPolicy::default()
+    });
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + Duration::from_millis(200)),
+        ..RequestLimits::default()
+    };
+    let response = limits.scope(client.send(&put(&server.url))).await.unwrap();
+    // What the server said is told, and not that there was no time to ask again.
+    assert_eq!(response.status, 503);
+    let requests = client.requests().total();
+    assert!((2..500).contains(&requests), "{requests}");
+}
+
+/// Limits of an operation that has plenty of time.
+fn unhurried() -> RequestLimits {
+    RequestLimits {
+        deadline: Some(Instant::now() + Duration::from_secs(600)),
+        ..RequestLimits::default()
+    }
+}
+
+fn hasty() -> HttpClient {
+    client_with(RetryPolicy {
+        base_delay: Duration::from_millis(1),
+        max_delay: Duration::from_millis(1),
+        rate_limits: &[(400, "Throttling")],
+        ..RetryPolicy::default()
+    })
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_tried_again_until_the_operations_deadline_and_not_a_number_of_times() {
+    for limit in [
+        (429, "", ""),
+        (503, "retry-after: 0\r\n", ""),
+        (400, "", "{\"__type\":\"ThrottlingException\"}"),
+    ] {
+        let (status, headers, body) = limit;
+        let mut steps: Vec<_> = (0..20).map(|_| answer(status, headers, body)).collect();
+        steps.push(answer(200, "", "done"));
+        let server = Script::start(steps).await;
+        let client = hasty();
+        let request = put(&server.url);
+        let response = unhurried().scope(client.send(&request)).await.unwrap();
+        assert_eq!(response.body.expose(), b"done", "{status}");
+        assert_eq!(client.requests().total(), 21, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_that_outlives_its_operation_is_what_is_told() {
+    let server = Script::start((0..10_000).map(|_| answer(429, "", "")).collect()).await;
+    let client = hasty();
+    let request = put(&server.url);
+    let limits = RequestLimits {
+        deadline: Some(Instant::now() + Duration::from_millis(300)),
+        ..RequestLimits::default()
+    };
+    let response = limits.scope(client.send(&request)).await.unwrap();
+    assert_eq!(response.status, 429);
+    assert!(client.requests().total() > 8);
+
+    // Nobody waits for a time that is not theirs.
+    let server = Script::start(vec![answer(429, "retry-after: 601\r\n", "")]).await;
+    let client = hasty();
+    let request = put(&server.url);
+    let response = unhurried().scope(client.send(&request)).await.unwrap();
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (429, 1)
+    );
+}
+
+#[tokio::test]
+async fn failures_are_counted_apart_from_rate_limits_and_operations_without_a_deadline_end() {
+    let mut steps: Vec<_> = (0..20).map(|_| answer(429, "", "")).collect();
+    steps.extend((0..8).map(|_| answer(503, "", "")));
+    let server = Script::start(steps).await;
+    let client = hasty();
+    let request = put(&server.url);
+    let response = unhurried().scope(client.send(&request)).await.unwrap();
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (503, 28)
+    );
+
+    let server = Script::start((0..8).map(|_| answer(429, "", "")).collect()).await;
+    let client = hasty();
+    let response = client.send(&put(&server.url)).await.unwrap();
+    assert_eq!(
+        (response.status.as_u16(), client.requests().total()),
+        (429, 8)
+    );
+}
