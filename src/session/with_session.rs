@@ -366,6 +366,18 @@ mod tests {
     use super::*;
     use planton_core::deadline::Stop;
 
+    #[test]
+    fn calls_have_ten_minutes_by_default_and_reads_have_five() {
+        let limits = [
+            TIMEOUTS.create,
+            TIMEOUTS.read,
+            TIMEOUTS.update,
+            TIMEOUTS.delete,
+        ];
+        assert_eq!(limits.map(|limit| limit.as_secs() / 60), [10, 5, 10, 10]);
+        assert_eq!(READ_TIMEOUT, Duration::from_mins(5));
+    }
+
     #[tokio::test]
     async fn a_call_under_a_stop_begins_no_request_and_is_not_dropped() {
         let cx = Context::new();

@@ -1,12 +1,11 @@
-//! A server that has one answer.
+//! A server with one response.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
-/// Starts a server that gives this answer to every request; returns its
-/// address.
+/// Starts a server that returns this response to every request. Returns its address.
 pub(crate) fn always_answering(status: &str, body: &Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -16,10 +15,10 @@ pub(crate) fn always_answering(status: &str, body: &Value) -> String {
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
-    // Ends with the test's process: it waits for nothing but connections.
+    // Ends with the test's process, since it only waits for connections.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            // Who hangs up is not answered; the next one may be.
+            // A disconnected client gets no response. The next one may get one.
             let _ = serve(stream.unwrap(), &answer);
         }
     });

@@ -1,6 +1,5 @@
-//! What a plan sees of an ephemeral value, the apply need not see: it may be another
-//! one by then, given by another argument, or not given. Nothing that was planned as
-//! known depends on it.
+//! Tests ephemeral values that differ between plan and apply: another value, another
+//! argument, or none. Nothing that is known in the plan depends on such a value.
 
 use xtask::terraform::Workspace;
 
@@ -13,7 +12,7 @@ with_every_terraform!(
     acc_untriggered_credential_may_be_another_one_in_the_apply_than_in_the_plan,
 );
 
-/// Saves the plan of the first variables, and applies it with the others.
+/// Saves a plan with the first variables, and applies it with the others.
 #[track_caller]
 fn between(workspace: &Workspace, planned: &[(&str, &str)], applied: &[(&str, &str)]) {
     let plan = workspace.plan_with(planned, &["-out=saved"]).unwrap();
@@ -76,14 +75,14 @@ fn acc_value_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene) {
             assert_eq!(workspace.secret(name)["version"], *version, "{name}");
         }
     };
-    // Given by the one argument in the plan, and by the other in the apply.
+    // One argument in the plan, the other in the apply.
     let first = [("edition", "1")];
     let one = [first[0], ("value", "one")];
     between(&workspace, &one, &[("value", "pairs")]);
     assert_eq!(text(&workspace.secret("switched"), "kind"), "key_value");
     workspace.unchanged(&[first[0], ("value", "pairs")]);
 
-    // The current value in the plan of another change, and a new one in the apply.
+    // The current value in the plan of another change, and a new value in the apply.
     let pairs = [("edition", "2"), ("value", "pairs"), ("trigger", "1")];
     between(&workspace, &pairs, &[("value", "two")]);
     versions(&[
@@ -100,14 +99,14 @@ fn acc_value_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene) {
     let two = [("edition", "2"), ("value", "two"), ("trigger", "1")];
     workspace.unchanged(&two);
 
-    // And the other way round: nothing is written but what the trigger asks for.
+    // The reverse: the apply writes only what the trigger requires.
     let three = [("edition", "3"), ("value", "three"), ("trigger", "1")];
     between(&workspace, &three, &[("value", "two")]);
     let kept = [("compared", 2), ("protected", 2), ("at_times", 2)];
     versions(&kept);
     versions(&[("triggered", 1), ("switched", 3), ("consumer", 2)]);
 
-    // None in the plan, and one in the apply.
+    // No value in the plan, and one in the apply.
     let none = [("edition", "4"), ("value", "none"), ("trigger", "1")];
     let aimed = ["-out=saved", "-target=planton_secret.at_times"];
     let plan = workspace.plan_with(&none, &aimed).unwrap();
@@ -170,7 +169,7 @@ fn acc_credential_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene
         assert_eq!(text(&own, "credential_source"), source, "{edition:?}");
         workspace.unchanged(&[edition, ("token", applied)]);
     }
-    // With the trigger unchanged, what is given shows in the plan.
+    // While the trigger is unchanged, the plan shows which argument is set.
     let given = [("edition", "4"), ("token", "hunter2")];
     let planned = workspace.changes(&given);
     has(
@@ -180,24 +179,24 @@ fn acc_credential_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene
     assert!(!flat(&planned).contains("hunter2"), "{planned}");
 }
 
-/// While the trigger is unchanged, a backend without a credential takes the one that
-/// its apply is given, and none that `ignore_changes` holds back.
+/// While the trigger is unchanged, a backend without a credential takes the one of its
+/// apply, unless `ignore_changes` covers it.
 fn acc_untriggered_credential_may_be_another_one_in_the_apply_than_in_the_plan(scene: &Scene) {
     const CORP: &str = "planton_secret_backend.corp";
     let workspace = scene.workspace(UNTRIGGERED);
     let mut limit = "1m";
     workspace.settled(&[("description", "1"), ("token", "none"), ("limit", limit)]);
     for (description, next_limit, planned, applied, source) in [
-        // Given to the plan alone: nothing is left to do, or the other change only.
+        // In the plan only: nothing to do, or the other change only.
         ("1", "1m", "hunter2", "none", "ambient"),
         ("2", "1m", "hunter2", "none", "ambient"),
         ("2", "2m", "hunter2", "none", "ambient"),
-        // Given to neither.
+        // In neither.
         ("3", "2m", "none", "none", "ambient"),
         ("3", "3m", "none", "none", "ambient"),
-        // Given to the apply alone.
+        // In the apply only.
         ("4", "3m", "none", "hunter2", "static"),
-        // Kept by now, whatever is given.
+        // It is stored by now, and stays.
         ("5", "3m", "none", "hunter3", "static"),
         ("6", "3m", "hunter3", "none", "static"),
     ] {
@@ -211,7 +210,7 @@ fn acc_untriggered_credential_may_be_another_one_in_the_apply_than_in_the_plan(s
         workspace.unchanged(&variables(applied));
     }
 
-    // Beside a change of `timeouts` alone, the apply is given one as well.
+    // An apply that changes only `timeouts` also receives one.
     let again = UNTRIGGERED.replace("corp", "again");
     workspace.write("main.tf", &again).unwrap();
     let variables = |limit, token| [("description", "1"), ("limit", limit), ("token", token)];
@@ -226,7 +225,7 @@ fn acc_untriggered_credential_may_be_another_one_in_the_apply_than_in_the_plan(s
         .unwrap();
     assert_eq!(text(&own, "credential_source"), "static");
 
-    // The apply of an ignored block sees the credential, and its plan does not.
+    // The apply of an ignored block receives the credential. Its plan does not.
     let ignored = "  lifecycle { ignore_changes = [openbao] }\n}\n";
     let held = UNTRIGGERED.replace("corp", "held");
     let held = format!("{}{ignored}", held.trim_end().trim_end_matches('}'));

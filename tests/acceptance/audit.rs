@@ -1,12 +1,11 @@
-//! A raw audit log: what the server was shown, and what it has to be shown.
+//! Reads a raw audit log, and removes the plaintexts that a server must see.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use xtask::canary::Canary;
 
-/// Returns each data key that Transit wrapped or unwrapped, as its text and its
-/// bytes would be found.
+/// Returns each data key that Transit wrapped or unwrapped, as text and as bytes.
 pub(crate) fn data_keys(audit: &[Value]) -> Vec<Canary> {
     let mut keys = Vec::new();
     for entry in audit.iter().filter(|entry| is_transit(entry)) {
@@ -31,14 +30,12 @@ fn is_transit(entry: &Value) -> bool {
     path.starts_with("transit/encrypt/") || path.starts_with("transit/decrypt/")
 }
 
-/// Takes out of the raw audit log what a server must see to do its work, and no
-/// more than that:
-/// - the token that comes with every request, and what is known of it
-///   (`auth`, `request.client_token`);
-/// - the credential that a login sends, and the token that it gets
-///   (`auth/approle/login`), and the requests by which this test made both;
-/// - the data keys that Transit wraps and unwraps (`plaintext` of
-///   `transit/encrypt/…` and `transit/decrypt/…`): never a value.
+/// Removes from the raw audit log exactly the values that a server needs:
+/// - the token of each request, and its properties (`auth`, `request.client_token`);
+/// - the credential of a login, the token that it returns (`auth/approle/login`), and the
+///   requests with which this test created both;
+/// - the data keys that Transit wraps and unwraps (`plaintext` of `transit/encrypt/…` and
+///   `transit/decrypt/…`), but never a value.
 pub(crate) fn without_exempt(audit: Vec<Value>) -> Value {
     let made_here = [
         "auth/approle/login",

@@ -1,23 +1,26 @@
-//! Planted values are searched for in everything that a run leaves behind.
+//! Searches for planted values in everything that a run leaves behind.
 //!
-//! Each place is shown to have been searched: a name, which is no secret, must
-//! be found in it.
+//! The search must find a name, which is not secret, in each place. This shows that the
+//! place was searched.
+
+mod searched;
 
 use std::fs;
-use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use xtask::canary::{Canary, Encoding};
 use xtask::openbao::{KvVersion, ServerOptions};
-use xtask::terraform::{Outcome, Terraform, Workspace};
+use xtask::terraform::{Terraform, Workspace};
 
 use crate::audit::{data_keys, without_exempt};
 use crate::races::Held;
 use crate::scene::{On, Scene, provider_block, terraform_1_11, terraform_1_15};
 
-/// Text, key-value and generated; a consumer of the generated one.
+pub(crate) use searched::{Searched, read, search};
+
+/// A text, a key-value and a generated secret, and a consumer of the generated one.
 const SECRETS: &str = r#"
 variable "text" {
   type      = string
@@ -54,53 +57,6 @@ resource "planton_secret" "MARK-consumer" {
 }
 "#;
 
-/// What a run left behind, by place.
-pub(crate) struct Searched {
-    /// Stands in the names of secrets and resources: what is searched holds it.
-    pub(crate) mark: Canary,
-    pub(crate) planted: Vec<Canary>,
-    places: Vec<(String, Vec<u8>)>,
-}
-
-impl Searched {
-    /// Searches for `planted`; nothing is searched yet.
-    pub(crate) fn new(planted: Vec<Canary>) -> Self {
-        let mark = Canary::alphanumeric("the mark");
-        // A slug of at most 63 characters, with "-generated" behind it.
-        let mark = Canary::of("the mark", &mark.value()[..40]);
-        Self {
-            mark,
-            planted,
-            places: Vec::new(),
-        }
-    }
-
-    pub(crate) fn add(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
-        let bytes = bytes.into();
-        assert_ne!(self.mark.find_in(&bytes), [], "{place} was not searched");
-        self.places.push((place.to_owned(), bytes));
-    }
-
-    /// Adds what may well be silent about the secrets.
-    pub(crate) fn add_quiet(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
-        self.places.push((place.to_owned(), bytes.into()));
-    }
-
-    pub(crate) fn add_run(&mut self, place: &str, outcome: &Outcome) {
-        self.add(&format!("the log of {place}"), outcome.log.as_bytes());
-        let printed = [outcome.stdout(), outcome.stderr()].concat();
-        self.add_quiet(&format!("the output of {place}"), printed);
-    }
-
-    fn assert_clean(&self) {
-        for canary in &self.planted {
-            for (place, bytes) in &self.places {
-                canary.absent_from(place, bytes).unwrap();
-            }
-        }
-    }
-}
-
 #[test]
 fn no_value_is_anywhere_on_terraform_1_11_embedded() {
     on_the_embedded_platform(&terraform_1_11());
@@ -132,12 +88,12 @@ fn on_the_embedded_platform(terraform: &Terraform) {
         &mut searched,
         |searched| {
             let files = ["planton.db", "planton.db-wal", "planton.db-shm"];
-            // The log and its index may be gone while nobody has the database open.
+            // The log and its index may not exist while no process has the database open.
             let bytes = files.map(|file| fs::read(folder.join(file)).unwrap_or_default());
             searched.add("the database", bytes.concat());
         },
     );
-    // Committed, and not in the database's own file yet.
+    // The commit is in the log, but not in the database file yet.
     let values = values(&searched);
     let rotation = [&pairs(&values)[..], &[("trigger", "7")]].concat();
     let held = Held::before("answer", &mut workspace, &rotation);
@@ -181,7 +137,7 @@ fn on_openbao(terraform: &Terraform) {
         searched.add("KV", dump.to_string());
     });
 
-    // The token, and one that the server refuses: no error repeats it.
+    // A valid token, and a rejected one. No error contains it.
     let by_token = format!("openbao = {{ address = {address:?}, token = var.credential }}");
     workspace
         .write("provider.tf", &(provider_block(&by_token, "") + CREDENTIAL))
@@ -200,7 +156,7 @@ fn on_openbao(terraform: &Terraform) {
     searched.add_run("a refused secret_id", outcome.outcome());
     searched.planted.push(wrong);
 
-    // The data keys, which only the server's Transit and our process know.
+    // The data keys, which only the server's Transit and the provider process.
     let audit: Vec<Value> = server
         .audit_log()
         .unwrap()
@@ -222,8 +178,8 @@ variable "credential" {
 }
 "#;
 
-/// Lives through a secret's life in a workspace that logs all; `look` adds what
-/// the platform holds.
+/// Runs the lifecycle of the secrets in a workspace with full logs. `look` adds the
+/// platform's contents.
 fn live(
     scene: &Scene,
     provider: &str,
@@ -284,8 +240,8 @@ fn live(
     workspace
 }
 
-/// A value beyond the limit, a name that is taken, a provider that is killed
-/// with the value in its hands, and one that panics with it.
+/// A value beyond the limit, a name that exists, a provider that is killed while it has
+/// the value, and one that panics with it.
 fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mut Searched) {
     let text = searched.planted[0].value().to_owned();
     let later = |trigger| [variables, &[("trigger", trigger)]].concat();
@@ -326,7 +282,7 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     assert!(!outcome.success());
     searched.add_run("an apply that was killed", &outcome);
 
-    // The worst that a panic can do: its message is the value.
+    // The worst panic has the value as its message.
     workspace.env("PLANTON_TEST_PANIC_BEFORE", format!("put:{text}"));
     let outcome = workspace.apply(&later("5")).unwrap();
     workspace.env_remove("PLANTON_TEST_PANIC_BEFORE");
@@ -338,8 +294,8 @@ fn failures(workspace: &mut Workspace, variables: &[(&str, &str)], searched: &mu
     searched.add_run("an apply that panicked", &outcome);
 }
 
-/// Looks at the provider while it holds a value: its kernel limits, and whether
-/// its memory may be dumped.
+/// Inspects the provider while it has a value: its kernel limits, and whether a core dump
+/// is possible.
 fn core_dumps_are_off(workspace: &mut Workspace, variables: &[(&str, &str)]) {
     let rotation = [variables, &[("trigger", "6")]].concat();
     let held = Held::before("put", workspace, &rotation);
@@ -355,34 +311,19 @@ fn core_dumps_are_off(workspace: &mut Workspace, variables: &[(&str, &str)]) {
     held.release().ok().unwrap();
 }
 
-/// Returns the process of the group that holds the provider.
+/// Returns the process id of the provider in a process group.
 pub(crate) fn provider_of(group: u32) -> u32 {
     let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let pid: u32 = entry.unwrap().file_name().to_str()?.parse().ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (name, rest) = status.rsplit_once(") ")?;
-        // State, parent, process group.
+        // The fields are state, parent, process group.
         let is_of_group = rest.split(' ').nth(2)? == group.to_string();
         (is_of_group && name.contains("(terraform-provi")).then_some(pid)
     });
     let found: Vec<u32> = processes.collect();
     assert_eq!(found.len(), 1, "providers of this run: {found:?}");
     found[0]
-}
-
-/// Looks through what was gathered, and through whole folders.
-pub(crate) fn search(searched: &Searched, folders: &[&Path]) {
-    searched.assert_clean();
-    for folder in folders {
-        assert_ne!(
-            searched.mark.find_below(folder).unwrap(),
-            [],
-            "nothing searched"
-        );
-        for canary in &searched.planted {
-            canary.absent_below(folder).unwrap();
-        }
-    }
 }
 
 fn planted() -> Searched {
@@ -409,12 +350,8 @@ fn generated(scene: &Scene, searched: &Searched, label: &str) -> Canary {
     Canary::of(label, &value)
 }
 
-pub(crate) fn read(workspace: &Workspace, file: &str) -> Vec<u8> {
-    fs::read(workspace.path().join(file)).unwrap()
-}
-
-/// The search can fail: what Terraform itself keeps is found, and so is a value
-/// that somebody puts where ciphertext belongs.
+/// Shows that the search can fail: it finds a value that Terraform stores, and one in the
+/// place of a ciphertext.
 #[test]
 fn a_value_given_otherwise_than_ephemerally_is_found() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

@@ -1,4 +1,4 @@
-//! Certificates of a test's own, in files.
+//! Certificates for one test, in files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rcgen::{
 use tempfile::TempDir;
 use xtask::openbao::{ServerOptions, TlsFiles};
 
-/// An authority that trusts what it signed, in a folder.
+/// A certificate authority in a folder.
 pub(crate) struct Authority {
     folder: TempDir,
     issuer: Issuer<'static, KeyPair>,
@@ -32,12 +32,12 @@ impl Authority {
         }
     }
 
-    /// The authority's own certificate.
+    /// Returns the path of the authority's certificate.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Signs a certificate for this machine; returns it and its key.
+    /// Signs a certificate for this machine. Returns it and its key.
     pub(crate) fn sign(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> (PathBuf, PathBuf) {
         let hosts = ["localhost", "127.0.0.1"].map(str::to_owned);
         let mut params = CertificateParams::new(hosts).unwrap();
@@ -60,7 +60,8 @@ impl Authority {
         (file, key)
     }
 
-    /// Has a server show a certificate of this authority, and ask for one.
+    /// Returns the TLS files of a server with a certificate of this authority, which
+    /// requires one of its clients.
     pub(crate) fn server(&self) -> ServerOptions {
         let (certificate, key) = self.sign("server", ExtendedKeyUsagePurpose::ServerAuth);
         ServerOptions {

@@ -1,5 +1,5 @@
-//! Three servers: through a standby everything is as right as through the
-//! leader, and the loss of the leader costs time only.
+//! Tests a cluster of three servers. Results through a standby equal those through the
+//! leader, and the loss of the leader only costs time.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::scene::{
 
 const BOUND: Duration = Duration::from_secs(120);
 
-/// Secrets whose values tell whose they are; some wait for all others.
+/// Secrets whose values contain their names. Some depend on all others.
 const SECRETS: &str = r#"
 variable "first" { type = number }
 variable "rest" { default = 0 }
@@ -65,14 +65,15 @@ fn through_a_standby_nothing_is_stale_and_no_conflict_is_invented() {
         }
         workspace.plan(&with("4")).unwrap().no_changes().unwrap();
 
-        // Behind our back: one version is deleted, one record is.
+        // One version and one record are deleted outside Terraform.
         let records = records_of(&leader);
         delete_current_version(&leader, &record_of(&records, "first-7"));
         delete_record(&leader, &records, "first-8");
         workspace.plan(&with("4")).unwrap().changes().unwrap();
         workspace.apply(&with("4")).unwrap().ok().unwrap();
         workspace.plan(&with("4")).unwrap().no_changes().unwrap();
-        // A record that is missing is nobody's end, and nothing is made in its place.
+        // A missing record does not remove the secret from the state, and no new one is
+        // created.
         let kept: Vec<_> = names
             .iter()
             .filter(|name| *name != "first-8")
@@ -82,7 +83,7 @@ fn through_a_standby_nothing_is_stale_and_no_conflict_is_invented() {
 
         workspace.destroy(&with("4")).unwrap().ok().unwrap();
         assert_tombstones(&records_of(&leader));
-        // The version of the record that was deleted by hand has no other name.
+        // No record names the version of the record that was deleted by hand.
         let objects = objects_of(&leader);
         let lost = objects.iter().filter(|path| path.contains("/first-8-"));
         assert_eq!(objects.len(), lost.count(), "round {round}: {objects:?}");
@@ -99,7 +100,7 @@ fn a_leader_killed_during_an_apply_costs_time_only() {
     let variables = [("first", "40"), ("rest", "160"), ("value", "value")];
     let arguments = ["apply", "-auto-approve", "-no-color", "-input=false"];
     let run = workspace.spawn(&arguments, &variables).unwrap();
-    // A fifth is acknowledged, and the rest under way.
+    // A fifth of the creations is acknowledged, and the rest is in progress.
     let is_under_way = "planton_secret.rest[0]: Creation complete";
     run.running.await_output(is_under_way, BOUND).unwrap();
     let dead = cluster.kill_leader().unwrap();
@@ -113,7 +114,7 @@ fn a_leader_killed_during_an_apply_costs_time_only() {
     assert_versions(&leader, &names, 1);
     assert_values(&provider, &names, "value");
 
-    // Rotations meet the loss of a leader just so.
+    // The loss of a leader affects rotations in the same way.
     cluster.restart(dead).unwrap();
     cluster.await_voters(3).unwrap();
     let standby = cluster.await_standby().unwrap();
@@ -153,7 +154,7 @@ fn workspace(provider: &str) -> Workspace {
     workspace
 }
 
-/// Reads every secret in a fresh process, and compares.
+/// Reads every secret in a new process, and compares the values.
 fn assert_values(provider: &str, names: &[String], value: &str) {
     let selectors: Vec<_> = names
         .iter()

@@ -1,5 +1,5 @@
-//! The provider is killed before each step of each use case: nothing that was
-//! acknowledged is lost, and the next apply converges.
+//! Kills the provider before each step of each use case. Acknowledged changes survive,
+//! and the next apply converges.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) const DELETE: [&str; 5] = [
     "forget history",
 ];
 
-/// A secret for each of `names`; the value tells whose it is.
+/// A secret for each of `names`. Its value contains the name.
 const SECRETS: &str = r#"
 variable "names" { type = set(string) }
 variable "value" {
@@ -45,15 +45,15 @@ resource "planton_secret" "s" {
 }
 "#;
 
-/// Of a new object on a registered backend, killed in `backends/crash.rs`.
+/// Steps of a new object on a registered backend, killed in `backends/crash.rs`.
 pub(crate) const ENTER: [&str; 3] = ["entry", "look at backend", "delete entry"];
-/// Killed in `races.rs`: only who loses a commit deletes what it put.
+/// Killed in `races.rs`: only the loser of a commit deletes its own put.
 pub(crate) const TAKE_BACK: [&str; 1] = ["delete orphan"];
-/// Of a destroy by the run that adopted it, killed in `backends/held.rs`.
+/// Steps of a destroy by the run that adopted the backend, killed in `backends/held.rs`.
 pub(crate) const PUT_BACK: [&str; 1] = ["put stamp back"];
 /// Killed in `backends/copy.rs`.
 pub(crate) const COPY: [&str; 1] = ["delete source"];
-/// Killed in `refresh.rs`: nothing is written behind it.
+/// Killed in `refresh.rs`: no write follows it.
 pub(crate) const OPEN: [&str; 1] = ["unwrap"];
 
 #[test]
@@ -155,7 +155,7 @@ fn a_first_use_that_was_killed_is_completed(scene: &Scene) {
 fn a_creation_that_was_killed_converges(scene: &Scene) {
     let mut workspace = scene.workspace(SECRETS);
     let mut other = scene.workspace(SECRETS);
-    // The organization is there already: its first use is another test.
+    // The organization exists. Another test covers its first use.
     let mut names = vec!["zeroth".to_owned()];
     let listed = |names: &[String]| serde_json::to_string(names).unwrap();
     let first = listed(&names);
@@ -189,13 +189,12 @@ fn a_creation_that_was_killed_converges(scene: &Scene) {
     for (name, value) in scene.read(&all) {
         assert_eq!(value, format!("value of {name}"));
     }
-    // What was put before the kill, and never committed.
+    // The versions that were put before the kill and never committed.
     destroy_all(scene, &workspace, 1);
 }
 
-/// What a killed run has committed is taken over by nobody, neither from its own
-/// folder nor from another; the first of these converges with the line that it is
-/// told.
+/// No run takes over what a killed run committed, neither in its own folder nor in
+/// another. Its own folder converges with the line that the error prints.
 fn resumes_where_it_is_told_to(
     scene: &Scene,
     workspace: &mut Workspace,
@@ -222,14 +221,15 @@ fn resumes_where_it_is_told_to(
     assert!(told.contains("Interrupted Creation Completed"), "{told}");
 }
 
-/// Returns the value of `PLANTON_RESUME` in the line that an error prints.
+/// Returns the value of `PLANTON_RESUME` in an error.
 pub(crate) fn resumed(told: &str) -> String {
     let (_, rest) = told.split_once("PLANTON_RESUME=").expect("a line to paste");
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
-/// A creation that was killed after its commit, and whose arguments are others by
-/// the next apply: the adoption commits them, and is killed before and after that.
+/// A creation that was killed after its commit, and whose arguments change before the
+/// next apply. The adoption commits the new arguments, and is killed before and after
+/// that commit.
 fn a_killed_adoption(scene: &Scene, workspace: &mut Workspace, others: &[String]) -> String {
     let names = serde_json::to_string(&[others, &["adopted".to_owned()]].concat()).unwrap();
     let killed = [("names", names.as_str()), ("value", "value")];
@@ -279,7 +279,7 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
         workspace.plan(&variables).unwrap().no_changes().unwrap();
         let number = u64::try_from(index).unwrap() + 2;
         assert_eq!(version(&workspace, "s"), number);
-        // And the one before it is kept, as asked.
+        // The previous version is kept, as configured.
         let kept = scene.read_version("s", number - 1);
         assert_eq!(kept, format!("{acknowledged} of s"), "{step}");
         acknowledged = next;
@@ -299,9 +299,9 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
         assert_eq!(after["metadata"]["description"], step);
         assert_eq!(after["versions"], before["versions"], "{step}");
     }
-    // One was put before the kill and never committed; two were let go of
-    // before they could be deleted: by the kill before the answer, and by the
-    // one before the pruning.
+    // One version was put before the kill and never committed. Two were dropped from the
+    // record, and the kills before the response and before the pruning prevented their
+    // deletion.
     let unreferenced = if scene.openbao().is_some() { 3 } else { 0 };
     destroy_all(scene, &workspace, unreferenced);
 }
@@ -312,7 +312,7 @@ fn a_deletion_that_was_killed_is_finished(scene: &Scene) {
     fn with<'a>(names: &'a str, trigger: &'a str) -> [(&'static str, &'a str); 3] {
         [("names", names), ("value", "value"), ("trigger", trigger)]
     }
-    // Two versions each: a deletion has more than one to remove.
+    // Two versions each, so a deletion removes more than one.
     for trigger in ["1", "2"] {
         let variables = with(&all, trigger);
         workspace.apply(&variables).unwrap().ok().unwrap();
@@ -344,7 +344,7 @@ fn a_deletion_that_was_killed_is_finished_before_the_secret_is_created_anew(scen
         let is_begun = !matches!(step, "delete" | "mark deleting");
         workspace.apply(&with(step)).unwrap().ok().unwrap();
         workspace.plan(&with(step)).unwrap().no_changes().unwrap();
-        // What was only about to be deleted is still the same secret.
+        // A secret whose deletion had not begun is still the same one.
         let is_new = attribute(&workspace, "s", "id") != before;
         assert_eq!(is_new, is_begun, "{step}");
         let value = scene.read(&["s"]).remove("s").unwrap();
@@ -361,14 +361,13 @@ pub(crate) fn apply_killed(workspace: &mut Workspace, step: &str, variables: Var
     let outcome = workspace.apply(variables).unwrap();
     workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
     assert!(!outcome.success(), "{step}: {outcome:?}");
-    // Terraform's own words for a provider that is gone; which of them is chance.
+    // Terraform's messages for a lost provider. Which one appears is random.
     let died = ["Plugin did not respond", "Request cancelled"];
     let died = died.iter().any(|words| outcome.stderr().contains(words));
     assert!(died, "{step}: {outcome:?}");
 }
 
-/// Destroys everything: nothing but tombstones is left, and sealed versions
-/// that nothing refers to.
+/// Destroys everything. Only tombstones and unreferenced sealed versions remain.
 fn destroy_all(scene: &Scene, workspace: &Workspace, unreferenced: usize) {
     let variables = [("names", "[]"), ("value", "")];
     workspace.destroy(&variables).unwrap().ok().unwrap();

@@ -1,5 +1,4 @@
-//! What somebody does to a secret behind Terraform's back is mended by one
-//! apply.
+//! One apply repairs changes that were made outside Terraform.
 
 use crate::inside::Opened;
 use crate::scene::{Scene, on_every_stage};
@@ -45,8 +44,7 @@ fn acc_secret_drift_of_every_kind_is_mended_by_one_apply(scene: &Scene) {
     scene.replace_version(&before[1]);
     scene.lose_object(&before[2]);
 
-    // Without a value there is nothing to mend it with: the plan warns, and the apply
-    // fails.
+    // Without a value the provider cannot repair it: the plan warns, and the apply fails.
     let planned = workspace.changes(&[("trigger", "2")]);
     has(&planned, &["Warning: Lost Version Needs Value"]);
     has(
@@ -58,8 +56,8 @@ fn acc_secret_drift_of_every_kind_is_mended_by_one_apply(scene: &Scene) {
     has(&plan, &["Plan: 0 to add, 3 to change, 0 to destroy"]);
     workspace.settled(&rotated);
 
-    // The same secret at the next version: in place where its object was there, under
-    // another name in the backend where it was gone.
+    // The same secret at the next version. It is in place if the object exists, and under
+    // another name in the backend if it is gone.
     let after = names.map(secret);
     for index in 0..names.len() {
         assert_eq!(after[index]["id"], before[index]["id"], "{}", names[index]);
@@ -86,14 +84,14 @@ fn acc_secret_whose_record_is_missing_stays_until_it_is_destroyed(scene: &Scene)
     scene.lose_record(&workspace.secret("db"));
     scene.lose_record(&workspace.secret("compared"));
 
-    // Nobody's end: the resource stays, and nothing is made in its place.
+    // The resource stays, and no new secret is created.
     let outcome = workspace.unchanged(&[]);
     has(&flat(outcome.stdout()), &["Warning: Secret Record Missing"]);
     let edited = [("description", "edited")];
     let failed = workspace.fails(&edited);
     has(&failed, &["Error: Secret Record Missing"]);
     assert!(!failed.contains("could not be compared"), "{failed}");
-    // Protection protects a record: without one it stands in nobody's way.
+    // Protection belongs to a record. Without a record it blocks nothing.
     let outcome = workspace.destroy(&[]).unwrap().ok().unwrap();
     has(&flat(outcome.stdout()), &["Warning: Secret Record Missing"]);
     for address in ["planton_secret.db", "planton_secret.compared"] {
@@ -135,7 +133,7 @@ fn acc_secret_changed_by_another_workspace_is_brought_back(scene: &Scene) {
     assert_eq!(workspace.secret("db")["description"], "mine");
     assert_eq!(scene.open(&id), Opened::text(3, "mine"));
 
-    // A plan that was made before somebody else's change is not carried out.
+    // A plan from before another principal's change is not applied.
     workspace
         .write("main.tf", &mine.replace("\"1\"", "\"3\""))
         .unwrap();

@@ -1,4 +1,4 @@
-//! Values just in time, and what else can be read of a secret.
+//! Tests ephemeral values, and other ways to read a secret.
 
 use serde_json::json;
 
@@ -104,7 +104,7 @@ output "round" {
 "#,
     );
     workspace.validate().unwrap().ok().unwrap();
-    // Before the first secret there is no organization.
+    // Before the first secret, the organization does not exist.
     let empty = workspace.import("planton_secret.db", "production/db", &[]);
     has(
         &crate::steps::flat(&empty.unwrap().error().unwrap()),
@@ -146,7 +146,7 @@ output "round" {
         &workspace.refused(&[]),
         &["is not of the form $secret/<name>"],
     );
-    // What is wrong without a platform is told by validate.
+    // Errors that need no platform appear in `terraform validate`.
     let conflicting = "resource \"planton_secret\" \"bad\" {\n  name = \"Bad Name\"\n  \
                        value_wo = \"a\"\n  generate = {}\n  on_destroy = \"shred\"\n}\n";
     workspace.write("missing.tf", conflicting).unwrap();

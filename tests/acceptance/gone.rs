@@ -1,6 +1,6 @@
-//! A protected secret that is gone, or that another state owns by now, leaves the
-//! state with its resource. Terraform 1.11 plans to destroy what the configuration
-//! no longer has before it reads that, so the state alone can't tell.
+//! A protected secret that is gone, or that another state owns now, leaves the state with
+//! its resource. Terraform 1.11 plans to destroy a resource that left the configuration
+//! before it refreshes it, so the state alone cannot show this.
 
 use xtask::terraform::Workspace;
 
@@ -42,12 +42,12 @@ fn acc_protected_secret_that_is_gone_leaves_the_state_with_its_resource(scene: &
         .ok()
         .unwrap();
 
-    // While it is there, both refuse.
+    // While it exists, both are rejected.
     second.write("main.tf", "").unwrap();
     has(&second.refused(&[]), &["Secret Deletion Protected"]);
     first.write("main.tf", &secret("")).unwrap();
     first.applied(&[]);
-    // What its other state allows is in the record.
+    // The record contains the protection that the other state configured.
     first.write("main.tf", &secret(PROTECTED)).unwrap();
     first.applied(&[]);
     has(&second.refused(&[]), &["Secret Deletion Protected"]);
@@ -70,7 +70,7 @@ fn acc_protected_secret_of_another_state_leaves_this_one_with_its_resource(scene
     second.settled(&[]);
     second.env_remove("PLANTON_RESUME");
 
-    // The first has read nothing since.
+    // The first folder has not refreshed since.
     let told = dropped(&first);
     has(&told, &["Left To Its Owner"]);
     assert_eq!(scene.open(&id), value);

@@ -1,5 +1,4 @@
-//! The guide shows the policies as the provider means them, and the pages'
-//! examples work.
+//! The guide shows the provider's own policies, and the pages' examples work.
 
 use std::path::Path;
 
@@ -31,8 +30,8 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// As it stands, but for the other vendor's resource, in whose place one of ours
-/// takes the value.
+/// Returns the example unchanged, except that one of our resources replaces the other
+/// vendor's consumer.
 #[test]
 fn the_configurations_of_the_readme_are_valid() {
     let readme = page("README.md");
@@ -88,8 +87,8 @@ fn the_guide_to_backends_shows_the_policies_that_errors_print() {
     assert_eq!(policy["Statement"][0]["Action"], json!(actions));
 }
 
-/// Each block is planned by itself, with a value for each of its variables: so
-/// its settings are checked as well as its schema.
+/// Plans each block by itself, with a value for each of its variables. This checks its
+/// settings as well as its schema.
 #[test]
 fn the_configurations_of_the_guide_to_backends_are_planned_as_they_stand() {
     let guide = page("docs/guides/backends.md");
@@ -133,8 +132,8 @@ fn released_types() -> Vec<&'static str> {
     released
 }
 
-/// The examples of backends, as they stand but for an address, on an emulator
-/// of AWS that the environment names and on a real OpenBAO.
+/// The examples of backends, unchanged except for an address, on an emulator of AWS that
+/// the environment names and on a real OpenBAO.
 #[test]
 fn the_examples_of_the_backends_pages_work_as_they_stand() {
     let (aws, openbao) = (Place::aws(), Place::openbao());
@@ -168,12 +167,12 @@ fn the_examples_of_the_backends_pages_work_as_they_stand() {
     let default = "planton_default_backend.this";
     imported(&scene, &aws, &declared, &[default, backend], &[]);
     workspace.destroyed(&[]);
-    // AWS keeps for its own thirty days what was deleted.
+    // AWS retains deleted secrets for its default of 30 days.
     assert!(openbao.objects().is_empty(), "{:?}", openbao.objects());
 }
 
-/// What the guide says of changing the default: the order is right where the
-/// removed backend is created first, and refused where it is not.
+/// Tests the guide's text on changing the default. The order is right where the removed
+/// backend is created first, and rejected otherwise.
 #[test]
 fn the_default_is_swapped_and_the_old_backend_removed_in_one_apply() {
     let (old, new) = (Place::openbao(), Place::aws());
@@ -218,7 +217,7 @@ fn the_default_is_swapped_and_the_old_backend_removed_in_one_apply() {
     assert!(new.objects().is_empty(), "{:?}", new.objects());
 }
 
-/// What the guide says of roles that only plan.
+/// Tests the guide's text on roles that only plan.
 #[test]
 fn a_role_that_only_plans_is_told_which_backends_it_cannot_look_at() {
     let (aws, openbao) = (Place::aws(), Place::openbao());
@@ -257,7 +256,7 @@ resource "planton_secret" "kept" {
     assert!(!told.contains("similar warning"), "{told}");
 }
 
-/// Makes a workspace whose environment leads to this AWS.
+/// Creates a workspace whose environment leads to this AWS.
 fn ambient(scene: &Scene, aws: &Place, configuration: &str) -> Workspace {
     let mut workspace = scene.workspace(configuration);
     for (name, value) in aws.ambient() {
@@ -266,9 +265,8 @@ fn ambient(scene: &Scene, aws: &Place, configuration: &str) -> Workspace {
     workspace
 }
 
-/// Imports the first of these resources, and what it needs, into other
-/// workspaces, in each of the ways that its examples show: with nothing left to
-/// do about them.
+/// Imports the first of these resources and its dependencies into other workspaces, in
+/// each way that its examples show. Nothing is left to do afterwards.
 fn imported(
     scene: &Scene,
     aws: &Place,
@@ -302,7 +300,7 @@ fn imported(
     workspace.import(into, id, variables).unwrap().ok().unwrap();
 }
 
-/// What the registry's pages show works as it stands.
+/// The examples on the registry's pages work unchanged.
 #[test]
 fn the_examples_of_the_pages_work_as_they_stand() {
     let scene = Scene::new(&terraform_1_15(), On::Embedded);

@@ -1,5 +1,5 @@
-//! A version that is lost behind Terraform's back is written again by one apply,
-//! beside an ephemeral resource that reads it; and nothing keeps a destroy.
+//! One apply writes a version again that was lost outside Terraform, even beside an
+//! ephemeral resource that reads it. A lost version never blocks a destroy.
 
 use crate::inside::Opened;
 use crate::scene::{Scene, on_every_stage, with_every_terraform};
@@ -58,7 +58,7 @@ fn acc_lost_version_heals_beside_an_ephemeral_read(scene: &Scene) {
     assert_eq!(workspace.secret("s")["version"], 3);
     assert_eq!(value("copy"), value("s"));
 
-    // Both are lost, and everything is destroyed.
+    // Both versions are lost, and the destroy succeeds.
     scene.lose_version(&workspace.secret("s"));
     scene.lose_version(&workspace.secret("copy"));
     workspace.destroyed(&[]);
@@ -79,7 +79,7 @@ fn acc_lost_version_that_is_read_by_id_alone_names_the_remedies(scene: &Scene) {
             "terraform apply -target=planton_secret.<name>",
         ],
     );
-    // The second remedy that the message names, then the first.
+    // The second remedy in the message, then the first.
     let target = ["-target=planton_secret.s"];
     workspace.apply_with(&[], &target).unwrap().ok().unwrap();
     workspace.settled(&[]);
@@ -130,7 +130,7 @@ fn acc_lost_version_without_a_value_is_a_warning_and_no_obstacle_to_a_destroy(sc
         &["Secret Value Missing", "A new version needs a value"],
     );
 
-    // The remedy that both messages name.
+    // The remedy in both messages.
     workspace.settled(&given);
     let id = text(&workspace.secret("s"), "id");
     assert_eq!(scene.open(&id), Opened::text(2, "one"));
@@ -141,8 +141,8 @@ fn acc_lost_version_without_a_value_is_a_warning_and_no_obstacle_to_a_destroy(sc
     assert_eq!(workspace.attributes("planton_secret.s"), None);
 }
 
-/// A creation needs its value in the plan already; the message says how to destroy
-/// without.
+/// A creation needs its value during the plan. The message names the way to destroy
+/// without it.
 fn acc_secret_that_was_never_created_is_no_obstacle_to_a_destroy(scene: &Scene) {
     let workspace = scene.workspace(GIVEN);
     let target = ["-target=planton_secret.s"];

@@ -1,5 +1,5 @@
-//! What `ignore_changes` holds back stays as it is, in the state and in the catalog,
-//! while something else changes.
+//! Arguments under `ignore_changes` stay unchanged in the state and in the catalog, while
+//! others change.
 
 use serde_json::{Value, json};
 
@@ -41,8 +41,8 @@ resource "planton_secret" "s" {
     assert_eq!(opened.text.as_deref(), Some("v2"));
 }
 
-/// For each argument: how it is configured in the first edition and in the second,
-/// and what stays in the state.
+/// For each argument: its configuration in the first edition and in the second, and its
+/// value in the state afterwards.
 fn arguments() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     vec![
         ("name", "\"name\"", "\"renamed\"", json!("name")),
@@ -82,8 +82,8 @@ fn arguments() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     ]
 }
 
-/// Each by itself while a version is written, and each while only the description
-/// changes.
+/// Ignores each argument by itself: during a new version, and during a change of the
+/// description only.
 fn acc_every_ignored_argument_stays_while_others_change(scene: &Scene) {
     let workspace = scene.workspace("");
     let write = |edition: usize| {
@@ -153,7 +153,7 @@ fn acc_every_ignored_argument_stays_while_others_change(scene: &Scene) {
     assert_eq!(scene.objects(), [""; 0]);
 }
 
-/// An ignored value is not written, whatever else asks for a version.
+/// An ignored value is not written, even if another change requires a version.
 fn acc_ignored_source_is_not_written(scene: &Scene) {
     let workspace = scene.workspace("");
     let write = |edition: usize| {
@@ -227,7 +227,7 @@ resource "planton_secret" "all" {{
     assert_eq!(workspace.secret("trigger")["value_wo_version"], "1");
     assert_eq!(workspace.secret("all"), all);
 
-    // A trigger asks for a version, but the value is held back.
+    // A trigger requires a version, but the value is ignored.
     let asked = "resource \"planton_secret\" \"given\" {\n  name = \"given\"\n  value_wo = \"b\"\n  \
                  value_wo_version = \"2\"\n  lifecycle { ignore_changes = [value_wo] }\n}\n";
     let first = asked.replace("\"2\"", "\"1\"");
@@ -243,7 +243,7 @@ resource "planton_secret" "all" {{
     );
 }
 
-/// A replacement is a creation: what is configured counts, held back or not.
+/// A replacement is a creation, so the configuration applies even to ignored arguments.
 fn acc_ignored_argument_counts_for_a_replacement(scene: &Scene) {
     let workspace = scene.workspace(
         r#"
@@ -267,8 +267,8 @@ resource "planton_secret" "s" {
     assert_eq!(workspace.secret("s")["labels_all"], json!({"team": "b"}));
 }
 
-/// The plan of an update does not see the value; that of the creation, and the apply,
-/// do.
+/// The plan of an update does not receive the value. The plan of the creation and the
+/// apply do.
 fn acc_ignored_value_goes_with_its_renamed_secret(scene: &Scene) {
     let workspace = scene.workspace(
         r#"

@@ -1,4 +1,4 @@
-//! Another workspace takes a secret over, and has nothing to do.
+//! After an import into another workspace, its plan is empty.
 
 use xtask::canary::Canary;
 
@@ -54,7 +54,7 @@ fn acc_secret_import_is_followed_by_an_empty_plan(scene: &Scene) {
         &["Invalid Import Identifier"],
     );
 
-    // By the command line, and by blocks.
+    // With the command line, and with blocks.
     taker
         .import("planton_secret.db", "production/db", &given)
         .unwrap()
@@ -77,7 +77,7 @@ import {
         &["2 imported, 0 added, 0 changed, 0 destroyed"],
     );
     taker.unchanged(&given);
-    // Its value is its own, but for what needs one to compare.
+    // Without the values, the plan is empty as well.
     taker.unchanged(&[]);
     for name in ["db", "key", "smtp"] {
         assert_eq!(taker.secret(name), owner.secret(name), "{name}");
@@ -89,8 +89,8 @@ import {
 fn acc_secret_import_by_identity_is_followed_by_an_empty_plan(scene: &Scene) {
     let terraform = scene.terraform();
     if terraform.is_opentofu() || !terraform.is_at_least(1, 12) {
-        // Identity came with 1.12; before, the same blocks are refused by
-        // Terraform itself, and nothing of ours runs.
+        // Identities need Terraform 1.12. Earlier ones reject these blocks without
+        // calling the provider.
         let workspace = scene.workspace(
             "import {\n  to = planton_secret.db\n  identity = { name = \"db\" }\n}\n\
              resource \"planton_secret\" \"db\" { name = \"db\" }\n",

@@ -1,6 +1,5 @@
-//! A look inside the platform: values through the library instead of
-//! Terraform, objects and records in the storage itself, and what somebody does
-//! to them behind our back.
+//! Access to the platform without Terraform: values through the library, objects and
+//! records in the storage itself, and changes behind the provider's back.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +12,14 @@ use xtask::openbao::{Api, KvVersion};
 
 use crate::scene::{ORGANIZATION, Scene};
 
-/// Where the platform's KV is mounted, and where its objects are in it.
+/// The path of the platform's KV mount, and of its objects inside.
 const MOUNT: &str = "planton";
 const OBJECTS: &str = "planton/acme/";
 
-/// Where the organization's record is in the platform's KV.
+/// The path of the organization's record in the platform's KV.
 const ORGANIZATION_DATA: &str = "planton/data/catalog/acme/organization";
 
-/// The organization's record, taken out of the catalog.
+/// The organization's record after its removal from the catalog.
 #[derive(Debug)]
 pub(crate) enum OrganizationRecord {
     /// A document in KV.
@@ -29,7 +28,7 @@ pub(crate) enum OrganizationRecord {
     Row(i64, String, String),
 }
 
-/// A value, as the library opens it.
+/// A value that the library opened.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Opened {
     pub(crate) version: u64,
@@ -48,7 +47,8 @@ impl Opened {
 }
 
 impl Scene {
-    /// Opens the secret with this id without Terraform; else the diagnostics.
+    /// Opens the secret with this id without Terraform. Returns the diagnostics if that
+    /// fails.
     pub(crate) fn try_open(&self, id: &str, version: Option<u64>) -> Result<Opened, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -101,8 +101,8 @@ impl Scene {
         })
     }
 
-    /// Returns everything that the catalog's records hold, former revisions
-    /// included, by place.
+    /// Returns the content of all records of the catalog, including former revisions, by
+    /// path.
     pub(crate) fn record_texts(&self) -> BTreeMap<String, String> {
         if let Some(server) = self.openbao() {
             let dump = server.api().dump_kv(MOUNT, KvVersion::V2).unwrap();
@@ -119,7 +119,7 @@ impl Scene {
             .collect()
     }
 
-    /// Deletes the current version of a secret behind our back, and leaves its
+    /// Deletes the current version of a secret directly in the storage, and leaves its
     /// older ones.
     pub(crate) fn lose_version(&self, secret: &Json) {
         if let Some(server) = self.openbao() {
@@ -132,7 +132,7 @@ impl Scene {
         }
     }
 
-    /// Puts something else in the place of a secret's current version.
+    /// Replaces the content of a secret's current version.
     pub(crate) fn replace_version(&self, secret: &Json) {
         if let Some(server) = self.openbao() {
             let path = version_path(server.api(), secret);
@@ -140,8 +140,8 @@ impl Scene {
             let data = format!("{MOUNT}/data/{path}");
             server.api().ok("POST", &data, Some(&body)).unwrap();
         } else {
-            // A version can't be updated there: a trigger keeps it. So its row
-            // is taken away, and another is put in its place.
+            // A trigger of the database forbids updates, so the row is deleted and
+            // inserted again.
             let native_id = secret["backend_version_id"].as_str().unwrap();
             let database = self.database();
             let sql = "CREATE TEMP TABLE was AS SELECT * FROM versions WHERE native_id = ?1";
@@ -155,7 +155,7 @@ impl Scene {
         }
     }
 
-    /// Deletes all of a secret in its backend.
+    /// Deletes a secret's object from its backend.
     pub(crate) fn lose_object(&self, secret: &Json) {
         if let Some(server) = self.openbao() {
             for path in object_paths(server.api(), secret) {
@@ -179,7 +179,7 @@ impl Scene {
             let metadata = format!("{MOUNT}/metadata/{key}");
             server.api().ok("DELETE", &metadata, None).unwrap();
         } else {
-            // Whoever does this has taken the trigger away that forbids it.
+            // An attacker can drop the trigger that forbids it.
             let database = self.database();
             database
                 .execute("DROP TRIGGER IF EXISTS records_stay", [])
@@ -189,7 +189,7 @@ impl Scene {
         }
     }
 
-    /// Takes the organization's record out of the catalog, and returns it.
+    /// Removes the organization's record from the catalog, and returns it.
     pub(crate) fn take_organization(&self) -> OrganizationRecord {
         if let Some(server) = self.openbao() {
             let data = server.api().ok("GET", ORGANIZATION_DATA, None).unwrap();
@@ -214,7 +214,7 @@ impl Scene {
         row.unwrap()
     }
 
-    /// Puts it back.
+    /// Restores it.
     pub(crate) fn put_organization(&self, record: &OrganizationRecord) {
         match record {
             OrganizationRecord::Kv(data) => {

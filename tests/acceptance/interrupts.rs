@@ -1,5 +1,5 @@
-//! Ctrl-C during an apply: Terraform says StopProvider, and what is under way
-//! ends at its next step.
+//! Tests Ctrl-C during an apply. Terraform calls StopProvider, and each operation ends
+//! before its next step.
 
 use crate::races::Held;
 use crate::scene::{Scene, record_of, with_every_terraform};
@@ -29,14 +29,14 @@ resource "planton_secret" "second" {
 
 fn an_interrupt_ends_a_creation_and_a_rotation_at_their_next_step(scene: &Scene) {
     let mut workspace = scene.workspace(SECRETS);
-    // Where the provider tells that it was asked to stop.
+    // The provider logs the request to stop here.
     workspace.env("TF_LOG_PROVIDER", "INFO");
     let creation = [("value", "one")];
     let targeted = ["-target=planton_secret.first"];
     let only_first = workspace.apply_with(&creation, &targeted).unwrap();
     only_first.ok().unwrap();
 
-    // With its intent written, and nothing put yet.
+    // The intent is written, and nothing is put yet.
     let interrupted = Held::before("wrap", &mut workspace, &creation).interrupt();
     let told = interrupted.error().unwrap();
     assert!(told.contains("Operation Cancelled"), "{told}");

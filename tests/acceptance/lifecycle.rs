@@ -1,4 +1,4 @@
-//! A secret from its creation to its tombstone.
+//! Tests a secret from its creation to its tombstone.
 
 use serde_json::json;
 use xtask::canary::Canary;
@@ -92,7 +92,7 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
     assert_eq!(generated["generate"]["special"], false);
     assert_eq!(generated["generate"]["min_lower"], 0);
 
-    // What is stored is what was given.
+    // The stored value equals the configured one.
     assert_eq!(scene.open(&text(&created, "id")), Opened::text(1, first));
     let copy = text(&workspace.secret("copy"), "id");
     assert_eq!(scene.open(&copy), Opened::text(1, first));
@@ -104,13 +104,13 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
     assert!(key.bytes().all(|b| b.is_ascii_alphanumeric()));
     assert_eq!(scene.objects().len(), 4);
 
-    // Nothing to do: with the value, with another one (the trigger decides),
-    // and with none.
+    // Nothing to do with the same value, with another one (the trigger decides), and with
+    // none.
     workspace.unchanged(&[("password", first)]);
     workspace.unchanged(&[("password", other)]);
     workspace.unchanged(&[]);
-    // Of a refresh-only plan the exit code tells nothing where the
-    // configuration has an ephemeral resource.
+    // The exit code of a refresh-only plan means nothing if the configuration has an
+    // ephemeral resource.
     let refreshed = workspace.plan_with(&[], &["-refresh-only"]).unwrap();
     let refreshed = refreshed.outcome();
     assert!(refreshed.stdout().contains("No changes."), "{refreshed:?}");
@@ -191,7 +191,7 @@ fn acc_secret_lives_from_creation_to_a_tombstone(scene: &Scene) {
         }
     }
 
-    // What was destroyed can be created again, and is another secret.
+    // A destroyed secret can be created again. It is then another secret.
     workspace.settled(&[("password", third)]);
     let recreated = workspace.secret("db");
     assert_eq!(recreated["version"], 1);
@@ -217,7 +217,7 @@ fn first_is_nowhere(passwords: &[Canary], folder: &std::path::Path) {
     }
 }
 
-/// Rotates, and finds the new value in the consumer after the same apply.
+/// Rotates, and checks that the same apply passes the new value to the consumer.
 fn rotation_reaches_the_consumer(
     scene: &Scene,
     workspace: &xtask::terraform::Workspace,
@@ -249,8 +249,8 @@ fn acc_secret_under_deletion_protection_is_not_destroyed(scene: &Scene) {
         &crate::steps::flat(&refused),
         &["Secret Deletion Protected"],
     );
-    // Renamed: a replacement is a destruction too. Switching the protection off
-    // in the same step does not help.
+    // Renamed: a replacement destroys as well. Removing the protection in the same step
+    // does not help.
     for protection in [true, false] {
         let renamed = configuration("renamed", protection);
         workspace.write("main.tf", &renamed).unwrap();
@@ -289,7 +289,7 @@ fn acc_secret_that_is_retained_stays_readable_and_importable(scene: &Scene) {
     workspace.destroyed(&[]);
     assert_eq!(workspace.attributes("planton_secret.db"), None);
 
-    // Another workspace reads it, and takes it over.
+    // Another workspace reads it, and then takes it over.
     let other = scene.workspace(
         r#"
 ephemeral "planton_secret" "db" { name = "db" }
@@ -358,7 +358,7 @@ resource "planton_secret" "copy" {
     let prefix = |objects: Vec<String>| objects.iter().filter(|name| name.contains("/db-")).count();
     assert_eq!(prefix(scene.objects()), 2);
 
-    // An old version is read on demand; one that is gone is an error that says so.
+    // An old version can be read. A deleted one is an error that says so.
     workspace.applied(&[("number", "3"), ("version_to_read", "2")]);
     let copy = scene.open(&text(&workspace.secret("copy"), "id"));
     assert_eq!(copy.text.as_deref(), Some("value 2"));

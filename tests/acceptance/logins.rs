@@ -1,4 +1,4 @@
-//! Every way to reach and to log in to an OpenBAO, from a provider block.
+//! Tests every connection and login of an OpenBAO, from a provider block.
 
 use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::json;
@@ -14,7 +14,7 @@ use crate::scene::{On, Scene, terraform_1_11};
 const ALL: &str =
     "path \"*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }";
 
-/// Answers each TokenReview that it is of the account `apps/app`.
+/// Returns the account `apps/app` for each TokenReview.
 fn fake_token_review() -> String {
     let review = json!({
         "apiVersion": "authentication.k8s.io/v1",
@@ -141,7 +141,7 @@ fn a_secret_is_kept_after_every_kind_of_login() {
     let logins = requests.take();
     let logins = logins.iter().filter(|line| line.contains("login"));
     assert_eq!(logins.collect::<Vec<_>>(), ["POST login 200"; 4]);
-    // They are where they were to go, and open again.
+    // They are in the configured place, and can be opened again.
     let in_namespace = team
         .list_recursive("secrets/planton", xtask::openbao::KvVersion::V2)
         .unwrap();
@@ -151,7 +151,7 @@ fn a_secret_is_kept_after_every_kind_of_login() {
     );
     workspace.plan(&[]).unwrap().no_changes().unwrap();
 
-    // The variables serve where the block is silent.
+    // The variables apply if the block does not set an argument.
     let environment = format!(
         "{REQUIRED}resource \"planton_secret\" \"x\" {{\n  name = \"x\"\n  generate = {{}}\n}}\n"
     );
@@ -170,7 +170,7 @@ fn a_secret_is_kept_after_every_kind_of_login() {
     workspace.plan(&[]).unwrap().no_changes().unwrap();
 }
 
-/// Peers fail half-way: here the login is made once more.
+/// A login that expires during an apply is repeated, and the apply continues.
 #[test]
 fn a_login_that_runs_out_in_the_middle_of_an_apply_is_made_once_more() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);

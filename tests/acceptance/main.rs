@@ -1,5 +1,5 @@
-//! What must be shown with the real Terraform: on the embedded platform and on
-//! a real OpenBAO, with every Terraform of this machine.
+//! Tests with a real Terraform: on the embedded platform and on a real OpenBAO, with
+//! every Terraform of this machine.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,5 +1,5 @@
-//! The policies that the documentation and errors print are enough, and no
-//! more is needed.
+//! The policies in the documentation and in errors are sufficient, and contain nothing
+//! superfluous.
 
 use insta::assert_snapshot;
 use planton_core::catalog::record_key_of_name;
@@ -12,7 +12,7 @@ use xtask::openbao::{Api, OpenBao};
 use crate::reading::{REQUIRED, Requests, Told, filters};
 use crate::scene::{On, Scene, terraform_1_11};
 
-/// The scope of what an organization's roles may do, with default mounts.
+/// Returns the scope of an organization's roles, with default mounts.
 pub(crate) fn scope(organization: &str) -> PolicyScope {
     PolicyScope {
         kv_mount_path: MountPath::parse("planton").unwrap(),
@@ -22,7 +22,7 @@ pub(crate) fn scope(organization: &str) -> PolicyScope {
     }
 }
 
-/// Makes a token that has this policy and not even the default one.
+/// Creates a token with this policy only, without the default one.
 pub(crate) fn token_of(api: &Api, name: &str, policy: &str) -> String {
     api.write_policy(name, policy).unwrap();
     let body = json!({"policies": [name], "no_default_policy": true, "ttl": "1h"});
@@ -80,7 +80,7 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
         .write("provider.tf", &provider(server, &token))
         .unwrap();
 
-    // Without a trigger the value itself has to be looked at.
+    // Without a trigger the provider must compare the value.
     assert_snapshot!(Told::by_plan(&workspace, &[], &[]).everything(), @r#"
     Error: Encryption Key Access Denied
       in resource "planton_secret" "compared"
@@ -100,8 +100,8 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
 
     let requests = Requests::of(&mut workspace);
     let refreshed = workspace.plan_with(&[], &["-refresh-only"]).unwrap();
-    // Not by its code: Terraform 1.11 takes the order in which it stores the
-    // paths of write-only arguments for a change.
+    // Not by the exit code: Terraform 1.11 reports a change if the order of write-only
+    // paths differs.
     let refreshed = refreshed.outcome().stdout();
     assert!(refreshed.contains("No changes."), "{refreshed}");
     workspace.write("more.tf", "").unwrap();
@@ -127,7 +127,8 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
     workspace.plan(&[]).unwrap().changes().unwrap();
     assert_only_looked(&requests);
 
-    // It tells what is gone, which takes a fence, from what it may not see.
+    // It distinguishes a missing secret, which needs a fence, from one that it may not
+    // see.
     let record = format!(
         "planton/metadata/catalog/acme/{}",
         record_key_of_name(&"text".parse().unwrap())
@@ -142,7 +143,7 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
     let sent = requests.take();
     assert_eq!(
         sent.iter().filter(|line| line.contains("fence")).count(),
-        // One before the first belief in an absence, and one for this one.
+        // One before the first confirmed absence, and one for this one.
         2,
         "{sent:?}"
     );
@@ -240,7 +241,7 @@ resource "planton_secret" "copy" {
     );
 }
 
-/// Where keys are made by an administrator only.
+/// Tests roles without the right to create keys.
 #[test]
 fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
     let _filters = filters();
@@ -283,7 +284,7 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
         .unwrap();
     assert_eq!(absent.status, 404, "encrypting made a key");
 
-    // As the text says.
+    // As the text describes.
     let key = json!({"type": "aes256-gcm96", "derived": true});
     server
         .api()

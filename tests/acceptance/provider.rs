@@ -1,4 +1,4 @@
-//! What the provider block says, does not say, or does not know yet.
+//! Tests arguments of the provider block that are set, missing or unknown.
 
 use std::path::Path;
 
@@ -66,7 +66,7 @@ resource "planton_secret" "copy" {
     let copy = text(&workspace.secret("copy"), "id");
     assert_eq!(scene.open(&copy), Opened::text(1, "b"));
 
-    // Other labels edit every secret, and write no version.
+    // Changed labels edit every secret, and write no version.
     defaults("default_environment = \"production\"\n  default_labels = { by = \"us\" }");
     has(
         &workspace.changes(&[]),
@@ -78,7 +78,7 @@ resource "planton_secret" "copy" {
     assert_eq!(after["backend_version_id"], default["backend_version_id"]);
     assert_ne!(after["updated_at"], default["updated_at"]);
 
-    // Another default environment replaces what relied on it, and nothing else.
+    // Another default environment replaces only the secrets that use it.
     defaults("default_environment = \"test\"\n  default_labels = { by = \"us\" }");
     has(
         &workspace.changes(&[]),
@@ -105,7 +105,7 @@ resource "planton_secret" "copy" {
 }
 "#,
     );
-    // Folder or address: known only once a resource of its own is there.
+    // The folder or address is unknown until a resource of the same configuration exists.
     let (_, location) = scene.environment().remove(0);
     let quoted = format!("{location:?}");
     let known = scene.provider("default_labels = { team = \"core\" }");
@@ -116,12 +116,12 @@ resource "planton_secret" "copy" {
         known.replace(&quoted, "terraform_data.platform.output")
     );
     workspace.write("provider.tf", &provider).unwrap();
-    // New secrets: everything comes in one apply.
+    // New secrets: one apply creates everything.
     workspace.settled(&[]);
     let copy = text(&workspace.secret("copy"), "id");
     assert_eq!(scene.open(&copy), Opened::text(1, "one"));
 
-    // Secrets that are there: the plan goes by the state, and says so.
+    // Existing secrets: the plan uses the state, and says so.
     let plan = workspace.changes(&[("again", "2")]);
     has(
         &plan,
@@ -138,7 +138,7 @@ resource "planton_secret" "copy" {
         json!({"team": "core"})
     );
 
-    // An organization that is unknown is none that is missing.
+    // An unknown organization is not a missing one.
     let organization = provider.replace(
         "organization = \"acme\"",
         "organization = \"${terraform_data.platform.output == \"\" ? \"\" : \"acme\"}\"",
@@ -148,7 +148,7 @@ resource "planton_secret" "copy" {
     workspace.settled(&again);
     assert_eq!(workspace.secret("db")["version"], 2);
 
-    // A data source can't be read yet, and says why.
+    // A data source cannot be read yet, and its error says why.
     workspace
         .write(
             "data.tf",
@@ -180,7 +180,7 @@ fn acc_provider_without_a_platform_names_where_it_keeps_secrets(scene: &Scene) {
     workspace.env("TF_IN_AUTOMATION", "1");
     let refused = workspace.refused(&[]);
     has(&refused, &["Platform Missing", "TF_IN_AUTOMATION"]);
-    // Said on purpose it is no matter.
+    // With an explicit block, the variable has no effect and there is no warning.
     let on_purpose = configuration.replace("\"acme\"\n", "\"acme\"\n  embedded = {}\n");
     workspace.write("main.tf", &on_purpose).unwrap();
     let outcome = workspace.unchanged(&[]);

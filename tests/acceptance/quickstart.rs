@@ -1,4 +1,4 @@
-//! The first configuration that a practitioner sees works as it stands.
+//! The first configuration in the documentation works unchanged.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ fn acc_quickstart_runs_unchanged_on_any_platform(scene: &Scene) {
     }
     assert_eq!(workspace.secret("session_key")["version"], 1);
 
-    // The three lines that it shows say the same as the variable.
+    // The three lines in it have the same effect as the variable.
     if let Some(server) = scene.openbao() {
         let mut shown = QUICKSTART.to_owned();
         for line in [

@@ -1,6 +1,5 @@
-//! Two runs at once on one secret: exactly one wins, the other is told so, and
-//! nothing is lost. One of the two is held at a step, so that the race is
-//! certain and not a matter of luck.
+//! Tests two concurrent runs on one secret. Exactly one wins, the other gets a conflict,
+//! and nothing is lost. One of them is held at a step, so that the race always happens.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -60,7 +59,7 @@ on_both_platforms!(
 fn of_two_rotations_one_wins_and_the_other_is_told(scene: &Scene) {
     let mut first = created(scene);
     let mut versions = 1;
-    // Before it reads the record, before it puts, and before it commits.
+    // Held before it reads the record, before it puts, and before it commits.
     for step in ["update", "wrap", "put", "commit"] {
         let second = twin(scene, &first);
         let loser = [("value", "loser's"), ("trigger", &*format!("loser {step}"))];
@@ -78,7 +77,7 @@ fn of_two_rotations_one_wins_and_the_other_is_told(scene: &Scene) {
         assert_eq!(scene.objects().len(), versions, "{step}");
         assert_eq!(scene.read(&["contested"])["contested"], step);
 
-        // Its own value comes on top of the winner's, which stays readable.
+        // Its own value becomes the version after the winner's, which stays readable.
         first.apply(&loser).unwrap().ok().unwrap();
         first.plan(&loser).unwrap().no_changes().unwrap();
         let kept = u64::try_from(versions).unwrap();
@@ -92,16 +91,16 @@ fn of_two_rotations_one_wins_and_the_other_is_told(scene: &Scene) {
 }
 
 fn of_two_creations_one_wins_and_the_other_is_told(scene: &Scene) {
-    // The organization is there already: its first use is another race.
+    // The organization exists. Another test covers its first use.
     let other = scene.workspace(&SECRET.replace("contested", "other"));
     other.apply(&[("value", "any")]).unwrap().ok().unwrap();
-    // Before it reads the record, before it puts, and with the value in the backend.
+    // Held before it reads the record, before it puts, and with the value in the backend.
     for step in ["create", "wrap", "put", "commit"] {
         let (mut first, second) = (scene.workspace(SECRET), scene.workspace(SECRET));
         let loser = [("value", "loser's")];
         let held = Held::before(step, &mut first, &loser);
         second.apply(&[("value", step)]).unwrap().ok().unwrap();
-        // It is not ours, and the way to take it is told.
+        // The secret belongs to another state, and the error says how to take it over.
         let told = held.release().error().unwrap();
         assert!(told.contains("Secret Already Exists"), "{told}");
         assert!(told.contains("import {"), "{told}");
@@ -113,7 +112,7 @@ fn of_two_creations_one_wins_and_the_other_is_told(scene: &Scene) {
             .no_changes()
             .unwrap();
         second.destroy(&[("value", "")]).unwrap().ok().unwrap();
-        // The name is free, and the loser gets it.
+        // The name is free, so the loser can create it.
         first.apply(&loser).unwrap().ok().unwrap();
         assert_eq!(scene.read(&["contested"])["contested"], "loser's");
         first.destroy(&[("value", "")]).unwrap().ok().unwrap();
@@ -132,7 +131,7 @@ fn a_loser_that_is_killed_before_it_takes_back_harms_nobody(scene: &Scene) {
     assert_eq!(scene.read(&["contested"])["contested"], "winner's");
     second.plan(&winner).unwrap().no_changes().unwrap();
     second.destroy(&winner).unwrap().ok().unwrap();
-    // What the loser put, and no record ever named.
+    // The loser's versions, which no record names.
     assert_tombstones(&scene.records());
     assert_eq!(scene.objects().len(), 1);
 }
@@ -149,7 +148,7 @@ fn a_rotation_that_meets_a_deletion_writes_nothing(scene: &Scene) {
         assert_tombstones(&scene.records());
         assert_eq!(scene.objects(), Vec::<String>::new(), "{step}");
 
-        // It is gone: the next apply of the loser creates it.
+        // It is gone, so the loser's next apply creates it.
         first.apply(&rotation).unwrap().ok().unwrap();
         first.plan(&rotation).unwrap().no_changes().unwrap();
         assert_eq!(scene.read(&["contested"])["contested"], "rotated");
@@ -158,7 +157,7 @@ fn a_rotation_that_meets_a_deletion_writes_nothing(scene: &Scene) {
 }
 
 fn a_deletion_that_meets_a_rotation_deletes_nothing_that_it_has_not_seen(scene: &Scene) {
-    // The rotation comes first: the deletion has read an older record.
+    // The rotation commits first. The deletion has read an older record.
     let mut first = created(scene);
     let second = twin(scene, &first);
     let rotation = [("value", "rotated"), ("trigger", "2")];
@@ -169,7 +168,8 @@ fn a_deletion_that_meets_a_rotation_deletes_nothing_that_it_has_not_seen(scene: 
     assert_eq!(scene.read(&["contested"])["contested"], "rotated");
     second.plan(&rotation).unwrap().no_changes().unwrap();
 
-    // The deletion comes first: the rotation is refused, the deletion goes on.
+    // The deletion commits first. The rotation gets a conflict, and the deletion
+    // continues.
     let held = Held::destroying("delete object", &mut first);
     let later = [("value", "too late"), ("trigger", "3")];
     let told = second
@@ -201,10 +201,10 @@ fn twin(scene: &Scene, of: &Workspace) -> Workspace {
     workspace
 }
 
-/// A run of Terraform whose provider waits at a step.
+/// A run of Terraform whose provider is held at a step.
 ///
-/// It waits at two named pipes, whose opening waits for the other end: nobody
-/// has to guess how long anything takes.
+/// It waits at two named pipes. Opening one blocks until the other end opens, so no time
+/// is guessed.
 pub(crate) struct Held {
     run: WorkspaceRun,
     pipes: TempDir,
@@ -212,7 +212,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Applies, and returns once the provider stands before `step`.
+    /// Applies, and returns when the provider has stopped before `step`.
     pub(crate) fn before(step: &str, workspace: &mut Workspace, variables: Variables<'_>) -> Self {
         let arguments = ["apply", "-auto-approve", "-no-color", "-input=false"];
         Self::run(step, workspace, &arguments, variables)
@@ -223,7 +223,7 @@ impl Held {
         Self::run(step, workspace, &arguments, &[("value", "")])
     }
 
-    /// Runs `arguments`, and returns once the provider stands before `step`.
+    /// Runs `arguments`, and returns when the provider has stopped before `step`.
     pub(crate) fn run(
         step: &str,
         workspace: &mut Workspace,
@@ -252,8 +252,8 @@ impl Held {
             "{step} was not reached: {:?}",
             held.run.wait()
         );
-        // Open until the end, for who stands at the pipe already; whoever comes
-        // by later is not held.
+        // Stays open for operations that already wait at the pipe. Later ones do not
+        // wait.
         held.reader = is_reached;
         std::fs::remove_file(reached).unwrap();
         held
@@ -264,15 +264,15 @@ impl Held {
         &self.run.running
     }
 
-    /// Kills Terraform and its provider, and returns once both are gone: what has not
-    /// landed by then never will.
+    /// Kills Terraform and its provider, and returns when both have ended. No request
+    /// takes effect afterwards.
     pub(crate) fn kill(self) {
         let group = Pid::from_raw(self.group().cast_signed()).unwrap();
         self.run.running.signal(Signal::KILL).unwrap();
         assert!(!self.run.wait().unwrap().success());
         let deadline = Instant::now() + BOUND;
-        // Terraform's own end tells nothing of the provider's, which is nobody's child
-        // here.
+        // Terraform's end does not imply the provider's, which is not a child of this
+        // process.
         while test_kill_process_group(group).is_ok() {
             assert!(Instant::now() < deadline, "the provider lives on");
             std::thread::sleep(Duration::from_millis(5));
@@ -284,20 +284,20 @@ impl Held {
         self.run.running.pid()
     }
 
-    /// Lets go, and waits for the end.
+    /// Releases the provider, and waits for the end.
     pub(crate) fn release(self) -> Outcome {
         let go = self.pipe("go");
         let released = in_time(move || File::options().write(true).open(go).unwrap());
         assert!(released.is_some(), "nobody waits any more");
-        // Open until the end: another operation of the run may come to the pipe
-        // only now, and would wait for ever.
+        // Stays open until the end: another operation of the run may reach the pipe only
+        // now, and would wait forever.
         let outcome = self.run.wait().unwrap();
         drop((released, self.reader));
         outcome
     }
 
-    /// Interrupts Terraform, waits until it has told the provider so, lets go,
-    /// and waits for the end. Its workspace logs to stderr.
+    /// Interrupts Terraform, waits until it has notified the provider, releases the
+    /// provider, and waits for the end. The workspace must log to stderr.
     pub(crate) fn interrupt(self) -> Outcome {
         let running = &self.run.running;
         running.signal(Signal::INT).unwrap();
@@ -312,7 +312,7 @@ impl Held {
     }
 }
 
-/// Runs `what` in a thread; `None` when it takes too long.
+/// Runs `what` in a thread. Returns `None` on a timeout.
 pub(crate) fn in_time<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! Reads what a run tells: diagnostics as Terraform prints them, but for its
-//! line breaks; and the requests that the provider sent.
+//! Reads a run's output: the diagnostics as Terraform prints them, without its line
+//! breaks, and the requests that the provider sent.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(crate) const REQUIRED: &str = "terraform {\n  required_providers {\n    plan
 pub(crate) struct Told {
     all: Vec<Value>,
     hidden: Vec<(String, &'static str)>,
-    /// Whether the run went well.
+    /// Whether the run succeeded.
     pub(crate) success: bool,
 }
 
@@ -44,7 +44,7 @@ impl Told {
                 diagnostic["summary"] != "Provider development overrides are in effect"
             })
             .collect();
-        // Terraform walks its graph in any order.
+        // Terraform walks its graph in no fixed order.
         all.sort_by_key(rendered);
         all.dedup();
         assert!(outcome.success() || !all.is_empty(), "{outcome:?}");
@@ -55,14 +55,14 @@ impl Told {
         }
     }
 
-    /// Replaces `text` by `name` in what is told.
+    /// Replaces `text` by `name` in the diagnostics.
     pub(crate) fn hide(mut self, text: impl ToString, name: &'static str) -> Self {
         self.hidden.push((text.to_string(), name));
         self
     }
 
-    /// Returns what was told of the block with this name: a resource, an
-    /// ephemeral resource, or an aliased provider.
+    /// Returns the diagnostics of the block with this name: a resource, an ephemeral
+    /// resource, or an aliased provider.
     #[track_caller]
     pub(crate) fn at(&self, name: &str) -> String {
         let ending = format!(".{name}");
@@ -75,13 +75,13 @@ impl Told {
         self.render(&found)
     }
 
-    /// Returns all that was told.
+    /// Returns all diagnostics.
     pub(crate) fn everything(&self) -> String {
         self.render(&self.all.iter().collect::<Vec<_>>())
     }
 
-    /// Returns what the provider said, without the lines of the configuration
-    /// that Terraform quotes.
+    /// Returns the provider's text, without the configuration lines that Terraform
+    /// quotes.
     pub(crate) fn words(&self) -> String {
         let text = |one: &Value, what: &str| one[what].as_str().unwrap_or_default().to_owned();
         let words = self
@@ -91,7 +91,7 @@ impl Told {
         words.collect::<Vec<_>>().join("\n")
     }
 
-    /// Returns how many diagnostics there are.
+    /// Returns the number of diagnostics.
     pub(crate) fn len(&self) -> usize {
         self.all.len()
     }
@@ -106,7 +106,7 @@ impl Told {
     }
 }
 
-/// Binds the filters of what differs from run to run.
+/// Installs filters for text that differs between runs.
 pub(crate) fn filters() -> impl Drop {
     let mut settings = insta::Settings::clone_current();
     for (pattern, replacement) in [
@@ -146,20 +146,20 @@ fn rendered(diagnostic: &Value) -> String {
     all
 }
 
-/// The file into which the provider's processes write their requests.
+/// The file to which the provider's processes write their requests.
 #[derive(Debug)]
 pub(crate) struct Requests(PathBuf);
 
 impl Requests {
-    /// Has every later run in `workspace` write its requests down.
+    /// Records the requests of every later run in `workspace`.
     pub(crate) fn of(workspace: &mut Workspace) -> Self {
         let file = workspace.root().join("requests.log");
         workspace.env("PLANTON_HTTP_REQUEST_LOG", &file);
         Self(file)
     }
 
-    /// Returns the requests since the last call, by what they are for, in
-    /// order: organization, key, record, object, fence, …
+    /// Returns the requests since the last call by purpose, in order: organization, key,
+    /// record, object, fence, …
     pub(crate) fn take(&self) -> Vec<String> {
         let text = fs::read_to_string(&self.0).unwrap_or_default();
         if !text.is_empty() {
@@ -169,7 +169,7 @@ impl Requests {
     }
 }
 
-/// Counts how often each kind of request occurs.
+/// Counts the requests of each kind.
 pub(crate) fn tally(requests: &[String]) -> Vec<(&str, usize)> {
     let mut kinds: Vec<&str> = requests.iter().map(String::as_str).collect();
     kinds.sort_unstable();
@@ -177,7 +177,7 @@ pub(crate) fn tally(requests: &[String]) -> Vec<(&str, usize)> {
     runs.map(|run| (run[0], run.len())).collect()
 }
 
-/// Says what `METHOD PATH STATUS` is for.
+/// Returns the purpose of `METHOD PATH STATUS`.
 fn kind(line: &str) -> String {
     let (request, status) = line.rsplit_once(' ').unwrap();
     let (method, path) = request.split_once(' ').unwrap();
@@ -209,7 +209,7 @@ fn kind(line: &str) -> String {
     format!("{method} {subject} {status}")
 }
 
-/// Says what Google calls something besides reading and writing: `name:verb`.
+/// Returns the custom method in a Google path: `name:verb`.
 fn with_verb(subject: &str, name: &str) -> String {
     match name.split_once(':') {
         Some((_, verb)) => format!("{subject}:{verb}"),

@@ -1,4 +1,4 @@
-//! A refresh opens nothing, whatever may be opened.
+//! A refresh unwraps no key.
 
 use crate::crash::{OPEN, apply_killed};
 use crate::scene::{Scene, on_every_stage};
@@ -26,7 +26,7 @@ resource "planton_secret" "generated" {
 }
 "#;
 
-/// With a provider that dies where it would unwrap a key.
+/// Uses a provider that dies before it unwraps a key.
 fn acc_secret_refresh_and_plan_open_nothing(scene: &Scene) {
     let mut workspace = scene.workspace(SECRETS);
     workspace.applied(&[]);
@@ -34,11 +34,11 @@ fn acc_secret_refresh_and_plan_open_nothing(scene: &Scene) {
     let refresh = ["-refresh-only"];
     workspace.apply_with(&[], &refresh).unwrap().ok().unwrap();
     workspace.unchanged(&[]);
-    // Nor does the plan of a rotation, where a trigger asks for it.
+    // Nor does the plan of a rotation with a trigger.
     workspace.changes(&[("trigger", "2")]);
     workspace.env_remove("PLANTON_TEST_KILL_BEFORE");
 
-    // What does open something is caught.
+    // The control: an operation that unwraps a key dies.
     apply_killed(&mut workspace, OPEN[0], &[("trigger", "2")]);
     workspace.settled(&[("trigger", "2")]);
     workspace.destroyed(&[]);

@@ -1,4 +1,4 @@
-//! A secret that gives way to another one.
+//! Tests replacements of a secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +41,7 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
         id = new;
     };
 
-    // Destroyed first: by name, by environment, by force.
+    // Destroy first: by name, by environment, by -replace.
     for (name, environment) in [("db", "\"production\""), ("renamed", "\"production\"")] {
         let lines = configuration(name, environment, "");
         workspace.write("main.tf", &lines).unwrap();
@@ -57,15 +57,15 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
     workspace.unchanged(&[]);
     replaced("by force");
 
-    // Created first: under another name, and under the same one.
+    // Create first: under another name, and under the same one.
     let renamed = configuration("again", "\"production\"", first);
     workspace.write("main.tf", &renamed).unwrap();
     workspace.settled(&[]);
     replaced("another name, created first");
 
-    // Terraform does not tell a creation that it replaces anything: it plans it
-    // anew in apply, without the state of the old one. So under the same name
-    // nothing may be taken, and nothing lost, touched or untouched.
+    // Terraform does not tell a creation that it replaces anything. It plans it again
+    // during the apply, without the state of the old one. Under the same name, the
+    // provider must therefore take nothing over and lose nothing.
     let edited = renamed.replace("lifecycle", "description = \"Edited\"\n  lifecycle");
     for configuration in [&renamed, &edited] {
         workspace.write("main.tf", configuration).unwrap();
@@ -87,7 +87,7 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
         assert_eq!(scene.open(&id), Opened::text(1, "value of again"));
     }
 
-    // With the consent that the message names, the name is handed over.
+    // With the argument that the message names, the name is handed over.
     let consent = format!("takes_over = {id:?}\n  lifecycle");
     let consenting = edited.replace("lifecycle", &consent);
     workspace.write("main.tf", &consenting).unwrap();
@@ -97,7 +97,7 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
     assert_ne!(successor, id);
     assert_eq!(scene.open(&successor), Opened::text(1, "value of again"));
     assert_eq!(scene.objects().len(), 1, "the old one is destroyed");
-    // Once it is done, consent counts for nothing.
+    // Afterwards the argument has no effect.
     workspace.write("main.tf", &edited).unwrap();
     workspace.settled(&[]);
     assert_eq!(text(&workspace.secret("db"), "id"), successor);
@@ -121,7 +121,7 @@ fn acc_secret_of_another_workspace_is_not_taken(scene: &Scene) {
     assert_eq!(scene.open(&id), Opened::text(1, "value of db"));
     owner.unchanged(&[]);
 
-    // The remedy that the message names.
+    // The remedy in the message.
     taker
         .import("planton_secret.db", "production/db", &[])
         .unwrap()
@@ -133,8 +133,8 @@ fn acc_secret_of_another_workspace_is_not_taken(scene: &Scene) {
     assert_eq!(taker.secret("db")["version"], 1);
 }
 
-/// With a state that knows another MAC key than the catalog has: replacement,
-/// update and deletion are refused before anything is written.
+/// The state has another MAC key than the catalog. Replacement, update and deletion are
+/// rejected before any write.
 #[test]
 fn nothing_is_written_where_the_state_knows_another_mac_key() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

@@ -1,6 +1,5 @@
-//! What may not be replaced is refused: in the plan where Terraform tells it that
-//! something is replaced, before anything is written where it does not. Every
-//! remedy that is printed works.
+//! Replacements of protected secrets are rejected: during the plan if Terraform announces
+//! the replacement, before any write if it does not. Every printed remedy works.
 
 use xtask::terraform::Workspace;
 
@@ -26,7 +25,7 @@ fn secret(lines: &str) -> String {
     )
 }
 
-/// Plans with these arguments; must be refused.
+/// Plans with these arguments. The plan must fail.
 #[track_caller]
 fn refused_with(workspace: &Workspace, arguments: &[&str]) -> String {
     flat(
@@ -38,20 +37,20 @@ fn refused_with(workspace: &Workspace, arguments: &[&str]) -> String {
     )
 }
 
-/// Runs Terraform; must go well.
+/// Runs Terraform, which must succeed.
 #[track_caller]
 fn run(workspace: &Workspace, arguments: &[&str]) {
     workspace.run(arguments).unwrap().ok().unwrap();
 }
 
-/// Terraform holds no object besides the one at the address.
+/// Checks that the state has no deposed object.
 #[track_caller]
 fn nothing_is_deposed(workspace: &Workspace) {
     let state = workspace.state_text().unwrap();
     assert!(!state.contains("deposed"), "{state}");
 }
 
-/// Its own create_before_destroy, one that a dependent hands down, and none.
+/// The resource's own create_before_destroy, one that a dependent passes on, and none.
 fn acc_protected_secret_is_not_replaced_by_force(scene: &Scene) {
     let dependent = format!(
         "resource \"terraform_data\" \"app\" {{\n  triggers_replace = planton_secret.db.id\n  {FIRST}\n}}\n"
@@ -73,7 +72,7 @@ fn acc_protected_secret_is_not_replaced_by_force(scene: &Scene) {
             &refused_with(&workspace, &FORCE),
             &["Secret Deletion Protected"],
         );
-        // Nor is it where the protection ends with the same step.
+        // Nor is it if the same step removes the protection.
         write(false, &workspace);
         has(
             &refused_with(&workspace, &FORCE),
@@ -87,7 +86,7 @@ fn acc_protected_secret_is_not_replaced_by_force(scene: &Scene) {
         assert_eq!(scene.open(&id), value);
         nothing_is_deposed(&workspace);
 
-        // The remedy that the message names.
+        // The remedy in the message.
         write(false, &workspace);
         workspace.settled(&[]);
         if own.is_empty() && inherited.is_empty() {
@@ -97,7 +96,7 @@ fn acc_protected_secret_is_not_replaced_by_force(scene: &Scene) {
         }
         workspace.destroyed(&[]);
         assert_eq!(scene.objects(), [""; 0]);
-        // An ordinary creation afterwards is none of a replacement.
+        // An ordinary creation afterwards does not count as a replacement.
         write(true, &workspace);
         workspace.settled(&[]);
         write(false, &workspace);
@@ -129,7 +128,7 @@ fn acc_protected_secret_is_not_replaced_by_a_trigger(scene: &Scene) {
     assert_eq!(text(&workspace.secret("db"), "id"), id);
 }
 
-/// No plan can tell: what it is told is what an ordinary creation is told.
+/// The plan cannot distinguish it from an ordinary creation.
 fn acc_protected_secret_that_is_tainted_is_kept(scene: &Scene) {
     let workspace = scene.workspace(&secret("deletion_protection = true"));
     workspace.settled(&[]);
@@ -151,14 +150,14 @@ fn acc_protected_secret_that_is_tainted_is_kept(scene: &Scene) {
     workspace.unchanged(&[]);
     assert_eq!(text(&workspace.secret("db"), "id"), id);
 
-    // And the whole of the second.
+    // The whole second remedy.
     workspace
         .write("main.tf", &secret("deletion_protection = false"))
         .unwrap();
     workspace.settled(&[]);
     workspace.apply_with(&[], &FORCE).unwrap().ok().unwrap();
     assert_ne!(text(&workspace.secret("db"), "id"), id);
-    // Without protection a tainted one is replaced.
+    // Without protection, a tainted secret is replaced.
     let id = text(&workspace.secret("db"), "id");
     run(&workspace, &["taint", "planton_secret.db"]);
     workspace.settled(&[]);
@@ -205,8 +204,8 @@ fn acc_retained_secret_is_not_replaced_under_its_name(scene: &Scene) {
     }
 }
 
-/// An update that fails leaves what its plan said beside the state. Neither a
-/// destroy without a refresh nor a creation takes that for a replacement.
+/// A failed update leaves its plan's private data in the state. Neither a destroy without
+/// a refresh nor a creation treats that as a replacement.
 fn acc_creation_after_a_failed_update_is_no_replacement(scene: &Scene) {
     let lines = |description: &str| {
         secret(&format!(
@@ -245,7 +244,7 @@ fn acc_creation_after_a_failed_update_is_no_replacement(scene: &Scene) {
     workspace.settled(&[]);
 }
 
-/// Tainted, renamed, and created first: the new one is there before anything tells
+/// Tainted, renamed, and created first: the new secret exists before the provider learns
 /// that the old one is protected.
 fn acc_protected_object_that_was_deposed_can_be_given_up(scene: &Scene) {
     let workspace = scene.workspace(&secret(&format!("deletion_protection = true\n  {FIRST}")));

@@ -1,5 +1,4 @@
-//! How many requests everything costs, exactly: so many for the process, so
-//! many for each secret.
+//! Tests the exact number of requests, for each process and for each secret.
 
 use serde_json::json;
 use xtask::terraform::Workspace;
@@ -26,16 +25,16 @@ resource "planton_secret" "each" {
 }
 "#;
 
-/// How often a kind of request occurs: for the process, and for each secret.
+/// The number of requests of one kind: for the process, and for each secret.
 pub(crate) type Cost = (&'static str, usize, usize);
 
-/// Every process that opens the catalog reads this.
+/// Every process that opens the catalog reads it.
 pub(crate) const ORGANIZATION: Cost = ("GET organization data 200", 1, 0);
-/// Every process that writes or opens unwraps the MAC key.
+/// Every process that writes or opens a secret unwraps the MAC key.
 pub(crate) const MAC_KEY: Cost = ("POST transit decrypt 200", 1, 0);
-/// Before it wraps, a process looks at the key.
+/// Before a process wraps a key, it reads the KEK's properties.
 pub(crate) const KEY: Cost = ("GET transit keys 200", 1, 0);
-/// Before it believes that a secret is not there, a process writes a fence.
+/// Before a process reports a secret as missing, it writes a fence.
 pub(crate) const FENCE: Cost = ("POST fence data 200", 1, 0);
 
 /// A workspace whose requests are counted.
@@ -55,7 +54,7 @@ impl Bench {
         }
     }
 
-    /// Plans with `arguments`, and asserts what that costs.
+    /// Plans with `arguments`, and asserts the requests.
     #[track_caller]
     pub(crate) fn plan(
         &self,
@@ -74,7 +73,7 @@ impl Bench {
         self.assert(what, costs);
     }
 
-    /// Plans without a request, applies, and asserts what that costs.
+    /// Plans without a request, applies, and asserts the requests.
     #[track_caller]
     pub(crate) fn apply(
         &self,
@@ -90,7 +89,7 @@ impl Bench {
         self.assert(what, costs);
     }
 
-    /// Forgets what was sent so far.
+    /// Forgets the requests so far.
     fn forget(&self) {
         self.requests.take();
     }
@@ -124,8 +123,8 @@ fn warm(scene: &Scene) {
     first.apply(&[]).unwrap().ok().unwrap();
 }
 
-/// With one secret and with twenty, so that nothing of the process hides in
-/// what is counted for each secret.
+/// Runs with one secret and with twenty, to separate the requests of the process from
+/// those of each secret.
 #[test]
 fn every_operation_costs_what_is_promised() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
@@ -136,8 +135,8 @@ fn every_operation_costs_what_is_promised() {
 }
 
 fn lifecycle(bench: &Bench) {
-    // 4: record, wrap, put, commit. A process asks for the default backend once, and
-    // again behind the fence that it writes before it believes that none was set.
+    // 4: record, wrap, put, commit. A process reads the default backend once, and again
+    // behind the fence that it writes before it accepts that none is set.
     bench.apply(
         "create",
         &[],
@@ -173,7 +172,7 @@ fn lifecycle(bench: &Bench) {
         ("POST record data 200", 0, 1),
     ];
     bench.apply("rotate", &[("rotation", "2")], &[], &rotate);
-    // And 1 for each version that goes.
+    // And 1 for each deleted version.
     let one_pruned = [&rotate[..], &[("DELETE version metadata 204", 0, 1)]].concat();
     bench.apply(
         "rotate and prune one",
@@ -216,7 +215,7 @@ fn lifecycle(bench: &Bench) {
     );
 }
 
-/// KV has a path for each version, so a deletion costs one request more for each.
+/// KV has a path for each version, so a deletion sends one more request for each.
 #[test]
 fn a_destroy_costs_one_request_more_for_each_further_version() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
@@ -269,7 +268,7 @@ fn an_ephemeral_read_costs_three_requests() {
     }
 }
 
-/// A login is a write: its index does what a fence does.
+/// A login is a write, so its index replaces a fence.
 #[test]
 fn a_process_logs_in_once_and_needs_no_fence_then() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);

@@ -1,5 +1,5 @@
-//! A consumer that is wired to a secret's revision gets every value: of each
-//! version, and of each secret that takes the place of another.
+//! A consumer with a secret's revision as its trigger gets every value: of each version,
+//! and of each secret that replaces another.
 
 use serde_json::Value;
 use xtask::terraform::{Variables, Workspace};
@@ -42,7 +42,7 @@ fn revision(secret: &Value) -> u64 {
     secret["revision"].as_u64().unwrap()
 }
 
-/// A secret and its consumer, and what was seen of them last.
+/// A secret, its consumer, and their last observed values.
 struct Pair<'a> {
     scene: &'a Scene,
     workspace: Workspace,
@@ -64,7 +64,8 @@ impl<'a> Pair<'a> {
         pair
     }
 
-    /// Another value is there, at a higher revision, and the consumer has it.
+    /// Checks that there is another value with a higher revision, and that the consumer
+    /// has it.
     #[track_caller]
     fn another(&mut self, what: &str) {
         let db = self.workspace.secret("db");
@@ -89,7 +90,7 @@ impl<'a> Pair<'a> {
 
 fn acc_consumer_follows_every_rotation_and_every_replacement(scene: &Scene) {
     let mut pair = Pair::new(scene);
-    // Milliseconds since 1970: whole, and of this century.
+    // The revision is a whole number of milliseconds since 1970, in this century.
     assert!((1_000_000_000_000..10_000_000_000_000).contains(&pair.revision));
 
     let by_force = ["-replace=planton_secret.db"];
@@ -113,7 +114,7 @@ fn acc_consumer_follows_every_rotation_and_every_replacement(scene: &Scene) {
     ];
     pair.settled("another environment", &moved);
 
-    // What writes no version leaves the consumer alone.
+    // A change without a new version does not affect the consumer.
     let before = pair.workspace.secret("consumer");
     let described = [&moved[..], &[("description", "For people.")]].concat();
     pair.workspace.settled(&described);
@@ -177,7 +178,7 @@ output "pairs" {
     };
     workspace.settled(&[("names", r#"["a", "b", "c"]"#)]);
     assert_pairs(3);
-    // The names move up: each address gets another secret.
+    // The names move, so each address gets another secret.
     workspace.settled(&[("names", r#"["d", "e"]"#)]);
     assert_pairs(2);
 }

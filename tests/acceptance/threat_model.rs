@@ -1,9 +1,9 @@
-//! What SECURITY.md says.
+//! Checks SECURITY.md.
 
 use std::fs;
 use std::path::Path;
 
-/// What SECURITY.md promises is only as good as the tests that it names.
+/// Every test that SECURITY.md names must exist.
 #[test]
 fn the_threat_model_names_only_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

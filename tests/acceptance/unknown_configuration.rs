@@ -1,5 +1,5 @@
-//! Plans while something is unknown: what is known counts, and nothing is planned
-//! that the apply could turn out differently.
+//! Tests plans with unknown values. Known values count, and the plan promises nothing
+//! that the apply could contradict.
 
 use serde_json::{Value, json};
 use xtask::terraform::{Variables, Workspace};
@@ -27,8 +27,7 @@ fn embedded(scene: &Scene) -> String {
     format!("embedded = {{ path = {:?} }}", scene.embedded().unwrap())
 }
 
-/// Returns what a plan says of `planton_secret.{name}`: the values to come, and
-/// what of them is unknown.
+/// Returns the planned values of `planton_secret.{name}`, and which of them are unknown.
 fn planned(workspace: &Workspace, variables: Variables<'_>, name: &str) -> (Value, Value) {
     let outcome = workspace.plan_with(variables, &["-out=saved"]).unwrap();
     outcome.changes().unwrap();
@@ -179,7 +178,7 @@ resource "planton_secret" "s" {
             (&labels, &json!(1))
         );
     }
-    // Unknown, and nothing else: nothing to do for the secret.
+    // Only the unknown value differs, so the secret does not change.
     let again = [
         ("path", path.as_str()),
         ("again", "3"),
@@ -239,7 +238,7 @@ resource "planton_secret" "or_generated" {
         }
         assert_eq!(workspace.secret("or_generated")["kind"], "text", "{again}");
     }
-    // The same value again is no version where values are compared.
+    // Without a trigger, the same value is not a new version.
     assert_eq!(workspace.secret("compared")["version"], 3);
     assert_eq!(workspace.secret("triggered")["version"], 4);
 }
@@ -263,7 +262,7 @@ resource "planton_secret" "s" {
 "#,
     );
     workspace.settled(&[("length", "20"), ("special", "false")]);
-    // A default comes back while another part is unknown.
+    // A default applies again while another part is unknown.
     workspace.settled(&[("length", "30")]);
     let secret = workspace.secret("s");
     assert_eq!(secret["generate"]["special"], true);

@@ -1,5 +1,5 @@
-//! What is wrong with a configuration by itself is told by `terraform validate`,
-//! and no diagnostic shows a value that may be sensitive.
+//! `terraform validate` reports errors of the configuration itself, and no diagnostic
+//! shows a value that may be sensitive.
 
 use xtask::canary::Canary;
 
@@ -12,7 +12,7 @@ with_every_terraform!(
     acc_sensitive_value_in_any_argument_is_not_shown,
 );
 
-/// A resource's body, and what its diagnostic says.
+/// A resource's body, and its diagnostic.
 const MISTAKES: [(&str, &[&str]); 17] = [
     (
         "name = \"DB_PASSWORD\"\n  value_wo = \"x\"",
@@ -112,7 +112,7 @@ fn acc_every_mistake_that_needs_no_platform_is_told_by_validate(scene: &Scene) {
     );
     let workspace = scene.workspace(&configuration);
     let refused = workspace.validate().unwrap().error().unwrap();
-    // One diagnostic after the other, each with its resource.
+    // The diagnostics in order, each with its resource.
     let told: Vec<String> = refused.split("Error: ").map(flat).collect();
     let of = |resource: &str| {
         let mut found = told.iter().filter(|told| told.contains(resource));
@@ -154,11 +154,11 @@ resource "planton_secret" "empty" {
 "#;
     let workspace = scene.workspace(&format!("{VARIABLES}{configuration}"));
     let conflicting = workspace.validate().unwrap();
-    // Both an unknown value and generate: the value may turn out to be null.
+    // An unknown value beside generate is valid, since the value may become null.
     conflicting.ok().unwrap();
 }
 
-/// In the shape of a name, of a word, and of nothing like them.
+/// Canaries that look like a name, like a word, and like neither.
 fn acc_sensitive_value_in_any_argument_is_not_shown(scene: &Scene) {
     let workspace = scene.workspace(
         r#"
@@ -234,7 +234,7 @@ data "planton_secret" "name" { name = var.shown }
         );
         let lower = told.to_lowercase();
         assert!(!lower.contains(&value.to_lowercase()), "{told}");
-        // Nor its parts, as a proposal would have them.
+        // Nor do its parts, which a suggestion would contain.
         for part in value.split(['_', '-', ' ']).filter(|part| part.len() > 6) {
             assert!(!lower.contains(&part.to_lowercase()), "{told}");
         }

@@ -1,4 +1,4 @@
-//! Values come back as they were given, and only what differs is written.
+//! Values are read back unchanged, and only differing values are written.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,8 @@ with_every_terraform!(
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6UdHl5c\n-----END PRIVATE KEY-----\n";
 
-/// Values as files, since they are no variables: each read by `file`.
+/// Passes values through files, because variables cannot hold them. The configuration
+/// reads them with `file`.
 const VALUES: &str = r#"
 locals { names = fileset("${path.module}/values", "*") }
 
@@ -59,7 +60,7 @@ resource "planton_secret" "data_copy" {
 "#;
 
 fn values(limit: usize) -> BTreeMap<&'static str, String> {
-    // Terraform itself brings every string into NFC; these are in it already.
+    // Terraform normalizes every string to NFC. These are NFC already.
     let planes: String = (0..=16_u32)
         .flat_map(|plane| {
             [
@@ -105,7 +106,7 @@ fn values(limit: usize) -> BTreeMap<&'static str, String> {
 }
 
 fn acc_secret_values_come_back_byte_by_byte(scene: &Scene) {
-    // The backend's limit less the greatest envelope and the kind byte.
+    // The backend's limit less the largest envelope and the kind byte.
     let limit = if scene.openbao().is_some() {
         42_702
     } else {
@@ -118,7 +119,7 @@ fn acc_secret_values_come_back_byte_by_byte(scene: &Scene) {
     for (name, value) in &values {
         fs::write(folder.join(name), value).unwrap();
     }
-    // Terraform composes what is not, before any provider sees it.
+    // Terraform composes decomposed characters before it calls the provider.
     fs::write(folder.join("composed"), "e\u{301}").unwrap();
     workspace.settled(&[]);
     for (name, value) in &values {
@@ -136,7 +137,7 @@ fn acc_secret_values_come_back_byte_by_byte(scene: &Scene) {
     assert_eq!(data["a key / with \"quotes\" and ü"], "");
     assert_eq!(data["pem"], PEM);
 
-    // One byte more, and a mebibyte, are refused while planning.
+    // One byte more, and a mebibyte, are rejected by the plan.
     let objects = scene.objects();
     let limit_text = format!("at most {limit} bytes");
     for bytes in [limit + 1, 1 << 20] {
@@ -154,7 +155,7 @@ fn acc_secret_values_come_back_byte_by_byte(scene: &Scene) {
         );
         assert!(!refused.contains("xxxx"), "{refused}");
     }
-    // Where the value is known only at apply, it is refused there.
+    // A value that is unknown until the apply is rejected by the apply.
     fs::remove_file(folder.join("too-large")).unwrap();
     let late = format!(
         "resource \"terraform_data\" \"late\" {{ input = join(\"\", [for i in range({}) : \"x\"]) }}\n\
@@ -199,8 +200,7 @@ fn acc_secret_without_a_trigger_is_rotated_by_its_value(scene: &Scene) {
     workspace.settled(&two);
     assert_eq!(scene.open(&id), Opened::text(2, "two"));
 
-    // A trigger from null to set writes nothing where the value is the same,
-    // nor does its way back.
+    // A trigger that is added or removed writes nothing if the value is the same.
     let before = workspace.secret("db");
     for lines in [
         "value_wo = var.password\n  value_wo_version = \"a\"",
@@ -218,13 +218,13 @@ fn acc_secret_without_a_trigger_is_rotated_by_its_value(scene: &Scene) {
         serde_json::Value::Null
     );
 
-    // A trigger that is set together with another value writes it.
+    // A trigger that is added together with another value writes it.
     let lines = "value_wo = var.password\n  value_wo_version = \"b\"";
     workspace.write("main.tf", &configuration(lines)).unwrap();
     workspace.settled(&one);
     assert_eq!(scene.open(&id), Opened::text(3, "one"));
 
-    // Text becomes key-value.
+    // A text becomes key-value.
     workspace
         .write(
             "main.tf",
@@ -259,7 +259,7 @@ resource "planton_secret" "db" {
     workspace.settled(&[("value", "one"), ("again", "1")]);
     let first = workspace.secret("db");
     let id = text(&first, "id");
-    // Unknown in plan, and the same in apply.
+    // Unknown in the plan, and the same in the apply.
     let again = [("value", "one"), ("again", "2")];
     has(
         &workspace.changes(&again),
@@ -270,10 +270,10 @@ resource "planton_secret" "db" {
     for name in ["version", "backend_version_id", "kek_id", "updated_at"] {
         assert_eq!(second[name], first[name], "{name}");
     }
-    // Unknown in plan, and another one in apply.
+    // Unknown in the plan, and another value in the apply.
     workspace.settled(&[("value", "two"), ("again", "3")]);
     assert_eq!(scene.open(&id), Opened::text(2, "two"));
-    // A trigger that stays keeps a value that is unknown from being looked at.
+    // With an unchanged trigger, the provider does not compare an unknown value.
     workspace.settled(&[("value", "two"), ("again", "3"), ("trigger", "a")]);
     workspace.settled(&[("value", "three"), ("again", "4"), ("trigger", "a")]);
     assert_eq!(scene.open(&id), Opened::text(2, "two"));
@@ -294,7 +294,7 @@ fn acc_secret_is_generated_anew_only_with_the_trigger(scene: &Scene) {
     assert_eq!(text.len(), 20);
     assert!(text.bytes().filter(u8::is_ascii_digit).count() >= 3);
 
-    // Other parameters alone, a trigger that appears, and one that stays.
+    // Other parameters only, an added trigger, and an unchanged trigger.
     let trigger = "value_wo_version = \"1\"";
     for (length, lines) in [(30, ""), (30, trigger), (40, trigger)] {
         workspace

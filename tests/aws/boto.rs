@@ -1,4 +1,4 @@
-//! AWS's own client, on what was stored.
+//! Reads stored versions with AWS's own client.
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The suite that every store passes.
+//! Runs the conformance suite of stores.
 
 use async_trait::async_trait;
 use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
@@ -13,7 +13,7 @@ use xtask::tools::Tools;
 use super::support::{Place, REGION};
 use test_support::reading::{Recorded, leave_sealed};
 
-/// AWS deletes no version by itself.
+/// AWS never deletes a single version on request.
 const NO_VERSION: [(&str, Gap); 2] = [
     (
         "get_deleted_version_is_not_found_never_empty",
@@ -22,13 +22,13 @@ const NO_VERSION: [(&str, Gap); 2] = [
     ("describe_deleted_version_is_missing", Gap::DeletesNoVersion),
 ];
 
-/// Somebody else with rights in the account.
+/// Another principal with rights in the account.
 struct Intruder(Place);
 
 #[async_trait]
 impl Sabotage for Intruder {
-    /// AWS deletes no version, but whoever takes its labels lets AWS do so: its
-    /// own with one put, and the one that says "previous" with another.
+    /// AWS deletes a version once it has no label. One put takes our label, another takes
+    /// the label "previous".
     async fn remove_version(&self, name: &RemoteName, version: &NativeVersionId) -> Sabotaged {
         let label = version.as_str().split(':').nth(1).unwrap();
         for _ in 0..2 {
@@ -42,7 +42,7 @@ impl Sabotage for Intruder {
         self.0.remove(name).await;
     }
 
-    /// Versions are immutable. A whole secret that was replaced is another test.
+    /// Versions are immutable. A replaced secret has a test of its own.
     async fn replace_version(&self, _: &RemoteName, _: &NativeVersionId, _: &[u8]) -> Sabotaged {
         Sabotaged::Impossible
     }
@@ -50,10 +50,10 @@ impl Sabotage for Intruder {
 
 #[tokio::test]
 async fn the_store_passes_the_conformance_suite() {
-    // All of it within the policy that the guide prints.
+    // Everything works within the policy that the guide prints.
     let place = Place::new().await;
     let prefix = format!("planton/{}", place.unique);
-    // Within its recovery window, a secret keeps its name.
+    // A secret keeps its name during its recovery window.
     let keeps_name = (
         "put_after_delete_gives_a_new_native_id",
         Gap::KeepsDeletedNames,
@@ -74,7 +74,7 @@ async fn the_store_passes_the_conformance_suite() {
     expect_ciphertext_only(&place, &gone, &below).await;
 }
 
-/// Leaves a sealed version as well, and has boto3 read all that is below a prefix.
+/// Leaves a sealed version too, and lets boto3 read everything below a prefix.
 async fn expect_ciphertext_only(
     place: &Place,
     store: &Recorded<AwsSecretsManagerStore>,
@@ -92,7 +92,7 @@ async fn expect_ciphertext_only(
         "prefix": prefix,
     });
     let reading = reader::read(&Tools::locate().unwrap(), &request).unwrap();
-    // A description and no tags: those take a grant that nobody is asked for.
+    // A description and no tags: tags need a grant that the guide does not request.
     let about = |name: &RemoteName, put: &PutOptions| {
         vec![format!(
             "Sealed by terraform-provider-planton as {name}; planton-environment=prod, \
@@ -138,7 +138,7 @@ fn the_capability_says_what_secrets_manager_takes() {
             separator: "/",
             max_bytes: 512,
         },
-        // Of 20 labels, three are AWS's own.
+        // AWS itself uses three of the 20 labels.
         max_versions: Some(17),
         deletes_versions: false,
     };

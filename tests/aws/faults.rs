@@ -1,5 +1,4 @@
-//! AWS Secrets Manager on a way that fails. What becomes of keys that run out is
-//! in `identity.rs`.
+//! Runs the fault suite against AWS Secrets Manager. `identity.rs` tests expired keys.
 
 use async_trait::async_trait;
 use aws_sdk_secretsmanager::Client;
@@ -12,7 +11,7 @@ use xtask::faults::{FaultProxy, Match, ProxyOptions};
 use super::support::{self, Place};
 use test_support::store_faults::{self, Bench, CountVersions, Requests, Step};
 
-/// Counts the versions that AWS keeps, of a secret that is not deleted.
+/// Counts the versions of a secret that is not deleted.
 struct Kept(Client);
 
 #[async_trait]
@@ -43,12 +42,13 @@ fn store(
     AwsSecretsManagerStore::new(config, credential, settings).unwrap()
 }
 
-/// The request of each verb; `looks` is how many follow a lost deletion.
+/// Returns the request of each verb. `looks` is the number of requests after a lost
+/// deletion.
 fn requests(looks: usize) -> Requests {
     let of = |action: &str| Match::header("x-amz-target", &format!(".{action}"));
     Requests {
         put: vec![
-            // The name is taken, and is looked at to see by whom.
+            // The name is taken, so the store reads its owner.
             Step {
                 after_lost: 1,
                 ..Step::new(of("CreateSecret"))
@@ -75,7 +75,7 @@ async fn passes(days: u8, looks: usize) {
         direct: &place.store_with(json!({"recovery_window_days": days})),
         versions: &Kept(place.sdk().await),
         requests: requests(looks),
-        // The attempt is the version's id, for AWS too.
+        // AWS uses the attempt as the version's id.
         spares: 0,
         prefix: format!("planton/{}/org", place.unique),
     };
@@ -89,6 +89,6 @@ async fn the_store_passes_the_fault_suite() {
 
 #[tokio::test]
 async fn the_store_passes_the_fault_suite_where_deletions_have_a_recovery_window() {
-    // It is deleted already, or in use by something else: a look tells.
+    // It is deleted, or something else uses it. A further request distinguishes the two.
     passes(7, 1).await;
 }

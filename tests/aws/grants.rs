@@ -1,4 +1,4 @@
-//! What the guide's policy does not grant, and a KMS key that is not there.
+//! Actions that the guide's policy does not grant, and a missing KMS key.
 
 use planton_core::store::{Deletion, SecretStore, StoreErrorKind};
 use serde_json::json;
@@ -51,8 +51,8 @@ async fn what_is_outside_of_the_guides_policy_is_denied_and_told_with_what_to_gr
     assert_eq!(theirs.get(&name, &id).await.unwrap(), PAYLOAD);
 }
 
-/// AWS checks the form of a key when the secret is created, and looks for the
-/// key where a value is stored: hashicorp/terraform-provider-aws#13303, #30272.
+/// AWS checks a key's form when it creates the secret, and its existence when it stores a
+/// value: hashicorp/terraform-provider-aws#13303, #30272.
 #[tokio::test]
 async fn a_kms_key_that_is_not_there_is_told_at_its_setting() {
     let place = Place::new().await;
@@ -87,7 +87,7 @@ async fn a_kms_key_that_is_not_there_is_told_at_its_setting() {
         assert_eq!(requests, sent, "{key}: not tried again");
     }
 
-    // A secret keeps the key that it was made with, and this one has no other use.
+    // A secret keeps the key with which it was created. This one serves no other test.
     let name = place.named("k1");
     place.moto.add_kms_key("alias/mended").unwrap();
     let mended = place.store_with(json!({ "at_rest_kms_key_id": "alias/mended" }));

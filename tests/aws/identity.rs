@@ -1,4 +1,4 @@
-//! As whom: each source of credentials, and what happens when they run out.
+//! Tests each source of credentials, and their expiry.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn endpoint(place: &Place) -> Value {
     json!({ "endpoint": place.moto.address() })
 }
 
-/// The access keys of the requests about names and roles of a place.
+/// Returns the access keys of the requests for names and roles of a place.
 fn callers(place: &Place) -> Vec<String> {
     let lines = place.moto.requests(&place.unique).unwrap().into_iter();
     lines
@@ -114,7 +114,7 @@ async fn a_role_is_taken_with_its_external_id_and_again_when_its_session_has_run
     assert_ne!(session, place.key_id);
     assert_eq!(child.get()["requests"], 1, "the session is kept");
 
-    // It runs out while many are at work: all of them go on, and share another.
+    // It expires during concurrent calls. All of them continue, and share a new one.
     place.moto.expire(&session).unwrap();
     let read = child.get_many(4);
     let asked = read["requests"].as_u64().unwrap();
@@ -127,7 +127,7 @@ async fn a_role_is_taken_with_its_external_id_and_again_when_its_session_has_run
     assert_eq!(taken.count(), 2, "{calls:?}");
     let renewed = calls.last().unwrap().rsplit(' ').next().unwrap();
     assert_ne!(renewed, session);
-    // One more than it was: the read before. Whoever was refused asks again.
+    // One more than before, because of the read. A denied call requests another session.
     let refused = of_session(&session) - 1;
     assert!((1..=4).contains(&refused), "{calls:?}");
     assert_eq!(
@@ -149,7 +149,7 @@ async fn a_role_that_may_not_be_taken_is_named() {
     let credential = json!({ "secret_access_key": place.secret_key });
     let environment = [("AWS_ENDPOINT_URL", place.moto.address())];
     let other = role.replace(":role/", ":role/no-");
-    // No external id, a wrong one, and a role that the key may not take.
+    // No external id, a wrong one, and a role that the key may not assume.
     for settings in [
         json!({"assume_role_arn": role}),
         json!({"assume_role_arn": role, "external_id": "who-knew"}),
@@ -237,7 +237,7 @@ async fn a_credential_process_serves() {
     let put = child.hear();
     assert_eq!(put["requests"], 2, "{put}");
 
-    // What it prints is a credential, even where it makes no sense.
+    // Its output is a credential, even if it is malformed.
     fs::write(&output, format!("{}?", place.secret_key)).unwrap();
     let mut child = Stage::open(
         test,
@@ -269,7 +269,7 @@ async fn the_metadata_of_a_container_and_of_an_instance_serve() {
             ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container),
             ("AWS_REGION", REGION),
         ],
-        // The region comes from there too.
+        // The region comes from the same source.
         &[
             ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata),
             ("AWS_EC2_METADATA_DISABLED", "false"),
@@ -343,10 +343,10 @@ async fn a_store_builds_one_client_for_all_its_operations() {
     store.delete(&name, object).await.unwrap();
     assert_eq!(store.requests(), 5 + 4 + 4 + 1);
     assert_eq!(place.requests().len(), 14);
-    // Each client has connections of its own, and one that is idle is used again.
+    // Each client has its own connections, and reuses an idle one.
     assert_eq!(place.moto.connections(&place.unique).unwrap(), 1);
 
-    // Another store has its own: both would show.
+    // Another store has its own connections, so the counts would differ.
     let other = place.named("other");
     let put = place.store().put(&other, PAYLOAD, version(1, &[])).await;
     put.unwrap();

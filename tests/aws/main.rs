@@ -1,5 +1,5 @@
-//! AWS Secrets Manager against its emulator, behind a front that is as strict
-//! as AWS documents itself to be.
+//! Tests AWS Secrets Manager against an emulator, behind a front with AWS's documented
+//! rules.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 

@@ -1,4 +1,5 @@
-//! What is ours, what is not, and what is about to go.
+//! Distinguishes our secrets from foreign ones and from secrets that are scheduled for
+//! deletion.
 
 use std::time::{Duration, SystemTime};
 
@@ -62,7 +63,7 @@ async fn a_secret_made_anew_under_our_name_is_never_touched() {
     let gone = store.get(&name, &id).await.unwrap_err();
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);
     let refused = store.put(&name, PAYLOAD, version(2, &[&id])).await;
-    // The object that should be there is not: it is never made anew.
+    // The expected object is missing. It is never created again under this name.
     assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::NotFound);
     store.delete(&name, object(&[&id])).await.unwrap();
     still_theirs(&place, &name).await;
@@ -152,7 +153,7 @@ async fn what_is_scheduled_for_deletion_is_gone_and_blocks_its_name_with_a_remed
             "{remedy}"
         );
     }
-    // Deleted already: done, for whoever knows its versions and who does not.
+    // Deleting a deleted secret succeeds, with and without known versions.
     store.delete(&name, object(&[&id])).await.unwrap();
     store.delete(&name, object(&[])).await.unwrap();
     let versions = vec![id.clone()];

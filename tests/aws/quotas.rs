@@ -1,4 +1,4 @@
-//! Throttling within and beyond an operation's time.
+//! Tests throttling within and beyond an operation's deadline.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ fn within(time: Duration) -> RequestLimits {
     }
 }
 
-/// Both ways in which AWS says it.
+/// The two codes of AWS for throttling.
 const WAYS: [(u16, &str); 2] = [
     (400, "ThrottlingException"),
     (429, "TooManyRequestsException"),
@@ -41,7 +41,7 @@ async fn throttling_is_retried_until_the_deadline_and_not_a_number_of_times() {
     let (store, name) = (place.store(), place.name());
     let id = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();
     for way in WAYS {
-        // More than the tries that an outage gets.
+        // More than the number of tries during an outage.
         throttle(&place, &name, "GetSecretValue", way, 20);
         let get = within(Duration::from_secs(60)).scope(store.get(&name, &id));
         let (read, requests) = counted(&store, get).await;
@@ -71,7 +71,7 @@ async fn throttling_that_outlives_the_operation_names_the_quota_of_that_call() {
             ("PutSecretValue", "50 requests of PutSecretValue"),
             ("DeleteSecret", "50 requests of DeleteSecret"),
         ] {
-            // Others share the emulator: each has a name of its own.
+            // Tests share the emulator, so each uses its own name.
             let name = place.named(&format!("{action}-{}", way.0));
             let other = place.named(&format!("{action}-{}-new", way.0));
             let id = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();

@@ -1,4 +1,4 @@
-//! Every refusal by its meaning, with what mends it.
+//! Maps every refusal to a meaning and a remedy.
 
 use planton_core::store::{Deletion, RemoteName, SecretStore, StoreErrorKind};
 use serde_json::json;
@@ -50,7 +50,7 @@ async fn a_missing_grant_is_named_with_resource_and_caller() {
         let remedy = error.remedy().unwrap();
         for part in [
             format!("Grant secretsmanager:{action} on "),
-            // For all that is the organization's, as whoever writes a policy does it.
+            // The policy covers everything of the organization, as in the guide.
             format!(
                 "on arn:aws:secretsmanager:eu-central-1:*:secret:planton/{}/*",
                 place.unique

@@ -1,4 +1,4 @@
-//! Lost answers, and what is new to AWS itself.
+//! Tests lost responses, and secrets that AWS does not return yet.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use xtask::moto::Fault;
 
 use super::support::{PAYLOAD, Place, counted, shown, status, version};
 
-/// Carries the request out, and has the answer lost on its way.
+/// Carries out the request, and loses its response.
 fn lost<'a>(action: &'a str, name: &'a str) -> Fault<'a> {
     Fault {
         action,
@@ -31,7 +31,7 @@ async fn a_put_whose_answers_were_lost_gives_one_version() {
     let id = put.unwrap();
     let expected = [
         "CreateSecret 503",
-        // It is there: ours, as its description says.
+        // It exists, and its description shows that it is ours.
         "CreateSecret 400",
         "DescribeSecret 200",
         "PutSecretValue 503",

@@ -1,4 +1,4 @@
-//! A credential that is planted, and looked for in all that can be shown.
+//! Searches for a planted credential in everything that can be shown.
 
 use planton_core::store::{SecretStore, StoreErrorKind};
 use planton_vendors::aws::{AwsConfig, AwsCredential};
@@ -22,7 +22,7 @@ async fn neither_debug_output_nor_any_error_shows_the_key_or_the_token() {
     let name = place.name();
     let mut seen = String::new();
 
-    // Another key than AWS knows: its answer repeats the token.
+    // The key is unknown to AWS, whose response repeats the token.
     place
         .moto
         .allow_key(&id, "another", Some(token.value()))
@@ -47,7 +47,7 @@ async fn neither_debug_output_nor_any_error_shows_the_key_or_the_token() {
     let parts = AwsCredential::from_parts(&config, &credential).unwrap();
     seen.push_str(&format!("{config:?} {parts:?}"));
 
-    // Whatever a message says stays out, whatever its code.
+    // An error's message is never shown, whatever its code.
     for (status, code) in [
         (400, "AccessDeniedException"),
         (400, "InvalidRequestException"),

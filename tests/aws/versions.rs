@@ -1,4 +1,4 @@
-//! Versions: how many requests they take, and which of them AWS keeps.
+//! Tests the number of requests for each version, and which versions AWS keeps.
 
 use planton_core::store::{
     Deletion, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
@@ -64,7 +64,7 @@ async fn sixteen_versions_are_kept_through_forty_puts() {
             .await
             .unwrap();
         kept.push((id, payload));
-        // All are there before the record lets go of the oldest.
+        // All versions exist until the record drops the oldest.
         for (id, payload) in &kept {
             assert_eq!(store.get(&name, id).await.unwrap(), *payload, "{number}");
         }
@@ -102,9 +102,9 @@ async fn a_seventeenth_version_to_keep_is_refused_before_anything_is_sent() {
     assert_eq!(store.requests(), 0);
 }
 
-/// Options of which the label is known: `number` modulo the free ones.
+/// Returns options with a known label: `number` modulo the number of free labels.
 fn choosing(number: u128, keep: &[&NativeVersionId]) -> PutOptions {
-    // A multiple of each count of free labels that occurs here, and random.
+    // A multiple of each number of free labels that occurs here, plus random bits.
     let multiple = 16 * 17 * (Uuid::new_v4().as_u128() >> 16);
     PutOptions {
         attempt: Uuid::from_u128(multiple + number),
@@ -112,7 +112,7 @@ fn choosing(number: u128, keep: &[&NativeVersionId]) -> PutOptions {
     }
 }
 
-/// Two writers who both know of the first version only.
+/// Two writers that know the first version only.
 async fn race(place: &Place, labels: [u128; 2]) -> (RemoteName, [NativeVersionId; 3]) {
     let (store, name) = (place.store(), place.named(&format!("race-{}", labels[1])));
     let first = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();
@@ -138,14 +138,14 @@ async fn a_version_whose_label_a_racing_writer_took_stays_until_it_is_history() 
     let place = Place::new().await;
     let store = place.store();
     let (name, [first, early, late]) = race(&place, [3, 3]).await;
-    // The early one has won the catalog. AWS has it as the previous one: it is
-    // the current value, and must not be taken for lost.
+    // The earlier writer has won in the catalog. AWS labels its version as previous, but
+    // it is the current value and must count as present.
     assert_eq!(store.get(&name, &early).await.unwrap(), b"PSE1 a");
     for id in [&first, &early, &late] {
         let known = status(&store, &name, id).await.unwrap();
         assert_eq!(known, VersionStatus::Present, "{id}");
     }
-    // With the next put it is no longer current, and may be dropped.
+    // After the next put it is no longer current, and may be dropped.
     let next = store
         .put(&name, b"PSE1 n", version(3, &[&first, &early]))
         .await

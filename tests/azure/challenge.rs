@@ -1,4 +1,4 @@
-//! What a vault may ask for, and where a token may go.
+//! Tests the challenges of a vault, and the addresses that may receive a token.
 
 use planton_core::store::{NativeVersionId, SecretStore, StoreCredential, StoreErrorKind};
 use planton_vendors::http::{HttpSettings, Roots};
@@ -35,7 +35,7 @@ async fn a_challenge_for_another_resource_gets_no_token() {
 async fn a_next_page_at_another_address_is_not_asked_for() {
     let place = Place::new();
     let elsewhere = Place::new();
-    // Both are trusted, so that nothing but the address keeps the token back.
+    // Both are trusted, so only the address decides that no token is sent.
     let authorities = [&place, &elsewhere].map(|place| place.fake.ca_pem().unwrap());
     let http = HttpSettings {
         roots: Roots::Pem(authorities.concat()),
@@ -67,7 +67,7 @@ async fn a_body_is_not_sent_before_the_vault_has_said_whose_token_it_wants() {
     let store = place.store();
     let name = name("first");
     let keep = NativeVersionId::new("0".repeat(32));
-    // Its first request of all is a set.
+    // The first request is a put.
     store.put(&name, PAYLOAD, next(&[&keep])).await.unwrap();
     let requests = place.fake.requests().unwrap();
     assert_eq!(requests.len(), 2);

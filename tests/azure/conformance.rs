@@ -1,4 +1,4 @@
-//! The suite that every store passes.
+//! Runs the conformance suite of stores.
 
 use async_trait::async_trait;
 use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
@@ -14,7 +14,7 @@ use xtask::tools::Tools;
 use super::support::Place;
 use test_support::reading::{Recorded, leave_sealed};
 
-/// What Key Vault has no means for.
+/// The cases that Key Vault does not support.
 const KEEPS_NAMES: (&str, Gap) = (
     "put_after_delete_gives_a_new_native_id",
     Gap::KeepsDeletedNames,
@@ -49,12 +49,12 @@ const NO_DRIFT: [(&str, Gap); 5] = [
     ),
 ];
 
-/// Somebody else with rights on the vault.
+/// Another principal with rights on the vault.
 struct Intruder<'a>(&'a Place);
 
 #[async_trait]
 impl Sabotage for Intruder<'_> {
-    /// Key Vault deletes no single version.
+    /// Key Vault cannot delete a single version.
     async fn remove_version(&self, _: &RemoteName, _: &NativeVersionId) -> Sabotaged {
         Sabotaged::Impossible
     }
@@ -63,7 +63,7 @@ impl Sabotage for Intruder<'_> {
         self.0.fake.remove_secret(name.as_str()).unwrap();
     }
 
-    /// Key Vault changes no value of a version.
+    /// Key Vault cannot change the value of a version.
     async fn replace_version(&self, _: &RemoteName, _: &NativeVersionId, _: &[u8]) -> Sabotaged {
         Sabotaged::Impossible
     }
@@ -71,7 +71,7 @@ impl Sabotage for Intruder<'_> {
 
 #[tokio::test]
 async fn the_store_passes_the_conformance_suite_within_set_get_list_and_delete() {
-    // Whatever else is not granted unless a test asks for it.
+    // Tests that need further permissions request them.
     let place = Place::new();
     let store = Recorded::new(place.store());
     let gaps = conformance::run_all(&store, "run").await.unwrap();
@@ -116,7 +116,7 @@ async fn the_store_passes_where_deletions_take_their_time_and_lists_of_nothing_a
         let store = place.store_with(&json!({"purge_on_destroy": purge}));
         let prefix = if purge { "purge" } else { "keep" };
         let gaps = conformance::run_all(&store, prefix).await.unwrap();
-        // Without a name that is kept, a set asks for nothing that stands there.
+        // A put without a kept name reads nothing first.
         let anew = (
             "put_of_a_further_version_makes_no_object",
             Gap::MakesObjectsAnew,
@@ -137,7 +137,7 @@ fn the_capability_says_what_key_vault_takes_and_cannot_do() {
         kind: "azure_key_vault",
         vendor: "Azure Key Vault",
         encoding: PayloadEncoding::Text,
-        // 25 KB, whichever KB those are.
+        // Microsoft documents 25 KB without a definition of KB.
         max_payload_bytes: 25_000,
         name: NameRules {
             separator: "--",

@@ -1,5 +1,5 @@
-//! Where tokens come from. What reads the environment runs in a child process,
-//! which trusts the fake through `SSL_CERT_FILE` as a real one would.
+//! Tests the sources of tokens. Tests of environment variables run in a child process,
+//! which trusts the fake through `SSL_CERT_FILE`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,13 +14,13 @@ use xtask::process::{self, Finished};
 
 use super::support::{PAYLOAD, Place, first, name, open};
 
-/// Gives a child the settings of its store, in JSON.
+/// The variable with the settings of a child's store, in JSON.
 const CHILD: &str = "PLANTON_TEST_AZURE_CHILD";
-/// Gives a child a static client secret, if any.
+/// The variable with a child's static client secret, if any.
 const CHILD_SECRET: &str = "PLANTON_TEST_AZURE_CHILD_SECRET";
 
-/// The part of the tests below that runs in a child: puts and gets, and prints
-/// what came of it. On its own it has nothing to do.
+/// The child's part of the tests below: puts, gets, and prints the results. Without the
+/// variable it does nothing.
 #[tokio::test]
 async fn child() {
     let Ok(configuration) = std::env::var(CHILD) else {
@@ -60,8 +60,7 @@ struct Child<'a> {
 }
 
 impl Child<'_> {
-    /// Runs a child whose environment has these variables and no others of
-    /// Azure's.
+    /// Runs a child with these variables and no others of Azure's.
     fn run(self) -> String {
         let finished = self.finish();
         let line = finished
@@ -91,7 +90,7 @@ impl Child<'_> {
             .env("PATH", "/usr/bin:/bin")
             .env("SSL_CERT_FILE", fake.ca_file())
             .env("AZURE_AUTHORITY_HOST", fake.vault_url())
-            // Nobody listens there, so that no test asks this machine itself.
+            // Nothing listens there, so no test reaches this machine's metadata service.
             .env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")
             .env(CHILD, configuration.to_string())
             .envs(self.variables.iter().map(|(name, value)| (name, value)));
@@ -124,11 +123,11 @@ fn the_environments_secret_serves_where_nothing_is_configured() {
     let secret = [("AZURE_CLIENT_SECRET", place.secret.value())];
     let variables = [&ids[..], &secret[..]].concat();
     assert_eq!(run(&place, json!({}), &variables), "put");
-    // The settings' own identifiers count before the environment's.
+    // Identifiers in the settings take precedence over the environment's.
     let configured = json!({"tenant_id": AzureFake::TENANT, "client_id": AzureFake::CLIENT});
     assert_eq!(run(&place, configured, &secret), "put");
 
-    // It is used, and its failure is the failure.
+    // The store uses it, and reports its failure.
     let wrong = [("AZURE_CLIENT_SECRET", "another~secret")];
     let outcome = run(&place, json!({}), &[&ids[..], &wrong[..]].concat());
     assert!(outcome.starts_with("Unauthenticated"), "{outcome}");
@@ -230,12 +229,12 @@ fn a_machine_whose_identity_service_fails_is_asked_by_one_layer_only() {
             .unwrap();
         let outcome = run(&place, json!({"use_msi": true}), &machine);
         assert!(!outcome.starts_with("put"), "{outcome}");
-        // The SDK's own retries would make it seven times as many.
+        // The SDK's own retries would send seven times as many requests.
         assert_eq!(asked(), 4 * round, "{outcome}");
     }
 }
 
-/// Writes a program that stands for `az`; returns a PATH with it.
+/// Writes a fake `az`, and returns a PATH with it.
 fn az(folder: &tempfile::TempDir, script: &str) -> String {
     let file = folder.path().join("az");
     fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -245,7 +244,7 @@ fn az(folder: &tempfile::TempDir, script: &str) -> String {
 
 #[test]
 fn the_cli_serves_where_chosen_and_where_nothing_else_is_there() {
-    // A machine whose metadata service knows no identity is passed over.
+    // The metadata service has no identity, so the store tries the next source.
     let place = Place::with(|options| options.managed_client_id = String::new());
     let folder = tempfile::tempdir().unwrap();
     let token = place.fake.issue_token().unwrap();
@@ -288,7 +287,7 @@ fn without_any_credential_the_error_says_all_that_was_looked_for() {
 fn a_variable_moves_the_authority_of_ambient_credentials_only() {
     let place = Place::new();
     let ids = json!({"tenant_id": AzureFake::TENANT, "client_id": AzureFake::CLIENT});
-    // Whatever would leave this machine meets a proxy that is not there.
+    // A proxy that does not exist stops every request to another machine.
     let offline = [
         ("HTTPS_PROXY", "http://127.0.0.1:9"),
         ("NO_PROXY", "127.0.0.1"),

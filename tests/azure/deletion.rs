@@ -1,4 +1,4 @@
-//! Soft delete, and what comes after it.
+//! Tests soft delete, purge and recovery.
 
 use std::time::{Duration, Instant};
 
@@ -123,7 +123,7 @@ async fn a_deletion_that_takes_its_time_is_waited_for_within_bounds() {
     assert!(remedy.contains("is still deleting a secret"), "{remedy}");
     assert!(is_recoverable(&place, &other));
 
-    // What nobody needs any more may stay so.
+    // A secret that is no longer needed may stay deleted.
     let third = super::support::name("throw-away");
     let id = put(&store, &third).await;
     let throw_away = Deletion::Purge { versions: vec![id] };
@@ -157,7 +157,7 @@ async fn a_purge_that_is_not_granted_is_passed_over_unless_it_was_asked_for() {
         "{error:?}"
     );
     place.assert_clean(&error);
-    // Granted later, the same deletion completes.
+    // Once the permission is granted, the same deletion completes.
     place.fake.grant(&["purge"]).unwrap();
     store.delete(&name, object(&id)).await.unwrap();
     assert!(!is_recoverable(&place, &name));
@@ -206,7 +206,8 @@ async fn a_secret_that_somebody_purged_and_set_anew_is_gone_and_one_of_ours_is_n
             .set_secret(name.as_str(), "theirs", &tags)
             .unwrap();
     }
-    // Not merely a version that is missing: a next one would be put on theirs.
+    // The store does not treat it as a lost version, because the next put would go to a
+    // foreign secret.
     let error = store.describe(&name, about(&id)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
     place.assert_clean(&error);

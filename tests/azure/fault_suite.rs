@@ -1,5 +1,5 @@
-//! Azure Key Vault on a way that fails, tokens and challenges included. What
-//! becomes of tokens that run out is in `faults.rs`.
+//! Runs the fault suite against Azure Key Vault, including its tokens and challenges.
+//! `faults.rs` tests expired tokens.
 
 use async_trait::async_trait;
 use planton_core::store::{RemoteName, StoreCredential};
@@ -24,7 +24,7 @@ fn proxy(place: &Place) -> FaultProxy {
     FaultProxy::start(&options.with_tls()).unwrap()
 }
 
-/// A store that knows the proxy only, for its vault and for its tokens.
+/// Returns a store that uses the proxy for its vault and for its tokens.
 fn store(
     place: &Place,
     proxy: &FaultProxy,
@@ -44,12 +44,12 @@ fn store(
     support::open(&configuration, &credential, settings(http)).unwrap()
 }
 
-/// The request of each verb, of the vault's alone.
+/// Returns the vault's request of each verb.
 fn requests() -> Requests {
     let of = |method, part| Match::method(method).and(Match::path(part));
     Requests {
         put: vec![
-            // Whose the object is, if there is one.
+            // The store reads the owner of the object, if there is one.
             Step::new(of("GET", "/versions")),
             Step::new(of("PUT", "/secrets/")),
         ],
@@ -73,7 +73,7 @@ async fn passes(purges: bool) {
         direct: &place.store(),
         versions: &Versions(&place),
         requests: requests(),
-        // Whatever is set twice is two versions.
+        // Two puts create two versions.
         spares: 1,
         prefix: "planton--faults".to_owned(),
     };

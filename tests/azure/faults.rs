@@ -1,4 +1,4 @@
-//! Answers that are lost, and tokens that end.
+//! Tests lost responses and expired tokens.
 
 use planton_core::store::{Deletion, SecretStore, StoreErrorKind};
 use serde_json::json;
@@ -50,8 +50,7 @@ async fn an_attempt_in_doubt_that_is_made_again_finds_what_it_put() {
         .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     place.assert_clean(&error);
-    // One for each lost answer: Key Vault has nothing to tell them apart by
-    // while they are sent.
+    // Each lost response leaves one version, because Key Vault has no idempotency key.
     let versions = place.versions(&name);
     assert!(versions <= 8, "{versions}");
     let id = store.put(&name, PAYLOAD, options).await.unwrap();
@@ -87,7 +86,7 @@ async fn a_token_that_ends_early_is_replaced_once_and_the_request_tried_once_mor
     assert_eq!(place.fake.tokens_issued().unwrap(), 2);
     assert_eq!(store.get(&name, &next).await.unwrap(), b"pse1.next");
 
-    // Many requests with the old token share the new one.
+    // Concurrent requests with the old token share the new one.
     place.fake.expire_tokens().unwrap();
     let (a, b, c) = tokio::join!(
         store.get(&name, &id),

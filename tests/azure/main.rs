@@ -1,4 +1,4 @@
-//! Azure Key Vault as its fake has it: store, credentials, errors.
+//! Tests Azure Key Vault against its fake: store, credentials, errors.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 

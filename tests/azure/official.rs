@@ -1,4 +1,4 @@
-//! What Azure's own client sees of what the store wrote.
+//! Reads stored versions with Azure's own client.
 
 use std::process::Command;
 use std::time::Duration;
@@ -67,7 +67,7 @@ async fn the_official_client_reads_names_tags_and_ciphertext_and_nothing_else() 
     let team = seen.iter().find(|s| s["version"] == one.as_str()).unwrap();
     assert_eq!(team["tags"]["team"], "Zürich");
 
-    // And what it wrote is left alone.
+    // The store leaves the client's version alone.
     let theirs = super::support::name("theirs");
     let error = store.put(&theirs, PAYLOAD, first()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);

@@ -1,4 +1,4 @@
-//! Throttling within and beyond an operation's time.
+//! Tests throttling within and beyond an operation's deadline.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ async fn throttling_is_retried_until_the_deadline_and_not_a_number_of_times() {
     assert_eq!(store.requests() - before, 21);
 }
 
-/// The vault tells how long its window lasts still, and is believed.
+/// The vault returns the rest of its window in Retry-After, and the store waits for it.
 #[tokio::test]
 async fn a_window_is_waited_for_as_long_as_the_vault_says() {
     let place = Place::new();

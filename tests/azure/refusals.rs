@@ -1,4 +1,4 @@
-//! What each refusal means, and how its error says to mend it.
+//! Maps each refusal to a meaning and a remedy.
 
 use std::net::TcpListener;
 
@@ -12,7 +12,7 @@ use xtask::azure::AzureFake;
 
 use super::support::{PAYLOAD, Place, about, first, name, next, open};
 
-/// Checks an error's meaning and that its remedy has all these words.
+/// Checks an error's kind, and that its remedy contains these words.
 fn assert_says(place: &Place, error: &StoreError, kind: StoreErrorKind, words: &[&str]) {
     assert_eq!(error.kind(), kind, "{error:?}");
     let remedy = error.remedy().unwrap_or_default();
@@ -78,7 +78,7 @@ async fn a_missing_grant_is_permission_denied_and_named() {
         let vault = place.fake.vault_url();
         let remedy = error.remedy().unwrap();
         assert!(remedy.contains(&vault), "{error:?}");
-        // No role that has more than was denied.
+        // The named role grants only the denied permission.
         assert!(!remedy.contains("Officer"), "{remedy}");
     }
 }
@@ -106,7 +106,7 @@ async fn wrong_identities_are_unauthenticated_and_name_the_setting() {
     assert_says(&place, &error, refused, &["tenant_id"]);
     let error = at(json!({"client_id": unknown})).await;
     assert_says(&place, &error, refused, &["Check client_id", "tenant_id"]);
-    // The application is in that tenant as well, the vault is not.
+    // That tenant has the application, but not the vault.
     let error = at(json!({"tenant_id": AzureFake::OTHER_TENANT})).await;
     let words = ["another tenant", "tenant_id"];
     assert_says(&place, &error, refused, &words);

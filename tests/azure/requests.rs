@@ -1,4 +1,4 @@
-//! How many requests each verb takes, and which.
+//! Tests the requests of each verb.
 
 use planton_core::store::{Deletion, NativeVersionId, SecretStore, StoreErrorKind, VersionStatus};
 use serde_json::json;
@@ -76,7 +76,7 @@ async fn describe_lists_and_never_reads_a_value() {
     let store = place.store();
     let name = name("listed");
     let id = store.put(&name, PAYLOAD, first()).await.unwrap();
-    // Without the permission to read, too.
+    // This also holds without the permission to read.
     place
         .fake
         .control(&json!({"deny": {"get": "ForbiddenByRbac"}}))
@@ -89,8 +89,8 @@ async fn describe_lists_and_never_reads_a_value() {
     }
 }
 
-/// The service shows a version without its value in a list only, of 25 at most,
-/// and in no order that anybody may rely on: docs/adr/0009.
+/// The service shows a version without its value only in lists of at most 25, in no
+/// guaranteed order: docs/adr/0009.
 #[tokio::test]
 async fn describe_takes_one_request_for_each_25_versions_up_to_the_one_asked_for() {
     let place = Place::new();
@@ -102,7 +102,7 @@ async fn describe_takes_one_request_for_each_25_versions_up_to_the_one_asked_for
             let kept: Vec<&NativeVersionId> = ids.iter().collect();
             ids.push(store.put(&name, PAYLOAD, next(&kept)).await.unwrap());
         }
-        // As the fake lists them.
+        // The order of the fake.
         let mut listed: Vec<_> = ids.iter().collect();
         listed.sort_unstable_by_key(|id| id.as_str());
         let mut most = 0;

@@ -1,5 +1,5 @@
-//! The client secret, tokens and payloads are searched for in all that a store
-//! leaves behind on this machine.
+//! Searches for the client secret, tokens and payloads in everything that a store leaves
+//! on this machine.
 
 use planton_core::store::{Deletion, SecretStore, StoreCredential};
 use planton_vendors::http::HttpSettings;
@@ -13,9 +13,9 @@ use super::support::{Events, Place, about, first, name, next, open};
 async fn nothing_secret_is_logged_nor_shown_whatever_happens() {
     let events = Events::default();
     let subscriber = tracing_subscriber::registry().with(events.clone());
-    // While there is only one dispatcher, tracing asks the thread that meets an
-    // event first whether anybody cares; a test beside this one does not, and the
-    // event is off for all. With two it asks both.
+    // With only one dispatcher, tracing caches the interest of the thread that meets an
+    // event first. If a concurrent test has no interest, the event is disabled for all
+    // threads. With two dispatchers, tracing asks both.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
 
@@ -40,7 +40,7 @@ async fn nothing_secret_is_logged_nor_shown_whatever_happens() {
     store.get(&name, &id).await.unwrap();
     store.describe(&name, about(&id)).await.unwrap();
     let control = |settings| place.fake.control(&settings).unwrap();
-    // An outage, a lost answer, a token that ends, a refusal.
+    // An outage, a lost response, an expired token, a denied request.
     control(json!({"answers": [503, 503], "lose": {"PUT": 1}}));
     let two = store.put(&name, &bytes, next(&[&id])).await.unwrap();
     place.fake.expire_tokens().unwrap();

@@ -1,4 +1,4 @@
-//! A fake of its own for each test, and stores that use it.
+//! A fake for each test, and stores that use it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -51,7 +51,7 @@ impl Place {
         })
     }
 
-    /// Returns what the vendor's own client is told, to be somebody with a console.
+    /// Returns the arguments that make the vendor's own client act as another principal.
     pub(crate) fn as_a_person(&self) -> Value {
         json!({
             "vendor": "azure",
@@ -82,7 +82,7 @@ impl Place {
         open(&configuration, &credential, self.http()).unwrap()
     }
 
-    /// Returns settings that trust the fake and nobody else.
+    /// Returns settings that trust the fake only.
     pub(crate) fn http(&self) -> HttpSettings {
         HttpSettings {
             roots: Roots::Pem(self.fake.ca_pem().unwrap()),
@@ -97,14 +97,14 @@ impl Place {
         }
     }
 
-    /// Returns how many versions a secret has.
+    /// Returns the number of a secret's versions.
     pub(crate) fn versions(&self, name: &RemoteName) -> usize {
         let state = self.fake.state().unwrap();
         let versions = &state["secrets"][name.as_str().to_lowercase()];
         versions.as_array().map_or(0, Vec::len)
     }
 
-    /// Checks what an error says, all the way down, and that it has no secret.
+    /// Checks an error's text with all sources, and that no secret is in it.
     pub(crate) fn assert_clean(&self, error: &StoreError) {
         let mut text = format!("{error} {error:?}");
         let mut source = error.source();
@@ -162,8 +162,7 @@ pub(crate) fn about(version: &NativeVersionId) -> DescribeOptions {
     }
 }
 
-/// Collects what the provider's own events say. What other crates say is never
-/// logged: `protocol::log` lets nothing of theirs through.
+/// Collects the provider's own log events. `protocol::log` drops those of other crates.
 #[derive(Clone, Default)]
 pub(crate) struct Events(Arc<Mutex<String>>);
 

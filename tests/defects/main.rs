@@ -1,4 +1,4 @@
-//! `docs/defects.md` names a test for each past defect, and each of them exists.
+//! `docs/defects.md` names a test for each past defect. Each of these tests exists.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 const TABLE: &str = include_str!("../../docs/defects.md");
 
-/// A test as the table names it.
+/// A test in the table.
 #[derive(Debug)]
 struct Named<'a> {
     command: &'a str,
-    /// Where the modules of its binary stand.
+    /// The folder with the modules of its binary.
     sources: PathBuf,
     modules: Vec<&'a str>,
     function: &'a str,
@@ -44,7 +44,7 @@ impl<'a> Named<'a> {
         })
     }
 
-    /// Returns the files in which its module may stand.
+    /// Returns the files that may contain its module.
     fn files(&self) -> Vec<PathBuf> {
         let inside = self
             .modules

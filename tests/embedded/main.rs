@@ -1,6 +1,6 @@
-//! The embedded platform as several real processes see it: each test that
-//! needs another process starts this test binary again, told by the
-//! environment to play the child's part of the same test.
+//! Tests the embedded platform with several real processes. A test that needs another
+//! process starts this test binary again, with environment variables for the child's part
+//! of the same test.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -27,7 +27,7 @@ use uuid::Uuid;
 const CHILD_DIRECTORY: &str = "PLANTON_TEST_CHILD_DIRECTORY";
 const DONE: &str = "child is done";
 
-/// A process that plays the child's part of a test; killed when it is dropped.
+/// A process that runs the child's part of a test. It is killed on drop.
 struct OtherProcess {
     process: Child,
     output: BufReader<ChildStdout>,
@@ -46,21 +46,21 @@ impl OtherProcess {
         Self { process, output }
     }
 
-    /// Returns what follows `mark` in the next line that has it; `None` at the
-    /// end, and for a line that a kill cut off.
+    /// Returns the text after `mark` in the next line that contains it, or `None` at the
+    /// end and for a line that a kill truncated.
     fn next(&mut self, mark: &str) -> Option<String> {
         loop {
             let mut line = String::new();
             self.output.read_line(&mut line).unwrap();
             let whole = line.strip_suffix('\n')?;
-            // The test harness may have begun the line.
+            // The test harness may have printed the beginning of the line.
             if let Some((_, rest)) = whole.split_once(mark) {
                 return Some(rest.to_owned());
             }
         }
     }
 
-    /// Waits for the child's end; it must have done all of its part.
+    /// Waits for the child's end, and checks that it completed its part.
     fn finish(mut self) {
         assert!(self.next(DONE).is_some(), "the child ended early");
         assert!(self.process.wait().unwrap().success());
@@ -69,7 +69,7 @@ impl OtherProcess {
 
 impl Drop for OtherProcess {
     fn drop(&mut self) {
-        // These fail only where it has ended already.
+        // These fail only if it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -79,7 +79,7 @@ fn this_program() -> Command {
     Command::new(env::current_exe().unwrap())
 }
 
-/// Starts `count` children and lets them go at once.
+/// Starts `count` children, and releases them at the same time.
 fn start_together(test: &str, directory: &Path, count: usize) -> Vec<OtherProcess> {
     let mut children: Vec<_> = (0..count)
         .map(|_| OtherProcess::start(this_program(), test, directory))
@@ -94,7 +94,7 @@ fn start_together(test: &str, directory: &Path, count: usize) -> Vec<OtherProces
     children
 }
 
-/// Returns the directory when this process is to play the child's part.
+/// Returns the folder if this process runs the child's part.
 fn child_directory() -> Option<PathBuf> {
     env::var_os(CHILD_DIRECTORY).map(PathBuf::from)
 }
@@ -207,7 +207,7 @@ async fn a_killed_writer_loses_nothing_that_was_acknowledged() {
         for _ in 0..20 + round {
             acknowledged.push(child.next("on disk: ").unwrap());
         }
-        // SIGKILL, wherever in its loop it is.
+        // Kills it at any point of its loop.
         child.process.kill().unwrap();
         while let Some(at) = child.next("on disk: ") {
             acknowledged.push(at);
@@ -234,7 +234,7 @@ async fn a_killed_writer_loses_nothing_that_was_acknowledged() {
 
 #[tokio::test]
 async fn processes_that_start_together_agree_on_one_key() {
-    // As the key file's owner does it: complete before it is there by name.
+    // The key file's owner writes it completely before it has its name.
     let opener = |path: &Path, _| -> Result<String, DatabaseError> {
         let mine = path.with_extension(Uuid::new_v4().simple().to_string());
         fs::write(&mine, Uuid::new_v4().simple().to_string()).unwrap();
@@ -292,8 +292,8 @@ async fn a_folder_that_may_only_be_read_is_permission_denied() {
     let directory = parent.path().join("planton");
     drop(open(&directory).await);
     let database = directory.join("planton.db");
-    // Modes mean nothing to root, so there the child is nobody, with a copy of
-    // the program that nobody can reach.
+    // Root ignores modes. There the child runs as nobody, with a copy of the program that
+    // nobody can read.
     let root = rustix::process::geteuid().is_root();
     let copy = parent.path().join("child");
     fs::copy(env::current_exe().unwrap(), &copy).unwrap();
@@ -307,8 +307,8 @@ async fn a_folder_that_may_only_be_read_is_permission_denied() {
     };
     mode(parent.path(), 0o755);
     let test = "a_folder_that_may_only_be_read_is_permission_denied";
-    // The file may not be written; no log may be made beside it; it may not
-    // even be read; the folder may not be entered.
+    // The file is read-only; no log can be created beside it; the file is unreadable; the
+    // folder cannot be entered.
     for (of_file, of_folder) in [
         (0o400, 0o700),
         (0o600, 0o500),
@@ -327,10 +327,10 @@ async fn a_folder_that_may_only_be_read_is_permission_denied() {
     }
 }
 
-/// Counts how often `needle` stands in the files of a folder.
+/// Counts the occurrences of `needle` in the files of a folder.
 ///
-/// Closing them drops this process's locks on the database, which is harmless
-/// here: no other process is about.
+/// Closing the files drops this process's locks on the database. That is harmless here,
+/// because no other process uses it.
 fn occurrences(directory: &Path, needle: &[u8]) -> usize {
     fs::read_dir(directory)
         .unwrap()
@@ -350,7 +350,7 @@ async fn delete_leaves_no_trace_of_the_ciphertext_in_the_files() {
     let name = RemoteName::new("planton/acme/org/db".to_owned());
     let neighbour = RemoteName::new("planton/acme/org/other".to_owned());
 
-    // One below a page, one over many.
+    // One value smaller than a page, one larger than several.
     let mut versions = Vec::new();
     for (version, times) in [(1, 2), (2, 3000)] {
         let payload = needle.repeat(times);

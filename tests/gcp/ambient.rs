@@ -1,4 +1,4 @@
-//! Who we are where nobody says so: Application Default Credentials.
+//! Tests Application Default Credentials.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use super::support::{EMAIL, PAYLOAD, Place, all_of, name, open, version};
 
 const OTHER: &str = "store@acme.iam.gserviceaccount.com";
 
-/// What a test tells its child; absent in a test that is none.
+/// The variable with the fake's address, set in a child only.
 const CHILD: &str = "PLANTON_TEST_GCP_ENDPOINT";
 
-/// The account that a child acts as.
+/// The variable with the account that a child impersonates.
 const AS: &str = "PLANTON_TEST_GCP_ACCOUNT";
 
-/// Runs one test of this file again, in a process whose environment has what
-/// `variables` says and nothing else of Google.
+/// Runs one test of this file again, in a process with these variables and no others of
+/// Google's.
 fn in_a_child(test: &str, place: &Place, variables: &[(&str, &str)]) -> String {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -38,8 +38,8 @@ fn in_a_child(test: &str, place: &Place, variables: &[(&str, &str)]) -> String {
     finished.stdout
 }
 
-/// In a child: puts a version with what the environment offers, reads it three
-/// times, and says how it went.
+/// In a child: puts a version with the ambient credentials, reads it three times, and
+/// prints the result.
 async fn ambient(endpoint: &str) {
     let settings = serde_json::from_value(json!({
         "kind": "gcp_secret_manager",
@@ -68,8 +68,8 @@ async fn ambient(endpoint: &str) {
     println!("{store:?}");
 }
 
-/// Looks in what a child said for every token that was shown to the fake, and
-/// for these secrets.
+/// Searches a child's output for every token that the fake received, and for these
+/// secrets.
 fn expect_nothing_secret(place: &Place, said: &str, secrets: &[&str]) {
     assert!(
         said.contains("TokenSource {"),
@@ -82,7 +82,7 @@ fn expect_nothing_secret(place: &Place, said: &str, secrets: &[&str]) {
     }
 }
 
-/// Whoever asked for each of the operations so far, which are these.
+/// Returns the caller of each operation so far. The operations must be these.
 fn callers(place: &Place, operations: &[&str]) -> Vec<String> {
     let (done, who): (Vec<_>, Vec<_>) = place.fake.requests().unwrap().into_iter().unzip();
     assert_eq!(done, operations);
@@ -218,7 +218,7 @@ async fn a_workload_that_google_does_not_believe_is_unauthenticated_and_asks_for
     let nowhere = json!({ "file": folder.path().join("hunter2") });
     let nowhere = place.fake.workload_file(&nowhere, None).unwrap();
     let acting = place.fake.workload_file(&source, Some(OTHER)).unwrap();
-    // Never to be taken for a secret that is not there.
+    // This must never count as a missing secret.
     place.fake.deny_impersonation("NOT_FOUND").unwrap();
 
     let signed = |changes| place.fake.subject_token(&changes).unwrap();
@@ -308,7 +308,7 @@ async fn a_user_whom_google_does_not_know_is_unauthenticated_and_asks_for_nothin
             !said.contains("hunter2") && !said.contains("invalid_"),
             "{said}"
         );
-        // Refused for good: not tried again.
+        // Denied permanently, so there is no retry.
         assert_eq!(place.fake.token_requests().unwrap(), asked, "{part}");
     }
     assert_eq!(place.fake.requests().unwrap(), []);
@@ -321,7 +321,7 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
     }
     let place = Place::new();
     let test = "an_environment_without_a_credential_is_told_what_to_do";
-    // Nobody listens there: as away from Google Cloud, with no name to look up.
+    // Nothing listens there, as outside Google Cloud, and no name needs resolution.
     let nowhere = [("http_proxy", "http://127.0.0.1:1")];
     let said = in_a_child(test, &place, &nowhere);
     assert!(said.contains("Unauthenticated at "), "{said}");
@@ -348,8 +348,8 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
     assert_eq!(place.fake.requests().unwrap(), []);
 }
 
-/// Whoever has another project pay for requests says so in each: as a user's file
-/// has it, and as the environment does.
+/// A caller with a quota project names it in each request. It comes from the user's file
+/// or from the environment.
 #[tokio::test]
 async fn a_quota_project_is_named_in_each_request() {
     if let Ok(endpoint) = std::env::var(CHILD) {
@@ -383,8 +383,9 @@ async fn a_quota_project_is_named_in_each_request() {
     }
 }
 
-/// The environment's project pays for what another account does as well. A user's
-/// file names one that the user may charge, and the account perhaps not.
+/// The quota project of the environment also applies to an impersonated account. The
+/// project in a user's file is one that the user may charge, but the account perhaps may
+/// not.
 #[tokio::test]
 async fn the_environments_quota_project_pays_for_an_impersonated_account_too() {
     if let Ok(endpoint) = std::env::var(CHILD) {
@@ -410,7 +411,7 @@ async fn the_environments_quota_project_pays_for_an_impersonated_account_too() {
         ];
         variables.extend(in_environment.map(|project| ("GOOGLE_CLOUD_QUOTA_PROJECT", project)));
         let said = in_a_child(test, &place, &variables);
-        // A token of its own, a creation and a version.
+        // A token, a creation and a version.
         let outcome = match pays {
             true => "put with 3 requests",
             false => "serviceusage.services.use",

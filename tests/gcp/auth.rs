@@ -1,4 +1,4 @@
-//! Who we are: a key file, and another account on top of it.
+//! Tests key files and impersonation.
 
 use planton_core::store::{Deletion, NativeVersionId, SecretStore, StoreErrorKind};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ async fn a_store_builds_one_client_and_signs_one_token_for_all_its_operations() 
     assert_eq!(place.fake.tokens().unwrap().len(), 1);
     assert_eq!(place.fake.token_requests().unwrap(), 0);
 
-    // Another store has its own: both would show.
+    // Another store has its own token, so the counts would differ.
     let other = place.store();
     other.put(name(), PAYLOAD, version(1, &[])).await.unwrap();
     assert_eq!(place.fake.connections().unwrap(), 2);
@@ -98,7 +98,7 @@ async fn another_account_is_asked_for_once() {
         by("AccessSecretVersion", OTHER),
     ];
     assert_eq!(place.fake.requests().unwrap(), expected);
-    // Its token is not known any more: another is asked for.
+    // Its token is revoked, so the store requests another.
     place.fake.forget_tokens().unwrap();
     let (read, requests) = counted(&store, store.get(name(), &id)).await;
     assert_eq!((read.unwrap().as_slice(), requests), (PAYLOAD, 3));

@@ -1,4 +1,4 @@
-//! The suite that every store passes.
+//! Runs the conformance suite of stores.
 
 use async_trait::async_trait;
 use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
@@ -13,7 +13,7 @@ use xtask::tools::Tools;
 use super::support::{Place, number};
 use test_support::reading::{Recorded, leave_sealed};
 
-/// Somebody else with rights in the project.
+/// Another principal with rights in the project.
 struct Intruder(Place);
 
 #[async_trait]
@@ -28,8 +28,8 @@ impl Sabotage for Intruder {
         self.0.ok("DELETE", &format!("/{name}"), &json!({}));
     }
 
-    /// A version never changes: only a whole secret can be made anew, and
-    /// `store::a_secret_that_was_made_anew_is_told_from_ours` does.
+    /// A version never changes. Only a whole secret can be created again, which
+    /// `store::a_secret_that_was_made_anew_is_told_from_ours` tests.
     async fn replace_version(&self, _: &RemoteName, _: &NativeVersionId, _: &[u8]) -> Sabotaged {
         Sabotaged::Impossible
     }
@@ -58,7 +58,7 @@ async fn the_store_passes_the_conformance_suite() {
             "planton-environment=prod".to_owned(),
             "planton-secret=db".to_owned(),
             format!("planton-id={}", put.labels["planton-id"]),
-            // An annotation, by which a put whose answer was lost is known again.
+            // An annotation by which the store recognizes a put with a lost response.
             format!("planton-attempt={}", put.attempt),
         ]
     };
@@ -96,7 +96,7 @@ fn the_capability_says_what_secret_manager_takes() {
             separator: "_",
             max_bytes: 255,
         },
-        // None is documented.
+        // Google documents no limit.
         max_versions: None,
         deletes_versions: true,
     };

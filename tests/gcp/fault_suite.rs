@@ -1,5 +1,4 @@
-//! GCP Secret Manager on a way that fails. What becomes of tokens that run out
-//! is in `auth.rs`.
+//! Runs the fault suite against GCP Secret Manager. `auth.rs` tests expired tokens.
 
 use async_trait::async_trait;
 use planton_core::store::RemoteName;
@@ -37,18 +36,18 @@ fn store(place: &Place, proxy: &FaultProxy, settings: HttpSettings) -> GcpSecret
     GcpSecretManagerStore::new(config, credential, settings).unwrap()
 }
 
-/// The request of each verb.
+/// Returns the request of each verb.
 fn requests() -> Requests {
     let of = |method, part| Match::method(method).and(Match::path(part));
     Requests {
         put: vec![
-            // The name is taken: whose it is, and whether it has our version.
+            // The name is taken, so the store reads its owner and looks for our version.
             Step {
                 after_lost: 2,
                 ..Step::new(of("POST", "/secrets?secretId="))
             },
-            // The number is not the next: what is between is listed and read,
-            // and the double destroyed.
+            // The number is not the next one, so the store lists and reads the versions
+            // between, and destroys the duplicate.
             Step {
                 after_lost: 3,
                 ..Step::new(of("POST", ":addVersion"))
@@ -71,7 +70,7 @@ async fn the_store_passes_the_fault_suite() {
         direct: &place.store(),
         versions: &Enabled(&place),
         requests: requests(),
-        // One that lands after all has been looked at.
+        // A put may take effect after the store has looked for it.
         spares: 1,
         prefix: "planton_faults".to_owned(),
     };

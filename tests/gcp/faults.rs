@@ -1,4 +1,5 @@
-//! Lost answers, damaged payloads, and what is not yet seen everywhere.
+//! Tests lost responses, damaged payloads, and versions that Google does not return
+//! everywhere yet.
 
 use planton_core::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
 use xtask::gcp::GcpFault;
@@ -28,7 +29,7 @@ async fn a_later_put_whose_answer_was_lost_leaves_one_version_of_its_own() {
     assert_eq!(store.get(name(), &two).await.unwrap(), PAYLOAD);
     let status = store.describe(name(), about(&two)).await.unwrap();
     assert_eq!(status, VersionStatus::Present);
-    // The number of the double is gone: the next put looks, and goes on.
+    // The duplicate's number is used up. The next put notices it, and continues.
     let put = store.put(name(), b"PSE1 three", version(3, &[&one, &two]));
     let (three, requests) = counted(&store, put).await;
     let three = three.unwrap();
@@ -145,13 +146,14 @@ async fn a_secret_that_is_not_yet_seen_everywhere_is_waited_for() {
     let (id, requests) = counted(&store, put).await;
     let id = id.unwrap();
     assert_eq!(requests, 4, "create, add, add, add");
-    // By number it is accessed at once; a role that may not reads metadata.
+    // An access by number works at once. A role without the access permission reads
+    // metadata.
     place.fake.deny(&["secretmanager.versions.access"]).unwrap();
     place.fake.fault("GetSecretVersion", 2, not_yet).unwrap();
     let (status, requests) = counted(&store, store.describe(name(), about(&id))).await;
     assert_eq!((status.unwrap(), requests), (VersionStatus::Present, 4));
     place.fake.deny(&[]).unwrap();
-    // Not for ever.
+    // The delay ends.
     place.fake.fault("AddSecretVersion", 1000, not_yet).unwrap();
     let other = planton_core::store::RemoteName::new("other".to_owned());
     let put = store.put(&other, PAYLOAD, version(1, &[]));

@@ -1,4 +1,4 @@
-//! Google Cloud's Secret Manager, as the fake of `xtask::gcp` has it.
+//! Tests Google Cloud's Secret Manager against the fake of `xtask::gcp`.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 

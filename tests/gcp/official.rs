@@ -1,4 +1,4 @@
-//! What Google's own client sees of that which the provider stored.
+//! Reads stored versions with Google's own client.
 
 use std::process::Command;
 use std::time::Duration;

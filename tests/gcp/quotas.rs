@@ -1,4 +1,4 @@
-//! What a project may do in a minute, and which of it a refresh spends.
+//! Tests the quotas of a project, and which of them a refresh uses.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::support::{PAYLOAD, Place, about, counted, name, version};
 
 const ACCESS: &str = "secretmanager.versions.access";
 
-/// Nothing is left of these.
+/// Returns quotas for an hour, in which `Some(0)` permits nothing.
 fn none_of(reads: Option<u32>, accesses: Option<u32>) -> GcpQuotas {
     GcpQuotas {
         reads,
@@ -43,8 +43,8 @@ async fn a_refresh_spends_an_access_and_no_read() {
     assert_eq!((status.unwrap(), requests), (VersionStatus::Present, 1));
 }
 
-/// As Terraform does it, ten at a time. Quotas and windows are smaller than Google's,
-/// in the proportions of 800 secrets and 600 reads a minute.
+/// Refreshes ten secrets concurrently, as Terraform does. Quotas and windows are smaller
+/// than Google's, in the proportions of 800 secrets and 600 reads a minute.
 #[tokio::test]
 async fn more_secrets_than_the_quota_of_reads_are_refreshed_by_either_role() {
     const SECRETS: usize = 80;
@@ -105,7 +105,7 @@ async fn a_role_that_may_not_access_is_refused_once_and_reads_metadata() {
         let (status, made) = counted(&store, store.describe(name(), about(&id))).await;
         assert_eq!((status.unwrap(), made), (VersionStatus::Present, requests));
     }
-    // Absence is confirmed by an access alone.
+    // Only an access confirms absence.
     let confirmed = DescribeOptions {
         absence: Absence::Confirmed,
         ..about(&id)
@@ -146,7 +146,7 @@ async fn a_quota_that_outlives_the_operation_is_named() {
     let quota = "allows projects/acme 600 reads, 600 writes and 90,000 accesses a minute, and \
                  AccessSecretVersion counts among the accesses";
     assert!(remedy.contains(quota), "{remedy}");
-    // Of a role that may not access, the reads.
+    // A role without the access permission uses the quota of reads.
     place.fake.deny(&[ACCESS]).unwrap();
     place.fake.limit(&none_of(Some(0), None)).unwrap();
     let describe = within(Duration::from_secs(3)).scope(store.describe(name(), about(&id)));

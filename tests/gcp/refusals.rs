@@ -7,7 +7,7 @@ use xtask::gcp::GcpFault;
 
 use super::support::{PAYLOAD, Place, about, all_of, name, version};
 
-/// What each operation's refusal comes back as.
+/// Maps each operation's refusal to an error.
 async fn refused(
     store: &GcpSecretManagerStore,
     operation: &str,
@@ -55,7 +55,7 @@ async fn a_missing_permission_is_named_and_is_never_taken_for_gone() {
         ("DestroySecretVersion", "secretmanager.versions.destroy"),
         ("DeleteSecret", "secretmanager.secrets.delete"),
     ] {
-        // A look reads metadata where it may not access.
+        // Without the access permission, the store reads metadata.
         let looks = operation == "GetSecretVersion";
         let access = looks.then_some("secretmanager.versions.access");
         let denied: Vec<_> = access.into_iter().chain([permission]).collect();
@@ -74,7 +74,7 @@ async fn a_missing_permission_is_named_and_is_never_taken_for_gone() {
             )),
             "{remedy}"
         );
-        // No role that has more than was denied.
+        // The named role grants only the denied permission.
         assert!(!remedy.contains("roles/"), "{remedy}");
         assert!(all_of(&error).contains("status 403 PERMISSION_DENIED IAM_PERMISSION_DENIED"));
     }
@@ -82,7 +82,7 @@ async fn a_missing_permission_is_named_and_is_never_taken_for_gone() {
     assert_eq!(store.get(name(), &id).await.unwrap(), PAYLOAD);
 }
 
-/// Keeps a look that reads metadata from accessing the version.
+/// Denies access to the version, so the store reads metadata.
 fn look_at_metadata(place: &Place, operation: &str) {
     let looks = operation == "GetSecretVersion";
     let access: &[&str] = &["secretmanager.versions.access"];

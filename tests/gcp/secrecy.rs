@@ -1,4 +1,4 @@
-//! A planted key is in no error, no Debug text, and nothing that Google sees.
+//! A planted key appears in no error, no Debug text, and no request to Google.
 
 use planton_core::store::{SecretStore, StoreError};
 use planton_vendors::gcp::read_credential;
@@ -62,7 +62,7 @@ async fn the_key_and_the_payload_are_in_no_error_and_no_debug_text() {
         let name =
             planton_core::store::RemoteName::new(format!("s{}", more.as_object().unwrap().len()));
         let id = store.put(&name, bytes, version(1, &[])).await.unwrap();
-        // It holds a token by now, and Google's crate the key.
+        // The store has a token by now, and Google's crate has the key.
         absent(&canaries, "a used store", &format!("{store:?}"));
         let mut errors: Vec<StoreError> = Vec::new();
         for status in [

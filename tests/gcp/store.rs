@@ -123,7 +123,7 @@ async fn a_disabled_version_is_missing_and_can_be_deleted() {
     assert_eq!(place.versions(), [(1, "DESTROYED".to_owned())]);
 }
 
-/// Deletes a secret and makes it anew, as somebody would who restores another.
+/// Deletes a secret and creates it again, as a person with another backup would.
 fn make_anew(place: &Place, payloads: &[&str]) {
     place.ok("DELETE", &format!("/{}", name()), &json!({}));
     let path = format!("?secretId={}", name());
@@ -140,12 +140,13 @@ async fn a_secret_that_was_made_anew_is_told_from_ours() {
     let store = place.store();
     let one = store.put(name(), PAYLOAD, version(1, &[])).await.unwrap();
     make_anew(&place, &["Zm9yZWlnbg=="]);
-    // Not merely replaced: a next one would be put on theirs.
+    // The store does not treat it as a lost version, because the next put would go to a
+    // foreign secret.
     let error = store.describe(name(), about(&one)).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::NotFound);
     let error = store.get(name(), &one).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    // A version of the same number that is somebody else's stays.
+    // A foreign version with the same number stays.
     let what = Deletion::Versions(vec![one]);
     store.delete(name(), what).await.unwrap();
     assert_eq!(place.versions(), [(1, "ENABLED".to_owned())]);
@@ -169,7 +170,7 @@ async fn get_knows_a_version_by_its_bytes() {
     let error = store.get(name(), &one).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     store.delete(name(), object).await.unwrap();
-    // Somebody who restores the very bytes: they may be read, and count as present.
+    // Another principal restores the same bytes. They can be read, and count as present.
     let (three, _) = put(PAYLOAD).await;
     assert_ne!(one, three);
     assert_eq!(store.get(name(), &one).await.unwrap(), PAYLOAD);
@@ -219,7 +220,8 @@ async fn a_foreign_secret_is_neither_added_to_nor_deleted() {
         .unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::AlreadyExists);
     assert!(error.remedy().unwrap().contains("planton-attempt"));
-    // Whoever knows of versions sees by the number that they are not of this secret.
+    // The number shows to a caller with known versions that they do not belong to this
+    // secret.
     let put = store.put(name(), PAYLOAD, version(3, &[&two])).await;
     assert_eq!(put.unwrap_err().kind(), StoreErrorKind::AlreadyExists);
     assert_eq!(place.versions(), [(1, "DESTROYED".to_owned())]);
@@ -268,7 +270,7 @@ async fn a_creation_that_was_given_up_is_taken_over() {
     let put = store.put(name(), PAYLOAD, options.clone()).await;
     assert_eq!(put.unwrap_err().kind(), StoreErrorKind::PermissionDenied);
     place.fake.deny(&[]).unwrap();
-    // By the same attempt, and by another.
+    // With the same attempt, and with another.
     let (same, requests) = counted(&store, store.put(name(), PAYLOAD, options)).await;
     assert_eq!(
         (number(&same.unwrap()), requests),

@@ -1,4 +1,4 @@
-//! A fake for each test, and the means to look at it.
+//! A fake for each test, and functions that inspect it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -19,7 +19,7 @@ use xtask::tools::Tools;
 pub(crate) const PAYLOAD: &[u8] = b"PSE1 sealed";
 pub(crate) const EMAIL: &str = "ci@acme.iam.gserviceaccount.com";
 
-/// A project of its own on a fake of its own.
+/// A project on a fake of its own.
 pub(crate) struct Place {
     pub(crate) fake: GcpFake,
     pub(crate) key_file: String,
@@ -32,7 +32,7 @@ impl Place {
         Self { fake, key_file }
     }
 
-    /// A place where everything was created long ago.
+    /// Returns a place whose resources are old.
     pub(crate) fn settled() -> Self {
         let place = Self::new();
         let hour = Duration::from_secs(3600);
@@ -61,7 +61,7 @@ impl Place {
         }
     }
 
-    /// What a person with a console does.
+    /// Acts as a person with the console.
     pub(crate) fn ok(&self, method: &str, path: &str, body: &Value) -> Value {
         let path = format!("projects/acme/secrets{path}");
         let (status, answer) = self.fake.call(method, &path, body).unwrap();
@@ -96,7 +96,7 @@ pub(crate) fn credential(key_file: &str) -> StoreCredential {
     [("service_account_key_json".to_owned(), key_file.into())].into()
 }
 
-/// Impatience for tests that expect an outage.
+/// Returns short timeouts, for tests that expect an outage.
 pub(crate) fn hasty() -> HttpSettings {
     HttpSettings {
         retry: RetryPolicy {
@@ -132,7 +132,7 @@ pub(crate) fn about(version: &NativeVersionId) -> DescribeOptions {
     }
 }
 
-/// What `operation` answers, and the requests that it makes.
+/// Returns the result of `operation`, and its requests.
 pub(crate) async fn counted<T>(
     store: &GcpSecretManagerStore,
     operation: impl Future<Output = T>,
@@ -142,13 +142,13 @@ pub(crate) async fn counted<T>(
     (outcome, store.requests() - before)
 }
 
-/// The native number in an identifier.
+/// Returns the version number of an identifier.
 pub(crate) fn number(id: &NativeVersionId) -> u64 {
     let (number, _) = id.as_str().split_once('@').unwrap();
     number.parse().unwrap()
 }
 
-/// All that an error says in any way.
+/// Returns every text of an error and its sources.
 pub(crate) fn all_of(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?} {:?}", error.remedy());
     let mut source = error.source();

@@ -1,5 +1,5 @@
-//! Random sequences of Terraform commands over folders that share a platform:
-//! a short run of `cargo xtask model`, always the same.
+//! Runs a short `cargo xtask model` with fixed seeds: random sequences of Terraform
+//! commands in folders that share a platform.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn random_sequences_break_no_rule_on_terraform_1_15() {
     no_rule_is_broken(shared_library(), (9, 4));
 }
 
-/// Runs sequences from `seed` on.
+/// Runs sequences, beginning with `seed`.
 fn no_rule_is_broken(terraform: Terraform, (seed, runs): (u64, u64)) {
     let options = Options {
         runs,
@@ -61,10 +61,10 @@ fn sequences_are_killed_before_every_step_of_a_secret() {
             }
         }
     }
-    // A folder that has moved would leave nothing to compare.
+    // If a folder had moved, there would be nothing to compare.
     assert!(steps.contains("put"), "{steps:?}");
-    // Nothing is written after these: reading, and copies from elsewhere. And only a
-    // test that resumes puts a stamp back, which the acceptance tests kill.
+    // No write follows these steps: reads, and copies from another backend. Only a test
+    // that resumes restores a stamp, and the acceptance tests kill that.
     for other in ["unwrap", "delete source", "put stamp back"] {
         steps.remove(other);
     }

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::support::jwt::{Issuer, TokenReview};
 use super::support::{Place, counted, mount, token};
 
-/// A role's settings: everything in this place's KV mount.
+/// Creates a policy for this place's whole KV mount. Returns the settings of a role with
+/// it.
 async fn role(place: &Place, more: serde_json::Value) -> serde_json::Value {
     let name = format!("all-{}", place.kv());
     let policy = format!(
@@ -111,7 +112,8 @@ async fn a_login_that_is_revoked_is_made_once_more_by_many_at_once() {
     write(&client, "a").await.unwrap();
     let revoke = format!("sys/leases/revoke-prefix/auth/{mount_path}");
     place.admin.ok("POST", &revoke, "").await;
-    // Each: denied, asked whether the token is valid, sent again. One login.
+    // For each call: a denied request, a token lookup, and a repetition. One login in
+    // total.
     let (outcomes, requests) = counted(&client, async {
         tokio::join!(
             write(&client, "b"),
@@ -130,9 +132,10 @@ async fn a_login_whose_time_has_run_out_is_made_again() {
     let auth = approle(&place, json!({"token_ttl": "1s", "token_max_ttl": "1s"})).await;
     let client = place.client_as(auth);
     write(&client, "a").await.unwrap();
-    // Time itself is what is waited for here.
+    // This test waits for the token's real expiry.
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    // Denied, login, sent again: its lease tells that there is nothing to ask.
+    // A denied request, a login, a repetition. The lease shows that the token has
+    // expired, so there is no lookup.
     let (outcome, requests) = counted(&client, write(&client, "b")).await;
     assert_eq!((outcome, requests), (Ok(()), 3));
 }

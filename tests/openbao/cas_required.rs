@@ -1,4 +1,4 @@
-//! A mount that takes no write without a compare-and-set.
+//! Tests a mount that requires a compare-and-set for every write.
 
 use planton_core::catalog::{CatalogStore, RecordKey, conformance as catalog_conformance};
 use planton_core::store::{Absence, Deletion, DescribeOptions, SecretStore, VersionStatus};

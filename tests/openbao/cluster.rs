@@ -24,7 +24,7 @@ fn scope() -> PolicyScope {
     }
 }
 
-/// A fresh process's client.
+/// Returns the client of a new process.
 fn client(address: &str, auth: OpenBaoAuth, fenced: bool) -> OpenBaoClient {
     let fence = scope().fence_path("test");
     let config = config(address, "kv", "transit", auth);
@@ -78,7 +78,7 @@ async fn a_standby_neither_hides_nor_refuses_what_the_leader_knows() {
             (key, text, revision)
         };
 
-        // The control: without fence and index a standby answers with the past.
+        // The control: without fence and index, a standby returns a stale read.
         let (key, _, _) = write("control").await;
         let naive = client(standby, root.clone(), false);
         let path = format!("catalog/acme/{key}");
@@ -115,7 +115,7 @@ async fn a_standby_neither_hides_nor_refuses_what_the_leader_knows() {
             .write(&key, &record("next".to_owned()), revision)
             .await;
         let next = next.unwrap_or_else(|error| panic!("cas {round}: {error:?}"));
-        // Its own write is read back, and the next one goes through.
+        // The client reads its own write, and its next write succeeds.
         assert_eq!(fresh.read(&key).await.unwrap().unwrap().1, next);
         let last = fresh
             .write(&key, &record("last".to_owned()), next)

@@ -1,4 +1,4 @@
-//! The suites that every store and every catalog passes, over OpenBAO.
+//! Runs the conformance suites of stores and catalogs on OpenBAO.
 
 use async_trait::async_trait;
 use planton_core::catalog::conformance as catalog;
@@ -15,10 +15,10 @@ use super::own_conformance::expect_ciphertext_only;
 use super::support::Place;
 use test_support::reading::Recorded;
 
-/// Somebody else with rights on the mount.
+/// Another principal with rights on the mount.
 pub(crate) struct Intruder(pub(crate) KvV2);
 
-/// The path of a version inside the KV mount.
+/// Returns the path of a version inside the KV mount.
 fn path(name: &RemoteName, id: &NativeVersionId) -> String {
     let (slot, _) = id.as_str().split_once('@').unwrap();
     format!("{name}/{slot}")
@@ -59,7 +59,7 @@ async fn the_store_passes_the_conformance_suite() {
     let client = place.client();
     let store = Recorded::new(OpenBaoStore::platform(&client, &place.scope));
     let gaps = conformance::run_all(&store, "platform").await.unwrap();
-    // Each version has a path of its own: there is no object to be missed.
+    // Each version has its own path, so there is no object that could be missing.
     let anew = (
         "put_of_a_further_version_makes_no_object",
         conformance::Gap::MakesObjectsAnew,
@@ -72,8 +72,8 @@ async fn the_store_passes_the_conformance_suite() {
     assert_eq!(*store.capability(), capability("platform", "OpenBAO"));
 }
 
-/// Caps of our own: KV takes about 1 MiB, and longer names than any other backend.
-/// <https://openbao.org/docs/internals/limits/>
+/// The provider's own limits. KV accepts about 1 MiB, and longer names than any other
+/// backend. <https://openbao.org/docs/internals/limits/>
 pub(crate) fn capability(kind: &'static str, vendor: &'static str) -> StoreCapability {
     StoreCapability {
         kind,

@@ -1,4 +1,4 @@
-//! OpenBAO 2.6: standbys serve reads, and no write returns an index.
+//! Tests OpenBAO 2.6, whose standbys serve reads, and whose writes return no index.
 
 use planton_core::catalog::{CatalogStore, RecordKey, Revision, StoredRecord};
 use planton_core::kek::{KeyEncryptionKey, ProvisionKek};
@@ -80,7 +80,7 @@ impl Behind {
         Admin::new(address, self.cluster.root_token())
     }
 
-    /// A fresh process's client; without a fence it believes what it is told.
+    /// Returns the client of a new process. Without a fence it accepts stale reads.
     fn client(&self, address: &str, fence: Option<&str>) -> OpenBaoClient {
         let auth = token(self.cluster.root_token());
         OpenBaoClient::new(&config(address, "kv", "transit", auth), fence).unwrap()
@@ -90,7 +90,7 @@ impl Behind {
         self.client(address, Some(&scope("acme").fence_path("test")))
     }
 
-    /// A proxy before the standby that gives out another release's health.
+    /// Starts a proxy in front of the standby that reports another release.
     fn standby_of(&self, release: &str) -> FaultProxy {
         let proxy = FaultProxy::start(&ProxyOptions::to(&self.standby)).unwrap();
         let health = serde_json::json!({"version": release, "standby": true}).to_string();
@@ -124,7 +124,7 @@ async fn through_a_standby_of_2_6_nothing_is_stale_and_no_conflict_is_invented()
             let revision = writer.write(&key, &record("one"), Revision::ABSENT).await;
             (key, revision.unwrap())
         };
-        // The control: unfenced, a standby answers with the past.
+        // The control: without a fence, a standby returns a stale read.
         let (unfenced_key, _) = write("control").await;
         let unfenced = behind.client(&behind.standby, None).kv();
         let path = format!("catalog/acme/{unfenced_key}");
@@ -150,7 +150,8 @@ async fn through_a_standby_of_2_6_nothing_is_stale_and_no_conflict_is_invented()
         let last = fresh.write(&cas_key, &record("three"), next).await;
         assert_eq!(last.unwrap(), Revision(3), "again {round}");
 
-        // Somebody marks a backend; whoever writes an entry after that sees the mark.
+        // One run marks a backend. A run that writes an entry afterwards must see the
+        // mark.
         let (mark_key, revision) = write("mark").await;
         let fresh = catalog(&behind.fenced(&behind.standby));
         let marked = writer.write(&mark_key, &record("two"), revision).await;
@@ -190,8 +191,8 @@ async fn an_object_is_found_and_removed_through_a_standby_of_2_6() {
         let status = fresh.describe(&name(), about).await.unwrap();
         assert_eq!(status, VersionStatus::Present, "describe {round}");
 
-        // What this process put it can take back at once: a standby that does
-        // not know it yet would say that there is nothing to delete.
+        // A process can delete its own put at once. A stale standby would report that
+        // there is nothing to delete.
         let mine = fresh.put(&name(), PAYLOAD, version(2)).await.unwrap();
         let versions = vec![id, mine];
         let what = Deletion::Object { versions };
@@ -208,7 +209,7 @@ async fn an_organizations_key_is_made_and_used_through_a_standby_of_2_6() {
     let admin = behind.admin(&behind.leader);
     for round in 0..5 {
         let scope = scope(&format!("acme{round}"));
-        // Without "create" on encrypt, as the guides print it.
+        // Without "create" on encrypt, as in the guides.
         let policy = policy_text(&scope, PolicyRole::Apply);
         admin.policy(&format!("apply{round}"), &policy).await;
         let role = admin.token(&[&format!("apply{round}")]).await;
@@ -250,7 +251,7 @@ async fn what_a_proof_costs_where_no_index_is_returned() {
     written.unwrap();
     let (read, requests) = counted(&client, catalog.read_fenced(&key)).await;
     assert!(read.unwrap().is_some());
-    // A standby that has not heard of the token yet is asked again.
+    // The client repeats a request to a standby that does not know the token yet.
     let again = proxy
         .requests()
         .into_iter()

@@ -1,4 +1,4 @@
-//! A server of one's own on a way that fails.
+//! Runs the fault suite against a user's own server.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use super::support::Place;
 use super::support::own::Own;
 use test_support::store_faults::{self, Bench, CountVersions, Requests, Step};
 
-/// Counts the paths under a name: each is one version.
+/// Counts the paths under a name. Each one is a version.
 struct Paths(KvV2);
 
 #[async_trait]
@@ -28,7 +28,7 @@ impl CountVersions for Paths {
     }
 }
 
-/// A server of one's own, with a token or a login.
+/// A user's own server, with a token or a login.
 struct Site {
     own: Own,
     kv: KvV2,
@@ -42,7 +42,8 @@ impl Site {
         }
     }
 
-    /// Whose namespace is verified before the first write, after a login.
+    /// Returns a server whose namespace is verified before the first write, after a
+    /// login.
     async fn vault(place: &Place) -> Self {
         let (namespace, inside) = namespace(place).await;
         let own = place
@@ -79,11 +80,11 @@ impl Site {
     }
 }
 
-/// The request of each verb.
+/// Returns the request of each verb.
 fn requests() -> Requests {
     let of = |method, part| Match::method(method).and(Match::path(part));
     Requests {
-        // The path is taken, and is looked at to see by whom.
+        // The path is taken, so the store reads its owner.
         put: vec![Step {
             after_lost: 1,
             ..Step::new(of("POST", "/data/"))
@@ -94,7 +95,7 @@ fn requests() -> Requests {
     }
 }
 
-/// Side by side: they mostly wait.
+/// They run concurrently, because they mostly wait.
 #[tokio::test]
 async fn an_openbao_and_a_vault_with_namespace_and_login_pass_the_fault_suite() {
     let place = Place::new().await;
@@ -106,8 +107,8 @@ async fn an_openbao_and_a_vault_with_namespace_and_login_pass_the_fault_suite() 
     );
 }
 
-/// A put that was given up lands after its object was deleted: a path comes
-/// back, and it never passes for the version that was deleted.
+/// An abandoned put takes effect after the deletion of its object. The path exists again,
+/// and never counts as the deleted version.
 #[tokio::test]
 async fn a_put_that_lands_after_the_deletion_never_answers_to_the_old_id() {
     let place = Place::new().await;

@@ -1,4 +1,5 @@
-//! What is about to be believed gone is asked for again, behind a fence.
+//! Tests that the store repeats a read behind a fence before it reports an object as
+//! gone.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +54,7 @@ fn catalog(place: &Place, client: &OpenBaoClient) -> OpenBaoCatalog {
     OpenBaoCatalog::new(client, &place.scope, PolicyRole::Apply)
 }
 
-/// What a cache answers that does not know of an object yet.
+/// The response of a cache without the object.
 fn stale_404(of: &str) -> Fault {
     Fault::status(404)
         .with_header("content-type", "application/json")
@@ -92,11 +93,11 @@ async fn a_look_after_an_own_write_is_one_request_unless_the_writes_answer_was_l
     let stored = Some((one.clone(), revision));
     let (look, requests) = counted(&client, catalog.read_since_own_writes(&key)).await;
     assert_eq!((look.unwrap(), requests), (stored.clone(), 1));
-    // It carries the index of the write, past which no node answers.
+    // It has the index of the write, so every node returns this write.
     let last = proxy.requests().pop().unwrap();
     assert!(last.header("x-vault-index").is_some(), "{last:?}");
 
-    // The second try of a write is refused by what the first has written.
+    // The first try of a write took effect, so the second one conflicts.
     let entry = RecordKey::new("entries/db");
     proxy.fail(Fault::lose_answer().on(Match::path("/entries/db")));
     let written = catalog.write(&entry, &one, Revision::ABSENT).await;
@@ -136,7 +137,7 @@ async fn a_stale_404_for_an_object_does_not_outlive_a_confirmation() {
     let own = own.given("token", place.root_token()).store();
     let platform = OpenBaoStore::platform(&platform, &place.scope);
     for store in [platform, own] {
-        // This process has written since, which proves nothing of what others do.
+        // This process has written since. That proves nothing about the writes of others.
         let id = store.put(&name(), PAYLOAD, first()).await.unwrap();
         proxy.fail(stale_404("/metadata/planton/"));
         let quick = store.describe(&name(), about(&id, Absence::Quick)).await;
@@ -197,7 +198,7 @@ async fn many_who_ask_at_once_share_a_fence_that_began_after_they_asked() {
     for read in futures_util::future::join_all(reads).await {
         assert_eq!(read.unwrap(), None);
     }
-    // The first wrote one before the others had asked; they share the next.
+    // The first process wrote a fence before the others asked. They share the next one.
     assert_eq!((fences(&proxy), proxy.requests().len()), (2, 12));
 }
 

@@ -1,5 +1,5 @@
-//! Cancelled or out of time: whole use cases against a server that is down for
-//! some of their requests.
+//! Tests use cases that are cancelled or pass their deadline, while the server is down
+//! for some of their requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::support::Place;
 use super::support::faults::{Passing, Verdict, proxy};
 
-/// Would go on for a minute if nobody said otherwise.
+/// A retry policy that would go on for a minute.
 fn stubborn() -> RetryPolicy {
     RetryPolicy {
         max_tries: u32::MAX,
@@ -32,7 +32,7 @@ fn stubborn() -> RetryPolicy {
     }
 }
 
-/// A fresh process that reaches the place through `address`.
+/// Returns a new process that reaches the place through `address`.
 fn process(place: &Place, address: &str) -> Organization {
     let config = OpenBaoConfig {
         address: OpenBaoAddress::parse(address).unwrap(),
@@ -69,7 +69,7 @@ fn create(name: &str) -> CreateSecret {
     }
 }
 
-/// Creates `name` undisturbed, and checks that nothing is left to do.
+/// Creates `name` without faults, and checks that nothing is left to do.
 async fn converges(place: &Place, name: &str) -> SecretView {
     let process = process(place, &place.admin.address);
     let interrupt = Interrupt::default();
@@ -88,7 +88,7 @@ fn cancellable() -> (Interrupt, CancellationToken) {
     (Interrupt::new(token.clone(), None), token)
 }
 
-/// Counts requests, and answers each as `judge` says, which is told the number.
+/// Counts requests, and handles each as `judge` decides for its number.
 async fn counting(
     place: &Place,
     mut judge: impl FnMut(usize, &Passing) -> Verdict + Send + 'static,
@@ -158,7 +158,7 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
             }
             _ => interrupt.bound(process.secrets().find(name)).await.err(),
         };
-        // The outage is told, which is why the time ran out.
+        // The error names the outage, which caused the timeout.
         let Some(OperationError::Catalog(error)) = outcome else {
             panic!("{use_case}: {outcome:?}")
         };
@@ -166,7 +166,7 @@ async fn an_operations_time_bounds_every_use_case_against_an_outage() {
         let tries = requests.load(Ordering::SeqCst) - before;
         assert!((2..500).contains(&tries), "{use_case}: {tries} tries");
 
-        // None is left: not one request is made.
+        // No time is left, so there is no request.
         let before = requests.load(Ordering::SeqCst);
         let late = Interrupt::new(CancellationToken::new(), Some(Instant::now()));
         let outcome = late.bound(process.secrets().find(name)).await;
@@ -248,8 +248,8 @@ async fn a_put_that_is_cancelled_between_its_tries_is_taken_up_by_the_next_creat
     converges(&place, "db").await;
 }
 
-/// What a commit goes through: the put cancels, and the write of the record
-/// fails so often.
+/// The faults of a commit: the put cancels the operation, and the write of the record
+/// fails this many times.
 async fn commit_under_cancellation(
     place: &Arc<Place>,
     failures: usize,

@@ -1,4 +1,4 @@
-//! OpenBAO as it is: client, store, KEK and catalog against the real server.
+//! Tests client, store, KEK and catalog against a real OpenBAO.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 

@@ -1,4 +1,4 @@
-//! A HashiCorp Vault or an OpenBAO of a practitioner's own, as a backend.
+//! Tests a user's own HashiCorp Vault or OpenBAO as a backend.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,15 +40,15 @@ fn about(version: &NativeVersionId) -> DescribeOptions {
     }
 }
 
-/// The requests that `operation` makes through `store`.
+/// Returns the requests that `operation` sends through `store`.
 async fn counted<T>(store: &OpenBaoStore, operation: impl Future<Output = T>) -> (T, u64) {
     let before = store.requests();
     let outcome = operation.await;
     (outcome, store.requests() - before)
 }
 
-/// A namespace of its own with a KV mount named as the place's; returns its name
-/// and its administrator.
+/// Creates a namespace with a KV mount of the place's name. Returns its name and its
+/// administrator.
 pub(crate) async fn namespace(place: &Place) -> (String, Admin) {
     let name = format!("team-{}", Uuid::new_v4().simple());
     let path = format!("sys/namespaces/{name}");
@@ -58,7 +58,7 @@ pub(crate) async fn namespace(place: &Place) -> (String, Admin) {
     (name, inside)
 }
 
-/// A role with the policy that errors print for this backend, and no other.
+/// Creates a role that has only the policy that errors print for this backend.
 async fn role(admin: &Admin, own: &Own, kv: &str) -> Value {
     let policy = format!("own-{}", Uuid::new_v4().simple());
     let text = store_policy_text(&mount(kv), &own.settings.name_prefix);
@@ -76,7 +76,7 @@ pub(crate) async fn with_approle(own: Own, admin: &Admin, kv: &str) -> Own {
     .given("secret_id", &secret_id)
 }
 
-/// As it is with a JWT; the second one names a file with it instead.
+/// Returns the server with a JWT login. The second one reads the JWT from a file.
 pub(crate) async fn with_jwt(own: Own, admin: &Admin, kv: &str, file: &Path) -> [Own; 2] {
     let mut role = role(admin, &own, kv).await;
     let more = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["planton"]});
@@ -95,7 +95,8 @@ pub(crate) async fn with_jwt(own: Own, admin: &Admin, kv: &str, file: &Path) -> 
     ]
 }
 
-/// As it is with a service account of Kubernetes, whose token is in a file.
+/// Returns the server with the login of a Kubernetes service account, whose token is in a
+/// file.
 async fn with_kubernetes(
     own: Own,
     admin: &Admin,
@@ -147,7 +148,7 @@ async fn each_login_is_made_once_by_the_first_verb_and_each_verb_takes_one_reque
         ("jwt", jwt, 1),
         ("jwt file", jwt_file, 1),
         ("kubernetes", kubernetes, 1),
-        // The namespace is verified before the first write.
+        // The store verifies the namespace before the first write.
         ("token inside", in_namespace.given("token", root), 1),
         ("approle inside", approle_inside, 2),
         ("jwt inside", jwt_inside, 2),
@@ -193,14 +194,14 @@ async fn what_is_ambient_serves_where_nothing_is_given() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join(".vault-token"), root).unwrap();
     let at_home = [("HOME", home.path().to_str().unwrap())];
-    // One that the server does not know: it is not what goes first.
+    // The server does not know this one, so it must not take precedence.
     let unknown = [at_home[0], ("VAULT_TOKEN", "s.hunter2")];
     for (kind, variables, outcome) in [
         ("openbao", &[("BAO_TOKEN", root)][..], Ok(())),
         ("hashicorp_vault", &[("VAULT_TOKEN", root)], Ok(())),
         ("openbao", &at_home, Ok(())),
         ("hashicorp_vault", &at_home, Ok(())),
-        // Vault's variable is another server's business.
+        // Vault's variable belongs to another server.
         ("openbao", &unknown, Ok(())),
         (
             "hashicorp_vault",
@@ -242,7 +243,7 @@ async fn of_a_creation_that_was_given_up_only_what_is_ours_is_removed() {
     let store = own.store();
     let (deleted, requests) = counted(&store, store.delete(&name(), whole())).await;
     deleted.unwrap();
-    // The fence, the list; each of four slots is read, two are removed.
+    // The fence, the list, a read of each of the four slots, and two deletions.
     assert_eq!(requests, 2 + 4 + 2);
     let mut left = kv.list(name().as_str()).await.unwrap();
     left.sort_unstable();
@@ -296,7 +297,7 @@ async fn a_service_accounts_token_is_read_from_its_file_at_each_login() {
     let folder = tempfile::tempdir().unwrap();
     let (review, issuer) = (TokenReview::start().await, Issuer::new());
     let file = folder.path().join("token");
-    // As the cluster does it: a new token takes the place of the old one.
+    // Replaces the token, as the cluster does.
     let renew = || {
         let token = issuer.account_token();
         review.believe_only(&token);
@@ -312,7 +313,7 @@ async fn a_service_accounts_token_is_read_from_its_file_at_each_login() {
     let login = own.settings.nested("kubernetes", "mount_path").unwrap();
     let revoke = format!("sys/leases/revoke-prefix/auth/{login}");
     let token = renew();
-    // While the login lives, nobody asks for the new one.
+    // While the login is valid, the store does not read the new token.
     let (put, requests) = counted(&store, store.put(&name(), PAYLOAD, version(2))).await;
     put.unwrap();
     assert_eq!(requests, 1);
@@ -324,7 +325,7 @@ async fn a_service_accounts_token_is_read_from_its_file_at_each_login() {
         "denied, asked whether it is valid, login, sent again"
     );
 
-    // What the cluster does not believe any more is told where it comes from.
+    // The error for a token that the cluster rejects names its source.
     std::fs::write(&file, &old).unwrap();
     place.admin.ok("POST", &revoke, "").await;
     for store in [store, own.store()] {

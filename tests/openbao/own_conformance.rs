@@ -1,5 +1,5 @@
-//! The suite that every store passes, over a server of one's own; and what the
-//! vendor's official client then sees there.
+//! Runs the conformance suite of stores on the user's own server, and reads the result
+//! with the vendor's official client.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ async fn a_vault_passes_the_conformance_suite_in_a_namespace() {
     own.settings.name_prefix = "own-vault".to_owned();
     let [own, _] = with_jwt(own, &inside, place.kv(), &folder.path().join("jwt")).await;
     check_conformance(&place, &own, Some(&namespace)).await;
-    // None of it was written outside.
+    // The store wrote nothing outside its prefix.
     let outside = place.client().kv().list("own-vault").await.unwrap();
     assert!(outside.is_empty(), "{outside:?}");
 }
@@ -60,7 +60,7 @@ async fn check_conformance(place: &Place, own: &Own, namespace: Option<&str>) {
     let store = Recorded::new(own.store());
     assert_eq!(*store.capability(), vendor);
     let gaps = conformance::run_all(&store, prefix).await.unwrap();
-    // Each version has a path of its own: there is no object to be missed.
+    // Each version has its own path, so there is no object that could be missing.
     let anew = (
         "put_of_a_further_version_makes_no_object",
         conformance::Gap::MakesObjectsAnew,
@@ -79,7 +79,7 @@ async fn check_conformance(place: &Place, own: &Own, namespace: Option<&str>) {
     assert_eq!(gaps.unwrap().all(), []);
 }
 
-/// Leaves a sealed version as well, and has hvac read all that is in the mount.
+/// Leaves a sealed version too, and lets hvac read the whole mount.
 pub(crate) async fn expect_ciphertext_only(
     place: &Place,
     namespace: Option<&str>,
@@ -89,7 +89,7 @@ pub(crate) async fn expect_ciphertext_only(
     let sealed = leave_sealed(store, prefix).await;
     let reading = read(place, namespace);
     expect_one_path_for_each_version(store, &reading);
-    // No labels: `custom_metadata` would cost each creation one more request.
+    // No labels: `custom_metadata` would need one more request for each creation.
     let by_name = by_name(&reading);
     sealed
         .expect_among(store, &by_name, |_, _| Vec::new())
@@ -99,7 +99,7 @@ pub(crate) async fn expect_ciphertext_only(
     }
 }
 
-/// All that hvac finds in the mount, but the fences of processes.
+/// Returns everything in the mount except the fences of processes.
 fn read(place: &Place, namespace: Option<&str>) -> Reading {
     let request = json!({
         "vendor": "kv",
@@ -137,7 +137,7 @@ fn expect_one_path_for_each_version(store: &Recorded<OpenBaoStore>, reading: &Re
     assert_eq!(paths.collect::<Vec<_>>(), expected);
 }
 
-/// The paths of an object's versions, taken together as the object.
+/// Groups the paths of an object's versions by object.
 fn by_name(reading: &Reading) -> Reading {
     let mut objects: BTreeMap<&str, Object> = BTreeMap::new();
     for version in &reading.objects {

@@ -1,4 +1,4 @@
-//! A server of a practitioner's own that cannot be used, and what is said of it.
+//! Tests the diagnostics for a user's own server with invalid settings.
 
 use planton_core::store::{Deletion, SecretStore, StoreError, StoreErrorKind};
 use serde_json::json;
@@ -8,7 +8,7 @@ use super::support::Place;
 use super::support::faults::{Verdict, proxy};
 use super::support::own::Own;
 
-/// The failure of a first write.
+/// Returns the error of a first write.
 async fn refused(own: &Own) -> StoreError {
     let put = own.store().put(&name(), PAYLOAD, version(1)).await;
     put.expect_err("it cannot be used")
@@ -43,7 +43,7 @@ async fn a_server_that_ignores_namespaces_is_refused_before_anything_is_written(
     let written = place.client().kv().list("planton").await.unwrap();
     assert!(written.is_empty(), "{written:?}");
 
-    // Without a namespace there is nothing to ignore.
+    // Without a namespace, the server cannot ignore it.
     let own = Own::new("hashicorp_vault", &community, place.kv());
     let store = own.given("token", place.root_token()).store();
     store.put(&name(), PAYLOAD, version(1)).await.unwrap();
@@ -69,7 +69,8 @@ async fn a_namespace_that_is_not_there_is_told() {
     assert!(remedy(&error).contains("namespace does not exist"));
 }
 
-/// Each login's refusal names the attribute to edit, and no credential.
+/// The error of each rejected login names the attribute to edit, and contains no
+/// credential.
 #[tokio::test]
 async fn a_credential_that_is_refused_is_told_with_the_attribute_to_edit() {
     let place = Place::new().await;

@@ -38,7 +38,7 @@ fn version() -> PutOptions {
     }
 }
 
-/// A client whose token has this policy and no other, the default one neither.
+/// Returns a client whose token has this policy only, without the default one.
 async fn client_with(place: &Place, text: &str) -> OpenBaoClient {
     place.client_as(token(&place.only(text).await))
 }
@@ -197,7 +197,7 @@ async fn a_backends_own_policy_suffices_for_its_store() {
         .delete(&name(), Deletion::Versions(vec![id.clone()]))
         .await
         .unwrap();
-    // A fresh process writes its fence there as well.
+    // A new process also writes its fence there.
     let fresh = own.store();
     let gone = fresh.get(&name(), &id).await.unwrap_err();
     assert_eq!(gone.kind(), StoreErrorKind::NotFound);

@@ -1,4 +1,4 @@
-//! A real server's rate limit quotas, within and beyond an operation's time.
+//! Tests a real server's rate limit quotas, within and beyond an operation's deadline.
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ fn within(time: Duration) -> RequestLimits {
     }
 }
 
-/// Allows `rate` requests to the place's KV mount in each `interval`; for that mount
-/// alone, since other tests share the server.
+/// Allows `rate` requests to the place's KV mount in each `interval`. Other mounts have
+/// no limit, because tests share the server.
 async fn limit(place: &Place, rate: u32, interval: &str) {
     let path = format!("sys/quotas/rate-limit/{}", Uuid::new_v4().simple());
     let body = format!(
@@ -66,7 +66,7 @@ async fn a_quota_that_outlives_the_operation_is_named() {
         mac: "x".to_owned(),
     };
     limit(&place, 1, "1h").await;
-    // The one that is allowed.
+    // The permitted request.
     store.get(&name, &id).await.unwrap();
 
     let get = within(Duration::from_millis(500)).scope(store.get(&name, &id));

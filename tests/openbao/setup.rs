@@ -74,7 +74,7 @@ async fn a_mount_of_kv_version_1_is_misconfigured_and_keeps_nothing() {
         .unwrap_err();
     assert_eq!(error.kind(), OpenBaoErrorKind::Misconfigured);
 
-    // The catalog's first look at an empty mount finds it out by the fence.
+    // The catalog detects an empty mount through the fence of its first read.
     let client = elsewhere(&place, |config| config.kv_mount_path = mount(&v1));
     let catalog = OpenBaoCatalog::new(&client, &place.scope, PolicyRole::Apply);
     let error = catalog

@@ -34,7 +34,7 @@ fn about(version: &NativeVersionId, others: &[&NativeVersionId]) -> DescribeOpti
     }
 }
 
-/// The path of a version inside the KV mount.
+/// Returns the path of a version inside the KV mount.
 fn path(id: &NativeVersionId) -> String {
     let (slot, _) = id.as_str().split_once('@').unwrap();
     format!("{}/{slot}", name())
@@ -293,7 +293,7 @@ async fn a_mount_whose_versions_expire_is_refused() {
     place.admin.ok("POST", &config, lasting).await;
     store.put(&name(), PAYLOAD, version(1)).await.unwrap();
 
-    // A path may have a setting of its own.
+    // A path may have its own setting.
     let path = "planton/acme/record";
     let data = serde_json::json!({"body": "x"});
     client.kv().write(path, &data, 0).await.unwrap();

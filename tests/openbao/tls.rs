@@ -82,7 +82,7 @@ async fn only_the_configured_authority_and_certificate_get_through() {
         ..config(&server.address, "kv", "transit", token(&server.root_token))
     };
     check_own_server(&server, &good, folder.path()).await;
-    // The mount is missing: who is told so has got through.
+    // The mount is missing. This error shows that the connection works.
     let (outcome, requests) = look(&good).await;
     assert_eq!(outcome.unwrap_err().kind(), OpenBaoErrorKind::Misconfigured);
     assert_eq!(requests, 2, "the refusal, and whose commands to print");
@@ -127,7 +127,7 @@ async fn only_the_configured_authority_and_certificate_get_through() {
     }
 }
 
-/// The same as a practitioner's own server, whose certificates are in files.
+/// The same for a user's own server, with certificates in files.
 async fn check_own_server(server: &Server, good: &OpenBaoConfig, folder: &Path) {
     let identity = good.client_identity.as_ref().unwrap();
     let file = |name: &str, text: &str| {
@@ -156,7 +156,7 @@ async fn check_own_server(server: &Server, good: &OpenBaoConfig, folder: &Path) 
     ];
     for own in through {
         let error = get(own).await;
-        // As below: the mount is missing.
+        // The mount is missing, as below.
         assert!(error.remedy().unwrap().contains("-path=kv"), "{error:?}");
     }
     let refused = [

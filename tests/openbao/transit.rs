@@ -76,7 +76,7 @@ async fn the_engine_opens_a_wrap_by_its_published_form() {
     let bound = binding(&kek, 1);
     let wrapped = kek.wrap(&dek(), &bound).await.unwrap();
 
-    // As an operator does, from the published format alone.
+    // Unwraps as an operator would, by the published format.
     let path = format!("{}/decrypt/planton-acme", place.config.transit_mount_path);
     let request = json!({
         "ciphertext": std::str::from_utf8(wrapped.as_bytes()).unwrap(),
@@ -161,7 +161,7 @@ async fn a_key_of_another_kind_is_refused_and_left_alone() {
     }
 }
 
-/// Whether `kek` is taken for a first use, and for a wrap.
+/// Returns whether `kek` is accepted for a first use, and for a wrap.
 async fn taken(kek: &TransitKek) -> [Result<(), String>; 2] {
     let provisioned = kek.provision().await;
     let wrapped = kek.wrap(&dek(), &binding(kek, 1)).await.map(|_| ());
@@ -188,7 +188,7 @@ async fn the_platforms_key_is_refused_when_it_may_be_known_elsewhere() {
         assert!(remedy.contains("allows plaintext backups"), "{remedy}");
         assert!(remedy.contains("allow_plaintext_backup=false"), "{remedy}");
     }
-    // What somebody else answers for is theirs to back up.
+    // The owner of the user's own key may back it up.
     let theirs = TransitKek::existing(&place.client(), "planton-acme");
     assert_eq!(taken(&theirs).await, [Ok(()), Ok(())]);
 }

@@ -1,4 +1,4 @@
-//! HashiCorp Vault Enterprise: a real OpenBAO behind its rules.
+//! Tests HashiCorp Vault Enterprise's rules, with a proxy in front of a real OpenBAO.
 
 use std::time::{Duration, Instant};
 
@@ -28,14 +28,15 @@ fn own(place: &Place, kind: &str, front: &FaultProxy) -> OpenBaoStore {
     own.given("token", place.root_token()).store()
 }
 
-/// A platform's client in this KV mount.
+/// Returns a platform's client for this KV mount.
 fn client(place: &Place, front: &FaultProxy, kv: &str) -> OpenBaoClient {
     let auth: OpenBaoAuth = token(place.root_token());
     let config = config(front.address(), kv, "transit", auth);
     OpenBaoClient::new(&config, Some(&place.fence_path())).unwrap()
 }
 
-/// No request was refused, and each after the first write came with an index.
+/// Checks that no request was rejected, and that each one after the first write had an
+/// index.
 fn assert_accepted(front: &FaultProxy) {
     let requests = front.requests();
     let refused = requests.iter().filter(|seen| seen.status() == Some(400));
@@ -74,7 +75,7 @@ async fn a_backend_sends_its_index_and_never_the_forwarding_header() {
         let gone = store.get(&name(), &one).await.unwrap_err();
         assert_eq!(gone.kind(), StoreErrorKind::NotFound);
         assert_accepted(&front);
-        // Whose server it is never mattered: nobody asked.
+        // The client did not need to know the server's product, so it did not ask.
         assert_eq!(front.count(&Match::path("/sys/health")), 0);
     }
 }
@@ -102,7 +103,7 @@ async fn a_standby_that_has_not_reached_the_index_is_asked_again() {
     assert_eq!(told, [200, 412, 412, 412, 412, 412, 200]);
 }
 
-/// More often than failures are tried: the standby works, and will be there.
+/// More often than the number of tries: the standby works, and will catch up.
 #[tokio::test]
 async fn a_standby_that_lags_is_waited_for_until_the_operations_deadline() {
     let place = Place::new().await;
@@ -154,7 +155,7 @@ async fn remedies_are_commands_of_the_server_that_is_there() {
         let error = catalog.read(&key).await.unwrap_err();
         error.remedy().unwrap_or_default().to_owned()
     };
-    // A platform is asked, once, and only for the remedy.
+    // A platform's client asks for the product once, for the remedy only.
     let front = front(&place);
     let nowhere = client(&place, &front, "nowhere");
     for _ in 0..2 {
@@ -171,7 +172,7 @@ async fn remedies_are_commands_of_the_server_that_is_there() {
     assert!(text.contains("`bao secrets enable -path=nowhere"), "{text}");
     assert_eq!(proxy.count(&Match::path("/sys/health")), 1);
 
-    // A backend is declared.
+    // A backend's client knows the product from its block.
     for (kind, command) in [("hashicorp_vault", "vault"), ("openbao", "bao")] {
         let proxy = place.proxy();
         let own = place.own(kind).with("address", proxy.address());
@@ -191,7 +192,7 @@ async fn an_index_tells_whose_commands_to_print() {
     let front = front(&place);
     let client = client(&place, &front, place.kv());
     client.fence().await.unwrap();
-    // The first write of a mount that is none of version 2.
+    // The first write to a mount that is not of version 2.
     place
         .admin
         .ok(

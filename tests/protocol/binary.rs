@@ -1,12 +1,12 @@
-//! The program itself: a plugin under a host, a command line for a person.
+//! Tests the program: a plugin under a host, a command line for a person.
 
 use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
+use crate::calls::path;
 use crate::process::signal;
-use crate::resources::path;
 use test_support::plugin_client::value::{decode, encode, unknown};
 use test_support::plugin_client::wire::provider_client::ProviderClient;
 use test_support::plugin_client::wire::{
@@ -40,7 +40,7 @@ async fn the_program_serves_its_own_host_alone_and_logs_a_json_object_a_line() {
     command.env("TF_LOG", "TRACE");
     let mut plugin = Plugin::start(command);
     for identity in [None, Some(ClientIdentity::generate())] {
-        // With TLS 1.3 the client learns of it at its first call, at the latest.
+        // Under TLS 1.3 the client gets the error with its first call at the latest.
         let Ok(channel) = plugin.connect(identity.as_ref()).await else {
             continue;
         };
@@ -90,7 +90,7 @@ async fn a_terraform_that_would_store_the_value_is_refused() {
     ");
 }
 
-/// A configuration in which all is null but what `set` says.
+/// Returns a configuration with these attributes. All others are null.
 pub(crate) fn config(schema: &Schema, set: &[(&str, Json)]) -> Json {
     let attributes = schema.block.clone().unwrap().attributes.into_iter();
     let mut config: serde_json::Map<_, _> = attributes

@@ -1,15 +1,15 @@
-//! Debug mode: one process that serves run after run.
+//! Tests debug mode: one process serves several runs.
 
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
+use crate::calls::{call, create, in_time};
 use crate::probe::command;
-use crate::resources::{call, create, in_time};
 use test_support::plugin_client::wire::StopProviderRequest;
 use test_support::plugin_client::{Process, attach};
 
-/// Starts the probe in debug mode; returns the process and its socket.
+/// Starts the probe in debug mode. Returns the process and its socket.
 fn start() -> (Process, PathBuf) {
     let mut command = command();
     command.env("PROBE", "debug").env("TF_LOG", "INFO");

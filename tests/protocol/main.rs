@@ -1,8 +1,9 @@
-//! The plugin protocol, over the wire and with a real process behind it.
+//! Tests the plugin protocol over the wire, with a real process.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod binary;
+mod calls;
 mod debug;
 mod planned;
 mod probe;
@@ -11,3 +12,4 @@ mod replacement;
 mod resources;
 mod secrecy;
 mod terraform;
+mod timeouts;

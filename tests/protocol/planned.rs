@@ -1,24 +1,24 @@
-//! Planned private data: what a plan gives comes back in the plan that a host
-//! repeats before it applies, and so reaches a creation that replaces something.
+//! Planned private data. A plan's private data returns in the plan that a host repeats
+//! before it applies, and so reaches the creation of a replacement.
 
 use serde_json::{Value as Json, json};
 
+use crate::calls::{Client, call, create};
 use crate::probe::command;
-use crate::resources::{Client, call, create};
 use test_support::plugin_client::Plugin;
 use test_support::plugin_client::value::{decode, encode};
 use test_support::plugin_client::wire::*;
 
-/// A host: whether it keeps planned private data.
+/// Whether a host keeps planned private data.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Host {
     /// Protocol 6.11.
     Keeps,
-    /// Every host before.
+    /// Earlier hosts.
     Forgets,
 }
 
-/// What a plan starts from besides the configuration.
+/// The input of a plan besides the configuration.
 struct From<'a> {
     prior: &'a Json,
     private: &'a [u8],
@@ -37,7 +37,7 @@ async fn plan(
         proposed_new_state: encode(config),
         config: encode(config),
         prior_private: from.private.to_vec(),
-        // An older host doesn't know the field, so nothing of it travels.
+        // An older host does not know the field and sends nothing.
         planned_private: match host {
             Host::Keeps => from.planned.to_vec(),
             Host::Forgets => Vec::new(),
@@ -54,9 +54,9 @@ async fn plan(
     planned
 }
 
-/// Replaces a thing as a host does under `create_before_destroy`: two plans
-/// with the first one's private data between them, then in the apply a third
-/// from nothing, and the creation. Returns the creation's private data.
+/// Replaces a thing as a host does under `create_before_destroy`: an update plan, a
+/// creation plan with the update's private data, then during the apply a third plan
+/// without it, and the creation. Returns the creation's private data.
 async fn replace(client: &mut Client, host: Host) -> Vec<u8> {
     let config = json!({ "name": "n", "mode": "remember" });
     let before = create(client, &json!({ "name": "n" })).await.unwrap();
@@ -83,7 +83,7 @@ async fn replace(client: &mut Client, host: Host) -> Vec<u8> {
     created.unwrap().private
 }
 
-/// Private data as the host stores it: opaque, but the text shows in it.
+/// Returns private data as a host stores it. It is opaque, but its text is visible.
 fn holds(private: &[u8], text: &str) -> bool {
     private
         .windows(text.len())
@@ -96,7 +96,7 @@ async fn a_creation_learns_what_it_replaces_where_the_host_keeps_planned_private
     let mut client = plugin.client().await;
     let kept = replace(&mut client, Host::Keeps).await;
     assert!(holds(&kept, "replaces"), "{kept:?}");
-    // Only the plan that the host repeats is told of an earlier one.
+    // Only the repeated plan receives an earlier one's data.
     assert!(holds(&kept, "plans\0\0\0\u{1}1"), "{kept:?}");
     let lost = replace(&mut client, Host::Forgets).await;
     assert!(!holds(&lost, "replaces"), "{lost:?}");
@@ -116,7 +116,7 @@ async fn planned_private_data_stays_where_a_plan_says_nothing_about_it() {
     };
     let first = plan(&mut client, Host::Keeps, &config, of(&[])).await;
     assert_eq!(first.planned_private, before.private);
-    // As an earlier plan of this very change would have given it.
+    // The private data that an earlier plan of the same change returns.
     let earlier = create(&mut client, &json!({ "name": "other" })).await;
     let earlier = [&earlier.unwrap().private[..], b"\0\0\0\x01z\0\0\0\x01v"].concat();
     let again = plan(&mut client, Host::Keeps, &config, of(&earlier)).await;

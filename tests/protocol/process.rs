@@ -1,12 +1,12 @@
-//! The process: handshake, mutual TLS, signals, logs, end.
+//! Tests the process: handshake, mutual TLS, signals, logs, termination.
 
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value as Json, json};
 
+use crate::calls::{call, create, in_time};
 use crate::probe::{command, parent_command};
-use crate::resources::{call, create, in_time};
 use test_support::plugin_client::wire::health::HealthCheckRequest;
 use test_support::plugin_client::wire::health::health_check_response::ServingStatus;
 use test_support::plugin_client::wire::{GetMetadataRequest, StopProviderRequest, plugin::Empty};
@@ -38,7 +38,7 @@ async fn the_handshake_line_names_a_socket_that_only_this_user_reaches() {
 async fn a_client_without_the_hosts_own_certificate_is_refused() {
     let plugin = Plugin::start(command());
     for identity in [None, Some(ClientIdentity::generate())] {
-        // With TLS 1.3 the client learns of it at its first call, at the latest.
+        // Under TLS 1.3 the client gets the error with its first call at the latest.
         let Ok(channel) = plugin.connect(identity.as_ref()).await else {
             continue;
         };
@@ -114,7 +114,7 @@ async fn shutdown_ends_streams_and_process_and_removes_the_folder() {
     let mut plugin = Plugin::start(command);
     let mut stdio = plugin.stdio().await;
     let mut stream = stdio.stream_stdio(Empty {}).await.unwrap().into_inner();
-    // An operation that hangs must not hold up the end.
+    // A hanging operation must not delay the shutdown.
     let mut client = plugin.client().await;
     let hanging =
         tokio::spawn(
@@ -170,7 +170,7 @@ async fn logs_are_one_json_object_per_line_and_hold_no_secret() {
     plugin.await_stderr("creating\\nit");
     plugin.await_stderr("ApplyResourceChange");
     let stderr = plugin.stderr();
-    // The test harness's own first lines are on stdout.
+    // The test harness prints its first lines on stdout.
     let lines: Vec<Json> = stderr
         .lines()
         .map(|line| serde_json::from_str(line).expect(line))
@@ -233,7 +233,7 @@ fn a_host_that_was_killed_leaves_no_process_and_no_folder() {
     let mut plugin = Plugin::start(parent_command());
     assert!(plugin.folder().exists());
     plugin.process.kill();
-    // The child holds stderr until its end.
+    // The child keeps stderr open until it ends.
     plugin.wait();
     assert!(!plugin.folder().exists());
 }

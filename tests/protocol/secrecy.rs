@@ -1,10 +1,10 @@
-//! What must never get out.
+//! Secret values never leave the process.
 
 use prost::Message;
 use serde_json::{Value as Json, json};
 
+use crate::calls::{call, create, path};
 use crate::probe::{SECRET, command};
-use crate::resources::{call, create, path};
 use test_support::plugin_client::Plugin;
 use test_support::plugin_client::value::{decode, encode, unknown};
 use test_support::plugin_client::wire::*;
@@ -40,7 +40,7 @@ async fn write_only_values_leave_in_no_answer() {
         .unwrap();
     assert!(created.diagnostics.is_empty());
     assert_silent(&created);
-    // The provider did see it.
+    // The provider received the value.
     let state = decode(created.new_state.as_ref());
     assert_eq!(state["secret_length"], SECRET.len());
     assert_eq!(
@@ -171,17 +171,17 @@ async fn a_panic_is_told_without_its_message_and_the_process_lives() {
     let plan = call::plan(&mut client, &Json::Null, &bad, &[]).await;
     assert_silent(&plan);
     let detail = &plan.diagnostics[0].detail;
-    assert!(detail.contains("probe.rs:"), "{detail}");
+    assert!(detail.contains("probe/thing.rs:"), "{detail}");
     assert!(detail.contains("This is always a bug in the provider; please report it."));
 
-    // A panic in the middle of an apply keeps the state and the private data.
+    // A panic during an apply keeps the state and the private data.
     let created = create(&mut client, &config()).await.unwrap();
     let state = decode(created.new_state.as_ref());
     bad["mode"] = "panic in apply".into();
     let plan = call::plan(&mut client, &state, &bad, &created.private).await;
     let updated = call::apply(&mut client, &state, &bad, plan).await.unwrap();
     assert_silent(&updated);
-    assert!(updated.diagnostics[0].detail.contains("probe.rs:"));
+    assert!(updated.diagnostics[0].detail.contains("probe/thing.rs:"));
     assert_eq!(decode(updated.new_state.as_ref()), state);
     assert!(!updated.private.is_empty());
 

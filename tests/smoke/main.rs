@@ -1,4 +1,5 @@
-//! `cargo xtask smoke`, with emulators and real servers for an owner's account.
+//! Tests `cargo xtask smoke`, with emulators and real servers in place of an owner's
+//! account.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -32,7 +33,7 @@ fn options(vendor: Vendor, yes_against: Option<&str>, variables: &[(&str, &str)]
     }
 }
 
-/// Runs it, and returns what it told and how it ended.
+/// Runs it, and returns its output and its result.
 fn smoke(options: &Options) -> (String, Result<(), String>) {
     let told = Mutex::new(String::new());
     let ended = run(options, |text| {
@@ -73,7 +74,7 @@ fn borrowed<'a, const N: usize>(
     all.each_ref().map(|(name, value)| (*name, value.as_str()))
 }
 
-/// What AWS was asked to do, but for whose the credentials are.
+/// Returns the requests to AWS, without the check of the credentials' owner.
 fn written(moto: &Moto) -> Vec<String> {
     let mut requests = moto.requests("-").unwrap();
     requests.retain(|request| !request.starts_with("GetCallerIdentity "));
@@ -135,7 +136,7 @@ fn azure_vault_is_left_as_it_was() {
         ("AZURE_CLIENT_SECRET", &secret),
         ("SSL_CERT_FILE", &certificates),
     ];
-    // As it is copied from the portal.
+    // As copied from the portal.
     let named = format!("{vault}/");
     goes_well(&options(Vendor::Azure, Some(&named), &variables));
     let state = fake.state().unwrap();
@@ -145,7 +146,7 @@ fn azure_vault_is_left_as_it_was() {
     }
 }
 
-/// Also where nothing but what the scenes make may be touched.
+/// This also works if the policy covers only the objects of the scenes.
 #[test]
 fn servers_of_ones_own_are_left_as_they_were() {
     let server = OpenBao::start(&Tools::locate().unwrap(), &ServerOptions::default()).unwrap();
@@ -174,7 +175,8 @@ fn servers_of_ones_own_are_left_as_they_were() {
     ));
     for (api, mount) in [(server.api(), "secret"), (&inside, "kv")] {
         let mut left = api.list_recursive(mount, KvVersion::V2).unwrap();
-        // An empty record, by which a process makes sure of the server's present.
+        // An empty record with which a process checks that the server returns fresh
+        // reads.
         left.retain(|path| !path.starts_with(&format!("{NAME_PREFIX}/.fence/")));
         assert!(left.is_empty(), "{mount}: {left:?}");
     }
@@ -196,7 +198,7 @@ fn nothing_is_written_without_the_name_of_the_account() {
     let command = format!("cargo xtask smoke aws --yes-against {ACCOUNT}");
     assert!(refused.contains(&command), "{refused}");
 
-    // That of another account, for which these credentials are not.
+    // The address of another account, to which these credentials do not belong.
     let other = options(Vendor::Aws, Some("210987654321"), &variables);
     let refused = smoke(&other).1.unwrap_err();
     assert!(
@@ -239,7 +241,8 @@ fn what_a_failure_left_is_deleted_or_named() {
         })
         .unwrap();
     };
-    // One of three secrets can't be created: the others, the backend and its marker go.
+    // One of three secrets cannot be created. The others, the backend and its marker are
+    // deleted.
     deny("PutSecretValue", 1000);
     let (told, ended) = smoke(&asked);
     let failed = ended.unwrap_err();
@@ -247,7 +250,7 @@ fn what_a_failure_left_is_deleted_or_named() {
     assert!(told.contains("Nothing is left."), "{told}{failed}");
     moto.clear_faults().unwrap();
 
-    // And where a secret can't be deleted either, it is named, with what to do.
+    // If a secret cannot be deleted either, the output names it and the steps to take.
     deny("DeleteSecret", 1000);
     let failed = smoke(&asked).1.unwrap_err();
     for part in [

@@ -1,5 +1,5 @@
-//! The harness itself: every Terraform of this machine runs, tells its exit
-//! codes apart, keeps to its workspace, and can be interrupted.
+//! Tests the harness: every Terraform of this machine runs, returns distinct exit codes,
+//! stays in its workspace, and can be interrupted.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

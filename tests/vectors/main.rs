@@ -1,5 +1,5 @@
-//! The frozen vectors of format 1 and the cases that they leave open, through the
-//! public interface and through the second implementation.
+//! Tests the frozen vectors of format 1 and further cases, through the public interface
+//! and through the second implementation.
 
 mod rules;
 
@@ -199,11 +199,11 @@ fn second_implementation_opens_every_vector_and_refuses_every_altered_bit() {
 
 #[test]
 fn second_implementation_still_seals_the_frozen_vectors() {
-    // Not assert_eq: a difference would print both files.
+    // Not assert_eq, which would print both files.
     assert!(run_python("make_format_1.py", &[]).replace("\r\n", "\n") == VECTORS);
 }
 
-/// Runs a script of the second implementation and returns what it printed.
+/// Runs a script of the second implementation, and returns its output.
 fn run_python(script: &str, arguments: &[&str]) -> String {
     let python = std::env::var_os("PLANTON_TEST_PYTHON").expect(
         "PLANTON_TEST_PYTHON must name a Python that has the package `cryptography`: run \

@@ -1,16 +1,18 @@
 //! Checks that the dependencies between crates match ARCHITECTURE.md.
 //!
 //! Cargo rejects cycles and undeclared dependencies. This check rejects dependencies in
-//! a new direction, dependencies and words that only one crate may have, and code of
-//! tests in a release.
+//! a new direction, dependencies that only one crate may have, and code of tests in a
+//! release. [`modules`] checks the modules of a crate, and [`words`] rejects words that only
+//! some code may have.
+
+mod modules;
+mod source;
+mod words;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use xtask::paths;
 
 use crate::tasks;
 
@@ -52,30 +54,6 @@ const RESERVED: &[(&str, &str)] = &[
 /// that no release offers.
 const TESTING: &str = "testing";
 
-/// Crates that work without Terraform and therefore never mention it.
-const WITHOUT_TERRAFORM: &[&str] = &["crates/core", "crates/envelope", "crates/secret"];
-
-/// What the code of some folders never contains, tests aside.
-struct Forbidden {
-    folders: &'static [&'static str],
-    words: &'static [&'static str],
-    why: &'static str,
-}
-
-const FORBIDDEN: &[Forbidden] = &[SPAWNING, INPUT_AND_OUTPUT];
-
-const SPAWNING: Forbidden = Forbidden {
-    folders: &["crates/core/src", "crates/vendors/src", "src"],
-    words: &["::spawn(", ".spawn("],
-    why: "a spawned task escapes the deadline of its use case",
-};
-
-const INPUT_AND_OUTPUT: Forbidden = Forbidden {
-    folders: &["crates/envelope/src", "crates/secret/src"],
-    words: &["std::fs", "std::net", "std::process", "std::env", "tokio::"],
-    why: "the crate does no I/O",
-};
-
 /// Checks the workspace.
 ///
 /// # Errors
@@ -89,39 +67,10 @@ pub(crate) fn check() -> Result<()> {
     let metadata = serde_json::from_slice(&output.stdout).context("reading cargo metadata")?;
     let mut violations = violations_of(&dependencies(&metadata));
     violations.extend(code_of_tests_in_releases(&metadata));
-    for folder in WITHOUT_TERRAFORM {
-        for file in rust_files(&paths::repository().join(folder).join("src"))? {
-            let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-            if text.to_lowercase().contains("terraform") {
-                violations.push(format!("{} mentions Terraform", file.display()));
-            }
-        }
-    }
-    for rule in FORBIDDEN {
-        for folder in rule.folders {
-            for file in rust_files(&paths::repository().join(folder))? {
-                let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-                for word in rule.words_in(&file, &text) {
-                    violations.push(format!("{} has `{word}`: {}", file.display(), rule.why));
-                }
-            }
-        }
-    }
+    violations.extend(modules::violations()?);
+    violations.extend(words::violations()?);
     ensure!(violations.is_empty(), "{}", violations.join("\n"));
     Ok(())
-}
-
-impl Forbidden {
-    /// Returns the words that the code of `file` contains. Tests come last in a file, or
-    /// have files of their own.
-    fn words_in(&self, file: &Path, text: &str) -> Vec<&'static str> {
-        if file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs") {
-            return Vec::new();
-        }
-        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-        let words = self.words.iter().copied();
-        words.filter(|word| code.contains(word)).collect()
-    }
 }
 
 /// Returns the normal dependencies of each crate of the workspace.
@@ -196,23 +145,6 @@ fn code_of_tests_in_releases(metadata: &Value) -> Vec<String> {
         }
     }
     violations
-}
-
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let reading = || format!("reading {}", folder.display());
-        for entry in fs::read_dir(&folder).with_context(reading)? {
-            let path = entry.with_context(reading)?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]
@@ -297,19 +229,5 @@ mod tests {
             ),
             ["terraform-provider-planton: default may not enable testing"]
         );
-    }
-
-    #[test]
-    fn a_forbidden_word_is_found_in_code_and_not_in_tests() {
-        let spawned = "fn f() { tokio::spawn(g()); }";
-        let found = |file, text| SPAWNING.words_in(Path::new(file), text);
-        assert_eq!(found("a/read.rs", spawned), ["::spawn("]);
-        assert!(found("a/read.rs", "fn f() { task::spawn_blocking(g); }").is_empty());
-        let tested = format!("fn f() {{}}\n#[cfg(test)]\nmod tests {{ {spawned} }}");
-        assert!(found("a/read.rs", &tested).is_empty());
-        assert!(found("a/tests/races.rs", spawned).is_empty());
-        assert!(found("a/http/tests.rs", spawned).is_empty());
-        let reads = INPUT_AND_OUTPUT.words_in(Path::new("a/open.rs"), "use std::fs;");
-        assert_eq!(reads, ["std::fs"]);
     }
 }

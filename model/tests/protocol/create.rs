@@ -1,6 +1,7 @@
 //! Creates a secret: entry, look at the backend, put, commit.
 
-use crate::process::{At, Kind, Outcome, Then, Turn, creates_object};
+use crate::process::{At, Kind, Outcome, Then, Turn};
+use crate::put::creates_object;
 use crate::rules::{Loosening, Rules};
 use crate::world::{BUILT_IN, Document, Held, Put, Record, World};
 use crate::write::{Change, Write, stamp};

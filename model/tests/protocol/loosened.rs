@@ -1,11 +1,12 @@
 //! Shows that each rule is needed: without it, a promise breaks.
 
-use crate::process::Kind;
+mod ownership;
+
 use crate::promise::Promise;
 use crate::rules::Loosening;
 use crate::scenario::{
-    FIRST_RUN, OWN, Scenario, collect, command, create, delete_backend, destroy, heal, on,
-    register_backend, rotate,
+    FIRST_RUN, OWN, Scenario, collect, create, delete_backend, destroy, heal, on, register_backend,
+    rotate,
 };
 use crate::world::{A, B, BUILT_IN};
 
@@ -245,54 +246,6 @@ fn a_record_in_deletion_taken_for_gone() {
 }
 
 #[test]
-fn a_look_alike_adopted() {
-    let scenario = Scenario::new().with_secret(OWN).process(create(B, 1));
-    breaks(
-        scenario,
-        Loosening::AdoptsLookAlikes,
-        Promise::OnlyNamedRunsAreAdopted,
-    );
-}
-
-#[test]
-fn a_changed_record_adopted() {
-    let scenario = Scenario::new()
-        .with_secret(OWN)
-        .process(rotate(A, 1))
-        .process(create(B, 2).resuming(FIRST_RUN));
-    breaks(
-        scenario,
-        Loosening::AdoptsChangedRecords,
-        Promise::OnlyNamedRunsAreAdopted,
-    );
-}
-
-#[test]
-fn a_record_completed_for_another() {
-    let scenario = Scenario::new()
-        .with_secret(OWN)
-        .with_lost_object()
-        .process(create(B, 1));
-    breaks(
-        scenario,
-        Loosening::CompletesOthersRecords,
-        Promise::OwnersAloneChange,
-    );
-}
-
-#[test]
-fn an_adoption_that_keeps_the_stamp() {
-    let scenario = Scenario::new()
-        .with_unsaved_secret(OWN)
-        .process(create(B, 1).resuming(FIRST_RUN));
-    breaks(
-        scenario,
-        Loosening::AdoptsWithoutStamping,
-        Promise::AcknowledgedVersionsStay,
-    );
-}
-
-#[test]
 fn a_further_version_that_creates_its_object() {
     let scenario = Scenario::new()
         .with_secret(OWN)
@@ -328,59 +281,6 @@ fn an_early_entry_reused_over_a_tombstone() {
         scenario,
         Loosening::ReusesEarlyEntriesOverTombstones,
         Promise::NamedObjectsExist,
-    );
-}
-
-#[test]
-fn a_read_that_moves_the_stamp() {
-    let scenario = Scenario::new()
-        .with_secret(OWN)
-        .process(create(B, 1).resuming(FIRST_RUN))
-        .process(command(Kind::Read, A, 2))
-        .process(destroy(A, 3).after(1));
-    breaks(
-        scenario,
-        Loosening::ReadMovesStamps,
-        Promise::OwnersAloneChange,
-    );
-}
-
-#[test]
-fn an_update_under_another_stamp() {
-    let scenario = Scenario::new()
-        .with_secret(OWN)
-        .process(create(B, 1).resuming(FIRST_RUN))
-        .process(rotate(A, 2));
-    breaks(
-        scenario,
-        Loosening::UpdatesUnderAnyStamp,
-        Promise::OwnersAloneChange,
-    );
-}
-
-#[test]
-fn a_destroy_under_another_stamp() {
-    let scenario = Scenario::new()
-        .with_secret(OWN)
-        .process(create(B, 1).resuming(FIRST_RUN))
-        .process(destroy(A, 2));
-    breaks(
-        scenario,
-        Loosening::DestroysUnderAnyStamp,
-        Promise::OwnersAloneChange,
-    );
-}
-
-#[test]
-fn a_run_that_destroys_what_it_adopted() {
-    let scenario = Scenario::new()
-        .with_unsaved_secret(OWN)
-        .process(create(B, 1).resuming(FIRST_RUN))
-        .process(destroy(B, 1).after(0));
-    breaks(
-        scenario,
-        Loosening::DestroysAdopted,
-        Promise::AdoptedIsNotDestroyed,
     );
 }
 
@@ -468,16 +368,6 @@ fn entries_removed_before_the_backends_tombstone() {
         scenario,
         Loosening::RemovesEntriesBeforeTheTombstone,
         Promise::ObjectsAreFound,
-    );
-}
-
-#[test]
-fn a_secret_displaced_by_whoever_comes() {
-    let scenario = Scenario::new().with_secret(OWN).process(create(B, 1));
-    breaks(
-        scenario,
-        Loosening::DisplacesUnnamed,
-        Promise::OwnersAloneChange,
     );
 }
 

@@ -10,6 +10,7 @@ mod invariants;
 mod loosened;
 mod process;
 mod promise;
+mod put;
 mod recovery;
 mod rules;
 mod scenario;

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 
 use crate::checker::{Model, explore};
-use crate::process::{Command, Kind, Label, Outcome, Process, Turn, land_late_put, steps};
+use crate::process::{Command, Kind, Label, Outcome, Process, Turn, steps};
 use crate::promise::Promise;
+use crate::put::land_late_put;
 use crate::rules::{Loosening, Rules};
 use crate::world::{
     A, B, BUILT_IN, Backend, BackendState, Document, FIRST, Held, OPERATOR, PROCESSES, PUTS, Place,

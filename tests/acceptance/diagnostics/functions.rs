@@ -1,4 +1,4 @@
-//! Arguments of functions.
+//! Tests the diagnostics for arguments of functions.
 
 use insta::assert_snapshot;
 

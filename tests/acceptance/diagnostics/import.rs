@@ -1,4 +1,4 @@
-//! Imports that name nothing.
+//! Tests the diagnostics for imports of missing objects.
 
 use insta::assert_snapshot;
 

@@ -1,5 +1,5 @@
-//! Everyday mistakes around the provider: each says what it is, ends at once, and
-//! leaves nothing behind.
+//! Tests everyday mistakes around the provider. Each one has a clear error, ends at once,
+//! and leaves nothing behind.
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
@@ -54,7 +54,7 @@ fn pipe(path: &std::path::Path) {
 
 fn acc_pipe_in_the_place_of_a_file_is_refused_at_once(scene: &Scene) {
     let mut workspace = scene.workspace(SECRET);
-    // A provider that waited for a writer would never end.
+    // A provider that waits for a writer would never end.
     workspace.bound(Duration::from_secs(60));
     let folder = scene.embedded().unwrap();
     workspace.applied(&[]);
@@ -114,7 +114,7 @@ fn acc_value_that_is_no_text_is_said_to_be_none(scene: &Scene) {
     has(&refused, &["not text in UTF-8", "token_file"]);
 }
 
-/// Answers every request with a page, and returns its address.
+/// Starts a server that returns a page for every request. Returns its address.
 fn proxy() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -191,7 +191,7 @@ fn acc_locked_platform_is_waited_for_once(scene: &Scene) {
     let started = Instant::now();
     let outcome = workspace.apply_with(&[], &["-parallelism=1"]).unwrap();
     let told = flat(&outcome.error().unwrap());
-    // One call waits for 15 s; six would take a minute and a half.
+    // One call waits for 15 s, so six would take a minute and a half.
     assert!(
         started.elapsed() < Duration::from_secs(40),
         "{:?}",
@@ -206,12 +206,12 @@ fn acc_locked_platform_is_waited_for_once(scene: &Scene) {
     workspace.applied(&[]);
 }
 
-/// Files that the provider writes may have `blocks` of 512 bytes each, as on a disk
-/// or under a quota that is used up.
+/// Limits the files that the provider writes to `blocks` of 512 bytes each, like a full
+/// disk or a used-up quota.
 fn limited(workspace: &Workspace, blocks: u64) -> std::path::PathBuf {
     let script = workspace.root().join("limited");
-    // Terraform's own files are not bounded. Without the trap the signal would end
-    // the process instead of failing its write.
+    // Terraform's own files have no limit. Without the trap, the signal would end the
+    // process before its write fails.
     let text = format!("#!/bin/sh\ntrap '' XFSZ\nulimit -f {blocks}\nexec {PROVIDER:?} \"$@\"\n");
     std::fs::write(&script, text).unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -228,7 +228,7 @@ fn acc_full_disk_is_said_to_be_one_and_the_next_apply_goes_on(scene: &Scene) {
     let folder = scene.embedded().unwrap();
     let database = folder.join("planton.db").metadata().unwrap().len();
 
-    // Room for some of them.
+    // Enough space for some of them.
     let script = limited(&roomy, database / 512 + 64);
     let full = Workspace::new(scene.terraform(), &script).unwrap();
     full.write("provider.tf", &scene.provider("")).unwrap();
@@ -241,15 +241,16 @@ fn acc_full_disk_is_said_to_be_one_and_the_next_apply_goes_on(scene: &Scene) {
         assert!(!told.contains(wrong), "{wrong}: {told}");
     }
 
-    // With room again, that state goes on, and all of them are there.
+    // With enough space, the same state continues, and all of them exist.
     let state = full.state_text().unwrap();
     roomy.write("terraform.tfstate", &state).unwrap();
     roomy.settled(&[("amount", "60")]);
     let read = scene.read(&["s0", "s59"]);
     assert_eq!(read["s0"], "value 0");
     assert_eq!(read["s59"], "value 59");
-    // What was put and could not be committed, nor deleted for want of room, is
-    // sealed, and no record names it: at most one for each operation under way.
+    // Objects that were put, and that could be neither committed nor deleted on the full
+    // disk, are sealed, and no record names them. There is at most one for each
+    // concurrent operation.
     let objects = scene.objects().len();
     assert!((60..=70).contains(&objects), "{objects}");
     roomy.destroyed(&[("amount", "60")]);

@@ -1,9 +1,10 @@
-//! What a practitioner reads when something is wrong: what failed, the likely
-//! cause, the remedy, at the attribute to edit.
+//! Tests diagnostics: what failed, the likely cause, the remedy, at the attribute to
+//! edit.
 
 mod arguments;
 mod functions;
 mod import;
+mod missing_arguments;
 mod mistakes;
 mod platform;
 mod provider;

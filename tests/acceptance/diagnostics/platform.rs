@@ -1,4 +1,4 @@
-//! A platform that is not there, not set up, or does not let us in.
+//! Tests the diagnostics for a platform that is missing, incomplete, or denies access.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -254,7 +254,8 @@ fn a_platform_that_cannot_be_used_is_told_with_the_remedy() {
     "#);
 }
 
-/// The key is what everything hangs on: nothing may take its place.
+/// Every secret depends on the key, so the provider never creates another one in its
+/// place.
 #[test]
 fn a_missing_transit_key_is_told_and_never_made_anew() {
     let _filters = filters();

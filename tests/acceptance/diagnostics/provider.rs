@@ -1,4 +1,4 @@
-//! The provider block and the environment.
+//! Tests the diagnostics for the provider block and the environment.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -8,7 +8,7 @@ use xtask::terraform::Workspace;
 use crate::reading::{REQUIRED, Told, filters};
 use crate::scene::{PROVIDER, terraform_1_11};
 
-/// A workspace with one provider block, and one secret, for each alias.
+/// Creates a workspace with one provider block and one secret for each alias.
 pub(crate) fn aliased(blocks: &[(&str, String)]) -> Workspace {
     let workspace = Workspace::new(&terraform_1_11(), PROVIDER.as_ref()).unwrap();
     let mut text = REQUIRED.to_owned();
@@ -136,7 +136,7 @@ fn a_malformed_block_is_told_at_the_attribute() {
     assert_eq!(told.len(), 9);
 }
 
-/// Without opening any platform.
+/// Rejected without opening a platform.
 #[test]
 fn a_setting_of_the_wrong_form_is_told_by_validation() {
     let openbao = |more: &str| format!("  organization = \"acme\"\n  openbao = {{\n{more}\n  }}");
@@ -376,7 +376,7 @@ fn the_environment_names_one_platform_or_is_warned_about() {
     assert!(folder.join("planton.key").exists());
 
     workspace.env_remove("PLANTON_DATA_DIR");
-    // Anyone's, as far as this provider knows.
+    // The provider does not know whose it is.
     workspace.env("VAULT_ADDR", "http://127.0.0.1:1");
     let told = Told::by_plan(&workspace, &[], &[]);
     assert!(told.success, "{told:#?}");

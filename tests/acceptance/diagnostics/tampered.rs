@@ -1,4 +1,4 @@
-//! What somebody else has changed in the platform's storage.
+//! Tests the diagnostics for tampered storage of the platform.
 
 use insta::assert_snapshot;
 use planton_core::catalog::record_key_of_name;
@@ -46,7 +46,7 @@ fn write(api: &Api, path: &str, data: &Value) {
         .unwrap();
 }
 
-/// Of those who can write to the storage, but hold no key.
+/// Tampering by a writer of the storage without a key.
 #[test]
 fn records_that_somebody_changed_are_told() {
     let _filters = filters();
@@ -163,7 +163,7 @@ fn records_that_somebody_changed_are_told() {
     Write the value again by changing value_wo_version, and find out who can write to the backend.
     "#);
 
-    // A write upon the forged record.
+    // A write on top of the forged record.
     workspace.write("more.tf", "").unwrap();
     let told = Told::by_apply(&workspace, &now, &["-target=planton_secret.altered"]);
     assert_snapshot!(told.at("altered"), @r#"
@@ -184,7 +184,7 @@ fn records_that_somebody_changed_are_told() {
     );
 }
 
-/// Of those who can write to the database, past its triggers.
+/// Tampering by a writer of the database that drops its triggers.
 #[test]
 fn envelopes_that_somebody_changed_are_told() {
     let _filters = filters();

@@ -1,5 +1,5 @@
-//! Two states that know one secret: an adoption makes it the second one's alone; an
-//! import shares it, since somebody named it.
+//! Tests two states with one secret. An adoption makes the second state its only owner.
+//! An import shares the secret, because the user named it.
 
 use super::second_state::{AFTER, BACKEND, default};
 use crate::crash::resumed;
@@ -13,11 +13,11 @@ fn secret(lines: &str) -> String {
     )
 }
 
-/// The run that is resumed was not interrupted, so its state has all of it, too.
+/// The resumed run was not interrupted, so its state also has all of it.
 #[test]
 fn acc_secret_and_default_that_another_state_adopted_are_left_alone_by_their_first_state() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
-    // What is not its own any more, not even protection holds.
+    // Protection does not apply to a secret that the state does not own any more.
     let protected = secret("deletion_protection = true");
     let first = scene.workspace(&[&protected, BACKEND, &default(AFTER)].concat());
     first.settled(&[]);
@@ -36,7 +36,8 @@ fn acc_secret_and_default_that_another_state_adopted_are_left_alone_by_their_fir
     assert_eq!(adopted.0["uuid"], *id);
     assert_eq!(adopted.1["backend"], "platform");
 
-    // Other arguments, another value and choice: refused, and told by the plan before.
+    // Other arguments, another value and another backend: rejected, and announced by the
+    // plan.
     for mine in [
         secret("description = \"mine\""),
         secret("").replace("\"1\"", "\"2\""),
@@ -53,7 +54,7 @@ fn acc_secret_and_default_that_another_state_adopted_are_left_alone_by_their_fir
         }
         assert_eq!(kept(), adopted);
     }
-    // To drop them, as the messages say: nothing is destroyed.
+    // Dropping them, as the messages say, destroys nothing.
     first.write("main.tf", BACKEND).unwrap();
     let dropped = flat(first.settled(&[]).stdout());
     for what in ["Secret", "Default Backend"] {
@@ -63,7 +64,7 @@ fn acc_secret_and_default_that_another_state_adopted_are_left_alone_by_their_fir
     second.unchanged(&[]);
     assert_eq!(scene.open(&id).text.unwrap(), "the value");
 
-    // And to take the secret back: imported, both states know it.
+    // To take the secret back, import it. Then both states have it.
     first
         .write("main.tf", &[&secret(""), BACKEND].concat())
         .unwrap();
@@ -74,7 +75,7 @@ fn acc_secret_and_default_that_another_state_adopted_are_left_alone_by_their_fir
     second.unchanged(&[]);
     second.destroyed(&[]);
     assert_eq!(scene.objects(), [""; 0]);
-    // The tombstone ends it in the other state, too, which goes on without it.
+    // The tombstone removes it from the other state too, which continues without it.
     has(
         &first.changes(&[]),
         &["1 to add, 0 to change, 0 to destroy"],
@@ -82,8 +83,8 @@ fn acc_secret_and_default_that_another_state_adopted_are_left_alone_by_their_fir
     first.destroyed(&[]);
 }
 
-/// An import writes nothing, so both states may act. What one has changed, the
-/// other sees in its plan; from a plan of before, it changes and destroys nothing.
+/// An import writes nothing, so both states may change the secret. Each sees the other's
+/// changes in its plan. An earlier plan changes and destroys nothing.
 #[test]
 fn acc_what_two_states_share_by_import_is_changed_by_neither_unseen() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -111,7 +112,7 @@ fn acc_what_two_states_share_by_import_is_changed_by_neither_unseen() {
         second.import(address, id, &[]).unwrap().ok().unwrap();
     }
     assert_eq!(kept(), before);
-    // From a plan of before the change, and by a destroy that does not look.
+    // With a plan from before the change, and with a destroy without a refresh.
     first.write("main.tf", &describe("mine")).unwrap();
     let planned = first.plan_with(&[], &["-out=change"]).unwrap();
     planned.changes().unwrap();
@@ -128,11 +129,11 @@ fn acc_what_two_states_share_by_import_is_changed_by_neither_unseen() {
     let told = first.apply_with(&[], &blind).unwrap().error().unwrap();
     has(&told, &[&format!("Error: Secret {summary}")]);
     assert_eq!(kept(), changed);
-    // Seen, it is drift, and the last one to apply is obeyed.
+    // After a refresh it is drift, and the last apply wins.
     has(&first.changes(&[]), &["\"theirs\" -> \"mine\""]);
     first.settled(&[]);
     has(&second.changes(&[]), &["\"mine\" -> \"theirs\""]);
-    // What one has destroyed leaves the other state.
+    // A secret that one state destroyed leaves the other state.
     first.destroyed(&[]);
     has(&second.changes(&[]), &["2 to add, 0 to change"]);
 }

@@ -1,5 +1,5 @@
-//! `terraform test` in the folder of an applied configuration: an empty state and
-//! the same names.
+//! Tests `terraform test` in the folder of an applied configuration, with an empty state
+//! and the same names.
 
 use crate::crash::{apply_killed, resumed};
 use crate::scene::{On, Scene, record_of, terraform_1_11, with_every_terraform};
@@ -14,7 +14,7 @@ fn acc_terraform_test_in_the_folder_of_an_applied_root_touches_nothing(scene: &S
     let (records, objects) = (scene.records(), scene.objects());
     let ids = ["db", "consumer"].map(|name| text(&workspace.secret(name), "id"));
     let values = ids.each_ref().map(|id| scene.open(id));
-    // The plan passes, and what applies fails.
+    // The plan succeeds, and the apply fails.
     write_test(
         &workspace,
         "run \"plans\" {\n  command = plan\n}\nrun \"applies\" {}\n",
@@ -29,8 +29,8 @@ fn acc_terraform_test_in_the_folder_of_an_applied_root_touches_nothing(scene: &S
     workspace.unchanged(&[]);
 }
 
-/// A run that resumes another one from a test destroys nothing at its end: what the
-/// killed run has made waits for its own folder as before.
+/// A test run that resumes another run destroys nothing at its end. The secrets of the
+/// killed run still wait for its own folder.
 #[test]
 fn acc_secret_that_a_test_resumed_is_given_back() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

@@ -1,4 +1,4 @@
-//! Two applies of one configuration at the same time.
+//! Tests two concurrent applies of one configuration.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ fn owned(workspace: &Workspace) -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns the names in a run's errors, each of which is about one that is taken.
+/// Returns the names in a run's errors, which must all report an existing secret.
 #[track_caller]
 fn taken(outcome: &Outcome) -> BTreeSet<String> {
     let told = flat(&outcome.diagnostics());
@@ -52,7 +52,7 @@ fn taken(outcome: &Outcome) -> BTreeSet<String> {
 #[test]
 fn acc_two_applies_at_once_share_no_backend() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
-    // The organization is there already.
+    // The organization exists already.
     let first = "resource \"planton_secret\" \"first\" {\n  name = \"first\"\n  generate = {}\n}\n";
     scene.workspace(first).applied(&[]);
     let [one, two] = [scene.workspace(MANY), scene.workspace(MANY)];
@@ -61,13 +61,13 @@ fn acc_two_applies_at_once_share_no_backend() {
     let [of_one, of_two] = runs.map(|run| run.wait().unwrap());
     let [ids_of_one, ids_of_two] = [owned(&one), owned(&two)];
     assert!(ids_of_one.is_disjoint(&ids_of_two), "something was adopted");
-    // Each name was created once, and refused once, by its name.
+    // Each name was created once, and rejected once.
     assert_eq!(ids_of_one.len() + ids_of_two.len(), COUNT);
     let [told_one, told_two] = [taken(&of_one), taken(&of_two)];
     assert!(told_one.is_disjoint(&told_two));
     assert_eq!(told_one.len(), ids_of_two.len(), "{of_one:?}");
     assert_eq!(told_two.len(), ids_of_one.len(), "{of_two:?}");
-    // Each destroys its own, and the other's stay.
+    // Each run destroys its own secrets, and the other's stay.
     one.destroyed(&[]);
     let records = scene.records();
     let backends = records

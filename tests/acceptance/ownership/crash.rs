@@ -1,6 +1,6 @@
-//! A creation is killed at each of its steps, and a second folder with the same
-//! configuration applies and destroys: it gets what was not committed, and nothing
-//! of what was.
+//! Kills a creation at each of its steps. Then a second folder with the same
+//! configuration applies and destroys. It gets the uncommitted names, and none of the
+//! committed secrets.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::crash::{CREATE, apply_killed, resumed, slug};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
-/// Of a creation on a registered backend, beside [`CREATE`].
+/// The steps of a creation on a registered backend, in addition to [`CREATE`].
 const ELSEWHERE: [&str; 2] = ["entry", "look at backend"];
 
 fn secrets(backend: &str) -> String {
@@ -38,7 +38,7 @@ resource "planton_secret" "s" {{
 fn acc_second_folder_gets_nothing_that_a_killed_creation_committed() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let first = scene.workspace(&secrets("platform"));
-    // The organization is there already.
+    // The organization exists already.
     first.applied(&[("names", r#"["zeroth"]"#), ("whose", "first")]);
     first.destroyed(&[("names", "[]"), ("whose", "")]);
     killed_at_each_step(&scene, first, &CREATE);
@@ -57,7 +57,7 @@ fn acc_second_folder_gets_nothing_that_a_killed_creation_committed_elsewhere() {
     owner.applied(&credential);
     let first = scene.workspace(&secrets("own"));
     killed_at_each_step(&scene, first, &[&CREATE[..], &ELSEWHERE].concat());
-    // What lies there has an entry, which leads the deletion of its backend to it.
+    // Each leftover has an entry, through which the deletion of its backend finds it.
     owner.destroyed(&credential);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
     let records = scene.records();
@@ -65,8 +65,8 @@ fn acc_second_folder_gets_nothing_that_a_killed_creation_committed_elsewhere() {
     assert_eq!(entries.count(), 0);
 }
 
-/// A deletion that was begun is finished by whoever needs the name: what that folder
-/// creates is another secret, and its own.
+/// The next run that needs the name finishes an interrupted deletion. The secret that it
+/// creates is another one, and its own.
 #[test]
 fn acc_second_folder_finishes_a_killed_deletion_and_the_first_lets_go() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -120,7 +120,7 @@ fn killed_at_each_step(scene: &Scene, mut first: Workspace, steps: &[&str]) {
     assert_eq!(committed(&records).len(), steps.len());
     assert_eq!(record_of(&records, "answer"), record_of(&before, "answer"));
 
-    // The first folder says whose the others are now, and changes nothing of it.
+    // The first folder reports the owner of the others, and does not change them.
     let told = of("first", &all)(&first).error().unwrap();
     let refused = told.matches("Error: Secret Already Exists").count();
     assert_eq!(refused, steps.len(), "{told}");
@@ -134,7 +134,7 @@ fn killed_at_each_step(scene: &Scene, mut first: Workspace, steps: &[&str]) {
         assert_eq!(scene.open(&id).text.unwrap(), format!("{whose} {name}"));
     }
 
-    // The second destroys its own, and what was committed stays for the first.
+    // The second folder destroys its own secrets. The committed ones stay for the first.
     second.destroyed(&[("names", "[]"), ("whose", "")]);
     let records = scene.records();
     assert_eq!(committed(&records), ["answer"]);

@@ -1,5 +1,5 @@
-//! A replacement under `create_before_destroy` that fails half way: the live secret
-//! is never the one that is destroyed, and no state needs `state rm`.
+//! Tests failed replacements under `create_before_destroy`. The provider never destroys
+//! the live secret, and no state needs `state rm`.
 
 use std::cell::Cell;
 
@@ -37,9 +37,9 @@ resource "terraform_data" "app" {{
     )
 }
 
-/// A variable that is left set names the run that made the secret itself: the
-/// creation cannot tell that it replaces it, and completes what was never
-/// interrupted. The secret stays, and so does its value.
+/// The variable still names the run that created the secret itself. The creation cannot
+/// know that it is a replacement, and completes a creation that was never interrupted.
+/// The secret and its value stay.
 #[test]
 fn acc_replacement_under_a_resume_variable_left_set_keeps_the_secret() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -65,8 +65,8 @@ fn acc_replacement_under_a_resume_variable_left_set_keeps_the_secret() {
     assert_eq!(scene.objects(), [""; 0]);
 }
 
-/// A replacement with consent is killed after its commit: the state still has the old
-/// secret, which takes its name back, and nobody's state the new one.
+/// A permitted replacement is killed after its commit. The state still has the old
+/// secret, which takes its name back. No state has the new one.
 #[test]
 fn acc_secret_displaced_by_a_killed_replacement_takes_its_name_back() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -102,7 +102,8 @@ fn acc_secret_displaced_by_a_killed_replacement_takes_its_name_back() {
     assert_eq!(record_of(&scene.records(), "db")["uuid"], *id);
     assert_eq!(scene.open(&id), value);
 
-    // What the killed run made is found by its id, as the error says, and goes.
+    // The secret of the killed run is found by its id, as the error says, and is
+    // destroyed.
     let other = scene.workspace(&configuration(""));
     let address = "planton_secret.db";
     let imported = other.import(address, &format!("id:{new}"), &[]).unwrap();
@@ -137,7 +138,7 @@ fn acc_backend_replaced_by_force_under_create_before_destroy_stays() {
     workspace.destroyed(&[]);
 }
 
-/// Terraform holds no object besides the one at the address, which is `id`.
+/// Checks that the state has no deposed object, and `id` at the address.
 #[track_caller]
 fn holds_alone(workspace: &Workspace, id: &str) {
     let state = workspace.state_text().unwrap();
@@ -155,7 +156,7 @@ fn acc_replacement_that_fails_in_its_consumer_loses_no_secret(scene: &Scene) {
         edition.set(edition.get() + 1);
         edition.get().to_string()
     };
-    // Without consent nothing is replaced.
+    // Without permission nothing is replaced.
     let r = next();
     let failing = [("ok", "false"), ("r", r.as_str())];
     let told = workspace.apply_with(&failing, &FORCE).unwrap();
@@ -167,7 +168,7 @@ fn acc_replacement_that_fails_in_its_consumer_loses_no_secret(scene: &Scene) {
     holds_alone(&workspace, &id);
     assert_eq!(scene.open(&id), value);
 
-    // A trigger and a taint are no other.
+    // A trigger and a taint behave in the same way.
     let trigger = format!(
         "lifecycle {{\n    create_before_destroy = true\n    \
          replace_triggered_by = [terraform_data.edition]\n  }}\n}}\n\
@@ -194,7 +195,7 @@ fn acc_replacement_that_fails_in_its_consumer_loses_no_secret(scene: &Scene) {
     holds_alone(&workspace, &id);
     assert_eq!(scene.open(&id), value);
 
-    // With it, old and new are two secrets: the new one stays, whatever fails.
+    // With permission, old and new are two secrets. The new one stays, whatever fails.
     let consent = format!("takes_over = {id:?}\n  {FIRST}");
     workspace
         .write("main.tf", &configuration(&consent))
@@ -234,12 +235,12 @@ fn acc_protected_secret_tainted_under_inherited_create_before_destroy_is_kept(sc
         workspace.run(arguments).unwrap().ok().unwrap();
     };
     run(&["taint", "planton_secret.db"]);
-    // As often as it is tried.
+    // This holds for every retry.
     for _ in 0..2 {
         has(&workspace.fails(&[]), &["terraform untaint"]);
         kept();
     }
-    // Nor does a destroy let it go.
+    // A destroy does not drop it either.
     let destroy = workspace.destroy(&[]).unwrap().error().unwrap();
     has(&flat(&destroy), &["Secret Deletion Protected"]);
     kept();

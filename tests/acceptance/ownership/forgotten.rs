@@ -1,5 +1,5 @@
-//! What a state has let go of is found again by its name or id, and only where
-//! somebody names it. What is gone for good can be let go of.
+//! A forgotten secret can be found by its name or id, if the user names it. One that is
+//! permanently lost can be dropped.
 
 use xtask::openbao::{OpenBao, ServerOptions};
 use xtask::tools::Tools;
@@ -38,7 +38,7 @@ fn acc_secret_forgotten_by_a_removed_block_is_imported_when_it_is_declared_again
     workspace.settled(&[]);
     let records = scene.records();
 
-    // Declared again: with the same arguments and with others.
+    // Declared again, with the same arguments and with others.
     let other = all.replacen("generate = {}", "value_wo = \"another\"", 1);
     workspace.write("main.tf", &other).unwrap();
     let outcome = workspace.apply(&[]).unwrap();
@@ -46,15 +46,15 @@ fn acc_secret_forgotten_by_a_removed_block_is_imported_when_it_is_declared_again
     let told = refused.matches("Error: Secret Already Exists").count();
     assert_eq!(told, 3, "{refused}");
     assert_eq!(scene.records(), records);
-    // Each by what the errors print: in full for one, as `id = ` for the others.
+    // Imports each one as the errors print it: a full block for one, `id = ` for the
+    // others.
     let printed = import_blocks(&outcome, "one");
     assert_eq!(printed.matches("import {").count(), 1, "{printed}");
     for name in names {
         has(&flat(&refused), &[&format!("id = \"{name}\"")]);
     }
 
-    // By its id, by its name, and one by the block as it is printed. A bare uuid is
-    // a name.
+    // By id, by name, and one with the printed block. A bare uuid is a name.
     workspace.write("main.tf", &all).unwrap();
     let [one, two, three] = &ids;
     let bare = workspace.import("planton_secret.one", one, &[]).unwrap();
@@ -93,8 +93,8 @@ fn acc_displaced_secret_forgotten_by_its_state_is_imported_by_its_uuid_on_openba
     displaced_is_found(&Scene::new(&terraform_1_11(), On::OpenBao));
 }
 
-/// Two displaced secrets that no state knows any more: the one is destroyed, the
-/// other takes its name back.
+/// Two displaced secrets that are in no state. One is destroyed, the other takes its name
+/// back.
 fn displaced_is_found(scene: &Scene) {
     let names = ["db", "cache"];
     let owner = scene.workspace(&declared(&names, ""));
@@ -118,12 +118,12 @@ fn displaced_is_found(scene: &Scene) {
         assert_eq!(text(&owner.secret(name), "id"), *id);
     }
     assert_eq!(ids.each_ref().map(|id| scene.open(id)), values);
-    // Held by somebody, the name is not taken back.
+    // While another secret has the name, it is not taken back.
     has(&owner.fails(&[]), &["Secret Displaced"]);
     owner.write("main.tf", &declared(&["cache"], "")).unwrap();
     taker.unchanged(&[]);
     taker.destroyed(&[]);
-    // The one is destroyed by its id, the other takes its name back.
+    // One is destroyed by its id, the other takes its name back.
     let applied = owner.settled(&[]);
     has(applied.stdout(), &["0 added, 1 changed, 1 destroyed"]);
     assert!(scene.try_open(&ids[0], None).is_err());
@@ -135,10 +135,10 @@ fn displaced_is_found(scene: &Scene) {
     assert_eq!(scene.objects(), [""; 0]);
 }
 
-/// Nobody waits long for a server that is no more.
+/// Runs wait briefly for a server that is gone.
 const QUICK: &str = "timeouts = { read = \"2s\" }";
 
-/// A server that is destroyed, with a backend and a secret on it.
+/// A server that will be gone, with a backend and a secret on it.
 #[test]
 fn acc_backend_gone_for_good_is_forgotten_with_its_secrets() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -176,11 +176,11 @@ resource "planton_secret_backend" "corp" {{
     let value = scene.open(&id);
     drop(server);
 
-    // Set from the state, without asking the server that is no more.
+    // It comes from the state, without a request to the server.
     workspace.write("main.tf", &forgetting).unwrap();
     let blind = workspace.apply_with(&[], &["-refresh=false"]).unwrap();
     blind.ok().unwrap();
-    // A plan of the whole workspace works again, and says what it did not see.
+    // A plan of the whole workspace works again, and reports what it could not check.
     let planned = workspace.unchanged(&[]);
     has(&flat(planned.stdout()), &["Secret Backend Unreachable"]);
     workspace.write("main.tf", &here).unwrap();

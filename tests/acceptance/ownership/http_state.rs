@@ -1,4 +1,4 @@
-//! A server that keeps the state of one workspace, for Terraform's `http` backend:
+//! A server that stores the state of one workspace, for Terraform's `http` backend:
 //! <https://developer.hashicorp.com/terraform/language/backend/http>.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,7 +13,7 @@ pub(super) struct HttpState {
 }
 
 impl HttpState {
-    /// Starts to listen.
+    /// Starts the server.
     pub(super) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -35,13 +35,13 @@ impl HttpState {
         )
     }
 
-    /// Returns the state that was written last.
+    /// Returns the last written state.
     pub(super) fn state(&self) -> Option<Vec<u8>> {
         self.state.lock().unwrap().clone()
     }
 }
 
-/// Answers one request.
+/// Responds to one request.
 fn serve(mut stream: TcpStream, state: &Mutex<Option<Vec<u8>>>) {
     let mut reader = BufReader::new(&mut stream);
     let mut head = Vec::new();
@@ -83,6 +83,6 @@ fn serve(mut stream: TcpStream, state: &Mutex<Option<Vec<u8>>>) {
         "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         content.len()
     );
-    // Whoever was killed does not listen any more.
+    // A killed Terraform reads no response.
     let _ = stream.write_all(&[head.as_bytes(), &content].concat());
 }

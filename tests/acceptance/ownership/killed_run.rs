@@ -1,6 +1,6 @@
-//! A run is killed in the middle of many creations, as the guide on interrupted
-//! applies tells it: its own folder converges with the line that is printed, and
-//! another folder gets nothing of it.
+//! Kills a run in the middle of many creations, as in the guide on interrupted applies.
+//! Its own folder converges with the printed line, and another folder gets none of its
+//! secrets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,9 +12,10 @@ use super::http_state::HttpState;
 use crate::crash::{apply_killed, resumed};
 use crate::races::Held;
 use crate::scene::{On, Scene, record_of, terraform_1_11, terraform_1_15};
-use crate::steps::{Steps, flat, has, text};
+use crate::steps::{Steps, flat, has, kill_emptied_state, text};
 
-/// What the killed run comes to, and what it does not come to: that waits at a gate.
+/// The number of secrets that the killed run may create, and of those that wait at a
+/// gate.
 const EARLY: usize = 30;
 const LATE: usize = 10;
 
@@ -50,8 +51,8 @@ fn listed(names: &BTreeSet<String>) -> String {
     serde_json::to_string(names).unwrap()
 }
 
-/// Applies until some creations are complete, and one is committed and not
-/// answered; kills Terraform and the provider there.
+/// Applies until some creations are complete, and one is committed without a response.
+/// Then kills Terraform and the provider.
 fn kill_in_the_middle(workspace: &mut Workspace) {
     let all = listed(&names());
     let variables = [("names", all.as_str()), ("gate", "sleep 600")];
@@ -73,7 +74,7 @@ fn run_of(records: &BTreeMap<String, Value>, name: &str) -> String {
     text(&record_of(records, name)["owner"]["stamp"], "run")
 }
 
-/// Returns how many errors are about a secret that exists; there are no others.
+/// Returns the number of errors, which must all report an existing secret.
 #[track_caller]
 fn refusals(told: &str) -> usize {
     let errors = told.matches("Error: ").count();
@@ -82,7 +83,7 @@ fn refusals(told: &str) -> usize {
     existing
 }
 
-/// Goes on after the kill; `in_state` tells what the first folder's state has.
+/// Continues after the kill. `in_state` has the secrets in the first folder's state.
 fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
     let all = listed(&names());
     let variables = [("names", all.as_str())];
@@ -95,7 +96,7 @@ fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
     );
     let before = scene.records();
 
-    // Another folder is refused for each, and its destroy destroys nothing.
+    // Another folder gets an error for each, and its destroy destroys nothing.
     let mut second = scene.workspace(SECRETS);
     let theirs = listed(&committed);
     let told = second
@@ -108,7 +109,8 @@ fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
         &flat(&told),
         &["label \"https://ci.example.com/jobs/4711\""],
     );
-    // One of each run in full, with the line; the others in short.
+    // The errors are long for one secret of each run, with the line, and short for the
+    // others.
     let runs = committed.iter().map(|name| run_of(&before, name));
     let runs = runs.collect::<BTreeSet<_>>().len();
     assert_eq!(told.matches("PLANTON_RESUME=").count(), runs, "{told}");
@@ -117,7 +119,8 @@ fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
     second.destroyed(&[("names", "[]")]);
     assert_eq!(scene.records(), before);
 
-    // Its own folder creates the rest, and is refused for what its state lacks.
+    // Its own folder creates the rest, and gets an error for each secret that its state
+    // lacks.
     let told = first.fails(&variables);
     assert_eq!(refusals(&told), lost.len());
     let line = resumed(&told);
@@ -152,8 +155,8 @@ fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
     assert!(scene.objects().len() <= 10, "{:?}", scene.objects());
 }
 
-/// Terraform truncates local state before it writes it. A kill in between loses the state,
-/// which is another case: then this one starts again.
+/// Terraform truncates local state before it writes it. A kill in between loses the
+/// state. That is another case, so the test starts again.
 const KILLS_TRIED: usize = 5;
 
 #[test]
@@ -165,27 +168,27 @@ fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_local_st
         first.applied(&[("names", listed(&applied).as_str())]);
         first.env("PLANTON_RUN_LABEL", "https://ci.example.com/jobs/4711");
         kill_in_the_middle(&mut first);
-        let is_in_state = |name: &String| {
-            let address = format!("planton_secret.s[\"{name}\"]");
-            first.attributes(&address).is_some()
-        };
-        let in_state: BTreeSet<String> = names().into_iter().filter(is_in_state).collect();
-        (scene, first, in_state)
+        (!kill_emptied_state(&first)).then_some((scene, first))
     };
-    let mut kills = (0..KILLS_TRIED).map(|_| killed());
-    let found = kills.find(|(_, _, in_state)| !in_state.is_empty());
-    let (scene, mut first, in_state) = found.expect("a kill that left the state whole");
+    let found = (0..KILLS_TRIED).find_map(|_| killed());
+    let (scene, mut first) = found.expect("a kill that left the state whole");
+    let is_in_state = |name: &String| {
+        let address = format!("planton_secret.s[\"{name}\"]");
+        first.attributes(&address).is_some()
+    };
+    let in_state: BTreeSet<String> = names().into_iter().filter(is_in_state).collect();
     assert!(applied.is_subset(&in_state), "{in_state:?}");
     goes_on(&scene, &mut first, &in_state);
 }
 
-/// Terraform has not written remote state yet: it does so after 20 seconds.
+/// Terraform has not written remote state yet. It does so after 20 seconds.
 #[test]
 fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_remote_state() {
     let scene = Scene::new(&terraform_1_15(), On::Embedded);
     let server = HttpState::start();
     let mut first = scene.workspace("");
-    // Before the provider is named: nothing can be installed here.
+    // Runs before the configuration names the provider, because nothing can be installed
+    // here.
     std::fs::remove_file(first.path().join("provider.tf")).unwrap();
     first.write("backend.tf", &server.block()).unwrap();
     let init = ["init", "-no-color", "-input=false"];
@@ -199,7 +202,7 @@ fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_remote_s
     assert!(server.state().is_some());
 }
 
-/// A value from an ephemeral source is another one in the next run.
+/// A value from an ephemeral source differs in each run.
 #[test]
 fn acc_fresh_ephemeral_value_converges_when_its_killed_creation_is_resumed() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

@@ -1,5 +1,5 @@
-//! An object is removed by hand, or an answer says so that is not true, while
-//! another state creates the same name.
+//! An object is removed by hand, or a response wrongly says so, while another state
+//! creates the same name.
 
 use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
 
@@ -53,14 +53,15 @@ fn owner_heals(scene: &Scene) {
     assert_eq!(scene.objects(), [""; 0]);
 }
 
-/// A record is removed by hand, without a tombstone, and another state creates the
-/// name: to the former owner's state the catalog has gone back, and it acts on nothing.
+/// A record is removed by hand, without a tombstone, and another state creates the name.
+/// For the state of the former owner, the catalog has gone backwards, and it acts on
+/// nothing.
 #[test]
 fn acc_record_removed_by_hand_and_made_anew_by_another_state_is_that_ones_alone() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let owner = scene.workspace(SECRET);
     owner.applied(&[]);
-    // Its document is at a later generation than that of a new one.
+    // Its document has a later generation than a new one.
     let described = SECRET.replace("value_wo  ", "description = \"mine\"\n  value_wo  ");
     owner.write("main.tf", &described).unwrap();
     owner.applied(&[]);
@@ -78,15 +79,14 @@ fn acc_record_removed_by_hand_and_made_anew_by_another_state_is_that_ones_alone(
     other.unchanged(&THEIRS);
     let id = text(&other.secret("db"), "id");
     assert_eq!(scene.open(&id).text.unwrap(), "somebody else's");
-    // The remedy that the message names.
+    // The remedy in the message.
     let forget = ["state", "rm", "planton_secret.db"];
     owner.run(&forget).unwrap().ok().unwrap();
     has(&owner.fails(&[]), &["Secret Already Exists"]);
     other.destroyed(&THEIRS);
 }
 
-/// Each GET of the creation is answered once as if nothing were there, by whoever
-/// stands between.
+/// A proxy returns "not found" once for each GET of the creation.
 #[test]
 fn acc_stale_not_found_lets_no_other_state_overwrite_what_was_acknowledged() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
@@ -116,10 +116,10 @@ fn acc_stale_not_found_lets_no_other_state_overwrite_what_was_acknowledged() {
         other.destroyed(&THEIRS);
         assert_eq!(record_of(&scene.records(), "db"), record);
         assert_eq!(scene.open(&id).text.unwrap(), "the owner's");
-        // What was put without need was taken back.
+        // The superfluous put was deleted.
         assert_eq!(scene.objects().len(), 1, "{:?}", scene.objects());
     }
-    // The owner's own refresh believes no absence either.
+    // The owner's refresh does not accept the wrong "not found" either.
     owner
         .write("provider.tf", &provider_block(&platform, ""))
         .unwrap();

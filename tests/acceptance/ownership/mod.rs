@@ -1,5 +1,5 @@
-//! No run changes or destroys what another state owns, and nobody is left
-//! without a way to go on.
+//! No run changes or destroys what another state owns, and every user has a way to
+//! continue.
 
 mod adopted;
 mod applied_root;
@@ -21,8 +21,7 @@ fn lose_state(workspace: &Workspace) {
     std::fs::remove_file(workspace.path().join("terraform.tfstate")).unwrap();
 }
 
-/// Returns the import blocks that a run's errors print, with the name of each
-/// resource filled in.
+/// Returns the import blocks in a run's errors, with the name of each resource filled in.
 #[track_caller]
 fn import_blocks(outcome: &Outcome, name: &str) -> String {
     let mut blocks = String::new();

@@ -1,4 +1,4 @@
-//! The organization's record is gone from a catalog that is not empty.
+//! Tests a catalog that is not empty, but lacks the organization's record.
 
 use crate::scene::{On, Scene, terraform_1_11, terraform_1_15};
 use crate::steps::{Steps, has, text};
@@ -18,8 +18,8 @@ resource "planton_secret_backend" "corp" {
 }
 "#;
 
-/// Removes the organization's record; another workspace applies, and is refused
-/// before it writes anything.
+/// Removes the organization's record. Another workspace applies, and gets an error before
+/// it writes anything.
 fn refused_without_its_record(scene: &Scene) {
     let taken = scene.take_organization();
     let left = scene.records();
@@ -41,7 +41,7 @@ fn refused_without_its_record(scene: &Scene) {
     other.destroyed(&[]);
     assert_eq!(scene.records(), left);
     assert_eq!(scene.objects(), objects);
-    // The remedy that the message names.
+    // The remedy in the message.
     scene.put_organization(&taken);
 }
 
@@ -64,7 +64,7 @@ fn full_catalog(scene: &Scene) {
     workspace.unchanged(&[]);
     assert_eq!(scene.open(&id), value);
 
-    // Of the secret a tombstone is left, and that is enough.
+    // The secret has left a tombstone, which is enough.
     workspace.destroyed(&[]);
     refused_without_its_record(scene);
     workspace.settled(&[]);

@@ -1,4 +1,4 @@
-//! `PLANTON_RESUME` that is left set, or set to what nobody printed, adopts nothing.
+//! A `PLANTON_RESUME` that stays set, or that no error printed, adopts nothing.
 
 use serde_json::Value;
 
@@ -58,8 +58,7 @@ fn acc_resume_variable_that_is_expired_malformed_or_of_no_run_adopts_nothing() {
             &[&format!("Error: {summary}"), "Unset PLANTON_RESUME"],
         );
     }
-    // An empty variable is none, and nothing is left of a run that nobody knows
-    // here.
+    // An empty variable counts as unset, and an unknown run has left nothing here.
     let unknown = format!("0198c2f4-6d3a-8c51-9b1e-2f6d8a4c0b11@{expiry}");
     for value in ["", &unknown, &of_other] {
         second.env("PLANTON_RESUME", value);
@@ -97,7 +96,7 @@ fn acc_resume_of_what_was_changed_since_adopts_nothing() {
         let told = second.fails(&[("names", &format!("[{name:?}]"))]);
         has(&told, &["Error: Secret Already Exists", "import {"]);
         assert!(!told.contains("Interrupted"), "{told}");
-        // Offered for whoever has it now, if for anybody.
+        // If an error offers the line, it is for the present owner.
         let offered = told.contains("PLANTON_RESUME=");
         assert_eq!(offered, name == "adopted", "{told}");
         assert_eq!(offered, told.contains("adopted it at"), "{told}");
@@ -105,7 +104,7 @@ fn acc_resume_of_what_was_changed_since_adopts_nothing() {
     assert_eq!(scene.records(), records);
     third.unchanged(&[adopted]);
 
-    // What nothing has changed is adopted: so the line was valid all the time.
+    // An unchanged secret is adopted, so the line was valid all the time.
     let left = ("names", r#"["left"]"#);
     second.settled(&[left]);
     let owner_of = |records, name: &str| -> Value { record_of(records, name)["owner"].clone() };

@@ -1,4 +1,4 @@
-//! The same configuration a second time: from another folder, another workspace,
+//! Applies the same configuration a second time: from another folder, another workspace,
 //! another module call or address, or after the state was lost.
 
 use serde_json::Value;
@@ -48,7 +48,7 @@ resource "planton_secret_backend" "this" {
 }
 "#;
 
-/// Waits for the backend where the same configuration declares it.
+/// Depends on the backend if the same configuration declares it.
 pub(super) fn default(more: &str) -> String {
     format!(
         "resource \"planton_default_backend\" \"this\" {{\n  backend = \"corp\"\n  {more}\n}}\n"
@@ -64,8 +64,8 @@ fn acc_second_folder_is_refused_and_destroys_nothing(scene: &Scene) {
     let ids = ["key", "given"].map(|name| text(&owner.secret(name), "id"));
     let values = ids.each_ref().map(|id| scene.open(id));
 
-    // The same, and others of the same name: unprotected, with a value of its own,
-    // on the default backend.
+    // The same secrets, and others of the same name: unprotected, with another value, on
+    // the default backend.
     let unprotected = PROTECTED
         .replace("\"key\"", "\"bare\"")
         .replace("deletion_protection = true", "")
@@ -85,7 +85,7 @@ fn acc_second_folder_is_refused_and_destroys_nothing(scene: &Scene) {
     ] {
         assert_eq!(told.matches(summary).count(), count, "{summary}: {told}");
     }
-    // In full once for each type of resource.
+    // The error is long once for each type of resource.
     assert_eq!(told.matches("PLANTON_RESUME=").count(), 3, "{told}");
     let blocks = import_blocks(&outcome, "this");
     assert_eq!(blocks.matches("import {").count(), 3, "{blocks}");
@@ -124,8 +124,7 @@ fn acc_second_workspace_is_refused_and_destroys_nothing(scene: &Scene) {
     assert_eq!(ids.each_ref().map(|id| scene.open(id)), values);
 }
 
-/// Returns the one instance that the state has of a resource: its module, and its
-/// key.
+/// Returns the only instance of a resource in the state: its module, and its key.
 #[track_caller]
 fn only(workspace: &Workspace, name: &str) -> (String, Value) {
     let state: Value = serde_json::from_str(&workspace.state_text().unwrap()).unwrap();
@@ -189,19 +188,19 @@ resource "planton_secret" "each" {{
     let twice = main("", "\"counted\"", "\"each\"");
     workspace.write("main.tf", &twice).unwrap();
     workspace.run(&["get", "-no-color"]).unwrap().ok().unwrap();
-    // Both in one apply: one is created, the other is told so.
+    // Both in one apply: one is created, the other gets an error.
     let refused = workspace.fails(&[]);
     let told = refused.matches("Error: Secret Declared Twice").count();
     assert_eq!(told, 3, "{refused}");
     let records = scene.records();
     assert_eq!(scene.objects().len(), 3);
-    // And in the next one: another run made it.
+    // In the next apply, the error names another run.
     let refused = workspace.fails(&[]);
     let told = refused.matches("Error: Secret Already Exists").count();
     assert_eq!(told, 3, "{refused}");
     assert_eq!(scene.records(), records);
 
-    // The others get names of their own, and what was created stays.
+    // The others get names of their own, and the created secrets stay.
     let kept = ["key", "counted", "each"].map(|name| only(&workspace, name));
     let own =
         |of: &str, key: &Value, name: &str| format!("{of} == {key} ? {name:?} : \"{name}-other\"");
@@ -228,7 +227,7 @@ fn acc_lost_state_is_refused_and_converges_by_the_printed_import() {
     let (value, records) = (scene.open(&id), scene.records());
     lose_state(&workspace);
 
-    // The default waits for the backend, so it is told in the second apply.
+    // The default depends on the backend, so the second apply reports it.
     let mut imported = String::new();
     for summaries in [
         &["Secret Already Exists", "Secret Backend Already Exists"][..],
@@ -244,7 +243,7 @@ fn acc_lost_state_is_refused_and_converges_by_the_printed_import() {
     assert_eq!(text(&workspace.secret("this"), "id"), id);
     assert_eq!(scene.open(&id), value);
 
-    // Imported, it is this state's: it is changed and destroyed as any other.
+    // After the import, this state changes and destroys it as any other.
     std::fs::remove_file(workspace.path().join("import.tf")).unwrap();
     let unprotected = secret
         .replace("deletion_protection = true", "")

@@ -1,4 +1,4 @@
-//! `moved` and `removed`: an address changes, and what stands behind it stays.
+//! Tests `moved` and `removed`: an address changes, and its secret stays.
 
 use crate::scene::{Scene, record_of, with_every_terraform};
 use crate::steps::{Steps, flat, has, text};

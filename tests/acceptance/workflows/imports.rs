@@ -1,4 +1,4 @@
-//! An import block for several secrets at once.
+//! Tests an import block for several secrets.
 
 use crate::scene::{Scene, with_every_terraform};
 use crate::steps::{Steps, flat, has};

@@ -1,5 +1,5 @@
-//! Everyday commands of Terraform beside a plain apply: each behaves as it does
-//! with any other provider.
+//! Tests everyday commands of Terraform besides a plain apply. Each one works as with any
+//! other provider.
 
 mod addresses;
 mod imports;

@@ -1,12 +1,12 @@
-//! What OpenTofu alone can do. Each runs where `tofu` is on PATH; `cargo xtask
-//! test` says at its end where it was not.
+//! Tests features of OpenTofu only. They run if `tofu` is on PATH. `cargo xtask test`
+//! reports at its end if it is not.
 
 use xtask::terraform::Terraform;
 
 use crate::scene::{ORGANIZATION, On, Scene, record_of};
 use crate::steps::{Steps, flat, has, text};
 
-/// Runs a test with the OpenTofu on PATH from a version on, where there is one.
+/// Runs a test with the OpenTofu on PATH, if it has at least this version.
 fn with_opentofu(since: (u32, u32), test: impl Fn(&Scene)) {
     let found = Terraform::named("tofu");
     match found.filter(|tofu| tofu.is_opentofu() && tofu.is_at_least(since.0, since.1)) {
@@ -15,7 +15,7 @@ fn with_opentofu(since: (u32, u32), test: impl Fn(&Scene)) {
     }
 }
 
-/// A secret with this value, and more lines.
+/// Returns a secret with this value and further lines.
 fn secret(name: &str, lines: &str) -> String {
     format!("resource \"planton_secret\" \"{name}\" {{\n  name = \"{name}\"\n  {lines}\n}}\n")
 }
@@ -30,13 +30,13 @@ fn acc_opentofu_destroy_false_leaves_a_secret_that_is_taken_up_by_import_alone()
         workspace.settled(&[]);
         let record = record_of(&scene.records(), "db");
 
-        // Replaced by another one: the first is forgotten, and stands.
+        // Another secret replaces it. The first one is forgotten, and still exists.
         let renamed = secret("db", &kept).replacen("name = \"db\"", "name = \"db2\"", 1);
         workspace.write("main.tf", &renamed).unwrap();
         workspace.applied(&[]);
         assert_eq!(record_of(&scene.records(), "db"), record);
 
-        // Declared again with its first arguments, and with a value of its own.
+        // Declared again with its first arguments, and with another value.
         for value in ["the first", "another"] {
             let again = VALUE.replace("the first", value);
             let again = secret("db", &again)

@@ -1,4 +1,4 @@
-//! `-target`, saved plans and `-refresh=false`.
+//! Tests `-target`, saved plans and `-refresh=false`.
 
 use crate::scene::{Scene, record_of, with_every_terraform};
 use crate::steps::{Steps, flat, has};
@@ -10,7 +10,7 @@ with_every_terraform!(
     acc_refresh_false_plans_and_applies_from_the_state,
 );
 
-/// A chain: the second follows the first, the third stands alone.
+/// The second secret depends on the first. The third one is independent.
 const CHAIN: &str = r#"
 variable "value" {
   type      = string
@@ -52,11 +52,11 @@ fn acc_target_applies_and_destroys_what_it_names_and_no_more(scene: &Scene) {
     );
     workspace.settled(&one);
 
-    // A rotation that is aimed at the consumer brings what it depends on.
+    // A targeted rotation of the consumer includes its dependencies.
     let two = [("value", "two"), ("trigger", "2")];
     let third = target("third");
     let nothing = workspace.plan_with(&two, &[&third]).unwrap();
-    // A plan that is aimed elsewhere has nothing to do.
+    // A plan with another target has nothing to do.
     has(&flat(nothing.outcome().stdout()), &["No changes."]);
     let rotated = workspace.apply_with(&two, &[&second]).unwrap();
     has(&flat(rotated.ok().unwrap().stdout()), &["2 changed"]);
@@ -79,7 +79,7 @@ fn acc_saved_plan_does_what_it_showed(scene: &Scene) {
         let planned = workspace.plan_with(variables, &[&["-out=saved"], arguments].concat());
         planned.unwrap().changes().unwrap();
     };
-    // An ephemeral variable is in no plan file: it is given again.
+    // A plan file does not contain ephemeral variables, so they are set again.
     let apply = |variables: &[(&str, &str)]| {
         let outcome = workspace.apply_with(variables, &["saved"]).unwrap();
         outcome.ok().unwrap()
@@ -127,7 +127,7 @@ fn acc_refresh_false_plans_and_applies_from_the_state(scene: &Scene) {
         .no_changes()
         .unwrap();
 
-    // What was lost since is not seen, and what is edited loses nothing.
+    // Without a refresh, the plan misses a loss, and an edit loses nothing.
     let edited = [("value", "one"), ("description", "edited")];
     workspace.apply_with(&edited, &blind).unwrap().ok().unwrap();
     workspace.unchanged(&edited);
@@ -145,8 +145,8 @@ fn acc_refresh_false_plans_and_applies_from_the_state(scene: &Scene) {
     workspace.unchanged(&rotated);
     assert_eq!(scene.read(&["first"])["first"], "two");
 
-    // A state from before a rotation elsewhere does not bring the old value
-    // back: the write is refused, and one refresh converges.
+    // A state from before a rotation in another folder does not restore the old value.
+    // The write gets a conflict, and one refresh converges.
     let older = scene.workspace(CHAIN);
     let state = std::fs::read_to_string(workspace.path().join("terraform.tfstate")).unwrap();
     older.write("terraform.tfstate", &state).unwrap();

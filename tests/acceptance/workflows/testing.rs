@@ -1,5 +1,5 @@
-//! `terraform test`, on a platform of its own and with a mocked provider, as the
-//! guide shows it.
+//! Tests `terraform test`, on a separate platform and with a mocked provider, as in the
+//! guide.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub(crate) fn write_test(workspace: &Workspace, text: &str) {
     workspace.write("tests/a.tftest.hcl", text).unwrap();
 }
 
-/// Returns the guide's block that follows this comment, up to its end.
+/// Returns the guide's block after this comment.
 fn shown(comment: &str) -> &'static str {
     let from = GUIDE.find(comment).expect("the guide has the block");
     GUIDE[from..].split("```").next().unwrap()
@@ -73,7 +73,7 @@ run "changes_nothing" {
 }
 "#,
     );
-    // Twice: what the first run leaves must not stand in the second one's way.
+    // Twice, because the leftovers of the first run must not block the second one.
     for _ in 0..2 {
         has(
             &flat(test(&workspace).ok().unwrap().stdout()),
@@ -81,7 +81,7 @@ run "changes_nothing" {
         );
         assert_eq!(scene.objects(), [""; 0]);
     }
-    // And a test that fails leaves nothing either.
+    // A failing test leaves nothing either.
     write_test(
         &workspace,
         r#"
@@ -105,7 +105,7 @@ fn acc_terraform_test_runs_on_an_embedded_platform_as_the_guide_shows(scene: &Sc
     write_test(&workspace, shown("# tests/embedded.tftest.hcl"));
     let passed = test(&workspace).ok().unwrap();
     has(&flat(passed.stdout()), &["1 passed, 0 failed"]);
-    // The configuration's own provider, which no test may reach, was not asked.
+    // The tests did not call the configuration's own provider.
     assert!(workspace.path().join(".planton-test").exists());
 }
 
@@ -167,7 +167,7 @@ run "applies" {
     let passed = test(&workspace).ok().unwrap();
     has(&flat(passed.stdout()), &["2 passed, 0 failed"]);
 
-    // What parses a reference needs one that is one: the guide's defaults do.
+    // The function rejects an invalid reference. The guide's defaults are valid.
     let parsed = "output \"parsed\" {\n  value = provider::planton::parse_secret_ref(\
         planton_secret.db.reference)\n}\n";
     workspace.write("parsed.tf", parsed).unwrap();

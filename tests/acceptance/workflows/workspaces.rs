@@ -1,4 +1,4 @@
-//! Several states of one configuration: Terraform's workspaces.
+//! Tests Terraform's workspaces: several states of one configuration.
 
 use serde_json::Value as Json;
 use xtask::terraform::Workspace;

@@ -1,4 +1,4 @@
-//! A process of its own, for what a store takes from its environment.
+//! Runs a test in a process of its own, because a store reads its environment.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -12,19 +12,18 @@ use serde_json::{Value, json};
 use super::{PAYLOAD, open, settings_of, shown, version};
 
 const PART: &str = "PLANTON_TEST_AWS_CHILD";
-/// The test harness ends no line before a test's own output.
+/// The test harness prints no newline before a test's own output.
 const MARK: &str = "child says: ";
 
-/// A test that runs once more, as a child with an environment of its own.
+/// A test that runs again as a child process, with an environment of its own.
 pub(crate) struct Stage {
     process: Child,
     input: ChildStdin,
     output: BufReader<std::process::ChildStdout>,
 }
 
-/// Returns true where this process is the child, after it has played its part:
-/// it puts a version, and for each line that it is then sent reads it again, as
-/// often at once as the line says.
+/// Returns true in the child, after it has put a version. For each line that it receives,
+/// it reads the version as often as the line says, concurrently.
 pub(crate) async fn played_childs_part() -> bool {
     let Ok(part) = env::var(PART) else {
         return false;
@@ -79,7 +78,7 @@ fn say(what: &Value) {
 }
 
 impl Stage {
-    /// Runs `test` as a child, with nothing in its environment that is not given.
+    /// Runs `test` as a child with this environment only.
     pub(crate) fn open(
         test: &str,
         name: &RemoteName,
@@ -106,7 +105,7 @@ impl Stage {
         }
     }
 
-    /// What the child says next.
+    /// Returns the child's next line.
     pub(crate) fn hear(&mut self) -> Value {
         let mut line = String::new();
         loop {
@@ -125,7 +124,7 @@ impl Stage {
         self.get_many(1)
     }
 
-    /// Has it read as many times at once.
+    /// Lets the child read this many times concurrently.
     pub(crate) fn get_many(&mut self, times: usize) -> Value {
         writeln!(self.input, "get {times}").unwrap();
         self.hear()
@@ -134,7 +133,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // These fail only where it has ended already.
+        // These fail only if it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,10 +1,9 @@
-//! What answers on machines and in containers of AWS.
+//! Fakes of the metadata services of machines and containers.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Serves instance metadata and a container's credentials, those of the given
-/// key. Returns its address.
+/// Serves instance metadata, and container credentials of this key. Returns the address.
 pub(crate) async fn serve(key_id: &str, secret_key: &str, token: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -46,7 +45,7 @@ pub(crate) async fn serve(key_id: &str, secret_key: &str, token: &str) -> String
                  content-type: application/json\r\n\r\n{body}",
                 body.len()
             );
-            // Who hangs up early does not want it.
+            // The client may disconnect before it reads the response.
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     });

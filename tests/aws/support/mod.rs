@@ -1,4 +1,4 @@
-//! The emulator that tests share, and a place of its own there for each.
+//! The emulator that tests share, and a separate place for each test.
 
 pub(crate) mod child;
 pub(crate) mod metadata;
@@ -28,8 +28,8 @@ use xtask::tools::Tools;
 pub(crate) const PAYLOAD: &[u8] = b"PSE1\x01\x00\xff sealed";
 pub(crate) const REGION: &str = Moto::REGION;
 
-/// Names, a role and an access key that no other test uses. What the key may do
-/// is what the guide asks for, for an organization that is named `unique`.
+/// Names, a role and an access key of one test. The key has the grants of the guide, for
+/// an organization named `unique`.
 pub(crate) struct Place {
     pub(crate) moto: Arc<Moto>,
     pub(crate) unique: String,
@@ -54,8 +54,7 @@ impl Place {
         place
     }
 
-    /// A role of this place, which has what the guide asks for; the key may take
-    /// it, and do nothing else.
+    /// Returns a role of this place with the guide's grants. The key may only assume it.
     pub(crate) fn role(&self, external_id: Option<&str>) -> String {
         let role = format!("arn:aws:iam::123456789012:role/{}", self.unique);
         self.moto.allow_role(&role, external_id).unwrap();
@@ -75,7 +74,7 @@ impl Place {
         RemoteName::new(format!("planton/{}/org/{slug}-0badcafe", self.unique))
     }
 
-    /// The settings of a static key, and whatever else is given.
+    /// Returns the settings of a static key, with further ones.
     pub(crate) fn settings(&self, more: Value) -> StoreSettings {
         let mut configuration: BTreeMap<String, Value> = serde_json::from_value(json!({
             "region": REGION,
@@ -101,7 +100,7 @@ impl Place {
         open(&self.settings(more), &self.credential()).unwrap()
     }
 
-    /// A client of AWS's own, as somebody else with rights has one.
+    /// Returns AWS's own client, as another principal would use it.
     pub(crate) async fn sdk(&self) -> Client {
         let identity = AwsIdentitySettings {
             region: Some(REGION.to_owned()),
@@ -117,7 +116,7 @@ impl Place {
         Client::from_conf(builder.build())
     }
 
-    /// Puts a version of somebody's own under the name.
+    /// Puts a foreign version under the name.
     pub(crate) async fn intrude(&self, name: &RemoteName, stages: &[&str]) {
         let put = self.sdk().await.put_secret_value();
         put.secret_id(name.as_str())
@@ -129,7 +128,7 @@ impl Place {
             .unwrap();
     }
 
-    /// Deletes a secret at once.
+    /// Deletes a secret without a recovery window.
     pub(crate) async fn remove(&self, name: &RemoteName) {
         let delete = self.sdk().await.delete_secret().secret_id(name.as_str());
         delete
@@ -139,8 +138,7 @@ impl Place {
             .unwrap();
     }
 
-    /// The requests so far about names and roles of this place, without the
-    /// name of the key.
+    /// Returns the requests for names and roles of this place, without the key's name.
     pub(crate) fn requests(&self) -> Vec<String> {
         let lines = self.moto.requests(&self.unique).unwrap().into_iter();
         let parts = lines.map(|line| {
@@ -162,8 +160,7 @@ async fn shared() -> Arc<Moto> {
     moto
 }
 
-/// The policy that `docs/guides/backends.md` prints, for another organization
-/// than `acme`.
+/// Returns the policy that `docs/guides/backends.md` prints, for another organization.
 fn guides_policy(organization: &str) -> Value {
     let guide = include_str!("../../../docs/guides/backends.md");
     let (_, section) = guide.split_once("\n## AWS Secrets Manager\n").unwrap();
@@ -192,7 +189,7 @@ pub(crate) fn open(
     AwsSecretsManagerStore::new(config, credential, hasty())
 }
 
-/// As a store connects, but without a test's patience.
+/// Returns the settings of a store with short timeouts.
 pub(crate) fn hasty() -> HttpSettings {
     HttpSettings {
         roots: Roots::Nobody,
@@ -229,7 +226,7 @@ pub(crate) async fn status(
     store.describe(name, options).await
 }
 
-/// The requests that `operation` makes through `store`.
+/// Returns the requests that `operation` sends through `store`.
 pub(crate) async fn counted<T>(
     store: &AwsSecretsManagerStore,
     operation: impl Future<Output = T>,
@@ -239,7 +236,7 @@ pub(crate) async fn counted<T>(
     (outcome, store.requests() - before)
 }
 
-/// All that a person or a log can be shown of an error.
+/// Returns every text of an error that a user or a log can see.
 pub(crate) fn shown(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?} {}", error.remedy().unwrap_or_default());
     let mut source = error.source();

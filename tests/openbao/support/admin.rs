@@ -1,4 +1,4 @@
-//! The server's API as its operator uses it.
+//! The server's API, for operators.
 
 use http::HeaderMap;
 use planton_secret::SecretBytes;
@@ -59,7 +59,7 @@ impl Admin {
         (response.status.as_u16(), body)
     }
 
-    /// Calls what has to succeed.
+    /// Calls an endpoint, which must succeed.
     pub(crate) async fn ok(&self, method: &str, path: &str, body: &str) -> Value {
         let (status, answer) = self.call(method, path, body).await;
         assert!(
@@ -69,7 +69,7 @@ impl Admin {
         answer
     }
 
-    /// Mounts KV version 2, and waits until it has set itself up.
+    /// Mounts KV version 2, and waits until it is ready.
     pub(crate) async fn enable_kv2(&self, mount: &str) {
         let body = r#"{"type":"kv","options":{"version":"2"}}"#;
         self.ok("POST", &format!("sys/mounts/{mount}"), body).await;
@@ -82,7 +82,7 @@ impl Admin {
         }
     }
 
-    /// Makes an AppRole in a mount of its own; returns mount, role and secret.
+    /// Creates an AppRole in a mount of its own. Returns mount, role and secret.
     pub(crate) async fn approle(&self, role: &str) -> (String, String, String) {
         let mount = format!("approle-{}", uuid::Uuid::new_v4().simple());
         self.ok(
@@ -103,8 +103,8 @@ impl Admin {
         )
     }
 
-    /// Makes a JWT login in a mount of its own, with a role named `ci`; returns
-    /// the mount.
+    /// Creates a JWT login in a mount of its own, with a role named `ci`. Returns the
+    /// mount.
     pub(crate) async fn jwt(&self, issuer: &Issuer, role: &str) -> String {
         let mount = format!("jwt-{}", uuid::Uuid::new_v4().simple());
         self.ok("POST", &format!("sys/auth/{mount}"), r#"{"type":"jwt"}"#)
@@ -117,8 +117,8 @@ impl Admin {
         mount
     }
 
-    /// Makes a Kubernetes login in a mount of its own, with a role named `app`
-    /// for the one account of `review`; returns the mount.
+    /// Creates a Kubernetes login in a mount of its own, with a role named `app` for the
+    /// account of `review`. Returns the mount.
     pub(crate) async fn kubernetes(&self, review: &TokenReview, role: &Value) -> String {
         let mount = format!("kubernetes-{}", uuid::Uuid::new_v4().simple());
         let kind = r#"{"type":"kubernetes"}"#;
@@ -147,7 +147,7 @@ impl Admin {
             .await;
     }
 
-    /// Makes a token with these policies only, without the default one.
+    /// Creates a token with these policies only, without the default one.
     pub(crate) async fn token(&self, policies: &[&str]) -> String {
         let body = json!({"policies": policies, "no_default_policy": true});
         let answer = self

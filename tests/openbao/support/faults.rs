@@ -1,4 +1,4 @@
-//! A proxy that meddles with requests.
+//! A proxy that changes or rejects requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,16 +13,16 @@ pub(crate) struct Passing {
     body: Vec<u8>,
 }
 
-/// What becomes of a request.
+/// What the proxy does with a request.
 pub(crate) enum Verdict {
-    /// The server answers it.
+    /// Forwards it to the server.
     Pass,
-    /// It never gets there: this status is the answer.
+    /// Returns this status without forwarding it.
     Answer(u16),
 }
 
 impl Passing {
-    /// Drops a header, as a server that does not know it would.
+    /// Removes a header, as if the server did not know it.
     pub(crate) fn forget(&mut self, header: &str) {
         let prefix = format!("{header}:");
         self.headers
@@ -74,13 +74,13 @@ impl Passing {
         let mut server = TcpStream::connect(upstream).await.unwrap();
         server.write_all(head.as_bytes()).await.unwrap();
         server.write_all(&self.body).await.unwrap();
-        // Who hangs up is not answered.
+        // A disconnected client gets no response.
         let _ = tokio::io::copy(&mut server, client).await;
     }
 }
 
-/// Starts a proxy before `upstream` that asks `judge` about each request; one
-/// connection has one. Returns its address.
+/// Starts a proxy in front of `upstream` that asks `judge` about each request. Each
+/// connection carries one request. Returns the address.
 pub(crate) async fn proxy(
     upstream: &str,
     judge: impl FnMut(&mut Passing) -> Verdict + Send + 'static,

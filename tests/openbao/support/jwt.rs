@@ -1,4 +1,4 @@
-//! Signed tokens, and a fake of the one call that a Kubernetes login makes.
+//! Signed tokens, and a fake of the one API call that a Kubernetes login makes.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The one account's in Kubernetes.
+/// The uid of the Kubernetes account.
 const UID: &str = "0b4e4c9e-0000-4000-8000-000000000001";
 
 /// Signs tokens with ES256.
@@ -27,8 +27,8 @@ impl Issuer {
         pem("PUBLIC KEY", &self.0.subject_public_key_info())
     }
 
-    /// Signs a token of the one account that the fake of Kubernetes knows, unlike
-    /// every other.
+    /// Signs a token of the one account that the fake of Kubernetes knows. Each token
+    /// differs.
     pub(crate) fn account_token(&self) -> String {
         let (namespace, name) = ACCOUNT;
         self.sign(&json!({
@@ -63,14 +63,13 @@ pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     )
 }
 
-/// A fake of Kubernetes' TokenReview: it knows one account, and which tokens are
-/// that account's.
+/// A fake of Kubernetes' TokenReview with one account and its valid tokens.
 pub(crate) struct TokenReview {
     pub(crate) address: String,
     known: Arc<Mutex<HashSet<String>>>,
 }
 
-/// Any token that the fake believes is one of this account.
+/// The namespace and the name of the account.
 pub(crate) const ACCOUNT: (&str, &str) = ("apps", "app");
 
 impl TokenReview {
@@ -95,7 +94,7 @@ impl TokenReview {
         Self { address, known }
     }
 
-    /// Believes `token`, and no other.
+    /// Accepts `token` only.
     pub(crate) fn believe_only(&self, token: &str) {
         *self.known.lock().unwrap() = HashSet::from([token.to_owned()]);
     }

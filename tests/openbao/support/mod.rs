@@ -1,4 +1,4 @@
-//! Servers for the tests of this folder, and the means to set them up.
+//! Servers for the tests of this folder, and functions that set them up.
 
 pub(crate) mod admin;
 pub(crate) mod faults;
@@ -21,8 +21,7 @@ use admin::Admin;
 use own::Own;
 use server::Server;
 
-/// A place of its own on the server that the tests share: a KV mount, a Transit
-/// mount, an organization.
+/// A place on the shared server: a KV mount, a Transit mount, an organization.
 pub(crate) struct Place {
     pub(crate) admin: Admin,
     pub(crate) config: OpenBaoConfig,
@@ -59,7 +58,7 @@ impl Place {
         }
     }
 
-    /// A client as a fresh process has one, with the root's token.
+    /// Returns the client of a new process, with the root token.
     pub(crate) fn client(&self) -> OpenBaoClient {
         OpenBaoClient::new(&self.config, Some(&self.fence_path())).unwrap()
     }
@@ -72,7 +71,7 @@ impl Place {
         OpenBaoClient::new(&config, Some(&self.fence_path())).unwrap()
     }
 
-    /// A proxy before the server, for faults.
+    /// Starts a proxy in front of the server, for faults.
     pub(crate) fn proxy(&self) -> FaultProxy {
         FaultProxy::start(&ProxyOptions::to(&self.admin.address)).unwrap()
     }
@@ -85,14 +84,14 @@ impl Place {
         OpenBaoClient::new(&config, Some(&self.fence_path())).unwrap()
     }
 
-    /// A token with this policy and no other, the default one neither.
+    /// Creates a token with this policy only, without the default one.
     pub(crate) async fn only(&self, policy: &str) -> String {
         let name = format!("only-{}", Uuid::new_v4().simple());
         self.admin.policy(&name, policy).await;
         self.admin.token(&[&name]).await
     }
 
-    /// This place as a practitioner's own server, without a credential.
+    /// Returns this place as a user's own server, without a credential.
     pub(crate) fn own(&self, kind: &str) -> Own {
         Own::new(kind, &self.admin.address, self.kv())
     }
@@ -134,7 +133,7 @@ pub(crate) fn token(token: &str) -> OpenBaoAuth {
     OpenBaoAuth::Token(token.into())
 }
 
-/// Impatience for tests that expect an outage.
+/// Returns short timeouts, for tests that expect an outage.
 pub(crate) fn hasty() -> RetryPolicy {
     RetryPolicy {
         base_delay: Duration::from_millis(1),
@@ -143,7 +142,7 @@ pub(crate) fn hasty() -> RetryPolicy {
     }
 }
 
-/// The requests that `operation` makes through `client`.
+/// Returns the requests that `operation` sends through `client`.
 pub(crate) async fn counted<T>(
     client: &OpenBaoClient,
     operation: impl Future<Output = T>,

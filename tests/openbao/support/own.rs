@@ -1,4 +1,4 @@
-//! A server of a practitioner's own, as a backend's record and credential name it.
+//! A user's own server, as a backend's record and credential describe it.
 
 use planton_core::store::{StoreCredential, StoreError, StoreSettings};
 use planton_vendors::http::HttpSettings;
@@ -28,20 +28,20 @@ impl Own {
         }
     }
 
-    /// Sets what is not secret.
+    /// Sets a setting.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         let configuration = &mut self.settings.configuration;
         configuration.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Gives what is secret.
+    /// Sets a field of the credential.
     pub(crate) fn given(mut self, name: &str, secret: &str) -> Self {
         self.credential.insert(name.to_owned(), secret.into());
         self
     }
 
-    /// Gives these variables to the process.
+    /// Sets environment variables of the process.
     pub(crate) fn in_environment(mut self, variables: &[(&str, &str)]) -> Self {
         self.ambient = AmbientTokens::of(|name| {
             let mut all = variables.iter();
@@ -51,7 +51,7 @@ impl Own {
         self
     }
 
-    /// Connects as a fresh process does.
+    /// Connects as a new process does.
     pub(crate) fn connect(&self) -> Result<OpenBaoStore, StoreError> {
         self.connect_with(HttpSettings {
             retry: hasty(),

@@ -1,4 +1,4 @@
-//! Starts `bao` on free loopback ports, and stops what it started.
+//! Starts `bao` on free loopback ports, and stops it on drop.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use super::admin::Admin;
 
-/// A server of one node, unsealed and with a root token.
+/// An unsealed server of one node, with a root token.
 pub(crate) struct Server {
     pub(crate) address: String,
     pub(crate) root_token: String,
@@ -23,7 +23,7 @@ pub(crate) struct Server {
     _folder: TempDir,
 }
 
-/// Three nodes, of which the first leads.
+/// Three nodes. The first one is the leader.
 pub(crate) struct Cluster {
     pub(crate) addresses: Vec<String>,
     pub(crate) root_token: String,
@@ -31,7 +31,7 @@ pub(crate) struct Cluster {
     _folder: TempDir,
 }
 
-/// What a server's listener says besides its addresses.
+/// Further settings of a server's listener.
 pub(crate) struct Listener {
     pub(crate) scheme: &'static str,
     pub(crate) text: String,
@@ -39,7 +39,7 @@ pub(crate) struct Listener {
 }
 
 impl Server {
-    /// The server that tests share; it goes with the last that uses it.
+    /// Returns the server that tests share. It ends with the last test that uses it.
     pub(crate) async fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
         let mut shared = SHARED.lock().await;
@@ -173,7 +173,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // Nothing that is left to do could fail a test.
+        // A failure of the cleanup must not fail a test.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -213,11 +213,11 @@ async fn initialize(address: &str, trust: HttpSettings) -> String {
     token
 }
 
-/// Waits until a node says that it is in this state.
+/// Waits until a node reports this state.
 async fn await_health(admin: &Admin, state: &str) {
     let started = Instant::now();
     loop {
-        // Each state with a status that is not retried.
+        // Maps each state to a status without retries.
         let path = "sys/health?sealedcode=299&uninitcode=298&standbycode=297";
         let (status, answer) = admin.call("GET", path, "").await;
         let now = match status {

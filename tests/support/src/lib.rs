@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! Support code that several test suites use.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![expect(

@@ -1,6 +1,6 @@
-//! A host of plugins, as far as tests need one: starts a process, shakes
-//! hands, calls. Written from the protocol, and sharing no code with the
-//! server but the definitions in `proto/`.
+//! A plugin host for tests: it starts a process, performs the handshake, and calls. It is
+//! written from the protocol, and shares only the definitions in `proto/` with the
+//! server.
 
 mod tls;
 pub mod value;
@@ -32,10 +32,10 @@ pub const COOKIE: (&str, &str) = (
 
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
 
-/// How long a process may take for anything.
+/// Time limit for every step of a process.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A plugin process and what it said.
+/// A plugin process and its output.
 pub struct Plugin {
     pub process: Process,
     pub handshake: String,
@@ -44,7 +44,7 @@ pub struct Plugin {
     pub identity: ClientIdentity,
 }
 
-/// A process that says one line on stdout when it is ready.
+/// A process that prints one line on stdout when it is ready.
 pub struct Process {
     child: Child,
     pub first_line: String,
@@ -124,12 +124,12 @@ impl Plugin {
         self.process.id()
     }
 
-    /// What the process wrote to stderr so far.
+    /// Returns the stderr output so far.
     pub fn stderr(&self) -> String {
         self.process.stderr()
     }
 
-    /// Waits until stderr holds `text`.
+    /// Waits until stderr contains `text`.
     pub fn await_stderr(&self, text: &str) {
         self.process.await_stderr(text);
     }
@@ -147,12 +147,12 @@ impl Plugin {
 impl Drop for Plugin {
     fn drop(&mut self) {
         self.process.kill();
-        // A process that was killed can't remove it.
+        // A killed process cannot remove it.
         let _ = std::fs::remove_dir_all(self.folder());
     }
 }
 
-/// Connects to a plugin in debug mode, which is plain.
+/// Connects to a plugin in debug mode, which uses no TLS.
 pub async fn attach(socket: &Path) -> ProviderClient<Channel> {
     let socket = socket.to_owned();
     let connector = tower::service_fn(move |_| {
@@ -192,19 +192,19 @@ impl Process {
         self.await_stderr_times(1, text);
     }
 
-    /// Waits until stderr holds `text` so many times.
+    /// Waits until stderr contains `text` this many times.
     pub fn await_stderr_times(&self, times: usize, text: &str) {
         self.stderr
             .wait_until(text, |said| said.text.matches(text).count() >= times);
     }
 
-    /// Waits for the end of the process, and of all that it started.
+    /// Waits until the process and its children have ended.
     pub fn wait(&mut self) -> ExitStatus {
         self.stderr.wait_until("its last word", |said| said.ended);
         self.child.wait().expect("a status")
     }
 
-    /// Kills the process, and nothing that it started.
+    /// Kills the process, but not its children.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -217,7 +217,7 @@ impl Drop for Process {
     }
 }
 
-/// Runs `command`, which is to end by itself; returns its output.
+/// Runs `command` until it ends by itself, and returns its output.
 pub fn run_to_end(command: Command) -> (ExitStatus, String, String) {
     let mut child = spawn(command);
     let stderr = collect(child.stderr.take().expect("piped"));
@@ -241,7 +241,7 @@ fn spawn(mut command: Command) -> Child {
         .expect("the process starts")
 }
 
-/// What a process wrote to stderr.
+/// The stderr output of a process.
 #[derive(Default)]
 struct Stderr {
     said: Mutex<Said>,

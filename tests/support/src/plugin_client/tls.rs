@@ -1,4 +1,4 @@
-//! The client's side of mutual TLS, with the curve that go-plugin takes.
+//! The client's side of mutual TLS, with go-plugin's curve.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 
-/// A key and a certificate for it.
+/// A key and its certificate.
 pub struct ClientIdentity {
     pub pem: String,
     certificate: CertificateDer<'static>,
@@ -16,7 +16,7 @@ pub struct ClientIdentity {
 }
 
 impl ClientIdentity {
-    /// P-521, as go-plugin generates.
+    /// Generates a P-521 key, as go-plugin does.
     pub fn generate() -> Self {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).expect("a key");
         let params = CertificateParams::new(vec!["localhost".into()]).expect("a name");

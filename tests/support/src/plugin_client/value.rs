@@ -1,4 +1,4 @@
-//! Values as JSON, to MessagePack and back, without the server's codec.
+//! Converts values between JSON and MessagePack, without the server's codec.
 
 use rmp::Marker;
 use rmp::decode::{self, RmpRead};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::wire::DynamicValue;
 
-/// What stands for an unknown value.
+/// The marker of an unknown value.
 pub fn unknown() -> Json {
     json!({ "$unknown": true })
 }

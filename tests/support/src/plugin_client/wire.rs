@@ -1,4 +1,4 @@
-//! The definitions in `proto/`, as a client sees them.
+//! The definitions in `proto/`, generated for a client.
 
 pub use tfplugin6::*;
 

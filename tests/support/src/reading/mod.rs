@@ -1,11 +1,9 @@
-//! What a vendor's official client sees of all that a store left behind: our
-//! names, our labels, and ciphertext only.
+//! Compares a store's leftovers with the view of the vendor's official client. It must
+//! show our names, our labels, and ciphertext only.
 //!
-//! A vendor's test includes it with
-//! `#[path = "support/reading/mod.rs"] mod reading;`, runs the conformance suite
-//! over a [`Recorded`] store, leaves a version there that is sealed as it really is
-//! ([`leave_sealed`]), reads the place through `xtask::reader`, and has
-//! `Sealed::expect_among` compare.
+//! A vendor's test runs the conformance suite over a [`Recorded`] store, and leaves one
+//! sealed version there ([`leave_sealed`]). It then reads the place through
+//! `xtask::reader`, and compares with `Sealed::expect_among`.
 
 mod recorded;
 mod sealed;

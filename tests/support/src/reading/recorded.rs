@@ -1,4 +1,4 @@
-//! A store that remembers what it has stored and not removed.
+//! A store that records which versions exist.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use planton_core::store::{
 /// The payloads of an object's versions.
 pub(super) type Versions = BTreeMap<String, Vec<u8>>;
 
-/// Hands everything on, and remembers what was acknowledged.
+/// Forwards every call, and records acknowledged changes.
 #[derive(Debug)]
 pub struct Recorded<S> {
     store: S,
@@ -27,7 +27,7 @@ impl<S: SecretStore> Recorded<S> {
         }
     }
 
-    /// Returns what has to be there now, by name and native identifier.
+    /// Returns the versions that must exist, by name and native identifier.
     pub fn left(&self) -> BTreeMap<String, Versions> {
         self.record().clone()
     }

@@ -1,4 +1,4 @@
-//! A version that is sealed as it really is, and the search for its plaintext.
+//! A version that is sealed as in production, and the search for its plaintext.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use xtask::reader::{Object, Reading};
 
 use super::Recorded;
 
-/// What was sealed, and where it was put.
+/// A sealed value and its location.
 pub struct Sealed {
     name: RemoteName,
     options: PutOptions,
@@ -22,8 +22,8 @@ pub struct Sealed {
     kek: LocalKek,
 }
 
-/// Seals a value to look for, and puts it below `prefix` with the labels that
-/// every secret of an environment has.
+/// Seals a canary, and puts it below `prefix` with the labels of every secret of an
+/// environment.
 pub async fn leave_sealed(store: &dyn SecretStore, prefix: &str) -> Sealed {
     let canary = Canary::new("the sealed value");
     let organization = Slug::parse("acme").unwrap();
@@ -74,9 +74,9 @@ pub async fn leave_sealed(store: &dyn SecretStore, prefix: &str) -> Sealed {
 }
 
 impl Sealed {
-    /// Checks that a reading shows what `store` holds and nothing else: its
-    /// names, its payloads, each an envelope by its form, and beside the sealed
-    /// version exactly what `about` says of a put. Its plaintext is nowhere.
+    /// Checks that a reading shows exactly what `store` holds: its names, its payloads in
+    /// envelope form, and the metadata of a put beside the sealed version, as `about`
+    /// describes it. The plaintext is absent.
     pub async fn expect_among<S: SecretStore>(
         &self,
         store: &Recorded<S>,
@@ -107,7 +107,7 @@ impl Sealed {
             put.sort_unstable();
             there.sort_unstable();
             if capability.max_versions.is_some() {
-                // Old ones age out.
+                // The vendor removes old versions.
                 let known = there.iter().all(|payload| put.contains(payload));
                 assert!(known && !there.is_empty(), "{name}");
             } else {
@@ -130,8 +130,8 @@ impl Sealed {
         self.expect_nowhere(reading);
     }
 
-    /// What the client read is the envelope of the value, so that its absence
-    /// means something.
+    /// Checks that the client read the envelope of the value. Otherwise the absence of
+    /// the plaintext would prove nothing.
     async fn expect_opens(&self, payload: &[u8]) {
         let envelope = Envelope::parse_stored(payload).unwrap();
         let [(id, wrapped)] = envelope.wrapped_keys() else {
@@ -151,7 +151,7 @@ impl Sealed {
             absent(&object.name, object.about.join("\n").as_bytes());
             for payload in &object.payloads {
                 absent(&object.name, payload);
-                // And not in what a text form stands for.
+                // The decoded form of a text must not contain it either.
                 if let Ok(envelope) = Envelope::parse_stored(payload) {
                     absent(&object.name, &envelope.encode());
                 }

@@ -1,39 +1,36 @@
-//! What becomes of a store's verbs when the way to the vendor fails: one suite
-//! for every vendor, over [`FaultProxy`].
+//! Tests a store's verbs against a failing network: one suite for all vendors, over
+//! [`FaultProxy`].
 //!
-//! Each verb is struck by 429 with Retry-After, 503 thrice, a reset before and
-//! after the vendor acted, a truncated answer, a stall, an outage that does not
-//! end, a deadline and a cancellation. Asserted are the outcome, the number of
-//! requests, the versions that the vendor then holds, and that no error repeats
-//! a payload.
+//! Each verb meets these faults: 429 with Retry-After, three 503, a reset before and
+//! after the vendor acted, a truncated response, a stall, a permanent outage, a deadline
+//! and a cancellation. The suite asserts the outcome, the number of requests, the
+//! vendor's versions afterwards, and that no error contains a payload.
 //!
-//! A vendor's test includes it with
-//! `#[path = "support/store_faults/mod.rs"] mod store_faults;`, calls [`run_all`],
-//! and supplies a [`Bench`]:
+//! A vendor's test calls [`run_all`] with a [`Bench`], which consists of:
 //!
-//! - a [`FaultProxy`] before the emulator, that nothing else uses meanwhile;
-//! - two stores whose address is the proxy, over [`patient`] and [`hasty`] HTTP
-//!   settings, and a third that goes to the emulator directly;
-//! - [`Match`]es that tell the requests of a verb from all others. They are
-//!   checked: each must mean exactly one request of its undisturbed verb. The
-//!   first put of an object may have several; the last of them writes the
-//!   payload, and is the only one of a later put that is struck. For Vault:
-//!   `Match::method("POST").and(Match::path("/data/"))`; for AWS
+//! - a [`FaultProxy`] in front of the emulator, which nothing else uses at the same time;
+//! - two stores that use the proxy, with [`patient`] and [`hasty`] HTTP settings, and a
+//!   third that uses the emulator directly;
+//! - a [`Match`] for each verb. The suite checks that it matches exactly one request of
+//!   the verb without faults. The first put of an object may have several requests; the
+//!   last one writes the payload, and is the only one of a later put that faults affect.
+//!   Vault: `Match::method("POST").and(Match::path("/data/"))`. AWS:
 //!   `Match::header("x-amz-target", ".PutSecretValue")`;
-//! - for each, how many requests follow besides its repetition when its answer
-//!   was lost (a look at what stands there, say). Most have none;
-//! - whether a lost answer of a put may leave a version that nothing refers to:
-//!   only where the vendor takes no idempotency key;
-//! - how many versions with a payload the vendor holds under a name, asked
-//!   directly ([`CountVersions`]);
-//! - a prefix that is new for each run, as the conformance suite wants it.
+//! - for each verb, the number of requests that follow its repetition after a lost
+//!   response, such as a read of the current version. Usually there are none;
+//! - whether a put with a lost response may leave an unreferenced version. Only vendors
+//!   without idempotency keys may do so;
+//! - the vendor's number of versions with a payload under a name, read directly
+//!   ([`CountVersions`]);
+//! - a prefix that is new for each run, as for the conformance suite.
 //!
-//! Logins and other requests of a first use are no matter: every store is used
-//! once before anything is counted.
+//! Each store is used once before the suite counts requests, so logins do not count.
 
+mod disturbances;
 mod puts;
 mod reads;
 mod removals;
+mod undisturbed;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -50,49 +47,52 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match, Seen};
 
-/// How long a request of the hasty store may take: an age for a server of this
-/// machine, even while everything is being compiled.
+use disturbances::{BLOWS, Blow, OUTAGES, Outage};
+use undisturbed::Undisturbed;
+
+/// Timeout of a request of the hasty store. It is long for a local server, even during a
+/// build.
 const HASTY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often the hasty store tries.
+/// Maximum number of tries of the hasty store.
 const HASTY_TRIES: usize = 2;
 
-/// For what must not wait for a timeout of its own.
+/// Limit for a call that must not wait for its own timeout.
 const SOON: Duration = Duration::from_secs(10);
 
-/// What a vendor's test supplies.
+/// The environment that a vendor's test supplies.
 pub struct Bench<'a> {
     pub proxy: &'a FaultProxy,
-    /// Through the proxy, over [`patient`] settings.
+    /// Uses the proxy, with [`patient`] settings.
     pub store: &'a dyn SecretStore,
-    /// Through the proxy, over [`hasty`] settings.
+    /// Uses the proxy, with [`hasty`] settings.
     pub hasty: &'a dyn SecretStore,
-    /// Not through the proxy.
+    /// Uses the emulator directly.
     pub direct: &'a dyn SecretStore,
     /// Not through the proxy.
     pub versions: &'a dyn CountVersions,
     pub requests: Requests,
-    /// Versions too many, at most, for each lost answer of a put: 0 or 1.
+    /// Maximum number of unreferenced versions for each put with a lost response: 0 or 1.
     pub spares: usize,
     pub prefix: String,
 }
 
-/// Looks into the vendor's own books.
+/// Reads the vendor's own data.
 #[async_trait]
 pub trait CountVersions: Send + Sync {
-    /// Returns how many versions with a payload are under a name; 0 where there
-    /// is no object.
+    /// Returns the number of versions with a payload under a name; 0 for a missing
+    /// object.
     async fn count(&self, name: &RemoteName) -> usize;
 }
 
-/// The requests that are struck.
+/// The requests that faults affect.
 pub struct Requests {
-    /// Those of an object's first put, in their order; the last writes the
-    /// payload, at every put.
+    /// The requests of an object's first put, in order. In every put, the last one writes
+    /// the payload.
     pub put: Vec<Step>,
     pub get: Step,
     pub describe: Step,
-    /// The one that removes an object of one version.
+    /// The request that deletes an object of one version.
     pub delete: Step,
 }
 
@@ -100,8 +100,7 @@ pub struct Requests {
 #[derive(Clone)]
 pub struct Step {
     pub request: Match,
-    /// Requests that follow besides the repetition, when its answer was lost
-    /// after the vendor had acted.
+    /// The number of requests besides the repetition, after a response was lost.
     pub after_lost: usize,
 }
 
@@ -114,7 +113,7 @@ impl Step {
     }
 }
 
-/// Settings that try as often as usual, with less of a wait.
+/// Returns settings with the usual number of tries and shorter delays.
 pub fn patient(settings: HttpSettings) -> HttpSettings {
     let retry = RetryPolicy {
         base_delay: Duration::from_millis(1),
@@ -124,7 +123,7 @@ pub fn patient(settings: HttpSettings) -> HttpSettings {
     HttpSettings { retry, ..settings }
 }
 
-/// Settings that give up soon.
+/// Returns settings with a short timeout and few tries.
 pub fn hasty(settings: HttpSettings) -> HttpSettings {
     let settings = patient(settings);
     HttpSettings {
@@ -137,7 +136,7 @@ pub fn hasty(settings: HttpSettings) -> HttpSettings {
     }
 }
 
-/// Runs all of it.
+/// Runs the suite.
 pub async fn run_all(bench: &Bench<'_>) {
     let undisturbed = Undisturbed::measure(bench).await;
     puts::run_all(bench, &undisturbed).await;
@@ -145,168 +144,13 @@ pub async fn run_all(bench: &Bench<'_>) {
     removals::run_all(bench, &undisturbed).await;
 }
 
-/// The requests of each verb while nothing is wrong.
-struct Undisturbed {
-    first_put: Vec<Seen>,
-    later_put: Vec<Seen>,
-    get: Vec<Seen>,
-    describe: Vec<Seen>,
-    delete: Vec<Seen>,
-}
-
-impl Undisturbed {
-    async fn measure(bench: &Bench<'_>) -> Self {
-        let mut measured = Vec::new();
-        for (store, case) in [
-            (bench.hasty, "first-use-hasty"),
-            (bench.store, "first-use"),
-            (bench.store, "undisturbed"),
-        ] {
-            measured.push(Self::of(bench, store, case).await);
-        }
-        let measured = measured.pop().unwrap();
-        let Requests {
-            put,
-            get,
-            describe,
-            delete,
-        } = &bench.requests;
-        for step in put {
-            expect_one("first put", &measured.first_put, step);
-        }
-        expect_one("later put", &measured.later_put, put.last().unwrap());
-        expect_one("get", &measured.get, get);
-        expect_one("describe", &measured.describe, describe);
-        expect_one("delete", &measured.delete, delete);
-        measured
-    }
-
-    async fn of(bench: &Bench<'_>, store: &dyn SecretStore, case: &str) -> Self {
-        let name = bench.name(case);
-        let seen = || {
-            let seen = bench.proxy.requests();
-            bench.proxy.forget();
-            seen
-        };
-        seen();
-        let payload = sample(store, 1);
-        let one = store.put(&name, &payload, options(1, &[])).await.unwrap();
-        let first_put = seen();
-        let keep = [one.clone()];
-        let payload = sample(store, 2);
-        let two = store.put(&name, &payload, options(2, &keep)).await.unwrap();
-        let later_put = seen();
-        assert_eq!(store.get(&name, &two).await.unwrap(), payload);
-        let get = seen();
-        let status = store.describe(&name, about(&two)).await.unwrap();
-        assert_eq!(status, VersionStatus::Present);
-        let describe = seen();
-        let versions = vec![one, two];
-        bench.remove(store, &name, versions).await.unwrap();
-        seen();
-        let name = bench.name(&format!("{case}-one"));
-        let only = store.put(&name, &payload, options(1, &[])).await.unwrap();
-        seen();
-        bench.remove(store, &name, vec![only]).await.unwrap();
-        Self {
-            first_put,
-            later_put,
-            get,
-            describe,
-            delete: seen(),
-        }
-    }
-}
-
-/// A disturbance that passes.
-struct Blow {
-    name: &'static str,
-    fault: fn() -> Fault,
-    /// How often it strikes, so many tries more there are.
-    times: usize,
-    /// Whether the vendor acts, and the answer is lost.
-    lands: bool,
-    /// How long it holds up at least.
-    takes: Duration,
-    /// Whether it needs the store that gives up soon.
-    hasty: bool,
-}
-
-const BLOWS: &[Blow] = &[
-    Blow {
-        takes: Duration::from_secs(1),
-        ..blow("slow-down", || Fault::status(429).retry_after(1))
-    },
-    Blow {
-        times: 3,
-        ..blow("outage", || Fault::status(503))
-    },
-    blow("reset", Fault::reset),
-    Blow {
-        lands: true,
-        ..blow("lost", Fault::lose_answer)
-    },
-    Blow {
-        lands: true,
-        ..blow("truncated", Fault::truncate)
-    },
-    Blow {
-        takes: HASTY_TIMEOUT,
-        hasty: true,
-        ..blow("stalled", Fault::stall)
-    },
-    Blow {
-        lands: true,
-        takes: HASTY_TIMEOUT,
-        hasty: true,
-        ..blow("answer-stalled", Fault::stall_answer)
-    },
-];
-
-const fn blow(name: &'static str, fault: fn() -> Fault) -> Blow {
-    Blow {
-        name,
-        fault,
-        times: 1,
-        lands: false,
-        takes: Duration::ZERO,
-        hasty: false,
-    }
-}
-
-/// A disturbance that outlasts the hasty store, and never lets the vendor act.
-struct Outage {
-    name: &'static str,
-    fault: fn() -> Fault,
-    /// What it means.
-    kind: StoreErrorKind,
-}
-
-const OUTAGES: &[Outage] = &[
-    Outage {
-        name: "503",
-        fault: || Fault::status(503),
-        kind: StoreErrorKind::Unavailable,
-    },
-    Outage {
-        name: "429",
-        fault: || Fault::status(429),
-        kind: StoreErrorKind::RateLimited,
-    },
-    Outage {
-        name: "resets",
-        fault: Fault::reset,
-        kind: StoreErrorKind::Unavailable,
-    },
-];
-
 impl Bench<'_> {
     fn name(&self, case: &str) -> RemoteName {
         let separator = self.store.capability().name.separator;
         RemoteName::new(format!("{}{separator}{case}", self.prefix))
     }
 
-    /// An object of one version, put directly.
+    /// Puts an object of one version directly.
     async fn object(&self, case: &str) -> (RemoteName, NativeVersionId, Vec<u8>) {
         let name = self.name(case);
         let payload = sample(self.direct, 1);
@@ -323,12 +167,12 @@ impl Bench<'_> {
         store.delete(name, Deletion::Object { versions }).await
     }
 
-    /// Returns the store to try under a blow.
+    /// Returns the store to test with this fault.
     fn facing(&self, blow: &Blow) -> &dyn SecretStore {
         if blow.hasty { self.hasty } else { self.store }
     }
 
-    /// Runs a verb under one blow. Returns its outcome and the requests.
+    /// Runs a verb with one fault. Returns its result and the requests.
     async fn under<T>(
         &self,
         blow: &Blow,
@@ -349,7 +193,7 @@ impl Bench<'_> {
         (outcome, seen)
     }
 
-    /// Runs a verb of the hasty store under an outage that outlasts it; returns
+    /// Runs a verb of the hasty store during an outage that outlasts its retries. Returns
     /// its error and the requests.
     async fn refused<T>(
         &self,
@@ -365,9 +209,8 @@ impl Bench<'_> {
         (error, self.proxy.requests())
     }
 
-    /// Runs a verb whose deadline passes while its request is stalled, and one
-    /// that is cancelled while it waits for another try. Each ends soon, after
-    /// one request of this kind.
+    /// Runs a verb whose deadline passes while its request is stalled, and one that is
+    /// cancelled while it waits for a retry. Each ends soon, after one matching request.
     async fn is_bounded<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         step: &Step,
@@ -443,22 +286,22 @@ fn expect_one(verb: &str, seen: &[Seen], step: &Step) {
     assert_eq!(meant, 1, "{:?} of {verb}: {seen:?}", step.request);
 }
 
-/// How many requests of an undisturbed verb come before a step.
+/// Returns the number of requests before a step, without a fault.
 fn before(seen: &[Seen], step: &Step) -> usize {
     let at = seen.iter().position(|seen| seen.is(&step.request));
     at.unwrap()
 }
 
-/// Whatever went wrong, no message repeats the payload.
+/// Checks that no message of the error contains the payload.
 fn expect_discreet(error: &StoreError, payload: &[u8]) {
     let text = all_of(error);
-    // Past the magic, which is no secret.
+    // Skips the magic bytes, which are public.
     let part = String::from_utf8_lossy(&payload[5..21]).into_owned();
     assert!(!text.contains(&part), "{text}");
     assert!(!text.contains(&hex::encode(&payload[5..13])), "{text}");
 }
 
-/// All that an error says in any way.
+/// Returns every text of an error and its sources.
 fn all_of(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?}");
     let mut source = error.source();
@@ -469,7 +312,7 @@ fn all_of(error: &StoreError) -> String {
     text
 }
 
-/// Success, from somebody who is not the vendor.
+/// Returns a 2xx response of a server that is not the vendor's.
 fn stranger() -> Fault {
     Fault::status(200)
         .with_header("content-type", "text/html")

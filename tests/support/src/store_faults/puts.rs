@@ -1,4 +1,4 @@
-//! Puts: what was acknowledged is there, and what was not can be put again.
+//! Faults during a put. An acknowledged version exists, and a failed put can be repeated.
 
 use super::*;
 
@@ -25,7 +25,7 @@ pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
         put_is_bounded_by_its_operation(bench, &put, &format!("put-{index}-bound")).await;
     }
     let step = steps.last().unwrap();
-    // To a stall a later put is what a first one is.
+    // A stall affects a later put as it affects a first one.
     for blow in BLOWS.iter().filter(|blow| !blow.hasty) {
         let case = format!("put-again-{}", blow.name);
         put_survives(bench, blow, &Put::later(bench, undisturbed, step), &case).await;
@@ -38,7 +38,7 @@ pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
     put_answered_by_a_stranger_is_not_acknowledged(bench, &first, "put-stranger").await;
 }
 
-/// A put of an object's first version, or of its second.
+/// The put of an object's first version, or of its second.
 struct Put<'a> {
     step: &'a Step,
     /// Whether the step writes the payload.
@@ -48,7 +48,7 @@ struct Put<'a> {
     payload: Vec<u8>,
 }
 
-/// An object before a put.
+/// An object before the put.
 struct Object {
     name: RemoteName,
     options: PutOptions,
@@ -101,15 +101,16 @@ impl Object {
         usize::from(self.older.is_some())
     }
 
-    /// Nothing was written.
+    /// Checks that nothing was written.
     async fn expect_untouched(&self, bench: &Bench<'_>) {
         let count = bench.versions.count(&self.name).await;
         assert_eq!(count, self.older_versions(), "{}", self.name);
         self.expect_older(bench).await;
     }
 
-    /// The version is there, with `spares` others that nobody knows at most; to
-    /// put it again through `store`, which put it, by the same attempt, adds none.
+    /// Checks that the version exists, beside at most `spares` unreferenced ones.
+    /// Repeating the put through `store`, which put it, with the same attempt adds no
+    /// version.
     async fn expect_put(
         &self,
         bench: &Bench<'_>,
@@ -194,8 +195,8 @@ async fn put_is_bounded_by_its_operation(bench: &Bench<'_>, put: &Put<'_>, case:
     object.expect_put(bench, bench.store, put, &id, 0).await;
 }
 
-/// The caller is told of a failure, though the put has landed: who repeats the
-/// attempt gets what was put.
+/// The caller gets an error although the put took effect. Repeating the attempt returns
+/// the same version.
 async fn put_whose_every_answer_is_lost_is_recognized_later(
     bench: &Bench<'_>,
     put: &Put<'_>,
@@ -225,7 +226,7 @@ async fn put_whose_every_answer_is_lost_is_recognized_later(
         .await;
 }
 
-/// A try that was given up reaches the vendor after its repetition.
+/// An abandoned try reaches the vendor after its repetition.
 async fn put_that_lands_late_changes_nothing(bench: &Bench<'_>, put: &Put<'_>, case: &str) {
     let object = put.prepare(bench, case).await;
     let (hold, gate) = Fault::hold();
@@ -252,7 +253,7 @@ async fn put_that_lands_late_changes_nothing(bench: &Bench<'_>, put: &Put<'_>, c
         .await;
 }
 
-/// Success in somebody else's words is none: a captive portal's, say.
+/// A 2xx response of a captive portal is not a success.
 async fn put_answered_by_a_stranger_is_not_acknowledged(
     bench: &Bench<'_>,
     put: &Put<'_>,

@@ -1,10 +1,10 @@
-//! Reads: what is there is never taken for gone.
+//! Faults during a read. An existing version is never reported as gone.
 
 use super::*;
 
 pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
     let object = bench.object("read").await;
-    // A reader can't tell whether the vendor has done anything in a stall.
+    // A reader cannot distinguish a stall before the request from a stall after it.
     for blow in BLOWS.iter().filter(|blow| !(blow.hasty && blow.lands)) {
         get_survives(bench, blow, &object, undisturbed.get.len()).await;
         describe_survives(bench, blow, &object, undisturbed.describe.len()).await;
@@ -63,8 +63,7 @@ async fn reads_are_bounded_by_their_operation(bench: &Bench<'_>, (name, id, _): 
     bench.is_bounded(describe, describing).await;
 }
 
-/// An answer of another kind says neither that something is there nor that
-/// nothing is.
+/// A response of another form proves neither that a version exists nor that it is gone.
 async fn reads_answered_by_a_stranger_find_nothing_out(bench: &Bench<'_>, (name, id, _): &Object) {
     let Requests { get, describe, .. } = &bench.requests;
     bench.proxy.forget();

@@ -1,4 +1,5 @@
-//! Deletions: what was said to be removed is gone, and nothing else is.
+//! Faults during a deletion. Acknowledged deletions took effect, and nothing else was
+//! deleted.
 
 use super::*;
 
@@ -20,7 +21,7 @@ pub(super) async fn run_all(bench: &Bench<'_>, undisturbed: &Undisturbed) {
         assert_eq!(error.kind(), *kind, "{case}: {error:?}");
         let expected = before(&undisturbed.delete, step) + HASTY_TRIES;
         assert_eq!(seen.len(), expected, "delete, {case}: {seen:?}");
-        // The vendor did nothing, so all is there, and can be removed yet.
+        // The vendor did not act, so the object still exists and can be deleted.
         assert_eq!(bench.direct.get(&name, &id).await.unwrap(), payload);
         let removed = bench.remove(bench.store, &name, vec![id.clone()]).await;
         removed.unwrap();
@@ -56,7 +57,7 @@ async fn delete_whose_every_answer_is_lost_can_be_repeated(bench: &Bench<'_>) {
     expect_gone(bench, &name, &id).await;
 }
 
-/// Some send 204 without a body, others words of their own.
+/// Some vendors return 204 without a body, others a body of their own.
 async fn delete_that_succeeds_is_done_whatever_the_answer_holds(bench: &Bench<'_>, usual: usize) {
     let step = &bench.requests.delete;
     for (case, answer) in [

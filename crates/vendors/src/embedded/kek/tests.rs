@@ -3,6 +3,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use planton_core::kek::{KeyEncryptionKey, LocalKek};
 use planton_envelope::{DataKey, LocalKey, WrapBinding};
 use subtle::ConstantTimeEq;
 use tempfile::TempDir;
@@ -149,6 +150,32 @@ fn wrap_opens_again_after_the_file_is_opened_anew() {
     let key = LocalKey::new(opened.root_key(), "acme");
     let unwrapped = key.unwrap(&wrapped, &binding).expect("unwrapped");
     assert!(bool::from(unwrapped.ct_eq(&DataKey::copy_of(&[7; 32]))));
+}
+
+#[test]
+fn frozen_key_files_open_and_give_the_frozen_keys() {
+    let vectors = include_str!("../../../../../tests/vectors/format-1.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).expect("JSON");
+    let folder = Folder::new();
+    let path = folder.path();
+    let text = |vector: &serde_json::Value, name| vector[name].as_str().expect(name).to_owned();
+    let bytes = |vector, name| hex::decode(text(vector, name)).expect(name);
+    let frozen = vectors["local_keks"].as_array().expect("a list").iter();
+    let mut opened = 0;
+    for vector in frozen.filter(|vector| bytes(vector, "key_file").len() == 85) {
+        // Written over a created file, which has the permissions that `open` wants.
+        let _ = fs::remove_file(&path);
+        LocalKeyFile::create(&path).expect("created");
+        fs::write(&path, bytes(vector, "key_file")).expect("written");
+        let file = LocalKeyFile::open(&path).expect("the frozen file");
+        let organization = text(vector, "organization").parse().expect("slug");
+        let kek = LocalKek::new(file.root_key(), &organization);
+        assert_eq!(kek.id().id.as_str(), text(vector, "kek_id"));
+        let mac = kek.mac(&bytes(vector, "message"));
+        assert_eq!(hex::encode(mac), text(vector, "mac"));
+        opened += 1;
+    }
+    assert!(opened >= 3, "{opened}");
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! What a run left behind, and the search through it.
+
+use std::fs;
+use std::path::Path;
+
+use xtask::canary::Canary;
+use xtask::terraform::{Outcome, Workspace};
+
+/// The bytes that a run left behind, by place.
+pub(crate) struct Searched {
+    /// The part of names that every searched place must contain.
+    pub(crate) mark: Canary,
+    pub(crate) planted: Vec<Canary>,
+    places: Vec<(String, Vec<u8>)>,
+}
+
+impl Searched {
+    /// Returns an empty collection, to be searched for `planted`.
+    pub(crate) fn new(planted: Vec<Canary>) -> Self {
+        let mark = Canary::alphanumeric("the mark");
+        // Short enough for a slug of 63 characters that ends in "-generated".
+        let mark = Canary::of("the mark", &mark.value()[..40]);
+        Self {
+            mark,
+            planted,
+            places: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
+        let bytes = bytes.into();
+        assert_ne!(self.mark.find_in(&bytes), [], "{place} was not searched");
+        self.places.push((place.to_owned(), bytes));
+    }
+
+    /// Adds bytes that may not mention the secrets at all.
+    pub(crate) fn add_quiet(&mut self, place: &str, bytes: impl Into<Vec<u8>>) {
+        self.places.push((place.to_owned(), bytes.into()));
+    }
+
+    pub(crate) fn add_run(&mut self, place: &str, outcome: &Outcome) {
+        self.add(&format!("the log of {place}"), outcome.log.as_bytes());
+        let printed = [outcome.stdout(), outcome.stderr()].concat();
+        self.add_quiet(&format!("the output of {place}"), printed);
+    }
+
+    fn assert_clean(&self) {
+        for canary in &self.planted {
+            for (place, bytes) in &self.places {
+                canary.absent_from(place, bytes).unwrap();
+            }
+        }
+    }
+}
+
+/// Searches the collection and whole folders.
+pub(crate) fn search(searched: &Searched, folders: &[&Path]) {
+    searched.assert_clean();
+    for folder in folders {
+        assert_ne!(
+            searched.mark.find_below(folder).unwrap(),
+            [],
+            "nothing searched"
+        );
+        for canary in &searched.planted {
+            canary.absent_below(folder).unwrap();
+        }
+    }
+}
+
+pub(crate) fn read(workspace: &Workspace, file: &str) -> Vec<u8> {
+    fs::read(workspace.path().join(file)).unwrap()
+}

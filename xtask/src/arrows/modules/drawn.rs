@@ -1,0 +1,103 @@
+//! The arrows between the modules of each crate, as ARCHITECTURE.md draws them.
+
+use super::{Modules, Unlisted};
+
+pub(super) const MODULES: &[Modules] = &[PROVIDER, CORE, OPERATIONS, VENDORS, PLUGIN];
+
+pub(super) const PROVIDER: Modules = Modules {
+    folder: "src",
+    paths: &["crate::", "terraform_provider_planton::"],
+    arrows: &[
+        ("main", &["cli", "provider"]),
+        ("cli", &["diagnostics", "provider"]),
+        (
+            "provider",
+            &[
+                "data_sources",
+                "diagnostics",
+                "ephemeral",
+                "functions",
+                "resources",
+                "session",
+            ],
+        ),
+        ("resources", &["diagnostics", "session", "setting"]),
+        ("data_sources", &["diagnostics", "session"]),
+        ("ephemeral", &["diagnostics", "session"]),
+        ("functions", &[]),
+        ("session", &["diagnostics", "setting"]),
+        ("diagnostics", &[]),
+        ("setting", &[]),
+    ],
+    unlisted: Unlisted::Refused,
+};
+
+pub(super) const CORE: Modules = Modules {
+    folder: "crates/core/src",
+    paths: &["crate::"],
+    arrows: &[
+        (
+            "operations",
+            &["catalog", "deadline", "kek", "names", "store"],
+        ),
+        // Types of the store only: docs/adr/0005-record-layout.md.
+        ("catalog", &["error", "names", "store"]),
+        ("kek", &["error", "names"]),
+        ("store", &["deadline", "error"]),
+        ("deadline", &[]),
+        ("error", &[]),
+        ("names", &[]),
+    ],
+    unlisted: Unlisted::Refused,
+};
+
+pub(super) const OPERATIONS: Modules = Modules {
+    folder: "crates/core/src/operations",
+    paths: &["crate::operations::"],
+    arrows: &[
+        ("secrets", &["backends"]),
+        ("default_backend", &["backends"]),
+        // The marker's name and the options of a lookup are those of a secret's object.
+        ("backends", &["secrets"]),
+        // It names the errors of all use cases.
+        ("error", &["secrets"]),
+    ],
+    unlisted: Unlisted::Shared,
+};
+
+pub(super) const VENDORS: Modules = Modules {
+    folder: "crates/vendors/src",
+    paths: &["crate::"],
+    arrows: &[
+        (
+            "registry",
+            &[
+                "aws",
+                "azure",
+                "gcp",
+                "http",
+                "openbao",
+                "registration",
+                "toy",
+            ],
+        ),
+        ("aws", &["http", "registration"]),
+        ("azure", &["http", "registration"]),
+        ("gcp", &["http", "registration"]),
+        ("openbao", &["http", "registration"]),
+        ("toy", &["registration"]),
+        ("embedded", &[]),
+        ("registration", &["http"]),
+        ("http", &[]),
+        ("regular_file", &[]),
+    ],
+    unlisted: Unlisted::Refused,
+};
+
+/// The author's API does not know the protocol that serves it.
+pub(super) const PLUGIN: Modules = Modules {
+    folder: "crates/plugin/src",
+    paths: &["crate::"],
+    arrows: &[("protocol", &[])],
+    unlisted: Unlisted::Shared,
+};
