@@ -5,8 +5,8 @@ mod login;
 
 use std::sync::Arc;
 
-use crate::diagnostics::no_randomness;
 use super::settings::Environment;
+use crate::diagnostics::no_randomness;
 pub(super) use block::{Block, unusable_argument};
 use planton_core::names::Slug;
 use planton_core::operations::{NAME_PREFIX, Platform};

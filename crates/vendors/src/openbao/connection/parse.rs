@@ -59,7 +59,7 @@ impl Parser<'_> {
         match Roots::Pem(pem.to_owned()).check() {
             Ok(()) => Ok(pem.to_owned()),
             Err(error) => Err(ConnectionProblem {
-                source: Some(error),
+                source: Some(Box::new(error)),
                 ..self.problem(
                     Kind::Certificates,
                     format!(

@@ -13,7 +13,7 @@ pub struct ConnectionProblem {
     /// The rule that the value breaks, or the remedy.
     pub message: String,
     /// The underlying error.
-    pub source: Option<HttpError>,
+    pub source: Option<Box<HttpError>>,
 }
 
 /// Kind of a [`ConnectionProblem`].
