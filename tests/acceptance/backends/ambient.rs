@@ -1,5 +1,5 @@
-//! Backends without a credential of their own: the environment of the provider
-//! gives it, as the vendor's own tools find it.
+//! Tests backends without a sealed credential. The provider finds the credential in its
+//! environment, as the vendor's own tools do.
 
 use planton_vendors::openbao::client::{PolicyRole, policy_text};
 
@@ -55,7 +55,7 @@ fn acc_backend_without_a_credential_takes_the_ambient_one(scene: &Scene, place: 
     workspace.settled(&[("rotation", "2")]);
     assert_eq!(place.read(scene, "db"), "hunter2-2");
 
-    // A static credential shows in the plan, and does without the environment.
+    // A static credential shows in the plan, and replaces the environment's.
     let rotated = ("rotation", "2");
     let given = [rotated, ("backend_secret", place.secret.as_str())];
     workspace
@@ -71,15 +71,15 @@ fn acc_backend_without_a_credential_takes_the_ambient_one(scene: &Scene, place: 
     );
     workspace.applied(&given);
     assert_eq!(source(&workspace), "static");
-    // Nobody asks the environment any more.
+    // The provider no longer reads the environment.
     let variables = place.ambient_variables();
     for (name, _) in &variables {
         workspace.env(*name, "wrong");
     }
     workspace.unchanged(&given);
 
-    // And back, by the trigger: what the environment has is verified, and nothing
-    // changes while it is wrong.
+    // Back to the environment, by the trigger. The provider verifies the environment's
+    // credential, and changes nothing while it is wrong.
     let back = [rotated, ("credentials", "2")];
     workspace.write("main.tf", &ambient).unwrap();
     has(
@@ -97,7 +97,7 @@ fn acc_backend_without_a_credential_takes_the_ambient_one(scene: &Scene, place: 
         workspace.env(*name, value);
     }
     workspace.settled(&back);
-    // A credential that is wrong by now is an error, and takes nothing for gone.
+    // A credential that becomes wrong later is an error. No secret counts as gone.
     for (name, _) in &variables {
         workspace.env(*name, "wrong");
     }
@@ -113,8 +113,8 @@ fn acc_backend_without_a_credential_takes_the_ambient_one(scene: &Scene, place: 
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 
-/// For a role that only plans, an ambient backend is looked at as ever; one with
-/// a sealed credential is not, and says so.
+/// A token that may only plan checks the secrets of an ambient backend. With a sealed
+/// credential, the plan warns that it did not check them.
 #[test]
 fn a_plan_that_may_not_decrypt_takes_nothing_for_gone() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
@@ -139,7 +139,7 @@ fn a_plan_that_may_not_decrypt_takes_nothing_for_gone() {
     workspace.write("provider.tf", &plans).unwrap();
     let planned = workspace.unchanged(&[]);
     assert!(!planned.stdout().contains("Warning: Secret"), "{planned:?}");
-    // It was looked at: what is gone there is seen to be gone.
+    // The plan checked the backend, and finds that the object is gone.
     let secrets = place.secrets();
     assert_eq!(secrets.len(), 1, "{secrets:?}");
     place.remove(&secrets[0]);

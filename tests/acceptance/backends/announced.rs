@@ -1,5 +1,5 @@
-//! A plan declares a backend by its name alone, whatever else of it is unknown;
-//! and a backend that nobody declares is a warning in the plan.
+//! Tests a backend of which a plan has only the name, and a backend that no resource
+//! declares, which is a warning in the plan.
 
 use xtask::terraform::Workspace;
 
@@ -16,7 +16,7 @@ with_every_terraform!(
     acc_backend_that_nobody_declares_is_an_error_in_the_apply,
 );
 
-/// More than the least that a type of backend holds.
+/// A value above the smallest size limit of all backend types.
 const LARGE: &str = "value_wo = join(\"\", [for i in range(1000) : \"0123456789abcdefghijklmnopqrst\"])\n  \
                      value_wo_version = \"1\"";
 
@@ -61,8 +61,7 @@ fn acc_backend_at_an_unknown_address_serves_a_secret_of_its_apply(scene: &Scene,
     workspace.destroyed(&variables);
 }
 
-/// Writes a backend that is one of two types, which of them a resource of the same
-/// apply decides.
+/// Writes a backend of one of two types. A resource of the same apply determines which.
 fn write_undecided(workspace: &Workspace, place: &Place, more: &str) {
     let blocks = format!(
         "  openbao = local.choice == \"openbao\" ? {{ address = {:?}, token_wo = \
@@ -94,7 +93,7 @@ fn acc_backend_of_an_unknown_type_serves_a_secret_of_its_apply(scene: &Scene) {
     workspace.destroyed(&variables);
 }
 
-/// Returns the provider block of `scene` once more, under the alias `other`.
+/// Returns the provider block of `scene` with the alias `other`.
 fn alias(scene: &Scene) -> String {
     let provider = scene.provider("alias = \"other\"");
     let (_, block) = provider.split_once("provider \"planton\"").unwrap();
@@ -132,7 +131,7 @@ fn acc_backend_of_another_alias_is_a_warning_in_the_plan(scene: &Scene) {
             ],
         );
     }
-    // One apply creates everything, and the next plan says nothing.
+    // One apply creates everything, and the next plan is empty.
     workspace.settled(&variables);
     for name in ["s", "large"] {
         assert_eq!(text(&workspace.secret(name), "backend"), "own", "{name}");
@@ -168,8 +167,7 @@ fn acc_backend_that_nobody_declares_is_an_error_in_the_apply(scene: &Scene) {
     assert_eq!(scene.objects().len(), 1);
 }
 
-/// What is refused for another reason is announced all the same: the secret has no
-/// part in it.
+/// A backend whose plan fails counts as declared, so its secret causes no second error.
 #[test]
 fn acc_backend_that_is_refused_causes_no_second_error() {
     for terraform in [terraform_1_11(), terraform_1_15()] {

@@ -1,5 +1,5 @@
-//! Answers that are not of a vendor's own form: a success without a body, and a
-//! page from something in between.
+//! Tests responses that do not come from the vendor: a success without a body, and a page
+//! of a proxy.
 
 use xtask::faults::{Fault, Match};
 
@@ -69,14 +69,14 @@ fn acc_page_in_place_of_an_answer_is_told_as_such(scene: &Scene, place: Place) {
             assert!(!told.contains(wrong), "{what}: {told}");
         }
     };
-    // Where no secret is concerned.
+    // In a declaration, without any secret.
     proxy.fail(page().on(place.puts_in("probe", "own")));
     let told = workspace.apply(&given).unwrap().error().unwrap();
     expect_page("registration", &told);
-    // What may have been put is looked at and removed, or found by the next try.
+    // The provider checks for a test object and removes it, or the next try finds it.
     proxy.forget();
     workspace.settled(&given);
-    // A refresh: neither gone nor changed.
+    // In a refresh. The secret counts neither as gone nor as changed.
     proxy.fail(page().on(place.looks_of("s")));
     let told = workspace.plan(&given).unwrap().error().unwrap();
     expect_page("refresh", &told);

@@ -1,5 +1,5 @@
-//! Planted values, and the credentials of backends, are searched for in
-//! everything that a life on a registered backend leaves behind.
+//! Searches everything that the lifecycle of a registered backend leaves behind for
+//! planted values and for the backends' credentials.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::canary::{Searched, read, search};
 use crate::scene::{On, Scene, terraform_1_11};
 use crate::steps::Steps;
 
-/// A backend and its secrets. What is not answered is given up soon.
+/// A backend and its secrets, with short timeouts.
 const CONFIGURATION: &str = r#"
 variable "backend_secret" {
   type      = string
@@ -71,7 +71,7 @@ macro_rules! tests_of_planted {
     )+};
 }
 
-/// One login of each type; others follow.
+/// One login of each type. The tests below cover the others.
 mod no_value_and_no_credential_is_anywhere_with {
     use super::Planted;
 
@@ -89,7 +89,8 @@ fn on_the_embedded_platform(planted: Planted) {
     let mut searched = searched(&planted);
     let workspace = live(&scene, planted, &mut searched, |searched| {
         let files = ["planton.db", "planton.db-wal", "planton.db-shm"];
-        // The log and its index may be gone while nobody has the database open.
+        // The write-ahead log and its index may be absent while no process has the
+        // database open.
         let bytes = files.map(|file| std::fs::read(folder.join(file)).unwrap_or_default());
         searched.add("the database", bytes.concat());
     });
@@ -125,7 +126,7 @@ fn no_value_and_no_credential_of_a_backend_is_anywhere_on_an_openbao_platform() 
     search_again(&searched, &workspace, &[]);
 }
 
-/// Looks through all that is left, but for the logs, which were gathered.
+/// Searches all files that are left. The logs were added to `searched` before.
 fn search_again(searched: &Searched, workspace: &Workspace, more: &[&Path]) {
     std::fs::remove_dir_all(workspace.root().join("logs")).unwrap();
     search(searched, &[more, &[workspace.root()]].concat());
@@ -138,7 +139,7 @@ fn searched(planted: &Planted) -> Searched {
     Searched::new(all)
 }
 
-/// Lives through a backend's life; `look` adds what the platform holds.
+/// Runs a backend through its lifecycle. `look` adds the platform's content.
 fn live(
     scene: &Scene,
     planted: Planted,
@@ -150,7 +151,7 @@ fn live(
     let configuration = CONFIGURATION
         .replace("MARK", searched.mark.value())
         .replace("BLOCK", &planted.block);
-    // What is no secret is found where it belongs: the search can find it.
+    // A text that is not secret. The search must find it.
     let about = Canary::new("a description");
     let quoted = &about.hcl()[1..about.hcl().len() - 1];
     workspace
@@ -217,7 +218,7 @@ fn live(
         for (name, value) in environment {
             workspace.env(*name, value);
         }
-        // A new trigger: without one the sealed credential is kept.
+        // Without a new trigger, the provider keeps the sealed credential.
         let outcome = workspace.applied(&with(&[("credentials", "3")]));
         searched.add_run("an apply with what the environment has", &outcome);
         let state = read(&workspace, "terraform.tfstate");
@@ -226,7 +227,7 @@ fn live(
         searched.add("the state after that", state);
         look(searched, place);
     }
-    // Somebody else's object, with a value in it: each place is searched.
+    // Plants a value and a label, to prove that the search covers the place.
     let stray = Canary::alphanumeric("a stray payload");
     let label = Canary::alphanumeric("a stray label");
     place.put("stray", label.value(), stray.value());
@@ -236,7 +237,7 @@ fn live(
     place.remove("stray");
     look(searched, place);
 
-    // Nobody answers there any more.
+    // The server is gone.
     drop(planted);
     let outcome = workspace.plan(&variables).unwrap();
     assert!(matches!(&outcome.clone().error(), Ok(told) if told.contains("Error: ")));
@@ -244,8 +245,7 @@ fn live(
     workspace
 }
 
-/// Credentials that are refused, grants that are denied, tokens that have run
-/// out, and a vendor that fails.
+/// Runs with rejected credentials, denied grants, expired tokens, and a failing vendor.
 fn refusals(
     workspace: &Workspace,
     planted: &Planted,

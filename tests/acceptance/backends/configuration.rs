@@ -22,14 +22,13 @@ variable "rotation" {
 }
 "#;
 
-/// Declares the backend `name` at `place`; a successor is created before it is
-/// destroyed.
+/// Declares the backend `name` at `place`, with `create_before_destroy`.
 pub(crate) fn backend(place: &Place, name: &str) -> String {
     let first = "  lifecycle {\n    create_before_destroy = true\n  }\n";
     plain_backend(place, name).replace("\n}\n", &format!("\n{first}}}\n"))
 }
 
-/// As [`backend`], in the order that Terraform takes by itself.
+/// Declares the backend `name` at `place`, in Terraform's default order of replacement.
 pub(crate) fn plain_backend(place: &Place, name: &str) -> String {
     format!(
         "resource \"planton_secret_backend\" \"{name}\" {{\n  name = \"{name}\"\n{}  \

@@ -1,5 +1,5 @@
-//! What others keep in a backend is taken over: read once, sealed, and deleted
-//! there where that is asked for.
+//! Tests `copy_from`. The provider reads an object of a backend once, seals the value,
+//! and deletes the object if `delete_source` is set.
 
 use xtask::canary::Canary;
 
@@ -55,11 +55,11 @@ resource "planton_secret" "moved" {{
     assert_eq!(place.read(scene, "kept"), place.copied(kept.value()));
     assert_eq!(place.read(scene, "moved"), place.copied(moved.value()));
 
-    // The one that was to be deleted is gone, the other is not touched.
+    // The object to delete is gone, and the other is unchanged.
     let names: Vec<String> = place.objects().into_iter().map(|o| o.name).collect();
     assert!(!names.contains(&"legacy-moved".to_owned()), "{names:?}");
 
-    // Neither plaintext is anywhere of ours.
+    // Neither plaintext is in the workspace, in the output, or in the platform.
     for canary in [&kept, &moved] {
         canary.absent_below(workspace.root()).unwrap();
         let printed = outcome.everything();
@@ -73,8 +73,8 @@ resource "planton_secret" "moved" {{
         }
     }
 
-    // With the trigger it is read again; what is not there is told, and nothing
-    // is lost.
+    // The trigger reads the source again. If the source is absent, the apply fails and
+    // loses nothing.
     workspace
         .write("main.tf", &configuration("2", "legacy-none"))
         .unwrap();
@@ -87,7 +87,7 @@ resource "planton_secret" "moved" {{
     workspace.settled(&variables);
     assert_eq!(workspace.secret("kept")["version"], 2);
 
-    // An import restores where it came from.
+    // An import restores `copy_from`.
     let second = place.workspace(scene);
     second
         .write("main.tf", &configuration("2", "legacy-kept"))
@@ -112,7 +112,7 @@ fn a_copy_that_is_killed_before_it_deletes_its_source_is_adopted_and_ends() {
     a_killed_copy_is_resumed(None);
 }
 
-/// The secret holds what was copied, and nobody holds what was written since.
+/// The secret has the copied value, and the provider does not delete the newer source.
 #[test]
 fn acc_source_that_was_written_to_since_it_was_copied_stays() {
     a_killed_copy_is_resumed(Some("written since"));

@@ -1,6 +1,6 @@
-//! The provider is killed before each step of each use case on a backend of
-//! one's own: nothing that was acknowledged is lost, the next apply converges,
-//! and what is left behind in the end is what no record ever named.
+//! Kills the provider before each step of each operation on a registered backend. No
+//! acknowledged write is lost, and the next apply converges. At the end, only objects
+//! that no record names are left.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,13 +30,13 @@ const DELETE_BACKEND: [&str; 5] = [
     "backend tombstone",
     "delete backend marker",
 ];
-/// Of a creation on a registered backend, beside [`CREATE`].
+/// The steps of a creation on a registered backend, in addition to [`CREATE`].
 const CREATE_ELSEWHERE: [&str; 2] = ["entry", "look at backend"];
-/// Of a deletion that meets what an interrupted creation has left.
+/// The steps of a deletion that cleans up after an interrupted creation.
 const CLEAN_UP: [&str; 3] = ["raise document", "clean up", "delete unnamed entry"];
-/// Of a deletion that is refused after the mark, killed in `held.rs`.
+/// The step of a deletion that fails after the mark. `held.rs` kills it.
 const TAKE_MARK_BACK: &str = "take mark back";
-/// Of a destroy by the run that adopted it: see `ownership.rs`.
+/// The step of a destroy by the run that adopted the backend: see `ownership.rs`.
 pub(super) const GIVE_BACK: &str = "give backend back";
 const SET_DEFAULT: [&str; 3] = [
     "set default backend",
@@ -45,7 +45,7 @@ const SET_DEFAULT: [&str; 3] = [
 ];
 const UNSET_DEFAULT: &str = "unset default backend";
 
-/// A secret on the backend for each of `names`; the value tells whose it is.
+/// A secret on the backend for each of `names`. Its value contains the name.
 const SECRETS: &str = r#"
 variable "names" { type = set(string) }
 variable "keep" { default = 2 }
@@ -99,7 +99,7 @@ fn acc_backend_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pl
     let declared = [VARIABLES.to_owned(), backend(&place, "own")].concat();
     let secret = place.secret.clone();
     let mut credentials = 0;
-    // A marker that was put and never committed: each has a name of its own.
+    // The number of markers that were put and never committed. Each has its own name.
     let mut lost = 0;
     for (register, delete) in REGISTER.into_iter().zip(DELETE_BACKEND) {
         workspace.write("main.tf", &declared).unwrap();
@@ -112,7 +112,8 @@ fn acc_backend_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pl
         let committed = record(scene);
         assert_eq!(committed.is_null(), register != "answer", "{register}");
         if register == "answer" {
-            // Not by itself, and with the line that the error prints; killed, too.
+            // An apply adopts the backend only with the line that the error prints. This
+            // one is killed first.
             let told = workspace.fails(&variables);
             has(&told, &["Secret Backend Already Exists"]);
             assert_eq!(record(scene), committed);
@@ -131,7 +132,7 @@ fn acc_backend_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pl
         let attributes = workspace.attributes("planton_secret_backend.own").unwrap();
         assert_eq!(attributes["id"], registered["uuid"], "{register}");
 
-        // New credentials, which are the old ones: those that are kept open.
+        // A new trigger with the same credential. The provider seals it again.
         for step in UPDATE.into_iter().filter(|_| register == REGISTER[0]) {
             credentials += 1;
             let version = credentials.to_string();
@@ -143,20 +144,20 @@ fn acc_backend_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pl
             assert_eq!(record(scene)["uuid"], before["uuid"], "{step}");
         }
 
-        // Gone from the configuration, and killed on its way.
+        // A deletion, killed at `delete`.
         workspace.write("main.tf", VARIABLES).unwrap();
         apply_killed(&mut workspace, delete, &[variables[0]]);
         workspace.settled(&[variables[0]]);
         assert!(record(scene).is_null(), "{delete}: {}", record(scene));
-        // No record names it any more, so nobody comes back for it.
+        // No record names the marker any more, so nothing removes it.
         lost += usize::from(delete == "delete backend marker");
         let objects = place.objects();
         assert_eq!(objects.len(), lost, "{register}, {delete}: {objects:?}");
     }
 }
 
-/// A backend that is marked by a destroy which was killed: in the configuration
-/// again it comes back into use, and out of it it goes.
+/// A killed destroy leaves the backend marked. An apply that declares the backend puts it
+/// back into use. An apply without it deletes it.
 #[test]
 fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -189,7 +190,8 @@ fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
     workspace.settled(&variables);
     let uuid = record(&scene)["uuid"].clone();
 
-    // What a creation has put and not committed, in the way of the first.
+    // An uncommitted object of a killed creation, which the first deletion has to clean
+    // up.
     with(&workspace, &["db"]);
     apply_killed(&mut workspace, "commit", &variables);
     assert!(record_of(&scene.records(), "db").is_null());
@@ -204,7 +206,8 @@ fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
     with(&workspace, &["db"]);
     is_taken_back(&workspace, &uuid);
 
-    // Of the second nothing is left but its record and its marker.
+    // The second deletion stops before the tombstone. Only the record and the marker are
+    // left.
     let gone = [("names", "[]"), ("value", "1"), variables[0]];
     workspace.applied(&gone);
     without(&workspace);
@@ -214,7 +217,7 @@ fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
     with(&workspace, &["db"]);
     is_taken_back(&workspace, &uuid);
 
-    // The third goes, and what a creation has put with it.
+    // The third deletion completes, and removes the uncommitted object too.
     with(&workspace, &["db", "other"]);
     apply_killed(&mut workspace, "commit", &variables);
     without(&workspace);
@@ -223,14 +226,14 @@ fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
     workspace.settled(&variables);
     assert!(record(&scene).is_null(), "{}", record(&scene));
     assert!(place.objects().is_empty(), "{:?}", place.objects());
-    // They bear the uuid of a backend that is gone, and lead to nothing.
+    // The entries contain the uuid of a deleted backend, so they have no effect.
     let records = scene.records();
     let mut entries = records.keys().filter(|key| key.starts_with("entries/"));
     assert!(entries.next().is_some());
     assert!(entries.all(|key| key.contains(uuid.as_str().unwrap())));
 }
 
-/// Kills before the steps of a default, which are in the catalog alone.
+/// Kills before each step of a default, which consists of catalog records only.
 #[test]
 fn acc_default_backend_survives_a_kill_before_each_of_its_steps() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -256,7 +259,7 @@ fn acc_default_backend_survives_a_kill_before_each_of_its_steps() {
     workspace.settled(&variables);
     let mut is_first = true;
     for step in SET_DEFAULT {
-        // Created, changed, changed back, and destroyed.
+        // Creates, changes, changes back, and destroys the default.
         for (parts, before, after) in [
             (&[own.clone()][..], "platform", "own"),
             (std::slice::from_ref(&platform), "own", "platform"),
@@ -285,7 +288,7 @@ fn acc_default_backend_survives_a_kill_before_each_of_its_steps() {
             assert_eq!(in_force(), after, "{step}");
         }
     }
-    // Nothing of it stands in the way.
+    // Nothing prevents the destroy.
     workspace.destroyed(&variables);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
@@ -299,7 +302,7 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
     ask(&workspace, &names, 1, 2);
     workspace.applied(&variables);
 
-    // Created, each under a name of its own.
+    // Creations, each under its own name.
     for step in CREATE.into_iter().chain(CREATE_ELSEWHERE) {
         let name = slug(step);
         names.push(name.clone());
@@ -308,7 +311,7 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
         let committed = record_of(&scene.records(), &name);
         assert_eq!(committed.is_null(), step != "answer", "{step}");
         if step == "answer" {
-            // Not by itself, and with the line that the error prints.
+            // An apply adopts the secret only with the line that the error prints.
             let told = workspace.fails(&variables);
             has(&told, &["Secret Already Exists"]);
             assert_eq!(record_of(&scene.records(), &name), committed);
@@ -327,7 +330,7 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
     assert_eq!(place.read(scene, "commit"), "1 of commit");
     assert_eq!(place.read(scene, "answer"), "1 of answer");
 
-    // Adopted by an apply that asks for another argument, and killed there too.
+    // An adoption that also changes an argument, killed before its commit.
     names.push("adopted".to_owned());
     ask(&workspace, &names, 1, 2);
     apply_killed(&mut workspace, "answer", &variables);
@@ -347,7 +350,7 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
     assert_eq!(adopted["versions"], committed["versions"]);
     assert_eq!(adopted["arguments"]["keep_versions"], 3);
 
-    // Deleted, one after the other.
+    // Deletions, one after the other.
     for step in DELETE {
         let name = names.pop().unwrap();
         ask(&workspace, &names, 1, 2);
@@ -356,7 +359,7 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
         assert!(record_of(&scene.records(), &name).is_null(), "{step}");
     }
 
-    // Rotated: one of what is left.
+    // Rotations of one remaining secret.
     names.truncate(1);
     ask(&workspace, &names, 1, 2);
     workspace.applied(&variables);
@@ -379,16 +382,16 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
     workspace.destroyed(&variables);
     assert_tombstones(&scene.records());
     let left = place.objects();
-    // What a creation put and never committed goes with the backend, by its entry.
+    // The deletion of the backend removes the uncommitted object of a creation, by its
+    // entry.
     assert_eq!(lost_by_creations, 1, "{left:?}");
-    // Each version has a path of its own on KV, and these are in no record any more:
-    // what a rotation put and never committed; and two that the record let go of
-    // before they could be deleted.
+    // Each version has its own path on KV. No record names these: one uncommitted version
+    // of a rotation, and two that the record dropped before their deletion.
     let expected = if place.stores_versions_apart() { 3 } else { 0 };
     assert_eq!(left.len(), expected, "{left:?}");
 }
 
-/// Says what the next apply asks for.
+/// Writes the variables of the next apply.
 fn ask(workspace: &Workspace, names: &[String], number: u64, keep: u64) {
     let asked = format!(
         "names = {names:?}\nvalue = \"{number}\"\nrotation = \"{number}\"\nkeep = {keep}\n"
@@ -396,8 +399,8 @@ fn ask(workspace: &Workspace, names: &[String], number: u64, keep: u64) {
     workspace.write("asked.auto.tfvars", &asked).unwrap();
 }
 
-/// Returns the steps of a rotation; where no version can be deleted, none is
-/// pruned.
+/// Returns the steps of a rotation. There is no prune step if the vendor cannot delete
+/// single versions.
 fn rotation_of(place: &Place) -> impl Iterator<Item = &'static str> {
     let prunes = place.deletes_versions();
     ROTATE
@@ -411,7 +414,7 @@ fn secret(workspace: &Workspace, name: &str) -> Value {
     attributes.unwrap_or_else(|| panic!("no {address} in the state"))
 }
 
-/// Returns the backend's record; null where there is none.
+/// Returns the backend's record, or null if it is absent.
 fn record(scene: &Scene) -> Value {
     let records = scene.records();
     let document = records.get("backends/own");

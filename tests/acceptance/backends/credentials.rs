@@ -1,4 +1,4 @@
-//! Credentials of a backend that give way to others, and are revoked.
+//! Replaces the credential of a backend by others, and revokes it.
 
 use xtask::terraform::Workspace;
 
@@ -60,10 +60,11 @@ impl Place {
     }
 }
 
-/// Takes the backend `own` and its secret `db` from the credential that it was
-/// declared with to a second and a third one, each of which outlives its
-/// predecessor. `write` writes a configuration with a backend's declaration and
-/// further parts; `declared` has the trigger at "1".
+/// Replaces the credential of the backend `own`, which has the secret `db`, by a second
+/// and then by a third. Each credential is revoked after its successor exists.
+///
+/// `write` writes a configuration with a backend's declaration and further parts.
+/// `declared` has the trigger at "1".
 pub(super) fn give_way_to_others(
     scene: &Scene,
     place: &Place,
@@ -82,8 +83,8 @@ pub(super) fn give_way_to_others(
         credential.named_in(&declared)
     };
 
-    // With the trigger the second takes over. Then the first is not needed any
-    // more, and what the variable has by now is not looked at.
+    // The trigger saves the second credential. The first is then not needed, and the
+    // provider ignores the variable's value.
     write(&with(&second, "2"), "");
     workspace.settled(&[("backend_secret", second.secret.as_str())]);
     place.revoke(&first);
@@ -99,8 +100,8 @@ pub(super) fn give_way_to_others(
         assert_eq!(place.read(scene, name), "second value", "{name}");
     }
 
-    // Without the trigger the one in use stays in use, although a good one is
-    // given; and what cannot be looked at is not taken for gone.
+    // Without the trigger, the provider keeps the sealed credential, although the
+    // variable has a valid one. A secret that cannot be checked does not count as gone.
     place.revoke(&second);
     let rescued = [
         ("backend_secret", third.secret.as_str()),
@@ -111,7 +112,7 @@ pub(super) fn give_way_to_others(
     has(&refused, &["Secret Backend Login Failed"]);
     assert_eq!(workspace.secret("db")["version"], 2);
 
-    // With it, and without asking the old one: as the guide says.
+    // With the trigger, and without a refresh by the old credential, as the guide says.
     write(&with(&third, "3"), LATER);
     let unasked = ["-refresh=false"];
     let outcome = workspace.apply_with(&rescued, &unasked).unwrap();

@@ -1,4 +1,4 @@
-//! What the data sources tell of a backend and of the default.
+//! What the data sources return for a backend and for the default.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use xtask::terraform::Workspace;
 use super::Place;
 use crate::steps::Steps;
 
-/// The data sources, and an output of all that each tells.
+/// The data sources, and an output of all their attributes.
 pub(super) const ALL: &str = r#"
 data "planton_secret_backend" "each" {
   for_each   = toset(["own", "platform"])
@@ -23,13 +23,13 @@ output "platform" { value = data.planton_secret_backend.each["platform"] }
 output "default" { value = data.planton_default_backend.now }
 "#;
 
-/// Returns what is told of the default.
+/// Returns the expected output for the default.
 pub(super) fn default(name: &str) -> Value {
     json!({"id": "acme", "backend": name})
 }
 
-/// Checks what is told of the backend `own`, which the workspace manages, and of
-/// the built-in one.
+/// Checks the attributes of the backend `own`, which the workspace manages, and of the
+/// built-in backend.
 #[track_caller]
 pub(super) fn assert_tell_all_but_credentials(place: &Place, workspace: &Workspace) {
     let managed = workspace.attributes("planton_secret_backend.own").unwrap();

@@ -1,5 +1,5 @@
-//! A secret that is destroyed where the vendor keeps what is deleted, and created
-//! again under the same name.
+//! Destroys a secret at a vendor that retains deleted objects, and creates it again under
+//! the same name.
 
 use serde_json::json;
 
@@ -26,7 +26,7 @@ fn acc_secret_is_created_anew_while_azure_keeps_what_is_not_purged() {
     );
 }
 
-/// At a place whose block has `keeping` instead of `purging`.
+/// Runs at a place whose block has `keeping` instead of `purging`.
 fn created_anew(place: &Place, purging: &str, keeping: &str) {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let variables = [("backend_secret", place.secret.as_str())];
@@ -46,7 +46,7 @@ fn created_anew(place: &Place, purging: &str, keeping: &str) {
         assert_eq!(now["version"], 1, "{what}");
         id = text(&now, "id");
         assert_eq!(place.read(&scene, "db"), "first value", "{what}");
-        // It is in use, and those before it can be recovered.
+        // The object in use, and the recoverable objects of former secrets.
         let mut left = place.left_behind();
         left.retain(|name| !name.contains("backend"));
         assert!(
@@ -61,7 +61,7 @@ fn created_anew(place: &Place, purging: &str, keeping: &str) {
     workspace.settled(&variables);
     is_another("first");
 
-    // The secret alone, and then the backend with it.
+    // First destroys the secret only, then the secret with its backend.
     write(&[&own]);
     workspace.applied(&variables);
     assert!(place.secrets().is_empty(), "{:?}", place.objects());
@@ -76,8 +76,9 @@ fn created_anew(place: &Place, purging: &str, keeping: &str) {
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 
-/// The secret's own destroy finds no record and leaves its object alone; its backend,
-/// whose cleanup would take that object, stays until the record is back.
+/// The secret's own destroy finds no record and leaves its object unchanged. The cleanup
+/// of its backend would delete that object, so the backend stays until the record is
+/// restored.
 #[test]
 fn acc_backend_stays_while_a_secrets_record_is_deleted_by_hand() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
@@ -123,7 +124,7 @@ fn acc_backend_stays_while_a_secrets_record_is_deleted_by_hand() {
     workspace.settled(&variables);
     assert_eq!(place.read(&scene, "db"), "first value");
 
-    // Given up for good, its object goes with the backend.
+    // Once the record is deleted for good, the object is deleted with the backend.
     call("DELETE", "metadata", None);
     workspace.destroyed(&variables);
     assert!(place.objects().is_empty(), "{:?}", place.objects());

@@ -1,5 +1,5 @@
-//! What somebody does at the vendor to a secret's versions, behind Terraform's
-//! back, is seen by the next plan and mended by the next apply.
+//! Changes a secret's versions at the vendor. The next plan reports each lost version or
+//! object, and the next apply repairs it.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +62,7 @@ fn acc_secret_drift_at_its_vendor_is_mended_by_one_apply(scene: &Scene, place: P
         place.commit(*deed, &object(name), &native_id(name));
     }
 
-    // What is lost shows as a version that is null, and not as the one it was.
+    // A refresh sets a lost version to null, and the plan adds a version.
     let count = |wanted: Found| {
         let found = deeds.iter().filter(|(_, _, found)| *found == wanted);
         found.count()
@@ -77,7 +77,7 @@ fn acc_secret_drift_at_its_vendor_is_mended_by_one_apply(scene: &Scene, place: P
     workspace.settled(&rotated);
     for (name, deed, found) in deeds {
         let (before, after) = (&before[name], secret(name));
-        // The same secret: its record was there all the time.
+        // The secret is the same, since its record still exists.
         assert_eq!(after["id"], before["id"], "{name}");
         if *found == Found::Nothing {
             assert_eq!(after["version"], 2, "{name}");
@@ -93,7 +93,7 @@ fn acc_secret_drift_at_its_vendor_is_mended_by_one_apply(scene: &Scene, place: P
         }
     }
 
-    // What comes after counts on, and what came before is what it was.
+    // New versions continue the numbering, and former versions keep their values.
     workspace.settled(&round("3", "the last value"));
     let mut selectors = Vec::new();
     let mut expected = BTreeMap::new();
@@ -113,7 +113,7 @@ fn acc_secret_drift_at_its_vendor_is_mended_by_one_apply(scene: &Scene, place: P
                 expect(name, 3, "the value");
                 expect(name, 4, "the last value");
             }
-            // With the object its history went.
+            // The former versions are lost with the object.
             Found::Gone => {
                 expect(name, 3, "the value");
                 expect(name, 4, "the last value");
@@ -126,7 +126,7 @@ fn acc_secret_drift_at_its_vendor_is_mended_by_one_apply(scene: &Scene, place: P
         .collect();
     assert_eq!(place.read_each(scene, &selectors), expected);
 
-    // What has the name of one that is gone is left alone.
+    // An object of somebody else under a former name is not deleted.
     workspace.destroyed(&rotated);
     let gone = deeds.iter().filter(|(_, _, found)| *found == Found::Gone);
     let mut theirs: Vec<_> = gone.map(|(name, ..)| object(name)).collect();

@@ -1,4 +1,4 @@
-//! A backend on a way that fails, in the middle of an apply.
+//! Tests applies while the connection to a backend fails.
 
 use xtask::faults::Fault;
 use xtask::terraform::{Variables, Workspace};
@@ -42,7 +42,7 @@ pub(super) fn workspace(scene: &Scene, place: &Place, block: &str, more: &str) -
     workspace
 }
 
-/// The numbers of the versions that the catalog knows of a secret.
+/// Returns the numbers of a secret's versions in the catalog.
 pub(super) fn committed(scene: &Scene, name: &str) -> Vec<u64> {
     let record = record_of(&scene.records(), name);
     let versions = record["versions"].as_array().into_iter().flatten();
@@ -50,7 +50,7 @@ pub(super) fn committed(scene: &Scene, name: &str) -> Vec<u64> {
     numbers.collect()
 }
 
-/// The number of payloads that the backend holds of a secret.
+/// Returns the number of a secret's payloads in the backend.
 pub(super) fn stored(place: &Place, name: &str) -> usize {
     let part = place.part("org", name);
     let objects = place.objects().into_iter();
@@ -58,8 +58,8 @@ pub(super) fn stored(place: &Place, name: &str) -> usize {
     own.map(|object| object.payloads.len()).sum()
 }
 
-/// What strikes one of the six secrets, and how many answers are lost by it: one
-/// at most, so that a version too many is one at most.
+/// The faults of one of the six secrets, and how many of them lose a response. At most
+/// one does, so there is at most one superfluous version.
 struct Strike {
     secret: &'static str,
     faults: Vec<Fault>,
@@ -78,7 +78,7 @@ fn strikes() -> Vec<Strike> {
         strike("s2", vec![Fault::status(429).retry_after(1)], 0),
         strike("s3", vec![Fault::reset(), Fault::truncate()], 1),
         strike("s4", vec![Fault::status(503), Fault::lose_answer()], 1),
-        // The one during whose put credentials run out.
+        // Credentials expire during the put of this one.
         strike("s5", Vec::new(), 0),
     ]
 }
@@ -123,7 +123,7 @@ fn acc_secrets_are_created_and_rotated_while_their_backend_fails(scene: &Scene, 
             ("trigger", trigger),
         ]
     };
-    // The backend is there; what fails is what the secrets need.
+    // Declares the backend first, so the faults affect the secrets only.
     let none = [("backend_secret", credential.as_str()), ("names", "[]")];
     workspace.settled(&none);
 
@@ -146,7 +146,7 @@ fn acc_secrets_are_created_and_rotated_while_their_backend_fails(scene: &Scene, 
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 
-/// Three secrets, each after the one before.
+/// Three secrets, created one after the other.
 const CHAIN: &str = r#"
 variable "backend_secret" {
   type      = string
@@ -176,7 +176,7 @@ resource "planton_secret" "third" {
 }
 "#;
 
-/// Nobody can renew a static credential but its owner.
+/// The provider cannot renew a static credential.
 #[test]
 fn acc_run_whose_static_key_runs_out_fails_and_loses_nothing_acknowledged() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -209,8 +209,8 @@ fn acc_run_whose_static_key_runs_out_fails_and_loses_nothing_acknowledged() {
     assert_eq!(all.map(|name| stored(&place, name)), [2, 1, 1]);
     assert_eq!(place.proxy().count(&place.puts_of("third")), 1);
 
-    // A new key: the backend takes it first, since no secret can be looked at
-    // with the old one.
+    // Renews the credential first, with `-target`: a refresh of a secret would fail with
+    // the old key.
     let renewed = "AKIAPLANTONTEST0002";
     moto.allow_key(renewed, &credential, None).unwrap();
     let main = std::fs::read_to_string(workspace.path().join("main.tf")).unwrap();

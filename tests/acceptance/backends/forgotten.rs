@@ -1,4 +1,5 @@
-//! `terraform-provider-planton forget`: a backend whose server is gone for good.
+//! Tests `terraform-provider-planton forget` for a backend whose server is permanently
+//! lost.
 
 use std::process::{Command, Output, Stdio};
 
@@ -9,7 +10,7 @@ use super::configuration::{VARIABLES, plain_backend, secret};
 use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
-/// Runs the operator's command, without a terminal.
+/// Runs the command without a terminal.
 fn forget(scene: &Scene, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_terraform-provider-planton"));
     command.arg("forget").args(arguments);
@@ -17,7 +18,7 @@ fn forget(scene: &Scene, arguments: &[&str]) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// Gives what a command has printed on one line, after it ended with this status.
+/// Returns a command's output on one line, after it exited with `status`.
 #[track_caller]
 fn told(output: &Output, status: i32) -> String {
     let text = [&output.stdout[..], &output.stderr].concat();
@@ -53,14 +54,15 @@ fn acc_secrets_and_a_backend_that_is_gone_are_forgotten_and_their_states_drop_th
     };
     let [db, api] = ["db", "api"].map(|name| uuid(name).unwrap());
 
-    // Gone for good: nothing plans, nothing is destroyed.
+    // The server is permanently lost: every plan and destroy fails.
     let secret = place.secret.clone();
     drop(place);
     let variables = [("backend_secret", secret.as_str()), ("value", "hunter2")];
     workspace.refused(&variables);
     let before = scene.records();
 
-    // Nobody to ask, a name that is not there, protection, and a backend in use.
+    // No confirmation, an invalid name, an absent secret, a protected secret, and a
+    // backend in use.
     has(
         &told(&forget(&scene, &["secret", "db"]), 2),
         &["Confirmation Required", "--yes"],
@@ -88,7 +90,7 @@ fn acc_secrets_and_a_backend_that_is_gone_are_forgotten_and_their_states_drop_th
     );
     assert_eq!(scene.records(), before, "nothing was changed");
 
-    // What was forgotten is told by uuid and owner, and what may be left.
+    // The command reports the uuid, the owner, and the objects that may remain.
     let output = forget(&scene, &["secret", "db", "--yes", "--json"]);
     told(&output, 0);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -118,7 +120,7 @@ fn acc_secrets_and_a_backend_that_is_gone_are_forgotten_and_their_states_drop_th
     );
     assert_tombstones(&scene.records());
 
-    // The state drops them, protection or not, and a new apply is free to begin again.
+    // The next apply removes them from the state, protected or not.
     workspace.write("main.tf", VARIABLES).unwrap();
     let applied = workspace.settled(&variables);
     has(applied.stdout(), &["0 added, 0 changed, 0 destroyed"]);

@@ -1,5 +1,5 @@
-//! The default is set after secrets were created on the old one: a warning names
-//! them, in the plan and in the apply.
+//! Sets the default after secrets were created on the former one. A warning in the plan
+//! and in the apply names them.
 
 use super::Place;
 use super::configuration::VARIABLES;
@@ -34,7 +34,7 @@ fn acc_default_set_after_its_secrets_warns_and_names_them(scene: &Scene) {
     let place = Place::openbao();
     let given = [("backend_secret", place.secret.as_str())];
     let workspace = place.workspace(scene);
-    // The default waits for the secrets, so the order is always the wrong one.
+    // The default depends on the secrets, so Terraform always creates them first.
     let late = DEFAULT.replace("\n}\n", "\n  depends_on = [planton_secret.s]\n}\n");
     let whole = [VARIABLES, &backend(&place), &secrets(""), &late];
     workspace.write("main.tf", &whole.concat()).unwrap();
@@ -60,7 +60,7 @@ fn acc_default_set_after_its_secrets_warns_and_names_them(scene: &Scene) {
     let told = Told::by_plan(&workspace, &given, &[]);
     assert_eq!(told.len(), 0, "said once: {told:#?}");
 
-    // The default goes back, and a secret that names its backend has no part in it.
+    // The default changes back. A secret with an explicit backend causes no warning.
     let named = secrets("backend = \"corp\"")
         .replace("\"s\"", "\"named\"")
         .replace("s$", "named$");

@@ -109,8 +109,8 @@ impl Place {
         ["", kind, &format!("{slug}-")].join(self.separator())
     }
 
-    /// Returns how many unreferenced versions a put may leave if its response is
-    /// lost: none if the vendor takes an idempotency key, or the name is one.
+    /// Returns how many unreferenced versions a put may leave if its response is lost.
+    /// The result is 0 if the vendor takes an idempotency key, or the name is one.
     pub(crate) fn spares(&self) -> usize {
         self.over_http().spares()
     }

@@ -1,10 +1,9 @@
-//! The provider is killed between two requests of one verb, where no step of ours
-//! is; and the second of them arrives all the same, after its sender is gone.
+//! Kills the provider between two requests of one operation, where the provider has no
+//! step. The second request still arrives, after the death of its sender.
 //!
-//! On AWS and GCP an object is made first and its first version put after that;
-//! on Azure a look comes before a first version, and a purge after a deletion. On
-//! KV each verb is one request, and all that can be told apart of it are the steps
-//! before and after: see `crash`.
+//! On AWS and GCP, the object is created first, and its first version is put after that.
+//! On Azure, a first put follows a read, and a purge follows a deletion. On KV, each verb
+//! is one request, so only the steps before and after it can be tested: see `crash`.
 
 use xtask::faults::Fault;
 use xtask::process::Signal;
@@ -50,7 +49,7 @@ fn acc_secrets_survive_a_kill_between_two_requests_on_azure() {
     acc_secrets_survive_a_kill_between_two_requests(Place::azure());
 }
 
-/// One is being created, one rotated and one deleted when the provider dies.
+/// At the time of the kill, one secret is being created, one rotated and one deleted.
 fn acc_secrets_survive_a_kill_between_two_requests(place: Place) {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let place = place.behind_a_proxy();
@@ -69,7 +68,7 @@ fn acc_secrets_survive_a_kill_between_two_requests(place: Place) {
         let mut others = place.objects();
         others.retain(|object| object.name == "stray" || object.name.contains(&kept));
         for object in &mut others {
-            // Labels have no order.
+            // Labels are unordered.
             object.about.sort_unstable();
         }
         others
@@ -94,7 +93,7 @@ fn acc_secrets_survive_a_kill_between_two_requests(place: Place) {
     for gate in &gates {
         gate.await_reached().unwrap();
     }
-    // What came before has been done, and nothing of it was acknowledged.
+    // The earlier requests are complete, and none of them was acknowledged.
     let made = || {
         let part = place.part("org", "created");
         let mut objects = place.objects().into_iter();
@@ -124,7 +123,7 @@ fn acc_secrets_survive_a_kill_between_two_requests(place: Place) {
     assert_eq!(stored(&place, "deleted"), 0);
     for (name, versions) in [("created", 1), ("rotated", 2)] {
         let there = stored(&place, name);
-        // The one that came late is nobody's.
+        // No record names the version of the late request.
         assert!(
             (versions..=versions + 1).contains(&there),
             "{name}: {there}"

@@ -1,6 +1,6 @@
-//! Creations that are held at each of their steps while their backend is deleted, and
-//! that deletion at each of its own. `operations/tests/backends/pairs.rs` tries every
-//! order of two processes; this shows that Terraform's runs keep to it.
+//! Pauses creations at each of their steps while their backend is deleted, and pauses the
+//! deletion at each of its steps. `operations/tests/backends/pairs.rs` tries every order
+//! of two processes. This test shows the same for runs of Terraform.
 
 use std::fs::File;
 use std::process::Command;
@@ -16,9 +16,9 @@ use crate::races::{Held, in_time};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
-/// Of a creation, between its entry and its commit: one secret is held at each.
+/// The steps of a creation between its entry and its commit. One secret pauses at each.
 const CREATION: [&str; 4] = ["entry", "look at backend", "put", "commit"];
-/// Of a deletion, up to its last.
+/// The steps of a deletion, including the last.
 const DELETION: [&str; 6] = [
     "list entries",
     MARK,
@@ -29,7 +29,7 @@ const DELETION: [&str; 6] = [
 ];
 const MARK: &str = "mark backend deleting";
 
-/// One run whose provider waits at several steps, with one operation at each.
+/// A run whose provider pauses at several steps, with one operation at each.
 struct HeldAtEach {
     run: WorkspaceRun,
     pipes: TempDir,
@@ -129,7 +129,8 @@ fn acc_backend_is_deleted_at_each_step_while_creations_are_held_at_each_of_their
         assert_eq!(deleted.success(), is_gone, "{step}: {deleted:?}");
         assert!(!is_gone || acknowledged.is_empty(), "{step}: {told}");
         if step == MARK {
-            // Killed with the mark on it, and taken back by the next apply.
+            // The killed deletion leaves the mark, and the next apply puts the backend
+            // back into use.
             assert_eq!(record(&scene, &named)["state"], "deleting");
             owner.settled(&variables);
         }
@@ -149,15 +150,16 @@ fn acc_backend_is_deleted_at_each_step_while_creations_are_held_at_each_of_their
         committed += acknowledged.len();
         gone += usize::from(is_gone);
     }
-    // Before the mark each is committed; with the mark, whoever has looked before.
+    // Before the mark, each creation commits. After it, those do that read the record
+    // earlier.
     assert!(
         committed >= 2 * CREATION.len() && gone >= 2,
         "{committed}, {gone}"
     );
 }
 
-/// As `terraform test` does with what it has resumed; and killed before it gives the
-/// secret back.
+/// `terraform test` adopts a secret and destroys it in one run, so the secret goes back
+/// to its former owner. The first test run is killed before that.
 #[test]
 fn acc_secret_that_a_test_run_resumed_is_given_back() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -170,7 +172,7 @@ fn acc_secret_that_a_test_run_resumed_is_given_back() {
     first
         .write("db.tftest.hcl", "run \"applies\" {\n  command = apply\n}\n")
         .unwrap();
-    // A test wants every ephemeral variable to be set, defaults or not.
+    // A test requires a value for every ephemeral variable, even with a default.
     let all = [("value", "first value"), ("backend_secret", "unused")];
     first.env("PLANTON_RESUME", resumed(&told));
     first.env("PLANTON_TEST_KILL_BEFORE", PUT_BACK[0]);
@@ -191,7 +193,7 @@ fn acc_secret_that_a_test_run_resumed_is_given_back() {
     assert_eq!(scene.read(&["db"])["db"], "first value");
 }
 
-/// Returns a backend's record; null where there is none.
+/// Returns a backend's record, or null if it is absent.
 fn record(scene: &Scene, name: &str) -> Value {
     let records = scene.records();
     let document = records.get(&format!("backends/{name}"));

@@ -1,4 +1,4 @@
-//! `ignore_changes` on any argument of a backend or the default, while another
+//! Tests `ignore_changes` on each argument of a backend or the default, while another
 //! argument changes.
 
 use serde_json::json;
@@ -24,7 +24,7 @@ variable "backend_secret" {
 }
 "#;
 
-/// Declares the backend with these lines, under `ignore_changes` for `ignored`.
+/// Declares the backend with `lines` and `block`, and `ignored` under `ignore_changes`.
 fn write(workspace: &Workspace, ignored: &str, lines: &[&str], block: &[&str]) {
     let whole = format!(
         "{VARIABLES}resource \"planton_secret_backend\" \"own\" {{\n  name = \"own\"\n  {}\n  \
@@ -55,7 +55,7 @@ fn acc_ignored_arguments_of_a_backend_stay_as_they_are(scene: &Scene) {
     workspace.settled(&given);
     let before = record(scene);
 
-    // Each argument is ignored once, while the description or the trigger changes.
+    // Ignores each argument once, while the description or the trigger changes.
     for (ignored, lines, block) in [
         (
             "credentials_wo_version",
@@ -98,7 +98,7 @@ fn acc_ignored_arguments_of_a_backend_stay_as_they_are(scene: &Scene) {
         assert_eq!(now["description"], described, "{ignored}");
     }
 
-    // And the description itself, while the trigger changes.
+    // Ignores the description, while the trigger changes.
     write(
         &workspace,
         "description",
@@ -113,7 +113,7 @@ fn acc_ignored_arguments_of_a_backend_stay_as_they_are(scene: &Scene) {
     workspace.destroyed(&[]);
 }
 
-/// The plan sees no credential in an ignored block, and the apply does.
+/// The plan has no credential in an ignored block, and the apply has it.
 fn acc_ignored_block_of_a_backend_takes_a_new_credential(scene: &Scene) {
     let place = Place::openbao().with_revocable_secret();
     let first = [("backend_secret", place.secret.as_str())];
@@ -137,7 +137,7 @@ fn acc_ignored_block_of_a_backend_takes_a_new_credential(scene: &Scene) {
     workspace.settled(&[("backend_secret", &second.secret)]);
     let source = workspace.attributes(OWN).unwrap();
     assert_eq!(text(&source, "credential_source"), "static");
-    // The second is in use: the first is not needed any more.
+    // The second credential is in use, so the first is not needed any more.
     place.revoke(&place.first_credential());
     let more = "resource \"planton_secret\" \"s\" {\n  name = \"s\"\n  backend = \"own\"\n  \
                 generate = {}\n  value_wo_version = \"1\"\n}\n";
@@ -174,7 +174,7 @@ fn acc_ignored_default_stays_as_it_is(scene: &Scene) {
     assert_eq!(state["backend"], "own");
     assert_eq!(state["timeouts"]["read"], json!("2m"));
     assert_eq!(scene.records()["default"]["backend"], "own");
-    // Destroyed before its backend, which only a reference makes sure of.
+    // A reference makes Terraform destroy the default before its backend.
     default("planton_secret_backend.own.name", "2m");
     workspace.destroyed(&given);
 }

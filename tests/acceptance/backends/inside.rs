@@ -1,5 +1,4 @@
-//! The content of a place, and what people do there, each with the vendor's own
-//! client.
+//! The content of a place, and changes by people, each through the vendor's own client.
 
 use xtask::reader::Object;
 
@@ -25,14 +24,14 @@ impl Place {
         names
     }
 
-    /// Checks that nothing is there, nor can be recovered. In KV the fences stay,
+    /// Checks that the place has no object, deleted or not. In KV the fences stay,
     /// without content.
     #[track_caller]
     pub(crate) fn assert_empty(&self) {
         self.assert_left(&[]);
     }
 
-    /// As [`assert_empty`](Self::assert_empty), except for these names.
+    /// Checks the same as [`assert_empty`](Self::assert_empty), except for these names.
     #[track_caller]
     pub(super) fn assert_left(&self, names: &[String]) {
         let mut left = self.left_behind();
@@ -40,12 +39,12 @@ impl Place {
         assert_eq!(left, names);
     }
 
-    /// Deletes an object as a person with a console would.
+    /// Deletes an object, as a user of the vendor's console would.
     pub(crate) fn remove(&self, name: &str) {
         self.fixture.console().remove(name);
     }
 
-    /// Stores a plaintext as a person with a console would.
+    /// Stores a plaintext, as a user of the vendor's console would.
     pub(crate) fn plant(&self, name: &str, value: &str) {
         self.fixture.console().plant(name, value);
     }
@@ -55,13 +54,13 @@ impl Place {
         self.fixture.console().copied(value)
     }
 
-    /// Stores a payload with a description, as a person with a console would.
+    /// Stores a payload with a description, as a user of the vendor's console would.
     pub(crate) fn put(&self, name: &str, about: &str, payload: &str) {
         self.fixture.console().put(name, about, payload);
     }
 
-    /// Returns everything that is stored as one text, with all metadata that people
-    /// see.
+    /// Returns everything that is stored as one text, with all metadata that the console
+    /// shows.
     pub(crate) fn dump(&self) -> Vec<u8> {
         let mut dump = Vec::new();
         for object in self.objects() {

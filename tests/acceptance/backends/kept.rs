@@ -1,5 +1,5 @@
-//! A credential that was given once is kept for as long as its trigger is
-//! unchanged, whether it is given again or not.
+//! The provider keeps a backend's sealed credential while its trigger is unchanged, with
+//! or without a credential in the configuration.
 
 use serde_json::json;
 use xtask::terraform::Workspace;
@@ -50,7 +50,7 @@ fn acc_credential_given_once_is_kept_until_its_trigger_changes(scene: &Scene, pl
         .unwrap();
     workspace.settled(&given);
 
-    // Neither a plan nor a change of something else needs it again, nor takes
+    // A plan or a change of another argument needs no credential, and does not take
     // another one.
     workspace.unchanged(&[]);
     workspace.unchanged(&[("backend_secret", "another")]);
@@ -75,7 +75,7 @@ fn acc_credential_given_once_is_kept_until_its_trigger_changes(scene: &Scene, pl
     elsewhere.settled(&[]);
     assert_eq!(source(&elsewhere), "static");
 
-    // To do without it takes the trigger.
+    // The trigger removes the sealed credential.
     let place = place.with_ambient_secret(folder.path());
     let mut workspace = workspace;
     for (name, value) in place.ambient_variables() {
@@ -89,7 +89,7 @@ fn acc_credential_given_once_is_kept_until_its_trigger_changes(scene: &Scene, pl
     assert_eq!(source(&workspace), "ambient");
     assert_eq!(sealed(scene), json!(null));
 
-    // And back, and to the end without it.
+    // The trigger seals a credential again. From then on, the environment has none.
     workspace
         .write("main.tf", &configuration(&place.block()))
         .unwrap();
@@ -102,7 +102,7 @@ fn acc_credential_given_once_is_kept_until_its_trigger_changes(scene: &Scene, pl
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 
-/// Declares a backend on an OpenBAO, with a login.
+/// Declares a backend on an OpenBAO with a login.
 fn login(place: &Place, lines: &str) -> String {
     format!(
         "  openbao = {{\n    address = {:?}\n    {lines}\n  }}\n",
@@ -112,7 +112,7 @@ fn login(place: &Place, lines: &str) -> String {
 
 const APPROLE: &str = "approle = { role_id = \"ROLE\", secret_id_wo = var.backend_secret }";
 
-/// Enables AppRole and returns the login's lines and its secret.
+/// Enables AppRole, and returns the login's lines and its secret ID.
 fn approle(place: &Place) -> (String, String) {
     let api = place.server().api();
     let policy = "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \
@@ -164,12 +164,12 @@ fn acc_login_that_the_kept_credential_does_not_fit_is_refused(scene: &Scene) {
             "change credentials_wo_version in the same apply",
         ],
     );
-    // With the trigger and the secret it logs in by the role.
+    // With a new trigger and the secret ID, the provider logs in with the AppRole.
     workspace.settled(&[("backend_secret", &secret), ("trigger", "2")]);
     workspace.destroyed(&[("trigger", "2")]);
 }
 
-/// A replacement has no credential to keep: it is asked for in the plan.
+/// A replacement keeps no credential, so the plan requires one.
 #[test]
 fn acc_replaced_backend_asks_for_its_credential_again() {
     for terraform in [terraform_1_11(), terraform_1_15()] {

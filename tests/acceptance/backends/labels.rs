@@ -1,12 +1,12 @@
-//! What people see of a secret of ours at its vendor, without the value.
+//! The metadata of a secret's object that the vendor shows beside the value.
 
 use serde_json::Value;
 
 use super::{Object, Place};
 use crate::steps::text;
 
-/// Checks the name of a secret's object among `all`, and what stands beside it, as
-/// the vendor's own client shows them.
+/// Checks the name of a secret's object among `all`, and its metadata, as the vendor's
+/// own client shows them.
 #[track_caller]
 pub(super) fn assert_told_to_people(place: &Place, all: &[Object], secret: &Value) {
     let (name, id) = (text(secret, "name"), text(secret, "id"));
@@ -42,8 +42,8 @@ pub(super) fn assert_told_to_people(place: &Place, all: &[Object], secret: &Valu
     }
 }
 
-/// Checks that `about` is `labels`, and one that identifies the attempt which wrote
-/// the version, a random UUID.
+/// Checks that `about` has `labels`, and a random UUID that identifies the attempt that
+/// wrote the version.
 #[track_caller]
 pub(super) fn assert_labelled(mut about: Vec<String>, mut labels: Vec<String>) {
     let seen = about.clone();

@@ -1,4 +1,4 @@
-//! A backend from its declaration to its end.
+//! The lifecycle of a backend, from its declaration to its deletion.
 
 use serde_json::json;
 use xtask::terraform::Workspace;
@@ -68,7 +68,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     let workspace = place.workspace(scene);
     write(&workspace, &everything);
 
-    // In one apply: the secret lands on the backend that becomes the default.
+    // One apply creates all, and the secret is created on the new default backend.
     let planned = workspace.changes(&variables);
     has(&planned, &["+ backend = (known after apply)", "3 to add"]);
     workspace.settled(&variables);
@@ -85,7 +85,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     assert_eq!(place.secrets().len(), 1, "{:?}", place.objects());
     assert_eq!(place.read(scene, "db"), "first value");
 
-    // Rotate, and take the largest value that fits, with the default's limit.
+    // Rotates, and writes the largest value that fits, under the default backend's limit.
     let largest = "x".repeat(limits::of(&place));
     let next = [variables[0], ("rotation", "2"), ("value", "second value")];
     let filled = [&next[..], &[("largest", largest.as_str())]].concat();
@@ -114,13 +114,14 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     assert_eq!(names(place.objects()), stored);
     assert_eq!(scene.records(), records);
 
-    // Drift: somebody deletes it there; the next apply writes it again.
+    // Drift: an object is deleted at the vendor, and the next apply writes it again.
     write(&workspace, &everything);
     workspace.write("data.tf", data::ALL).unwrap();
     for name in stored.iter().filter(|name| name.contains("db-")) {
         place.remove(name);
     }
-    // What they deleted can be recovered on Azure, and is not ours to purge.
+    // On Azure, an object that a person deleted is recoverable. The provider does not
+    // purge it.
     let mut theirs = place.left_behind();
     theirs.retain(|name| name.contains("db-"));
     has(
@@ -132,7 +133,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     data::assert_tell_all_but_credentials(&place, &workspace);
     assert_eq!(workspace.output("default"), data::default("own"));
 
-    // Import all three into a second workspace.
+    // Imports all three into a second workspace.
     let second = place.workspace(scene);
     write(&second, &everything);
     for (address, id) in [
@@ -148,7 +149,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
         workspace.attributes("planton_secret_backend.own")
     );
 
-    // The default goes back, and nothing moves.
+    // The default changes back, and no secret moves.
     let stored = place.secrets();
     let with_two = [
         backend(&place),
@@ -163,7 +164,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     assert_eq!(workspace.output("default"), data::default("platform"));
     assert_eq!(place.secrets(), stored);
 
-    // In use it is not destroyed, and says by whom.
+    // A destroy of a backend in use fails, and the error lists its secrets.
     write(&workspace, &with_two[1..]);
     let refused = workspace.fails(&next);
     has(
@@ -173,7 +174,7 @@ fn acc_backend_serves_secrets_from_its_declaration_to_its_end(scene: &Scene, pla
     write(&workspace, &with_two);
     workspace.unchanged(&next);
 
-    // What is stored is ciphertext, and the vendor's client says whose.
+    // Every payload is ciphertext, and the metadata has no value.
     for object in place.objects() {
         for payload in &object.payloads {
             let sealed = payload.starts_with(b"PSE1") || payload.starts_with(b"pse1.");
@@ -205,7 +206,7 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
         "id",
     );
 
-    // Another address of the same place: in place.
+    // Another address of the same place is a change in place.
     let moved = place.fixture.alias(&place.address());
     let renamed = backend(&place).replace(&place.block(), &place.block_at(&moved));
     on(&renamed, "");
@@ -218,7 +219,7 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
     assert_eq!(text(&now, "id"), id);
     assert_eq!(place.read(scene, "db"), "first value");
 
-    // Another place, with secrets here: refused while planning.
+    // A move to another place fails in the plan while the backend has secrets.
     for (from, to) in place.elsewhere() {
         assert!(renamed.contains(from), "{from:?} is not in: {renamed}");
         on(&renamed.replace(from, to), "");
@@ -229,7 +230,7 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
         );
     }
 
-    // New credentials wait for their trigger, and are verified.
+    // A new credential is ignored without its trigger, and is then verified.
     let wrong = [("backend_secret", "wrong")];
     on(&renamed, "");
     workspace.unchanged(&wrong);
@@ -239,7 +240,7 @@ fn acc_backend_location_changes_where_it_is_the_same_place_only(scene: &Scene, p
     let told = [
         "The backend was not saved",
         "Secret Backend Login Failed",
-        // What is no key file is refused before anything is sent.
+        // An invalid key file is rejected without a request.
         "Secret Backend Misconfigured",
     ];
     assert!(told.iter().any(|told| refused.contains(told)), "{refused}");

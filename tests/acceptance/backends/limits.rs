@@ -1,5 +1,5 @@
-//! The largest value that a place takes, for a secret that names its backend and
-//! for one that does not.
+//! The largest value that a place accepts, for a secret with an explicit backend and for
+//! one on the default backend.
 
 use super::Place;
 use crate::steps::has;
@@ -15,7 +15,7 @@ resource "planton_secret" "full" {
 }
 "#;
 
-/// As much, and one byte more where that is planned.
+/// A value of the maximum size, and two that exceed it by one byte.
 pub(super) const TOO_LARGE: &str = r#"
 resource "planton_secret" "full" {
   name             = "full"
@@ -41,8 +41,8 @@ pub(super) fn of(place: &Place) -> usize {
     place.fixture.max_value_bytes()
 }
 
-/// Checks that both of [`TOO_LARGE`] were refused, with the place's own limit and
-/// in its name: the built-in backend's may be the same number.
+/// Checks that both secrets of [`TOO_LARGE`] were rejected, with the place's own limit
+/// and vendor name. The built-in backend's limit may be the same number.
 #[track_caller]
 pub(super) fn assert_refused(place: &Place, refused: &str) {
     let vendor = place.fixture.vendor();

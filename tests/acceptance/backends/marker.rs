@@ -1,5 +1,5 @@
-//! A marker that somebody removed at the vendor is put again, under another name,
-//! once the backend's credential is renewed.
+//! If a marker is removed at the vendor, a renewal of the backend's credential writes it
+//! again, under another name.
 
 use super::configuration::{VARIABLES, plain_backend, secret};
 use super::{Place, at_every_place};
@@ -8,11 +8,11 @@ use crate::steps::{Steps, has};
 
 at_every_place!(acc_marker_that_somebody_removed_is_put_again_under_another_name);
 
-/// Of each backend the marker is removed in another way.
+/// The ways to remove a marker, one for each backend.
 const WAYS: [&str; 3] = ["recoverable", "for-good", "taken"];
 
 impl Place {
-    /// Returns the names of what is there under a backend's marker.
+    /// Returns the names of a backend's marker objects.
     fn markers(&self, backend: &str) -> Vec<String> {
         let part = self.part("backend", backend);
         let names = self.objects().into_iter().map(|object| object.name);
@@ -27,7 +27,7 @@ fn acc_marker_that_somebody_removed_is_put_again_under_another_name(scene: &Scen
         let backend = format!("backend = planton_secret_backend.{way}.name");
         configuration.push_str(&secret(&format!("in-{way}"), &backend));
     }
-    // One without a secret, whose place nothing else can tell.
+    // A backend without a secret: nothing else identifies its place.
     configuration.push_str(&plain_backend(&place, "empty"));
     let workspace = place.workspace(scene);
     workspace.write("main.tf", &configuration).unwrap();
@@ -46,7 +46,7 @@ fn acc_marker_that_somebody_removed_is_put_again_under_another_name(scene: &Scen
     place.put(&before[2], "theirs", "somebody else's");
     place.fixture.remove_recoverably(&before[3]);
 
-    // Nobody writes to a place that is not known again.
+    // A write fails while the place lacks its marker.
     let rotated = [credential, ("rotation", "2"), ("value", "second value")];
     let refused = workspace.fails(&rotated);
     let count = refused.matches("Secret Backend Not There").count();
@@ -65,7 +65,7 @@ fn acc_marker_that_somebody_removed_is_put_again_under_another_name(scene: &Scen
     }
     assert_eq!(place.read(scene, "in-recoverable"), "second value");
 
-    // Theirs is left alone.
+    // The object of somebody else under the former name is not deleted.
     workspace.destroyed(&renewed);
     let left = place.objects().into_iter().map(|object| object.name);
     let left: Vec<_> = left

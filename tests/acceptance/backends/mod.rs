@@ -1,4 +1,4 @@
-//! Registered backends, with the real Terraform.
+//! Tests of registered backends with the real Terraform.
 
 mod ambient;
 mod announced;
@@ -54,7 +54,7 @@ pub(crate) fn declared(place: &Place) -> String {
     [configuration::VARIABLES, &backend].concat()
 }
 
-/// Makes one test for each place of `fn(&Scene, Place)`: on the embedded
+/// Generates one test for each place from a `fn(&Scene, Place)`, on the embedded
 /// platform, with the Terraform on PATH.
 macro_rules! at_every_place {
     ($($name:ident),+ $(,)?) => {
@@ -62,14 +62,14 @@ macro_rules! at_every_place {
     };
 }
 
-/// As [`at_every_place`], for each place that is reached over HTTP.
+/// Generates the same as [`at_every_place`], for each place that is reached over HTTP.
 macro_rules! at_every_server {
     ($($name:ident),+ $(,)?) => {
         crate::backends::in_modules!(tests_of_servers: $($name),+);
     };
 }
 
-/// Makes the tests of each scene, in a module of its own.
+/// Generates the tests of each scene, in its own module.
 macro_rules! in_modules {
     ($tests_of:ident: $($name:ident),+) => {$(
         mod $name {

@@ -1,5 +1,5 @@
-//! A backend and the default belong to one state: the others are told, change nothing
-//! and destroy nothing.
+//! A backend and the default belong to one state. Another state gets an error, and
+//! neither changes nor destroys them.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,8 @@ fn acc_backend_and_default_of_another_state_are_neither_adopted_nor_destroyed() 
     let first = place.workspace(&scene);
     declares(&first, &both);
     first.settled(&variables);
-    // A deletion of another backend writes the default's record again as it is.
+    // A deletion of another backend raises the default's record, so its generation
+    // differs.
     let kept = || {
         let default = record(&scene, "default");
         let own = record(&scene, "backends/own");
@@ -47,7 +48,7 @@ fn acc_backend_and_default_of_another_state_are_neither_adopted_nor_destroyed() 
     };
     let before = kept();
 
-    // The same configuration in another folder, and one with the default alone.
+    // The same configuration in another folder, then one with the default only.
     let second = place.workspace(&scene);
     declares(&second, &both);
     let told = second.fails(&variables);
@@ -61,7 +62,7 @@ fn acc_backend_and_default_of_another_state_are_neither_adopted_nor_destroyed() 
     declares(&second, &[default("\"own\"")]);
     has(&second.fails(&variables), &["Default Backend Already Set"]);
     second.destroyed(&variables);
-    // Twice in one configuration: the second resource is told so.
+    // Two resources of one configuration declare the same name. The second gets an error.
     let twice = plain_backend(&place, "two");
     let again = twice.replacen("\"two\"", "\"again\"", 1);
     let after = "  depends_on = [planton_secret_backend.two]\n}\n";
@@ -103,7 +104,8 @@ fn acc_backend_of_a_killed_run_is_resumed_from_another_folder_and_its_first_stat
     let applied = second.settled(&variables);
     has(applied.stdout(), &["Interrupted Creation Completed"]);
 
-    // The first is told, changes nothing, and destroys nothing of it.
+    // The first state gets a warning or an error, and neither changes nor destroys the
+    // backend.
     let unchanged = first.unchanged(&variables);
     has(unchanged.stdout(), &["Backend Owned By Another State"]);
     let edited = both[0].replace("name = \"own\"", "name = \"own\"\n  description = \"x\"");
@@ -122,8 +124,8 @@ fn acc_backend_of_a_killed_run_is_resumed_from_another_folder_and_its_first_stat
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 
-/// Killed at each step of a declaration; then a second folder with the same
-/// configuration applies and destroys.
+/// Kills a declaration at each step. Then a second folder with the same configuration
+/// applies and destroys.
 #[test]
 fn acc_second_folder_gets_no_backend_that_a_killed_declaration_committed() {
     let (scene, place) = scene();
@@ -159,7 +161,7 @@ fn acc_second_folder_gets_no_backend_that_a_killed_declaration_committed() {
     let both = committed();
     assert_eq!(both.len(), names.len());
     assert_eq!(both["answer"], before["answer"]);
-    // The first folder is told whose they are, and destroys none.
+    // The first folder gets an error for each, and destroys none.
     let refused = first.fails(&all);
     let existing = "Error: Secret Backend Already Exists";
     assert_eq!(refused.matches(existing).count(), names.len(), "{refused}");
@@ -177,8 +179,8 @@ fn acc_second_folder_gets_no_backend_that_a_killed_declaration_committed() {
     assert!(committed().is_empty());
 }
 
-/// A state that holds what this run has adopted, as `terraform test` does: the apply
-/// that adopts also destroys, since both happen in one run.
+/// `terraform test` adopts a backend and destroys it in one run, so the backend goes back
+/// to its former owner.
 #[test]
 fn acc_backend_that_a_test_run_resumed_is_given_back() {
     let (scene, place) = scene();
@@ -191,7 +193,7 @@ fn acc_backend_that_a_test_run_resumed_is_given_back() {
 
     first.write("own.tftest.hcl", TEST).unwrap();
     first.env("PLANTON_RESUME", resumed(&told));
-    // A test wants every ephemeral variable to be set, defaults or not.
+    // A test requires a value for every ephemeral variable, even with a default.
     let all = [variables[0], ("value", "unused")];
     first.env("PLANTON_TEST_KILL_BEFORE", GIVE_BACK);
     let killed = first.run_with(&["test", "-no-color"], &all).unwrap();

@@ -1,5 +1,5 @@
-//! A provider configuration that is known in part, while backends and the default
-//! change; and blocks of which a plan knows only that they may be set.
+//! Tests a partly unknown provider configuration while backends and the default change,
+//! and blocks that are unknown in the plan.
 
 use xtask::terraform::Workspace;
 
@@ -63,7 +63,7 @@ fn acc_backends_change_beside_any_unknown_provider_argument(scene: &Scene) {
         ),
     ] {
         provider(platform, more);
-        // Without the credential, which nothing asks for.
+        // No credential is needed.
         workspace.settled(&[("edition", edition)]);
         let own = workspace.attributes(OWN).unwrap();
         assert_eq!(text(&own, "description"), edition);
@@ -95,7 +95,8 @@ fn acc_type_of_a_backend_with_unknown_blocks_is_never_planned_wrongly(scene: &Sc
     undecided(&workspace, &place, "vault", "1");
     workspace.settled(&given);
     assert_eq!(kind(&workspace), "hashicorp_vault");
-    // Undecided again in the plan, and decided the same way, and another way.
+    // The type is unknown in the plan again. The apply gets the same type, then another
+    // one.
     undecided(&workspace, &place, "vault", "2");
     workspace.settled(&given);
     assert_eq!(kind(&workspace), "hashicorp_vault");
@@ -103,7 +104,7 @@ fn acc_type_of_a_backend_with_unknown_blocks_is_never_planned_wrongly(scene: &Sc
     workspace.settled(&given);
     assert_eq!(kind(&workspace), "openbao");
 
-    // One that is set decides, whatever another might have been.
+    // A block that is set determines the type, although another block is unknown.
     let whole = format!(
         "{VARIABLES}resource \"terraform_data\" \"no\" {{ triggers_replace = \"4\" }}\nresource \
          \"planton_secret_backend\" \"own\" {{\n  name = \"own\"\n  description = \"4\"\n{}  \
@@ -140,20 +141,20 @@ resource "planton_secret" "s" {
     assert_eq!(workspace.output("default")["id"], "acme");
     assert_eq!(workspace.output("default")["backend"], "platform");
     assert_eq!(text(&workspace.secret("s"), "backend"), "platform");
-    // Now its uuid is there.
+    // The organization exists, so the data source has the uuid.
     workspace.applied(&[]);
     let id = workspace.output("platform")["id"].clone();
     assert_eq!(id.as_str().map(str::len), Some(36), "{id}");
     workspace.unchanged(&[]);
 
-    // Another name is none, in a new organization as well.
+    // No other backend exists in a new organization either.
     let other = Scene::new(scene.terraform(), crate::scene::On::Embedded);
     let named = "data \"planton_secret_backend\" \"own\" { name = \"own\" }\n";
     let workspace = other.workspace(named);
     let refused = workspace.refused(&[]);
     assert!(refused.contains("Organization Not Found"), "{refused}");
-    // Nor is a secret that the same configuration creates there before it exists; the
-    // remedies for that are told, and converge.
+    // A secret of the same configuration does not exist before it is created. The error
+    // prints the remedies, and both converge.
     let secret = "resource \"planton_secret\" \"s\" {\n  name = \"s\"\n  generate = {}\n}\n";
     let readers = |by_name: &str, by_id: &str| {
         format!(

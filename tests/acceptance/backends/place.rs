@@ -1,5 +1,4 @@
-//! Places of a practitioner's own where sealed versions are stored, whichever the
-//! vendor is.
+//! Places of registered backends, independent of the vendor.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -11,7 +10,7 @@ use super::fixtures::{Fixture, OverHttp};
 use super::front::Front;
 use crate::scene::{Scene, read_values_in};
 
-/// A place to store, with its server if it has one.
+/// A place of a registered backend, with its server if it has one.
 pub(crate) struct Place {
     pub(super) fixture: Box<dyn Fixture>,
     /// The name of the block, and so of the type.
@@ -59,7 +58,7 @@ impl Place {
         self.more.clone()
     }
 
-    /// Returns the block without a credential: the ambient chain serves.
+    /// Returns the block without a credential, for the ambient chain.
     pub(crate) fn ambient_block(&self) -> String {
         let block = self.block();
         let given =
@@ -68,11 +67,11 @@ impl Place {
         lines.map(|line| format!("{line}\n")).collect()
     }
 
-    /// Returns what the provider's process needs in its environment to trust the
-    /// place, through what stands before it.
+    /// Returns the variables that the provider's process needs to trust the place,
+    /// through the proxy in front of it.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = self.more.clone();
-        // What was never granted is denied at once, and what is gone is gone soon.
+        // Neither a denied grant nor a missing object is retried for long.
         environment.push(("PLANTON_TEST_GRANT_WAIT_MS", "0".to_owned()));
         environment.push(("PLANTON_TEST_ABSENCE_WAIT_MS", "100".to_owned()));
         match &self.front {
@@ -88,20 +87,20 @@ impl Place {
         for (name, value) in self.environment() {
             workspace.env(name, value);
         }
-        // Between two looks at what is missing, instead of 30 s.
+        // The wait between two reads of a missing object, which is 30 s in a release.
         workspace.env("PLANTON_TEST_ABSENCE_WAIT_MS", "50");
         workspace
     }
 
-    /// Returns the current value of a secret of organization scope, as a consumer
-    /// gets it.
+    /// Returns the current value of a secret of organization scope, as a consumer reads
+    /// it.
     pub(crate) fn read(&self, scene: &Scene, name: &str) -> String {
         let selector = format!("name = {name:?}");
         let mut values = self.read_each(scene, &[("it", selector)]);
         values.remove("it").unwrap()
     }
 
-    /// Returns what consumers get by these selectors, by their keys.
+    /// Returns the values that consumers read with these selectors, by their keys.
     pub(crate) fn read_each(
         &self,
         scene: &Scene,

@@ -1,32 +1,34 @@
-//! Places whose credentials are canaries. The fixtures make them: `Planted::openbao`
-//! stands in the fixture of OpenBAO.
+//! Places whose credentials are canaries. The fixtures create them: `Planted::openbao` is
+//! in the fixture of OpenBAO.
 
 use xtask::canary::Canary;
 
 use super::Place;
 use crate::canary::Searched;
 
-/// A place, what its credential is made of, and its vendor's ways to refuse.
+/// A place, the parts of its credential, and ways to make its vendor fail.
 pub(super) struct Planted {
     pub(super) place: Place,
-    /// The block, if it is not the place's own.
+    /// The block, which may differ from the place's own.
     pub(super) block: String,
     /// Variables beside the place's secret.
     pub(super) more: Vec<(&'static str, String)>,
-    /// Where else than at the place the provider finds its vendor.
+    /// Variables that give the provider other addresses of the vendor.
     pub(super) environment: Vec<(&'static str, String)>,
     pub(super) credentials: Vec<Canary>,
-    /// Credentials that are refused: nothing may repeat them either.
+    /// Credentials that the vendor rejects. No output may contain them either.
     pub(super) wrong: Vec<Canary>,
-    /// Tells what the vendor has given out for the credential by now.
+    /// Returns the sessions or tokens that the vendor has issued for the credential so
+    /// far.
     pub(super) issued: Option<fn(&Place) -> Vec<String>>,
-    /// Another credential, which the environment has: the block that takes it,
-    /// and its variables.
+    /// Another credential, in the environment: the block without a sealed credential, and
+    /// the variables.
     pub(super) ambient: Option<(String, Vec<(&'static str, String)>)>,
 }
 
 impl Planted {
-    /// Returns `place` with its own block and secret, which is made of `credentials`.
+    /// Returns `place` with its own block and secret. `credentials` are the secret's
+    /// parts.
     pub(super) fn new(place: Place, credentials: Vec<Canary>, wrong: Vec<Canary>) -> Self {
         Self {
             block: place.block(),
@@ -40,8 +42,8 @@ impl Planted {
         }
     }
 
-    /// Plants some of what the vendor has given out by now: every process gets its
-    /// own, and the first, the last and one between say as much as all.
+    /// Plants three of the credentials that the vendor has issued so far: the first, the
+    /// last, and one between. Each process gets its own, so three suffice.
     pub(super) fn plant_issued(&self, searched: &mut Searched) {
         let Some(issued) = self.issued else {
             return;
@@ -58,8 +60,8 @@ impl Planted {
         }
     }
 
-    /// Lets the vendor deny, fail, and call the credential expired, each once or
-    /// for as long as it is asked.
+    /// Makes the vendor deny, fail, or report an expired credential, each once or until
+    /// the next call.
     pub(super) fn refuse(&self, how: Refusal) {
         self.place.fixture.refuse(how);
     }

@@ -1,4 +1,4 @@
-//! A vendor's quotas: waited for within an operation's time, and named beyond it.
+//! A run waits for a vendor's quota until its deadline, and the error names the quota.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ resource "planton_secret" "s" {
 }
 "#;
 
-/// So many reads and accesses in each window of three seconds.
+/// Returns quotas of reads and accesses per window of three seconds.
 fn quotas(reads: u32, accesses: u32) -> GcpQuotas {
     GcpQuotas {
         reads: Some(reads),
@@ -51,21 +51,21 @@ fn acc_plan_of_more_secrets_than_gcps_quota_of_reads_succeeds_within_its_time() 
         };
         let so_far = || fake.requests().unwrap().len();
 
-        // Who may access spends none of the reads.
+        // With the access permission, a plan uses none of the read quota.
         fake.limit(&quotas(0, 90_000)).unwrap();
         let before = so_far();
         workspace.unchanged(&given);
         assert_eq!(of("AccessSecretVersion", before), 24);
         assert_eq!(of("GetSecretVersion", before), 0);
 
-        // Who may not waits for the next windows.
+        // Without it, the plan waits for later windows.
         fake.deny(&["secretmanager.versions.access"]).unwrap();
         fake.limit(&quotas(10, 90_000)).unwrap();
         let before = so_far();
         workspace.unchanged(&given);
         assert!(of("GetSecretVersion", before) > 24, "none had to wait");
 
-        // Until its time runs out.
+        // Without any quota, the plan fails at its deadline.
         fake.limit(&quotas(0, 90_000)).unwrap();
         let told = workspace.refused(&given);
         has(

@@ -1,5 +1,5 @@
-//! A backend, the default and secrets that change at the same time. One of the
-//! runs is held at a step, so that the race is certain and not a matter of luck.
+//! Concurrent changes of a backend, the default and secrets. One run is paused at a step,
+//! which makes each race deterministic.
 
 use serde_json::Value;
 use xtask::terraform::Workspace;
@@ -35,7 +35,7 @@ fn acc_default_backend_is_swapped_and_its_predecessor_removed_in_one_apply(
     ];
     write(&workspace, &swapped);
     let applied = workspace.settled(&variables);
-    // Each comes after the one before.
+    // Checks the order of the three changes.
     let told = flat(applied.stdout());
     let at = |part: &str| {
         let at = told.find(part);
@@ -55,8 +55,8 @@ fn acc_default_backend_is_swapped_and_its_predecessor_removed_in_one_apply(
     nothing_is_left(scene, &place);
 }
 
-/// Without `create_before_destroy` Terraform destroys first what is the default
-/// still: that is refused, and nothing has happened.
+/// Without `create_before_destroy`, Terraform destroys the backend while it is the
+/// default. The destroy fails, and changes nothing.
 #[test]
 fn acc_default_backend_is_not_destroyed_before_its_successor_is_there() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -77,7 +77,7 @@ fn acc_default_backend_is_not_destroyed_before_its_successor_is_there() {
     assert_eq!(backend_record(&scene, "first")["state"], "ready");
     assert_eq!(backend_record(&scene, "first")["is_default"], true);
 
-    // In two applies it goes, as the example's order does in one.
+    // Two applies remove it, in the order that the example has in one.
     let both = [
         plain_backend(&place, "first"),
         plain_backend(&place, "second"),
@@ -97,8 +97,7 @@ fn acc_backend_that_is_destroyed_while_a_secret_is_created_on_it(scene: &Scene, 
     let mut creator = place.workspace(scene);
     write(&creator, &[secret("db", "backend = \"first\"")]);
 
-    // The creation is held: with nothing written yet, with its entry, and with
-    // its value on the backend.
+    // Pauses the creation before its entry, before its put, and before its commit.
     for (step, told) in [
         ("entry", "Secret Backend Not Found"),
         ("put", "Secret Backend Not Found"),
@@ -113,8 +112,7 @@ fn acc_backend_that_is_destroyed_while_a_secret_is_created_on_it(scene: &Scene, 
         nothing_is_left(scene, &place);
     }
 
-    // The deletion is held before its mark: the secret is there, and it is
-    // refused.
+    // Pauses the deletion before its mark. The secret is created, and the deletion fails.
     owner.applied(&variables);
     let destroy = ["destroy", "-auto-approve", "-no-color", "-input=false"];
     let held = Held::run("mark backend deleting", &mut owner, &destroy, &variables);
@@ -127,7 +125,7 @@ fn acc_backend_that_is_destroyed_while_a_secret_is_created_on_it(scene: &Scene, 
     creator.destroyed(&[]);
     owner.unchanged(&variables);
 
-    // And once it has looked: nothing is created any more.
+    // After the deletion has listed the entries, a creation fails.
     let held = Held::run("backend tombstone", &mut owner, &destroy, &variables);
     has(&creator.fails(&[]), &["Secret Backend Being Deleted"]);
     held.release().ok().unwrap();
@@ -147,8 +145,8 @@ fn acc_default_backend_that_changes_meanwhile_is_told_and_followed() {
     with(&first, &[default(FIRST)]);
     first.settled(&variables);
 
-    // Another workspace takes the default over, and moves it while the first is
-    // about to do so too.
+    // A second workspace imports the default, and changes it while the first is about to
+    // change it.
     let second = place.workspace(&scene);
     write(&second, &[default("\"first\"")]);
     let address = "planton_default_backend.this";
@@ -162,8 +160,8 @@ fn acc_default_backend_that_changes_meanwhile_is_told_and_followed() {
     has(&told, &["Default Backend Changed Concurrently"]);
     second.unchanged(&[]);
 
-    // A creation that has learned the default before it changes follows it until
-    // its entry is written, and stays where it is from then on.
+    // A creation that read the default before a change follows the change until it writes
+    // its entry. After that, it keeps its backend.
     let mut creator = place.workspace(&scene);
     for (step, name, to, expected) in [
         ("entry", "early", "first", "first"),
@@ -182,7 +180,7 @@ fn acc_default_backend_that_changes_meanwhile_is_told_and_followed() {
         creator.destroyed(&[]);
     }
 
-    // Whose state says another one lets it be.
+    // The first workspace drops the default from its state, and the second destroys it.
     first
         .run_with(&["state", "rm", address], &variables)
         .unwrap()
@@ -200,7 +198,7 @@ fn write(workspace: &Workspace, parts: &[String]) {
     workspace.write("main.tf", &whole).unwrap();
 }
 
-/// Returns a backend's record; null where there is none.
+/// Returns a backend's record, or null if it is absent.
 fn backend_record(scene: &Scene, name: &str) -> Value {
     let records = scene.records();
     let document = records.get(&format!("backends/{name}"));

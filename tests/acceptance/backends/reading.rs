@@ -1,5 +1,5 @@
-//! A consumer reads while a rotation removes the version that its record named:
-//! the read is held at the vendor until that is gone.
+//! Reads a secret while a rotation deletes the version that its record named. The
+//! vendor's response is held until that version is deleted.
 
 use std::thread;
 

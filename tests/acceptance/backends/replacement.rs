@@ -1,4 +1,4 @@
-//! A secret whose backend changes is replaced.
+//! Changes the backend of a secret, which replaces the secret.
 
 use std::cell::{Cell, RefCell};
 
@@ -9,8 +9,8 @@ use crate::steps::{Steps, has, text};
 
 at_every_place!(acc_secret_moves_to_another_backend_by_a_replacement);
 
-/// Where it moves between two backends of one's own as well: no vendor has a part
-/// in that.
+/// The types that also test a move between two registered backends, which is independent
+/// of the vendor.
 const BETWEEN_OWN: [&str; 2] = ["openbao", "aws_secrets_manager"];
 
 const PLATFORM: &str = "\"platform\"";
@@ -36,7 +36,8 @@ fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Pl
     workspace.settled(&variables);
     let id = RefCell::new(text(&workspace.secret("db"), "id"));
     let revision = Cell::new(0);
-    // It is another, on the backend `name`, and has left where it was.
+    // Checks that another secret exists on the backend `name`, and that the former one is
+    // gone.
     let moved = |name: &str, here: Option<&str>| {
         let now = workspace.secret("db");
         assert_eq!(text(&now, "backend"), name);
@@ -66,7 +67,8 @@ fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Pl
     workspace.settled(&variables);
     moved("own", Some("planton"));
 
-    // Created first: the name is handed over with consent, and not without.
+    // With `create_before_destroy`, the name passes to the new secret only with
+    // `takes_over`.
     let first = "lifecycle {\n    create_before_destroy = true\n  }";
     let consent = || format!("takes_over = {:?}\n  {first}", id.borrow());
     on(&own, PLATFORM, first);
@@ -96,7 +98,7 @@ fn acc_secret_moves_to_another_backend_by_a_replacement(scene: &Scene, place: Pl
         moved("platform", None);
     }
 
-    // Under protection it stays.
+    // With deletion protection, the replacement fails.
     let protected = "deletion_protection = true";
     on(&own, PLATFORM, protected);
     workspace.settled(&variables);

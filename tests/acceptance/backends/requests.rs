@@ -1,6 +1,5 @@
-//! How many requests everything costs on a registered backend, exactly:
-//! platform and backend together, so many for the process and so many for each
-//! secret. The platform is an OpenBAO.
+//! Counts the requests of every operation on a registered backend exactly. The counts
+//! include platform and backend, per process and per secret. The platform is an OpenBAO.
 
 use super::Place;
 use super::configuration::{VARIABLES, backend, default};
@@ -36,22 +35,23 @@ ephemeral "planton_secret" "each" {
 
 const PAGE: &str = include_str!("../../../docs/benchmarks.md");
 
-/// What a vendor's verbs cost; a count for each secret.
+/// The requests of a vendor's verbs, counted per secret.
 struct Vendor {
     name: &'static str,
-    /// What a process costs before its first verb.
+    /// The requests of a process before its first verb.
     login: &'static [&'static str],
-    /// What a process costs before it writes.
+    /// The requests of a process before its first write.
     writer: &'static [&'static str],
     first_put: &'static [&'static str],
     later_put: &'static [&'static str],
     describe: &'static [&'static str],
     get: &'static [&'static str],
-    /// Of an object with two versions.
+    /// The requests of deleting an object with two versions.
     delete: &'static [&'static str],
-    /// Of one with one, for good.
+    /// The requests of deleting an object with one version for good.
     purge: &'static [&'static str],
-    /// The most that a creation and a rotation may cost, warmed up.
+    /// The maximum requests of a creation and of a rotation, without those of the
+    /// process.
     budgets: [usize; 2],
 }
 
@@ -63,7 +63,7 @@ const KV: Vendor = Vendor {
     later_put: &["POST version data 200"],
     describe: &["GET version metadata 200"],
     get: &["GET version data 200"],
-    // A path for each version.
+    // Each version has its own path.
     delete: &["DELETE version metadata 204", "DELETE version metadata 204"],
     purge: &["DELETE version metadata 204"],
     budgets: [6, 4],
@@ -71,7 +71,7 @@ const KV: Vendor = Vendor {
 
 const VAULT: Vendor = Vendor {
     name: "HashiCorp Vault",
-    // Whether the server keeps to the namespace.
+    // Checks whether the server supports the namespace.
     writer: &["GET /v1/sys/internal/ui/mounts 404"],
     ..KV
 };
@@ -92,7 +92,7 @@ const AWS: Vendor = Vendor {
 
 const GCP: Vendor = Vendor {
     name: "GCP Secret Manager",
-    // A service account's key signs tokens by itself.
+    // A key file signs tokens without a request.
     login: &[],
     writer: &[],
     first_put: &["POST secrets 200", "POST secret:addVersion 200"],
@@ -108,7 +108,7 @@ const AZURE: Vendor = Vendor {
     name: "Azure Key Vault",
     login: &["challenge 401", "POST token 200"],
     writer: &[],
-    // Key Vault cannot create only: what stands there is looked at.
+    // Key Vault has no create-only write, so the provider reads the name first.
     first_put: &["GET secret versions 404", "PUT secret 200"],
     later_put: &["PUT secret 200"],
     describe: &["GET secret versions 200"],
@@ -119,15 +119,14 @@ const AZURE: Vendor = Vendor {
 };
 
 impl Vendor {
-    /// Whether this is the place where the backend has stored so far: its marker
-    /// is looked at once by a process that writes or deletes.
+    /// Returns the requests of the marker check, once per process that writes or deletes.
     fn place(&self) -> Vec<Cost> {
         once(self.describe)
     }
 }
 
-/// The organization's record, the MAC key, the backend's record, and its
-/// credential: once for a process, however many secrets it has.
+/// The organization's record, the MAC key, the backend's record, and its credential. A
+/// process reads them once, however many secrets it has.
 const OPENING: [Cost; 4] = [
     ORGANIZATION,
     MAC_KEY,
@@ -163,7 +162,7 @@ fn acc_requests_on_azure_key_vault_are_counted() {
 
 fn counted(place: &Place, vendor: &Vendor) {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
-    // The organization comes into being here, apart from all that is counted.
+    // Creates the organization first, so that the counts exclude it.
     let first = scene.workspace(
         "resource \"planton_secret\" \"first\" {\n  name = \"first\"\n  generate = {}\n}\n",
     );
@@ -174,8 +173,8 @@ fn counted(place: &Place, vendor: &Vendor) {
     let parts = [VARIABLES.to_owned(), backend(place, "own"), default(OWN)];
     declaring.write("main.tf", &parts.concat()).unwrap();
     declaring.applied(&[("backend_secret", &place.secret)]);
-    // With one secret and with five: nothing of the process hides in what is
-    // counted for each of them.
+    // Runs with one secret and with five, which separates the counts per process from
+    // those per secret.
     for number in [1, 5] {
         secrets(&scene, place, vendor, number);
     }
@@ -192,21 +191,21 @@ fn secrets(scene: &Scene, place: &Place, vendor: &Vendor, number: usize) {
         &vendor.place(),
         &[
             KEY,
-            // The first creation of a process learns the default, and looks again behind
-            // a fence where it finds nothing.
+            // The first creation of a process reads the default. If it finds no record,
+            // it reads again after a fence.
             FENCE,
             ("GET record data 404", 1, 1),
             ("GET default backend data 200", 1, 0),
             ("POST entry data 200", 0, 1),
-            // Once more, after the entry: whether it is being deleted.
+            // After the entry, it reads again whether the backend is being deleted.
             ("GET backend record data 200", 0, 1),
             ("POST transit encrypt 200", 0, 1),
             ("POST record data 200", 0, 1),
         ],
         &each(vendor.first_put),
     ]);
-    // One after the other: several at once may each ask for the default, before
-    // the first has learned it.
+    // Without parallelism: concurrent creations may each read the default before the
+    // first one has it.
     bench.workspace.env("TF_CLI_ARGS_apply", "-parallelism=1");
     bench.apply("create", &[], &[], &create);
     bench.workspace.env_remove("TF_CLI_ARGS_apply");
@@ -279,7 +278,7 @@ fn secrets(scene: &Scene, place: &Place, vendor: &Vendor, number: usize) {
     assert!(rotate <= rotate_budget && refresh <= 2);
 }
 
-/// What the backend itself costs: one process each.
+/// Counts the requests of a backend's own operations, one process each.
 fn backends(scene: &Scene, place: &Place, vendor: &Vendor) {
     let mut workspace = workspace(scene, place, "");
     let requests = Requests::of(&mut workspace);
@@ -330,14 +329,14 @@ fn backends(scene: &Scene, place: &Place, vendor: &Vendor) {
     ]);
     let renewed = [variables[0], ("credentials", "2")];
     run("renew the credentials", &renew, &renewed, &[]);
-    // Looks who needs it before it is marked and after, at one record here; and
-    // writes the default's record as it is, for whoever is about to change it.
+    // Lists the entries before and after the mark, and raises the default's record, so
+    // that a concurrent change of the default fails.
     let destroy = sum(&[
         &OPENING,
         &once(vendor.login),
         &[
-            // Before it believes the backend unused: for the records that stand,
-            // the default, and the backend's own record.
+            // Fences before the reads of the entries, of the default, and of the
+            // backend's own record.
             (FENCE.0, 3, 0),
             ("GET backend record data 200", 1, 0),
             ("GET entries metadata 404", 2, 0),
@@ -365,7 +364,7 @@ fn each(kinds: &[&'static str]) -> Vec<Cost> {
     kinds.iter().map(|kind| (*kind, 0, 1)).collect()
 }
 
-/// Adds up what is of the same kind.
+/// Adds the counts of each kind of request.
 fn sum(parts: &[&[Cost]]) -> Vec<Cost> {
     let mut sums: Vec<Cost> = Vec::new();
     for (kind, process, each) in parts.concat() {

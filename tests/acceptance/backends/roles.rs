@@ -1,4 +1,4 @@
-//! Roles as the guide prints them, and grants that take their time.
+//! Tests the roles that the guide prints, and grants that take effect late.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ resource "planton_secret" "s" {
 const PLAN: &str = "\n## Roles that only plan\n";
 const READ: &str = "\n## Roles that only read\n";
 
-/// Returns the code block that the guide prints in a section, after a vendor's name.
+/// Returns the code block after a vendor's name in a section of the guide.
 pub(super) fn printed(section: &str, vendor: &str) -> String {
     let guide = include_str!("../../../docs/guides/backends.md");
     let (_, section) = guide.split_once(section).unwrap();
@@ -55,7 +55,7 @@ fn roles_suffice<V: PrintedRoles>(place: Place) {
 
     roles.restrict(PLAN);
     workspace.unchanged(&[]);
-    // One is gone: drift, for which the marker is looked at.
+    // One object is gone. The provider checks the marker before it reports drift.
     roles.lift();
     place.remove(&text(&record_of(&scene.records(), "gone"), "remote_name"));
     roles.restrict(PLAN);
@@ -82,7 +82,7 @@ fn acc_roles_that_only_plan_or_read_suffice_as_the_guide_prints_them_on_azure() 
     roles_suffice::<Azure>(Place::azure());
 }
 
-/// The time that a grant takes here, and the most that is waited for it.
+/// The delay of a grant in these tests. The provider waits for it up to [`PATIENCE`].
 const TAKES: Duration = Duration::from_secs(5);
 const PATIENCE: (&str, &str) = ("PLANTON_TEST_GRANT_WAIT_MS", "60000");
 
@@ -113,7 +113,8 @@ fn is_registered_once_granted(place: &Place) {
     workspace.destroyed(&given);
 }
 
-/// A new credential is as new as its grants: the marker is looked for until they hold.
+/// The grants of a new credential are new too: the provider retries the marker until they
+/// take effect.
 #[test]
 fn acc_new_credential_is_saved_once_its_grant_has_settled() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -133,7 +134,8 @@ fn acc_new_credential_is_saved_once_its_grant_has_settled() {
     workspace.destroyed(&given);
 }
 
-/// What is never granted is told after that time, and nothing is left of the tries.
+/// A grant that never takes effect fails after a bounded time, and the retries leave no
+/// object.
 #[test]
 fn acc_grant_that_never_settles_is_told_after_a_bounded_time() {
     const BOUND: Duration = Duration::from_secs(4);
@@ -165,7 +167,7 @@ fn acc_backend_is_registered_once_its_grant_has_settled_on_aws() {
 fn acc_backend_is_registered_once_its_grant_has_settled_on_gcp() {
     let place = Place::gcp();
     let fake = place.gcp_fake();
-    // One after the other, as they propagate.
+    // The grants take effect one after the other.
     let all = [
         "secretmanager.secrets.create",
         "secretmanager.versions.access",

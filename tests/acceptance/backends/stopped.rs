@@ -1,6 +1,5 @@
-//! A platform that does not answer: every call on a backend or the default ends at
-//! an interrupt and at its deadline, and so do data sources and ephemeral
-//! resources.
+//! Tests a platform that does not respond. An interrupt and the deadline end every call
+//! on a backend or the default, and those of data sources and ephemeral resources.
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
@@ -15,11 +14,11 @@ use super::configuration::VARIABLES;
 use crate::scene::{On, Scene, provider_block, terraform_1_11, terraform_1_15};
 use crate::steps::{flat, has};
 
-/// What an interrupted run may take to end: less than the time that one request
-/// may take, and far less than all its tries.
+/// The time limit of an interrupted run: less than the timeout of one request, and far
+/// less than all retries.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
-/// How long a test waits for the first request.
+/// The time limit of waiting for the first request.
 const BOUND: Duration = Duration::from_secs(60);
 
 const OWN: &str = "resource \"planton_default_backend\" \"this\" {\n  backend = \"platform\"\n  \
@@ -27,16 +26,16 @@ const OWN: &str = "resource \"planton_default_backend\" \"this\" {\n  backend = 
                    \"planton_secret_backend\" \"own\" {\n  name = \"own\"\n  timeouts = { read = \
                    \"READ\", create = \"READ\" }\n";
 
-/// What becomes of a connection.
+/// The behavior of a silent server on a connection.
 #[derive(Clone, Copy)]
 enum Silence {
-    /// It stays open, and nothing is answered.
+    /// The connection stays open without a response.
     Held,
-    /// It is closed at once, so that the request is made again.
+    /// The connection is closed at once, so the provider retries.
     Closed,
 }
 
-/// A server that answers nothing, and tells of each connection.
+/// A server that never responds, and reports each connection.
 struct Silent {
     address: String,
     connected: Receiver<()>,
@@ -71,7 +70,8 @@ impl Silent {
     }
 }
 
-/// Interrupts a run once a platform of its own was asked, and returns what it told.
+/// Interrupts a run after its first request to a new silent platform, and returns its
+/// diagnostics.
 fn interrupted(workspace: &Workspace, silence: Silence, arguments: &[&str]) -> String {
     let silent = Silent::start(silence);
     workspace.write("provider.tf", &silent.provider()).unwrap();
@@ -118,8 +118,8 @@ fn acc_interrupt_ends_every_call_that_waits_for_the_platform() {
         let scene = Scene::new(&terraform, On::OpenBao);
         let place = Place::openbao();
         let workspace = written(&scene, &place, "3m");
-        // The plan within an apply goes on until its calls end: Terraform tells the
-        // provider of an interrupt in a plan and in the apply's own walk only.
+        // The plan within an apply continues until its calls end: Terraform passes an
+        // interrupt to the provider only in a plan and in the apply's own walk.
         for arguments in [&["plan"][..], &["plan", "-destroy"], &["refresh"]] {
             let told = interrupted(&workspace, silence, arguments);
             has(&told, &["Operation Cancelled"]);
@@ -151,7 +151,7 @@ fn acc_interrupt_ends_every_call_that_waits_for_the_platform() {
     }
 }
 
-/// A creation finishes the request under way, and makes no other.
+/// A creation finishes its current request, and sends no other.
 #[test]
 fn acc_interrupt_ends_creations_between_their_requests() {
     for terraform in [terraform_1_11(), terraform_1_15()] {
@@ -171,10 +171,10 @@ fn acc_interrupt_ends_creations_between_their_requests() {
     }
 }
 
-/// The limits of a `timeouts` block bound reads and creations, retries included.
+/// The deadlines in a `timeouts` block bound reads and creations, including retries.
 #[test]
 fn acc_limits_bound_every_call_that_waits_for_the_platform() {
-    // Where there was an answer of any kind, that says more than the limit.
+    // With a closed connection, the error reports the platform, not the deadline.
     for (terraform, silence, why) in [
         (terraform_1_11(), Silence::Closed, "Platform Unavailable"),
         (terraform_1_15(), Silence::Held, "Operation Timed Out"),

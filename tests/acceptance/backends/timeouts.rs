@@ -1,5 +1,5 @@
-//! A backend that does not answer: each operation ends in the time that its
-//! timeouts block gives it, and nothing is lost or half-written by then.
+//! Tests a backend that does not respond. Each operation ends at the deadline of its
+//! timeouts block, and loses or half-writes nothing.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::steps::{Steps, has};
 
 at_every_server!(acc_secrets_on_a_backend_that_never_answers_end_in_time);
 
-/// How long Terraform may take around an operation that is bounded itself.
+/// The time that Terraform may take in addition to a bounded operation.
 const AROUND: Duration = Duration::from_secs(60);
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -44,8 +44,8 @@ resource "planton_secret" "s" {
 }
 "#;
 
-/// Creation, rotation and deletion are stalled in one run, each of one secret
-/// whose request the vendor never sees, and of one whose request is carried out.
+/// Stalls creation, rotation and deletion in one run. For each, one request never reaches
+/// the vendor, and one is carried out without a response.
 fn acc_secrets_on_a_backend_that_never_answers_end_in_time(scene: &Scene, place: Place) {
     let place = place.behind_a_proxy();
     let workspace = workspace(scene, &place, &place.block(), VARIABLES);
@@ -70,7 +70,7 @@ fn acc_secrets_on_a_backend_that_never_answers_end_in_time(scene: &Scene, place:
         assert!((LIMIT..LIMIT + AROUND).contains(&took), "{took:?}");
     };
 
-    // A refresh, whose time is what the state says.
+    // In a refresh, the deadline comes from the state.
     let looks = place.looks_of("rotate-unseen");
     proxy.fail(Fault::stall().on(looks).times(100));
     let started = Instant::now();
@@ -123,7 +123,7 @@ fn acc_secrets_on_a_backend_that_never_answers_end_in_time(scene: &Scene, place:
     let value = place.read(scene, "rotate-landed");
     assert_eq!(value, "value 1 of rotate-landed");
 
-    // The next apply goes on from there.
+    // The next apply converges.
     workspace.settled(&after);
     for (name, versions, most) in [
         ("create-unseen", &[1][..], 1),
@@ -151,8 +151,8 @@ fn acc_secrets_on_a_backend_that_never_answers_end_in_time(scene: &Scene, place:
         "value 2 of rotate-landed"
     );
     workspace.destroyed(&after);
-    // A version whose answer never came is nobody's: it goes with its object, or
-    // is for the collection of garbage to find.
+    // No record names a version whose response was lost. It is deleted with its object,
+    // or stays as garbage.
     let left = place.objects();
     let spare = |object: &Object| object.name.contains("-landed-");
     let expected = if place.stores_versions_apart() { 2 } else { 0 };
@@ -160,12 +160,11 @@ fn acc_secrets_on_a_backend_that_never_answers_end_in_time(scene: &Scene, place:
     assert!(left.len() <= expected, "{left:?}");
 }
 
-/// One stall of the longest kind, with the times that everybody has: the request
-/// is given up after its own 15 s, and made again. The stall ends by that, and
-/// not by a clock of this test.
+/// Stalls each of two puts once, with the release's default timeouts. The provider gives
+/// the request up after its own 15 s, and retries it. No timer of this test ends the stall.
 ///
-/// All vendors' requests go through the same HTTP client, whose times these are,
-/// so one place stands for them: GCP, which takes no idempotency key.
+/// All vendors use the same HTTP client with these timeouts, so one place suffices: GCP,
+/// whose puts have no idempotency key.
 #[test]
 fn acc_put_that_stalls_as_long_as_a_request_may_take_is_made_again() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

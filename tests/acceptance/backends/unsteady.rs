@@ -1,9 +1,8 @@
-//! A way that fails under everything but a put, of which `faults` tells: when a
-//! backend is declared, at a refresh, at an ephemeral read, and at a deletion.
+//! Tests a connection that fails in everything except a put, which `faults` covers: in a
+//! declaration, a refresh, an ephemeral read, and a deletion.
 //!
-//! Each vendor's verbs are struck one by one in the suite of
-//! `tests/support/store_faults`. Here it is what Terraform makes of them, once
-//! over a vendor's SDK and once over a client of ours.
+//! The suite of `tests/support/store_faults` covers each verb of each vendor. These tests
+//! cover Terraform's view, once with a vendor's SDK and once with our own client.
 
 use xtask::faults::{Fault, Match};
 
@@ -46,7 +45,7 @@ fn acc_backend_and_its_secrets_live_on_a_way_that_fails(place: Place) {
     let none = [("backend_secret", credential.as_str()), ("names", "[]")];
     let two = [none[0], ("names", r#"["outage", "lost"]"#)];
     let proxy = place.proxy();
-    // The first is down three times, and the answer of the other is lost.
+    // The first request fails three times, and the response of the other is lost.
     let strike = |outage: Match, lost: Match| {
         proxy.forget();
         proxy.fail(Fault::status(503).times(3).on(outage));

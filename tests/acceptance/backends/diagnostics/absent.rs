@@ -1,4 +1,4 @@
-//! Places that are not there.
+//! Errors of places that do not exist.
 
 use insta::assert_snapshot;
 
@@ -6,7 +6,7 @@ use super::{embedded, write};
 use crate::backends::Place;
 use crate::reading::{Told, filters};
 
-/// At every place at once: each gives up after all retries.
+/// Tries every place at once. Each fails after all retries.
 #[test]
 fn a_place_that_is_not_there_is_told_at_its_address() {
     let _filters = filters();

@@ -1,4 +1,4 @@
-//! What AWS refuses while a backend is verified.
+//! Errors of AWS during the verification of a backend.
 
 use insta::assert_snapshot;
 use xtask::moto::Fault;
@@ -44,7 +44,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         ("no_get", "GetSecretValue"),
         ("no_describe", "DescribeSecret"),
         ("no_delete", "DeleteSecret"),
-        // With a window, that is, which a policy may allow nevertheless.
+        // With a recovery window. A policy may allow DeleteSecret with a window only.
         ("no_delete", "DeleteSecret"),
     ];
     for (name, action) in steps {
@@ -274,7 +274,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
     Original error: AccessDeniedException (request front-request)
     "#);
     assert_eq!(told.len(), 11);
-    // Nothing of a refused backend is in the catalog.
+    // A backend that was not saved leaves nothing in the catalog.
     let records = scene.records();
     let backends = records.keys().filter(|key| key.starts_with("backends/"));
     assert_eq!(backends.count(), 0, "{records:?}");

@@ -1,4 +1,4 @@
-//! What Azure refuses while a backend is verified.
+//! Errors of Azure during the verification of a backend.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -234,7 +234,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
     "#);
     fake.control(&json!({"deny": {}})).unwrap();
 
-    // What the vault cannot hold is told in the plan.
+    // A value above the vault's size limit fails in the plan.
     workspace.applied(&secret);
     let large = "resource \"planton_secret\" \"large\" {\n  name     = \"large\"\n  backend  = \
                  planton_secret_backend.own.name\n  value_wo = join(\"\", [for i in range(1000) : \
@@ -250,7 +250,7 @@ fn what_azure_refuses_is_told_with_the_remedy() {
 
     Split the value; or store it elsewhere, and only its encryption key here.
     "#);
-    // And where it is still to come.
+    // The same holds for a backend that does not exist yet.
     let to_come = place.workspace(&scene);
     write(&to_come, &[("later", block)]);
     to_come

@@ -1,4 +1,4 @@
-//! Settings of a cloud that cannot be used, as a plan tells of them.
+//! Errors of a plan for invalid settings of a cloud.
 
 use insta::assert_snapshot;
 
@@ -82,7 +82,8 @@ fn settings_of_aws_are_checked_while_planning() {
     "#);
     assert_eq!(told.len(), 6);
 
-    // A credential may be kept or wait, so only the plan knows what is missing.
+    // Only the plan can report a missing credential: the backend may have a sealed one,
+    // or the trigger may be unchanged.
     write(
         &workspace,
         &[
@@ -282,7 +283,7 @@ fn settings_of_gcp_and_azure_are_checked_while_planning() {
     "#);
     assert_eq!(told.len(), 11);
 
-    // A key file that waits for its trigger is not looked at.
+    // A key file is not checked while its trigger is unchanged.
     write(
         &workspace,
         &[

@@ -1,4 +1,4 @@
-//! What Google refuses while a backend is verified.
+//! Errors of Google during the verification of a backend.
 
 use insta::assert_snapshot;
 use xtask::gcp::{GcpFake, GcpFault};
@@ -157,7 +157,7 @@ fn what_gcp_refuses_is_told_with_the_remedy() {
     Original error: status 400 FAILED_PRECONDITION
     "#);
 
-    // The key of an account that Google does not know.
+    // A key of another fake's account, which this fake rejects.
     let elsewhere = GcpFake::start(&Tools::locate().unwrap()).unwrap();
     let unknown = elsewhere
         .key_file("ci@acme-prod.iam.gserviceaccount.com")

@@ -1,5 +1,5 @@
-//! What a server of one's own may grant, and each of it denied: the backend is not
-//! saved, and the grant is named.
+//! Denies each grant of a self-hosted server in turn. The provider does not save the
+//! backend, and the error names the grant.
 
 use insta::assert_snapshot;
 use xtask::openbao::Api;
@@ -14,8 +14,8 @@ pub(super) struct Grant {
     pub(super) token: String,
 }
 
-/// Makes a token for all that comes before each step of the probe, and for
-/// nothing that comes after.
+/// Creates tokens that permit all steps of the probe before a given step, and none from
+/// that step on.
 pub(super) fn tokens(api: &Api) -> Vec<Grant> {
     let [create, read] = [r#""create", "update""#, r#""create", "update", "read""#]
         .map(|granted| format!("path \"secret/data/*\" {{ capabilities = [{granted}] }}\n"));

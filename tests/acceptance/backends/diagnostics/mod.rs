@@ -1,5 +1,5 @@
-//! What a practitioner reads when a backend of their own is wrong: what failed,
-//! the likely cause, the remedy, at the attribute to edit.
+//! Tests the diagnostics of registered backends: what failed, the likely cause, and the
+//! remedy, at the attribute to edit.
 
 mod absent;
 mod aws;
@@ -16,18 +16,18 @@ use xtask::terraform::Workspace;
 
 use crate::scene::{On, Scene, terraform_1_15};
 
-/// Earlier ones of Terraform show no attribute within a block.
+/// Terraform before 1.15 shows no attribute within a block.
 fn embedded() -> Scene {
     Scene::new(&terraform_1_15(), On::Embedded)
 }
 
-/// Declares a backend with these lines.
+/// Declares a backend with `lines`.
 fn declared(name: &str, lines: &str) -> String {
     let slug = name.replace('_', "-");
     format!("resource \"planton_secret_backend\" \"{name}\" {{\n  name = \"{slug}\"\n{lines}\n}}\n")
 }
 
-/// Writes a configuration with backends, each with its lines.
+/// Writes a configuration with backends, each with its own lines.
 fn write(workspace: &Workspace, backends: &[(&str, String)]) {
     let declared = backends.iter().map(|(name, lines)| declared(name, lines));
     let whole = format!("{SECRET}{}", declared.collect::<String>());

@@ -1,4 +1,4 @@
-//! A server of one's own that does not let us in.
+//! Errors of a self-hosted server that rejects the provider's login.
 
 use insta::assert_snapshot;
 use serde_json::json;

@@ -1,5 +1,4 @@
-//! Settings that cannot be used are refused while planning: nothing is asked of
-//! a vendor.
+//! A plan rejects invalid settings without a request to a vendor.
 
 use insta::assert_snapshot;
 use planton_vendors::BACKEND_TYPES;
@@ -35,7 +34,7 @@ fn a_declaration_that_is_none_is_refused_by_validation() {
         ],
     );
     let told = Told::by_plan(&workspace, &[], &[]);
-    // The tests' provider has more types than a release.
+    // The test build of the provider has more types than a release.
     let types: Vec<_> = BACKEND_TYPES.iter().map(|known| known.name()).collect();
     let types = types.join(", ");
     let released = "aws_secrets_manager, gcp_secret_manager, azure_key_vault, hashicorp_vault, \
@@ -211,7 +210,7 @@ fn settings_of_a_server_are_checked_while_planning() {
     "#);
     assert_eq!(told.len(), 9);
 
-    // A credential may be kept, so only the plan knows that it is missing.
+    // Only the plan can report a missing credential: the backend may have a sealed one.
     write(
         &workspace,
         &[

@@ -1,4 +1,4 @@
-//! Backends that are in use, taken, unknown, or elsewhere.
+//! Errors for backends that are in use, exist already, are unknown, or are another place.
 
 use insta::assert_snapshot;
 
@@ -84,7 +84,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
     write(&[&own, DEFAULT, DB]);
     workspace.applied(&secret);
 
-    // In a second workspace it exists already, and so does another default.
+    // In a second workspace, the backend and another default exist already.
     let second = place.workspace(&scene);
     let block = place.block();
     let other = declared("own", &format!("  description = \"Another\"\n{block}"));
@@ -93,7 +93,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
         .write("main.tf", &format!("{SECRET}{other}{platform}"))
         .unwrap();
     let twice = Told::by_apply(&second, &secret, &[]);
-    // Runs, times and hosts differ from one test run to the next.
+    // Runs, times and hosts differ between test runs.
     let exists = twice.at("own");
     for part in [
         "Error: Secret Backend Already Exists",
@@ -118,7 +118,8 @@ fn a_backend_in_use_says_by_whom_and_stays() {
     }
     assert_eq!(twice.len(), 2);
 
-    // It holds a secret, and is the default: neither moved nor destroyed.
+    // The backend has a secret and is the default, so it can be neither moved nor
+    // destroyed.
     write(&[&own.replace("eu-central-1", "eu-west-1"), DEFAULT, DB]);
     let planned = Told::by_plan(&workspace, &secret, &[]);
     assert_snapshot!(planned.everything(), @r#"
@@ -176,7 +177,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
     Make another backend the default first. If the same apply does that, set create_before_destroy in the lifecycle block of this one. Without it, Terraform deletes this backend first.
     "#);
 
-    // Another server of the same settings is not the place.
+    // Another server with the same settings is another place.
     let elsewhere = Place::aws();
     write(&[
         &own.replace(&place.address(), &elsewhere.address()),
@@ -192,7 +193,7 @@ fn a_backend_in_use_says_by_whom_and_stays() {
     Check the address, the region and the credentials (an ambient credential chain may lead to another account). To use another place, declare another backend. If the marker was deleted by hand, change the backend's credentials_wo_version: the provider writes the marker again if it finds the backend's secrets.
     "#);
 
-    // What is not verified cannot move at all.
+    // A backend that is not verified has no marker, so it cannot move.
     let unmarked = declared("unmarked", &format!("  verify_connection = false\n{block}"));
     write(&[&own, DEFAULT, &unmarked]);
     workspace.applied(&secret);

@@ -1,5 +1,5 @@
-//! `terraform validate` finds every mistake in a backend's block and in the
-//! provider's, each at its attribute, and asks nobody for it.
+//! `terraform validate` reports every invalid argument of a backend's block and of the
+//! provider's, each at its attribute. It sends no request.
 
 use xtask::terraform::{Diagnostic, Workspace};
 
@@ -15,15 +15,15 @@ with_every_terraform!(
     acc_validate_finds_every_mistake_of_the_provider_block,
 );
 
-/// A setting, its value, and each summary with a part of its text.
+/// A block, further lines that it needs, and its mistakes. A mistake is a line, and
+/// another line if the error is reported there.
 type Mistake = (
     &'static str,
     &'static str,
     &'static [(&'static str, &'static str)],
 );
 
-/// A block, lines that it needs besides, and each mistake: the line, and the one
-/// that it is told at where that is another.
+/// The mistakes of each backend type's block.
 const MISTAKES: &[Mistake] = &[
     (
         "aws_secrets_manager",
@@ -132,7 +132,7 @@ fn acc_validate_finds_every_mistake_of_a_backend_beside_unknown_values(scene: &S
             expected.push((format!("planton_secret_backend.{name}"), at));
         }
     }
-    // Two mistakes of one block are told at once, and so are two blocks.
+    // Reports two mistakes of one block at once, and those of all blocks.
     let two =
         "  aws_secrets_manager = {\n    recovery_window_days = 7.5\n    endpoint = \"x\"\n  }";
     whole.push_str(&declared("two", two));
@@ -158,7 +158,7 @@ fn acc_validate_finds_every_mistake_of_a_backend_beside_unknown_values(scene: &S
         }
         assert!(found.iter().all(|one| one.severity == "error"), "{found:?}");
     }
-    // Azure's client secret lacks both of its companions.
+    // Azure's client secret lacks two other attributes, so it has two errors.
     assert_eq!(told.len(), expected.len() + 1, "{told:#?}");
 }
 
@@ -274,7 +274,7 @@ fn acc_validate_finds_every_mistake_of_the_provider_block(scene: &Scene) {
             "default_labels",
         ),
     ] {
-        // A provider that no resource uses is not validated.
+        // Terraform does not validate a provider that no resource uses.
         let secret = "resource \"planton_secret\" \"s\" {\n  name = \"s\"\n  generate = {}\n}\n";
         let workspace = scene.workspace(&format!("{UNKNOWN}{secret}"));
         workspace
@@ -289,8 +289,7 @@ fn acc_validate_finds_every_mistake_of_the_provider_block(scene: &Scene) {
     }
 }
 
-/// A credential that is wrong by itself is refused by the plan that takes it, and not
-/// while it waits for its trigger.
+/// A plan rejects an invalid credential if it takes the credential. Validation does not.
 #[test]
 fn acc_wrong_credential_is_refused_by_the_plan_that_takes_it() {
     for terraform in [terraform_1_11(), terraform_1_15()] {
@@ -323,7 +322,7 @@ fn acc_wrong_credential_is_refused_by_the_plan_that_takes_it() {
     }
 }
 
-/// A fraction is refused before the apply on every way to it.
+/// Validation, plan and apply each reject a fraction.
 #[test]
 fn acc_fraction_is_refused_by_validate_plan_and_apply() {
     for terraform in [terraform_1_11(), terraform_1_15()] {
