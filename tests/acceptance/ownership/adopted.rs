@@ -1,5 +1,5 @@
-//! Tests two states with one secret. An adoption makes the second state its only owner.
-//! An import shares the secret, because the user named it.
+//! Tests two states with one secret. After an adoption, the second state is its only
+//! owner. After an import by the user, both states share it.
 
 use super::second_state::{AFTER, BACKEND, default};
 use crate::crash::resumed;
@@ -13,7 +13,7 @@ fn secret(lines: &str) -> String {
     )
 }
 
-/// The resumed run was not interrupted, so its state also has all of it.
+/// The resumed run was not interrupted, so its state has all its resources too.
 #[test]
 fn acc_secret_and_default_that_another_state_adopted_are_left_alone_by_their_first_state() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

@@ -37,9 +37,8 @@ resource "terraform_data" "app" {{
     )
 }
 
-/// The variable still names the run that created the secret itself. The creation cannot
-/// know that it is a replacement, and completes a creation that was never interrupted.
-/// The secret and its value stay.
+/// The variable still names the run that created the secret. The creation cannot detect
+/// that it is a replacement, so it adopts the secret. The secret and its value stay.
 #[test]
 fn acc_replacement_under_a_resume_variable_left_set_keeps_the_secret() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -66,7 +65,7 @@ fn acc_replacement_under_a_resume_variable_left_set_keeps_the_secret() {
 }
 
 /// A permitted replacement is killed after its commit. The state still has the old
-/// secret, which takes its name back. No state has the new one.
+/// secret, and the next apply restores its name. No state has the new one.
 #[test]
 fn acc_secret_displaced_by_a_killed_replacement_takes_its_name_back() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
@@ -102,8 +101,8 @@ fn acc_secret_displaced_by_a_killed_replacement_takes_its_name_back() {
     assert_eq!(record_of(&scene.records(), "db")["uuid"], *id);
     assert_eq!(scene.open(&id), value);
 
-    // The secret of the killed run is found by its id, as the error says, and is
-    // destroyed.
+    // The error prints the id of the killed run's secret. An import by that id finds the
+    // secret, and a destroy removes it.
     let other = scene.workspace(&configuration(""));
     let address = "planton_secret.db";
     let imported = other.import(address, &format!("id:{new}"), &[]).unwrap();

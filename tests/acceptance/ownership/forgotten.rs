@@ -1,5 +1,5 @@
-//! A forgotten secret can be found by its name or id, if the user names it. One that is
-//! permanently lost can be dropped.
+//! A secret that is in no state can be found by its name or id. One that is permanently
+//! lost can be dropped.
 
 use xtask::openbao::{OpenBao, ServerOptions};
 use xtask::tools::Tools;
@@ -93,7 +93,7 @@ fn acc_displaced_secret_forgotten_by_its_state_is_imported_by_its_uuid_on_openba
     displaced_is_found(&Scene::new(&terraform_1_11(), On::OpenBao));
 }
 
-/// Two displaced secrets that are in no state. One is destroyed, the other takes its name
+/// Two displaced secrets that are in no state. One is destroyed, the other gets its name
 /// back.
 fn displaced_is_found(scene: &Scene) {
     let names = ["db", "cache"];
@@ -118,12 +118,12 @@ fn displaced_is_found(scene: &Scene) {
         assert_eq!(text(&owner.secret(name), "id"), *id);
     }
     assert_eq!(ids.each_ref().map(|id| scene.open(id)), values);
-    // While another secret has the name, it is not taken back.
+    // While another secret has the name, the displaced secret does not get it back.
     has(&owner.fails(&[]), &["Secret Displaced"]);
     owner.write("main.tf", &declared(&["cache"], "")).unwrap();
     taker.unchanged(&[]);
     taker.destroyed(&[]);
-    // One is destroyed by its id, the other takes its name back.
+    // One is destroyed by its id, the other gets its name back.
     let applied = owner.settled(&[]);
     has(applied.stdout(), &["0 added, 1 changed, 1 destroyed"]);
     assert!(scene.try_open(&ids[0], None).is_err());

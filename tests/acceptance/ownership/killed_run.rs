@@ -51,8 +51,8 @@ fn listed(names: &BTreeSet<String>) -> String {
     serde_json::to_string(names).unwrap()
 }
 
-/// Applies until some creations are complete, and one is committed without a response.
-/// Then kills Terraform and the provider.
+/// Applies until some creations are complete, and one is committed without a response. It
+/// then kills Terraform and the provider.
 fn kill_in_the_middle(workspace: &mut Workspace) {
     let all = listed(&names());
     let variables = [("names", all.as_str()), ("gate", "sleep 600")];

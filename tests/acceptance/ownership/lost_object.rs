@@ -1,5 +1,5 @@
-//! An object is removed by hand, or a response wrongly says so, while another state
-//! creates the same name.
+//! While another state creates the same name, an object is removed by hand, or a response
+//! wrongly reports it as absent.
 
 use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
 
@@ -54,14 +54,14 @@ fn owner_heals(scene: &Scene) {
 }
 
 /// A record is removed by hand, without a tombstone, and another state creates the name.
-/// For the state of the former owner, the catalog has gone backwards, and it acts on
-/// nothing.
+/// The former owner's state has a later generation than the catalog, so its provider
+/// changes nothing.
 #[test]
 fn acc_record_removed_by_hand_and_made_anew_by_another_state_is_that_ones_alone() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let owner = scene.workspace(SECRET);
     owner.applied(&[]);
-    // Its document has a later generation than a new one.
+    // A changed record has a later generation than a new one.
     let described = SECRET.replace("value_wo  ", "description = \"mine\"\n  value_wo  ");
     owner.write("main.tf", &described).unwrap();
     owner.applied(&[]);
@@ -79,7 +79,7 @@ fn acc_record_removed_by_hand_and_made_anew_by_another_state_is_that_ones_alone(
     other.unchanged(&THEIRS);
     let id = text(&other.secret("db"), "id");
     assert_eq!(scene.open(&id).text.unwrap(), "somebody else's");
-    // The remedy in the message.
+    // Follows the remedy in the message.
     let forget = ["state", "rm", "planton_secret.db"];
     owner.run(&forget).unwrap().ok().unwrap();
     has(&owner.fails(&[]), &["Secret Already Exists"]);

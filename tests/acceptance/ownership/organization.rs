@@ -41,7 +41,7 @@ fn refused_without_its_record(scene: &Scene) {
     other.destroyed(&[]);
     assert_eq!(scene.records(), left);
     assert_eq!(scene.objects(), objects);
-    // The remedy in the message.
+    // Follows the remedy in the message.
     scene.put_organization(&taken);
 }
 
@@ -64,7 +64,7 @@ fn full_catalog(scene: &Scene) {
     workspace.unchanged(&[]);
     assert_eq!(scene.open(&id), value);
 
-    // The secret has left a tombstone, which is enough.
+    // The secret leaves a tombstone, which is sufficient.
     workspace.destroyed(&[]);
     refused_without_its_record(scene);
     workspace.settled(&[]);

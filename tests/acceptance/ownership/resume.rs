@@ -104,7 +104,7 @@ fn acc_resume_of_what_was_changed_since_adopts_nothing() {
     assert_eq!(scene.records(), records);
     third.unchanged(&[adopted]);
 
-    // An unchanged secret is adopted, so the line was valid all the time.
+    // An unchanged secret is adopted, so the line was valid throughout.
     let left = ("names", r#"["left"]"#);
     second.settled(&[left]);
     let owner_of = |records, name: &str| -> Value { record_of(records, name)["owner"].clone() };
