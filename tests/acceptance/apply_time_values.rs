@@ -196,7 +196,7 @@ fn acc_untriggered_credential_may_be_another_one_in_the_apply_than_in_the_plan(s
         ("3", "3m", "none", "none", "ambient"),
         // In the apply only.
         ("4", "3m", "none", "hunter2", "static"),
-        // It is stored by now, and stays.
+        // The credential is stored already, and stays.
         ("5", "3m", "none", "hunter3", "static"),
         ("6", "3m", "hunter3", "none", "static"),
     ] {

@@ -1,5 +1,5 @@
 //! Tests a cluster of three servers. Results through a standby equal those through the
-//! leader, and the loss of the leader only costs time.
+//! leader, and the loss of the leader only causes a delay.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -279,7 +279,7 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
         workspace.plan(&variables).unwrap().no_changes().unwrap();
         let number = u64::try_from(index).unwrap() + 2;
         assert_eq!(version(&workspace, "s"), number);
-        // The previous version is kept, as configured.
+        // The previous version is retained, because `keep_versions` covers it.
         let kept = scene.read_version("s", number - 1);
         assert_eq!(kept, format!("{acknowledged} of s"), "{step}");
         acknowledged = next;
@@ -344,7 +344,7 @@ fn a_deletion_that_was_killed_is_finished_before_the_secret_is_created_anew(scen
         let is_begun = !matches!(step, "delete" | "mark deleting");
         workspace.apply(&with(step)).unwrap().ok().unwrap();
         workspace.plan(&with(step)).unwrap().no_changes().unwrap();
-        // A secret whose deletion had not begun is still the same one.
+        // A secret whose deletion had not begun keeps its id.
         let is_new = attribute(&workspace, "s", "id") != before;
         assert_eq!(is_new, is_begun, "{step}");
         let value = scene.read(&["s"]).remove("s").unwrap();

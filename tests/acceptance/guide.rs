@@ -87,7 +87,7 @@ fn the_guide_to_backends_shows_the_policies_that_errors_print() {
     assert_eq!(policy["Statement"][0]["Action"], json!(actions));
 }
 
-/// Plans each block by itself, with a value for each of its variables. This checks its
+/// Plans each block separately, with a value for each of its variables. This checks its
 /// settings as well as its schema.
 #[test]
 fn the_configurations_of_the_guide_to_backends_are_planned_as_they_stand() {
@@ -103,7 +103,7 @@ fn the_configurations_of_the_guide_to_backends_are_planned_as_they_stand() {
         let variables = configuration
             .lines()
             .filter_map(|line| line.strip_prefix("variable \"")?.split('"').next());
-        // A key file is looked at while planning.
+        // A plan parses a key file.
         let value = |name| match name {
             "service_account_key" => key_file.as_str(),
             _ => "{}",
@@ -171,8 +171,8 @@ fn the_examples_of_the_backends_pages_work_as_they_stand() {
     assert!(openbao.objects().is_empty(), "{:?}", openbao.objects());
 }
 
-/// Tests the guide's text on changing the default. The order is right where the removed
-/// backend is created first, and rejected otherwise.
+/// Tests the guide's text on changing the default. With `create_before_destroy` on the
+/// removed backend, the order is right. Otherwise, the destroy fails.
 #[test]
 fn the_default_is_swapped_and_the_old_backend_removed_in_one_apply() {
     let (old, new) = (Place::openbao(), Place::aws());

@@ -79,7 +79,7 @@ fn acc_lost_version_that_is_read_by_id_alone_names_the_remedies(scene: &Scene) {
             "terraform apply -target=planton_secret.<name>",
         ],
     );
-    // The second remedy in the message, then the first.
+    // The second remedy in the message, then the first one.
     let target = ["-target=planton_secret.s"];
     workspace.apply_with(&[], &target).unwrap().ok().unwrap();
     workspace.settled(&[]);

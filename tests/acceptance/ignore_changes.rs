@@ -82,7 +82,7 @@ fn arguments() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     ]
 }
 
-/// Ignores each argument by itself: during a new version, and during a change of the
+/// Ignores each argument separately: during a new version, and during a change of the
 /// description only.
 fn acc_every_ignored_argument_stays_while_others_change(scene: &Scene) {
     let workspace = scene.workspace("");

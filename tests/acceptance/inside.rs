@@ -1,5 +1,5 @@
 //! Access to the platform without Terraform: values through the library, objects and
-//! records in the storage itself, and changes behind the provider's back.
+//! records in the storage itself, and changes outside the provider.
 
 use std::collections::BTreeMap;
 
@@ -214,7 +214,7 @@ impl Scene {
         row.unwrap()
     }
 
-    /// Restores it.
+    /// Restores the organization's record.
     pub(crate) fn put_organization(&self, record: &OrganizationRecord) {
         match record {
             OrganizationRecord::Kv(data) => {

@@ -36,7 +36,7 @@ fn an_interrupt_ends_a_creation_and_a_rotation_at_their_next_step(scene: &Scene)
     let only_first = workspace.apply_with(&creation, &targeted).unwrap();
     only_first.ok().unwrap();
 
-    // The intent is written, and nothing is put yet.
+    // Nothing is put before `wrap`.
     let interrupted = Held::before("wrap", &mut workspace, &creation).interrupt();
     let told = interrupted.error().unwrap();
     assert!(told.contains("Operation Cancelled"), "{told}");

@@ -141,7 +141,7 @@ fn a_secret_is_kept_after_every_kind_of_login() {
     let logins = requests.take();
     let logins = logins.iter().filter(|line| line.contains("login"));
     assert_eq!(logins.collect::<Vec<_>>(), ["POST login 200"; 4]);
-    // They are in the configured place, and can be opened again.
+    // The secrets are in the configured place, and can be opened again.
     let in_namespace = team
         .list_recursive("secrets/planton", xtask::openbao::KvVersion::V2)
         .unwrap();
@@ -170,7 +170,8 @@ fn a_secret_is_kept_after_every_kind_of_login() {
     workspace.plan(&[]).unwrap().no_changes().unwrap();
 }
 
-/// A login that expires during an apply is repeated, and the apply continues.
+/// The provider logs in again if a login expires during an apply, and the apply
+/// continues.
 #[test]
 fn a_login_that_runs_out_in_the_middle_of_an_apply_is_made_once_more() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);

@@ -1,5 +1,5 @@
-//! Tests with a real Terraform: on the embedded platform and on a real OpenBAO, with
-//! every Terraform of this machine.
+//! Tests with a real Terraform, on the embedded platform and on a real OpenBAO, with
+//! every installed Terraform.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

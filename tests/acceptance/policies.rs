@@ -127,8 +127,8 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
     workspace.plan(&[]).unwrap().changes().unwrap();
     assert_only_looked(&requests);
 
-    // It distinguishes a missing secret, which needs a fence, from one that it may not
-    // see.
+    // The policy distinguishes a missing secret, which requires a fence, from one that
+    // the token may not read.
     let record = format!(
         "planton/metadata/catalog/acme/{}",
         record_key_of_name(&"text".parse().unwrap())

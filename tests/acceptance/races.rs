@@ -1,5 +1,6 @@
-//! Tests two concurrent runs on one secret. Exactly one wins, the other gets a conflict,
-//! and nothing is lost. One of them is held at a step, so that the race always happens.
+//! Tests two concurrent runs on one secret. Exactly one commits, the other gets a
+//! conflict, and no acknowledged write is lost. One run is paused at a step, which makes
+//! the race deterministic.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -201,10 +202,10 @@ fn twin(scene: &Scene, of: &Workspace) -> Workspace {
     workspace
 }
 
-/// A run of Terraform whose provider is held at a step.
+/// A run of Terraform whose provider is paused at a step.
 ///
-/// It waits at two named pipes. Opening one blocks until the other end opens, so no time
-/// is guessed.
+/// It waits at two named pipes. Opening one blocks until the other end opens, so the test
+/// needs no timer.
 pub(crate) struct Held {
     run: WorkspaceRun,
     pipes: TempDir,

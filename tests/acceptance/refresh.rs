@@ -1,4 +1,4 @@
-//! A refresh unwraps no key.
+//! A refresh does not unwrap a key.
 
 use crate::crash::{OPEN, apply_killed};
 use crate::scene::{Scene, on_every_stage};

@@ -57,15 +57,15 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
     workspace.unchanged(&[]);
     replaced("by force");
 
-    // Create first: under another name, and under the same one.
+    // Create first: under another name, and under the same name.
     let renamed = configuration("again", "\"production\"", first);
     workspace.write("main.tf", &renamed).unwrap();
     workspace.settled(&[]);
     replaced("another name, created first");
 
-    // Terraform does not tell a creation that it replaces anything. It plans it again
-    // during the apply, without the state of the old one. Under the same name, the
-    // provider must therefore take nothing over and lose nothing.
+    // Terraform does not tell a creation that it replaces a resource. It plans the
+    // creation again in the apply, without the state of the old resource. Under the same
+    // name, the provider must therefore neither adopt nor lose a secret.
     let edited = renamed.replace("lifecycle", "description = \"Edited\"\n  lifecycle");
     for configuration in [&renamed, &edited] {
         workspace.write("main.tf", configuration).unwrap();
@@ -87,7 +87,7 @@ fn acc_secret_is_replaced_in_either_order(scene: &Scene) {
         assert_eq!(scene.open(&id), Opened::text(1, "value of again"));
     }
 
-    // With the argument that the message names, the name is handed over.
+    // With the argument that the message names, the new secret takes the name.
     let consent = format!("takes_over = {id:?}\n  lifecycle");
     let consenting = edited.replace("lifecycle", &consent);
     workspace.write("main.tf", &consenting).unwrap();
@@ -121,7 +121,7 @@ fn acc_secret_of_another_workspace_is_not_taken(scene: &Scene) {
     assert_eq!(scene.open(&id), Opened::text(1, "value of db"));
     owner.unchanged(&[]);
 
-    // The remedy in the message.
+    // Follows the remedy in the message.
     taker
         .import("planton_secret.db", "production/db", &[])
         .unwrap()
@@ -133,8 +133,8 @@ fn acc_secret_of_another_workspace_is_not_taken(scene: &Scene) {
     assert_eq!(taker.secret("db")["version"], 1);
 }
 
-/// The state has another MAC key than the catalog. Replacement, update and deletion are
-/// rejected before any write.
+/// The state has another MAC key than the catalog. The provider rejects replacement,
+/// update and deletion before any write.
 #[test]
 fn nothing_is_written_where_the_state_knows_another_mac_key() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);

@@ -1,5 +1,5 @@
-//! Replacements of protected secrets are rejected: during the plan if Terraform announces
-//! the replacement, before any write if it does not. Every printed remedy works.
+//! The provider rejects the replacement of a protected secret: in the plan if Terraform
+//! announces the replacement, otherwise before any write. Every printed remedy works.
 
 use xtask::terraform::Workspace;
 
@@ -50,7 +50,8 @@ fn nothing_is_deposed(workspace: &Workspace) {
     assert!(!state.contains("deposed"), "{state}");
 }
 
-/// The resource's own create_before_destroy, one that a dependent passes on, and none.
+/// With `create_before_destroy` on the resource itself, inherited from a dependent, and
+/// absent.
 fn acc_protected_secret_is_not_replaced_by_force(scene: &Scene) {
     let dependent = format!(
         "resource \"terraform_data\" \"app\" {{\n  triggers_replace = planton_secret.db.id\n  {FIRST}\n}}\n"
@@ -86,7 +87,7 @@ fn acc_protected_secret_is_not_replaced_by_force(scene: &Scene) {
         assert_eq!(scene.open(&id), value);
         nothing_is_deposed(&workspace);
 
-        // The remedy in the message.
+        // Follows the remedy in the message.
         write(false, &workspace);
         workspace.settled(&[]);
         if own.is_empty() && inherited.is_empty() {
@@ -128,7 +129,7 @@ fn acc_protected_secret_is_not_replaced_by_a_trigger(scene: &Scene) {
     assert_eq!(text(&workspace.secret("db"), "id"), id);
 }
 
-/// The plan cannot distinguish it from an ordinary creation.
+/// The plan of a tainted secret cannot be distinguished from an ordinary creation.
 fn acc_protected_secret_that_is_tainted_is_kept(scene: &Scene) {
     let workspace = scene.workspace(&secret("deletion_protection = true"));
     workspace.settled(&[]);
@@ -145,12 +146,12 @@ fn acc_protected_secret_that_is_tainted_is_kept(scene: &Scene) {
     );
     assert_eq!(scene.open(&id), value);
     nothing_is_deposed(&workspace);
-    // The first remedy.
+    // Follows the first remedy.
     run(&workspace, &["untaint", "planton_secret.db"]);
     workspace.unchanged(&[]);
     assert_eq!(text(&workspace.secret("db"), "id"), id);
 
-    // The whole second remedy.
+    // Follows the whole second remedy.
     workspace
         .write("main.tf", &secret("deletion_protection = false"))
         .unwrap();
@@ -244,8 +245,8 @@ fn acc_creation_after_a_failed_update_is_no_replacement(scene: &Scene) {
     workspace.settled(&[]);
 }
 
-/// Tainted, renamed, and created first: the new secret exists before the provider learns
-/// that the old one is protected.
+/// Tainted, renamed, and created first: Terraform creates the new secret before the
+/// provider can check the protection of the old one.
 fn acc_protected_object_that_was_deposed_can_be_given_up(scene: &Scene) {
     let workspace = scene.workspace(&secret(&format!("deletion_protection = true\n  {FIRST}")));
     workspace.settled(&[]);

@@ -172,7 +172,7 @@ fn lifecycle(bench: &Bench) {
         ("POST record data 200", 0, 1),
     ];
     bench.apply("rotate", &[("rotation", "2")], &[], &rotate);
-    // And 1 for each deleted version.
+    // Each deleted version costs one request more.
     let one_pruned = [&rotate[..], &[("DELETE version metadata 204", 0, 1)]].concat();
     bench.apply(
         "rotate and prune one",
@@ -268,7 +268,7 @@ fn an_ephemeral_read_costs_three_requests() {
     }
 }
 
-/// A login is a write, so its index replaces a fence.
+/// A login is a write, so its consistency index replaces a fence.
 #[test]
 fn a_process_logs_in_once_and_needs_no_fence_then() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);

@@ -198,7 +198,7 @@ pub(crate) fn read_values(
     read_values_in(&workspace, selectors)
 }
 
-/// As [`read_values`], in a workspace that has a provider.
+/// Returns the same as [`read_values`], in a workspace that has a provider.
 pub(crate) fn read_values_in(
     workspace: &Workspace,
     selectors: &[(&str, String)],
@@ -214,7 +214,7 @@ pub(crate) fn read_values_in(
             "      {key:?} = {opened}.value != null ? {opened}.value : jsonencode({opened}.data)\n"
         ));
     }
-    // Outside the workspace, which tests search for values.
+    // Uses a folder outside the workspace, which tests search for values.
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("values.json");
     configuration.push_str(&format!(
@@ -273,7 +273,7 @@ pub(crate) fn assert_tombstones(records: &BTreeMap<String, Value>) {
     }
 }
 
-/// Makes one test for each Terraform and platform of `fn(&Scene)`.
+/// Generates one test for each Terraform and platform from a `fn(&Scene)`.
 macro_rules! on_every_stage {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
@@ -304,8 +304,8 @@ macro_rules! on_every_stage {
 
 pub(crate) use on_every_stage;
 
-/// Makes one test for each Terraform of `fn(&Scene)`, on the embedded platform, for
-/// behaviour that does not depend on the platform.
+/// Generates one test for each Terraform from a `fn(&Scene)`, on the embedded platform,
+/// for behaviour that does not depend on the platform.
 macro_rules! with_every_terraform {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {

@@ -1,5 +1,5 @@
-//! Tests plans with unknown values. Known values count, and the plan promises nothing
-//! that the apply could contradict.
+//! Tests plans with unknown values. The plan uses the known values, and the apply never
+//! contradicts the plan.
 
 use serde_json::{Value, json};
 use xtask::terraform::{Variables, Workspace};
@@ -73,7 +73,7 @@ resource "planton_secret" "by_value" {
     assert_eq!(labels("by_value"), json!({"team": "team-2", "tier": "a"}));
     assert_eq!(workspace.secret("by_value")["version"], 1);
 
-    // Unknown, and the same in the end.
+    // Unknown in the plan, and unchanged in the apply.
     let before = workspace.secret("s");
     workspace.settled(&[("v", "2"), ("again", "2")]);
     assert_eq!(workspace.secret("s"), before);
@@ -125,7 +125,7 @@ resource "planton_secret" "own" {
     assert_eq!(workspace.secret("s")["reference"], "$secret/@env-2/s");
     assert_eq!(text(&workspace.secret("own"), "id"), own);
 
-    // Unknown, and the same in the end.
+    // Unknown in the plan, and unchanged in the apply.
     workspace.settled(&[("v", "2"), ("description", "b"), ("again", "2")]);
     assert_eq!(workspace.secret("s")["environment"], "env-2");
     assert_eq!(text(&workspace.secret("own"), "id"), own);
@@ -163,7 +163,7 @@ resource "planton_secret" "s" {
         let (after, unknown) = planned(&workspace, &variables, "s");
         assert_eq!(after["environment"], "production", "{again}");
         assert_eq!(after["reference"], "$secret/@production/s", "{again}");
-        // A new value may come by the other argument in the apply.
+        // In the apply, the other argument may have the new value.
         let kind = (&unknown["kind"], &after["kind"]);
         match again {
             "1" => assert_eq!(kind.0, true),

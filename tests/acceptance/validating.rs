@@ -158,7 +158,7 @@ resource "planton_secret" "empty" {
     conflicting.ok().unwrap();
 }
 
-/// Canaries that look like a name, like a word, and like neither.
+/// Canaries in the form of a name, of a word, and of neither.
 fn acc_sensitive_value_in_any_argument_is_not_shown(scene: &Scene) {
     let workspace = scene.workspace(
         r#"
@@ -234,7 +234,7 @@ data "planton_secret" "name" { name = var.shown }
         );
         let lower = told.to_lowercase();
         assert!(!lower.contains(&value.to_lowercase()), "{told}");
-        // Nor do its parts, which a suggestion would contain.
+        // No part of the value is shown either, since a suggestion could contain one.
         for part in value.split(['_', '-', ' ']).filter(|part| part.len() > 6) {
             assert!(!lower.contains(&part.to_lowercase()), "{told}");
         }

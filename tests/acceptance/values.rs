@@ -137,7 +137,7 @@ fn acc_secret_values_come_back_byte_by_byte(scene: &Scene) {
     assert_eq!(data["a key / with \"quotes\" and ü"], "");
     assert_eq!(data["pem"], PEM);
 
-    // One byte more, and a mebibyte, are rejected by the plan.
+    // The plan rejects one byte more, and a mebibyte.
     let objects = scene.objects();
     let limit_text = format!("at most {limit} bytes");
     for bytes in [limit + 1, 1 << 20] {
@@ -155,7 +155,7 @@ fn acc_secret_values_come_back_byte_by_byte(scene: &Scene) {
         );
         assert!(!refused.contains("xxxx"), "{refused}");
     }
-    // A value that is unknown until the apply is rejected by the apply.
+    // The apply rejects a value that is unknown in the plan.
     fs::remove_file(folder.join("too-large")).unwrap();
     let late = format!(
         "resource \"terraform_data\" \"late\" {{ input = join(\"\", [for i in range({}) : \"x\"]) }}\n\
@@ -224,7 +224,7 @@ fn acc_secret_without_a_trigger_is_rotated_by_its_value(scene: &Scene) {
     workspace.settled(&one);
     assert_eq!(scene.open(&id), Opened::text(3, "one"));
 
-    // A text becomes key-value.
+    // A text secret becomes a key-value secret.
     workspace
         .write(
             "main.tf",
