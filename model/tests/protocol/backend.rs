@@ -165,7 +165,7 @@ fn written(world: &mut World, rules: &Rules, pid: usize, write: &BackendWrite) {
     }
 }
 
-/// Continues after a write that lost to another one.
+/// Continues after a write with a conflict.
 fn lost(world: &mut World, rules: &Rules, pid: usize, write: &BackendWrite, found: u8) {
     match write.becomes {
         BackendState::Tombstone if rules.is(Loosening::TombstonesAnotherRevision) => {

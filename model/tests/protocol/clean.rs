@@ -33,7 +33,7 @@ pub(crate) fn look(turn: &mut Turn<'_>) {
     let process = turn.process();
     let collects = process.command.kind == Kind::Collect;
     if process.pending == 0 {
-        // This is no step of its own. The next step is the tombstone.
+        // Finding no further entry is not a step. The next step is the tombstone.
         let mark = process.mark;
         if collects {
             turn.go_noted(step::LIST, "all seen", |world| {
@@ -102,7 +102,7 @@ fn look_at_unnamed(turn: &mut Turn<'_>, put: Put) {
     let collects = turn.process().command.kind == Kind::Collect;
     let is_bare = turn.world.place(put).versions == 0;
     if collects && is_bare && !turn.is(Loosening::CollectsBareEntries) {
-        // Its object may be put later, and only this entry leads to it.
+        // A late put may still create its object, and only this entry leads to it.
         skip(turn, put, "no object");
         return;
     }
@@ -208,8 +208,8 @@ pub(crate) fn clean_entry(turn: &mut Turn<'_>) {
     });
 }
 
-/// Removes the entries of a removed backend. They stay until then, because a
-/// creation that is held before its put may still put its object.
+/// Removes the entries of a removed backend. They stay until then, because a creation
+/// that is delayed before its put may still create its object.
 pub(crate) fn clean_entries(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     let cleaned = turn.process().cleaned;

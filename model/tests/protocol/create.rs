@@ -7,8 +7,8 @@ use crate::world::{BUILT_IN, Document, Held, Put, Record, World};
 use crate::write::{Change, Write, stamp};
 use crate::{destroy, step};
 
-/// Adds the steps before a put under a new remote name, in every order that the
-/// design allows: the read of the document, the entry, the look at the backend.
+/// Adds the steps before a put under a new remote name: the read of the document, the
+/// entry, the look at the backend. They occur in every order that the design allows.
 pub(crate) fn prepare(turn: &mut Turn<'_>) {
     let process = turn.process();
     if process.spare {

@@ -98,7 +98,7 @@ pub(crate) fn delete_object(turn: &mut Turn<'_>) {
     });
 }
 
-/// Continues after the record is removed.
+/// Continues after the removal of the record.
 pub(crate) fn removed(world: &mut World, pid: usize) {
     let process = &mut world.processes[pid];
     if process.has_entries {
@@ -128,7 +128,7 @@ pub(crate) fn delete_entries(turn: &mut Turn<'_>) {
     });
 }
 
-/// Continues after the secret is removed completely.
+/// Continues after the complete removal of the secret.
 fn end(world: &mut World, pid: usize) {
     let process = &mut world.processes[pid];
     let (command, uuid) = (process.command, process.target);

@@ -68,7 +68,7 @@ fn named_objects_have_entries(world: &World) -> bool {
     })
 }
 
-/// Returns a broken promise of a quiescent world.
+/// Returns a promise that does not hold in a quiescent world.
 fn broken_when_still(world: &World) -> Option<Promise> {
     if !world.is_quiescent() {
         return None;
@@ -98,8 +98,8 @@ fn puts() -> impl Iterator<Item = Put> {
     0..PUTS as Put
 }
 
-/// Returns true for an object that nothing leads to. On the built-in backend, the
-/// object's uuid leads to its document.
+/// Returns true for an object that neither a record nor an entry of a present backend
+/// leads to. On the built-in backend, the object's uuid leads to its document.
 fn is_orphan(world: &World, put: Put) -> bool {
     let place = world.place(put);
     let is_listed = place.entry && !world.is_removed(place.backend, place.backend_uuid);
@@ -109,8 +109,8 @@ fn is_orphan(world: &World, put: Put) -> bool {
         && world.document.naming(put).is_none()
 }
 
-/// Returns true for the accepted exception: a creation was held before its put while
-/// its backend was removed, and died after the put.
+/// Returns true for the accepted exception: a creation was delayed before its put while
+/// its backend was removed, and its process died after the put.
 fn is_admitted(world: &World, put: Put) -> bool {
     let Some(putter) = putter_of(put) else {
         return false;

@@ -47,7 +47,7 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
     Done,
-    /// It was not allowed to continue, and changed nothing.
+    /// It may not continue, and changed nothing.
     Refused,
     /// It lost a compare-and-set.
     Failed,

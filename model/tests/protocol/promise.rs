@@ -3,13 +3,13 @@
 /// A promise, named as a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Promise {
-    /// The record names each version that a state received in a response. This ends
-    /// when its owner destroys it, or when a run names it to adopt or displace it.
+    /// The record names each version that a state received in a response. This ends when
+    /// its owner destroys the secret, or when a run names it to adopt or displace it.
     AcknowledgedVersionsStay,
-    /// Each object that a record names is in the store. A cleanup therefore deletes
-    /// nothing that a record names, now or later.
+    /// Each object that a record names is in the store. A cleanup therefore never deletes
+    /// an object that a record names or will name.
     NamedObjectsExist,
-    /// No run changes or destroys a secret of another state without naming it.
+    /// No run changes or destroys a secret of another state that it does not name.
     OwnersAloneChange,
     /// A creation adopts only an unchanged record of a named run.
     OnlyNamedRunsAreAdopted,
@@ -19,8 +19,8 @@ pub(crate) enum Promise {
     NoSecretOnARemovedBackend,
     /// Each object of a record on a registered backend has its entry.
     NamedObjectsHaveEntries,
-    /// In a quiescent world, each object can be found: a record names it, an entry
-    /// names it, or its uuid gives the key of the document.
+    /// In a quiescent world, each object can be found through a record, through an entry,
+    /// or through its uuid, which gives the key of the document.
     ObjectsAreFound,
     /// A refused deletion of a backend leaves the backend unchanged.
     RefusedDeletionsChangeNothing,

@@ -2,8 +2,8 @@
 
 use crate::world::Document;
 
-/// A rule of the design to leave out. `loosened.rs` shows for each that a promise
-/// breaks without it.
+/// A rule of the design to omit. `loosened.rs` shows for each that a promise breaks
+/// without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loosening {
     /// The look at the backend may precede the response to the entry, as with a
@@ -17,18 +17,18 @@ pub(crate) enum Loosening {
     RemovesEntriesFirst,
     /// A destroy removes the entries before the record.
     RemovesEntriesBeforeTheRecord,
-    /// A creation that lost its commit cleans up without reading the document.
+    /// A creation whose commit had a conflict cleans up without reading the document.
     RecognisesNothing,
     /// A commit is recognized by its write id alone.
     RecognisesWriteIdsAlone,
     /// A commit is recognized by its native id under any remote name.
     RecognisesNativeIdsAlone,
-    /// A creation or heal counts as lost if the record names its object but not its
+    /// A creation or heal counts as lost if the record names its object and not its
     /// version.
     RecognisesVersionsOnly,
-    /// A creation that lost its commit commits the same put on the new revision.
+    /// A creation whose commit had a conflict commits the same put on the new revision.
     CommitsOnAnotherRevision,
-    /// A creation that lost its commit starts over under the same remote name.
+    /// A creation whose commit had a conflict starts over under the same remote name.
     BeginsAnewWithTheSamePut,
     /// A cleanup deletes other processes' objects and entries without raising.
     CleansWithoutRaising,
@@ -91,7 +91,7 @@ pub(crate) struct Rules {
     pub(crate) loosening: Option<Loosening>,
     /// The document that a lagging node returns.
     pub(crate) stale: Option<Document>,
-    /// Whether a creation that lost its commit starts over in the same process.
+    /// Whether a creation whose commit had a conflict starts over in the same process.
     pub(crate) begins_anew: bool,
 }
 

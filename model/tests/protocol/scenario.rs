@@ -133,25 +133,25 @@ impl Scenario {
         scenario
     }
 
-    /// Lets this number of responses be lost.
+    /// Allows this number of lost responses.
     pub(crate) fn losing(mut self, answers: u8) -> Self {
         self.initial.losses_left = answers;
         self
     }
 
-    /// Lets one object be removed manually at any time.
+    /// Allows the manual removal of one object at any time.
     pub(crate) fn drifting(mut self) -> Self {
         self.initial.drifts_left = 1;
         self
     }
 
-    /// Lets a creation that lost its commit start over.
+    /// Allows a creation whose commit had a conflict to start over.
     pub(crate) fn beginning_anew(mut self) -> Self {
         self.rules.begins_anew = true;
         self
     }
 
-    /// Lets a lagging node serve reads that are not fenced.
+    /// Allows a lagging node to serve reads that are not fenced.
     pub(crate) fn lagging(mut self) -> Self {
         self.rules.stale = Some(self.initial.document);
         self

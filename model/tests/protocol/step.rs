@@ -27,8 +27,8 @@ pub(crate) const TAKE_MARK_BACK: &str = "take mark back";
 pub(crate) const BACKEND_TOMBSTONE: &str = "backend tombstone";
 pub(crate) const DELETE_UNNAMED_ENTRY: &str = "delete unnamed entry";
 
-/// Steps of the model that are no crash points of the code: reads after a conflict,
-/// Terraform's actions between commands, and events that happen to a process.
+/// Steps of the model without a crash point in the code: reads after a conflict,
+/// Terraform's actions between commands, and events of a process.
 pub(crate) const READ_BACK: &str = "read back";
 pub(crate) const READ: &str = "read";
 pub(crate) const IMPORT: &str = "import";
@@ -75,8 +75,8 @@ mod tests {
     ];
 
     /// Crash points of the code that the model omits, because no other step depends on
-    /// them: the organization's first use, a backend's marker and settings, the default,
-    /// the histories of records, and copied sources.
+    /// them. They belong to the organization's first use, a backend's marker and
+    /// settings, the default, the histories of records, and copied sources.
     const NOT_MODELLED: [&str; 17] = [
         "adopt backend",
         "backend marker",

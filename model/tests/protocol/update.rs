@@ -5,7 +5,7 @@ use crate::rules::Loosening;
 use crate::world::{Held, bit};
 use crate::{create, step};
 
-/// Reads the record, and checks that this state may change it.
+/// Reads the record, and checks that this state may change the secret.
 pub(crate) fn begin(turn: &mut Turn<'_>) {
     let (pid, rules) = (turn.pid, turn.rules);
     let now = turn.world.document;

@@ -174,7 +174,7 @@ fn written(world: &mut World, pid: usize, write: &Write) {
     }
 }
 
-/// Continues after a write that lost to another one.
+/// Continues after a write with a conflict.
 fn lost(world: &mut World, rules: &Rules, pid: usize, write: &Write) {
     let found = world.document;
     let process = &mut world.processes[pid];
@@ -302,8 +302,7 @@ fn alter(record: &mut Record, rules: &Rules, state: u8, write: &Write, stamp: St
     }
 }
 
-/// Gives a displaced secret its name back when its owner writes it and the name is
-/// free.
+/// Restores the name of a displaced secret when its owner writes it and the name is free.
 fn take_name_back(document: &mut Document) {
     let is_ready = document.displaced.is_some_and(|record| record.is_ready());
     if document.current.is_none() && is_ready {
@@ -311,7 +310,7 @@ fn take_name_back(document: &mut Document) {
     }
 }
 
-/// Records which states lost a secret to a run that named it, or got it back.
+/// Records the states that lost a secret to a run that named it, or that got it back.
 fn release(world: &mut World, before: &Record, after: &Record) {
     for (state, terraform) in (0u8..).zip(&mut world.states) {
         let owned = before.owners >> state & 1 == 1;
@@ -324,7 +323,7 @@ fn release(world: &mut World, before: &Record, after: &Record) {
     }
 }
 
-/// Checks the write against the actual owners and the names that were given.
+/// Checks the write against the actual owners and the named secrets.
 fn expect_rights(world: &mut World, pid: usize, write: &Write) {
     let command = world.processes[pid].command;
     let met = world.document.record(write.uuid).copied();
