@@ -1,4 +1,4 @@
-//! What sealing and opening cost, apart from any KEK.
+//! Measures sealing and opening without a KEK.
 
 use std::hint::black_box;
 

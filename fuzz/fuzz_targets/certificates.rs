@@ -1,4 +1,4 @@
-//! CA certificates in PEM form, from the configuration.
+//! Parses CA certificates in PEM from the configuration.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! The index in a response of OpenBAO or Vault.
+//! Parses the consistency index in a response of OpenBAO or Vault.
 
 #![no_main]
 

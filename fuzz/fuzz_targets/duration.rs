@@ -1,4 +1,4 @@
-//! Durations of `timeouts`: never zero.
+//! Parses durations of `timeouts`, which are never zero.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Envelopes, binary and as text: what parses is written again as it was.
+//! Parses envelopes, in binary and in stored form. A binary envelope that parses is
+//! encoded to the same bytes.
 
 #![no_main]
 

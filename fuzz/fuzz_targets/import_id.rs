@@ -1,4 +1,4 @@
-//! Import ids and names: what parses is printed as it was.
+//! Parses names, as in import ids. A name that parses is printed unchanged.
 
 #![no_main]
 

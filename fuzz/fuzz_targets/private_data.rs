@@ -1,4 +1,4 @@
-//! Private data of a resource, as a state returns it.
+//! Parses the private data of a resource, as a state returns it.
 
 #![no_main]
 

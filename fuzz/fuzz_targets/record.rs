@@ -1,4 +1,5 @@
-//! Records of the catalog: a parsed record is equal after it was written and parsed again.
+//! Parses records of the catalog. A record that parses is equal after it is written and
+//! parsed again.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! `PLANTON_RESUME`: what parses is equal after it was printed and parsed again.
+//! Parses `PLANTON_RESUME`. A value that parses is equal after it is printed and parsed
+//! again.
 
 #![no_main]
 

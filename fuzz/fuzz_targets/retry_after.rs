@@ -1,4 +1,4 @@
-//! `Retry-After` of any server: seconds, or a date.
+//! Parses `Retry-After` of any server, in seconds or as a date.
 
 #![no_main]
 

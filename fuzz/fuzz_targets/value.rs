@@ -1,5 +1,5 @@
-//! Values of Terraform in MessagePack, of any type: the input is a type's JSON, a zero
-//! byte, and the value.
+//! Parses Terraform's values of any type in MessagePack. The input is a type's JSON, a
+//! zero byte, and the value.
 
 #![no_main]
 
