@@ -1,6 +1,5 @@
-//! Runs a fake of Azure Key Vault and of the authority that issues its tokens. No
-//! emulator of them exists. `azure_vault.py` and `azure_authority.py` enforce the
-//! rules.
+//! Runs a fake of Azure Key Vault and of the authority that issues its tokens, since no
+//! emulator exists. `azure_vault.py` and `azure_authority.py` enforce the rules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,7 +85,7 @@ pub struct AzureFake {
 impl AzureFake {
     /// The tenant of the vault and of the application.
     pub const TENANT: &str = "11111111-0000-4000-8000-000000000001";
-    /// Another tenant, which has the application and not the vault.
+    /// Another tenant, which contains the application and not the vault.
     pub const OTHER_TENANT: &str = "99999999-0000-4000-8000-000000000009";
     /// The application.
     pub const CLIENT: &str = "22222222-0000-4000-8000-000000000002";

@@ -285,8 +285,8 @@ fn percent_encode(value: &str, keep: &str, upper: bool) -> Vec<u8> {
     encoded.into_bytes()
 }
 
-/// Returns the forms of `value` in JSON strings: plain, with `<`, `>` and `&` escaped as
-/// in Go, with the slash escaped, and in ASCII only as in Python.
+/// Returns the forms of `value` in JSON strings. They are plain, with `<`, `>` and `&`
+/// escaped as in Go, with the slash escaped, and in ASCII only as in Python.
 fn json_forms(value: &str) -> impl Iterator<Item = String> {
     let quoted = serde_json::Value::from(value).to_string();
     let plain = quoted[1..quoted.len() - 1].to_owned();

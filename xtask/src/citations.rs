@@ -17,15 +17,14 @@ use xtask::paths;
 use comments::{Citation, Kind, Language};
 use document::{Document, Sentence};
 
-/// The specification, as citations name it.
+/// The specification, as it is named in citations.
 const DOCUMENT: &str = "docs/format.md";
 
 /// Checks the document and every source file below the repository.
 ///
 /// # Errors
 ///
-/// When a requirement lacks a citation, or a citation is wrong; the message
-/// names each.
+/// If a requirement lacks a citation, or a citation is wrong. The message names each one.
 pub(crate) fn check() -> Result<()> {
     let root = paths::repository();
     let text = fs::read_to_string(root.join(DOCUMENT)).context(DOCUMENT)?;
@@ -53,7 +52,7 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// How many requirements there are, and how many of them are cited.
+/// The number of requirements, and of those that are cited.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     requirements: usize,
@@ -78,7 +77,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// Matches sentences and citations; returns one line for each that has no match.
+/// Matches sentences and citations, and returns one line for each without a match.
 fn compare(document: &Document, citations: &[Citation]) -> (Counts, Vec<String>) {
     let matches = |citation: &Citation, sentence: &Sentence| {
         citation.section == sentence.section && citation.words == sentence.text
@@ -126,7 +125,7 @@ fn compare(document: &Document, citations: &[Citation]) -> (Counts, Vec<String>)
     (counts, problems)
 }
 
-/// Returns the files that may cite, in order.
+/// Returns the files that may contain citations, in order.
 fn sources(root: &Path) -> Result<Vec<(PathBuf, Language)>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -137,7 +136,7 @@ fn sources(root: &Path) -> Result<Vec<(PathBuf, Language)>> {
             let (path, name) = (entry.path(), entry.file_name());
             let is_hidden = name.as_encoded_bytes().starts_with(b".");
             if entry.file_type().with_context(reading)?.is_dir() {
-                // Hidden folders and Cargo's hold nothing that is ours.
+                // Hidden folders and Cargo's target folder contain no source files.
                 if !is_hidden && name != "target" {
                     folders.push(path);
                 }

@@ -1,9 +1,9 @@
-//! What a release is built for, and tests that `.goreleaser.yaml` meets the requirements
-//! of the Terraform and OpenTofu registries. A mistake would otherwise appear only in a
+//! The targets of a release, and tests that `.goreleaser.yaml` meets the requirements of
+//! the Terraform and OpenTofu registries. A mistake would otherwise appear only in a
 //! published version, which cannot be withdrawn.
 //! <https://developer.hashicorp.com/terraform/registry/providers/publishing>
 
-/// The platforms that a release is built for.
+/// The target platforms of a release.
 pub(crate) const TARGETS: [&str; 5] = [
     "x86_64-unknown-linux-musl",
     "aarch64-unknown-linux-musl",

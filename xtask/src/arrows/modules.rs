@@ -1,4 +1,5 @@
-//! Checks which modules of a crate use which, as `crate::` and `super::` paths tell.
+//! Checks the dependencies between the modules of a crate, by their `crate::` and
+//! `super::` paths.
 
 mod drawn;
 
@@ -11,28 +12,28 @@ use drawn::MODULES;
 
 use super::source::{self, File};
 
-/// The modules in a folder, and for each one the modules beside it that it may use.
+/// The modules in a folder, and the sibling modules that each may use.
 struct Modules {
     /// The folder, from the root of the repository.
     folder: &'static str,
-    /// The paths under which code names these modules.
+    /// The path prefixes of these modules in code.
     paths: &'static [&'static str],
-    /// Each module with its permitted modules.
+    /// Each module with its permitted dependencies.
     arrows: &'static [(&'static str, &'static [&'static str])],
     unlisted: Unlisted,
 }
 
-/// What holds for modules without a line.
+/// The rule for modules without a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Unlisted {
     /// Each module needs a line.
     Refused,
-    /// They use no module that has a line.
+    /// They may use no module that has a line.
     Shared,
 }
 
-/// Returns one line for each arrow that is not drawn, and for each module without
-/// a line.
+/// Returns one line for each dependency that is not permitted, and for each module
+/// without a line.
 pub(super) fn violations() -> Result<Vec<String>> {
     let mut violations = Vec::new();
     for modules in MODULES {
@@ -106,7 +107,7 @@ impl Modules {
     }
 }
 
-/// Returns the names that follow `path` in code: one, or those of a group in braces.
+/// Returns the names after `path` in code: one, or those of a group in braces.
 fn names_after<'a>(path: &str, code: &'a str) -> Vec<&'a str> {
     let mut names = Vec::new();
     for (at, _) in code.match_indices(path) {

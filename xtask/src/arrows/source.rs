@@ -1,4 +1,4 @@
-//! The Rust files that the rules read, as plain text.
+//! The Rust files that the rules check, as plain text.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Returns whether the file has tests only. Tests may use what they like.
+    /// Returns whether the file contains tests only. The rules do not apply to tests.
     pub(super) fn is_test(&self) -> bool {
         let path = Path::new(&self.path);
         path.iter().any(|part| part == "tests") || path.ends_with("tests.rs")
@@ -51,7 +51,7 @@ pub(super) fn files(path: &str) -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// Returns where `path` from the repository's root is.
+/// Returns the absolute path of `path`, which is relative to the repository's root.
 pub(super) fn at(path: &str) -> PathBuf {
     paths::repository().join(path)
 }

@@ -1,10 +1,10 @@
-//! Checks that code has no words that belong to other parts of the workspace.
+//! Checks that code contains no words that are reserved for other parts of the workspace.
 
 use anyhow::Result;
 
 use super::source::{self, File};
 
-/// Words that the code of some folders or files never contains, tests aside.
+/// Words that the code of some folders or files must not contain, except in tests.
 struct Forbidden {
     places: &'static [&'static str],
     /// What the rule permits inside `places`.
@@ -31,7 +31,7 @@ const SPAWNING: Forbidden = Forbidden {
         "crates/vendors/src",
         "src",
     ],
-    // The server: its tasks are connections, signals, and the calls themselves.
+    // The server's tasks are connections, signals, and the calls themselves.
     except: &["crates/plugin/src/protocol/"],
     words: &["spawn("],
     why: "a spawned task escapes the deadline of its use case",
@@ -87,7 +87,7 @@ const USE_CASES: Forbidden = Forbidden {
     why: "a vendor knows the traits that it implements, and no use case",
 };
 
-/// Code that works without Terraform and therefore never mentions it, not even in comments
+/// Code that works without Terraform, and therefore never mentions it, even in comments
 /// and tests.
 const WITHOUT_TERRAFORM: &[&str] = &[
     "crates/core/src",
@@ -96,7 +96,7 @@ const WITHOUT_TERRAFORM: &[&str] = &[
     "crates/vendors/src/openbao/kek.rs",
 ];
 
-/// Returns one line for each word that a rule forbids.
+/// Returns one line for each forbidden word.
 pub(super) fn violations() -> Result<Vec<String>> {
     let mut violations = Vec::new();
     for place in WITHOUT_TERRAFORM {
@@ -131,7 +131,7 @@ impl Forbidden {
     }
 }
 
-/// Returns whether `code` has `word`, not as a part of another name.
+/// Returns whether `code` contains `word`, and not only as a part of another name.
 fn has_word(code: &str, word: &str) -> bool {
     let ends_with_name = word.ends_with(source::is_of_a_name);
     code.match_indices(word).any(|(at, _)| {

@@ -9,21 +9,21 @@ use std::path::Path;
 
 use super::DOCUMENT;
 
-/// Whose comments are read. The marks are duvet's own for each language.
+/// The language of a source file. Each has duvet's own comment marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Language {
     Rust,
     Python,
 }
 
-/// What a citation claims.
+/// The kind of a citation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The code below does what the words require.
+    /// The code below implements the requirement.
     Implementation,
-    /// The test below fails where it does not.
+    /// The test below fails if the requirement is not met.
     Test,
-    /// Nothing here does, for a reason.
+    /// The requirement is not implemented, for a reason.
     Exception,
 }
 
@@ -34,14 +34,14 @@ pub(super) struct Citation {
     pub(super) place: String,
     /// The anchor of the section.
     pub(super) section: String,
-    /// What it claims.
+    /// Its kind.
     pub(super) kind: Kind,
-    /// The words, separated by one space each.
+    /// The cited words, separated by one space each.
     pub(super) words: String,
 }
 
 impl Language {
-    /// Returns the language of a file that may cite.
+    /// Returns the language of a file that may contain citations.
     pub(super) fn of(file: &Path) -> Option<Self> {
         match file.extension()?.to_str()? {
             "rs" => Some(Self::Rust),
@@ -50,7 +50,7 @@ impl Language {
         }
     }
 
-    /// Returns what meta lines and content lines begin with.
+    /// Returns the prefixes of meta lines and of content lines.
     fn marks(self) -> (&'static str, &'static str) {
         match self {
             Self::Rust => ("//=", "//#"),
@@ -58,7 +58,7 @@ impl Language {
         }
     }
 
-    /// Says whether a line belongs to the item below it: a comment or an attribute.
+    /// Returns whether a line belongs to the item below it, as a comment or an attribute.
     fn is_above(self, line: &str) -> bool {
         match self {
             Self::Rust => ["//", "#["].iter().any(|mark| line.starts_with(mark)),
@@ -66,7 +66,7 @@ impl Language {
         }
     }
 
-    /// Says whether a line marks a test: an attribute, or a function's name.
+    /// Returns whether a line marks a test: an attribute, or a function's name.
     fn is_test(self, line: &str) -> bool {
         match self {
             Self::Rust => ["#[test]", "#[tokio::test"]
@@ -77,8 +77,7 @@ impl Language {
     }
 }
 
-/// Reads the citations of a file; returns them, and one line for each that is
-/// broken.
+/// Parses the citations of a file. Also returns one line for each broken citation.
 pub(super) fn parse(file: &str, text: &str, language: Language) -> (Vec<Citation>, Vec<String>) {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let (meta_mark, content_mark) = language.marks();
@@ -109,7 +108,7 @@ pub(super) fn parse(file: &str, text: &str, language: Language) -> (Vec<Citation
     (citations, problems)
 }
 
-/// Takes the lines from `at` on that begin with `mark`, without it.
+/// Returns the lines from `at` on that begin with `mark`, without the mark.
 fn marked<'a>(lines: &[&'a str], at: &mut usize, mark: &str) -> Vec<&'a str> {
     let mut taken = Vec::new();
     while let Some(rest) = lines.get(*at).and_then(|line| line.strip_prefix(mark)) {
@@ -148,8 +147,7 @@ fn read(metas: &[&str], words: String, place: &str) -> Result<Citation, String> 
     })
 }
 
-/// Checks that a citation stands above what it claims to: a test, or code that is
-/// none.
+/// Checks that a test citation is above a test, and any other citation above other code.
 fn check_place(kind: Kind, below: &[&str], language: Language) -> Result<(), &'static str> {
     let above = below
         .iter()

@@ -8,14 +8,14 @@ const KEY_WORDS: &[&str] = &["MUST", "SHALL", "REQUIRED"];
 /// A specification.
 #[derive(Debug, Default)]
 pub(super) struct Document {
-    /// What citations may cite, in order.
+    /// The sentences that can be cited, in order.
     pub(super) sentences: Vec<Sentence>,
 }
 
 /// A sentence of prose or of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Sentence {
-    /// The line where its paragraph begins.
+    /// The first line of its paragraph.
     pub(super) line: usize,
     /// The anchor of its section.
     pub(super) section: String,
@@ -31,8 +31,8 @@ impl Document {
     }
 }
 
-/// Reads the sentences, and returns one line for each requirement that cannot be
-/// cited: in a table, in a heading, in code, or twice in a section.
+/// Parses the sentences. Also returns one line for each requirement that cannot be cited:
+/// in a table, in a heading, in code, or twice in a section.
 pub(super) fn parse(text: &str) -> (Document, Vec<String>) {
     let mut parser = Parser::default();
     for (number, line) in (1..).zip(text.lines()) {
@@ -62,7 +62,7 @@ struct Parser {
     problems: Vec<String>,
     section: String,
     in_code: bool,
-    /// The paragraph so far, and where it began.
+    /// The paragraph so far, and its first line.
     paragraph: String,
     began: usize,
 }
@@ -110,7 +110,7 @@ impl Parser {
     }
 }
 
-/// Returns what follows the mark of a list item.
+/// Returns the text after a list item's mark.
 fn list_item(line: &str) -> Option<&str> {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rest = match digits {
@@ -120,7 +120,7 @@ fn list_item(line: &str) -> Option<&str> {
     rest.strip_prefix(' ')
 }
 
-/// Splits a paragraph at the full stops outside of code.
+/// Splits a paragraph at the full stops outside code.
 fn sentences(paragraph: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let (mut start, mut in_code) = (0, false);
@@ -138,8 +138,7 @@ fn sentences(paragraph: &str) -> Vec<&str> {
     sentences
 }
 
-/// Says whether a key word stands in `text` as a word, unquoted and outside of
-/// code.
+/// Returns whether `text` contains a key word, unquoted and outside code.
 fn is_requirement(text: &str) -> bool {
     let prose = text.split('`').step_by(2).collect::<Vec<_>>().join("`");
     let is_inside = |character: char| character.is_alphanumeric() || matches!(character, '"' | '_');
@@ -152,7 +151,7 @@ fn is_requirement(text: &str) -> bool {
     })
 }
 
-/// Returns the anchor that GitHub and duvet give a heading.
+/// Returns the anchor of a heading on GitHub and in duvet.
 fn anchor(heading: &str) -> String {
     let words = heading.trim().to_lowercase();
     let kept = words

@@ -21,8 +21,8 @@ fn document(text: &str) -> Document {
     document
 }
 
-/// Returns a source file; `=` and `#` begin its citations' lines, so that none stands
-/// in this file.
+/// Returns a source file with `//` before each line that begins with `=` or `#`. This
+/// file itself therefore contains no citation.
 fn source(lines: &[&str]) -> String {
     let lines = lines
         .iter()

@@ -1,9 +1,9 @@
 //! Runs random sequences of Terraform commands in folders that share a platform, and
 //! compares them with a model of each secret's owner and current value.
 //!
-//! The model uses states and values only: the state of each folder, and the values
-//! that a consumer reads. A command may fail only for a reason that the model knows.
-//! At the end, a plain recovery must work.
+//! The model uses states and values only: the state of each folder, and the values that a
+//! consumer reads. A command may fail only for a permitted reason. At the end, a plain
+//! recovery must succeed.
 
 mod act;
 mod command;

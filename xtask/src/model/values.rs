@@ -122,8 +122,8 @@ impl Case<'_> {
         (declared, predecessor): (&Declared, Option<&Instance>),
         then: &str,
     ) -> Option<bool> {
-        // The model does not know the state's data of an adopted or imported secret,
-        // and a creation ignores nothing.
+        // The model lacks the state's data of an adopted or imported secret, and a
+        // creation ignores nothing.
         let predecessor = predecessor?;
         if declared.ignored == Ignored::Everything {
             return Some(false);

@@ -7,13 +7,13 @@ use std::fmt;
 pub enum Rule {
     /// Terraform or the provider reported a defect of the provider.
     Defect,
-    /// A state holds a secret of another state that nobody named.
+    /// A state holds a secret of another state that no run named.
     TakenOver,
     /// A command changed or destroyed a secret that its own state does not own.
     ForeignHarmed,
     /// `terraform test` changed or destroyed something.
     TestHarmed,
-    /// A secret is gone that no command was to destroy.
+    /// A secret is gone, and no command was supposed to destroy it.
     Lost,
     /// A protected or retained secret is gone.
     ProtectionBroken,

@@ -1,4 +1,4 @@
-//! The part of the servers' HTTP API that tests need.
+//! The part of the server's HTTP API that tests need.
 
 use std::time::Duration;
 

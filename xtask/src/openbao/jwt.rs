@@ -15,7 +15,7 @@ use crate::tools::Tools;
 const SCRIPT: &str = include_str!("../../jwt.py");
 const BOUND: Duration = Duration::from_secs(60);
 
-/// An issuer with a key pair of its own.
+/// An issuer with its own key pair.
 #[derive(Debug)]
 pub struct JwtIssuer {
     python: PathBuf,
@@ -24,7 +24,7 @@ pub struct JwtIssuer {
 }
 
 impl JwtIssuer {
-    /// Makes an issuer with a new key.
+    /// Creates an issuer with a new key.
     ///
     /// # Errors
     ///
@@ -48,8 +48,8 @@ impl JwtIssuer {
         &self.public_key
     }
 
-    /// Signs `claims` with ES256; `aud` is `planton`, `exp` in ten minutes and
-    /// `iat` now where they are absent.
+    /// Signs `claims` with ES256. By default, `aud` is `planton`, `exp` is in ten
+    /// minutes, and `iat` is now.
     ///
     /// # Errors
     ///

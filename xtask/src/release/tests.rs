@@ -78,7 +78,7 @@ fn archives_and_their_binary_are_named_as_the_registry_reads_them() {
             "name_template: terraform-provider-planton_1.2.3_linux_amd64",
         ],
     );
-    // Cargo's own name: GoReleaser finds no other.
+    // Cargo sets the name of the binary, and GoReleaser finds no other.
     assert_has("builds", &["binary: terraform-provider-planton"]);
 }
 

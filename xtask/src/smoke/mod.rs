@@ -1,6 +1,6 @@
 //! Runs the main scenes against a vendor's account: create, rotate, read, detect an
-//! object that was destroyed outside Terraform, and refuse and carry out a destroy. It
-//! is for owners of an account. The project's tests run it against emulators.
+//! object that was destroyed outside Terraform, and reject and carry out a destroy. It is
+//! for owners of an account. The project's tests run it against emulators.
 //!
 //! It sends no write until the owner has named the account of the credentials. All
 //! objects have a prefix that is new in each run. It deletes them at the end, also after

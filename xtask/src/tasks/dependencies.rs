@@ -1,4 +1,4 @@
-//! Checks every crate that we depend on: licence, source, bans, advisories.
+//! Checks the license, source, bans and advisories of every dependency.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ const CARGO_DENY: CrateTool = CrateTool {
     version: "0.20.2",
 };
 
-/// For a clone of the advisory database.
+/// The time limit of cloning the advisory database.
 const FETCH_BOUND: Duration = Duration::from_secs(300);
 
-/// What git prints when it cannot reach a server. The texts are libcurl's:
+/// The messages of git for an unreachable server. The texts are libcurl's:
 /// <https://github.com/curl/curl/blob/master/lib/connect.c>,
 /// <https://github.com/curl/curl/blob/master/lib/hostip.c>.
 const UNREACHABLE: [&str; 10] = [
@@ -34,7 +34,7 @@ const UNREACHABLE: [&str; 10] = [
     "Operation timed out",
     "CONNECT tunnel failed",
     "Connection reset by peer",
-    // The database is public, so only a proxy denies it.
+    // The database is public, so only a proxy returns this status.
     "The requested URL returned error: 403",
 ];
 
@@ -48,7 +48,7 @@ pub(crate) enum Advisories {
     WhereReachable,
 }
 
-/// Runs the checks as a task of their own.
+/// Runs the checks as a separate task.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub(crate) fn task(advisories: Advisories) -> Result<()> {
     Ok(())
 }
 
-/// Runs `cargo deny` with `deny.toml`, and returns what it could not check.
+/// Runs `cargo deny` with `deny.toml`, and returns the checks that it could not run.
 ///
 /// # Errors
 ///
@@ -68,7 +68,7 @@ pub(crate) fn task(advisories: Advisories) -> Result<()> {
 /// if advisories are required.
 pub(crate) fn run(advisories: Advisories) -> Result<Option<&'static str>> {
     let deny = CARGO_DENY.install()?;
-    // For all platforms: a build downloads only what this one needs.
+    // Fetches for all platforms, because a build downloads only the crates of this one.
     super::run(cargo().args(["fetch", "--quiet", "--locked"]))?;
     super::run(check(&deny).args(["bans", "licenses", "sources"]))?;
 
@@ -121,8 +121,7 @@ fn databases() -> Option<PathBuf> {
     Some(home.join("advisory-dbs"))
 }
 
-/// Returns whether a copy was fetched earlier. A failed clone leaves only a
-/// lock file behind.
+/// Returns whether an earlier fetch succeeded. A failed clone leaves only a lock file.
 fn holds_a_database(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten();
     entries

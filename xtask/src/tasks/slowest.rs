@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 
 const PRINTED: usize = 30;
 
-/// Options of Cargo: what runs each test program.
+/// Cargo's options that run each test program with `RUSTC_BOOTSTRAP`.
 ///
-/// libtest has `--report-time` on a nightly compiler only, or with this variable.
+/// libtest supports `--report-time` only on a nightly compiler, or with this variable.
 /// rust-analyzer uses it for the same purpose:
 /// <https://github.com/rust-lang/rust-analyzer/blob/master/crates/rust-analyzer/src/test_runner.rs>.
 /// The compiler itself runs without the variable.
@@ -64,7 +64,7 @@ fn run_into(command: &mut Command, output: &mut impl Write) -> Result<()> {
 /// The times in the output of `cargo test`.
 #[derive(Debug, Default)]
 struct Times {
-    /// The test program whose tests come next.
+    /// The test program of the following tests.
     program: String,
     tests: Vec<(Duration, String)>,
 }

@@ -31,13 +31,13 @@ pub(crate) fn run_timed() -> Result<()> {
                 .args(tests)
                 .args(slowest::REPORT_TIME),
         )?;
-        // rustdoc runs these itself, and reports no times.
+        // rustdoc runs doc tests itself, and reports no times.
         super::run(&mut test(&["--doc"]))
     })
 }
 
-/// Builds all tests, and runs them by `tests`, which gets a maker of `cargo test`
-/// commands.
+/// Builds all tests, and runs them with `tests`, which receives a function that returns
+/// `cargo test` commands.
 fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> Result<()> {
     let before = work_tree()?;
     let tools = step("tools", || {
@@ -51,7 +51,7 @@ fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> 
     }
     let test = |what: &[&str]| {
         let mut command = cargo();
-        // Not the fuzz targets: they give the crates another feature.
+        // Excludes the fuzz targets, because they enable another feature of the crates.
         command.args(["test", "--workspace", "--exclude", "planton-fuzz"]);
         command.args(what);
         command.envs(tools.variables());
@@ -64,18 +64,18 @@ fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> 
     step("tests", || tests(&test))?;
     let after = work_tree()?;
     ensure!(before == after, "the tests changed the work tree:\n{after}");
-    // Printed last, so that readers notice it: the run passed without them.
+    // Printed last, so that readers notice what the run did not test.
     for missing in without(&terraforms) {
         eprintln!("    Not shown in this run: {missing}.");
     }
     Ok(())
 }
 
-/// The variable that bounds how many tests run at once:
+/// The variable that limits the number of concurrent tests:
 /// <https://doc.rust-lang.org/rustc/tests/index.html#--test-threads-test_threads>.
 const THREADS: &str = "RUST_TEST_THREADS";
 
-/// Returns how many tests run at once: half as many more than there are processors. Many
+/// Returns the number of concurrent tests: 1.5 for each processor, because many tests
 /// wait for a server, a quota or a timeout.
 fn threads() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -91,7 +91,7 @@ fn work_tree() -> Result<String> {
     Ok(finished.context("looking at the work tree")?.stdout)
 }
 
-/// Returns the supported versions at the ends of the range that were missing.
+/// Returns the missing versions at either end of the supported range.
 fn without(terraforms: &[Terraform]) -> Vec<&'static str> {
     let (opentofu, terraforms): (Vec<_>, Vec<_>) =
         terraforms.iter().partition(|one| one.is_opentofu());

@@ -1,4 +1,4 @@
-//! The arrows between the modules of each crate, as ARCHITECTURE.md draws them.
+//! The permitted dependencies between the modules of each crate, as in ARCHITECTURE.md.
 
 use super::{Modules, Unlisted};
 
@@ -40,7 +40,7 @@ pub(super) const CORE: Modules = Modules {
             "operations",
             &["catalog", "deadline", "kek", "names", "store"],
         ),
-        // Types of the store only: docs/adr/0005-record-layout.md.
+        // Uses types of the store only: docs/adr/0005-record-layout.md.
         ("catalog", &["error", "names", "store"]),
         ("kek", &["error", "names"]),
         ("store", &["deadline", "error"]),
@@ -57,9 +57,9 @@ pub(super) const OPERATIONS: Modules = Modules {
     arrows: &[
         ("secrets", &["backends"]),
         ("default_backend", &["backends"]),
-        // The marker's name and the options of a lookup are those of a secret's object.
+        // The marker's name and the lookup options are the same as for a secret's object.
         ("backends", &["secrets"]),
-        // It names the errors of all use cases.
+        // The error type contains the errors of all use cases.
         ("error", &["secrets"]),
     ],
     unlisted: Unlisted::Shared,
@@ -94,7 +94,7 @@ pub(super) const VENDORS: Modules = Modules {
     unlisted: Unlisted::Refused,
 };
 
-/// The author's API does not know the protocol that serves it.
+/// The author's API does not depend on the protocol that serves it.
 pub(super) const PLUGIN: Modules = Modules {
     folder: "crates/plugin/src",
     paths: &["crate::"],

@@ -129,7 +129,7 @@ fn drawn_arrows_comments_and_tests_are_fine() {
     assert_eq!(violations(&CORE, "catalog/record/tests.rs", used), [""; 0]);
     assert_eq!(violations(&CORE, "catalog/tests/races.rs", used), [""; 0]);
     assert_eq!(violations(&CORE, "lib.rs", "pub use crate::kek;"), [""; 0]);
-    // A module that is nested in `catalog` has the name of one beside it.
+    // A module inside `catalog` with the name of a sibling of `catalog`.
     let nested = "use super::store::Records;";
     assert_eq!(violations(&CORE, "catalog/memory/read.rs", nested), [""; 0]);
 }

@@ -105,7 +105,8 @@ impl MemoryWatch {
                 for process in processes_of(&binary) {
                     peak.fetch_max(peak_memory(&process).unwrap_or(0), Ordering::Relaxed);
                 }
-                // The kernel keeps the peak; a sample shortly before the end will do.
+                // The kernel records the peak, so a sample shortly before the end
+                // suffices.
                 thread::sleep(Duration::from_millis(20));
             }
         });
@@ -174,7 +175,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_process_is_seen() {
         let mut child = Ended(
-            // The shell itself waits: what it has run by then is what it goes on to run.
+            // The shell itself waits, so its program does not change afterwards.
             shell("echo ready; read -r line")
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())

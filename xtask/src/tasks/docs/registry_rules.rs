@@ -1,5 +1,5 @@
 //! The rules of the Terraform registry for documentation pages: those of
-//! `tfplugindocs validate`, and the headings that every page here has.
+//! `tfplugindocs validate`, and the headings that every page in this repository has.
 //!
 //! <https://developer.hashicorp.com/terraform/registry/providers/docs>,
 //! <https://github.com/hashicorp/terraform-plugin-docs/tree/main/internal/check>
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The registry's limits for one version of a provider.
+/// The registry's maximum number of files in one version of a provider.
 const MAX_FILES: usize = 2000;
 const MAX_FILE_BYTES: usize = 500_000;
 
-/// What the registry shows of a front matter. It rejects `layout` and
+/// The keys of a front matter that the registry shows. It rejects `layout` and
 /// `sidebar_current`, and ignores other keys.
 const KEYS: [&str; 3] = ["page_title", "subcategory", "description"];
 
-/// The folders below docs/ that the registry reads, with the sections that a
-/// page there has, in this order.
+/// The folders below docs/ that the registry reads, with the sections of their pages, in
+/// this order.
 const FOLDERS: [(&str, &[&str]); 6] = [
     ("resources", &["Example Usage", "Schema"]),
     ("data-sources", &["Example Usage", "Schema"]),
@@ -99,8 +99,8 @@ fn split(text: &str) -> Result<(&str, &str)> {
         .context("the page must begin with a front matter between two lines of ---")
 }
 
-/// Reads keys and values. Only the YAML that pages here use: quoted strings, and
-/// blocks below `|-`.
+/// Parses keys and values. Supports only the YAML that these pages use: quoted strings,
+/// and blocks below `|-`.
 fn front_matter(text: &str) -> Result<BTreeMap<&str, String>> {
     let mut values: BTreeMap<&str, String> = BTreeMap::new();
     let mut last = "";
@@ -128,8 +128,8 @@ fn front_matter(text: &str) -> Result<BTreeMap<&str, String>> {
     Ok(values)
 }
 
-/// Checks that a page begins with its only first-level heading, and has its
-/// sections in order.
+/// Checks that a page begins with its only first-level heading, and that its sections are
+/// in order.
 fn headings(body: &str, title: Option<&str>, sections: &[&str]) -> Result<()> {
     let mut fenced = false;
     let prose = body.lines().filter(|line| {
@@ -172,7 +172,7 @@ mod tests {
     const GUIDE: &str = "---\npage_title: \"How to\"\nsubcategory: \"\"\n\
         description: |-\n  How.\n---\n\n# How to\n";
 
-    /// Returns the violations of pages that are valid but for `page`.
+    /// Returns the violations of pages that are valid except for `page`.
     fn with(page: &str, text: &str) -> Vec<String> {
         let docs = tempfile::tempdir().expect("temp dir");
         let valid = [
@@ -180,7 +180,7 @@ mod tests {
             ("resources/a.md", RESOURCE),
             ("guides/how-to.md", GUIDE),
         ];
-        // Folders that are no business of the registry's.
+        // Folders that the registry does not read.
         let others = [("adr/0001-Own.md", "No front matter."), ("note.md", "")];
         for (path, text) in valid.into_iter().chain(others).chain([(page, text)]) {
             let path = docs.path().join(path);

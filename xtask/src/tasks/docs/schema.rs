@@ -1,14 +1,14 @@
-//! A look at the schema JSON: names, types, and who sets an attribute.
+//! Reads the schema JSON: names, types, and the setter of each attribute.
 
 use serde_json::{Map, Value};
 
-/// Returns the names of an object, in order.
+/// Returns the keys of an object, in order.
 pub(super) fn names(object: &Value) -> Vec<&str> {
     let names = object.as_object().into_iter().flat_map(Map::keys);
     names.map(String::as_str).collect()
 }
 
-/// Who sets an attribute.
+/// The registry's classification of an attribute by its setter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Setter {
     Required,
@@ -66,7 +66,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Returns what stands inside: a nested type's or block's own fields.
+    /// Returns the fields of the nested type or block.
     pub(super) fn nested(&self) -> Option<&'a Value> {
         let key = if self.is_block {
             "block"
@@ -86,7 +86,7 @@ impl<'a> Field<'a> {
         self.json[flag] == true || self.json["block"][flag] == true
     }
 
-    /// Returns the type in a practitioner's words: `List of String`.
+    /// Returns the type as the registry names it: `List of String`.
     pub(super) fn type_name(&self) -> String {
         if self.is_block {
             return format!("Block {}", nesting(self.json["nesting_mode"].as_str()));
@@ -101,7 +101,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Returns a type of the schema JSON in a practitioner's words.
+/// Returns a type of the schema JSON as the registry names it.
 pub(super) fn type_name(json: &Value) -> String {
     if let Some(name) = json.as_str() {
         return match name {
@@ -118,7 +118,7 @@ pub(super) fn type_name(json: &Value) -> String {
     }
 }
 
-/// Returns a type as a function's signature has it: `list of string`.
+/// Returns a type as it appears in a function's signature: `list of string`.
 pub(super) fn signature_type(json: &Value) -> String {
     match json.as_str() {
         Some(name) => name.to_owned(),

@@ -38,7 +38,8 @@ const MIT_COPYRIGHTS: [(&str, &str); 3] = [
     ),
 ];
 
-/// What a release contains beside crates, with its copyright line. All under MIT.
+/// The parts of a release that are not crates, with their copyright lines. All are under
+/// MIT.
 const RUNTIMES: [(&str, &str); 2] = [
     // https://github.com/rust-lang/rust/blob/main/COPYRIGHT
     (
@@ -55,17 +56,17 @@ const RUNTIMES: [(&str, &str); 2] = [
 /// The license without its copyright line: <https://spdx.org/licenses/MIT.html>.
 const MIT: &str = include_str!("mit.txt");
 
-/// For downloads of what other platforms need.
+/// The time limit of downloading the crates of other platforms.
 const CARGO_BOUND: Duration = Duration::from_secs(600);
 
-/// A crate at a version: what `cargo tree` prints of it.
+/// A crate at a version, as `cargo tree` prints it.
 type CrateId = (String, String);
 
 /// A crate that a release contains.
 #[derive(Clone, Debug)]
 struct Crate {
     id: CrateId,
-    /// As SPDX expression.
+    /// The license as an SPDX expression.
     license: String,
     repository: String,
     folder: PathBuf,
@@ -89,7 +90,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Returns the crates that are linked into the provider on any platform.
 ///
-/// From `cargo tree`: Cargo's metadata has the features of tests as well.
+/// Uses `cargo tree`, because Cargo's metadata also includes the features of tests.
 fn linked() -> Result<BTreeSet<CrateId>> {
     let mut linked = BTreeSet::new();
     for target in TARGETS {
@@ -119,7 +120,7 @@ fn crate_id(line: &str) -> Option<CrateId> {
     Some((name.to_owned(), version.to_owned()))
 }
 
-/// Returns what is linked and not our own.
+/// Returns the linked crates that are not in this workspace.
 fn crates(metadata: &Value, linked: &BTreeSet<CrateId>) -> Vec<Crate> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let foreign = packages.filter(|package| !package["source"].is_null());
@@ -181,7 +182,7 @@ fn license_texts(one: &Crate) -> Result<BTreeSet<String>> {
     Ok(texts)
 }
 
-/// Returns the text of the license that a crate names and does not include.
+/// Returns the text of a license that a crate names without including it.
 fn standard_text(one: &Crate) -> Result<String> {
     let known = MIT_COPYRIGHTS.iter();
     let copyright = known
@@ -208,8 +209,8 @@ fn mit(copyright: &str) -> String {
     format!("MIT License\n\n{copyright}\n\n{MIT}")
 }
 
-/// Adds the license files of a folder and all folders below: some crates
-/// contain C libraries with licenses of their own.
+/// Adds the license files of a folder and of all folders below it, because some crates
+/// contain C libraries with their own licenses.
 fn find_license_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let reading = || format!("reading {}", folder.display());
     for entry in fs::read_dir(folder).with_context(reading)? {
@@ -237,7 +238,7 @@ fn is_license_file(name: &str) -> bool {
     names.iter().any(|start| name.starts_with(start)) && !name.ends_with(".rs")
 }
 
-/// Returns a text with equal line ends, so that equal texts are found equal.
+/// Returns a text with uniform line ends, so that equal texts compare equal.
 fn tidy(text: &str) -> String {
     let lines = text.lines().map(str::trim_end);
     lines
