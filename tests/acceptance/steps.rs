@@ -137,6 +137,7 @@ pub(crate) fn text(attributes: &Value, name: &str) -> String {
 
 /// Returns whether a kill left the state file empty: Terraform truncates it before it
 /// writes it.
+/// <https://github.com/hashicorp/terraform/blob/main/internal/states/statemgr/filesystem.go>
 pub(crate) fn kill_emptied_state(workspace: &Workspace) -> bool {
     let state = std::fs::metadata(workspace.path().join("terraform.tfstate"));
     state.is_ok_and(|state| state.len() == 0)

@@ -108,7 +108,8 @@ const AZURE: Vendor = Vendor {
     name: "Azure Key Vault",
     login: &["challenge 401", "POST token 200"],
     writer: &[],
-    // Key Vault has no create-only write, so the provider reads the name first.
+    // Key Vault has no create-only write, so the provider reads the name first:
+    // https://learn.microsoft.com/rest/api/keyvault/secrets/set-secret/set-secret
     first_put: &["GET secret versions 404", "PUT secret 200"],
     later_put: &["PUT secret 200"],
     describe: &["GET secret versions 200"],

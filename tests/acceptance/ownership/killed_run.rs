@@ -157,6 +157,7 @@ fn goes_on(scene: &Scene, first: &mut Workspace, in_state: &BTreeSet<String>) {
 
 /// Terraform truncates local state before it writes it. A kill in between loses the
 /// state. That is another case, so the test starts again.
+/// <https://github.com/hashicorp/terraform/blob/main/internal/states/statemgr/filesystem.go>
 const KILLS_TRIED: usize = 5;
 
 #[test]
@@ -182,6 +183,7 @@ fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_local_st
 }
 
 /// Terraform has not written remote state yet. It does so after 20 seconds.
+/// <https://github.com/hashicorp/terraform/blob/main/internal/backend/local/hook_state.go>
 #[test]
 fn acc_run_killed_in_the_middle_is_resumed_by_its_own_folder_alone_with_remote_state() {
     let scene = Scene::new(&terraform_1_15(), On::Embedded);
