@@ -1,4 +1,4 @@
-//! What the catalog holds of secret backends, and of the default one.
+//! Defines the records of secret backends and of the default backend.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,147 +10,150 @@ use crate::names::Slug;
 use crate::store::{NativeVersionId, RemoteName, StoreSettings};
 use planton_envelope::KekId;
 
-/// Which backend a secret goes to when it names none.
+/// The default backend: the backend of a secret whose configuration names none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DefaultBackendRecord {
-    /// Raised by one with each write.
+    /// Generation of the record. Each write increments it.
     pub generation: u64,
-    /// Chosen anew by each write: after a lost answer its writer knows it again.
+    /// Random identifier of the write. It identifies a write whose response was lost.
     pub write_id: Uuid,
-    /// The backend's name; `platform` is the built-in one.
+    /// Name of the backend; `platform` is the built-in one.
     pub backend: Slug,
-    /// The generation with which the backend or its owner last changed: the record
-    /// is also written again as it is.
+    /// Generation at which `backend` or `owner` last changed. A raise does not change
+    /// it.
     pub changed: u64,
-    /// Whose the choice is; absent where nobody has made one, or it was unmade.
+    /// Owner of the choice; absent if none was made, or if it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
 }
 
 impl DefaultBackendRecord {
-    /// Returns true where the choice has not changed since `owner` made or adopted it.
+    /// Returns true if the choice is unchanged since `owner` made or adopted it.
     #[must_use]
     pub(crate) fn is_untouched(&self, owner: &Owner) -> bool {
         self.changed <= owner.stamp.generation
     }
 }
 
-/// All that stands under a backend's name. Without a backend it is a tombstone.
+/// The document of a backend's name. A document without a backend is a tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackendDocument {
-    /// Raised by one with each write, tombstones included.
+    /// Generation of the document. Each write increments it, tombstones included.
     pub generation: u64,
-    /// Chosen anew by each write: after a lost answer its writer knows it again.
+    /// Random identifier of the write. It identifies a write whose response was lost.
     pub write_id: Uuid,
-    /// The backend that answers to the name.
+    /// The backend with this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendRecord>,
 }
 
-/// One secret backend.
+/// A secret backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackendRecord {
-    /// Its identity; a recreated namesake has another one.
+    /// Identity of the backend. A backend that is recreated under the same name gets
+    /// another one.
     pub uuid: Uuid,
-    /// Its name.
+    /// Name of the backend.
     pub name: Slug,
-    /// Whether it is in use or being deleted.
+    /// Whether the backend is in use or being deleted.
     pub state: BackendState,
-    /// Whether it became the default and has not ceased to be since, as far as
-    /// this record knows. Where it says no, it surely is not; where it says yes,
-    /// the default's own record has the last word.
+    /// Whether the backend was made the default and not replaced since, according to
+    /// this record.
+    ///
+    /// False is certain. If it is true, the record of the default backend decides.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_default: bool,
-    /// For people.
+    /// Human-readable description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Where it stores; nothing secret.
+    /// Settings of the store. They are not secret.
     pub settings: StoreSettings,
-    /// The sealed credential; absent where the vendor's ambient chain serves.
+    /// Sealed credential; absent if the vendor's ambient credential chain is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SealedCredential>,
-    /// An object of this backend's own, by which its place is known again when
-    /// its address changes; absent where nobody ever verified the connection.
+    /// Marker of the backend. It proves that a changed address leads to the same place;
+    /// absent if the connection was never verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<MarkerRecord>,
-    /// What only the provider acts on; kept so that an import restores it.
+    /// Arguments that only the provider uses; the record keeps them for an import.
     pub arguments: BackendArguments,
-    /// When it came into being.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
-    /// The document's generation when what a practitioner sets last changed. A new
-    /// owner and housekeeping leave it alone.
+    /// Generation of the document at which an argument of the practitioner last
+    /// changed. A new owner and housekeeping do not change it.
     pub generation: u64,
-    /// Whose it is.
+    /// Owner of the record.
     pub owner: Owner,
 }
 
-/// Whether a backend is in use.
+/// The state of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BackendState {
     /// In use.
     Ready,
-    /// On its way out; no new secret may go there.
+    /// Being deleted; no new secret may be created there.
     Deleting,
 }
 
-/// A backend's credential, sealed like a secret under the organization's KEK.
+/// The credential of a backend, sealed under the organization's KEK as a secret's value
+/// is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SealedCredential {
-    /// The document's generation that it was written with: each new one's is
-    /// higher.
+    /// Generation of the document that first contained this credential. A later
+    /// credential has a higher one.
     pub version: u64,
-    /// The envelope in text form.
+    /// Envelope in text form.
     pub envelope: String,
-    /// The KEK that may open it.
+    /// The KEK that may open the envelope.
     pub kek: KekId,
 }
 
-/// The object by which a backend's place is known again.
+/// The marker of a backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MarkerRecord {
-    /// Its name in the backend.
+    /// Name of the marker in the backend.
     pub remote_name: RemoteName,
-    /// The backend's own identifier of its version.
+    /// The backend's own identifier of the marker's version.
     pub native_id: NativeVersionId,
-    /// SHA-256 of what is stored, in hexadecimal.
+    /// SHA-256 of the stored payload, in hexadecimal.
     pub sha256: String,
 }
 
-/// What only the provider acts on.
+/// Arguments of a backend that only the provider uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackendArguments {
-    /// The trigger of new credentials.
+    /// Trigger of new credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_wo_version: Option<String>,
-    /// Whether the connection is probed before it is saved.
+    /// Whether the connection is tested before the backend is saved.
     pub verify_connection: bool,
-    /// What a destroy does.
+    /// Effect of a destroy.
     #[serde(default)]
     pub on_destroy: BackendOnDestroy,
 }
 
-/// What a destroy does with a backend.
+/// The effect of a destroy on a backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendOnDestroy {
-    /// Deletes its marker and what interrupted creations left there, then its record.
+    /// Deletes the marker and the objects of interrupted creations, then the record.
     #[default]
     Delete,
-    /// Deletes its record alone, without asking a store that is gone for good.
+    /// Deletes the record only, without a request to a store that is gone for good.
     Forget,
 }
 
 impl BackendRecord {
-    /// Returns true where nothing has changed since its owner created or adopted it.
+    /// Returns true if the record is unchanged since its owner created or adopted it.
     #[must_use]
     pub(crate) fn is_untouched(&self) -> bool {
         self.state == BackendState::Ready && self.generation <= self.owner.stamp.generation
@@ -158,7 +161,7 @@ impl BackendRecord {
 }
 
 impl Default for DefaultBackendRecord {
-    /// Returns what holds without a record: the built-in backend, chosen by nobody.
+    /// Returns the default without a record: the built-in backend, without an owner.
     fn default() -> Self {
         Self {
             generation: 0,

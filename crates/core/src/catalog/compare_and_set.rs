@@ -1,4 +1,4 @@
-//! Replaces a record if no other writer came first.
+//! Replaces a record unless another writer changed it first.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,15 +6,16 @@ use serde::de::DeserializeOwned;
 use super::{Catalog, CatalogError, CatalogErrorKind, Loaded, RecordKey, Revision};
 use planton_envelope::MacKey;
 
-/// How often a conflict without a rival is retried.
+/// Number of tries of a write that conflicts although no other writer changed the
+/// record.
 const TRIES: usize = 4;
 
 /// A record that several processes may change.
 pub(crate) trait Record: Clone + Serialize + DeserializeOwned + Send + Sync {
-    /// Returns the generation, from 1.
+    /// Returns the generation, counted from 1.
     fn generation(&self) -> u64;
 
-    /// Returns true if one write made both records.
+    /// Returns true if both records come from the same write.
     fn is_same_write(&self, other: &Self) -> bool;
 }
 
@@ -23,20 +24,21 @@ pub(crate) trait Record: Clone + Serialize + DeserializeOwned + Send + Sync {
 pub(crate) enum Compared<T> {
     /// The record was written, at this revision.
     Written(Revision),
-    /// Another writer came first. Contains the record that it wrote, unverified.
+    /// Another writer changed the record first. Contains its record, unverified.
     Overtaken(Option<Loaded<T>>),
 }
 
 impl Catalog {
     /// Writes `record` if its revision is still `expected`.
     ///
-    /// A conflict may follow a write that landed and whose response was lost. So the
-    /// record is read again, fenced, and an own write is recognized in it. A conflict
-    /// without a rival is a stale node's, and is retried.
+    /// A conflict may follow a write that succeeded and whose response was lost. So the
+    /// record is read again, behind a fence, and compared with this write. If the
+    /// revision is still `expected`, the conflict came from a stale node, and the write
+    /// is retried.
     ///
     /// # Errors
     ///
-    /// `Altered` if an own write is found under another MAC; `Conflict` if retries are
+    /// `Altered` if this write is found under another MAC; `Conflict` if retries are
     /// exhausted; otherwise as [`CatalogStore::write`](super::CatalogStore::write).
     pub(crate) async fn compare_and_set<T: Record>(
         &self,
@@ -72,8 +74,10 @@ impl Catalog {
         }
     }
 
-    /// Loads the record under `key`; again, fenced, if the first answer `is_doubtful`:
-    /// a stale node may have given it.
+    /// Loads the record under `key`, and loads it again behind a fence if
+    /// `is_doubtful`.
+    ///
+    /// The first response may be a stale read.
     ///
     /// # Errors
     ///

@@ -1,19 +1,22 @@
-//! What every [`CatalogStore`] must do, as functions that the tests of each
-//! form call; named `<verb>_<condition>_<outcome>`. They panic where it doesn't.
+//! Checks the guarantees of a [`CatalogStore`] with functions that every
+//! implementation's tests call.
 //!
-//! They are in the library so that integration tests reach them. Nothing in the
-//! program calls them, so the linker leaves them out of it.
+//! Their names are `<verb>_<condition>_<outcome>`. A function panics if the catalog
+//! breaks its guarantee.
 //!
-//! Each uses keys of its own below `secrets/` and the prefix that it is given,
-//! which is to be of `[a-z0-9-]` and new for each run.
+//! The functions are in the library so that integration tests can call them. The
+//! program does not call them, so the linker removes them.
+//!
+//! Each function uses its own keys below `secrets/` and the given prefix, which must be
+//! of `[a-z0-9-]` and new for each run.
 
 use super::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
 
-/// Runs everything.
+/// Runs every check.
 ///
 /// # Panics
 ///
-/// At the first promise that the catalog breaks.
+/// Panics at the first guarantee that the catalog breaks.
 pub async fn run_all(catalog: &dyn CatalogStore, prefix: &str) {
     read_where_nothing_was_written_is_none(catalog, prefix).await;
     write_first_record_can_be_read_back(catalog, prefix).await;
@@ -29,7 +32,7 @@ pub async fn run_all(catalog: &dyn CatalogStore, prefix: &str) {
     remove_takes_an_entry_away_and_again_does_nothing(catalog, prefix).await;
 }
 
-/// Nothing is there, and both reads say so.
+/// Checks that both reads of an absent record return none.
 pub async fn read_where_nothing_was_written_is_none(catalog: &dyn CatalogStore, prefix: &str) {
     let key = key(prefix, "nothing");
     assert_eq!(read(catalog, &key).await, None);
@@ -37,7 +40,7 @@ pub async fn read_where_nothing_was_written_is_none(catalog: &dyn CatalogStore, 
     assert_eq!(fenced.expect("read_fenced succeeds"), None);
 }
 
-/// Body and MAC come back byte for byte.
+/// Checks that a read returns the exact bytes of the body and the MAC.
 pub async fn write_first_record_can_be_read_back(catalog: &dyn CatalogStore, prefix: &str) {
     let key = key(prefix, "first");
     let record = record("{\"a\":\"\\u0000 \\\\ ü\",\"b\":[1,2]}");
@@ -49,7 +52,7 @@ pub async fn write_first_record_can_be_read_back(catalog: &dyn CatalogStore, pre
     assert_eq!(fenced.expect("read_fenced succeeds"), stored);
 }
 
-/// A create does not overwrite.
+/// Checks that a creation does not overwrite a record.
 pub async fn write_where_something_is_there_is_conflict(catalog: &dyn CatalogStore, prefix: &str) {
     let key = key(prefix, "there");
     let revision = write(catalog, &key, &record("1"), Revision::ABSENT).await;
@@ -57,7 +60,7 @@ pub async fn write_where_something_is_there_is_conflict(catalog: &dyn CatalogSto
     assert_eq!(read(catalog, &key).await, Some((record("1"), revision)));
 }
 
-/// A writer that was overtaken changes nothing.
+/// Checks that a write with an outdated revision conflicts and changes nothing.
 pub async fn write_with_an_old_revision_is_conflict_and_changes_nothing(
     catalog: &dyn CatalogStore,
     prefix: &str,
@@ -70,7 +73,7 @@ pub async fn write_with_an_old_revision_is_conflict_and_changes_nothing(
     assert_eq!(read(catalog, &key).await, Some((record("2"), second)));
 }
 
-/// A revision from another catalog fits nowhere.
+/// Checks that a write with the revision of another catalog conflicts.
 pub async fn write_with_a_revision_that_never_was_is_conflict(
     catalog: &dyn CatalogStore,
     prefix: &str,
@@ -87,8 +90,9 @@ pub async fn write_with_a_revision_that_never_was_is_conflict(
     assert_eq!(read(catalog, &present).await, Some((record("1"), revision)));
 }
 
-/// An emptied record keeps its revision, so that a stalled writer's
-/// compare-and-set never fits what comes after it.
+/// Checks that an emptied record keeps its revision.
+///
+/// So the compare-and-set of a stalled writer conflicts with every later record.
 pub async fn write_after_a_tombstone_goes_on_from_its_revision(
     catalog: &dyn CatalogStore,
     prefix: &str,
@@ -107,8 +111,8 @@ pub async fn write_after_a_tombstone_goes_on_from_its_revision(
     assert_eq!(read(catalog, &key).await, Some((record("2"), again)));
 }
 
-/// Of writers with the same expectation one wins, and it is the one whose
-/// record is there.
+/// Checks that one of several concurrent writes succeeds, and that its record is the
+/// stored one.
 pub async fn write_at_once_has_one_winner(catalog: &dyn CatalogStore, prefix: &str) {
     let key = &key(prefix, "at-once");
     let writer = |body: &'static str| async move {
@@ -127,7 +131,8 @@ pub async fn write_at_once_has_one_winner(catalog: &dyn CatalogStore, prefix: &s
     assert_eq!(read(catalog, key).await, winners.pop());
 }
 
-/// A record of a secret with many versions fits.
+/// Checks that the catalog stores a record as large as that of a secret with many
+/// versions.
 pub async fn write_of_a_large_record_is_kept(catalog: &dyn CatalogStore, prefix: &str) {
     let key = key(prefix, "large");
     let large = record(&"v".repeat(256 * 1024));
@@ -135,7 +140,7 @@ pub async fn write_of_a_large_record_is_kept(catalog: &dyn CatalogStore, prefix:
     assert_eq!(read(catalog, &key).await, Some((large, revision)));
 }
 
-/// Forgetting is about the past only, and nothing is there to forget at first.
+/// Checks that forgetting the history keeps the current record, also without a history.
 pub async fn forget_history_leaves_the_present(catalog: &dyn CatalogStore, prefix: &str) {
     let key = key(prefix, "forget");
     let first = write(catalog, &key, &record("1"), Revision::ABSENT).await;
@@ -150,7 +155,7 @@ pub async fn forget_history_leaves_the_present(catalog: &dyn CatalogStore, prefi
     write(catalog, &key, &record("3"), second).await;
 }
 
-/// Only what is below the prefix, each key once, and no neighbour.
+/// Checks that a listing contains each key below the prefix once, and no key beside it.
 pub async fn list_gives_the_keys_below_a_prefix_in_order(catalog: &dyn CatalogStore, prefix: &str) {
     let below = format!("list-{prefix}");
     for last in ["b", "a", "env/prod/c"] {
@@ -174,11 +179,11 @@ pub async fn list_gives_the_keys_below_a_prefix_in_order(catalog: &dyn CatalogSt
     assert_eq!(listed.expect("list of nothing succeeds"), []);
 }
 
-/// All records, whatever stands beside them.
+/// Checks that a listing of the root contains all records, and nothing else.
 pub async fn list_of_the_root_gives_all_keys(catalog: &dyn CatalogStore, prefix: &str) {
     let key = key(prefix, "rooted");
     write(catalog, &key, &record("1"), Revision::ABSENT).await;
-    // A read that believes nothing is there may leave a fence behind.
+    // A read of an absent record may write a fence.
     let nothing = RecordKey::new(format!("secrets/{prefix}/unrooted"));
     assert_eq!(read(catalog, &nothing).await, None);
     let listed = catalog.list("").await.expect("list succeeds");
@@ -192,7 +197,7 @@ pub async fn list_of_the_root_gives_all_keys(catalog: &dyn CatalogStore, prefix:
     assert!(listed.iter().all(known), "{listed:?}");
 }
 
-/// An entry is removed for good, and only that one.
+/// Checks that a removal deletes one entry only, and that a repeated removal succeeds.
 pub async fn remove_takes_an_entry_away_and_again_does_nothing(
     catalog: &dyn CatalogStore,
     prefix: &str,

@@ -1,8 +1,9 @@
-//! The index of a registered backend: an entry for each object that
-//! was, or may have been, put there.
+//! Defines the index of a registered backend: one entry for each object that may exist
+//! there.
 //!
-//! An entry is written before its object and removed after it. So a deletion of
-//! the backend finds whatever stands there, and never reads every record.
+//! A creation writes an entry before its object, and a deletion removes it after the
+//! object. So the deletion of a backend finds every object without reading every
+//! record.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,37 +14,37 @@ use crate::store::RemoteName;
 
 const PREFIX: &str = "entries";
 
-/// What an entry says of its object.
+/// The record that announces an object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EntryRecord {
-    /// The secret's name and scope.
+    /// Name and scope of the secret.
     pub name: SecretName,
-    /// The object's name in the backend.
+    /// Name of the object in the backend.
     pub remote_name: RemoteName,
 }
 
-/// Where an entry stands: `entries/<backend uuid>/<secret uuid>-<put id>`.
+/// The key of an entry: `entries/<backend uuid>/<secret uuid>-<put id>`.
 ///
-/// A put id is random, so no key is ever used twice.
+/// Put ids are random, so keys are never reused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EntryKey {
-    /// The backend's uuid.
+    /// UUID of the backend.
     pub backend: Uuid,
-    /// The secret's uuid.
+    /// UUID of the secret.
     pub secret: Uuid,
-    /// Identifies the put.
+    /// Identifier of the put.
     pub put: PutId,
 }
 
-/// Identifies a put under a new remote name.
+/// The identifier of a put under a new remote name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct PutId(u64);
 
 impl PutId {
-    /// Takes 64 random bits.
+    /// Wraps 64 random bits.
     #[must_use]
     pub(crate) fn new(random: u64) -> Self {
         Self(random)
@@ -51,14 +52,14 @@ impl PutId {
 }
 
 impl EntryKey {
-    /// Returns what the keys of all entries of a backend begin with, for
+    /// Returns the common prefix of all entry keys of a backend, for
     /// [`list`](super::CatalogStore::list).
     #[must_use]
     pub(crate) fn prefix(backend: Uuid) -> String {
         format!("{PREFIX}/{backend}")
     }
 
-    /// Returns where the entry stands.
+    /// Returns the key of the entry's record.
     #[must_use]
     pub(crate) fn record_key(&self) -> RecordKey {
         let Self {
@@ -69,7 +70,7 @@ impl EntryKey {
         RecordKey::new(format!("{PREFIX}/{backend}/{secret}-{:016x}", put.0))
     }
 
-    /// Reads a key that was listed; `None` for one that is no entry's.
+    /// Parses a listed key; `None` if it is not the key of an entry.
     #[must_use]
     pub(crate) fn parse(key: &RecordKey) -> Option<Self> {
         let rest = key.as_str().strip_prefix(PREFIX)?.strip_prefix('/')?;

@@ -1,15 +1,16 @@
-//! Errors of a catalog, by kind.
+//! Defines the errors of a catalog.
 
 use crate::error::{Error, ErrorKind};
 
-/// The meaning of a catalog's failure.
+/// The kind of a catalog's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CatalogErrorKind {
     /// Another writer won the compare-and-set.
     Conflict,
-    /// Authenticated, and not allowed. Never reported as an absent record.
+    /// Permission denied: authenticated, but not allowed. Never reported as an absent
+    /// record.
     PermissionDenied,
-    /// Not authenticated: the credential is missing or expired.
+    /// Authentication failed: the credential is missing or expired.
     Unauthenticated,
     /// Rate limited; retries were exhausted.
     RateLimited,

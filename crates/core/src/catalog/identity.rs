@@ -1,11 +1,10 @@
-//! How a secret's name and its uuid both lead to the place of its record.
+//! Derives the key of a secret's record from the secret's name and from its uuid.
 //!
-//! A record must be found in one request, by name (create, import) and by uuid
-//! (an ephemeral read of `planton_secret.x.id`), and two secrets of one name
-//! may live side by side while one replaces the other. So a secret's uuid is an
-//! RFC 9562 version 8 uuid whose first 60 free bits are taken from a hash of
-//! the name, and whose last 62 are random; the record stands under those 60
-//! bits: docs/adr/0005-record-layout.md.
+//! One request must find a record, by name (create, import) or by uuid (an ephemeral
+//! read of `planton_secret.x.id`). During a replacement, two secrets have the same
+//! name. So a secret's uuid is an RFC 9562 version 8 uuid. Its first 60 free bits come
+//! from a hash of the name, and its last 62 are random. The record's key contains those
+//! 60 bits: docs/adr/0005-record-layout.md.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -16,14 +15,14 @@ use crate::names::SecretName;
 const LABEL: &[u8] = b"PSE1-RECORD";
 const PREFIX: &str = "secrets/";
 
-/// Returns where the record of the secret `name` stands.
+/// Returns the key of the record of the secret `name`.
 #[must_use]
 pub fn record_key_of_name(name: &SecretName) -> RecordKey {
     record_key(name_bits(name))
 }
 
-/// Returns where the record of the secret `uuid` stands; `None` for a uuid
-/// that is not a secret's.
+/// Returns the key of the record of the secret `uuid`; `None` if the uuid is not a
+/// secret's.
 #[must_use]
 pub(crate) fn record_key_of_uuid(uuid: Uuid) -> Option<RecordKey> {
     let (high, low) = uuid.as_u64_pair();
@@ -31,7 +30,7 @@ pub(crate) fn record_key_of_uuid(uuid: Uuid) -> Option<RecordKey> {
     ours.then(|| record_key(((high >> 16) << 12) | (high & 0xfff)))
 }
 
-/// Makes a uuid for a new secret `name`; `random` fills its random part.
+/// Returns a uuid for a new secret `name`, with random bits from `random`.
 //= docs/format.md#19-records
 //# A writer MUST give each secret a UUID of version 8 that contains the same 60 bits: the
 //# first 48 as bits 0 to 47, the last 12 as bits 52 to 63.
@@ -43,9 +42,10 @@ pub(crate) fn new_secret_uuid(name: &SecretName, random: u64) -> Uuid {
     Uuid::from_u64_pair(high, low)
 }
 
-/// Returns the eight hexadecimal digits that a remote name takes from `uuid`:
-/// random ones, so that a recreated secret keeps clear of soft-deleted
-/// namesakes.
+/// Returns the eight hexadecimal digits that a remote name takes from `uuid`.
+///
+/// They are random, so a recreated secret does not collide with a soft-deleted object
+/// of the same name.
 #[must_use]
 pub(crate) fn distinguishing_digits(uuid: Uuid) -> String {
     let (_, low) = uuid.as_u64_pair();

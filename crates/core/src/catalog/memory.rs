@@ -1,5 +1,5 @@
-//! A catalog in memory: the reference for what every [`CatalogStore`] does, and
-//! what tests of its callers run against.
+//! Implements a catalog in memory: the reference of a [`CatalogStore`], and a test
+//! double for its callers.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
 use crate::store::{Fault, Landing, Script};
 
-/// The calls of a [`CatalogStore`], for scripts and counts.
+/// A method of [`CatalogStore`], for scripts and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CatalogVerb {
     /// [`CatalogStore::read`].
@@ -29,7 +29,7 @@ pub(crate) enum CatalogVerb {
     List,
 }
 
-/// All records of a catalog, to restore it from.
+/// A copy of all records of a catalog, for a restore.
 #[derive(Clone, Debug)]
 pub(crate) struct CatalogSnapshot(Records);
 
@@ -44,7 +44,7 @@ pub(crate) struct InMemoryCatalog {
 #[derive(Debug, Default)]
 struct State {
     records: Records,
-    /// What somebody deleted by hand.
+    /// Records that [`InMemoryCatalog::delete_by_hand`] deleted.
     deleted: Records,
     stale: BTreeMap<RecordKey, Option<(StoredRecord, Revision)>>,
     script: Script<CatalogVerb, CatalogErrorKind>,
@@ -57,14 +57,15 @@ impl InMemoryCatalog {
         Self::default()
     }
 
-    /// Makes a call fail.
+    /// Scripts a failure of a call.
     pub(crate) fn inject(&self, fault: Fault<CatalogVerb, CatalogErrorKind>) {
         self.state().script.inject(fault);
     }
 
-    /// Runs `race` to its end when the `nth` call of `verb` from now has
-    /// begun, and before it has any effect. The race may use this catalog: so
-    /// another writer comes between a read and the write that follows it.
+    /// Runs `race` to its end at the start of the `nth` call of `verb` from now.
+    ///
+    /// The call takes effect afterwards. The race may use this catalog, for example to
+    /// write between a read and the write that follows it.
     pub(crate) fn before(
         &self,
         verb: CatalogVerb,
@@ -74,13 +75,13 @@ impl InMemoryCatalog {
         self.state().script.before(verb, nth, race);
     }
 
-    /// Returns how often `verb` was called.
+    /// Returns the number of calls of `verb`.
     #[must_use]
     pub(crate) fn calls(&self, verb: CatalogVerb) -> usize {
         self.state().script.calls(verb)
     }
 
-    /// Writes a record whatever its revision, as another writer would.
+    /// Writes a record without a check of its revision, as another writer.
     pub(crate) fn overwrite(&self, key: &RecordKey, record: StoredRecord) -> Revision {
         let mut state = self.state();
         let Revision(revision) = state.revision(key);
@@ -89,7 +90,7 @@ impl InMemoryCatalog {
         next
     }
 
-    /// Deletes a record as somebody does by hand, in a storage that keeps its trace.
+    /// Deletes a record manually, in a storage that keeps a trace of the deletion.
     pub(crate) fn delete_by_hand(&self, key: &RecordKey) {
         let mut state = self.state();
         if let Some(record) = state.records.remove(key) {
@@ -97,7 +98,7 @@ impl InMemoryCatalog {
         }
     }
 
-    /// Takes back that a record was deleted.
+    /// Restores a record that was deleted manually.
     pub(crate) fn undelete(&self, key: &RecordKey) {
         let mut state = self.state();
         if let Some(record) = state.deleted.remove(key) {
@@ -105,28 +106,30 @@ impl InMemoryCatalog {
         }
     }
 
-    /// Lets [`read`](CatalogStore::read) of `key` answer with what is there
-    /// now, whatever is written, until it is read fenced: a standby that lags.
+    /// Simulates a lagging standby: [`read`](CatalogStore::read) of `key` returns the
+    /// present record.
+    ///
+    /// The stale reads end with the next fenced read.
     pub(crate) fn serve_stale(&self, key: &RecordKey) {
         let mut state = self.state();
         let now = state.records.get(key).cloned();
         state.stale.insert(key.clone(), now);
     }
 
-    /// As [`serve_stale`](Self::serve_stale), with what was there at the snapshot.
+    /// Simulates a lagging standby, as [`serve_stale`](Self::serve_stale), with the
+    /// snapshot's record.
     pub(crate) fn serve_stale_from(&self, snapshot: &CatalogSnapshot, key: &RecordKey) {
         let then = snapshot.0.get(key).cloned();
         self.state().stale.insert(key.clone(), then);
     }
 
-    /// Returns all records as they are.
+    /// Returns a copy of all records.
     #[must_use]
     pub(crate) fn snapshot(&self) -> CatalogSnapshot {
         CatalogSnapshot(self.state().records.clone())
     }
 
-    /// Puts all records back as they were, revisions included: a restore from
-    /// a backup.
+    /// Restores all records and their revisions, as from a backup.
     pub(crate) fn restore(&self, snapshot: CatalogSnapshot) {
         self.state().records = snapshot.0;
     }
@@ -135,7 +138,7 @@ impl InMemoryCatalog {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one call as the script says.
+    /// Runs one call with its scripted race and fault.
     async fn scripted<T>(
         &self,
         verb: CatalogVerb,
@@ -180,7 +183,7 @@ impl CatalogStore for InMemoryCatalog {
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
         self.scripted(CatalogVerb::Read, key.as_str(), |state| {
-            // Nothing is never a stale answer: that is `read`'s own promise.
+            // `read` guarantees that an absent record is never a stale read.
             match state.stale.get(key) {
                 Some(Some(stale)) => Ok(Some(stale.clone())),
                 Some(None) | None => Ok(state.records.get(key).cloned()),
@@ -200,7 +203,8 @@ impl CatalogStore for InMemoryCatalog {
         .await
     }
 
-    /// Past any stale answer, though a real storage may be behind others' last writes.
+    /// Returns the newest record, though a real storage may lag behind the writes of
+    /// others.
     async fn read_since_own_writes(
         &self,
         key: &RecordKey,
@@ -232,7 +236,7 @@ impl CatalogStore for InMemoryCatalog {
             if state.revision(key) != expected {
                 return Err(CatalogErrorKind::Conflict);
             }
-            // Over a deleted record the revision does not go back either.
+            // The revision increases over a deleted record too.
             let deleted = state.deleted.remove(key);
             let before = deleted.map_or(expected, |(_, revision)| revision);
             let next = Revision(before.0 + 1);

@@ -1,4 +1,5 @@
-//! The catalog: an organization's records. Never a plaintext, never a payload.
+//! Defines an organization's records, without plaintext or payload, and the trait of
+//! their storage.
 
 mod backend_records;
 mod compare_and_set;
@@ -43,15 +44,15 @@ pub(crate) use secret_records::{
 };
 pub(crate) use signed_record::{Catalog, Loaded};
 
-/// Where a record stands: `organization`, `default`, `backends/…`, `secrets/…`,
+/// The key of a record: `organization`, `default`, `backends/…`, `secrets/…`,
 /// `entries/…`.
 ///
-/// Segments are `[a-z0-9-]`, joined by `/`.
+/// Its segments are `[a-z0-9-]`, joined by `/`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordKey(String);
 
 impl RecordKey {
-    /// Takes a key of the form above.
+    /// Wraps a key of that form.
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
@@ -70,43 +71,49 @@ impl fmt::Display for RecordKey {
     }
 }
 
-/// The key of the organization's own record, from which all else hangs.
+/// Key of the organization's record, which contains the built-in backend's uuid and the
+/// wrapped MAC key.
 pub const ORGANIZATION_RECORD: &str = "organization";
 
-/// The revision of a stored record, as the catalog's storage counts it. It
-/// never goes back, not even when a record is emptied and written anew.
+/// The revision of a stored record, as counted by the catalog's storage.
+///
+/// It never decreases, even if a record is emptied and written again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// What to expect where nothing was ever written.
+    /// Expected revision of a record that was never written.
     pub const ABSENT: Self = Self(0);
 }
 
-/// A record as it is stored: the exact bytes under the MAC, and the MAC.
+/// A record in its stored form: the exact bytes under the MAC, and the MAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRecord {
     /// Canonical JSON.
     pub body: String,
-    /// HMAC-SHA-512/256 bits of the organization over key and body, in hex.
+    /// First 256 bits of the organization's HMAC-SHA-512 over key and body, in
+    /// hexadecimal; empty without a MAC key.
     pub mac: String,
 }
 
-/// A catalog's storage: compare-and-set on single records.
+/// The storage of a catalog, with compare-and-set on single records.
 #[async_trait]
 pub trait CatalogStore: Send + Sync + Debug + 'static {
-    /// Returns the record and its revision; `None` where nothing was ever
-    /// written. Never a stale answer: before it believes that nothing is there,
-    /// an implementation makes sure that it asked a node that would know.
+    /// Returns the record and its revision; `None` if it was never written.
+    ///
+    /// An absent record is never a stale read: an implementation verifies it at a node
+    /// that is up to date.
     ///
     /// # Errors
     ///
-    /// By meaning, see [`CatalogErrorKind`].
+    /// See [`CatalogErrorKind`].
     async fn read(&self, key: &RecordKey)
     -> Result<Option<(StoredRecord, Revision)>, CatalogError>;
 
-    /// Reads again, past whatever a stale node may have answered. Called before
-    /// a reader believes that a record went back or changed under its hands.
+    /// Reads a record behind a fence, so the result is not a stale read.
+    ///
+    /// A reader calls it before it concludes that a record was rolled back or modified
+    /// by another writer.
     ///
     /// # Errors
     ///
@@ -116,10 +123,12 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError>;
 
-    /// Reads what is no older than any write of this process: what another process
-    /// had written before that write is seen. Called after a write of one's own that
-    /// announces what is to come, to see what others have announced. One request where
-    /// the write's answer proves it.
+    /// Reads a record at least as new as every write of this process.
+    ///
+    /// The result includes the writes of other processes that came before that write. A
+    /// process calls it after a write that announces its next step, to read the
+    /// announcements of others. It takes one request if the response to the write
+    /// proves freshness.
     ///
     /// # Errors
     ///
@@ -131,26 +140,26 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
         self.read_fenced(key).await
     }
 
-    /// Makes sure that nothing stands under `key` because nothing was ever written
-    /// there, and not because somebody deleted it. Never a stale answer. Called before
-    /// what no record names is destroyed. A storage that keeps no trace of what is
-    /// deleted can't tell, and lets everything pass.
+    /// Checks that an absent record was never written, rather than deleted.
+    ///
+    /// The result is never a stale read. A caller checks it before it destroys an object
+    /// that no record names. A storage that keeps no trace of deletions always succeeds.
     ///
     /// # Errors
     ///
-    /// `Removed` where somebody deleted the record; otherwise as [`read`](Self::read).
+    /// `Removed` if the record was deleted; otherwise as [`read`](Self::read).
     async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
         let _ = key;
         Ok(())
     }
 
-    /// Replaces the record if it still has the revision `expected`, and returns
-    /// the new one.
+    /// Replaces the record if its revision is still `expected`, and returns the new
+    /// revision.
     ///
     /// # Errors
     ///
-    /// `Conflict` when it has not. A conflict may also follow a retry of a
-    /// write that had landed: the caller reads again and looks for its own.
+    /// `Conflict` if the revision differs. A conflict may also follow a retry of a
+    /// write that succeeded, so the caller reads again and looks for its own write.
     async fn write(
         &self,
         key: &RecordKey,
@@ -158,28 +167,32 @@ pub trait CatalogStore: Send + Sync + Debug + 'static {
         expected: Revision,
     ) -> Result<Revision, CatalogError>;
 
-    /// Forgets what the record held before its present revision. Best effort:
-    /// a storage that keeps no history, or denies this, does nothing.
+    /// Deletes the history of the record before its `present` revision.
+    ///
+    /// Best effort: a storage without a history, or without permission, does nothing.
     ///
     /// # Errors
     ///
     /// Outages only.
     async fn forget_history(&self, key: &RecordKey, present: Revision) -> Result<(), CatalogError>;
 
-    /// Removes a record under a key that is never written again: an entry's. A
-    /// record that is gone already counts as removed.
+    /// Removes a record whose key is never written again: that of an entry.
+    ///
+    /// Idempotent: an absent record counts as removed.
     ///
     /// # Errors
     ///
-    /// By meaning, see [`CatalogErrorKind`].
+    /// See [`CatalogErrorKind`].
     async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError>;
 
-    /// Returns the keys under `prefix` (as `secrets`; all keys for an empty one),
-    /// in order. Never a stale answer: a listing shows each record whose write was
-    /// answered before the listing began.
+    /// Returns the keys under `prefix` in order, such as `secrets`; all keys for an
+    /// empty prefix.
+    ///
+    /// Never a stale read: a listing contains every record whose write returned before
+    /// the listing began.
     ///
     /// # Errors
     ///
-    /// By meaning, see [`CatalogErrorKind`].
+    /// See [`CatalogErrorKind`].
     async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError>;
 }

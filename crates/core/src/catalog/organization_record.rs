@@ -1,4 +1,4 @@
-//! The record of an organization.
+//! Defines the record of an organization.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,52 +8,52 @@ use super::Record;
 use crate::names::Slug;
 use planton_envelope::KekId;
 
-/// An organization's own record.
+/// The record of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OrganizationRecord {
-    /// Raised by one with each write.
+    /// Generation of the record. Each write increments it.
     pub generation: u64,
-    /// The catalog's uuid: another one is another platform.
+    /// UUID of the catalog. Another uuid means another platform.
     pub uuid: Uuid,
-    /// The organization's name.
+    /// Name of the organization.
     pub organization: Slug,
-    /// The uuid of the built-in backend.
+    /// UUID of the built-in backend.
     pub platform_backend: Uuid,
-    /// How far its first use has come.
+    /// Progress of the organization's first use.
     pub state: OrganizationState,
-    /// When it came into being.
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 
-/// How far an organization's first use has come.
+/// The progress of an organization's first use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(crate) enum OrganizationState {
-    /// The KEK may still have to be created. The only state that allows it.
+    /// The KEK may not exist yet. No other state allows its creation.
     Initializing,
     /// The KEK and the MAC key exist.
     Ready {
-        /// The MAC key, under each of the organization's KEKs.
+        /// The MAC key, wrapped under each of the organization's KEKs.
         mac_key: Vec<WrappedMacKey>,
     },
 }
 
 impl OrganizationState {
-    /// Returns true once first use is complete.
+    /// Returns true if the first use is complete.
     #[must_use]
     pub(crate) fn is_ready(&self) -> bool {
         matches!(self, Self::Ready { .. })
     }
 }
 
-/// The organization's MAC key under one KEK.
+/// The organization's MAC key, wrapped under one KEK.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrappedMacKey {
     /// The KEK.
     pub kek: KekId,
-    /// The wrap, in hexadecimal.
+    /// The wrapped key, in hexadecimal.
     pub wrapped: String,
 }
 
@@ -62,7 +62,7 @@ impl Record for OrganizationRecord {
         self.generation
     }
 
-    /// Compares all: each write has a random uuid or wrap of its own.
+    /// Compares all fields: each write has a random uuid or a wrapped key of its own.
     fn is_same_write(&self, other: &Self) -> bool {
         self == other
     }

@@ -1,5 +1,4 @@
-//! Which run made a record, and when: what decides whose it is, and
-//! what people decide by.
+//! Defines the owner of a record: the run that created or adopted it, and when.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,13 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Identifies a run: all of its processes share it.
+/// The identifier of a run, shared by all of its processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Uuid);
 
 impl RunId {
-    /// Takes the uuid that a run's processes derive.
+    /// Wraps the uuid that the processes of a run derive.
     #[must_use]
     pub fn new(uuid: Uuid) -> Self {
         Self(uuid)
@@ -35,67 +34,67 @@ impl FromStr for RunId {
     }
 }
 
-/// Tells whose a record is: the run that created or adopted it, and the commit
-/// with which it did.
+/// The run that created or adopted a record, and the generation of that commit.
 ///
-/// A state keeps the stamp of its own creation or adoption. It may change and
-/// destroy what still bears that stamp, and nothing else.
+/// A state keeps the stamp of its own creation or adoption. It may change and destroy a
+/// record only if the record still has that stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
     /// The run.
     pub run: RunId,
-    /// The document's generation as of that commit.
+    /// Generation of the document in that commit.
     pub generation: u64,
 }
 
-/// Where and when a run created or adopted a record. People decide by it; the
-/// provider never does.
+/// Where and when a run created or adopted a record.
+///
+/// It is for humans only. The provider bases no decision on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// When it was committed.
+    /// Time of the commit.
     pub at: Timestamp,
-    /// The machine's name.
+    /// Name of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The base name of the working directory.
+    /// Base name of the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// The state's workspace, where it is not the default one.
+    /// Workspace of the state, unless it is the default one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
-    /// What `PLANTON_RUN_LABEL` says, such as a CI job's address.
+    /// Value of `PLANTON_RUN_LABEL`, such as the URL of a CI job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
 
-/// Whose a record is.
+/// The owner of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
-    /// What a state knows its own record by.
+    /// Stamp by which a state identifies its own record.
     pub stamp: Stamp,
-    /// For people.
+    /// Human-readable origin.
     pub origin: Origin,
-    /// Whose it was before this run adopted it; put back when the same run would
-    /// destroy it.
+    /// Owner before this run adopted the record. If the same run destroys the record,
+    /// it returns the record to that owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted_from: Option<Box<FormerOwner>>,
 }
 
-/// Whose an adopted record was.
+/// The owner of a record before its adoption.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FormerOwner {
-    /// The stamp before the adoption.
+    /// Stamp before the adoption.
     pub stamp: Stamp,
-    /// For people.
+    /// Human-readable origin.
     pub origin: Origin,
 }
 
 impl Owner {
-    /// Returns the owner after `self` adopted what was `former`'s.
+    /// Returns the owner after `self` adopted a record of `former`.
     #[must_use]
     pub(crate) fn adopting(self, former: Self) -> Self {
         let Self { stamp, origin, .. } = former;
@@ -105,22 +104,23 @@ impl Owner {
         }
     }
 
-    /// Returns the stamp that a state has which knows none: the creator's. A
-    /// state loses its stamp when a process dies in an update, and what another state
-    /// has adopted meanwhile is not this one's any more.
+    /// Returns the presumed stamp of a state without one: the stamp of the creator.
+    ///
+    /// A state loses its stamp if a process dies during an update. A record that
+    /// another state has adopted since does not have the presumed stamp any more.
     #[must_use]
     pub fn presumed_stamp(&self) -> Stamp {
         let former = self.adopted_from.as_deref();
         former.map_or(self.stamp, |former| former.stamp)
     }
 
-    /// Says whether a state with this stamp, or with none, may act on the record.
+    /// Returns true if a state with this stamp, or without one, may change the record.
     #[must_use]
     pub(crate) fn is_known_as(&self, stamp: Option<Stamp>) -> bool {
         stamp.unwrap_or_else(|| self.presumed_stamp()) == self.stamp
     }
 
-    /// Returns the owner before the adoption; `None` for who created the record.
+    /// Returns the owner before the adoption; `None` if the owner created the record.
     #[must_use]
     pub fn former(&self) -> Option<Self> {
         let former = self.adopted_from.as_deref()?;

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::{BackendDocument, DefaultBackendRecord, OrganizationRecord, SecretDocument};
 
-/// Parses `bytes` as each type of record, and checks that a parsed record is equal after
-/// it was written and parsed again.
+/// Parses `bytes` as each type of record, and checks that each parsed record survives a
+/// round trip through JSON.
 ///
 /// # Panics
 ///

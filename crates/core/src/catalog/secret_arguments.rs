@@ -1,4 +1,4 @@
-//! The arguments of a secret that its record keeps.
+//! Defines the arguments of a secret that its record contains.
 
 use std::collections::BTreeMap;
 
@@ -7,93 +7,93 @@ use uuid::Uuid;
 
 use crate::names::Slug;
 
-/// What a practitioner sets besides the value.
+/// The metadata of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretMetadata {
-    /// For people.
+    /// Human-readable description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// As configured on the resource.
+    /// Labels as configured on the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
-    /// With the provider's defaults.
+    /// Labels merged over the provider's default labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels_all: BTreeMap<String, String>,
 }
 
-/// What only the provider acts on.
+/// Arguments of a secret that only the provider uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretArguments {
-    /// The trigger.
+    /// Trigger of a new version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_wo_version: Option<String>,
-    /// How the value was generated.
+    /// Parameters of the generated value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GenerateSpec>,
-    /// Where the value was copied from.
+    /// Source of the copied value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_from: Option<CopyFrom>,
-    /// Refuses deletion.
+    /// Whether a deletion fails.
     pub deletion_protection: bool,
-    /// What a destroy does.
+    /// Effect of a destroy.
     pub on_destroy: OnDestroy,
-    /// How many versions stay, from 1.
+    /// Number of versions to keep, from 1.
     pub keep_versions: u32,
-    /// The namesake whose place it took, or may take.
+    /// UUID of the secret of the same name that this secret replaced or may replace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes_over: Option<Uuid>,
 }
 
-/// Where to copy a value from: an object that somebody else keeps in a backend.
+/// The plaintext object of a backend to copy a value from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CopyFrom {
-    /// The backend's name.
+    /// Name of the backend.
     pub backend: Slug,
-    /// The object's name there.
+    /// Name of the object in the backend.
     pub remote_name: String,
-    /// Whether to delete it once it is copied.
+    /// Whether to delete the object after it is copied.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delete_source: bool,
 }
 
-/// What a destroy does with the secret.
+/// The effect of a destroy on a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDestroy {
-    /// Deletes it.
+    /// Deletes the secret.
     Delete,
-    /// Leaves it as it is, readable and importable.
+    /// Leaves the secret unchanged, readable and importable.
     Retain,
-    /// Removes its record without asking its backend, which is gone for good.
+    /// Deletes the record without a request to the backend, which is gone for good.
     Forget,
 }
 
-/// How to generate a value.
+/// The parameters of a generated value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GenerateSpec {
-    /// In characters.
+    /// Length in characters.
     pub length: u32,
-    /// Whether a to z may occur.
+    /// Whether lower-case letters may occur.
     pub lower: bool,
-    /// Whether A to Z may occur.
+    /// Whether upper-case letters may occur.
     pub upper: bool,
-    /// Whether 0 to 9 may occur.
+    /// Whether digits may occur.
     pub numeric: bool,
     /// Whether special characters may occur.
     pub special: bool,
-    /// The special characters to choose from, instead of the usual ones.
+    /// Special characters to choose from, instead of the default ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_special: Option<String>,
-    /// The least number of a to z.
+    /// Minimum number of lower-case letters.
     pub min_lower: u32,
-    /// The least number of A to Z.
+    /// Minimum number of upper-case letters.
     pub min_upper: u32,
-    /// The least number of 0 to 9.
+    /// Minimum number of digits.
     pub min_numeric: u32,
-    /// The least number of special characters.
+    /// Minimum number of special characters.
     pub min_special: u32,
 }

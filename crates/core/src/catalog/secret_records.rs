@@ -1,7 +1,7 @@
-//! The records of secrets. They contain no plaintext and no payload.
+//! Defines the records of secrets, which contain no plaintext and no payload.
 //!
-//! A later release may add fields. A rewrite would drop them, so a record with an unknown
-//! field is rejected.
+//! A later release may add fields. A rewrite would drop them, so a record with an
+//! unknown field is rejected.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,23 +12,25 @@ use crate::names::{SecretName, Slug};
 use crate::store::{NativeVersionId, RemoteName};
 use planton_envelope::{Fingerprint, KekId, SecretKind};
 
-/// All that stands under one name: the secret, and those that it replaces until
-/// they are deleted. Without any it is a tombstone.
+/// The document of a name: its current secret, and its displaced secrets until they are
+/// deleted.
+///
+/// A document without any secret is a tombstone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretDocument {
-    /// Raised by one with each write, tombstones included.
+    /// Generation of the document. Each write increments it, tombstones included.
     pub generation: u64,
-    /// Chosen anew by each write: after a lost answer its writer knows it again.
+    /// Random identifier of the write. It identifies a write whose response was lost.
     pub write_id: Uuid,
-    /// The highest revision that a version under this name was given; a tombstone
-    /// keeps it, so that a recreated secret goes on from there.
+    /// Highest revision of any version under this name. A tombstone keeps it, so the
+    /// versions of a recreated secret have higher revisions.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub last_revision: u64,
-    /// The secret that answers to the name.
+    /// The secret with this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<SecretRecord>,
-    /// Replaced secrets, found by uuid only, until they are deleted.
+    /// Displaced secrets, found by uuid only, until they are deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub displaced: Vec<SecretRecord>,
 }
@@ -43,7 +45,7 @@ impl SecretDocument {
             .find(|secret| secret.uuid == uuid)
     }
 
-    /// Returns the secret with this uuid, to be changed.
+    /// Returns the secret with this uuid, mutable.
     pub(crate) fn secret_mut(&mut self, uuid: Uuid) -> Option<&mut SecretRecord> {
         self.current
             .iter_mut()
@@ -57,8 +59,10 @@ impl SecretDocument {
         self.displaced.retain(|secret| secret.uuid != uuid);
     }
 
-    /// Makes the revision of each version that `base` does not have greater than
-    /// all that were ever given under this name, whatever this machine's clock says.
+    /// Raises the revision of each version that `base` lacks above all earlier ones
+    /// under this name.
+    ///
+    /// So revisions increase even if the clock of this machine goes back.
     pub(crate) fn raise_revisions(&mut self, base: &Self) {
         let mut last = base.last_revision;
         for secret in self.current.iter_mut().chain(&mut self.displaced) {
@@ -73,54 +77,55 @@ impl SecretDocument {
         self.last_revision = last;
     }
 
-    /// Returns true when no secret is left.
+    /// Returns true if the document contains no secret.
     #[must_use]
     pub(crate) fn is_tombstone(&self) -> bool {
         self.current.is_none() && self.displaced.is_empty()
     }
 }
 
-/// One secret.
+/// A secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecretRecord {
-    /// Its identity; a recreated namesake has another one.
+    /// Identity of the secret. A secret that is recreated under the same name gets
+    /// another one.
     pub uuid: Uuid,
-    /// Its name and scope.
+    /// Name and scope of the secret.
     pub name: SecretName,
-    /// Text or key-value.
+    /// Kind of the secret: text or key-value.
     pub kind: SecretKind,
-    /// The backend's uuid.
+    /// UUID of the backend.
     pub backend: Uuid,
-    /// The backend's name, for people.
+    /// Name of the backend, for humans.
     pub backend_name: Slug,
-    /// The object's name in the backend.
+    /// Name of the object in the backend.
     pub remote_name: RemoteName,
-    /// The put of the object's entry in the index of its backend; absent on the
-    /// built-in backend, which has no index.
+    /// The put of the object's entry in the backend's index; absent for the built-in
+    /// backend, which has no index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<PutId>,
-    /// Objects of this secret that were found missing and replaced by another one:
-    /// kept until the secret is destroyed, since a vendor may bring one back.
+    /// Objects of this secret that were found missing and were replaced. They are kept
+    /// until the secret is destroyed, since the vendor may restore them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostObject>,
-    /// Whether it is in use or being deleted.
+    /// Whether the secret is in use or being deleted.
     pub state: SecretState,
-    /// What a practitioner sets besides the value.
+    /// Metadata of the secret.
     pub metadata: SecretMetadata,
-    /// What only the provider acts on; kept so that an import restores it.
+    /// Arguments that only the provider uses; the record keeps them for an import.
     pub arguments: SecretArguments,
-    /// Ascending by number; the last one is current. Never empty.
+    /// Versions in ascending order; the last one is current. Never empty.
     pub versions: Vec<VersionRecord>,
-    /// When it came into being.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When value or metadata last changed.
+    /// Time of the last change of the value or the metadata.
     pub updated_at: Timestamp,
-    /// The document's generation when a version, an argument or the state of this
-    /// secret last changed. A namesake that comes or goes, a new owner and
-    /// housekeeping raise the document's and leave this one.
+    /// Generation of the document at which a version, an argument or the state of this
+    /// secret last changed. Other secrets of the name, a new owner and housekeeping do
+    /// not change it.
     pub generation: u64,
-    /// Whose it is.
+    /// Owner of the record.
     pub owner: Owner,
 }
 
@@ -128,12 +133,12 @@ pub(crate) struct SecretRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LostObject {
-    /// Its name in the backend.
+    /// Name of the object in the backend.
     pub remote_name: RemoteName,
-    /// The put of its entry; absent on the built-in backend.
+    /// The put of the object's entry; absent for the built-in backend.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<PutId>,
-    /// The versions that it held.
+    /// Versions that the object contained.
     pub versions: Vec<NativeVersionId>,
 }
 
@@ -168,14 +173,14 @@ impl SecretRecord {
             .collect()
     }
 
-    /// Returns true where no version, argument or state has changed since its owner
-    /// created or adopted it.
+    /// Returns true if no version, argument or state changed since the owner created or
+    /// adopted the record.
     #[must_use]
     pub(crate) fn is_untouched(&self) -> bool {
         self.state == SecretState::Ready && self.generation <= self.owner.stamp.generation
     }
 
-    /// Returns the keys of the entries of all its objects.
+    /// Returns the entry keys of all objects of the secret.
     #[must_use]
     pub(crate) fn entries(&self) -> Vec<EntryKey> {
         let lost = self.lost.iter().map(|lost| lost.entry);
@@ -188,7 +193,7 @@ impl SecretRecord {
         .collect()
     }
 
-    /// Returns how others refer to this secret: `$secret/<slug>` or
+    /// Returns the reference to this secret for other tools: `$secret/<slug>` or
     /// `$secret/@<env>/<slug>`.
     #[must_use]
     pub(crate) fn reference(&self) -> String {
@@ -199,34 +204,34 @@ impl SecretRecord {
     }
 }
 
-/// Whether a secret is in use.
+/// The state of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SecretState {
     /// In use.
     Ready,
-    /// On its way out; whoever meets it finishes it.
+    /// Being deleted; any process that finds the secret completes the deletion.
     Deleting,
 }
 
-/// One immutable version of a secret.
+/// An immutable version of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VersionRecord {
-    /// From 1.
+    /// Number of the version, from 1.
     pub number: u64,
-    /// When it was written, in milliseconds since 1970, raised where that is not
-    /// greater than an earlier revision under the same name.
+    /// Time of the write in milliseconds since 1970, raised above every earlier
+    /// revision under the same name if necessary.
     pub revision: u64,
-    /// The backend's own identifier.
+    /// The backend's own identifier of the version.
     pub native_id: NativeVersionId,
     /// SHA-256 of the envelope's payload part, in hexadecimal.
     pub payload_sha256: String,
-    /// The KEKs that may open it.
+    /// KEKs that may open the version.
     pub keks: Vec<KekId>,
-    /// Tells whether a candidate is this version's value; keyed from its DEK.
+    /// Fingerprint of the value, keyed from the DEK, to compare a candidate value with.
     pub fingerprint: Fingerprint,
-    /// When it was written.
+    /// Time of the write.
     pub created_at: Timestamp,
 }
 
@@ -323,11 +328,12 @@ mod tests {
             revisions(&commit(&[1000, 1001, 1001], 1)),
             [1000, 1001, 1002]
         );
-        // What was pruned is not given again, and what stays keeps its own.
+        // A pruned revision is not reused, and the remaining versions keep their
+        // revisions.
         let mut pruned = commit(&[1000, 1001, 1002], 1);
         pruned.current = None;
         assert_eq!(pruned.last_revision, 1002);
-        // A namesake goes on from the tombstone.
+        // A recreated secret continues from the tombstone's revision.
         let tombstone = pruned;
         let mut again = SecretDocument {
             current: Some(secret(2, &[7])),

@@ -1,4 +1,5 @@
-//! Records as types: canonical JSON, and the organization's MAC over it.
+//! Encodes records as canonical JSON, and authenticates them with the organization's
+//! MAC.
 
 use std::sync::Arc;
 
@@ -9,13 +10,15 @@ use serde_json::error::Category;
 use super::{CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
 use planton_envelope::MacKey;
 
-/// A record as it was loaded. Its MAC is not verified yet: a refresh needs no
-/// key, and [`verify`](Self::verify) comes before all that writes or opens.
+/// A loaded record whose MAC is not verified yet.
+///
+/// A refresh needs no key. Every write of a record and every opening of an envelope
+/// calls [`verify`](Self::verify) first.
 #[derive(Debug)]
 pub(crate) struct Loaded<T> {
     /// The record.
     pub record: T,
-    /// What a write must expect.
+    /// The revision that a write must expect.
     pub revision: Revision,
     key: RecordKey,
     stored: StoredRecord,
@@ -26,7 +29,7 @@ impl<T> Loaded<T> {
     ///
     /// # Errors
     ///
-    /// `Altered` when the record is not as a holder of the MAC key wrote it.
+    /// `Altered` if the record was changed without the MAC key.
     //= docs/format.md#17-catalog-mac
     //# A reader MUST NOT open an envelope by a record whose MAC does not verify.
     pub(crate) fn verify(&self, mac_key: &MacKey) -> Result<(), CatalogError> {
@@ -37,24 +40,24 @@ impl<T> Loaded<T> {
     }
 }
 
-/// An organization's catalog.
+/// The catalog of an organization.
 #[derive(Clone, Debug)]
 pub(crate) struct Catalog {
     store: Arc<dyn CatalogStore>,
 }
 
 impl Catalog {
-    /// Takes the storage.
+    /// Wraps the storage.
     #[must_use]
     pub(crate) fn new(store: Arc<dyn CatalogStore>) -> Self {
         Self { store }
     }
 
-    /// Loads the record under `key`; `None` where nothing was ever written.
+    /// Loads the record under `key`; `None` if it was never written.
     ///
     /// # Errors
     ///
-    /// As [`CatalogStore::read`]; `Corrupt` for what is not a record.
+    /// As [`CatalogStore::read`]; `Corrupt` if the body is not a record.
     pub(crate) async fn load<T: DeserializeOwned>(
         &self,
         key: &RecordKey,
@@ -66,7 +69,7 @@ impl Catalog {
             .transpose()
     }
 
-    /// Loads past whatever a stale node may have answered.
+    /// Loads the record behind a fence, so the result is not a stale read.
     ///
     /// # Errors
     ///
@@ -82,8 +85,9 @@ impl Catalog {
             .transpose()
     }
 
-    /// Loads the record as it is after every write of this process, and after all
-    /// that others had written by the time of the last of them.
+    /// Loads a record at least as new as every write of this process.
+    ///
+    /// The result includes the writes of others that came before the last of them.
     ///
     /// # Errors
     ///
@@ -99,7 +103,7 @@ impl Catalog {
             .transpose()
     }
 
-    /// Makes sure that nobody deleted the record under `key`.
+    /// Checks that the record under `key` was not deleted.
     ///
     /// # Errors
     ///
@@ -108,8 +112,9 @@ impl Catalog {
         self.store.expect_never_deleted(key).await
     }
 
-    /// Writes `record` under `key` if its revision is still `expected`. Without
-    /// a MAC key (an organization that is still initializing has none) the
+    /// Writes `record` under `key` if its revision is still `expected`.
+    ///
+    /// An organization that is still initializing has no MAC key. Without one, the
     /// record is stored with an empty MAC, which never verifies.
     ///
     /// # Errors
@@ -138,7 +143,7 @@ impl Catalog {
             .await
     }
 
-    /// Forgets what the record held before `present`.
+    /// Deletes the history of the record before its `present` revision.
     ///
     /// # Errors
     ///
@@ -151,7 +156,7 @@ impl Catalog {
         self.store.forget_history(key, present).await
     }
 
-    /// Removes a record under a key that is never written again.
+    /// Removes a record whose key is never written again.
     ///
     /// # Errors
     ///
@@ -170,7 +175,7 @@ impl Catalog {
     }
 }
 
-/// Where a body ceases to be a record.
+/// The position of a syntax or type error in a record's body.
 #[derive(Debug, thiserror::Error)]
 #[error("{category:?} error at line {line}, column {column}")]
 struct NotARecord {
@@ -184,7 +189,7 @@ fn parse<T: DeserializeOwned>(
     (stored, revision): (StoredRecord, Revision),
 ) -> Result<Loaded<T>, CatalogError> {
     let record = serde_json::from_str(&stored.body).map_err(|error| {
-        // The parser's own words would quote what stands there.
+        // The parser's own message would quote the body.
         let source = NotARecord {
             category: error.classify(),
             line: error.line(),
