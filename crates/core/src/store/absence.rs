@@ -1,21 +1,23 @@
-//! Looking again before an absence is believed.
+//! Reads again before it reports a version or an object as gone.
 
 use std::time::Duration;
 
 use super::{Absence, RemoteName, StoreError, StoreErrorKind, VersionStatus};
 use crate::deadline::{RequestLimits, duration_in_tests};
 
-/// How long lies between two looks at a vendor whose reads are eventually
-/// consistent, without any that is not.
+/// Time between two reads of a vendor whose reads are all eventually consistent.
 const APART: Duration = Duration::from_secs(30);
 
-/// Looks once; twice, half a minute apart, where the first look finds a version or
-/// its object gone and the caller is about to act on that. The second look counts.
+/// Calls `look`, and calls it again after half a minute if the first result must be
+/// confirmed.
+///
+/// It must be confirmed if a version or its object is gone and the caller acts on that.
+/// Then the second result counts.
 ///
 /// # Errors
 ///
-/// Those of `look`; `Unavailable` over a `Stop` where the operation is to end before
-/// the second look.
+/// The errors of `look`; `Unavailable` with a `Stop` as its source if the operation
+/// ends before the second call.
 pub async fn look_again<F>(
     absence: Absence,
     asked: (&'static str, &RemoteName),
@@ -24,7 +26,7 @@ pub async fn look_again<F>(
 where
     F: Future<Output = Result<VersionStatus, StoreError>>,
 {
-    // The variable counts in debug builds only.
+    // The variable has an effect in debug builds only.
     let apart = duration_in_tests("PLANTON_TEST_ABSENCE_WAIT_MS", APART);
     look_again_after(apart, absence, asked, look).await
 }
@@ -70,7 +72,7 @@ mod tests {
 
     const WAIT: Duration = Duration::from_millis(20);
 
-    /// What comes of these looks, and how many were made.
+    /// Returns the result for these responses of `look`, and the number of calls.
     async fn outcome(
         absence: Absence,
         limits: RequestLimits,
@@ -104,7 +106,7 @@ mod tests {
             let (found, made) = outcome(Absence::Quick, RequestLimits::default(), &looks).await;
             assert_eq!((found.map_err(|error| error.kind()), made), (looks[0], 1));
         }
-        // What is there, or can't be told, is not looked at again.
+        // A present version and an error other than `NotFound` need no second read.
         for look in [Ok(Present), Err(StoreErrorKind::PermissionDenied)] {
             let (found, made) =
                 outcome(Absence::Confirmed, RequestLimits::default(), &[look]).await;

@@ -1,4 +1,4 @@
-//! How a store is opened from what the catalog keeps of its backend.
+//! Opens a store with the settings and the credential of its backend.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,50 +11,50 @@ use sha2::{Digest as _, Sha256};
 use super::{SecretStore, StoreCapability, StoreError};
 use planton_secret::SecretString;
 
-/// What a backend's record says of where it stores. Nothing in it is secret.
+/// The settings of a store, as a backend's record contains them. They are not secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreSettings {
-    /// The type as a practitioner names it: `aws_secrets_manager`, `openbao`, ….
+    /// Type of the store as configured: `aws_secrets_manager`, `openbao`, ….
     pub kind: String,
-    /// The first part of every object's name.
+    /// First part of the name of every object.
     pub name_prefix: String,
-    /// The settings of that type by the practitioner's names; those that are not
-    /// set are absent. Sorted, so that its JSON is canonical.
+    /// Settings of that type, by their configured names; settings that are not set are
+    /// absent. They are sorted, so their JSON is canonical.
     pub configuration: BTreeMap<String, serde_json::Value>,
 }
 
 impl StoreSettings {
-    /// Returns a setting that is text.
+    /// Returns the value of a text setting.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.configuration.get(name)?.as_str()
     }
 
-    /// Returns a setting that is true or false; false where it is not set.
+    /// Returns the value of a boolean setting; false if it is not set.
     #[must_use]
     pub fn flag(&self, name: &str) -> bool {
         let value = self.configuration.get(name);
         value.and_then(serde_json::Value::as_bool).unwrap_or(false)
     }
 
-    /// Returns a setting that is a whole number.
+    /// Returns the value of an integer setting.
     #[must_use]
     pub fn integer(&self, name: &str) -> Option<i64> {
         self.configuration.get(name)?.as_i64()
     }
 
-    /// Returns a setting of a block within: `approle`, `role_id`.
+    /// Returns the value of a text setting in a block, such as `role_id` in `approle`.
     #[must_use]
     pub fn nested(&self, block: &str, name: &str) -> Option<&str> {
         self.configuration.get(block)?.get(name)?.as_str()
     }
 
-    /// Returns SHA-256 of the canonical settings: what a sealed credential is
-    /// bound to, and what a place of storage is recognized by.
+    /// Returns the SHA-256 of the canonical settings.
     ///
-    /// The JSON is canonical because all its maps are sorted and it holds no
-    /// number but whole ones.
+    /// A sealed credential is bound to it, and a place of storage is recognized by it.
+    /// The JSON is canonical because all its maps are sorted and all its numbers are
+    /// integers.
     //= docs/format.md#8-configuration-of-a-credential
     //# A writer MUST encode the configuration without white space, with the members `kind`,
     //# `name_prefix` and `configuration` in this order.
@@ -69,47 +69,50 @@ impl StoreSettings {
         Sha256::digest(json).into()
     }
 
-    /// Returns true where a block within is set.
+    /// Returns true if the setting or block `name` is set.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.configuration.contains_key(name)
     }
 }
 
-/// A static credential by the practitioner's names, without their `_wo`:
+/// A static credential by the configured names, without their `_wo`:
 /// `secret_access_key`, `service_account_key_json`, `client_secret`, `token`,
-/// `secret_id`, `jwt`. Empty for the vendor's ambient chain.
+/// `secret_id`, `jwt`.
+///
+/// It is empty for the vendor's ambient credential chain.
 pub type StoreCredential = BTreeMap<String, SecretString>;
 
-/// Opens stores; the one place that knows all types.
+/// Opens stores of every supported type.
 #[async_trait]
 pub trait ConnectStore: Send + Sync + Debug + 'static {
-    /// Returns what the stores of each known type can do, before any is opened.
+    /// Returns the capabilities of each supported type, without an open store.
     fn capabilities(&self) -> Vec<StoreCapability>;
 
-    /// Returns what a store of this type can do; `None` for a type that this
-    /// release does not know.
+    /// Returns the capability of a type; `None` if this release does not support it.
     fn capability(&self, kind: &str) -> Option<StoreCapability> {
         let mut known = self.capabilities().into_iter();
         known.find(|capability| capability.kind == kind)
     }
 
-    /// Checks settings, and whether the credential goes with them where it is
-    /// known, without any I/O.
+    /// Checks the settings, and the credential against them if it is given, without any
+    /// I/O.
     ///
     /// # Errors
     ///
-    /// `Misconfigured`, or `Unauthenticated` where part of a credential is
-    /// missing: its path is the name of the setting, its remedy says what it
-    /// must be. No message repeats a credential.
+    /// `Misconfigured`, or `Unauthenticated` if part of a credential is missing. The
+    /// path of the error is the name of the setting, and the remedy names the allowed
+    /// values. No message repeats a credential.
     fn check(
         &self,
         settings: &StoreSettings,
         credential: Option<&StoreCredential>,
     ) -> Result<(), StoreError>;
 
-    /// Opens a store. Sends nothing to the backend itself before the store's
-    /// first verb, so that a process which never uses it pays nothing.
+    /// Opens a store.
+    ///
+    /// It sends nothing to the backend before the first call of a verb, so an unused
+    /// store costs nothing.
     ///
     /// # Errors
     ///
@@ -146,7 +149,7 @@ mod tests {
         let mut other = settings("aws", "eu-west-1");
         other.name_prefix = "other".to_owned();
         assert_ne!(one, other.digest());
-        // Frozen: credentials that are sealed already hang on it.
+        // This JSON must not change: sealed credentials are bound to its digest.
         assert_eq!(
             serde_json::to_string(&settings("aws", "eu-west-1"))
                 .as_deref()

@@ -1,8 +1,8 @@
-//! Errors of a store, by kind.
+//! Defines the errors of a store.
 
 use crate::error::{Error, ErrorKind};
 
-/// The meaning of a store's failure.
+/// The kind of a store's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreErrorKind {
     /// The object or version does not exist.
@@ -11,13 +11,13 @@ pub enum StoreErrorKind {
     AlreadyExists,
     /// Another writer won the compare-and-set.
     Conflict,
-    /// Authenticated, and not allowed. Never reported as `NotFound`.
+    /// Permission denied: authenticated, but not allowed. Never reported as `NotFound`.
     PermissionDenied,
-    /// Not authenticated: the credential is missing or expired.
+    /// Authentication failed: the credential is missing or expired.
     Unauthenticated,
     /// The payload exceeds the store's limit.
     TooLarge,
-    /// The name breaks the store's rules.
+    /// The name violates the store's rules.
     InvalidName,
     /// Rate limited; retries were exhausted.
     RateLimited,
@@ -38,9 +38,10 @@ pub type StoreError = Error<StoreErrorKind>;
 const CONFIGURE: &str = "configure";
 
 impl Error<StoreErrorKind> {
-    /// Describes a setting that cannot be used: its name is the path. `remedy` names
-    /// the allowed values, and does not quote the given one, which may be a
-    /// credential in the wrong place.
+    /// Describes a setting that cannot be used. The path of the error is its name.
+    ///
+    /// `remedy` names the allowed values. It does not quote the given value, which may
+    /// be a misplaced credential.
     #[must_use]
     pub fn unusable_setting(setting: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(StoreErrorKind::Misconfigured, CONFIGURE, setting).with_remedy(remedy)

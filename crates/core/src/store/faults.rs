@@ -1,50 +1,50 @@
-//! Faults and races that a test scripts into an in-memory store or catalog.
+//! Scripts faults and races of an in-memory store or catalog in a test.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-/// When a scripted fault strikes.
+/// The point at which a scripted fault occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Landing {
-    /// The call has no effect.
+    /// Before the call has any effect.
     Before,
-    /// The call has its full effect, and its answer is lost.
+    /// After the call had its full effect; its response is lost.
     After,
 }
 
-/// A failure that a test asks for.
+/// A scripted failure of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault<V, K> {
-    /// Which call fails.
+    /// Method that fails.
     pub verb: V,
-    /// Which of them, counted from now, from 1.
+    /// Number of the failing call, counted from now, starting at 1.
     pub nth: usize,
-    /// Whether it still has its effect.
+    /// Whether the call has its effect.
     pub landing: Landing,
-    /// What the caller is told.
+    /// Kind of the returned error.
     pub kind: K,
 }
 
-/// What happens elsewhere while a call is under way.
+/// A concurrent action during a call.
 pub(crate) type Race = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The faults and races still to come, and the calls so far.
+/// The pending faults and races, and the past calls.
 pub(crate) struct Script<V, K> {
     faults: Vec<Fault<V, K>>,
     races: Vec<(V, usize, Race)>,
     calls: Vec<V>,
 }
 
-/// What the script says about one call.
+/// The scripted events of one call.
 pub(crate) struct Step<K> {
-    /// Runs before the call takes effect.
+    /// Race to run before the call takes effect.
     pub(crate) race: Option<Race>,
     fault: Option<(Landing, K)>,
 }
 
 impl<K: Copy> Step<K> {
-    /// Returns the error to give, if it strikes at `landing`.
+    /// Returns the kind of the error to return at `landing`, if any.
     pub(crate) fn strikes(&self, landing: Landing) -> Option<K> {
         self.fault
             .filter(|(when, _)| *when == landing)
@@ -76,7 +76,7 @@ impl<V: Copy + PartialEq, K: Copy> Script<V, K> {
         self.races.push((verb, nth, Box::pin(race)));
     }
 
-    /// Counts a call of `verb` and returns what is scripted for it.
+    /// Counts a call of `verb` and returns its scripted events.
     pub(crate) fn step(&mut self, verb: V) -> Step<K> {
         self.calls.push(verb);
         for fault in self.faults.iter_mut().filter(|fault| fault.verb == verb) {
@@ -99,7 +99,7 @@ impl<V: Copy + PartialEq, K: Copy> Script<V, K> {
         Step { race, fault }
     }
 
-    /// Returns how often `verb` was called.
+    /// Returns the number of calls of `verb`.
     pub(crate) fn calls(&self, verb: V) -> usize {
         self.calls.iter().filter(|call| **call == verb).count()
     }

@@ -1,4 +1,5 @@
-//! What somebody else keeps in the same place, in plaintext: for taking it over.
+//! Reads and deletes plaintext objects of others in the same place, to import their
+//! values.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use async_trait::async_trait;
 use super::{RemoteName, StoreError, StoreErrorKind};
 use planton_secret::SecretString;
 
-/// A value that somebody else stored.
+/// The plaintext value of an object that another program stored.
 ///
 /// # Security
 ///
@@ -16,22 +17,24 @@ use planton_secret::SecretString;
 pub enum ForeignValue {
     /// One text.
     Text(SecretString),
-    /// Texts by key, as KV version 2 has them.
+    /// Texts by key, as in KV version 2.
     KeyValue(BTreeMap<String, SecretString>),
 }
 
-/// Reads and deletes objects that are not ours.
+/// Reads and deletes objects that this program did not create.
 #[async_trait]
 pub trait ForeignObjects: Send + Sync {
     /// Returns the current value of the object `name`.
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Corrupt` for what is no text, and for an envelope of ours.
+    /// `NotFound`; `Corrupt` if the value is not text, or is an envelope of this
+    /// program.
     async fn read_foreign(&self, name: &RemoteName) -> Result<ForeignValue, StoreError>;
 
-    /// Deletes the object `name`, as the vendor's own recovery allows. What is
-    /// gone already counts as deleted.
+    /// Deletes the object `name`, subject to the vendor's own recovery.
+    ///
+    /// Idempotent: an absent object counts as deleted.
     ///
     /// # Errors
     ///
@@ -39,12 +42,13 @@ pub trait ForeignObjects: Send + Sync {
     async fn delete_foreign(&self, name: &RemoteName) -> Result<(), StoreError>;
 }
 
-/// Takes a foreign payload as text, and refuses an envelope of ours: copied, it
-/// would be sealed twice, and nobody would expect that.
+/// Parses a foreign payload as text, and rejects an envelope of this program.
+///
+/// A copy of an envelope would be sealed twice.
 ///
 /// # Errors
 ///
-/// `Corrupt`, which says nothing of the payload.
+/// `Corrupt`, without any part of the payload.
 pub fn foreign_text(
     payload: Vec<u8>,
     operation: &'static str,

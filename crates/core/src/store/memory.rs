@@ -1,5 +1,5 @@
-//! A store in memory: the reference for what every [`SecretStore`] does, and
-//! what tests of its callers run against.
+//! Implements a store in memory: the reference of a [`SecretStore`], and a test double
+//! for its callers.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +17,7 @@ use super::{
     SecretStore, StoreCapability, StoreError, StoreErrorKind, VersionStatus,
 };
 
-/// The calls of a [`SecretStore`], for scripts and counts.
+/// A method of [`SecretStore`], for scripts and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreVerb {
     /// [`SecretStore::put`].
@@ -32,8 +32,8 @@ pub enum StoreVerb {
 
 /// A store in memory.
 ///
-/// An object comes into being with its first version, outlives the deletion of
-/// its versions, and ends with its own deletion.
+/// The first version creates an object. The object remains after the deletion of its
+/// versions, until it is deleted itself.
 #[derive(Debug)]
 pub struct InMemoryStore {
     capability: StoreCapability,
@@ -60,7 +60,7 @@ struct Version {
 }
 
 impl Default for InMemoryStore {
-    /// Returns an empty store of bytes without any gap.
+    /// Returns an empty store of bytes that supports every function of the suite.
     fn default() -> Self {
         Self::new(StoreCapability {
             kind: "memory",
@@ -78,7 +78,7 @@ impl Default for InMemoryStore {
 }
 
 impl InMemoryStore {
-    /// Returns an empty store that behaves as `capability` says.
+    /// Returns an empty store with this capability.
     #[must_use]
     pub fn new(capability: StoreCapability) -> Self {
         Self {
@@ -87,13 +87,14 @@ impl InMemoryStore {
         }
     }
 
-    /// Makes a call fail.
+    /// Scripts a failure of a call.
     pub fn inject(&self, fault: Fault<StoreVerb, StoreErrorKind>) {
         self.state().script.inject(fault);
     }
 
-    /// Runs `race` to its end when the `nth` call of `verb` from now has
-    /// begun, and before it has any effect. The race may use this store.
+    /// Runs `race` to its end at the start of the `nth` call of `verb` from now.
+    ///
+    /// The call takes effect afterwards. The race may use this store.
     pub fn before(
         &self,
         verb: StoreVerb,
@@ -103,7 +104,7 @@ impl InMemoryStore {
         self.state().script.before(verb, nth, race);
     }
 
-    /// Returns how often `verb` was called.
+    /// Returns the number of calls of `verb`.
     #[must_use]
     pub fn calls(&self, verb: StoreVerb) -> usize {
         self.state().script.calls(verb)
@@ -128,8 +129,7 @@ impl InMemoryStore {
         }
     }
 
-    /// Returns every payload that the store holds, for tests that look for
-    /// what must not be there.
+    /// Returns every payload in the store, for tests that search for plaintext.
     #[must_use]
     pub fn payloads(&self) -> Vec<Vec<u8>> {
         let state = self.state();
@@ -142,7 +142,7 @@ impl InMemoryStore {
             .collect()
     }
 
-    /// Puts an object that is not ours under `name`, as another program would.
+    /// Puts an object of another program under `name`.
     pub fn put_foreign(&self, name: &RemoteName) {
         let mut state = self.state();
         state
@@ -150,12 +150,12 @@ impl InMemoryStore {
             .insert(name.as_str().to_owned(), Object::Foreign);
     }
 
-    /// Removes an object behind our back; returns whether it was there.
+    /// Removes an object without a call of the trait; returns whether it existed.
     pub fn remove_object(&self, name: &RemoteName) -> bool {
         self.state().objects.remove(name.as_str()).is_some()
     }
 
-    /// Removes a version behind our back; returns whether it was there.
+    /// Removes a version without a call of the trait; returns whether it existed.
     pub fn remove_version(&self, name: &RemoteName, id: &NativeVersionId) -> bool {
         let mut state = self.state();
         let Some(Object::Ours(versions)) = state.objects.get_mut(name.as_str()) else {
@@ -166,8 +166,8 @@ impl InMemoryStore {
         versions.len() < before
     }
 
-    /// Puts `payload` in a version's place behind our back; returns whether it
-    /// was there.
+    /// Replaces the payload of a version without a call of the trait; returns whether
+    /// it existed.
     pub fn replace_version(&self, name: &RemoteName, id: &NativeVersionId, payload: &[u8]) -> bool {
         let mut state = self.state();
         let Some(version) = state.version_mut(name, id) else {
@@ -182,7 +182,7 @@ impl InMemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one call as the script says.
+    /// Runs one call with its scripted race and fault.
     async fn scripted<T>(
         &self,
         verb: StoreVerb,
@@ -270,7 +270,7 @@ impl SecretStore for InMemoryStore {
                         state.objects.remove(name.as_str());
                     }
                 }
-                // Where one version cannot be deleted, old ones age out.
+                // Without deletion of single versions, only a put removes old ones.
                 Deletion::Versions(_) if !self.capability.deletes_versions => {}
                 Deletion::Versions(ids) => {
                     if let Some(Object::Ours(versions)) = state.objects.get_mut(name.as_str()) {
@@ -321,8 +321,8 @@ impl State {
         if let Some(max) = capability.max_versions {
             make_room(versions, max, &options.keep)?;
         }
-        // Random, so that an object that is made anew never gives out an
-        // identifier of the one before it.
+        // The identifier is random, so a recreated object never repeats one of its
+        // predecessor.
         let id = format!("{}-{}", options.version, Uuid::new_v4().simple());
         let id = NativeVersionId::new(id);
         versions.push(Version {
@@ -342,7 +342,7 @@ impl State {
     }
 }
 
-/// Drops the oldest versions outside `keep` until another one fits.
+/// Removes the oldest versions outside `keep` until a new one fits.
 fn make_room(
     versions: &mut Vec<Version>,
     max: u32,

@@ -1,8 +1,8 @@
-//! Where sealed secret versions are stored: one small trait, the minimum that
-//! every secret backend can do.
+//! Defines the trait of a store for sealed secret versions: the minimum of every secret
+//! backend.
 //!
-//! A store sees envelopes, never plaintext, and never decides what may be
-//! deleted or which version is current: the catalog does.
+//! A store receives envelopes, never plaintext. The catalog decides which versions may
+//! be deleted and which one is current.
 
 mod absence;
 #[cfg(any(test, feature = "testing"))]
@@ -34,15 +34,15 @@ pub use foreign::{ForeignObjects, ForeignValue, foreign_text};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{InMemoryStore, StoreVerb};
 
-/// The name of an object in a store, as the record of its secret holds it.
+/// The name of an object in a store, as in the record of its secret.
 ///
-/// One object holds all versions of one secret, each immutable.
+/// One object contains all versions of one secret. Each version is immutable.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RemoteName(String);
 
 impl RemoteName {
-    /// Takes a name that the store's [`StoreCapability::name`] rules allow.
+    /// Wraps a name that complies with the store's [`StoreCapability::name`].
     #[must_use]
     pub fn new(name: String) -> Self {
         Self(name)
@@ -61,15 +61,16 @@ impl fmt::Display for RemoteName {
     }
 }
 
-/// A store's own identifier of one version: opaque, never empty, and different
-/// for every version that was ever put under a name, so that an object which
-/// was replaced behind our back never answers to it.
+/// A store's own identifier of one version: opaque and never empty.
+///
+/// It differs for every version that was ever put under a name. So an object that
+/// others put in its place never has a version with this identifier.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NativeVersionId(String);
 
 impl NativeVersionId {
-    /// Takes the identifier that a store gave out.
+    /// Wraps the identifier that a store returned.
     #[must_use]
     pub fn new(id: String) -> Self {
         Self(id)
@@ -88,146 +89,148 @@ impl fmt::Display for NativeVersionId {
     }
 }
 
-/// How a store holds an envelope.
+/// The stored form of an envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayloadEncoding {
-    /// The envelope's bytes.
+    /// The bytes of the envelope.
     Binary,
-    /// `pse1.` and unpadded base64url: for stores that hold text only.
+    /// `pse1.` and unpadded base64url, for stores that accept text only.
     Text,
 }
 
-/// The rules for an object's name.
+/// The rules for the names of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NameRules {
-    /// What joins the parts of a name: `/`, `_` or `--`.
+    /// Separator of the parts of a name: `/`, `_` or `--`.
     pub separator: &'static str,
-    /// The longest name, in bytes.
+    /// Maximum length of a name, in bytes.
     pub max_bytes: usize,
 }
 
-/// What a store can do; asked before anything is written.
+/// The capabilities of a store, checked before any write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreCapability {
-    /// The type as a practitioner names it: `platform`, `openbao`, ….
+    /// Type of the store as configured: `platform`, `openbao`, ….
     pub kind: &'static str,
-    /// The vendor's name in messages: "OpenBAO", "AWS Secrets Manager".
+    /// Name of the vendor in messages: "OpenBAO", "AWS Secrets Manager".
     pub vendor: &'static str,
-    /// How envelopes are held.
+    /// Stored form of envelopes.
     pub encoding: PayloadEncoding,
-    /// The largest stored payload, in bytes of its stored form.
+    /// Maximum size of a payload, in bytes of its stored form.
     pub max_payload_bytes: usize,
-    /// Rules for names.
+    /// Rules for the names of objects.
     pub name: NameRules,
-    /// The most versions that one object can keep; `None` for no limit.
+    /// Maximum number of versions of an object; `None` without a limit.
     pub max_versions: Option<u32>,
-    /// Whether one version can be deleted by itself.
+    /// Whether a single version can be deleted.
     pub deletes_versions: bool,
 }
 
-/// What [`SecretStore::put`] is told besides the payload.
+/// The arguments of [`SecretStore::put`] besides the name and the payload.
 #[derive(Clone, Debug)]
 pub struct PutOptions {
-    /// The version's number in the catalog, from 1.
+    /// Number of the version in the catalog, from 1.
     pub version: u64,
-    /// Identifies this attempt to write; the same for each try of one call, so
-    /// that a put whose answer was lost is recognized.
+    /// Identifier of this attempt to write, equal for each try of one call. It
+    /// identifies a put whose response was lost.
     pub attempt: Uuid,
-    /// Versions that must outlive this put: those of the record. Without any, the
-    /// put makes the object.
+    /// Versions that this put must keep: those of the record. If there are none, the
+    /// put creates the object.
     pub keep: Vec<NativeVersionId>,
-    /// Labels for people who look at the backend; never read back.
+    /// Human-readable labels in the backend; never read back.
     pub labels: BTreeMap<String, String>,
 }
 
-/// What [`SecretStore::describe`] is told besides the name.
+/// The arguments of [`SecretStore::describe`] besides the name.
 #[derive(Clone, Debug)]
 pub struct DescribeOptions {
-    /// The version that is asked about.
+    /// Version to describe.
     pub version: NativeVersionId,
-    /// The other versions of the record. A store without one object per secret
-    /// looks at them to tell a lost version from a lost object.
+    /// Other versions of the record. A store without one object per secret reads them
+    /// to distinguish a lost version from a lost object.
     pub others: Vec<NativeVersionId>,
-    /// What the caller does with the answer that something is gone.
+    /// What the caller does with an absence.
     pub absence: Absence,
 }
 
-/// What the caller of [`SecretStore::describe`] does where it finds a version or
-/// an object gone.
+/// What the caller of [`SecretStore::describe`] does if a version or an object is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Absence {
-    /// Reports it, and changes nothing: one look is enough.
+    /// Reports it, and changes nothing. One read is sufficient.
     #[default]
     Quick,
-    /// Acts on it: the store first proves that the answer is not stale, in its
-    /// vendor's own way, whatever this process read or wrote before.
+    /// Acts on it. The store first proves, in its vendor's own way, that the response
+    /// is not a stale read. Earlier reads and writes of this process are no proof.
     Confirmed,
 }
 
-/// What a store knows of one version.
+/// The status of a version in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VersionStatus {
-    /// It is there, and it is the one that was put.
+    /// The version exists and is the one that was put.
     Present,
-    /// The object is there, this version of it is not.
+    /// The object exists, but this version does not.
     Missing,
-    /// Something else stands in its place.
+    /// Other content is in the place of the version.
     Replaced,
 }
 
-/// What [`SecretStore::delete`] removes.
+/// The scope of [`SecretStore::delete`].
 #[derive(Clone, Debug)]
 pub enum Deletion {
     /// These versions only.
     Versions(Vec<NativeVersionId>),
-    /// The whole object; the versions are those that the record names.
+    /// The whole object.
     ///
-    /// Without any, nobody knows what is there, if anything (a creation that was
-    /// given up): a store removes it only where it can tell that it is ours.
+    /// Without versions, the content of the object is unknown, and it may not exist, as
+    /// after an interrupted creation. A store then deletes it only if it can verify that
+    /// this program created it.
     Object {
-        /// The versions of the record.
+        /// Versions of the record.
         versions: Vec<NativeVersionId>,
     },
-    /// As `Object`, and past any time in which the vendor would keep what was
-    /// deleted, as far as the credentials allow: for throw-away objects.
+    /// The whole object, without the vendor's retention of deleted objects, if the
+    /// credentials allow that. It is for temporary objects.
     Purge {
-        /// The versions that were put.
+        /// Versions that were put.
         versions: Vec<NativeVersionId>,
     },
 }
 
 /// A place that stores sealed secret versions.
 ///
-/// Every error is a [`StoreError`] by meaning. Implementations retry what is
-/// safe to retry and bound the time; callers don't. No method sees a plaintext.
+/// Every error is a [`StoreError`] with the kind of the failure. Implementations retry
+/// requests that are safe to retry, within a time limit. Callers do not retry. No
+/// method receives a plaintext.
 #[async_trait]
 pub trait SecretStore: Send + Sync + Debug + 'static {
-    /// Returns what this store can do; no I/O.
+    /// Returns the capability of this store, without I/O.
     fn capability(&self) -> &StoreCapability;
 
-    /// Returns access to what others keep in the same place; `None` where nobody
-    /// else keeps anything.
+    /// Returns access to the objects of others in the same place; `None` if there can
+    /// be none.
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
         None
     }
 
-    /// Returns for how long after a grant `error` may still be returned, where it is
-    /// one that a grant would mend: a vendor may take its time. `None` where the
-    /// answer is final.
+    /// Returns how long `error` may still be returned after its missing permission was
+    /// granted.
+    ///
+    /// A vendor may apply a grant with a delay. `None` if the error is final.
     fn may_settle(&self, _error: &StoreError) -> Option<Duration> {
         None
     }
 
-    /// Adds a version to the object `name`, which comes into being with its
-    /// first version. Never changes a version that exists, and never makes an object
-    /// anew that should be there.
+    /// Adds a version to the object `name`.
+    ///
+    /// The first version creates the object. A put never changes an existing version,
+    /// and never recreates an object that should exist.
     ///
     /// # Errors
     ///
-    /// `NotFound` for a further version of an object that is gone, where the store
-    /// keeps versions in objects;
-    /// `TooLarge` and `InvalidName` before anything is written; `AlreadyExists`
-    /// when an object that is not ours stands there.
+    /// `NotFound` for a further version of an object that is gone, if the store keeps
+    /// versions in objects; `TooLarge` and `InvalidName` before any write;
+    /// `AlreadyExists` if the name belongs to an object of another program.
     async fn put(
         &self,
         name: &RemoteName,
@@ -239,8 +242,8 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     ///
-    /// `NotFound` for a version or an object that is gone or deleted, never an
-    /// empty payload; `Corrupt` when what is there is not of our form, or was
+    /// `NotFound` if the version or the object is absent or deleted; never an empty
+    /// payload. `Corrupt` if the content does not have the form of an envelope, or was
     /// replaced.
     async fn get(
         &self,
@@ -248,20 +251,21 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
         version: &NativeVersionId,
     ) -> Result<Vec<u8>, StoreError>;
 
-    /// Tells whether a version is still there, without reading its payload.
+    /// Returns the status of a version, without reading its payload.
     ///
     /// # Errors
     ///
-    /// `NotFound` when the whole object is gone or deleted, also where another
-    /// that is not ours has its name by now.
+    /// `NotFound` if the whole object is absent or deleted, or if its name now belongs
+    /// to an object of another program.
     async fn describe(
         &self,
         name: &RemoteName,
         options: DescribeOptions,
     ) -> Result<VersionStatus, StoreError>;
 
-    /// Removes versions or the whole object. What is gone already counts as
-    /// removed.
+    /// Deletes versions or the whole object.
+    ///
+    /// Idempotent: an absent version or object counts as deleted.
     ///
     /// # Errors
     ///

@@ -1,10 +1,10 @@
-//! What a deletion removes, and what it leaves alone.
+//! Checks what a deletion removes, and what it keeps.
 
 use super::payload::sample;
 use super::{Outcome, expect_no_payload, expect_payload, name, never_given_out, put_versions};
 use crate::store::{Deletion, SecretStore};
 
-/// What was never there counts as removed.
+/// Checks that a deletion of an absent object succeeds.
 pub async fn delete_missing_object_succeeds(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let known = name(store, prefix, "delete-known");
     let ids = put_versions(store, &known, 1).await?;
@@ -23,7 +23,7 @@ pub async fn delete_missing_object_succeeds(store: &dyn SecretStore, prefix: &st
     expect_payload(store, &known, &ids[0], &sample(store, 1)).await
 }
 
-/// A deletion whose answer was lost can be repeated.
+/// Checks that a deletion is idempotent, so it can be retried after a lost response.
 pub async fn delete_twice_succeeds(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "delete-twice");
     let versions = put_versions(store, &name, 2).await?;
@@ -38,8 +38,9 @@ pub async fn delete_twice_succeeds(store: &dyn SecretStore, prefix: &str) -> Out
     Ok(())
 }
 
-/// Only the named version goes. Where one version cannot be deleted by itself,
-/// asking for it harms nothing.
+/// Checks that only the named version is deleted.
+///
+/// Without deletion of single versions, the request has no effect.
 pub async fn delete_one_version_leaves_the_others(
     store: &dyn SecretStore,
     prefix: &str,
@@ -58,7 +59,7 @@ pub async fn delete_one_version_leaves_the_others(
     expect_payload(store, &name, &ids[2], &sample(store, 3)).await
 }
 
-/// A version that is gone already takes no other with it.
+/// Checks that a deletion of an absent version keeps the others.
 pub async fn delete_unknown_version_leaves_the_others(
     store: &dyn SecretStore,
     prefix: &str,
@@ -71,7 +72,7 @@ pub async fn delete_unknown_version_leaves_the_others(
     expect_payload(store, &name, &ids[0], &sample(store, 1)).await
 }
 
-/// No version outlives its object.
+/// Checks that the deletion of an object removes every version.
 pub async fn delete_object_removes_every_version(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "delete-object");
     let ids = put_versions(store, &name, 3).await?;
@@ -85,7 +86,8 @@ pub async fn delete_object_removes_every_version(store: &dyn SecretStore, prefix
     Ok(())
 }
 
-/// An object whose name begins with the deleted one's stays.
+/// Checks that the deletion of an object keeps the objects whose names begin with its
+/// name.
 pub async fn delete_object_leaves_objects_with_longer_names(
     store: &dyn SecretStore,
     prefix: &str,

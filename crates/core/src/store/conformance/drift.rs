@@ -1,4 +1,4 @@
-//! What a store says of changes behind our back.
+//! Checks that a store detects changes of its objects by others.
 
 use super::payload::sample;
 use super::{
@@ -9,7 +9,7 @@ use crate::store::{
     Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
 
-/// A version that someone removed is gone; its neighbour is not.
+/// Checks that a removed version is absent and its neighbour is not.
 pub async fn get_removed_version_is_not_found(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
@@ -23,7 +23,7 @@ pub async fn get_removed_version_is_not_found(
     expect_payload(store, &name, &ids[0], &sample(store, 1)).await
 }
 
-/// An object that someone removed is gone.
+/// Checks that a removed object is absent.
 pub async fn get_removed_object_is_not_found(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
@@ -36,7 +36,7 @@ pub async fn get_removed_object_is_not_found(
     expect_no_payload(store, &name, &ids[1]).await
 }
 
-/// What someone put in a version's place is never given out as that version.
+/// Checks that replaced content is never returned as the version.
 pub async fn get_replaced_version_is_corrupt_or_not_found(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
@@ -50,7 +50,7 @@ pub async fn get_replaced_version_is_corrupt_or_not_found(
     )
 }
 
-/// A version that someone removed is missing while others are there.
+/// Checks that a removed version is missing while others exist.
 pub async fn describe_removed_version_is_missing(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
@@ -66,7 +66,7 @@ pub async fn describe_removed_version_is_missing(
     })
 }
 
-/// An object that someone removed is not found, which is more than missing.
+/// Checks that a removed object is not found, instead of missing.
 pub async fn describe_removed_object_is_not_found(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
@@ -81,8 +81,8 @@ pub async fn describe_removed_object_is_not_found(
     )
 }
 
-/// A refresh sees that a version is not the one that was put, without reading
-/// its payload.
+/// Checks that a replaced version is detected without reading its payload, as in a
+/// refresh.
 pub async fn describe_replaced_version_is_not_present(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
@@ -101,7 +101,7 @@ pub async fn describe_replaced_version_is_not_present(
     })
 }
 
-/// What someone removed already counts as removed.
+/// Checks that a deletion of a removed version or object succeeds.
 pub async fn delete_of_what_was_removed_succeeds(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,
@@ -114,11 +114,11 @@ pub async fn delete_of_what_was_removed_succeeds(
     store.delete(&name, first).await?;
     sabotage.remove_object(&name, &versions).await;
     store.delete(&name, Deletion::Object { versions }).await?;
-    // The object at least was checked.
+    // The removal of the object was checked in any case.
     removed.or(Gap::NobodyRemovesOneVersion)
 }
 
-/// Puts two versions and has the second replaced.
+/// Puts two versions, then replaces the second.
 async fn replaced(
     store: &dyn SecretStore,
     sabotage: &dyn Sabotage,

@@ -1,36 +1,36 @@
-//! What a backend has no means for, told rather than passed over.
+//! Reports the functions that a backend lacks the features for.
 
 use std::fmt;
 
 use super::Failure;
 use crate::store::StoreError;
 
-/// Something that a function of the suite needs, and that a backend does not
-/// have: nothing could be checked.
+/// A feature that a function of the suite needs and that a backend lacks, so nothing
+/// was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// One version cannot be deleted by itself.
+    /// A single version cannot be deleted.
     DeletesNoVersion,
-    /// The name of a deleted object cannot be used again at once.
+    /// The name of a deleted object cannot be reused at once.
     KeepsDeletedNames,
-    /// A further version of an object that is gone makes it anew.
+    /// A further version of an object that is gone recreates the object.
     MakesObjectsAnew,
-    /// Nobody can remove one version of an object.
+    /// A single version of an object cannot be removed without the store.
     NobodyRemovesOneVersion,
-    /// Nobody can put something else in the place of a version.
+    /// The content of a version cannot be replaced.
     NobodyReplacesAVersion,
 }
 
-/// The functions that could not check anything, each with the gap.
+/// The functions that could not check anything, with their gaps.
 #[must_use = "a gap that nobody expects is a hole in the suite"]
 #[derive(Debug)]
 pub struct Gaps(Vec<(&'static str, Gap)>);
 
-/// Why a function did not come to its end.
+/// The reason for which a function ended early.
 pub enum Halt {
-    /// The store did what it must not.
+    /// The store violated a guarantee.
     Failed(Failure),
-    /// The backend has no means for what is checked.
+    /// The backend lacks the feature to check.
     Lacking(Gap),
 }
 
@@ -39,7 +39,7 @@ impl Gaps {
         Self(gaps)
     }
 
-    /// Returns each function that could not check anything, in their order.
+    /// Returns the functions that could not check anything, in order.
     #[must_use]
     pub fn all(&self) -> &[(&'static str, Gap)] {
         &self.0

@@ -1,13 +1,14 @@
-//! What every [`SecretStore`] must do, as functions that the tests of each
-//! backend call; named `<verb>_<condition>_<outcome>`.
+//! Checks the guarantees of a [`SecretStore`] with functions that every backend's tests
+//! call.
 //!
-//! They are in the library so that integration tests reach them. Nothing in the
-//! program calls them, so the linker leaves them out of it.
+//! Their names are `<verb>_<condition>_<outcome>`. The functions are in the library so
+//! that integration tests can call them. The program does not call them, so the linker
+//! removes them.
 //!
-//! Each function uses names of its own below the prefix that it is given, which
-//! is to be of `[a-z0-9-]`, at most 24 bytes, and new for each run: so they can
-//! run side by side against one server. What a backend has no means for is told
-//! as a [`Gap`], and each backend's test says which it expects.
+//! Each function uses its own names below the given prefix, so the functions can run
+//! concurrently against one server. The prefix must be of `[a-z0-9-]`, at most 24
+//! bytes, and new for each run. A missing feature of a backend is reported as a
+//! [`Gap`], and the tests of each backend list the expected gaps.
 
 pub mod delete;
 pub mod drift;
@@ -31,26 +32,26 @@ use super::{
     StoreErrorKind, VersionStatus,
 };
 
-/// Whether a store passed.
+/// The outcome of one function.
 pub type Outcome = Result<(), Halt>;
 
-/// What a store did that it must not.
+/// A violated guarantee.
 pub struct Failure(String);
 
-/// The functions that a store failed.
+/// The functions that failed.
 pub struct Failures(Vec<(&'static str, Failure)>);
 
-/// Whether a backend lets anyone do what a test asks for.
+/// Whether a backend supports the change that a test requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotaged {
-    /// It is done.
+    /// The change was made.
     Done,
-    /// No means of the backend does such a thing.
+    /// The backend does not support the change.
     Impossible,
 }
 
 impl Sabotaged {
-    /// Tells what is impossible as a gap.
+    /// Returns `gap` if the change is impossible.
     fn or(self, gap: Gap) -> Outcome {
         match self {
             Self::Done => Ok(()),
@@ -59,16 +60,16 @@ impl Sabotaged {
     }
 }
 
-/// Changes a backend behind our back, as a person with a console would.
+/// Changes a backend without the store, as with the vendor's console.
 #[async_trait]
 pub trait Sabotage: Send + Sync {
-    /// Removes one version and leaves the others.
+    /// Removes one version and keeps the others.
     async fn remove_version(&self, name: &RemoteName, version: &NativeVersionId) -> Sabotaged;
 
-    /// Removes the whole object, of which `versions` are there.
+    /// Removes the whole object, which contains `versions`.
     async fn remove_object(&self, name: &RemoteName, versions: &[NativeVersionId]);
 
-    /// Puts `payload` in the place of a version.
+    /// Replaces the content of a version with `payload`.
     async fn replace_version(
         &self,
         name: &RemoteName,
@@ -87,15 +88,14 @@ macro_rules! run {
     };
 }
 
-/// What a run of functions came to.
+/// The failures and gaps of a run.
 #[derive(Default)]
 struct Found {
     failures: Vec<(&'static str, Failure)>,
     gaps: Vec<(&'static str, Gap)>,
 }
 
-/// Runs everything that needs no sabotage. Returns what the store has no means
-/// for.
+/// Runs every function that needs no sabotage, and returns the gaps.
 ///
 /// # Errors
 ///
@@ -139,7 +139,7 @@ pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<Gaps, Fail
     found.finish()
 }
 
-/// Runs what needs sabotage. Returns what nobody has the means for.
+/// Runs every function that needs sabotage, and returns the gaps.
 ///
 /// # Errors
 ///
@@ -196,7 +196,7 @@ impl fmt::Display for Failure {
     }
 }
 
-// As `Display`: tests print it through `unwrap`.
+// Equal to `Display`, since `unwrap` in a test prints `Debug`.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -231,7 +231,7 @@ impl fmt::Debug for Failures {
 
 impl Error for Failures {}
 
-/// Joins `prefix` and `last` as the store joins the parts of a name.
+/// Joins `prefix` and `last` with the store's separator.
 fn name(store: &dyn SecretStore, prefix: &str, last: &str) -> RemoteName {
     RemoteName::new(format!(
         "{prefix}{}{last}",
@@ -248,7 +248,7 @@ fn options(version: u64) -> PutOptions {
     }
 }
 
-/// Puts versions 1 to `count`, with payloads of those seeds.
+/// Puts versions 1 to `count`, with the version number as the seed of each payload.
 async fn put_versions(
     store: &dyn SecretStore,
     name: &RemoteName,
@@ -327,9 +327,9 @@ fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Outcome {
     }
 }
 
-/// Returns an identifier of the same form that the store never gave out.
+/// Returns an identifier of the same form that the store never returned.
 fn never_given_out(id: &NativeVersionId) -> NativeVersionId {
-    // Every digit and hexadecimal letter moves on by one, within its kind.
+    // Each digit and each hexadecimal letter is replaced by its successor.
     let turned = id.as_str().chars().map(|c| match c {
         '9' => '0',
         'f' => 'a',

@@ -1,10 +1,11 @@
-//! The rules for names under which the names of all objects are proven distinct.
+//! Defines bounds on name rules within which the names of all objects are proven
+//! distinct.
 //!
-//! The property tests of remote names cover every separator with every limit. A
-//! vendor whose rules are within these bounds needs no proof of its own.
+//! The property tests of remote names cover every separator with every limit. Rules of
+//! a vendor within these bounds need no proof of their own.
 
-/// The separators of a name's parts.
+/// The separators of the parts of a name.
 pub const SEPARATORS: [&str; 3] = ["/", "_", "--"];
 
-/// The shortest limit for a name, in bytes. Nearly all names are cut there.
+/// The lowest limit of a name, in bytes. It truncates nearly all names.
 pub const SHORTEST_LIMIT: usize = 40;

@@ -1,4 +1,4 @@
-//! What payloads and names are kept, and which are refused.
+//! Checks which payloads and names are accepted, and which are rejected.
 
 use super::{
     Outcome, ensure, expect_error, expect_no_payload, expect_payload, name, options, put_versions,
@@ -7,8 +7,8 @@ use crate::store::{PayloadEncoding, RemoteName, SecretStore, StoreErrorKind};
 
 const BASE64URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Every byte comes back from a store of bytes, and every symbol of base64url
-/// from one of text.
+/// Checks that every byte is kept by a binary store, and every base64url symbol by a
+/// text store.
 pub async fn put_of_every_symbol_is_kept(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "every-symbol");
     let payload = match store.capability().encoding {
@@ -19,7 +19,7 @@ pub async fn put_of_every_symbol_is_kept(store: &dyn SecretStore, prefix: &str) 
     expect_payload(store, &name, &id, &payload).await
 }
 
-/// The limit that the capability names can be used up.
+/// Checks that a payload of the maximum size is accepted.
 pub async fn put_payload_at_the_limit_is_kept(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "at-the-limit");
     let payload = of_length(store, 1, store.capability().max_payload_bytes);
@@ -27,7 +27,8 @@ pub async fn put_payload_at_the_limit_is_kept(store: &dyn SecretStore, prefix: &
     expect_payload(store, &name, &id, &payload).await
 }
 
-/// One byte more is refused, and neither a new nor an existing object changes.
+/// Checks that a payload above the maximum size is rejected, and that no object
+/// changes.
 pub async fn put_payload_above_the_limit_is_too_large_and_writes_nothing(
     store: &dyn SecretStore,
     prefix: &str,
@@ -42,11 +43,11 @@ pub async fn put_payload_above_the_limit_is_too_large_and_writes_nothing(
     let refused = store.put(&existing, &payload, options(2)).await;
     expect_error(refused, &[StoreErrorKind::TooLarge])?;
     expect_payload(store, &existing, &ids[0], &sample(store, 1)).await?;
-    // The identifier is another object's: none of them is in this one.
+    // The identifier belongs to another object, so this object must not contain it.
     expect_no_payload(store, &new, &ids[0]).await
 }
 
-/// A name as long as the capability allows works for every verb.
+/// Checks that a name of the maximum length is accepted by put and get.
 pub async fn put_under_a_name_of_the_greatest_length_is_kept(
     store: &dyn SecretStore,
     prefix: &str,
@@ -57,7 +58,7 @@ pub async fn put_under_a_name_of_the_greatest_length_is_kept(
     expect_payload(store, &name, &ids[1], &sample(store, 2)).await
 }
 
-/// Names that differ in their last byte only are two objects.
+/// Checks that two names that differ in their last byte only are two objects.
 pub async fn put_under_two_names_of_the_greatest_length_keeps_them_apart(
     store: &dyn SecretStore,
     prefix: &str,
@@ -73,7 +74,7 @@ pub async fn put_under_two_names_of_the_greatest_length_keeps_them_apart(
     expect_payload(store, &b, &id_b, &at_b).await
 }
 
-/// A name beyond the capability's length is refused.
+/// Checks that a name above the maximum length is rejected.
 pub async fn put_under_a_longer_name_is_invalid_name(
     store: &dyn SecretStore,
     prefix: &str,
@@ -83,7 +84,7 @@ pub async fn put_under_a_longer_name_is_invalid_name(
     expect_error(refused, &[StoreErrorKind::InvalidName])
 }
 
-/// An empty name is refused.
+/// Checks that an empty name is rejected.
 pub async fn put_under_an_empty_name_is_invalid_name(store: &dyn SecretStore) -> Outcome {
     let empty = RemoteName::new(String::new());
     let refused = store.put(&empty, &sample(store, 1), options(1)).await;
@@ -93,14 +94,14 @@ pub async fn put_under_an_empty_name_is_invalid_name(store: &dyn SecretStore) ->
     })
 }
 
-/// Returns a small payload in the store's form, different for each `seed`.
+/// Returns a small payload in the store's form, distinct for each `seed`.
 pub fn sample(store: &dyn SecretStore, seed: u64) -> Vec<u8> {
-    // 5 + 59: a length that unpadded base64url can have.
+    // 5 + 59: a valid length of unpadded base64url.
     of_length(store, seed, 64)
 }
 
 fn of_length(store: &dyn SecretStore, seed: u64, bytes: usize) -> Vec<u8> {
-    // A linear congruential generator is enough to tell payloads apart.
+    // A linear congruential generator suffices to make payloads distinct.
     let mut state = seed.wrapping_add(1);
     let mut next = move || {
         state = state
@@ -119,14 +120,14 @@ fn of_length(store: &dyn SecretStore, seed: u64, bytes: usize) -> Vec<u8> {
         });
     }
     if store.capability().encoding == PayloadEncoding::Text {
-        // The bits beyond the last whole byte are zero in canonical base64url.
+        // In canonical base64url, the bits beyond the last whole byte are zero.
         payload.pop();
         payload.push(b'A');
     }
     payload
 }
 
-/// Returns a name of the greatest length that ends with `last`.
+/// Returns a name of the maximum length that ends with `last`.
 fn padded(store: &dyn SecretStore, prefix: &str, middle: &str, last: char) -> RemoteName {
     let mut text = name(store, prefix, middle).as_str().to_owned();
     while text.len() + 1 < store.capability().name.max_bytes {

@@ -1,4 +1,4 @@
-//! What a put adds, and what it leaves alone.
+//! Checks what a put adds, and what it keeps.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::store::{Deletion, PutOptions, SecretStore, StoreErrorKind};
 
-/// What was put can be read.
+/// Checks that a get returns the payload of the first put.
 pub async fn put_first_version_can_be_read_back(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "first");
     let payload = sample(store, 1);
@@ -19,7 +19,7 @@ pub async fn put_first_version_can_be_read_back(store: &dyn SecretStore, prefix:
     expect_payload(store, &name, &id, &payload).await
 }
 
-/// A put whose answer was lost can be repeated.
+/// Checks that a put is idempotent, so it can be retried after a lost response.
 pub async fn put_same_attempt_twice_gives_one_version(
     store: &dyn SecretStore,
     prefix: &str,
@@ -40,7 +40,7 @@ pub async fn put_same_attempt_twice_gives_one_version(
     expect_payload(store, &name, &ids[0], &sample(store, 1)).await
 }
 
-/// An attempt never changes what it put.
+/// Checks that a retried attempt never changes the stored payload.
 pub async fn put_same_attempt_with_another_payload_is_refused(
     store: &dyn SecretStore,
     prefix: &str,
@@ -50,8 +50,7 @@ pub async fn put_same_attempt_with_another_payload_is_refused(
     let attempt = options(1);
     let id = store.put(&name, &payload, attempt.clone()).await?;
     let other = store.put(&name, &sample(store, 2), attempt).await;
-    // A store that keeps the attempt in the version's path sees a foreign
-    // object there.
+    // A store with the attempt in the version's path finds a foreign object there.
     expect_error(
         other,
         &[StoreErrorKind::Conflict, StoreErrorKind::AlreadyExists],
@@ -59,7 +58,7 @@ pub async fn put_same_attempt_with_another_payload_is_refused(
     expect_payload(store, &name, &id, &payload).await
 }
 
-/// A second version leaves the first as it was.
+/// Checks that a second version keeps the first one unchanged.
 pub async fn put_of_two_versions_keeps_both(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "two");
     let ids = put_versions(store, &name, 2).await?;
@@ -70,8 +69,9 @@ pub async fn put_of_two_versions_keeps_both(store: &dyn SecretStore, prefix: &st
     expect_payload(store, &name, &ids[1], &sample(store, 2)).await
 }
 
-/// However many versions come, those that the caller names survive: all of
-/// them where there is no limit, the first and the newest where there is one.
+/// Checks that many puts keep the versions in `keep`.
+///
+/// Without a limit, every version remains; with one, the first and the newest.
 pub async fn put_of_many_versions_keeps_those_named_in_keep(
     store: &dyn SecretStore,
     prefix: &str,
@@ -98,8 +98,9 @@ pub async fn put_of_many_versions_keeps_those_named_in_keep(
     expect_payload(store, &name, &newest, &sample(store, last)).await
 }
 
-/// An object that is made anew never answers to an identifier of the one
-/// before it. A store that keeps the names of deleted objects refuses.
+/// Checks that the versions of a recreated object have new identifiers.
+///
+/// A store that retains the names of deleted objects rejects the put.
 pub async fn put_after_delete_gives_a_new_native_id(
     store: &dyn SecretStore,
     prefix: &str,
@@ -113,7 +114,7 @@ pub async fn put_after_delete_gives_a_new_native_id(
     };
     store.delete(&name, object).await?;
     let mut keeps_name = false;
-    // Other bytes each time, as no envelope is ever sealed twice.
+    // The payloads differ, since no envelope is sealed twice.
     for (seed, options) in [(2, options(2)), (3, attempt.clone())] {
         let is_new = options.attempt != attempt.attempt;
         let payload = sample(store, seed);
@@ -141,9 +142,11 @@ pub async fn put_after_delete_gives_a_new_native_id(
     Ok(())
 }
 
-/// A further version never brings an object back that is gone: no index would lead to
-/// it. A store that keeps each version by itself, or sets a secret without asking, has
-/// a gap.
+/// Checks that a further version never recreates an object that is gone, since no index
+/// would contain it.
+///
+/// A store that keeps each version separately, or that sets a secret unconditionally,
+/// has a gap.
 pub async fn put_of_a_further_version_makes_no_object(
     store: &dyn SecretStore,
     prefix: &str,
@@ -160,7 +163,7 @@ pub async fn put_of_a_further_version_makes_no_object(
     };
     match store.put(&name, &sample(store, 2), further).await {
         Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
-        // The vendor keeps what was deleted, under its name.
+        // The vendor retains the deleted object under its name.
         Err(error)
             if matches!(
                 error.kind(),
@@ -174,7 +177,7 @@ pub async fn put_of_a_further_version_makes_no_object(
     }
 }
 
-/// Labels are for people: whatever a vendor makes of them, the put succeeds.
+/// Checks that a put succeeds with any labels, even if the vendor does not allow them.
 pub async fn put_with_labels_of_any_form_succeeds(
     store: &dyn SecretStore,
     prefix: &str,
@@ -194,7 +197,7 @@ pub async fn put_with_labels_of_any_form_succeeds(
     expect_payload(store, &name, &id, &payload).await
 }
 
-/// Puts at the same time under different names don't meet.
+/// Checks that concurrent puts under different names are independent.
 pub async fn put_under_different_names_at_once_keeps_them_apart(
     store: &dyn SecretStore,
     prefix: &str,
@@ -212,9 +215,11 @@ pub async fn put_under_different_names_at_once_keeps_them_apart(
     Ok(())
 }
 
-/// Puts at the same time under one name each give a version, and no version
-/// has another's payload. Where an object keeps a limited number of them, a
-/// writer who did not know of the others may have pushed them out.
+/// Checks that concurrent puts under one name add one version each, with its own
+/// payload.
+///
+/// If an object has a maximum number of versions, a concurrent put may remove the
+/// others.
 pub async fn put_under_one_name_at_once_gives_each_its_own_version(
     store: &dyn SecretStore,
     prefix: &str,

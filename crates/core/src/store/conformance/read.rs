@@ -1,4 +1,4 @@
-//! What get and describe say of what is there, and of what is not.
+//! Checks the results of get and describe for present and absent versions.
 
 use super::payload::sample;
 use super::{
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
 
-/// Nothing was ever put.
+/// Checks that a get of an object that never existed is not found.
 pub async fn get_unknown_object_is_not_found(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let known = name(store, prefix, "get-known");
     let ids = put_versions(store, &known, 1).await?;
@@ -15,14 +15,14 @@ pub async fn get_unknown_object_is_not_found(store: &dyn SecretStore, prefix: &s
     expect_no_payload(store, &unknown, &ids[0]).await
 }
 
-/// The object is there, the version never was.
+/// Checks that a get of a version that never existed is not found.
 pub async fn get_unknown_version_is_not_found(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "get-unknown-version");
     let ids = put_versions(store, &name, 1).await?;
     expect_no_payload(store, &name, &never_given_out(&ids[0])).await
 }
 
-/// A deleted version is gone, and not empty.
+/// Checks that a get of a deleted version is not found, instead of empty.
 pub async fn get_deleted_version_is_not_found_never_empty(
     store: &dyn SecretStore,
     prefix: &str,
@@ -37,7 +37,7 @@ pub async fn get_deleted_version_is_not_found_never_empty(
     expect_no_payload(store, &name, &ids[0]).await
 }
 
-/// Nothing of a deleted object can be read.
+/// Checks that no version of a deleted object can be read.
 pub async fn get_version_of_a_deleted_object_is_not_found_never_empty(
     store: &dyn SecretStore,
     prefix: &str,
@@ -51,7 +51,7 @@ pub async fn get_version_of_a_deleted_object_is_not_found_never_empty(
     expect_no_payload(store, &name, &ids[0]).await
 }
 
-/// Every version that was put is there, not the newest only.
+/// Checks that every version is present, not only the newest.
 pub async fn describe_each_version_is_present(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "describe-present");
     let ids = put_versions(store, &name, 2).await?;
@@ -64,7 +64,7 @@ pub async fn describe_each_version_is_present(store: &dyn SecretStore, prefix: &
     Ok(())
 }
 
-/// The object is there, the version never was.
+/// Checks that a version that never existed is missing from its object.
 pub async fn describe_unknown_version_is_missing(store: &dyn SecretStore, prefix: &str) -> Outcome {
     let name = name(store, prefix, "describe-unknown-version");
     let ids = put_versions(store, &name, 1).await?;
@@ -75,7 +75,7 @@ pub async fn describe_unknown_version_is_missing(store: &dyn SecretStore, prefix
     })
 }
 
-/// A deleted version is missing while others are there.
+/// Checks that a deleted version is missing while others are present.
 pub async fn describe_deleted_version_is_missing(store: &dyn SecretStore, prefix: &str) -> Outcome {
     if !store.capability().deletes_versions {
         return Err(Gap::DeletesNoVersion.into());
@@ -95,7 +95,7 @@ pub async fn describe_deleted_version_is_missing(store: &dyn SecretStore, prefix
     expect_payload(store, &name, &ids[1], &sample(store, 2)).await
 }
 
-/// Nothing was ever put.
+/// Checks that an object that never existed is not found.
 pub async fn describe_unknown_object_is_not_found(
     store: &dyn SecretStore,
     prefix: &str,
@@ -109,7 +109,7 @@ pub async fn describe_unknown_object_is_not_found(
     )
 }
 
-/// A deleted object is gone as a whole.
+/// Checks that a deleted object is not found.
 pub async fn describe_deleted_object_is_not_found(
     store: &dyn SecretStore,
     prefix: &str,

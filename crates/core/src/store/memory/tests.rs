@@ -85,7 +85,7 @@ async fn memory_conforms_whatever_its_capability() {
     }
 }
 
-/// A store that breaks one promise each, to see that the suite notices.
+/// A store that breaks one guarantee, to prove that the suite detects it.
 #[derive(Debug)]
 struct Broken(InMemoryStore, Break);
 
