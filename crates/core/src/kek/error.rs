@@ -1,19 +1,20 @@
-//! Errors of a KEK, by kind.
+//! Defines the errors of a KEK.
 
 use crate::error::{Error, ErrorKind};
 
-/// The meaning of a KEK's failure.
+/// The kind of a KEK's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KekErrorKind {
-    /// The key does not exist. Never a reason to create one.
+    /// The key does not exist. The caller must not create one because of it.
     NotFound,
     /// The key is disabled, scheduled for deletion or destroyed.
     Disabled,
-    /// Authenticated, and not allowed.
+    /// Permission denied: the request was authenticated, but is not allowed.
     PermissionDenied,
-    /// Not authenticated: the credential is missing or expired.
+    /// Authentication failed: the credential is missing or expired.
     Unauthenticated,
-    /// The key does not open this wrap: another key, another binding, or altered.
+    /// The wrapped key does not open: it belongs to another key or binding, or was
+    /// altered.
     Refused,
     /// Rate limited; retries were exhausted.
     RateLimited,

@@ -1,4 +1,4 @@
-//! The KEK of a key file, and the reference for tests of any other.
+//! Implements a KEK from a key file; it is also the reference implementation in tests.
 
 use async_trait::async_trait;
 use planton_envelope::{DataKey, KekId, LocalKey, RootKey, WrapBinding, WrappedKey};
@@ -6,8 +6,9 @@ use planton_envelope::{DataKey, KekId, LocalKey, RootKey, WrapBinding, WrappedKe
 use super::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 
-/// One organization's KEK, derived from a root key. No I/O: whoever calls has read
-/// the key file.
+/// The KEK of one organization, derived from a root key.
+///
+/// It does no I/O: the caller reads the key file.
 #[derive(Debug)]
 pub struct LocalKek(LocalKey);
 
@@ -18,7 +19,7 @@ impl LocalKek {
         Self(LocalKey::new(root, organization.as_str()))
     }
 
-    /// Returns a MAC of `message`, as [`LocalKey::mac`] does.
+    /// Returns the MAC of `message`, as [`LocalKey::mac`] does.
     #[must_use]
     pub fn mac(&self, message: &[u8]) -> [u8; 32] {
         self.0.mac(message)
@@ -55,7 +56,7 @@ impl KeyEncryptionKey for LocalKek {
 
 #[async_trait]
 impl ProvisionKek for LocalKek {
-    /// Has nothing to create: the key file exists, and the key is derived.
+    /// Does nothing: the key is derived from a key file that exists.
     async fn provision(&self) -> Result<(), KekError> {
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Key encryption keys: they wrap data encryption keys, and never see a payload.
+//! Defines key encryption keys, which wrap data encryption keys and never receive a
+//! payload.
 
 mod error;
 mod local;
@@ -14,25 +15,28 @@ pub use local::LocalKek;
 
 /// A key encryption key.
 ///
-/// Implementations retry what is safe to retry and bound the time. A key that
-/// is missing, disabled or destroyed is an error, and never leads to a new one.
+/// Implementations retry requests that are safe to retry, within a time limit. A
+/// missing, disabled or destroyed key is an error. Implementations never create a key
+/// in response.
 #[async_trait]
 pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
-    /// Returns the canonical identifier: stable across restarts, never an alias.
+    /// Returns the canonical identifier of the key: stable across restarts, never an
+    /// alias.
     fn id(&self) -> &KekId;
 
     /// Wraps `dek` under this key, bound to `binding`.
     ///
     /// # Errors
     ///
-    /// By meaning, see [`KekErrorKind`].
+    /// See [`KekErrorKind`].
     async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError>;
 
-    /// Unwraps what [`wrap`](Self::wrap) gave for the same binding.
+    /// Unwraps a key that [`wrap`](Self::wrap) returned for the same binding.
     ///
     /// # Errors
     ///
-    /// `Refused` for a wrap of another key, another binding, or an altered one.
+    /// `Refused` if the wrapped key belongs to another key or another binding, or was
+    /// altered.
     async fn unwrap(
         &self,
         wrapped: &WrappedKey,
@@ -40,13 +44,13 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
     ) -> Result<DataKey, KekError>;
 }
 
-/// A platform's means to bring an organization's KEK into being.
+/// A KEK that a platform can create.
 ///
-/// Called only while the organization's record is `initializing`: at any other
-/// time a missing key is an error.
+/// It is created only while the organization's record is `initializing`. At any other
+/// time, a missing key is an error.
 #[async_trait]
 pub trait ProvisionKek: KeyEncryptionKey {
-    /// Creates the key where it does not exist; leaves an existing one as it is.
+    /// Creates the key if it does not exist, and leaves an existing key unchanged.
     ///
     /// # Errors
     ///
