@@ -1,5 +1,7 @@
-//! The bounds of an operation, handed down without a parameter in every trait:
-//! who makes requests asks for them, who runs an operation sets them.
+//! Passes the deadline and the cancellation of an operation to its requests.
+//!
+//! The code that runs an operation sets the limits, and the code that sends requests
+//! reads them. They are task-local, so no trait method has a parameter for them.
 
 use std::error::Error;
 use std::future::Future;
@@ -12,34 +14,38 @@ tokio::task_local! {
     static LIMITS: RequestLimits;
 }
 
-/// The tries that each request of a commit gets, whoever asks to stop: so many
-/// outlast a short outage and no more than seconds.
+/// Number of tries that each request of a commit gets, despite a cancellation or a
+/// passed deadline.
+///
+/// They outlast a short outage, and take a few seconds at most.
 const COMMIT_TRIES: u32 = 4;
 
-/// How long the requests of an operation may go on.
+/// The deadline and the cancellation of an operation's requests.
 #[derive(Clone, Debug, Default)]
 pub struct RequestLimits {
-    /// When the operation has to be over.
+    /// Deadline of the operation.
     pub deadline: Option<Instant>,
-    /// Looked at before each try; a request under way is never cut off, since it
-    /// may be a commit.
+    /// Cancellation of the operation. It is checked before each try. It never
+    /// interrupts a request in flight, since that request may be a commit.
     pub cancellation: Option<CancellationToken>,
-    /// The tries that each request gets before either of these counts.
+    /// Number of tries that each request gets before the deadline and the cancellation
+    /// apply.
     pub insisted_tries: u32,
 }
 
-/// Returns how long to be patient. In debug builds a variable may set another time,
-/// in milliseconds, so that tests need not wait as long as people do.
+/// Returns `time`, unless the environment variable sets another one in a debug build.
+///
+/// The variable contains milliseconds. It shortens the waits of tests.
 pub(crate) fn duration_in_tests(variable: &str, time: Duration) -> Duration {
     let set = || std::env::var(variable).ok()?.parse().ok();
     let set = cfg!(debug_assertions).then(set).flatten();
     set.map_or(time, Duration::from_millis)
 }
 
-/// What ended an operation's requests.
+/// The reason for which an operation sends no further requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
-    /// Somebody asked to stop.
+    /// The operation was cancelled.
     #[error("somebody asked to stop")]
     Cancelled,
     /// The operation's deadline has passed.
@@ -48,14 +54,17 @@ pub enum Stop {
 }
 
 impl RequestLimits {
-    /// Runs `operation` with these limits on every request made inside it. A
-    /// task that it spawns has none.
+    /// Runs `operation`, and applies these limits to every request inside it.
+    ///
+    /// The limits do not apply to tasks that the operation spawns.
     pub async fn scope<F: Future>(self, operation: F) -> F::Output {
         LIMITS.scope(self, operation).await
     }
 
-    /// Runs `commit` to its end: each request inside it is tried a few times at
-    /// least, even where the operation is to stop, or its time has run out.
+    /// Runs `commit` to its end.
+    ///
+    /// Each request inside it gets a minimum number of tries, even if the operation is
+    /// cancelled or its deadline has passed.
     pub async fn committing<F: Future>(commit: F) -> F::Output {
         let limits = Self {
             insisted_tries: COMMIT_TRIES,
@@ -64,13 +73,13 @@ impl RequestLimits {
         limits.scope(Box::pin(commit)).await
     }
 
-    /// Returns the limits of the operation that this is called in.
+    /// Returns the limits of the current operation.
     #[must_use]
     pub fn current() -> Self {
         LIMITS.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// Returns what holds for a request that was tried so often.
+    /// Returns the limits that apply to a request after this number of tries.
     #[must_use]
     pub fn after(&self, tries: u32) -> Self {
         if tries < self.insisted_tries {
@@ -80,7 +89,7 @@ impl RequestLimits {
         }
     }
 
-    /// Returns what keeps a request from being tried now.
+    /// Returns the reason not to send a request now; `None` if it may be sent.
     #[must_use]
     pub fn stop(&self) -> Option<Stop> {
         let cancellation = self.cancellation.as_ref();
@@ -90,19 +99,21 @@ impl RequestLimits {
         self.is_late().then_some(Stop::DeadlinePassed)
     }
 
-    /// Returns true where the deadline has passed.
+    /// Returns true if the deadline has passed.
     #[must_use]
     pub fn is_late(&self) -> bool {
         let passed = |deadline| Instant::now() >= deadline;
         self.deadline.is_some_and(passed)
     }
 
-    /// Waits so long. Gives up at once where the deadline comes first, and as soon
-    /// as somebody asks to stop.
+    /// Waits for `wait`.
+    ///
+    /// Fails at once if the deadline would pass during the wait, and as soon as the
+    /// operation is cancelled.
     ///
     /// # Errors
     ///
-    /// What the operation has to stop for.
+    /// The [`Stop`] that applies.
     pub async fn pause(&self, wait: Duration) -> Result<(), Stop> {
         let in_time = |deadline| Instant::now() + wait < deadline;
         if !self.deadline.is_none_or(in_time) {
@@ -115,7 +126,7 @@ impl RequestLimits {
         }
     }
 
-    /// Waits for the cancellation; for ever where there is none.
+    /// Waits for the cancellation; forever if the limits have none.
     pub async fn cancelled(&self) {
         match &self.cancellation {
             Some(token) => token.cancelled().await,
@@ -125,8 +136,10 @@ impl RequestLimits {
 }
 
 impl Stop {
-    /// Looks for a stop at or beneath `error`: io::Error hides the one that it
-    /// carries from `source`, so each is opened.
+    /// Returns the stop in `error` or in its chain of sources.
+    ///
+    /// `io::Error::source` skips the error that it wraps, so each wrapped error is
+    /// searched too.
     #[must_use]
     pub fn beneath(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);

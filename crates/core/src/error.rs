@@ -1,16 +1,17 @@
-//! The error of every trait that a vendor implements: one struct, by kind.
+//! Defines the error type of every trait that a vendor implements.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 type Source = Box<dyn StdError + Send + Sync>;
 
-/// The meaning of a failure, independent of the vendor's own codes.
+/// The kind of a failure, independent of the vendor's own codes.
 pub trait ErrorKind: Copy + fmt::Debug + Send + Sync + 'static {
     /// Name of the error type, for its `Debug` output.
     const ERROR: &'static str;
 
-    /// Returns the end of the sentence that begins with the operation and its path.
+    /// Returns the predicate of the message; the operation and its path are the
+    /// subject.
     fn meaning(self) -> &'static str;
 }
 
@@ -56,7 +57,8 @@ impl<K> Error<K> {
         self
     }
 
-    /// Adds the underlying error.
+    /// Adds the setting that most likely has to change, unless the path already names
+    /// it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());

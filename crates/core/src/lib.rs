@@ -1,11 +1,13 @@
-//! The use cases of a secrets manager, over stores, catalogs and keys of any vendor.
+//! Implements the use cases of a secrets manager over stores, catalogs and keys of any
+//! vendor.
 //!
-//! [`operations`] holds the use cases, [`catalog`] the records and their storage's
-//! trait, [`store`] and [`kek`] the traits that a vendor implements. Nothing here
-//! knows a vendor, or who calls. With the feature `testing` come in-memory
-//! references and the conformance suites that every implementation passes.
+//! [`operations`] has the use cases. [`catalog`] has the records and the trait of their
+//! storage. [`store`] and [`kek`] have the traits that a vendor implements. The crate
+//! depends on no vendor and on no caller. The feature `testing` adds an in-memory store
+//! and the conformance suites that every implementation must pass.
 
-// `pub` means that another crate may use it, so the compiler finds what none can.
+// `pub` marks items for other crates. The compiler reports a `pub` item that no other
+// crate can reach.
 #![warn(unreachable_pub)]
 
 pub mod catalog;

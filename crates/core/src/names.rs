@@ -1,4 +1,4 @@
-//! Names that are parsed once, at the boundary.
+//! Parses names once, at the boundary.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(String);
 
-/// Name of the built-in backend.
+/// Error of a text that is not a slug.
 pub const PLATFORM_BACKEND: &str = "platform";
 
 /// The text is not a slug.
@@ -25,7 +25,7 @@ impl Slug {
     ///
     /// # Errors
     ///
-    /// [`InvalidSlug`] when `text` is not of the form above.
+    /// [`InvalidSlug`] if `text` does not have the form of a [`Slug`].
     pub fn parse(text: &str) -> Result<Self, InvalidSlug> {
         let edge = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let bytes = text.as_bytes();
