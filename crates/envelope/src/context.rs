@@ -1,33 +1,33 @@
-//! What an envelope belongs to.
+//! Defines the context that an envelope is bound to.
 
 use uuid::Uuid;
 
-/// The length of the envelope's own part of the context.
+/// Length of the part of the context that the envelope contains.
 pub(super) const CONTEXT_BYTES: usize = 60;
 
-/// The only format that is written and read.
+/// The only supported format.
 pub(super) const FORMAT: u8 = 1;
 
-/// The only suite that is written and read: AES-256-GCM, HKDF-SHA-512,
-/// committed. There is no "none" and no negotiation.
+/// The only supported suite: AES-256-GCM, HKDF-SHA-512, committed. There is no "none"
+/// and no negotiation.
 //= docs/format.md#3-layout
 //# A writer MUST NOT write another suite.
 pub(super) const SUITE: u16 = 0x0001;
 
-/// What is sealed. Exhaustive on purpose: the format knows these three.
+/// The purpose of an envelope. Exhaustive by design: the format has these three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Purpose {
     /// A version of a practitioner's secret.
     Secret = 1,
-    /// The credential with which a secret backend is reached.
+    /// The credential of a secret backend.
     BackendCredential = 2,
-    /// The credential with which a KEK is reached.
+    /// The credential of a KEK.
     KekCredential = 3,
 }
 
 impl Purpose {
-    /// Returns the purpose that `byte` stands for.
+    /// Returns the purpose with this byte.
     //= docs/format.md#4-well-formed-envelopes
     //# A reader MUST refuse as *malformed* an envelope with another purpose than 1, 2 or 3.
     pub(super) fn from_byte(byte: u8) -> Option<Self> {
@@ -36,36 +36,36 @@ impl Purpose {
             .find(|purpose| *purpose as u8 == byte)
     }
 
-    /// Tells whether a context of this purpose carries a configuration digest.
+    /// Returns true if a context of this purpose has a configuration digest.
     fn is_credential(self) -> bool {
         self != Self::Secret
     }
 }
 
-/// What an envelope belongs to: identifiers that never change, never names.
+/// The context of an envelope: identifiers that never change, and no names.
 ///
 /// An envelope opens in its own context only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
-    /// What is sealed.
+    /// Purpose of the envelope.
     pub purpose: Purpose,
-    /// The organization.
+    /// UUID of the organization.
     pub organization: Uuid,
-    /// The secret; for a credential, what the credential belongs to.
+    /// UUID of the secret; for a credential, of the object that the credential belongs
+    /// to.
     pub object: Uuid,
-    /// The secret backend.
+    /// UUID of the secret backend.
     pub backend: Uuid,
-    /// The version's number in the catalog.
+    /// Number of the version in the catalog.
     pub version: u64,
-    /// SHA-256 of the canonical non-secret configuration that a credential
-    /// serves: present for credentials, absent for secrets. The envelope does
-    /// not hold it, so whoever opens a credential has to know it.
+    /// SHA-256 of the canonical non-secret configuration of a credential; absent for
+    /// secrets. The envelope does not contain it, so a reader of a credential must
+    /// supply it.
     pub configuration_digest: Option<[u8; 32]>,
 }
 
 impl Context {
-    /// Returns the context as everything is bound to it (`CTX`): 60 bytes, and
-    /// 32 more for a credential.
+    /// Returns the encoded context (`CTX`): 60 bytes, and 32 more for a credential.
     //= docs/format.md#7-context
     //# For purposes 2 and 3, a writer MUST append to `CTX` the 32 bytes of the configuration
     //# digest: SHA-256 of the canonical non-secret configuration that the credential serves.
@@ -78,7 +78,7 @@ impl Context {
         bytes
     }
 
-    /// Returns what of the encoded context an envelope holds.
+    /// Returns the part of the encoded context that an envelope contains.
     //= docs/format.md#7-context
     //# A writer MUST NOT store the configuration digest in the envelope.
     pub(super) fn encode_fixed(&self) -> [u8; CONTEXT_BYTES] {
@@ -93,14 +93,14 @@ impl Context {
         bytes
     }
 
-    /// Tells whether the digest is there exactly when the purpose calls for it.
+    /// Returns true if a digest is present exactly when the purpose requires one.
     //= docs/format.md#7-context
     //# For purpose 1, a writer MUST NOT append anything to `CTX`.
     pub(super) fn is_well_formed(&self) -> bool {
         self.purpose.is_credential() == self.configuration_digest.is_some()
     }
 
-    /// Returns what of this context an envelope holds.
+    /// Returns the part of this context that an envelope contains.
     pub(super) fn without_digest(&self) -> Self {
         Self {
             configuration_digest: None,

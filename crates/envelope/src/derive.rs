@@ -1,4 +1,4 @@
-//! From a data key to the keys of one version.
+//! Derives the keys of one version from its data key.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use super::fingerprint::FingerprintKey;
 use super::keys::DataKey;
 use super::primitives::{self, KeyBytes, PseudorandomKey};
 
-/// The keys of one version, each for one use.
+/// The keys of one version, each with a single purpose.
 pub(super) struct VersionKeys {
-    /// Encrypts the payload, once.
+    /// Key that encrypts the payload, once.
     pub(super) encryption: KeyBytes,
-    /// Commits the envelope to its data key.
+    /// Commitment of the envelope to its data key.
     pub(super) commitment: KeyCommitment,
-    /// Tells equal values, without a decryption.
+    /// Key of the fingerprints, which compare values without a decryption.
     pub(super) fingerprint: FingerprintKey,
 }
 
@@ -35,18 +35,18 @@ impl VersionKeys {
     }
 }
 
-/// What commits an envelope to its data key: public once it is sealed.
+/// The commitment of an envelope to its data key; public once it is sealed.
 ///
-/// Without `PartialEq`: it is compared in constant time only.
+/// It has no `PartialEq`: it is compared in constant time only.
 pub(super) struct KeyCommitment([u8; 32]);
 
 impl KeyCommitment {
-    /// Returns the bytes, to be stored and bound to.
+    /// Returns the bytes, to store them or to bind to them.
     pub(super) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Returns true for an envelope that holds this commitment.
+    /// Returns true if `stored` is this commitment.
     //= docs/format.md#10-payload
     //# A reader MUST compare the commitment in constant time.
     pub(super) fn is(&self, stored: &[u8; 32]) -> bool {

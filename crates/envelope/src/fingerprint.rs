@@ -1,4 +1,4 @@
-//! Tells whether a value is the one that is sealed, without storing either.
+//! Compares a value with a sealed one, without storing either.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,24 +11,24 @@ use super::keys::DataKey;
 use super::primitives::{self, KeyBytes};
 use planton_secret::SecretBytes;
 
-/// The fingerprint of a plaintext: the first 32 bytes of HMAC-SHA-512 under a
-/// key that only the version's data key gives.
+/// The fingerprint of a plaintext: the first 32 bytes of an HMAC-SHA-512.
 ///
-/// Whoever lacks that key learns nothing from it, not even whether two versions
-/// hold the same value. Kept as 64 hexadecimal digits; compared in constant time.
+/// Its key is derived from the version's data key. Without that key, a fingerprint
+/// reveals nothing, not even whether two versions contain the same value. It is stored
+/// as 64 hexadecimal digits and compared in constant time.
 #[derive(Clone, Copy)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct Fingerprint([u8; 32]);
 
-/// The text is not 64 lower-case hexadecimal digits.
+/// Error of a text that is not 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a fingerprint is 64 lower-case hexadecimal digits")]
 pub struct InvalidFingerprint;
 
 impl Fingerprint {
-    /// Computes the fingerprint that `plaintext` has in the version whose data
-    /// key, salt and context these are.
+    /// Returns the fingerprint of `plaintext` in the version with this data key, salt
+    /// and context.
     #[must_use]
     pub fn compute(
         key: &DataKey,

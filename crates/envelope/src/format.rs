@@ -1,4 +1,4 @@
-//! The bytes of an envelope: parsed strictly, written in one way only.
+//! Parses envelopes strictly, and writes them in their only form.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,13 +12,13 @@ use super::limits::{
 };
 use super::primitives::{self, TAG_BYTES};
 
-/// What the text form begins with.
+/// Prefix of the text form.
 pub const TEXT_PREFIX: &str = "pse1.";
 
-/// What the binary form begins with.
+/// Prefix of the binary form.
 const MAGIC: &[u8; 4] = b"PSE1";
 
-/// The length of what precedes the wrapped keys.
+/// Length of the part before the wrapped keys.
 pub(super) const HEADER_BYTES: usize = 65;
 
 const SALT_BYTES: usize = 32;
@@ -26,17 +26,17 @@ const COMMITMENT_BYTES: usize = 32;
 const LENGTH_BYTES: usize = 4;
 const BEFORE_CIPHERTEXT_BYTES: usize = SALT_BYTES + COMMITMENT_BYTES + LENGTH_BYTES;
 
-/// The length of the payload part, less the plaintext's.
+/// Length of the payload part without the plaintext's length.
 pub(super) const PAYLOAD_OVERHEAD_BYTES: usize = BEFORE_CIPHERTEXT_BYTES + TAG_BYTES;
 
-/// A well-formed envelope, not opened.
+/// A well-formed envelope that is not opened.
 ///
-/// Everything here but its form is unproven until [`open`](Self::open) succeeds.
+/// Until [`open`](Self::open) succeeds, only its form is proven.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     context: Context,
     wrapped_keys: Vec<(KekId, WrappedKey)>,
-    /// Salt, commitment, length, ciphertext and tag, as they are stored.
+    /// Salt, commitment, length, ciphertext and tag, in their stored form.
     payload: Vec<u8>,
 }
 
@@ -105,12 +105,13 @@ impl Envelope {
         })
     }
 
-    /// Parses what a store gave: the text form by its prefix, or the binary one.
+    /// Parses the result of a store: the text form if it has the prefix, or the binary
+    /// form.
     ///
     /// # Errors
     ///
-    /// As [`parse`](Self::parse); `Malformed` for base64url that is padded or
-    /// not canonical.
+    /// As [`parse`](Self::parse); `Malformed` for base64url that is padded or not
+    /// canonical.
     //= docs/format.md#6-text-form
     //# A reader MUST refuse as *malformed* any text but the canonical encoding: no `=`, no
     //# white space, unused bits zero.
@@ -168,21 +169,23 @@ impl Envelope {
         text
     }
 
-    /// Returns the envelope's own claim of where it belongs. It never has a
-    /// configuration digest: envelopes don't hold one.
+    /// Returns the context that the envelope claims.
+    ///
+    /// It never has a configuration digest, since envelopes do not contain one.
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// Returns the wrapped keys and who wrapped them.
+    /// Returns the wrapped keys and the KEKs that wrapped them.
     #[must_use]
     pub fn wrapped_keys(&self) -> &[(KekId, WrappedKey)] {
         &self.wrapped_keys
     }
 
-    /// Returns SHA-256 of the payload part: everything after the wrapped keys,
-    /// from the salt to the tag. A rewrap does not change it.
+    /// Returns the SHA-256 of the payload part, from the salt to the tag.
+    ///
+    /// The payload part follows the wrapped keys, so a rewrap does not change it.
     //= docs/format.md#16-payload-digest
     //# A writer MUST record as payload digest SHA-256 of the payload part in its binary form.
     #[must_use]
@@ -198,12 +201,12 @@ impl Envelope {
             .expect("a payload begins with a salt of 32 bytes")
     }
 
-    /// Replaces the wrapped keys, and leaves every other byte as it was.
+    /// Replaces the wrapped keys, and keeps every other byte.
     ///
     /// # Errors
     ///
-    /// `WrappedKeyCount`, `KekId`, `DuplicateKek`, `WrappedKey`; the envelope
-    /// stays as it was.
+    /// `WrappedKeyCount`, `KekId`, `DuplicateKek`, `WrappedKey`; the envelope is then
+    /// unchanged.
     //= docs/format.md#12-wrapped-deks
     //# A rewrap MUST NOT change any byte of an envelope other than byte 5 and the wrapped
     //# DEKs.
@@ -216,7 +219,7 @@ impl Envelope {
         Ok(())
     }
 
-    /// Takes a payload part that was just sealed.
+    /// Creates an envelope with a payload part that was just sealed.
     pub(super) fn from_sealed(
         context: &Context,
         wrapped_keys: Vec<(KekId, WrappedKey)>,
@@ -262,7 +265,7 @@ impl Envelope {
     }
 }
 
-/// Refuses wrapped keys that the format cannot hold.
+/// Rejects wrapped keys that exceed the limits of the format.
 //= docs/format.md#3-layout
 //# A writer MUST NOT seal or rewrap an envelope with fewer than one or more than four wrapped
 //# DEKs.
@@ -297,7 +300,7 @@ fn check_wrapped_keys(wrapped_keys: &[(KekId, WrappedKey)]) -> Result<(), SealEr
     Ok(())
 }
 
-/// Returns `bytes` if they are a payload part and nothing follows it.
+/// Returns `bytes` if they are exactly one payload part.
 //= docs/format.md#4-well-formed-envelopes
 //# A reader MUST refuse as *malformed* an envelope that continues after the tag.
 fn parse_payload(bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
@@ -314,7 +317,7 @@ fn parse_payload(bytes: &[u8]) -> Result<&[u8], EnvelopeError> {
     }
 }
 
-/// What is left to parse. Lengths are checked before anything is allocated.
+/// The unparsed rest of an envelope. Lengths are checked before any allocation.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -1,4 +1,4 @@
-//! The keys that a KEK and an envelope hand to each other.
+//! Defines the keys that a KEK and an envelope exchange.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use super::primitives::{self, KeyBytes};
 pub struct DataKey(KeyBytes);
 
 impl DataKey {
-    /// Copies a key that a KEK unwrapped; what was copied is the caller's to wipe.
+    /// Copies a key that a KEK unwrapped; the caller zeroizes the original.
     #[must_use]
     pub fn copy_of(bytes: &[u8; 32]) -> Self {
         let mut key = primitives::zeroed_key();
@@ -23,13 +23,13 @@ impl DataKey {
         Self(key)
     }
 
-    /// Returns the key; for a KEK to wrap.
+    /// Returns the key, for a KEK to wrap.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Draws a fresh key from the operating system.
+    /// Draws a new key from the operating system.
     pub(super) fn generate() -> Result<Self, getrandom::Error> {
         primitives::random_key().map(Self)
     }
@@ -51,9 +51,9 @@ impl ConstantTimeEq for DataKey {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct KekId {
-    /// Who keeps the key: `local`, `transit`, `aws_kms`, …; at most 32 bytes.
+    /// Provider of the key: `local`, `transit`, `aws_kms`, …; at most 32 bytes.
     pub provider: String,
-    /// The key in its keeper's own terms; at most 512 bytes.
+    /// Identifier of the key in the provider's own terms; at most 512 bytes.
     pub id: String,
 }
 
@@ -63,13 +63,15 @@ impl fmt::Display for KekId {
     }
 }
 
-/// What a wrap is bound to: a wrap moved to another context does not open.
+/// The value that a wrapped key is bound to, so the key does not open in another
+/// context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrapBinding([u8; 32]);
 
 impl WrapBinding {
-    /// Binds an organization's MAC key to the organization and the KEK, in a
-    /// domain of its own: no wrap of a version's key opens as a MAC key.
+    /// Binds an organization's MAC key to the organization and the KEK.
+    ///
+    /// The binding has its own domain, so no wrapped data key opens as a MAC key.
     //= docs/format.md#17-catalog-mac
     //# A writer MUST bind each wrap of a MAC key to this value, in which `organization` is the
     //# UUID.
@@ -78,7 +80,7 @@ impl WrapBinding {
         Self::digest(b"PSE1-MACKEY", organization.as_bytes(), kek, &[])
     }
 
-    /// Binds a version's key to its context, the KEK and the key commitment.
+    /// Binds a version's data key to its context, the KEK and the key commitment.
     //= docs/format.md#12-wrapped-deks
     //# A writer MUST bind each wrap to this value, so that it opens neither in another
     //# envelope nor under another KEK's name.
@@ -86,7 +88,7 @@ impl WrapBinding {
         Self::digest(b"PSE1-WRAP", context, kek, commitment)
     }
 
-    /// Returns the bytes: Transit's `context`, a cloud KMS's associated data.
+    /// Returns the bytes: the `context` of Transit, the associated data of a cloud KMS.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -105,12 +107,12 @@ impl WrapBinding {
     }
 }
 
-/// A data key as a KEK wrapped it; at most 1 KiB.
+/// A data key wrapped by a KEK; at most 1 KiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrappedKey(Vec<u8>);
 
 impl WrappedKey {
-    /// Takes what a KEK gave out.
+    /// Stores the bytes that a KEK returned.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
@@ -123,8 +125,10 @@ impl WrappedKey {
     }
 }
 
-/// Encodes a length as the format does. One beyond u16 saturates: no envelope
-/// can hold such an identifier, and a KEK's own identifier is far below.
+/// Encodes a length as two bytes.
+///
+/// A length beyond u16 saturates. No envelope can contain such an identifier, and the
+/// identifiers of KEKs are far shorter.
 fn length(text: &str) -> [u8; 2] {
     u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes()
 }

@@ -1,8 +1,8 @@
-//! Seals and opens secret versions: envelope format 1. No I/O at all.
+//! Seals and opens secret versions in envelope format 1, without any I/O.
 //!
-//! `docs/format.md` publishes the format; the vectors in `tests/vectors` freeze
-//! it. [`Sealer`] makes an [`Envelope`], [`Envelope::open`] opens one, and
-//! [`SecretValue`] is what a practitioner's plaintext looks like inside.
+//! `docs/format.md` publishes the format, and the vectors in `tests/vectors` freeze it.
+//! [`Sealer`] creates an [`Envelope`], and [`Envelope::open`] opens it. [`SecretValue`]
+//! is the plaintext of a secret.
 
 mod context;
 mod derive;

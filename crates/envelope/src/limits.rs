@@ -1,31 +1,30 @@
-//! How much an envelope holds.
+//! Defines the limits of an envelope.
 
 use super::format::{HEADER_BYTES, PAYLOAD_OVERHEAD_BYTES, TEXT_PREFIX};
 
-/// The most wrapped keys: the KEK, and three escrow keys.
+/// Maximum number of wrapped keys: by the KEK, and by three escrow keys.
 pub const MAX_WRAPPED_KEYS: usize = 4;
 
-/// The longest [`KekId::provider`](super::KekId::provider).
+/// Maximum length of [`KekId::provider`](super::KekId::provider).
 pub const MAX_PROVIDER_BYTES: usize = 32;
 
-/// The longest [`KekId::id`](super::KekId::id).
+/// Maximum length of [`KekId::id`](super::KekId::id).
 pub const MAX_KEK_ID_BYTES: usize = 512;
 
-/// The longest [`WrappedKey`](super::WrappedKey).
+/// Maximum length of [`WrappedKey`](super::WrappedKey).
 pub const MAX_WRAPPED_KEY_BYTES: usize = 1024;
 
-/// Everything but the ciphertext, in the greatest possible envelope.
+/// Length of the largest envelope without its ciphertext.
 const MAX_OVERHEAD_BYTES: usize = HEADER_BYTES
     + MAX_WRAPPED_KEYS
         * (3 * size_of::<u16>() + MAX_PROVIDER_BYTES + MAX_KEK_ID_BYTES + MAX_WRAPPED_KEY_BYTES)
     + PAYLOAD_OVERHEAD_BYTES;
 
-/// Returns the longest plaintext whose envelope a store of `max_payload_bytes`
-/// takes, in text form where `text` says so.
+/// Returns the maximum length of a plaintext whose envelope fits `max_payload_bytes`.
 ///
-/// Counts four wrapped keys of the greatest length, whatever an envelope holds
-/// today, so that escrow keys and a rewrap always fit. The kind byte of a
-/// [`SecretValue`](super::SecretValue) is part of the plaintext.
+/// `text` selects the text form. The result allows for four wrapped keys of maximum
+/// length, whatever the envelope contains. So escrow keys and a rewrap always fit. The
+/// kind byte of a [`SecretValue`](super::SecretValue) is part of the plaintext.
 //= docs/format.md#23-limits
 //# A writer MUST refuse a value if the greatest possible envelope around it would not fit its
 //# secret backend.
@@ -33,7 +32,8 @@ const MAX_OVERHEAD_BYTES: usize = HEADER_BYTES
 pub const fn max_plaintext_bytes(max_payload_bytes: usize, text: bool) -> usize {
     let envelope = if text {
         let characters = max_payload_bytes.saturating_sub(TEXT_PREFIX.len());
-        // Four characters carry three bytes; a rest of two or three, one or two.
+        // Four characters encode three bytes; two or three remaining ones encode one or
+        // two.
         characters / 4 * 3 + (characters % 4).saturating_sub(1)
     } else {
         max_payload_bytes

@@ -1,7 +1,7 @@
-//! Keys derived from a root key that a key file keeps: for the embedded platform.
+//! Derives keys from the root key in a key file, for the embedded platform.
 //!
-//! `docs/format.md` publishes the file and the derivation, so that whoever has the
-//! file opens what was sealed with it.
+//! `docs/format.md` publishes the file and the derivation. So anyone with the file can
+//! open every envelope that was sealed with it.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 use super::primitives::{self, KeyBytes, NONCE_BYTES, PseudorandomKey, TAG_BYTES};
 use super::{DataKey, KekId, WrapBinding, WrappedKey};
 
-/// The length of a key file in bytes.
+/// Length of a key file in bytes.
 pub const KEY_FILE_BYTES: usize = 85;
 
 /// The [`KekId::provider`] of local keys.
 const PROVIDER: &str = "local";
 
-/// The length of a wrapped key: nonce, ciphertext, tag.
+/// Length of a wrapped key: nonce, ciphertext, tag.
 const WRAPPED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
 
 const MAGIC: &[u8; 4] = b"PLK1";
@@ -41,7 +41,7 @@ impl RootKey {
     ///
     /// # Errors
     ///
-    /// When the operating system gives no randomness.
+    /// The operating system returned no randomness.
     pub fn generate() -> Result<Self, getrandom::Error> {
         let id = uuid::Builder::from_random_bytes(primitives::random()?);
         Ok(Self {
@@ -50,7 +50,7 @@ impl RootKey {
         })
     }
 
-    /// Decodes a key file; `None` for bytes that are none, or are damaged.
+    /// Decodes a key file; `None` if the bytes are not a key file, or are damaged.
     //= docs/format.md#13-local-kek
     //# A reader MUST refuse a key file of another length.
     //= docs/format.md#13-local-kek
@@ -86,7 +86,7 @@ impl RootKey {
         bytes
     }
 
-    /// Returns the identifier, which each key derived from this one carries.
+    /// Returns the identifier, which is part of the identifier of each derived key.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.id
@@ -113,8 +113,10 @@ pub struct LocalKey {
 }
 
 impl LocalKey {
-    /// Derives the key of `organization`, by its slug. The keys of organizations
-    /// that share a root key reveal nothing about each other.
+    /// Derives the key of `organization`, which is its slug.
+    ///
+    /// The keys of organizations with the same root key reveal nothing about each
+    /// other.
     //= docs/format.md#12-wrapped-deks
     //# A writer MUST NOT write an alias of a key as `kek_id`: it names the key permanently.
     //= docs/format.md#13-local-kek
@@ -143,8 +145,9 @@ impl LocalKey {
         &self.id
     }
 
-    /// Returns a MAC of `message` under a key that wraps nothing. Kept beside a
-    /// database, it shows whether this key file belongs to it.
+    /// Returns a MAC of `message` under a key that wraps nothing.
+    ///
+    /// A MAC that is stored beside a database proves that this key file belongs to it.
     //= docs/format.md#13-local-kek
     //# A writer MUST NOT wrap with the MAC key of a key file.
     #[must_use]
@@ -156,7 +159,7 @@ impl LocalKey {
     ///
     /// # Errors
     ///
-    /// When the operating system gives no randomness.
+    /// The operating system returned no randomness.
     //= docs/format.md#13-local-kek
     //# A writer MUST draw the 12 bytes of the nonce at random for every wrap.
     pub fn wrap(
@@ -167,8 +170,8 @@ impl LocalKey {
         Ok(self.wrap_with_nonce(dek, binding, &primitives::random()?))
     }
 
-    /// Unwraps the result of [`wrap`](Self::wrap); `None` for another key,
-    /// another binding, or an altered wrap.
+    /// Unwraps the result of [`wrap`](Self::wrap); `None` if the key or the binding
+    /// differs, or if the result was altered.
     //= docs/format.md#13-local-kek
     //# A reader MUST refuse a `wrapped` of another length than 60 bytes.
     #[must_use]
@@ -190,8 +193,10 @@ impl LocalKey {
         Some(DataKey::copy_of(&key))
     }
 
-    /// Wraps under the given nonce. Apart from the frozen vectors only
-    /// [`wrap`](Self::wrap) may call this, with a random one.
+    /// Wraps with the given nonce.
+    ///
+    /// Only [`wrap`](Self::wrap), with a random nonce, and the frozen vectors may call
+    /// it.
     pub(crate) fn wrap_with_nonce(
         &self,
         dek: &DataKey,

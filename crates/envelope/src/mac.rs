@@ -1,4 +1,4 @@
-//! The organization's MAC key, under which every catalog record stands.
+//! Authenticates every catalog record with the organization's MAC key.
 
 use std::fmt;
 
@@ -8,8 +8,10 @@ use super::error::SealError;
 use super::keys::DataKey;
 use super::primitives;
 
-/// An organization's MAC key: 256 random bits, wrapped by KEKs as a data key is,
-/// with [`WrapBinding::for_mac_key`](super::WrapBinding::for_mac_key).
+/// An organization's MAC key: 256 random bits.
+///
+/// KEKs wrap it like a data key, with
+/// [`WrapBinding::for_mac_key`](super::WrapBinding::for_mac_key).
 ///
 /// # Security
 ///
@@ -17,7 +19,7 @@ use super::primitives;
 pub struct MacKey(DataKey);
 
 impl MacKey {
-    /// Draws a fresh key from the operating system.
+    /// Draws a new key from the operating system.
     ///
     /// # Errors
     ///
@@ -29,20 +31,21 @@ impl MacKey {
         DataKey::generate().map(Self).map_err(SealError::Randomness)
     }
 
-    /// Takes the key that a KEK unwrapped.
+    /// Uses a key that a KEK unwrapped as the MAC key.
     #[must_use]
     pub fn from_data_key(key: DataKey) -> Self {
         Self(key)
     }
 
-    /// Returns the key; for a KEK to wrap.
+    /// Returns the key, for a KEK to wrap.
     #[must_use]
     pub fn expose(&self) -> &DataKey {
         &self.0
     }
 
-    /// Returns the MAC of the record `body` under the record key `key`: a record
-    /// that is moved to another key does not verify.
+    /// Returns the MAC of the record `body` under the record key `key`.
+    ///
+    /// A record that is moved to another key does not verify.
     //= docs/format.md#17-catalog-mac
     //# A writer MUST compute the MAC of a record by this equation, over the record's exact
     //# bytes.
@@ -55,8 +58,7 @@ impl MacKey {
         )
     }
 
-    /// Returns what the key can be known by again, and nothing can be derived
-    /// from.
+    /// Returns a value that identifies the key, and from which nothing can be derived.
     //= docs/format.md#18-commitment-of-a-mac-key
     //# A writer MUST compute the commitment by this equation.
     #[must_use]
@@ -64,7 +66,7 @@ impl MacKey {
         primitives::hmac(self.0.expose(), &[b"PSE1-MACKEY-ID"])
     }
 
-    /// Tells in constant time whether `mac` is that of the record.
+    /// Returns true if `mac` is the MAC of the record, in constant time.
     #[must_use]
     pub fn verify(&self, key: &str, body: &[u8], mac: &[u8]) -> bool {
         self.mac(key, body).as_slice().ct_eq(mac).into()

@@ -1,4 +1,4 @@
-//! From an envelope to its plaintext.
+//! Opens an envelope.
 
 use std::fmt;
 
@@ -15,18 +15,19 @@ use super::seal::PAYLOAD_NONCE;
 use planton_secret::SecretBytes;
 
 impl Envelope {
-    /// Returns what a wrap by `kek` in this envelope is bound to, by the
-    /// envelope's own claim of its context.
+    /// Returns the binding of a key that `kek` wrapped, in the context that the
+    /// envelope claims.
     ///
-    /// For a credential the claim is incomplete, and nothing unwraps with this:
-    /// there [`binding_in`](Self::binding_in) serves.
+    /// The claim of a credential is incomplete, so this binding unwraps nothing. Use
+    /// [`binding_in`](Self::binding_in) for a credential.
     #[must_use]
     pub fn binding(&self, kek: &KekId) -> WrapBinding {
         self.binding_in(self.context(), kek)
     }
 
-    /// Returns what a wrap by `kek` in this envelope is bound to if the envelope
-    /// belongs to `expected`. In any other case nothing unwraps with it.
+    /// Returns the binding of a key that `kek` wrapped, in the context `expected`.
+    ///
+    /// The binding unwraps nothing if the envelope belongs to another context.
     //= docs/format.md#11-opening
     //# A reader MUST compute the binding from the catalog's `CTX`.
     #[must_use]
@@ -34,8 +35,9 @@ impl Envelope {
         WrapBinding::for_data_key(&expected.encode(), kek, self.commitment())
     }
 
-    /// Decrypts the payload, if `key` is the envelope's own and its context is
-    /// `expected`: what the catalog says, never what the envelope says.
+    /// Decrypts the payload if `key` is the envelope's own and its context is `expected`.
+    ///
+    /// The caller takes `expected` from the catalog, never from the envelope.
     ///
     /// # Errors
     ///
@@ -61,9 +63,10 @@ impl Envelope {
         })
     }
 
-    /// Returns the fingerprint that `candidate` would have in this version,
-    /// without a decryption; refuses what [`open`](Self::open) refuses, an
-    /// altered ciphertext excepted.
+    /// Returns the fingerprint of `candidate` in this version, without a decryption.
+    ///
+    /// It rejects every envelope that [`open`](Self::open) rejects, except one with an
+    /// altered ciphertext.
     ///
     /// # Errors
     ///
@@ -78,8 +81,7 @@ impl Envelope {
         Ok(keys.fingerprint.fingerprint(candidate))
     }
 
-    /// Derives the keys, and refuses a foreign context or key before anything
-    /// is decrypted.
+    /// Derives the keys, and rejects a foreign context or key before any decryption.
     //= docs/format.md#7-context
     //# A reader MUST refuse an envelope whose own identifiers differ from those of `CTX`.
     //= docs/format.md#10-payload
@@ -104,7 +106,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Returns the fingerprint that `candidate` has in this version.
+    /// Returns the fingerprint of `candidate` in this version.
     #[must_use]
     pub fn fingerprint(&self, candidate: &SecretBytes) -> Fingerprint {
         self.fingerprint.fingerprint(candidate)

@@ -1,6 +1,6 @@
-//! The cryptographic calls that everything sealed is built from, each made in
-//! one place only, so that the published test vectors run through the very
-//! calls that seal and open.
+//! Makes each cryptographic call in one place.
+//!
+//! So the published test vectors exercise the same calls as sealing and opening.
 
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
@@ -9,17 +9,17 @@ use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
-/// The length of an AES-GCM nonce.
+/// Length of an AES-GCM nonce.
 pub(crate) const NONCE_BYTES: usize = 12;
 
-/// The length of an AES-GCM tag.
+/// Length of an AES-GCM tag.
 pub(crate) const TAG_BYTES: usize = 16;
 
-/// An AES-GCM call that was refused: a wrong tag, or more than 64 GiB.
+/// Error of an AES-GCM call: a wrong tag, or more than 64 GiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AeadRefused;
 
-/// HKDF was asked for more than 255 blocks.
+/// Error of an HKDF call for more than 255 blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutputTooLong;
 
@@ -36,7 +36,7 @@ pub(crate) fn aead_seal(
         .map_err(|_| AeadRefused)
 }
 
-/// Checks the tag, and only then decrypts `buffer` in place.
+/// Verifies the tag, and only then decrypts `buffer` in place.
 //= docs/format.md#11-opening
 //# A reader MUST NOT release plaintext before the tag has verified.
 pub(crate) fn aead_open(
@@ -51,36 +51,36 @@ pub(crate) fn aead_open(
         .map_err(|_| AeadRefused)
 }
 
-/// 256 bits of a key.
+/// A key of 256 bits.
 ///
 /// # Security
 ///
-/// On the heap, where they are wiped: moving an array would leave a copy of it on the
-/// stack each time, and nothing wipes those.
+/// The bytes are on the heap and are zeroized there. Each move of an array would leave
+/// a copy on the stack, and nothing would zeroize it.
 pub(crate) type KeyBytes = Box<Zeroizing<[u8; 32]>>;
 
-/// Returns room for a key, to be filled in place.
+/// Returns a zeroed buffer for a key, to be filled in place.
 pub(crate) fn zeroed_key() -> KeyBytes {
     Box::new(Zeroizing::new([0; 32]))
 }
 
-/// A pseudorandom key from which others are expanded (HKDF-SHA-512, RFC 5869).
+/// A pseudorandom key to expand other keys from (HKDF-SHA-512, RFC 5869).
 pub(crate) struct PseudorandomKey(Hkdf<Sha512>);
 
 impl PseudorandomKey {
-    /// HKDF-Extract.
+    /// Extracts the key with HKDF-Extract.
     pub(crate) fn extract(salt: &[u8], key: &[u8]) -> Self {
         Self(Hkdf::new(Some(salt), key))
     }
 
-    /// HKDF-Expand; the info is the concatenation of `info`.
+    /// Expands the key with HKDF-Expand; the info is the concatenation of `info`.
     pub(crate) fn expand(&self, info: &[&[u8]], output: &mut [u8]) -> Result<(), OutputTooLong> {
         self.0
             .expand_multi_info(info, output)
             .map_err(|_| OutputTooLong)
     }
 
-    /// HKDF-Expand to a 256-bit key.
+    /// Expands the key to another 256-bit key with HKDF-Expand.
     pub(crate) fn expand_key(&self, info: &[&[u8]]) -> KeyBytes {
         let mut key = zeroed_key();
         self.expand(info, key.as_mut_slice())
@@ -102,7 +102,7 @@ pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
         .expect("64 bytes have a first chunk of 32")
 }
 
-/// Returns SHA-256 over the concatenated `parts`.
+/// Returns the SHA-256 of the concatenated `parts`.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for part in parts {
@@ -111,14 +111,14 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// Returns `N` bytes from the operating system; not for keys.
+/// Returns `N` random bytes from the operating system; not for keys.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Returns a key from the operating system.
+/// Returns a random key from the operating system.
 pub(crate) fn random_key() -> Result<KeyBytes, getrandom::Error> {
     let mut key = zeroed_key();
     getrandom::fill(key.as_mut_slice())?;

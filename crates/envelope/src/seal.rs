@@ -1,4 +1,4 @@
-//! From a plaintext to an envelope.
+//! Seals a plaintext in an envelope.
 
 use std::fmt;
 
@@ -13,17 +13,18 @@ use super::keys::{DataKey, KekId, WrapBinding, WrappedKey};
 use super::primitives::{self, NONCE_BYTES};
 use planton_secret::SecretBytes;
 
-/// The nonce of a payload: the encryption key is used once, so it never repeats.
+/// The nonce of a payload. It is constant because each encryption key is used only
+/// once.
 pub(super) const PAYLOAD_NONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 
-/// A fresh data key and salt, ready to seal one plaintext in one context.
+/// A new data key and salt, to seal one plaintext in one context.
 ///
-/// The order is: [`new`](Self::new), wrap [`data_key`](Self::data_key) under
-/// each KEK with its [`binding`](Self::binding), [`seal`](Self::seal).
+/// Call [`new`](Self::new), wrap [`data_key`](Self::data_key) under each KEK with its
+/// [`binding`](Self::binding), then call [`seal`](Self::seal).
 ///
 /// # Security
 ///
-/// Sealing consumes the sealer, so that no key ever encrypts twice.
+/// Sealing consumes the sealer, so no key ever encrypts twice.
 pub struct Sealer {
     context: Context,
     encoded_context: Vec<u8>,
@@ -37,8 +38,8 @@ impl Sealer {
     ///
     /// # Errors
     ///
-    /// `Randomness` when there is none; `Context` when the configuration digest
-    /// is there for a secret, or missing for a credential.
+    /// `Randomness` if there is none; `Context` if a secret has a configuration digest,
+    /// or a credential lacks one.
     //= docs/format.md#9-keys-of-a-version
     //# A writer MUST draw a new DEK and a new salt from the operating system's random number
     //# generator for every version.
@@ -48,8 +49,10 @@ impl Sealer {
         Self::from_parts(context, key, salt)
     }
 
-    /// Takes a key and a salt as they are. Apart from the frozen vectors nothing
-    /// may call this: a key and a salt that seal twice give the value away.
+    /// Creates a sealer with the given key and salt.
+    ///
+    /// Only [`new`](Self::new) and the frozen vectors may call it. A key and a salt
+    /// that seal twice reveal the value.
     pub(super) fn from_parts(
         context: Context,
         key: DataKey,
@@ -69,30 +72,30 @@ impl Sealer {
         })
     }
 
-    /// Returns the data key; for KEKs to wrap.
+    /// Returns the data key, for KEKs to wrap.
     #[must_use]
     pub fn data_key(&self) -> &DataKey {
         &self.key
     }
 
-    /// Returns what a wrap by `kek` is to be bound to.
+    /// Returns the binding of the data key when `kek` wraps it.
     #[must_use]
     pub fn binding(&self, kek: &KekId) -> WrapBinding {
         WrapBinding::for_data_key(&self.encoded_context, kek, self.keys.commitment.as_bytes())
     }
 
-    /// Returns the fingerprint that `plaintext` has in this version.
+    /// Returns the fingerprint of `plaintext` in this version.
     #[must_use]
     pub fn fingerprint(&self, plaintext: &SecretBytes) -> Fingerprint {
         self.keys.fingerprint.fingerprint(plaintext)
     }
 
-    /// Encrypts `plaintext` and puts the wrapped keys in front of it.
+    /// Encrypts `plaintext` and puts the wrapped keys before it.
     ///
     /// # Errors
     ///
-    /// Every other variant of [`SealError`], when `wrapped` or `plaintext`
-    /// exceeds what the format holds.
+    /// Every other variant of [`SealError`], if `wrapped` or `plaintext` exceeds a
+    /// limit of the format.
     //= docs/format.md#10-payload
     //# A writer MUST encrypt the payload by this equation, in which `length` is the four bytes
     //# of the plaintext's length.
@@ -108,7 +111,7 @@ impl Sealer {
             .to_be_bytes();
         let associated_data = [self.encoded_context.as_slice(), &length].concat();
 
-        // Of the full size at once: a growing buffer would leave plaintext behind.
+        // Allocated at its full size: a growing buffer would leave plaintext behind.
         let mut payload =
             Zeroizing::new(Vec::with_capacity(PAYLOAD_OVERHEAD_BYTES + plaintext.len()));
         payload.extend_from_slice(&self.salt);

@@ -1,4 +1,4 @@
-//! What a practitioner's value looks like as a plaintext.
+//! Encodes the value of a secret as a plaintext.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use planton_secret::{SecretBytes, SecretString};
 
-/// What a secret holds. Exhaustive on purpose: the format knows these two.
+/// The kind of a secret's value. Exhaustive by design: the format has these two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -44,12 +44,12 @@ impl fmt::Display for SecretKind {
     }
 }
 
-/// A practitioner's value.
+/// The value of a secret.
 ///
 /// # Security
 ///
-/// The values are zeroized and redacted in `Debug`; the keys of a key-value
-/// secret are neither.
+/// The values are zeroized, and redacted in `Debug`. The keys of a key-value secret are
+/// neither.
 #[derive(Clone, Debug)]
 pub enum SecretValue {
     /// One text.
@@ -58,7 +58,7 @@ pub enum SecretValue {
     KeyValue(BTreeMap<String, SecretString>),
 }
 
-/// The plaintext is not a value in canonical form.
+/// Error of a plaintext that is not a value in canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the plaintext is not a text or a key-value document in canonical form")]
 pub struct InvalidValue;
@@ -73,7 +73,7 @@ impl SecretValue {
         }
     }
 
-    /// Returns the one plaintext of this value: equal values give equal bytes.
+    /// Returns the canonical plaintext of this value: equal values have equal bytes.
     //= docs/format.md#22-values
     //# A writer MUST begin the plaintext of a secret (purpose 1) with the kind byte of this
     //# table.
@@ -83,7 +83,7 @@ impl SecretValue {
             Self::Text(text) => text.len(),
             Self::KeyValue(pairs) => document_length(pairs),
         };
-        // Of the full size at once: a growing buffer would leave copies behind.
+        // Allocated at its full size: a growing buffer would leave copies behind.
         let mut bytes = Vec::with_capacity(1 + length);
         bytes.push(self.kind().byte());
         match self {
@@ -93,11 +93,11 @@ impl SecretValue {
         SecretBytes::new(bytes)
     }
 
-    /// Reads what [`to_plaintext`](Self::to_plaintext) gave, and nothing else.
+    /// Parses a result of [`to_plaintext`](Self::to_plaintext), and nothing else.
     ///
     /// # Errors
     ///
-    /// [`InvalidValue`], which says nothing about the plaintext.
+    /// [`InvalidValue`], without any part of the plaintext.
     //= docs/format.md#22-values
     //# A reader MUST refuse a plaintext of purpose 1 in any other form.
     pub fn from_plaintext(plaintext: &SecretBytes) -> Result<Self, InvalidValue> {
@@ -117,9 +117,9 @@ impl ConstantTimeEq for SecretValue {
     }
 }
 
-/// What one byte becomes inside a JSON string.
+/// The escape of one byte in a JSON string.
 enum Escape {
-    /// Itself.
+    /// The byte itself.
     None,
     /// A backslash and this letter.
     Short(u8),
@@ -200,8 +200,9 @@ fn write_string(text: &str, output: &mut Vec<u8>) {
     output.push(b'"');
 }
 
-/// What is left of a document. By hand, for a general parser keeps unescaped
-/// strings in buffers that nobody zeroizes.
+/// The unparsed rest of a document.
+///
+/// A general parser would keep unescaped strings in buffers that are not zeroized.
 struct Parser<'a>(&'a str);
 
 impl Parser<'_> {
@@ -213,7 +214,8 @@ impl Parser<'_> {
                 let key = self.string()?.expose().to_owned();
                 self.literal(":")?;
                 let value = self.string()?;
-                // Ascending and so without duplicates: the one canonical order.
+                // The keys ascend, so there are no duplicates: this order is the
+                // canonical one.
                 if pairs.last_key_value().is_some_and(|(last, _)| *last >= key) {
                     return Err(InvalidValue);
                 }
@@ -240,7 +242,8 @@ impl Parser<'_> {
         self.literal("\"")?;
         let end = closing_quote(self.0).ok_or(InvalidValue)?;
         let (mut raw, rest) = self.0.split_at(end);
-        // Escapes only shrink, so the buffer never grows and leaves copies behind.
+        // An unescaped string is never longer, so the buffer does not grow and leave
+        // copies.
         let mut text = Zeroizing::new(String::with_capacity(raw.len()));
         while let Some((plain, escaped)) = raw.split_once('\\') {
             text.push_str(plain);
@@ -255,7 +258,7 @@ impl Parser<'_> {
     }
 }
 
-/// Returns where the string ends; `None` where it does not, or where it holds a
+/// Returns the end of the string; `None` without an end, or if the string contains a
 /// control character.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut bytes = text.bytes().enumerate();
@@ -272,8 +275,9 @@ fn closing_quote(text: &str) -> Option<usize> {
     None
 }
 
-/// Reads what follows a backslash, if it is the canonical escape of a character
-/// that needs one: the character, and how many bytes it took.
+/// Parses the canonical escape after a backslash, of a character that requires one.
+///
+/// Returns the character and the number of bytes of the escape.
 fn unescape(text: &str) -> Option<(char, usize)> {
     match text.bytes().next()? {
         b'"' => Some(('"', 1)),

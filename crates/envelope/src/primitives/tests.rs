@@ -72,7 +72,7 @@ fn hkdf_info_is_the_concatenation_of_its_parts() {
 
 #[test]
 fn hmac_is_the_first_half_of_the_published_vector() {
-    // RFC 4231, test case 1, with its 20-byte key: HMAC pads keys with zeros.
+    // RFC 4231, test case 1, with its 20-byte key: HMAC pads a key with zeros.
     let mut key = [0; 32];
     key[..20].fill(0x0b);
     let expected = "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde";

@@ -1,5 +1,7 @@
-//! AES-GCM commits to no key: whoever knows two keys makes one ciphertext that
-//! both decrypt. The key commitment is what refuses the second.
+//! Tests that the key commitment rejects a second key.
+//!
+//! AES-GCM does not commit to its key: with two keys, an attacker can construct one
+//! ciphertext that both decrypt.
 
 use aes_gcm::KeyInit;
 use aes_gcm::aes::Aes256;
@@ -28,7 +30,7 @@ fn payload_that_decrypts_under_two_keys_opens_under_the_committed_one_only() {
     let (ciphertext, tag) =
         two_key_ciphertext(&first.encryption, &second.encryption, &associated_data);
 
-    // The attack works on bare AES-GCM, or this test would show nothing.
+    // The attack must succeed on plain AES-GCM; otherwise this test proves nothing.
     let mut plaintexts = [ciphertext; 2];
     for (keys, buffer) in [&first, &second].into_iter().zip(&mut plaintexts) {
         let key = &keys.encryption;
@@ -58,8 +60,9 @@ fn payload_that_decrypts_under_two_keys_opens_under_the_committed_one_only() {
     }
 }
 
-/// Solves for the last block of a ciphertext whose tag is the same under both
-/// keys: the tags are polynomials in the hash keys, linear in every block.
+/// Constructs a ciphertext whose tag is the same under both keys, by its last block.
+///
+/// The tags are polynomials in the hash keys, and linear in every block.
 fn two_key_ciphertext(
     first: &[u8; 32],
     second: &[u8; 32],
@@ -78,7 +81,7 @@ fn two_key_ciphertext(
         ghash(hash_keys[key], associated_data, ciphertext) ^ masks[key]
     };
 
-    // The last block is multiplied by the hash key's square.
+    // The last block is multiplied by the square of the hash key.
     let difference = tag(0, &ciphertext) ^ tag(1, &ciphertext);
     let [one, two] = hash_keys.map(|key| multiply(key, key));
     let last = multiply(difference, invert(one ^ two));
@@ -122,7 +125,7 @@ fn multiply(x: u128, y: u128) -> u128 {
     product
 }
 
-/// Inverts by Fermat: the power 2^128 - 2.
+/// Inverts by Fermat's little theorem: the power 2^128 - 2.
 fn invert(x: u128) -> u128 {
     const ONE: u128 = 1 << 127;
     let mut power = x;

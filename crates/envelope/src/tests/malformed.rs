@@ -1,4 +1,4 @@
-//! What is no envelope is refused before any key is used.
+//! Tests that malformed envelopes are rejected before any key is used.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -165,7 +165,7 @@ fn length_that_lies_is_malformed_before_anything_is_allocated() {
 //# space, unused bits zero.
 #[test]
 fn text_has_one_form_only() {
-    // Of a length that leaves unused bits in the last character.
+    // Its length leaves unused bits in the last character.
     let (envelope, _) = sealed_with_key(context());
     let text = envelope.encode_text();
     assert_eq!((text.len() - 5) % 4, 3);

@@ -1,4 +1,4 @@
-//! What an envelope promises, end to end with local KEKs.
+//! Tests the guarantees of an envelope end to end, with local KEKs.
 
 mod commitment;
 mod malformed;
@@ -38,7 +38,7 @@ fn plaintext() -> SecretBytes {
     SecretBytes::from(b"\0correct horse".as_slice())
 }
 
-/// A key like no other.
+/// Returns a new random key.
 fn local_key() -> LocalKey {
     LocalKey::new(&RootKey::generate().expect("randomness"), "acme")
 }
@@ -54,7 +54,7 @@ fn seal(keks: &[&LocalKey], context: Context, plaintext: &SecretBytes) -> Envelo
     sealer.seal(wraps, plaintext).expect("envelope")
 }
 
-/// Why the whole way from stored bytes to a plaintext ended early.
+/// The step that failed on the way from stored bytes to a plaintext.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
     Envelope(EnvelopeError),
@@ -62,8 +62,10 @@ enum Refusal {
     Unwrap,
 }
 
-/// Opens as a reader does: parse, find the wrap of the catalog's KEK, unwrap with
-/// the binding that the catalog calls for, open.
+/// Opens an envelope as a reader does.
+///
+/// It parses the envelope, finds the key that the catalog's KEK wrapped, unwraps it
+/// with the catalog's binding, and opens the envelope.
 fn open_stored(bytes: &[u8], kek: &LocalKey, expected: &Context) -> Result<Opened, Refusal> {
     let envelope = Envelope::parse_stored(bytes).map_err(Refusal::Envelope)?;
     let mut wraps = envelope.wrapped_keys().iter();

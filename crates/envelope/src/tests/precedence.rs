@@ -1,4 +1,4 @@
-//! Which refusal is reported where several apply.
+//! Tests which error is reported if several apply.
 
 use super::*;
 
@@ -66,7 +66,7 @@ fn the_first_of_two_defects_is_reported() {
 fn a_cut_field_comes_after_the_defects_before_it() {
     let cut = refusal(&[], 0);
     assert!(matches!(cut, EnvelopeError::Malformed(_)), "{cut}");
-    // Where each defect is complete: before that, the cut is what is reported.
+    // The end of each defect. A cut before it is reported instead of the defect.
     let ends = [4, 5, 8, 9, 65, 72, 91];
     for ((name, defect), end) in DEFECTS.into_iter().zip(ends) {
         assert_eq!(refusal(&[defect], end - 1), cut, "{name}");

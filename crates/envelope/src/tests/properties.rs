@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Tests properties of any input.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What is altered or moved does not open.
+//! Tests that an altered or moved envelope does not open.
 
 use super::*;
 
@@ -33,7 +33,8 @@ fn every_single_bit_flip_is_refused_by_the_reader_whose_wrap_it_meets() {
     for bit in 0..sealed.len() * 8 {
         let outcome = open_stored(&flip(&sealed, bit), &kek, &context());
         if second_wrap.contains(&(bit / 8)) {
-            // Another key's wrap: not ours to judge, its own reader refuses it.
+            // This reader ignores a key that another KEK wrapped; that KEK's reader
+            // rejects it.
             let outcome = open_stored(&flip(&sealed, bit), &escrow, &context());
             assert!(outcome.is_err(), "bit {bit}");
         } else {
@@ -50,7 +51,8 @@ fn every_single_bit_flip_is_refused_by_the_reader_whose_wrap_it_meets() {
 //# A reader MUST refuse an envelope whose own identifiers differ from those of `CTX`.
 #[test]
 fn every_single_bit_flip_is_refused_even_with_the_right_data_key() {
-    // Past the unwrap: context, commitment and tag each hold by themselves.
+    // Without the unwrap, the context, the commitment and the tag must each reject the
+    // flip.
     let (envelope, key) = sealed_with_key(context());
     let sealed = envelope.encode();
     let wraps = 65..65 + 6 + "localx".len() + 1;
@@ -175,7 +177,8 @@ fn wrap_redirected_to_another_kek_is_refused() {
 
 #[test]
 fn envelope_of_a_strangers_key_is_refused_although_its_wrap_opens() {
-    // Whoever may wrap can wrap a key of their own; the payload is not under it.
+    // A token with wrap rights can wrap its own key, but the payload is not encrypted
+    // under it.
     let kek = local_key();
     let mut envelope = seal(&[&kek], context(), &plaintext());
     let (_, stranger) = sealed_with_key(context());
@@ -189,7 +192,7 @@ fn envelope_of_a_strangers_key_is_refused_although_its_wrap_opens() {
     assert_eq!(outcome.expect_err("not its key"), REFUSED);
 }
 
-/// Returns an envelope with a one-byte wrap, and its data key.
+/// Returns an envelope with a wrapped key of one byte, and its data key.
 pub(super) fn sealed_with_key(context: Context) -> (Envelope, crate::DataKey) {
     let sealer = Sealer::new(context).expect("sealer");
     let key = *sealer.data_key().expose();
@@ -198,7 +201,7 @@ pub(super) fn sealed_with_key(context: Context) -> (Envelope, crate::DataKey) {
     (envelope, crate::DataKey::copy_of(&key))
 }
 
-/// Contexts that differ in one part each, or have two parts swapped.
+/// Returns contexts that differ in one part each, or have two parts swapped.
 fn neighbours() -> Vec<Context> {
     let base = context();
     let credential = Context {

@@ -1,11 +1,12 @@
-//! What the types alone rule out.
+//! Tests guarantees of the types.
 
 use std::marker::PhantomData;
 
 use super::*;
 use crate::derive::KeyCommitment;
 
-/// Tells which traits `T` has: a constant of its own comes before a trait's.
+/// Detects the traits of `T`: an inherent constant takes precedence over one of a
+/// trait.
 struct Probe<T>(PhantomData<T>);
 
 trait Otherwise {
@@ -28,7 +29,7 @@ impl<T: PartialEq> Probe<T> {
 //# A writer MUST NOT encrypt more than one plaintext under a DEK and a salt.
 #[test]
 fn sealing_uses_the_sealer_up() {
-    // Taken by value, and there is no second one.
+    // `seal` takes the sealer by value, and the sealer cannot be cloned.
     type Seal = fn(Sealer, Vec<(KekId, WrappedKey)>, &SecretBytes) -> Result<Envelope, SealError>;
     let _seal: Seal = Sealer::seal;
     let is_clone = [Probe::<Context>::IS_CLONE, Probe::<Sealer>::IS_CLONE];

@@ -1,4 +1,5 @@
-//! The frozen vectors, in the direction that needs a key and a salt as they are.
+//! Tests the frozen vectors in the direction that needs a given key and salt.
+//!
 //! `tests/vectors.rs` opens them through the public interface.
 
 use serde_json::Value;
@@ -85,7 +86,7 @@ fn derivation_gives_the_frozen_keys() {
     }
 }
 
-/// Wraps anew where the KEK is a local one; takes another's wrap as it is.
+/// Wraps again with a local KEK; returns the frozen wrapped key of any other KEK.
 fn seal_wrap(sealer: &Sealer, keks: &[LocalKey], wrap: &Value) -> (KekId, WrappedKey) {
     let id = kek_id(text(wrap, "provider"), text(wrap, "kek_id"));
     let binding = sealer.binding(&id);
