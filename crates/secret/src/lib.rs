@@ -1,4 +1,4 @@
-//! Containers for plaintext: zeroized on drop, never printed, never serialized.
+//! Defines containers for plaintext: zeroized on drop, never printed, never serialized.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 ///
 /// # Security
 ///
-/// Zeroized on drop. `Debug` is redacted; there is no `Display`, `Serialize`
-/// or `PartialEq`: compare with [`ConstantTimeEq`].
+/// Zeroized on drop. `Debug` is redacted. There is no `Display`, `Serialize` or
+/// `PartialEq`: compare with [`ConstantTimeEq`].
 #[derive(Clone, Default)]
 pub struct SecretBytes(Zeroizing<Vec<u8>>);
 
@@ -21,7 +21,7 @@ impl SecretBytes {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Returns the plaintext; the name marks every place that sees one.
+    /// Returns the plaintext; the name marks every use of it.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -33,7 +33,7 @@ impl SecretBytes {
         self.0.len()
     }
 
-    /// Returns true for an empty value.
+    /// Returns true if the value is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -73,7 +73,7 @@ impl SecretString {
         Self(Zeroizing::new(text))
     }
 
-    /// Returns the plaintext; the name marks every place that sees one.
+    /// Returns the plaintext; the name marks every use of it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -85,7 +85,7 @@ impl SecretString {
         self.0.len()
     }
 
-    /// Returns true for an empty value.
+    /// Returns true if the value is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
