@@ -87,7 +87,8 @@ impl Catalog {
 
     /// Loads a record at least as new as every write of this process.
     ///
-    /// The result includes the writes of others that came before the last of them.
+    /// The result includes the writes of other processes that came before the last of
+    /// those writes.
     ///
     /// # Errors
     ///
