@@ -1,4 +1,4 @@
-//! Adopts what an interrupted run has created, where this run resumes that one.
+//! Adopts the secret of an interrupted run that this run resumes.
 
 use jiff::Timestamp;
 
@@ -14,15 +14,16 @@ use crate::operations::{Backend, MetRecord, OperationError, SecretView};
 use planton_envelope::SecretKind;
 
 impl Secrets<'_> {
-    /// Says whether a creation adopts the secret that it meets: its run is named to be
-    /// resumed, nothing about it has changed since, and what differs from the plan can
-    /// be changed in place.
+    /// Returns whether a creation adopts an existing secret.
+    ///
+    /// The secret must be unchanged since the run that this one resumes created it. Every
+    /// difference from the plan must be one that can change in place.
     pub(crate) fn may_adopt(self, met: &SecretRecord, wanted: &Wanted) -> bool {
         let meeting = self.organization.run.meets(&met.owner, met.is_untouched());
         meeting == Meeting::Resumed && difference(met, wanted).is_none()
     }
 
-    /// Says why a creation stops at the secret that it meets.
+    /// Returns the error of a creation that does not adopt the existing secret.
     pub(crate) fn refused(self, met: &SecretRecord, wanted: &Wanted) -> OperationError {
         let is_namesake = met.name == wanted.name;
         let meeting = self.organization.run.meets(&met.owner, met.is_untouched());
@@ -38,15 +39,14 @@ impl Secrets<'_> {
             uuid: met.uuid,
             met: Box::new(MetRecord {
                 differs: differs.map(str::to_owned),
-                // Two names share a record where 60 bits of their hashes collide.
+                // Two names share a record if 60 bits of their hashes collide.
                 ..MetRecord::new(met.owner.clone(), is_namesake && met.is_untouched())
             }),
         }
     }
 
-    /// Adopts the current secret of a document that is held, and changes in the same
-    /// commit what differs from the plan. Returns nothing when another writer came
-    /// first.
+    /// Adopts the current secret of a held document. The same commit changes everything that
+    /// differs from the plan. Returns `None` if another writer committed first.
     pub(crate) async fn adopt(
         self,
         mut held: HeldSecret,
@@ -102,8 +102,8 @@ impl Secrets<'_> {
         Ok(Some(view.on(&backend).adopted()))
     }
 
-    /// Says whether the plan of a creation asks for another value than the one that
-    /// stands there.
+    /// Returns whether the plan requires a new version, since its value differs from the
+    /// existing one.
     async fn needs_a_version(
         self,
         met: &SecretRecord,
@@ -111,7 +111,7 @@ impl Secrets<'_> {
         backend: &Backend,
     ) -> Result<bool, OperationError> {
         if wanted.is_generated || wanted.copied_from.is_some() {
-            // What was generated or copied fits as long as its trigger does.
+            // A generated or copied value stays until its trigger or its source changes.
             let same = met.arguments.value_wo_version == wanted.arguments.value_wo_version
                 && met.arguments.generate.is_some() == wanted.is_generated
                 && met.arguments.copy_from == wanted.copied_from;

@@ -1,4 +1,4 @@
-//! Copies a value that somebody else keeps in a backend.
+//! Copies the value of a foreign object, which another program wrote to a backend.
 
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::store::{ForeignValue, RemoteName, StoreErrorKind};
 use planton_envelope::SecretValue;
 
 impl Secrets<'_> {
-    /// Reads what somebody else keeps in a backend.
+    /// Reads the value of a foreign object.
     ///
     /// # Errors
     ///
@@ -40,11 +40,11 @@ impl Secrets<'_> {
         }
     }
 
-    /// Deletes what was copied into the secret `uuid`, where that was asked for; says
-    /// why it could not. The copy is committed by then, and stays.
+    /// Deletes the source of the secret `uuid`, if its deletion was requested. Returns the
+    /// reason if the source remains. The copy is committed by then, and stays.
     ///
-    /// Somebody may have written to the source since it was read, long ago where a
-    /// creation is resumed: only what the secret holds is deleted.
+    /// The source may have changed since it was read, which may be long ago for a resumed
+    /// creation. It is deleted only if its value is still the secret's current one.
     pub(crate) async fn delete_source(self, uuid: Uuid, from: Option<&CopyFrom>) -> Option<String> {
         let from = from.filter(|from| from.delete_source)?;
         crate::operations::crash_hooks::crash_point("delete source");
@@ -55,7 +55,7 @@ impl Secrets<'_> {
                 return Ok(true);
             };
             let found = match self.read_source(from).await {
-                // It is gone already.
+                // The source is deleted already.
                 Err(OperationError::NothingToCopy { .. }) => return Ok(true),
                 found => found?,
             };

@@ -25,7 +25,7 @@ const TRIES: usize = 4;
 pub struct CreateSecret {
     /// Its name and scope.
     pub name: SecretName,
-    /// The backend's name; absent for the default in force now.
+    /// The backend's name; `None` for the current default backend.
     pub backend: Option<Slug>,
     /// Its first value.
     pub source: ValueSource,
@@ -38,7 +38,7 @@ pub struct CreateSecret {
     pub replaces: Vec<Replaces>,
 }
 
-/// What a creation finds under its name.
+/// Result of looking up the name of a creation.
 enum Met {
     /// Nothing that prevents the creation.
     Vacancy(HeldSecret),

@@ -178,7 +178,7 @@ impl Secrets<'_> {
         let Some(secret) = held.document.secret(uuid) else {
             return Ok(());
         };
-        // Before the mark: at another place every object would seem to be deleted.
+        // Checked before the mark: at another place, every object would appear to be deleted.
         let backend = self
             .organization
             .backends()
@@ -206,8 +206,8 @@ impl Secrets<'_> {
         Ok(())
     }
 
-    /// Deletes a lost object that the vendor has restored. An object of this name without a
-    /// version of the secret belongs to somebody else and stays.
+    /// Deletes a lost object that the vendor has restored. An object of this name that has no
+    /// version of the secret is foreign, and stays.
     async fn delete_lost(self, backend: &Backend, lost: &LostObject) -> Result<(), OperationError> {
         let Some((version, others)) = lost.versions.split_last() else {
             return Ok(());

@@ -1,8 +1,8 @@
-//! Writes a secret again whose version or object is missing in its backend.
+//! Writes a secret again if its version or its object is missing in the backend.
 //!
-//! A missing object is drift of its owner's secret and no end of it. Before anything
-//! is written, the backend is asked once more, past replicas that lag; then a new
-//! object under another name takes the place of the one that is gone.
+//! A missing object is drift, not a deletion of the secret. Before a write, the backend is
+//! asked once more for a confirmed absence, which rules out stale replicas. A new object
+//! under another name then replaces the missing one.
 
 use super::Secrets;
 use super::objects::{NameDigits, Put};
@@ -14,18 +14,18 @@ use crate::operations::{Backend, OperationError};
 use crate::store::{Absence, StoreErrorKind, VersionStatus};
 use planton_envelope::SecretValue;
 
-/// What a second look at a version that was missed finds.
+/// Result of a second request for a version that was reported missing.
 pub(crate) enum Missed {
-    /// It is there after all.
+    /// The version exists.
     Nothing,
-    /// The version only.
+    /// The object exists without the version.
     Version,
-    /// The whole object.
+    /// The whole object is missing.
     Object,
 }
 
 impl Secrets<'_> {
-    /// Asks the backend once more for a version that was missed.
+    /// Requests a missing version once more, with a confirmed absence.
     pub(crate) async fn look_again(
         self,
         secret: &SecretRecord,
@@ -46,8 +46,8 @@ impl Secrets<'_> {
         }
     }
 
-    /// Puts the next version of a secret: into its object, or into a new one where
-    /// that turns out to be gone.
+    /// Puts the next version of a secret into its object, or into a new object if the present
+    /// one is missing.
     pub(crate) async fn put_next(
         self,
         secret: &SecretRecord,
@@ -69,7 +69,7 @@ impl Secrets<'_> {
         self.put_healing(secret, &sealed, backend, interrupt).await
     }
 
-    /// Puts the next version of a secret whose object is gone into a new one.
+    /// Puts the next version of a secret whose object is missing into a new object.
     pub(crate) async fn heal(
         self,
         secret: &SecretRecord,

@@ -1,9 +1,8 @@
-//! Forgets what an operator names: the record of a secret or of a backend becomes a
-//! tombstone, and the backend is not asked.
+//! Forgets a secret: replaces its record with a tombstone, without a request to its backend.
 //!
-//! For a backend that is gone for good, where a destroy can't be finished. Whoever
-//! forgets has seen the record: it is found first, and forgotten only as it was found.
-//! No stamp counts, since the state that knew it may be gone as well.
+//! An operator uses it for a backend that is gone for good, where a destroy cannot finish.
+//! The record is found first, so the operator can review it. A record that was modified since
+//! is kept. The stamp is not checked, since the state that has it may be lost as well.
 
 use uuid::Uuid;
 
@@ -26,11 +25,11 @@ pub struct ForgettableSecret {
     pub backend: Slug,
     /// Its backend's identity.
     pub backend_uuid: Uuid,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// Whether its deletion was begun.
+    /// Whether its deletion has begun.
     pub is_deleting: bool,
-    /// Whether it stands no longer under its name.
+    /// Whether it is displaced.
     pub is_displaced: bool,
     /// Whether `deletion_protection` is set.
     pub is_protected: bool,
@@ -40,17 +39,17 @@ pub struct ForgettableSecret {
     held: HeldSecret,
 }
 
-/// What stands under a name that an operator wants to forget.
+/// Result of finding the record that an operator wants to forget.
 #[derive(Debug)]
 pub enum Found<T> {
-    /// This.
+    /// The record.
     One(Box<T>),
-    /// Nothing any more: a tombstone, or secrets that the name alone does not find.
+    /// No such record any more: a tombstone, or secrets that the name alone does not find.
     Nothing {
-        /// The secrets that were displaced under this name, and are found by uuid.
+        /// The displaced secrets of this name, which are found by uuid.
         displaced: Vec<Uuid>,
     },
-    /// Nothing was ever written there.
+    /// No record was ever written under this name.
     Never,
 }
 
@@ -92,8 +91,8 @@ impl Secrets<'_> {
         ))))
     }
 
-    /// Makes the record of a secret a tombstone, if nobody has changed its document
-    /// since it was found, and removes its entries.
+    /// Replaces the record of a secret with a tombstone, and removes its entries. Fails if
+    /// its document was modified since it was found.
     ///
     /// # Errors
     ///

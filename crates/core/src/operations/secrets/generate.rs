@@ -13,19 +13,19 @@ const SPECIAL: &str = "!@#$%&*()-_=+[]{}<>:?";
 /// The longest value that can be generated, in characters.
 pub const MAX_GENERATED_LENGTH: u32 = 4096;
 
-/// Why a value cannot be generated as asked.
+/// Reason why a specification cannot generate a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGenerate {
-    /// No length, or beyond the limit.
+    /// The length is zero, or exceeds the limit.
     #[error("length must be a whole number from 1 to {MAX_GENERATED_LENGTH}")]
     Length,
-    /// Nothing to choose from.
+    /// No class of characters is enabled.
     #[error("at least one of lower, upper, numeric and special must be true")]
     NoCharacters,
-    /// More characters are demanded than fit.
+    /// The minima add up to more than the length.
     #[error("min_lower, min_upper, min_numeric and min_special add up to more than length")]
     MinimaExceedLength,
-    /// A minimum for characters that may not occur.
+    /// A minimum is set for a class of characters that is disabled.
     #[error("a minimum is set for a kind of character that is switched off")]
     MinimumOfNothing,
     /// `override_special` is empty, or repeats a character.
@@ -67,7 +67,7 @@ impl GenerateSpec {
         Ok(())
     }
 
-    /// Generates a value. The specification has been validated.
+    /// Generates a value from a validated specification.
     pub(crate) fn generate(&self) -> Result<SecretString, getrandom::Error> {
         let classes = self.classes();
         let all: Vec<char> = classes
@@ -86,12 +86,12 @@ impl GenerateSpec {
         while chosen.len() < length {
             chosen.push(all[below(all.len())?]);
         }
-        // Fisher-Yates, so that the demanded characters stand anywhere.
+        // Fisher-Yates shuffle: the required characters may end up at any position.
         for last in (1..chosen.len()).rev() {
             let other = below(last + 1)?;
             chosen.swap(last, other);
         }
-        // Room for all of it at once: a string that grows leaves copies behind.
+        // Full capacity at once: a string that grows leaves copies of its content in memory.
         let bytes = chosen.iter().map(|character| character.len_utf8()).sum();
         let mut text = String::with_capacity(bytes);
         text.extend(chosen.iter());
@@ -131,8 +131,8 @@ struct Class<'a> {
     characters: &'a str,
 }
 
-/// Returns a uniform number below `bound` (at least 1): draws beyond the
-/// largest multiple of `bound` are thrown away.
+/// Returns a uniform random number below `bound`, which is at least 1. Draws beyond the
+/// largest multiple of `bound` are discarded.
 fn below(bound: usize) -> Result<usize, getrandom::Error> {
     let bound =
         u32::try_from(bound).expect("an alphabet or a value has fewer than 2^32 characters");

@@ -1,11 +1,11 @@
-//! Objects in a backend: put under a name that was never used, committed, and
-//! taken back when another writer came first.
+//! Puts new objects into a backend, and commits them.
 //!
-//! On a registered backend every new object has an entry. The entry
-//! is written first; then the backend's record is read, which tells whether a
-//! deletion of the backend has begun; then the object is put. A deletion marks the
-//! record first and lists the entries after that, so whichever comes second sees
-//! the other.
+//! An object gets a remote name that was never used. If another writer commits first, the
+//! object is deleted again.
+//!
+//! On a registered backend every new object has an entry. A creation writes the entry, reads
+//! the backend's record, and then puts the object. A deletion of the backend marks its record
+//! and then lists the entries. The later of the two always finds the other's record.
 
 use uuid::Uuid;
 
@@ -23,11 +23,11 @@ use crate::operations::{Backend, OperationError, PLATFORM_BACKEND};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
 
-/// A version that was put and not committed yet.
+/// A version that was put and is not committed yet.
 #[derive(Debug)]
 pub(crate) struct Put {
     pub(crate) version: VersionRecord,
-    /// The object that came into being with it; absent for a further version.
+    /// The new object that contains it; `None` for a further version of an existing object.
     object: Option<NewObject>,
 }
 
@@ -37,17 +37,17 @@ struct NewObject {
     entry: Option<EntryKey>,
 }
 
-/// How the name of a new object ends.
+/// Source of the digits that end the name of a new object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameDigits {
-    /// In digits of the secret's uuid: its first object.
+    /// Digits of the secret's uuid, for its first object.
     OfUuid,
-    /// In random ones: a vendor may keep the name before it for weeks.
+    /// Random digits, for a later object: a vendor may retain the former name for weeks.
     Random,
 }
 
 impl Put {
-    /// Takes a further version of an object that exists.
+    /// Describes a further version of an existing object.
     pub(crate) fn further(version: VersionRecord) -> Self {
         Self {
             version,
@@ -55,8 +55,8 @@ impl Put {
         }
     }
 
-    /// Enters the version into its secret's record. A new object takes the place of
-    /// the one before it, which is lost with all its versions.
+    /// Adds the version to its secret's record. A new object replaces the former one, which
+    /// is lost with all its versions.
     pub(crate) fn enter(&self, secret: &mut SecretRecord) {
         if let Some(object) = &self.object {
             if !secret.versions.is_empty() {
@@ -75,8 +75,8 @@ impl Put {
 }
 
 impl Secrets<'_> {
-    /// Puts a sealed version under a remote name that was never used. Nothing is put
-    /// on a backend that turns out to be no place for it.
+    /// Puts a sealed version under a remote name that was never used. Puts nothing if the
+    /// backend turns out to be unusable, and returns the reason.
     pub(crate) async fn put_new_object(
         self,
         backend: &Backend,
@@ -144,7 +144,7 @@ impl Secrets<'_> {
         }
     }
 
-    /// Writes the entry of an object that is about to be put.
+    /// Writes the entry of an object before its put.
     async fn enter(
         self,
         backend: &Backend,
@@ -166,8 +166,10 @@ impl Secrets<'_> {
         Ok(entry)
     }
 
-    /// Removes an entry of this process's own behind which nothing was put, or is
-    /// left. One that stays leads to nothing, and is removed with its backend.
+    /// Removes an entry of this process whose object was not put, or is deleted again.
+    ///
+    /// After a failure the entry stays and refers to no object. The deletion of its backend
+    /// removes it.
     pub(crate) async fn withdraw_entry(self, entry: Option<&EntryKey>) {
         let Some(entry) = entry else { return };
         crash_point("delete entry");
@@ -177,9 +179,10 @@ impl Secrets<'_> {
         }
     }
 
-    /// Commits a changed document that names what was put. Returns the document
-    /// that stands there instead when another writer came first: then what was put
-    /// is taken back.
+    /// Commits a changed document that names the version of `put`.
+    ///
+    /// If another writer committed first, deletes that version again, and returns the present
+    /// document.
     pub(crate) async fn commit_put(
         self,
         held: &mut HeldSecret,
@@ -195,11 +198,11 @@ impl Secrets<'_> {
             crash_point("answer");
             return Ok(None);
         };
-        // Where a record names it, our commit has landed, its answer was lost, and
-        // another writer has built on it since.
+        // If a record names it, our commit landed and its response was lost. Another writer
+        // has changed the document since.
         let landed = match &put.object {
-            // By its name, which is used once: its first version may be pruned by now,
-            // and the object itself be lost.
+            // By the object's name, which is used once. Its first version may be pruned by
+            // now, and the object itself may be lost.
             Some(object) => names_object(&now.document, &object.remote_name),
             None => now.document.secret(uuid).is_some_and(|secret| {
                 let mut versions = secret.versions.iter();
@@ -216,7 +219,7 @@ impl Secrets<'_> {
         Ok(Some(now))
     }
 
-    /// Deletes what no record names: the object first, then its entry.
+    /// Deletes an object or a version that no record names, and then the entry.
     async fn take_back(
         self,
         backend: &Backend,
@@ -244,7 +247,7 @@ impl Secrets<'_> {
     }
 }
 
-/// Says whether any record of a document names an object, as its own or as lost.
+/// Returns whether a record of the document names the object, as its own or as lost.
 fn names_object(document: &SecretDocument, remote_name: &RemoteName) -> bool {
     let mut secrets = document.current.iter().chain(&document.displaced);
     secrets.any(|secret| {
@@ -253,8 +256,10 @@ fn names_object(document: &SecretDocument, remote_name: &RemoteName) -> bool {
     })
 }
 
-/// Says what to delete of a further version that nothing refers to. Where its secret
-/// is on its way out, or gone, the put may have brought the object back.
+/// Returns the deletion of a further version that no record names.
+///
+/// The whole object is deleted if its secret is deleted or under deletion, since the put may
+/// have created the object again.
 fn orphan(
     now: &SecretDocument,
     uuid: Uuid,
@@ -275,10 +280,10 @@ fn orphan(
 }
 
 impl OperationError {
-    /// Says whether a put failed surely before anything was written.
+    /// Returns whether a put certainly failed before it wrote anything.
     ///
-    /// A denied put is none of those: it may have begun with other requests, or be
-    /// the second try of one whose answer was lost.
+    /// A denied put does not count: its earlier requests may have succeeded. It may also be
+    /// the retry of an attempt that landed and whose response was lost.
     fn is_before_any_write(&self) -> bool {
         match self {
             Self::BackendNotThere { .. } | Self::Interrupted { .. } => true,

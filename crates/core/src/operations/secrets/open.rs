@@ -1,4 +1,4 @@
-//! Opens secrets: reads, verifies and decrypts one version, just in time.
+//! Opens a secret: reads, verifies and decrypts one version.
 
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ struct Named {
 }
 
 impl Named {
-    /// Says whether both are one object of the store.
+    /// Returns whether both are the same version of the same object.
     fn is(&self, other: &Self) -> bool {
         self.secret.uuid == other.secret.uuid
             && self.secret.remote_name == other.secret.remote_name
@@ -45,10 +45,11 @@ impl Named {
 }
 
 impl Secrets<'_> {
-    /// Opens the current version, or the one with the number `version`: one
-    /// request to the catalog, one to the backend, one to the KEK. A version that
-    /// is missing costs a second look at the record, and another read where that
-    /// names another version by now.
+    /// Opens the current version, or the one with the number `version`.
+    ///
+    /// Sends one request to the catalog, one to the backend, and one to the KEK. If the
+    /// version is missing, reads the record again. Reads the backend again if the record now
+    /// names another version.
     ///
     /// # Errors
     ///
@@ -66,7 +67,7 @@ impl Secrets<'_> {
                 document,
                 version,
             },
-            // A node that lags may not know the version yet.
+            // A stale read may lack the version.
             None => {
                 let again = self.name_again(selector, version).await?;
                 again.ok_or_else(|| no_version(&secret, version))?
@@ -82,8 +83,8 @@ impl Secrets<'_> {
         })
     }
 
-    /// Says whether `candidate` is the secret's current value, without
-    /// decrypting that.
+    /// Returns whether `candidate` is the secret's current value, without decrypting that
+    /// value.
     ///
     /// # Errors
     ///
@@ -112,8 +113,10 @@ impl Secrets<'_> {
             .ok_or_else(|| named.refused())
     }
 
-    /// Fetches what a record names, or what it names by now: a rotation may have
-    /// removed the version after the record was read.
+    /// Fetches the version that a record names.
+    ///
+    /// If the version is missing, reads the record again: a rotation may have removed the
+    /// version in the meantime.
     async fn fetch_named(
         self,
         named: Named,

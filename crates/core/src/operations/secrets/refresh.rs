@@ -1,4 +1,4 @@
-//! Looks at secrets, without their values.
+//! Refreshes secrets, without reading their values.
 
 use uuid::Uuid;
 
@@ -12,20 +12,20 @@ use crate::operations::backends::Trust;
 use crate::operations::{OperationError, SecretView};
 use crate::store::{Absence, DescribeOptions, StoreErrorKind, VersionStatus};
 
-/// What a refresh knows from before.
+/// The secret to refresh, as the caller's state has it.
 #[derive(Clone, Debug)]
 pub struct RefreshSecret {
     /// Its name and scope.
     pub name: SecretName,
     /// Its identity.
     pub uuid: Uuid,
-    /// Its backend's name, where that was seen: it never changes.
+    /// Its backend's name, if the caller saw it. It never changes.
     pub backend: Option<Slug>,
-    /// What was seen of it last; absent right after an import.
+    /// The secret as the caller last saw it; `None` right after an import.
     pub seen: Option<SeenSecret>,
 }
 
-/// What was seen of a secret before: it must not go back.
+/// A secret as the caller last saw it. An older record is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenSecret {
     /// The record's generation.
@@ -34,32 +34,33 @@ pub struct SeenSecret {
     pub version: Option<(u64, String)>,
 }
 
-/// What a refresh finds.
+/// Result of a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// It is there, and so is its current version.
+    /// The record and the current version exist.
     Present(SecretView),
-    /// Its record is there; its current version, or its whole object, is missing or
-    /// not the one we wrote.
+    /// The record exists. The current version or its whole object is missing, or is not the
+    /// one that was written.
     VersionLost(SecretView),
-    /// Its record is there, and its backend could not be asked: the credential
-    /// that leads there is sealed under a key that may not be used here, for this
-    /// reason.
+    /// The record exists. The backend was not checked, because the KEK denied access to the
+    /// key that its credential is sealed under. Contains the reason.
     Unchecked(SecretView, String),
-    /// Its deletion was begun and not finished.
+    /// A deletion was begun and not finished.
     Deleting(SecretView),
-    /// Its backend cannot be asked, and its record says that it is to be forgotten.
+    /// The backend is missing or unreachable, and `on_destroy` of the record is `forget`.
+    /// Contains the reason.
     Unreachable(SecretView, String),
-    /// The catalog has no record of it, and no tombstone.
+    /// The catalog has neither a record nor a tombstone of the secret.
     RecordMissing,
-    /// It was deleted: its record no longer names it.
+    /// The secret was deleted: its document no longer contains it.
     Gone,
 }
 
 impl Secrets<'_> {
-    /// Looks at a secret without its value: one request to the catalog, one to
-    /// the backend, none to a KEK. A version that is missing costs a second look at
-    /// the record.
+    /// Checks whether a secret and its current version exist.
+    ///
+    /// Sends one request to the catalog, one to the backend, and none to a KEK. If the
+    /// version is missing, reads the record again.
     ///
     /// # Errors
     ///
@@ -67,9 +68,9 @@ impl Secrets<'_> {
     ///
     /// # Security
     ///
-    /// Verifies no MAC: what it tells is shown, and nothing is written or opened
-    /// on its word. A backend is asked where it was when it was
-    /// [seen before](Self::remember_backend).
+    /// Verifies no MAC of the secret's record: the result is for display, and nothing is
+    /// written or opened because of it. The backend must be at the place where it was [seen
+    /// before](crate::operations::Backends::remember).
     pub async fn refresh(self, request: &RefreshSecret) -> Result<Refreshed, OperationError> {
         let key = record_key_of_name(&request.name);
         let loaded = self
@@ -104,7 +105,7 @@ impl Secrets<'_> {
         self.refresh_from(now.as_ref(), request).await
     }
 
-    /// Looks at the version that a record names.
+    /// Checks the version that a record names.
     async fn refresh_from(
         self,
         loaded: Option<&Loaded<SecretDocument>>,
@@ -119,8 +120,8 @@ impl Secrets<'_> {
         let Some(secret) = sought(document, request) else {
             return Ok(Refreshed::Gone);
         };
-        // Else a record that nobody has verified would lead the refresh elsewhere,
-        // and have the caller forget what it knows of the backend.
+        // An unverified record could otherwise redirect the refresh, and make the caller
+        // discard what it saw of the backend.
         if let Some(backend) = &request.backend
             && *backend != secret.backend_name
         {
@@ -142,7 +143,7 @@ impl Secrets<'_> {
         }
     }
 
-    /// Asks a secret's backend for its current version.
+    /// Asks the secret's backend for its current version.
     async fn look_at_version(
         self,
         secret: &SecretRecord,
@@ -180,20 +181,19 @@ impl Secrets<'_> {
     }
 }
 
-/// Returns the secret that a refresh asks about.
+/// Returns the secret that the request names.
 fn sought<'a>(document: &'a SecretDocument, request: &RefreshSecret) -> Option<&'a SecretRecord> {
     let secret = document.secret(request.uuid);
     secret.filter(|secret| secret.name == request.name)
 }
 
-/// Says whether a key is there and may not be used with these credentials, as
-/// a role that only plans may not.
+/// Returns whether access to an existing key was denied, as for a role that may only plan.
 fn is_withheld(error: &KekError) -> bool {
     error.kind() == KekErrorKind::PermissionDenied
 }
 
-/// What to ask the store about a secret's current version; `None` when it has
-/// none.
+/// Returns the options of a describe of the secret's current version; `None` if it has no
+/// version.
 pub(crate) fn describe_options(secret: &SecretRecord, absence: Absence) -> Option<DescribeOptions> {
     let (current, others) = secret.versions.split_last()?;
     let native = |version: &VersionRecord| version.native_id.clone();
@@ -204,16 +204,16 @@ pub(crate) fn describe_options(secret: &SecretRecord, absence: Absence) -> Optio
     })
 }
 
-/// Says whether what was loaded seems to be older than what the caller knows, or the
-/// secret gone: never believed without a fence.
+/// Returns whether the loaded record is older than the caller's, or lacks the secret. It may
+/// be a stale read, so only a fenced read confirms it.
 fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     loaded.is_none_or(|loaded| sought(&loaded.record, request).is_none())
         || is_rolled_back(loaded, request)
 }
 
-/// Says whether the catalog is older than what was seen: a lower generation, an
-/// earlier version, or a version that we know with another payload. A record that is
-/// not there at all is no older one.
+/// Returns whether the catalog is older than the caller's view: a lower generation, an
+/// earlier version, or the same version with another payload. A missing record does not count
+/// as older.
 fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
         return false;

@@ -1,12 +1,12 @@
-//! Names of objects in a backend, such that a person finds them.
+//! Builds readable names for the objects in a backend.
 
 use sha2::{Digest, Sha256};
 
 use crate::names::{SecretName, Slug};
 use crate::store::{NameRules, RemoteName};
 
-/// The first part of every name in the built-in backend, and by default in
-/// every other.
+/// First part of every object's name in the built-in backend. Default prefix of every other
+/// backend.
 pub const NAME_PREFIX: &str = "planton";
 
 /// Returns `{prefix}/{org}/org/{slug}-{digits}`, or
@@ -28,18 +28,21 @@ pub(crate) fn remote_name(
     object_name(&parts, rules)
 }
 
-/// Joins the parts of a name. A name beyond the backend's length is cut, and
-/// closed with 16 hexadecimal digits of the whole name's SHA-256; so is one
-/// whose parts contain the separator (`a--b` is a slug, and `--` joins the parts
-/// at some vendors), or meet in one (`a-` and `-b` never occur: a slug neither
-/// begins nor ends with a hyphen).
+/// Joins the parts of a name with the backend's separator.
+///
+/// A name that is too long for the backend is cut. It ends in 16 hexadecimal digits of the
+/// SHA-256 of the whole name.
+///
+/// The same ending marks a name with the separator inside a part: `a--b` is a slug, and some
+/// vendors' names are joined with `--`. No separator arises between two parts, since a slug
+/// neither begins nor ends with a hyphen.
 pub(crate) fn object_name(parts: &[&str], rules: NameRules) -> RemoteName {
     let whole = parts.join(rules.separator);
     let ambiguous = parts.iter().any(|part| part.contains(rules.separator));
     if whole.len() <= rules.max_bytes && !ambiguous {
         return RemoteName::new(whole);
     }
-    // No part contains a slash, so this tells all names apart.
+    // No part contains a slash, so the digest distinguishes all names.
     let digest = hex::encode(Sha256::digest(parts.join("/")));
     let end = format!("-{}", &digest[..16]);
     let kept = rules.max_bytes.saturating_sub(end.len()).min(whole.len());

@@ -1,4 +1,4 @@
-//! Rotates a secret and edits what is set besides its value.
+//! Writes a new version of a secret, or changes its metadata and arguments.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -17,39 +17,39 @@ use crate::operations::interrupt::Interrupt;
 use crate::operations::{ChangedRecord, MetRecord, OperationError, SecretView};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
-/// What to change.
+/// The change of a secret.
 #[derive(Debug)]
 pub struct UpdateSecret {
     /// Its name and scope.
     pub name: SecretName,
     /// Its identity.
     pub uuid: Uuid,
-    /// The generation that was seen when the change was planned: the secret has
-    /// not changed since, whatever became of its namesakes.
+    /// The generation that the caller saw when it planned the change. A later change of the
+    /// secret is a conflict, and a later change of a namesake is not.
     pub generation: u64,
-    /// The stamp that the caller's state knows; absent where it knows none.
+    /// The stamp in the caller's state; `None` if it has none.
     pub stamp: Option<Stamp>,
-    /// The new value; absent to leave it alone.
+    /// The new value; `None` to keep the present one.
     pub source: Option<ValueSource>,
-    /// Whether the current version was found missing and nothing else asks for a new
-    /// one: the backend is asked once more, and a version that is there stays.
+    /// Whether the only reason for the change is a missing current version. The backend is
+    /// asked once more, and an existing version stays.
     pub heals: bool,
-    /// What is set besides the value, whole.
+    /// Description and labels, which replace the present ones.
     pub metadata: SecretMetadata,
-    /// What only the provider acts on, whole.
+    /// Arguments, which replace the present ones.
     pub arguments: SecretArguments,
 }
 
 impl Secrets<'_> {
-    /// Writes a new version, new metadata, or both, in one commit; then deletes
-    /// the versions beyond `keep_versions`.
+    /// Writes a new version, new metadata, or both, in one commit. Then deletes the versions
+    /// beyond `keep_versions`.
     ///
     /// # Errors
     ///
-    /// `OwnedByAnotherState` when the secret bears another stamp; `RecordMissing`;
-    /// `ChangedConcurrently` when it is not as it was planned on; `RolledBack` when
-    /// the catalog is older than what was seen; `SecretNotFound`; `ValueTooLarge`
-    /// before anything is written; failures of catalog, store and KEK.
+    /// `OwnedByAnotherState` if the secret has another stamp; `RecordMissing`;
+    /// `ChangedConcurrently` if the secret changed since it was planned; `RolledBack` if the
+    /// catalog is older than what the caller saw; `SecretNotFound`; `ValueTooLarge` before
+    /// anything is written; failures of catalog, store and KEK.
     pub async fn update(
         self,
         request: UpdateSecret,
@@ -143,8 +143,8 @@ impl Secrets<'_> {
         Ok(view.on(&backend).leaving(left))
     }
 
-    /// Loads the document of the secret, and makes sure that it is the caller's and
-    /// as it was planned on.
+    /// Loads the document of the secret. Checks that the caller owns the secret, and that it
+    /// is unchanged since it was planned.
     async fn hold_for_update(self, request: &UpdateSecret) -> Result<HeldSecret, OperationError> {
         let UpdateSecret {
             name,
@@ -190,8 +190,10 @@ impl Secrets<'_> {
         Ok(held)
     }
 
-    /// Puts a displaced secret back in its place: where nobody has its name, or where
-    /// this run resumes the one whose untouched creation has it.
+    /// Returns its name to a displaced secret.
+    ///
+    /// The name must be vacant, or belong to an untouched secret that the resumed run
+    /// created.
     fn take_name_back(self, held: &mut HeldSecret, uuid: Uuid) -> Result<(), OperationError> {
         let displaced = &mut held.document.displaced;
         let Some(position) = displaced.iter().position(|secret| secret.uuid == uuid) else {
@@ -216,14 +218,16 @@ impl Secrets<'_> {
     }
 }
 
-/// Returns how many versions stay in the record: always one less than the store
-/// can hold, so that the next put drops none before its commit.
+/// Returns the number of versions that stay in the record.
+///
+/// Below the store's limit by at least one, so that the next put drops no version before its
+/// commit.
 fn kept(capability: &StoreCapability, keep_versions: u32) -> u32 {
     let room = capability.max_versions.map(|max| max.saturating_sub(1));
     keep_versions.min(room.unwrap_or(u32::MAX)).max(1)
 }
 
-/// Takes the oldest versions beyond `keep` out of the record.
+/// Removes the oldest versions beyond `keep` from the record, and returns their ids.
 fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
     let surplus = versions.len().saturating_sub(keep as usize);
     versions
@@ -232,7 +236,7 @@ fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
         .collect()
 }
 
-/// The rotation is committed: what cannot be deleted now is left to `gc`.
+/// Deletes pruned versions. Logs a failure only, since the rotation is committed.
 async fn delete_pruned(store: &dyn SecretStore, name: &RemoteName, pruned: Vec<NativeVersionId>) {
     if pruned.is_empty() {
         return;

@@ -16,7 +16,7 @@ use crate::store::{NativeVersionId, PutOptions, StoreErrorKind};
 use planton_envelope::{Context, Envelope, Fingerprint, KekId, Purpose, SecretValue};
 use planton_secret::SecretBytes;
 
-/// A sealed version of a secret that was not put yet.
+/// A sealed version of a secret that is not put yet.
 pub(crate) struct SealedVersion {
     number: u64,
     payload: Vec<u8>,

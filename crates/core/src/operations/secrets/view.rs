@@ -1,4 +1,4 @@
-//! What a caller sees of a secret: everything but its value.
+//! View of a secret: everything but its value.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -23,44 +23,44 @@ pub struct SecretView {
     pub kind: SecretKind,
     /// The backend's name.
     pub backend: Slug,
-    /// What a practitioner set besides the value.
+    /// Description and labels.
     pub metadata: SecretMetadata,
-    /// What only the provider acts on.
+    /// Arguments.
     pub arguments: SecretArguments,
-    /// The current version; absent while none is acknowledged.
+    /// The current version; `None` if the secret has none.
     pub version: Option<VersionView>,
-    /// How others refer to it.
+    /// Reference to the secret for other tools.
     pub reference: String,
-    /// When it came into being.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When value or metadata last changed.
+    /// Time of the last change of value or metadata.
     pub updated_at: Timestamp,
     /// The record's generation.
     pub generation: u64,
     /// The catalog's uuid.
     pub catalog: Uuid,
-    /// What was seen of the backend, where that was opened and is not the
-    /// built-in one.
+    /// The backend's record as last seen; `None` for the built-in backend, and if the backend
+    /// was not opened.
     pub backend_seen: Option<SeenBackend>,
-    /// Why what was copied is still there, where it was to be deleted.
+    /// Reason why the source of a copy remains, although its deletion was requested.
     pub source_left: Option<String>,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// Whether an interrupted run had created it, and this one has adopted it.
+    /// Whether an interrupted run created it and this run adopted it.
     pub is_adopted: bool,
-    /// Whether another secret has, or had, taken its place under the name.
+    /// Whether it is displaced: another secret has taken its name, and may be deleted since.
     pub is_displaced: bool,
-    /// The secret that has its place now, and whose that is.
+    /// The secret that has its name now, and the owner of that secret.
     pub displaced_by: Option<(Uuid, Owner)>,
 }
 
 /// A version without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionView {
-    /// From 1.
+    /// Number, counted from 1.
     pub number: u64,
-    /// Greater than that of every version written before, here and under the same
-    /// name by secrets that were replaced.
+    /// Greater than the revision of every earlier version, including those of replaced
+    /// secrets of the same name.
     pub revision: u64,
     /// The backend's own identifier.
     pub backend_version_id: String,
@@ -96,7 +96,7 @@ impl SecretView {
         }
     }
 
-    /// Says that an interrupted run had created it.
+    /// Marks the secret as adopted from an interrupted run.
     pub(crate) fn adopted(self) -> Self {
         Self {
             is_adopted: true,
@@ -104,7 +104,7 @@ impl SecretView {
         }
     }
 
-    /// Adds why what was copied is still there.
+    /// Adds the reason why the source of a copy remains.
     pub(crate) fn leaving(self, source_left: Option<String>) -> Self {
         Self {
             source_left,
@@ -112,7 +112,7 @@ impl SecretView {
         }
     }
 
-    /// Adds what is known of the backend that was opened.
+    /// Adds the record of the opened backend.
     pub(crate) fn on(self, backend: &Backend) -> Self {
         Self {
             backend_seen: backend.seen.clone(),

@@ -1,4 +1,4 @@
-//! A secret that is to be created, and the namesakes that it may replace.
+//! The secret that a creation requests, and the namesakes that it may replace.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,13 +11,13 @@ use crate::operations::{Backend, OperationError, Run};
 use crate::store::RemoteName;
 use planton_envelope::{SecretKind, SecretValue};
 
-/// A namesake whose place a new secret takes.
+/// A namesake that a new secret may displace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaces {
-    /// The practitioner named it; whose it is does not matter.
+    /// Named by the user, whatever its owner.
     Named(Uuid),
-    /// The state that creates its successor owns it under this stamp. Under another
-    /// one it stays.
+    /// Owned, under this stamp, by the state that creates the new secret. With another stamp
+    /// it is not displaced.
     Owned(Uuid, Stamp),
 }
 
@@ -30,12 +30,12 @@ impl Replaces {
     }
 }
 
-/// A secret that is to be created, and may meet a record.
+/// The secret that a creation requests.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     pub(crate) name: SecretName,
     pub(crate) backend: Option<Slug>,
-    /// Absent for a copy that was not read yet.
+    /// `None` for a copy that is not read yet.
     pub(crate) value: Option<SecretValue>,
     pub(crate) is_generated: bool,
     pub(crate) copied_from: Option<CopyFrom>,
@@ -45,8 +45,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Returns the record of the secret on `backend`, with a uuid of its own, and
-    /// nothing of its object yet.
+    /// Returns the record of the secret on `backend`, with a new uuid and without an object.
     pub(crate) fn record(&self, backend: &Backend) -> Result<SecretRecord, OperationError> {
         let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
         let now = Timestamp::now();

@@ -1,4 +1,4 @@
-//! No two objects share a name, whatever they are called.
+//! Properties of object names: no two objects share a name.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::store::conformance::names::{SEPARATORS, SHORTEST_LIMIT};
 
-/// What an object is in a backend.
+/// Kind of an object in a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Secret { environment: Option<String> },
@@ -17,7 +17,7 @@ enum Kind {
     Probe,
 }
 
-/// All that tells an object from every other.
+/// Everything that distinguishes an object from all others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Object {
     prefix: String,
@@ -27,7 +27,7 @@ struct Object {
     digits: String,
 }
 
-/// The rules of any vendor's names: each separator with limits that cut nearly all
+/// Returns the naming rules of any vendor: each separator, with limits that cut nearly all
 /// names, some, few and none.
 fn vendors() -> impl Iterator<Item = NameRules> {
     let limits = [SHORTEST_LIMIT, 127, 255, 512];
@@ -63,8 +63,8 @@ impl Object {
         name.as_str().to_owned()
     }
 
-    /// The inverse; `None` for a name that was cut, or whose parts contain the
-    /// separator: it ends in 16 digits, and any other in 8.
+    /// Returns the object of a name; `None` for a name that was cut, or whose parts contain
+    /// the separator. Such a name ends in 16 digits, and every other in 8.
     fn parse(name: &str, separator: &str) -> Option<Self> {
         let (rest, digits) = name.rsplit_once('-')?;
         if digits.len() != 8 {
@@ -111,7 +111,7 @@ impl Object {
     }
 }
 
-/// Any slug; more often one that is easily taken for part of another name.
+/// Generates any slug, and more often one that resembles a part of another name.
 fn slug() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
@@ -119,7 +119,7 @@ fn slug() -> impl Strategy<Value = String> {
         "[a-z0-9][-a-z0-9]{55,61}[a-z0-9]",
         "[ab](-{0,3}[ab]){0,3}",
         "(org|env|backend|probe)(--(org|env|backend|probe|a)){0,2}",
-        // What looks like a digest, or like a secret's digits.
+        // Slugs that resemble a digest, or a secret's digits.
         "(a|org)-[0-9a-f]{8}([0-9a-f]{8})?",
     ]
 }
@@ -143,7 +143,7 @@ fn object() -> impl Strategy<Value = Object> {
     })
 }
 
-/// The same parts, cut up in other ways.
+/// Returns objects with the same text in differently split parts.
 fn neighbours(object: &Object) -> Vec<Object> {
     let mut all = vec![object.clone()];
     for kind in [
@@ -210,7 +210,7 @@ proptest! {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             let taken = |c: char| plain(c) || rules.separator.contains(c);
             prop_assert!(name.chars().all(taken), "{}", name);
-            // No empty step of a path, and none that leads elsewhere.
+            // No empty path segment, at either end or within.
             prop_assert!(!name.starts_with('/') && !name.ends_with('/') && !name.contains("//"));
         }
     }
