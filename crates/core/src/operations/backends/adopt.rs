@@ -1,4 +1,4 @@
-//! Completes the declaration of a backend whose run was interrupted.
+//! Adopts a backend whose declaration was interrupted.
 
 use jiff::Timestamp;
 use subtle::ConstantTimeEq;
@@ -12,12 +12,12 @@ use crate::store::{StoreCredential, StoreSettings};
 use planton_envelope::SecretValue;
 
 impl Backends<'_> {
-    /// Adopts what the run to resume has declared. What differs and can change in
-    /// place changes in the same commit.
+    /// Adopts a backend that the resumed run declared. The same commit changes every
+    /// difference that can change in place.
     ///
     /// # Errors
     ///
-    /// `BackendExists` where something differs that cannot change in place; as
+    /// `BackendExists` if an argument differs that cannot change in place; as
     /// [`update`](Self::update).
     pub(crate) async fn adopt(
         self,
@@ -78,8 +78,8 @@ impl Backends<'_> {
         })
     }
 
-    /// Says whether the backend keeps this credential; one that does not open is
-    /// another.
+    /// Returns whether `candidate` equals the backend's credential. A credential that does
+    /// not open counts as different.
     async fn is_credential(
         self,
         met: &BackendRecord,
@@ -101,7 +101,8 @@ impl Backends<'_> {
     }
 }
 
-/// Names what differs and cannot change in place, as the configuration has it.
+/// Returns the argument that differs and cannot change in place, under its name in the
+/// configuration.
 fn difference(met: &StoreSettings, asked: &StoreSettings, fixed: &[&str]) -> Option<String> {
     if met.kind != asked.kind {
         return Some("its type".to_owned());

@@ -51,7 +51,7 @@ impl Backends<'_> {
     /// Deletes a marker that no record names.
     pub(crate) async fn remove_marker(self, store: &dyn SecretStore, marker: Option<MarkerRecord>) {
         let Some(marker) = marker else { return };
-        // Its name is its own, so the whole object goes.
+        // The name is unique, so the whole object is deleted.
         let versions = vec![marker.native_id];
         let whole = Deletion::Purge { versions };
         let deleted = store.delete(&marker.remote_name, whole);

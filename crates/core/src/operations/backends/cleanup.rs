@@ -1,10 +1,11 @@
-//! Cleans up after a backend: before its tombstone the objects that no document
-//! names, after it the marker and the entries.
+//! Deletes what a backend leaves: objects before its tombstone, the marker and the entries
+//! after it.
 //!
-//! Nothing is cleaned up by looking alone. The document is raised first, so that a
-//! creation which has read it before can't commit any more. The entries stay until
-//! the tombstone is committed: such a creation may not have put its object yet, and
-//! as long as the backend stands, the entry is all that leads to it.
+//! The objects are those that no document names. Before an object is deleted, its secret's
+//! document is raised. A creation that read the document earlier then fails its commit.
+//!
+//! The entries stay until the tombstone is committed. Such a creation may not have put its
+//! object yet, and while the backend exists, only the entry refers to that object.
 
 use std::sync::Arc;
 
@@ -19,24 +20,24 @@ use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, Interrupt, OperationError};
 use crate::store::{Deletion, SecretStore};
 
-/// What no document names, and none can name any more.
+/// Objects that no document names, and that no document can name any more.
 pub(crate) struct Cleaned {
-    /// The entries, which are still there.
+    /// Their entries, which still exist.
     entries: Vec<EntryKey>,
-    /// Objects that may be left at the place.
+    /// Objects that may remain at the backend's place.
     left_behind: Vec<String>,
 }
 
-/// The marker of a backend that is let go of, and where it stands.
+/// The marker of a backend under deletion, and the backend that stores it.
 pub(crate) struct OpenMarker {
     marker: MarkerRecord,
-    /// `None` where the place is given up.
+    /// `None` if the backend is to be forgotten.
     backend: Option<Result<Backend, OperationError>>,
 }
 
 impl Backends<'_> {
-    /// Deletes the objects that interrupted creations have left, and keeps their
-    /// entries. Returns `None` where a document turns out to name one.
+    /// Deletes the objects of interrupted creations, and keeps their entries. Returns `None`
+    /// if a document names one of the objects.
     pub(crate) async fn clean_up(
         self,
         record: &BackendRecord,
@@ -62,7 +63,7 @@ impl Backends<'_> {
             interrupt.before("clean up")?;
             match &store {
                 Some(store) => {
-                    // A creation knows the version of what it has put; this does not.
+                    // A creation has the version of its object. The cleanup does not.
                     let versions = Vec::new();
                     let whole = Deletion::Object { versions };
                     store.delete(&found.remote_name, whole).await?;
@@ -74,8 +75,8 @@ impl Backends<'_> {
         Ok(Some(cleaned))
     }
 
-    /// Removes what is left of a backend whose tombstone is committed, and says what
-    /// may be left at its place: nobody comes back for it.
+    /// Removes what remains of a backend after its tombstone is committed. Returns the
+    /// objects that may remain at its place, since no later run deletes them.
     pub(crate) async fn clear(
         self,
         held: &HeldBackend,
@@ -89,7 +90,7 @@ impl Backends<'_> {
         }
         for entry in &cleaned.entries {
             crash_point("delete unnamed entry");
-            // It bears the uuid of this backend, so it is in the way of no other.
+            // The entry contains the uuid of this backend, so it affects no other backend.
             let removed =
                 RequestLimits::committing(self.organization.entries().remove(entry)).await;
             if let Err(error) = removed {
@@ -102,13 +103,13 @@ impl Backends<'_> {
             .catalog
             .forget_history(&key, held.revision);
         if let Err(error) = forgotten.await {
-            // What it holds of a credential is sealed, and the deletion stands.
+            // A credential in the history is sealed, and the deletion is committed.
             tracing::warn!(%error, "the history of a deleted backend's record is left behind");
         }
         left_behind
     }
 
-    /// Opens the place of a backend's marker; `None` where it has none.
+    /// Opens the backend that stores the marker; `None` if the record has no marker.
     pub(crate) async fn open_marker(self, record: &BackendRecord) -> Option<OpenMarker> {
         let marker = record.marker.clone()?;
         let backend = match record.arguments.on_destroy {
@@ -118,8 +119,8 @@ impl Backends<'_> {
         Some(OpenMarker { marker, backend })
     }
 
-    /// Returns the store to clean up; `None` where its place is given up, or is not
-    /// known again because its marker is gone.
+    /// Returns the store to clean up; `None` if the backend is to be forgotten, or its marker
+    /// is missing.
     async fn place_to_clean(
         self,
         record: &BackendRecord,
@@ -129,7 +130,7 @@ impl Backends<'_> {
         }
         let backend = self.open_record(record).await?;
         let found = match backend.expect_marker().await {
-            // What is put there is left for good where this is believed.
+            // Confirmed, since the objects of a place without a marker are left for good.
             Err(OperationError::BackendNotThere { .. }) => backend.look_for_marker_again().await,
             found => found,
         };
@@ -140,8 +141,8 @@ impl Backends<'_> {
         }
     }
 
-    /// Raises the document of an entry's secret, so that a creation which has read it
-    /// before can't commit any more. Returns false where the document names the entry.
+    /// Raises the document of an entry's secret, so that a creation which read it earlier
+    /// fails its commit. Returns false if the document names the entry.
     async fn raise_over(
         self,
         entry: &EntryKey,
@@ -157,7 +158,8 @@ impl Backends<'_> {
                 return Ok(false);
             }
             if held.is_absent() {
-                // Over a deleted document, the raise would hide what it named.
+                // A raise of a document that was deleted by hand would hide which objects it
+                // named.
                 self.organization
                     .catalog
                     .expect_never_deleted(&held.name)
@@ -172,8 +174,10 @@ impl Backends<'_> {
     }
 }
 
-/// Deletes the marker, or says why it is left: the place may be gone, or closed to
-/// us, and that must not keep the record alive.
+/// Deletes the marker, or returns why it remains.
+///
+/// The place may be gone or inaccessible, and that must not prevent the deletion of the
+/// record.
 async fn delete_marker(marker: OpenMarker) -> Option<String> {
     let OpenMarker { marker, backend } = marker;
     let Some(backend) = backend else {

@@ -1,4 +1,4 @@
-//! Opens backends, each at most once a process.
+//! Opens backends, each at most once per process.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use crate::operations::rollback_guard::SeenBackend;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, PLATFORM_BACKEND};
 use crate::store::{StoreCapability, StoreCredential};
 
-/// On whose word a backend's settings are followed.
+/// Evidence on which the settings in a backend's record are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// The organization's MAC.
     Mac,
-    /// What was seen before, where no sealed credential is needed: a refresh
-    /// without any key. Otherwise the MAC.
+    /// The record that was seen before, unless a sealed credential is needed: a refresh then
+    /// uses no key. Otherwise the MAC.
     MacOrRollbackGuard,
 }
 
-/// A backend that is in use, as its record has it.
+/// The record of a backend in use.
 struct Current {
     loaded: Loaded<BackendDocument>,
     record: BackendRecord,
@@ -33,19 +33,20 @@ struct Current {
 }
 
 impl Backends<'_> {
-    /// Takes notice of what was seen of a backend before this process: its record
-    /// must not have gone back to another place since, and without a credential
-    /// it is believed to be where it was.
+    /// Passes a record that the caller saw earlier to the rollback guard.
+    ///
+    /// An older record that leads to another place is then rejected. A refresh accepts an
+    /// unverified record of the same place, if neither record has a credential.
     pub fn remember(self, seen: SeenBackend) {
         self.organization.connections.rollback_guard.remember(seen);
     }
 
-    /// Makes sure that the backend `name` exists: no request for the built-in
-    /// one, and at most one a process for any other.
+    /// Checks that the backend `name` exists. Sends no request for the built-in backend, and
+    /// at most one per process for any other.
     ///
     /// # Errors
     ///
-    /// `UnknownBackend` when it does not.
+    /// `UnknownBackend` if it does not exist.
     pub async fn expect(self, name: &Slug) -> Result<(), OperationError> {
         self.capability_of(name).await.map(drop)
     }
@@ -54,8 +55,7 @@ impl Backends<'_> {
     ///
     /// # Errors
     ///
-    /// `UnknownBackend`; failures of the catalog, of the KEK, and of what opens
-    /// the store.
+    /// `UnknownBackend`; failures of the catalog, the KEK and the connector.
     pub(crate) async fn open(self, name: &Slug) -> Result<Backend, OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
             return self.platform_backend().await;
@@ -93,8 +93,8 @@ impl Backends<'_> {
             .await
     }
 
-    /// Returns what the backend `name` can do, without opening it: at most one
-    /// request a process.
+    /// Returns the capability of the backend `name`, without opening it. Sends at most one
+    /// request per process.
     ///
     /// # Errors
     ///
@@ -109,7 +109,7 @@ impl Backends<'_> {
         if let Some(known) = self.organization.connections.kind(name) {
             return self.capability_of_kind(name, &known);
         }
-        // An organization that has no record yet has no backends either.
+        // An organization without a record has no registered backends.
         let loaded = match self.organization.existing().await {
             Ok(_) => self.load(name).await?,
             Err(OperationError::OrganizationMissing { .. }) => None,
@@ -156,7 +156,7 @@ impl Backends<'_> {
             let connection = slot.get_or_try_init(|| self.connect(name, trust)).await?;
             let seen = &connection.seen;
             if !self.trusts_rollback_guard(trust, seen) {
-                // Cheap, and what was opened on another caller's word is verified.
+                // Cheap, and it verifies a backend that another caller opened unverified.
                 connection
                     .loaded
                     .verify(self.organization.keys().mac_key().await?)?;
@@ -177,7 +177,8 @@ impl Backends<'_> {
                     ..connection.backend.clone()
                 });
             }
-            // Another process may have changed it, or made a namesake, since.
+            // Another process may have changed the backend since, or declared another one of
+            // this name.
             self.organization.connections.forget(name);
         }
         Err(unknown(name))
@@ -232,8 +233,8 @@ impl Backends<'_> {
         })
     }
 
-    /// Loads a backend that is in use, and is not older than what was seen of it:
-    /// before anything is sent to where it leads.
+    /// Loads the record of a backend in use. Rejects a record that is older than the one
+    /// seen, before any request to the place that it names.
     async fn load_current(self, name: &Slug) -> Result<Current, OperationError> {
         let read = |loaded: Option<Loaded<BackendDocument>>| {
             let loaded = loaded.ok_or_else(|| unknown(name))?;
@@ -255,14 +256,14 @@ impl Backends<'_> {
         {
             return Ok(found);
         }
-        // A node that lags answers so, too.
+        // It may be a stale read.
         let found = read(
             self.organization
                 .catalog
                 .load_fenced(&BackendDocument::key(name))
                 .await?,
         )?;
-        // Altered is the better word for it, where the key tells.
+        // An altered record is the more precise error, if the MAC key is available.
         if let Ok(key) = self.organization.keys().mac_key().await {
             found.loaded.verify(key)?;
         }
@@ -270,7 +271,7 @@ impl Backends<'_> {
         Ok(found)
     }
 
-    /// Refuses a record that went back to another place.
+    /// Rejects an older record that leads to another place.
     pub(crate) fn expect_newest(self, found: &SeenBackend) -> Result<(), OperationError> {
         match self
             .organization
@@ -287,8 +288,7 @@ impl Backends<'_> {
         }
     }
 
-    /// Loads a backend's document; one that shows no backend is read again past
-    /// a node that lags.
+    /// Loads a backend's document. Reads it again, fenced, if it contains no backend.
     pub(crate) async fn load(
         self,
         name: &Slug,
@@ -296,7 +296,7 @@ impl Backends<'_> {
         self.load_if(name, |_| true).await
     }
 
-    /// As [`load`](Self::load), and also again unless `is_current`.
+    /// As [`load`](Self::load). Also reads a document again for which `is_current` returns false.
     pub(crate) async fn load_if(
         self,
         name: &Slug,

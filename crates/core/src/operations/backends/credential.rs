@@ -38,8 +38,8 @@ impl Backends<'_> {
         }))
     }
 
-    /// Opens the credential of a verified record, with the settings that it was sealed
-    /// for and no others.
+    /// Opens the credential of a verified record. Fails with other settings than those that
+    /// it was sealed for.
     pub(crate) async fn open_credential(
         self,
         backend: Uuid,

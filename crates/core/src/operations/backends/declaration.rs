@@ -1,4 +1,4 @@
-//! The declaration of a backend: what is asked for, and what comes of it.
+//! The declaration of a backend, and its result.
 
 use super::{BackendArguments, BackendView};
 use crate::catalog::{BackendRecord, Owner};
@@ -6,20 +6,20 @@ use crate::names::Slug;
 use crate::operations::{MetRecord, OperationError};
 use crate::store::{StoreCredential, StoreSettings};
 
-/// What to declare.
+/// The backend to declare.
 #[derive(Debug)]
 pub struct RegisterBackend {
     /// Its name.
     pub name: Slug,
-    /// For people.
+    /// Human-readable description.
     pub description: Option<String>,
-    /// Where it stores.
+    /// Type, name prefix and configuration.
     pub settings: StoreSettings,
     /// The keys of the settings that cannot change in place.
     pub fixed: Vec<&'static str>,
     /// Its static credential; empty for the vendor's ambient chain.
     pub credential: StoreCredential,
-    /// What only the provider acts on.
+    /// Arguments.
     pub arguments: BackendArguments,
 }
 
@@ -28,12 +28,12 @@ pub struct RegisterBackend {
 pub struct RegisteredBackend {
     /// The backend.
     pub view: BackendView,
-    /// Whose it was, where an interrupted run had declared it already.
+    /// Its former owner, if this run adopted it from an interrupted run.
     pub adopted_from: Option<Owner>,
 }
 
-/// Says that a backend of this name exists; `differs` names what keeps it from
-/// being adopted.
+/// Returns the error that a backend of this name exists. `differs` is the argument that
+/// prevents its adoption.
 pub(crate) fn exists(met: &BackendRecord, differs: Option<String>) -> OperationError {
     OperationError::BackendExists {
         backend: met.name.clone(),

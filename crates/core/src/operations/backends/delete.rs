@@ -1,10 +1,13 @@
-//! Lets go of a backend that nothing needs any more.
+//! Deletes a backend that is no longer in use.
 //!
-//! The backend is marked; its entries are listed after that; what a document names
-//! keeps it alive; what none names is cleaned up (`cleanup.rs`); then it becomes a
-//! tombstone, if its record is still as it was marked. Only then go its marker and
-//! the entries. A creation writes its entry before it looks at the backend, so it
-//! either sees the mark or is in the listing.
+//! 1. Marks the record as `deleting`.
+//! 2. Lists the entries. A secret that a document names keeps the backend.
+//! 3. Cleans up the objects that no document names (`cleanup.rs`).
+//! 4. Replaces the record with a tombstone, if it is unchanged since the mark.
+//! 5. Deletes the marker and the entries.
+//!
+//! A creation writes its entry before it reads the backend's record. It either finds the
+//! mark, or its entry is in the listing.
 
 use uuid::Uuid;
 
@@ -17,41 +20,41 @@ use crate::names::Slug;
 use crate::operations::crash_hooks::crash_point;
 use crate::operations::{Interrupt, OperationError};
 
-/// What to let go of.
+/// The backend to delete, as the caller's state has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteBackend {
     /// Its name.
     pub name: Slug,
     /// Its identity.
     pub uuid: Uuid,
-    /// The generation of its record that was seen; absent right after an import.
+    /// The generation that the caller saw; `None` right after an import.
     pub seen: Option<u64>,
-    /// The stamp that the caller knows as its own; absent to take the one found.
+    /// The stamp in the caller's state; `None` if it has none.
     pub stamp: Option<Stamp>,
 }
 
-/// What became of an object that was to be destroyed.
+/// Outcome of a destroy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destroyed {
-    /// It is gone.
+    /// It is deleted, or was deleted already.
     Done,
-    /// Its record is gone, and its place was not asked.
+    /// Its record is deleted. No request was sent to its place.
     Forgotten,
-    /// It bears another stamp, and stays.
+    /// Another state owns it. It stays unchanged.
     LeftToOwner(Box<Owner>),
-    /// This run had adopted it, and it is its former owner's again.
+    /// This run had adopted it, and returned it to its former owner.
     GivenBack(Box<Owner>),
-    /// Its record is missing, without a tombstone: nothing tells what may be left.
+    /// Its record is missing without a tombstone. Objects may be left.
     RecordMissing,
 }
 
-/// A backend that was let go of.
+/// Result of the deletion of a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedBackend {
-    /// What became of it.
+    /// Outcome.
     pub destroyed: Destroyed,
-    /// What may still be at its place, and why: the place may be gone, or closed to
-    /// us, and that must not keep the record alive.
+    /// Objects that may remain at its place, with the reasons. A place that is gone or
+    /// inaccessible must not prevent the deletion of the record.
     pub left_behind: Vec<String>,
 }
 
@@ -65,14 +68,15 @@ impl DeletedBackend {
 }
 
 impl Backends<'_> {
-    /// Deletes a backend: mark, list its entries, clean up what no document names,
-    /// leave a tombstone, delete its marker object and the entries.
+    /// Deletes a backend: marks it, lists its entries, and cleans up the objects that no
+    /// document names. Then writes a tombstone, and deletes the marker and the entries.
     ///
-    /// Waits for secrets that are being deleted, and finishes those that nobody
-    /// finishes. A creation that has not been committed yet is overtaken: it fails,
-    /// and takes back what it puts. A backend under another stamp stays as it is, and
-    /// so does one that this run has adopted: its former owner gets it back. Of one
-    /// that is to be forgotten, the place is not asked.
+    /// Waits for secrets under deletion, and finishes a deletion that makes no progress. A
+    /// creation that is not committed yet fails, and deletes the object that it put.
+    ///
+    /// A backend with another stamp stays unchanged. A backend that this run adopted returns
+    /// to its former owner. No request is sent to the place of a backend that is to be
+    /// forgotten.
     ///
     /// # Errors
     ///
@@ -121,7 +125,7 @@ impl Backends<'_> {
         }
         let on_destroy = record.arguments.on_destroy;
         if record.state != BackendState::Deleting {
-            // Before it is marked: a creation that meets the mark fails.
+            // Before the mark, since a creation that reads the mark fails.
             let unfinished = unfinished(record);
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
             let is_default = self.organization.default_backend().is(&name).await?;
@@ -134,7 +138,7 @@ impl Backends<'_> {
             .await
     }
 
-    /// Puts back whose the backend was before this run adopted it.
+    /// Returns the backend to the owner from which this run adopted it.
     async fn return_to_owner(
         self,
         mut held: HeldBackend,
@@ -150,10 +154,11 @@ impl Backends<'_> {
         Ok(DeletedBackend::only(Destroyed::GivenBack(owner)))
     }
 
-    /// Goes on with a deletion that is marked; takes the mark back where the
-    /// backend turns out to be needed, and puts back what a destroy was to do `before`
-    /// that. Every round lists the entries anew: they must
-    /// be listed after the mark that the tombstone replaces.
+    /// Continues the deletion of a marked backend.
+    ///
+    /// If the backend is needed, removes the mark and restores `before`, its `on_destroy`
+    /// from before the mark. Every round lists the entries again, since the listing must
+    /// follow the mark that the tombstone replaces.
     pub(crate) async fn finish_deletion(
         self,
         held: &mut HeldBackend,
@@ -167,12 +172,13 @@ impl Backends<'_> {
                 return Ok(DeletedBackend::only(Destroyed::Done));
             };
             if record.state != BackendState::Deleting {
-                // A change has taken it back into use.
+                // An update has put it back into use.
                 return Err(held.overtaken());
             }
             let unfinished = unfinished(&record);
             let usage = self.settled_usage(uuid, unfinished, interrupt).await?;
-            // Whoever is about to make it the default reads its record again.
+            // A process that is about to make it the default then fails its compare-and-set
+            // and reads its record again.
             let is_default = self.organization.default_backend().fence().await? == record.name;
             let refused = self.refuse_if_needed(&record.name, &usage, is_default);
             if let Err(refused) = refused.await {
@@ -186,7 +192,7 @@ impl Backends<'_> {
             let Some(cleaned) = self.clean_up(&record, &usage.unnamed, interrupt).await? else {
                 continue;
             };
-            // Opened while the record tells where it is.
+            // Opened while the record still contains its settings.
             let marker = self.open_marker(&record).await;
             interrupt.before("backend tombstone")?;
             held.document.backend = None;

@@ -1,4 +1,4 @@
-//! Forgets a backend that an operator names: see `operations/forget.rs`.
+//! Forgets a backend, as `operations/secrets/forget.rs` forgets a secret.
 
 use uuid::Uuid;
 
@@ -22,9 +22,9 @@ pub struct ForgettableBackend {
     pub uuid: Uuid,
     /// Its type, as in a configuration.
     pub kind: String,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// Whether its deletion was begun.
+    /// Whether its deletion has begun.
     pub is_deleting: bool,
     held: HeldBackend,
 }
@@ -58,9 +58,11 @@ impl Backends<'_> {
         })))
     }
 
-    /// Deletes a backend without asking its place, if nobody has changed its record
-    /// since it was found. Secrets on it, those being deleted included, keep it. Where
-    /// this fails, the record is as it was, unless it is gone or was changed since.
+    /// Deletes a backend without a request to its place, if its record is unchanged since it
+    /// was found.
+    ///
+    /// Secrets on the backend prevent it, including those under deletion. A failure leaves
+    /// the record as it was, unless it is gone or was changed since.
     ///
     /// # Errors
     ///
@@ -89,7 +91,8 @@ impl Backends<'_> {
             None => return Err(held.overtaken()),
             Some(record) => {
                 record.state = BackendState::Deleting;
-                // Recorded with the mark: whoever finishes this does not ask either.
+                // Stored with the mark, so that a process that continues the deletion sends
+                // no request to the place either.
                 std::mem::replace(&mut record.arguments.on_destroy, BackendOnDestroy::Forget)
             }
         };
@@ -109,8 +112,8 @@ impl Backends<'_> {
         outcome
     }
 
-    /// Puts a record back as it was, if the write `mark` is its last: a tombstone whose
-    /// response was lost stays, and so does any later change.
+    /// Restores a record if its last write is `mark`. A tombstone whose response was lost
+    /// stays, and so does any later change.
     async fn put_back(self, name: &Slug, mark: Uuid, original: Option<BackendRecord>) {
         let put_back = async {
             let mut now = self

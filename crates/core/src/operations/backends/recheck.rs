@@ -15,7 +15,7 @@ pub(crate) enum ByDefault {
     No,
 }
 
-/// What a creation learns of the backend that it chose.
+/// Result of reading the record of a chosen backend again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rechecked {
     Usable,
@@ -25,9 +25,11 @@ pub(crate) enum Rechecked {
 }
 
 impl Backends<'_> {
-    /// Says whether a new object may be put on the backend: asked once the object's
-    /// entry is answered, so that a deletion either lists the entry or is seen here.
-    /// Never shared or cached, and no older than the entry.
+    /// Returns whether a new object may be put on the backend.
+    ///
+    /// The caller reads it after the write of the object's entry was acknowledged. A deletion
+    /// then lists the entry, or its mark is found here. The read is neither shared nor
+    /// cached, and is not older than the entry.
     pub(crate) async fn recheck(
         self,
         name: &Slug,

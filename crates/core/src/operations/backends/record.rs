@@ -8,7 +8,7 @@ use crate::operations::OperationError;
 use crate::operations::SeenBackend;
 use crate::operations::held_document::Held;
 
-/// How often a step is tried while others write.
+/// Number of attempts of a step that conflicts with other writers.
 pub(crate) const TRIES: usize = 5;
 
 /// A backend's document, verified.

@@ -12,17 +12,16 @@ use crate::operations::ownership::Meeting;
 use crate::operations::{Interrupt, OperationError, PLATFORM_BACKEND};
 
 impl Backends<'_> {
-    /// Declares a backend: probe, marker, one commit.
+    /// Declares a backend: probes it, puts its marker, and commits its record once.
     ///
-    /// A deletion that meets the declaration is finished first. A backend of the same
-    /// name is adopted only where the run that made it is the one to resume, and
-    /// nothing has changed since.
+    /// Finishes the deletion of a backend of this name first. Adopts an existing backend only
+    /// if it is unchanged since the resumed run declared it.
     ///
     /// # Errors
     ///
     /// `BackendExists`, `BackendDeclaredTwice`, `BackendNameReserved`; `ProbeFailed`
     /// with the step that was denied; `CommitUnclear`; failures of catalog and KEK.
-    /// Nothing of a refused backend stays.
+    /// A rejected backend leaves nothing behind.
     pub async fn register(
         self,
         request: RegisterBackend,
@@ -109,7 +108,8 @@ impl Backends<'_> {
         if let Some(now) = committed.map_err(|error| error.unclear_in(self.organization.run.id))? {
             let found = now.document.backend.as_ref();
             let ours = found.filter(|found| found.uuid == uuid);
-            // Where it is ours, the answer was lost, and somebody has built on it.
+            // If it is ours, the commit landed without a response, and another writer changed
+            // the record since.
             if ours.is_none_or(|ours| ours.marker != marker) {
                 self.remove_marker(store.as_ref(), marker).await;
             }
@@ -126,7 +126,7 @@ impl Backends<'_> {
         })
     }
 
-    /// Refuses to declare a backend whose name another one has.
+    /// Returns the error of a declaration whose name another backend has.
     fn refused(self, met: &BackendRecord) -> OperationError {
         let backend = met.name.clone();
         match self.organization.run.meets(&met.owner, met.is_untouched()) {

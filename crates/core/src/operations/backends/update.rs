@@ -1,4 +1,4 @@
-//! Changes a backend in place: its credentials, its address, its description.
+//! Changes a backend in place: its credential, its settings, or its description.
 
 use std::sync::Arc;
 
@@ -15,41 +15,41 @@ use crate::operations::marker::find_marker_granted;
 use crate::operations::{Interrupt, OperationError};
 use crate::store::{Absence, SecretStore, StoreCredential, StoreSettings};
 
-/// What to change.
+/// The change of a backend.
 #[derive(Debug)]
 pub struct UpdateBackend {
     /// Its name.
     pub name: Slug,
     /// Its identity.
     pub uuid: Uuid,
-    /// The generation that was seen when the change was planned; absent right
-    /// after an import.
+    /// The generation that the caller saw when it planned the change; `None` right after an
+    /// import.
     pub seen: Option<u64>,
-    /// The stamp that the caller knows as its own; absent to take the one found.
+    /// The stamp in the caller's state; `None` if it has none.
     pub stamp: Option<Stamp>,
-    /// For people, whole.
+    /// Human-readable description, which replaces the present one.
     pub description: Option<String>,
-    /// Where it stores, whole.
+    /// Settings, which replace the present ones.
     pub settings: StoreSettings,
-    /// The credential from now on; absent to keep the present one. Empty for the
+    /// The new credential; `None` to keep the present one. An empty credential selects the
     /// vendor's ambient chain.
     pub credential: Option<StoreCredential>,
-    /// What only the provider acts on, whole.
+    /// Arguments, which replace the present ones.
     pub arguments: BackendArguments,
 }
 
-/// What a change of settings or credentials has left at the backend's place.
+/// The store of a changed connection, and the marker that was put there.
 pub(crate) struct Reconnected {
     store: Arc<dyn SecretStore>,
-    /// The marker that was put again, and that only the commit names.
+    /// The new marker, which only the commit will name.
     put: Option<MarkerRecord>,
 }
 
 impl Backends<'_> {
-    /// Changes a backend in one commit. New credentials and new addresses are
-    /// probed before, where the arguments ask for it; and what is reached at a
-    /// new address must be the place where the backend's marker stands. A deletion
-    /// that nobody finished is taken back.
+    /// Changes a backend in one commit.
+    ///
+    /// Probes new credentials and settings before the commit, if the arguments request it.
+    /// The backend's marker must exist at a new address. Cancels an unfinished deletion.
     ///
     /// # Errors
     ///
@@ -76,8 +76,8 @@ impl Backends<'_> {
             return Err(held.overtaken());
         }
         let moved = record.settings != request.settings;
-        // One whose deletion was begun and given up is taken back by a change. Its
-        // marker may be gone by now.
+        // An update cancels an unfinished deletion. That deletion may have deleted the
+        // marker.
         let is_taken_back = record.state == BackendState::Deleting;
         let mut changed = BackendRecord {
             state: BackendState::Ready,
@@ -86,7 +86,7 @@ impl Backends<'_> {
             arguments: request.arguments,
             ..record.clone()
         };
-        // A place that is given up for good cannot be looked at.
+        // A backend that is to be forgotten cannot be checked.
         let is_given_up = changed.arguments.on_destroy == BackendOnDestroy::Forget;
         let mut reconnected = None;
         if moved || request.credential.is_some() || (is_taken_back && !is_given_up) {
@@ -108,8 +108,8 @@ impl Backends<'_> {
         self.view(&held.document).await
     }
 
-    /// Makes sure that the backend can be used as it is to be, and seals its
-    /// credential for its new settings.
+    /// Checks that the changed backend is usable, and seals its credential for the new
+    /// settings.
     pub(crate) async fn reconnect(
         self,
         before: &BackendRecord,
@@ -139,9 +139,10 @@ impl Backends<'_> {
         };
         let mut put = None;
         match &before.marker {
-            // Whatever changed: what was stored so far must be there.
+            // Whichever argument changed, the existing objects must be there.
             Some(marker) => match look_for(store.as_ref(), &before.name, marker).await {
-                // Somebody deleted it there. New credentials must not wait for that.
+                // The marker was deleted at the same place. That must not block new
+                // credentials.
                 Err(OperationError::BackendNotThere { .. })
                     if before.settings == changed.settings
                         && self.holds_ours(before.uuid, store.as_ref()).await? =>
@@ -173,8 +174,7 @@ impl Backends<'_> {
         Ok(Reconnected { store, put })
     }
 
-    /// Commits a changed document; where another writer came first, a marker that
-    /// was put again is deleted.
+    /// Commits a changed document. If another writer committed first, deletes the new marker.
     pub(crate) async fn commit_reconnected(
         self,
         held: &mut HeldBackend,
@@ -190,8 +190,7 @@ impl Backends<'_> {
     }
 }
 
-/// Looks for the marker, and again before it is believed to be gone: another one is
-/// put then.
+/// Looks for the marker. Confirms its absence, since a missing marker is put again.
 async fn look_for(
     store: &dyn SecretStore,
     name: &Slug,
@@ -205,7 +204,7 @@ async fn look_for(
     }
 }
 
-/// Returns the backend with this uuid, if it bears the stamp that the caller knows.
+/// Returns the backend with this uuid, if the caller owns it.
 ///
 /// # Errors
 ///

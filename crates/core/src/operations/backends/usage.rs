@@ -1,4 +1,4 @@
-//! Who needs a backend: what its entries lead to.
+//! Finds what still needs a backend, through its entries.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,27 +15,28 @@ use crate::operations::held_document::HeldSecret;
 use crate::operations::{Interrupt, OperationError};
 use crate::store::{Absence, SecretStore, StoreErrorKind, VersionStatus};
 
-/// How many secrets are named that stand in the way of a deletion.
+/// Maximum number of secrets that `BackendInUse` names.
 pub(crate) const MAX_NAMED_HOLDERS: usize = 10;
 
-/// How many records are read at once.
+/// Number of concurrent reads.
 const READS_AT_ONCE: usize = 8;
 
-/// What becomes of secrets whose deletion was begun and not finished.
+/// Treatment of secrets whose deletion was begun and not finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfinished {
-    /// They are finished.
+    /// Their deletion is finished.
     Finish,
-    /// They count as in use: finishing them takes the backend's store.
+    /// They count as in use, since finishing their deletion sends requests to the backend's
+    /// store.
     Keep,
 }
 
-/// What a backend's entries lead to.
+/// The secrets and objects that a backend's entries refer to.
 #[derive(Debug, Default)]
 pub(crate) struct Usage {
     /// Secrets in use.
     pub(crate) ready: Vec<SecretRecord>,
-    /// Secrets on their way out.
+    /// Secrets under deletion.
     deleting: Vec<Leaving>,
     /// Entries that no document names.
     pub(crate) unnamed: Vec<EntryKey>,
@@ -81,21 +82,20 @@ pub(crate) fn holder_of<'a>(
 }
 
 impl Backends<'_> {
-    /// Makes sure that no secret is on the backend, and that it is not the
-    /// default.
+    /// Checks that no secret in use is on the backend, and that it is not the default.
     ///
     /// # Errors
     ///
-    /// `BackendInUse`, which names up to ten secrets; failures
-    /// of the catalog, `Removed` among them.
+    /// `BackendInUse`, with the names of up to ten secrets; failures of the catalog,
+    /// `Removed` among them.
     pub async fn expect_unused(self, name: &Slug, uuid: Uuid) -> Result<(), OperationError> {
         let usage = self.usage(uuid).await?;
         let is_default = self.organization.default_backend().is(name).await?;
         self.refuse_if_needed(name, &usage, is_default).await
     }
 
-    /// Refuses to let go of a backend that is needed, or may be: where somebody deleted
-    /// a document, nothing tells whether it named the object of an entry.
+    /// Rejects the deletion of a backend that is needed or may be needed. A document that was
+    /// deleted by hand may have named the object of an entry.
     ///
     /// # Errors
     ///
@@ -123,10 +123,10 @@ impl Backends<'_> {
         Ok(())
     }
 
-    /// Returns who needs the backend once no deletion is under way any more.
+    /// Returns what still needs the backend after all deletions under way have finished.
     ///
-    /// A plan that destroys secrets together with their backend may begin with
-    /// either, so what is in use now may be on its way out a moment later.
+    /// A plan that destroys secrets together with their backend may begin with either. A
+    /// secret in use may thus be under deletion a moment later.
     pub(crate) async fn settled_usage(
         self,
         uuid: Uuid,
@@ -154,7 +154,7 @@ impl Backends<'_> {
                 tokio::time::sleep(waits.poll).await;
                 continue;
             }
-            // Whoever began is gone.
+            // The process that began the deletion makes no progress.
             let leaving = std::mem::take(&mut usage.deleting);
             if unfinished == Unfinished::Keep {
                 let kept = leaving.into_iter().map(|leaving| leaving.secret);
@@ -171,10 +171,10 @@ impl Backends<'_> {
         }
     }
 
-    /// Lists the backend's entries, and looks which documents name them.
+    /// Lists the backend's entries, and reads the documents that may name them.
     ///
-    /// What no document names may be named a moment later: whoever acts on it raises
-    /// the document first.
+    /// A creation may commit a document that names an unnamed entry at any time. A caller
+    /// therefore raises the document before it acts on that entry.
     async fn usage(self, uuid: Uuid) -> Result<Usage, OperationError> {
         let mut of_secrets: BTreeMap<Uuid, Vec<EntryKey>> = BTreeMap::new();
         for entry in self.organization.entries().of_backend(uuid).await? {

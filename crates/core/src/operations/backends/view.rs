@@ -1,4 +1,4 @@
-//! What a caller sees of a backend: everything but its credential.
+//! View of a backend: everything but its credential.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -17,38 +17,38 @@ pub struct BackendView {
     pub uuid: Uuid,
     /// Its name.
     pub name: Slug,
-    /// For people.
+    /// Human-readable description.
     pub description: Option<String>,
-    /// Where it stores.
+    /// Type, name prefix and configuration.
     pub settings: StoreSettings,
-    /// Whether a credential is kept, rather than the vendor's ambient chain used.
+    /// Whether it has a credential of its own, instead of the vendor's ambient chain.
     pub is_static: bool,
-    /// Whether its place would be known again at another address.
+    /// Whether it has a marker, which identifies its place at another address.
     pub is_marked: bool,
-    /// Whether its deletion was begun and not finished.
+    /// Whether a deletion was begun and not finished.
     pub is_deleting: bool,
-    /// What only the provider acts on.
+    /// Arguments.
     pub arguments: BackendArguments,
-    /// When it came into being.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Timestamp,
     /// The record's generation.
     pub generation: u64,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
     /// The catalog's uuid.
     pub catalog: Uuid,
 }
 
-/// What has become of a backend that was seen before.
+/// Result of a refresh of a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshedBackend {
-    /// It is in use, or about to be deleted.
+    /// It exists, and its deletion may have begun.
     Present(Box<BackendView>),
     /// It was deleted.
     Gone,
-    /// Its record is missing, without a tombstone.
+    /// Its record is missing without a tombstone.
     RecordMissing,
 }
 
@@ -73,8 +73,7 @@ impl BackendView {
 }
 
 impl Backends<'_> {
-    /// Refuses settings that cannot be used, and a credential that does not go
-    /// with them, where it is known; no I/O.
+    /// Checks settings, and a credential if one is given. Does no I/O.
     ///
     /// # Errors
     ///
@@ -91,7 +90,8 @@ impl Backends<'_> {
             .check(settings, credential)?)
     }
 
-    /// Finds a backend by name: one request. The built-in one has no record.
+    /// Finds a registered backend by name, in one request. The built-in backend has no
+    /// record.
     ///
     /// # Errors
     ///
@@ -107,8 +107,8 @@ impl Backends<'_> {
         Ok(BackendView::new(document, record, catalog))
     }
 
-    /// Looks at a backend that was seen before, at the generation `seen`. No request
-    /// to the backend itself, and none to a KEK.
+    /// Refreshes a backend that the caller saw at the generation `seen`. Sends no request to
+    /// the backend or to a KEK.
     ///
     /// # Errors
     ///
@@ -116,8 +116,8 @@ impl Backends<'_> {
     ///
     /// # Security
     ///
-    /// Verifies no MAC: what it tells is shown, and nothing is opened or written
-    /// on its word.
+    /// Verifies no MAC: the result is for display, and nothing is opened or written because
+    /// of it.
     pub async fn refresh(
         self,
         name: &Slug,

@@ -1,4 +1,4 @@
-//! Sets and unsets the default backend, for whoever owns the choice.
+//! Sets and unsets the default backend, for the owner of the choice.
 
 use super::DefaultBackend;
 use super::record::{Choice, DefaultBackendView, HeldDefault, TRIES, changed};
@@ -7,34 +7,34 @@ use crate::names::Slug;
 use crate::operations::ownership::Meeting;
 use crate::operations::{Destroyed, Interrupt, MetRecord, OperationError};
 
-/// Which default to set.
+/// The default to set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetDefault {
     /// The backend's name.
     pub backend: Slug,
-    /// The choice that it changes; absent for one that is made for the first time.
+    /// The choice to change; `None` for a first choice.
     pub before: Option<KnownDefault>,
 }
 
-/// A default as its owner knows it.
+/// A choice as its owner's state has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownDefault {
     /// The backend's name.
     pub backend: Slug,
-    /// The stamp that the caller knows as its own; absent to take the one found.
+    /// The stamp in the caller's state; `None` to accept any.
     pub stamp: Option<Stamp>,
 }
 
-/// A default that was set.
+/// Result of setting the default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DefaultSet {
     /// The default.
     pub view: DefaultBackendView,
-    /// Whose it was, where an interrupted run had set it already.
+    /// Its former owner, if this run adopted it from an interrupted run.
     pub adopted_from: Option<Owner>,
 }
 
-/// A choice that is in force, and the backend that it replaced.
+/// A committed choice, and the backend that it replaced.
 struct InForce {
     owner: Option<Owner>,
     generation: u64,
@@ -46,10 +46,9 @@ impl DefaultBackend<'_> {
     ///
     /// # Errors
     ///
-    /// `DefaultBackendExists` and `DefaultBackendDeclaredTwice` where it is set
-    /// already; `DefaultBackendOwnedByAnother` under another stamp;
-    /// `DefaultBackendRecordMissing`; `UnknownBackend`; `BackendDeleting`;
-    /// `CommitUnclear`; failures of the catalog.
+    /// `DefaultBackendExists` and `DefaultBackendDeclaredTwice` if it is set already;
+    /// `DefaultBackendOwnedByAnother` under another stamp; `DefaultBackendRecordMissing`;
+    /// `UnknownBackend`; `BackendDeleting`; `CommitUnclear`; failures of the catalog.
     pub async fn set(
         self,
         request: SetDefault,
@@ -83,7 +82,7 @@ impl DefaultBackend<'_> {
         })
     }
 
-    /// Makes a choice where there is none, or adopts the one of the run to resume.
+    /// Makes the first choice, or adopts the choice of the resumed run.
     async fn create(
         self,
         backend: &Slug,
@@ -96,7 +95,8 @@ impl DefaultBackend<'_> {
             if let Some((set, adopted_from)) = sent.take()
                 && set.owner == held.document.owner
             {
-                // It was written again before our answer came.
+                // Our commit landed, and the record was written again before its response
+                // arrived.
                 return Ok((InForce { generation, ..set }, adopted_from));
             }
             let adopted_from = self.expect_unset(&held)?;
@@ -129,7 +129,7 @@ impl DefaultBackend<'_> {
         Err(changed())
     }
 
-    /// Changes the caller's own choice.
+    /// Changes the caller's choice.
     async fn change(
         self,
         backend: &Slug,
@@ -162,8 +162,9 @@ impl DefaultBackend<'_> {
         Err(changed())
     }
 
-    /// Makes the built-in backend the default again, if the choice is the caller's
-    /// still; leaves another's alone, and gives back what this run has adopted.
+    /// Makes the built-in backend the default again, if the caller owns the choice.
+    ///
+    /// Another owner's choice stays unchanged. An adopted choice returns to its former owner.
     ///
     /// # Errors
     ///
@@ -214,8 +215,8 @@ impl DefaultBackend<'_> {
         Err(changed())
     }
 
-    /// Makes sure that nobody has set the default; returns whose it was where the
-    /// run that set it is the one to resume.
+    /// Checks that nobody has set the default, except the resumed run. Returns the owner of a
+    /// choice to adopt.
     fn expect_unset(self, held: &HeldDefault) -> Result<Option<Owner>, OperationError> {
         let record = &held.document;
         let Some(owner) = &record.owner else {
@@ -233,8 +234,8 @@ impl DefaultBackend<'_> {
     }
 }
 
-/// Makes sure that the default is the caller's still, and as the caller knows it or
-/// as it is to be; returns whose it is.
+/// Checks that the caller owns the choice, and that the default is the known or the wanted
+/// backend. Returns the owner.
 fn expect_own(
     held: &HeldDefault,
     known: &KnownDefault,
@@ -244,7 +245,7 @@ fn expect_own(
         return Err(OperationError::DefaultBackendRecordMissing);
     }
     let record = &held.document;
-    // It was unset since.
+    // The default was unset since.
     let owner = record.owner.as_ref().ok_or_else(changed)?;
     if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
         return Err(OperationError::DefaultBackendOwnedByAnother {
