@@ -1,4 +1,4 @@
-//! A secret backend that is open.
+//! An open secret backend.
 
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ pub(crate) struct Backend {
     pub uuid: Uuid,
     /// Its name.
     pub name: Slug,
-    /// What the names of its objects begin with.
+    /// First part of the names of its objects.
     pub name_prefix: String,
     /// The organization that it belongs to.
     pub organization: Slug,
-    /// Where it stores.
+    /// The store of its objects.
     pub store: Arc<dyn SecretStore>,
-    /// What wraps its secrets' keys.
+    /// The KEK that wraps the keys of its secrets.
     pub kek: Arc<dyn KeyEncryptionKey>,
-    /// What was seen of its record last; absent for the built-in one.
+    /// Its record as last seen; `None` for the built-in backend.
     pub seen: Option<SeenBackend>,
-    /// By what its place is known again.
+    /// The marker that identifies its place; `None` if it has none.
     pub(crate) marker: Option<Arc<Marker>>,
 }
 

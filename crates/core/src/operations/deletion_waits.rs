@@ -9,7 +9,7 @@ pub(crate) struct DeletionWaits {
     pub(crate) deleting: Duration,
     /// Time without progress while secrets of the backend are in use.
     pub(crate) in_use: Duration,
-    /// Time between two listings: nothing announces that another process is done.
+    /// Time between two listings, since no event announces the end of another process's work.
     pub(crate) poll: Duration,
 }
 

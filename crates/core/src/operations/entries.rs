@@ -19,7 +19,7 @@ impl Organization {
 }
 
 impl Entries<'_> {
-    /// Writes the entry of an object that is about to be put.
+    /// Writes the entry of an object before its put.
     pub(crate) async fn write(
         self,
         entry: &EntryKey,
@@ -33,13 +33,13 @@ impl Entries<'_> {
             .save(&key, record, Some(mac_key), Revision::ABSENT);
         match written.await {
             Ok(_) => Ok(()),
-            // The key is random, so what stands there is this write, tried twice.
+            // The key is random, so the existing record is an earlier attempt of this write.
             Err(error) if error.kind() == CatalogErrorKind::Conflict => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Removes the entry of an object that is gone.
+    /// Removes the entry of an object that is deleted.
     pub(crate) async fn remove(self, entry: &EntryKey) -> Result<(), OperationError> {
         Ok(self
             .organization
@@ -48,8 +48,8 @@ impl Entries<'_> {
             .await?)
     }
 
-    /// Lists the entries of a backend. A listing shows every entry whose write was
-    /// answered before it began.
+    /// Lists the entries of a backend. A listing contains every entry whose write was
+    /// acknowledged before the listing began.
     pub(crate) async fn of_backend(self, backend: Uuid) -> Result<Vec<EntryKey>, OperationError> {
         let keys = self
             .organization
@@ -59,8 +59,7 @@ impl Entries<'_> {
         Ok(keys.iter().filter_map(EntryKey::parse).collect())
     }
 
-    /// Reads what an entry says of its object, verified; `None` where another
-    /// process has removed it.
+    /// Reads an entry and verifies it; `None` if another process has removed it.
     pub(crate) async fn read(
         self,
         entry: &EntryKey,

@@ -124,7 +124,7 @@ pub enum OperationError {
         name: SecretName,
         /// Its uuid.
         uuid: Uuid,
-        /// Whose it is.
+        /// Its owner.
         owner: Box<Owner>,
     },
     /// Another secret has taken the name of this one.
@@ -208,7 +208,7 @@ pub enum OperationError {
     BackendOwnedByAnother {
         /// The name.
         backend: Slug,
-        /// Whose it is.
+        /// Its owner.
         owner: Box<Owner>,
     },
     /// Another writer changed the backend first. Its changes are kept.
@@ -393,7 +393,7 @@ impl OperationError {
         }
     }
 
-    /// Returns true if the backend is missing or unreachable.
+    /// Returns whether the backend is missing or unreachable.
     pub(crate) fn is_of_the_backend(&self) -> bool {
         matches!(
             self,

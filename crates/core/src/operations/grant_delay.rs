@@ -9,8 +9,12 @@ use crate::store::{SecretStore, StoreError};
 const FIRST_GRANT_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_GRANT_DELAY: Duration = Duration::from_secs(5);
 
-/// Retries denied requests until a new grant takes effect: one apply may create a role
-/// and a backend, and the grants of all vendors take effect later.
+/// Retries denied requests until a new grant takes effect.
+///
+/// One apply may create a role and a backend, and the grants of all vendors take effect
+/// later. Google Cloud, for example, [propagates
+/// grants](https://cloud.google.com/iam/docs/access-change-propagation) typically in 2
+/// minutes, and potentially in 7 minutes or longer.
 pub(crate) struct GrantDelay<'a> {
     pub(crate) store: &'a dyn SecretStore,
     since: Instant,
@@ -39,7 +43,7 @@ impl<'a> GrantDelay<'a> {
             let Some(settles) = self.store.may_settle(&error) else {
                 return Err(error);
             };
-            // The variable counts in debug builds only.
+            // The variable has an effect in debug builds only.
             let settles = duration_in_tests("PLANTON_TEST_GRANT_WAIT_MS", settles);
             let late = self.since.elapsed() + wait > settles;
             if late || RequestLimits::current().pause(wait).await.is_err() {

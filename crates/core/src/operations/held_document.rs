@@ -12,7 +12,7 @@ use crate::catalog::{
 use crate::deadline::RequestLimits;
 use crate::names::{SecretName, Slug};
 
-/// A record under the MAC key that use cases change.
+/// A record with a MAC that use cases change.
 pub(crate) trait Document: Record + Default + Debug {
     /// What identifies the document among those of its type.
     type Name: Clone + Debug + Send + Sync;
@@ -24,7 +24,7 @@ pub(crate) trait Document: Record + Default + Debug {
     /// write id.
     fn stamp(&mut self, base: &Self);
 
-    /// Returns the error of a commit that another writer preceded.
+    /// Returns the error of a commit that lost to another writer.
     fn overtaken(&self, name: &Self::Name) -> OperationError;
 }
 
@@ -48,7 +48,7 @@ impl Organization {
         self.held(name, loaded).await
     }
 
-    /// As [`hold`](Self::hold), past stale nodes.
+    /// As [`hold`](Self::hold), with a fenced read.
     pub(crate) async fn hold_fenced<T: Document>(
         &self,
         name: T::Name,
@@ -57,8 +57,8 @@ impl Organization {
         self.held(name, loaded).await
     }
 
-    /// As [`hold`](Self::hold); again, fenced, if the first answer `is_doubtful`: a
-    /// stale node may have given it.
+    /// As [`hold`](Self::hold). Reads again, fenced, if the first result `is_doubtful`: it
+    /// may be a stale read.
     pub(crate) async fn hold_fenced_if<T: Document>(
         &self,
         name: T::Name,
@@ -102,7 +102,7 @@ impl Organization {
     ///
     /// # Errors
     ///
-    /// `ChangedConcurrently` or `BackendChangedConcurrently` if another writer came
+    /// `ChangedConcurrently` or `BackendChangedConcurrently` if another writer committed
     /// first.
     pub(crate) async fn commit<T: Document>(
         &self,
@@ -114,7 +114,7 @@ impl Organization {
         }
     }
 
-    /// Commits a changed document. Returns the present one if another writer came first.
+    /// Commits a changed document. Returns the present one if another writer committed first.
     ///
     /// # Cancellation
     ///
@@ -125,8 +125,8 @@ impl Organization {
     ) -> Result<Option<Held<T>>, OperationError> {
         held.document.stamp(&held.base);
         let (key, expected) = (held.key(), held.revision);
-        // A process's first commit unwraps the MAC key, which is part of the commit: what
-        // it names has been put.
+        // The first commit of a process unwraps the MAC key. The unwrap is part of the
+        // commit, since the objects that the document names have been put.
         let commit = async {
             let mac_key = Some(self.keys().mac_key().await?);
             let catalog = &self.catalog;
@@ -164,7 +164,7 @@ impl<T: Document> Held<T> {
         self.revision == Revision::ABSENT
     }
 
-    /// Returns the error of a commit that another writer preceded.
+    /// Returns the error of a commit that lost to another writer.
     pub(crate) fn overtaken(&self) -> OperationError {
         self.document.overtaken(&self.name)
     }

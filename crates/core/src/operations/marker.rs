@@ -1,5 +1,5 @@
-//! The marker: an object that proves that settings and credentials reach the place where
-//! the backend has stored so far.
+//! The marker of a backend: an object that proves that settings and credentials reach the
+//! place of the existing objects.
 
 use tokio::sync::OnceCell;
 
@@ -11,10 +11,10 @@ use crate::store::{
     Absence, DescribeOptions, SecretStore, StoreError, StoreErrorKind, VersionStatus,
 };
 
-/// The marker of an open backend, looked for at most once per process.
+/// The marker of an open backend, checked at most once per process.
 ///
-/// Credentials of another account, or another region, reach a place without our objects.
-/// Their absence there must not be taken for a deletion.
+/// Credentials of another account or region reach a place without the backend's objects.
+/// Their absence there must not count as a deletion.
 #[derive(Debug)]
 pub(crate) struct Marker {
     pub(super) name: Slug,
@@ -59,7 +59,7 @@ pub(crate) async fn find_marker_granted(
     found_marker(name, marker, granted.wait(describe).await)
 }
 
-/// Returns the options of a describe, which a role that only plans may send as well. No
+/// Returns the options of a describe, which a role that may only plan can send as well. No
 /// other object ever had the marker's native id.
 fn look(marker: &MarkerRecord, absence: Absence) -> DescribeOptions {
     DescribeOptions {

@@ -40,7 +40,7 @@ impl SeenBackend {
     }
 }
 
-/// The newest records that this process knows of.
+/// The newest records that this process has seen.
 #[derive(Debug, Default)]
 pub(crate) struct RollbackGuard {
     backends: Mutex<HashMap<Slug, SeenBackend>>,
@@ -52,7 +52,7 @@ impl RollbackGuard {
         self.backends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers a backend's record, unless a newer one is known.
+    /// Remembers a backend's record, unless a newer one was seen.
     pub(crate) fn remember(&self, seen: SeenBackend) {
         let mut backends = self.backends();
         let known = backends.get(&seen.name);
@@ -61,7 +61,7 @@ impl RollbackGuard {
         }
     }
 
-    /// Returns the newest record of the backend that is known.
+    /// Returns the newest record of the backend that was seen.
     pub(crate) fn last(&self, name: &Slug) -> Option<SeenBackend> {
         self.backends().get(name).cloned()
     }

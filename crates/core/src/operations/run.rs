@@ -101,7 +101,7 @@ impl Resume {
     #[must_use]
     pub fn printed(run: RunId, now: Timestamp) -> Self {
         let expiry = now.checked_add(RESUME_VALIDITY).unwrap_or(Timestamp::MAX);
-        // Whole seconds: people copy the value.
+        // Whole seconds, since users copy the value.
         let whole = Timestamp::from_second(expiry.as_second());
         Self {
             run,

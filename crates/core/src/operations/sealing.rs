@@ -14,7 +14,7 @@ pub(crate) struct SealedValue {
     pub(crate) envelope: Envelope,
     /// The KEKs that may open it.
     pub(crate) keks: Vec<KekId>,
-    /// Identifies the value to a holder of the data key.
+    /// Fingerprint that identifies the value to a holder of the data key.
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -54,12 +54,12 @@ pub(crate) async fn seal(
     })
 }
 
-/// Unwraps the data key of an envelope, with one of `keks` that is also `allowed`: a
-/// verified record decides that, never the envelope alone.
+/// Unwraps the data key of an envelope with one of `keks` that is also in `allowed`. A
+/// verified record determines `allowed`, never the envelope alone.
 ///
 /// # Errors
 ///
-/// `Refused` if no allowed KEK has a wrap, or the wrap is of another context.
+/// `Refused` if no allowed KEK has a wrap, or the wrap belongs to another context.
 pub(crate) async fn unseal(
     envelope: Envelope,
     context: Context,
@@ -123,7 +123,7 @@ pub(crate) async fn wrap(
 ///
 /// # Errors
 ///
-/// `Refused` if none has.
+/// `Refused` if none of them has a wrap.
 pub(crate) async fn unwrap(
     wraps: &[(KekId, WrappedKey)],
     keks: &[&dyn KeyEncryptionKey],
