@@ -1,5 +1,4 @@
-//! A backend is let go of while others are, or were, about to do something with
-//! it; and deletions that nobody finished.
+//! Deletions of backends beside other processes, and deletions that were interrupted.
 
 use std::time::Duration;
 
@@ -10,17 +9,17 @@ use crate::operations::RefreshedBackend;
 use crate::operations::deletion_waits::DeletionWaits;
 use crate::store::{Fault, Landing, StoreErrorKind, StoreVerb};
 
-/// Guards against waiting for ever only.
+/// Bounds the test, so that a defect cannot make it hang.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Waits no longer than it takes to see that nobody goes on.
+/// Short waits, for deletions that another process began and does not continue.
 const SHORT_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::from_millis(20),
     in_use: Duration::from_millis(10),
     poll: Duration::from_millis(1),
 };
 
-/// Waits until the others are done, however long they take.
+/// Unlimited waits, for deletions that another process is still executing.
 const ENDLESS_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::MAX,
     in_use: Duration::MAX,
@@ -33,7 +32,7 @@ fn waiting(world: &World, waits: DeletionWaits) -> Organization {
     process
 }
 
-/// Begins to delete `named`, and is killed before its object is deleted.
+/// Begins to delete a secret, and fails before its object is deleted.
 async fn deletion_is_killed(world: &World, view: &SecretView) {
     world.connector.place("a").inject(Fault {
         verb: StoreVerb::Delete,
@@ -82,7 +81,8 @@ async fn a_deletion_under_way_is_waited_for_and_left_to_whoever_began_it() {
     deletion_is_killed(&world, &view).await;
     let before = place.calls(StoreVerb::Delete);
 
-    // They go on only once the deletion of the backend has looked often.
+    // The other process continues only after the deletion of the backend has listed the
+    // entries often.
     let (theirs, of_view) = (world.process(), view.clone());
     let goes_on = async move {
         let interrupt = Interrupt::default();
@@ -93,7 +93,7 @@ async fn a_deletion_under_way_is_waited_for_and_left_to_whoever_began_it() {
     let deleting = waiting(&world, ENDLESS_WAITS);
     let deleted = tokio::time::timeout(BOUND, delete(&deleting, &backend));
     deleted.await.unwrap().unwrap();
-    // Theirs of the secret, and ours of the marker.
+    // One by the other process for the secret, and one by this process for the marker.
     assert_eq!(place.calls(StoreVerb::Delete) - before, 2);
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
@@ -130,14 +130,14 @@ async fn a_backend_whose_deletion_was_killed_is_taken_back_by_a_change() {
         let backend = declared(&process, "vault", "a").await;
         let place = world.connector.place("a");
         if killed == "after the mark" {
-            // Before it has looked for secrets again.
+            // Before it lists the entries again.
             let (interrupt, token) = cancellable();
             let stop = async move { token.cancel() };
             world.catalog.before(CatalogVerb::Write, 1, stop);
             let stopped = process.backends().delete(letting_go(&backend), &interrupt);
             stopped.await.unwrap_err();
         } else {
-            // After the mark, and the fence before the default.
+            // After the mark and the fence of the default.
             let kind = CatalogErrorKind::Unavailable;
             world.fail_catalog(CatalogVerb::Write, 3, Landing::Before, kind);
             delete(&process, &backend).await.unwrap_err();

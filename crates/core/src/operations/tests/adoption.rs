@@ -1,13 +1,13 @@
-//! A creation that meets a record: adopts what the run that it resumes has made,
-//! goes on from a tombstone, and refuses all else.
+//! A creation whose name has a record: adopts the record of the resumed run, replaces a
+//! tombstone, and rejects all others.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
 use crate::operations::{DeletedSecret, MetRecord};
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
 
-/// Runs a creation that is killed after its commit, before its answer. Returns the
-/// process, and what it has made.
+/// Runs a creation that is killed after its commit and before its response. Returns the
+/// process and the created secret.
 async fn killed(world: &World, create: CreateSecret) -> (Organization, SecretView) {
     let named = create.name.clone();
     let process = world.warm().await;
@@ -91,7 +91,7 @@ async fn an_adoption_that_was_killed_is_resumed_in_turn() {
     let (interrupted, made) = killed(&world, request()).await;
     let second = world.resuming(&interrupted);
     let adopted = create(&second, request()).await.unwrap();
-    // Neither a stranger nor whoever resumes the first run may have it now.
+    // Neither an unrelated run nor another run that resumes the first one may adopt it now.
     for process in [world.process(), world.resuming(&interrupted)] {
         let met = met(create(&process, request()).await);
         assert_eq!(met.owner.stamp, adopted.owner.stamp);
@@ -209,7 +209,7 @@ async fn housekeeping_is_no_change() {
     let world = World::new();
     let request = || create_of("db", given("x"));
     let (interrupted, made) = killed(&world, request()).await;
-    // A collector raises the document.
+    // A cleanup raises the document.
     let process = world.process();
     let key = crate::catalog::record_key_of_name(&made.name);
     let mut held = process
@@ -226,7 +226,7 @@ async fn one_run_never_creates_a_name_twice() {
     let world = World::new();
     let process = world.warm().await;
     create(&process, create_of("db", given("x"))).await.unwrap();
-    // Another provider process of the same run.
+    // Another process of the same run.
     let sibling = world.process().in_run(process.run().clone());
     for process in [&process, &sibling] {
         let twice = create(process, create_of("db", given("x"))).await;
@@ -248,12 +248,12 @@ async fn a_run_hands_back_what_it_adopted_instead_of_destroying_it() {
         DeletedSecret::HandedBack(owner) => assert_eq!(owner.stamp, made.owner.stamp),
         other => panic!("{other:?}"),
     }
-    // It is the interrupted run's as before, and may be resumed again.
+    // The interrupted run owns it again, and can be resumed again.
     let again = create(&world.resuming(&interrupted), request())
         .await
         .unwrap();
     assert_eq!(again.uuid, made.uuid);
-    // A later run destroys it.
+    // A later run deletes it.
     let deleted = world
         .process()
         .secrets()

@@ -1,4 +1,4 @@
-//! Backends of one's own: declared, changed, made the default, let go of.
+//! Registered backends: declared, changed, made the default, deleted.
 
 mod credentials;
 mod deletion;
@@ -21,7 +21,7 @@ use crate::store::{Landing, StoreErrorKind, StoreVerb};
 use planton_envelope::{SecretKind, SecretValue};
 use planton_secret::SecretString;
 
-/// What is left of a backend that was let go of.
+/// Result of a complete deletion of a backend.
 pub(super) const DONE: DeletedBackend = DeletedBackend {
     destroyed: Destroyed::Done,
     left_behind: Vec::new(),
@@ -88,7 +88,7 @@ async fn register(
     registered.map(|registered| registered.view)
 }
 
-/// Sets the default where nobody has, or changes it as whoever owns it would.
+/// Sets the default if it is unset, and changes it as its owner otherwise.
 async fn chosen(process: &Organization, named: &str, expected: &str) -> DefaultBackendView {
     set(process, named, expected).await.unwrap()
 }
@@ -111,7 +111,7 @@ async fn set(
     set.map(|set| set.view)
 }
 
-/// Returns what a destroy asks that saw `view` last.
+/// Returns the request to delete the backend that `view` shows.
 pub(super) fn letting_go(view: &BackendView) -> DeleteBackend {
     DeleteBackend {
         name: view.name.clone(),
@@ -253,7 +253,7 @@ async fn a_refresh_needs_no_key_where_the_backend_needs_no_credential() {
         .deny(KekVerb::Unwrap, KekErrorKind::PermissionDenied);
     let found = refreshed(&world, &view).await.unwrap();
     assert!(matches!(found, Refreshed::Present(_)), "{found:?}");
-    // Without what was seen before, only the key could tell where to ask.
+    // Without the record seen before, only the MAC key could verify the place.
     let unseen = SecretView {
         backend_seen: None,
         ..view
@@ -390,7 +390,7 @@ async fn the_default_in_force_at_creation_is_taken_and_later_changes_move_nothin
     assert_eq!(on("s0").await, slug("platform"));
     chosen(&process, "one", "platform").await;
     assert_eq!(on("s1").await, slug("one"));
-    // Another process changes it; this one has learned the old one.
+    // Another process changes the default. This process has the former one cached.
     chosen(&world.process(), "two", "one").await;
     assert_eq!(on("s2").await, slug("two"));
     chosen(&world.process(), "platform", "two").await;
@@ -460,7 +460,7 @@ async fn a_replacement_of_ones_own_takes_the_name_to_another_backend_and_another
         .unwrap();
     assert_eq!(new.backend.as_str(), "platform");
     assert_eq!(new.kind, SecretKind::KeyValue);
-    // The old one keeps its backend in use until it is gone, and nothing after.
+    // The old secret keeps its backend in use until it is deleted, and not afterwards.
     let used = process
         .backends()
         .delete(letting_go(&corp), &interrupt)

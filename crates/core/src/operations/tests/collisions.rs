@@ -1,11 +1,11 @@
-//! Two names whose hashes collide share a document; neither is ever taken for
-//! the other. Written by hand, since nobody finds such names.
+//! Two names whose hashes collide share a document, and neither secret is taken for the
+//! other. The documents are written by hand, since such names cannot be found.
 
 use super::*;
 use crate::catalog::{SecretDocument, SecretState};
 use crate::operations::Replaces;
 
-/// Lets the secret "other" stand where "db" belongs.
+/// Stores the secret "other" under the record key of "db".
 async fn collided(world: &World, state: SecretState) -> (SecretView, SecretDocument) {
     let view = created(world, "db", "theirs").await;
     let mut document = world.document(&view.name).await;

@@ -1,4 +1,4 @@
-//! What each use case costs, exactly.
+//! Exact number of requests of each use case.
 
 use super::*;
 use crate::operations::{Interrupt, RefreshSecret, Refreshed, SeenSecret, Selector};
@@ -17,7 +17,7 @@ const NONE: Counts = Counts {
     provision: 0,
 };
 
-/// Runs `call` and returns its result, and what it cost.
+/// Runs `call`. Returns its result and the number of its requests.
 async fn cost<T>(world: &World, call: impl Future<Output = T>) -> (T, Counts) {
     let before = world.counts();
     let result = call.await;
@@ -29,7 +29,7 @@ async fn creating_costs_four_requests_on_the_built_in_backend() {
     let world = World::new();
     let organization = world.warm().await;
     let interrupt = Interrupt::default();
-    // A process asks for the default backend once.
+    // A process reads the default backend once.
     let first = organization
         .secrets()
         .create(create_of("first", given("x")), &interrupt);
@@ -178,7 +178,7 @@ async fn refreshing_costs_two_requests_and_never_a_key() {
     };
     let (refreshed, counts) = cost(&world, process.secrets().refresh(&request)).await;
     assert_eq!(refreshed.unwrap(), Refreshed::Present(view.clone()));
-    // One more, for the organization's record, once a process.
+    // One more read for the organization's record, once per process.
     assert_eq!(
         counts,
         Counts {

@@ -1,5 +1,5 @@
-//! Every call of catalog and store fails, before or after it had its effect;
-//! the next run converges and nothing that was acknowledged is lost.
+//! Each call of the catalog and the store fails, before or after its effect. The next run
+//! converges, and no acknowledged write is lost.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
@@ -81,7 +81,7 @@ async fn create_converges_after_each_failure() {
         world.kek.allow();
         let is_committed = !world.document(&name("db")).await.is_tombstone();
         if first.is_err() && is_committed {
-            // Nobody else's: another run is told so, and one that resumes it goes on.
+            // Another run gets an error, and a run that resumes it adopts the secret.
             assert!(
                 matches!(first, Err(OperationError::CommitUnclear(_))),
                 "{first:?}"
@@ -99,7 +99,7 @@ async fn create_converges_after_each_failure() {
         assert_eq!(second.is_adopted, is_committed, "{failure:?}");
         assert_eq!(number(&second), Some(1), "{failure:?}");
         assert_eq!(world.value("db").await.unwrap(), "hunter2", "{failure:?}");
-        // What was put and never committed, at most.
+        // At most the version that was put and never committed.
         let left = world.unreferenced(&["db"]).await;
         assert!(left <= usize::from(!is_committed), "{failure:?}: {left}");
     }
@@ -254,8 +254,8 @@ async fn a_deletion_whose_history_stays_is_still_a_deletion() {
 
 #[tokio::test]
 async fn a_lost_answer_that_was_built_upon_is_still_ours() {
-    // Our commit lands, its answer is a conflict, and somebody edits the secret
-    // before we look: the version that the record names must stay.
+    // The commit lands, its response is a conflict, and another writer edits the secret
+    // before the next read. The version that the record names must stay.
     let world = World::new();
     let view = created(&world, "db", "v1").await;
     let racing = world.clone();
@@ -289,8 +289,8 @@ async fn a_lost_answer_that_was_built_upon_is_still_ours() {
 
 #[tokio::test]
 async fn a_lost_answer_whose_version_was_pruned_since_is_still_ours() {
-    // Our creation lands, its answer is a conflict, and a run that resumes ours
-    // adopts the secret and rotates it, keeping one version, before we look.
+    // The creation lands, and its response is a conflict. Before the next read, a run that
+    // resumes it adopts the secret and rotates it, with `keep_versions = 1`.
     let world = World::new();
     let process = world.warm().await;
     let resuming = world.resuming(&process);
@@ -317,7 +317,7 @@ async fn a_lost_answer_whose_version_was_pruned_since_is_still_ours() {
 
 #[tokio::test]
 async fn a_conflict_without_a_rival_is_written_again() {
-    // A node that lags answers so.
+    // A stale node returns such a conflict.
     let world = World::new();
     let view = created(&world, "db", "v1").await;
     let conflict = CatalogErrorKind::Conflict;
@@ -329,7 +329,7 @@ async fn a_conflict_without_a_rival_is_written_again() {
         .await;
     assert_eq!(number(&updated.unwrap()), Some(2));
 
-    // For ever so: an error, and the version whose fate is unknown stays.
+    // A permanent conflict is an error, and the version whose commit is unknown stays.
     let view = world.process().secrets().find(&name("db")).await.unwrap();
     for _ in 0..10 {
         world.fail_catalog(CatalogVerb::Write, 1, Landing::Before, conflict);

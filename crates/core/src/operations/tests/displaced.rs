@@ -1,5 +1,4 @@
-//! A secret replaces its namesake, which lives on by its uuid until it is
-//! deleted.
+//! A secret replaces its namesake, which stays readable by its uuid until it is deleted.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
@@ -55,7 +54,7 @@ async fn a_namesake_is_displaced_under_the_stamp_that_its_state_knows_and_no_oth
     };
     let replace = async |stamp| {
         let create = CreateSecret {
-            // A takes_over that was left names an earlier one, and is in nobody's way.
+            // An obsolete `takes_over` names an earlier secret, and has no effect.
             replaces: vec![
                 Replaces::Named(uuid::Uuid::new_v4()),
                 Replaces::Owned(old.uuid, stamp),
@@ -139,7 +138,7 @@ async fn old_and_new_live_side_by_side_until_the_old_is_deleted() {
 
 #[tokio::test]
 async fn deleting_the_namesake_changes_nothing_about_the_secret() {
-    // What was planned on the secret before still fits after.
+    // A change that was planned before the deletion still applies afterwards.
     let world = World::new();
     let old = created(&world, "db", "old").await;
     let process = world.warm().await;
@@ -160,7 +159,7 @@ async fn deleting_the_namesake_changes_nothing_about_the_secret() {
         .await
         .unwrap();
     assert_eq!(number(&rotated), Some(2));
-    // But no change of its own is overlooked.
+    // A change of the secret itself is still a conflict.
     let late = process
         .secrets()
         .update(rotate(&new, "late"), &interrupt)

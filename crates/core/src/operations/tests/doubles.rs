@@ -1,4 +1,4 @@
-//! A KEK and a connector that tests control.
+//! A KEK and a connector under the control of tests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::store::{
 use planton_envelope::{DataKey, KekId, WrapBinding, WrappedKey};
 use planton_secret::SecretString;
 
-/// The calls of a KEK.
+/// The methods of a KEK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KekVerb {
     Wrap,
@@ -23,7 +23,7 @@ pub(super) enum KekVerb {
     Provision,
 }
 
-/// A local KEK that counts, denies and cancels.
+/// A local KEK that counts calls, denies them, and cancels use cases.
 #[derive(Debug)]
 pub(super) struct TestKek {
     inner: LocalKek,
@@ -44,7 +44,7 @@ impl TestKek {
         }
     }
 
-    /// Gives wraps that no envelope holds from now on.
+    /// Returns wraps that are too long for an envelope from now on.
     pub(super) fn wrap_oversize(&self) {
         self.oversize.store(true, Ordering::Relaxed);
     }
@@ -58,7 +58,7 @@ impl TestKek {
         self.denied.lock().unwrap().clear();
     }
 
-    /// Cancels `token` when the next wrap is under way.
+    /// Cancels `token` during the next wrap.
     pub(super) fn cancel_on_wrap(&self, token: &CancellationToken) {
         *self.cancel_on_wrap.lock().unwrap() = Some(token.clone());
     }
@@ -111,8 +111,7 @@ impl ProvisionKek for TestKek {
     }
 }
 
-/// Opens stores in memory: settings name the place, and each place wants its own
-/// credential, if any was ever set for it.
+/// Opens stores in memory. The settings name the place, and a place may require a password.
 #[derive(Debug, Default)]
 pub(super) struct TestConnector {
     places: Mutex<BTreeMap<String, Arc<InMemoryStore>>>,
@@ -127,24 +126,24 @@ impl TestConnector {
         Arc::clone(places.entry(place.to_owned()).or_default())
     }
 
-    /// Lets `place` be the same as `other` from now on.
+    /// Makes `place` the same store as `other` from now on.
     pub(super) fn alias(&self, place: &str, other: &str) {
         let store = self.place(other);
         self.places.lock().unwrap().insert(place.to_owned(), store);
     }
 
-    /// Puts a store back where it was.
+    /// Restores the store of a place.
     pub(super) fn places_back(&self, place: &str, store: Arc<InMemoryStore>) {
         self.places.lock().unwrap().insert(place.to_owned(), store);
     }
 
-    /// Demands this password at a place.
+    /// Requires this password at a place from now on.
     pub(super) fn demand(&self, place: &str, password: &str) {
         let mut passwords = self.passwords.lock().unwrap();
         passwords.insert(place.to_owned(), password.to_owned());
     }
 
-    /// How often a store was opened.
+    /// Returns how often a store was opened.
     pub(super) fn opened(&self) -> usize {
         self.opened.load(Ordering::Relaxed)
     }

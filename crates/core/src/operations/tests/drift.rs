@@ -1,4 +1,4 @@
-//! What somebody did behind our back is seen, and mended by the next write.
+//! Drift is detected, and corrected by the next write.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
@@ -81,7 +81,7 @@ async fn an_object_that_is_gone_is_drift_and_a_denied_look_is_not() {
         refreshed(&world, &view).await.unwrap(),
         Refreshed::VersionLost(view)
     );
-    // Nor does anybody else take its name.
+    // The name stays taken.
     let create = create_of("db", given("other"));
     let refused = world.process();
     let refused = refused
@@ -127,7 +127,7 @@ async fn a_record_that_is_missing_is_nobodys_end() {
     assert_eq!(deleted.unwrap(), DeletedSecret::RecordMissing);
     let new = created(&world, "db", "v1").await;
     assert_ne!(new.uuid, view.uuid);
-    // The object of the secret that the catalog lost is left to gc.
+    // The object of the lost secret remains.
     assert_eq!(world.unreferenced(&["db"]).await, 1);
 }
 
@@ -144,7 +144,7 @@ async fn a_lagging_node_never_makes_a_secret_disappear() {
         .unwrap();
     let key = crate::catalog::record_key_of_name(&old.name);
     let lag = || world.catalog.serve_stale(&key);
-    // From here on a node may answer with the tombstone.
+    // From now on a stale read may return the tombstone.
     lag();
     let view = process
         .secrets()

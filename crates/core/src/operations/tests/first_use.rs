@@ -1,4 +1,4 @@
-//! An organization's first use: one record, one MAC key, one KEK.
+//! First use of an organization: one record, one MAC key, one KEK.
 
 use super::*;
 use crate::catalog::{
@@ -16,7 +16,7 @@ async fn record(world: &World) -> OrganizationRecord {
     serde_json::from_str(&stored.body).unwrap()
 }
 
-/// Checks that every process agrees on record and MAC key.
+/// Checks that every process has the same record and MAC key.
 async fn assert_settled(world: &World) {
     world.process().ensure().await.unwrap();
     let record = record(world).await;
@@ -158,7 +158,7 @@ async fn a_lagging_node_neither_provisions_nor_denies_a_ready_organization() {
 async fn the_mac_key_is_there_for_whoever_asked_while_first_use_was_under_way() {
     let world = World::new();
     let process = std::sync::Arc::new(world.process());
-    // Another task asks for the MAC key while this one brings it into being.
+    // Another task requests the MAC key while this one creates it.
     let asking = std::sync::Arc::clone(&process);
     let (send, receive) = tokio::sync::oneshot::channel();
     world.catalog.before(CatalogVerb::Write, 2, async move {

@@ -1,4 +1,4 @@
-//! What an operator forgets goes as it was shown, or not at all.
+//! An operator forgets a record exactly as it was shown, or not at all.
 
 use super::backends::{create, declared};
 use super::*;
@@ -117,7 +117,7 @@ async fn a_backend_that_turns_out_to_be_needed_is_as_it_was() {
         };
     let found = shown(&process).await;
     let racing = world.clone();
-    // A secret comes between the first listing and the mark.
+    // A secret is created between the first listing and the mark.
     world.catalog.before(CatalogVerb::Write, 1, async move {
         let creator = racing.process();
         create(&creator, "db", Some("vault")).await.unwrap();
@@ -146,8 +146,8 @@ async fn a_backend_that_turns_out_to_be_needed_is_as_it_was() {
 async fn a_backend_that_could_not_be_forgotten_is_as_it_was() {
     let unavailable = crate::catalog::CatalogErrorKind::Unavailable;
     for (verb, nth, landing, is_gone) in [
-        // The answer to the mark, the listing after it, the fence of the default, the
-        // tombstone, and the answer to that.
+        // The response to the mark, the listing after it, the fence of the default, the
+        // tombstone, and the response to the tombstone.
         (CatalogVerb::Write, 1, Landing::After, false),
         (CatalogVerb::List, 2, Landing::Before, false),
         (CatalogVerb::Write, 2, Landing::After, false),

@@ -1,4 +1,4 @@
-//! A secret whose object is missing is written again by its owner.
+//! The owner of a secret writes a missing object again.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
@@ -100,7 +100,7 @@ async fn a_destroy_deletes_what_was_lost_and_came_back() {
     let view = created(&world, "db", "v1").await;
     let process = world.warm().await;
     let interrupt = Interrupt::default();
-    // It only seemed to be gone: a version of ours is in it.
+    // The object only appeared to be missing: it contains a version of the secret.
     let mut document = world.document(&view.name).await;
     let secret = document.current.as_mut().unwrap();
     let lost = crate::catalog::LostObject {
@@ -116,7 +116,7 @@ async fn a_destroy_deletes_what_was_lost_and_came_back() {
     assert!(world.store.objects().is_empty());
 }
 
-/// On KV each version is a path of its own, and the last may be gone alone.
+/// On KV each version has a path of its own, so the last one may be missing alone.
 #[tokio::test]
 async fn a_destroy_deletes_older_versions_under_a_lost_name_and_nothing_else_there() {
     let world = World::new();
@@ -136,7 +136,7 @@ async fn a_destroy_deletes_older_versions_under_a_lost_name_and_nothing_else_the
     assert_eq!(world.store.versions(&object), [theirs]);
 }
 
-/// Returns a secret whose former object has lost the last of its two versions.
+/// Returns a secret whose former object is missing the last of its two versions.
 async fn bereft_of_the_last(world: &World) -> SecretView {
     let view = created(world, "db", "v1").await;
     let process = world.warm().await;
@@ -180,7 +180,7 @@ async fn a_healing_converges_after_each_failure() {
             let first = first.await;
             let what = format!("{landing:?} {fault:?}: {first:?}");
             if first.is_err() {
-                // The next run refreshes, and heals if it is still missing.
+                // The next run refreshes, and heals the object if it is still missing.
                 if let Refreshed::VersionLost(now) = refreshed(&world, &view).await.unwrap() {
                     let process = world.process();
                     let again = process.secrets().update(healing(&now, "v3"), &interrupt);

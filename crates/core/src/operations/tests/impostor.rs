@@ -1,4 +1,4 @@
-//! Somebody who answers in the store's place, and lacks the record's MAC key.
+//! An attacker answers in place of the store, without the MAC key of the record.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use crate::store::{
     StoreCapability, StoreError, VersionStatus,
 };
 
-/// A store that somebody else answers for.
+/// A store whose responses an attacker may replace.
 #[derive(Debug)]
 struct Impostor {
     inner: Arc<InMemoryStore>,
@@ -21,7 +21,7 @@ struct Impostor {
 }
 
 impl Impostor {
-    /// Returns one that answers for the store of `world`, and a process before it.
+    /// Returns an impostor of the store of `world`, and a process that uses it.
     fn before(world: &World) -> (Arc<Self>, Organization) {
         let impostor = Arc::new(Self {
             inner: Arc::clone(&world.store),
@@ -145,7 +145,7 @@ async fn an_envelope_in_anothers_place_is_refused() {
         );
         assert!(malformed, "{cut}: {opened:?}");
     }
-    // One byte of every part: context, wrap, salt, commitment, ciphertext, tag.
+    // One byte of each part: context, wrap, salt, commitment, ciphertext, tag.
     for at in [
         10,
         30,
@@ -206,7 +206,8 @@ async fn another_envelope_of_the_same_version_is_refused_by_its_digest() {
     let organization = process.existing().await.unwrap().uuid;
     let context = context(organization, document.secret(view.uuid).unwrap(), 1);
 
-    // Whoever may encrypt seals what opens in every other respect.
+    // A client that may encrypt under the KEK seals an envelope that is valid in every other
+    // respect.
     let kek = &world.kek;
     let sealer = Sealer::new(context.clone()).unwrap();
     let binding = sealer.binding(kek.id());

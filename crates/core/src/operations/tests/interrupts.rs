@@ -1,4 +1,4 @@
-//! Use cases end between their steps, never inside a commit.
+//! Use cases are interrupted between their steps, never inside a commit.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::catalog::CatalogVerb;
 use crate::store::StoreVerb;
 
-/// The call during which somebody asks to stop.
+/// The call during which the use case is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum During {
     Nothing,
@@ -53,7 +53,7 @@ impl Interruption {
 
     fn deadline() -> Self {
         let token = CancellationToken::new();
-        // Far enough for all that comes before the step, on a busy machine too.
+        // Late enough for everything before the step, even on a busy machine.
         let deadline = Some(Instant::now() + Duration::from_millis(500));
         Self {
             interrupt: Interrupt::new(token.clone(), deadline),

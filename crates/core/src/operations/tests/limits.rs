@@ -1,4 +1,4 @@
-//! How much a secret holds, how many versions stay, and what is never told.
+//! Limits of a secret's size and versions, and values that are never printed.
 
 use super::*;
 use crate::catalog::GenerateSpec;
@@ -226,7 +226,7 @@ async fn a_store_that_keeps_few_versions_never_runs_full() {
             .update(rotate(&view, &value), &interrupt)
             .await;
         view = updated.unwrap_or_else(|error| panic!("{value}: {error:?}"));
-        // All that the record names is still there.
+        // Every version that the record names still exists.
         world.unreferenced(&["db"]).await;
     }
     assert_eq!(world.value("db").await.unwrap(), "v12");

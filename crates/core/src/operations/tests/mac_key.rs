@@ -1,5 +1,5 @@
-//! Somebody who may encrypt under the KEK, and write the catalog, puts a MAC key
-//! of their own in the place of the organization's.
+//! An attacker who may encrypt under the KEK and write the catalog replaces the
+//! organization's MAC key.
 
 use super::*;
 use crate::catalog::{
@@ -9,7 +9,7 @@ use crate::catalog::{
 use crate::kek::KeyEncryptionKey;
 use planton_envelope::{MacKey, WrapBinding};
 
-/// Re-MACs the organization and the secret under a key of the forger's.
+/// Computes the MACs of the organization and of the secret again, under a forged key.
 async fn forge(world: &World, view: &SecretView) {
     let catalog = Catalog::new(world.catalog.clone());
     let forged = MacKey::generate().unwrap();
@@ -63,7 +63,7 @@ async fn a_mac_key_that_was_replaced_is_not_the_one_seen_before() {
 
     forge(&world, &view).await;
 
-    // By itself the forged catalog is in order: only memory tells.
+    // The forged catalog is consistent in itself. Only the remembered commitment differs.
     let process = world.process();
     let found = process.secrets().find(&view.name).await.unwrap();
     assert_eq!(found.metadata.description.as_deref(), Some("forged"));

@@ -1,5 +1,5 @@
-//! The use cases over a catalog, a store and a KEK that fail, race and lie on
-//! demand.
+//! Tests of the use cases, over a catalog, a store and a KEK that fail, race and return false
+//! results on demand.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -37,7 +37,7 @@ use world::{
     pairs, rotate, text,
 };
 
-/// Creates `named` in a process of its own.
+/// Creates `named` in a separate process.
 async fn created(world: &World, named: &str, value: &str) -> SecretView {
     let process = world.warm().await;
     let create = create_of(named, given(value));
@@ -48,7 +48,7 @@ async fn created(world: &World, named: &str, value: &str) -> SecretView {
         .unwrap()
 }
 
-/// Returns what a refresh asks that saw `view` last.
+/// Returns the request to refresh the secret that `view` shows.
 fn seen(view: &SecretView) -> RefreshSecret {
     let version = view.version.as_ref();
     RefreshSecret {
@@ -62,7 +62,7 @@ fn seen(view: &SecretView) -> RefreshSecret {
     }
 }
 
-/// Refreshes in a process of its own.
+/// Refreshes a secret in a separate process.
 async fn refreshed(world: &World, view: &SecretView) -> Result<Refreshed, OperationError> {
     let process = world.process();
     if let Some(seen) = &view.backend_seen {

@@ -1,4 +1,4 @@
-//! A state acts under the stamp that it knows, and under no other.
+//! A state changes a record under its own stamp only.
 
 use super::*;
 use crate::catalog::CatalogStore;
@@ -41,7 +41,7 @@ async fn a_state_with_another_stamp_neither_changes_nor_destroys() {
 
 #[tokio::test]
 async fn a_state_that_lost_its_stamp_does_not_take_what_was_adopted_since() {
-    // A state loses its stamp when a process dies in an update.
+    // A state loses its stamp if a process is killed during an update.
     let world = World::new();
     let interrupted = world.warm().await;
     let interrupt = Interrupt::default();
@@ -52,7 +52,7 @@ async fn a_state_that_lost_its_stamp_does_not_take_what_was_adopted_since() {
         stamp: None,
         ..rotate(&made, value)
     };
-    // Nobody has adopted it: whoever has its id created or imported it.
+    // No run has adopted it, so a caller with its uuid created or imported it.
     let process = world.process();
     let seen = process.secrets().update(forgetful("y"), &interrupt).await;
     assert_eq!(number(&seen.unwrap()), Some(2));
@@ -147,7 +147,7 @@ async fn a_displaced_secret_takes_its_name_back_when_nobody_holds_it() {
     let held = process.secrets().update(edit(&seen), &interrupt).await;
     match held {
         Err(OperationError::Displaced { uuid, met, .. }) => {
-            // It has not changed since, so its run can be resumed.
+            // It is unchanged since its creation, so its run can be resumed.
             assert_eq!((uuid, met.is_untouched), (new.uuid, true));
         }
         other => panic!("{other:?}"),

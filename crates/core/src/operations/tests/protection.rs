@@ -1,9 +1,9 @@
-//! What the verified record says, whatever a caller believes.
+//! The verified record decides, whatever the caller's state contains.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, OnDestroy, OrganizationState, RecordKey};
 
-/// Creates a secret with other arguments than usual.
+/// Creates a secret with changed arguments.
 async fn created_with(world: &World, change: fn(&mut CreateSecret)) -> SecretView {
     let mut create = create_of("db", given("x"));
     change(&mut create);

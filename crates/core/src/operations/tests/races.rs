@@ -1,11 +1,11 @@
-//! Writers race: exactly one wins, and nobody deletes what the winner wrote.
+//! Writers race: exactly one wins, and no other writer deletes the winner's objects.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
 use crate::operations::{DeletedSecret, OnDestroy};
 use crate::store::{Landing, StoreVerb};
 
-/// The call of one writer before which the other runs from start to end.
+/// The call of one writer before which the other runs to its end.
 #[derive(Clone, Copy, Debug)]
 enum Before {
     Catalog(CatalogVerb, usize),
@@ -171,7 +171,7 @@ async fn a_deletion_never_takes_what_an_update_just_wrote() {
     assert_eq!(world.unreferenced(&["db"]).await, 0);
 }
 
-/// An adoption changes nothing but the owner.
+/// An adoption changes only the owner.
 #[tokio::test]
 async fn a_deletion_never_takes_what_was_adopted_meanwhile() {
     for on_destroy in [OnDestroy::Delete, OnDestroy::Forget] {
@@ -194,7 +194,7 @@ async fn a_deletion_never_takes_what_was_adopted_meanwhile() {
         let deleted = process.secrets().delete(&own(&view), &interrupt).await;
         assert!(lost(&deleted), "{on_destroy:?}: {deleted:?}");
         assert_eq!(world.value("db").await.unwrap(), "v1");
-        // The next one is told whose it is.
+        // The next attempt returns the owner.
         let next = process.secrets().delete(&own(&view), &interrupt).await;
         assert!(
             matches!(next, Ok(DeletedSecret::LeftAlone(_))),
@@ -293,7 +293,7 @@ async fn a_deletion_that_somebody_else_finished_has_succeeded() {
 
 #[tokio::test]
 async fn a_writer_that_stalled_over_a_recreation_changes_nothing() {
-    // Its compare-and-set must never fit the record of a later namesake.
+    // Its compare-and-set must never succeed on the record of a later namesake.
     let world = World::new();
     let view = created(&world, "db", "old").await;
     let (racing, seen) = (world.clone(), view.clone());

@@ -1,10 +1,9 @@
-//! A read or a refresh meets a rotation that removes the version which it is
-//! about to ask for.
+//! A read or a refresh races with a rotation that removes the requested version.
 
 use super::*;
 use crate::store::StoreVerb;
 
-/// Has `work` done right before the store is asked, once.
+/// Runs `work` once, right before the store's next call of `verb`.
 fn meanwhile<F>(world: &World, verb: StoreVerb, work: impl FnOnce(World) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -12,7 +11,7 @@ where
     world.store.before(verb, 1, work(world.clone()));
 }
 
-/// Writes another version and keeps that one alone.
+/// Writes another version, and keeps only that one.
 async fn rotated(world: &World, view: &SecretView, value: &str) -> SecretView {
     let mut update = rotate(view, value);
     update.arguments.keep_versions = 1;
@@ -141,7 +140,8 @@ async fn a_refresh_that_meets_a_deletion_sees_the_end() {
     assert_eq!(found, Refreshed::Gone);
 }
 
-/// What is lost for good costs one more look at the record, and is read once.
+/// A version that is lost for good costs one more read of the record, and one read of the
+/// store.
 #[tokio::test]
 async fn a_version_that_is_lost_is_read_once() {
     let world = World::new();

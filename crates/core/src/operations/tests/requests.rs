@@ -1,4 +1,4 @@
-//! Requests to the use cases, and the values in them.
+//! Requests to the use cases, and their values.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::operations::{
 use planton_envelope::SecretValue;
 use planton_secret::SecretString;
 
-/// Returns the value in a form that tests compare.
+/// Returns the value in a comparable form.
 pub(super) fn exposed(value: &SecretValue) -> String {
     match value {
         SecretValue::Text(text) => text.expose().to_owned(),
@@ -77,7 +77,7 @@ pub(super) fn spec() -> GenerateSpec {
     }
 }
 
-/// Asks to create `named` with the source.
+/// Returns a request to create `named` from `source`.
 pub(super) fn create_of(named: &str, source: ValueSource) -> CreateSecret {
     CreateSecret {
         name: name(named),
@@ -89,7 +89,7 @@ pub(super) fn create_of(named: &str, source: ValueSource) -> CreateSecret {
     }
 }
 
-/// Asks to create `named` with a generated value.
+/// Returns a request to create `named` with a generated value.
 pub(super) fn generate_of(named: &str, spec: GenerateSpec) -> CreateSecret {
     let create = create_of(named, ValueSource::Generated(spec.clone()));
     CreateSecret {
@@ -101,7 +101,7 @@ pub(super) fn generate_of(named: &str, spec: GenerateSpec) -> CreateSecret {
     }
 }
 
-/// Asks for a new value of what `view` shows.
+/// Returns a request for a new value of the secret that `view` shows.
 pub(super) fn rotate(view: &SecretView, value: &str) -> UpdateSecret {
     UpdateSecret {
         source: Some(given(value)),
@@ -109,12 +109,12 @@ pub(super) fn rotate(view: &SecretView, value: &str) -> UpdateSecret {
     }
 }
 
-/// Asks to delete a secret whatever was seen of it, and whoever owns it.
+/// Returns a request to delete a secret, in any generation and without a stamp.
 pub(super) fn any(name: &SecretName, uuid: Uuid) -> DeleteSecret {
     at(u64::MAX, name, uuid)
 }
 
-/// Asks to delete a secret that was last seen at this generation.
+/// Returns a request to delete a secret that was last seen in this generation.
 pub(super) fn at(generation: u64, name: &SecretName, uuid: Uuid) -> DeleteSecret {
     DeleteSecret {
         name: name.clone(),
@@ -124,7 +124,7 @@ pub(super) fn at(generation: u64, name: &SecretName, uuid: Uuid) -> DeleteSecret
     }
 }
 
-/// Asks to delete what `view` shows, as the state that created it knows it.
+/// Returns a request to delete the secret that `view` shows, by the state that owns it.
 pub(super) fn own(view: &SecretView) -> DeleteSecret {
     DeleteSecret {
         stamp: Some(view.owner.stamp),
@@ -132,7 +132,8 @@ pub(super) fn own(view: &SecretView) -> DeleteSecret {
     }
 }
 
-/// Asks for nothing new of what `view` shows; to be changed by the caller.
+/// Returns a request without any change of the secret that `view` shows; the caller adds
+/// changes.
 pub(super) fn edit(view: &SecretView) -> UpdateSecret {
     UpdateSecret {
         name: view.name.clone(),
@@ -146,7 +147,7 @@ pub(super) fn edit(view: &SecretView) -> UpdateSecret {
     }
 }
 
-/// Returns an interrupt and what cancels it.
+/// Returns an interrupt, and the token that cancels it.
 pub(super) fn cancellable() -> (Interrupt, CancellationToken) {
     let token = CancellationToken::new();
     (Interrupt::new(token.clone(), None), token)

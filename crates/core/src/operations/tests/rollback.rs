@@ -1,4 +1,4 @@
-//! A catalog that went back is an error; a node that lags is not.
+//! A catalog that was rolled back is an error, and a stale read is not.
 
 use super::*;
 use crate::catalog::record_key_of_name;
@@ -39,7 +39,7 @@ async fn an_older_snapshot_is_a_rollback_in_refresh_and_in_update() {
         }
         other => panic!("{other:?}"),
     }
-    // What was seen before the backup was taken still fits.
+    // A state from before the backup is still accepted.
     assert_eq!(
         refreshed(&world, &view).await.unwrap(),
         Refreshed::Present(view)
@@ -64,7 +64,7 @@ async fn a_rollback_that_was_written_over_is_still_seen() {
         .await
         .unwrap();
 
-    // The same number of another payload.
+    // The same version number with another payload.
     world.catalog.restore(backup.clone());
     let process = world.warm().await;
     let mut fork = view.clone();
@@ -78,7 +78,7 @@ async fn a_rollback_that_was_written_over_is_still_seen() {
     assert!(fork.generation > again.generation);
     rolled_back(&refreshed(&world, &again).await);
 
-    // Edits raise the generation beyond what was seen; the version stays behind.
+    // Edits raise the generation beyond the one seen, but the version stays behind.
     world.catalog.restore(backup);
     let process = world.warm().await;
     let mut fork = view;

@@ -1,4 +1,5 @@
-//! Somebody who writes to catalog or store, and lacks the keys, forges nothing.
+//! An attacker who may write to the catalog or the store, without the keys, cannot forge
+//! anything.
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, StoredRecord, record_key_of_name};
@@ -10,7 +11,7 @@ fn altered<T: std::fmt::Debug>(result: &Result<T, OperationError>) {
     );
 }
 
-/// Checks that nothing is written or opened on the record's word.
+/// Checks that nothing is written or opened because of the record.
 async fn assert_altered(world: &World, view: &SecretView) {
     let interrupt = Interrupt::default();
     let process = world.process();

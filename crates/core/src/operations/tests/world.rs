@@ -1,4 +1,4 @@
-//! A platform in memory, and the calls that it received.
+//! A platform in memory that counts its calls.
 
 use std::ops::Sub;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::{
 };
 use planton_envelope::RootKey;
 
-/// How often each call was made.
+/// Number of calls of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) read: usize,
@@ -62,7 +62,7 @@ impl Sub for Counts {
     }
 }
 
-/// A platform in memory, shared by as many processes as a test wants.
+/// A platform in memory, shared by any number of processes.
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) catalog: Arc<InMemoryCatalog>,
@@ -92,7 +92,7 @@ impl World {
         Organization::new(acme(), self.platform())
     }
 
-    /// Starts a process of a run that resumes that of `interrupted`.
+    /// Starts a process of a run that resumes the run of `interrupted`.
     pub(super) fn resuming(&self, interrupted: &Organization) -> Organization {
         self.process().in_run(Run {
             resumes: Some(interrupted.run().id),
@@ -109,7 +109,7 @@ impl World {
         }
     }
 
-    /// Starts a process that has done its first use of the organization.
+    /// Starts a process that has completed the first use of the organization.
     pub(super) async fn warm(&self) -> Organization {
         let organization = self.process();
         organization.ensure().await.unwrap();
@@ -178,8 +178,7 @@ impl World {
         })
     }
 
-    /// Writes the document of `name` with a good MAC, as a process of ours with
-    /// other ideas might.
+    /// Writes the document of `name` with a valid MAC, as another process with the key could.
     pub(super) async fn write_document(&self, name: &SecretName, document: &SecretDocument) {
         let organization = self.warm().await;
         let key = record_key_of_name(name);
@@ -189,13 +188,13 @@ impl World {
         self.catalog.overwrite(&key, StoredRecord { body, mac });
     }
 
-    /// Changes the body of a record by hand, and leaves its MAC as it was.
+    /// Changes the body of the record of `name` by hand, and keeps its MAC.
     pub(super) async fn alter(&self, name: &SecretName, change: impl FnOnce(&str) -> String) {
         self.alter_key(record_key_of_name(name).as_str(), change)
             .await;
     }
 
-    /// Changes the body of the record under `key`, with a good MAC.
+    /// Changes the body of the record under `key`, with a valid MAC.
     pub(super) async fn forge(&self, key: &str, change: impl FnOnce(&str) -> String) {
         let organization = self.warm().await;
         let key = RecordKey::new(key);
@@ -205,7 +204,7 @@ impl World {
         self.catalog.overwrite(&key, StoredRecord { body, mac });
     }
 
-    /// Changes the body of the record under `key` by hand, and leaves its MAC.
+    /// Changes the body of the record under `key` by hand, and keeps its MAC.
     pub(super) async fn alter_key(&self, key: &str, change: impl FnOnce(&str) -> String) {
         let key = RecordKey::new(key);
         let stored = self.stored(&key).await.unwrap();
@@ -215,8 +214,8 @@ impl World {
             .overwrite(&key, StoredRecord { body, ..stored });
     }
 
-    /// Checks that all that the documents of `names` name is in the store, and
-    /// returns how many versions there are that nothing refers to.
+    /// Checks that the store has every version that the documents of `names` name. Returns
+    /// the number of versions that no document names.
     pub(super) async fn unreferenced(&self, names: &[&str]) -> usize {
         let mut named: Vec<(RemoteName, NativeVersionId)> = Vec::new();
         for text in names {
@@ -245,7 +244,7 @@ impl World {
         there.iter().filter(|one| !named.contains(one)).count()
     }
 
-    /// Opens the current value of `named` in a process of its own.
+    /// Opens the current value of `named` in a separate process.
     pub(super) async fn value(&self, named: &str) -> Result<String, OperationError> {
         let opened = self
             .process()

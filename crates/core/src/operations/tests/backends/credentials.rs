@@ -1,5 +1,5 @@
-//! The credential of a backend: sealed, bound to its settings, renewed; and
-//! credentials that lead to another place.
+//! The credential of a backend: sealed, bound to its settings, renewed. Also credentials that
+//! lead to another place.
 
 use planton_envelope::{Context, Envelope, Purpose};
 
@@ -35,7 +35,7 @@ async fn a_credential_is_sealed_opened_once_a_process_and_renewed_by_an_update()
     }
     assert_eq!(world.connector.opened() - opened, 1);
 
-    // Somebody changes the password there, and then here.
+    // The password is changed at the place first, and in the backend's record afterwards.
     world.connector.demand("a", "second");
     let stale = create(&world.process(), "four", Some("vault")).await;
     assert!(matches!(stale, Err(OperationError::Store(_))), "{stale:?}");
@@ -98,8 +98,7 @@ async fn a_credential_opens_beside_its_own_settings_only() {
         ..declare("vault", "a")
     };
     super::register(&process, register).await.unwrap();
-    // Whoever holds the MAC key, as a process of ours with other ideas might,
-    // still cannot send the credential elsewhere.
+    // A process with the MAC key still cannot redirect the credential to another place.
     world
         .forge("backends/vault", |body| {
             body.replace("\"place\":\"a\"", "\"place\":\"b\"")
@@ -140,7 +139,7 @@ async fn credentials_of_another_account_lead_to_an_error_and_never_to_an_end() {
     declared(&process, "vault", "a").await;
     let view = create(&process, "db", Some("vault")).await.unwrap();
     let here = world.connector.place("a");
-    // The same settings, and an account that knows nothing of ours.
+    // The same settings, with an account that has none of the backend's objects.
     world.connector.alias("a", "another account");
     let elsewhere = |outcome: Result<(), OperationError>| {
         let told = format!("{outcome:?}");
@@ -226,7 +225,7 @@ async fn a_lost_marker_keeps_nobody_from_renewing_credentials() {
         "{refused:?}"
     );
 
-    // Elsewhere the secret is not there either, and nothing is taken for the place.
+    // At another place the secret is missing too, and that place is not accepted.
     let renew = |view: &BackendView| UpdateBackend {
         credential: Some(password("new")),
         arguments: arguments("2"),

@@ -1,5 +1,5 @@
-//! A backend is deleted by its entries, which tell what is there. See `pairs.rs` for
-//! what happens beside a deletion.
+//! Deletion of a backend through its entries. See `pairs.rs` for deletions beside other
+//! processes.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::operations::{
 };
 use crate::store::{Landing, StoreVerb};
 
-/// Waits no longer than it takes to see that nobody goes on.
+/// Short waits, for deletions that another process began and does not continue.
 const SHORT_WAITS: DeletionWaits = DeletionWaits {
     deleting: Duration::from_millis(20),
     in_use: Duration::from_millis(5),
@@ -30,9 +30,10 @@ async fn entries(world: &World) -> usize {
     world.catalog.list("entries").await.unwrap().len()
 }
 
-/// Leaves what a creation leaves that is killed between its put and its commit.
+/// Leaves the entry and the object of a creation that was killed between its put and its
+/// commit.
 pub(super) async fn interrupted(world: &World, named: &str) {
-    // The entry is written, and the commit is not.
+    // The entry is written, and the commit fails.
     let kind = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Write, 2, Landing::Before, kind);
     create(&world.process(), named, Some("vault"))
@@ -97,7 +98,7 @@ async fn what_an_interrupted_creation_has_left_goes_with_the_backend_and_its_nam
     let after = world.document(&name("db")).await;
     assert!(after.is_tombstone());
     assert_eq!(after.generation, 1, "raised over nothing");
-    // Over a standing tombstone, too.
+    // Also over an existing tombstone.
     let vault = declared(&process, "vault", "a").await;
     interrupted(&world, "db").await;
     assert_eq!(
@@ -140,13 +141,13 @@ async fn an_object_whose_document_somebody_deleted_stays_and_its_backend_with_it
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 }
 
-/// The cleanup looks by itself: the listing before it has found a document.
+/// The cleanup checks this itself, since the listing before it has found a document.
 #[tokio::test]
 async fn a_document_that_is_deleted_during_the_cleanup_is_not_raised_over() {
     let world = World::new();
     let process = world.warm().await;
     let vault = declared(&process, "vault", "a").await;
-    // A tombstone, and beside it what an interrupted creation has left.
+    // A tombstone, and an object that an interrupted creation left.
     let view = create(&process, "db", Some("vault")).await.unwrap();
     let interrupt = Interrupt::default();
     let asked = any(&view.name, view.uuid);
@@ -223,7 +224,7 @@ async fn a_backend_that_was_changed_since_it_was_seen_stays() {
     );
 }
 
-/// Each writes the default's record, and none is told that another did.
+/// Each deletion writes the record of the default, and none fails because of the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_backends_are_deleted_at_once() {
     let world = World::new();
@@ -256,7 +257,7 @@ async fn a_backend_that_is_gone_for_good_is_forgotten_without_asking_it() {
         .filter(|object| !object.contains("/db-"))
         .collect();
     assert_eq!(left.len(), 2, "the marker, and what was put");
-    // From now on nobody gets in there.
+    // From now on the place rejects every credential.
     world.connector.demand("a", "nobody knows");
     let opened = world.connector.opened();
     let interrupt = Interrupt::default();
@@ -289,7 +290,7 @@ async fn a_backend_that_is_gone_for_good_is_forgotten_without_asking_it() {
     declared(&process, "vault", "b").await;
 }
 
-/// Takes a secret out of the catalog as `on_destroy = "forget"` does.
+/// Removes a secret from the catalog as `on_destroy = "forget"` does.
 async fn forget_secret(world: &World, view: &crate::operations::SecretView) {
     let process = world.warm().await;
     let mut document = world.document(&view.name).await;
@@ -301,8 +302,8 @@ async fn forget_secret(world: &World, view: &crate::operations::SecretView) {
     }
 }
 
-/// A creation that is held before its put may make its object after the cleanup: as
-/// long as the backend stands, the entry leads to it.
+/// A creation that is paused before its put may put its object after the cleanup. While the
+/// backend exists, the entry refers to that object.
 #[tokio::test]
 async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombstone() {
     let world = World::new();
@@ -320,8 +321,8 @@ async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombston
     let creation = tokio::spawn(async move { create(&late, "db", Some("vault")).await });
     is_reached.await.unwrap();
 
-    // The deletion cleans up, and is killed before its tombstone: after the mark, the
-    // fence before the default, and the raise.
+    // The deletion cleans up, and is killed before its tombstone: after the mark, the fence
+    // of the default, and the raise.
     let kind = CatalogErrorKind::Unavailable;
     world.fail_catalog(CatalogVerb::Write, 4, Landing::Before, kind);
     delete(&with_short_waits(&world), &vault).await.unwrap_err();
@@ -332,7 +333,7 @@ async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombston
     );
     assert_eq!(entries(&world).await, 1);
     assert_eq!(place.objects().len(), 1, "the marker");
-    // The creation puts, and dies before it can take its object back.
+    // The creation puts its object, and is killed before it can delete the object again.
     place.inject(crate::store::Fault {
         verb: StoreVerb::Delete,
         nth: 1,
@@ -351,15 +352,15 @@ async fn the_entries_of_what_was_cleaned_up_stay_until_the_backend_is_a_tombston
     assert_eq!(entries(&world).await, 0);
 }
 
-/// A change may take the backend back into use at the last moment: what it has found
-/// there is still there then.
+/// An update may make the backend usable again at the last moment. The marker that it found
+/// must still exist then.
 #[tokio::test]
 async fn a_deletion_that_is_overtaken_by_a_change_leaves_the_marker() {
     let world = World::new();
     let process = world.warm().await;
     let vault = declared(&process, "vault", "a").await;
     let (racing, view) = (world.clone(), vault.clone());
-    // Before the tombstone: after the mark, and the fence before the default.
+    // Before the tombstone: after the mark and the fence of the default.
     world.catalog.before(CatalogVerb::Write, 3, async move {
         let late = racing.process();
         let seen = late.backends().find(&view.name).await.unwrap();
@@ -383,8 +384,8 @@ async fn a_deletion_that_is_overtaken_by_a_change_leaves_the_marker() {
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 }
 
-/// A stale answer to the look at the backend would let a creation put, and commit,
-/// where a deletion has listed nothing.
+/// After a stale read of the backend's record, a creation could put and commit an object that
+/// the deletion has not listed.
 #[tokio::test]
 async fn a_creation_sees_the_mark_past_a_node_that_lags() {
     let world = World::new();
@@ -393,7 +394,7 @@ async fn a_creation_sees_the_mark_past_a_node_that_lags() {
     let key = crate::catalog::RecordKey::new("backends/vault");
     let place = world.connector.place("a");
     let late = world.process();
-    // It has opened the backend before it is deleted.
+    // The process opens the backend before its deletion.
     create(&late, "first", Some("vault")).await.unwrap();
     let first = late.secrets().find(&name("first")).await.unwrap();
     let interrupt = Interrupt::default();
@@ -416,8 +417,8 @@ async fn a_creation_sees_the_mark_past_a_node_that_lags() {
     assert!(place.objects().is_empty(), "{:?}", place.objects());
 }
 
-/// Entries that could not be removed after the tombstone lead nowhere: neither a
-/// second deletion nor a backend that is declared under the name is disturbed.
+/// Entries that could not be removed after the tombstone have no effect on a second deletion,
+/// or on a later backend of the same name.
 #[tokio::test]
 async fn an_entry_that_outlives_its_backend_disturbs_nobody() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Whose a backend is, and whose the default: what another run may do with them.
+//! Ownership of backends and of the default: the changes that another run may make.
 
 use super::{
     DONE, arguments, change, chosen, create, declare, declared, delete, password, settings, slug,
@@ -13,7 +13,7 @@ use crate::operations::{
 use crate::store::Landing;
 use uuid::Uuid;
 
-/// A process of the run with this number; it resumes another one.
+/// Returns a process of the run with this number, which resumes another one.
 fn of_run(world: &World, number: u128, resumes: Option<u128>) -> Organization {
     let id = |number| RunId::new(Uuid::from_u128(number));
     let run = Run {
@@ -38,7 +38,7 @@ fn met(refused: Result<RegisteredBackend, OperationError>) -> MetRecord {
     }
 }
 
-/// Returns the marker objects at place `a`.
+/// Returns the number of marker objects at place `a`.
 fn markers(world: &World) -> usize {
     world.connector.place("a").objects().len()
 }
@@ -92,7 +92,7 @@ async fn a_run_to_resume_gives_its_backend_and_what_differs_changes_in_the_same_
     assert_eq!(view.owner.stamp.run, RunId::new(Uuid::from_u128(2)));
     assert_eq!(markers(&world), 1);
 
-    // The adoption was killed, and is resumed in turn; nothing else will do.
+    // The adoption was killed. Only a run that resumes the adopting run adopts the backend.
     let other = met(registered(&of_run(&world, 3, Some(1)), declare("vault", "a")).await);
     assert!(other.is_untouched);
     let again = registered(&of_run(&world, 3, Some(2)), declare("vault", "a")).await;
@@ -126,7 +126,7 @@ async fn what_changed_since_or_cannot_change_in_place_is_not_adopted() {
     assert_eq!(markers(&world), 1);
     assert!(world.connector.place("b").objects().is_empty());
 
-    // Becoming the default is housekeeping; a new description is not.
+    // A change of the default leaves a backend untouched. A new description does not.
     chosen(&of_run(&world, 1, None), "vault", "platform").await;
     let seen = world
         .process()
@@ -170,7 +170,7 @@ async fn another_stamp_is_neither_changed_nor_deleted() {
     let owner = Box::new(taken.owner.clone());
     assert_eq!(left.destroyed, Destroyed::LeftToOwner(owner));
     assert_eq!(markers(&world), 1);
-    // Its own state goes on.
+    // The state that owns it continues.
     let own = of_run(&world, 4, None);
     let kept = own.backends().update(change(&taken), &interrupt);
     assert_eq!(kept.await.unwrap().uuid, first.uuid);
@@ -197,7 +197,7 @@ async fn a_run_gives_back_what_it_adopted_and_destroys_what_it_made() {
         .await
         .unwrap();
     assert_eq!(found.owner, first.owner);
-    // So that run can still be resumed, and its own state still owns it.
+    // That run can be resumed again, and its state owns the backend again.
     let again = registered(&of_run(&world, 3, Some(1)), declare("vault", "a")).await;
     assert_eq!(again.unwrap().view.uuid, first.uuid);
 
@@ -214,14 +214,14 @@ async fn whoever_loses_the_commit_takes_its_own_marker_along_and_names_the_backe
     let comes_first = async move {
         declared(&of_run(&other, 1, None), "vault", "a").await;
     };
-    // Before the commit itself.
+    // Before the commit.
     world.catalog.before(CatalogVerb::Write, 1, comes_first);
     let met = met(registered(&rival, declare("vault", "a")).await);
     assert_eq!(met.owner.stamp.run, RunId::new(Uuid::from_u128(1)));
     assert_eq!(markers(&world), 1, "the winner's");
     create(&world.process(), "db", Some("vault")).await.unwrap();
 
-    // Another one came and went meanwhile.
+    // Another backend of the name is declared and deleted meanwhile.
     let other = world.clone();
     let comes_and_goes = async move {
         let process = of_run(&other, 1, None);
@@ -248,8 +248,8 @@ async fn a_commit_whose_answer_is_lost_is_known_again_though_it_was_built_on() {
         let process = of_run(&other, 9, None);
         chosen(&process, "vault", "platform").await;
     };
-    // The write lands, its answer is a conflict, and the default is set before the
-    // look that follows.
+    // The write lands, and its response is a conflict. The default is set before the next
+    // read.
     let kind = CatalogErrorKind::Conflict;
     world.fail_catalog(CatalogVerb::Write, 1, Landing::After, kind);
     world
@@ -338,7 +338,7 @@ async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
             other => panic!("{other:?}"),
         }
     }
-    // A deletion of another backend writes the record again as it is.
+    // The deletion of another backend writes the record again, unchanged.
     let brief = declared(&process, "brief", "brief").await;
     delete(&process, &brief).await.unwrap();
 
@@ -352,7 +352,7 @@ async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
     let view = process.default_backend().view().await.unwrap();
     assert_eq!((view.backend, view.owner), (slug("one"), Some(owner)));
 
-    // Resumed for another backend, which changes in the same commit.
+    // The resuming run sets another backend, in the same commit.
     let adopted = created(&of_run(&world, 4, Some(1)), "two").await.unwrap();
     assert_eq!(adopted.view.backend, slug("two"));
     let untouched = created(&of_run(&world, 5, Some(4)), "two").await.unwrap();
@@ -392,7 +392,7 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
     let own = own.await.unwrap();
     assert_eq!(own.view.backend, slug("two"));
     assert_eq!(own.view.owner, taken.view.owner, "the stamp stays");
-    // Changed since: not to be resumed any more.
+    // It was changed since, so its run can no longer be resumed.
     let refused = created(&of_run(&world, 3, Some(2)), "two").await;
     assert!(matches!(
         refused,

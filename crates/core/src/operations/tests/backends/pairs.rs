@@ -1,9 +1,10 @@
-//! A backend is deleted beside whatever makes an object on it: every pair of their
-//! steps, for a creation in both orders.
+//! Deletes a backend beside each operation that puts an object on it, at every pair of their
+//! steps. A creation runs in both orders.
 //!
-//! Of two processes the first runs up to a step and is held there; the second does
-//! the same, or runs to its end; the first goes on to its end, then the second. The
-//! steps are the calls that each makes when nobody disturbs it.
+//! The first process runs up to a step and is paused there. The second process runs up to a
+//! step, or to its end. Then the first runs to its end, and after it the second.
+//!
+//! The steps are the calls that each process makes when it runs alone.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -30,16 +31,16 @@ const CATALOG: [CatalogVerb; 7] = [
 ];
 const STORE: [StoreVerb; 3] = [StoreVerb::Put, StoreVerb::Describe, StoreVerb::Delete];
 
-/// The nth call of a process.
+/// The nth call of a kind by a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Catalog(CatalogVerb, usize),
     Store(StoreVerb, usize),
-    /// After its last.
+    /// After the last call.
     End,
 }
 
-/// How often each call was made so far.
+/// Number of calls of each kind.
 struct Calls(Vec<usize>);
 
 impl Calls {
@@ -50,7 +51,7 @@ impl Calls {
         Self(catalog.chain(store).collect())
     }
 
-    /// Returns the steps of whoever made the calls since.
+    /// Returns the steps of the process that made all calls since.
     fn steps_since(&self, world: &World) -> Vec<Step> {
         let now = Self::of(world);
         let made = now.0.iter().zip(&self.0).map(|(now, before)| now - before);
@@ -66,21 +67,21 @@ impl Calls {
     }
 }
 
-/// A process that is held, or over.
+/// A process that is paused or finished.
 struct Running<T> {
     task: JoinHandle<T>,
     go: watch::Sender<bool>,
 }
 
 impl<T: Send + 'static> Running<T> {
-    /// Runs a process up to a step.
+    /// Runs a process up to a step, and pauses it there.
     async fn up_to(world: &World, step: Step, process: BoxFuture<'static, T>) -> Self {
         let (go, mut goes) = watch::channel(false);
         let (stopped, mut is_stopped) = watch::channel(false);
         let (over, is_over) = watch::channel(false);
         let reached = stopped.clone();
         let hold = async move {
-            // One that never came so far leaves this to the other's calls.
+            // A process that ended without this call must not pause the other one.
             if !*is_over.borrow() {
                 reached.send_replace(true);
                 goes.wait_for(|goes| *goes).await.unwrap();
@@ -107,7 +108,7 @@ impl<T: Send + 'static> Running<T> {
     }
 }
 
-/// Whether the backend is gone.
+/// Returns whether the backend was deleted.
 fn deletion(world: &World, backend: &BackendView) -> BoxFuture<'static, bool> {
     let (process, request) = (with_short_waits(world), letting_go(backend));
     async move {
@@ -132,21 +133,21 @@ fn deletion(world: &World, backend: &BackendView) -> BoxFuture<'static, bool> {
 
 type Outcome = Result<SecretView, OperationError>;
 
-/// What makes an object on the backend.
+/// An operation that puts an object on the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Maker {
-    /// A creation of a name that was never used.
+    /// Creation of a name that was never used.
     Creation,
-    /// A creation of a name that was deleted.
+    /// Creation of a name that was deleted.
     Again,
-    /// A creation that displaces a namesake elsewhere.
+    /// Creation that displaces a namesake on another backend.
     TakingOver,
-    /// A new version of a secret whose object somebody removed.
+    /// New version of a secret whose object was removed.
     Heal,
 }
 
 impl Maker {
-    /// Prepares what there must be, and returns what to do.
+    /// Prepares the world for the operation, and returns the operation.
     async fn prepare(self, world: &World, process: &Organization) -> Make {
         match self {
             Self::Creation => Make::Create(on_vault("db", "new")),
@@ -206,8 +207,8 @@ fn on_vault(named: &str, value: &str) -> CreateSecret {
     }
 }
 
-/// A world with the backend, what an interrupted creation has left on it, and
-/// whatever the maker needs.
+/// Returns a world with the backend, the object of an interrupted creation, and everything
+/// that the operation requires.
 async fn begun(maker: Maker) -> (World, BackendView, Make) {
     let world = World::new();
     let process = world.warm().await;
@@ -229,14 +230,14 @@ async fn steps(maker: Maker) -> (Vec<Step>, Vec<Step>) {
     (of_maker, before.steps_since(&world))
 }
 
-/// Who begins.
+/// The process that runs first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum First {
     Maker,
     Deletion,
 }
 
-/// How often what happened.
+/// Number of each outcome.
 #[derive(Debug, Default)]
 struct Tally {
     made: usize,
@@ -288,8 +289,8 @@ async fn every_pair(maker: Maker, orders: &[First]) -> Tally {
     tally
 }
 
-/// Asserts that nothing acknowledged is lost or stands on a backend that is gone,
-/// and that nothing is left which no document names.
+/// Asserts that no acknowledged secret is lost or is on a deleted backend. Also asserts that
+/// nothing remains that no document names.
 async fn holds(world: &World, vault: &BackendView, made: &[Outcome], is_gone: bool, what: &str) {
     let document = world.document(&name("db")).await;
     let secrets: Vec<_> = document.current.iter().chain(&document.displaced).collect();
@@ -306,7 +307,8 @@ async fn holds(world: &World, vault: &BackendView, made: &[Outcome], is_gone: bo
                 | OperationError::UnknownBackend { .. }
                 | OperationError::BackendDeleting { .. },
             ) => {}
-            // It had looked at the backend before, and looks for the marker now.
+            // It read the backend's record before the deletion, and looks for the marker
+            // afterwards.
             Err(OperationError::BackendNotThere { .. }) if is_gone => {}
             Err(error) => panic!("{what}: {error:?}"),
         }
@@ -337,7 +339,8 @@ async fn holds(world: &World, vault: &BackendView, made: &[Outcome], is_gone: bo
     let mut listed: Vec<EntryKey> = listed.iter().filter_map(EntryKey::parse).collect();
     let mut left: Vec<String> = place.objects().iter().map(ToString::to_string).collect();
     if !is_gone {
-        // What was interrupted before may have been cleaned up, and its entry stays.
+        // The object of the earlier interrupted creation may be cleaned up, while its entry
+        // stays.
         left.retain(|object| !object.contains("/other-"));
         listed.retain(|entry| entries.contains(entry) || !is_of_other(entry));
     }
@@ -354,7 +357,7 @@ fn is_of_other(entry: &EntryKey) -> bool {
     key == Some(crate::catalog::record_key_of_name(&name("other")))
 }
 
-/// What is displaced stays its owner's, whatever became of the one that displaced it.
+/// Asserts that a displaced secret stays, whatever happens to the one that displaced it.
 async fn keeps_the_displaced(world: &World, what: &str) {
     let document = world.document(&name("db")).await;
     let mut secrets = document.current.iter().chain(&document.displaced);
@@ -395,14 +398,14 @@ async fn a_creation_that_takes_over_beside_a_deletion_at_every_pair_of_steps() {
 #[tokio::test]
 async fn a_heal_beside_a_deletion_at_every_pair_of_steps() {
     let tally = every_pair(Maker::Heal, &[First::Maker]).await;
-    // Its record keeps the backend, before it is marked.
+    // The record of the secret keeps the backend before the mark.
     assert_eq!((tally.refused, tally.deleted), (0, 0), "{tally:?}");
     assert!(tally.made > 20, "{tally:?}");
 }
 
-/// One creation is held, the deletion is held, a second creation of the name runs to
-/// its end, on the same backend and elsewhere; then the first goes on, then the
-/// deletion.
+/// One creation is paused, the deletion is paused, and a second creation of the name runs to
+/// its end. It runs on the same backend, and on another one. Then the first creation
+/// continues, and after it the deletion.
 #[tokio::test]
 async fn two_creations_of_a_name_beside_a_deletion_at_every_pair_of_steps() {
     let (of_maker, of_deletion) = steps(Maker::Creation).await;

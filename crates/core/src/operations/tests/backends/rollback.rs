@@ -1,4 +1,4 @@
-//! A backend's record that goes back to what it was, with a good MAC.
+//! A backend's record that is rolled back, with a valid MAC.
 
 use super::{change, chosen, create, declare, declared, delete, password, settings, slug};
 use crate::catalog::{RecordKey, StoredRecord};
@@ -9,8 +9,8 @@ use crate::operations::{
     UpdateBackend,
 };
 
-/// A secret on a backend that has moved since, as its state knows both; and the
-/// backend's record from before.
+/// Returns a secret on a backend whose address changed, as its state has both. Also returns
+/// the backend's record from before the change.
 async fn moved(world: &World, credential: StoreCredential) -> (SecretView, StoredRecord) {
     let process = world.warm().await;
     let interrupt = Interrupt::default();
@@ -83,7 +83,7 @@ async fn what_was_opened_before_is_left_when_a_state_knows_better() {
     let now = world.stored(&record()).await.unwrap();
     world.catalog.overwrite(&record(), before);
     let process = world.warm().await;
-    // Nothing is known yet, and the MAC is good.
+    // Nothing was seen yet, and the MAC is valid.
     let found = process.secrets().refresh(&seen(&view)).await;
     assert!(matches!(found, Ok(Refreshed::Present(_))), "{found:?}");
     process
@@ -109,7 +109,7 @@ async fn a_restored_record_of_the_same_place_is_taken_and_what_was_seen_is_kept(
     process.backends().update(update, &interrupt).await.unwrap();
     let view = create(&process, "db", Some("vault")).await.unwrap();
     world.catalog.overwrite(&record(), before);
-    // Else a replay in two steps would be as good as one.
+    // The newer record must stay remembered: otherwise a replay in two steps would succeed.
     let found = refreshed(&world, &view).await;
     assert_eq!(found.unwrap(), Refreshed::Present(view));
 }
@@ -123,7 +123,7 @@ async fn a_lagging_node_is_not_a_rollback_of_a_backend() {
     assert_eq!(found.unwrap(), Refreshed::Present(view));
 }
 
-/// Has the catalog answer with `before` until it is asked past a node that lags.
+/// Makes the catalog return the record `before` until a fenced read.
 async fn lag(world: &World, key: &RecordKey, before: StoredRecord) {
     let now = world.stored(key).await.unwrap();
     world.catalog.overwrite(key, before);
@@ -193,11 +193,11 @@ async fn a_namesake_from_before_is_not_taken_for_the_backend_that_a_state_knows(
 async fn who_knows_nothing_does_not_make_an_old_record_good() {
     let world = World::new();
     let (view, before) = moved(&world, StoreCredential::new()).await;
-    // One generation older, and made as new as what the state knows.
+    // The record is one generation older, and is then raised to the generation in the state.
     world.catalog.overwrite(&record(), before);
     chosen(&world.warm().await, "vault", "platform").await;
     rolled_back(refreshed(&world, &view).await);
-    // Who knows writes nothing of the kind.
+    // A process that remembers the newer record does not write it.
     let knowing = world.warm().await;
     knowing.backends().remember(view.backend_seen.unwrap());
     rolled_back(super::set(&knowing, "platform", "vault").await);
@@ -252,7 +252,7 @@ async fn a_default_that_is_taken_away_or_learned_from_an_old_record_is_not_follo
     let before = world.stored(&key).await.unwrap();
     let set = chosen(&process, "two", "one").await;
 
-    // Learned before anything was known.
+    // The default is cached before the newer record is remembered.
     world.catalog.overwrite(&key, before);
     let process = world.warm().await;
     create(&process, "db", None).await.unwrap();
@@ -288,7 +288,7 @@ async fn the_generation_of_a_default_is_that_of_its_own_commit() {
     let world = World::new();
     let process = world.warm().await;
     declared(&process, "one", "one").await;
-    // The built-in one, too, is chosen by a record of its own.
+    // A choice of the built-in backend also has a record.
     for (backend, expected, generation) in [
         ("platform", "platform", 1),
         ("one", "platform", 2),
