@@ -15,7 +15,7 @@ use crate::store::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[error("the creation may or may not have been committed: {error}")]
 pub struct CommitUnclear {
-    /// The run of the creation. A run that resumes it adopts what was committed.
+    /// The run of the creation. A run that resumes it adopts the committed record.
     pub run: RunId,
     /// The failure.
     #[source]

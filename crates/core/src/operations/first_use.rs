@@ -103,7 +103,7 @@ impl Organization {
         if self.catalog.list("").await?.is_empty() {
             return Ok(None);
         }
-        // A stale node may not have the record of a process that came first.
+        // A stale read may lack the record of an earlier process.
         match self.catalog.load_fenced(&key()).await? {
             Some(now) => Ok(Some(now)),
             None => Err(OperationError::OrganizationRecordMissing {

@@ -12,9 +12,8 @@ const LONGEST_GRANT_DELAY: Duration = Duration::from_secs(5);
 /// Retries denied requests until a new grant takes effect.
 ///
 /// One apply may create a role and a backend, and the grants of all vendors take effect
-/// later. Google Cloud, for example, [propagates
-/// grants](https://cloud.google.com/iam/docs/access-change-propagation) typically in 2
-/// minutes, and potentially in 7 minutes or longer.
+/// later, [minutes later](https://cloud.google.com/iam/docs/access-change-propagation) in
+/// one documented case.
 pub(crate) struct GrantDelay<'a> {
     pub(crate) store: &'a dyn SecretStore,
     since: Instant,
@@ -28,8 +27,8 @@ impl<'a> GrantDelay<'a> {
         }
     }
 
-    /// Sends a request, and retries it while it is denied and a new grant may still take
-    /// effect; never past the operation's deadline.
+    /// Sends a request. Retries it while it is denied and a new grant may still take effect,
+    /// until the operation's deadline.
     pub(crate) async fn wait<T, F>(&self, request: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,

@@ -66,23 +66,23 @@ impl RollbackGuard {
         self.backends().get(name).cloned()
     }
 
-    /// Returns the known generation if `found` is not newer and leads to another place. An
-    /// older record of the same place is accepted, since it may come from a backup.
+    /// Returns the remembered generation if `found` is not newer and leads to another place.
+    /// An older record of the same place is accepted, since it may come from a backup.
     pub(crate) fn rollback_of(&self, found: &SeenBackend) -> Option<u64> {
         let last = self.last(&found.name)?;
         let is_rolled_back = found.generation <= last.generation && !found.is_same_place(&last);
         is_rolled_back.then_some(last.generation)
     }
 
-    /// Returns true if neither `found` nor the known record has a credential, and both lead
-    /// to the same place. An attacker thus gains nothing by stripping a credential.
+    /// Returns true if neither `found` nor the remembered record has a credential, and both
+    /// lead to the same place. An attacker thus gains nothing by stripping a credential.
     pub(crate) fn is_known_place(&self, found: &SeenBackend) -> bool {
         let last = self.last(&found.name);
         last.is_some_and(|last| !last.is_static && !found.is_static && found.is_same_place(&last))
     }
 
     /// Remembers the default backend at a generation of its record. Returns false if a newer
-    /// generation is known.
+    /// generation is remembered.
     pub(crate) fn remember_default(&self, backend: &Slug, generation: u64) -> bool {
         let mut default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = match &*default {
@@ -95,7 +95,7 @@ impl RollbackGuard {
         is_news
     }
 
-    /// Returns the known generation if the default's record is not newer and names another
+    /// Returns the remembered generation if the default's record is not newer and names another
     /// backend. A missing record has generation 0, since a record is never removed.
     pub(crate) fn rollback_of_default(&self, backend: &Slug, generation: u64) -> Option<u64> {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);

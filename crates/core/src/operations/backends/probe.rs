@@ -1,4 +1,4 @@
-//! Verifies a connection: writes, looks at, reads and deletes a temporary object.
+//! Verifies a connection: writes, describes, reads and deletes a temporary object.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::store::{
     VersionStatus,
 };
 
-/// How often a read of a new object is attempted: some vendors are eventually consistent.
+/// Number of attempts to read a new object, since some vendors are eventually consistent.
 const READ_TRIES: u32 = 5;
 const READ_DELAY: Duration = Duration::from_millis(200);
 
 impl Backends<'_> {
-    /// Writes, looks at, reads and deletes an object under a temporary name.
+    /// Writes, describes, reads and deletes an object under a temporary name.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ impl Backends<'_> {
     ///
     /// # Errors
     ///
-    /// `BackendChangedConcurrently` if another writer came first.
+    /// `BackendChangedConcurrently` if another writer committed first.
     pub(crate) async fn commit(self, held: &mut HeldBackend) -> Result<(), OperationError> {
         match self.try_commit(held).await? {
             None => Ok(()),
@@ -34,7 +34,7 @@ impl Backends<'_> {
     }
 
     /// Commits a changed document, and remembers it in the rollback guard. Returns the
-    /// present one if another writer came first.
+    /// present one if another writer committed first.
     pub(crate) async fn try_commit(
         self,
         held: &mut HeldBackend,

@@ -166,7 +166,7 @@ impl DefaultBackend<'_> {
         self.organization.held((), loaded).await
     }
 
-    /// Commits a choice. Returns false if another writer came first.
+    /// Commits a choice. Returns false if another writer committed first.
     pub(crate) async fn commit(
         self,
         held: &mut HeldDefault,

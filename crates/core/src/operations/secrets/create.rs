@@ -20,7 +20,7 @@ use crate::operations::{Backend, ChangedRecord, OperationError, SecretView};
 /// How often a creation is retried after a conflict or a change of the default backend.
 const TRIES: usize = 4;
 
-/// What to create.
+/// The secret to create.
 #[derive(Debug)]
 pub struct CreateSecret {
     /// Its name and scope.
@@ -141,7 +141,7 @@ impl Secrets<'_> {
         })
     }
 
-    /// Reads, wraps, puts and commits, once.
+    /// Runs one attempt: reads, wraps, puts and commits.
     async fn attempt(
         self,
         wanted: &mut Wanted,
@@ -199,7 +199,7 @@ impl Secrets<'_> {
         held.document.current = Some(secret);
         let committed = self.commit_put(&mut held, uuid, &put, backend).await;
         match committed.map_err(|error| error.unclear_in(self.organization.run.id))? {
-            // With the stamp of this commit, even if another run has adopted it since.
+            // The stamp is that of this commit, even if another run has adopted the secret since.
             None => Ok(Attempt::Done(SecretView {
                 owner,
                 ..self.view(&held, uuid).await?

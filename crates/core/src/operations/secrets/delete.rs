@@ -231,8 +231,9 @@ impl Secrets<'_> {
     }
 
     /// Removes the entries of a deleted secret's objects, and the history of a tombstone.
-    /// Comes last: as long as a record names an object, a deletion of the backend must find
-    /// its entry.
+    ///
+    /// Runs last: while a record names an object, a deletion of the backend must find its
+    /// entry.
     pub(crate) async fn clear(self, held: &HeldSecret, entries: &[EntryKey]) {
         for entry in entries {
             self.withdraw_entry(Some(entry)).await;

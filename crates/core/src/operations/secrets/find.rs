@@ -9,7 +9,7 @@ use crate::catalog::{
 use crate::names::SecretName;
 use crate::operations::{OperationError, SecretView};
 
-/// Which secret to open.
+/// Selects a secret by its uuid or by its name.
 #[derive(Clone, Debug)]
 pub enum Selector {
     /// By identity.
@@ -109,7 +109,7 @@ impl Secrets<'_> {
     }
 }
 
-/// How to read the document of a secret that is looked up.
+/// Read mode for the document of a secret.
 #[derive(Clone, Copy)]
 pub(crate) enum ReadMode {
     Plain,

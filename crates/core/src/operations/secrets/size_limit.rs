@@ -23,7 +23,7 @@ pub(crate) fn check_size(
     if plaintext.len() <= limit {
         return Ok(());
     }
-    // The kind byte is ours; users count their own bytes.
+    // Without the kind byte, which is not part of the user's value.
     Err(OperationError::ValueTooLarge {
         bytes: plaintext.len() - 1,
         limit: limit - 1,
