@@ -27,7 +27,7 @@ pub(crate) enum Rechecked {
 impl Backends<'_> {
     /// Returns whether a new object may be put on the backend.
     ///
-    /// The caller reads it after the write of the object's entry was acknowledged. A deletion
+    /// The caller calls this after the write of the object's entry is acknowledged. A deletion
     /// then lists the entry, or its mark is found here. The read is neither shared nor
     /// cached, and is not older than the entry.
     pub(crate) async fn recheck(

@@ -215,7 +215,7 @@ impl DefaultBackend<'_> {
         Err(changed())
     }
 
-    /// Checks that nobody has set the default, except the resumed run. Returns the owner of a
+    /// Checks that no run has set the default, except the resumed one. Returns the owner of a
     /// choice to adopt.
     fn expect_unset(self, held: &HeldDefault) -> Result<Option<Owner>, OperationError> {
         let record = &held.document;
