@@ -14,7 +14,7 @@ use crate::names::{SecretName, Slug};
 
 /// A record with a MAC that use cases change.
 pub(crate) trait Document: Record + Default + Debug {
-    /// What identifies the document among those of its type.
+    /// Identifies a document among those of its type.
     type Name: Clone + Debug + Send + Sync;
 
     /// Returns the key of the document's record.
