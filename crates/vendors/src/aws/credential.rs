@@ -1,11 +1,11 @@
-//! As whom secrets are stored.
+//! The credential of an AWS backend.
 
 use super::settings::{AwsConfig, unusable};
 use crate::aws::client::StaticCredential;
 use planton_core::store::{StoreCredential, StoreError};
 use planton_secret::SecretString;
 
-/// A static key, or the ambient chain.
+/// A static access key, or the ambient credential chain.
 ///
 /// # Security
 ///
@@ -14,16 +14,17 @@ use planton_secret::SecretString;
 pub enum AwsCredential {
     /// An access key.
     Static(StaticCredential),
-    /// Environment, shared files, SSO, web identity, containers, instances.
+    /// The ambient chain: environment, shared files, SSO, web identity, containers,
+    /// instances.
     Ambient,
 }
 
 impl AwsCredential {
-    /// Puts the secret parts together with the configured `access_key_id`.
+    /// Combines the secret parts with the configured `access_key_id`.
     ///
     /// # Errors
     ///
-    /// `Misconfigured`, with the name of what is missing as the path.
+    /// `Misconfigured`, with the name of the missing part as the path.
     pub fn from_parts(config: &AwsConfig, parts: &StoreCredential) -> Result<Self, StoreError> {
         let part = |name: &str| -> Option<SecretString> {
             parts.get(name).filter(|part| !part.is_empty()).cloned()

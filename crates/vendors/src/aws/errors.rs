@@ -1,4 +1,4 @@
-//! AWS's refusals as the store's errors: meaning and remedy, in one place.
+//! Maps errors of AWS to errors of the store, with their remedies.
 
 use crate::aws::client::{AwsError, AwsErrorKind};
 use crate::http::HttpErrorKind;
@@ -6,7 +6,7 @@ use planton_core::store::{RemoteName, StoreError, StoreErrorKind};
 
 use super::settings::unusable;
 
-/// Where something was tried.
+/// The context of a failed request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
     pub(super) name: &'a RemoteName,
@@ -17,14 +17,15 @@ pub(super) struct Place<'a> {
     pub(super) has_session_token: bool,
 }
 
-/// Explains why `operation` was refused.
+/// Maps a failure of `operation` to an error of the store, with a remedy.
 pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>) -> StoreError {
     use AwsErrorKind as K;
     let kind = match error.kind() {
-        // CreateSecret finds everything that it asks for but a key.
+        // CreateSecret refers to no object but the KMS key.
         K::NotFound if operation == "CreateSecret" => StoreErrorKind::Misconfigured,
         K::NotFound => StoreErrorKind::NotFound,
-        // A token that was used for another payload.
+        // The token was used before, with another payload:
+        // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
         K::AlreadyExists if operation == "PutSecretValue" => StoreErrorKind::Conflict,
         K::AlreadyExists => StoreErrorKind::AlreadyExists,
         K::WrongState if error.concerns_deletion() && operation != "DeleteSecret" => {
@@ -54,7 +55,7 @@ pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>
     explained.with_source(error)
 }
 
-/// Returns the setting that most likely has to change.
+/// Returns the setting that is the likely cause.
 fn setting(error: &AwsError, operation: &str, place: Place<'_>) -> Option<&'static str> {
     use AwsErrorKind as K;
     Some(match error.kind() {
@@ -84,7 +85,7 @@ fn setting(error: &AwsError, operation: &str, place: Place<'_>) -> Option<&'stat
     })
 }
 
-/// Explains why there is no session at all.
+/// Maps a failure to establish the session.
 pub(super) fn of_connecting(error: AwsError) -> StoreError {
     let explained = match error.http() {
         Some(_) => StoreError::new(StoreErrorKind::Misconfigured, "connect", "AWS")
@@ -112,7 +113,8 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
         AwsErrorKind::PermissionDenied if error.concerns_kms() => format!(
             "Grant {} on the KMS key {key} (at_rest_kms_key_id) to {whom}, in the key's policy as \
              well.",
-            // A put takes both: https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+            // PutSecretValue requires both permissions:
+            // https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
             match operation {
                 "GetSecretValue" => "kms:Decrypt",
                 _ => "kms:GenerateDataKey and kms:Decrypt",
@@ -205,7 +207,7 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
     })
 }
 
-/// AWS's limits for each API, in each region:
+/// Returns AWS's request quota for an operation, per region:
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
 fn quota(operation: &str) -> &'static str {
     match operation {
@@ -218,15 +220,15 @@ fn quota(operation: &str) -> &'static str {
     }
 }
 
-/// Returns what all names of the organization begin with: who writes a policy
-/// writes it for them all.
+/// Returns the prefix of all names of the organization, so that one policy covers them
+/// all.
 fn folder(name: &RemoteName) -> &str {
     let text = name.as_str();
     let mut slashes = text.match_indices('/');
     slashes.nth(1).map_or(text, |(at, _)| &text[..=at])
 }
 
-/// AWS's name for the part of itself that a region belongs to.
+/// Returns the AWS partition of a region.
 fn partition(region: &str) -> &'static str {
     match region {
         cn if cn.starts_with("cn-") => "aws-cn",

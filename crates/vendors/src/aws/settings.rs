@@ -1,42 +1,43 @@
-//! What a practitioner configures, parsed once.
+//! The settings of an AWS backend.
 
 use url::{Host, Url};
 
 use crate::aws::client::AssumeRole;
 use planton_core::store::{StoreError, StoreSettings};
 
-/// Where and how secrets are stored. Nothing in it is secret.
+/// The parsed settings of an AWS backend. They contain no credential.
 #[derive(Clone, Debug)]
 pub struct AwsConfig {
     /// The region; absent for the ambient one.
     pub region: Option<String>,
-    /// The public name of a static key; the key itself is a credential.
+    /// The access key ID of a static key; the secret part is in the credential.
     pub access_key_id: Option<String>,
-    /// The profile of the shared files.
+    /// The profile in AWS's shared files.
     pub profile: Option<String>,
-    /// A role to take.
+    /// The role to assume.
     pub assume_role: Option<AssumeRole>,
-    /// Where Secrets Manager is, instead of AWS's own address.
+    /// The address of Secrets Manager, instead of AWS's own.
     pub endpoint: Option<Url>,
-    /// The KMS key that Secrets Manager uses at rest; absent for AWS's own.
+    /// The KMS key that Secrets Manager uses at rest; absent for the AWS managed key.
     pub at_rest_kms_key_id: Option<String>,
-    /// What a deletion leaves.
+    /// The recovery window of a deletion.
     pub recovery: Recovery,
 }
 
-/// How long AWS keeps what was deleted.
+/// Time for which AWS retains a deleted secret:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recovery {
     /// AWS's default: 30 days.
     Default,
-    /// So many days, 7 to 30.
+    /// This number of days, 7 to 30.
     Days(u8),
-    /// Not at all.
+    /// No retention.
     None,
 }
 
 impl AwsConfig {
-    /// Takes the settings of a backend of type `aws_secrets_manager`.
+    /// Parses the settings of a backend of type `aws_secrets_manager`.
     ///
     /// # Errors
     ///
@@ -70,8 +71,8 @@ impl AwsConfig {
     }
 }
 
-/// Describes a setting that cannot be used; its value may be a misplaced
-/// credential and stays out.
+/// Returns the error of an unusable setting. It omits the value, which may be a
+/// misplaced credential.
 pub(super) fn unusable(setting: &'static str, remedy: &str) -> StoreError {
     StoreError::unusable_setting(setting, remedy)
 }
@@ -95,8 +96,8 @@ fn assume_role(settings: &StoreSettings) -> Result<Option<AssumeRole>, StoreErro
     }
 }
 
-/// What is sealed may go anywhere, but answers are believed and a session token
-/// goes along: so no way without TLS that leaves this machine.
+/// Parses `endpoint`, which must use TLS unless its host is this machine. A plain
+/// connection would reveal the session token, and its responses could be forged.
 fn endpoint(text: &str) -> Result<Url, StoreError> {
     let refused = || {
         unusable(

@@ -1,4 +1,4 @@
-//! The SDK's transport: one call of ours for one of theirs.
+//! The SDK's HTTP transport: each call of the SDK is one call of `HttpClient::send`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::http::{
 };
 use planton_secret::SecretBytes;
 
-/// Headers whose values are, or stand for, a credential.
+/// Headers that contain a credential or a token.
 const CREDENTIAL_HEADERS: &[&str] = &[
     "authorization",
     "x-amz-security-token",
@@ -30,10 +30,10 @@ const CREDENTIAL_HEADERS: &[&str] = &[
     "x-amz-sso_bearer_token",
 ];
 
-/// The SDK's transport over our HTTP client, for any of its services.
+/// Runs the clients of AWS's SDK over [`HttpClient`], for any service.
 ///
-/// A request is signed once and sent as often as [`HttpClient::send`] tries, which
-/// is less long than its signature is valid: the session bounds that.
+/// A request is signed once, and [`HttpClient::send`] may send it several times. The
+/// session limits the retries to less than the validity of the signature.
 #[derive(Clone, Debug)]
 pub struct SmithyHttpClient {
     http: HttpClient,
@@ -41,7 +41,7 @@ pub struct SmithyHttpClient {
 }
 
 impl SmithyHttpClient {
-    /// Sends through `http`, which was built from `settings`.
+    /// Creates a transport over `http`, which was built from `settings`.
     #[must_use]
     pub fn new(http: &HttpClient, settings: HttpSettings) -> Self {
         Self {
@@ -50,9 +50,11 @@ impl SmithyHttpClient {
         }
     }
 
-    /// Builds a client for the addresses that only a machine inside AWS has: most
-    /// machines have none, and must not wait a minute to learn so. The SDK
-    /// itself asks again where that helps.
+    /// Builds a client for the metadata addresses, which exist only on machines inside
+    /// AWS.
+    ///
+    /// It has short timeouts and one try: on most machines nothing listens there, and a
+    /// request must not block for a minute. The SDK itself retries if needed.
     fn impatient(
         &self,
         connect: Duration,
@@ -65,7 +67,7 @@ impl SmithyHttpClient {
                 max_tries: 1,
                 ..self.settings.retry.clone()
             },
-            // They answer for this machine only: no proxy could.
+            // These addresses exist on this machine only, so no proxy can reach them.
             proxies: Proxies::Ignored,
             ..(*self.settings).clone()
         })
@@ -78,8 +80,8 @@ impl Transport for SmithyHttpClient {
         settings: &HttpConnectorSettings,
         _: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        // Time limits are switched off in every client of ours, so what comes
-        // with one is the SDK's own: instance and container metadata.
+        // All clients here disable the SDK's timeouts. A request with a timeout is one
+        // of the SDK's own, for instance or container metadata.
         let http = match settings.connect_timeout() {
             Some(connect) => self.impatient(connect, settings.read_timeout()),
             None => Ok(self.http.clone()),
@@ -109,12 +111,12 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Says whether a request may go there: over TLS, or to this machine and what
-/// tells it its own identity. The environment and profiles name addresses, too.
+/// Returns true if a request to `url` is allowed: over TLS, or to this machine and its
+/// metadata services. The environment and profiles may contain other addresses.
 fn is_safe(url: &Url) -> bool {
     let is_near = match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_link_local(),
-        // EC2's metadata and EKS's pod identity.
+        // EC2's instance metadata and EKS Pod Identity.
         Some(Host::Ipv6(ip)) => {
             ip.is_loopback()
                 || matches!(ip.segments(), [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x23 | 0x254])
@@ -137,7 +139,7 @@ async fn ours(mut request: HttpRequest) -> Result<OurRequest, HttpError> {
     let mut headers = HeaderMap::new();
     for (name, value) in request.headers() {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("header"))?;
-        // Counted again where it is sent.
+        // The HTTP client sets this header itself.
         if name == header::CONTENT_LENGTH {
             continue;
         }
@@ -159,15 +161,15 @@ fn theirs(response: OurResponse) -> HttpResponse {
     let body = SdkBody::from(response.body.expose());
     let mut theirs = HttpResponse::new(response.status.into(), body);
     let described = response.unexpected().to_string();
-    // What cannot be a header's value is left out: the status tells enough.
+    // A description that is no valid header value is omitted; the status remains.
     let _ = theirs.headers_mut().try_append(DESCRIBED, described);
     for (name, value) in &response.headers {
         if name.as_str() == DESCRIBED {
-            // Said by nobody but us.
+            // Only this transport may set this header.
             continue;
         }
         if let Ok(value) = value.to_str() {
-            // What cannot be a header of theirs is none that they look at.
+            // The SDK reads no header that it cannot represent.
             let _ = theirs
                 .headers_mut()
                 .try_append(name.as_str().to_owned(), value.to_owned());
@@ -176,7 +178,8 @@ fn theirs(response: OurResponse) -> HttpResponse {
     theirs
 }
 
-/// Keeps our error as the source, where [`AwsError`](super::AwsError) finds it.
+/// Keeps the HTTP error as the source, from which [`AwsError`](super::AwsError) reads
+/// it.
 fn explain(error: HttpError) -> ConnectorError {
     match error.kind() {
         HttpErrorKind::Timeout => ConnectorError::timeout(error.into()),

@@ -1,4 +1,4 @@
-//! AWS's refusals by meaning, without a word of its answers that could hold a
+//! Classifies AWS's errors, without any text of a response that could contain a
 //! credential.
 
 use std::error::Error;
@@ -13,44 +13,44 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::http::{HttpError, HttpErrorKind};
 
-/// What a failure means, for every service of AWS.
+/// The meaning of a failure, the same for every AWS service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AwsErrorKind {
-    /// Nothing is there.
+    /// The object does not exist.
     NotFound,
-    /// Something is there already.
+    /// The object exists already.
     AlreadyExists,
-    /// Known, but not allowed.
+    /// The identity lacks a permission.
     PermissionDenied,
-    /// Not known: no credential, or one that AWS does not accept.
+    /// No credentials, or credentials that AWS rejects.
     Unauthenticated,
-    /// A credential that was accepted once and has run out.
+    /// Credentials that have expired.
     Expired,
-    /// What is there is in no state for this.
+    /// The object's state does not allow the operation.
     WrongState,
-    /// A parameter breaks the service's rules.
+    /// A parameter violates the service's rules.
     InvalidParameter,
-    /// A quota of the service is used up.
+    /// A quota of the service is exhausted.
     LimitExceeded,
     /// The service could not use the KMS key.
     KeyUnusable,
-    /// Asked to slow down, and still after all retries.
+    /// AWS is rate limiting requests; retries were exhausted.
     RateLimited,
-    /// Unreachable or failing, and still after all retries.
+    /// AWS is unreachable or failing; retries were exhausted.
     Unavailable,
-    /// The settings cannot work: no region, a certificate that is not trusted.
+    /// The settings cannot work, such as no region or an untrusted certificate.
     Misconfigured,
-    /// The answer is not of the service's form.
+    /// The response does not have the service's format.
     Unexpected,
 }
 
-/// A call that AWS, or the way there, refused.
+/// A failed call to AWS.
 ///
 /// # Security
 ///
-/// Of an answer it keeps the code, the request's identifier, the name of the
-/// caller where AWS tells it, and what the message is about. Never the message:
-/// for a signature that does not match, it repeats the session token.
+/// Of a response, it contains only the error code, the request ID, the caller's ARN,
+/// and the subject of the message. It omits the message itself: for a signature that
+/// does not match, the message repeats the session token.
 #[derive(Debug)]
 pub struct AwsError {
     kind: AwsErrorKind,
@@ -60,7 +60,7 @@ pub struct AwsError {
     source: Option<Box<HttpError>>,
 }
 
-/// What a message is about, where the code does not tell.
+/// The subject of a message, if the code does not identify it.
 #[derive(Clone, Copy, Debug, Default)]
 struct About {
     kms: bool,
@@ -72,7 +72,7 @@ struct About {
 }
 
 impl AwsError {
-    /// Describes a failure in words that are safe to show.
+    /// Creates an error from a text that is safe to show.
     pub fn new(kind: AwsErrorKind, what: impl Into<String>) -> Self {
         Self {
             kind,
@@ -83,61 +83,61 @@ impl AwsError {
         }
     }
 
-    /// Returns what the failure means.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> AwsErrorKind {
         self.kind
     }
 
-    /// Returns the ARN of the identity in use, where AWS's refusal names it.
+    /// Returns the ARN of the identity in use, if AWS's error names it.
     #[must_use]
     pub fn principal(&self) -> Option<&str> {
         self.principal.as_deref()
     }
 
-    /// Returns true where the refusal is about a KMS key.
+    /// Returns true if the error concerns a KMS key.
     #[must_use]
     pub fn concerns_kms(&self) -> bool {
         self.about.kms || self.kind == AwsErrorKind::KeyUnusable
     }
 
-    /// Returns true where the refusal is about a deletion that is under way.
+    /// Returns true if the error concerns a secret that is scheduled for deletion.
     #[must_use]
     pub fn concerns_deletion(&self) -> bool {
         self.about.deletion
     }
 
-    /// Returns true where the refusal is about the region that was signed for.
+    /// Returns true if the request was signed for another region.
     #[must_use]
     pub fn concerns_region(&self) -> bool {
         self.about.region
     }
 
-    /// Returns true where the access key itself is not known.
+    /// Returns true if AWS rejects the access key ID.
     #[must_use]
     pub fn concerns_key(&self) -> bool {
         self.about.key
     }
 
-    /// Returns true where what was sent was not signed with the key's secret.
+    /// Returns true if the signature does not match the secret access key.
     #[must_use]
     pub fn concerns_signature(&self) -> bool {
         self.about.signature
     }
 
-    /// Returns true where a role could not be taken.
+    /// Returns true if assuming a role failed.
     #[must_use]
     pub fn concerns_role(&self) -> bool {
         self.about.role
     }
 
-    /// Returns what kept the request from being answered, if anything did.
+    /// Returns the transport error, if there was one.
     #[must_use]
     pub fn http(&self) -> Option<&HttpError> {
         self.source.as_deref()
     }
 
-    /// Explains what a client of the SDK reports.
+    /// Classifies an error of an SDK client.
     pub fn from_sdk<E>(error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -176,8 +176,8 @@ impl AwsError {
         explained
     }
 
-    /// Explains why there is no credential. What the SDK says of it may quote a
-    /// credentials file, or what a credential process printed: it stays out.
+    /// Classifies a failure to load credentials. Omits the SDK's text: it may quote a
+    /// credentials file or the output of a credential process.
     pub(super) fn from_credentials(error: &CredentialsError) -> Self {
         let mut next: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(at) = next {
@@ -217,7 +217,7 @@ impl AwsError {
     fn of(mut self, action: &str) -> Self {
         self.what = format!("{action}: {}", self.what);
         self.about.role = true;
-        // Whoever may not take a role is nobody.
+        // A caller that cannot assume the role has no identity.
         if matches!(
             self.kind,
             AwsErrorKind::PermissionDenied | AwsErrorKind::Expired
@@ -227,8 +227,8 @@ impl AwsError {
         self
     }
 
-    /// Explains an answer that AWS did not give, or not whole: its refusals have
-    /// a code. Whether anything was done is unknown.
+    /// Classifies a response without an error code. It is not AWS's own, or it is
+    /// incomplete, so the outcome of the request is unknown.
     fn of_no_known_form(status: Option<u16>, described: Option<String>) -> Self {
         let kind = match status {
             Some(429) => AwsErrorKind::RateLimited,
@@ -275,7 +275,7 @@ impl AwsError {
     }
 }
 
-/// The header by which the transport tells what an answer is: see
+/// Header in which the transport passes the description of a response: see
 /// [`UnexpectedAnswer`](crate::http::UnexpectedAnswer).
 pub(super) const DESCRIBED: &str = "x-planton-answer";
 
@@ -283,7 +283,7 @@ fn described(answer: &HttpResponse) -> Option<String> {
     answer.headers().get(DESCRIBED).map(str::to_owned)
 }
 
-/// The codes of the services that we use, and of the way in, which all share.
+/// Returns the kind for an error code of a service in use, or of all AWS services.
 fn meaning(code: &str, status: Option<u16>) -> AwsErrorKind {
     use AwsErrorKind as K;
     match code {
@@ -329,7 +329,7 @@ fn meaning(code: &str, status: Option<u16>) -> AwsErrorKind {
     }
 }
 
-/// Reads the caller out of "User: arn:… is not authorized to perform: …".
+/// Parses the caller's ARN from "User: arn:… is not authorized to perform: …".
 fn principal(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("User: ")?;
     let arn = rest.split_whitespace().next()?;
@@ -341,7 +341,7 @@ fn is_plain(text: &str, besides: &str) -> bool {
     (1..=2048).contains(&text.len()) && text.chars().all(known)
 }
 
-/// Finds our own error below the SDK's.
+/// Returns the HTTP error in an error of the SDK.
 fn into_http(source: Box<dyn Error + Send + Sync>) -> Option<HttpError> {
     let source = match source.downcast::<ConnectorError>() {
         Ok(connector) => connector.into_source(),

@@ -1,4 +1,4 @@
-//! Who calls: a static credential or the ambient chain, and a role on top.
+//! The credentials in use: a static key or the ambient chain, and an assumed role.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,51 +16,52 @@ use super::connector::SmithyHttpClient;
 use super::error::{AwsError, AwsErrorKind};
 use planton_secret::SecretString;
 
-/// Shown by CloudTrail as the caller's session.
+/// Session name of an assumed role, shown by CloudTrail.
 const SESSION_NAME: &str = "terraform-provider-planton";
 
-/// A request may be tried for 60 seconds: a credential has to last longer.
+/// Minimum remaining lifetime of a credential: one request may be retried for 60
+/// seconds.
 const LEAST_LIFETIME: Duration = Duration::from_secs(120);
 
-/// Where requests go, and as whom.
+/// The region and the credentials of a session.
 #[derive(Clone, Debug, Default)]
 pub struct AwsIdentitySettings {
     /// The region; absent for the ambient one.
     pub region: Option<String>,
-    /// The profile of the shared files; absent for the ambient one.
+    /// The profile in AWS's shared files; absent for the ambient one.
     pub profile: Option<String>,
-    /// A static credential; absent for the ambient chain: environment, shared
+    /// A static credential. If absent, the ambient chain applies: environment, shared
     /// files, SSO, web identity, containers, instances.
     pub credential: Option<StaticCredential>,
-    /// A role to take with it.
+    /// The role to assume with these credentials.
     pub assume_role: Option<AssumeRole>,
 }
 
-/// An access key.
+/// A static access key.
 ///
 /// # Security
 ///
 /// The secret parts are [`SecretString`]s: zeroized, and redacted in `Debug`.
 #[derive(Clone, Debug)]
 pub struct StaticCredential {
-    /// The key's public name.
+    /// The access key ID.
     pub access_key_id: String,
-    /// The key.
+    /// The secret access key.
     pub secret_access_key: SecretString,
-    /// What goes with a temporary key.
+    /// The session token of a temporary key.
     pub session_token: Option<SecretString>,
 }
 
-/// A role to take.
+/// A role to assume.
 #[derive(Clone, Debug)]
 pub struct AssumeRole {
     /// The role's ARN.
     pub arn: String,
-    /// What the role's owner asks for.
+    /// The external ID that the role's trust policy requires.
     pub external_id: Option<String>,
 }
 
-/// The identity in use: loaded once, kept until it runs out.
+/// The credentials in use: loaded once, and again before they expire.
 #[derive(Debug)]
 pub(super) struct Identity {
     settings: AwsIdentitySettings,
@@ -77,8 +78,8 @@ impl Identity {
         }
     }
 
-    /// Returns the credential in use; loads one where there is none, or it would
-    /// run out during a request.
+    /// Returns the current credential. Loads one if none is cached, or if it would
+    /// expire during a request.
     pub(super) async fn current(&self) -> Result<Credentials, AwsError> {
         let mut current = self.current.lock().await;
         if let Some(credential) = current.as_ref().filter(|held| lasts(held)) {
@@ -89,8 +90,8 @@ impl Identity {
         Ok(loaded)
     }
 
-    /// Loads another credential in place of `refused`; `None` where there is no
-    /// other. Callers at the same time share one.
+    /// Loads a credential to replace `refused`. Returns `None` if the chain provides
+    /// the same one. Concurrent callers share one load.
     pub(super) async fn other_than(
         &self,
         refused: &Credentials,
@@ -102,8 +103,8 @@ impl Identity {
         Ok(current.clone().filter(|held| !is_same(held, refused)))
     }
 
-    /// Goes through the chain from its start: the SDK's own objects remember the
-    /// shared files as they were.
+    /// Runs the whole chain again, since the SDK's own providers cache the shared
+    /// files.
     async fn load(&self) -> Result<Credentials, AwsError> {
         let config = sdk_config(&self.settings, &self.transport).await;
         let provided = match &self.settings.assume_role {
@@ -125,7 +126,7 @@ impl Identity {
     }
 }
 
-/// What the SDK's clients ask.
+/// The credentials provider of the SDK's clients.
 #[derive(Clone, Debug)]
 pub(super) struct SharedIdentity(pub(super) std::sync::Arc<Identity>);
 
@@ -141,7 +142,7 @@ impl ProvideCredentials for SharedIdentity {
     }
 }
 
-/// Reads region, endpoints and the chain from where AWS's tools have them.
+/// Loads region, endpoints and credential chain as AWS's own tools do.
 pub(super) async fn sdk_config(
     settings: &AwsIdentitySettings,
     transport: &SmithyHttpClient,
@@ -187,8 +188,8 @@ fn lasts(credential: &Credentials) -> bool {
         .is_none_or(|expiry| expiry > SystemTime::now() + LEAST_LIFETIME)
 }
 
-/// A session token is new with each session, a key's name with each key; what
-/// is secret need not be compared.
+/// Compares access key ID and session token. Each session has its own token and each
+/// key its own ID, so the secret parts need no comparison.
 fn is_same(one: &Credentials, other: &Credentials) -> bool {
     one.access_key_id() == other.access_key_id() && one.session_token() == other.session_token()
 }

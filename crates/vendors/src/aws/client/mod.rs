@@ -1,9 +1,8 @@
-//! AWS: identity, and the SDK's own clients run over this project's one HTTP
-//! client.
+//! Credentials for AWS, and AWS's SDK over the HTTP client of this project.
 //!
-//! The SDK signs, serializes and parses; connections, TLS, retries, time limits
-//! and counting are [`crate::http`]'s. So its own retries, time limits and the
-//! watch over stalled streams are switched off.
+//! The SDK signs, serializes and parses. [`crate::http`] has the connections, TLS,
+//! retries, timeouts and counters. The SDK's own retries, timeouts and stalled stream
+//! protection are therefore disabled.
 
 mod connector;
 mod error;

@@ -1,4 +1,4 @@
-//! What the clients of one account and region have in common.
+//! State that all clients of one account and region share.
 
 use std::error::Error;
 use std::future::Future;
@@ -17,8 +17,8 @@ use super::error::{AwsError, AwsErrorKind};
 use super::identity::{AwsIdentitySettings, Identity, SharedIdentity, region, sdk_config};
 use crate::http::{HttpClient, HttpSettings, RequestCounter, RequestLimits};
 
-/// AWS asks to slow down with status 400, which is final elsewhere. The codes are
-/// those that its SDKs take for throttling:
+/// AWS also returns status 400 for a rate limit, which is not retried by default. The
+/// codes are those that its SDKs treat as throttling:
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
 const SLOW_DOWN: &[(u16, &str)] = &[
     (400, "Throttling"),
@@ -29,12 +29,12 @@ const SLOW_DOWN: &[(u16, &str)] = &[
     (400, "PriorRequestNotComplete"),
 ];
 
-/// A signature is valid for five minutes, and the tries that follow a rate limit
-/// need some of them:
+/// Time for which one signature is reused. It is valid for five minutes, and the tries
+/// after a rate limit need some of them:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html>
 const SIGNED_FOR: Duration = Duration::from_secs(180);
 
-/// An identity in a region, and the way to AWS: one per backend or key.
+/// A region, the credentials for it, and the HTTP client: one session per backend or key.
 #[derive(Clone, Debug)]
 pub struct AwsSession {
     http: HttpClient,
@@ -44,13 +44,15 @@ pub struct AwsSession {
 }
 
 impl AwsSession {
-    /// Finds out the region, and where the environment or a profile wants
-    /// requests to go. Asks AWS for nothing yet, unless only an instance's
-    /// metadata tells the region.
+    /// Resolves the region and the endpoints that the environment or a profile
+    /// configures.
+    ///
+    /// Sends no request to AWS. If only the instance metadata has the region, it reads
+    /// that.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` without any region, or when certificates cannot be used.
+    /// `Misconfigured` if no region is configured, or if the certificates are unusable.
     pub async fn connect(
         settings: AwsIdentitySettings,
         mut http: HttpSettings,
@@ -70,7 +72,7 @@ impl AwsSession {
         let config = config
             .into_builder()
             .credentials_provider(provider)
-            // The identity itself remembers, and can be told to forget.
+            // `Identity` caches the credentials itself, and can discard them.
             .identity_cache(IdentityCache::no_cache())
             .build();
         Ok(Self {
@@ -81,7 +83,7 @@ impl AwsSession {
         })
     }
 
-    /// Returns what a client of the SDK is built from.
+    /// Returns the configuration to build a client of the SDK from.
     #[must_use]
     pub fn config(&self) -> &SdkConfig {
         &self.config
@@ -93,19 +95,19 @@ impl AwsSession {
         self.region.as_ref()
     }
 
-    /// Returns the count of requests to AWS, those to STS and SSO included.
-    /// What a container or an instance is asked of itself is not counted.
+    /// Returns the count of requests to AWS, including those to STS and SSO. Requests
+    /// to the metadata services of containers and instances are not counted.
     #[must_use]
     pub fn requests(&self) -> &RequestCounter {
         self.http.requests()
     }
 
-    /// As [`call`](Self::call), for an answer that holds nothing that is needed:
-    /// success is success with any body, and without one.
+    /// Makes a call as [`call`](Self::call), and ignores the response body. Every
+    /// success status is a success, with any body or none.
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// As for [`call`](Self::call).
     pub async fn tell<T, E, Sending>(&self, send: impl Fn() -> Sending) -> Result<(), AwsError>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -114,7 +116,7 @@ impl AwsSession {
         let sending = || async {
             match send().await {
                 Ok(_) => Ok(()),
-                // The SDK could not read the answer, which nobody needs.
+                // The SDK could not parse a body that the caller does not need.
                 Err(error) => match error.raw_response() {
                     Some(answer) if answer.status().is_success() => Ok(()),
                     _ => Err(error),
@@ -124,12 +126,12 @@ impl AwsSession {
         self.call(sending).await
     }
 
-    /// Sends what `send` builds; once more, as somebody new, where AWS says that
-    /// the credential has run out.
+    /// Sends the request that `send` builds. If AWS reports expired credentials, loads
+    /// others and retries once.
     ///
     /// # Errors
     ///
-    /// [`AwsErrorKind`]; `Unauthenticated` where there is no credential at all.
+    /// [`AwsErrorKind`]; `Unauthenticated` if no credentials are available.
     pub async fn call<T, E, Sending>(&self, send: impl Fn() -> Sending) -> Result<T, AwsError>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -148,8 +150,8 @@ impl AwsSession {
         self.patiently(&send).await
     }
 
-    /// Sends what `send` builds, signed anew where a rate limit has outlived the
-    /// signature: until the operation's deadline.
+    /// Sends the request that `send` builds. If a rate limit lasts longer than the
+    /// signature, signs again and retries until the operation's deadline.
     async fn patiently<T, E, Sending>(&self, send: &impl Fn() -> Sending) -> Result<T, AwsError>
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! What people read at a secret, and by which we know our own.
+//! The description of a secret, which also identifies the secrets of this provider.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,10 @@ use planton_core::store::RemoteName;
 /// AWS's limit, in characters.
 const MAX_CHARS: usize = 2048;
 
-/// Returns the description of a secret of ours: tags need `TagResource`, which
-/// is not among the grants that are asked for.
+/// Returns the description of a secret of this provider.
+///
+/// It takes the place of tags: they need `TagResource`, which the provider does not
+/// require.
 pub(super) fn describe(name: &RemoteName, labels: &BTreeMap<String, String>) -> String {
     let mut text = mark(name);
     for (at, (label, value)) in labels.iter().enumerate() {
@@ -18,10 +20,10 @@ pub(super) fn describe(name: &RemoteName, labels: &BTreeMap<String, String>) -> 
     text.chars().take(MAX_CHARS).collect()
 }
 
-/// Returns true for a description that was made here, for this very name.
+/// Returns true for a description that this provider wrote for this name.
 pub(super) fn is_ours(name: &RemoteName, description: Option<&str>) -> bool {
     let rest = description.and_then(|text| text.strip_prefix(&mark(name)));
-    // No name has a semicolon: one that goes on is another.
+    // A name contains no semicolon, so any other character continues a longer name.
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(';'))
 }
 

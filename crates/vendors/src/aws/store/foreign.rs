@@ -1,4 +1,4 @@
-//! Secrets of others, to be taken over.
+//! Reads secrets of other writers, for `copy_from`.
 
 use async_trait::async_trait;
 
@@ -10,7 +10,7 @@ use planton_core::store::{
 
 #[async_trait]
 impl ForeignObjects for AwsSecretsManagerStore {
-    /// The version that is labelled `AWSCURRENT`, text or binary.
+    /// Returns the version with the label `AWSCURRENT`, text or binary.
     async fn read_foreign(&self, name: &RemoteName) -> Result<ForeignValue, StoreError> {
         const OPERATION: &str = "GetSecretValue";
         check(name, OPERATION)?;

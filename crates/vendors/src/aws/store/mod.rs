@@ -1,12 +1,13 @@
-//! Sealed versions in AWS Secrets Manager.
+//! Stores sealed versions in AWS Secrets Manager.
 //!
-//! One secret of AWS holds all versions of one of ours, as bytes. It is made
-//! empty, and then each version is put with a staging label of its own, since
-//! AWS drops what has none: see `version.rs`. `AWSCURRENT` moves along, or the
-//! first version would keep it and never age.
+//! One AWS secret contains all versions of a `planton_secret`, as bytes. It is created
+//! empty. Each version is then put with a staging label of its own, since AWS deletes
+//! versions without a label: see `version.rs`. `AWSCURRENT` moves to each new version.
+//! Otherwise the first version would keep that label, and AWS would never delete it.
 //!
-//! AWS has no call that deletes one version: what is pruned stays until its
-//! label is taken by a later version, and AWS drops it.
+//! AWS has no call that deletes one version. A pruned version remains until a later
+//! version takes its label and AWS deletes it:
+//! <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html>
 
 mod description;
 mod foreign;
@@ -31,24 +32,26 @@ use planton_core::store::{
 use requests::{NewVersion, SecretsManager};
 use version::{ObjectId, StoredVersion};
 
-/// AWS's limit for a secret's value.
+/// AWS's limit for the value of a secret:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
 const MAX_PAYLOAD_BYTES: usize = 65_536;
 
-/// IAM is eventually consistent, usually within seconds:
+/// Time for which an IAM change may take effect. IAM is eventually consistent, usually
+/// within seconds:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
 const GRANTS_SETTLE: Duration = Duration::from_secs(30);
 
-/// AWS's limit for a secret's name.
+/// AWS's limit for the name of a secret.
 const MAX_NAME_BYTES: usize = 512;
 
 /// Stores each version as a version of one secret in AWS Secrets Manager.
 ///
-/// It needs `secretsmanager:CreateSecret`, `PutSecretValue`, `GetSecretValue`,
-/// `DescribeSecret` and `DeleteSecret`, and no others. Requests: two for a first
-/// version, one for each verb besides.
+/// The store requires `secretsmanager:CreateSecret`, `PutSecretValue`,
+/// `GetSecretValue`, `DescribeSecret` and `DeleteSecret`, and no other permission. A
+/// first version takes two requests, every other operation one.
 ///
-/// A secret is asked for by its whole ARN where something is written or deleted:
-/// one that somebody made anew under its name is never touched.
+/// Writes and deletions name the secret by its full ARN. They never reach a secret that
+/// was created again under the same name.
 #[derive(Debug)]
 pub struct AwsSecretsManagerStore {
     config: AwsConfig,
@@ -59,12 +62,11 @@ pub struct AwsSecretsManagerStore {
 }
 
 impl AwsSecretsManagerStore {
-    /// Takes settings and a credential; everything else waits for the first
-    /// verb.
+    /// Creates a store without any I/O. The first operation connects.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` where settings and credential don't go together.
+    /// `Misconfigured` if settings and credential do not fit together.
     pub fn new(
         config: AwsConfig,
         credential: AwsCredential,
@@ -85,7 +87,7 @@ impl AwsSecretsManagerStore {
         })
     }
 
-    /// Returns what every store of this type can do.
+    /// Returns the capabilities of this type of store.
     #[must_use]
     pub const fn capability_of() -> StoreCapability {
         StoreCapability {
@@ -102,8 +104,7 @@ impl AwsSecretsManagerStore {
         }
     }
 
-    /// Returns the number of requests to AWS so far, those for an identity
-    /// included.
+    /// Returns the number of requests to AWS so far, including those for credentials.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.client.get().map_or(0, SecretsManager::requests)
@@ -133,7 +134,7 @@ impl AwsSecretsManagerStore {
         self.client.get_or_try_init(connect).await
     }
 
-    /// Deletes a secret; done where it is gone, or about to go.
+    /// Deletes a secret. Succeeds if the secret is absent or its deletion is scheduled.
     async fn delete_object(
         &self,
         name: &RemoteName,
@@ -150,7 +151,8 @@ impl AwsSecretsManagerStore {
         if explained.kind() != StoreErrorKind::Misconfigured || recovery == Recovery::None {
             return Err(explained);
         }
-        // Deleted already, or in use by something else: only the secret tells.
+        // The secret is either scheduled for deletion or in use elsewhere.
+        // DescribeSecret distinguishes the two.
         match client.describe(name, Some(object)).await {
             Ok(secret) if secret.is_deleted => Ok(()),
             Err(error) if error.kind() == AwsErrorKind::NotFound => Ok(()),
@@ -175,7 +177,7 @@ impl AwsSecretsManagerStore {
         let others = options.others.iter().filter_map(StoredVersion::parse);
         let mut known = wanted.iter().cloned().chain(others);
         if !known.any(|version| secret.object.as_ref() == Some(&version.object)) {
-            // Somebody else's is left alone: ours is gone.
+            // A secret of another writer stays untouched, and the version is absent.
             return match secret.is_ours {
                 true => Ok(VersionStatus::Replaced),
                 false => Err(gone()),
@@ -191,7 +193,8 @@ impl AwsSecretsManagerStore {
         })
     }
 
-    /// Finds the secret of a creation that was given up, if it is one of ours.
+    /// Returns the secret that an interrupted creation left under this name, if this
+    /// provider wrote it.
     async fn own(&self, name: &RemoteName) -> Result<Option<ObjectId>, StoreError> {
         let client = self.client().await?;
         match client.describe(name, None).await {
@@ -212,7 +215,7 @@ impl SecretStore for AwsSecretsManagerStore {
         Some(self)
     }
 
-    /// Of a role that was created a moment ago as well.
+    /// Includes a failure to assume a role, which may be new.
     fn may_settle(&self, error: &StoreError) -> Option<Duration> {
         let source = std::error::Error::source(error)?.downcast_ref::<AwsError>()?;
         let passes = error.kind() == StoreErrorKind::PermissionDenied || source.concerns_role();
@@ -284,8 +287,7 @@ impl SecretStore for AwsSecretsManagerStore {
         }
     }
 
-    /// AWS's reads are eventually consistent, and none is not: absence is confirmed
-    /// by a second look.
+    /// AWS has no strongly consistent read. A second read confirms an absence.
     async fn describe(
         &self,
         name: &RemoteName,
@@ -300,7 +302,7 @@ impl SecretStore for AwsSecretsManagerStore {
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
         check(name, "DeleteSecret")?;
         let (versions, recovery, purge) = match what {
-            // No call of AWS does it: their labels go to later versions.
+            // AWS has no such call. Later versions take their labels.
             Deletion::Versions(_) => return Ok(()),
             Deletion::Object { versions } => (versions, self.config.recovery, false),
             Deletion::Purge { versions } => (versions, Recovery::None, true),
@@ -316,7 +318,7 @@ impl SecretStore for AwsSecretsManagerStore {
         }
         for object in &objects {
             match self.delete_object(name, object, recovery).await {
-                // A policy may allow deletions with a window only.
+                // A policy may allow only deletions with a recovery window.
                 Err(error) if purge && error.kind() == StoreErrorKind::PermissionDenied => {
                     self.delete_object(name, object, Recovery::Days(7)).await?;
                 }
@@ -327,9 +329,11 @@ impl SecretStore for AwsSecretsManagerStore {
     }
 }
 
-/// AWS's own rules. It advises against names that end in a hyphen and six
-/// characters, as its ARNs do; that matters only to those who ask by part of an
-/// ARN, as nothing here does.
+/// Checks a name against AWS's rules.
+///
+/// AWS advises against names that end in a hyphen and six characters, like its ARNs.
+/// This affects only requests by partial ARN, and this store sends none:
+/// <https://docs.aws.amazon.com/sdk-for-kotlin/api/latest/secretsmanager/aws.sdk.kotlin.services.secretsmanager.model/-create-secret-request/name.html>
 fn check(name: &RemoteName, operation: &'static str) -> Result<(), StoreError> {
     let text = name.as_str();
     let known = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b);

@@ -1,4 +1,4 @@
-//! The five requests.
+//! The requests to AWS Secrets Manager.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -17,11 +17,11 @@ use crate::aws::errors::{Place, explain};
 use crate::aws::settings::{AwsConfig, Recovery};
 use planton_core::store::{RemoteName, StoreError};
 
-/// AWS answers from many machines, and one may not know yet of what another has
-/// made a moment ago.
+/// Maximum number of tries on a new secret. AWS is eventually consistent: a server may
+/// not find a secret that was created a moment ago.
 const TRIES_OF_WHAT_IS_NEW: u32 = 5;
 
-/// The client of AWS Secrets Manager.
+/// Client of AWS Secrets Manager.
 #[derive(Debug)]
 pub(super) struct SecretsManager {
     session: AwsSession,
@@ -40,7 +40,7 @@ pub(super) struct NewVersion<'a> {
     pub(super) label: u8,
 }
 
-/// What is known of a secret.
+/// The metadata of a secret.
 pub(super) struct Described {
     pub(super) object: Option<ObjectId>,
     pub(super) is_ours: bool,
@@ -48,16 +48,17 @@ pub(super) struct Described {
     stages: HashMap<String, Vec<String>>,
 }
 
-/// A version as it was read; without a payload where there are no bytes.
+/// The value of a version; the payload is absent if the version has no bytes.
 pub(super) struct Fetched {
     pub(super) object: Option<ObjectId>,
     pub(super) payload: Option<Vec<u8>>,
 }
 
 impl Described {
-    /// Returns true where AWS keeps this version: it has a label. One that a
-    /// racing writer has taken the label of has AWS's own `AWSPREVIOUS`, and is
-    /// as readable as before.
+    /// Returns true if the version has a staging label, so that AWS keeps it.
+    ///
+    /// If a racing writer took the version's own label, it still has `AWSPREVIOUS`, and
+    /// stays readable.
     pub(super) fn holds(&self, version: &StoredVersion) -> bool {
         let stages = self.stages.get(&version.version_id);
         stages.is_some_and(|stages| !stages.is_empty())
@@ -110,8 +111,8 @@ impl SecretsManager {
         explain(error, operation, place)
     }
 
-    /// Makes an empty secret, or finds the one that a try whose answer was lost,
-    /// or a creation that was killed, has made.
+    /// Creates an empty secret, or returns the one that an earlier try or an
+    /// interrupted creation made.
     pub(super) async fn create(
         &self,
         name: &RemoteName,
@@ -145,8 +146,8 @@ impl SecretsManager {
         }
     }
 
-    /// Puts a version; the same attempt with the same payload is one version,
-    /// however often it is sent.
+    /// Puts a version. The call is idempotent: the same attempt with the same payload
+    /// is one version.
     pub(super) async fn put(
         &self,
         name: &RemoteName,
@@ -170,13 +171,14 @@ impl SecretsManager {
         let object = put.arn().and_then(|arn| parse(arn, name));
         Ok(StoredVersion {
             version_id,
-            // A put that is repeated leaves the label that the first has given.
+            // A repeated put keeps the label of the first one.
             label: label_among(put.version_stages()).unwrap_or(new.label),
             object: object.ok_or_else(no_arn)?,
         })
     }
 
-    /// As [`put`](Self::put), into a secret that was made a moment ago.
+    /// Puts a version, as [`put`](Self::put), into a secret that was created a moment
+    /// ago.
     pub(super) async fn put_into_new(
         &self,
         name: &RemoteName,
@@ -197,8 +199,8 @@ impl SecretsManager {
         }
     }
 
-    /// Reads a version. By name, for an ARN of another account would be refused
-    /// rather than not found.
+    /// Reads a version by the name of its secret. By ARN, AWS would deny access to
+    /// another account's secret instead of returning not found.
     pub(super) async fn get(
         &self,
         name: &RemoteName,
@@ -215,7 +217,7 @@ impl SecretsManager {
         })
     }
 
-    /// Reads what is known of a secret, of that very `object` if one is given.
+    /// Reads the metadata of a secret, by the ARN of `object` if one is given.
     pub(super) async fn describe(
         &self,
         name: &RemoteName,
@@ -235,7 +237,7 @@ impl SecretsManager {
         })
     }
 
-    /// Reads the current value of a secret, whoever wrote it.
+    /// Reads the current value of a secret of any writer.
     pub(super) async fn current(&self, name: &RemoteName) -> Result<Option<Vec<u8>>, AwsError> {
         let sending = || {
             let get = self.client.get_secret_value().secret_id(name.as_str());
@@ -256,7 +258,7 @@ impl SecretsManager {
         self.delete_id(&arn, recovery).await
     }
 
-    /// Deletes whatever has this name.
+    /// Deletes the secret of this name, of any writer.
     pub(super) async fn delete_named(
         &self,
         name: &RemoteName,

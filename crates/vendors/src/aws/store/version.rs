@@ -1,38 +1,39 @@
-//! How a version is identified, and what keeps AWS from dropping it.
+//! Identifies versions, and labels them so that AWS keeps them.
 //!
-//! AWS drops a version that has no staging label, and attaches at most 20 of
-//! them across all versions of a secret. Three are its own (`AWSCURRENT`,
-//! `AWSPREVIOUS`, `AWSPENDING`), so 17 are ours: `planton-00` to `planton-16`.
-//! Each version gets one that none of the versions to keep has. Which those
-//! have stands in their identifiers, so nobody need ask AWS.
+//! AWS deletes versions that have no staging label, and allows at most 20 labels on a
+//! secret. Three are its own (`AWSCURRENT`, `AWSPREVIOUS`, `AWSPENDING`), so 17 remain
+//! for the provider: `planton-00` to `planton-16`. Each version gets a label that no
+//! version to keep has. The identifier of a version contains its label, so the choice
+//! needs no request.
 //!
-//! Two writers who know nothing of each other choose at random among the free
-//! ones. Where they choose the same, the later put takes the label from the
-//! earlier version. If that is the one that was committed, it has AWS's own
-//! `AWSPREVIOUS` until the next put, and is the current value all that time.
-//! After that it is history without a label: AWS may drop it, once it is a day
-//! old and a hundred versions are there.
+//! Concurrent writers choose at random among the free labels. If they choose the same,
+//! the later put takes the label from the earlier version. If the earlier version is
+//! the committed one, it has AWS's own `AWSPREVIOUS` until the next put, and is the
+//! current value all that time. After that it is an old version without a label. AWS
+//! may delete it once it is a day old and the secret has more than 100 versions:
+//! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
 
 use uuid::Uuid;
 
 use planton_core::store::NativeVersionId;
 
-/// Labels of ours on one secret, and so the versions that it can keep.
+/// Number of the provider's labels on one secret, and so of the versions to keep.
 pub(super) const RING: u8 = 17;
 
-/// A version, its label, and the very secret that it was put into.
+/// A version, its label, and the secret that contains it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StoredVersion {
-    /// AWS's version id: the attempt that put it.
+    /// AWS's version id, equal to the attempt that put it.
     pub(super) version_id: String,
     /// The number of its label.
     pub(super) label: u8,
-    /// The secret, as AWS tells it from others of the same name.
+    /// The secret, distinct from others of the same name.
     pub(super) object: ObjectId,
 }
 
-/// What tells a secret from one that was made anew under its name: AWS ends
-/// each ARN with six random characters.
+/// Distinguishes a secret from another one of the same name, by the six random
+/// characters at the end of its ARN:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html>
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ObjectId {
     partition: String,
@@ -41,8 +42,8 @@ pub(super) struct ObjectId {
 }
 
 impl StoredVersion {
-    /// Parses `{version id}:{label}:{partition}:{account}:{suffix}`; `None` for
-    /// what was not given out here.
+    /// Parses `{version id}:{label}:{partition}:{account}:{suffix}`. Returns `None` for
+    /// any other text.
     pub(super) fn parse(id: &NativeVersionId) -> Option<Self> {
         let mut parts = id.as_str().split(':');
         let mut next = || parts.next().filter(|part| is_word(part));
@@ -79,14 +80,14 @@ impl StoredVersion {
 }
 
 impl ObjectId {
-    /// Reads the ARN that AWS gave the secret `name`.
+    /// Parses the ARN of the secret `name`.
     pub(super) fn parse(arn: &str, name: &str) -> Option<Self> {
         let mut parts = arn.splitn(7, ':');
         let (head, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
         let (_region, account, kind) = (parts.next()?, parts.next()?, parts.next()?);
         let suffix = parts.next()?.strip_prefix(name)?.strip_prefix('-')?;
         let ours = (head, service, kind) == ("arn", "secretsmanager", "secret");
-        // A suffix with a hyphen is the end of a longer name.
+        // A suffix that contains a hyphen belongs to a longer name.
         let whole = [partition, account, suffix].into_iter().all(is_word) && !suffix.contains('-');
         (ours && whole).then(|| Self {
             partition: partition.to_owned(),
@@ -95,7 +96,7 @@ impl ObjectId {
         })
     }
 
-    /// Returns the whole ARN, by which AWS finds this secret and no other.
+    /// Returns the full ARN, which identifies this secret alone.
     pub(super) fn arn(&self, region: &str, name: &str) -> String {
         let Self {
             partition,
@@ -111,17 +112,17 @@ pub(super) fn label_name(number: u8) -> String {
     format!("planton-{number:02}")
 }
 
-/// Returns the number of the label among `stages` that is ours.
+/// Returns the number of the provider's label among `stages`.
 pub(super) fn label_among(stages: &[String]) -> Option<u8> {
     (0..RING).find(|number| stages.contains(&label_name(*number)))
 }
 
-/// Chooses a label that no version of `keep` has; `None` where all are taken.
-/// The same for each try of one attempt.
+/// Chooses a label that no version of `keep` has, or `None` if all are taken. All tries
+/// of one attempt choose the same label.
 pub(super) fn free_label(keep: &[StoredVersion], attempt: Uuid) -> Option<u8> {
     let taken = |number: &u8| keep.iter().any(|version| version.label == *number);
     let free: Vec<u8> = (0..RING).filter(|number| !taken(number)).collect();
-    // The low bits of a random uuid are all random.
+    // The low bits of a random UUID are all random.
     let choice = attempt.as_u128() % u128::try_from(free.len().max(1)).ok()?;
     free.get(usize::try_from(choice).ok()?).copied()
 }
