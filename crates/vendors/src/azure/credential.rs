@@ -1,18 +1,19 @@
-//! Who asks, as the settings and the static credential say.
+//! Selects the credential of an Azure backend.
 
 use super::settings::{AzureConfig, AzureSource, misconfigured};
 use crate::azure::client::AzureCredential;
 use planton_core::store::{StoreCredential, StoreError};
 
-/// Names the static credential, without its `_wo`.
+/// Name of the static credential, without its suffix `_wo`.
 const CLIENT_SECRET: &str = "client_secret";
 
-/// Takes the static credential, or the source that the settings choose, or
-/// whatever the environment offers.
+/// Returns the static credential, or the source that the settings select, or the
+/// ambient credential.
 ///
 /// # Errors
 ///
-/// `Misconfigured` where they contradict each other, or a part is missing.
+/// `Misconfigured` if settings and credential contradict each other, or a part is
+/// missing.
 pub(super) fn read_credential(
     config: &AzureConfig,
     credential: &StoreCredential,

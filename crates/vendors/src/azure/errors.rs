@@ -1,9 +1,9 @@
-//! What a failure of Azure means to a store, and how to mend it.
+//! Maps errors of Azure to errors of the store, with their remedies.
 
 use crate::azure::client::{AzureError, AzureErrorKind, AzurePlace, VaultUrl};
 use planton_core::store::{StoreError, StoreErrorKind};
 
-/// What is asked of a vault.
+/// An operation on a vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Set,
@@ -15,7 +15,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// Returns the vendor's name of it.
+    /// Returns the vendor's name of the operation.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Set => "SetSecret",
@@ -27,7 +27,7 @@ impl Operation {
         }
     }
 
-    /// Returns the secret permission of an access policy that it takes.
+    /// Returns the permission that the operation requires in an access policy.
     fn permission(self) -> &'static str {
         match self {
             Self::Set => "Set",
@@ -40,7 +40,8 @@ impl Operation {
 }
 
 impl Operation {
-    /// Returns the data action of a role that it takes, below the secrets of a vault:
+    /// Returns the data action that the operation requires in a role, relative to the
+    /// secrets of a vault:
     /// <https://learn.microsoft.com/azure/role-based-access-control/permissions/security#microsoftkeyvault>
     fn data_action(self) -> &'static str {
         match self {
@@ -53,7 +54,7 @@ impl Operation {
     }
 }
 
-/// Turns a failure of `operation` on the secret `name` into a store's.
+/// Maps a failure of `operation` on the secret `name` to an error of the store.
 pub(super) fn explain(
     vault: &VaultUrl,
     operation: Operation,
@@ -72,7 +73,7 @@ pub(super) fn explain(
     explained.with_source(error)
 }
 
-/// Returns the setting that most likely has to change.
+/// Returns the setting that is the likely cause.
 fn setting(error: &AzureError) -> Option<&'static str> {
     use AzureErrorKind as K;
     Some(match (error.kind(), error.place()) {

@@ -3,36 +3,36 @@
 use crate::azure::client::{AuthorityHost, InvalidAddress, VaultUrl};
 use planton_core::store::{StoreError, StoreSettings};
 
-/// Where secrets are stored, and as whom.
+/// The parsed settings of a vault and of its credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AzureConfig {
     /// The vault.
     pub vault_url: VaultUrl,
-    /// Who gives out tokens, if not the vault's own cloud.
+    /// The token authority, if it is not that of the vault's cloud.
     pub authority_host: Option<AuthorityHost>,
-    /// The tenant that the application is in.
+    /// The application's tenant.
     pub tenant_id: Option<String>,
-    /// The application, or a user-assigned identity.
+    /// Client ID of the application or of a user-assigned identity.
     pub client_id: Option<String>,
-    /// The source of credentials, where one is chosen.
+    /// The source of credentials that a setting selects.
     pub source: Option<AzureSource>,
-    /// Whether a deleted secret is purged, so that nothing of it is left.
+    /// Whether a deleted secret is purged, so that it cannot be recovered.
     pub purge_on_destroy: bool,
 }
 
-/// A source of credentials that is chosen by a setting.
+/// A source of credentials that a setting selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AzureSource {
     /// `use_msi`: a managed identity of this machine.
     ManagedIdentity,
-    /// `use_cli`: whoever is logged in to the Azure CLI.
+    /// `use_cli`: the account that is logged in to the Azure CLI.
     Cli,
     /// `use_oidc`: a token of a Kubernetes cluster or of GitHub.
     WorkloadIdentity,
 }
 
 impl AzureSource {
-    /// Returns the setting that chooses it.
+    /// Returns the setting that selects this source.
     #[must_use]
     pub fn setting(self) -> &'static str {
         match self {
@@ -44,12 +44,11 @@ impl AzureSource {
 }
 
 impl AzureConfig {
-    /// Reads the settings of a record.
+    /// Parses the settings of a record.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for a setting that cannot be used; its path is the
-    /// setting's name.
+    /// `Misconfigured` for an unusable setting, whose name is the path.
     pub fn from_settings(settings: &StoreSettings) -> Result<Self, StoreError> {
         let vault_url = settings
             .text("vault_url")
@@ -90,7 +89,7 @@ fn unusable(setting: &'static str, problem: InvalidAddress) -> StoreError {
     )
 }
 
-/// Tenants and applications are named by a UUID, tenants by a domain as well.
+/// Parses a tenant or an application: a UUID, or for a tenant also a domain.
 fn identifier(settings: &StoreSettings, name: &'static str) -> Result<Option<String>, StoreError> {
     let Some(text) = settings.text(name) else {
         return Ok(None);

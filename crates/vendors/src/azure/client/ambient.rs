@@ -1,4 +1,4 @@
-//! The credentials that the environment offers, in the vendor's order.
+//! The ambient credentials, in the order of Microsoft's `DefaultAzureCredential`.
 
 use azure_core::credentials::AccessToken;
 use http::{HeaderMap, Method};
@@ -10,25 +10,26 @@ use super::error::{AzureError, AzureErrorKind, identity};
 use crate::http::{HttpClient, HttpRequest};
 use planton_secret::SecretString;
 
-/// What is asked for where nothing is configured: as the vendor's
-/// `DefaultAzureCredential`, which the SDK for Rust does not have, an
-/// application's secret in the environment, a workload identity, a managed
-/// identity, the Azure CLI.
+/// The ambient credential chain, used if no credential is configured.
 ///
-/// What the environment configures is used, and its failure is the failure; a
-/// managed identity that is not there is passed over.
+/// It follows Microsoft's `DefaultAzureCredential`, which the SDK for Rust lacks. The
+/// order is an application's secret in the environment, a workload identity, a managed
+/// identity, and the Azure CLI.
+///
+/// If the environment configures a credential, its failure is final. The chain skips a
+/// managed identity only if the machine has none.
 #[derive(Debug)]
 pub(super) struct Ambient<'a> {
     pub(super) tenant_id: Option<String>,
     pub(super) client_id: Option<String>,
     pub(super) routes: &'a IdentityRoutes,
-    /// Reaches this machine's metadata service, once and not for long.
+    /// Sends one request to this machine's metadata service, with a short timeout.
     pub(super) probe: HttpClient,
     pub(super) metadata: Url,
 }
 
 impl Ambient<'_> {
-    /// Returns the first token, and whose it is.
+    /// Returns the first token, and the credential that it belongs to.
     pub(super) async fn first(
         self,
         scopes: &[&str],
@@ -88,9 +89,11 @@ impl Ambient<'_> {
         })
     }
 
-    /// An App Service says so in its environment. A virtual machine's metadata
-    /// service refuses a request without its header; elsewhere nobody answers
-    /// at that address, or somebody who knows no such path.
+    /// Returns true if this machine may have a managed identity.
+    ///
+    /// An App Service sets an environment variable. A virtual machine's metadata
+    /// service returns 400 to a request without its header. On other machines, nothing
+    /// listens at that address, or a server without that path.
     async fn machine_may_have_an_identity(&self) -> bool {
         if variable("IDENTITY_ENDPOINT").is_some() {
             return true;

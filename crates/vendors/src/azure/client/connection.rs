@@ -1,4 +1,4 @@
-//! How a client of the SDK reaches a vault.
+//! The connection of an SDK client to a vault.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,12 +16,13 @@ use super::transport::{IdentityTransport, METADATA, RefusedToken, VaultTransport
 use super::vault::{AuthorityHost, VaultUrl};
 use crate::http::{HttpClient, HttpSettings, Proxies, RetryPolicy};
 
-/// A refusal that passes: what was recovered a moment ago is under way for some
-/// seconds. A deletion may take minutes, and is the store's matter.
+/// A transient conflict: a recovery takes some seconds. A deletion may take minutes,
+/// and the store waits for it.
 const PASSING: &[(u16, &str)] = &[(409, "ObjectIsBeingRecovered")];
 
-/// A virtual machine's metadata service is on the same machine, or not at all.
-/// While it starts, it answers 404 and 410.
+/// Retries of a virtual machine's metadata service, which is on the same machine or
+/// absent. It returns 404 and 410 while it starts:
+/// <https://app.unpkg.com/@azure/identity@4.11.1/files/dist/esm/credentials/managedIdentityCredential/imdsRetryPolicy.d.ts>
 const METADATA_RETRY: RetryPolicy = RetryPolicy {
     max_tries: 4,
     max_elapsed: Duration::from_secs(20),
@@ -34,7 +35,7 @@ const METADATA_RETRY: RetryPolicy = RetryPolicy {
 };
 const METADATA_CONNECT: Duration = Duration::from_secs(1);
 
-/// What the SDK's clients of one vault are built from.
+/// The parts from which to build the SDK's clients of one vault.
 #[derive(Debug)]
 pub struct AzureConnection {
     vault: VaultUrl,
@@ -45,11 +46,11 @@ pub struct AzureConnection {
 }
 
 impl AzureConnection {
-    /// Sets up the clients; sends nothing.
+    /// Creates the clients without any I/O.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` when certificates cannot be used.
+    /// `Misconfigured` if the certificates are unusable.
     pub fn new(
         vault: &VaultUrl,
         authority: Option<&AuthorityHost>,
@@ -62,7 +63,7 @@ impl AzureConnection {
         let http = client(settings, AzurePlace::Vault)?;
         let metadata = client(
             &HttpSettings {
-                // It must not leave the machine.
+                // This request must not leave the machine.
                 proxies: Proxies::Ignored,
                 retry: METADATA_RETRY,
                 connect_timeout: METADATA_CONNECT,
@@ -112,7 +113,7 @@ impl AzureConnection {
         })
     }
 
-    /// Returns the options of a client of the vault.
+    /// Returns the options for a client of the vault.
     #[must_use]
     pub fn client_options(&self) -> ClientOptions {
         let transport: Arc<dyn azure_core::http::HttpClient> = self.transport.clone();
@@ -123,29 +124,29 @@ impl AzureConnection {
         }
     }
 
-    /// Returns who gives a client its tokens.
+    /// Returns the credential for a client of the vault.
     #[must_use]
     pub fn credential(&self) -> Arc<dyn TokenCredential> {
         self.tokens.clone()
     }
 
-    /// Returns whether the SDK may compare a challenge with the vault's domain.
-    /// It has to be the vendor's; for others our own comparison stands alone.
+    /// Returns whether the SDK may compare a challenge with the vault's domain. For
+    /// domains other than Microsoft's, only the provider's own check applies.
     #[must_use]
     pub fn verifies_challenge_resource(&self) -> bool {
         self.vault.is_in_a_known_cloud()
     }
 
-    /// Returns the number of requests so far, those for tokens included.
+    /// Returns the number of requests so far, including those for tokens.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.http.requests().total() + self.metadata.requests().total()
     }
 }
 
-/// Returns who gives out tokens: who is configured, or who the environment
-/// names to ambient credentials, or whose cloud the vault is in. A static
-/// secret goes nowhere else because of a variable.
+/// Returns the token authority: the configured one, or the environment's, or that of
+/// the vault's cloud. A client secret ignores the environment, so that no variable can
+/// redirect it.
 fn authority_of(
     vault: &VaultUrl,
     configured: Option<&AuthorityHost>,
@@ -165,7 +166,8 @@ fn authority_of(
     }
 }
 
-/// Returns where the metadata service is: the vendor's variable moves it.
+/// Returns the address of the metadata service, which an environment variable may
+/// change.
 fn metadata_address() -> Result<Url, AzureError> {
     let name = "AZURE_POD_IDENTITY_AUTHORITY_HOST";
     let address = variable(name).unwrap_or_else(|| METADATA.to_owned());

@@ -1,4 +1,4 @@
-//! What stands for whoever uses the provider, and the SDK's credential for it.
+//! The configured credential, and the SDK's implementation of it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,47 +21,47 @@ use super::github::{GitHubAssertion, GitHubToken};
 use crate::http::HttpClient;
 use planton_secret::SecretString;
 
-/// How long `az` may take: it starts an interpreter, and asks for a token.
+/// Timeout of `az`, which starts an interpreter and requests a token.
 const CLI_BOUND: Duration = Duration::from_secs(30);
 
-/// Names the file of a workload identity's token.
+/// Environment variable with the path of a workload identity's token.
 pub(super) const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
-/// Whoever asks for tokens.
+/// A source of tokens.
 #[derive(Clone)]
 pub enum AzureCredential {
-    /// An application with a secret.
+    /// An application with a client secret.
     ClientSecret {
         /// The application's tenant.
         tenant_id: String,
-        /// The application.
+        /// The application's client ID.
         client_id: String,
-        /// Its secret.
+        /// The client secret.
         secret: SecretString,
     },
     /// A managed identity of this machine.
     ManagedIdentity {
-        /// A user-assigned one; the machine's own where absent.
+        /// Client ID of a user-assigned identity; absent for the system-assigned one.
         client_id: Option<String>,
     },
-    /// Whoever is logged in to the Azure CLI.
+    /// The account that is logged in to the Azure CLI.
     Cli {
-        /// The tenant to ask for; the CLI's own where absent.
+        /// The tenant; absent for the CLI's default.
         tenant_id: Option<String>,
     },
-    /// An application that trusts the tokens of a Kubernetes cluster or of
-    /// GitHub; what is absent is read from the environment.
+    /// An application that trusts the tokens of a Kubernetes cluster or of GitHub. The
+    /// environment provides the absent parts.
     WorkloadIdentity {
         /// The application's tenant.
         tenant_id: Option<String>,
-        /// The application.
+        /// The application's client ID.
         client_id: Option<String>,
     },
-    /// The first of those that the environment offers.
+    /// The first of the ambient credentials.
     Ambient {
-        /// A tenant that counts before the environment's.
+        /// A tenant that takes precedence over the environment's.
         tenant_id: Option<String>,
-        /// An application that counts before the environment's.
+        /// A client ID that takes precedence over the environment's.
         client_id: Option<String>,
     },
 }
@@ -78,19 +78,19 @@ impl fmt::Debug for AzureCredential {
     }
 }
 
-/// Where requests for tokens go.
+/// The HTTP options for token requests.
 #[derive(Debug)]
 pub(super) struct IdentityRoutes {
-    /// To who gives out tokens.
+    /// Options for the token authority.
     pub(super) authority: ClientOptions,
-    /// To this machine's own identity service.
+    /// Options for this machine's managed identity service.
     pub(super) machine: ClientOptions,
-    /// To GitHub.
+    /// Client for GitHub.
     pub(super) http: HttpClient,
 }
 
 impl AzureCredential {
-    /// Asks for a new token.
+    /// Requests a new token.
     pub(super) async fn token(
         &self,
         routes: &IdentityRoutes,
@@ -143,7 +143,7 @@ impl AzureCredential {
         })
     }
 
-    /// Reads the SDK's error, which quotes answers and outputs.
+    /// Classifies an error of the SDK, which may quote responses and program output.
     fn explain(&self, error: &azure_core::Error) -> AzureError {
         use AzureErrorKind as K;
         let known = AzureError::from_sdk(error, AzurePlace::Identity);
@@ -196,7 +196,7 @@ fn federated(
     Ok(credential.map_err(|error| AzureError::from_sdk(&error, AzurePlace::Identity))?)
 }
 
-/// Reads what `az` printed, of which nothing is repeated but numbers.
+/// Classifies the output of `az`, of which only error numbers are kept.
 fn cli_error(text: &str) -> AzureError {
     let numbers: Vec<&str> = text
         .split("AADSTS")
@@ -221,7 +221,7 @@ fn cli_error(text: &str) -> AzureError {
     identity(AzureErrorKind::NoCredential, said)
 }
 
-/// Runs a program for a while, and no longer.
+/// Runs programs with a timeout.
 #[derive(Debug)]
 struct Bounded(Arc<dyn Executor>);
 

@@ -1,6 +1,6 @@
-//! Variables of the process.
+//! Environment variables.
 
-/// Reads a variable; an empty one counts as absent.
+/// Returns a variable. An empty one counts as absent.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

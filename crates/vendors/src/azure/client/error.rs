@@ -1,4 +1,4 @@
-//! What refusals of Azure mean: the one place where statuses and codes are read.
+//! Classifies errors of Azure: the only place that reads statuses and codes.
 
 use std::error::Error;
 use std::fmt;
@@ -9,74 +9,74 @@ use serde::Deserialize;
 use crate::http::{HttpError, HttpErrorKind};
 use planton_core::deadline::Stop;
 
-/// What a failure means.
+/// The meaning of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AzureErrorKind {
-    /// Nothing is there.
+    /// The object does not exist.
     NotFound,
-    /// It was deleted, and its name is kept until it is recovered or purged.
+    /// The object is deleted. Its name is reserved until it is recovered or purged.
     DeletedButRecoverable,
-    /// It is being deleted, which takes seconds to minutes.
+    /// A deletion is under way, which takes seconds to minutes.
     BeingDeleted,
-    /// Something else is under way on it: a recovery, a write.
+    /// Another operation on the object is under way, such as a recovery or a write.
     Conflict,
-    /// Known, but not allowed.
+    /// The identity lacks a permission.
     PermissionDenied,
-    /// The vault's network rules keep the caller out.
+    /// The vault's network rules block the caller.
     Firewall,
-    /// The version is there, and switched off.
+    /// The version exists and is disabled.
     Disabled,
-    /// No token, or one that is not accepted.
+    /// No token, or one that is rejected.
     Unauthenticated,
-    /// The tenant does not exist, or is not the vault's.
+    /// The tenant does not exist, or is not the vault's tenant.
     WrongTenant,
-    /// The tenant does not have the application.
+    /// The application does not exist in the tenant.
     UnknownApplication,
-    /// The client secret is wrong, or has run out.
+    /// The client secret is wrong or has expired.
     WrongClientSecret,
-    /// No federated credential of the application fits the token.
+    /// No federated credential of the application matches the token.
     WrongFederation,
-    /// No identity is assigned to this machine.
+    /// This machine has no managed identity.
     NoManagedIdentity,
-    /// No source of credentials is there at all.
+    /// No source of credentials is available.
     NoCredential,
-    /// The vault asks for a token for something else than Key Vault.
+    /// The vault's challenge names another resource than Key Vault.
     UntrustedChallenge,
-    /// The value exceeds what the vault takes.
+    /// The value exceeds the vault's limit.
     TooLarge,
-    /// The vault does not take the request.
+    /// The vault rejects the request as invalid.
     Invalid,
-    /// Asked to slow down, and still after all retries.
+    /// The vault is rate limiting requests; retries were exhausted.
     RateLimited,
-    /// Nobody answers at that address, and still after all retries.
+    /// The address is unreachable; retries were exhausted.
     Unreachable,
-    /// Failing, and still after all retries.
+    /// The server is failing; retries were exhausted.
     Unavailable,
     /// The server's certificate is not trusted.
     Untrusted,
-    /// The operation was cancelled, or ran out of time.
+    /// The operation was cancelled, or its deadline expired.
     Ended,
-    /// Cannot be used as it is set up.
+    /// The configuration cannot work.
     Misconfigured,
-    /// The answer is not of the form that was asked for.
+    /// The response has another form than expected.
     Unexpected,
 }
 
-/// Who failed.
+/// The system that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AzurePlace {
     /// The vault.
     Vault,
-    /// Whoever gives out tokens: Entra ID, a managed identity, the CLI.
+    /// The token source: Entra ID, a managed identity, or the CLI.
     Identity,
 }
 
-/// A failure: its meaning, whose it is, and what is safe to repeat of it.
+/// A failure: its kind, its place, and a text that is safe to show.
 ///
 /// # Security
 ///
-/// Carries no credential, no payload and no raw answer: of an answer only its
-/// status and its codes are kept.
+/// Contains no credential, no payload and no raw response. Of a response, only the
+/// status and the error codes are kept.
 #[derive(Clone, Debug)]
 pub struct AzureError {
     kind: AzureErrorKind,
@@ -86,8 +86,7 @@ pub struct AzureError {
     stop: Option<Stop>,
 }
 
-/// The name of the header through which the transport tells that an earlier
-/// try was sent.
+/// Header in which the transport reports that an earlier try was sent.
 pub(super) const RETRIED: &str = "x-planton-retried";
 
 impl AzureError {
@@ -101,13 +100,13 @@ impl AzureError {
         }
     }
 
-    /// Describes an answer of a vault that is not of the form that was asked for.
+    /// Creates the error of a vault's response that has another form than expected.
     #[must_use]
     pub fn unexpected(said: impl Into<String>) -> Self {
         Self::new(AzureErrorKind::Unexpected, AzurePlace::Vault, said)
     }
 
-    /// Describes an operation that has to end.
+    /// Creates the error of an operation that was cancelled or whose deadline expired.
     #[must_use]
     pub fn stopped(stop: Stop) -> Self {
         Self {
@@ -116,20 +115,20 @@ impl AzureError {
         }
     }
 
-    /// Returns what the failure means.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> AzureErrorKind {
         self.kind
     }
 
-    /// Returns who failed.
+    /// Returns the system that failed.
     #[must_use]
     pub fn place(&self) -> AzurePlace {
         self.place
     }
 
-    /// Returns true when what was asked for may have been done all the same: an
-    /// earlier try was sent, or the answer is missing.
+    /// Returns true if the operation may have taken effect: an earlier try was sent, or
+    /// the response is missing.
     #[must_use]
     pub fn is_in_doubt(&self) -> bool {
         self.retried
@@ -143,7 +142,7 @@ impl AzureError {
                 )
     }
 
-    /// Takes a failure of the transport.
+    /// Classifies an error of the transport.
     pub(super) fn from_http(error: &HttpError, place: AzurePlace) -> Self {
         let kind = match error.kind() {
             HttpErrorKind::Connect => AzureErrorKind::Unreachable,
@@ -153,7 +152,8 @@ impl AzureError {
             HttpErrorKind::Cancelled | HttpErrorKind::DeadlineExceeded => AzureErrorKind::Ended,
             _ => AzureErrorKind::Misconfigured,
         };
-        // Our client's errors have no query, header or body, all the way down.
+        // No error of the HTTP client, nor any source of it, contains a query, header
+        // or body.
         let mut said = error.to_string();
         let mut beneath = error.source();
         while let Some(source) = beneath {
@@ -167,7 +167,7 @@ impl AzureError {
         }
     }
 
-    /// Takes a failure of the SDK, which may quote an answer.
+    /// Classifies an error of the SDK, which may quote a response.
     pub fn from_sdk(error: &azure_core::Error, place: AzurePlace) -> Self {
         let mut next: Option<&(dyn Error + 'static)> = Some(error);
         while let Some(beneath) = next {
@@ -195,12 +195,12 @@ impl AzureError {
             }
             next = beneath.source();
         }
-        // Nothing else of the SDK is known to be free of what it was given.
+        // Any other error of the SDK may contain its input, so its text is omitted.
         let kind = AzureErrorKind::Unexpected;
         Self::new(kind, place, format!("the SDK failed: {}", error.kind()))
     }
 
-    /// Reads a vault's refusal.
+    /// Classifies an error response of a vault.
     pub(super) fn of_vault(status: u16, body: &[u8], retried: bool) -> Self {
         let answer: Answer = serde_json::from_slice(body).unwrap_or_default();
         let detail = answer.error.unwrap_or_default();
@@ -224,7 +224,8 @@ impl AzureError {
         }
     }
 
-    /// Reads a refusal to give out a token; `codes` are numbers, with commas.
+    /// Classifies an error response to a token request; `codes` are numbers, with
+    /// commas.
     pub(super) fn of_identity(status: u16, codes: Option<&str>) -> Self {
         let numbers: Vec<u32> = codes
             .unwrap_or_default()
@@ -270,7 +271,7 @@ pub(super) fn was_retried(headers: &azure_core::http::headers::Headers) -> bool 
     headers.get_optional_str(&name).is_some()
 }
 
-/// What a vault says of a token of another tenant.
+/// The code for a token of another tenant.
 const WRONG_ISSUER: &str = "AKV10032";
 
 fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureErrorKind {
@@ -280,14 +281,14 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
         (409, "ObjectIsBeingDeleted") => K::BeingDeleted,
         (_, "SecretDisabled") => K::Disabled,
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => K::Firewall,
-        // Older vaults say it in words only.
+        // Older vaults report it in the message only.
         (403, _) if message.contains("disabled secret") => K::Disabled,
         (401, _) if message.contains(WRONG_ISSUER) => K::WrongTenant,
         (404, _) if code == "VaultNotFound" => K::Misconfigured,
-        // Every refusal of Azure's has a code:
+        // Every error of Key Vault has a code:
         // https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret/get-secret#keyvaulterror
-        // What has none comes from a proxy: its 404 says nothing of a secret, and
-        // its 403 nothing of a permission.
+        // A response without one comes from a proxy: its 404 says nothing about a
+        // secret, and its 403 nothing about a permission.
         (400 | 403 | 404 | 409, _) if code.is_empty() => K::Unexpected,
         (404, _) => K::NotFound,
         (409, _) => K::Conflict,
@@ -305,7 +306,7 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
 fn identity_kind(number: u32) -> Option<AzureErrorKind> {
     use AzureErrorKind as K;
     Some(match number {
-        // The tenant is not found, is not a tenant, or lacks the resource.
+        // The tenant is unknown, is not a tenant, or lacks the resource.
         90002 | 900_021 | 900_023 | 500_011 => K::WrongTenant,
         700_016 => K::UnknownApplication,
         7_000_215 | 7_000_222 => K::WrongClientSecret,
@@ -314,7 +315,7 @@ fn identity_kind(number: u32) -> Option<AzureErrorKind> {
     })
 }
 
-/// Passes words of a code and nothing else on.
+/// Returns the code if it consists of letters and digits only.
 fn safe(code: &str) -> Option<&str> {
     let word = |c: char| c.is_ascii_alphanumeric();
     (!code.is_empty() && code.len() <= 64 && code.chars().all(word)).then_some(code)
@@ -337,7 +338,7 @@ struct Inner {
     code: Option<String>,
 }
 
-/// Describes a failure to get a token.
+/// Creates the error of a failed token request.
 pub(super) fn identity(kind: AzureErrorKind, said: impl Into<String>) -> AzureError {
     AzureError::new(kind, AzurePlace::Identity, said)
 }

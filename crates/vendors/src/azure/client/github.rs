@@ -1,4 +1,4 @@
-//! The token that a GitHub workflow gets for itself.
+//! The OIDC token of a GitHub workflow.
 
 use std::fmt;
 
@@ -16,20 +16,21 @@ use super::transport::failure;
 use crate::http::{HttpClient, HttpRequest};
 use planton_secret::SecretString;
 
-/// What Entra ID expects the token to be meant for.
+/// The audience that Entra ID requires in the token:
+/// <https://learn.microsoft.com/graph/api/resources/federatedidentitycredential>
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 
-/// Where a workflow asks for its token, and with what.
+/// The address that issues a workflow's token, and the token for that request.
 pub(super) struct GitHubToken {
     url: String,
     request_token: SecretString,
 }
 
 impl GitHubToken {
-    /// Names the address in the environment of a workflow that may have a token.
+    /// Environment variable with that address, set in a workflow that may have a token.
     pub(super) const URL: &'static str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 
-    /// Takes what GitHub put into the environment, if it did.
+    /// Reads GitHub's variables from the environment, if they are set.
     pub(super) fn from_environment() -> Option<Self> {
         Some(Self {
             url: variable(Self::URL)?,
@@ -44,7 +45,7 @@ impl fmt::Debug for GitHubToken {
     }
 }
 
-/// Asks GitHub for a token each time that Entra ID wants one.
+/// Requests a token from GitHub for each token request to Entra ID.
 #[derive(Debug)]
 pub(super) struct GitHubAssertion {
     http: HttpClient,

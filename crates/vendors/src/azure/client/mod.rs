@@ -1,7 +1,6 @@
-//! What everything on Azure shares: tokens, and the SDK's requests over our
-//! own HTTP client.
+//! Credentials for Azure, and Microsoft's SDK over the HTTP client of this project.
 //!
-//! The SDK's retries are off, and it has no HTTP client of its own: see
+//! The SDK's retries are disabled, and it has no HTTP client of its own: see
 //! docs/adr/0009-azure-key-vault.md.
 
 mod ambient;

@@ -1,4 +1,4 @@
-//! The tokens of one vault's requests.
+//! The tokens for the requests to one vault.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use super::transport::{RefusedToken, failure};
 use super::vault::VaultUrl;
 use crate::http::HttpClient;
 
-/// A token that ends within this time is replaced, as the SDK does.
+/// Minimum remaining lifetime of a token, the same as the SDK's.
 const MARGIN: Duration = Duration::from_secs(300);
 
-/// Hands out a vault's token, and asks for another when it ends or is refused.
+/// Caches a vault's token, and requests another when it expires or is rejected.
 ///
-/// The SDK's credentials keep a refused token until its time is up, so one of
-/// them is made for every token.
+/// The SDK's credentials cache a rejected token until it expires, so each token request
+/// creates a new one.
 #[derive(Debug)]
 pub(super) struct VaultTokens {
     pub(super) credential: AzureCredential,
@@ -30,12 +30,12 @@ pub(super) struct VaultTokens {
     pub(super) probe: HttpClient,
     pub(super) metadata: Url,
     pub(super) refused: RefusedToken,
-    /// Which of the ambient credentials it was.
+    /// The ambient credential that provided the first token.
     pub(super) chosen: OnceLock<AzureCredential>,
     pub(super) kept: tokio::sync::Mutex<Option<Kept>>,
 }
 
-/// A token and what it is for. The SDK's type of a token prints nothing of it.
+/// A token and its scope. The SDK's token type redacts itself in `Debug`.
 #[derive(Debug)]
 pub(super) struct Kept {
     scope: String,
@@ -87,7 +87,7 @@ impl VaultTokens {
             metadata: self.metadata.clone(),
         };
         let (credential, token) = ambient.first(scopes).await?;
-        // Only one asks at a time: `kept` is locked.
+        // The lock on `kept` serializes these calls.
         let _ = self.chosen.set(credential);
         Ok(token)
     }

@@ -1,4 +1,4 @@
-//! The SDK's requests over our own HTTP client.
+//! The SDK's HTTP transport, over the HTTP client of this project.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,10 +16,10 @@ use super::vault::VaultUrl;
 use crate::http::{HttpClient, HttpRequest, HttpResponse, UnexpectedAnswer};
 use planton_secret::SecretBytes;
 
-/// The address of every machine's own metadata service.
+/// Address of every machine's own metadata service.
 pub(super) const METADATA: &str = "http://169.254.169.254";
 
-/// The token that a vault refused last, as a digest.
+/// Digest of the token that a vault rejected last.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RefusedToken(Arc<Mutex<Option<[u8; 32]>>>);
 
@@ -42,15 +42,16 @@ impl RefusedToken {
     }
 }
 
-/// Sends requests to a vault, and to no other address: the SDK follows the
-/// links to further pages wherever they lead, and its token with them.
+/// Sends requests to one vault only. The SDK follows links to further pages to any
+/// host, and would send its token there.
 #[derive(Debug)]
 pub(super) struct VaultTransport {
     http: HttpClient,
     vault: VaultUrl,
     refused: RefusedToken,
-    /// The SDK's first requests carry no token, to be challenged. One of them
-    /// is sent; the answer serves the others, however many there are at once.
+    /// The response to a first request. The SDK sends its first requests without a
+    /// token to get a challenge. One of them is sent, and its response answers all
+    /// concurrent ones.
     challenge: tokio::sync::Mutex<Option<Challenge>>,
 }
 
@@ -109,11 +110,11 @@ impl azure_core::http::HttpClient for VaultTransport {
     }
 }
 
-/// Sends requests for tokens.
+/// Sends token requests.
 #[derive(Debug)]
 pub(super) struct IdentityTransport {
     http: HttpClient,
-    /// Where the metadata service is, if not at its usual address.
+    /// The address of the metadata service, if it is not the default one.
     metadata: Option<Url>,
 }
 
@@ -125,8 +126,8 @@ impl IdentityTransport {
 
 #[async_trait]
 impl azure_core::http::HttpClient for IdentityTransport {
-    /// What was tried again here in vain comes back as an error that the SDK
-    /// does not try again: its retries of managed identities can't be turned off.
+    /// Returns exhausted retries as an error that the SDK does not retry. The SDK's
+    /// retries of managed identities cannot be disabled.
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let place = AzurePlace::Identity;
         let mut request = from_sdk(request, place)?;
@@ -152,9 +153,11 @@ pub(super) fn failure(error: AzureError) -> azure_core::Error {
     azure_core::Error::new(azure_core::error::ErrorKind::Other, error)
 }
 
-/// Refuses a success that cannot be read: the SDK's own error would name neither
-/// host nor status. What is deleted is deleted, whatever the answer holds; the SDK
-/// takes a single status for it, 200 for a deletion and 204 for a purge.
+/// Converts a response to what the SDK accepts.
+///
+/// A success that is not JSON becomes an error here, since the SDK's error would
+/// contain neither host nor status. A deletion succeeds with any body. The SDK accepts
+/// only one status for it, 200 for a deletion and 204 for a purge.
 fn as_the_sdk_takes_it(
     request: &HttpRequest,
     mut response: HttpResponse,
@@ -197,11 +200,11 @@ fn from_sdk(request: &Request, place: AzurePlace) -> azure_core::Result<HttpRequ
             .as_str()
             .parse()
             .map_err(|_| invalid("a header's name cannot be sent"))?;
-        // Ours; and the length is the client's business.
+        // The HTTP client sets both headers itself.
         if matches!(name, header::USER_AGENT | header::CONTENT_LENGTH) {
             continue;
         }
-        // A parser's error may quote the value: it stays out.
+        // The error may quote the value, so it is omitted.
         let mut value = HeaderValue::from_str(value.as_str())
             .map_err(|_| invalid("a header's value cannot be sent"))?;
         value.set_sensitive(name == header::AUTHORIZATION || name == "x-identity-header");
@@ -228,7 +231,7 @@ fn into_sdk(response: HttpResponse) -> AsyncRawResponse {
         }
     }
     let mut headers = response.headers;
-    // Said by nobody but us.
+    // Only this transport may set this header.
     headers.remove(RETRIED);
     if response.retried {
         headers.insert(RETRIED, HeaderValue::from_static("1"));

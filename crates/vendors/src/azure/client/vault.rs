@@ -1,10 +1,10 @@
-//! Addresses, parsed once: a vault's, and that of who gives out tokens.
+//! The addresses of a vault and of a token authority, parsed once.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The vendor's clouds: the domain of their vaults, and who gives out tokens.
+/// Microsoft's clouds: the domain of their vaults, and their token authority.
 const CLOUDS: &[(&str, &str)] = &[
     ("vault.azure.net", PUBLIC_AUTHORITY),
     ("vault.azure.cn", "https://login.chinacloudapi.cn"),
@@ -16,8 +16,8 @@ const CLOUDS: &[(&str, &str)] = &[
 
 const PUBLIC_AUTHORITY: &str = "https://login.microsoftonline.com";
 
-/// Why an address cannot be used; what is wrong with it, never the address,
-/// which may hold a password.
+/// The reason why an address is invalid. It omits the address, which may contain a
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidAddress(&'static str);
 
@@ -29,7 +29,7 @@ impl fmt::Display for InvalidAddress {
 
 impl std::error::Error for InvalidAddress {}
 
-/// The address of a vault: `https://`, a host, perhaps a port, and no more.
+/// The address of a vault: `https://`, a host, and optionally a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultUrl(Url);
 
@@ -38,7 +38,7 @@ impl VaultUrl {
     ///
     /// # Errors
     ///
-    /// Where it has another scheme, a path, a query, a fragment or a user.
+    /// If the address has another scheme, a path, a query, a fragment or a user.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         origin(text).map(Self)
     }
@@ -49,7 +49,7 @@ impl VaultUrl {
         &self.0
     }
 
-    /// Returns the address as people write it, without a slash at its end.
+    /// Returns the address without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
@@ -61,30 +61,30 @@ impl VaultUrl {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// Returns true for a vault in one of the vendor's own domains.
+    /// Returns true for a vault in one of Microsoft's domains.
     pub(super) fn is_in_a_known_cloud(&self) -> bool {
         self.cloud().is_some()
     }
 
-    /// Returns who gives out tokens for this vault, as far as its domain tells.
+    /// Returns the token authority of the vault's cloud, or the public one.
     pub(super) fn authority(&self) -> AuthorityHost {
         let host = self.cloud().map_or(PUBLIC_AUTHORITY, |(_, host)| host);
         AuthorityHost::known(host)
     }
 
-    /// Returns true where a token for `scope`, of which a challenge speaks, may
-    /// be sent to this vault.
+    /// Returns true if a token for `scope`, which a challenge names, may be sent to
+    /// this vault.
     ///
-    /// In the vendor's domains the vault's host must be below the resource's,
-    /// or a forged challenge could fetch a token for something else. Elsewhere
-    /// it must be Key Vault's own resource, or the vault itself.
+    /// In Microsoft's domains, the vault's host must be a subdomain of the resource.
+    /// Otherwise a forged challenge could obtain a token for another service. In other
+    /// domains, the resource must be Key Vault's own or the vault itself.
     pub(super) fn accepts(&self, scope: &str) -> bool {
         let Some(Host::Domain(resource)) = Url::parse(scope)
             .ok()
             .filter(|url| url.scheme() == "https")
             .and_then(|url| url.host().map(|host| host.to_owned()))
         else {
-            // An address in numbers can only be the vault itself.
+            // A numeric address can only be the vault itself.
             return Url::parse(scope).is_ok_and(|url| url.origin() == self.0.origin());
         };
         if self.is_in_a_known_cloud() {
@@ -107,7 +107,7 @@ impl fmt::Display for VaultUrl {
     }
 }
 
-/// Who gives out tokens: `https://login.microsoftonline.com`.
+/// The address of a token authority, such as `https://login.microsoftonline.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorityHost(Url);
 
@@ -116,7 +116,7 @@ impl AuthorityHost {
     ///
     /// # Errors
     ///
-    /// As [`VaultUrl::parse`].
+    /// As for [`VaultUrl::parse`].
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         origin(text).map(Self)
     }

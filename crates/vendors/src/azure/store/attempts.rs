@@ -1,4 +1,4 @@
-//! What this process put a moment ago.
+//! The attempts that this process made recently.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,15 +8,14 @@ use uuid::Uuid;
 
 use planton_core::store::{NativeVersionId, RemoteName};
 
-/// An attempt is made again within moments, by the call that made it.
+/// Maximum number of attempts to keep. A retry follows within moments, from the same
+/// call.
 const KEPT: usize = 64;
 
-/// Remembers attempts, so that one that is made again gives the same version
-/// without a request.
+/// Caches attempts, so that a retry returns the same version without a request.
 ///
-/// Key Vault has no idempotency key: whatever is set twice is two versions. An
-/// attempt's UUID is drawn for each call, so that only this process can make it
-/// again.
+/// Key Vault has no idempotency key: two sets create two versions. Each call generates
+/// the UUID of its attempt, so no other process can retry it.
 #[derive(Debug, Default)]
 pub(super) struct Attempts(Mutex<VecDeque<Attempt>>);
 
@@ -25,20 +24,20 @@ struct Attempt {
     uuid: Uuid,
     name: RemoteName,
     payload: [u8; 32],
-    /// Absent where the answer was lost.
+    /// Absent if the response was lost.
     version: Option<NativeVersionId>,
 }
 
-/// What is known of an attempt.
+/// The cached outcome of an attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Recalled {
-    /// It was not made here.
+    /// This process did not make the attempt.
     Unknown,
-    /// It put this version.
+    /// The attempt put this version.
     Put(NativeVersionId),
-    /// Its answer was lost.
+    /// The response was lost.
     InDoubt,
-    /// It was made with another name or payload.
+    /// The attempt had another name or payload.
     Other,
 }
 
@@ -76,7 +75,7 @@ impl Attempts {
         });
     }
 
-    /// Forgets what was put under a name that is deleted.
+    /// Removes the attempts of a name that is deleted.
     pub(super) fn forget(&self, name: &RemoteName) {
         self.lock().retain(|attempt| attempt.name != *name);
     }

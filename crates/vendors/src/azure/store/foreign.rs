@@ -1,4 +1,4 @@
-//! Secrets of others, to be taken over.
+//! Reads secrets of other writers, for `copy_from`.
 
 use async_trait::async_trait;
 
@@ -9,7 +9,7 @@ use planton_core::store::{
 
 #[async_trait]
 impl ForeignObjects for AzureKeyVaultStore {
-    /// The current version.
+    /// Returns the current version.
     async fn read_foreign(&self, name: &RemoteName) -> Result<ForeignValue, StoreError> {
         check(name, Operation::Get)?;
         let get = async { self.vault().await?.current(name).await };

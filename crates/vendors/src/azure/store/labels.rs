@@ -1,10 +1,10 @@
-//! What is written beside a version: whose it is, and labels for people.
+//! The tags of a version: the provider's mark, and human-readable labels.
 
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-/// What a version's value is.
+/// Content type of a version's value.
 pub(super) const CONTENT_TYPE: &str = "application/vnd.planton.sealed";
 
 const MANAGED_BY: &str = "managed-by";
@@ -12,12 +12,13 @@ const PRODUCT: &str = "terraform-provider-planton";
 const ATTEMPT: &str = "planton-attempt";
 const VERSION: &str = "planton-version";
 
+/// Maximum number of tags:
 /// <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-tags>
 const MAX_TAGS: usize = 15;
-/// The vendor's documents name 256 and 512 in different places.
+/// Maximum length of a tag. Microsoft documents 256 and 512 in different places.
 const MAX_CHARS: usize = 256;
 
-/// Returns the tags of a version: ours, and of the labels those that fit.
+/// Returns the tags of a version: the provider's, and as many labels as fit.
 pub(super) fn tags(
     version: u64,
     attempt: Uuid,
@@ -42,20 +43,20 @@ pub(super) fn tags(
     tags
 }
 
-/// Returns true for the tags of a version that we wrote.
+/// Returns true for the tags of a version of this provider.
 pub(super) fn is_ours(tags: Option<&HashMap<String, String>>) -> bool {
     let mark = tags.and_then(|tags| tags.get(MANAGED_BY));
     mark.is_some_and(|mark| mark == PRODUCT)
 }
 
-/// Returns true for the tags of a version that this attempt wrote.
+/// Returns true for the tags of a version of this attempt.
 pub(super) fn is_of_attempt(tags: Option<&HashMap<String, String>>, attempt: Uuid) -> bool {
     let written = tags.and_then(|tags| tags.get(ATTEMPT));
     is_ours(tags) && written.is_some_and(|written| *written == attempt.simple().to_string())
 }
 
-/// Leaves control characters out, and what exceeds the length in UTF-16, which
-/// is how the vendor counts.
+/// Removes control characters, and truncates to the limit in UTF-16 code units, which
+/// Key Vault counts.
 fn cut(text: &str) -> String {
     let mut left = MAX_CHARS;
     text.trim()
@@ -107,7 +108,7 @@ mod tests {
         assert!(is_ours(Some(&tags)));
         assert!(!tags.contains_key("Managed-By"));
         assert!(tags.values().all(|value| value.len() <= 256));
-        // A character of two units counts as two.
+        // A surrogate pair counts as two.
         assert_eq!(cut(&"😀".repeat(200)).chars().count(), 128);
     }
 }

@@ -1,4 +1,4 @@
-//! Sealed versions in Azure Key Vault.
+//! Stores sealed versions in Azure Key Vault.
 
 mod attempts;
 mod foreign;
@@ -25,24 +25,25 @@ use planton_core::store::{
 use purge::Purge;
 use vault::{Found, Vault, is_version};
 
-/// Somewhat below the vendor's 25 KB, of which nobody says which KB they are.
+/// Slightly below Key Vault's limit of 25 KB, which Microsoft does not define in bytes:
+/// <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets>
 const MAX_PAYLOAD_BYTES: usize = 25_000;
 
 const MAX_NAME_BYTES: usize = 127;
 
-/// A role assignment takes up to ten minutes, and usually much less; whose takes
-/// longer is told to apply again:
+/// Time for which a role assignment may take effect. It takes up to ten minutes, and
+/// usually much less. After this time, the error advises another apply:
 /// <https://learn.microsoft.com/azure/role-based-access-control/troubleshooting#symptom---role-assignment-changes-are-not-being-detected>
 const GRANTS_SETTLE: Duration = Duration::from_secs(120);
 
 /// Stores the versions of a secret as versions of one Key Vault secret.
 ///
-/// Key Vault has neither a compare-and-set nor a put that only creates. So
-/// before the first version of an object it is looked at, and one without our
-/// mark in its tags is left alone.
+/// Key Vault has neither a compare-and-set nor a put that only creates. The store
+/// therefore reads an object before it writes the first version, and leaves it
+/// unchanged unless its tags contain the provider's mark.
 ///
-/// One version cannot be deleted: the service has no such call. It could be
-/// disabled, but stays where it is, so this store does not claim to.
+/// Key Vault has no call that deletes one version. It can disable a version, but still
+/// retains it, so this store does not report version deletion as a capability.
 #[derive(Debug)]
 pub struct AzureKeyVaultStore {
     config: AzureConfig,
@@ -54,11 +55,11 @@ pub struct AzureKeyVaultStore {
 }
 
 impl AzureKeyVaultStore {
-    /// Takes a vault; sends nothing, and reads nothing of the environment yet.
+    /// Creates a store without any I/O, and without reading the environment.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` where settings and credential contradict each other.
+    /// `Misconfigured` if settings and credential contradict each other.
     pub fn new(
         config: AzureConfig,
         credential: &StoreCredential,
@@ -74,7 +75,7 @@ impl AzureKeyVaultStore {
         })
     }
 
-    /// Returns what every store of this type can do.
+    /// Returns the capabilities of this type of store.
     #[must_use]
     pub const fn capability_of() -> StoreCapability {
         StoreCapability {
@@ -91,7 +92,7 @@ impl AzureKeyVaultStore {
         }
     }
 
-    /// Returns the number of requests so far, those for tokens included.
+    /// Returns the number of requests so far, including those for tokens.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.vault.get().map_or(0, Vault::requests)
@@ -106,7 +107,7 @@ impl AzureKeyVaultStore {
         explain(&self.config.vault_url, operation, name.as_str(), error)
     }
 
-    /// Looks whether an object may get our first version.
+    /// Checks that an object may get its first version from this provider.
     async fn look(&self, name: &RemoteName) -> Result<(), StoreError> {
         let failed = |error| self.explain(Operation::List, name, error);
         let vault = self.vault().await.map_err(failed)?;
@@ -126,7 +127,7 @@ impl AzureKeyVaultStore {
         }
     }
 
-    /// Looks for the version that an attempt put, whose answer was lost.
+    /// Finds the version that an attempt put and whose response was lost.
     async fn of_attempt(
         &self,
         name: &RemoteName,
@@ -145,8 +146,8 @@ impl AzureKeyVaultStore {
         }
     }
 
-    /// Sets a version; where it was refused after an earlier try was sent, finds
-    /// what that try put.
+    /// Sets a version. If Key Vault rejects a retry, finds the version that an earlier
+    /// try set.
     async fn set(
         &self,
         name: &RemoteName,
@@ -166,7 +167,7 @@ impl AzureKeyVaultStore {
         }
         let payload = text.as_bytes();
         self.attempts.remember(options.attempt, name, payload, None);
-        // Who does not answer a set, or asks for less, does not answer a list.
+        // A vault that fails, or is rate limiting, cannot answer a list either.
         let answers = !matches!(
             error.kind(),
             AzureErrorKind::Unavailable
@@ -194,12 +195,12 @@ impl SecretStore for AzureKeyVaultStore {
 
     fn may_settle(&self, error: &StoreError) -> Option<Duration> {
         let source = std::error::Error::source(error)?.downcast_ref::<AzureError>()?;
-        // A firewall denies for good.
+        // A firewall's denial is permanent.
         let denied = source.kind() == AzureErrorKind::PermissionDenied;
         denied.then_some(GRANTS_SETTLE)
     }
 
-    /// One request; for the first version of an object one more, to look.
+    /// Takes one request, and one more to check an object before its first version.
     async fn put(
         &self,
         name: &RemoteName,
@@ -253,14 +254,15 @@ impl SecretStore for AzureKeyVaultStore {
             .ok_or_else(|| error(StoreErrorKind::Corrupt))
     }
 
-    /// One request for every 25 versions of the object, up to the one asked for.
+    /// Takes one request per 25 versions of the object, up to the wanted version:
+    /// <https://learn.microsoft.com/rest/api/keyvault/secrets/get-secret-versions/get-secret-versions>
     ///
-    /// A version that somebody disabled is there: it comes back when they enable
-    /// it, and is not for us to replace. Ours is gone where somebody purged the
-    /// object and another set one of its name: that is left alone.
+    /// A disabled version counts as present: it can be enabled again. If the
+    /// object was purged and another writer created one of its name, the version is
+    /// absent. The other object stays untouched.
     ///
-    /// Nobody documents when a list knows of what was set: absence is confirmed by a
-    /// second look.
+    /// Microsoft does not document when a list includes a new version, so a second read
+    /// confirms an absence.
     async fn describe(
         &self,
         name: &RemoteName,
@@ -271,12 +273,13 @@ impl SecretStore for AzureKeyVaultStore {
         look_again(options.absence, (Operation::List.name(), name), look).await
     }
 
-    /// One request for an object, one more to purge it. Where nobody knows what
-    /// is there, one before them, to look whose it is.
+    /// Takes one request, and one more to purge. If the record names no version, a
+    /// first request checks the owner.
     async fn delete(&self, name: &RemoteName, what: Deletion) -> Result<(), StoreError> {
         check(name, Operation::Delete)?;
         let (versions, purge) = match what {
-            // The service cannot: they stay until the object goes.
+            // Key Vault has no such call. The versions remain until the object is
+            // deleted.
             Deletion::Versions(_) => return Ok(()),
             Deletion::Object { versions } => {
                 let asked_for = self.config.purge_on_destroy.then_some(Purge::AskedFor);

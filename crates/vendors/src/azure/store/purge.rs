@@ -1,9 +1,9 @@
-//! Removing for good what is deleted.
+//! Purges deleted secrets.
 //!
-//! A deletion is answered before it is done. Until then a purge is refused with 409
-//! `ObjectIsBeingDeleted`, for seconds to minutes, and nothing of the vendor's says
-//! for how long: <https://github.com/Azure/azure-powershell/issues/24094>.
-//! `deletedsecrets/{name}` is there once it is.
+//! Key Vault returns from a deletion before it is complete. Until then it rejects a
+//! purge with 409 `ObjectIsBeingDeleted`, for seconds to minutes. Microsoft documents
+//! no maximum: <https://github.com/Azure/azure-powershell/issues/24094>. Once the
+//! deletion is complete, `deletedsecrets/{name}` exists.
 
 use std::time::{Duration, Instant};
 
@@ -13,26 +13,26 @@ use crate::http::RequestLimits;
 use planton_core::deadline::Stop;
 use planton_core::store::{RemoteName, StoreError};
 
-/// How long a throw-away object may keep its caller waiting. After that it stays
-/// recoverable, which harms nobody.
+/// Maximum wait for the purge of an object that is no longer needed. After that it
+/// stays recoverable, which does no harm.
 const THROW_AWAY: Duration = Duration::from_secs(60);
 
-/// How long anything may where the operation has no deadline.
+/// Maximum wait if the operation has no deadline.
 const WITHOUT_DEADLINE: Duration = Duration::from_secs(300);
 
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Why an object is purged.
+/// Reason for a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purge {
-    /// It was asked for: that it cannot be done is an error.
+    /// The user asked for it: a failure is an error.
     AskedFor,
-    /// Nobody needs it any more: it may stay recoverable.
+    /// The object is no longer needed: it may stay recoverable.
     ThrowAway,
 }
 
 impl AzureKeyVaultStore {
-    /// Purges an object that is deleted, or about to be, as far as that is possible.
+    /// Purges an object whose deletion is complete or under way, if that is possible.
     pub(super) async fn purge(&self, name: &RemoteName, why: Purge) -> Result<(), StoreError> {
         let outcome = self.purge_in_time(name, self.patience(why)).await;
         let (operation, error) = match outcome {
@@ -58,7 +58,7 @@ impl AzureKeyVaultStore {
         Err(self.explain(operation, name, error))
     }
 
-    /// Makes a request, again while a deletion of its object is under way.
+    /// Sends a request, and retries it while a deletion of the object is under way.
     pub(super) async fn after_deletion<T, F>(
         &self,
         request: impl Fn() -> F,
@@ -84,7 +84,7 @@ impl AzureKeyVaultStore {
         }
     }
 
-    /// Returns until when a deletion is waited for.
+    /// Returns the time until which to wait for a deletion.
     fn patience(&self, why: Purge) -> Instant {
         let deadline = RequestLimits::current().deadline;
         let most = Instant::now() + WITHOUT_DEADLINE;
@@ -122,7 +122,7 @@ impl AzureKeyVaultStore {
             loop {
                 match limits.pause(wait).await {
                     Ok(()) => {}
-                    // The vault has not finished: that tells more.
+                    // The vault's conflict explains more than the deadline.
                     Err(Stop::DeadlinePassed) => return Err(purging(refused)),
                     Err(stop) => return Err(purging(AzureError::stopped(stop))),
                 }
@@ -130,7 +130,8 @@ impl AzureKeyVaultStore {
                 match vault.is_deleted(name).await {
                     Ok(true) => break,
                     Ok(false) => {}
-                    // Who may purge need not be able to read: the purge itself tells.
+                    // The right to purge does not include the right to read, so retry
+                    // the purge itself.
                     Err(error) if error.kind() == AzureErrorKind::PermissionDenied => break,
                     Err(error) if error.kind() == AzureErrorKind::Ended && limits.is_late() => {
                         return Err(purging(refused));

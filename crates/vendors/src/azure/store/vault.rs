@@ -1,4 +1,4 @@
-//! The calls of the SDK's client, and no more than is needed of each.
+//! The requests to a vault, over the SDK's client.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,20 +18,20 @@ use crate::azure::settings::AzureConfig;
 use crate::http::HttpSettings;
 use planton_core::store::{NativeVersionId, RemoteName};
 
-/// What a vault says of a version without its value.
+/// The metadata of a version.
 pub(super) type Properties = SecretProperties;
 
-/// What was found among an object's versions.
+/// The result of a search among the versions of a secret.
 pub(super) enum Found<T> {
-    /// There are none: no such object, or a deleted one.
+    /// The secret has no versions: it is absent or deleted.
     Nothing,
-    /// There are some, but none that was looked for.
+    /// The secret has versions, but not the wanted one.
     OthersOnly,
-    /// This one.
+    /// The wanted version.
     Version(T),
 }
 
-/// A vault, ready to be asked.
+/// The client of one vault.
 pub(super) struct Vault {
     connection: AzureConnection,
     client: SecretClient,
@@ -100,7 +100,8 @@ impl Vault {
             .ok_or_else(|| AzureError::unexpected("the vault did not name the version that it set"))
     }
 
-    /// Returns the value of a version; nothing where the answer is another's.
+    /// Returns the value of a version, or `None` if the response is for another
+    /// version.
     pub(super) async fn get(
         &self,
         name: &RemoteName,
@@ -118,14 +119,14 @@ impl Vault {
         Ok(secret.value.filter(|_| answered.as_ref() == Some(version)))
     }
 
-    /// Returns the current value of a secret, whoever set it.
+    /// Returns the current value of a secret of any writer.
     pub(super) async fn current(&self, name: &RemoteName) -> Result<Option<String>, AzureError> {
         let answer = authorized(|| self.client.get_secret(name.as_str(), None));
         let secret = answer.await?.into_model().map_err(failed)?;
         Ok(secret.value)
     }
 
-    /// Looks through an object's versions until `look` returns something.
+    /// Iterates over the versions of a secret until `look` returns a value.
     pub(super) async fn find<T>(
         &self,
         name: &RemoteName,
@@ -141,14 +142,15 @@ impl Vault {
             while let Some(page) = pages.next().await {
                 let page = match page {
                     Ok(page) => page.into_model().map_err(failed)?,
-                    // From the beginning: what was looked at once may be twice.
+                    // Starts again from the first page. `look` may get the same version
+                    // twice.
                     Err(error) if is_forgotten(&error) && forgotten < MAX_FORGOTTEN => {
                         forgotten += 1;
                         continue 'again;
                     }
                     Err(error) => {
                         let error = failed(error);
-                        // Said by some vaults; others have an empty list.
+                        // Some vaults return 404, others an empty list.
                         if error.kind() == AzureErrorKind::NotFound {
                             return Ok(Found::Nothing);
                         }
@@ -166,17 +168,18 @@ impl Vault {
         }
     }
 
-    /// Deletes an object; returns whether it can be purged.
+    /// Deletes a secret. Returns whether it can be purged.
     pub(super) async fn delete(&self, name: &RemoteName) -> Result<bool, AzureError> {
         let answer = authorized(|| self.client.delete_secret(name.as_str(), None));
-        // Deleted is deleted, whatever the answer says of it.
+        // The deletion succeeded, even if its response body cannot be parsed.
         let deleted = answer.await?.into_model().ok();
         let attributes = deleted.and_then(|deleted| deleted.attributes);
         let level = attributes.and_then(|attributes| attributes.recovery_level);
         Ok(level.is_none_or(|level| level.to_string().contains("Purgeable")))
     }
 
-    /// Says whether a deletion of the object has come to its end, and can be purged.
+    /// Returns true once the deletion of a secret is complete, so that it can be
+    /// purged.
     pub(super) async fn is_deleted(&self, name: &RemoteName) -> Result<bool, AzureError> {
         let answer = authorized(|| self.client.get_deleted_secret(name.as_str(), None));
         match answer.await {
@@ -203,29 +206,30 @@ impl Vault {
 pub(super) fn version_of(id: Option<&str>, name: &RemoteName) -> Option<NativeVersionId> {
     let id: ResourceId = id?.parse().ok()?;
     let version = id.version.filter(|version| is_version(version))?;
-    // Key Vault's names have no case.
+    // Key Vault's names are case-insensitive:
+    // https://learn.microsoft.com/en-us/azure/key-vault/about-keys-secrets-and-certificates
     let is_this = id.name.eq_ignore_ascii_case(name.as_str());
     is_this.then(|| NativeVersionId::new(version))
 }
 
-/// Returns true for what the vendor gives out as a version: 32 hexadecimal
-/// digits.
+/// Returns true for a version as Key Vault issues it: 32 hexadecimal digits.
 pub(super) fn is_version(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// How often a request may find the token forgotten that it has just got: each time
-/// another request was challenged at that very moment.
+/// Maximum number of tries of a request that lost its token. It loses the token each
+/// time another request is challenged at the same moment.
 const MAX_FORGOTTEN: u32 = 32;
 
-/// Says whether the SDK forgot a token before it was used: it empties its cache for
-/// every 401, and the first requests of a process are challenged all at once. The
-/// request was not sent then. Our own credentials fail with an error of ours.
+/// Returns true if the SDK discarded a token before use, so that it sent no request.
+///
+/// The SDK empties its token cache after every 401, and all first requests of a process
+/// are challenged. The provider's own credentials fail with an error of another kind.
 fn is_forgotten(error: &SdkError) -> bool {
     matches!(error.kind(), SdkErrorKind::Credential)
 }
 
-/// Makes a request, again where its token was forgotten.
+/// Sends a request, and retries it if the SDK discarded its token.
 async fn authorized<T, F>(call: impl Fn() -> F) -> Result<T, AzureError>
 where
     F: Future<Output = Result<T, SdkError>>,
