@@ -1,16 +1,17 @@
-//! Who we are at a backend.
+//! Selects the credential of a GCP backend.
 
 use crate::gcp::client::{GcpCredential, ServiceAccountKey};
 use planton_core::store::{StoreCredential, StoreError};
 
 const SETTING: &str = "service_account_key_json";
 
-/// Takes `service_account_key_json`; without it, Application Default Credentials.
+/// Returns the key in `service_account_key_json`, or Application Default Credentials
+/// without one.
 ///
 /// # Errors
 ///
-/// `Misconfigured` for what is no service account's key file. The message
-/// says what is wrong with it, and repeats nothing of it.
+/// `Misconfigured` if the text is not a service account's key file. The message states
+/// the problem, and quotes nothing of the text.
 pub fn read_credential(credential: &StoreCredential) -> Result<GcpCredential, StoreError> {
     let Some(json) = credential.get(SETTING) else {
         return Ok(GcpCredential::ApplicationDefault);

@@ -1,10 +1,10 @@
-//! What Secret Manager's refusals mean to a store.
+//! Maps errors of Secret Manager to errors of the store, with their remedies.
 
 use crate::gcp::client::{GcpError, GcpErrorKind};
 use crate::http::{HttpError, HttpErrorKind};
 use planton_core::store::{StoreError, StoreErrorKind};
 
-/// One of the API's methods, and the permission that it takes.
+/// A method of the API, and the permission that it requires.
 pub(super) struct Operation {
     pub(super) name: &'static str,
     permission: &'static str,
@@ -16,7 +16,7 @@ impl Operation {
     }
 }
 
-/// Says whether nobody, or somebody else, answers at the endpoint.
+/// Returns true if the endpoint is unreachable or is not Google's API.
 fn is_of_endpoint(error: &HttpError) -> bool {
     matches!(
         error.kind(),
@@ -33,7 +33,7 @@ fn project(resource: &str) -> &str {
     slashes.nth(1).map_or(resource, |(at, _)| &resource[..at])
 }
 
-/// Returns the setting that most likely has to change.
+/// Returns the setting that is the likely cause.
 fn setting(kind: GcpErrorKind, operation: &str, creates: bool) -> Option<&'static str> {
     use GcpErrorKind as K;
     Some(match kind {
@@ -45,7 +45,7 @@ fn setting(kind: GcpErrorKind, operation: &str, creates: bool) -> Option<&'stati
     })
 }
 
-/// Names the quota that a request counts towards:
+/// Returns the quota that a request counts towards:
 /// <https://cloud.google.com/secret-manager/quotas>
 fn quota(operation: &Operation, resource: &str) -> String {
     let counts = match operation.name {
@@ -62,7 +62,7 @@ fn quota(operation: &Operation, resource: &str) -> String {
     )
 }
 
-/// Turns the error of a request for `resource` into a store's.
+/// Maps the error of a request for `resource` to an error of the store.
 pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) -> StoreError {
     use GcpErrorKind as K;
     use StoreErrorKind as S;
@@ -70,14 +70,14 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
     let accesses = operation.name == "AccessSecretVersion";
     let creates = operation.name == "CreateSecret";
     let (kind, remedy) = match parts.kind {
-        // The parent is missing, not the secret that is to come.
+        // A creation can miss only its parent, the project.
         K::NotFound if creates => (
             S::Misconfigured,
             Some("There is no such project. Check project_id.".to_owned()),
         ),
         K::NotFound => (S::NotFound, None),
         K::AlreadyExists => (S::AlreadyExists, None),
-        // Disabled or destroyed.
+        // The version is disabled or destroyed.
         K::FailedPrecondition if accesses => (S::NotFound, None),
         K::FailedPrecondition if creates => (
             S::Misconfigured,
@@ -106,7 +106,7 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
         ),
         K::InvalidArgument | K::Misconfigured => (S::Misconfigured, None),
     };
-    // A token's error has a name and a path of its own.
+    // A failed token request has its own operation and path.
     let is_of_token = parts.operation != operation.name;
     let path = match is_of_token {
         false => resource.to_owned(),
@@ -123,7 +123,7 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
     if let Some(setting) = setting {
         explained = explained.with_setting(setting);
     }
-    // The client's own names no quota.
+    // For a rate limit, the client's own remedy names no quota.
     let own = parts
         .remedy
         .filter(|_| parts.kind != K::RateLimited || is_of_token);

@@ -1,31 +1,31 @@
-//! Where a backend stores, parsed once.
+//! The settings of a GCP backend, parsed once.
 
 use std::collections::BTreeSet;
 
 use crate::gcp::client::{GcpEndpoint, ServiceAccountEmail};
 use planton_core::store::{StoreError, StoreSettings};
 
-/// Where secrets are stored, and how we act there.
+/// The parsed settings of a GCP backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GcpConfig {
-    /// The project's identifier, or its number.
+    /// The project's ID or number.
     pub(super) project_id: String,
-    /// The service account to act as, if not as ourselves.
+    /// The service account to impersonate, if any.
     pub(super) impersonate: Option<ServiceAccountEmail>,
-    /// Where the API is reached, if not at its public address.
+    /// The address of the API, if it is not the public one.
     pub(super) endpoint: Option<GcpEndpoint>,
-    /// Where secrets are kept; empty for wherever Google likes. A secret keeps
+    /// The locations of new secrets; empty for automatic replication. A secret keeps
     /// the locations that it was created with.
     pub(super) replica_locations: BTreeSet<String>,
 }
 
 impl GcpConfig {
-    /// Reads `project_id`, `impersonate_service_account`, `endpoint` and
+    /// Parses `project_id`, `impersonate_service_account`, `endpoint` and
     /// `replica_locations`.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for what is missing or cannot be.
+    /// `Misconfigured` for a missing or invalid setting.
     pub fn from_settings(settings: &StoreSettings) -> Result<Self, StoreError> {
         let project_id = settings.text("project_id").unwrap_or_default();
         if !is_project(project_id) {
@@ -76,7 +76,8 @@ fn replica_locations(settings: &StoreSettings) -> Result<BTreeSet<String>, Store
     })
 }
 
-/// What stands in a URL's path unescaped, and a bit more than Google allows.
+/// Returns true for a text that a URL's path contains unescaped. Accepts slightly more
+/// than Google does.
 fn is_project(text: &str) -> bool {
     let (domain, project) = text.split_once(':').unwrap_or(("", text));
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';

@@ -1,4 +1,4 @@
-//! Who we are: a service account's key file, or what the environment offers.
+//! The credential: a service account's key file, or Application Default Credentials.
 
 use rustls::SignatureScheme;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -9,13 +9,14 @@ use zeroize::Zeroize;
 
 use planton_secret::SecretString;
 
-/// Where tokens come from.
+/// A source of tokens.
 #[derive(Clone, Debug)]
 pub enum GcpCredential {
-    /// A key file. It signs tokens itself, so that none is asked for.
+    /// A key file. It signs tokens itself, so no token request is needed.
     ServiceAccount(ServiceAccountKey),
-    /// Application Default Credentials: `GOOGLE_APPLICATION_CREDENTIALS`, what
-    /// `gcloud auth application-default login` left, or the metadata server.
+    /// Application Default Credentials: `GOOGLE_APPLICATION_CREDENTIALS`, the file of
+    /// `gcloud auth application-default login`, or the metadata server:
+    /// <https://cloud.google.com/docs/authentication/application-default-credentials>
     ApplicationDefault,
 }
 
@@ -30,37 +31,37 @@ pub struct ServiceAccountKey {
     universe_domain: Option<String>,
 }
 
-/// The text is no service account's key file. Never says what it is instead.
+/// The text is not a service account's key file. The error omits the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidServiceAccountKey {
-    /// Not JSON, or no object.
+    /// Not JSON, or not an object.
     #[error("it is no JSON object")]
     NotJson,
     /// Another type of credential.
     #[error("its \"type\" is not \"service_account\"")]
     OtherType,
-    /// Something that a key file has is missing, or is no text.
+    /// A required field is missing or is not text.
     #[error("it has no {0:?} that is text")]
     Missing(&'static str),
-    /// The private key is of another form.
+    /// The private key has another format.
     #[error("its \"private_key\" is no RSA key in PKCS#8 PEM form")]
     NoPrivateKey,
 }
 
-/// A parsed file, wiped on drop as far as it is text.
+/// A parsed file, whose texts are zeroized on drop.
 struct KeyFile(Map<String, Value>);
 
 impl ServiceAccountKey {
-    /// Parses a key file, as the console and `gcloud iam service-accounts keys
-    /// create` give it.
+    /// Parses a key file, as the console and `gcloud iam service-accounts keys create`
+    /// write it.
     ///
     /// # Errors
     ///
-    /// [`InvalidServiceAccountKey`], which repeats nothing of `json`.
+    /// [`InvalidServiceAccountKey`], which quotes nothing of `json`.
     pub fn parse(json: &SecretString) -> Result<Self, InvalidServiceAccountKey> {
         use InvalidServiceAccountKey as E;
         let text = json.expose().trim_start_matches('\u{feff}');
-        // The parser's error may quote the text: it stays out.
+        // The parser's error may quote the text, so it is omitted.
         let file = KeyFile(serde_json::from_str(text).map_err(|_| E::NotJson)?);
         if file.text("type") != Some("service_account") {
             return Err(E::OtherType);
@@ -84,8 +85,8 @@ impl ServiceAccountKey {
         })
     }
 
-    /// Returns the cloud that the account belongs to, where the file names one:
-    /// `googleapis.com` is Google's own.
+    /// Returns the account's universe domain, if the file names one. `googleapis.com`
+    /// is Google's own cloud.
     #[must_use]
     pub fn universe_domain(&self) -> Option<&str> {
         self.universe_domain.as_deref()

@@ -1,18 +1,18 @@
-//! Where an API is reached.
+//! The address of an API.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The base of an API's addresses: `https` and a host, or `http` on this machine.
+/// The base address of an API: `https` and a host, or `http` on this machine.
 ///
 /// # Security
 ///
-/// Every request carries a token. It leaves this machine encrypted or not at all.
+/// Every request contains a token. It leaves this machine over TLS only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GcpEndpoint(Url);
 
-/// The text is no base of addresses that a token may be sent to.
+/// The text is not a base address that a token may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be a URL as https://secretmanager.googleapis.com: https and a host, or http and a loopback address, without a user, a path, a query or a fragment"
@@ -24,7 +24,7 @@ impl GcpEndpoint {
     ///
     /// # Errors
     ///
-    /// [`InvalidEndpoint`] when it is not of the form above.
+    /// [`InvalidEndpoint`] if it does not have the format above.
     pub fn parse(text: &str) -> Result<Self, InvalidEndpoint> {
         let url = Url::parse(text.trim()).map_err(|_| InvalidEndpoint)?;
         let plain = url.username().is_empty()
@@ -45,20 +45,20 @@ impl GcpEndpoint {
         }
     }
 
-    /// Takes the public endpoint of one of Google's APIs: `secretmanager`.
+    /// Returns the public endpoint of one of Google's APIs, such as `secretmanager`.
     #[must_use]
     pub fn public(service: &'static str) -> Self {
         let text = format!("https://{service}.googleapis.com/");
         Self(Url::parse(&text).expect("a service's name is a host's first label"))
     }
 
-    /// Returns true where TLS protects the way.
+    /// Returns true if requests use TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Returns true for an address of this machine.
+    /// Returns true for a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match self.0.host() {
@@ -69,7 +69,7 @@ impl GcpEndpoint {
         }
     }
 
-    /// Returns the address of `path`, which begins behind the host's slash.
+    /// Returns the URL of `path`, which has no leading slash.
     pub(super) fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.0.clone();
         url.set_path(path);

@@ -17,7 +17,7 @@ pub enum GcpErrorKind {
     NotFound,
     /// The resource exists already.
     AlreadyExists,
-    /// Another writer was faster.
+    /// Conflict with another writer.
     Aborted,
     /// The resource is not in the required state.
     FailedPrecondition,

@@ -1,4 +1,4 @@
-//! Acting as another service account: one call of IAM's, over our own client.
+//! Impersonates another service account, with one request to IAM.
 
 use std::fmt;
 
@@ -16,19 +16,19 @@ use planton_secret::SecretBytes;
 
 const OPERATION: &str = "GenerateAccessToken";
 
-/// A token is not used any more when it has this long to live.
+/// Minimum remaining lifetime of a token.
 const MARGIN: SignedDuration = SignedDuration::from_secs(240);
 
-/// A service account's address: `name@project.iam.gserviceaccount.com`.
+/// The email address of a service account: `name@project.iam.gserviceaccount.com`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAccountEmail(String);
 
-/// The text is no service account's address.
+/// The text is not a service account's address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be an address as name@project.iam.gserviceaccount.com")]
 pub struct InvalidServiceAccount;
 
-/// What the other account sends, and until when.
+/// The headers of an impersonated account, and their time of expiry.
 #[derive(Debug)]
 pub(super) struct Impersonated {
     pub(super) headers: HeaderMap,
@@ -40,7 +40,7 @@ impl ServiceAccountEmail {
     ///
     /// # Errors
     ///
-    /// [`InvalidServiceAccount`] when it is not of the form above.
+    /// [`InvalidServiceAccount`] if it does not have the format above.
     pub fn parse(text: &str) -> Result<Self, InvalidServiceAccount> {
         let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         let part = |text: &str| !text.is_empty() && text.bytes().all(known);
@@ -65,7 +65,7 @@ impl Impersonated {
     }
 }
 
-/// Asks for a token of `account`, as whoever `own` says we are.
+/// Requests a token of `account`, authorized by the headers `own`.
 pub(super) async fn impersonate(
     http: &HttpClient,
     endpoint: &GcpEndpoint,
@@ -92,8 +92,7 @@ pub(super) async fn impersonate(
             | GcpErrorKind::Unavailable
             | GcpErrorKind::Unexpected
             | GcpErrorKind::Misconfigured => error,
-            // An account that is not found: never to be taken for a resource that
-            // is not there.
+            // A missing account must not be mistaken for a missing resource.
             _ => error
                 .with_kind(GcpErrorKind::PermissionDenied)
                 .with_remedy(format!(

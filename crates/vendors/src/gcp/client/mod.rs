@@ -1,4 +1,4 @@
-//! Google Cloud's REST APIs: who we are, one request, and what a refusal means.
+//! Google Cloud's REST APIs: credentials, requests and errors.
 
 mod bearer;
 mod credential;

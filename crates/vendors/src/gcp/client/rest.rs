@@ -1,4 +1,4 @@
-//! One request: authorized, again with another token where it was refused.
+//! Sends one request. If its token is rejected, retries once with another.
 
 use std::time::Duration;
 
@@ -16,18 +16,17 @@ use crate::http::{
 };
 use planton_secret::SecretBytes;
 
-/// Rate limits with another status than 429, in the words of
-/// <https://cloud.google.com/apis/design/errors#error_info>.
+/// Rate limits with another status than 429:
+/// <https://cloud.google.com/apis/design/errors#error_info>
 const RATE_LIMITS: &[(u16, &str)] = &[(403, "RATE_LIMIT_EXCEEDED"), (503, "RESOURCE_EXHAUSTED")];
 
-/// What is created takes a moment to be seen everywhere:
-/// <https://cloud.google.com/secret-manager/docs/consistency>.
+/// Time for which a read of a new object may be stale:
+/// <https://cloud.google.com/secret-manager/docs/consistency>
 const SETTLING: SignedDuration = SignedDuration::from_secs(60);
 const FRESH_TRIES: u32 = 5;
 const FRESH_WAIT: Duration = Duration::from_millis(100);
 
-/// A client of one API, as one identity. Builds nothing and sends nothing before
-/// the first request.
+/// A client of one API with one identity. It does no I/O before the first request.
 #[derive(Debug)]
 pub struct GcpClient {
     service: &'static str,
@@ -40,36 +39,36 @@ pub struct GcpClient {
 /// One request to an API.
 #[derive(Debug)]
 pub struct GcpCall<'a> {
-    /// The vendor's name of it, for errors.
+    /// The vendor's name of the operation, for errors.
     pub operation: &'static str,
     /// The method.
     pub method: Method,
     /// The resource's path: `projects/acme/secrets/db`.
     pub resource: &'a str,
-    /// What follows the resource in the address: `:addVersion`, `/versions`.
+    /// The part of the address after the resource: `:addVersion`, `/versions`.
     pub suffix: &'static str,
     /// The query.
     pub query: &'a [(&'a str, &'a str)],
-    /// The body, JSON.
+    /// The body, as JSON.
     pub body: Option<SecretBytes>,
-    /// Whether nothing there may mean not yet there.
+    /// Whether a 404 may be a stale read.
     pub freshness: Freshness,
 }
 
-/// How long ago something was created.
+/// The age of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// Long ago: nothing there means nothing there.
+    /// Old: a 404 means that the object does not exist.
     Settled,
-    /// A moment ago: not to be found may pass, and is asked about again.
+    /// New: a 404 may be a stale read, and is retried.
     Fresh,
 }
 
 impl Freshness {
-    /// Judges by when it was created.
+    /// Returns the freshness of an object from its time of creation.
     #[must_use]
     pub fn since(created: Timestamp) -> Self {
-        // From the future, where the clocks differ: fresh.
+        // A time in the future comes from clock skew, and counts as fresh.
         if Timestamp::now().duration_since(created) > SETTLING {
             Self::Settled
         } else {
@@ -79,8 +78,8 @@ impl Freshness {
 }
 
 impl GcpClient {
-    /// Takes a `service` by the first label of its public address
-    /// (`secretmanager`), and another endpoint where it is not reached there.
+    /// Creates a client of `service`, the first label of its public address
+    /// (`secretmanager`). An `endpoint` replaces that address.
     #[must_use]
     pub fn new(
         service: &'static str,
@@ -92,7 +91,7 @@ impl GcpClient {
         let mut settings = settings;
         settings.retry.rate_limits = RATE_LIMITS;
         if endpoint.is_loopback() {
-            // A token for this machine is not for a proxy.
+            // A token for this machine must not pass a proxy.
             settings.proxies = Proxies::Ignored;
         }
         Self {
@@ -104,18 +103,18 @@ impl GcpClient {
         }
     }
 
-    /// Returns the number of requests sent so far: every try counts, those for
-    /// the tokens of an impersonated account too.
+    /// Returns the number of requests so far, including retries and those for the
+    /// tokens of an impersonated account.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.http.get().map_or(0, |http| http.requests().total())
     }
 
-    /// Sends a request whose answer is JSON.
+    /// Sends a request with a JSON response.
     ///
     /// # Errors
     ///
-    /// [`GcpErrorKind`]; `Unexpected` when the answer is of another form.
+    /// [`GcpErrorKind`]; `Unexpected` if the response has another form.
     pub async fn call<T: DeserializeOwned>(&self, call: GcpCall<'_>) -> Result<T, GcpError> {
         let (operation, resource) = (call.operation, call.resource);
         let response = self.patiently(call).await?;
@@ -123,9 +122,9 @@ impl GcpClient {
         read.map_err(|answer| GcpError::unexpected(answer, operation, resource))
     }
 
-    /// Sends a request whose answer holds nothing that is needed: success is
-    /// success with any body, and without one. Google returns `{}` to a deletion,
-    /// others 204.
+    /// Sends a request and ignores the response body. Every success status is a
+    /// success, with any body or none. Google returns `{}` to a deletion, other servers
+    /// 204.
     ///
     /// # Errors
     ///
@@ -150,7 +149,8 @@ impl GcpClient {
         }
     }
 
-    /// Sends with the token at hand; where it is refused, once more with another.
+    /// Sends a request with the current token. If it is rejected, retries once with
+    /// another.
     async fn send(&self, call: &GcpCall<'_>) -> Result<HttpResponse, GcpError> {
         let (operation, resource) = (call.operation, call.resource);
         let http = self.http().await?;
@@ -194,7 +194,8 @@ impl GcpClient {
         let encrypted = self.endpoint.is_encrypted() || self.tokens.is_encrypted();
         let build = async || {
             let roots = match self.settings.roots {
-                // Nobody has to be trusted, and the system's roots take a while.
+                // Without TLS no roots are needed, and loading the system's roots is
+                // slow.
                 Roots::Platform if !encrypted => Roots::Nobody,
                 ref roots => roots.clone(),
             };

@@ -1,8 +1,9 @@
-//! The headers that tell who we are.
+//! The headers that authorize requests.
 //!
-//! Tokens come from Google's own crate: a key file signs them itself; with
-//! Application Default Credentials it asks, by an HTTP client of its own, where
-//! the environment says (docs/adr/0008). Impersonation goes over ours.
+//! Google's own crate provides the tokens. With a key file it signs them itself. With
+//! Application Default Credentials it requests them over its own HTTP client, from the
+//! source that the environment configures (docs/adr/0008). Impersonation uses the HTTP
+//! client of this project.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use crate::http::{HttpClient, RequestLimits};
 
 const OPERATION: &str = "get an access token";
 
-/// Names the project that pays for requests, in the environment and in a request.
+/// The billed project: the environment variable, and the header of a request.
 const QUOTA_PROJECT: &str = "GOOGLE_CLOUD_QUOTA_PROJECT";
 const USER_PROJECT: &str = "x-goog-user-project";
 
@@ -32,17 +33,16 @@ const MAX_TRIES: u32 = 3;
 const TIMEOUT: Duration = Duration::from_secs(15);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
-/// How to get credentials where there are none.
+/// Remedy for missing credentials.
 const NO_CREDENTIAL: &str = "Set service_account_key_json, or run `gcloud auth \
      application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a credential's file, \
      or run on Google Cloud with a service account attached.";
 
-/// Gives out the headers that authorize a request; shared by all that act as one
-/// identity.
+/// Provides the headers that authorize a request. All clients of one identity share it.
 ///
 /// # Security
 ///
-/// Google's crate keeps the key and its tokens in memory that it does not wipe.
+/// Google's crate stores the key and its tokens in memory that it does not zeroize.
 #[derive(Debug)]
 pub struct TokenSource {
     credential: GcpCredential,
@@ -52,13 +52,13 @@ pub struct TokenSource {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Raised whenever what is known is thrown away.
+    /// Incremented each time the cached credentials are discarded.
     generation: u64,
     credentials: Option<Credentials>,
     impersonated: Option<Impersonated>,
 }
 
-/// Headers of a request, and which of a source's they are.
+/// Headers of a request, and the generation of the credentials that they belong to.
 #[derive(Debug)]
 pub(super) struct Authorization {
     pub(super) headers: HeaderMap,
@@ -66,7 +66,7 @@ pub(super) struct Authorization {
 }
 
 impl TokenSource {
-    /// Takes who we are; nothing is read or sent before the first request.
+    /// Creates a source without any I/O. The first request loads the credentials.
     #[must_use]
     pub fn new(credential: GcpCredential) -> Self {
         Self {
@@ -76,14 +76,14 @@ impl TokenSource {
         }
     }
 
-    /// Acts as `account`, whose tokens IAM at `endpoint` gives out.
+    /// Impersonates `account`, whose tokens come from IAM at `endpoint`.
     #[must_use]
     pub fn impersonating(mut self, account: ServiceAccountEmail, endpoint: GcpEndpoint) -> Self {
         self.impersonate = Some((account, endpoint));
         self
     }
 
-    /// Returns true where TLS has to protect the way to a token over our own client.
+    /// Returns true if the token requests over this project's HTTP client need TLS.
     pub(super) fn is_encrypted(&self) -> bool {
         let endpoint = self.impersonate.as_ref().map(|(_, endpoint)| endpoint);
         endpoint.is_some_and(GcpEndpoint::is_encrypted)
@@ -120,9 +120,10 @@ impl TokenSource {
         })
     }
 
-    /// Has the project that the environment names pay for what the other account
-    /// does, as Google's own impersonated credentials do. The one in a user's file
-    /// is that user's: the account may have no right to it, and its own project pays.
+    /// Bills the project that the environment names for requests of the impersonated
+    /// account, as Google's own impersonated credentials do. A quota project in a
+    /// user's file belongs to that user. The account may lack permission on it, so its
+    /// own project is billed instead.
     fn keep_quota_project(&self, own: &HeaderMap, headers: &mut HeaderMap) {
         let is_ambient = matches!(self.credential, GcpCredential::ApplicationDefault);
         if !is_ambient || std::env::var_os(QUOTA_PROJECT).is_none() {
@@ -133,7 +134,7 @@ impl TokenSource {
         }
     }
 
-    /// Throws away what a server refused, unless somebody else has done so.
+    /// Discards rejected credentials, unless another request has already done so.
     pub(super) async fn refused(&self, authorization: &Authorization) {
         let mut state = self.state.lock().await;
         if state.generation == authorization.generation {
@@ -155,7 +156,8 @@ impl TokenSource {
             let headers = credentials.headers(Extensions::new());
             let error = match tokio::time::timeout(bound(), headers).await {
                 Ok(Ok(CacheableResource::New { data, .. })) => return Ok(data),
-                // Only those who name a version are told that it is the newest.
+                // Google's crate returns this only to a caller that passes an entity
+                // tag.
                 Ok(Ok(CacheableResource::NotModified)) => {
                     return Err(GcpError::new(
                         GcpErrorKind::Unexpected,
@@ -166,7 +168,7 @@ impl TokenSource {
                 Ok(Err(error)) => Some(error),
                 Err(_) => None,
             };
-            // Once it has failed for good it never tries again by itself.
+            // After a permanent failure, these credentials never retry by themselves.
             state.credentials = None;
             let is_transient = error.as_ref().is_none_or(CredentialsError::is_transient);
             if !is_transient || tries == MAX_TRIES {
@@ -179,8 +181,8 @@ impl TokenSource {
     }
 
     fn build(&self) -> Result<Credentials, GcpError> {
-        // Google's crate takes the process's provider. It is ours already, or
-        // the same one: there is no other in this program.
+        // Google's crate uses the process's default crypto provider. This program has
+        // only one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let built = match &self.credential {
             GcpCredential::ServiceAccount(key) => service_account::Builder::new(self.parse(key)?)
@@ -200,8 +202,8 @@ impl TokenSource {
             .map_err(|_| GcpError::new(GcpErrorKind::Unauthenticated, OPERATION, self.path()))
     }
 
-    /// Explains why there are no credentials. The error itself may quote a
-    /// file: it stays out.
+    /// Describes a failure to build credentials. Omits the error, which may quote a
+    /// file.
     fn explain_build(&self, error: &BuildError) -> GcpError {
         let remedy = if error.is_loading() {
             format!("The file with Application Default Credentials cannot be read. {NO_CREDENTIAL}")
@@ -213,11 +215,10 @@ impl TokenSource {
         GcpError::new(GcpErrorKind::Unauthenticated, OPERATION, self.path()).with_remedy(remedy)
     }
 
-    /// Explains why there is no token. The error itself may quote a server's
-    /// answer: it stays out.
+    /// Describes a failure to get a token. Omits the error, which may quote a response.
     fn explain(&self, error: Option<&CredentialsError>) -> GcpError {
-        // The metadata server that is not there is the last resort of those who
-        // configured nothing.
+        // Without any configuration, the chain ends at the metadata server, which is
+        // absent here.
         let nothing =
             error.is_some_and(|error| says(error, "not running in a Google Cloud Environment"));
         let (kind, remedy) = match error {
@@ -265,20 +266,20 @@ impl TokenSource {
     }
 }
 
-/// Returns how long one try may take, within the operation's own deadline.
+/// Returns the timeout of one try, within the operation's deadline.
 fn bound() -> Duration {
     let deadline = RequestLimits::current().deadline;
     let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
     left.map_or(TIMEOUT, |left| left.min(TIMEOUT))
 }
 
-/// Returns true where a file could not be read. What cannot be reached is no such
-/// error: it may pass.
+/// Returns true if a file could not be read. An unreachable server is another error,
+/// which may be transient.
 fn is_unread(error: &(dyn Error + 'static)) -> bool {
     error.is::<std::io::Error>() || error.source().is_some_and(is_unread)
 }
 
-/// Returns true where an error or one beneath it has these words.
+/// Returns true if the error or one of its sources contains these words.
 fn says(error: &(dyn Error + 'static), words: &str) -> bool {
     let beneath = error.source();
     error.to_string().contains(words) || beneath.is_some_and(|error| says(error, words))
@@ -310,7 +311,7 @@ mod tests {
                 GcpErrorKind::Unauthenticated,
                 "The credential was refused",
             ),
-            // A connection that broke is an error of this kind as well.
+            // A broken connection is also an error of this kind.
             (
                 CredentialsError::from_source(true, unread()),
                 GcpErrorKind::Unavailable,

@@ -1,4 +1,4 @@
-//! The calls that a store makes, as Secret Manager's REST API has them.
+//! The requests to Secret Manager's REST API.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ const LOOK: Operation = Operation::new("GetSecretVersion", "secretmanager.versio
 const LIST: Operation = Operation::new("ListSecretVersions", "secretmanager.versions.list");
 const DESTROY: Operation = Operation::new("DestroySecretVersion", "secretmanager.versions.destroy");
 
-/// A secret, as far as a store looks at it.
+/// The fields of a secret that the store reads.
 #[derive(Deserialize)]
 pub(super) struct Secret {
     #[serde(default)]
@@ -31,7 +31,7 @@ pub(super) struct Secret {
     pub(super) etag: String,
 }
 
-/// A version, without its payload.
+/// The metadata of a version.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SecretVersion {
@@ -43,14 +43,14 @@ pub(super) struct SecretVersion {
     pub(super) etag: String,
 }
 
-/// What a new secret is made of.
+/// The fields of a new secret.
 pub(super) struct NewSecret<'a> {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<&'static str, String>,
     pub(super) replica_locations: &'a BTreeSet<String>,
 }
 
-/// Secret Manager, in one project.
+/// Client of Secret Manager in one project.
 #[derive(Debug)]
 pub(super) struct Api {
     client: GcpClient,
@@ -58,7 +58,7 @@ pub(super) struct Api {
 }
 
 impl SecretVersion {
-    /// Returns the number; 0, which no version has, where the name has none.
+    /// Returns the number, or 0, which no version has, if the name contains none.
     pub(super) fn number(&self) -> u64 {
         let number = self.name.rsplit_once("/versions/");
         number.and_then(|(_, n)| n.parse().ok()).unwrap_or(0)
@@ -128,8 +128,8 @@ impl Api {
         self.send(&GET, call).await
     }
 
-    /// Deletes a secret with all its versions; one with this etag only, where one
-    /// is given.
+    /// Deletes a secret with all its versions. With an etag, deletes it only if the
+    /// etag matches.
     pub(super) async fn delete(
         &self,
         name: &RemoteName,
@@ -156,7 +156,8 @@ impl Api {
         let resource = self.secret(name);
         let body = json!({"payload": {
             "data": STANDARD.encode(payload),
-            // int64 is text in JSON.
+            // JSON represents an int64 as text:
+            // https://github.com/protocolbuffers/protobuf/issues/2679
             "dataCrc32c": crc32c::crc32c(payload).to_string(),
         }});
         let call = GcpCall {
@@ -172,7 +173,7 @@ impl Api {
         Ok(added)
     }
 
-    /// Reads a payload, once more where it was damaged on its way.
+    /// Returns a payload. Reads it again once if its checksum does not match.
     pub(super) async fn access(
         &self,
         name: &RemoteName,
@@ -181,7 +182,7 @@ impl Api {
         self.access_at(self.version(name, number)).await
     }
 
-    /// As [`access`](Self::access), of the newest version that is enabled.
+    /// Returns the payload of the newest enabled version, as [`access`](Self::access).
     pub(super) async fn access_latest(&self, name: &RemoteName) -> Result<Vec<u8>, StoreError> {
         self.access_at(format!("{}/versions/latest", self.secret(name)))
             .await
@@ -205,8 +206,10 @@ impl Api {
         ))
     }
 
-    /// Looks at a version by accessing it: of all that Secret Manager answers, that
-    /// alone is strongly consistent, and it has 150 times the quota of reads.
+    /// Reads a version by accessing its payload. This is the only strongly consistent
+    /// read of Secret Manager, and it has 150 times the quota of other reads:
+    /// <https://cloud.google.com/secret-manager/docs/reference/consistency>,
+    /// <https://cloud.google.com/secret-manager/quotas>
     pub(super) async fn look_by_access(
         &self,
         name: &RemoteName,
@@ -218,7 +221,7 @@ impl Api {
             ..request(&ACCESS, Method::GET, &resource)
         };
         match self.client.call::<Accessed>(call).await {
-            // A payload that was damaged on its way tells as much.
+            // A payload with a wrong checksum also proves that the version exists.
             Ok(answer) => Ok(Looked::Enabled(answer.payload.verified())),
             Err(error) if error.kind() == GcpErrorKind::NotFound => Ok(Looked::Nothing),
             Err(error) if error.kind() == GcpErrorKind::FailedPrecondition => {
@@ -258,7 +261,7 @@ impl Api {
         Ok(versions)
     }
 
-    /// Destroys the version that has this etag.
+    /// Destroys a version if its etag matches.
     pub(super) async fn destroy(
         &self,
         name: &RemoteName,
@@ -300,13 +303,13 @@ impl Api {
     }
 }
 
-/// What an access finds.
+/// The result of an access.
 pub(super) enum Looked {
-    /// The version, and its payload, unless that was damaged on its way.
+    /// The version and its payload, or `None` if its checksum does not match.
     Enabled(Option<Vec<u8>>),
-    /// The version, disabled or destroyed.
+    /// The version exists, and is disabled or destroyed.
     NotEnabled,
-    /// No such version, or no such secret.
+    /// The version or the secret does not exist.
     Nothing,
 }
 
@@ -330,7 +333,7 @@ struct Payload {
 }
 
 impl Payload {
-    /// Returns the bytes, unless they differ from their checksum.
+    /// Returns the bytes if they match their checksum.
     fn verified(&self) -> Option<Vec<u8>> {
         let data = STANDARD.decode(&self.data).ok()?;
         let expected = crc32c::crc32c(&data).to_string();

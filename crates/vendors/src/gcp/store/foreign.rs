@@ -1,4 +1,4 @@
-//! Secrets of others, to be taken over.
+//! Reads secrets of other writers, for `copy_from`.
 
 use async_trait::async_trait;
 
@@ -7,7 +7,7 @@ use planton_core::store::{ForeignObjects, ForeignValue, RemoteName, StoreError, 
 
 #[async_trait]
 impl ForeignObjects for GcpSecretManagerStore {
-    /// The version that `latest` names.
+    /// Returns the version of the alias `latest`.
     async fn read_foreign(&self, name: &RemoteName) -> Result<ForeignValue, StoreError> {
         const OPERATION: &str = "AccessSecretVersion";
         check(name, OPERATION)?;

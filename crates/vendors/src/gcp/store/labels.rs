@@ -1,16 +1,17 @@
-//! Labels for people who look at the project, by Google's rules.
+//! Human-readable labels, adapted to Google's rules.
 
 use std::collections::BTreeMap;
 
-/// At most so many on one secret.
+/// Maximum number of labels on one secret:
+/// <https://docs.cloud.google.com/secret-manager/docs/add-labels-to-secrets>
 const MAX_LABELS: usize = 64;
 const MAX_CHARS: usize = 63;
 
-/// Says to people, and to filters of theirs, whose secret it is.
+/// Label that marks a secret of this provider, for filters in the console.
 const MANAGED_BY: (&str, &str) = ("managed-by", "terraform-provider-planton");
 
-/// Returns `labels` as far as Google takes them, and who manages the secret.
-/// What it does not take becomes `_`.
+/// Returns `labels` and the label of this provider. Truncates them to Google's limits,
+/// and replaces characters that Google rejects with `_`.
 pub(super) fn labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut taken = BTreeMap::new();
     for (key, value) in labels {
@@ -19,7 +20,7 @@ pub(super) fn labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, Stri
             key.insert(0, 'x');
         }
         let cut = |text: String| text.chars().take(MAX_CHARS).collect::<String>();
-        // Two keys that become one: the first in their order stays.
+        // If two keys become equal, the first one in their order is kept.
         taken.entry(cut(key)).or_insert_with(|| cut(lowered(value)));
         if taken.len() == MAX_LABELS - 1 {
             break;
@@ -30,8 +31,8 @@ pub(super) fn labels(labels: &BTreeMap<String, String>) -> BTreeMap<String, Stri
     taken
 }
 
-/// Keeps what is surely a lowercase letter or a digit to Google: ASCII, and the
-/// letters of Latin-1, of two bytes each.
+/// Replaces all characters except lowercase letters and digits that Google certainly
+/// accepts: ASCII, and letters of Latin-1, which take two bytes each.
 fn lowered(text: &str) -> String {
     let kept = text.chars().flat_map(char::to_lowercase);
     kept.map(|c| match c {

@@ -1,4 +1,4 @@
-//! Sealed versions in Google Cloud's Secret Manager, over its REST API:
+//! Stores sealed versions in Google Cloud's Secret Manager, over its REST API:
 //! docs/adr/0008.
 
 mod api;
@@ -24,53 +24,53 @@ use planton_core::store::{
 };
 use version::StoredVersion;
 
-/// <https://cloud.google.com/secret-manager/quotas>: 64 KiB.
+/// Secret Manager's limit of 64 KiB: <https://cloud.google.com/secret-manager/quotas>
 const MAX_PAYLOAD_BYTES: usize = 65_536;
 const MAX_NAME_BYTES: usize = 255;
 
-/// A change of a policy takes two minutes, typically:
+/// Time for which a policy change may take effect, typically two minutes:
 /// <https://cloud.google.com/iam/docs/access-change-propagation>
 const GRANTS_SETTLE: Duration = Duration::from_secs(120);
 
-/// The annotation that says that a secret is ours: the attempt that created it.
+/// The annotation that marks a secret of this provider. Its value is the attempt that
+/// created the secret.
 const ATTEMPT: &str = "planton-attempt";
 
-/// The cloud that has the public endpoint.
+/// The universe domain of Google's own cloud.
 const UNIVERSE: &str = "googleapis.com";
 
 /// Stores each version as a native version of one secret per object.
 ///
-/// A first put takes two requests (create, add), a later one takes one, and so
-/// do describe, get and each deletion. Whoever only reads needs no more than
-/// `secretmanager.versions.access`: for that reason `get` asks for the payload
-/// alone, and knows a version that was replaced by its digest. The same bytes
-/// under the same name and number are taken for the same version.
+/// A first put takes two requests (create, add). Every later put, describe, get and
+/// deletion takes one. To read, an identity needs `secretmanager.versions.access` only.
+/// Therefore `get` requests the payload alone, and detects a replaced version by its
+/// digest. The same bytes under the same name and number count as the same version.
 #[derive(Debug)]
 pub struct GcpSecretManagerStore {
     api: Api,
     config: GcpConfig,
     capability: StoreCapability,
-    /// Learned from a refusal.
+    /// Set once the server has denied access to a payload.
     may_not_access: AtomicBool,
 }
 
-/// What a look at one version finds.
+/// The result of a read of one version.
 enum Look {
-    /// The version's secret, and so the version's status.
+    /// The version, with its status.
     Found(VersionStatus),
-    /// Another version of its number.
+    /// Another version of the same number.
     Replaced,
-    /// Nothing of its number: the version or the secret is gone.
+    /// No version of this number: the version or the secret is absent.
     Nothing,
 }
 
 impl GcpSecretManagerStore {
-    /// Takes a backend; nothing is built, read or sent before the first verb.
+    /// Creates a store without any I/O. The first operation connects.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` for a key file of another cloud than Google's own, where
-    /// no endpoint of that cloud is configured.
+    /// `Misconfigured` for a key file of another cloud than Google's own, unless an
+    /// endpoint is configured.
     pub fn new(
         config: GcpConfig,
         credential: GcpCredential,
@@ -90,7 +90,7 @@ impl GcpSecretManagerStore {
         }
         let mut tokens = TokenSource::new(credential);
         if let Some(account) = &config.impersonate {
-            // What stands in for Google on this machine stands in for all of it.
+            // A stand-in for Google on this machine also stands in for IAM.
             let iam = config.endpoint.clone().filter(GcpEndpoint::is_loopback);
             let iam = iam.unwrap_or_else(|| GcpEndpoint::public("iamcredentials"));
             tokens = tokens.impersonating(account.clone(), iam);
@@ -104,9 +104,10 @@ impl GcpSecretManagerStore {
         })
     }
 
-    /// Returns what any such store can do.
+    /// Returns the capabilities of this type of store.
     ///
-    /// Secret Manager documents no limit on the versions of a secret.
+    /// Secret Manager documents no limit on the versions of a secret:
+    /// <https://cloud.google.com/secret-manager/quotas>
     #[must_use]
     pub const fn capability_of() -> StoreCapability {
         StoreCapability {
@@ -123,8 +124,8 @@ impl GcpSecretManagerStore {
         }
     }
 
-    /// Returns the number of requests sent so far: every try counts. Those of
-    /// Application Default Credentials are not among them.
+    /// Returns the number of requests so far, including retries. Requests of
+    /// Application Default Credentials are not counted.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.api.requests()
@@ -146,7 +147,7 @@ impl GcpSecretManagerStore {
             Ok(Looked::NotEnabled) => Ok(Look::Found(VersionStatus::Missing)),
             Ok(Looked::Nothing) => Ok(Look::Nothing),
             Err(error) if error.kind() == StoreErrorKind::PermissionDenied && !must_access => {
-                // Known once, and not asked for again by this process.
+                // The process makes no further attempt to access payloads.
                 self.may_not_access.store(true, Ordering::Relaxed);
                 self.look_at_metadata(name, version).await
             }
@@ -154,8 +155,8 @@ impl GcpSecretManagerStore {
         }
     }
 
-    /// What was put within the last minute is asked about again before its absence
-    /// is reported.
+    /// Reads the metadata of a version. If the version was put within the last minute,
+    /// reads again before its absence is reported.
     async fn look_at_metadata(
         &self,
         name: &RemoteName,
@@ -173,15 +174,15 @@ impl GcpSecretManagerStore {
         }
     }
 
-    /// Destroys one version, and nothing else that has its number by now.
+    /// Destroys one version, and no other version of the same number.
     async fn destroy(&self, name: &RemoteName, version: &StoredVersion) -> Result<(), StoreError> {
         let mut etag = version.etag.clone();
         for _ in 0..2 {
             if !etag.is_empty() {
                 match self.api.destroy(name, version.number, &etag).await {
                     Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
-                    // Another etag: it was disabled, enabled or destroyed, or it
-                    // is another version.
+                    // The etag differs: the version was disabled, enabled or destroyed,
+                    // or it is another version.
                     Err(error) if error.kind() == StoreErrorKind::Conflict => {}
                     outcome => return outcome,
                 }
@@ -197,13 +198,13 @@ impl GcpSecretManagerStore {
                 Ok(there) => etag = there.etag,
             }
         }
-        // Without an etag at all it could be another version at any moment.
+        // Without an etag, the request could destroy another version of this number.
         let path = self.api.version(name, version.number);
         let kind = StoreErrorKind::Conflict;
         Err(StoreError::new(kind, "DestroySecretVersion", path))
     }
 
-    /// Deletes a secret that nobody knows more of than its name, if it is ours.
+    /// Deletes a secret of which no version is known, if this provider created it.
     async fn delete_if_ours(&self, name: &RemoteName) -> Result<(), StoreError> {
         match self.api.look_at_secret(name, Freshness::Settled).await {
             Ok(secret) if secret.is_ours() => {
@@ -266,13 +267,14 @@ impl SecretStore for GcpSecretManagerStore {
         ))
     }
 
-    /// One request while the version is there; one more tells a lost version from
-    /// a lost secret. Ours is gone where somebody deleted the secret and another
-    /// made one of its name: that is left alone.
+    /// Takes one request if the version exists. If not, a second one distinguishes an
+    /// absent version from an absent secret. If the secret was deleted and another
+    /// writer created one of its name, the version is absent. The other secret stays
+    /// untouched.
     ///
-    /// Accesses the version, whose payload is sealed, and drops it. A role that may
-    /// not access reads metadata instead, which Secret Manager may answer late; but
-    /// not where absence is to be confirmed.
+    /// Accesses the version and drops its payload, which is sealed. An identity without
+    /// access reads the metadata instead, which may be stale. It does not do so to
+    /// confirm an absence.
     async fn describe(
         &self,
         name: &RemoteName,
@@ -307,7 +309,7 @@ impl SecretStore for GcpSecretManagerStore {
                 }
                 Ok(())
             }
-            // Deleted is deleted: Secret Manager keeps nothing.
+            // Secret Manager retains nothing of a deleted secret.
             Deletion::Object { versions } | Deletion::Purge { versions } => {
                 if parse(&versions).is_empty() {
                     return self.delete_if_ours(name).await;

@@ -1,10 +1,10 @@
-//! Adding a version, once.
+//! Adds a version exactly once.
 //!
-//! Secret Manager has no idempotency key: a request whose answer was lost is
-//! sent again, and may then have added two versions. Its numbers tell. They
-//! count up by one, so the version after the newest that the record knows has
-//! nothing between; where there is a gap, whoever fills it is looked at, and is
-//! us if it has the same bytes: an envelope is never sealed twice.
+//! Secret Manager has no idempotency key. If a response is lost, the retry may add a
+//! second version. Version numbers reveal this: they increase by one, so the new
+//! version must follow the newest one in the record. If numbers are missing in between,
+//! the store reads those versions. A version with the same bytes comes from an earlier
+//! try, since every seal produces another envelope.
 
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use super::{ATTEMPT, GcpSecretManagerStore};
 use crate::gcp::client::Freshness;
 use planton_core::store::{NativeVersionId, PutOptions, RemoteName, StoreError, StoreErrorKind};
 
-/// No request is tried more often than that.
+/// Maximum number of versions to read, equal to the maximum number of tries.
 const MAX_LOOKS: usize = 8;
 
 impl GcpSecretManagerStore {
@@ -48,8 +48,10 @@ impl GcpSecretManagerStore {
         self.settle(name, payload, added, 1).await
     }
 
-    /// Looks at a secret that stands there already: `exists` if it is not ours,
-    /// and what this very attempt has added if it has.
+    /// Checks the secret that exists under this name.
+    ///
+    /// Returns the version that this attempt added, if there is one. Returns `exists`
+    /// as the error if another writer created the secret.
     async fn own(
         &self,
         name: &RemoteName,
@@ -88,7 +90,8 @@ impl GcpSecretManagerStore {
             .with_remedy("This attempt has put another payload already."))
     }
 
-    /// Tells what was just added from what an earlier try added.
+    /// Distinguishes the version just added from those of earlier tries, and destroys
+    /// doubles.
     async fn settle(
         &self,
         name: &RemoteName,
@@ -113,15 +116,16 @@ impl GcpSecretManagerStore {
             match self.api.access(name, version.number()).await {
                 Ok(stored) if stored == payload => same.push(StoredVersion::new(version, payload)),
                 Ok(_) => {}
-                // Destroyed meanwhile.
+                // Destroyed in the meantime.
                 Err(error) if error.kind() == StoreErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
-        // Newest first: what was added first is what a first answer named.
+        // The list is newest first. The oldest version is the one that a first response
+        // named.
         let first = same.pop();
         for again in &same {
-            // The version is there, whether or not its doubles go.
+            // The put succeeds even if a double remains.
             let _ = self.destroy(name, again).await;
         }
         first.ok_or_else(|| {
@@ -133,8 +137,8 @@ impl GcpSecretManagerStore {
         })
     }
 
-    /// The numbers have begun again: the secret was deleted and made anew, by
-    /// one of us or by somebody else.
+    /// Handles a number that is too low: the secret was deleted and created again, by
+    /// this provider or another writer.
     async fn settle_in_another(
         &self,
         name: &RemoteName,

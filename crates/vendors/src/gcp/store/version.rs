@@ -1,30 +1,30 @@
-//! How a version is identified.
+//! Identifies versions.
 
 use sha2::{Digest, Sha256};
 
 use super::api::SecretVersion;
 use planton_core::store::NativeVersionId;
 
-/// A version of a secret. Its number alone is not for ever: a secret that is
-/// deleted and made anew counts from 1 again.
+/// A version of a secret. Its number alone is not unique over time: a secret that is
+/// deleted and created again counts from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StoredVersion {
     /// The number within its secret.
     pub(super) number: u64,
-    /// When it was added, in the server's own form: tells it from a version of
-    /// the same number in another secret of this name.
+    /// The time of its creation, in the server's format. It distinguishes versions of
+    /// the same number in different secrets of this name.
     pub(super) create_time: String,
-    /// Its etag when it was added, with its quotes; empty where there is none.
-    /// So it can be destroyed with one request, and nothing else in its place.
+    /// The version's etag at its creation, with the quotes, or an empty text. With it,
+    /// one request destroys this version and no other.
     pub(super) etag: String,
-    /// The first 16 hexadecimal digits of its payload's SHA-256: what is read
-    /// can be told from what was put without another request.
+    /// The first 16 hexadecimal digits of the payload's SHA-256. A read verifies its
+    /// payload with it, without another request.
     pub(super) digest: String,
 }
 
 impl StoredVersion {
     pub(super) fn new(version: &SecretVersion, payload: &[u8]) -> Self {
-        // An etag is opaque: one that would not survive the form is left out.
+        // An etag is opaque: one that does not fit into the identifier is omitted.
         let fits = |b: u8| b.is_ascii_graphic() && b != b'@';
         let etag = version.etag.as_str();
         Self {
@@ -35,8 +35,7 @@ impl StoredVersion {
         }
     }
 
-    /// Parses `{number}@{time}@{etag}@{digest}`; `None` for what was not given
-    /// out here.
+    /// Parses `{number}@{time}@{etag}@{digest}`. Returns `None` for any other text.
     pub(super) fn parse(id: &NativeVersionId) -> Option<Self> {
         let parts: Vec<&str> = id.as_str().split('@').collect();
         let [number, create_time, etag, digest] = parts[..] else {
@@ -61,12 +60,12 @@ impl StoredVersion {
         ))
     }
 
-    /// Returns true for the very version, whatever state it is in by now.
+    /// Returns true for the same version, in any state.
     pub(super) fn is(&self, version: &SecretVersion) -> bool {
         self.number == version.number() && self.create_time == version.create_time
     }
 
-    /// Returns true for the payload that was put.
+    /// Returns true for the payload of this version.
     pub(super) fn has(&self, payload: &[u8]) -> bool {
         self.digest == digest(payload)
     }

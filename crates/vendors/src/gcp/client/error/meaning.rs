@@ -1,4 +1,5 @@
-//! What a status, a code and a reason of Google's APIs mean: the one place that reads them.
+//! Classifies statuses, codes and reasons of Google's APIs: the only place that reads
+//! them.
 
 use http::StatusCode;
 use serde::Deserialize;

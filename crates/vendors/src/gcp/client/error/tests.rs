@@ -172,7 +172,7 @@ fn the_project_that_pays_is_named_where_google_says_which() {
         let remedy = named(reason, "projects/42");
         assert!(remedy.contains(told), "{remedy}");
     }
-    // What is no number may be any word.
+    // A consumer that is not a number could be any word.
     for consumer in ["projects/hunter2", "hunter2", "projects/", "folders/42", ""] {
         let remedy = named("SERVICE_DISABLED", consumer);
         assert!(remedy.contains(&enable("acme")), "{consumer}: {remedy}");
