@@ -1,4 +1,4 @@
-//! Answers, and those that are not of the form that was asked for.
+//! Responses, and the error of a response that has another form than expected.
 
 use std::error::Error;
 use std::fmt;
@@ -8,34 +8,34 @@ use serde::de::DeserializeOwned;
 
 use planton_secret::SecretBytes;
 
-/// An answer, whatever its status.
+/// A response of any status.
 #[derive(Debug)]
 pub struct HttpResponse {
-    /// Who answered: host and port.
+    /// Host and port of the server.
     pub host: String,
     /// The status of the last try.
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body: wiped on drop, since it may hold a secret.
+    /// Its body, zeroized on drop, since it may contain a secret.
     pub body: SecretBytes,
-    /// True when an earlier try was sent: what this answer refuses may have
-    /// been done then.
+    /// Whether an earlier try was sent. That try may have done what this response
+    /// rejects.
     pub retried: bool,
 }
 
 impl HttpResponse {
-    /// Reads the body as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
     ///
-    /// [`UnexpectedAnswer`] for any other form. The parser's own error may quote
-    /// the body, and stays out.
+    /// [`UnexpectedAnswer`] for any other form. The parser's error is omitted, since it
+    /// may quote the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, UnexpectedAnswer> {
         serde_json::from_slice(self.body.expose()).map_err(|_| self.unexpected())
     }
 
-    /// Describes this answer as one that cannot be read.
+    /// Describes this response as one that cannot be parsed.
     #[must_use]
     pub fn unexpected(&self) -> UnexpectedAnswer {
         UnexpectedAnswer {
@@ -46,11 +46,11 @@ impl HttpResponse {
     }
 }
 
-/// An answer that is not of the form that was asked for: a proxy's page, say.
+/// A response that has another form than expected, such as the page of a proxy.
 ///
 /// # Security
 ///
-/// Names host, status and content type, and nothing of the body.
+/// Contains host, status and content type, and nothing of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnexpectedAnswer {
     host: String,
@@ -71,7 +71,8 @@ impl fmt::Display for UnexpectedAnswer {
 
 impl Error for UnexpectedAnswer {}
 
-/// Names what a body is. A media type is repeated only where it is a plain one.
+/// Describes the type of a body. Quotes a media type only if it consists of plain
+/// characters.
 fn content(headers: &HeaderMap, is_empty: bool) -> String {
     if is_empty {
         return "no body".to_owned();

@@ -1,4 +1,4 @@
-//! Bodies of requests and answers, in memory that is wiped.
+//! Request and response bodies, in memory that is zeroized.
 
 use bytes::Bytes;
 use http::Method;
@@ -10,10 +10,10 @@ use super::error::{HttpError, HttpErrorKind};
 use super::target::{host, target};
 use planton_secret::SecretBytes;
 
-/// No answer of a secret backend comes near this.
+/// Maximum size of a response body, far above any response of a secret backend.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 
-/// Bytes that are wiped when the last try that shares them is over.
+/// Bytes that are zeroized when the last try that shares them ends.
 pub(super) trait FromOwnerSecret {
     fn from_owner_secret(secret: SecretBytes) -> Self;
 }
@@ -30,7 +30,7 @@ impl FromOwnerSecret for Bytes {
     }
 }
 
-/// Reads a whole answer into memory that is wiped.
+/// Reads a whole response into memory that is zeroized.
 pub(super) async fn read(
     mut response: reqwest::Response,
     url: &Url,
@@ -38,7 +38,7 @@ pub(super) async fn read(
 ) -> Result<HttpResponse, HttpError> {
     let announced = response.content_length().unwrap_or(0);
     let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-    // Room for the whole body at once: a buffer that grows leaves copies behind.
+    // Allocates the announced size at once: a buffer that grows leaves copies behind.
     let mut body = Zeroizing::new(Vec::with_capacity(announced.clamp(4096, MAX_BODY_BYTES)));
     while let Some(chunk) = response
         .chunk()

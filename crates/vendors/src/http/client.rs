@@ -1,4 +1,4 @@
-//! Sends requests, again where that may help.
+//! Sends requests, with retries.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,38 +18,39 @@ use super::tls::{self, ClientIdentity, Roots};
 use planton_core::deadline::{RequestLimits, Stop};
 use planton_secret::SecretBytes;
 
-/// Names the file that gets one line `METHOD PATH STATUS` per try.
+/// Environment variable with the path of a file that gets one line `METHOD PATH STATUS`
+/// per try.
 const REQUEST_LOG_VARIABLE: &str = "PLANTON_HTTP_REQUEST_LOG";
 
 const MAX_REDIRECTS: u32 = 3;
 
-/// Whether requests go through the proxies that the environment names.
+/// Whether requests use the proxies of the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proxies {
-    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count.
+    /// `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` apply.
     FromEnvironment,
-    /// They don't.
+    /// They are ignored.
     Ignored,
 }
 
-/// How a client connects, and for how long it tries.
+/// The settings of a client: TLS, proxies, retries and timeouts.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Who is trusted.
+    /// The trusted certificate authorities.
     pub roots: Roots,
-    /// The certificate to show, if any.
+    /// The client certificate, if any.
     pub identity: Option<ClientIdentity>,
     /// Proxies.
     pub proxies: Proxies,
     /// Retries.
     pub retry: RetryPolicy,
-    /// For a connection to come about.
+    /// Timeout of the connection.
     pub connect_timeout: Duration,
-    /// For one try, the answer's body included.
+    /// Timeout of one try, including the response body.
     pub request_timeout: Duration,
-    /// Other addresses that a redirect may lead to, besides a request's own.
+    /// Permitted targets of redirects, besides the request's own origin.
     pub redirect_to: Vec<Url>,
-    /// The file that lists requests; by default what the environment names.
+    /// The file that lists requests. Default: the environment's.
     pub request_log: Option<PathBuf>,
 }
 
@@ -68,17 +69,17 @@ impl Default for HttpSettings {
     }
 }
 
-/// A request that can be sent any number of times.
+/// A request that can be sent several times.
 ///
 /// # Security
 ///
-/// Mark header values that are credentials as sensitive. The body is wiped when
-/// the request is dropped.
+/// Mark header values that are credentials as sensitive. The body is zeroized when the
+/// request is dropped.
 #[derive(Clone, Debug)]
 pub struct HttpRequest {
     /// The method.
     pub method: Method,
-    /// Where to.
+    /// The URL.
     pub url: Url,
     /// Headers.
     pub headers: HeaderMap,
@@ -86,7 +87,7 @@ pub struct HttpRequest {
     pub body: Option<SecretBytes>,
 }
 
-/// The HTTP client: one per destination, cheap to clone.
+/// The HTTP client: one per destination, and cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     client: reqwest::Client,
@@ -102,13 +103,14 @@ impl HttpClient {
     ///
     /// # Errors
     ///
-    /// `Invalid` when certificates or keys cannot be used.
+    /// `Invalid` if certificates or keys are unusable.
     pub fn new(settings: &HttpSettings) -> Result<Self, HttpError> {
         let invalid = |what: &'static str| HttpError::new(HttpErrorKind::Invalid, what);
         let tls = tls::client_config(&settings.roots, settings.identity.as_ref())?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
-            // Followed by hand: a token must not reach a host that is not configured.
+            // `follow` handles redirects: a token must not reach a host that is not
+            // configured.
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .connect_timeout(settings.connect_timeout)
@@ -140,8 +142,8 @@ impl HttpClient {
         })
     }
 
-    /// Returns this client with other retries: connections, count and log are
-    /// shared.
+    /// Returns this client with another retry policy. Both share connections, counter
+    /// and log.
     #[must_use]
     pub fn with_retry(&self, retry: RetryPolicy) -> Self {
         Self {
@@ -150,26 +152,28 @@ impl HttpClient {
         }
     }
 
-    /// Returns the count of requests sent, which the clones of a client share.
+    /// Returns the request counter, which the clones of a client share.
     #[must_use]
     pub fn requests(&self) -> &RequestCounter {
         &self.requests
     }
 
-    /// Sends `request` until it is answered with a status that another try
-    /// would not change, or until tries or time run out; then the last status
-    /// is returned. A rate limit is tried again until the operation's deadline,
-    /// if it has one. Obeys [`RequestLimits::current`]: cancelled, it is not tried
-    /// again, nor at all; only a commit gets its tries, and then its last outcome
-    /// is returned.
+    /// Sends `request`, and retries it while that may help and the policy permits it.
     ///
-    /// Every request is tried again, POST too: use this only where doing
-    /// something twice does no harm, or is refused and looked into
+    /// Returns the first response whose status is final, or the last response once
+    /// tries or time are exhausted. A rate limit is retried until the operation's
+    /// deadline, if it has one.
+    ///
+    /// Respects [`RequestLimits::current`]: after a cancellation it sends nothing more.
+    /// Only a commit still gets its tries, and then returns its last outcome.
+    ///
+    /// Retries every method, including POST. The request must therefore be idempotent,
+    /// or the caller must handle the error of a second execution
     /// ([`HttpResponse::retried`]).
     ///
     /// # Errors
     ///
-    /// [`HttpErrorKind`] when there was no answer at all.
+    /// [`HttpErrorKind`] if there was no response.
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
         let limits = RequestLimits::current();
         let target = target(&request.method, &request.url);
@@ -192,8 +196,8 @@ impl HttpClient {
                     return outcome.map(|response| response.after(tries));
                 }
                 Ok(response) => retry_after(&response.headers, SystemTime::now()),
-                // Not the server was too slow for us, but the operation for its
-                // own time; what earlier tries were told says why.
+                // The operation's deadline expired, not the server's timeout. An
+                // earlier response explains why.
                 Err(error)
                     if error.kind() == HttpErrorKind::Timeout
                         && limits.after(tries - 1).is_late() =>
@@ -201,8 +205,8 @@ impl HttpClient {
                     let late = Err(stopped(Stop::DeadlinePassed));
                     return earlier.unwrap_or(late).map(|answer| answer.after(tries));
                 }
-                // A standby that redirects to its leader forwards as soon as
-                // an election is over.
+                // A standby node that redirects to its leader forwards requests once an
+                // election is over.
                 Err(error) if error.is_transient() || error.kind() == HttpErrorKind::Redirected => {
                     None
                 }
@@ -218,7 +222,8 @@ impl HttpClient {
             tokio::select! {
                 biased;
                 () = bounds.cancelled() => {
-                    // What became of a commit is not known: its outcome tells more.
+                    // The outcome of a commit is unknown, so its last response is more
+                    // useful.
                     if limits.insisted_tries > 0 {
                         return outcome.map(|response| response.after(tries));
                     }
@@ -234,7 +239,7 @@ impl HttpClient {
         }
     }
 
-    /// Sends once, and follows redirects to configured addresses.
+    /// Sends one request, and follows redirects to configured addresses.
     async fn follow(
         &self,
         request: &HttpRequest,
@@ -286,8 +291,9 @@ impl HttpClient {
             .timeout(timeout);
         match body {
             Some(body) => sending = sending.body(body),
-            // Some servers refuse these without any length, with 411: HTTP.sys, and
-            // so Key Vault. https://www.rfc-editor.org/rfc/rfc9110#section-8.6-5
+            // Some servers reject these methods without a Content-Length, with 411.
+            // HTTP.sys does, and so does Key Vault:
+            // https://www.rfc-editor.org/rfc/rfc9110#section-8.6-5
             None if has_a_body(&request.method) => {
                 sending = sending.header(header::CONTENT_LENGTH, 0);
             }
@@ -319,7 +325,7 @@ impl HttpClient {
         outcome
     }
 
-    /// Returns how long the next try may take; `None` when there is no time left.
+    /// Returns the timeout of the next try, or `None` if no time is left.
     fn timeout(&self, spent: &Spent, limits: &RequestLimits) -> Option<Duration> {
         let left = self.left(spent, limits)?;
         Some(left.min(self.request_timeout))
@@ -327,7 +333,7 @@ impl HttpClient {
 
     fn affords(&self, spent: &Spent, delay: Duration, limits: &RequestLimits) -> bool {
         let has_tries = match spent.is_limited {
-            // Who is not to try again at all has another way to wait.
+            // With a single try, the caller has its own way to wait.
             true => self.retry.max_tries > 1,
             false => spent.tries < self.retry.max_tries,
         };
@@ -348,8 +354,10 @@ impl HttpClient {
     }
 }
 
-/// What a request has used up. Rate limits are counted apart from failures: a
-/// failure after a minute of waiting is a first one.
+/// The tries and the time that a request has used.
+///
+/// Rate limits and failures count separately: the first failure after a minute of rate
+/// limits counts as one try.
 struct Spent {
     started: Instant,
     since: Instant,
@@ -367,7 +375,7 @@ impl Spent {
         }
     }
 
-    /// Counts a try that was in vain.
+    /// Counts a try without a final response.
     fn count(&mut self, is_limited: bool) {
         if is_limited != self.is_limited {
             self.tries = 0;

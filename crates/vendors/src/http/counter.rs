@@ -1,4 +1,4 @@
-//! Counts requests, for those who promise how many they make.
+//! Counts requests, since the stores document how many they send.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The number of requests that a client sent: every try counts.
+/// The number of requests that a client sent, including retries.
 #[derive(Clone, Debug, Default)]
 pub struct RequestCounter(Arc<AtomicU64>);
 
@@ -22,7 +22,7 @@ impl RequestCounter {
     }
 }
 
-/// A file with one line `METHOD PATH STATUS` per try, `-` for no answer.
+/// A file with one line `METHOD PATH STATUS` per try, with `-` for no response.
 #[derive(Debug)]
 pub(super) struct RequestLog(File);
 
@@ -32,8 +32,8 @@ impl RequestLog {
         Ok(Self(file))
     }
 
-    /// Appends a line in one write, so that processes may share the file. A
-    /// failure is not worth failing a request for.
+    /// Appends a line in one write, so that processes may share the file. A failure
+    /// does not fail the request.
     pub(super) fn line(&self, method: &http::Method, path: &str, status: Option<u16>) {
         let status = status.map_or_else(|| "-".to_owned(), |status| status.to_string());
         let line = format!("{method} {path} {status}\n");

@@ -1,4 +1,4 @@
-//! Failures below HTTP's own statuses.
+//! Errors of requests that got no response.
 
 use std::error::Error;
 use std::fmt;
@@ -6,36 +6,36 @@ use std::io;
 
 use planton_core::deadline::Stop;
 
-/// What kept a request from being answered.
+/// Reason why a request got no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HttpErrorKind {
-    /// No connection: refused, unreachable, no such host.
+    /// No connection: refused, unreachable, or unknown host.
     Connect,
-    /// TLS failed: a certificate that is not trusted, or one that is required.
+    /// TLS failed: an untrusted certificate, or a missing client certificate.
     Tls,
-    /// No answer in time.
+    /// Timeout.
     Timeout,
-    /// The connection broke before the answer was whole.
+    /// The connection broke before the response was complete.
     Interrupted,
-    /// Redirected to a host that is not configured. Nothing was sent there.
+    /// Redirected to a host that is not configured. Nothing was sent to it.
     Redirected,
-    /// Redirected from one configured host to the next, without an end.
+    /// Redirect loop between configured hosts.
     RedirectedInCircles,
-    /// The answer exceeds what a client is ready to read.
+    /// The response exceeds the maximum size.
     TooLarge,
     /// Cancelled between two tries.
     Cancelled,
-    /// The operation's own deadline has passed.
+    /// The operation's deadline expired.
     DeadlineExceeded,
-    /// The request or the client's settings cannot be used.
+    /// The request or the client's settings are unusable.
     Invalid,
 }
 
-/// A request that was not answered.
+/// A request without a response.
 ///
 /// # Security
 ///
-/// Carries no query, header or body.
+/// Contains no query, header or body.
 #[derive(Debug)]
 pub struct HttpError {
     kind: HttpErrorKind,
@@ -45,7 +45,7 @@ pub struct HttpError {
 }
 
 impl HttpError {
-    /// Describes a failure of a request to `target`: `GET host/path`.
+    /// Creates an error of a request to `target`: `GET host/path`.
     #[must_use]
     pub fn new(kind: HttpErrorKind, target: impl Into<String>) -> Self {
         Self {
@@ -56,20 +56,20 @@ impl HttpError {
         }
     }
 
-    /// Returns what the failure means.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> HttpErrorKind {
         self.kind
     }
 
-    /// Returns what else is known: where a redirect led, say.
+    /// Returns further details, such as the target of a redirect.
     #[must_use]
     pub fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
     }
 
-    /// Returns the same failure without what caused it, for where only a
-    /// reference is at hand. A [`Stop`] stays beneath.
+    /// Returns the same error without its source, for a caller that has only a
+    /// reference. A [`Stop`] remains as the source.
     #[must_use]
     pub fn without_source(&self) -> Self {
         Self {
@@ -90,7 +90,7 @@ impl HttpError {
         self
     }
 
-    /// Describes a request that was given up, or not made.
+    /// Creates the error of a request that was stopped, or not sent.
     pub(super) fn stopped(stop: Stop, target: &str) -> Self {
         let kind = match stop {
             Stop::Cancelled => HttpErrorKind::Cancelled,
@@ -99,7 +99,7 @@ impl HttpError {
         Self::new(kind, target).with_source(stop)
     }
 
-    /// Classifies what reqwest reports, whose URL is dropped: it may hold a query.
+    /// Classifies an error of reqwest. Omits its URL, which may contain a query.
     pub(super) fn from_reqwest(error: reqwest::Error, target: &str) -> Self {
         let kind = if is_tls(&error) {
             HttpErrorKind::Tls
@@ -115,7 +115,7 @@ impl HttpError {
         Self::new(kind, target).with_source(error.without_url())
     }
 
-    /// Returns true where another try may help.
+    /// Returns true if a retry may help.
     pub(super) fn is_transient(&self) -> bool {
         matches!(
             self.kind,
@@ -154,8 +154,8 @@ impl Error for HttpError {
     }
 }
 
-/// Looks for a TLS error beneath: io::Error hides the one that it carries from
-/// `source`, so each is opened.
+/// Returns true if the error or a source of it is a TLS error. `io::Error` hides its
+/// inner error from `source`, so each one is unwrapped.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,8 +1,7 @@
-//! The one HTTP client: retries, timeouts, TLS, request counting.
+//! The HTTP client of all vendors: retries, timeouts, TLS, request counting.
 //!
-//! Nothing of a request or an answer is logged but method, host, path, status,
-//! duration and the number of the try: queries, headers and bodies hold
-//! secrets, paths never do.
+//! Of a request and its response, it logs only method, host, path, status, duration and
+//! the number of the try. Queries, headers and bodies contain secrets; paths never do.
 
 mod answer;
 mod body;

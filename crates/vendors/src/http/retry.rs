@@ -1,4 +1,4 @@
-//! When to try again, and how long to wait before it.
+//! The retry policy and its waits.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,31 +6,30 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::answer::HttpResponse;
 
-/// How often and how long a request is tried.
+/// The limits for the tries of one request.
 ///
-/// Where the operation has a deadline, a rate limit is waited out until then: the
-/// vendor works, and an operation that is given the time succeeds. Neither tries
-/// nor time in all count for it.
+/// If the operation has a deadline, rate limits are retried until then: the server
+/// works, and the request succeeds if the deadline permits. They count towards neither
+/// `max_tries` nor `max_elapsed`.
 #[derive(Clone, Debug)]
 pub struct RetryPolicy {
-    /// Tries in all, the first included.
+    /// Maximum number of tries, including the first.
     pub max_tries: u32,
-    /// Time in all, waits included.
+    /// Maximum total time, including waits.
     pub max_elapsed: Duration,
-    /// Time in all for rate limits, whatever the operation's deadline; `None` for
-    /// no other bound than that.
+    /// Maximum total time for rate limits, whatever the operation's deadline. `None`
+    /// for no other limit than the deadline.
     pub max_rate_limited: Option<Duration>,
-    /// The greatest first wait; it quadruples with every try.
+    /// Maximum first wait. It quadruples with every try.
     pub base_delay: Duration,
-    /// The greatest wait, unless a Retry-After asks for more.
+    /// Maximum wait, unless a Retry-After is longer.
     pub max_delay: Duration,
-    /// Statuses to try again besides 408, 429 and 5xx.
+    /// Statuses to retry, besides 408, 429 and 5xx.
     pub extra_statuses: &'static [u16],
-    /// Refusals to try again: a status, and words of the answer that tell it
-    /// from others of this status.
+    /// Errors to retry: a status, and a text in the body that identifies the error.
     pub extra_answers: &'static [(u16, &'static str)],
-    /// Rate limits besides 429, and besides what asks to be tried again with
-    /// Retry-After: a status, and words of the answer.
+    /// Rate limits besides 429 and responses with Retry-After: a status, and a text in
+    /// the body.
     pub rate_limits: &'static [(u16, &'static str)],
 }
 
@@ -50,18 +49,18 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Returns true where another try may bring another answer.
+    /// Returns true if a retry may get another response.
     pub(super) fn retries(&self, status: StatusCode, body: &[u8]) -> bool {
         let code = status.as_u16();
         matches!(code, 408 | 429)
             || says(self.extra_answers, code, body)
             || says(self.rate_limits, code, body)
-            // What is not implemented will not be at the next try.
+            // A method that is not implemented stays so.
             || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
             || self.extra_statuses.contains(&code)
     }
 
-    /// Returns true where the server works, and asks to slow down.
+    /// Returns true if the server is rate limiting.
     pub(super) fn is_rate_limit(&self, response: &HttpResponse) -> bool {
         let code = response.status.as_u16();
         let body = response.body.expose();
@@ -71,20 +70,19 @@ impl RetryPolicy {
                 && self.retries(response.status, body)
     }
 
-    /// Returns the wait after try number `tries` (from 1): somewhere in the upper
-    /// half of a bound that quadruples, never less than `floor`.
+    /// Returns the wait after try number `tries` (from 1): a random time in the upper
+    /// half of a bound that quadruples, and at least `floor`.
     ///
-    /// So the default waits 19 seconds in all at the very least: longer than a
-    /// cluster takes to elect another leader, whatever chance has to say. With
-    /// all waits down to nothing one request in forty gave up within 2.4 seconds:
-    /// docs/adr/0006-retries.md.
+    /// The default policy therefore waits at least 19 seconds in total, longer than a
+    /// cluster takes to elect another leader. With full jitter and doubled bounds, one
+    /// request in forty gave up within 2.4 seconds: docs/adr/0006-retries.md.
     pub(super) fn delay(&self, tries: u32, floor: Option<Duration>) -> Duration {
         let quadruplings = tries.saturating_sub(1).min(10);
         let bound = self
             .base_delay
             .saturating_mul(1 << (2 * quadruplings))
             .min(self.max_delay);
-        // Without randomness the bound itself is a safe wait.
+        // Without randomness, the bound itself is a safe wait.
         let share = getrandom::u32().unwrap_or(u32::MAX);
         let jitter = (bound / 2).mul_f64(f64::from(share) / f64::from(u32::MAX));
         (bound / 2 + jitter).max(floor.unwrap_or_default())
@@ -97,7 +95,7 @@ fn says(known: &[(u16, &str)], code: u16, body: &[u8]) -> bool {
     known.any(|(status, words)| *status == code && has(words))
 }
 
-/// Reads `Retry-After`: seconds, or a date.
+/// Parses `Retry-After`: seconds, or a date.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
@@ -109,7 +107,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     Some(at.saturating_sub(now))
 }
 
-/// Reads `Retry-After`, for a fuzz target.
+/// Parses `Retry-After`, for a fuzz target.
 #[cfg(feature = "fuzzing")]
 pub fn fuzz_retry_after(header: http::HeaderValue) {
     let headers = HeaderMap::from_iter([(header::RETRY_AFTER, header)]);
@@ -130,7 +128,7 @@ mod tests {
             let delays: Vec<_> = (0..200).map(|_| policy.delay(tries, None)).collect();
             let (least, most) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
             assert!(bound / 2 <= *least && *most <= bound, "{tries}: {delays:?}");
-            // Many who failed at one moment come back at many.
+            // Clients that failed at one moment retry at different ones.
             assert!(
                 *least < bound * 6 / 10 && *most > bound * 9 / 10,
                 "{delays:?}"

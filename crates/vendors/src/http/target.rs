@@ -1,12 +1,12 @@
-//! Where a request goes, and where an answer redirects it.
+//! The target of a request and of a redirect.
 
 use http::{Method, header};
 use url::Url;
 
 use super::answer::HttpResponse;
 
-/// Returns where an answer redirects to. What is not a GET goes on only where
-/// the status keeps method and body.
+/// Returns the target of a redirect. For methods other than GET, the status must
+/// preserve method and body.
 pub(super) fn redirect(method: &Method, response: &HttpResponse, url: &Url) -> Option<Url> {
     let keeps_method = matches!(response.status.as_u16(), 307 | 308);
     let rewrites = matches!(response.status.as_u16(), 301 | 302);
@@ -17,14 +17,14 @@ pub(super) fn redirect(method: &Method, response: &HttpResponse, url: &Url) -> O
     url.join(location).ok()
 }
 
-/// Returns whether credentials for one may go to the other.
+/// Returns true if both URLs have the same origin, so that they may share credentials.
 pub(super) fn same_origin(one: &Url, other: &Url) -> bool {
     one.scheme() == other.scheme()
         && one.host() == other.host()
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
-/// Returns the host, and the port where it is not the scheme's own.
+/// Returns the host, and the port if it is not the scheme's default.
 pub(super) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or("-");
     match url.port() {
@@ -33,7 +33,7 @@ pub(super) fn host(url: &Url) -> String {
     }
 }
 
-/// Returns what errors and logs call a request: method, host and path.
+/// Returns the description of a request in errors and logs: method, host and path.
 pub(super) fn target(method: &Method, url: &Url) -> String {
     format!("{method} {}{}", url.host_str().unwrap_or("-"), url.path())
 }

@@ -17,19 +17,19 @@ use super::*;
 use planton_core::deadline::Stop;
 use planton_secret::SecretBytes;
 
-/// What the server does with a connection.
+/// What the server does with one connection.
 enum Step {
-    /// Reads the request and answers with this head and body.
+    /// Reads the request and sends this head and body.
     Answer(String),
-    /// Closes before it has read anything.
+    /// Closes the connection before it reads anything.
     CloseAtOnce,
-    /// Reads the request and closes without an answer.
+    /// Reads the request and closes the connection without a response.
     CloseAfterRequest,
-    /// Reads the request, and waits until the client hangs up.
+    /// Reads the request and waits until the client closes the connection.
     Stall,
 }
 
-/// A server that serves one connection per step, then no more.
+/// A server that serves one connection per step, and no others.
 struct Script {
     url: Url,
     requests: Arc<Mutex<Vec<String>>>,
@@ -51,7 +51,8 @@ impl Script {
                 seen.lock().unwrap().push(request);
                 match step {
                     Step::Answer(answer) => stream.write_all(answer.as_bytes()).await.unwrap(),
-                    // However the client hangs up.
+                    // The way in which the client closes the connection does not
+                    // matter.
                     Step::Stall => drop(stream.read(&mut [0]).await),
                     Step::CloseAtOnce | Step::CloseAfterRequest => {}
                 }

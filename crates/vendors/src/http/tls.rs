@@ -1,4 +1,4 @@
-//! TLS: one stack, rustls with aws-lc-rs.
+//! TLS with rustls and aws-lc-rs.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::error::{HttpError, HttpErrorKind};
 use planton_secret::SecretString;
 
-/// Which certificate authorities are trusted.
+/// The trusted certificate authorities.
 #[derive(Clone, Debug, Default)]
 pub enum Roots {
     /// Those of the operating system.
@@ -19,16 +19,16 @@ pub enum Roots {
     Platform,
     /// These and no others, in PEM.
     Pem(String),
-    /// None: for addresses without TLS, which need not load any.
+    /// None: for addresses without TLS, where loading them is superfluous.
     Nobody,
 }
 
 impl Roots {
-    /// Refuses what no client could be made with, without any I/O.
+    /// Checks that a client can be built with these roots, without any I/O.
     ///
     /// # Errors
     ///
-    /// `Invalid` for a text that holds no certificate in PEM form.
+    /// `Invalid` for a text that contains no certificate in PEM form.
     pub fn check(&self) -> Result<(), HttpError> {
         match self {
             Self::Pem(pem) => parse_roots(pem).map(drop),
@@ -37,10 +37,10 @@ impl Roots {
     }
 }
 
-/// A certificate that a client shows.
+/// A client certificate.
 #[derive(Clone, Debug)]
 pub struct ClientIdentity {
-    /// The certificate and what stands between it and the root, in PEM.
+    /// The certificate and its intermediates, in PEM.
     pub cert_pem: String,
     /// The private key in PEM.
     pub key_pem: SecretString,
@@ -67,15 +67,15 @@ pub(super) fn client_config(
     };
     let chain = parse_certificates(&identity.cert_pem, "client certificate")?;
     let key = PrivateKeyDer::from_pem_slice(identity.key_pem.expose().as_bytes())
-        // The parser's error may quote the text: it stays out.
+        // The parser's error may quote the text, so it is omitted.
         .map_err(|_| invalid("client key: no private key in PEM form"))?;
     builder
         .with_client_auth_cert(chain, key)
         .map_err(|error| invalid("client certificate and key").with_source(error))
 }
 
-/// The operating system's own rules; "dangerous" is rustls' word for any
-/// verifier that it did not bring itself.
+/// Returns the verifier of the operating system. "Dangerous" is rustls' term for every
+/// verifier other than its own.
 fn platform_verifier(
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, HttpError> {
@@ -107,7 +107,7 @@ fn parse_certificates(
     Ok(certificates)
 }
 
-/// Reads CA certificates in PEM form, for a fuzz target.
+/// Parses CA certificates in PEM form, for a fuzz target.
 #[cfg(feature = "fuzzing")]
 pub fn fuzz_roots(pem: &str) {
     let _ = parse_roots(pem);

@@ -55,7 +55,7 @@ async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
     }
     assert_eq!(server.requests().len(), 1);
 
-    // Where the server did fail, that is told: it is why the time ran out.
+    // After a server failure, the result is that failure, the reason for the delay.
     let limits = RequestLimits {
         deadline: Some(Instant::now() + 5 * soon),
         ..RequestLimits::default()
@@ -66,7 +66,7 @@ async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
     assert_eq!((response.status.as_u16(), response.retried), (503, true));
     assert_eq!(server.requests().len(), 2);
 
-    // A commit does not end so: what became of it is not known.
+    // The deadline does not stop a commit, whose outcome would then be unknown.
     let late = RequestLimits {
         deadline: Some(Instant::now()),
         ..RequestLimits::default()
@@ -83,7 +83,7 @@ async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
     assert_eq!(late.scope(commit).await.unwrap().body.expose(), b"done");
 }
 
-/// Limits of an operation that is to stop.
+/// Limits of a cancelled operation.
 fn cancelled() -> RequestLimits {
     let cancellation = CancellationToken::new();
     cancellation.cancel();
@@ -121,7 +121,8 @@ async fn a_commit_gets_its_tries_though_it_is_cancelled_or_late() {
         assert_eq!(response.body.expose(), b"done");
         assert_eq!(client.requests().total(), 4);
 
-        // After those it ends with what it was told last, and not with the stop.
+        // After the commit's tries, the result is the last response, not the
+        // cancellation.
         let server = Script::start((0..8).map(|_| answer(503, "", "")).collect()).await;
         let request = put(&server.url);
         let commit = RequestLimits::committing(client.send(&request));
@@ -145,13 +146,13 @@ async fn an_operations_time_bounds_its_retries() {
         ..RequestLimits::default()
     };
     let response = limits.scope(client.send(&put(&server.url))).await.unwrap();
-    // What the server said is told, and not that there was no time to ask again.
+    // The result is the server's response, not the expired time.
     assert_eq!(response.status, 503);
     let requests = client.requests().total();
     assert!((2..500).contains(&requests), "{requests}");
 }
 
-/// Limits of an operation that has plenty of time.
+/// Limits of an operation whose deadline is far away.
 fn unhurried() -> RequestLimits {
     RequestLimits {
         deadline: Some(Instant::now() + Duration::from_secs(600)),
@@ -200,7 +201,7 @@ async fn a_rate_limit_that_outlives_its_operation_is_what_is_told() {
     assert_eq!(response.status, 429);
     assert!(client.requests().total() > 8);
 
-    // Nobody waits for a time that is not theirs.
+    // A wait beyond the deadline does not begin.
     let server = Script::start(vec![answer(429, "retry-after: 601\r\n", "")]).await;
     let client = hasty();
     let request = put(&server.url);

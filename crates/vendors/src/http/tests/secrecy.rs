@@ -1,4 +1,4 @@
-//! What logs, `Debug` and errors contain.
+//! The content of logs, `Debug` and errors.
 
 use super::*;
 
@@ -21,7 +21,7 @@ async fn the_request_log_holds_a_line_per_try_and_no_query() {
     assert_eq!(log, "POST /v1/kv/data/x -\nPOST /v1/kv/data/x 404\n");
 }
 
-/// Collects what an event says, field by field.
+/// Collects the fields of each event.
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<Vec<String>>>);
 
@@ -44,8 +44,8 @@ async fn each_try_is_logged_at_any_level_without_query_header_or_body() {
     use tracing_subscriber::layer::SubscriberExt;
     let events = Events::default();
     let subscriber = tracing_subscriber::registry().with(events.clone());
-    // While there is only one dispatcher, the thread of another test can switch an
-    // event off for all.
+    // With only one dispatcher, the thread of another test could disable an event for
+    // all.
     let _other = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     let server = Script::start(vec![answer(503, "", "hunter2"), answer(200, "", "hunter2")]).await;
