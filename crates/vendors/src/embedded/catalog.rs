@@ -1,4 +1,4 @@
-//! The catalog in the embedded platform's file.
+//! The catalog in the embedded platform's database.
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, params};
@@ -11,8 +11,8 @@ use planton_core::names::Slug;
 
 /// The records of one organization in the embedded platform.
 ///
-/// Only entries are ever deleted, and revisions rise by one, which the file's own
-/// triggers see to; there is no standby, so every read is fenced.
+/// Only entries are ever deleted, and revisions increase by one; the database's
+/// triggers enforce both. There is no standby, so every read is fenced.
 #[derive(Clone, Debug)]
 pub struct EmbeddedCatalog {
     database: EmbeddedDatabase,
@@ -20,7 +20,7 @@ pub struct EmbeddedCatalog {
 }
 
 impl EmbeddedCatalog {
-    /// Serves the records of `organization` from `database`.
+    /// Creates the catalog of `organization` in `database`.
     #[must_use]
     pub fn new(database: EmbeddedDatabase, organization: Slug) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl CatalogStore for EmbeddedCatalog {
             let path = format!("{}/{key}", self.organization);
             CatalogError::new(CatalogErrorKind::Conflict, "write record", path)
         };
-        // A revision beyond SQLite's integers was never given out.
+        // A revision beyond SQLite's integers was never issued.
         let Some(next) = expected.0.checked_add(1).map(i64::try_from) else {
             return Err(conflict());
         };
@@ -138,7 +138,7 @@ impl CatalogStore for EmbeddedCatalog {
     }
 
     async fn forget_history(&self, key: &RecordKey, _: Revision) -> Result<(), CatalogError> {
-        // The rows hold the present only; the past is in SQLite's log.
+        // The rows contain only current records. Only SQLite's log has older ones.
         self.database
             .checkpoint()
             .await
@@ -167,7 +167,7 @@ impl CatalogStore for EmbeddedCatalog {
         } else {
             format!("{prefix}/")
         };
-        // By prefix, not by LIKE: that has wildcards and ignores case.
+        // Compares the prefix: LIKE has wildcards and ignores case.
         let keys = self
             .database
             .read("list records", move |transaction| {

@@ -1,4 +1,4 @@
-//! The key file: 85 bytes, published in `docs/format.md`.
+//! The key file, 85 bytes long. `docs/format.md` defines it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,28 +17,30 @@ use crate::open_regular_file;
 const CREATE: &str = "create key file";
 const OPEN: &str = "open key file";
 
-/// A key file, read and checked: a random root key and the file's identifier.
+/// A parsed key file: a random root key and the file's identifier.
 ///
 /// # Security
 ///
-/// Zeroized on drop, redacted `Debug`. On Unix the file is its owner's alone;
-/// elsewhere the folder's permissions are all that guards it.
+/// Zeroized on drop, redacted `Debug`. On Unix, only its owner can access the file. On
+/// other systems, only the folder's permissions protect it.
 pub struct LocalKeyFile {
     path: PathBuf,
     root: RootKey,
 }
 
 impl LocalKeyFile {
-    /// Creates a key file where there is none. It appears whole or not at all,
-    /// and it and its folder are on the disk before this returns.
+    /// Creates a key file if none exists.
+    ///
+    /// The file appears completely or not at all. It and its folder are synced to disk
+    /// before this returns.
     ///
     /// Blocks on I/O.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` where anything stands at `path` already (the source is
-    /// then an [`io::Error`] of kind `AlreadyExists`) or the folder is missing;
-    /// `PermissionDenied`; `Unavailable` for all else.
+    /// `Misconfigured` if `path` exists already (the source is then an [`io::Error`] of
+    /// kind `AlreadyExists`) or the folder is missing; `PermissionDenied`;
+    /// `Unavailable` for all other failures.
     pub fn create(path: &Path) -> Result<Self, KekError> {
         let failed = |source: io::Error| create_error(path, source);
         let random = |_| failed(io::Error::other("the operating system gave no randomness"));
@@ -46,13 +48,13 @@ impl LocalKeyFile {
             path: path.to_owned(),
             root: RootKey::generate().map_err(random)?,
         };
-        // Written under another name first, and linked: a crash leaves no half of
-        // a key file, and whoever opens it meanwhile finds all of it or nothing.
+        // Written under another name, then linked: a crash leaves no partial key file,
+        // and a concurrent reader finds the whole file or none.
         let draft = draft_path(path, file.root.id());
         let written = write_new(&draft, file.root.to_key_file().as_slice())
             .and_then(|()| fs::hard_link(&draft, path));
-        // The draft may not have come into being; what failed before says more.
-        // And whoever opened the file meanwhile may have removed it.
+        // The draft may not exist; the earlier error is more useful. A concurrent
+        // `open` may also have removed it.
         let removed = match fs::remove_file(&draft) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
@@ -62,31 +64,31 @@ impl LocalKeyFile {
         Ok(file)
     }
 
-    /// Opens a key file that exists; never creates one.
+    /// Opens an existing key file, and never creates one.
     ///
     /// Blocks on I/O.
     ///
     /// # Errors
     ///
-    /// `NotFound` where there is none; `Misconfigured` for one that others own or
-    /// may read, or that is not of the form or damaged; `PermissionDenied`;
-    /// `Unavailable` for all else.
+    /// `NotFound` if the file is absent. `Misconfigured` if others own it or have
+    /// permissions on it, or if it is damaged or is no key file. `PermissionDenied`;
+    /// `Unavailable` for all other failures.
     pub fn open(path: &Path) -> Result<Self, KekError> {
         let failed = |source: io::Error| open_error(path, source);
         let mut file = open_regular_file(path).map_err(failed)?;
         check_owner_only(path, &file)?;
-        // One byte more than the file has: a longer one must not pass.
+        // Reads one byte more than the file's length, to reject a longer file.
         let mut bytes = Box::new(Zeroizing::new([0; KEY_FILE_BYTES + 1]));
         let length = read_up_to(&mut file, bytes.as_mut_slice()).map_err(failed)?;
         let root = RootKey::from_key_file(&bytes[..length]).ok_or_else(|| {
             KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
                 .with_remedy("The file is not a key file or is damaged: restore it from a backup.")
         })?;
-        // Whoever made it may have been killed before its draft was removed: a
-        // second name of the key, that would outlive the first.
+        // Its creator may have been killed before it removed the draft. The draft is a
+        // second name of the key, which would outlive the first.
         remove_drafts(path, &file);
-        // And before its folder was on the disk.
-        // Where this fails (a read-only mount), nobody has just written there.
+        // The creator may also have been killed before it synced the folder. The sync
+        // fails on a read-only mount, where nobody has just created a file.
         let _best_effort = sync_folder(path);
         Ok(Self {
             path: path.to_owned(),
@@ -94,19 +96,19 @@ impl LocalKeyFile {
         })
     }
 
-    /// Returns the file's identifier, which each key derived from it carries.
+    /// Returns the file's identifier, which each derived key contains.
     #[must_use]
     pub fn id(&self) -> Uuid {
         self.root.id()
     }
 
-    /// Returns where the file stands.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Returns the key that the file holds.
+    /// Returns the key in the file.
     #[must_use]
     pub fn root_key(&self) -> &RootKey {
         &self.root
@@ -160,9 +162,8 @@ fn draft_prefix(path: &Path) -> OsString {
     name
 }
 
-/// Removes what drafts are other names of the open `file`, as far as the folder
-/// can be read and written; a draft of somebody who has yet to link it is
-/// another file.
+/// Removes the drafts that are links to the open `file`, if the folder permits it. A
+/// draft that another process has yet to link is a different file.
 #[cfg(unix)]
 fn remove_drafts(path: &Path, file: &File) {
     use std::os::unix::ffi::OsStrExt as _;
@@ -175,7 +176,7 @@ fn remove_drafts(path: &Path, file: &File) {
     let prefix = draft_prefix(path);
     let folder = fs::read_dir(folder_of(path));
     for entry in folder.into_iter().flatten().flatten() {
-        // The entry's metadata are those of a link itself.
+        // The metadata of a directory entry does not follow symbolic links.
         let is_the_key = entry
             .metadata()
             .is_ok_and(|entry| (entry.dev(), entry.ino()) == (key.dev(), key.ino()));
@@ -196,15 +197,15 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    // Elsewhere a folder cannot be opened, and links are journaled.
+    // On other systems, a folder cannot be opened, and links are journaled.
     if cfg!(unix) {
         File::open(folder_of(path))?.sync_all()?;
     }
     Ok(())
 }
 
-/// Refuses a file that others own or may open. Looks at the open file, not at
-/// the path, which may meanwhile lead elsewhere.
+/// Rejects a file that belongs to another user or that others can access. Checks the
+/// open file, since the path may be changed in the meantime.
 //= docs/format.md#13-local-kek
 //# On Unix, a reader MUST refuse a key file that belongs to another user, or that grants any
 //# permission to group or others.

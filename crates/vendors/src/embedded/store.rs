@@ -26,26 +26,26 @@ static CAPABILITY: StoreCapability = StoreCapability {
     deletes_versions: true,
 };
 
-/// Secret versions in the embedded platform's file.
+/// Stores secret versions in the embedded platform's database.
 ///
-/// A native identifier is `{version}-{attempt}-{random}`: the attempt tells a
-/// version that was replaced from one that is missing, and the random part
-/// makes it new for every put that lands.
+/// A native identifier is `{version}-{attempt}-{random}`. The attempt distinguishes a
+/// replaced version from a missing one. The random part makes the identifier unique for
+/// every put.
 #[derive(Clone, Debug)]
 pub struct EmbeddedStore {
     database: EmbeddedDatabase,
 }
 
 impl EmbeddedStore {
-    /// Stores in `database`.
+    /// Creates a store in `database`.
     #[must_use]
     pub fn new(database: EmbeddedDatabase) -> Self {
         Self { database }
     }
 
-    /// Leaves no trace of what was deleted in SQLite's log. The deletion is
-    /// committed already: where another process stands in the way, its next
-    /// checkpoint does the same, so a failure here is none of the deletion.
+    /// Removes deleted data from SQLite's log. The deletion itself is committed
+    /// already, so a failure here does not fail it. If another process holds a lock,
+    /// its next checkpoint does the same.
     async fn purge_log(&self, name: &RemoteName) {
         match self.database.checkpoint().await {
             Ok(true) => {}
@@ -55,7 +55,7 @@ impl EmbeddedStore {
     }
 }
 
-/// What a transaction found, where that is not what the caller hoped for.
+/// The result of a transaction, or the kind of its failure.
 type Found<T> = Result<T, StoreErrorKind>;
 
 #[async_trait]
@@ -220,7 +220,7 @@ struct NewVersion {
     labels: String,
 }
 
-/// Adds a version, or finds the one that an earlier try of the attempt added.
+/// Adds a version, or returns the one that an earlier try of the attempt added.
 fn insert(
     transaction: &Transaction<'_>,
     object: &str,
@@ -271,7 +271,7 @@ fn insert(
     }
 }
 
-/// Tells whether another version has the attempt that `native_id` names.
+/// Returns true if another version has the attempt that `native_id` names.
 fn stands_in_its_place(
     transaction: &Transaction<'_>,
     object: &str,

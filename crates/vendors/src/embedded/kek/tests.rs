@@ -163,7 +163,7 @@ fn frozen_key_files_open_and_give_the_frozen_keys() {
     let frozen = vectors["local_keks"].as_array().expect("a list").iter();
     let mut opened = 0;
     for vector in frozen.filter(|vector| bytes(vector, "key_file").len() == 85) {
-        // Written over a created file, which has the permissions that `open` wants.
+        // Overwrites a created file, which has the mode that `open` requires.
         let _ = fs::remove_file(&path);
         LocalKeyFile::create(&path).expect("created");
         fs::write(&path, bytes(vector, "key_file")).expect("written");
@@ -233,7 +233,7 @@ mod unix {
             LocalKeyFile::open(&path).expect("its owner's alone");
         }
     }
-    /// Gives `path` to another user, which root alone can.
+    /// Changes the owner of `path`, which requires root.
     fn give_away(path: &std::path::Path) -> bool {
         rustix::process::geteuid().is_root()
             && std::os::unix::fs::chown(path, Some(1), None).is_ok()
@@ -248,7 +248,7 @@ mod unix {
         let folder = Folder::new();
         let path = folder.path();
         LocalKeyFile::create(&path).expect("created");
-        // Without the means to make one, one of root's serves.
+        // Without root, a file of root is the other user's file.
         let refused = if give_away(&path) {
             LocalKeyFile::open(&path)
         } else {

@@ -35,8 +35,8 @@ pub(super) fn connect(path: &Path, options: DatabaseOptions) -> rusqlite::Result
     Ok(connection)
 }
 
-/// Switches the file to a write-ahead log, which is a property of the file:
-/// <https://www.sqlite.org/wal.html>.
+/// Switches the file to a write-ahead log. The mode is a property of the file:
+/// <https://www.sqlite.org/wal.html>
 pub(super) fn use_write_ahead_log(
     connection: &Connection,
     path: &Path,

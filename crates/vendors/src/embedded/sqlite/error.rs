@@ -1,4 +1,4 @@
-//! Errors of the embedded platform's file, by meaning.
+//! Errors of the embedded platform's files, by kind.
 
 use std::error::Error as _;
 use std::io;
@@ -7,31 +7,31 @@ use std::path::Path;
 use planton_core::error::{Error, ErrorKind};
 use rusqlite::ErrorCode;
 
-/// What a failure of the embedded platform's file means.
+/// The kind of a failure of the embedded platform's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseErrorKind {
-    /// The operating system denies reading or writing.
+    /// The operating system denied a read or a write.
     PermissionDenied,
-    /// Still busy after the timeout, the disk is full, or it fails.
+    /// The database stayed locked until the timeout, the disk is full, or it fails.
     Unavailable,
-    /// The file is damaged, or is no database.
+    /// The file is damaged or is not a database.
     Corrupt,
     /// A newer release wrote the file.
     NewerSchema,
     /// The file is a database of another application.
     NotOurs,
-    /// The database is there, its key file is not.
+    /// The database exists without its key file.
     KeyMissing,
-    /// The database has gone from its place, or its folder cannot hold one.
+    /// The database was moved or deleted, or its folder is unsuitable.
     Misconfigured,
 }
 
-/// A failure of the embedded platform's file.
+/// A failure of one of the embedded platform's files.
 ///
 /// # Security
 ///
-/// Contains no record, no payload and no bound value: SQLite's own messages
-/// name tables and constraints only.
+/// Contains no record, no payload and no bound value: SQLite's own messages name tables
+/// and constraints only.
 pub type DatabaseError = Error<DatabaseErrorKind>;
 
 /// Constructors for failures of a file.
@@ -112,9 +112,8 @@ impl ErrorKind for DatabaseErrorKind {
 const NO_ROOM: &str = "The disk is full, or a quota or the largest size of a file is used up. Free some \
                        space, and run again; nothing is half-written.";
 
-/// Says whether an input or output failure is one of writing. SQLite reports as a
-/// full disk ENOSPC alone, and neither EDQUOT nor EFBIG:
-/// https://www.sqlite.org/rescode.html#ioerr_write
+/// Returns true if an I/O failure is one of a write. SQLite reports only ENOSPC as a
+/// full disk, neither EDQUOT nor EFBIG: https://www.sqlite.org/rescode.html#ioerr_write
 fn is_of_a_write(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi;
     let written = [
@@ -133,23 +132,23 @@ fn kind_of_sqlite(error: &rusqlite::Error) -> DatabaseErrorKind {
             ErrorCode::PermissionDenied
             | ErrorCode::ReadOnly
             | ErrorCode::AuthorizationForStatementDenied
-            // The file was just made or found: what keeps it from being opened,
-            // or its log from being made beside it, are rights.
+            // The file exists, so missing permissions prevent SQLite from opening it or
+            // from creating its log.
             | ErrorCode::CannotOpen,
         ) => DatabaseErrorKind::PermissionDenied,
         Some(
             ErrorCode::DatabaseCorrupt
             | ErrorCode::NotADatabase
-            // Our own constraints and triggers hold whatever our statements
-            // do; only a foreign hand breaks them.
+            // The provider's statements satisfy all constraints and triggers. Only
+            // another program can violate them.
             | ErrorCode::ConstraintViolation
             | ErrorCode::TypeMismatch,
         ) => DatabaseErrorKind::Corrupt,
-        // A table that is missing is an SQL error to SQLite; our statements
-        // are fixed, so the file is what is wrong.
+        // SQLite reports a missing table as an SQL error. The statements are fixed, so
+        // the file is wrong.
         Some(ErrorCode::Unknown) => DatabaseErrorKind::Corrupt,
         Some(_) => DatabaseErrorKind::Unavailable,
-        // No code: a column that does not hold what our schema says.
+        // No code: a column whose type differs from the schema.
         None => DatabaseErrorKind::Corrupt,
     }
 }

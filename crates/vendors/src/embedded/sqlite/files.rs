@@ -7,34 +7,34 @@ use std::sync::{Mutex, PoisonError};
 
 use super::error::{DatabaseError, DatabaseErrorKind, FileError as _};
 
-/// The database's name in the embedded platform's folder.
+/// Name of the database in the embedded platform's folder.
 pub const DATABASE_FILE: &str = "planton.db";
 
-/// The key file's name in the embedded platform's folder.
+/// Name of the key file in the embedded platform's folder.
 pub const KEY_FILE: &str = "planton.key";
 
 // Closing any descriptor of a file drops this process's POSIX locks on it
-// (https://www.sqlite.org/howtocorrupt.html, section 2.2), so no other thread
-// may hold a connection between the creation of the file and its closing.
+// (https://www.sqlite.org/howtocorrupt.html, section 2.2). So no other thread may hold a
+// connection between the creation of the file and its closing.
 static CREATION: Mutex<()> = Mutex::new(());
 
-/// Tells whether the folder holds a database.
+/// Returns true if the folder contains a database.
 ///
 /// # Errors
 ///
-/// `Misconfigured` when SQLite's log is there without its database; otherwise
-/// as the operating system says.
+/// `Misconfigured` if SQLite's log exists without its database. Other kinds come from
+/// the operating system.
 pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
     let database = directory.join(DATABASE_FILE);
     let exists = |path: &Path| {
         path.try_exists()
             .map_err(|error| DatabaseError::io("look for the database", path, error))
     };
-    // The log first: a database that is just being made comes before its log.
+    // The log is checked first: a new database is created before its log.
     let log = beside(&database, "-wal");
     let has_log = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
     let has_database = exists(&database)?;
-    // SQLite, and whoever makes the file, would wait for the other end of a pipe.
+    // To open a pipe would block, both here and in SQLite.
     if has_database && !fs::metadata(&database).is_ok_and(|database| database.is_file()) {
         return Err(DatabaseError::at(
             DatabaseErrorKind::Misconfigured,
@@ -59,9 +59,10 @@ pub(super) fn database_exists(directory: &Path) -> Result<bool, DatabaseError> {
     Ok(has_database)
 }
 
-/// Makes the folder, with mode 0700, where it is absent. One that is there
-/// stays as it is, and may be read by others for reasons of its owner; but it
-/// has to be this user's, and nobody else may put files into it.
+/// Creates the folder with mode 0700 if it is absent.
+///
+/// An existing folder keeps its mode, which may permit others to read it. It must
+/// belong to this user, and nobody else may have write permission.
 pub(super) fn prepare_directory(directory: &Path) -> Result<(), DatabaseError> {
     let failed = |error| DatabaseError::io("create the folder", directory, error);
     make_directory(directory).map_err(failed)?;
@@ -76,13 +77,13 @@ pub(super) fn prepare_directory(directory: &Path) -> Result<(), DatabaseError> {
     }
 }
 
-/// Says how others could put a key or a database of theirs in the place of
-/// ours, and what to do about it.
+/// Returns how another user could replace the key or the database, and the remedy.
+/// Returns `None` if no other user can.
 #[cfg(unix)]
 fn trespass(directory: &Path) -> io::Result<Option<String>> {
     use std::os::unix::fs::MetadataExt as _;
 
-    // With a slash at its end, a link's path leads through the link.
+    // With a trailing slash, the path would resolve a symbolic link.
     let directory: PathBuf = directory.components().collect();
     let user = rustix::process::geteuid().as_raw();
     let link = fs::symlink_metadata(&directory)?;
@@ -111,14 +112,14 @@ fn trespass(directory: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-// Elsewhere the folder's permissions are the operating system's to inherit.
+// On other systems, the folder inherits its permissions.
 #[cfg(not(unix))]
 fn trespass(_: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// Makes the folder (0700) and an empty database file (0600) where they are
-/// absent, and takes others' rights from database files that are there.
+/// Creates the folder (0700) and an empty database file (0600) if they are absent.
+/// Removes the permissions of other users from existing database files.
 pub(super) fn prepare(directory: &Path) -> Result<PathBuf, DatabaseError> {
     prepare_directory(directory)?;
     let database = directory.join(DATABASE_FILE);
@@ -128,7 +129,7 @@ pub(super) fn prepare(directory: &Path) -> Result<PathBuf, DatabaseError> {
         sync_directory(directory)
             .map_err(|error| DatabaseError::io("create the database", &database, error))?;
     }
-    // A copy or a restore may have widened them. SQLite gives the log and the
+    // A copy or a restore may have widened the modes. SQLite gives the log and the
     // shared memory that it creates the mode of the database.
     for path in [
         database.clone(),
@@ -145,7 +146,7 @@ pub(super) fn prepare(directory: &Path) -> Result<PathBuf, DatabaseError> {
     Ok(database)
 }
 
-/// What tells one file from another that takes its place.
+/// Distinguishes a file from another one that replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     #[cfg(unix)]
@@ -170,7 +171,7 @@ fn identity_of(metadata: &fs::Metadata) -> FileIdentity {
     }
 }
 
-// Elsewhere an open file cannot be removed.
+// On other systems, an open file cannot be removed.
 #[cfg(not(unix))]
 fn identity_of(_: &fs::Metadata) -> FileIdentity {
     FileIdentity {}
@@ -197,7 +198,7 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Creates an empty file with mode 0600; returns false where one is there.
+/// Creates an empty file with mode 0600. Returns false if the file exists.
 fn create_private(path: &Path) -> io::Result<bool> {
     let _creation = CREATION.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = fs::OpenOptions::new();

@@ -1,14 +1,15 @@
-//! Where the embedded platform is by default.
+//! The default folder of the embedded platform.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Returns the embedded platform's folder in the user's data folder, from the
-/// environment that `variable` reads; `None` where the environment names none.
+/// Returns the default folder of the embedded platform, in the user's data folder.
+/// Returns `None` if the environment, which `variable` reads, names no data folder.
 ///
-/// Never the working directory: a folder with a key in it has no place in a
-/// repository or in a build's workspace. A relative path in the environment is
-/// ignored, as the XDG specification demands.
+/// It is never the working directory: a folder with a key does not belong in a
+/// repository or a build's workspace. A relative path in the environment is ignored, as
+/// the XDG specification requires:
+/// <https://specifications.freedesktop.org/basedir-spec/latest/ar01s02.html>.
 #[must_use]
 pub fn default_directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let absolute = |name: &str| {

@@ -298,9 +298,9 @@ fn is_there(path: &Path) -> Result<bool, DatabaseError> {
         .map_err(|error| DatabaseError::io("open the key file", path, error))
 }
 
-/// Makes `directory` absolute, so that a later change of the working directory does not
-/// move it, and so that SQLite never reads a path as a URI:
-/// <https://www.sqlite.org/uri.html>.
+/// Makes `directory` absolute, so that it is independent of the working directory.
+///
+/// SQLite then never reads a path as a URI: <https://www.sqlite.org/uri.html>.
 fn absolute(directory: &Path) -> Result<PathBuf, DatabaseError> {
     std::path::absolute(directory)
         .map_err(|error| DatabaseError::io("open the database", directory, error))

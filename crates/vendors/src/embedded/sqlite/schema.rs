@@ -1,4 +1,4 @@
-//! The tables, and the version that says which they are.
+//! The tables, and the version of the schema.
 
 use std::path::Path;
 
@@ -6,16 +6,16 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::error::{DatabaseError, DatabaseErrorKind, FileError as _};
 
-/// "PLNT": what tells our database from any other.
+/// "PLNT", which identifies the provider's databases.
 const APPLICATION_ID: i32 = 0x504c_4e54;
 
 /// The version of the tables below.
 pub(super) const SCHEMA_VERSION: i32 = 1;
 
-// The triggers hold the promises of `CatalogStore` and `SecretStore` against
-// every writer, a person with a database tool included: a record's revision
-// only rises, and a version never changes. Only entries are deleted: their keys
-// are never used again.
+// The triggers enforce the invariants of `CatalogStore` and `SecretStore` for every
+// writer, including a person with a database tool. A record's revision only increases,
+// and a version never changes. Only entries may be deleted: their keys are never used
+// again.
 const VERSION_1: &str = "
     CREATE TABLE records (
         organization TEXT NOT NULL,
@@ -54,12 +54,12 @@ const VERSION_1: &str = "
     BEGIN SELECT RAISE(ABORT, 'a version never changes'); END;
 ";
 
-/// Brings the tables into being in an empty database; refuses one that is not
-/// ours or newer than this release.
+/// Creates the tables in an empty database. Rejects a database of another application
+/// or of a newer release.
 ///
 /// # Errors
 ///
-/// `NewerSchema`, `NotOurs`, or as SQLite says.
+/// `NewerSchema`, `NotOurs`, or an error of SQLite.
 pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), DatabaseError> {
     const OPERATION: &str = "open the database";
     let failed = |error| DatabaseError::sqlite(OPERATION, path, error);
@@ -73,7 +73,7 @@ pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), Dat
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed)?;
-    // Another process may have made them while this one waited for the lock.
+    // Another process may have created the tables while this one waited for the lock.
     if is_current(&transaction, path)? {
         return Ok(());
     }
@@ -91,8 +91,8 @@ pub(super) fn ensure(connection: &mut Connection, path: &Path) -> Result<(), Dat
 
 /// Returns false for an empty database.
 ///
-/// Takes a transaction: a process that makes the tables between two of these
-/// questions would make ours look like another application's.
+/// Both queries need one transaction. If another process created the tables between
+/// them, the database would look like another application's.
 fn is_current(connection: &Transaction<'_>, path: &Path) -> Result<bool, DatabaseError> {
     const OPERATION: &str = "open the database";
     let number = |pragma: &str| -> Result<i32, DatabaseError> {

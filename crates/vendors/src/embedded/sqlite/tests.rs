@@ -45,7 +45,7 @@ fn edit(directory: &Path, sql: &str) {
     connection.execute_batch(sql).unwrap();
 }
 
-/// Makes or loads a key file as its owner would.
+/// Creates or loads a key file.
 fn key_opener(path: &Path, rule: KeyFileRule) -> Result<(String, KeyFileRule), DatabaseError> {
     let failed = |error| DatabaseError::io("open the key file", path, error);
     let made = fs::OpenOptions::new()
@@ -125,7 +125,8 @@ async fn a_folder_in_which_others_may_write_is_refused() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_folder_of_another_user_is_refused() {
-    // Root can give one away; to all others, the root folder is another's.
+    // Root can change the owner. For any other user, the root folder belongs to another
+    // user.
     let given = tempfile::tempdir().unwrap();
     let is_root = rustix::process::geteuid().is_root();
     let directory = if is_root {
@@ -165,7 +166,7 @@ async fn folder_and_files_are_for_their_owner_only() {
     for file in files {
         assert_eq!(mode(&directory.join(file)), 0o600, "{file}");
     }
-    // And so they are again after someone widened them.
+    // Opening restricts the modes again after they were widened.
     for file in files {
         let wide = fs::Permissions::from_mode(0o644);
         fs::set_permissions(directory.join(file), wide).unwrap();
@@ -241,7 +242,7 @@ async fn every_damaged_page_is_an_error_or_harmless_and_never_a_panic() {
             Err(error) => Err(error),
         };
         match outcome {
-            // A page of another table.
+            // The damaged page belongs to another table.
             Ok(rows) => assert_eq!(rows, 200),
             Err(error) => {
                 assert_eq!(error.kind(), DatabaseErrorKind::Corrupt, "{error}");
@@ -276,7 +277,7 @@ async fn a_writer_that_stays_in_the_way_is_unavailable() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = insert(&database, "a").await.unwrap_err();
     assert_eq!(error.kind(), DatabaseErrorKind::Unavailable);
-    // Readers are not in its way, nor it in theirs.
+    // Readers and the writer do not block each other.
     assert_eq!(count(&database).await.unwrap(), 0);
     other.execute_batch("ROLLBACK").unwrap();
     insert(&database, "a").await.unwrap();

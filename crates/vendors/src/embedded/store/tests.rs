@@ -30,7 +30,7 @@ fn options(version: u64) -> PutOptions {
     }
 }
 
-/// A person with a database tool.
+/// Changes the database as a person with a database tool could.
 #[async_trait]
 impl Sabotage for EmbeddedDatabase {
     async fn remove_version(&self, _: &RemoteName, version: &NativeVersionId) -> Sabotaged {
@@ -104,7 +104,7 @@ async fn the_capability_says_what_the_embedded_platform_takes() {
         kind: "platform",
         vendor: "the embedded platform",
         encoding: PayloadEncoding::Binary,
-        // Caps of our own: SQLite takes gigabytes.
+        // The store's own limits, far below SQLite's.
         max_payload_bytes: 65_536,
         name: NameRules {
             separator: "/",
