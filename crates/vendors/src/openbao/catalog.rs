@@ -1,4 +1,4 @@
-//! Records in KV version 2.
+//! The catalog in KV version 2.
 
 use std::collections::BTreeSet;
 
@@ -14,36 +14,38 @@ use planton_core::catalog::{
     StoredRecord,
 };
 
-/// More than KV keeps by default, which is 10: what is not there costs nothing.
+/// Maximum number of old versions to destroy. It exceeds KV's default of 10 versions:
+/// <https://openbao.org/api-docs/secret/kv/kv-v2/>. To destroy an absent version has no
+/// effect.
 const HISTORY: u64 = 32;
 
-/// An organization's records, under `catalog/{organization}` in a KV mount. A
-/// record's revision is its KV version.
+/// An organization's records, under `catalog/{organization}` in a KV mount. A record's
+/// revision is its KV version.
 ///
-/// A record whose current version somebody deleted or destroyed is read as
-/// absent, and a write that expects nothing takes its place: so the next apply
-/// converges, and the revision still never goes back. Only before something is
-/// destroyed are the two told apart.
+/// A record whose current version was deleted or destroyed reads as absent. A write
+/// that expects absence replaces it, so the next apply converges, and the revision
+/// never goes back. Only `expect_never_deleted`, which precedes a destruction,
+/// distinguishes the two.
 #[derive(Debug)]
 pub struct OpenBaoCatalog {
     client: OpenBaoClient,
     kv: KvV2,
     root: String,
-    /// What to grant where a read is denied, and where a write is.
+    /// Policies to grant after a denied read, and after a denied write.
     reads: String,
     writes: String,
 }
 
 impl OpenBaoCatalog {
-    /// Takes an organization's catalog on its platform. `role` is whose policy
-    /// errors print where a write is denied.
+    /// Creates the catalog of an organization on its platform. Errors of denied writes
+    /// print the policy of `role`.
     #[must_use]
     pub fn new(client: &OpenBaoClient, scope: &PolicyScope, role: PolicyRole) -> Self {
         Self {
             client: client.clone(),
             kv: client.kv(),
             root: scope.catalog_path(),
-            // With the fence, before it believes that nothing is there.
+            // Includes the fence, which precedes every report of an absence.
             reads: policy_part(scope, PolicyRole::Plan, PolicyPart::Catalog),
             writes: policy_part(scope, role, PolicyPart::Catalog),
         }
@@ -62,14 +64,14 @@ impl OpenBaoCatalog {
         entry.map_err(|error| self.explain(error))
     }
 
-    /// Returns the mount as it is now, or later.
+    /// Returns the mount behind a fence, so that its reads are not stale.
     async fn fenced(&self) -> Result<KvV2, CatalogError> {
         let fenced = self.client.fence().await;
         Ok(fenced.map_err(|error| self.explain(error))?.kv())
     }
 
-    /// Finds the KV version that a write has to name: the record's revision, or
-    /// that of a deleted one where nothing is expected.
+    /// Returns the KV version for a write that expects absence, if the record was
+    /// deleted.
     async fn cas_after_deletion(
         &self,
         kv: &KvV2,
@@ -85,9 +87,9 @@ impl OpenBaoCatalog {
         })
     }
 
-    /// Takes a record that somebody deleted for absent; but not the
-    /// organization's own, which is never deleted by us, and made anew would
-    /// leave nothing that can be opened.
+    /// Returns a deleted record as absent, except for the organization's own record.
+    /// The provider never deletes that one, and a new one could open no existing
+    /// secret.
     async fn record(
         &self,
         key: &RecordKey,
@@ -111,7 +113,7 @@ impl OpenBaoCatalog {
         Ok(record(entry))
     }
 
-    /// Returns the command that brings a deleted version of a record back.
+    /// Returns the command that restores a deleted version of a record.
     async fn undelete(&self, key: &RecordKey, version: u64) -> String {
         format!(
             "{} kv undelete -mount={} -versions={version} {}",
@@ -130,7 +132,7 @@ impl OpenBaoCatalog {
     }
 }
 
-/// Explains a failure; a denial asks for `policy`.
+/// Maps an error; a denial prints `policy`.
 fn denied(error: OpenBaoError, policy: &str) -> CatalogError {
     match error.kind() {
         OpenBaoErrorKind::PermissionDenied => error
@@ -153,7 +155,7 @@ impl CatalogStore for OpenBaoCatalog {
         self.read_fenced(key).await
     }
 
-    /// Two requests: the fence, whatever this process wrote before, and the
+    /// Takes two requests: the fence, whatever this process wrote before, and the
     /// record.
     async fn read_fenced(
         &self,
@@ -163,8 +165,8 @@ impl CatalogStore for OpenBaoCatalog {
         self.record(key, self.read_through(&kv, key).await?).await
     }
 
-    /// The index of the last write goes with the request, unless that write's answer
-    /// was lost, or came without one.
+    /// Sends the index of the last write with the request. Uses a fence instead if the
+    /// response of that write was lost or contained no index.
     async fn read_since_own_writes(
         &self,
         key: &RecordKey,
@@ -176,7 +178,7 @@ impl CatalogStore for OpenBaoCatalog {
         self.record(key, entry).await
     }
 
-    /// Two requests, as a fenced read.
+    /// Takes two requests, like a fenced read.
     async fn expect_never_deleted(&self, key: &RecordKey) -> Result<(), CatalogError> {
         let kv = self.fenced().await?;
         let KvEntry::Deleted { version } = self.read_through(&kv, key).await? else {
@@ -210,8 +212,9 @@ impl CatalogStore for OpenBaoCatalog {
         let is_conflict = |error: &OpenBaoError| error.kind() == OpenBaoErrorKind::Conflict;
         let mut kv = self.kv.clone();
         let mut outcome = kv.write(&path, &data, expected.0).await;
-        // A standby judges by a state that lags behind. What the first try
-        // wrote without telling, the second finds: a conflict, as documented.
+        // A standby may evaluate the compare-and-set on stale state. If the first try
+        // was applied but its response was lost, the second one returns the documented
+        // conflict.
         if !was_fenced && outcome.as_ref().is_err_and(is_conflict) {
             kv = self.fenced().await?;
             outcome = kv.write(&path, &data, expected.0).await;
@@ -250,9 +253,9 @@ impl CatalogStore for OpenBaoCatalog {
         removed.map_err(|error| self.explain_write(error))
     }
 
-    /// Lists deleted records too: who reads them finds them absent.
+    /// Includes deleted records, which read as absent.
     async fn list(&self, prefix: &str) -> Result<Vec<RecordKey>, CatalogError> {
-        // A list has no way to tell that something is missing from it.
+        // A stale list is incomplete, and nothing reveals it.
         let kv = self.fenced().await?;
         let mut keys = BTreeSet::new();
         let mut folders = vec![match prefix {
@@ -277,7 +280,7 @@ impl CatalogStore for OpenBaoCatalog {
     }
 }
 
-/// A record as it is written.
+/// The data of a record.
 #[derive(Deserialize)]
 struct Stored {
     body: String,

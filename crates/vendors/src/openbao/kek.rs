@@ -1,4 +1,4 @@
-//! A key of OpenBAO's or HashiCorp Vault's Transit engine.
+//! A key in the Transit engine of OpenBAO or HashiCorp Vault.
 
 use std::time::Duration;
 
@@ -14,25 +14,25 @@ use planton_envelope::{DataKey, KekId, WrapBinding, WrappedKey};
 const PROVIDER: &str = "transit";
 const CIPHER: &str = "aes256-gcm96";
 
-/// The longest wrap that an envelope takes.
+/// Maximum length of a wrapped key in an envelope.
 const MAX_WRAPPED_BYTES: usize = 1024;
 
 const FIRST_VERSION: u64 = 1;
 
-/// How long a standby that lags is waited for: ten seconds, where standbys lag
-/// by less than one.
+/// Maximum wait for a stale standby: ten seconds, where standbys lag by less than one.
 const CATCH_UP_TRIES: u32 = 100;
 const CATCH_UP_WAIT: Duration = Duration::from_millis(100);
 
-/// A Transit key: `derived`, so that each binding has a key of its own.
+/// A Transit key. It is `derived`, so that each binding has its own key.
 ///
-/// A wrap's binding is Transit's `context` and not its `associated_data`, with
-/// which `rewrap` fails: <https://github.com/hashicorp/vault/issues/29532>.
+/// The binding is Transit's `context`, and not its `associated_data`, with which
+/// `rewrap` fails: <https://github.com/hashicorp/vault/issues/29532>.
 ///
 /// # Security
 ///
-/// Before it first wraps, the key is looked at, once per process: a token that
-/// may create keys would otherwise make a missing one, and not a derived one.
+/// The key is read before the first wrap, once per process. With a token that may
+/// create keys, Transit would otherwise create a missing key, and not a derived one:
+/// <https://github.com/hashicorp/vault/pull/18272>.
 #[derive(Debug)]
 pub struct TransitKek {
     client: OpenBaoClient,
@@ -43,23 +43,23 @@ pub struct TransitKek {
     looked_at: OnceCell<()>,
 }
 
-/// Who answers for a key.
+/// The owner of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owner {
-    /// The platform: nobody outside of its server may know the key.
+    /// The platform: nobody outside the server may have a copy of the key.
     Platform,
-    /// Somebody else, who may have brought it in and may keep a copy of it.
+    /// Another party, who may have imported the key and may keep a copy.
     Somebody,
 }
 
 impl TransitKek {
-    /// Takes an organization's own key on its platform, `planton-{organization}`.
+    /// Uses an organization's own key on its platform, `planton-{organization}`.
     #[must_use]
     pub fn platform(client: &OpenBaoClient, scope: &PolicyScope) -> Self {
         Self::new(client, scope.transit_key(), Owner::Platform)
     }
 
-    /// Takes a key that somebody else keeps, in the client's Transit mount.
+    /// Uses a key of another owner, in the client's Transit mount.
     #[must_use]
     pub fn existing(client: &OpenBaoClient, key: impl Into<String>) -> Self {
         Self::new(client, key.into(), Owner::Somebody)
@@ -84,7 +84,7 @@ impl TransitKek {
         }
     }
 
-    /// Looks at the key, once per process.
+    /// Reads and checks the key, once per process.
     async fn look(&self) -> Result<(), KekError> {
         let look = || async {
             let key = self
@@ -99,8 +99,7 @@ impl TransitKek {
         self.looked_at.get_or_try_init(look).await.copied()
     }
 
-    /// Reads the key, and before it believes that there is none, again behind a
-    /// fence.
+    /// Reads the key. If it is absent, reads it again behind a fence.
     async fn key_fenced(&self) -> Result<Option<TransitKey>, OpenBaoError> {
         let key = self.transit.key(&self.key).await?;
         if key.is_some() {
@@ -109,9 +108,11 @@ impl TransitKek {
         self.client.fence().await?.transit().key(&self.key).await
     }
 
-    /// Waits, where standbys lag and can't be asked otherwise, until the node in
-    /// front knows the key's `version`. What opens under the key does not take
-    /// the way that asks about it takes: a data key would be stored on its way.
+    /// Waits until the addressed node has `version` of the key, if standbys may be
+    /// stale.
+    ///
+    /// An unwrap cannot use the fenced route, which wraps responses: the server would
+    /// store the data key.
     async fn await_version(&self, version: u64) -> Result<(), OpenBaoError> {
         let fenced = self.client.fence().await?;
         if !self.client.lets_standbys_lag() {
@@ -134,8 +135,8 @@ impl TransitKek {
     async fn encrypt(&self, dek: &DataKey, binding: &WrapBinding) -> Result<String, OpenBaoError> {
         let (key, context) = (&self.key, binding.as_bytes());
         let outcome = self.transit.encrypt(key, dek.expose(), context).await;
-        // A standby that does not know a new key takes this for its creation,
-        // which needs another permission.
+        // A stale standby without the new key handles this request as its creation,
+        // which requires another permission.
         if outcome.is_err() && self.client.lets_standbys_lag() {
             self.await_version(FIRST_VERSION).await?;
             return self.transit.encrypt(key, dek.expose(), context).await;
@@ -185,7 +186,7 @@ impl TransitKek {
             .with_remedy(remedy)
     }
 
-    /// Returns a rule about this key at one of Transit's APIs.
+    /// Returns a rule for this key at one of Transit's APIs.
     fn rule(&self, api: &str, capabilities: &[&str]) -> String {
         let path = format!("{}/{api}/{}", self.transit.mount(), self.key);
         policy_rule(&path, capabilities)
@@ -215,13 +216,13 @@ impl TransitKek {
     fn explain(&self, error: OpenBaoError) -> KekError {
         match error.kind() {
             OpenBaoErrorKind::PermissionDenied => {
-                // What was denied, and no more: who only opens must not be told to
-                // ask for a right to create keys.
+                // Only the denied request: a role that only unwraps must not be given
+                // the right to create keys.
                 let policy = match error.operation() {
                     "encrypt" => self.rule("encrypt", &["update"]),
                     "decrypt" => self.rule("decrypt", &["update"]),
                     "read key" => self.rule("keys", &["read"]),
-                    // A fence, whose last part is new each time.
+                    // A fence, whose last path segment differs each time.
                     _ => {
                         let folder = error.path().rsplit_once('/').map_or("", |(up, _)| up);
                         policy_rule(&format!("{folder}/*"), &["create", "update"])
@@ -270,7 +271,7 @@ impl KeyEncryptionKey for TransitKek {
         let context = binding.as_bytes();
         let mut outcome = self.transit.decrypt(&self.key, ciphertext, context).await;
         let may_lag = |error: &OpenBaoError| {
-            // A standby does not know a new key, or a new version of one, yet.
+            // A stale standby lacks a new key or a new version of it.
             matches!(
                 error.kind(),
                 OpenBaoErrorKind::NotFound | OpenBaoErrorKind::Refused
@@ -290,16 +291,16 @@ impl KeyEncryptionKey for TransitKek {
 #[async_trait]
 impl ProvisionKek for TransitKek {
     async fn provision(&self) -> Result<(), KekError> {
-        // An administrator may have made it, where no role may. No fence: a
-        // creation changes nothing where there is a key.
+        // An administrator may have created it, where no role has that permission. No
+        // fence: a creation does not change an existing key.
         let key = self.transit.key(&self.key).await;
         if let Some(key) = key.map_err(|error| self.explain(error))? {
             self.check(&key)?;
-            // Another task may have looked meanwhile.
+            // Another task may have checked the key in the meantime.
             let _ = self.looked_at.set(());
             return Ok(());
         }
-        // Who comes second changes nothing, and is answered alike.
+        // Creation is idempotent: a second one changes nothing and also succeeds.
         let created = self.transit.create_derived_key(&self.key).await;
         if let Err(error) = created {
             return Err(self.explain_creation(error).await);
@@ -308,7 +309,7 @@ impl ProvisionKek for TransitKek {
     }
 }
 
-/// Returns the key's version in a wrap.
+/// Returns the version of the key in a wrap.
 fn version_of(wrap: &str) -> u64 {
     let version = wrap
         .strip_prefix("vault:v")
@@ -317,7 +318,7 @@ fn version_of(wrap: &str) -> u64 {
     version.unwrap_or(FIRST_VERSION)
 }
 
-/// Returns true for `vault:v1:…`: both vendors' form, with the key's version.
+/// Returns true for `vault:v1:…`: the form of both vendors, with the key's version.
 //= docs/format.md#14-transit-kek
 //# A reader MUST refuse a `wrapped` of another form without sending it to the engine.
 fn is_wrap(wrapped: &[u8]) -> bool {

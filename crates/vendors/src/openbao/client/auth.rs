@@ -1,4 +1,4 @@
-//! Tokens: where they come from, and when another one is due.
+//! Tokens: their sources, and their renewal.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,11 +17,12 @@ use super::files::read_secret_text;
 use crate::http::HttpResponse;
 use planton_secret::{SecretBytes, SecretString};
 
-/// Where Kubernetes puts a service account's token.
+/// Default path of a service account's token in a Kubernetes pod:
+/// <https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>
 pub const DEFAULT_KUBERNETES_TOKEN_FILE: &str =
     "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// The token in use, and the way to another one.
+/// The current token, and the source of the next one.
 #[derive(Debug)]
 pub(super) struct Session {
     auth: OpenBaoAuth,
@@ -35,29 +36,29 @@ pub(super) struct Token {
     expires: Option<Instant>,
 }
 
-/// A login to make: where, and with what.
+/// A login request: its path and its body.
 pub(super) struct Login {
     pub(super) path: String,
     pub(super) body: SecretBytes,
 }
 
-/// A server that can be logged in to.
+/// A server that accepts logins.
 #[async_trait]
 pub(super) trait LogIn: Sync {
-    /// Makes `login`.
+    /// Sends `login`.
     async fn log_in(&self, login: Login) -> Result<Token, OpenBaoError>;
 }
 
-/// What a login gives.
+/// The result of a login.
 pub(super) struct Granted {
     pub(super) token: Token,
-    /// False for a batch token, which no server stores.
+    /// False for a batch token, which the server does not store.
     pub(super) is_stored: bool,
 }
 
 impl Token {
-    /// Returns the header's value, marked as sensitive; its bytes are wiped
-    /// with the last copy.
+    /// Returns the header's value, marked as sensitive. Its bytes are zeroized with the
+    /// last copy.
     pub(super) fn header(&self) -> Result<HeaderValue, OpenBaoError> {
         let bytes = Bytes::from_owner(Zeroizing::new(self.secret.expose().as_bytes().to_vec()));
         let mut value = HeaderValue::from_maybe_shared(bytes).map_err(|_| {
@@ -67,7 +68,7 @@ impl Token {
         Ok(value)
     }
 
-    /// Returns true when its time has run out.
+    /// Returns true if the token has expired.
     pub(super) fn has_expired(&self) -> bool {
         self.expires
             .is_some_and(|expires| expires <= Instant::now())
@@ -82,13 +83,13 @@ impl Session {
         }
     }
 
-    /// Returns true where a new token comes from a login.
+    /// Returns true if new tokens come from a login.
     pub(super) fn logs_in(&self) -> bool {
         !matches!(self.auth, OpenBaoAuth::Token(_) | OpenBaoAuth::TokenFile(_))
     }
 
-    /// Returns the token in use, the first time after a login. Who comes
-    /// meanwhile waits and gets the same.
+    /// Returns the current token, after a login if there is none. Concurrent callers
+    /// wait and get the same one.
     pub(super) async fn token(&self, server: &dyn LogIn) -> Result<Arc<Token>, OpenBaoError> {
         let mut held = self.held.lock().await;
         if let Some(token) = &*held {
@@ -99,9 +100,11 @@ impl Session {
         Ok(token)
     }
 
-    /// Returns another token than `old`, which was denied: one that somebody
-    /// else got meanwhile, one from a file that changed, or one from a new login.
-    /// `None` where there is no other.
+    /// Returns a token to replace `old`, which was denied, or `None` if there is no
+    /// other.
+    ///
+    /// It is one that another caller obtained in the meantime, one from a changed file,
+    /// or one from a new login.
     pub(super) async fn renewed(
         &self,
         old: &Arc<Token>,
@@ -173,7 +176,7 @@ impl Session {
     }
 }
 
-/// Reads what a login answers.
+/// Parses the response of a login.
 pub(super) fn granted(response: &HttpResponse, path: &str) -> Result<Granted, OpenBaoError> {
     #[derive(Deserialize)]
     struct Answer<'a> {
@@ -213,10 +216,10 @@ fn login_at(mount: &MountPath, fields: &[(&str, &str)]) -> Login {
     }
 }
 
-/// Writes a JSON object into a buffer that is large enough from the start, and
-/// is wiped: no copy of a credential stays behind.
+/// Writes a JSON object into a buffer of sufficient size, which is zeroized. No copy of
+/// a credential remains.
 pub(super) fn json_object(fields: &[(&str, &str)]) -> SecretBytes {
-    // An escaped character takes six bytes at most.
+    // An escaped character takes at most six bytes.
     let room = fields
         .iter()
         .map(|(k, v)| 6 * (k.len() + v.len()) + 8)
@@ -237,8 +240,8 @@ fn write_json_string(json: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(json, text).expect("text can be written to memory");
 }
 
-/// Reads the file that `setting` names. Its path is never repeated: a token may
-/// have been given in its place.
+/// Reads the file that `setting` names. Its errors omit the path, which may be a
+/// misplaced token.
 async fn read_file(setting: &str, path: &Path) -> Result<SecretString, OpenBaoError> {
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || read_secret_text(&path)).await;

@@ -1,10 +1,9 @@
-//! The index of a server's state, which keeps a standby from answering with
-//! the past.
+//! The index of a server's state, which prevents stale reads from a standby.
 //!
-//! Standbys serve reads from a state that lags behind, and judge a
-//! compare-and-set by it. OpenBAO 2.7 and later and Vault Enterprise 1.7 and
-//! later return the index of their state with every write; sent back, a standby
-//! that is not there yet does not answer from what it has:
+//! Standbys serve reads, and evaluate a compare-and-set, on replicated state that may
+//! be stale. OpenBAO 2.7 and later and Vault Enterprise 1.7 and later return the index
+//! of their state with every write. If a request contains the index, a standby that has
+//! not reached it does not answer from its own state:
 //! <https://openbao.org/docs/next/concepts/consistency/>,
 //! <https://developer.hashicorp.com/vault/docs/enterprise/consistency>.
 
@@ -24,78 +23,78 @@ pub(super) struct Consistency(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Never two of which one covers the other.
+    /// No index in it covers another one.
     newest: Vec<Index>,
-    /// Whether acknowledged writes came with an index.
+    /// Whether acknowledged writes returned an index.
     last_write: LastWrite,
-    /// Raised whenever a write may have landed whose index is not known.
+    /// Incremented when a write without a known index may have been applied.
     doubts: u64,
-    /// The doubts that the last acknowledged write settles: those before it was
-    /// sent.
+    /// The value of `doubts` when the last acknowledged write was sent. That write
+    /// settles these doubts.
     settled: Option<u64>,
 }
 
-/// What acknowledged writes told of the server's state.
+/// The information about the server's state in responses to writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum LastWrite {
-    /// This process has written nothing yet.
+    /// This process has not written yet.
     #[default]
     Nothing,
-    /// An index came with one at least, and is sent back from then on.
+    /// At least one write returned an index, which later requests contain.
     Indexed,
-    /// None came with an index: only the server's version tells how it proves
-    /// anything.
+    /// No write returned an index. The server's version determines how to prove that
+    /// reads are not stale.
     Unindexed,
 }
 
-/// The doubts when a write was sent.
+/// The value of `doubts` when a write was sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubts(u64);
 
 impl Consistency {
-    /// Returns true when the last acknowledged write is the newest of this
-    /// process: none after it may have landed unseen.
+    /// Returns true if the last acknowledged write is the newest of this process: no
+    /// later one may have been applied without an acknowledgement.
     pub(super) fn is_settled(&self) -> bool {
         let state = self.state();
         state.settled == Some(state.doubts)
     }
 
-    /// Returns what acknowledged writes told.
+    /// Returns the information from acknowledged writes.
     pub(super) fn last_write(&self) -> LastWrite {
         self.state().last_write
     }
 
-    /// Returns whose server wrote the indices, as far as their form tells.
+    /// Returns the vendor of the indices, if their form is known.
     pub(super) fn form(&self) -> Option<IndexForm> {
         self.state().newest.first().and_then(Index::form)
     }
 
-    /// Adds the headers that keep a request from a state that lags behind.
+    /// Adds the headers that prevent a stale read.
     pub(super) fn add_to(&self, headers: &mut HeaderMap) {
         let state = self.state();
         for index in &state.newest {
             headers.append(INDEX, index.header.clone());
         }
-        // Vault refuses every request with this header unless its configuration
-        // allows it; its standbys return 412 until they have caught up. OpenBAO
-        // forwards, and without this header returns 429.
+        // Vault rejects every request with this header unless its configuration allows
+        // it; its standbys return 412 until they have caught up. OpenBAO forwards the
+        // request, and without this header returns 429.
         if state.newest.iter().any(Index::is_openbao) {
             let forward = HeaderValue::from_static("forward-active-node");
             headers.insert(INCONSISTENT, forward);
         }
     }
 
-    /// Returns what to hand to [`wrote`](Self::wrote) after the write.
+    /// Returns the value to pass to [`wrote`](Self::wrote) after the write.
     pub(super) fn before_write(&self) -> Doubts {
         Doubts(self.state().doubts)
     }
 
-    /// Returns true where an answer comes with an index.
+    /// Returns true if a response contains an index.
     pub(super) fn is_indexed(headers: &HeaderMap) -> bool {
         headers.contains_key(INDEX)
     }
 
-    /// Takes note of a write that was acknowledged.
+    /// Records an acknowledged write.
     pub(super) fn wrote(&self, before: Doubts, headers: &HeaderMap) {
         let mut state = self.state();
         match headers.get(INDEX) {
@@ -104,28 +103,29 @@ impl Consistency {
                 state.last_write = LastWrite::Indexed;
             }
             None if state.newest.is_empty() => state.last_write = LastWrite::Unindexed,
-            // The index that is held does not cover this write.
+            // The current index does not cover this write.
             None => state.doubts += 1,
         }
         state.settled = state.settled.max(Some(before.0));
     }
 
-    /// Takes note of a write that may have landed, or that was refused in the
-    /// light of a later one: the index held does not cover it.
+    /// Records a write that may have been applied, or that conflicted with a newer one.
+    /// The current index does not cover it.
     pub(super) fn doubt(&self) {
         self.state().doubts += 1;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No panic can happen while the lock is held, and the state is whole
-        // after each assignment.
+        // No panic can happen while the lock is held, and the state is consistent after
+        // each assignment.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Keeps what no other index covers. An index of another cluster, or of
-    /// another form, replaces all: the counters of two clusters don't compare.
+    /// Adds an index, and removes the ones that it covers. An index of another cluster
+    /// or of another form replaces all others, since counters of two clusters are not
+    /// comparable.
     fn merge(&mut self, new: Index) {
         if !self.newest.iter().all(|held| held.compares_to(&new)) {
             self.newest.clear();
@@ -142,8 +142,8 @@ impl State {
 #[derive(Clone, Debug)]
 struct Index {
     header: HeaderValue,
-    /// `None` for a form that is not known: such an index compares to nothing,
-    /// so the last one counts.
+    /// `None` for an unknown form. Such an index is not comparable, so the last one is
+    /// kept.
     parsed: Option<Parsed>,
 }
 
@@ -151,11 +151,11 @@ struct Index {
 struct Parsed {
     form: IndexForm,
     cluster: String,
-    /// All of them grow.
+    /// All of them only increase.
     counters: Vec<u64>,
 }
 
-/// Whose index it is.
+/// The vendor of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IndexForm {
     /// Base64 of `{"cluster":"…","value":"36"}`.
@@ -188,8 +188,7 @@ impl Index {
         }
     }
 
-    /// Returns true where a state that has reached this index has reached
-    /// `other`.
+    /// Returns true if a state that has reached this index has also reached `other`.
     fn covers(&self, other: &Self) -> bool {
         let (Some(one), Some(two)) = (&self.parsed, &other.parsed) else {
             return false;
@@ -213,8 +212,9 @@ fn openbao(decoded: &[u8]) -> Option<Parsed> {
     })
 }
 
-/// Reads the form of Vault's own client:
-/// <https://github.com/hashicorp/vault/blob/main/api/client.go> (ParseReplicationState).
+/// Parses the form that Vault's own client reads:
+/// <https://github.com/hashicorp/vault/blob/main/api/client.go>
+/// (ParseReplicationState).
 fn vault(decoded: &[u8]) -> Option<Parsed> {
     let text = std::str::from_utf8(decoded).ok()?;
     let parts: Vec<&str> = text.split(':').collect();
@@ -255,7 +255,8 @@ mod tests {
         STANDARD.encode(format!("v1:{cluster}:{local}:{replicated}:c0ffee"))
     }
 
-    /// What is sent after the server returned these indices, in this order.
+    /// Returns the headers of a request after the server returned these indices in this
+    /// order.
     fn sent_after(returned: &[String]) -> (Vec<String>, bool) {
         let consistency = Consistency::default();
         for index in returned {

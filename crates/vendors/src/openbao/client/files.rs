@@ -1,4 +1,4 @@
-//! Certificates and keys in files that a practitioner names.
+//! Certificate and key files that settings name.
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -9,12 +9,12 @@ use zeroize::Zeroizing;
 use crate::open_regular_file;
 use planton_secret::SecretString;
 
-/// A file that a setting names could not be read.
+/// A file that a setting names is unreadable.
 ///
 /// # Security
 ///
-/// Tells the path only where it looks like one, and never that of a private key:
-/// the key itself may have been given in its place.
+/// Contains the path only if it looks like one, and never that of a private key: the
+/// setting may contain the key itself instead.
 #[derive(Debug)]
 pub struct UnreadableFile {
     setting: &'static str,
@@ -29,7 +29,7 @@ impl UnreadableFile {
         self.setting
     }
 
-    /// Returns how to mend it.
+    /// Returns the remedy.
     #[must_use]
     pub fn remedy(&self) -> String {
         format!(
@@ -55,13 +55,13 @@ impl fmt::Display for UnreadableFile {
 
 impl std::error::Error for UnreadableFile {}
 
-/// A text is no path that can be used.
+/// The text is not a usable path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPath {
     /// It is empty.
     #[error("is empty; give it a path, or leave it out")]
     Empty,
-    /// Only a shell knows what it begins with.
+    /// It begins with `~`, which only a shell expands.
     #[error(
         "begins with ~, which only a shell expands; use pathexpand(\"~/…\") in a configuration, and \
          an absolute path in a variable"
@@ -69,11 +69,11 @@ pub enum InvalidPath {
     Home,
 }
 
-/// Checks that a path means to the system what it means to its reader. No I/O.
+/// Checks that the system resolves a path as its author expects, without any I/O.
 ///
 /// # Errors
 ///
-/// [`InvalidPath`], which repeats nothing of the text.
+/// [`InvalidPath`], which quotes nothing of the text.
 pub fn check_path(text: &str) -> Result<(), InvalidPath> {
     match text {
         "" => Err(InvalidPath::Empty),
@@ -90,14 +90,14 @@ pub fn check_path(text: &str) -> Result<(), InvalidPath> {
 pub fn read_certificate(setting: &'static str, path: &str) -> Result<String, UnreadableFile> {
     read_text(path).map_err(|error| UnreadableFile {
         setting,
-        // Who gives the certificate in place of its path may give the key with it.
+        // A user who sets the certificate instead of its path may include the key.
         path: is_plausible_path(path).then(|| path.to_owned()),
         error,
     })
 }
 
-/// Reads the private key at `path`, which `setting` names, into one buffer that
-/// is wiped.
+/// Reads the private key at `path`, which `setting` names, into one buffer that is
+/// zeroized.
 ///
 /// # Errors
 ///
@@ -111,14 +111,14 @@ pub fn read_private_key(setting: &'static str, path: &str) -> Result<SecretStrin
     read_secret_text(Path::new(path)).map_err(unreadable)
 }
 
-/// Reads a secret text into one buffer that is wiped.
+/// Reads a secret text into one buffer that is zeroized.
 ///
 /// # Errors
 ///
-/// As [`open_regular_file`]; `InvalidData` for what is not UTF-8.
+/// As for [`open_regular_file`]; `InvalidData` for a text that is not UTF-8.
 pub(super) fn read_secret_text(path: &Path) -> io::Result<SecretString> {
     let mut file = open_regular_file(path)?;
-    // Sized by the file's length: it doesn't grow.
+    // The capacity fits the file's length, so that the buffer does not grow.
     let length = usize::try_from(file.metadata()?.len()).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
     file.read_to_end(&mut bytes)?;
@@ -136,7 +136,7 @@ fn not_text() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8")
 }
 
-/// Returns true for what looks like a path, and not like a file's content.
+/// Returns true for a text that looks like a path, and not like a file's content.
 fn is_plausible_path(text: &str) -> bool {
     text.len() <= 255
         && text.contains(['/', '.', '\\'])

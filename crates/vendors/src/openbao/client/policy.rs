@@ -1,19 +1,18 @@
-//! The policies that a role needs, word for word: errors print them, and the
-//! documentation too.
+//! The policies that roles require. Errors and the documentation print the same text.
 
 use super::config::MountPath;
 use planton_core::names::Slug;
 
-/// What a role does.
+/// The tasks of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyRole {
-    /// Writes secrets: everything.
+    /// Writes secrets; covers every operation.
     Apply,
-    /// Plans and refreshes: opens nothing, and changes nothing but the fence.
+    /// Plans and refreshes: unwraps no key, and writes only fences.
     Plan,
 }
 
-/// Which part of a policy a request falls under.
+/// The part of a policy that covers a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyPart {
     /// The organization's records.
@@ -24,39 +23,39 @@ pub enum PolicyPart {
     Key,
 }
 
-/// What a request to a store of sealed versions does: a remedy for a denied one
-/// asks for no more than that takes.
+/// A kind of request to a store of sealed versions. The remedy for a denied one grants
+/// only the permissions that it requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreRequest {
-    /// Looks at a version.
+    /// Checks whether a version exists.
     Look,
     /// Reads a version.
     Read,
-    /// Writes or deletes.
+    /// Writes or deletes versions.
     Write,
 }
 
-/// Where a store of sealed versions keeps what, in paths below the root.
+/// The paths of a store of sealed versions, inside the mount.
 #[derive(Clone, Debug)]
 pub struct StorePaths {
-    /// Where KV version 2 is mounted.
+    /// Mount path of KV version 2.
     pub kv_mount_path: MountPath,
-    /// What the names of objects begin with, inside the mount.
+    /// Prefix of the objects' names.
     pub objects: String,
-    /// Where its fences stand, inside the mount.
+    /// Path of the store's fences.
     pub fences: String,
 }
 
-/// Whose policy, and over which mounts.
+/// The organization and the mounts that a policy covers.
 #[derive(Clone, Debug)]
 pub struct PolicyScope {
-    /// Where KV version 2 is mounted.
+    /// Mount path of KV version 2.
     pub kv_mount_path: MountPath,
-    /// Where Transit is mounted.
+    /// Mount path of Transit.
     pub transit_mount_path: MountPath,
     /// The organization.
     pub organization: Slug,
-    /// What the names of objects in the built-in backend begin with.
+    /// Prefix of the objects' names in the built-in backend.
     pub name_prefix: String,
 }
 
@@ -73,7 +72,7 @@ impl PolicyScope {
         format!("catalog/{}/fence/{process}", self.organization)
     }
 
-    /// Returns where the built-in backend keeps what.
+    /// Returns the paths of the built-in backend.
     #[must_use]
     pub fn store_paths(&self) -> StorePaths {
         StorePaths {
@@ -90,7 +89,7 @@ impl PolicyScope {
     }
 }
 
-/// Returns the whole policy of a role, in HCL.
+/// Returns the complete policy of a role, in HCL.
 #[must_use]
 pub fn policy_text(scope: &PolicyScope, role: PolicyRole) -> String {
     let mut text = [PolicyPart::Catalog, PolicyPart::Objects, PolicyPart::Key]
@@ -100,7 +99,7 @@ pub fn policy_text(scope: &PolicyScope, role: PolicyRole) -> String {
     text
 }
 
-/// Returns the part of a role's policy that a denied request falls under.
+/// Returns the part of a role's policy that covers a denied request.
 #[must_use]
 pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> String {
     let kv = &scope.kv_mount_path;
@@ -123,7 +122,7 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
         ]
         .concat(),
         (PolicyRole::Apply, PolicyPart::Objects) => objects_text(kv, &objects),
-        // Without "create" on encrypt: a key that is missing stays missing.
+        // No "create" on encrypt, so that Transit does not create a missing key.
         (PolicyRole::Apply, PolicyPart::Key) => [
             policy_rule(&format!("{transit}/encrypt/{key}"), &["update"]),
             policy_rule(&format!("{transit}/decrypt/{key}"), &["update"]),
@@ -150,8 +149,8 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
     }
 }
 
-/// Returns the policy for a registered backend, whose objects, and fences,
-/// begin with `name_prefix`, in HCL.
+/// Returns the policy for a registered backend, in HCL. The paths of its objects and
+/// fences begin with `name_prefix`.
 #[must_use]
 pub fn store_policy_text(kv_mount_path: &MountPath, name_prefix: &str) -> String {
     let mut text = objects_text(kv_mount_path, name_prefix);
@@ -159,7 +158,7 @@ pub fn store_policy_text(kv_mount_path: &MountPath, name_prefix: &str) -> String
     text
 }
 
-/// Returns what a request of this kind takes, in HCL.
+/// Returns the rules that this kind of request requires, in HCL.
 #[must_use]
 pub fn store_policy_part(paths: &StorePaths, request: StoreRequest) -> String {
     let StorePaths {
@@ -168,21 +167,21 @@ pub fn store_policy_part(paths: &StorePaths, request: StoreRequest) -> String {
         fences,
     } = paths;
     let look = policy_rule(&format!("{kv}/metadata/{objects}/*"), &["read"]);
-    // Before it believes that nothing is there.
+    // A fence precedes every report of an absence.
     let fence = policy_rule(&format!("{kv}/data/{fences}"), &["create", "update"]);
     match request {
         StoreRequest::Look => [look, fence].concat(),
         StoreRequest::Read => {
             let read = policy_rule(&format!("{kv}/data/{objects}/*"), &["read"]);
-            // And before a version that is gone is reported, looks at the marker.
+            // The marker is read before a missing version is reported.
             [read, look, fence].concat()
         }
         StoreRequest::Write => objects_text(kv, objects),
     }
 }
 
-/// A put that is tried again finds its own version there: "update" makes that a
-/// conflict, which is looked into, and not a denial.
+/// Returns the rules for the objects of a store. Without "update", a retried put would
+/// get a denial instead of the conflict that reveals its own version.
 fn objects_text(kv: &MountPath, objects: &str) -> String {
     [
         policy_rule(
@@ -198,7 +197,8 @@ fn objects_text(kv: &MountPath, objects: &str) -> String {
     .concat()
 }
 
-/// Tells a token that has run out from a permission that is missing.
+/// Returns the rule with which an expired token is distinguished from a missing
+/// permission.
 fn lookup() -> String {
     policy_rule("auth/token/lookup-self", &["read"])
 }

@@ -1,4 +1,4 @@
-//! The way to a server: opened by the first verb that needs it, once.
+//! The connection to a server: opened once, by the first operation that needs it.
 
 use tokio::sync::OnceCell;
 
@@ -8,12 +8,12 @@ use crate::openbao::credential::{Credential, Found};
 use crate::openbao::settings::VaultConfig;
 use planton_core::store::{StoreError, StoreErrorKind};
 
-/// A client, or what makes one.
+/// A client, or the settings to create one.
 #[derive(Debug)]
 pub(super) struct Link {
     opening: Option<Opening>,
     opened: OnceCell<Opened>,
-    /// Set once the server is known to keep to the namespace.
+    /// Set once the server is known to support the namespace.
     verified: OnceCell<()>,
 }
 
@@ -27,12 +27,12 @@ struct Opening {
 #[derive(Debug)]
 struct Opened {
     client: OpenBaoClient,
-    /// What the client logs in with; absent for one that was made elsewhere.
+    /// The credential of the login; absent for a client that was passed in.
     found: Option<Found>,
 }
 
 impl Link {
-    /// Takes a client.
+    /// Uses an existing client.
     pub(super) fn to(client: &OpenBaoClient) -> Self {
         Self {
             opening: None,
@@ -44,7 +44,7 @@ impl Link {
         }
     }
 
-    /// Opens nothing yet.
+    /// Creates a link without opening it.
     pub(super) fn new(config: VaultConfig, credential: Credential, http: HttpSettings) -> Self {
         Self {
             opening: Some(Opening {
@@ -57,17 +57,17 @@ impl Link {
         }
     }
 
-    /// Returns the count of requests so far.
+    /// Returns the number of requests so far.
     pub(super) fn requests(&self) -> u64 {
         let opened = self.opened.get();
         opened.map_or(0, |opened| opened.client.requests().total())
     }
 
-    /// Returns the client; reads files and looks for a credential on first use.
+    /// Returns the client. The first call reads files and resolves the credential.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` and `Unauthenticated`, at the setting to edit.
+    /// `Misconfigured` and `Unauthenticated`, with the setting to edit.
     pub(super) async fn client(&self) -> Result<&OpenBaoClient, StoreError> {
         let opened = self.opened.get_or_try_init(async || {
             let opening = self.opening.as_ref();
@@ -78,14 +78,14 @@ impl Link {
         Ok(&opened.await?.client)
     }
 
-    /// Makes sure, before the first write, that the server keeps to the
-    /// namespace: the secrets would go where nobody looks for them.
+    /// Checks, before the first write, that the server supports the namespace. A server
+    /// without namespaces would store the secrets in its root.
     ///
-    /// One request a process where a namespace is configured; otherwise none.
+    /// Takes one request per process if a namespace is configured, and none otherwise.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` when it does not.
+    /// `Misconfigured` if it does not.
     pub(super) async fn verify_namespace(&self, client: &OpenBaoClient) -> Result<(), StoreError> {
         let verified = self.verified.get_or_try_init(async || {
             let keeps = client.keeps_to_namespace().await;
@@ -109,7 +109,8 @@ impl Link {
         verified.await.copied()
     }
 
-    /// Turns a client's error into a store's, and says how to renew a credential.
+    /// Maps an error of the client to one of the store, with the way to renew a
+    /// credential.
     pub(super) fn explain(&self, error: OpenBaoError) -> StoreError {
         let found = self.opened.get().and_then(|opened| opened.found.as_ref());
         let setting = found.and_then(|found| setting(&error, found));
@@ -124,7 +125,7 @@ impl Link {
     }
 }
 
-/// Returns the setting that most likely has to change.
+/// Returns the setting that is the likely cause.
 fn setting(error: &OpenBaoError, found: &Found) -> Option<&'static str> {
     use OpenBaoErrorKind as K;
     Some(match (error.kind(), error.http().map(HttpError::kind)) {
@@ -150,7 +151,8 @@ impl Opening {
             StoreError::new(StoreErrorKind::Unavailable, "make a fence", "randomness")
                 .with_source(error)
         })?;
-        // Apart from every organization, whose name never begins with a dot.
+        // Outside of every organization, since no organization's name begins with a
+        // dot.
         let fence = format!("{}/.fence/{slot}", config.name_prefix());
         let client = OpenBaoClient::with_http(&connection, Some(&fence), self.http.clone());
         let client = client.map_err(|error| self.unusable(error))?;
@@ -160,7 +162,7 @@ impl Opening {
         })
     }
 
-    /// Says what keeps a client from being made: nothing but certificates.
+    /// Describes why no client can be created: only certificates can be the cause.
     fn unusable(&self, error: OpenBaoError) -> StoreError {
         let setting = "ca_cert_pem";
         let unusable = self.config.misconfigured(
