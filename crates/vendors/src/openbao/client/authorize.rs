@@ -2,9 +2,9 @@
 
 use http::{Method, StatusCode};
 
-use super::auth::Token;
 use super::call::{Call, Route};
 use super::error::{OpenBaoError, OpenBaoErrorKind, missing_engine};
+use super::login::Token;
 use super::openbao_client::OpenBaoClient;
 use super::wrapping;
 use crate::http::HttpResponse;

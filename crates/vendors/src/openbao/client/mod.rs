@@ -1,7 +1,6 @@
 //! A client of OpenBAO and of HashiCorp Vault, which has the same API: login, KV v2,
 //! Transit, and protection against stale reads from standbys.
 
-mod auth;
 mod authorize;
 mod call;
 mod config;
@@ -12,13 +11,13 @@ mod fence_state;
 mod files;
 mod identify;
 mod kv;
+mod login;
 mod openbao_client;
 mod policy;
 mod server;
 mod transit;
 mod wrapping;
 
-pub use auth::DEFAULT_KUBERNETES_TOKEN_FILE;
 pub use config::{
     InvalidAddress, InvalidMountPath, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoConfig,
@@ -29,6 +28,7 @@ pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
 pub use fence::{Fenced, fence_slot};
 pub use files::{InvalidPath, UnreadableFile, check_path, read_certificate, read_private_key};
 pub use kv::{KvEntry, KvMetadata, KvV2, KvVersion, KvWritten};
+pub use login::DEFAULT_KUBERNETES_TOKEN_FILE;
 pub use openbao_client::OpenBaoClient;
 pub(crate) use policy::policy_rule;
 pub use policy::{

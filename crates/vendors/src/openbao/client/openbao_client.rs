@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
 
-use super::auth::{self, LogIn, Login, Session, Token};
 use super::call::{Call, Route};
 use super::config::{MountPath, OpenBaoAddress, OpenBaoConfig, is_path};
 use super::consistency::Consistency;
 use super::error::{OpenBaoError, OpenBaoErrorKind};
 use super::fence_state::{FenceCas, Fences};
+use super::login::{self, LogIn, Login, Session, Token};
 use super::server::Identity;
 use super::wrapping;
 use crate::http::{
@@ -219,7 +219,7 @@ impl LogIn for OpenBaoClient {
         if !response.status.is_success() {
             return Err(login_refused(&response, &call.path));
         }
-        let granted = auth::granted(&response, &call.path)?;
+        let granted = login::granted(&response, &call.path)?;
         if granted.is_stored {
             // The active node stored the token. Its index covers the token and all earlier
             // writes.

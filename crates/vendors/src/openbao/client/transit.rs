@@ -7,10 +7,10 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::auth::json_object;
 use super::call::{Call, Route};
 use super::config::MountPath;
 use super::error::{OpenBaoError, OpenBaoErrorKind};
+use super::login::json_object;
 use super::openbao_client::OpenBaoClient;
 use crate::http::HttpResponse;
 use planton_secret::{SecretBytes, SecretString};

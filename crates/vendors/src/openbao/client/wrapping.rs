@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::auth::{Token, as_it_is};
+use super::login::{Token, as_it_is};
 use crate::http::HttpResponse;
 
 /// <https://openbao.org/api-docs/system/wrapping-unwrap>
