@@ -156,7 +156,10 @@ impl<S: ConnectionSource> Validation<'_, S> {
         });
         if given[0] == given[1] {
             let login = path.join(".");
-            let message = format!("The {login} block needs exactly one of {secret} and {file}.");
+            let message = format!(
+                "The {login} block needs exactly one of {secret} and {file}.\n\nSet one of them, and \
+                 remove the other."
+            );
             self.report(&login, Kind::Login, message);
         }
     }
