@@ -66,7 +66,7 @@ async fn a_read_that_hangs_ends_at_its_configured_limit_and_keeps_the_state() {
     assert_eq!(response.diagnostics.len(), 1);
     assert_eq!(response.diagnostics[0].summary, "Operation Timed Out");
     let detail = &response.diagnostics[0].detail;
-    assert!(detail.contains("reading the waiting thing"), "{detail}");
+    assert!(detail.contains("could read the waiting thing"), "{detail}");
     assert_eq!(decode(response.new_state.as_ref()), state);
 }
 
