@@ -15,7 +15,7 @@ pub enum Login {
         /// Mount path of the auth method.
         mount_path: MountPath,
         /// Role ID.
-        role_id: String,
+        role_id: SecretString,
     },
     /// The JWT auth method.
     Jwt {
@@ -48,7 +48,7 @@ impl Login {
                 role_id,
             } => OpenBaoAuth::AppRole {
                 mount_path,
-                role_id: SecretString::new(role_id),
+                role_id,
                 secret_id: secret?,
             },
             Self::Jwt {

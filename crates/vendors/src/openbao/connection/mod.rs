@@ -19,6 +19,7 @@ pub use arguments::PLATFORM_FIELDS;
 pub(crate) use arguments::{OPENBAO_FIELDS, VAULT_FIELDS};
 pub use login::Login;
 use parse::Parser;
+use planton_secret::SecretString;
 pub use problem::{ConnectionProblem, ConnectionProblemKind};
 pub use source::{ConnectionSource, Given};
 pub use validate::{logins, validate_connection};
@@ -225,7 +226,7 @@ impl<S: ConnectionSource> Reader<'_, S> {
         }
         let chosen = ["approle", "jwt", "kubernetes"]
             .into_iter()
-            .find(|name| self.source.given(&[name]) == Given::Block);
+            .find(|name| matches!(self.source.given(&[name]), Given::Block));
         let Some(chosen) = chosen else {
             return Ok(None);
         };
@@ -235,7 +236,7 @@ impl<S: ConnectionSource> Reader<'_, S> {
         Ok(Some(match chosen {
             "approle" => Login::AppRole {
                 mount_path,
-                role_id: nested("role_id"),
+                role_id: SecretString::new(nested("role_id")),
             },
             "jwt" => Login::Jwt {
                 mount_path,

@@ -1,9 +1,15 @@
 //! Where the values of a connection's arguments come from.
 
+use std::fmt;
+
 use planton_core::store::StoreSettings;
 
 /// The value of an argument, as far as it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// # Security
+///
+/// The text may be a credential: `Debug` is redacted, and values are not compared.
+#[derive(Clone, Copy)]
 pub enum Given<'a> {
     /// Not set.
     Absent,
@@ -13,6 +19,24 @@ pub enum Given<'a> {
     Text(&'a str),
     /// A block with arguments of its own.
     Block,
+}
+
+impl Given<'_> {
+    /// Returns whether the argument is not set.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Unknown => "Unknown",
+            Self::Text(_) => "Text(redacted)",
+            Self::Block => "Block",
+        })
+    }
 }
 
 /// The values of a connection's arguments.
@@ -45,5 +69,16 @@ impl ConnectionSource for StoreSettings {
 
     fn variable(&self, _: &[&str]) -> Option<String> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_never_shows_a_text() {
+        let shown = format!("{:?} {:?}", Given::Text("hunter2"), Given::Block);
+        assert_eq!(shown, "Text(redacted) Block");
     }
 }

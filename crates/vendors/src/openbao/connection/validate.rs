@@ -75,7 +75,7 @@ impl<S: ConnectionSource> Validation<'_, S> {
     /// Demands both names or neither.
     fn together(&mut self, [one, other]: [&str; 2]) {
         for (set, missing) in [(one, other), (other, one)] {
-            if self.is_set(set) && self.source.given(&[missing]) == Given::Absent {
+            if self.is_set(set) && self.source.given(&[missing]).is_absent() {
                 let message = format!("{set} is set without {missing}. Set both, or neither.");
                 self.report(missing, Kind::Incomplete, message);
             }
@@ -152,7 +152,7 @@ impl<S: ConnectionSource> Validation<'_, S> {
         }
         let given = [secret, file].map(|name| {
             let nested = [path, &[name]].concat();
-            self.source.given(&nested) != Given::Absent
+            !self.source.given(&nested).is_absent()
         });
         if given[0] == given[1] {
             let login = path.join(".");

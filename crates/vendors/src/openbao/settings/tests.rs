@@ -68,7 +68,7 @@ fn logins_have_the_documented_defaults() {
     else {
         panic!("an AppRole was given")
     };
-    assert_eq!((mount_path.as_str(), role_id.as_str()), ("approle", "r"));
+    assert_eq!((mount_path.as_str(), role_id.expose()), ("approle", "r"));
     let Login::Jwt {
         mount_path,
         role,
