@@ -126,6 +126,6 @@ async fn an_operation_that_is_out_of_time_sends_nothing_more() {
     let (refused, requests) = counted(&store, late).await;
     let refused = refused.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
-    assert!(shown(&refused).contains("ran out of time"), "{refused:?}");
+    assert!(shown(&refused).contains("deadline expired"), "{refused:?}");
     assert_eq!(requests, 0);
 }

@@ -46,10 +46,10 @@ pub(crate) fn duration_in_tests(variable: &str, time: Duration) -> Duration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
     /// The operation was cancelled.
-    #[error("somebody asked to stop")]
+    #[error("the operation was cancelled")]
     Cancelled,
     /// The operation's deadline has passed.
-    #[error("the operation's time ran out")]
+    #[error("the operation's deadline expired")]
     DeadlinePassed,
 }
 

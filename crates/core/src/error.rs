@@ -139,7 +139,7 @@ mod tests {
     fn an_error_shows_its_operation_path_and_meaning_and_keeps_its_source() {
         let error = StoreError::new(StoreErrorKind::NotFound, "GetSecretValue", "planton/db")
             .with_source(io::Error::other("404"));
-        let text = r#"GetSecretValue on "planton/db" found nothing"#;
+        let text = r#"GetSecretValue on "planton/db" failed: not found"#;
         assert_eq!(error.to_string(), text);
         assert_eq!(
             error.source().map(ToString::to_string).as_deref(),

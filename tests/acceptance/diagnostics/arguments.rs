@@ -204,7 +204,7 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "minimum_of_nothing"
       at generate = { numeric = false, min_numeric = 1 }
 
-    No value can be generated from these parameters: a minimum is set for a kind of character that is switched off.
+    No value can be generated from these parameters: a minimum is set for a disabled class of characters.
 
     Correct the generate argument.
     "#);
@@ -213,7 +213,7 @@ data "planton_secret" "slug" {
       in resource "planton_secret" "special"
       at generate = { override_special = "!!" }
 
-    No value can be generated from these parameters: override_special must hold at least one character, and none twice.
+    No value can be generated from these parameters: override_special must contain at least one character, and no duplicates.
 
     Correct the generate argument.
     "#);

@@ -290,7 +290,7 @@ resource "planton_secret" "db" {
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
-    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server returned 400: encryption key not found
+    Original error: decrypt on "transit/decrypt/planton-acme" failed: not found: the server returned 400: encryption key not found
     "#);
     workspace
         .write(
@@ -324,7 +324,7 @@ resource "planton_secret" "db" {
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
 
-    Original error: decrypt on "transit/decrypt/planton-acme" found nothing: the server returned 400: encryption key not found
+    Original error: decrypt on "transit/decrypt/planton-acme" failed: not found: the server returned 400: encryption key not found
     "#);
     assert_eq!(api.call("GET", key, None).unwrap().status, 404);
 }

@@ -36,16 +36,16 @@ impl ErrorKind for CatalogErrorKind {
 
     fn meaning(self) -> &'static str {
         match self {
-            Self::Conflict => "was overtaken by another writer",
+            Self::Conflict => "conflicted with another write",
             Self::PermissionDenied => "was denied",
-            Self::Unauthenticated => "was refused: not authenticated",
-            Self::RateLimited => "was rate-limited",
+            Self::Unauthenticated => "failed: not authenticated",
+            Self::RateLimited => "was rate limited",
             Self::Unavailable => "failed: unavailable",
-            Self::Corrupt => "found something that is not a record of this provider",
-            Self::Unexpected => "got an answer of another form",
-            Self::Removed => "found a record that somebody deleted",
-            Self::Altered => "found a record that somebody else has changed",
-            Self::Misconfigured => "failed: not set up",
+            Self::Corrupt => "found data that is not a record of this provider",
+            Self::Unexpected => "received an unexpected response",
+            Self::Removed => "found a deleted record",
+            Self::Altered => "found a record whose MAC does not verify",
+            Self::Misconfigured => "failed: not configured as required",
         }
     }
 }

@@ -34,15 +34,15 @@ impl ErrorKind for KekErrorKind {
 
     fn meaning(self) -> &'static str {
         match self {
-            Self::NotFound => "found no such key",
-            Self::Disabled => "found the key disabled",
+            Self::NotFound => "failed: key not found",
+            Self::Disabled => "failed: key disabled",
             Self::PermissionDenied => "was denied",
-            Self::Unauthenticated => "was refused: not authenticated",
-            Self::Refused => "does not open what was wrapped",
-            Self::RateLimited => "was rate-limited",
+            Self::Unauthenticated => "failed: not authenticated",
+            Self::Refused => "failed: the wrapped key does not open",
+            Self::RateLimited => "was rate limited",
             Self::Unavailable => "failed: unavailable",
-            Self::Unexpected => "got an answer of another form",
-            Self::Misconfigured => "failed: not set up",
+            Self::Unexpected => "received an unexpected response",
+            Self::Misconfigured => "failed: not configured as required",
         }
     }
 }

@@ -58,7 +58,7 @@ pub enum OperationError {
     #[error(transparent)]
     Kek(#[from] KekError),
     /// The organization has no record on this platform.
-    #[error("organization \"{organization}\" has no record on this platform")]
+    #[error("organization {organization} has no record on this platform")]
     OrganizationMissing {
         /// The organization.
         organization: Slug,
@@ -181,7 +181,7 @@ pub enum OperationError {
         backend: Slug,
     },
     /// No backend has this name.
-    #[error("backend {backend:?} does not exist")]
+    #[error("backend {backend} does not exist")]
     UnknownBackend {
         /// The name.
         backend: Slug,
@@ -277,9 +277,9 @@ pub enum OperationError {
         found: u64,
     },
     /// The connection to a backend could not be verified.
-    #[error("could not {step} a temporary object in the backend")]
+    #[error("the probe of the backend could not {step} a temporary object")]
     ProbeFailed {
-        /// The step that failed: `write`, `look at`, `read` or `delete`.
+        /// The step that failed: `write`, `inspect`, `read` or `delete`.
         step: &'static str,
         /// The failure of the store.
         #[source]
@@ -334,7 +334,7 @@ pub enum OperationError {
         error: Box<StoreError>,
     },
     /// The value exceeds the size limit of its backend.
-    #[error("the value has {bytes} bytes, and the limit of {vendor} is {limit}")]
+    #[error("the value has {bytes} bytes, which exceeds the limit of {vendor} ({limit} bytes)")]
     ValueTooLarge {
         /// The size of the value in bytes, in the encoding that is sealed.
         bytes: usize,

@@ -51,7 +51,7 @@ where
     let limits = RequestLimits::current();
     tracing::info!(
         object = name.as_str(),
-        "looking again before it is believed to be gone"
+        "reading again before the version is reported as gone"
     );
     if let Err(stop) = limits.pause(apart).await {
         let kind = StoreErrorKind::Unavailable;

@@ -66,18 +66,18 @@ impl ErrorKind for StoreErrorKind {
 
     fn meaning(self) -> &'static str {
         match self {
-            Self::NotFound => "found nothing",
-            Self::AlreadyExists => "found something there already",
-            Self::Conflict => "was overtaken by another writer",
+            Self::NotFound => "failed: not found",
+            Self::AlreadyExists => "failed: already exists",
+            Self::Conflict => "conflicted with another write",
             Self::PermissionDenied => "was denied",
-            Self::Unauthenticated => "was refused: not authenticated",
-            Self::TooLarge => "was refused: too large",
-            Self::InvalidName => "was refused: invalid name",
-            Self::RateLimited => "was rate-limited",
+            Self::Unauthenticated => "failed: not authenticated",
+            Self::TooLarge => "failed: too large",
+            Self::InvalidName => "failed: invalid name",
+            Self::RateLimited => "was rate limited",
             Self::Unavailable => "failed: unavailable",
-            Self::Corrupt => "found something that was not put there by this provider",
-            Self::Unexpected => "got an answer of another form",
-            Self::Misconfigured => "failed: not set up",
+            Self::Corrupt => "found content that this provider did not write",
+            Self::Unexpected => "received an unexpected response",
+            Self::Misconfigured => "failed: not configured as required",
         }
     }
 }

@@ -59,14 +59,14 @@ pub fn foreign_text(
     };
     if payload.starts_with(b"PSE1") || payload.starts_with(b"pse1.") {
         return Err(refused(
-            "The object is sealed by this provider already: it is one of its secrets.",
+            "The object is an envelope of this provider, so it is a secret already.",
         ));
     }
     match String::from_utf8(payload) {
         Ok(text) => Ok(SecretString::new(text)),
         Err(error) => {
             drop(zeroize::Zeroizing::new(error.into_bytes()));
-            Err(refused("The object's value is no text."))
+            Err(refused("The object's value is not UTF-8 text."))
         }
     }
 }

@@ -129,13 +129,13 @@ impl fmt::Display for HttpError {
         let meaning = match self.kind {
             HttpErrorKind::Connect => "cannot connect",
             HttpErrorKind::Tls => "TLS failed",
-            HttpErrorKind::Timeout => "no answer in time",
-            HttpErrorKind::Interrupted => "the connection broke",
+            HttpErrorKind::Timeout => "timed out",
+            HttpErrorKind::Interrupted => "the connection was closed",
             HttpErrorKind::Redirected => "redirected to a host that is not configured",
-            HttpErrorKind::RedirectedInCircles => "redirected in circles",
-            HttpErrorKind::TooLarge => "the answer is too large",
+            HttpErrorKind::RedirectedInCircles => "redirect loop",
+            HttpErrorKind::TooLarge => "the response is too large",
             HttpErrorKind::Cancelled => "cancelled",
-            HttpErrorKind::DeadlineExceeded => "the operation ran out of time",
+            HttpErrorKind::DeadlineExceeded => "the operation's deadline expired",
             HttpErrorKind::Invalid => "cannot be sent",
         };
         write!(f, "{}: {meaning}", self.target)?;

@@ -242,7 +242,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
         recovery_window_days = 0
       }
 
-    The backend was not saved: the provider could not look at a test object.
+    The backend was not saved: the provider could not inspect a test object.
 
     The credentials in use do not permit this operation on the secret backend (DescribeSecret: planton/acme/probe/no-describe-<8 hex>).
 

@@ -112,7 +112,7 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.reader
       }
 
-    The backend was not saved: the provider could not look at a test object.
+    The backend was not saved: the provider could not inspect a test object.
 
     The credentials in use do not permit this operation on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-<8 hex>/1-<8 hex>).
 
@@ -166,7 +166,7 @@ pub(super) fn expect_told(told: &Told) {
         token_wo = var.reader
       }
 
-    The backend was not saved: the provider could not look at a test object.
+    The backend was not saved: the provider could not inspect a test object.
 
     The credentials in use do not permit this operation on the secret backend (read metadata: secret/metadata/planton/acme/probe/no-look-vault-<8 hex>/1-<8 hex>).
 

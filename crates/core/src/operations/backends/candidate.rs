@@ -56,7 +56,7 @@ impl Backends<'_> {
         let whole = Deletion::Purge { versions };
         let deleted = store.delete(&marker.remote_name, whole);
         if let Err(error) = RequestLimits::committing(deleted).await {
-            tracing::warn!(%error, "a marker that nothing refers to is left behind");
+            tracing::warn!(%error, "could not delete an unreferenced marker");
         }
     }
 

@@ -94,7 +94,7 @@ impl Backends<'_> {
             let removed =
                 RequestLimits::committing(self.organization.entries().remove(entry)).await;
             if let Err(error) = removed {
-                tracing::warn!(%error, "an entry of a deleted backend is left behind");
+                tracing::warn!(%error, "could not delete an entry of a deleted backend");
             }
         }
         let key = held.key();
@@ -104,7 +104,7 @@ impl Backends<'_> {
             .forget_history(&key, held.revision);
         if let Err(error) = forgotten.await {
             // A credential in the history is sealed, and the deletion is committed.
-            tracing::warn!(%error, "the history of a deleted backend's record is left behind");
+            tracing::warn!(%error, "could not delete the history of a deleted backend's record");
         }
         left_behind
     }
@@ -190,6 +190,6 @@ async fn delete_marker(marker: OpenMarker) -> Option<String> {
         Ok::<(), OperationError>(())
     };
     let error = deleted.await.err()?;
-    tracing::warn!(%error, "a backend's marker is left behind");
+    tracing::warn!(%error, "could not delete a backend's marker");
     Some(format!("{} ({error})", marker.remote_name))
 }

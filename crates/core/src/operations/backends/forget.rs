@@ -127,7 +127,7 @@ impl Backends<'_> {
             Ok::<_, OperationError>(())
         };
         if let Err(error) = put_back.await {
-            tracing::warn!(%error, "a backend that was not forgotten may stay marked");
+            tracing::warn!(%error, "could not remove the deletion mark of a backend that was not forgotten");
         }
     }
 }

@@ -80,10 +80,10 @@ async fn read_back(
     let describe = || store.describe(name, options.clone());
     match granted.wait(describe).await {
         Ok(VersionStatus::Present) => Ok(()),
-        Ok(_) => Err(corrupt("look at")),
-        Err(error) => Err(("look at", error)),
+        Ok(_) => Err(corrupt("inspect")),
+        Err(error) => Err(("inspect", error)),
     }
 }
 
-const NOT_AS_WRITTEN: &str = "What was read is not what was just written: another writer, or a \
-                              proxy, stands between. Check the address.";
+const NOT_AS_WRITTEN: &str = "The test object that was read differs from the one that was written. \
+                              Another writer or a proxy may have changed it. Check the address.";

@@ -69,11 +69,11 @@ impl Secrets<'_> {
         match deleted.await {
             Ok(true) => None,
             Ok(false) => Some(format!(
-                "{} (it holds another value than the secret)",
+                "{} (its value differs from the secret's current value)",
                 from.remote_name
             )),
             Err(error) => {
-                tracing::warn!(%error, "what was copied could not be deleted");
+                tracing::warn!(%error, "could not delete the copied object");
                 Some(format!("{} ({error})", from.remote_name))
             }
         }

@@ -249,7 +249,7 @@ impl Secrets<'_> {
             .await;
         if let Err(error) = forgotten {
             // The deletion is committed, and the history contains no payload.
-            tracing::warn!(%error, "the history of a deleted secret's record is left behind");
+            tracing::warn!(%error, "could not delete the history of a deleted secret's record");
         }
     }
 

@@ -26,10 +26,10 @@ pub enum InvalidGenerate {
     #[error("min_lower, min_upper, min_numeric and min_special add up to more than length")]
     MinimaExceedLength,
     /// A minimum is set for a class of characters that is disabled.
-    #[error("a minimum is set for a kind of character that is switched off")]
+    #[error("a minimum is set for a disabled class of characters")]
     MinimumOfNothing,
     /// `override_special` is empty, or repeats a character.
-    #[error("override_special must hold at least one character, and none twice")]
+    #[error("override_special must contain at least one character, and no duplicates")]
     Special,
 }
 

@@ -175,7 +175,7 @@ impl Secrets<'_> {
         crash_point("delete entry");
         let removed = RequestLimits::committing(self.organization.entries().remove(entry)).await;
         if let Err(error) = removed {
-            tracing::warn!(%error, "the entry of an object that is gone is left behind");
+            tracing::warn!(%error, "could not delete the entry of a deleted object");
         }
     }
 
@@ -241,7 +241,7 @@ impl Secrets<'_> {
         match deleted {
             Ok(()) => self.withdraw_entry(entry).await,
             Err(error) => {
-                tracing::warn!(%error, "a version that nothing refers to is left behind");
+                tracing::warn!(%error, "could not delete an unreferenced version");
             }
         }
     }

@@ -243,6 +243,6 @@ async fn delete_pruned(store: &dyn SecretStore, name: &RemoteName, pruned: Vec<N
     }
     crate::operations::crash_hooks::crash_point("prune");
     if let Err(error) = store.delete(name, Deletion::Versions(pruned)).await {
-        tracing::warn!(%error, "versions beyond keep_versions could not be deleted");
+        tracing::warn!(%error, "could not delete the versions beyond keep_versions");
     }
 }

@@ -185,7 +185,7 @@ async fn a_refused_backend_leaves_nothing_and_says_which_step_failed() {
     for (verb, step) in [
         (StoreVerb::Put, "write"),
         (StoreVerb::Get, "read"),
-        (StoreVerb::Describe, "look at"),
+        (StoreVerb::Describe, "inspect"),
         (StoreVerb::Delete, "delete"),
     ] {
         let world = World::new();

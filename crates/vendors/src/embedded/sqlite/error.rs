@@ -101,10 +101,10 @@ impl ErrorKind for DatabaseErrorKind {
             Self::PermissionDenied => "was denied",
             Self::Unavailable => "failed: unavailable",
             Self::Corrupt => "found a damaged database",
-            Self::NewerSchema => "found a database that a newer release wrote",
+            Self::NewerSchema => "found a database of a newer release",
             Self::NotOurs => "found a database of another application",
             Self::KeyMissing => "found a database without its key file",
-            Self::Misconfigured => "failed: not set up",
+            Self::Misconfigured => "failed: not configured as required",
         }
     }
 }

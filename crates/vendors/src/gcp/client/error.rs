@@ -188,16 +188,16 @@ impl fmt::Display for GcpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let meaning = match self.kind {
             GcpErrorKind::InvalidArgument => "failed: invalid argument",
-            GcpErrorKind::NotFound => "found nothing",
-            GcpErrorKind::AlreadyExists => "failed: it exists already",
+            GcpErrorKind::NotFound => "failed: not found",
+            GcpErrorKind::AlreadyExists => "failed: already exists",
             GcpErrorKind::Aborted => "conflicted with another write",
             GcpErrorKind::FailedPrecondition => "failed: not in the required state",
             GcpErrorKind::PermissionDenied => "was denied",
             GcpErrorKind::Unauthenticated => "failed: not authenticated",
-            GcpErrorKind::RateLimited => "was rate-limited",
+            GcpErrorKind::RateLimited => "was rate limited",
             GcpErrorKind::Unavailable => "failed: unavailable",
-            GcpErrorKind::Unexpected => "got a response of an unknown form",
-            GcpErrorKind::Misconfigured => "failed: not set up",
+            GcpErrorKind::Unexpected => "received an unexpected response",
+            GcpErrorKind::Misconfigured => "failed: not configured as required",
         };
         write!(f, "{} on {:?} {meaning}", self.operation, self.path)
     }

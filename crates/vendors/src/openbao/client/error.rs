@@ -246,19 +246,19 @@ pub struct OpenBaoErrorParts {
 impl fmt::Display for OpenBaoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let meaning = match self.kind {
-            OpenBaoErrorKind::NotFound => "found nothing",
+            OpenBaoErrorKind::NotFound => "failed: not found",
             OpenBaoErrorKind::Conflict => "conflicted with another write",
             OpenBaoErrorKind::PermissionDenied => "was denied",
             OpenBaoErrorKind::Unauthenticated => "failed: not authenticated",
             OpenBaoErrorKind::TooLarge => "failed: too large",
             OpenBaoErrorKind::InvalidPath => "failed: invalid path",
             OpenBaoErrorKind::Refused => "was rejected",
-            OpenBaoErrorKind::KeyDisabled => "found the key disabled",
-            OpenBaoErrorKind::RateLimited => "was rate-limited",
+            OpenBaoErrorKind::KeyDisabled => "failed: key disabled",
+            OpenBaoErrorKind::RateLimited => "was rate limited",
             OpenBaoErrorKind::Unavailable => "failed: unavailable",
             OpenBaoErrorKind::Corrupt => "found data of an unknown form",
-            OpenBaoErrorKind::Unexpected => "got a response of an unknown form",
-            OpenBaoErrorKind::Misconfigured => "failed: not set up",
+            OpenBaoErrorKind::Unexpected => "received an unexpected response",
+            OpenBaoErrorKind::Misconfigured => "failed: not configured as required",
         };
         write!(f, "{} on {:?} {meaning}", self.operation, self.path)
     }

@@ -31,7 +31,7 @@ impl ForeignObjects for OpenBaoStore {
                 let sealed = |text: &SecretString| text.expose().starts_with("pse1.");
                 if texts.values().any(sealed) {
                     return Err(error(StoreErrorKind::Corrupt).with_remedy(
-                        "The object is sealed by this provider already: it is one of its secrets.",
+                        "The object is an envelope of this provider, so it is a secret already.",
                     ));
                 }
                 Ok(ForeignValue::KeyValue(texts))
