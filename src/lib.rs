@@ -8,6 +8,7 @@ pub mod cli;
 mod data_sources;
 mod diagnostics;
 mod ephemeral;
+mod field_attribute;
 mod functions;
 pub mod provider;
 mod resources;

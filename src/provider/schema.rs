@@ -1,8 +1,9 @@
 //! The schema of the provider block.
 
+use crate::field_attribute::{CredentialFields, field_attribute};
 use planton_plugin::{Attribute, AttributeType, Schema};
+use planton_vendors::Field;
 use planton_vendors::openbao::connection::PLATFORM_FIELDS;
-use planton_vendors::{Change, Field, Holds};
 
 /// Returns the schema.
 pub(super) fn schema() -> Schema {
@@ -43,25 +44,7 @@ pub(super) fn schema() -> Schema {
 
 /// Turns an argument of a connection into an attribute.
 fn connection_attribute(field: &Field) -> Attribute {
-    let attribute = match field.holds {
-        Holds::Text => Attribute::string(field.name),
-        Holds::Flag => Attribute::bool(field.name),
-        Holds::Number => Attribute::number(field.name),
-        Holds::Texts => Attribute::set(field.name, AttributeType::String),
-        Holds::Block(fields) => {
-            Attribute::object(field.name, fields.iter().map(connection_attribute))
-        }
-    };
-    let attribute = if field.required {
-        attribute.required()
-    } else {
-        attribute.optional()
-    };
-    let attribute = attribute.describe(field.documentation());
-    match field.change {
-        Change::Credential(_) => attribute.sensitive(),
-        Change::InPlace | Change::Replaces => attribute,
-    }
+    field_attribute(field, CredentialFields::Sensitive)
 }
 
 #[cfg(test)]

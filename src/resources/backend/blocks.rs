@@ -1,7 +1,8 @@
 //! Blocks of `planton_secret_backend`, one for each registered backend type.
 
-use planton_plugin::{Attribute, AttributeType};
-use planton_vendors::{BackendType, Change, Field, Holds};
+use crate::field_attribute::{CredentialFields, field_attribute};
+use planton_plugin::Attribute;
+use planton_vendors::{BackendType, Field};
 
 /// Returns the block of a backend type as an attribute of the resource.
 pub(super) fn block(of: &BackendType) -> Attribute {
@@ -14,21 +15,5 @@ pub(super) fn block(of: &BackendType) -> Attribute {
 }
 
 fn attribute(field: &Field) -> Attribute {
-    let attribute = match field.holds {
-        Holds::Text => Attribute::string(field.name),
-        Holds::Flag => Attribute::bool(field.name),
-        Holds::Number => Attribute::number(field.name),
-        Holds::Texts => Attribute::set(field.name, AttributeType::String),
-        Holds::Block(fields) => Attribute::object(field.name, fields.iter().map(attribute)),
-    };
-    let attribute = if field.required {
-        attribute.required()
-    } else {
-        attribute.optional()
-    };
-    let attribute = attribute.describe(field.documentation());
-    match field.change {
-        Change::Credential(_) => attribute.write_only(),
-        Change::InPlace | Change::Replaces => attribute,
-    }
+    field_attribute(field, CredentialFields::WriteOnly)
 }
