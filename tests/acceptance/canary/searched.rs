@@ -1,4 +1,4 @@
-//! What a run left behind, and the search through it.
+//! Collects the bytes that a run leaves behind, and searches them for planted values.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use xtask::canary::Canary;
 use xtask::terraform::{Outcome, Workspace};
 
-/// The bytes that a run left behind, by place.
+/// The bytes that a run leaves behind, by place.
 pub(crate) struct Searched {
     /// The part of names that every searched place must contain.
     pub(crate) mark: Canary,

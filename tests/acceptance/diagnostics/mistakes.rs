@@ -54,7 +54,7 @@ fn pipe(path: &std::path::Path) {
 
 fn acc_pipe_in_the_place_of_a_file_is_refused_at_once(scene: &Scene) {
     let mut workspace = scene.workspace(SECRET);
-    // A provider that waits for a writer would never end.
+    // Opening a pipe without a writer would block forever.
     workspace.bound(Duration::from_secs(60));
     let folder = scene.embedded().unwrap();
     workspace.applied(&[]);

@@ -370,7 +370,7 @@ fn the_environment_names_one_platform_or_is_warned_about() {
     assert!(folder.join("planton.key").exists());
 
     workspace.env_remove("PLANTON_DATA_DIR");
-    // The provider does not know whose it is.
+    // VAULT_ADDR may be set for another tool, so it does not select a platform.
     workspace.env("VAULT_ADDR", "http://127.0.0.1:1");
     let told = Told::by_plan(&workspace, &[], &[]);
     assert!(told.success, "{told:#?}");
