@@ -115,7 +115,9 @@ pub(crate) struct SecretRecord {
     pub metadata: SecretMetadata,
     /// Arguments that only the provider uses; the record keeps them for an import.
     pub arguments: SecretArguments,
-    /// Versions in ascending order; the last one is current. Never empty.
+    /// Versions in ascending order; the last one is current. Every committed record has
+    /// at least one. A creation builds its record without any, and adds the first after
+    /// its put.
     pub versions: Vec<VersionRecord>,
     /// Time of creation.
     pub created_at: Timestamp,
@@ -143,7 +145,7 @@ pub(crate) struct LostObject {
 }
 
 impl SecretRecord {
-    /// Returns the current version; `None` only while the first is being put.
+    /// Returns the current version; `None` only before the first put.
     #[must_use]
     pub(crate) fn current_version(&self) -> Option<&VersionRecord> {
         self.versions.last()
