@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::operator::{self, Failure, Form, Report, STATUSES};
 use crate::diagnostics::{deletion_protected, made_by};
 use planton_core::names::{SecretName, Slug};
-use planton_core::operations::{Found, Organization, Owner};
+use planton_core::operations::{Lookup, Organization, Owner};
 use planton_plugin::Diagnostic;
 
 /// Arguments of `forget`.
@@ -159,9 +159,9 @@ async fn secret(organization: &Organization, asked: OfSecret) -> Result<Forgotte
     };
     let found = organization.secrets().find_to_forget(&name, asked.uuid);
     let found = match operator::bounds().bound(found).await? {
-        Found::One(found) => *found,
-        Found::Nothing { displaced } => return Err(no_secret(&name, &displaced)),
-        Found::Never => return Err(no_secret(&name, &[])),
+        Lookup::Found(found) => *found,
+        Lookup::NoMatch { displaced } => return Err(no_secret(&name, &displaced)),
+        Lookup::NeverExisted => return Err(no_secret(&name, &[])),
     };
     if found.is_protected && !asked.ignore_protection {
         let mut refused = deletion_protected(&name.to_string());
@@ -208,8 +208,8 @@ async fn backend(organization: &Organization, asked: OfBackend) -> Result<Forgot
     let name = asked.name;
     let found = organization.backends().find_to_forget(&name);
     let found = match operator::bounds().bound(found).await? {
-        Found::One(found) => *found,
-        Found::Nothing { .. } | Found::Never => return Err(no_backend(&name)),
+        Lookup::Found(found) => *found,
+        Lookup::NoMatch { .. } | Lookup::NeverExisted => return Err(no_backend(&name)),
     };
     let mut report = Forgotten {
         forgotten: "backend",

@@ -3,7 +3,7 @@
 use super::Named;
 use super::by_kind::store_within;
 use planton_core::names::Slug;
-use planton_core::operations::{MetRecord, PLATFORM_BACKEND};
+use planton_core::operations::{ExistingRecord, PLATFORM_BACKEND};
 use planton_core::store::{StoreError, StoreErrorKind as K};
 use planton_plugin::Diagnostic;
 
@@ -19,10 +19,10 @@ pub(crate) fn reserved_name() -> Diagnostic {
     .at("name")
 }
 
-pub(super) fn exists(backend: &Slug, met: &MetRecord) -> Diagnostic {
+pub(super) fn exists(backend: &Slug, existing: &ExistingRecord) -> Diagnostic {
     Diagnostic::error(
         "Secret Backend Already Exists",
-        Named::backend(backend).already_exists(met),
+        Named::backend(backend).already_exists(existing),
     )
 }
 

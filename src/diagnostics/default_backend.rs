@@ -2,13 +2,13 @@
 
 use super::Named;
 use planton_core::names::Slug;
-use planton_core::operations::MetRecord;
+use planton_core::operations::ExistingRecord;
 use planton_plugin::Diagnostic;
 
-pub(super) fn exists(backend: &Slug, met: &MetRecord) -> Diagnostic {
+pub(super) fn exists(backend: &Slug, existing: &ExistingRecord) -> Diagnostic {
     Diagnostic::error(
         "Default Backend Already Set",
-        Named::default_backend(backend).already_exists(met),
+        Named::default_backend(backend).already_exists(existing),
     )
 }
 

@@ -114,16 +114,23 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         E::VersionLost { secret, version } => {
             (secret::version_lost(secret, *version), About::Nothing)
         }
-        E::AlreadyExists { name, uuid, met } => {
-            (secret::already_exists(name, *uuid, met), About::Name)
-        }
+        E::AlreadyExists {
+            name,
+            uuid,
+            existing,
+        } => (secret::already_exists(name, *uuid, existing), About::Name),
         E::DeclaredTwice { name, .. } => (secret::declared_twice(name), About::Name),
         E::OwnedByAnotherState { name, owner, .. } => {
             (Named::secret(name).owned_by_another(owner), About::Nothing)
         }
-        E::Displaced { name, uuid, met } => {
-            (Named::secret(name).displaced(*uuid, met), About::Nothing)
-        }
+        E::Displaced {
+            name,
+            uuid,
+            existing,
+        } => (
+            Named::secret(name).displaced(*uuid, existing),
+            About::Nothing,
+        ),
         E::RecordMissing { name } => (Named::secret(name).record_missing(), About::Nothing),
         E::DeletionProtected { name } => (deletion_protected(name.name.as_str()), About::Nothing),
         E::RolledBack { name, seen, found } => {
@@ -161,7 +168,7 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
             About::Nothing,
         ),
         E::UnknownBackend { backend } => (backend::unknown(backend), About::Backend),
-        E::BackendExists { backend, met } => (backend::exists(backend, met), About::Name),
+        E::BackendExists { backend, existing } => (backend::exists(backend, existing), About::Name),
         E::BackendNameReserved => (reserved_name(), About::Name),
         E::BackendDeclaredTwice { backend } => (backend::declared_twice(backend), About::Name),
         E::BackendOwnedByAnother { backend, owner } => (
@@ -195,8 +202,8 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         } => (backend::rolled_back(backend, *seen, *found), About::Nothing),
         E::ProbeFailed { step, error } => (backend::probe_failed(step, error), setting(error)),
         E::CredentialRefused { kind } => (backend::credential_refused(kind), About::Nothing),
-        E::DefaultBackendExists { backend, met } => {
-            (default_backend::exists(backend, met), About::Backend)
+        E::DefaultBackendExists { backend, existing } => {
+            (default_backend::exists(backend, existing), About::Backend)
         }
         E::DefaultBackendDeclaredTwice => (default_backend::declared_twice(), About::Nothing),
         E::DefaultBackendOwnedByAnother { backend, owner } => (

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use planton_core::names::{SecretName, Slug};
-use planton_core::operations::{MetRecord, Owner, Resume, RunId};
+use planton_core::operations::{ExistingRecord, Owner, Resume, RunId};
 use planton_plugin::Diagnostic;
 
 /// Why this state may no longer act on a record, as its last read found. Private data keeps
@@ -68,13 +68,13 @@ impl Named {
     }
 
     /// Explains that a creation found a record of its name that it may not adopt.
-    pub(super) fn already_exists(&self, met: &MetRecord) -> String {
+    pub(super) fn already_exists(&self, existing: &ExistingRecord) -> String {
         let mut text = format!(
             "{} already exists: {}.",
             capitalized(&self.what),
-            made_by(&met.owner)
+            made_by(&existing.owner)
         );
-        if let Some(differs) = &met.differs {
+        if let Some(differs) = &existing.differs {
             let _ = write!(
                 text,
                 "\n\nPLANTON_RESUME names that run, but {differs} differs from this configuration \
@@ -88,24 +88,24 @@ impl Named {
              block instead.",
             self.import_block()
         );
-        if met.is_untouched && met.differs.is_none() {
+        if existing.is_untouched && existing.differs.is_none() {
             let _ = write!(
                 text,
                 " If that run was interrupted before Terraform saved its state:\n\n  {}",
-                resume_line(met.owner.stamp.run)
+                resume_line(existing.owner.stamp.run)
             );
         }
         text
     }
 
     /// Explains the same in short, after another error has described that run in full.
-    pub(crate) fn also_exists(&self, met: &MetRecord) -> String {
+    pub(crate) fn also_exists(&self, existing: &ExistingRecord) -> String {
         format!(
             "{} already exists: run {} {} it. Another error of this apply describes that run and \
              the remedy. To import this object, use id = \"{}\".",
             capitalized(&self.what),
-            met.owner.stamp.run,
-            verb(&met.owner),
+            existing.owner.stamp.run,
+            verb(&existing.owner),
             self.import_id
         )
     }
@@ -139,21 +139,21 @@ impl Named {
     }
 
     /// Rejects a change of a secret whose name another secret has taken over.
-    pub(crate) fn displaced(&self, holder: Uuid, met: &MetRecord) -> Diagnostic {
+    pub(crate) fn displaced(&self, holder: Uuid, existing: &ExistingRecord) -> Diagnostic {
         let mut text = format!(
             "Another secret ({holder}) has taken over the name of {}: {}. This secret can be \
              found by its id only.\n\nDestroy or rename the other secret, and the next apply \
              restores this one under its name. Or remove this one from the configuration.",
             self.what,
-            made_by(&met.owner)
+            made_by(&existing.owner)
         );
-        if met.is_untouched {
+        if existing.is_untouched {
             let _ = write!(
                 text,
                 " If that run was interrupted before Terraform saved its state, this command \
                  restores this secret under its name; the other can then be found by \
                  \"id:{holder}\" only:\n\n  {}",
-                resume_line(met.owner.stamp.run)
+                resume_line(existing.owner.stamp.run)
             );
         }
         Diagnostic::error(format!("{} Displaced", self.title), text)
@@ -302,13 +302,17 @@ mod tests {
     fn a_displaced_secret_names_the_run_that_took_its_name_and_how_to_resume_it() {
         let named = Named::secret(&"db".parse().expect("a name"));
         let by = Uuid::from_u128(7);
-        let text = named.displaced(by, &MetRecord::new(owner(), false)).detail;
+        let text = named
+            .displaced(by, &ExistingRecord::new(owner(), false))
+            .detail;
         insta::assert_snapshot!(text, @r#"
         Another secret (00000000-0000-0000-0000-000000000007) has taken over the name of secret "db": run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1". This secret can be found by its id only.
 
         Destroy or rename the other secret, and the next apply restores this one under its name. Or remove this one from the configuration.
         "#);
-        let text = named.displaced(by, &MetRecord::new(owner(), true)).detail;
+        let text = named
+            .displaced(by, &ExistingRecord::new(owner(), true))
+            .detail;
         for part in ["id:00000000-", &resume_line(owner().stamp.run)[..51]] {
             assert!(text.contains(part), "{text}");
         }
@@ -316,7 +320,7 @@ mod tests {
 
     #[test]
     fn an_existing_record_is_described_with_its_run_and_both_remedies() {
-        let text = named().already_exists(&MetRecord::new(owner(), true));
+        let text = named().already_exists(&ExistingRecord::new(owner(), true));
         let (text, line) = text.rsplit_once("\n\n  ").expect("a line to paste");
         insta::assert_snapshot!(text, @r#"
         Secret backend "vault" already exists: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it at 2026-03-01T12:00:00Z on host "ci-7" in folder "network", label "https://ci.example.com/1".
@@ -340,16 +344,16 @@ mod tests {
 
     #[test]
     fn a_second_record_of_the_same_run_is_explained_in_short() {
-        insta::assert_snapshot!(named().also_exists(&MetRecord::new(owner(), true)), @r#"Secret backend "vault" already exists: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it. Another error of this apply describes that run and the remedy. To import this object, use id = "vault"."#);
+        insta::assert_snapshot!(named().also_exists(&ExistingRecord::new(owner(), true)), @r#"Secret backend "vault" already exists: run 3f0c7a52-0d43-4a3c-8d0c-0e51a1b0c9de created it. Another error of this apply describes that run and the remedy. To import this object, use id = "vault"."#);
     }
 
     #[test]
     fn no_run_is_offered_for_resumption_whose_record_has_changed_or_differs() {
-        let changed = named().already_exists(&MetRecord::new(owner(), false));
+        let changed = named().already_exists(&ExistingRecord::new(owner(), false));
         assert!(!changed.contains("PLANTON_RESUME"), "{changed}");
-        let differs = MetRecord {
+        let differs = ExistingRecord {
             differs: Some("name_prefix".to_owned()),
-            ..MetRecord::new(owner(), true)
+            ..ExistingRecord::new(owner(), true)
         };
         let differs = named().already_exists(&differs);
         assert!(differs.contains("but name_prefix differs"), "{differs}");

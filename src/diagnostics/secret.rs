@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Named;
 use planton_core::names::{SecretName, Slug};
-use planton_core::operations::{InvalidGenerate, MetRecord};
+use planton_core::operations::{ExistingRecord, InvalidGenerate};
 use planton_core::store::StoreError;
 use planton_plugin::Diagnostic;
 
@@ -69,13 +69,17 @@ pub(super) fn version_lost(secret: &str, version: u64) -> Diagnostic {
     )
 }
 
-pub(super) fn already_exists(name: &SecretName, uuid: Uuid, met: &MetRecord) -> Diagnostic {
+pub(super) fn already_exists(
+    name: &SecretName,
+    uuid: Uuid,
+    existing: &ExistingRecord,
+) -> Diagnostic {
     Diagnostic::error(
         "Secret Already Exists",
         format!(
             "{}\n\nA replacement under create_before_destroy needs another name, or takes_over = \
              \"{uuid}\". To keep a tainted secret instead, run terraform untaint.",
-            Named::secret(name).already_exists(met)
+            Named::secret(name).already_exists(existing)
         ),
     )
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::PartlyKnown;
 use crate::setting::Setting;
 use planton_core::names::Slug;
-use planton_core::operations::{MetRecord, OperationError, Organization, RunId};
+use planton_core::operations::{ExistingRecord, OperationError, Organization, RunId};
 use planton_plugin::Diagnostic;
 
 /// A configuration whose every part is known.
@@ -54,10 +54,10 @@ impl Configured {
 
     /// Returns whether the error of a creation that met this record must print the full
     /// remedy: once per run, since 200 secrets of one run would print it 200 times.
-    pub(crate) fn must_show(&self, resource: &'static str, met: &MetRecord) -> bool {
+    pub(crate) fn must_show(&self, resource: &'static str, existing: &ExistingRecord) -> bool {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let run = (resource, met.owner.stamp.run, met.is_untouched);
-        met.differs.is_some() || told.insert(run)
+        let run = (resource, existing.owner.stamp.run, existing.is_untouched);
+        existing.differs.is_some() || told.insert(run)
     }
 
     /// Returns the defaults of secrets, all of them known.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use planton_core::deadline::RequestLimits;
+use planton_core::deadline::OperationContext;
 use planton_core::operations::Interrupt;
 use planton_plugin::{Context, Timeouts};
 
@@ -22,13 +22,13 @@ pub(crate) const READ_TIMEOUT: Duration = Duration::from_mins(5);
 /// No request or retry starts after either of them. A request in flight is not dropped,
 /// since it may be a commit.
 pub(crate) async fn limited<T>(cx: &Context, call: impl Future<Output = T>) -> T {
-    let limits = RequestLimits {
+    let context = OperationContext {
         deadline: cx.deadline,
         cancellation: Some(cx.cancellation.clone()),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     // Boxed, since the future of a call is large.
-    limits.scope(Box::pin(call)).await
+    context.scope(Box::pin(call)).await
 }
 
 /// Returns the interrupt of a use case that runs within this call.
@@ -57,7 +57,7 @@ mod tests {
     async fn a_cancelled_call_starts_no_request_and_is_not_dropped() {
         let cx = Context::new();
         cx.cancellation.cancel();
-        let stop = limited(&cx, async { RequestLimits::current().stop() }).await;
+        let stop = limited(&cx, async { OperationContext::current().stop() }).await;
         assert_eq!(stop, Some(Stop::Cancelled));
         assert!(interrupt(&cx).before("step").is_err());
     }
@@ -68,7 +68,7 @@ mod tests {
             deadline: Some(std::time::Instant::now()),
             ..Context::new()
         };
-        let stop = limited(&cx, async { RequestLimits::current().stop() }).await;
+        let stop = limited(&cx, async { OperationContext::current().stop() }).await;
         assert_eq!(stop, Some(Stop::DeadlinePassed));
         assert!(interrupt(&cx).before("step").is_err());
     }

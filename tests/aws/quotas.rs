@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use planton_core::store::{Deletion, RemoteName, SecretStore, StoreErrorKind};
-use planton_vendors::http::RequestLimits;
+use planton_vendors::http::OperationContext;
 use xtask::moto::Fault;
 
 use super::support::{PAYLOAD, Place, counted, status, version};
 
-fn within(time: Duration) -> RequestLimits {
-    RequestLimits {
+fn within(time: Duration) -> OperationContext {
+    OperationContext {
         deadline: Some(Instant::now() + time),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     }
 }
 
@@ -83,8 +83,8 @@ async fn throttling_that_outlives_the_operation_names_the_quota_of_that_call() {
             let deletion = Deletion::Object {
                 versions: vec![id.clone()],
             };
-            let limits = within(Duration::from_millis(400));
-            let refused = limits.scope(async {
+            let context = within(Duration::from_millis(400));
+            let refused = context.scope(async {
                 match action {
                     "GetSecretValue" => store.get(&name, &id).await.map(drop),
                     "DescribeSecret" => status(&store, &name, &id).await.map(drop),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use planton_core::store::{Deletion, SecretStore, StoreErrorKind, VersionStatus};
-use planton_vendors::http::RequestLimits;
+use planton_vendors::http::OperationContext;
 use xtask::moto::Fault;
 
 use super::support::{PAYLOAD, Place, counted, shown, status, version};
@@ -118,11 +118,11 @@ async fn an_operation_that_is_out_of_time_sends_nothing_more() {
     let place = Place::new().await;
     let (store, name) = (place.store(), place.name());
     let id = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();
-    let limits = RequestLimits {
+    let context = OperationContext {
         deadline: Some(Instant::now()),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
-    let late = limits.scope(store.get(&name, &id));
+    let late = context.scope(store.get(&name, &id));
     let (refused, requests) = counted(&store, late).await;
     let refused = refused.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Unavailable);

@@ -6,7 +6,7 @@ use planton_core::store::{
     Deletion, NativeVersionId, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
 use planton_vendors::azure::AzureKeyVaultStore;
-use planton_vendors::http::RequestLimits;
+use planton_vendors::http::OperationContext;
 use serde_json::json;
 use xtask::reader;
 use xtask::tools::Tools;
@@ -108,9 +108,9 @@ async fn a_deletion_that_takes_its_time_is_waited_for_within_bounds() {
 
     let other = super::support::name("endless");
     let id = put(&store, &other).await;
-    let soon = || RequestLimits {
+    let soon = || OperationContext {
         deadline: Some(Instant::now() + Duration::from_millis(500)),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     place
         .fake

@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use planton_core::store::{Deletion, SecretStore, StoreErrorKind};
-use planton_vendors::http::RequestLimits;
+use planton_vendors::http::OperationContext;
 use serde_json::json;
 
 use super::support::{PAYLOAD, Place, about, first, name};
 
-fn within(time: Duration) -> RequestLimits {
-    RequestLimits {
+fn within(time: Duration) -> OperationContext {
+    OperationContext {
         deadline: Some(Instant::now() + time),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     }
 }
 

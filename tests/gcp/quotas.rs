@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use planton_core::store::{
     Absence, DescribeOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
 };
-use planton_vendors::http::RequestLimits;
+use planton_vendors::http::OperationContext;
 use xtask::gcp::GcpQuotas;
 
 use super::support::{PAYLOAD, Place, about, counted, name, version};
@@ -25,10 +25,10 @@ fn none_of(reads: Option<u32>, accesses: Option<u32>) -> GcpQuotas {
     }
 }
 
-fn within(time: Duration) -> RequestLimits {
-    RequestLimits {
+fn within(time: Duration) -> OperationContext {
+    OperationContext {
         deadline: Some(Instant::now() + time),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     }
 }
 

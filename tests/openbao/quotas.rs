@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use planton_core::catalog::{CatalogErrorKind, CatalogStore};
 use planton_core::catalog::{RecordKey, Revision, StoredRecord};
 use planton_core::store::{SecretStore, StoreErrorKind};
-use planton_vendors::http::RequestLimits;
+use planton_vendors::http::OperationContext;
 use planton_vendors::openbao::OpenBaoCatalog;
 use planton_vendors::openbao::client::PolicyRole;
 use uuid::Uuid;
@@ -14,10 +14,10 @@ use super::own::{PAYLOAD, name, version};
 use super::support::Place;
 use super::support::own::Own;
 
-fn within(time: Duration) -> RequestLimits {
-    RequestLimits {
+fn within(time: Duration) -> OperationContext {
+    OperationContext {
         deadline: Some(Instant::now() + time),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     }
 }
 

@@ -6,7 +6,7 @@ use planton_core::catalog::{
     CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord,
     conformance as catalog_conformance,
 };
-use planton_core::deadline::RequestLimits;
+use planton_core::deadline::OperationContext;
 use planton_core::store::{
     Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
 };
@@ -129,9 +129,9 @@ async fn a_standby_that_lags_is_waited_for_until_the_operations_deadline() {
     };
     let write = catalog.write(&key, &record, Revision::ABSENT).await;
     let revision = write.unwrap();
-    let within = |time| RequestLimits {
+    let within = |time| OperationContext {
         deadline: Some(Instant::now() + time),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     front.lag(20);
     let read = within(Duration::from_secs(60)).scope(catalog.read(&key));

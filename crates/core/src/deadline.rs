@@ -1,7 +1,7 @@
 //! Passes the deadline and the cancellation of an operation to its requests.
 //!
-//! The code that runs an operation sets the limits, and the code that sends requests
-//! reads them. They are task-local, so no trait method has a parameter for them.
+//! The code that runs an operation sets the context, and the code that sends requests
+//! reads it. It is task-local, so no trait method has a parameter for it.
 
 use std::error::Error;
 use std::future::Future;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 tokio::task_local! {
-    static LIMITS: RequestLimits;
+    static CONTEXT: OperationContext;
 }
 
 /// Number of tries that each request of a commit gets, despite a cancellation or a
@@ -20,9 +20,9 @@ tokio::task_local! {
 /// They outlast a short outage, and take a few seconds at most.
 const COMMIT_TRIES: u32 = 4;
 
-/// The deadline and the cancellation of an operation's requests.
+/// The context of an operation: the deadline and the cancellation of its requests.
 #[derive(Clone, Debug, Default)]
-pub struct RequestLimits {
+pub struct OperationContext {
     /// Deadline of the operation.
     pub deadline: Option<Instant>,
     /// Cancellation of the operation. It is checked before each try. It never
@@ -53,12 +53,12 @@ pub enum Stop {
     DeadlinePassed,
 }
 
-impl RequestLimits {
-    /// Runs `operation`, and applies these limits to every request inside it.
+impl OperationContext {
+    /// Runs `operation`, and applies this context to every request inside it.
     ///
-    /// The limits do not apply to tasks that the operation spawns.
+    /// The context does not apply to tasks that the operation spawns.
     pub async fn scope<F: Future>(self, operation: F) -> F::Output {
-        LIMITS.scope(self, operation).await
+        CONTEXT.scope(self, operation).await
     }
 
     /// Runs `commit` to its end.
@@ -66,20 +66,20 @@ impl RequestLimits {
     /// Each request inside it gets a minimum number of tries, even if the operation is
     /// cancelled or its deadline has passed.
     pub async fn committing<F: Future>(commit: F) -> F::Output {
-        let limits = Self {
+        let context = Self {
             insisted_tries: COMMIT_TRIES,
             ..Self::current()
         };
-        limits.scope(Box::pin(commit)).await
+        context.scope(Box::pin(commit)).await
     }
 
-    /// Returns the limits of the current operation.
+    /// Returns the context of the current operation.
     #[must_use]
     pub fn current() -> Self {
-        LIMITS.try_with(Self::clone).unwrap_or_default()
+        CONTEXT.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// Returns the limits that apply to a request after this number of tries.
+    /// Returns the context that applies to a request after this number of tries.
     #[must_use]
     pub fn after(&self, tries: u32) -> Self {
         if tries < self.insisted_tries {
@@ -126,7 +126,7 @@ impl RequestLimits {
         }
     }
 
-    /// Waits for the cancellation; forever if the limits have none.
+    /// Waits for the cancellation; forever if the context has none.
     pub async fn cancelled(&self) {
         match &self.cancellation {
             Some(token) => token.cancelled().await,
@@ -177,20 +177,20 @@ mod tests {
     #[tokio::test]
     async fn a_pause_ends_at_once_where_its_operation_would_be_over_first() {
         let hour = Duration::from_secs(3600);
-        let late = RequestLimits {
+        let late = OperationContext {
             deadline: Some(Instant::now() + hour / 2),
-            ..RequestLimits::default()
+            ..OperationContext::default()
         };
         assert_eq!(late.pause(hour).await, Err(Stop::DeadlinePassed));
         let cancellation = CancellationToken::new();
         cancellation.cancel();
-        let cancelled = RequestLimits {
+        let cancelled = OperationContext {
             cancellation: Some(cancellation),
-            ..RequestLimits::default()
+            ..OperationContext::default()
         };
         assert_eq!(cancelled.pause(hour).await, Err(Stop::Cancelled));
         let moment = Duration::from_millis(1);
-        assert_eq!(RequestLimits::default().pause(moment).await, Ok(()));
+        assert_eq!(OperationContext::default().pause(moment).await, Ok(()));
     }
 
     #[tokio::test]
@@ -198,26 +198,26 @@ mod tests {
         let cancellation = CancellationToken::new();
         cancellation.cancel();
         let past = Instant::now().checked_sub(Duration::from_secs(1));
-        for (limits, stop) in [
+        for (context, stop) in [
             (
-                RequestLimits {
+                OperationContext {
                     cancellation: Some(cancellation),
-                    ..RequestLimits::default()
+                    ..OperationContext::default()
                 },
                 Stop::Cancelled,
             ),
             (
-                RequestLimits {
+                OperationContext {
                     deadline: past,
-                    ..RequestLimits::default()
+                    ..OperationContext::default()
                 },
                 Stop::DeadlinePassed,
             ),
         ] {
-            let inside = limits.scope(async {
-                assert_eq!(RequestLimits::current().after(0).stop(), Some(stop));
-                let commit = async { RequestLimits::current() };
-                RequestLimits::committing(commit).await
+            let inside = context.scope(async {
+                assert_eq!(OperationContext::current().after(0).stop(), Some(stop));
+                let commit = async { OperationContext::current() };
+                OperationContext::committing(commit).await
             });
             let inside = inside.await;
             for tries in 0..COMMIT_TRIES {
@@ -225,6 +225,6 @@ mod tests {
             }
             assert_eq!(inside.after(COMMIT_TRIES).stop(), Some(stop));
         }
-        assert_eq!(RequestLimits::current().stop(), None);
+        assert_eq!(OperationContext::current().stop(), None);
     }
 }

@@ -119,13 +119,13 @@ fn settings(planned: &Value) -> Result<StoreSettings, Diagnostic> {
 /// Returns the short error about an existing backend, if another error of this apply
 /// describes its run.
 fn also_exists(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
-    let OperationError::BackendExists { backend, met } = error else {
+    let OperationError::BackendExists { backend, existing } = error else {
         return None;
     };
-    if session.must_show("planton_secret_backend", met) {
+    if session.must_show("planton_secret_backend", existing) {
         return None;
     }
-    let told = Named::backend(backend).also_exists(met);
+    let told = Named::backend(backend).also_exists(existing);
     Some(Diagnostic::error("Secret Backend Already Exists", told).at("name"))
 }
 

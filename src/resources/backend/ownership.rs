@@ -44,8 +44,8 @@ pub(super) fn not_destroyed(name: &Slug, deleted: DeletedBackend) -> Option<Diag
                 ),
             ))
         }
-        Destroyed::LeftToOwner(owner) => Some(named.left_to_owner(&owner)),
-        Destroyed::GivenBack(owner) => Some(named.returned_to_owner(&owner)),
+        Destroyed::OwnedByAnotherState(owner) => Some(named.left_to_owner(&owner)),
+        Destroyed::ReturnedToOwner(owner) => Some(named.returned_to_owner(&owner)),
         Destroyed::RecordMissing => Some(Diagnostic::warning(
             "Backend Record Missing",
             format!(

@@ -113,8 +113,8 @@ fn not_destroyed(backend: &Slug, unset: Destroyed) -> Option<Diagnostic> {
     let named = Named::default_backend(backend);
     match unset {
         Destroyed::Done | Destroyed::Forgotten => None,
-        Destroyed::LeftToOwner(owner) => Some(named.left_to_owner(&owner)),
-        Destroyed::GivenBack(owner) => Some(named.returned_to_owner(&owner)),
+        Destroyed::OwnedByAnotherState(owner) => Some(named.left_to_owner(&owner)),
+        Destroyed::ReturnedToOwner(owner) => Some(named.returned_to_owner(&owner)),
         Destroyed::RecordMissing => Some(Diagnostic::warning(
             "Default Backend Record Missing",
             "The catalog no longer has a record of the default backend, so nothing was changed: \

@@ -171,8 +171,8 @@ impl Apply for SecretResource {
 fn not_destroyed(name: &SecretName, deleted: &DeletedSecret) -> Option<Diagnostic> {
     let named = Named::secret(name);
     match deleted {
-        DeletedSecret::LeftAlone(owner) => Some(named.left_to_owner(owner)),
-        DeletedSecret::HandedBack(owner) => Some(named.returned_to_owner(owner)),
+        DeletedSecret::OwnedByAnotherState(owner) => Some(named.left_to_owner(owner)),
+        DeletedSecret::ReturnedToOwner(owner) => Some(named.returned_to_owner(owner)),
         DeletedSecret::RecordMissing => Some(Diagnostic::warning(
             "Secret Record Missing",
             format!(
@@ -260,13 +260,13 @@ async fn applied(
 /// Returns the short error about an existing secret, if another error of this apply
 /// describes its run.
 fn also_exists(error: &OperationError, session: &Configured) -> Option<Diagnostic> {
-    let OperationError::AlreadyExists { name, met, .. } = error else {
+    let OperationError::AlreadyExists { name, existing, .. } = error else {
         return None;
     };
-    if session.must_show("planton_secret", met) {
+    if session.must_show("planton_secret", existing) {
         return None;
     }
-    let told = Named::secret(name).also_exists(met);
+    let told = Named::secret(name).also_exists(existing);
     Some(Diagnostic::error("Secret Already Exists", told).at("name"))
 }
 

@@ -20,7 +20,7 @@ use crate::setting::Setting;
 pub(super) use new_version::compare_failed;
 use new_version::{Write, decide_write};
 use planton_core::names::Slug;
-use planton_core::operations::{MetRecord, Owner};
+use planton_core::operations::{ExistingRecord, Owner};
 use planton_plugin::{
     Diagnostic, Diagnostics, PlanDestroyRequest, PlanDestroyResponse, PlanRequest, PlanResponse,
     Value, proposed_with_computed_unknown, write_only_as_null,
@@ -313,8 +313,8 @@ fn nothing_to_write(prior: &Value) -> Result<Diagnostic, Diagnostic> {
 fn name_is_taken(prior: &Value, holder: Uuid, owner: &Owner) -> Result<Diagnostic, Diagnostic> {
     let name = Identity::read(prior)?.name;
     // Only the apply checks whether PLANTON_RESUME resumes the other secret's run.
-    let met = MetRecord::new(owner.clone(), false);
-    let displaced = Named::secret(&name).displaced(holder, &met);
+    let existing = ExistingRecord::new(owner.clone(), false);
+    let displaced = Named::secret(&name).displaced(holder, &existing);
     Ok(displaced.into_warning().at("name"))
 }
 

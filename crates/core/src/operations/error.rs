@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::ownership::MetRecord;
+use super::ownership::ExistingRecord;
 use super::secrets::InvalidGenerate;
 use crate::catalog::{CatalogError, CatalogErrorKind, Owner, RunId};
 use crate::kek::KekError;
@@ -104,7 +104,7 @@ pub enum OperationError {
         /// Its uuid.
         uuid: Uuid,
         /// The existing record.
-        met: Box<MetRecord>,
+        existing: Box<ExistingRecord>,
     },
     /// This run created a secret of this name before.
     #[error("secret {name} is declared twice")]
@@ -136,7 +136,7 @@ pub enum OperationError {
         uuid: Uuid,
         /// Record of the secret that has the name. If it is untouched, a run that resumes
         /// its owner returns the name.
-        met: Box<MetRecord>,
+        existing: Box<ExistingRecord>,
     },
     /// A secret's record is missing, although the caller saw it before.
     #[error("the record of secret {name} is missing")]
@@ -192,7 +192,7 @@ pub enum OperationError {
         /// The name.
         backend: Slug,
         /// The existing record.
-        met: Box<MetRecord>,
+        existing: Box<ExistingRecord>,
     },
     /// The name is reserved for the built-in backend.
     #[error("the name {PLATFORM_BACKEND:?} is reserved for the built-in backend")]
@@ -297,7 +297,7 @@ pub enum OperationError {
         /// The current default backend.
         backend: Slug,
         /// The existing choice.
-        met: Box<MetRecord>,
+        existing: Box<ExistingRecord>,
     },
     /// This run set the default backend before.
     #[error("the default backend is declared twice")]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::deadline::{RequestLimits, duration_in_tests};
+use crate::deadline::{OperationContext, duration_in_tests};
 use crate::store::{SecretStore, StoreError};
 
 /// The first and the longest delay between two attempts of a denied request.
@@ -45,7 +45,7 @@ impl<'a> GrantDelay<'a> {
             // The variable has an effect in debug builds only.
             let settles = duration_in_tests("PLANTON_TEST_GRANT_WAIT_MS", settles);
             let late = self.since.elapsed() + wait > settles;
-            if late || RequestLimits::current().pause(wait).await.is_err() {
+            if late || OperationContext::current().pause(wait).await.is_err() {
                 return Err(error);
             }
             wait = (wait * 2).min(LONGEST_GRANT_DELAY);

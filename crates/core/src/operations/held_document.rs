@@ -9,7 +9,7 @@ use crate::catalog::{
     BackendDocument, Compared, DefaultBackendRecord, Loaded, Record, RecordKey, Revision,
     SecretDocument, SecretRecord,
 };
-use crate::deadline::RequestLimits;
+use crate::deadline::OperationContext;
 use crate::names::{SecretName, Slug};
 
 /// A record with a MAC that use cases change.
@@ -133,7 +133,7 @@ impl Organization {
             let written = catalog.compare_and_set(&key, &held.document, mac_key, expected);
             Ok::<_, OperationError>(written.await?)
         };
-        match RequestLimits::committing(commit).await? {
+        match OperationContext::committing(commit).await? {
             Compared::Written(revision) => {
                 held.revision = revision;
                 held.base = held.document.clone();

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::OperationError;
 use super::crash_hooks::crash_point;
-use crate::deadline::{RequestLimits, Stop};
+use crate::deadline::{OperationContext, Stop};
 
 /// Cancellation and deadline of a use case. Checked between steps and between the
 /// attempts of a request, never inside a commit.
@@ -33,13 +33,13 @@ impl Interrupt {
         &self,
         use_case: impl Future<Output = Result<T, OperationError>>,
     ) -> Result<T, OperationError> {
-        let limits = RequestLimits {
+        let context = OperationContext {
             deadline: self.deadline,
             cancellation: Some(self.token.clone()),
-            ..RequestLimits::default()
+            ..OperationContext::default()
         };
         // On the heap: the future of a use case is large.
-        limits.scope(Box::pin(use_case)).await.map_err(interrupted)
+        context.scope(Box::pin(use_case)).await.map_err(interrupted)
     }
 
     /// Checks the interrupt before `step`.

@@ -44,12 +44,12 @@ pub use error::{ChangedRecord, CommitUnclear, OperationError};
 pub use interrupt::Interrupt;
 pub use keys::Keys;
 pub use organization::{Organization, Platform};
-pub use ownership::MetRecord;
+pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use rollback_guard::SeenBackend;
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
-    CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, Found, InvalidGenerate,
+    CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, InvalidGenerate, Lookup,
     MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
     SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView,
 };

@@ -3,9 +3,9 @@
 use super::Run;
 use crate::catalog::Owner;
 
-/// A record that exists under the name of a creation, which left it unchanged.
+/// An existing record under the name of a creation, which left it unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MetRecord {
+pub struct ExistingRecord {
     /// Its owner.
     pub owner: Owner,
     /// Whether it is unchanged since its owner created or adopted it. A run that resumes
@@ -16,7 +16,7 @@ pub struct MetRecord {
     pub differs: Option<String>,
 }
 
-impl MetRecord {
+impl ExistingRecord {
     /// Describes a record that is left unchanged because of its owner.
     #[must_use]
     pub fn new(owner: Owner, is_untouched: bool) -> Self {
@@ -30,25 +30,25 @@ impl MetRecord {
 
 /// The relation between a run and the owner of an existing record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Meeting {
-    /// This run created or adopted the record.
-    DeclaredTwice,
+pub(crate) enum OwnerRelation {
+    /// This run created or adopted the record, so the name is declared twice.
+    ThisRun,
     /// The run that this one resumes created it, and it is unchanged since.
-    Resumed,
-    /// Any other run created it, or it was changed.
-    Another,
+    ResumedRun,
+    /// Any other run created it, or it was changed since.
+    AnotherRun,
 }
 
 impl Run {
     /// Returns the relation of this run to the owner of an existing record.
-    pub(crate) fn meets(&self, owner: &Owner, is_untouched: bool) -> Meeting {
+    pub(crate) fn relation_to(&self, owner: &Owner, is_untouched: bool) -> OwnerRelation {
         let run = owner.stamp.run;
         if run == self.id {
-            Meeting::DeclaredTwice
+            OwnerRelation::ThisRun
         } else if is_untouched && self.resumes == Some(run) {
-            Meeting::Resumed
+            OwnerRelation::ResumedRun
         } else {
-            Meeting::Another
+            OwnerRelation::AnotherRun
         }
     }
 

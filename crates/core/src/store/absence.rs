@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Absence, RemoteName, StoreError, StoreErrorKind, VersionStatus};
-use crate::deadline::{RequestLimits, duration_in_tests};
+use crate::deadline::{OperationContext, duration_in_tests};
 
 /// Time between two reads of a vendor whose reads are all eventually consistent.
 const APART: Duration = Duration::from_secs(30);
@@ -48,12 +48,12 @@ where
     if !is_gone || absence == Absence::Quick {
         return first;
     }
-    let limits = RequestLimits::current();
+    let context = OperationContext::current();
     tracing::info!(
         object = name.as_str(),
         "reading again before the version is reported as gone"
     );
-    if let Err(stop) = limits.pause(apart).await {
+    if let Err(stop) = context.pause(apart).await {
         let kind = StoreErrorKind::Unavailable;
         return Err(StoreError::new(kind, operation, name.as_str()).with_source(stop));
     }
@@ -75,7 +75,7 @@ mod tests {
     /// Returns the result for these responses of `look`, and the number of calls.
     async fn outcome(
         absence: Absence,
-        limits: RequestLimits,
+        context: OperationContext,
         looks: &[Result<VersionStatus, StoreErrorKind>],
     ) -> (Result<VersionStatus, StoreError>, usize) {
         let name = RemoteName::new("db".to_owned());
@@ -85,7 +85,7 @@ mod tests {
             std::future::ready(look.map_err(|kind| StoreError::new(kind, "look", "db")))
         };
         let found = look_again_after(WAIT, absence, ("look", &name), look);
-        let found = limits.scope(found).await;
+        let found = context.scope(found).await;
         (found, made.load(Ordering::SeqCst))
     }
 
@@ -100,28 +100,29 @@ mod tests {
             ([gone, gone], gone),
         ] {
             let before = Instant::now();
-            let (found, made) = outcome(Absence::Confirmed, RequestLimits::default(), &looks).await;
+            let (found, made) =
+                outcome(Absence::Confirmed, OperationContext::default(), &looks).await;
             assert_eq!((found.map_err(|error| error.kind()), made), (expected, 2));
             assert!(before.elapsed() >= WAIT);
-            let (found, made) = outcome(Absence::Quick, RequestLimits::default(), &looks).await;
+            let (found, made) = outcome(Absence::Quick, OperationContext::default(), &looks).await;
             assert_eq!((found.map_err(|error| error.kind()), made), (looks[0], 1));
         }
         // A present version and an error other than `NotFound` need no second read.
         for look in [Ok(Present), Err(StoreErrorKind::PermissionDenied)] {
             let (found, made) =
-                outcome(Absence::Confirmed, RequestLimits::default(), &[look]).await;
+                outcome(Absence::Confirmed, OperationContext::default(), &[look]).await;
             assert_eq!((found.map_err(|error| error.kind()), made), (look, 1));
         }
     }
 
     #[tokio::test]
     async fn an_operation_without_the_time_for_a_second_look_believes_nothing() {
-        let limits = RequestLimits {
+        let context = OperationContext {
             deadline: Some(Instant::now() + WAIT / 2),
-            ..RequestLimits::default()
+            ..OperationContext::default()
         };
         let gone = Err(StoreErrorKind::NotFound);
-        let (found, made) = outcome(Absence::Confirmed, limits, &[gone]).await;
+        let (found, made) = outcome(Absence::Confirmed, context, &[gone]).await;
         let error = found.unwrap_err();
         assert_eq!((error.kind(), made), (StoreErrorKind::Unavailable, 1));
         assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));

@@ -15,7 +15,7 @@ use super::error::{HttpError, HttpErrorKind};
 use super::retry::{RetryPolicy, retry_after};
 use super::target::{redirect, same_origin, target};
 use super::tls::{self, ClientIdentity, Roots};
-use planton_core::deadline::{RequestLimits, Stop};
+use planton_core::deadline::{OperationContext, Stop};
 use planton_secret::SecretBytes;
 
 /// Environment variable with the path of a file that gets one line `METHOD PATH STATUS`
@@ -164,7 +164,7 @@ impl HttpClient {
     /// tries or time are exhausted. A rate limit is retried until the operation's
     /// deadline, if it has one.
     ///
-    /// Respects [`RequestLimits::current`]: after a cancellation it sends nothing more.
+    /// Respects [`OperationContext::current`]: after a cancellation it sends nothing more.
     /// Only a commit still gets its tries, and then returns its last outcome.
     ///
     /// Retries every method, including POST. The request must therefore be idempotent,
@@ -175,12 +175,12 @@ impl HttpClient {
     ///
     /// [`HttpErrorKind`] if there was no response.
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, HttpError> {
-        let limits = RequestLimits::current();
+        let context = OperationContext::current();
         let target = target(&request.method, &request.url);
         let mut spent = Spent::new();
         let body = request.body.clone().map(Bytes::from_owner_secret);
         let stopped = |stop| HttpError::stopped(stop, &target);
-        let bounds = limits.after(0);
+        let bounds = context.after(0);
         if let Some(stop) = bounds.stop() {
             return Err(stopped(stop));
         }
@@ -200,7 +200,7 @@ impl HttpClient {
                 // earlier response explains why.
                 Err(error)
                     if error.kind() == HttpErrorKind::Timeout
-                        && limits.after(tries - 1).is_late() =>
+                        && context.after(tries - 1).is_late() =>
                 {
                     let late = Err(stopped(Stop::DeadlinePassed));
                     return earlier.unwrap_or(late).map(|answer| answer.after(tries));
@@ -212,7 +212,7 @@ impl HttpClient {
                 }
                 Err(_) => return outcome,
             };
-            let bounds = limits.after(tries);
+            let bounds = context.after(tries);
             let is_limited = matches!(&outcome, Ok(response) if self.retry.is_rate_limit(response));
             spent.count(is_limited && bounds.deadline.is_some());
             let delay = self.retry.delay(spent.tries, floor);
@@ -224,7 +224,7 @@ impl HttpClient {
                 () = bounds.cancelled() => {
                     // The outcome of a commit is unknown, so its last response is more
                     // useful.
-                    if limits.insisted_tries > 0 {
+                    if context.insisted_tries > 0 {
                         return outcome.map(|response| response.after(tries));
                     }
                     return Err(stopped(Stop::Cancelled));
@@ -326,27 +326,27 @@ impl HttpClient {
     }
 
     /// Returns the timeout of the next try, or `None` if no time is left.
-    fn timeout(&self, spent: &Spent, limits: &RequestLimits) -> Option<Duration> {
-        let left = self.left(spent, limits)?;
+    fn timeout(&self, spent: &Spent, context: &OperationContext) -> Option<Duration> {
+        let left = self.left(spent, context)?;
         Some(left.min(self.request_timeout))
     }
 
-    fn affords(&self, spent: &Spent, delay: Duration, limits: &RequestLimits) -> bool {
+    fn affords(&self, spent: &Spent, delay: Duration, context: &OperationContext) -> bool {
         let has_tries = match spent.is_limited {
             // With a single try, the caller has its own way to wait.
             true => self.retry.max_tries > 1,
             false => spent.tries < self.retry.max_tries,
         };
-        has_tries && self.left(spent, limits).is_some_and(|left| delay < left)
+        has_tries && self.left(spent, context).is_some_and(|left| delay < left)
     }
 
-    fn left(&self, spent: &Spent, limits: &RequestLimits) -> Option<Duration> {
+    fn left(&self, spent: &Spent, context: &OperationContext) -> Option<Duration> {
         let policy = match (spent.is_limited, self.retry.max_rate_limited) {
             (true, Some(most)) => most.checked_sub(spent.started.elapsed()),
             (true, None) => Some(Duration::MAX),
             (false, _) => self.retry.max_elapsed.checked_sub(spent.since.elapsed()),
         };
-        let operation = match limits.deadline {
+        let operation = match context.deadline {
             Some(deadline) => deadline.checked_duration_since(Instant::now()),
             None => Some(Duration::MAX),
         };

@@ -19,7 +19,7 @@ pub use answer::{HttpResponse, UnexpectedAnswer};
 pub use client::{HttpClient, HttpRequest, HttpSettings, Proxies};
 pub use counter::RequestCounter;
 pub use error::{HttpError, HttpErrorKind};
-pub use planton_core::deadline::RequestLimits;
+pub use planton_core::deadline::OperationContext;
 pub use retry::RetryPolicy;
 #[cfg(feature = "fuzzing")]
 pub use retry::fuzz_retry_after;

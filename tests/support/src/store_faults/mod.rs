@@ -42,7 +42,7 @@ use planton_core::store::{
     Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore,
     StoreError, StoreErrorKind, VersionStatus,
 };
-use planton_vendors::http::{HttpSettings, RequestLimits, RetryPolicy};
+use planton_vendors::http::{HttpSettings, OperationContext, RetryPolicy};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match, Seen};
@@ -216,17 +216,17 @@ impl Bench<'_> {
         step: &Step,
         verb: impl Fn() -> F,
     ) {
-        let deadline = RequestLimits {
+        let deadline = OperationContext {
             deadline: Some(Instant::now() + Duration::from_secs(1)),
-            ..RequestLimits::default()
+            ..OperationContext::default()
         };
         self.is_cut_off(Fault::stall(), step, deadline.scope(verb()))
             .await;
 
         let token = CancellationToken::new();
-        let limits = RequestLimits {
+        let context = OperationContext {
             cancellation: Some(token.clone()),
-            ..RequestLimits::default()
+            ..OperationContext::default()
         };
         let cancelling = async {
             while self.proxy.unused_faults() != [""; 0] {
@@ -237,7 +237,7 @@ impl Bench<'_> {
         };
         let cancelled = async {
             tokio::select! {
-                outcome = limits.scope(verb()) => outcome,
+                outcome = context.scope(verb()) => outcome,
                 outcome = cancelling => outcome,
             }
         };

@@ -22,7 +22,7 @@ impl Backends<'_> {
     pub(crate) async fn adopt(
         self,
         mut held: HeldBackend,
-        met: BackendRecord,
+        existing: BackendRecord,
         request: RegisterBackend,
         interrupt: &Interrupt,
     ) -> Result<RegisteredBackend, OperationError> {
@@ -34,8 +34,8 @@ impl Backends<'_> {
             arguments,
             ..
         } = request;
-        if let Some(differs) = difference(&met.settings, &settings, &fixed) {
-            return Err(exists(&met, Some(differs)));
+        if let Some(differs) = difference(&existing.settings, &settings, &fixed) {
+            return Err(exists(&existing, Some(differs)));
         }
         interrupt.before("adopt backend")?;
         let generation = held.document.generation + 1;
@@ -43,20 +43,23 @@ impl Backends<'_> {
             description,
             settings,
             arguments,
-            ..met.clone()
+            ..existing.clone()
         };
         let mut reconnected = None;
-        if adopted.settings != met.settings || !self.is_credential(&met, &credential).await? {
-            let reconnect = self.reconnect(&met, &mut adopted, Some(credential), generation);
+        if adopted.settings != existing.settings
+            || !self.is_credential(&existing, &credential).await?
+        {
+            let reconnect = self.reconnect(&existing, &mut adopted, Some(credential), generation);
             reconnected = Some(reconnect.await.map_err(|error| match error {
                 OperationError::BackendNotThere { .. }
-                | OperationError::BackendNotMarked { .. } => {
-                    exists(&met, Some("the place that its settings lead to".to_owned()))
-                }
+                | OperationError::BackendNotMarked { .. } => exists(
+                    &existing,
+                    Some("the place that its settings lead to".to_owned()),
+                ),
                 error => error,
             })?);
         }
-        if adopted != met {
+        if adopted != existing {
             adopted.updated_at = Timestamp::now();
             adopted.generation = generation;
         }
@@ -64,7 +67,7 @@ impl Backends<'_> {
             .organization
             .run
             .owner(generation)
-            .adopting(met.owner.clone());
+            .adopting(existing.owner.clone());
         held.document.backend = Some(adopted);
         interrupt.before("commit backend")?;
         let committed = self.commit_reconnected(&mut held, reconnected).await;
@@ -74,7 +77,7 @@ impl Backends<'_> {
         crate::operations::crash_hooks::crash_point("answer");
         Ok(RegisteredBackend {
             view: self.view(&held.document).await?,
-            adopted_from: Some(met.owner),
+            adopted_from: Some(existing.owner),
         })
     }
 
@@ -82,13 +85,15 @@ impl Backends<'_> {
     /// not open counts as different.
     async fn is_credential(
         self,
-        met: &BackendRecord,
+        existing: &BackendRecord,
         candidate: &StoreCredential,
     ) -> Result<bool, OperationError> {
-        let Some(sealed) = &met.credential else {
+        let Some(sealed) = &existing.credential else {
             return Ok(candidate.is_empty());
         };
-        let kept = self.open_credential(met.uuid, &met.settings, sealed).await;
+        let kept = self
+            .open_credential(existing.uuid, &existing.settings, sealed)
+            .await;
         let kept = match kept {
             Err(OperationError::CredentialRefused { .. }) => return Ok(false),
             kept => kept?,
@@ -103,15 +108,17 @@ impl Backends<'_> {
 
 /// Returns the argument that differs and cannot change in place, under its name in the
 /// configuration.
-fn difference(met: &StoreSettings, asked: &StoreSettings, fixed: &[&str]) -> Option<String> {
-    if met.kind != asked.kind {
+fn difference(existing: &StoreSettings, asked: &StoreSettings, fixed: &[&str]) -> Option<String> {
+    if existing.kind != asked.kind {
         return Some("its type".to_owned());
     }
-    if met.name_prefix != asked.name_prefix {
+    if existing.name_prefix != asked.name_prefix {
         return Some("name_prefix".to_owned());
     }
     let of = |settings: &StoreSettings, key: &str| settings.configuration.get(key).cloned();
-    let mut differing = fixed.iter().filter(|key| of(met, key) != of(asked, key));
+    let mut differing = fixed
+        .iter()
+        .filter(|key| of(existing, key) != of(asked, key));
     let key = differing.next()?;
     Some(format!("{}.{key}", asked.kind))
 }

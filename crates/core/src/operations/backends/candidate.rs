@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Backends;
 use crate::catalog::MarkerRecord;
-use crate::deadline::RequestLimits;
+use crate::deadline::OperationContext;
 use crate::names::Slug;
 use crate::operations::OperationError;
 use crate::operations::sealing::seal;
@@ -55,7 +55,7 @@ impl Backends<'_> {
         let versions = vec![marker.native_id];
         let whole = Deletion::Purge { versions };
         let deleted = store.delete(&marker.remote_name, whole);
-        if let Err(error) = RequestLimits::committing(deleted).await {
+        if let Err(error) = OperationContext::committing(deleted).await {
             tracing::warn!(%error, "could not delete an unreferenced marker");
         }
     }

@@ -14,7 +14,7 @@ use super::Backends;
 use super::record::{HeldBackend, TRIES};
 use super::usage::holder_of;
 use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
-use crate::deadline::RequestLimits;
+use crate::deadline::OperationContext;
 use crate::operations::crash_hooks::crash_point;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, Interrupt, OperationError};
@@ -86,13 +86,13 @@ impl Backends<'_> {
         let mut left_behind = cleaned.left_behind;
         crash_point("delete backend marker");
         if let Some(marker) = marker {
-            left_behind.extend(RequestLimits::committing(delete_marker(marker)).await);
+            left_behind.extend(OperationContext::committing(delete_marker(marker)).await);
         }
         for entry in &cleaned.entries {
             crash_point("delete unnamed entry");
             // The entry contains the uuid of this backend, so it affects no other backend.
             let removed =
-                RequestLimits::committing(self.organization.entries().remove(entry)).await;
+                OperationContext::committing(self.organization.entries().remove(entry)).await;
             if let Err(error) = removed {
                 tracing::warn!(%error, "could not delete an entry of a deleted backend");
             }

@@ -3,7 +3,7 @@
 use super::{BackendArguments, BackendView};
 use crate::catalog::{BackendRecord, Owner};
 use crate::names::Slug;
-use crate::operations::{MetRecord, OperationError};
+use crate::operations::{ExistingRecord, OperationError};
 use crate::store::{StoreCredential, StoreSettings};
 
 /// The backend to declare.
@@ -34,12 +34,12 @@ pub struct RegisteredBackend {
 
 /// Returns the error that a backend of this name exists. `differs` is the argument that
 /// prevents its adoption.
-pub(crate) fn exists(met: &BackendRecord, differs: Option<String>) -> OperationError {
+pub(crate) fn exists(existing: &BackendRecord, differs: Option<String>) -> OperationError {
     OperationError::BackendExists {
-        backend: met.name.clone(),
-        met: Box::new(MetRecord {
+        backend: existing.name.clone(),
+        existing: Box::new(ExistingRecord {
             differs,
-            ..MetRecord::new(met.owner.clone(), met.is_untouched())
+            ..ExistingRecord::new(existing.owner.clone(), existing.is_untouched())
         }),
     }
 }

@@ -41,9 +41,9 @@ pub enum Destroyed {
     /// Its record is deleted. No request was sent to its place.
     Forgotten,
     /// Another state owns it. It stays unchanged.
-    LeftToOwner(Box<Owner>),
+    OwnedByAnotherState(Box<Owner>),
     /// This run had adopted it, and returned it to its former owner.
-    GivenBack(Box<Owner>),
+    ReturnedToOwner(Box<Owner>),
     /// Its record is missing without a tombstone. Objects may be left.
     RecordMissing,
 }
@@ -115,7 +115,7 @@ impl Backends<'_> {
         };
         if !record.owner.is_known_as(stamp) {
             let owner = Box::new(record.owner.clone());
-            return Ok(DeletedBackend::only(Destroyed::LeftToOwner(owner)));
+            return Ok(DeletedBackend::only(Destroyed::OwnedByAnotherState(owner)));
         }
         if seen.is_some_and(|seen| record.generation > seen) {
             return Err(held.overtaken());
@@ -151,7 +151,7 @@ impl Backends<'_> {
         interrupt.before("give backend back")?;
         self.commit(&mut held).await?;
         let owner = Box::new(former);
-        Ok(DeletedBackend::only(Destroyed::GivenBack(owner)))
+        Ok(DeletedBackend::only(Destroyed::ReturnedToOwner(owner)))
     }
 
     /// Continues the deletion of a marked backend.

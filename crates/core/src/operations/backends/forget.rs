@@ -8,9 +8,9 @@ use super::delete::DeletedBackend;
 use super::record::HeldBackend;
 use super::usage::Unfinished;
 use crate::catalog::{BackendDocument, BackendRecord, BackendState, Owner};
-use crate::deadline::RequestLimits;
+use crate::deadline::OperationContext;
 use crate::names::Slug;
-use crate::operations::Found;
+use crate::operations::Lookup;
 use crate::operations::{Interrupt, OperationError};
 
 /// A backend that may be forgotten.
@@ -38,17 +38,17 @@ impl Backends<'_> {
     pub async fn find_to_forget(
         self,
         name: &Slug,
-    ) -> Result<Found<ForgettableBackend>, OperationError> {
+    ) -> Result<Lookup<ForgettableBackend>, OperationError> {
         self.organization.existing().await?;
         let held = self.hold(name).await?;
         if held.is_absent() {
-            return Ok(Found::Never);
+            return Ok(Lookup::NeverExisted);
         }
         let Some(record) = held.document.backend.clone() else {
             let displaced = Vec::new();
-            return Ok(Found::Nothing { displaced });
+            return Ok(Lookup::NoMatch { displaced });
         };
-        Ok(Found::One(Box::new(ForgettableBackend {
+        Ok(Lookup::Found(Box::new(ForgettableBackend {
             name: record.name,
             uuid: record.uuid,
             kind: record.settings.kind,
@@ -107,7 +107,7 @@ impl Backends<'_> {
             Err(error) => Err(error),
         };
         if outcome.is_err() {
-            RequestLimits::committing(self.put_back(&name, mark, original)).await;
+            OperationContext::committing(self.put_back(&name, mark, original)).await;
         }
         outcome
     }

@@ -8,7 +8,7 @@ use super::candidate::Candidate;
 use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::record::HeldBackend;
 use crate::catalog::{BackendRecord, BackendState};
-use crate::operations::ownership::Meeting;
+use crate::operations::ownership::OwnerRelation;
 use crate::operations::{Interrupt, OperationError, PLATFORM_BACKEND};
 
 impl Backends<'_> {
@@ -33,19 +33,23 @@ impl Backends<'_> {
             return Err(OperationError::BackendNameReserved);
         }
         let mut held = self.hold(&request.name).await?;
-        if let Some(met) = held.document.backend.as_ref()
-            && met.state == BackendState::Deleting
+        if let Some(existing) = held.document.backend.as_ref()
+            && existing.state == BackendState::Deleting
         {
-            let (uuid, before) = (met.uuid, met.arguments.on_destroy);
+            let (uuid, before) = (existing.uuid, existing.arguments.on_destroy);
             self.finish_deletion(&mut held, uuid, before, interrupt)
                 .await?;
         }
-        let Some(met) = held.document.backend.clone() else {
+        let Some(existing) = held.document.backend.clone() else {
             return self.create(held, request, interrupt).await;
         };
-        match self.organization.run.meets(&met.owner, met.is_untouched()) {
-            Meeting::Resumed => self.adopt(held, met, request, interrupt).await,
-            Meeting::DeclaredTwice | Meeting::Another => Err(self.refused(&met)),
+        match self
+            .organization
+            .run
+            .relation_to(&existing.owner, existing.is_untouched())
+        {
+            OwnerRelation::ResumedRun => self.adopt(held, existing, request, interrupt).await,
+            OwnerRelation::ThisRun | OwnerRelation::AnotherRun => Err(self.refused(&existing)),
         }
     }
 
@@ -115,7 +119,9 @@ impl Backends<'_> {
             }
             if ours.is_none() {
                 let rival = found.filter(|found| found.state == BackendState::Ready);
-                return Err(rival.map_or_else(|| now.overtaken(), |met| self.refused(met)));
+                return Err(
+                    rival.map_or_else(|| now.overtaken(), |existing| self.refused(existing))
+                );
             }
             held = now;
         }
@@ -127,11 +133,15 @@ impl Backends<'_> {
     }
 
     /// Returns the error of a declaration whose name another backend has.
-    fn refused(self, met: &BackendRecord) -> OperationError {
-        let backend = met.name.clone();
-        match self.organization.run.meets(&met.owner, met.is_untouched()) {
-            Meeting::DeclaredTwice => OperationError::BackendDeclaredTwice { backend },
-            Meeting::Resumed | Meeting::Another => exists(met, None),
+    fn refused(self, existing: &BackendRecord) -> OperationError {
+        let backend = existing.name.clone();
+        match self
+            .organization
+            .run
+            .relation_to(&existing.owner, existing.is_untouched())
+        {
+            OwnerRelation::ThisRun => OperationError::BackendDeclaredTwice { backend },
+            OwnerRelation::ResumedRun | OwnerRelation::AnotherRun => exists(existing, None),
         }
     }
 }

@@ -4,8 +4,8 @@ use super::DefaultBackend;
 use super::record::{Choice, DefaultBackendView, HeldDefault, TRIES, changed};
 use crate::catalog::{Owner, Stamp};
 use crate::names::Slug;
-use crate::operations::ownership::Meeting;
-use crate::operations::{Destroyed, Interrupt, MetRecord, OperationError};
+use crate::operations::ownership::OwnerRelation;
+use crate::operations::{Destroyed, ExistingRecord, Interrupt, OperationError};
 
 /// The default to set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl DefaultBackend<'_> {
                 return Ok(Destroyed::Done);
             };
             if known.stamp.is_some_and(|stamp| stamp != owner.stamp) {
-                return Ok(Destroyed::LeftToOwner(Box::new(owner)));
+                return Ok(Destroyed::OwnedByAnotherState(Box::new(owner)));
             }
             let present = held.document.backend.clone();
             let former = self.organization.run.former_owner_of(&owner);
@@ -205,7 +205,7 @@ impl DefaultBackend<'_> {
                 continue;
             }
             if let Some(former) = former {
-                return Ok(Destroyed::GivenBack(Box::new(former)));
+                return Ok(Destroyed::ReturnedToOwner(Box::new(former)));
             }
             self.organization.connections.learn_default(None);
             crate::operations::crash_hooks::crash_point("clear default backend");
@@ -223,12 +223,12 @@ impl DefaultBackend<'_> {
             return Ok(None);
         };
         let is_untouched = record.is_untouched(owner);
-        match self.organization.run.meets(owner, is_untouched) {
-            Meeting::Resumed => Ok(Some(owner.clone())),
-            Meeting::DeclaredTwice => Err(OperationError::DefaultBackendDeclaredTwice),
-            Meeting::Another => Err(OperationError::DefaultBackendExists {
+        match self.organization.run.relation_to(owner, is_untouched) {
+            OwnerRelation::ResumedRun => Ok(Some(owner.clone())),
+            OwnerRelation::ThisRun => Err(OperationError::DefaultBackendDeclaredTwice),
+            OwnerRelation::AnotherRun => Err(OperationError::DefaultBackendExists {
                 backend: record.backend.clone(),
-                met: Box::new(MetRecord::new(owner.clone(), is_untouched)),
+                existing: Box::new(ExistingRecord::new(owner.clone(), is_untouched)),
             }),
         }
     }

@@ -9,8 +9,8 @@ use crate::catalog::SecretRecord;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::ownership::Meeting;
-use crate::operations::{Backend, MetRecord, OperationError, SecretView};
+use crate::operations::ownership::OwnerRelation;
+use crate::operations::{Backend, ExistingRecord, OperationError, SecretView};
 use planton_envelope::SecretKind;
 
 impl Secrets<'_> {
@@ -18,29 +18,39 @@ impl Secrets<'_> {
     ///
     /// The secret must be unchanged since the run that this one resumes created it. Every
     /// difference from the plan must be one that can change in place.
-    pub(crate) fn may_adopt(self, met: &SecretRecord, wanted: &Wanted) -> bool {
-        let meeting = self.organization.run.meets(&met.owner, met.is_untouched());
-        meeting == Meeting::Resumed && difference(met, wanted).is_none()
+    pub(crate) fn may_adopt(self, existing: &SecretRecord, wanted: &Wanted) -> bool {
+        let relation = self
+            .organization
+            .run
+            .relation_to(&existing.owner, existing.is_untouched());
+        relation == OwnerRelation::ResumedRun && difference(existing, wanted).is_none()
     }
 
     /// Returns the error of a creation that does not adopt the existing secret.
-    pub(crate) fn refused(self, met: &SecretRecord, wanted: &Wanted) -> OperationError {
-        let is_namesake = met.name == wanted.name;
-        let meeting = self.organization.run.meets(&met.owner, met.is_untouched());
-        if is_namesake && meeting == Meeting::DeclaredTwice {
+    pub(crate) fn refused(self, existing: &SecretRecord, wanted: &Wanted) -> OperationError {
+        let is_namesake = existing.name == wanted.name;
+        let relation = self
+            .organization
+            .run
+            .relation_to(&existing.owner, existing.is_untouched());
+        if is_namesake && relation == OwnerRelation::ThisRun {
             return OperationError::DeclaredTwice {
-                name: met.name.clone(),
-                uuid: met.uuid,
+                name: existing.name.clone(),
+                uuid: existing.uuid,
             };
         }
-        let differs = difference(met, wanted).filter(|_| meeting == Meeting::Resumed);
+        let differs =
+            difference(existing, wanted).filter(|_| relation == OwnerRelation::ResumedRun);
         OperationError::AlreadyExists {
-            name: met.name.clone(),
-            uuid: met.uuid,
-            met: Box::new(MetRecord {
+            name: existing.name.clone(),
+            uuid: existing.uuid,
+            existing: Box::new(ExistingRecord {
                 differs: differs.map(str::to_owned),
                 // Two names share a record if 60 bits of their hashes collide.
-                ..MetRecord::new(met.owner.clone(), is_namesake && met.is_untouched())
+                ..ExistingRecord::new(
+                    existing.owner.clone(),
+                    is_namesake && existing.is_untouched(),
+                )
             }),
         }
     }
@@ -53,14 +63,14 @@ impl Secrets<'_> {
         wanted: &mut Wanted,
         interrupt: &Interrupt,
     ) -> Result<Option<SecretView>, OperationError> {
-        let met = held.document.current.clone();
-        let met = met.expect("the caller has met this secret");
+        let existing = held.document.current.clone();
+        let existing = existing.expect("the caller found this secret");
         let backend = self
             .organization
             .backends()
-            .of_secret(&met, Trust::Mac)
+            .of_secret(&existing, Trust::Mac)
             .await?;
-        let put = if self.needs_a_version(&met, wanted, &backend).await? {
+        let put = if self.needs_a_version(&existing, wanted, &backend).await? {
             if let Some(from) = wanted
                 .copied_from
                 .clone()
@@ -69,14 +79,14 @@ impl Secrets<'_> {
                 wanted.value = Some(self.resolve(ValueSource::Copied(from)).await?);
             }
             let value = wanted.value.as_ref().expect("read above");
-            Some(self.put_next(&met, value, &backend, interrupt).await?)
+            Some(self.put_next(&existing, value, &backend, interrupt).await?)
         } else {
             None
         };
         interrupt.before("adopt")?;
-        let uuid = met.uuid;
+        let uuid = existing.uuid;
         let owner = self.organization.run.owner(held.next_generation());
-        let owner = owner.adopting(met.owner.clone());
+        let owner = owner.adopting(existing.owner.clone());
         let record = held
             .document
             .secret_mut(uuid)
@@ -87,7 +97,7 @@ impl Secrets<'_> {
         if let Some(put) = &put {
             put.enter(record);
         }
-        if record.metadata != met.metadata || put.is_some() {
+        if record.metadata != existing.metadata || put.is_some() {
             record.updated_at = Timestamp::now();
         }
         let overtaken = match &put {
@@ -106,25 +116,25 @@ impl Secrets<'_> {
     /// existing one.
     async fn needs_a_version(
         self,
-        met: &SecretRecord,
+        existing: &SecretRecord,
         wanted: &Wanted,
         backend: &Backend,
     ) -> Result<bool, OperationError> {
         if wanted.is_generated || wanted.copied_from.is_some() {
             // A generated or copied value stays until its trigger or its source changes.
-            let same = met.arguments.value_wo_version == wanted.arguments.value_wo_version
-                && met.arguments.generate.is_some() == wanted.is_generated
-                && met.arguments.copy_from == wanted.copied_from;
+            let same = existing.arguments.value_wo_version == wanted.arguments.value_wo_version
+                && existing.arguments.generate.is_some() == wanted.is_generated
+                && existing.arguments.copy_from == wanted.copied_from;
             return Ok(!same);
         }
         let Some(value) = &wanted.value else {
             return Ok(false);
         };
-        let Some(version) = met.current_version() else {
+        let Some(version) = existing.current_version() else {
             return Ok(true);
         };
         let organization = self.organization.existing().await?.uuid;
-        match backend.fetch(organization, met, version).await {
+        match backend.fetch(organization, existing, version).await {
             Ok(fetched) => Ok(fetched.is_value(&value.to_plaintext(), version) != Some(true)),
             Err(OperationError::VersionLost { .. }) => Ok(true),
             Err(error) => Err(error),
@@ -133,15 +143,15 @@ impl Secrets<'_> {
 }
 
 /// Returns the argument that differs from the plan and cannot change in place.
-fn difference(met: &SecretRecord, wanted: &Wanted) -> Option<&'static str> {
+fn difference(existing: &SecretRecord, wanted: &Wanted) -> Option<&'static str> {
     let backend = wanted.backend.as_ref();
-    if backend.is_some_and(|asked| *asked != met.backend_name) {
+    if backend.is_some_and(|asked| *asked != existing.backend_name) {
         return Some("backend");
     }
     let kind = wanted.value.as_ref().map(|value| value.kind());
     match kind {
-        Some(SecretKind::Text) if met.kind != SecretKind::Text => Some("value_wo"),
-        Some(SecretKind::KeyValue) if met.kind != SecretKind::KeyValue => Some("data_wo"),
+        Some(SecretKind::Text) if existing.kind != SecretKind::Text => Some("value_wo"),
+        Some(SecretKind::KeyValue) if existing.kind != SecretKind::KeyValue => Some("data_wo"),
         _ => None,
     }
 }

@@ -39,11 +39,11 @@ pub struct CreateSecret {
 }
 
 /// Result of looking up the name of a creation.
-enum Met {
-    /// Nothing that prevents the creation.
-    Vacancy(HeldSecret),
-    /// A secret that the resumed run created.
-    Resumed(HeldSecret),
+enum NameCheck {
+    /// No secret prevents the creation.
+    Vacant(HeldSecret),
+    /// The name belongs to a secret that this run may adopt.
+    Adoptable(HeldSecret),
 }
 
 impl Secrets<'_> {
@@ -152,21 +152,22 @@ impl Secrets<'_> {
         let organization = self.organization.existing().await?.uuid;
         let key = record_key_of_name(&wanted.name);
         let mut secret = wanted.record(backend)?;
-        let (met, sealed) = match &wanted.value {
+        let (existing, sealed) = match &wanted.value {
             Some(value) => {
                 secret.kind = value.kind();
                 let plaintext = value.to_plaintext();
                 check_size(backend.store.capability(), &plaintext)?;
                 let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
                 // In parallel. An existing record is reported before a failure of the KEK.
-                let (met, sealed) = tokio::join!(self.meet(key, wanted, interrupt), seal);
-                (met?, Some(sealed))
+                let (existing, sealed) =
+                    tokio::join!(self.check_name(key, wanted, interrupt), seal);
+                (existing?, Some(sealed))
             }
-            None => (self.meet(key, wanted, interrupt).await?, None),
+            None => (self.check_name(key, wanted, interrupt).await?, None),
         };
-        let mut held = match met {
-            Met::Vacancy(held) => held,
-            Met::Resumed(held) => {
+        let mut held = match existing {
+            NameCheck::Vacant(held) => held,
+            NameCheck::Adoptable(held) => {
                 return Ok(match self.adopt(held, wanted, interrupt).await? {
                     Some(view) => Attempt::Adopted(view),
                     None => Attempt::Overtaken,
@@ -211,36 +212,39 @@ impl Secrets<'_> {
 
     /// Reads the record of the name. Finishes a deletion that was begun, and displaces a
     /// secret that is to be replaced.
-    async fn meet(
+    async fn check_name(
         self,
         key: RecordKey,
         wanted: &Wanted,
         interrupt: &Interrupt,
-    ) -> Result<Met, OperationError> {
+    ) -> Result<NameCheck, OperationError> {
         let mut held: HeldSecret = self.organization.hold(key).await?;
         let mut is_fenced = false;
         loop {
-            let Some(met) = held.document.current.clone() else {
-                return Ok(Met::Vacancy(held));
+            let Some(existing) = held.document.current.clone() else {
+                return Ok(NameCheck::Vacant(held));
             };
-            let is_namesake = met.name == wanted.name;
-            if is_namesake && met.state == SecretState::Deleting {
-                self.finish_deletion(&mut held, met.uuid, interrupt).await?;
+            let is_namesake = existing.name == wanted.name;
+            if is_namesake && existing.state == SecretState::Deleting {
+                self.finish_deletion(&mut held, existing.uuid, interrupt)
+                    .await?;
                 continue;
             }
-            if is_namesake && wanted.replaces.iter().any(|it| it.means(&met)) {
-                if met.arguments.deletion_protection {
-                    return Err(OperationError::DeletionProtected { name: met.name });
+            if is_namesake && wanted.replaces.iter().any(|it| it.means(&existing)) {
+                if existing.arguments.deletion_protection {
+                    return Err(OperationError::DeletionProtected {
+                        name: existing.name,
+                    });
                 }
-                held.document.displaced.push(met);
+                held.document.displaced.push(existing);
                 held.document.current = None;
-                return Ok(Met::Vacancy(held));
+                return Ok(NameCheck::Vacant(held));
             }
-            if is_namesake && self.may_adopt(&met, wanted) {
-                return Ok(Met::Resumed(held));
+            if is_namesake && self.may_adopt(&existing, wanted) {
+                return Ok(NameCheck::Adoptable(held));
             }
             if is_fenced {
-                return Err(self.refused(&met, wanted));
+                return Err(self.refused(&existing, wanted));
             }
             // A stale read may return a secret that has been deleted since.
             held = self.organization.hold_fenced(held.name).await?;

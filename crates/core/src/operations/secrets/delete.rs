@@ -37,9 +37,9 @@ pub enum DeletedSecret {
     /// The secret stays: `on_destroy` is `retain`.
     Retained,
     /// Another state owns the secret, which stays unchanged.
-    LeftAlone(Box<Owner>),
+    OwnedByAnotherState(Box<Owner>),
     /// This run had adopted the secret and returned it to its former owner.
-    HandedBack(Box<Owner>),
+    ReturnedToOwner(Box<Owner>),
     /// The catalog has no record of the secret. Objects may be left.
     RecordMissing,
     /// The record is gone. No request was sent to the backend.
@@ -91,7 +91,9 @@ impl Secrets<'_> {
             return self.expect_gone(&held, request);
         };
         if !secret.owner.is_known_as(*stamp) {
-            return Ok(DeletedSecret::LeftAlone(Box::new(secret.owner.clone())));
+            return Ok(DeletedSecret::OwnedByAnotherState(Box::new(
+                secret.owner.clone(),
+            )));
         }
         if secret.state != SecretState::Deleting {
             if let Some(former) = self.organization.run.former_owner_of(&secret.owner) {
@@ -144,7 +146,7 @@ impl Secrets<'_> {
         secret.expect("looked up by the caller").owner = former.clone();
         crash_point("put stamp back");
         self.organization.commit(&mut held).await?;
-        Ok(DeletedSecret::HandedBack(Box::new(former)))
+        Ok(DeletedSecret::ReturnedToOwner(Box::new(former)))
     }
 
     /// Removes a secret's record without a request to its backend.

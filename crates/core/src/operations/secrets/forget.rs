@@ -39,18 +39,18 @@ pub struct ForgettableSecret {
     held: HeldSecret,
 }
 
-/// Result of finding the record that an operator wants to forget.
+/// Result of looking up the record that an operator wants to forget.
 #[derive(Debug)]
-pub enum Found<T> {
+pub enum Lookup<T> {
     /// The record.
-    One(Box<T>),
-    /// No such record any more: a tombstone, or secrets that the name alone does not find.
-    Nothing {
+    Found(Box<T>),
+    /// The document has no such record: it is a tombstone, or its secrets have another uuid.
+    NoMatch {
         /// The displaced secrets of this name, which are found by uuid.
         displaced: Vec<Uuid>,
     },
     /// No record was ever written under this name.
-    Never,
+    NeverExisted,
 }
 
 impl Secrets<'_> {
@@ -63,14 +63,14 @@ impl Secrets<'_> {
         self,
         name: &SecretName,
         uuid: Option<Uuid>,
-    ) -> Result<Found<ForgettableSecret>, OperationError> {
+    ) -> Result<Lookup<ForgettableSecret>, OperationError> {
         self.organization.existing().await?;
         let held: HeldSecret = self
             .organization
             .hold_fenced(record_key_of_name(name))
             .await?;
         if held.is_absent() {
-            return Ok(Found::Never);
+            return Ok(Lookup::NeverExisted);
         }
         let found = match uuid {
             Some(uuid) => held.named(name, uuid),
@@ -79,12 +79,12 @@ impl Secrets<'_> {
         let Some(secret) = found.filter(|secret| secret.name == *name) else {
             let displaced = held.document.displaced.iter().map(|secret| secret.uuid);
             let displaced = displaced.collect();
-            return Ok(Found::Nothing { displaced });
+            return Ok(Lookup::NoMatch { displaced });
         };
         let current = held.document.current.as_ref();
         let is_displaced = current.is_none_or(|current| current.uuid != secret.uuid);
         let secret = secret.clone();
-        Ok(Found::One(Box::new(ForgettableSecret::new(
+        Ok(Lookup::Found(Box::new(ForgettableSecret::new(
             &secret,
             is_displaced,
             held,

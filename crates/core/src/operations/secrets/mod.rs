@@ -22,7 +22,7 @@ mod wanted;
 pub use create::CreateSecret;
 pub use delete::{DeleteSecret, DeletedSecret};
 pub use find::Selector;
-pub use forget::{ForgettableSecret, Found};
+pub use forget::{ForgettableSecret, Lookup};
 pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use open::OpenedSecret;
 pub use refresh::{RefreshSecret, Refreshed, SeenSecret};

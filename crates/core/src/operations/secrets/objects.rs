@@ -16,7 +16,7 @@ use crate::catalog::{
     EntryKey, EntryRecord, LostObject, PutId, SecretDocument, SecretRecord, SecretState,
     VersionRecord, distinguishing_digits,
 };
-use crate::deadline::RequestLimits;
+use crate::deadline::OperationContext;
 use crate::operations::backends::{ByDefault, Rechecked};
 use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, OperationError, PLATFORM_BACKEND};
@@ -173,7 +173,7 @@ impl Secrets<'_> {
     pub(crate) async fn withdraw_entry(self, entry: Option<&EntryKey>) {
         let Some(entry) = entry else { return };
         crash_point("delete entry");
-        let removed = RequestLimits::committing(self.organization.entries().remove(entry)).await;
+        let removed = OperationContext::committing(self.organization.entries().remove(entry)).await;
         if let Err(error) = removed {
             tracing::warn!(%error, "could not delete the entry of a deleted object");
         }
@@ -237,7 +237,7 @@ impl Secrets<'_> {
             None => (orphan(now, uuid, remote_name, native_id), None),
         };
         crash_point("delete orphan");
-        let deleted = RequestLimits::committing(backend.store.delete(remote_name, what)).await;
+        let deleted = OperationContext::committing(backend.store.delete(remote_name, what)).await;
         match deleted {
             Ok(()) => self.withdraw_entry(entry).await,
             Err(error) => {

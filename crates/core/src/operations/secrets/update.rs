@@ -14,7 +14,7 @@ use crate::names::SecretName;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::{ChangedRecord, MetRecord, OperationError, SecretView};
+use crate::operations::{ChangedRecord, ExistingRecord, OperationError, SecretView};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
 
 /// The change of a secret.
@@ -207,7 +207,7 @@ impl Secrets<'_> {
                 return Err(OperationError::Displaced {
                     name: holder.name.clone(),
                     uuid: holder.uuid,
-                    met: Box::new(MetRecord::new(holder.owner.clone(), gives_way)),
+                    existing: Box::new(ExistingRecord::new(holder.owner.clone(), gives_way)),
                 });
             }
         }

@@ -22,10 +22,10 @@ pub enum Replaces {
 }
 
 impl Replaces {
-    pub(crate) fn means(self, met: &SecretRecord) -> bool {
+    pub(crate) fn means(self, existing: &SecretRecord) -> bool {
         match self {
-            Self::Named(uuid) => met.uuid == uuid,
-            Self::Owned(uuid, stamp) => met.uuid == uuid && met.owner.stamp == stamp,
+            Self::Named(uuid) => existing.uuid == uuid,
+            Self::Owned(uuid, stamp) => existing.uuid == uuid && existing.owner.stamp == stamp,
         }
     }
 }

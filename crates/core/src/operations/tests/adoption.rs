@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
-use crate::operations::{DeletedSecret, MetRecord};
+use crate::operations::{DeletedSecret, ExistingRecord};
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
 
 /// Runs a creation that is killed after its commit and before its response. Returns the
@@ -33,9 +33,9 @@ async fn create(
         .await
 }
 
-fn met(refused: Result<SecretView, OperationError>) -> MetRecord {
+fn existing(refused: Result<SecretView, OperationError>) -> ExistingRecord {
     match refused {
-        Err(OperationError::AlreadyExists { met, .. }) => *met,
+        Err(OperationError::AlreadyExists { existing, .. }) => *existing,
         other => panic!("{other:?}"),
     }
 }
@@ -55,9 +55,12 @@ async fn a_look_alike_of_another_run_is_never_adopted() {
         let (_, view) = killed(&world, request()).await;
         let before = world.document(&view.name).await;
         for _ in 0..2 {
-            let met = met(create(&world.process(), request()).await);
-            assert!(met.is_untouched);
-            assert_eq!((met.owner.stamp, met.differs), (view.owner.stamp, None));
+            let existing = existing(create(&world.process(), request()).await);
+            assert!(existing.is_untouched);
+            assert_eq!(
+                (existing.owner.stamp, existing.differs),
+                (view.owner.stamp, None)
+            );
         }
         assert_eq!(world.document(&view.name).await, before);
     }
@@ -93,8 +96,8 @@ async fn an_adoption_that_was_killed_is_resumed_in_turn() {
     let adopted = create(&second, request()).await.unwrap();
     // Neither an unrelated run nor another run that resumes the first one may adopt it now.
     for process in [world.process(), world.resuming(&interrupted)] {
-        let met = met(create(&process, request()).await);
-        assert_eq!(met.owner.stamp, adopted.owner.stamp);
+        let existing = existing(create(&process, request()).await);
+        assert_eq!(existing.owner.stamp, adopted.owner.stamp);
     }
     let third = world.resuming(&second);
     let again = create(&third, request()).await.unwrap();
@@ -161,8 +164,8 @@ async fn what_cannot_change_in_place_is_refused_and_named() {
         let (interrupted, made) = killed(&world, create_of("db", given("hunter2"))).await;
         let mut request = create_of("db", given("hunter2"));
         change(&mut request);
-        let met = met(create(&world.resuming(&interrupted), request).await);
-        assert_eq!(met.differs.as_deref(), Some(differs));
+        let existing = existing(create(&world.resuming(&interrupted), request).await);
+        assert_eq!(existing.differs.as_deref(), Some(differs));
         assert_eq!(
             refreshed(&world, &made).await.unwrap(),
             Refreshed::Present(made)
@@ -194,8 +197,8 @@ async fn what_was_changed_since_is_never_adopted() {
         let changed = process.secrets().update(change(&made), &interrupt).await;
         let changed = changed.unwrap();
         let resuming = world.resuming(&interrupted);
-        let met = met(create(&resuming, create_of("db", given("v1"))).await);
-        assert!(!met.is_untouched, "{what}");
+        let existing = existing(create(&resuming, create_of("db", given("v1"))).await);
+        assert!(!existing.is_untouched, "{what}");
         assert_eq!(
             refreshed(&world, &changed).await.unwrap(),
             Refreshed::Present(changed),
@@ -245,7 +248,7 @@ async fn a_run_hands_back_what_it_adopted_instead_of_destroying_it() {
     let interrupt = Interrupt::default();
     let deleted = resuming.secrets().delete(&own(&adopted), &interrupt).await;
     match deleted.unwrap() {
-        DeletedSecret::HandedBack(owner) => assert_eq!(owner.stamp, made.owner.stamp),
+        DeletedSecret::ReturnedToOwner(owner) => assert_eq!(owner.stamp, made.owner.stamp),
         other => panic!("{other:?}"),
     }
     // The interrupted run owns it again, and can be resumed again.

@@ -4,7 +4,7 @@ use super::backends::{create, declared};
 use super::*;
 use crate::catalog::{CatalogStore as _, CatalogVerb};
 use crate::operations::deletion_waits::DeletionWaits;
-use crate::operations::{BackendOnDestroy, Destroyed, ForgettableSecret, Found};
+use crate::operations::{BackendOnDestroy, Destroyed, ForgettableSecret, Lookup};
 use crate::store::Landing;
 
 async fn found(process: &Organization, named: &str) -> ForgettableSecret {
@@ -14,7 +14,7 @@ async fn found(process: &Organization, named: &str) -> ForgettableSecret {
         .await
         .unwrap()
     {
-        Found::One(found) => *found,
+        Lookup::Found(found) => *found,
         other => panic!("{other:?}"),
     }
 }
@@ -45,13 +45,13 @@ async fn a_forgotten_secret_leaves_its_object_and_no_entry() {
         .find_to_forget(&view.name, None)
         .await
         .unwrap();
-    assert!(matches!(again, Found::Nothing { .. }), "{again:?}");
+    assert!(matches!(again, Lookup::NoMatch { .. }), "{again:?}");
     let never = late
         .secrets()
         .find_to_forget(&name("never"), None)
         .await
         .unwrap();
-    assert!(matches!(never, Found::Never), "{never:?}");
+    assert!(matches!(never, Lookup::NeverExisted), "{never:?}");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_displaced_secret_is_forgotten_by_its_uuid_alone() {
         .secrets()
         .find_to_forget(&old.name, Some(old.uuid))
         .await;
-    let Found::One(shown) = shown.unwrap() else {
+    let Lookup::Found(shown) = shown.unwrap() else {
         panic!("it is displaced, and found by uuid");
     };
     assert!(shown.is_displaced);
@@ -112,7 +112,7 @@ async fn a_backend_that_turns_out_to_be_needed_is_as_it_was() {
     };
     let shown =
         async |process: &Organization| match process.backends().find_to_forget(&vault.name).await {
-            Ok(Found::One(found)) => *found,
+            Ok(Lookup::Found(found)) => *found,
             other => panic!("{other:?}"),
         };
     let found = shown(&process).await;
@@ -158,7 +158,7 @@ async fn a_backend_that_could_not_be_forgotten_is_as_it_was() {
         let process = world.warm().await;
         let vault = declared(&process, "vault", "a").await;
         let shown = match process.backends().find_to_forget(&vault.name).await {
-            Ok(Found::One(found)) => *found,
+            Ok(Lookup::Found(found)) => *found,
             other => panic!("{other:?}"),
         };
         world.fail_catalog(verb, nth, landing, unavailable);
@@ -171,7 +171,7 @@ async fn a_backend_that_could_not_be_forgotten_is_as_it_was() {
         let late = world.process();
         if is_gone {
             let again = late.backends().find_to_forget(&vault.name).await.unwrap();
-            assert!(matches!(again, Found::Nothing { .. }), "{again:?}");
+            assert!(matches!(again, Lookup::NoMatch { .. }), "{again:?}");
             continue;
         }
         let seen = late.backends().find(&vault.name).await.unwrap();

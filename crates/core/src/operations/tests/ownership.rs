@@ -34,7 +34,10 @@ async fn a_state_with_another_stamp_neither_changes_nor_destroys() {
         ..own(&view)
     };
     let deleted = process.secrets().delete(&delete, &interrupt).await.unwrap();
-    assert_eq!(deleted, DeletedSecret::LeftAlone(Box::new(view.owner)));
+    assert_eq!(
+        deleted,
+        DeletedSecret::OwnedByAnotherState(Box::new(view.owner))
+    );
     assert_eq!(world.document(&view.name).await, before);
     assert_eq!(world.value("db").await.unwrap(), "theirs");
 }
@@ -78,7 +81,10 @@ async fn a_state_that_lost_its_stamp_does_not_take_what_was_adopted_since() {
     assert!(foreign, "{refused:?}");
     let delete = any(&made.name, made.uuid);
     let deleted = process.secrets().delete(&delete, &interrupt).await.unwrap();
-    assert_eq!(deleted, DeletedSecret::LeftAlone(Box::new(adopted.owner)));
+    assert_eq!(
+        deleted,
+        DeletedSecret::OwnedByAnotherState(Box::new(adopted.owner))
+    );
     assert_eq!(world.value("db").await.unwrap(), "x");
 }
 
@@ -146,9 +152,9 @@ async fn a_displaced_secret_takes_its_name_back_when_nobody_holds_it() {
     );
     let held = process.secrets().update(edit(&seen), &interrupt).await;
     match held {
-        Err(OperationError::Displaced { uuid, met, .. }) => {
+        Err(OperationError::Displaced { uuid, existing, .. }) => {
             // It is unchanged since its creation, so its run can be resumed.
-            assert_eq!((uuid, met.is_untouched), (new.uuid, true));
+            assert_eq!((uuid, existing.is_untouched), (new.uuid, true));
         }
         other => panic!("{other:?}"),
     }

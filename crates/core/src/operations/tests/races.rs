@@ -197,7 +197,7 @@ async fn a_deletion_never_takes_what_was_adopted_meanwhile() {
         // The next attempt returns the owner.
         let next = process.secrets().delete(&own(&view), &interrupt).await;
         assert!(
-            matches!(next, Ok(DeletedSecret::LeftAlone(_))),
+            matches!(next, Ok(DeletedSecret::OwnedByAnotherState(_))),
             "{on_destroy:?}: {next:?}"
         );
     }

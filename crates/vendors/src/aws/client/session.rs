@@ -15,7 +15,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use super::connector::SmithyHttpClient;
 use super::error::{AwsError, AwsErrorKind};
 use super::identity::{AwsIdentitySettings, Identity, SharedIdentity, region, sdk_config};
-use crate::http::{HttpClient, HttpSettings, RequestCounter, RequestLimits};
+use crate::http::{HttpClient, HttpSettings, OperationContext, RequestCounter};
 
 /// AWS also returns status 400 for a rate limit, which is not retried by default. The
 /// codes are those that its SDKs treat as throttling:
@@ -163,11 +163,11 @@ impl AwsSession {
                 Ok(answer) => return Ok(answer),
                 Err(error) => AwsError::from_sdk(error),
             };
-            let limits = RequestLimits::current();
+            let context = OperationContext::current();
             let outlived = refused.kind() == AwsErrorKind::RateLimited
                 && signed.elapsed() > SIGNED_FOR / 2
-                && limits.deadline.is_some();
-            if !outlived || limits.stop().is_some() {
+                && context.deadline.is_some();
+            if !outlived || context.stop().is_some() {
                 return Err(refused);
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{AzureError, AzureErrorKind, AzureKeyVaultStore};
 use crate::azure::errors::Operation;
-use crate::http::RequestLimits;
+use crate::http::OperationContext;
 use planton_core::deadline::Stop;
 use planton_core::store::{RemoteName, StoreError};
 
@@ -34,7 +34,7 @@ pub(super) enum Purge {
 impl AzureKeyVaultStore {
     /// Purges an object whose deletion is complete or under way, if that is possible.
     pub(super) async fn purge(&self, name: &RemoteName, why: Purge) -> Result<(), StoreError> {
-        let outcome = self.purge_in_time(name, self.patience(why)).await;
+        let outcome = self.purge_in_time(name, self.purge_deadline(why)).await;
         let (operation, error) = match outcome {
             Ok(()) => return Ok(()),
             Err(failed) => failed,
@@ -66,9 +66,9 @@ impl AzureKeyVaultStore {
     where
         F: Future<Output = Result<T, AzureError>>,
     {
-        let limits = RequestLimits {
-            deadline: Some(self.patience(Purge::AskedFor)),
-            ..RequestLimits::current()
+        let context = OperationContext {
+            deadline: Some(self.purge_deadline(Purge::AskedFor)),
+            ..OperationContext::current()
         };
         let mut wait = self.http.retry.base_delay * 10;
         loop {
@@ -76,7 +76,7 @@ impl AzureKeyVaultStore {
                 Err(error) if error.kind() == AzureErrorKind::BeingDeleted => error,
                 outcome => return outcome,
             };
-            match limits.pause(wait).await {
+            match context.pause(wait).await {
                 Ok(()) => wait = (wait * 2).min(LONGEST_WAIT),
                 Err(Stop::DeadlinePassed) => return Err(refused),
                 Err(stop) => return Err(AzureError::stopped(stop)),
@@ -85,8 +85,8 @@ impl AzureKeyVaultStore {
     }
 
     /// Returns the time until which to wait for a deletion.
-    fn patience(&self, why: Purge) -> Instant {
-        let deadline = RequestLimits::current().deadline;
+    fn purge_deadline(&self, why: Purge) -> Instant {
+        let deadline = OperationContext::current().deadline;
         let most = Instant::now() + WITHOUT_DEADLINE;
         match why {
             Purge::AskedFor => deadline.unwrap_or(most),
@@ -105,9 +105,9 @@ impl AzureKeyVaultStore {
         let purging = |error| (Operation::Purge, error);
         let looking = |error| (Operation::GetDeleted, error);
         let vault = self.vault().await.map_err(purging)?;
-        let limits = RequestLimits {
+        let context = OperationContext {
             deadline: Some(until),
-            ..RequestLimits::current()
+            ..OperationContext::current()
         };
         let mut wait = self.http.retry.base_delay * 10;
         loop {
@@ -120,7 +120,7 @@ impl AzureKeyVaultStore {
                 return Err(purging(refused));
             }
             loop {
-                match limits.pause(wait).await {
+                match context.pause(wait).await {
                     Ok(()) => {}
                     // The vault's conflict explains more than the deadline.
                     Err(Stop::DeadlinePassed) => return Err(purging(refused)),
@@ -133,7 +133,7 @@ impl AzureKeyVaultStore {
                     // The right to purge does not include the right to read, so retry
                     // the purge itself.
                     Err(error) if error.kind() == AzureErrorKind::PermissionDenied => break,
-                    Err(error) if error.kind() == AzureErrorKind::Ended && limits.is_late() => {
+                    Err(error) if error.kind() == AzureErrorKind::Ended && context.is_late() => {
                         return Err(purging(refused));
                     }
                     Err(error) => return Err(looking(error)),

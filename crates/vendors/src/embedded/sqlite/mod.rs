@@ -59,19 +59,19 @@ pub struct EmbeddedDatabase {
     connection: Arc<Mutex<Connection>>,
     path: Arc<Path>,
     identity: files::FileIdentity,
-    patience: Arc<Patience>,
+    busy_timeout: Arc<BusyTimeout>,
 }
 
 /// How long a call waits for other processes. After a timeout, later calls do not wait
 /// until a write succeeds, so that a run with many secrets waits once.
 #[derive(Debug)]
-struct Patience {
+struct BusyTimeout {
     timeout: Duration,
     is_exhausted: AtomicBool,
 }
 
-impl Patience {
-    fn now(&self) -> Duration {
+impl BusyTimeout {
+    fn current(&self) -> Duration {
         if self.is_exhausted.load(Ordering::Relaxed) {
             Duration::ZERO
         } else {
@@ -79,13 +79,13 @@ impl Patience {
         }
     }
 
-    fn learn(&self, error: &DatabaseError) {
+    fn record_failure(&self, error: &DatabaseError) {
         if error.is_busy() {
             self.is_exhausted.store(true, Ordering::Relaxed);
         }
     }
 
-    fn renew(&self) {
+    fn reset(&self) {
         self.is_exhausted.store(false, Ordering::Relaxed);
     }
 }
@@ -158,7 +158,7 @@ impl EmbeddedDatabase {
     ) -> Result<T, DatabaseError> {
         let path = Arc::clone(&self.path);
         let identity = self.identity;
-        let patience = Arc::clone(&self.patience);
+        let busy_timeout = Arc::clone(&self.busy_timeout);
         self.with_connection(operation, move |connection| {
             let failed = |error| DatabaseError::sqlite(operation, &path, error);
             let transaction = connection
@@ -169,7 +169,7 @@ impl EmbeddedDatabase {
             // moved away must not be acknowledged.
             in_place(operation, &path, identity)?;
             transaction.commit().map_err(failed)?;
-            patience.renew();
+            busy_timeout.reset();
             Ok(value)
         })
         .await
@@ -208,13 +208,13 @@ impl EmbeddedDatabase {
         let mut connection: OwnedMutexGuard<Connection> =
             Arc::clone(&self.connection).lock_owned().await;
         let (path, identity) = (Arc::clone(&self.path), self.identity);
-        let patience = Arc::clone(&self.patience);
+        let busy_timeout = Arc::clone(&self.busy_timeout);
         blocking(move || {
             in_place(operation, &path, identity)?;
             connection
-                .busy_timeout(patience.now())
+                .busy_timeout(busy_timeout.current())
                 .map_err(|error| DatabaseError::sqlite(operation, &path, error))?;
-            body(&mut connection).inspect_err(|error| patience.learn(error))
+            body(&mut connection).inspect_err(|error| busy_timeout.record_failure(error))
         })
         .await
     }
@@ -341,7 +341,7 @@ fn open_here(
         connection: Arc::new(Mutex::new(connection)),
         identity: files::identity(&path)?,
         path: path.into(),
-        patience: Arc::new(Patience {
+        busy_timeout: Arc::new(BusyTimeout {
             timeout: options.busy_timeout,
             is_exhausted: AtomicBool::new(false),
         }),

@@ -12,7 +12,7 @@ use super::endpoint::GcpEndpoint;
 use super::error::{GcpError, GcpErrorKind};
 use super::token::TokenSource;
 use crate::http::{
-    HttpClient, HttpRequest, HttpResponse, HttpSettings, Proxies, RequestLimits, Roots,
+    HttpClient, HttpRequest, HttpResponse, HttpSettings, OperationContext, Proxies, Roots,
 };
 use planton_secret::SecretBytes;
 
@@ -134,14 +134,14 @@ impl GcpClient {
     }
 
     async fn patiently(&self, call: GcpCall<'_>) -> Result<HttpResponse, GcpError> {
-        let limits = RequestLimits::current();
+        let context = OperationContext::current();
         let mut wait = FRESH_WAIT;
         let mut tries = 1;
         loop {
             let outcome = self.send(&call).await;
             let absent = matches!(&outcome, Err(error) if error.kind() == GcpErrorKind::NotFound);
             let over = call.freshness == Freshness::Settled || tries == FRESH_TRIES;
-            if !absent || over || limits.pause(wait).await.is_err() {
+            if !absent || over || context.pause(wait).await.is_err() {
                 return outcome;
             }
             tries += 1;

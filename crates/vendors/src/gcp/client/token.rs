@@ -21,7 +21,7 @@ use super::credential::{GcpCredential, ServiceAccountKey};
 use super::endpoint::GcpEndpoint;
 use super::error::{GcpError, GcpErrorKind};
 use super::impersonation::{Impersonated, ServiceAccountEmail, impersonate};
-use crate::http::{HttpClient, RequestLimits};
+use crate::http::{HttpClient, OperationContext};
 
 const OPERATION: &str = "get an access token";
 
@@ -268,7 +268,7 @@ impl TokenSource {
 
 /// Returns the timeout of one try, within the operation's deadline.
 fn bound() -> Duration {
-    let deadline = RequestLimits::current().deadline;
+    let deadline = OperationContext::current().deadline;
     let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
     left.map_or(TIMEOUT, |left| left.min(TIMEOUT))
 }

@@ -6,13 +6,13 @@ use super::*;
 async fn cancellation_ends_between_two_tries() {
     let server = Script::start(vec![answer(429, "retry-after: 30\r\n", "")]).await;
     let cancellation = CancellationToken::new();
-    let limits = RequestLimits {
+    let context = OperationContext {
         cancellation: Some(cancellation.clone()),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     let client = client(Vec::new());
     let request = put(&server.url);
-    let sending = limits.scope(client.send(&request));
+    let sending = context.scope(client.send(&request));
     let cancelling = async {
         while server.requests().is_empty() {
             tokio::task::yield_now().await;
@@ -26,13 +26,13 @@ async fn cancellation_ends_between_two_tries() {
 
 #[tokio::test]
 async fn a_deadline_that_has_passed_sends_nothing() {
-    let limits = RequestLimits {
+    let context = OperationContext {
         deadline: Some(Instant::now()),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     let client = client(Vec::new());
     let url = "http://127.0.0.1:9/".parse().unwrap();
-    let error = limits.scope(client.send(&put(&url))).await.unwrap_err();
+    let error = context.scope(client.send(&put(&url))).await.unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::DeadlineExceeded);
     assert_eq!(Stop::beneath(&error), Some(Stop::DeadlinePassed));
     assert_eq!(client.requests().total(), 0);
@@ -41,14 +41,14 @@ async fn a_deadline_that_has_passed_sends_nothing() {
 #[tokio::test]
 async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
     let soon = Duration::from_millis(200);
-    let limits = RequestLimits {
+    let context = OperationContext {
         deadline: Some(Instant::now() + soon),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     let server = Script::start(vec![Step::Stall]).await;
     let client = client(Vec::new());
     let request = put(&server.url);
-    let error = limits.scope(client.send(&request)).await.unwrap_err();
+    let error = context.scope(client.send(&request)).await.unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::DeadlineExceeded);
     for error in [&error, &error.without_source()] {
         assert_eq!(Stop::beneath(error), Some(Stop::DeadlinePassed));
@@ -56,20 +56,20 @@ async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
     assert_eq!(server.requests().len(), 1);
 
     // After a server failure, the result is that failure, the reason for the delay.
-    let limits = RequestLimits {
+    let context = OperationContext {
         deadline: Some(Instant::now() + 5 * soon),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     let server = Script::start(vec![answer(503, "", ""), Step::Stall]).await;
     let request = put(&server.url);
-    let response = limits.scope(client.send(&request)).await.unwrap();
+    let response = context.scope(client.send(&request)).await.unwrap();
     assert_eq!((response.status.as_u16(), response.retried), (503, true));
     assert_eq!(server.requests().len(), 2);
 
     // The deadline does not stop a commit, whose outcome would then be unknown.
-    let late = RequestLimits {
+    let late = OperationContext {
         deadline: Some(Instant::now()),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
     let server = Script::start(vec![Step::Stall, answer(200, "", "done")]).await;
     let client = HttpClient::new(&HttpSettings {
@@ -79,17 +79,17 @@ async fn a_request_that_outlasts_its_operation_is_not_the_servers_failure() {
         ..HttpSettings::default()
     });
     let (client, request) = (client.unwrap(), put(&server.url));
-    let commit = RequestLimits::committing(client.send(&request));
+    let commit = OperationContext::committing(client.send(&request));
     assert_eq!(late.scope(commit).await.unwrap().body.expose(), b"done");
 }
 
 /// Limits of a cancelled operation.
-fn cancelled() -> RequestLimits {
+fn cancelled() -> OperationContext {
     let cancellation = CancellationToken::new();
     cancellation.cancel();
-    RequestLimits {
+    OperationContext {
         cancellation: Some(cancellation),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     }
 }
 
@@ -106,18 +106,18 @@ async fn what_is_cancelled_is_not_sent_at_all() {
 
 #[tokio::test]
 async fn a_commit_gets_its_tries_though_it_is_cancelled_or_late() {
-    let late = RequestLimits {
+    let late = OperationContext {
         deadline: Some(Instant::now()),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
-    for limits in [cancelled(), late] {
+    for context in [cancelled(), late] {
         let mut steps: Vec<_> = (0..3).map(|_| answer(503, "", "")).collect();
         steps.push(answer(200, "", "done"));
         let server = Script::start(steps).await;
         let client = client(Vec::new());
         let request = put(&server.url);
-        let commit = RequestLimits::committing(client.send(&request));
-        let response = limits.clone().scope(commit).await.unwrap();
+        let commit = OperationContext::committing(client.send(&request));
+        let response = context.clone().scope(commit).await.unwrap();
         assert_eq!(response.body.expose(), b"done");
         assert_eq!(client.requests().total(), 4);
 
@@ -125,8 +125,8 @@ async fn a_commit_gets_its_tries_though_it_is_cancelled_or_late() {
         // cancellation.
         let server = Script::start((0..8).map(|_| answer(503, "", "")).collect()).await;
         let request = put(&server.url);
-        let commit = RequestLimits::committing(client.send(&request));
-        let response = limits.scope(commit).await.unwrap();
+        let commit = OperationContext::committing(client.send(&request));
+        let response = context.scope(commit).await.unwrap();
         assert_eq!(response.status, 503);
         assert_eq!(client.requests().total(), 8);
     }
@@ -141,11 +141,11 @@ async fn an_operations_time_bounds_its_retries() {
         base_delay: Duration::from_millis(2),
         ..RetryPolicy::default()
     });
-    let limits = RequestLimits {
+    let context = OperationContext {
         deadline: Some(Instant::now() + Duration::from_millis(200)),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
-    let response = limits.scope(client.send(&put(&server.url))).await.unwrap();
+    let response = context.scope(client.send(&put(&server.url))).await.unwrap();
     // The result is the server's response, not the expired time.
     assert_eq!(response.status, 503);
     let requests = client.requests().total();
@@ -153,10 +153,10 @@ async fn an_operations_time_bounds_its_retries() {
 }
 
 /// Limits of an operation whose deadline is far away.
-fn unhurried() -> RequestLimits {
-    RequestLimits {
+fn unhurried() -> OperationContext {
+    OperationContext {
         deadline: Some(Instant::now() + Duration::from_secs(600)),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     }
 }
 
@@ -193,11 +193,11 @@ async fn a_rate_limit_that_outlives_its_operation_is_what_is_told() {
     let server = Script::start((0..10_000).map(|_| answer(429, "", "")).collect()).await;
     let client = hasty();
     let request = put(&server.url);
-    let limits = RequestLimits {
+    let context = OperationContext {
         deadline: Some(Instant::now() + Duration::from_millis(300)),
-        ..RequestLimits::default()
+        ..OperationContext::default()
     };
-    let response = limits.scope(client.send(&request)).await.unwrap();
+    let response = context.scope(client.send(&request)).await.unwrap();
     assert_eq!(response.status, 429);
     assert!(client.requests().total() > 8);
 

@@ -8,7 +8,7 @@ use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, record_key_of_
 use crate::operations::deletion_waits::DeletionWaits;
 use crate::operations::tests::world::{World, any, name};
 use crate::operations::{
-    BackendArguments, BackendOnDestroy, Destroyed, Found, Interrupt, OperationError, Organization,
+    BackendArguments, BackendOnDestroy, Destroyed, Interrupt, Lookup, OperationError, Organization,
     UpdateBackend,
 };
 use crate::store::{Landing, StoreVerb};
@@ -129,7 +129,7 @@ async fn an_object_whose_document_somebody_deleted_stays_and_its_backend_with_it
     let process = with_short_waits(&world);
     removed(&delete(&process, &vault).await);
     let shown = match process.backends().find_to_forget(&vault.name).await {
-        Ok(Found::One(found)) => *found,
+        Ok(Lookup::Found(found)) => *found,
         other => panic!("{other:?}"),
     };
     let interrupt = Interrupt::default();

@@ -6,7 +6,7 @@ use super::{
 use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, RecordKey};
 use crate::operations::tests::world::{World, acme};
 use crate::operations::{
-    BackendView, DefaultSet, Destroyed, Interrupt, KnownDefault, MetRecord, OperationError,
+    BackendView, DefaultSet, Destroyed, ExistingRecord, Interrupt, KnownDefault, OperationError,
     Organization, RefreshedBackend, RegisterBackend, RegisteredBackend, Run, RunId, SetDefault,
     UpdateBackend,
 };
@@ -31,9 +31,9 @@ async fn registered(
     process.backends().register(request, &interrupt).await
 }
 
-fn met(refused: Result<RegisteredBackend, OperationError>) -> MetRecord {
+fn existing(refused: Result<RegisteredBackend, OperationError>) -> ExistingRecord {
     match refused {
-        Err(OperationError::BackendExists { met, .. }) => *met,
+        Err(OperationError::BackendExists { existing, .. }) => *existing,
         other => panic!("{other:?}"),
     }
 }
@@ -47,8 +47,8 @@ fn markers(world: &World) -> usize {
 async fn a_look_alike_is_refused_with_whose_it_is_and_its_own_run_declares_it_twice() {
     let world = World::new();
     let first = declared(&of_run(&world, 1, None), "vault", "a").await;
-    let met = met(registered(&of_run(&world, 2, None), declare("vault", "a")).await);
-    assert_eq!(met, MetRecord::new(first.owner.clone(), true));
+    let existing = existing(registered(&of_run(&world, 2, None), declare("vault", "a")).await);
+    assert_eq!(existing, ExistingRecord::new(first.owner.clone(), true));
     let twice = registered(&of_run(&world, 1, None), declare("vault", "a")).await;
     assert!(
         matches!(twice, Err(OperationError::BackendDeclaredTwice { .. })),
@@ -93,7 +93,7 @@ async fn a_run_to_resume_gives_its_backend_and_what_differs_changes_in_the_same_
     assert_eq!(markers(&world), 1);
 
     // The adoption was killed. Only a run that resumes the adopting run adopts the backend.
-    let other = met(registered(&of_run(&world, 3, Some(1)), declare("vault", "a")).await);
+    let other = existing(registered(&of_run(&world, 3, Some(1)), declare("vault", "a")).await);
     assert!(other.is_untouched);
     let again = registered(&of_run(&world, 3, Some(2)), declare("vault", "a")).await;
     assert_eq!(again.unwrap().view.uuid, first.uuid);
@@ -119,9 +119,9 @@ async fn what_changed_since_or_cannot_change_in_place_is_not_adopted() {
         (fixed, "memory.place"),
         (elsewhere, "the place that its settings lead to"),
     ] {
-        let met = met(registered(&of_run(&world, 2, Some(1)), request).await);
-        assert_eq!(met.differs.as_deref(), Some(differs));
-        assert_eq!(met.owner, first.owner);
+        let existing = existing(registered(&of_run(&world, 2, Some(1)), request).await);
+        assert_eq!(existing.differs.as_deref(), Some(differs));
+        assert_eq!(existing.owner, first.owner);
     }
     assert_eq!(markers(&world), 1);
     assert!(world.connector.place("b").objects().is_empty());
@@ -144,8 +144,8 @@ async fn what_changed_since_or_cannot_change_in_place_is_not_adopted() {
     let interrupt = Interrupt::default();
     let process = of_run(&world, 4, None);
     process.backends().update(edit, &interrupt).await.unwrap();
-    let met = met(registered(&of_run(&world, 3, Some(2)), declare("vault", "a")).await);
-    assert!(!met.is_untouched);
+    let existing = existing(registered(&of_run(&world, 3, Some(2)), declare("vault", "a")).await);
+    assert!(!existing.is_untouched);
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn another_stamp_is_neither_changed_nor_deleted() {
     }
     let left = delete(&process, &seen).await.unwrap();
     let owner = Box::new(taken.owner.clone());
-    assert_eq!(left.destroyed, Destroyed::LeftToOwner(owner));
+    assert_eq!(left.destroyed, Destroyed::OwnedByAnotherState(owner));
     assert_eq!(markers(&world), 1);
     // The state that owns it continues.
     let own = of_run(&world, 4, None);
@@ -189,7 +189,7 @@ async fn a_run_gives_back_what_it_adopted_and_destroys_what_it_made() {
         .view;
     let left = delete(&tests, &adopted).await.unwrap();
     let owner = Box::new(first.owner.clone());
-    assert_eq!(left.destroyed, Destroyed::GivenBack(owner));
+    assert_eq!(left.destroyed, Destroyed::ReturnedToOwner(owner));
     let found = world
         .process()
         .backends()
@@ -216,8 +216,8 @@ async fn whoever_loses_the_commit_takes_its_own_marker_along_and_names_the_backe
     };
     // Before the commit.
     world.catalog.before(CatalogVerb::Write, 1, comes_first);
-    let met = met(registered(&rival, declare("vault", "a")).await);
-    assert_eq!(met.owner.stamp.run, RunId::new(Uuid::from_u128(1)));
+    let existing = existing(registered(&rival, declare("vault", "a")).await);
+    assert_eq!(existing.owner.stamp.run, RunId::new(Uuid::from_u128(1)));
     assert_eq!(markers(&world), 1, "the winner's");
     create(&world.process(), "db", Some("vault")).await.unwrap();
 
@@ -331,8 +331,8 @@ async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
     for (number, resumes) in [(2, None), (2, Some(3)), (1, Some(1))] {
         let refused = created(&of_run(&world, number, resumes), "one").await;
         match refused {
-            Err(OperationError::DefaultBackendExists { met, .. }) if number == 2 => {
-                assert_eq!(*met, MetRecord::new(owner.clone(), true));
+            Err(OperationError::DefaultBackendExists { existing, .. }) if number == 2 => {
+                assert_eq!(*existing, ExistingRecord::new(owner.clone(), true));
             }
             Err(OperationError::DefaultBackendDeclaredTwice) if number == 1 => {}
             other => panic!("{other:?}"),
@@ -348,7 +348,7 @@ async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
     let interrupt = Interrupt::default();
     let unset = tests.default_backend().unset(known(&adopted), &interrupt);
     let former = Box::new(owner.clone());
-    assert_eq!(unset.await.unwrap(), Destroyed::GivenBack(former));
+    assert_eq!(unset.await.unwrap(), Destroyed::ReturnedToOwner(former));
     let view = process.default_backend().view().await.unwrap();
     assert_eq!((view.backend, view.owner), (slug("one"), Some(owner)));
 
@@ -385,7 +385,7 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
         .unset(known(&first), &interrupt)
         .await;
     let owner = Box::new(taken.view.owner.clone().unwrap());
-    assert_eq!(left.unwrap(), Destroyed::LeftToOwner(owner));
+    assert_eq!(left.unwrap(), Destroyed::OwnedByAnotherState(owner));
     let own = process
         .default_backend()
         .set(change("two", &taken), &interrupt);
@@ -396,7 +396,7 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
     let refused = created(&of_run(&world, 3, Some(2)), "two").await;
     assert!(matches!(
         refused,
-        Err(OperationError::DefaultBackendExists { met, .. }) if !met.is_untouched
+        Err(OperationError::DefaultBackendExists { existing, .. }) if !existing.is_untouched
     ));
     let unset = process
         .default_backend()
