@@ -283,7 +283,9 @@ fn described(answer: &HttpResponse) -> Option<String> {
     answer.headers().get(DESCRIBED).map(str::to_owned)
 }
 
-/// Returns the kind for an error code of a service in use, or of all AWS services.
+/// Returns the kind for an error code of a service in use, or of all AWS services:
+/// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html>,
+/// <https://docs.aws.amazon.com/botocore/latest/reference/services/sts/client/exceptions/IDPRejectedClaimException.html>
 fn meaning(code: &str, status: Option<u16>) -> AwsErrorKind {
     use AwsErrorKind as K;
     match code {

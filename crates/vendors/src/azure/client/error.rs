@@ -271,7 +271,8 @@ pub(super) fn was_retried(headers: &azure_core::http::headers::Headers) -> bool 
     headers.get_optional_str(&name).is_some()
 }
 
-/// The code for a token of another tenant.
+/// The code for a token of another tenant:
+/// <https://github.com/Azure/azure-cli/issues/11871>
 const WRONG_ISSUER: &str = "AKV10032";
 
 fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureErrorKind {

@@ -27,7 +27,8 @@ pub(super) struct GitHubToken {
 }
 
 impl GitHubToken {
-    /// Environment variable with that address, set in a workflow that may have a token.
+    /// Environment variable with that address, set in a workflow that may have a token:
+    /// <https://docs.github.com/actions/reference/security/oidc#methods-for-requesting-the-oidc-token>
     pub(super) const URL: &'static str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 
     /// Reads GitHub's variables from the environment, if they are set.

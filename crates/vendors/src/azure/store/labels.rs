@@ -15,7 +15,9 @@ const VERSION: &str = "planton-version";
 /// Maximum number of tags:
 /// <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-tags>
 const MAX_TAGS: usize = 15;
-/// Maximum length of a tag. Microsoft documents 256 and 512 in different places.
+/// Maximum length of a tag's name and of its value. The same page has named 256 and 512
+/// characters at different times, and the smaller limit is valid under both:
+/// <https://learn.microsoft.com/azure/key-vault/secrets/about-secrets#secret-tags>
 const MAX_CHARS: usize = 256;
 
 /// Returns the tags of a version: the provider's, and as many labels as fit.

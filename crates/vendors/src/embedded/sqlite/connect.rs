@@ -59,7 +59,9 @@ pub(super) fn use_write_ahead_log(
                      usual for network file systems. Use a folder on a local disk.",
                 ));
             }
-            // The switch needs an exclusive lock, for which SQLite ignores the busy timeout.
+            // The switch upgrades to an exclusive lock. SQLite may return busy at once instead
+            // of waiting, since two upgrades could deadlock:
+            // https://www.sqlite.org/c3ref/busy_handler.html
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && Instant::now() < deadline =>
