@@ -5,17 +5,19 @@ use uuid::Uuid;
 
 use super::Secrets;
 use super::drift::Missed;
+use super::objects::Put;
 use super::value_source::ValueSource;
 use crate::catalog::{
-    OnDestroy, SecretArguments, SecretMetadata, SecretState, Stamp, VersionRecord,
+    OnDestroy, SecretArguments, SecretMetadata, SecretRecord, SecretState, Stamp, VersionRecord,
     record_key_of_name,
 };
 use crate::names::SecretName;
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
-use crate::operations::{ChangedRecord, ExistingRecord, OperationError, SecretView};
+use crate::operations::{Backend, ChangedRecord, ExistingRecord, OperationError, SecretView};
 use crate::store::{Deletion, NativeVersionId, RemoteName, SecretStore, StoreCapability};
+use planton_envelope::SecretKind;
 
 /// The change of a secret.
 #[derive(Debug)]
@@ -40,6 +42,17 @@ pub struct UpdateSecret {
     pub arguments: SecretArguments,
 }
 
+impl UpdateSecret {
+    /// Enters the metadata and the arguments in the record.
+    fn enter(self, record: &mut SecretRecord) {
+        if record.metadata != self.metadata {
+            record.updated_at = Timestamp::now();
+        }
+        record.metadata = self.metadata;
+        record.arguments = self.arguments;
+    }
+}
+
 impl Secrets<'_> {
     /// Writes a new version, new metadata, or both, in one commit. Then deletes the versions
     /// beyond `keep_versions`.
@@ -60,33 +73,45 @@ impl Secrets<'_> {
 
     async fn try_update(
         self,
-        request: UpdateSecret,
+        mut request: UpdateSecret,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         interrupt.before("update")?;
         let mut held = self.hold_for_update(&request).await?;
-        let UpdateSecret {
-            uuid,
-            metadata,
-            arguments,
-            ..
-        } = request;
-        self.take_name_back(&mut held, uuid)?;
-        let record = held.document.secret_mut(uuid).expect("held for update");
-        let now = Timestamp::now();
-        let Some(source) = request.source else {
-            if record.metadata != metadata {
-                record.updated_at = now;
-            }
-            record.metadata = metadata;
-            record.arguments = arguments;
-            if held.document != held.base {
-                interrupt.before("commit edit")?;
-                self.organization.commit(&mut held).await?;
-            }
-            return self.view(&held, uuid).await;
-        };
-        let before = record.clone();
+        self.take_name_back(&mut held, request.uuid)?;
+        match request.source.take() {
+            Some(source) => self.write_version(held, request, source, interrupt).await,
+            None => self.edit(held, request, interrupt).await,
+        }
+    }
+
+    /// Commits new metadata and arguments, unless the document stays the same.
+    async fn edit(
+        self,
+        mut held: HeldSecret,
+        request: UpdateSecret,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        let uuid = request.uuid;
+        request.enter(held.document.secret_mut(uuid).expect("held for update"));
+        if held.document != held.base {
+            interrupt.before("commit edit")?;
+            self.organization.commit(&mut held).await?;
+        }
+        self.view(&held, uuid).await
+    }
+
+    /// Puts a version and commits it together with the metadata and arguments. Then deletes
+    /// the versions beyond `keep_versions` and the source of a copy.
+    async fn write_version(
+        self,
+        mut held: HeldSecret,
+        request: UpdateSecret,
+        source: ValueSource,
+        interrupt: &Interrupt,
+    ) -> Result<SecretView, OperationError> {
+        let uuid = request.uuid;
+        let before = held.document.secret(uuid).expect("held for update").clone();
         let backend = self
             .organization
             .backends()
@@ -97,42 +122,24 @@ impl Secrets<'_> {
             false => Missed::Version,
         };
         let from = source.copy_from();
-        let put = match missed {
-            Missed::Nothing => None,
-            Missed::Version => {
-                let value = self.resolve(source).await?;
-                let put = self.put_next(&before, &value, &backend, interrupt);
-                Some((put.await?, value.kind()))
-            }
-            Missed::Object => {
-                let value = self.resolve(source).await?;
-                let put = self.heal(&before, &value, &backend, interrupt);
-                Some((put.await?, value.kind()))
-            }
-        };
+        let put = self.put_missed(missed, &before, source, &backend, interrupt);
+        let put = put.await?;
         let record = held.document.secret_mut(uuid).expect("held for update");
-        record.metadata = metadata;
-        record.arguments = arguments;
+        request.enter(record);
         let Some((put, kind)) = put else {
-            if record.metadata != before.metadata {
-                record.updated_at = now;
-            }
             interrupt.before("commit edit")?;
             self.organization.commit(&mut held).await?;
             return self.view(&held, uuid).await.map(|view| view.on(&backend));
         };
         record.kind = kind;
-        record.updated_at = now;
+        record.updated_at = Timestamp::now();
         put.enter(record);
         let capability = backend.store.capability();
         let keep = kept(capability, record.arguments.keep_versions);
         let surplus = prune(&mut record.versions, keep);
         let remote_name = record.remote_name.clone();
-        if self
-            .commit_put(&mut held, uuid, &put, &backend)
-            .await?
-            .is_some()
-        {
+        let rival = self.commit_put(&mut held, uuid, &put, &backend).await?;
+        if rival.is_some() {
             return Err(held.overtaken());
         }
         if capability.deletes_versions {
@@ -141,6 +148,31 @@ impl Secrets<'_> {
         let view = self.view(&held, uuid).await?;
         let left = self.delete_source(uuid, from.as_ref()).await;
         Ok(view.on(&backend).leaving(left))
+    }
+
+    /// Puts what is missing of a secret; `None` if nothing is. Returns the put and the kind of
+    /// the value.
+    async fn put_missed(
+        self,
+        missed: Missed,
+        before: &SecretRecord,
+        source: ValueSource,
+        backend: &Backend,
+        interrupt: &Interrupt,
+    ) -> Result<Option<(Put, SecretKind)>, OperationError> {
+        Ok(match missed {
+            Missed::Nothing => None,
+            Missed::Version => {
+                let value = self.resolve(source).await?;
+                let put = self.put_next(before, &value, backend, interrupt);
+                Some((put.await?, value.kind()))
+            }
+            Missed::Object => {
+                let value = self.resolve(source).await?;
+                let put = self.heal(before, &value, backend, interrupt);
+                Some((put.await?, value.kind()))
+            }
+        })
     }
 
     /// Loads the document of the secret. Checks that the caller owns the secret, and that it
