@@ -87,10 +87,32 @@ pub(super) fn store(error: &StoreError) -> Diagnostic {
 /// Returns the diagnostic of a store's failure. Its text begins with `failed`, and its remedy
 /// ends with `more`.
 pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diagnostic {
+    let (summary, what, general) = store_meaning(error.kind());
+    // Only a secret's value can be written again, a test object has none.
+    let is_intruder = error.kind() == StoreErrorKind::Corrupt && failed.is_empty();
+    let remedy = error.remedy().filter(|_| !is_intruder);
+    let remedy = format!("{}{more}", remedy.unwrap_or(general).trim_end());
+    // The check of a setting sends no request, so there is no operation to name.
+    let (what, tried) = match error.is_of_setting() {
+        true => (
+            "The secret backend's settings are invalid",
+            ("setting", error.path()),
+        ),
+        false => (what, (error.operation(), error.path())),
+    };
+    let mut told = diagnostic((summary, what, general), tried, Some(&remedy), error);
+    if !failed.is_empty() {
+        told.detail = format!("{failed}\n\n{}", told.detail);
+    }
+    told
+}
+
+/// Returns the meaning of a store's failure.
+fn store_meaning(kind: StoreErrorKind) -> Meaning {
     use StoreErrorKind as K;
     const INTRUDER: &str = "Write the value again by changing value_wo_version, and find out who \
                             can write to the backend.";
-    let meaning = match error.kind() {
+    match kind {
         K::NotFound => (
             "Stored Secret Missing",
             "The backend does not contain the object that the catalog names",
@@ -153,25 +175,7 @@ pub(super) fn store_within(failed: &str, error: &StoreError, more: &str) -> Diag
             "The secret backend or the connection to it is misconfigured",
             "Check the backend's configuration.",
         ),
-    };
-    // Only a secret's value can be written again, a test object has none.
-    let is_intruder = error.kind() == K::Corrupt && failed.is_empty();
-    let remedy = error.remedy().filter(|_| !is_intruder);
-    let (summary, what, general) = meaning;
-    let remedy = format!("{}{more}", remedy.unwrap_or(general).trim_end());
-    // The check of a setting sends no request, so there is no operation to name.
-    let (what, tried) = match error.is_of_setting() {
-        true => (
-            "The secret backend's settings are invalid",
-            ("setting", error.path()),
-        ),
-        false => (what, (error.operation(), error.path())),
-    };
-    let mut told = diagnostic((summary, what, general), tried, Some(&remedy), error);
-    if !failed.is_empty() {
-        told.detail = format!("{failed}\n\n{}", told.detail);
     }
-    told
 }
 
 pub(super) fn kek(error: &KekError) -> Diagnostic {
