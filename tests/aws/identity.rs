@@ -362,6 +362,9 @@ async fn a_static_key_that_has_run_out_is_refused_after_one_request() {
     let (refused, requests) = counted(&store, store.get(&name, &id)).await;
     let refused = refused.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Unauthenticated);
-    assert!(refused.remedy().unwrap().contains("run out"), "{refused:?}");
+    assert!(
+        refused.remedy().unwrap().contains("have expired"),
+        "{refused:?}"
+    );
     assert_eq!(requests, 1);
 }

@@ -41,7 +41,12 @@ async fn a_foreign_secret_is_neither_written_nor_deleted() {
         let (refused, requests) = counted(&store, store.put(&name, PAYLOAD, version(1, &[]))).await;
         let refused = refused.unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::AlreadyExists, "{refused:?}");
-        assert!(refused.remedy().unwrap().contains("not by this provider"));
+        assert!(
+            refused
+                .remedy()
+                .unwrap()
+                .contains("not created by this provider")
+        );
         assert_eq!(requests, 2, "create, describe");
         let given_up = store.delete(&name, object(&[]));
         let (left, requests) = counted(&store, given_up).await;

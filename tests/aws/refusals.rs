@@ -83,7 +83,7 @@ async fn each_refusal_of_a_read_has_its_meaning() {
             "DecryptionFailure",
             "",
             K::Misconfigured,
-            "there and enabled",
+            "exists and is enabled",
             1,
         ),
         (
@@ -91,7 +91,7 @@ async fn each_refusal_of_a_read_has_its_meaning() {
             "UnrecognizedClientException",
             "",
             K::Unauthenticated,
-            "check access_key_id",
+            "Check access_key_id",
             1,
         ),
         (
@@ -107,7 +107,7 @@ async fn each_refusal_of_a_read_has_its_meaning() {
             "ExpiredTokenException",
             "",
             K::Unauthenticated,
-            "run out",
+            "have expired",
             1,
         ),
         (

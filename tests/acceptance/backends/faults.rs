@@ -203,7 +203,10 @@ fn acc_run_whose_static_key_runs_out_fails_and_loses_nothing_acknowledged() {
     let told = flat(&run.wait().unwrap().error().unwrap());
     has(
         &told,
-        &["Secret Backend Login Failed", "has run out. Give a new one"],
+        &[
+            "Secret Backend Login Failed",
+            "have expired. Provide new ones",
+        ],
     );
     assert_eq!(all.map(|name| committed(&scene, name).len()), [2, 1, 1]);
     assert_eq!(all.map(|name| stored(&place, name)), [2, 1, 1]);

@@ -89,122 +89,166 @@ fn setting(error: &AwsError, operation: &str, place: Place<'_>) -> Option<&'stat
 pub(super) fn of_connecting(error: AwsError) -> StoreError {
     let explained = match error.http() {
         Some(_) => StoreError::new(StoreErrorKind::Misconfigured, "connect", "AWS")
-            .with_remedy("Check the certificates that this machine trusts."),
+            .with_remedy("Check the certificate authorities that this machine trusts."),
         None => unusable(
             "region",
-            "Set region, or AWS_REGION, or a region in the profile that is in use: neither of \
-             them is there.",
+            "No region is configured. Set region, AWS_REGION, or a region in the profile in use.",
         ),
     };
     explained.with_source(error)
 }
 
 fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option<String> {
-    let Place {
-        name,
-        region,
-        kms_key_id,
-        role_arn,
-        ..
-    } = place;
-    let whom = error.principal().unwrap_or("the identity in use");
-    let key = kms_key_id.unwrap_or("aws/secretsmanager");
+    use AwsErrorKind as K;
     Some(match error.kind() {
-        AwsErrorKind::PermissionDenied if error.concerns_kms() => format!(
-            "Grant {} on the KMS key {key} (at_rest_kms_key_id) to {whom}, in the key's policy as \
-             well.",
-            // PutSecretValue requires both permissions:
-            // https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
-            match operation {
-                "GetSecretValue" => "kms:Decrypt",
-                _ => "kms:GenerateDataKey and kms:Decrypt",
-            }
-        ),
-        AwsErrorKind::PermissionDenied => format!(
+        K::PermissionDenied => grant(error, operation, place),
+        K::KeyUnusable => usable_key(error, place),
+        K::Expired => {
+            "The credentials in use have expired. Provide new ones, or log in again.".to_owned()
+        }
+        K::Unauthenticated => credentials(error, place),
+        K::WrongState => state(error, place),
+        K::AlreadyExists if operation == "CreateSecret" => {
+            "A secret with this name exists that was not created by this provider. Rename one of \
+             the two."
+                .to_owned()
+        }
+        K::NotFound | K::InvalidParameter if operation == "CreateSecret" => {
+            "Check at_rest_kms_key_id: the ARN, identifier or alias of a key in this region."
+                .to_owned()
+        }
+        K::RateLimited | K::LimitExceeded => quota_remedy(error, operation, place.region),
+        K::Unexpected => {
+            "Check endpoint if it is set, and any proxy or gateway between this machine and AWS."
+                .to_owned()
+        }
+        K::Unavailable | K::Misconfigured => connection(error)?.to_owned(),
+        _ => return None,
+    })
+}
+
+/// Returns the missing grant.
+fn grant(error: &AwsError, operation: &str, place: Place<'_>) -> String {
+    let Place { name, region, .. } = place;
+    let (whom, key) = (whom(error), key(place));
+    if !error.concerns_kms() {
+        return format!(
             "Grant secretsmanager:{operation} on arn:{}:secretsmanager:{region}:*:secret:{}* to \
              {whom}.",
             partition(region),
             folder(name)
-        ),
-        AwsErrorKind::KeyUnusable => format!(
-            "Secrets Manager cannot use the KMS key {key} (at_rest_kms_key_id). Check that the key \
-             is there and enabled, and grant kms:GenerateDataKey and kms:Decrypt on it to {whom}. A \
-             secret keeps the key that it was created with: where at_rest_kms_key_id was changed \
-             since and nothing is stored yet, delete the empty secret (aws secretsmanager \
-             delete-secret --region {region} --secret-id {name} --force-delete-without-recovery)."
-        ),
-        AwsErrorKind::Expired => {
-            "The credential in use has run out. Give a new one, or log in again.".to_owned()
-        }
-        AwsErrorKind::Unauthenticated if error.concerns_region() => format!(
-            "What answers is of another region than {region}. Check region, and endpoint if one is \
-             set."
-        ),
-        AwsErrorKind::Unauthenticated if error.concerns_key() => "AWS does not know the access \
-             key, or the session token is not of it: check access_key_id, and that the key is \
-             active and in this partition of AWS."
-            .to_owned(),
-        AwsErrorKind::Unauthenticated if error.concerns_signature() => {
-            "The secret access key is not that of the access key: check secret_access_key_wo (or \
-             AWS_SECRET_ACCESS_KEY), and that this machine's clock is right."
-                .to_owned()
-        }
-        AwsErrorKind::Unauthenticated if error.concerns_role() => format!(
-            "Let the credential in use take the role {}: it needs sts:AssumeRole, and the role's \
-             trust policy has to name it, with the external_id that it asks for.",
+        );
+    }
+    // PutSecretValue requires both permissions:
+    // https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    let actions = match operation {
+        "GetSecretValue" => "kms:Decrypt",
+        _ => "kms:GenerateDataKey and kms:Decrypt",
+    };
+    format!(
+        "Grant {actions} on the KMS key {key} (at_rest_kms_key_id) to {whom}, in the key's policy \
+         as well."
+    )
+}
+
+/// Returns the remedy for a KMS key that Secrets Manager cannot use.
+fn usable_key(error: &AwsError, place: Place<'_>) -> String {
+    let Place { name, region, .. } = place;
+    let (whom, key) = (whom(error), key(place));
+    format!(
+        "Secrets Manager cannot use the KMS key {key} (at_rest_kms_key_id). Check that the key \
+         exists and is enabled, and grant kms:GenerateDataKey and kms:Decrypt on it to {whom}. A \
+         secret keeps the key with which it was created. If at_rest_kms_key_id was changed since, \
+         and the secret has no value yet, delete it (aws secretsmanager delete-secret --region \
+         {region} --secret-id {name} --force-delete-without-recovery)."
+    )
+}
+
+/// Returns the remedy for credentials that AWS rejects.
+fn credentials(error: &AwsError, place: Place<'_>) -> String {
+    let Place {
+        region, role_arn, ..
+    } = place;
+    if error.concerns_region() {
+        return format!(
+            "The server belongs to another region than {region}. Check region, and endpoint if it \
+             is set."
+        );
+    }
+    if error.concerns_key() {
+        return "AWS does not recognize the access key, or the session token belongs to another \
+                key. Check access_key_id, and that the key is active and in this partition of AWS."
+            .to_owned();
+    }
+    if error.concerns_signature() {
+        return "The secret access key does not match the access key. Check secret_access_key_wo \
+                (or AWS_SECRET_ACCESS_KEY), and this machine's clock."
+            .to_owned();
+    }
+    if error.concerns_role() {
+        return format!(
+            "Let the credentials in use assume the role {}. They need sts:AssumeRole. The role's \
+             trust policy must name them, and the external_id that it requires must be set.",
             role_arn.unwrap_or("that the profile or the environment names")
-        ),
-        AwsErrorKind::Unauthenticated => format!(
-            "Check the credential in use{}, and that this machine's clock is right.",
-            match error.principal() {
-                Some(principal) => format!(" ({principal})"),
-                None => String::new(),
-            }
-        ),
-        AwsErrorKind::WrongState if error.concerns_deletion() => format!(
-            "A secret of this name is deleted and within its recovery window: until that ends, \
-             nothing can be put there. Delete it for good (aws secretsmanager delete-secret \
-             --region {region} --secret-id {name} --force-delete-without-recovery), or bring it \
-             back with restore-secret."
-        ),
-        AwsErrorKind::WrongState => {
-            "Another service of AWS manages this secret, or it has replicas.".to_owned()
-        }
-        AwsErrorKind::AlreadyExists if operation == "CreateSecret" => {
-            "A secret of this name is there, and not by this provider. Rename one of the two."
-                .to_owned()
-        }
-        AwsErrorKind::NotFound | AwsErrorKind::InvalidParameter if operation == "CreateSecret" => {
-            "Check at_rest_kms_key_id: a key of this region, by its ARN, identifier or alias."
-                .to_owned()
-        }
-        AwsErrorKind::RateLimited => format!(
+        );
+    }
+    let principal = error.principal();
+    let principal = principal.map_or_else(String::new, |principal| format!(" ({principal})"));
+    format!("Check the credentials in use{principal}, and this machine's clock.")
+}
+
+/// Returns the remedy for a secret whose state does not allow the operation.
+fn state(error: &AwsError, place: Place<'_>) -> String {
+    let Place { name, region, .. } = place;
+    if !error.concerns_deletion() {
+        return "Another AWS service manages this secret, or it has replicas.".to_owned();
+    }
+    format!(
+        "A secret of this name is deleted and in its recovery window. Until the window ends, the \
+         name cannot be used. Delete the secret for good (aws secretsmanager delete-secret \
+         --region {region} --secret-id {name} --force-delete-without-recovery), or restore it with \
+         restore-secret."
+    )
+}
+
+/// Returns the remedy for an exhausted quota.
+fn quota_remedy(error: &AwsError, operation: &str, region: &str) -> String {
+    if error.kind() == AwsErrorKind::RateLimited {
+        return format!(
             "Secrets Manager allows an account {} in {region}. Raise the resource's timeouts, or \
              lower -parallelism.",
             quota(operation)
-        ),
-        AwsErrorKind::LimitExceeded if operation == "PutSecretValue" => {
-            "AWS keeps every version for 24 hours and takes some 100 of them: write fewer, or \
-             wait."
-                .to_owned()
+        );
+    }
+    match operation {
+        "PutSecretValue" => "AWS keeps every version for 24 hours and allows about 100 of them. \
+                             Write fewer versions, or wait."
+            .to_owned(),
+        _ => format!("Ask AWS for a higher quota of secrets in {region}."),
+    }
+}
+
+/// Returns the remedy for a connection that could not be established.
+fn connection(error: &AwsError) -> Option<&'static str> {
+    match error.http()?.kind() {
+        HttpErrorKind::Tls => {
+            Some("Check endpoint, and the certificate authorities that this machine trusts.")
         }
-        AwsErrorKind::LimitExceeded => {
-            format!("Ask AWS for a higher quota of secrets in {region}.")
+        HttpErrorKind::Connect | HttpErrorKind::Timeout => {
+            Some("Check region and endpoint, and that this machine can reach AWS.")
         }
-        AwsErrorKind::Unexpected => {
-            "Check endpoint if one is set, and the proxy or gateway between here and AWS."
-                .to_owned()
-        }
-        AwsErrorKind::Unavailable | AwsErrorKind::Misconfigured => match error.http()?.kind() {
-            HttpErrorKind::Tls => "Check endpoint, and the certificates that this machine trusts.",
-            HttpErrorKind::Connect | HttpErrorKind::Timeout => {
-                "Check region and endpoint, and that AWS can be reached from here."
-            }
-            _ => return None,
-        }
-        .to_owned(),
-        _ => return None,
-    })
+        _ => None,
+    }
+}
+
+/// Returns the identity that needs a grant.
+fn whom(error: &AwsError) -> &str {
+    error.principal().unwrap_or("the identity in use")
+}
+
+/// Returns the KMS key that encrypts the secret at rest.
+fn key(place: Place<'_>) -> &str {
+    place.kms_key_id.unwrap_or("aws/secretsmanager")
 }
 
 /// Returns AWS's request quota for an operation, per region:

@@ -86,7 +86,7 @@ fn a_place_that_is_not_there_is_told_at_its_address() {
 
     The secret backend could not be reached or returned errors; retries were exhausted (CreateSecret: planton/acme/probe/aws-<8 hex>).
 
-    Check region and endpoint, and that AWS can be reached from here.
+    Check region and endpoint, and that this machine can reach AWS.
 
     To save the backend without this test, set verify_connection to false.
 

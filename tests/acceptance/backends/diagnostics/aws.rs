@@ -97,7 +97,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
 
     The secret backend or the connection to it is misconfigured (CreateSecret: planton/acme/probe/region-<8 hex>).
 
-    What answers is of another region than eu-west-1. Check region, and endpoint if one is set.
+    The server belongs to another region than eu-west-1. Check region, and endpoint if it is set.
 
     Original error: InvalidSignatureException (request front-request)
     "#);
@@ -125,7 +125,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/key-<8 hex>).
 
-    AWS does not know the access key, or the session token is not of it: check access_key_id, and that the key is active and in this partition of AWS.
+    AWS does not recognize the access key, or the session token belongs to another key. Check access_key_id, and that the key is active and in this partition of AWS.
 
     Original error: UnrecognizedClientException (request front-request)
     "#);
@@ -138,7 +138,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/secret-<8 hex>).
 
-    The secret access key is not that of the access key: check secret_access_key_wo (or AWS_SECRET_ACCESS_KEY), and that this machine's clock is right.
+    The secret access key does not match the access key. Check secret_access_key_wo (or AWS_SECRET_ACCESS_KEY), and this machine's clock.
 
     Original error: InvalidSignatureException (request front-request)
     "#);
@@ -151,7 +151,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/expired-<8 hex>).
 
-    The credential in use has run out. Give a new one, or log in again.
+    The credentials in use have expired. Provide new ones, or log in again.
 
     Original error: ExpiredTokenException (request front-request)
     "#);
@@ -164,7 +164,7 @@ fn what_aws_refuses_is_told_with_the_remedy() {
 
     The secret backend rejected the credentials: they are missing, wrong or expired (CreateSecret: planton/acme/probe/role-<8 hex>).
 
-    Let the credential in use take the role arn:aws:iam::123456789012:role/unknown: it needs sts:AssumeRole, and the role's trust policy has to name it, with the external_id that it asks for.
+    Let the credentials in use assume the role arn:aws:iam::123456789012:role/unknown. They need sts:AssumeRole. The role's trust policy must name them, and the external_id that it requires must be set.
 
     Original error: sts:AssumeRole: AccessDenied
     "#);
