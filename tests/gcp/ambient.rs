@@ -1,72 +1,10 @@
 //! Tests Application Default Credentials.
 
-use std::process::Command;
-use std::time::Duration;
-
-use planton_core::store::{SecretStore, StoreCredential};
 use serde_json::{Value, json};
-use xtask::process;
 
-use super::support::{EMAIL, PAYLOAD, Place, all_of, name, open, version};
-
-const OTHER: &str = "store@acme.iam.gserviceaccount.com";
-
-/// The variable with the fake's address, set in a child only.
-const CHILD: &str = "PLANTON_TEST_GCP_ENDPOINT";
-
-/// The variable with the account that a child impersonates.
-const AS: &str = "PLANTON_TEST_GCP_ACCOUNT";
-
-/// Runs one test of this file again, in a process with these variables and no others of
-/// Google's.
-fn in_a_child(test: &str, place: &Place, variables: &[(&str, &str)]) -> String {
-    let home = tempfile::tempdir().unwrap();
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", &format!("ambient::{test}"), "--nocapture"])
-        .env_remove("GOOGLE_APPLICATION_CREDENTIALS")
-        .env_remove("GOOGLE_CLOUD_QUOTA_PROJECT")
-        .env_remove("GCE_METADATA_HOST")
-        .env_remove("no_proxy")
-        .env_remove("NO_PROXY")
-        .env("HOME", home.path())
-        .env(CHILD, place.fake.address())
-        .envs(variables.iter().copied());
-    let finished = process::run(&mut command, Duration::from_secs(120)).unwrap();
-    let finished = finished.ok().unwrap();
-    assert!(finished.stdout.contains("1 passed"), "{finished:?}");
-    finished.stdout
-}
-
-/// In a child: puts a version with the ambient credentials, reads it three times, and
-/// prints the result.
-async fn ambient(endpoint: &str) {
-    let settings = serde_json::from_value(json!({
-        "kind": "gcp_secret_manager",
-        "name_prefix": "planton",
-        "configuration": {
-            "project_id": "acme",
-            "endpoint": endpoint,
-            "impersonate_service_account": std::env::var(AS).ok(),
-        },
-    }));
-    let store = open(&settings.unwrap(), &StoreCredential::new()).unwrap();
-    match store.put(name(), PAYLOAD, version(1, &[])).await {
-        Ok(id) => {
-            println!("put with {} requests", store.requests());
-            for _ in 0..3 {
-                assert_eq!(store.get(name(), &id).await.unwrap(), PAYLOAD);
-            }
-        }
-        Err(error) => println!(
-            "{:?} at {:?}: {}",
-            error.kind(),
-            error.setting(),
-            all_of(&error)
-        ),
-    }
-    println!("{store:?}");
-}
+use super::child::{CHILD, ambient, in_a_child, write};
+use super::support::{EMAIL, Place};
+pub(super) const OTHER: &str = "store@acme.iam.gserviceaccount.com";
 
 /// Searches a child's output for every token that the fake received, and for these
 /// secrets.
@@ -97,12 +35,6 @@ const WORK: [&str; 5] = [
     "AccessSecretVersion",
 ];
 
-fn write(folder: &tempfile::TempDir, content: &str) -> String {
-    let path = folder.path().join("credential.json");
-    std::fs::write(&path, content).unwrap();
-    path.display().to_string()
-}
-
 #[tokio::test]
 async fn the_environments_key_file_serves() {
     if let Ok(endpoint) = std::env::var(CHILD) {
@@ -126,7 +58,7 @@ async fn a_user_serves_from_the_environments_file_and_from_where_gcloud_left_it(
     if let Ok(endpoint) = std::env::var(CHILD) {
         return ambient(&endpoint).await;
     }
-    let test = "a_user_serves_from_the_environments_file_and_from_where_gcloud_left_it";
+    let test = "ambient::a_user_serves_from_the_environments_file_and_from_where_gcloud_left_it";
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     let left = home.join(".config/gcloud");
@@ -158,7 +90,7 @@ async fn a_workloads_own_token_serves_as_itself_and_as_another_account() {
     if let Ok(endpoint) = std::env::var(CHILD) {
         return ambient(&endpoint).await;
     }
-    let test = "a_workloads_own_token_serves_as_itself_and_as_another_account";
+    let test = "ambient::a_workloads_own_token_serves_as_itself_and_as_another_account";
     let folder = tempfile::tempdir().unwrap();
     let token_file = folder.path().join("token");
     let as_text = json!({ "file": token_file });
@@ -288,7 +220,8 @@ async fn a_user_whom_google_does_not_know_is_unauthenticated_and_asks_for_nothin
         return ambient(&endpoint).await;
     }
     let place = Place::new();
-    let test = "a_user_whom_google_does_not_know_is_unauthenticated_and_asks_for_nothing_else";
+    let test =
+        "ambient::a_user_whom_google_does_not_know_is_unauthenticated_and_asks_for_nothing_else";
     let user = place.fake.user_file("somebody").unwrap();
     for (asked, part) in (1..).zip(["client_id", "client_secret", "refresh_token"]) {
         let folder = tempfile::tempdir().unwrap();
@@ -320,7 +253,7 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
         return ambient(&endpoint).await;
     }
     let place = Place::new();
-    let test = "an_environment_without_a_credential_is_told_what_to_do";
+    let test = "ambient::an_environment_without_a_credential_is_told_what_to_do";
     // Nothing listens there, as outside Google Cloud, and no name needs resolution.
     let nowhere = [("http_proxy", "http://127.0.0.1:1")];
     let said = in_a_child(test, &place, &nowhere);
@@ -346,79 +279,4 @@ async fn an_environment_without_a_credential_is_told_what_to_do() {
     assert!(said.contains("Unauthenticated at "), "{said}");
     assert!(!said.contains("hunter2"), "{said}");
     assert_eq!(place.fake.requests().unwrap(), []);
-}
-
-/// A caller with a quota project names it in each request. It comes from the user's file
-/// or from the environment.
-#[tokio::test]
-async fn a_quota_project_is_named_in_each_request() {
-    if let Ok(endpoint) = std::env::var(CHILD) {
-        return ambient(&endpoint).await;
-    }
-    let test = "a_quota_project_is_named_in_each_request";
-    let folder = tempfile::tempdir().unwrap();
-    for (in_file, in_environment, outcome) in [
-        (Some("billing"), None, "put with 2 requests"),
-        (None, Some("billing"), "put with 2 requests"),
-        (
-            None,
-            None,
-            "Grant serviceusage.services.use on the quota project",
-        ),
-    ] {
-        let place = Place::new();
-        place.fake.expect_quota_project("billing").unwrap();
-        let mut user = place.fake.user_file("a-user").unwrap();
-        if let Some(project) = in_file {
-            user["quota_project_id"] = json!(project);
-        }
-        let file = write(&folder, &user.to_string());
-        let mut variables = vec![("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())];
-        variables.extend(in_environment.map(|project| ("GOOGLE_CLOUD_QUOTA_PROJECT", project)));
-        let said = in_a_child(test, &place, &variables);
-        assert!(
-            said.contains(outcome),
-            "{in_file:?} {in_environment:?}: {said}"
-        );
-    }
-}
-
-/// The quota project of the environment also applies to an impersonated account. The
-/// project in a user's file is one that the user may charge, but the account perhaps may
-/// not.
-#[tokio::test]
-async fn the_environments_quota_project_pays_for_an_impersonated_account_too() {
-    if let Ok(endpoint) = std::env::var(CHILD) {
-        return ambient(&endpoint).await;
-    }
-    let test = "the_environments_quota_project_pays_for_an_impersonated_account_too";
-    let folder = tempfile::tempdir().unwrap();
-    for (in_file, in_environment, pays) in [
-        (None, Some("billing"), true),
-        (Some("a-users-own"), Some("billing"), true),
-        (Some("billing"), None, false),
-    ] {
-        let place = Place::new();
-        place.fake.expect_quota_project("billing").unwrap();
-        let mut user = place.fake.user_file("a-user").unwrap();
-        if let Some(project) = in_file {
-            user["quota_project_id"] = json!(project);
-        }
-        let file = write(&folder, &user.to_string());
-        let mut variables = vec![
-            ("GOOGLE_APPLICATION_CREDENTIALS", file.as_str()),
-            (AS, OTHER),
-        ];
-        variables.extend(in_environment.map(|project| ("GOOGLE_CLOUD_QUOTA_PROJECT", project)));
-        let said = in_a_child(test, &place, &variables);
-        // A token, a creation and a version.
-        let outcome = match pays {
-            true => "put with 3 requests",
-            false => "serviceusage.services.use",
-        };
-        let case = format!("{in_file:?} {in_environment:?}");
-        assert!(said.contains(outcome), "{case}: {said}");
-        let (_, who) = place.fake.requests().unwrap().pop().unwrap();
-        assert_eq!(who, OTHER, "{case}");
-    }
 }

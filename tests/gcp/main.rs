@@ -6,10 +6,12 @@ mod support;
 
 mod ambient;
 mod auth;
+mod child;
 mod conformance;
 mod fault_suite;
 mod faults;
 mod official;
+mod quota_project;
 mod quotas;
 mod refusals;
 mod secrecy;

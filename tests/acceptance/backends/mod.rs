@@ -7,6 +7,7 @@ mod canary;
 mod configuration;
 mod copy;
 mod crash;
+mod crash_default;
 mod credentials;
 mod data;
 mod deletion;

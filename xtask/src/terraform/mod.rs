@@ -2,6 +2,7 @@
 
 mod outcome;
 mod workspace;
+mod workspace_run;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -15,7 +16,8 @@ use crate::tools::Tools;
 use crate::{paths, process};
 
 pub use outcome::{Diagnostic, Outcome, PlanOutcome};
-pub use workspace::{Variables, Workspace, WorkspaceRun};
+pub use workspace::{Variables, Workspace};
+pub use workspace_run::WorkspaceRun;
 
 const VERSION_BOUND: Duration = Duration::from_secs(60);
 /// The programs, in the order of the search.

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Outcome, PlanOutcome, Terraform};
+use super::{Outcome, PlanOutcome, Terraform, WorkspaceRun};
 use crate::process::Running;
 
 const BINARY: &str = "terraform-provider-planton";
@@ -366,42 +366,4 @@ impl Workspace {
         }
         command
     }
-}
-
-/// A running Terraform.
-#[derive(Debug)]
-pub struct WorkspaceRun {
-    /// The process, to wait for output, to send signals, and for its id.
-    pub running: Running,
-    folder: PathBuf,
-    log: PathBuf,
-    bound: Duration,
-}
-
-impl WorkspaceRun {
-    /// Returns the current log, which is empty if it was not requested.
-    #[must_use]
-    pub fn log(&self) -> String {
-        read_lossy(&self.log)
-    }
-
-    /// Waits for the end.
-    ///
-    /// # Errors
-    ///
-    /// If the workspace's time limit expired.
-    pub fn wait(self) -> Result<Outcome> {
-        let process = self.running.wait(self.bound)?;
-        Ok(Outcome {
-            process,
-            log: read_lossy(&self.log),
-            folder: self.folder,
-        })
-    }
-}
-
-fn read_lossy(file: &Path) -> String {
-    fs::read(file)
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .unwrap_or_default()
 }

@@ -1,10 +1,13 @@
 //! Registered backends: declared, changed, made the default, deleted.
 
+mod concurrent_deletion;
 mod credentials;
+mod default_ownership;
 mod deletion;
 mod ownership;
 mod pairs;
 mod rollback;
+mod stepping;
 
 use crate::catalog::CatalogErrorKind;
 use crate::kek::KekErrorKind;

@@ -1,4 +1,4 @@
-//! Ownership of backends and of the default: the changes that another run may make.
+//! Ownership of backends: the changes that another run may make.
 
 use super::{
     DONE, arguments, change, chosen, create, declare, declared, delete, password, settings, slug,
@@ -6,15 +6,14 @@ use super::{
 use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, RecordKey};
 use crate::operations::tests::world::{World, acme};
 use crate::operations::{
-    BackendView, DefaultSet, Destroyed, ExistingRecord, Interrupt, KnownDefault, OperationError,
-    Organization, RefreshedBackend, RegisterBackend, RegisteredBackend, Run, RunId, SetDefault,
-    UpdateBackend,
+    BackendView, Destroyed, ExistingRecord, Interrupt, OperationError, Organization,
+    RefreshedBackend, RegisterBackend, RegisteredBackend, Run, RunId, UpdateBackend,
 };
 use crate::store::Landing;
 use uuid::Uuid;
 
 /// Returns a process of the run with this number, which resumes another one.
-fn of_run(world: &World, number: u128, resumes: Option<u128>) -> Organization {
+pub(super) fn of_run(world: &World, number: u128, resumes: Option<u128>) -> Organization {
     let id = |number| RunId::new(Uuid::from_u128(number));
     let run = Run {
         resumes: resumes.map(id),
@@ -317,132 +316,4 @@ async fn a_record_that_is_missing_is_no_end_and_a_tombstone_is() {
 
     assert_eq!(delete(&process, &view).await.unwrap(), DONE);
     assert_eq!(refresh().await.unwrap(), RefreshedBackend::Gone);
-}
-
-#[tokio::test]
-async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
-    let world = World::new();
-    let process = world.warm().await;
-    for named in ["one", "two"] {
-        declared(&process, named, named).await;
-    }
-    let first = chosen(&of_run(&world, 1, None), "one", "platform").await;
-    let owner = first.owner.clone().unwrap();
-    for (number, resumes) in [(2, None), (2, Some(3)), (1, Some(1))] {
-        let refused = created(&of_run(&world, number, resumes), "one").await;
-        match refused {
-            Err(OperationError::DefaultBackendExists { existing, .. }) if number == 2 => {
-                assert_eq!(*existing, ExistingRecord::new(owner.clone(), true));
-            }
-            Err(OperationError::DefaultBackendDeclaredTwice) if number == 1 => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    // The deletion of another backend writes the record again, unchanged.
-    let brief = declared(&process, "brief", "brief").await;
-    delete(&process, &brief).await.unwrap();
-
-    let tests = of_run(&world, 2, Some(1));
-    let adopted = created(&tests, "one").await.unwrap();
-    assert_eq!(adopted.adopted_from.as_ref(), Some(&owner));
-    let interrupt = Interrupt::default();
-    let unset = tests.default_backend().unset(known(&adopted), &interrupt);
-    let former = Box::new(owner.clone());
-    assert_eq!(unset.await.unwrap(), Destroyed::ReturnedToOwner(former));
-    let view = process.default_backend().view().await.unwrap();
-    assert_eq!((view.backend, view.owner), (slug("one"), Some(owner)));
-
-    // The resuming run sets another backend, in the same commit.
-    let adopted = created(&of_run(&world, 4, Some(1)), "two").await.unwrap();
-    assert_eq!(adopted.view.backend, slug("two"));
-    let untouched = created(&of_run(&world, 5, Some(4)), "two").await.unwrap();
-    assert!(untouched.adopted_from.is_some());
-}
-
-#[tokio::test]
-async fn the_default_of_another_state_is_neither_changed_nor_unset() {
-    let world = World::new();
-    let process = world.warm().await;
-    for named in ["one", "two"] {
-        declared(&process, named, named).await;
-    }
-    let first = created(&of_run(&world, 1, None), "one").await.unwrap();
-    let taken = created(&of_run(&world, 2, Some(1)), "one").await.unwrap();
-    let interrupt = Interrupt::default();
-    let change = |backend: &str, set: &DefaultSet| SetDefault {
-        backend: slug(backend),
-        before: Some(known(set)),
-    };
-    let refused = process
-        .default_backend()
-        .set(change("two", &first), &interrupt);
-    assert!(matches!(
-        refused.await,
-        Err(OperationError::DefaultBackendOwnedByAnother { .. })
-    ));
-    let left = process
-        .default_backend()
-        .unset(known(&first), &interrupt)
-        .await;
-    let owner = Box::new(taken.view.owner.clone().unwrap());
-    assert_eq!(left.unwrap(), Destroyed::OwnedByAnotherState(owner));
-    let own = process
-        .default_backend()
-        .set(change("two", &taken), &interrupt);
-    let own = own.await.unwrap();
-    assert_eq!(own.view.backend, slug("two"));
-    assert_eq!(own.view.owner, taken.view.owner, "the stamp stays");
-    // It was changed since, so its run can no longer be resumed.
-    let refused = created(&of_run(&world, 3, Some(2)), "two").await;
-    assert!(matches!(
-        refused,
-        Err(OperationError::DefaultBackendExists { existing, .. }) if !existing.is_untouched
-    ));
-    let unset = process
-        .default_backend()
-        .unset(known(&own), &interrupt)
-        .await;
-    assert_eq!(unset.unwrap(), Destroyed::Done);
-    let unset = process
-        .default_backend()
-        .unset(known(&own), &interrupt)
-        .await;
-    assert_eq!(unset.unwrap(), Destroyed::Done);
-    let view = process.default_backend().view().await.unwrap();
-    assert_eq!((view.backend, view.owner), (slug("platform"), None));
-    created(&of_run(&world, 3, None), "one").await.unwrap();
-
-    world
-        .catalog
-        .remove(&RecordKey::new("default"))
-        .await
-        .unwrap();
-    let missing = process
-        .default_backend()
-        .unset(known(&own), &interrupt)
-        .await;
-    assert_eq!(missing.unwrap(), Destroyed::RecordMissing);
-    let missing = process
-        .default_backend()
-        .set(change("one", &own), &interrupt);
-    assert!(matches!(
-        missing.await,
-        Err(OperationError::DefaultBackendRecordMissing)
-    ));
-}
-
-async fn created(process: &Organization, backend: &str) -> Result<DefaultSet, OperationError> {
-    let request = SetDefault {
-        backend: slug(backend),
-        before: None,
-    };
-    let interrupt = Interrupt::default();
-    process.default_backend().set(request, &interrupt).await
-}
-
-fn known(set: &DefaultSet) -> KnownDefault {
-    KnownDefault {
-        backend: set.view.backend.clone(),
-        stamp: set.view.owner.as_ref().map(|owner| owner.stamp),
-    }
 }
