@@ -41,9 +41,8 @@ async fn a_quota_project_is_named_in_each_request() {
     }
 }
 
-/// The quota project of the environment also applies to an impersonated account. The
-/// project in a user's file is one that the user may charge, but the account perhaps may
-/// not.
+/// The quota project of the environment also applies to an impersonated account. A
+/// project in a user's file does not, since the account may lack the permission to bill it.
 #[tokio::test]
 async fn the_environments_quota_project_pays_for_an_impersonated_account_too() {
     if let Ok(endpoint) = std::env::var(CHILD) {

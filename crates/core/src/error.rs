@@ -57,8 +57,7 @@ impl<K> Error<K> {
         self
     }
 
-    /// Adds the setting that most likely has to change, unless the path already names
-    /// it.
+    /// Adds the underlying error.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());

@@ -1,4 +1,4 @@
-//! Opens files that a practitioner names, and nothing that would wait for somebody.
+//! Opens the regular files that a configuration names. Rejects pipes, which could block.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -88,7 +88,7 @@ impl LocalKeyFile {
         // second name of the key, which would outlive the first.
         remove_drafts(path, &file);
         // The creator may also have been killed before it synced the folder. The sync
-        // fails on a read-only mount, where nobody has just created a file.
+        // fails on a read-only mount, on which no file can be new.
         let _best_effort = sync_folder(path);
         Ok(Self {
             path: path.to_owned(),
