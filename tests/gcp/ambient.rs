@@ -44,7 +44,11 @@ async fn the_environments_key_file_serves() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(&folder, &place.key_file);
     let variables = [("GOOGLE_APPLICATION_CREDENTIALS", file.as_str())];
-    let said = in_a_child("the_environments_key_file_serves", &place, &variables);
+    let said = in_a_child(
+        "ambient::the_environments_key_file_serves",
+        &place,
+        &variables,
+    );
     assert!(said.contains("put with 2 requests"), "{said}");
     assert_eq!(callers(&place, &WORK), [EMAIL; 5]);
     let parsed: Value = serde_json::from_str(&place.key_file).unwrap();
@@ -132,8 +136,7 @@ async fn a_workload_that_google_does_not_believe_is_unauthenticated_and_asks_for
     if let Ok(endpoint) = std::env::var(CHILD) {
         return ambient(&endpoint).await;
     }
-    let test =
-        "a_workload_that_google_does_not_believe_is_unauthenticated_and_asks_for_nothing_else";
+    let test = "ambient::a_workload_that_google_does_not_believe_is_unauthenticated_and_asks_for_nothing_else";
     let (place, elsewhere) = (Place::new(), Place::new());
     let folder = tempfile::tempdir().unwrap();
     let token_file = folder.path().join("token");
