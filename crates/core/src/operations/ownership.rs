@@ -36,7 +36,7 @@ pub(crate) enum OwnerRelation {
     /// The run that this one resumes created it, and it is unchanged since.
     ResumedRun,
     /// Any other run created it, or it was changed since.
-    AnotherRun,
+    Other,
 }
 
 impl Run {
@@ -48,7 +48,7 @@ impl Run {
         } else if is_untouched && self.resumes == Some(run) {
             OwnerRelation::ResumedRun
         } else {
-            OwnerRelation::AnotherRun
+            OwnerRelation::Other
         }
     }
 

@@ -49,7 +49,7 @@ impl Backends<'_> {
             .relation_to(&existing.owner, existing.is_untouched())
         {
             OwnerRelation::ResumedRun => self.adopt(held, existing, request, interrupt).await,
-            OwnerRelation::ThisRun | OwnerRelation::AnotherRun => Err(self.refused(&existing)),
+            OwnerRelation::ThisRun | OwnerRelation::Other => Err(self.refused(&existing)),
         }
     }
 
@@ -141,7 +141,7 @@ impl Backends<'_> {
             .relation_to(&existing.owner, existing.is_untouched())
         {
             OwnerRelation::ThisRun => OperationError::BackendDeclaredTwice { backend },
-            OwnerRelation::ResumedRun | OwnerRelation::AnotherRun => exists(existing, None),
+            OwnerRelation::ResumedRun | OwnerRelation::Other => exists(existing, None),
         }
     }
 }

@@ -226,7 +226,7 @@ impl DefaultBackend<'_> {
         match self.organization.run.relation_to(owner, is_untouched) {
             OwnerRelation::ResumedRun => Ok(Some(owner.clone())),
             OwnerRelation::ThisRun => Err(OperationError::DefaultBackendDeclaredTwice),
-            OwnerRelation::AnotherRun => Err(OperationError::DefaultBackendExists {
+            OwnerRelation::Other => Err(OperationError::DefaultBackendExists {
                 backend: record.backend.clone(),
                 existing: Box::new(ExistingRecord::new(owner.clone(), is_untouched)),
             }),
