@@ -7,7 +7,7 @@ use planton_envelope::{Context, DataKey, Envelope, KekId, Purpose, Sealer, Wrapp
 use planton_secret::SecretBytes;
 use uuid::Uuid;
 
-const SIZES: [(&str, usize); 3] = [("32 B", 32), ("1 KiB", 1024), ("24 KiB", 24 * 1024)];
+const SIZES: [(&str, usize); 3] = [("32 B", 32), ("1 KiB", 1024), ("64 KiB", 64 * 1024)];
 
 fn context() -> Context {
     Context {
@@ -16,7 +16,7 @@ fn context() -> Context {
         object: Uuid::from_bytes([2; 16]),
         backend: Uuid::from_bytes([3; 16]),
         version: 1,
-        configuration_digest: None,
+        extension: None,
     }
 }
 
@@ -37,8 +37,8 @@ fn seal(criterion: &mut Criterion) {
             bencher.iter_batched(
                 wraps,
                 |wraps| {
-                    let sealer = Sealer::new(context()).expect("randomness");
-                    let envelope = sealer.seal(wraps, black_box(&plaintext));
+                    let sealer = Sealer::new(context(), black_box(&plaintext));
+                    let envelope = sealer.expect("randomness").seal(wraps);
                     envelope.expect("within the limits").encode()
                 },
                 BatchSize::SmallInput,
@@ -51,10 +51,10 @@ fn seal(criterion: &mut Criterion) {
 fn open(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("open");
     for (name, bytes) in SIZES {
-        let sealer = Sealer::new(context()).expect("randomness");
-        let key = DataKey::copy_of(sealer.data_key().expose());
         let plaintext = SecretBytes::new(vec![0x61; bytes]);
-        let envelope = sealer.seal(wraps(), &plaintext).expect("within the limits");
+        let sealer = Sealer::new(context(), &plaintext).expect("randomness");
+        let key = DataKey::copy_of(sealer.data_key().expose());
+        let envelope = sealer.seal(wraps()).expect("within the limits");
         let stored = envelope.encode();
         group.throughput(Throughput::Bytes(bytes as u64));
         group.bench_function(name, |bencher| {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use planton_envelope::{
-    Context, DataKey, Envelope, EnvelopeError, KekId, LocalKey, MacKey, Purpose, RootKey,
+    Context, DataKey, Envelope, EnvelopeError, KekId, KeyFile, LocalKey, MacKey, Purpose,
     SecretValue, WrapBinding,
 };
 use planton_secret::{SecretBytes, SecretString};
@@ -35,6 +35,8 @@ fn every_frozen_envelope_opens_in_both_forms() {
             assert_eq!(envelope.encode_text(), text(vector, "text"), "{name}");
             let digest = hex::encode(envelope.payload_digest());
             assert_eq!(digest, text(vector, "payload_digest"), "{name}");
+            let digest = hex::encode(envelope.wraps_digest());
+            assert_eq!(digest, text(vector, "wraps_digest"), "{name}");
 
             for ((id, wrapped), wrap) in envelope.wrapped_keys().iter().zip(list(vector, "wraps")) {
                 let binding = envelope.binding_in(&context, id);
@@ -56,7 +58,7 @@ fn every_frozen_envelope_opens_in_both_forms() {
             assert_eq!(fingerprint, text(vector, "fingerprint"), "{name}");
         }
     }
-    assert_eq!(unwrapped, 2 * 9);
+    assert_eq!(unwrapped, 2 * 12);
 }
 
 #[test]
@@ -110,8 +112,8 @@ fn every_frozen_record_mac_and_its_binding_hold() {
 //# `organization` is the organization's slug.
 //= docs/format.md#13-local-kek
 //= type=test
-//# A writer MUST write `local` as `provider`, and as `kek_id` the file's UUID in lower case,
-//# `/` and the slug.
+//# A writer MUST write `local` as `provider`, and as `kek_id` the root key's UUID in lower
+//# case, `/` and the slug.
 #[test]
 fn every_frozen_local_key_gives_its_identifier_and_mac() {
     let vectors = read_vectors();
@@ -131,6 +133,7 @@ fn every_frozen_value_has_its_one_plaintext() {
     let vectors = read_vectors();
     for vector in list(&vectors, "values") {
         let value = match &vector["value"] {
+            Value::Null => SecretValue::Binary(SecretBytes::new(bytes(vector, "bytes"))),
             Value::String(text) => SecretValue::Text(SecretString::from(text.as_str())),
             pairs => {
                 let pairs: BTreeMap<String, String> =
@@ -231,8 +234,11 @@ fn read_vectors() -> Value {
 fn read_local_keks(vectors: &Value) -> Vec<LocalKey> {
     let keks = list(vectors, "local_keks").iter();
     keks.map(|vector| {
-        let root = RootKey::from_key_file(&bytes(vector, "key_file")).expect("key file");
-        LocalKey::new(&root, text(vector, "organization"))
+        let file = KeyFile::decode(&bytes(vector, "key_file")).expect("key file");
+        let index = vector["index"].as_u64().expect("number") as usize;
+        let mut roots = std::iter::once(file.current()).chain(file.former());
+        let root = roots.nth(index).expect("in the file");
+        LocalKey::new(root, text(vector, "organization"))
     })
     .collect()
 }
@@ -244,15 +250,16 @@ fn read_context(vector: &Value) -> Context {
             Some(1) => Purpose::Secret,
             Some(2) => Purpose::BackendCredential,
             Some(3) => Purpose::KekCredential,
+            Some(4) => Purpose::ValueForName,
             other => panic!("purpose {other:?}"),
         },
         organization: uuid("organization"),
         object: uuid("object"),
         backend: uuid("backend"),
         version: vector["version"].as_u64().expect("number"),
-        configuration_digest: vector["configuration_digest"]
+        extension: vector["extension"]
             .is_string()
-            .then(|| array(vector, "configuration_digest")),
+            .then(|| array(vector, "extension")),
     }
 }
 

@@ -23,16 +23,22 @@ def identifier(label):
     return str(uuid.UUID(bytes=pattern(label, 16), version=4))
 
 
-def key_file(label):
-    head = b"PLK1\x01" + uuid.UUID(identifier(label)).bytes + pattern(label + " root", 32)
+def key_file(*labels):
+    head = b"PLK1\x01" if len(labels) == 1 else b"PLK1\x02" + bytes([len(labels)])
+    for label in labels:
+        head += uuid.UUID(identifier(label)).bytes + pattern(label + " root", 32)
     return head + hashlib.sha256(head).digest()
 
 
 FILES = {name: key_file(name) for name in ("key file 1", "key file 2")}
+FILES["rotated"] = key_file("root key 3", "root key 2", "root key 1")
+# Each with its file, its organization, and the position of its root key.
 KEKS = [
-    ("key file 1", "acme"),
-    ("key file 1", "acme-2"),
-    ("key file 2", "acme"),
+    ("key file 1", "acme", 0),
+    ("key file 1", "acme-2", 0),
+    ("key file 2", "acme", 0),
+    ("rotated", "acme", 0),
+    ("rotated", "acme", 2),
 ]
 FOREIGN = [
     ("aws_kms", "arn:aws:kms:eu-central-1:111122223333:key/" + identifier("aws key"), 184),
@@ -42,14 +48,17 @@ AWS, AZURE = FOREIGN
 
 
 def context(purpose, version):
-    digest = pattern(f"configuration {purpose}", 32).hex() if purpose != pse.SECRET else None
+    extension = {
+        pse.SECRET: None,
+        pse.VALUE_FOR_NAME: pse.name_extension("prod", "db-password").hex(),
+    }.get(purpose, pattern(f"configuration {purpose}", 32).hex())
     return {
         "purpose": purpose,
         "organization": identifier("organization"),
         "object": identifier("object"),
         "backend": identifier("backend"),
         "version": version,
-        "configuration_digest": digest,
+        "extension": extension,
     }
 
 
@@ -59,8 +68,8 @@ def make_envelope(name, ctx_fields, plaintext, keks):
     encryption, commitment, fingerprint = pse.derive(data_key, salt, ctx)
     wraps = []
     for index, kek in enumerate(keks):
-        if len(kek) == 2:
-            local = pse.LocalKek(FILES[kek[0]], kek[1])
+        if kek[0] in FILES:
+            local = pse.LocalKek(FILES[kek[0]], *kek[1:])
             nonce = pattern(f"{name} nonce {index}", 12)
             provider, kek_id = local.provider, local.kek_id
         else:
@@ -86,6 +95,7 @@ def make_envelope(name, ctx_fields, plaintext, keks):
     for wrap in wraps:
         stored += pse.lp(wrap["provider"].encode()) + pse.lp(wrap["kek_id"].encode())
         stored += pse.lp(bytes.fromhex(wrap["wrapped"]))
+    wraps_digest = hashlib.sha256(stored[5:6] + stored[65:]).hexdigest()
     stored += payload
     return {
         "name": name,
@@ -100,6 +110,7 @@ def make_envelope(name, ctx_fields, plaintext, keks):
         "plaintext": plaintext.hex(),
         "fingerprint": pse.mac32(fingerprint, plaintext).hex(),
         "payload_digest": hashlib.sha256(payload).hexdigest(),
+        "wraps_digest": wraps_digest,
         "envelope": stored.hex(),
         "text": pse.to_text(stored).decode(),
     }
@@ -134,7 +145,7 @@ def make_refused(vector):
         ("no suite", patched(6, b"\0\0"), "unsupported", home),
         ("an unknown suite", patched(6, b"\0\2"), "unsupported", home),
         ("an unknown format", patched(4, b"\2"), "unsupported", home),
-        ("an unknown purpose", patched(8, b"\4"), "malformed", home),
+        ("an unknown purpose", patched(8, b"\5"), "malformed", home),
         ("another magic", patched(3, b"2"), "malformed", home),
         ("no wrapped key", patched(5, b"\0"), "malformed", home),
         ("five wrapped keys", patched(5, b"\5"), "malformed", home),
@@ -169,7 +180,7 @@ def make_refused(vector):
 
 
 def make_redirected(vector):
-    other = dict(vector["context"], configuration_digest=pattern("another place", 32).hex())
+    other = dict(vector["context"], extension=pattern("another place", 32).hex())
     return {
         "name": "a credential for another configuration",
         "context": other,
@@ -179,18 +190,46 @@ def make_redirected(vector):
     }
 
 
-def make_local_kek(name, organization):
-    kek = pse.LocalKek(FILES[name], organization)
+def make_local_kek(name, organization, index):
+    kek = pse.LocalKek(FILES[name], organization, index)
     message = b"which database is this"
     return {
         "key_file": FILES[name].hex(),
         "organization": organization,
+        "index": index,
         "kek_id": kek.kek_id,
         "wrap_key": kek.wrap_key.hex(),
         "mac_key": kek.mac_key.hex(),
         "message": message.hex(),
         "mac": kek.mac(message).hex(),
     }
+
+
+def make_bound_key(provider, kek_id):
+    data_key, commitment = pattern("bound key", 32), pattern("bound commitment", 32)
+    ctx = pse.encode_context(context(pse.SECRET, 1))
+    binding = pse.wrap_binding(ctx, provider, kek_id, commitment)
+    return {
+        "provider": provider,
+        "kek_id": kek_id,
+        "context": context(pse.SECRET, 1),
+        "commitment": commitment.hex(),
+        "data_key": data_key.hex(),
+        "binding": binding.hex(),
+        "plaintext": (data_key + binding).hex(),
+    }
+
+
+def make_name_extension(environment, name):
+    extension = pse.name_extension(environment, name).hex()
+    return {"environment": environment, "name": name, "extension": extension}
+
+
+def make_value(value):
+    plaintext = pse.write_value(value).hex()
+    if isinstance(value, bytes):
+        return {"bytes": value.hex(), "plaintext": plaintext}
+    return {"value": value, "plaintext": plaintext}
 
 
 def make_record_mac(record_key, body):
@@ -217,6 +256,8 @@ def main():
         {},
         {"username": "app", "password": 'a"b\\c\n\u0001\u001f\u007f/é'},
         {"\ue000": "sorted by UTF-8", "\U00010000": "and not by UTF-16", "a": "", "A": "b"},
+        b"\xff\x00\x02",
+        b"",
     ]
     one = [KEKS[0]]
     envelopes = [
@@ -228,6 +269,8 @@ def main():
         make_envelope("one block more", context(1, 5), pattern("long", 4097), [KEKS[1], KEKS[2]]),
         make_envelope("backend credential", context(2, 1), b'{"secret_access_key":"x"}', one),
         make_envelope("KEK credential", context(3, 1), b'{"client_secret":"y"}', one),
+        make_envelope("value for a name", context(4, 0), pse.write_value(values[1]), one),
+        make_envelope("binary", context(1, 6), pse.write_value(values[6]), [KEKS[3], KEKS[4]]),
     ]
     vectors = {
         "format": 1,
@@ -238,8 +281,11 @@ def main():
             make_record_mac("organization", b"{}"),
             make_record_mac("secrets/" + identifier("object"), b'{"generation":7}'),
         ],
-        "values": [
-            {"value": value, "plaintext": pse.write_value(value).hex()} for value in values
+        "values": [make_value(value) for value in values],
+        "bound_keys": [make_bound_key(AZURE[0], AZURE[1]), make_bound_key("age", "ab" * 32)],
+        "name_extensions": [
+            make_name_extension("prod", "db-password"),
+            make_name_extension(None, "db-password"),
         ],
     }
     print(json.dumps(vectors, indent=1))

@@ -2,11 +2,16 @@
 //! plaintexts, key files, commitments, documents and configurations.
 
 use planton_core::catalog::record_key_of_name;
+use planton_core::kek::{KeyEncryptionKey as _, WrapNames};
 use planton_core::names::SecretName;
 use planton_core::store::StoreSettings;
-use planton_envelope::{DataKey, Envelope, EnvelopeError, MacKey, RootKey, SecretValue};
+use planton_envelope::{
+    DataKey, Envelope, EnvelopeError, KeyFile, MacKey, SecretValue, WrapBinding, WrappedKey,
+};
 use planton_secret::SecretBytes;
+use planton_vendors::age::AgeIdentity;
 use serde_json::Value;
+use subtle::ConstantTimeEq as _;
 
 use super::{array, bytes, list, read_vectors, text};
 
@@ -48,9 +53,39 @@ fn the_first_of_several_refusals_is_reported() {
     }
 }
 
+//= docs/format.md#30-age-recipient
+//= type=test
+//# A reader MUST refuse a `wrapped` of another length or layout.
+#[test]
+fn a_key_wrapped_by_another_implementation_of_age_unwraps_with_the_identity() {
+    let cases = read();
+    let cases = list(&cases, "age_wraps");
+    assert!(!cases.is_empty());
+    for case in cases {
+        let identity = AgeIdentity::parse(text(case, "identity")).expect("an identity");
+        assert_eq!(identity.id().provider, "age");
+        assert_eq!(identity.id().id, text(case, "kek_id"));
+        let names = WrapNames::mac_key(&"acme".parse().expect("a slug"));
+        let organization = text(case, "organization").parse().expect("uuid");
+        let binding = WrapBinding::for_mac_key(organization, identity.id());
+        let unwrap = |wrapped: Vec<u8>| {
+            let wrapped = WrappedKey::new(wrapped);
+            let runtime = tokio::runtime::Builder::new_current_thread().build();
+            let runtime = runtime.expect("a runtime");
+            runtime.block_on(identity.unwrap(&wrapped, names.bound(binding)))
+        };
+        let key = unwrap(bytes(case, "wrapped")).expect("its own wrap");
+        assert!(bool::from(
+            key.ct_eq(&DataKey::copy_of(&array(case, "key")))
+        ));
+        let longer = [bytes(case, "wrapped"), vec![0]].concat();
+        assert!(unwrap(longer).is_err());
+    }
+}
+
 //= docs/format.md#22-values
 //= type=test
-//# A reader MUST refuse a plaintext of purpose 1 in any other form.
+//# A reader MUST refuse a plaintext of purposes 1 and 4 in any other form.
 #[test]
 fn plaintexts_of_no_canonical_form_are_refused() {
     for plaintext in list(&read(), "plaintexts_refused") {
@@ -66,7 +101,7 @@ fn plaintexts_of_no_canonical_form_are_refused() {
 #[test]
 fn key_files_of_another_form_are_refused() {
     for case in list(&read(), "key_files_refused") {
-        let read = RootKey::from_key_file(&bytes(case, "key_file"));
+        let read = KeyFile::decode(&bytes(case, "key_file"));
         assert!(read.is_none(), "{}", text(case, "name"));
     }
 }

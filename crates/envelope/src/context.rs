@@ -14,7 +14,7 @@ pub(super) const FORMAT: u8 = 1;
 //# A writer MUST NOT write another suite.
 pub(super) const SUITE: u16 = 0x0001;
 
-/// The purpose of an envelope. Exhaustive by design: the format has these three.
+/// The purpose of an envelope. Exhaustive by design: the format has these four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Purpose {
@@ -24,20 +24,27 @@ pub enum Purpose {
     BackendCredential = 2,
     /// The credential of a KEK.
     KekCredential = 3,
+    /// A value sealed for a name, before a secret of that name exists.
+    ValueForName = 4,
 }
 
 impl Purpose {
     /// Returns the purpose with this byte.
     //= docs/format.md#4-well-formed-envelopes
-    //# A reader MUST refuse as *malformed* an envelope with another purpose than 1, 2 or 3.
+    //# A reader MUST refuse as *malformed* an envelope with another purpose than 1 to 4.
     pub(super) fn from_byte(byte: u8) -> Option<Self> {
-        [Self::Secret, Self::BackendCredential, Self::KekCredential]
-            .into_iter()
-            .find(|purpose| *purpose as u8 == byte)
+        Self::ALL.into_iter().find(|purpose| *purpose as u8 == byte)
     }
 
-    /// Returns true if a context of this purpose has a configuration digest.
-    fn is_credential(self) -> bool {
+    const ALL: [Self; 4] = [
+        Self::Secret,
+        Self::BackendCredential,
+        Self::KekCredential,
+        Self::ValueForName,
+    ];
+
+    /// Returns whether a context of this purpose has an extension.
+    fn is_extended(self) -> bool {
         self != Self::Secret
     }
 }
@@ -58,29 +65,32 @@ pub struct Context {
     pub backend: Uuid,
     /// Number of the version in the catalog.
     pub version: u64,
-    /// SHA-256 of the canonical non-secret configuration of a credential; absent for
-    /// secrets. The envelope does not contain it, so a reader of a credential must
-    /// supply it.
-    pub configuration_digest: Option<[u8; 32]>,
+    /// For a credential, SHA-256 of its canonical non-secret configuration; for a value
+    /// sealed for a name, SHA-256 of that name; absent for secrets. The envelope does not
+    /// contain it, so a reader must supply it.
+    pub extension: Option<[u8; 32]>,
 }
 
 impl Context {
-    /// Returns the encoded context (`CTX`): 60 bytes, and 32 more for a credential.
+    /// Returns the encoded context (`CTX`): 60 bytes, and 32 more with an extension.
     //= docs/format.md#7-context
     //# For purposes 2 and 3, a writer MUST append to `CTX` the 32 bytes of the configuration
     //# digest: SHA-256 of the canonical non-secret configuration that the credential serves.
+    //= docs/format.md#7-context
+    //# For purpose 4, a writer MUST append to `CTX` the 32 bytes of SHA-256 over
+    //# `LP(environment, or nothing) ‖ LP(name)`.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.encode_fixed().to_vec();
-        if let Some(digest) = &self.configuration_digest {
-            bytes.extend_from_slice(digest);
+        if let Some(extension) = &self.extension {
+            bytes.extend_from_slice(extension);
         }
         bytes
     }
 
     /// Returns the part of the encoded context that an envelope contains.
     //= docs/format.md#7-context
-    //# A writer MUST NOT store the configuration digest in the envelope.
+    //# A writer MUST NOT store these 32 bytes in the envelope.
     pub(super) fn encode_fixed(&self) -> [u8; CONTEXT_BYTES] {
         let mut bytes = [0; CONTEXT_BYTES];
         bytes[0] = FORMAT;
@@ -93,17 +103,17 @@ impl Context {
         bytes
     }
 
-    /// Returns true if a digest is present exactly when the purpose requires one.
+    /// Returns true if the extension is present exactly when the purpose requires one.
     //= docs/format.md#7-context
     //# For purpose 1, a writer MUST NOT append anything to `CTX`.
     pub(super) fn is_well_formed(&self) -> bool {
-        self.purpose.is_credential() == self.configuration_digest.is_some()
+        self.purpose.is_extended() == self.extension.is_some()
     }
 
     /// Returns the part of this context that an envelope contains.
-    pub(super) fn without_digest(&self) -> Self {
+    pub(super) fn without_extension(&self) -> Self {
         Self {
-            configuration_digest: None,
+            extension: None,
             ..self.clone()
         }
     }
@@ -120,6 +130,10 @@ mod tests {
     //= type=test
     //# For purposes 2 and 3, a writer MUST append to `CTX` the 32 bytes of the configuration
     //# digest: SHA-256 of the canonical non-secret configuration that the credential serves.
+    //= docs/format.md#7-context
+    //= type=test
+    //# For purpose 4, a writer MUST append to `CTX` the 32 bytes of SHA-256 over
+    //# `LP(environment, or nothing) ‖ LP(name)`.
     #[test]
     fn context_encodes_as_published() {
         let mut context = Context {
@@ -128,7 +142,7 @@ mod tests {
             object: Uuid::from_bytes([0xbb; 16]),
             backend: Uuid::from_bytes([0xcc; 16]),
             version: 0x0102_0304_0506_0708,
-            configuration_digest: None,
+            extension: None,
         };
         let fixed = format!(
             "01000102{}{}{}0102030405060708",
@@ -139,16 +153,16 @@ mod tests {
         assert_eq!(hex::encode(context.encode()), fixed);
         assert_eq!(context.encode().len(), CONTEXT_BYTES);
 
-        context.configuration_digest = Some([0xdd; 32]);
+        context.extension = Some([0xdd; 32]);
         let with_digest = fixed + &"dd".repeat(32);
         assert_eq!(hex::encode(context.encode()), with_digest);
     }
 
     #[test]
-    fn purposes_are_exactly_three() {
+    fn purposes_are_exactly_four() {
         let known: Vec<u8> = (0..=u8::MAX)
             .filter(|byte| Purpose::from_byte(*byte).is_some_and(|p| p as u8 == *byte))
             .collect();
-        assert_eq!(known, [1, 2, 3]);
+        assert_eq!(known, [1, 2, 3, 4]);
     }
 }

@@ -1,7 +1,7 @@
 //! Defines the errors of sealing and opening.
 
 use super::keys::KekId;
-use super::limits::{MAX_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEYS};
+use super::limits::{MAX_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEYS, MAX_WRAPS_BYTES};
 
 /// The reason for which bytes are not an envelope, or an envelope does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,9 +33,8 @@ pub enum SealError {
     /// The operating system returned no randomness.
     #[error("the operating system gave no randomness")]
     Randomness(#[source] getrandom::Error),
-    /// The context of a credential lacks a configuration digest, or another context has
-    /// one.
-    #[error("a context has a configuration digest exactly when it is a credential's")]
+    /// The context of a secret has an extension, or another context has none.
+    #[error("a context has an extension exactly when it is not a secret's")]
     Context,
     /// There is no wrapped key, or there are too many.
     #[error("an envelope holds 1 to {MAX_WRAPPED_KEYS} wrapped keys, not {0}")]
@@ -49,6 +48,9 @@ pub enum SealError {
     /// A wrapped key is empty or too long.
     #[error("what the key {0} wrapped is empty or exceeds {MAX_WRAPPED_KEY_BYTES} bytes")]
     WrappedKey(KekId),
+    /// The wrapped keys are too long together.
+    #[error("all wrapped keys together take {0} bytes; an envelope holds {MAX_WRAPS_BYTES}")]
+    WrapsTooLong(usize),
     /// The plaintext is too long.
     #[error("the plaintext exceeds what an envelope can hold")]
     PlaintextTooLong,

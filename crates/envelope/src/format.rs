@@ -8,7 +8,8 @@ use super::context::{Context, FORMAT, Purpose, SUITE};
 use super::error::{EnvelopeError, SealError};
 use super::keys::{KekId, WrappedKey};
 use super::limits::{
-    MAX_KEK_ID_BYTES, MAX_PROVIDER_BYTES, MAX_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEYS,
+    MAX_KEK_ID_BYTES, MAX_PROVIDER_BYTES, MAX_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEYS, MAX_WRAPS_BYTES,
+    wrap_bytes,
 };
 use super::primitives::{self, TAG_BYTES};
 
@@ -84,7 +85,7 @@ impl Envelope {
             object: Uuid::from_bytes(reader.array()?),
             backend: Uuid::from_bytes(reader.array()?),
             version: u64::from_be_bytes(reader.array()?),
-            configuration_digest: None,
+            extension: None,
         };
         let count = usize::from(count);
         //= docs/format.md#4-well-formed-envelopes
@@ -135,13 +136,18 @@ impl Envelope {
     //# A writer MUST encode an envelope as the fields of this table, in this order.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let count = u8::try_from(self.wrapped_keys.len())
-            .expect("check_wrapped_keys lets no more than four pass");
+        let count = self.wrap_count();
         let [format, body @ ..] = self.context.encode_fixed();
         let mut bytes = Vec::with_capacity(self.encoded_bytes());
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&[format, count]);
         bytes.extend_from_slice(&body);
+        self.append_wraps(&mut bytes);
+        bytes.extend_from_slice(&self.payload);
+        bytes
+    }
+
+    fn append_wraps(&self, bytes: &mut Vec<u8>) {
         for (kek, wrapped) in &self.wrapped_keys {
             for part in [
                 kek.provider.as_bytes(),
@@ -149,13 +155,11 @@ impl Envelope {
                 wrapped.as_bytes(),
             ] {
                 let length = u16::try_from(part.len())
-                    .expect("check_wrapped_keys lets nothing beyond 1,024 bytes pass");
+                    .expect("check_wrapped_keys lets nothing beyond 2,048 bytes pass");
                 bytes.extend_from_slice(&length.to_be_bytes());
                 bytes.extend_from_slice(part);
             }
         }
-        bytes.extend_from_slice(&self.payload);
-        bytes
     }
 
     /// Returns the text form: `pse1.` and canonical unpadded base64url.
@@ -171,7 +175,7 @@ impl Envelope {
 
     /// Returns the context that the envelope claims.
     ///
-    /// It never has a configuration digest, since envelopes do not contain one.
+    /// It never has an extension, since envelopes do not contain one.
     #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
@@ -193,6 +197,23 @@ impl Envelope {
         primitives::sha256(&[&self.payload])
     }
 
+    /// Returns SHA-256 of the list of wraps: byte 5, and the wrapped keys as they are
+    /// encoded. A rewrap changes it.
+    //= docs/format.md#25-digest-of-the-wraps
+    //# A writer MUST record as wraps digest SHA-256 of byte 5 of the envelope and its wrapped
+    //# DEKs, as they are encoded.
+    #[must_use]
+    pub fn wraps_digest(&self) -> [u8; 32] {
+        let mut bytes = vec![self.wrap_count()];
+        self.append_wraps(&mut bytes);
+        primitives::sha256(&[&bytes])
+    }
+
+    fn wrap_count(&self) -> u8 {
+        u8::try_from(self.wrapped_keys.len())
+            .expect("check_wrapped_keys lets no more than four pass")
+    }
+
     /// Returns the salt.
     #[must_use]
     pub fn salt(&self) -> &[u8; 32] {
@@ -205,8 +226,8 @@ impl Envelope {
     ///
     /// # Errors
     ///
-    /// `WrappedKeyCount`, `KekId`, `DuplicateKek`, `WrappedKey`; the envelope is then
-    /// unchanged.
+    /// `WrappedKeyCount`, `KekId`, `DuplicateKek`, `WrappedKey`, `WrapsTooLong`; the
+    /// envelope is then unchanged.
     //= docs/format.md#12-wrapped-deks
     //# A rewrap MUST NOT change any byte of an envelope other than byte 5 and the wrapped
     //# DEKs.
@@ -227,7 +248,7 @@ impl Envelope {
     ) -> Result<Self, SealError> {
         check_wrapped_keys(&wrapped_keys)?;
         Ok(Self {
-            context: context.without_digest(),
+            context: context.without_extension(),
             wrapped_keys,
             payload,
         })
@@ -254,14 +275,7 @@ impl Envelope {
     }
 
     fn encoded_bytes(&self) -> usize {
-        let wraps: usize = self
-            .wrapped_keys
-            .iter()
-            .map(|(kek, wrapped)| {
-                3 * size_of::<u16>() + kek.provider.len() + kek.id.len() + wrapped.as_bytes().len()
-            })
-            .sum();
-        HEADER_BYTES + wraps + self.payload.len()
+        HEADER_BYTES + encoded_wraps_bytes(&self.wrapped_keys) + self.payload.len()
     }
 }
 
@@ -280,6 +294,11 @@ impl Envelope {
 //= docs/format.md#4-well-formed-envelopes
 //# A reader MUST refuse as *malformed* an envelope with the same pair of `provider` and
 //# `kek_id` twice.
+//= docs/format.md#3-layout
+//# A writer MUST NOT write wrapped DEKs that take more than 6,296 bytes together.
+//= docs/format.md#4-well-formed-envelopes
+//# A reader MUST refuse as *malformed* an envelope whose wrapped DEKs take more than 6,296
+//# bytes together.
 fn check_wrapped_keys(wrapped_keys: &[(KekId, WrappedKey)]) -> Result<(), SealError> {
     if !(1..=MAX_WRAPPED_KEYS).contains(&wrapped_keys.len()) {
         return Err(SealError::WrappedKeyCount(wrapped_keys.len()));
@@ -297,7 +316,18 @@ fn check_wrapped_keys(wrapped_keys: &[(KekId, WrappedKey)]) -> Result<(), SealEr
             return Err(SealError::DuplicateKek(kek.clone()));
         }
     }
+    let bytes = encoded_wraps_bytes(wrapped_keys);
+    if bytes > MAX_WRAPS_BYTES {
+        return Err(SealError::WrapsTooLong(bytes));
+    }
     Ok(())
+}
+
+fn encoded_wraps_bytes(wrapped_keys: &[(KekId, WrappedKey)]) -> usize {
+    let bytes = wrapped_keys.iter().map(|(kek, wrapped)| {
+        wrap_bytes(kek.provider.len(), kek.id.len(), wrapped.as_bytes().len())
+    });
+    bytes.sum()
 }
 
 /// Returns `bytes` if they are exactly one payload part.

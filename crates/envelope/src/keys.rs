@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::primitives::{self, KeyBytes};
+use planton_secret::SecretBytes;
 
 /// A data encryption key: 256 random bits, one per secret version.
 ///
@@ -29,8 +30,34 @@ impl DataKey {
         &self.0
     }
 
+    /// Returns the key and `binding`, for a KEK that takes no associated data (RSA, age):
+    /// both are encrypted together.
+    //= docs/format.md#12-wrapped-deks
+    //# For a KEK that takes no associated data, a writer MUST wrap the 64 bytes
+    //# `DEK ‖ binding` in place of the DEK.
+    #[must_use]
+    pub fn with_binding(&self, binding: &WrapBinding) -> SecretBytes {
+        SecretBytes::new([self.0.as_slice(), binding.as_bytes()].concat())
+    }
+
+    /// Returns the key out of [`with_binding`](Self::with_binding); `None` for another
+    /// binding or length.
+    //= docs/format.md#12-wrapped-deks
+    //# A reader MUST refuse such a wrap if it does not contain exactly 64 bytes that end in
+    //# the binding.
+    #[must_use]
+    pub fn from_bound(bytes: &SecretBytes, binding: &WrapBinding) -> Option<Self> {
+        let (key, bound) = bytes.expose().split_first_chunk()?;
+        // The binding is not secret. Constant time costs nothing, and needs no argument.
+        bool::from(bound.ct_eq(binding.as_bytes().as_slice())).then(|| Self::copy_of(key))
+    }
+
     /// Draws a new key from the operating system.
-    pub(super) fn generate() -> Result<Self, getrandom::Error> {
+    ///
+    /// # Errors
+    ///
+    /// The operating system returned no randomness.
+    pub fn generate() -> Result<Self, getrandom::Error> {
         primitives::random_key().map(Self)
     }
 }
@@ -80,6 +107,12 @@ impl WrapBinding {
         Self::digest(b"PSE1-MACKEY", organization.as_bytes(), kek, &[])
     }
 
+    /// Binds a throw-away key, in a domain of its own: it opens as nothing else.
+    #[must_use]
+    pub fn for_probe(probe: Uuid, kek: &KekId) -> Self {
+        Self::digest(b"PSE1-PROBE", probe.as_bytes(), kek, &[])
+    }
+
     /// Binds a version's data key to its context, the KEK and the key commitment.
     //= docs/format.md#12-wrapped-deks
     //# A writer MUST bind each wrap to this value, so that it opens neither in another
@@ -107,7 +140,7 @@ impl WrapBinding {
     }
 }
 
-/// A data key wrapped by a KEK; at most 1 KiB.
+/// A data key wrapped by a KEK; at most 2 KiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrappedKey(Vec<u8>);
 
@@ -172,6 +205,34 @@ mod tests {
             mac,
             WrapBinding::for_mac_key(Uuid::nil(), &kek("local", "a"))
         );
+    }
+
+    //= docs/format.md#12-wrapped-deks
+    //= type=test
+    //# For a KEK that takes no associated data, a writer MUST wrap the 64 bytes
+    //# `DEK ‖ binding` in place of the DEK.
+    //= docs/format.md#12-wrapped-deks
+    //= type=test
+    //# A reader MUST refuse such a wrap if it does not contain exactly 64 bytes that end in
+    //# the binding.
+    #[test]
+    fn bound_key_comes_out_for_its_own_binding_only() {
+        let key = DataKey::copy_of(&[0xab; 32]);
+        let binding = WrapBinding::for_data_key(&[1; 60], &kek("age", "a"), &[2; 32]);
+        let other = WrapBinding::for_data_key(&[1; 60], &kek("age", "b"), &[2; 32]);
+        let bound = key.with_binding(&binding);
+        assert_eq!(
+            bound.expose(),
+            [&[0xab; 32][..], binding.as_bytes()].concat()
+        );
+        let back = DataKey::from_bound(&bound, &binding).expect("its own binding");
+        assert!(bool::from(back.ct_eq(&key)));
+        assert!(DataKey::from_bound(&bound, &other).is_none());
+        for length in (0..64).chain([65]) {
+            let mut bytes = bound.expose().to_vec();
+            bytes.resize(length, 0);
+            assert!(DataKey::from_bound(&SecretBytes::new(bytes), &binding).is_none());
+        }
     }
 
     #[test]

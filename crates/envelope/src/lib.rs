@@ -9,6 +9,7 @@ mod derive;
 mod error;
 mod fingerprint;
 mod format;
+mod key_file;
 mod keys;
 mod limits;
 mod local;
@@ -22,12 +23,13 @@ pub use context::{Context, Purpose};
 pub use error::{EnvelopeError, SealError};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use format::{Envelope, TEXT_PREFIX};
+pub use key_file::{KeyFile, MAX_KEY_FILE_BYTES, MAX_ROOT_KEYS, RootKey};
 pub use keys::{DataKey, KekId, WrapBinding, WrappedKey};
 pub use limits::{
-    MAX_KEK_ID_BYTES, MAX_PROVIDER_BYTES, MAX_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEYS,
-    max_plaintext_bytes,
+    MAX_KEK_ID_BYTES, MAX_PROVIDER_BYTES, MAX_WRAPPED_KEY_BYTES, MAX_WRAPPED_KEYS, MAX_WRAPS_BYTES,
+    max_plaintext_bytes, wrap_bytes,
 };
-pub use local::{KEY_FILE_BYTES, LocalKey, RootKey};
+pub use local::LocalKey;
 pub use mac::MacKey;
 pub use open::Opened;
 pub use planton_secret::{SecretBytes, SecretString};

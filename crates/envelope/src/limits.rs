@@ -11,20 +11,29 @@ pub const MAX_PROVIDER_BYTES: usize = 32;
 /// Maximum length of [`KekId::id`](super::KekId::id).
 pub const MAX_KEK_ID_BYTES: usize = 512;
 
-/// Maximum length of [`WrappedKey`](super::WrappedKey).
-pub const MAX_WRAPPED_KEY_BYTES: usize = 1024;
+/// Maximum length of [`WrappedKey`](super::WrappedKey) in bytes. AWS KMS's limit of 6,144 bytes is for
+/// ciphertexts of any plaintext; that of a data key with its context stays below this.
+pub const MAX_WRAPPED_KEY_BYTES: usize = 2048;
+
+/// The most bytes that all wrapped keys of an envelope take, each with its identifiers
+/// and the three lengths.
+pub const MAX_WRAPS_BYTES: usize = 6296;
 
 /// Length of the largest envelope without its ciphertext.
-const MAX_OVERHEAD_BYTES: usize = HEADER_BYTES
-    + MAX_WRAPPED_KEYS
-        * (3 * size_of::<u16>() + MAX_PROVIDER_BYTES + MAX_KEK_ID_BYTES + MAX_WRAPPED_KEY_BYTES)
-    + PAYLOAD_OVERHEAD_BYTES;
+const MAX_OVERHEAD_BYTES: usize = HEADER_BYTES + MAX_WRAPS_BYTES + PAYLOAD_OVERHEAD_BYTES;
+
+/// Returns how many bytes a wrapped key takes in an envelope, with its identifiers and
+/// the three lengths.
+#[must_use]
+pub const fn wrap_bytes(provider: usize, kek_id: usize, wrapped: usize) -> usize {
+    3 * size_of::<u16>() + provider + kek_id + wrapped
+}
 
 /// Returns the maximum length of a plaintext whose envelope fits `max_payload_bytes`.
 ///
-/// `text` selects the text form. The result allows for four wrapped keys of maximum
-/// length, whatever the envelope contains. So escrow keys and a rewrap always fit. The
-/// kind byte of a [`SecretValue`](super::SecretValue) is part of the plaintext.
+/// `text` selects the text form. The result reserves [`MAX_WRAPS_BYTES`], whatever the
+/// envelope contains. So escrow keys and a rewrap always fit. The kind byte of a
+/// [`SecretValue`](super::SecretValue) is part of the plaintext.
 //= docs/format.md#23-limits
 //# A writer MUST refuse a value if the greatest possible envelope around it would not fit its
 //# secret backend.
@@ -54,17 +63,18 @@ mod tests {
     use planton_secret::SecretBytes;
 
     fn greatest_envelope(plaintext_bytes: usize) -> Envelope {
+        let wrapped_bytes = MAX_WRAPS_BYTES / MAX_WRAPPED_KEYS
+            - wrap_bytes(MAX_PROVIDER_BYTES, MAX_KEK_ID_BYTES, 0);
         let wraps = (0..MAX_WRAPPED_KEYS)
             .map(|n| {
                 let mut kek = kek_id(&"p".repeat(MAX_PROVIDER_BYTES), &n.to_string());
                 kek.id = kek.id.repeat(MAX_KEK_ID_BYTES);
-                (kek, WrappedKey::new(vec![0; MAX_WRAPPED_KEY_BYTES]))
+                (kek, WrappedKey::new(vec![0; wrapped_bytes]))
             })
             .collect();
-        Sealer::new(context())
-            .expect("sealer")
-            .seal(wraps, &SecretBytes::new(vec![0; plaintext_bytes]))
-            .expect("envelope")
+        let plaintext = SecretBytes::new(vec![0; plaintext_bytes]);
+        let sealer = Sealer::new(context(), &plaintext).expect("sealer");
+        sealer.seal(wraps).expect("envelope")
     }
 
     #[test]

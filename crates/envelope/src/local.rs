@@ -1,105 +1,16 @@
-//! Derives keys from the root key in a key file, for the embedded platform.
+//! Derives keys from a root key in a key file, for the embedded platform.
 //!
-//! `docs/format.md` publishes the file and the derivation. So anyone with the file can
-//! open every envelope that was sealed with it.
+//! `docs/format.md` publishes the derivation. So anyone with the file can open every
+//! envelope that was sealed with it.
 
 use std::fmt;
 
-use uuid::Uuid;
-use zeroize::Zeroizing;
-
+use super::key_file::{MAGIC, RootKey};
 use super::primitives::{self, KeyBytes, NONCE_BYTES, PseudorandomKey, TAG_BYTES};
 use super::{DataKey, KekId, WrapBinding, WrappedKey};
 
-/// Length of a key file in bytes.
-pub const KEY_FILE_BYTES: usize = 85;
-
 /// The [`KekId::provider`] of local keys.
 const PROVIDER: &str = "local";
-
-/// Length of a wrapped key: nonce, ciphertext, tag.
-const WRAPPED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
-
-const MAGIC: &[u8; 4] = b"PLK1";
-const FORMAT: u8 = 1;
-const ID_AT: usize = 5;
-const KEY_AT: usize = 21;
-const CHECKSUM_AT: usize = 53;
-
-/// A random root key and its identifier: the content of a key file.
-///
-/// # Security
-///
-/// Zeroized on drop, redacted `Debug`.
-pub struct RootKey {
-    id: Uuid,
-    key: KeyBytes,
-}
-
-impl RootKey {
-    /// Draws a root key and its identifier from the operating system.
-    ///
-    /// # Errors
-    ///
-    /// The operating system returned no randomness.
-    pub fn generate() -> Result<Self, getrandom::Error> {
-        let id = uuid::Builder::from_random_bytes(primitives::random()?);
-        Ok(Self {
-            id: id.into_uuid(),
-            key: primitives::random_key()?,
-        })
-    }
-
-    /// Decodes a key file; `None` if the bytes are not a key file, or are damaged.
-    //= docs/format.md#13-local-kek
-    //# A reader MUST refuse a key file of another length.
-    //= docs/format.md#13-local-kek
-    //# A reader MUST refuse a key file with another magic or format.
-    //= docs/format.md#13-local-kek
-    //# A reader MUST refuse a key file whose SHA-256 differs.
-    #[must_use]
-    pub fn from_key_file(bytes: &[u8]) -> Option<Self> {
-        let bytes: &[u8; KEY_FILE_BYTES] = bytes.try_into().ok()?;
-        let (body, checksum) = bytes.split_at(CHECKSUM_AT);
-        let known = body.starts_with(MAGIC) && body[4] == FORMAT;
-        if !known || primitives::sha256(&[body]) != checksum {
-            return None;
-        }
-        let id = Uuid::from_slice(&body[ID_AT..KEY_AT]).ok()?;
-        let mut key = primitives::zeroed_key();
-        key.copy_from_slice(&body[KEY_AT..]);
-        Some(Self { id, key })
-    }
-
-    /// Encodes the key as a key file.
-    //= docs/format.md#13-local-kek
-    //# A writer MUST encode a key file as the fields of this table, in this order.
-    #[must_use]
-    pub fn to_key_file(&self) -> Box<Zeroizing<[u8; KEY_FILE_BYTES]>> {
-        let mut bytes = Box::new(Zeroizing::new([0; KEY_FILE_BYTES]));
-        bytes[..4].copy_from_slice(MAGIC);
-        bytes[4] = FORMAT;
-        bytes[ID_AT..KEY_AT].copy_from_slice(self.id.as_bytes());
-        bytes[KEY_AT..CHECKSUM_AT].copy_from_slice(self.key.as_slice());
-        let checksum = primitives::sha256(&[&bytes[..CHECKSUM_AT]]);
-        bytes[CHECKSUM_AT..].copy_from_slice(&checksum);
-        bytes
-    }
-
-    /// Returns the identifier, which is part of the identifier of each derived key.
-    #[must_use]
-    pub fn id(&self) -> Uuid {
-        self.id
-    }
-}
-
-impl fmt::Debug for RootKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RootKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
 
 /// One organization's key encryption key, derived from a [`RootKey`].
 ///
@@ -113,6 +24,9 @@ pub struct LocalKey {
 }
 
 impl LocalKey {
+    /// The length of a wrapped key in bytes: nonce, ciphertext, tag.
+    pub const WRAPPED_BYTES: usize = NONCE_BYTES + 32 + TAG_BYTES;
+
     /// Derives the key of `organization`, which is its slug.
     ///
     /// The keys of organizations with the same root key reveal nothing about each
@@ -123,16 +37,16 @@ impl LocalKey {
     //# Writers and readers MUST derive the keys of an organization by these equations, in
     //# which `organization` is the organization's slug.
     //= docs/format.md#13-local-kek
-    //# A writer MUST write `local` as `provider`, and as `kek_id` the file's UUID in lower
+    //# A writer MUST write `local` as `provider`, and as `kek_id` the root key's UUID in lower
     //# case, `/` and the slug.
     #[must_use]
     pub fn new(root: &RootKey, organization: &str) -> Self {
-        let prk = PseudorandomKey::extract(root.id.as_bytes(), root.key.as_slice());
+        let prk = PseudorandomKey::extract(root.id().as_bytes(), root.expose());
         let expand = |label: &[u8]| prk.expand_key(&[MAGIC, label, organization.as_bytes()]);
         Self {
             id: KekId {
                 provider: PROVIDER.to_owned(),
-                id: format!("{}/{organization}", root.id),
+                id: format!("{}/{organization}", root.id()),
             },
             wrap_key: expand(b"WRAPKEY"),
             mac_key: expand(b"MACKEY"),
@@ -160,14 +74,21 @@ impl LocalKey {
     /// # Errors
     ///
     /// The operating system returned no randomness.
+    ///
+    /// # Security
+    ///
+    /// The nonce is hedged as the salt of an envelope is: a generator that repeats itself
+    /// gives two wraps two nonces.
     //= docs/format.md#13-local-kek
-    //# A writer MUST draw the 12 bytes of the nonce at random for every wrap.
+    //# A writer MUST draw 32 new bytes R from the operating system's random number generator
+    //# for every wrap, and use the first 12 bytes of `HMAC32(R, binding ‖ DEK)` as nonce.
     pub fn wrap(
         &self,
         dek: &DataKey,
         binding: &WrapBinding,
     ) -> Result<WrappedKey, getrandom::Error> {
-        Ok(self.wrap_with_nonce(dek, binding, &primitives::random()?))
+        let random = primitives::random_key()?;
+        Ok(self.wrap_with_nonce(dek, binding, &hedged_nonce(&random, dek, binding)))
     }
 
     /// Unwraps the result of [`wrap`](Self::wrap); `None` if the key or the binding
@@ -176,7 +97,7 @@ impl LocalKey {
     //# A reader MUST refuse a `wrapped` of another length than 60 bytes.
     #[must_use]
     pub fn unwrap(&self, wrapped: &WrappedKey, binding: &WrapBinding) -> Option<DataKey> {
-        let bytes: &[u8; WRAPPED_BYTES] = wrapped.as_bytes().try_into().ok()?;
+        let bytes: &[u8; Self::WRAPPED_BYTES] = wrapped.as_bytes().try_into().ok()?;
         let (nonce, rest) = bytes.split_first_chunk()?;
         let (ciphertext, tag) = rest.split_first_chunk()?;
         let ciphertext: &[u8; 32] = ciphertext;
@@ -214,6 +135,14 @@ impl LocalKey {
         .expect("AES-GCM takes 32 bytes");
         WrappedKey::new([nonce.as_slice(), ciphertext.as_slice(), &tag].concat())
     }
+}
+
+/// Returns the nonce of a wrap, keyed by fresh randomness.
+fn hedged_nonce(random: &[u8; 32], dek: &DataKey, binding: &WrapBinding) -> [u8; NONCE_BYTES] {
+    let whole = primitives::hmac(random, &[binding.as_bytes(), dek.expose()]);
+    *whole
+        .first_chunk()
+        .expect("32 bytes have a first chunk of 12")
 }
 
 impl fmt::Debug for LocalKey {

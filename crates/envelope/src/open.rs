@@ -81,6 +81,13 @@ impl Envelope {
         Ok(keys.fingerprint.fingerprint(candidate))
     }
 
+    /// Returns whether `key` is the envelope's own and its context is `expected`, without
+    /// a decryption.
+    #[must_use]
+    pub fn is_key(&self, key: &DataKey, expected: &Context) -> bool {
+        self.unlock(key, expected).is_ok()
+    }
+
     /// Derives the keys, and rejects a foreign context or key before any decryption.
     //= docs/format.md#7-context
     //# A reader MUST refuse an envelope whose own identifiers differ from those of `CTX`.
@@ -89,7 +96,7 @@ impl Envelope {
     fn unlock(&self, key: &DataKey, expected: &Context) -> Result<VersionKeys, EnvelopeError> {
         let keys = VersionKeys::derive(key, self.salt(), &expected.encode());
         let committed = keys.commitment.is(self.commitment());
-        let at_home = expected.is_well_formed() && *self.context() == expected.without_digest();
+        let at_home = expected.is_well_formed() && *self.context() == expected.without_extension();
         if committed && at_home {
             Ok(keys)
         } else {

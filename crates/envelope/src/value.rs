@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use planton_secret::{SecretBytes, SecretString};
 
-/// The kind of a secret's value. Exhaustive by design: the format has these two.
+/// The kind of a secret's value. Exhaustive by design: the format has these three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -17,15 +17,18 @@ pub enum SecretKind {
     Text,
     /// Texts by key.
     KeyValue,
+    /// Bytes.
+    Binary,
 }
 
 impl SecretKind {
-    /// Returns the name: `text` or `key_value`.
+    /// Returns the name: `text`, `key_value` or `binary`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::KeyValue => "key_value",
+            Self::Binary => "binary",
         }
     }
 
@@ -34,6 +37,7 @@ impl SecretKind {
         match self {
             Self::Text => 0,
             Self::KeyValue => 1,
+            Self::Binary => 2,
         }
     }
 }
@@ -56,11 +60,13 @@ pub enum SecretValue {
     Text(SecretString),
     /// Texts by key.
     KeyValue(BTreeMap<String, SecretString>),
+    /// Bytes.
+    Binary(SecretBytes),
 }
 
 /// Error of a plaintext that is not a value in canonical form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the plaintext is not a text or a key-value document in canonical form")]
+#[error("the plaintext is not a text, a canonical key-value document or binary")]
 pub struct InvalidValue;
 
 impl SecretValue {
@@ -70,18 +76,20 @@ impl SecretValue {
         match self {
             Self::Text(_) => SecretKind::Text,
             Self::KeyValue(_) => SecretKind::KeyValue,
+            Self::Binary(_) => SecretKind::Binary,
         }
     }
 
     /// Returns the canonical plaintext of this value: equal values have equal bytes.
     //= docs/format.md#22-values
-    //# A writer MUST begin the plaintext of a secret (purpose 1) with the kind byte of this
+    //# A writer MUST begin the plaintext of purposes 1 and 4 with the kind byte of this
     //# table.
     #[must_use]
     pub fn to_plaintext(&self) -> SecretBytes {
         let length = match self {
             Self::Text(text) => text.len(),
             Self::KeyValue(pairs) => document_length(pairs),
+            Self::Binary(bytes) => bytes.len(),
         };
         // Allocated at its full size: a growing buffer would leave copies behind.
         let mut bytes = Vec::with_capacity(1 + length);
@@ -89,6 +97,7 @@ impl SecretValue {
         match self {
             Self::Text(text) => bytes.extend_from_slice(text.expose().as_bytes()),
             Self::KeyValue(pairs) => write_document(pairs, &mut bytes),
+            Self::Binary(content) => bytes.extend_from_slice(content.expose()),
         }
         SecretBytes::new(bytes)
     }
@@ -99,13 +108,14 @@ impl SecretValue {
     ///
     /// [`InvalidValue`], without any part of the plaintext.
     //= docs/format.md#22-values
-    //# A reader MUST refuse a plaintext of purpose 1 in any other form.
+    //# A reader MUST refuse a plaintext of purposes 1 and 4 in any other form.
     pub fn from_plaintext(plaintext: &SecretBytes) -> Result<Self, InvalidValue> {
         let (kind, body) = plaintext.expose().split_first().ok_or(InvalidValue)?;
-        let body = std::str::from_utf8(body).map_err(|_| InvalidValue)?;
+        let text = || std::str::from_utf8(body).map_err(|_| InvalidValue);
         match kind {
-            0 => Ok(Self::Text(SecretString::from(body))),
-            1 => Parser(body).document().map(Self::KeyValue),
+            0 => Ok(Self::Text(SecretString::from(text()?))),
+            1 => Parser(text()?).document().map(Self::KeyValue),
+            2 => Ok(Self::Binary(SecretBytes::from(body))),
             _ => Err(InvalidValue),
         }
     }

@@ -43,11 +43,11 @@ fn another_magic_is_malformed() {
 
 //= docs/format.md#4-well-formed-envelopes
 //= type=test
-//# A reader MUST refuse as *malformed* an envelope with another purpose than 1, 2 or 3.
+//# A reader MUST refuse as *malformed* an envelope with another purpose than 1 to 4.
 #[test]
 fn unknown_purpose_or_number_of_keys_is_malformed() {
     let (envelope, _) = sealed_with_key(context());
-    for (at, good) in [(8, 1..=3), (5, 1..=1)] {
+    for (at, good) in [(8, 1..=4), (5, 1..=1)] {
         for byte in (0..=u8::MAX).filter(|byte| !good.contains(byte)) {
             let mut bytes = envelope.encode();
             bytes[at] = byte;
@@ -103,6 +103,10 @@ fn anything_after_the_tag_is_malformed() {
 //= type=test
 //# A reader MUST refuse as *malformed* an envelope with the same pair of `provider` and
 //# `kek_id` twice.
+//= docs/format.md#4-well-formed-envelopes
+//= type=test
+//# A reader MUST refuse as *malformed* an envelope whose wrapped DEKs take more than 6,296
+//# bytes together.
 #[test]
 fn wrapped_key_that_breaks_the_rules_is_malformed() {
     let (envelope, _) = sealed_with_key(context());
@@ -118,19 +122,28 @@ fn wrapped_key_that_breaks_the_rules_is_malformed() {
         bytes
     };
     Envelope::parse(&with(1, &wrap(b"p", b"i", b"w"))).expect("the rules as they are");
-    Envelope::parse(&with(1, &wrap(&[b'p'; 32], &[b'i'; 512], &[0; 1024]))).expect("limits");
+    Envelope::parse(&with(1, &wrap(&[b'p'; 32], &[b'i'; 512], &[0; 2048]))).expect("limits");
     for bad in [
         wrap(b"", b"i", b"w"),
         wrap(b"p", b"", b"w"),
         wrap(b"p", b"i", b""),
         wrap(&[b'p'; 33], b"i", b"w"),
         wrap(b"p", &[b'i'; 513], b"w"),
-        wrap(b"p", b"i", &[0; 1025]),
+        wrap(b"p", b"i", &[0; 2049]),
         wrap(b"\xff", b"i", b"w"),
         wrap(b"p", b"\xc3\x28", b"w"),
     ] {
         assert_malformed(&with(1, &bad));
     }
+    let together = |last: usize| {
+        let three = (0..3).flat_map(|n| wrap(b"p", &[b'a' + n], &[0; 2040]));
+        let mut wraps: Vec<u8> = three.collect();
+        wraps.extend(wrap(b"p", b"d", &vec![0; last]));
+        assert_eq!(wraps.len(), 3 * 2048 + 8 + last);
+        with(4, &wraps)
+    };
+    Envelope::parse(&together(6296 - 3 * 2048 - 8)).expect("the limit of all together");
+    assert_malformed(&together(6296 - 3 * 2048 - 8 + 1));
     let twice = wrap(b"p", b"i", b"w").repeat(2);
     assert_malformed(&with(2, &twice));
     for number in 0..=6 {

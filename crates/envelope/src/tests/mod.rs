@@ -23,7 +23,7 @@ pub(super) fn context() -> Context {
         object: Uuid::from_bytes([2; 16]),
         backend: Uuid::from_bytes([3; 16]),
         version: 4,
-        configuration_digest: None,
+        extension: None,
     }
 }
 
@@ -44,14 +44,14 @@ fn local_key() -> LocalKey {
 }
 
 fn seal(keks: &[&LocalKey], context: Context, plaintext: &SecretBytes) -> Envelope {
-    let sealer = Sealer::new(context).expect("sealer");
+    let sealer = Sealer::new(context, plaintext).expect("sealer");
     let mut wraps = Vec::new();
     for kek in keks {
         let binding = sealer.binding(kek.id());
         let wrapped = kek.wrap(sealer.data_key(), &binding).expect("wrapped");
         wraps.push((kek.id().clone(), wrapped));
     }
-    sealer.seal(wraps, plaintext).expect("envelope")
+    sealer.seal(wraps).expect("envelope")
 }
 
 /// The step that failed on the way from stored bytes to a plaintext.
@@ -100,23 +100,27 @@ fn sealed_value_opens_in_both_stored_forms_under_every_key() {
 
 //= docs/format.md#7-context
 //= type=test
-//# A writer MUST NOT store the configuration digest in the envelope.
+//# A writer MUST NOT store these 32 bytes in the envelope.
 #[test]
-fn credential_opens_with_its_configuration_only() {
+fn extended_context_opens_with_its_extension_only() {
     let kek = local_key();
-    for purpose in [Purpose::BackendCredential, Purpose::KekCredential] {
+    for purpose in [
+        Purpose::BackendCredential,
+        Purpose::KekCredential,
+        Purpose::ValueForName,
+    ] {
         let home = Context {
             purpose,
-            configuration_digest: Some([5; 32]),
+            extension: Some([5; 32]),
             ..context()
         };
         let stored = seal(&[&kek], home.clone(), &plaintext()).encode();
         assert!(!stored.windows(32).any(|bytes| bytes == [5; 32]));
         let opened = open_stored(&stored, &kek, &home).expect("opened");
         assert_eq!(opened.plaintext.expose(), plaintext().expose());
-        for configuration_digest in [Some([6; 32]), None] {
+        for extension in [Some([6; 32]), None] {
             let elsewhere = Context {
-                configuration_digest,
+                extension,
                 ..home.clone()
             };
             let outcome = open_stored(&stored, &kek, &elsewhere);
@@ -128,13 +132,14 @@ fn credential_opens_with_its_configuration_only() {
 #[test]
 fn fingerprint_is_the_same_by_every_way_and_differs_by_value_and_version() {
     let kek = local_key();
-    let sealer = Sealer::new(context()).expect("sealer");
+    let plaintext_sealed = plaintext();
+    let sealer = Sealer::new(context(), &plaintext_sealed).expect("sealer");
     let wrapped = kek
         .wrap(sealer.data_key(), &sealer.binding(kek.id()))
         .expect("wrapped");
-    let sealed = sealer.fingerprint(&plaintext());
+    let sealed = sealer.fingerprint();
     let envelope = sealer
-        .seal(vec![(kek.id().clone(), wrapped)], &plaintext())
+        .seal(vec![(kek.id().clone(), wrapped)])
         .expect("envelope");
     let (_, wrapped) = &envelope.wrapped_keys()[0];
     let binding = envelope.binding(kek.id());
@@ -149,8 +154,8 @@ fn fingerprint_is_the_same_by_every_way_and_differs_by_value_and_version() {
 
     let other_value = SecretBytes::from(b"\0correct horsf".as_slice());
     assert_ne!(opened.fingerprint(&other_value), sealed);
-    let other_version = Sealer::new(context()).expect("sealer");
-    assert_ne!(other_version.fingerprint(&plaintext()), sealed);
+    let other_version = Sealer::new(context(), &plaintext_sealed).expect("sealer");
+    assert_ne!(other_version.fingerprint(), sealed);
     let elsewhere = Context {
         version: 5,
         ..context()
@@ -194,7 +199,7 @@ fn rewrap_replaces_the_wraps_and_leaves_every_other_byte() {
 
 //= docs/format.md#9-keys-of-a-version
 //= type=test
-//# A writer MUST draw a new DEK and a new salt from the operating system's random number
+//# A writer MUST draw a new DEK and 32 new bytes R from the operating system's random number
 //# generator for every version.
 #[test]
 fn sealing_the_same_value_twice_shares_no_key_salt_or_ciphertext() {
@@ -218,10 +223,17 @@ fn sealing_the_same_value_twice_shares_no_key_salt_or_ciphertext() {
 //= docs/format.md#3-layout
 //= type=test
 //# A writer MUST NOT write the same pair of `provider` and `kek_id` twice in one envelope.
+//= docs/format.md#3-layout
+//= type=test
+//# A writer MUST NOT write wrapped DEKs that take more than 6,296 bytes together.
 #[test]
 fn seal_refuses_what_the_format_does_not_hold() {
     let good = || (kek_id("local", "a"), WrappedKey::new(vec![0; 60]));
     let numbered = |n: u8| (kek_id("local", &n.to_string()), WrappedKey::new(vec![n]));
+    let of_length = |n: u8, length: usize| {
+        let kek = kek_id("local", &n.to_string());
+        (kek, WrappedKey::new(vec![0; length]))
+    };
     let of = |provider: &str, id: &str, length: usize| {
         vec![
             good(),
@@ -233,6 +245,7 @@ fn seal_refuses_what_the_format_does_not_hold() {
     let id: Check = |e| matches!(e, SealError::KekId(_));
     let wrap: Check = |e| matches!(e, SealError::WrappedKey(_));
     let twice: Check = |e| matches!(e, SealError::DuplicateKek(_));
+    let together: Check = |e| matches!(e, SealError::WrapsTooLong(8048));
     for (wraps, expected) in [
         (vec![], count),
         ((0..5).map(numbered).collect(), count),
@@ -241,17 +254,14 @@ fn seal_refuses_what_the_format_does_not_hold() {
         (of("local", "", 1), id),
         (of("local", &"b".repeat(513), 1), id),
         (of("local", "b", 0), wrap),
-        (of("local", "b", 1025), wrap),
+        (of("local", "b", 2049), wrap),
+        ((0..4).map(|n| of_length(n, 2000)).collect(), together),
         (of("local", "a", 1), twice),
     ] {
-        let sealer = Sealer::new(context()).expect("sealer");
-        let error = sealer
-            .seal(wraps.clone(), &plaintext())
-            .expect_err("refused");
+        let error = sealed_with(wraps.clone()).expect_err("refused");
         assert!(expected(&error), "{error:?}");
 
-        let sealer = Sealer::new(context()).expect("sealer");
-        let mut envelope = sealer.seal(vec![good()], &plaintext()).expect("envelope");
+        let mut envelope = sealed_with(vec![good()]).expect("envelope");
         let before = envelope.encode();
         let error = envelope.replace_wrapped_keys(wraps).expect_err("refused");
         assert!(expected(&error), "{error:?}");
@@ -259,34 +269,67 @@ fn seal_refuses_what_the_format_does_not_hold() {
     }
 }
 
+/// Seals under a fresh key with wraps as they are.
+fn sealed_with(wraps: Vec<(KekId, WrappedKey)>) -> Result<Envelope, SealError> {
+    let plaintext = plaintext();
+    let sealer = Sealer::new(context(), &plaintext).expect("sealer");
+    sealer.seal(wraps)
+}
+
+//= docs/format.md#25-digest-of-the-wraps
+//= type=test
+//# A writer MUST record as wraps digest SHA-256 of byte 5 of the envelope and its wrapped
+//# DEKs, as they are encoded.
+#[test]
+fn wraps_digest_covers_the_number_and_the_wraps_and_nothing_else() {
+    let wraps = |n: u8| vec![(kek_id("local", "a"), WrappedKey::new(vec![n]))];
+    let one = sealed_with(wraps(1)).expect("envelope");
+    let encoded = one.encode();
+    let list = [
+        &encoded[5..6],
+        &encoded[65..encoded.len() - 84 - plaintext().len()],
+    ]
+    .concat();
+    assert_eq!(one.wraps_digest(), super::primitives::sha256(&[&list]));
+    let same_wraps = sealed_with(wraps(1)).expect("envelope");
+    assert_ne!(one.payload_digest(), same_wraps.payload_digest());
+    assert_eq!(one.wraps_digest(), same_wraps.wraps_digest());
+    let other = sealed_with(wraps(2)).expect("envelope");
+    assert_ne!(one.wraps_digest(), other.wraps_digest());
+}
+
 //= docs/format.md#7-context
 //= type=test
 //# For purpose 1, a writer MUST NOT append anything to `CTX`.
 #[test]
-fn sealer_refuses_a_digest_that_is_out_of_place() {
-    for (purpose, configuration_digest) in [
+fn sealer_refuses_an_extension_that_is_out_of_place() {
+    for (purpose, extension) in [
         (Purpose::Secret, Some([0; 32])),
         (Purpose::BackendCredential, None),
         (Purpose::KekCredential, None),
+        (Purpose::ValueForName, None),
     ] {
         let context = Context {
             purpose,
-            configuration_digest,
+            extension,
             ..context()
         };
-        assert!(matches!(Sealer::new(context), Err(SealError::Context)));
+        let plaintext = plaintext();
+        let sealer = Sealer::new(context, &plaintext);
+        assert!(matches!(sealer, Err(SealError::Context)));
     }
 }
 
 #[test]
 fn debug_shows_neither_key_nor_plaintext() {
-    let sealer = Sealer::new(context()).expect("sealer");
+    let plaintext_sealed = plaintext();
+    let sealer = Sealer::new(context(), &plaintext_sealed).expect("sealer");
     let key = hex::encode(sealer.data_key().expose());
     let key_list = format!("{:?}", sealer.data_key().expose());
     let mut shown = format!("{sealer:?}");
     let key_copy = super::DataKey::copy_of(sealer.data_key().expose());
     let wraps = vec![(kek_id("local", "a"), WrappedKey::new(vec![0]))];
-    let envelope = sealer.seal(wraps, &plaintext()).expect("envelope");
+    let envelope = sealer.seal(wraps).expect("envelope");
     let opened = envelope.open(&key_copy, &context()).expect("opened");
     shown += &format!("{envelope:?} {opened:?}");
     for secret in [&key, &key_list, "correct horse"] {

@@ -9,7 +9,7 @@ const DEFECTS: [(&str, Defect); 8] = [
     ("magic", |bytes| bytes[3] = b'2'),
     ("format", |bytes| bytes[4] = 2),
     ("suite", |bytes| bytes[7] = 2),
-    ("purpose", |bytes| bytes[8] = 4),
+    ("purpose", |bytes| bytes[8] = 5),
     ("number", |bytes| bytes[5] = 0),
     // The first provider.
     ("part", |bytes| bytes[67] = 0xff),
@@ -20,9 +20,8 @@ const DEFECTS: [(&str, Defect); 8] = [
 
 /// Returns an envelope with two wrapped keys of 13 bytes each.
 fn stored() -> Vec<u8> {
-    let sealer = Sealer::new(context()).expect("sealer");
     let wraps = ["x", "y"].map(|id| (kek_id("local", id), WrappedKey::new(vec![0])));
-    let envelope = sealer.seal(wraps.into(), &plaintext()).expect("envelope");
+    let envelope = sealed_with(wraps.into()).expect("envelope");
     envelope.encode()
 }
 

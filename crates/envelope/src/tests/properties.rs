@@ -7,12 +7,13 @@ use crate::DataKey;
 
 fn contexts() -> impl Strategy<Value = Context> {
     let digest = any::<[u8; 32]>();
-    (0..3usize, any::<[[u8; 16]; 3]>(), any::<u64>(), digest).prop_map(
+    (0..4usize, any::<[[u8; 16]; 3]>(), any::<u64>(), digest).prop_map(
         |(purpose, [organization, object, backend], version, digest)| {
             let purpose = [
                 Purpose::Secret,
                 Purpose::BackendCredential,
                 Purpose::KekCredential,
+                Purpose::ValueForName,
             ][purpose];
             Context {
                 purpose,
@@ -20,7 +21,7 @@ fn contexts() -> impl Strategy<Value = Context> {
                 object: Uuid::from_bytes(object),
                 backend: Uuid::from_bytes(backend),
                 version,
-                configuration_digest: (purpose != Purpose::Secret).then_some(digest),
+                extension: (purpose != Purpose::Secret).then_some(digest),
             }
         },
     )
@@ -28,7 +29,7 @@ fn contexts() -> impl Strategy<Value = Context> {
 
 fn wraps() -> impl Strategy<Value = Vec<(KekId, WrappedKey)>> {
     let id = "[a-z_]{1,32}";
-    let wrapped = prop::collection::vec(any::<u8>(), 1..=1024);
+    let wrapped = prop::collection::vec(any::<u8>(), 1..=1400);
     prop::collection::btree_map((id, "\\PC{1,100}"), wrapped, 1..=4).prop_map(|wraps| {
         let wraps = wraps.into_iter();
         wraps
@@ -45,15 +46,15 @@ proptest! {
         plaintext in prop::collection::vec(any::<u8>(), 0..2048),
     ) {
         let plaintext = SecretBytes::new(plaintext);
-        let sealer = Sealer::new(context.clone()).expect("sealer");
+        let sealer = Sealer::new(context.clone(), &plaintext).expect("sealer");
         let key = DataKey::copy_of(sealer.data_key().expose());
-        let sealed = sealer.seal(wraps.clone(), &plaintext).expect("envelope");
+        let sealed = sealer.seal(wraps.clone()).expect("envelope");
 
         for stored in [sealed.encode(), sealed.encode_text().into_bytes()] {
             let parsed = Envelope::parse_stored(&stored).expect("well-formed");
             prop_assert_eq!(parsed.encode(), sealed.encode());
             prop_assert_eq!(parsed.wrapped_keys(), wraps.as_slice());
-            prop_assert_eq!(parsed.context(), &context.without_digest());
+            prop_assert_eq!(parsed.context(), &context.without_extension());
             prop_assert_eq!(parsed.payload_digest(), sealed.payload_digest());
             let opened = parsed.open(&key, &context).expect("opened");
             prop_assert_eq!(opened.plaintext.expose(), plaintext.expose());
@@ -72,8 +73,7 @@ proptest! {
         wraps in wraps(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
-        let sealer = Sealer::new(context()).expect("sealer");
-        let mut bytes = sealer.seal(wraps, &plaintext()).expect("envelope").encode();
+        let mut bytes = sealed_with(wraps).expect("envelope").encode();
         for (index, byte) in edits {
             let at = index.index(bytes.len());
             bytes[at] = byte;

@@ -135,7 +135,7 @@ fn every_refusal_of_a_well_formed_envelope_is_the_same_error() {
         ..context()
     };
     let foreign_digest = Context {
-        configuration_digest: Some([0; 32]),
+        extension: Some([0; 32]),
         ..context()
     };
     let refusals = [
@@ -194,10 +194,11 @@ fn envelope_of_a_strangers_key_is_refused_although_its_wrap_opens() {
 
 /// Returns an envelope with a wrapped key of one byte, and its data key.
 pub(super) fn sealed_with_key(context: Context) -> (Envelope, crate::DataKey) {
-    let sealer = Sealer::new(context).expect("sealer");
+    let plaintext = plaintext();
+    let sealer = Sealer::new(context, &plaintext).expect("sealer");
     let key = *sealer.data_key().expose();
     let wraps = vec![(kek_id("local", "x"), WrappedKey::new(vec![0]))];
-    let envelope = sealer.seal(wraps, &plaintext()).expect("envelope");
+    let envelope = sealer.seal(wraps).expect("envelope");
     (envelope, crate::DataKey::copy_of(&key))
 }
 
@@ -206,7 +207,7 @@ fn neighbours() -> Vec<Context> {
     let base = context();
     let credential = Context {
         purpose: Purpose::BackendCredential,
-        configuration_digest: Some([9; 32]),
+        extension: Some([9; 32]),
         ..base.clone()
     };
     vec![
@@ -241,11 +242,15 @@ fn neighbours() -> Vec<Context> {
             ..base.clone()
         },
         Context {
-            configuration_digest: Some([8; 32]),
+            extension: Some([8; 32]),
             ..credential.clone()
         },
         Context {
             purpose: Purpose::KekCredential,
+            ..credential.clone()
+        },
+        Context {
+            purpose: Purpose::ValueForName,
             ..credential.clone()
         },
         credential,

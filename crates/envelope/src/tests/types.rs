@@ -30,8 +30,8 @@ impl<T: PartialEq> Probe<T> {
 #[test]
 fn sealing_uses_the_sealer_up() {
     // `seal` takes the sealer by value, and the sealer cannot be cloned.
-    type Seal = fn(Sealer, Vec<(KekId, WrappedKey)>, &SecretBytes) -> Result<Envelope, SealError>;
-    let _seal: Seal = Sealer::seal;
+    type Seal<'a> = fn(Sealer<'a>, Vec<(KekId, WrappedKey)>) -> Result<Envelope, SealError>;
+    let _seal: Seal<'_> = Sealer::seal;
     let is_clone = [Probe::<Context>::IS_CLONE, Probe::<Sealer>::IS_CLONE];
     assert_eq!(is_clone, [true, false]);
 }

@@ -3,11 +3,12 @@
 //! `tests/vectors.rs` opens them through the public interface.
 
 use serde_json::Value;
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::*;
 use crate::derive::VersionKeys;
-use crate::{DataKey, Purpose};
+use crate::{DataKey, KeyFile, Purpose, WrapBinding};
 
 const VECTORS: &str = include_str!("../../../../tests/vectors/format-1.json");
 
@@ -41,11 +42,13 @@ fn sealing_gives_the_frozen_vectors_byte_for_byte() {
     let vectors: Value = serde_json::from_str(VECTORS).expect("json");
     let keks = read_local_keks(&vectors);
     let envelopes = list(&vectors, "envelopes");
-    assert_eq!(envelopes.len(), 7);
+    assert_eq!(envelopes.len(), 9);
     for vector in envelopes {
         let name = text(vector, "name");
+        let plaintext = SecretBytes::new(bytes(vector, "plaintext"));
         let sealer = Sealer::from_parts(
             read_context(&vector["context"]),
+            &plaintext,
             read_data_key(vector),
             array(vector, "salt"),
         )
@@ -54,11 +57,10 @@ fn sealing_gives_the_frozen_vectors_byte_for_byte() {
             .iter()
             .map(|wrap| seal_wrap(&sealer, &keks, wrap))
             .collect();
-        let plaintext = SecretBytes::new(bytes(vector, "plaintext"));
-        let fingerprint = sealer.fingerprint(&plaintext).to_string();
+        let fingerprint = sealer.fingerprint().to_string();
         assert_eq!(fingerprint, text(vector, "fingerprint"), "{name}");
 
-        let envelope = sealer.seal(wraps, &plaintext).expect("envelope");
+        let envelope = sealer.seal(wraps).expect("envelope");
         assert_eq!(
             hex::encode(envelope.encode()),
             text(vector, "envelope"),
@@ -67,6 +69,8 @@ fn sealing_gives_the_frozen_vectors_byte_for_byte() {
         assert_eq!(envelope.encode_text(), text(vector, "text"), "{name}");
         let digest = hex::encode(envelope.payload_digest());
         assert_eq!(digest, text(vector, "payload_digest"), "{name}");
+        let digest = hex::encode(envelope.wraps_digest());
+        assert_eq!(digest, text(vector, "wraps_digest"), "{name}");
     }
 }
 
@@ -83,6 +87,27 @@ fn derivation_gives_the_frozen_keys() {
         let keys = VersionKeys::derive(&read_data_key(vector), &array(vector, "salt"), &context);
         assert_eq!(**keys.encryption, array(vector, "encryption_key"));
         assert_eq!(*keys.commitment.as_bytes(), array(vector, "commitment"));
+    }
+}
+
+//= docs/format.md#12-wrapped-deks
+//= type=test
+//# For a KEK that takes no associated data, a writer MUST wrap the 64 bytes `DEK ‖ binding` in
+//# place of the DEK.
+#[test]
+fn every_frozen_bound_key_comes_out_for_its_binding() {
+    let vectors: Value = serde_json::from_str(VECTORS).expect("json");
+    let vectors = list(&vectors, "bound_keys");
+    assert_eq!(vectors.len(), 2);
+    for vector in vectors {
+        let id = kek_id(text(vector, "provider"), text(vector, "kek_id"));
+        let context = read_context(&vector["context"]).encode();
+        let binding = WrapBinding::for_data_key(&context, &id, &array(vector, "commitment"));
+        assert_eq!(*binding.as_bytes(), array(vector, "binding"));
+        let bound = SecretBytes::new(bytes(vector, "plaintext"));
+        let key = DataKey::from_bound(&bound, &binding).expect("its binding");
+        assert!(bool::from(key.ct_eq(&read_data_key(vector))));
+        assert_eq!(key.with_binding(&binding).expose(), bound.expose());
     }
 }
 
@@ -103,8 +128,11 @@ fn seal_wrap(sealer: &Sealer, keks: &[LocalKey], wrap: &Value) -> (KekId, Wrappe
 fn read_local_keks(vectors: &Value) -> Vec<LocalKey> {
     let keks = list(vectors, "local_keks").iter();
     keks.map(|vector| {
-        let root = RootKey::from_key_file(&bytes(vector, "key_file")).expect("key file");
-        LocalKey::new(&root, text(vector, "organization"))
+        let file = KeyFile::decode(&bytes(vector, "key_file")).expect("key file");
+        let id = text(vector, "kek_id").split_once('/').expect("a UUID").0;
+        let mut roots = std::iter::once(file.current()).chain(file.former());
+        let root = roots.find(|root| root.id().to_string() == id);
+        LocalKey::new(root.expect("in the file"), text(vector, "organization"))
     })
     .collect()
 }
@@ -118,9 +146,9 @@ fn read_context(vector: &Value) -> Context {
         object: uuid("object"),
         backend: uuid("backend"),
         version: vector["version"].as_u64().expect("number"),
-        configuration_digest: vector["configuration_digest"]
+        extension: vector["extension"]
             .is_string()
-            .then(|| array(vector, "configuration_digest")),
+            .then(|| array(vector, "extension")),
     }
 }
 

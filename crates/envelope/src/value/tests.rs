@@ -15,7 +15,7 @@ fn read(plaintext: &[u8]) -> Result<SecretValue, InvalidValue> {
 
 //= docs/format.md#22-values
 //= type=test
-//# A writer MUST begin the plaintext of a secret (purpose 1) with the kind byte of this table.
+//# A writer MUST begin the plaintext of purposes 1 and 4 with the kind byte of this table.
 #[test]
 fn text_is_a_zero_byte_and_the_text() {
     let value = SecretValue::Text(SecretString::from("grüße"));
@@ -25,7 +25,7 @@ fn text_is_a_zero_byte_and_the_text() {
 
 //= docs/format.md#22-values
 //= type=test
-//# A writer MUST begin the plaintext of a secret (purpose 1) with the kind byte of this table.
+//# A writer MUST begin the plaintext of purposes 1 and 4 with the kind byte of this table.
 //= docs/format.md#22-values
 //= type=test
 //# A writer MUST write the keys in ascending order of their UTF-8 bytes, none of them twice.
@@ -51,9 +51,24 @@ fn key_value_is_a_one_byte_and_canonical_json() {
     assert_eq!(key_value(&[]).to_plaintext().expose(), b"\x01{}");
 }
 
+//= docs/format.md#22-values
+//= type=test
+//# A writer MUST begin the plaintext of purposes 1 and 4 with the kind byte of this table.
+#[test]
+fn binary_is_a_two_byte_and_the_bytes_as_they_are() {
+    for bytes in [&b""[..], b"\xff\x00", b"text"] {
+        let value = SecretValue::Binary(SecretBytes::from(bytes));
+        let plaintext = value.to_plaintext();
+        assert_eq!(plaintext.expose(), [&[2], bytes].concat());
+        assert_eq!(value.kind().to_string(), "binary");
+        let back = SecretValue::from_plaintext(&plaintext).expect("a value");
+        assert!(matches!(&back, SecretValue::Binary(read) if read.expose() == bytes));
+    }
+}
+
 #[test]
 fn kind_is_stored_by_its_name() {
-    for kind in [SecretKind::Text, SecretKind::KeyValue] {
+    for kind in [SecretKind::Text, SecretKind::KeyValue, SecretKind::Binary] {
         let json = serde_json::to_string(&kind).expect("json");
         assert_eq!(json, format!("\"{kind}\""));
     }
@@ -61,13 +76,13 @@ fn kind_is_stored_by_its_name() {
 
 //= docs/format.md#22-values
 //= type=test
-//# A reader MUST refuse a plaintext of purpose 1 in any other form.
+//# A reader MUST refuse a plaintext of purposes 1 and 4 in any other form.
 #[test]
 fn plaintext_of_no_known_kind_is_refused() {
     for bad in [
         &b""[..],
-        b"\x02",
-        b"\x02{}",
+        b"\x03",
+        b"\x03{}",
         b"\xff",
         b"{}",
         b"\x00\xff",
@@ -79,7 +94,7 @@ fn plaintext_of_no_known_kind_is_refused() {
 
 //= docs/format.md#22-values
 //= type=test
-//# A reader MUST refuse a plaintext of purpose 1 in any other form.
+//# A reader MUST refuse a plaintext of purposes 1 and 4 in any other form.
 #[test]
 fn document_that_is_not_canonical_is_refused() {
     for bad in [
