@@ -76,25 +76,39 @@ mod tests {
 
     /// Crash points of the code that the model omits, because no other step depends on
     /// them. They belong to the organization's first use, a backend's marker and
-    /// settings, the default, the histories of records, and copied sources.
-    const NOT_MODELLED: [&str; 17] = [
+    /// settings, the default, the histories of records, copied sources, and the keys of
+    /// organizations and backends, whose tests kill each use case at each step.
+    const NOT_MODELLED: [&str; 30] = [
+        "add escrow key",
         "adopt backend",
         "backend marker",
         "clear default backend",
         "commit backend",
         "commit default backend",
         "commit edit",
+        "commit escrow key",
+        "commit former keys",
+        "commit rewrap",
+        "commit rewrapped credential",
+        "commit rewrapped organization",
         "delete backend marker",
         "delete source",
+        "delete superseded",
         "forget history",
         "give backend back",
+        "initialize",
         "organization commit",
         "organization provision",
         "probe backend",
+        "put rewrap",
+        "remove escrow key",
+        "remove former keys",
+        "rewrap",
         "set default backend",
         "unset default backend",
         "unwrap",
         "update backend",
+        "verify",
     ];
 
     #[test]

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Owner;
-use super::Record;
+use super::{BackendKeys, Owner, Record};
 use crate::names::Slug;
 use crate::store::{NativeVersionId, RemoteName, StoreSettings};
 use planton_envelope::KekId;
@@ -74,6 +73,9 @@ pub(crate) struct BackendRecord {
     /// Sealed credential; absent if the vendor's ambient credential chain is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SealedCredential>,
+    /// The KEKs of its secrets.
+    #[serde(default, skip_serializing_if = "BackendKeys::is_default")]
+    pub keys: BackendKeys,
     /// Marker of the backend. It proves that a changed address leads to the same place;
     /// absent if the connection was never verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,8 +113,8 @@ pub(crate) struct SealedCredential {
     pub version: u64,
     /// Envelope in text form.
     pub envelope: String,
-    /// The KEK that may open the envelope.
-    pub kek: KekId,
+    /// The KEKs that may open it.
+    pub keks: Vec<KekId>,
 }
 
 /// The marker of a backend.

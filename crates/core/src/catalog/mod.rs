@@ -8,6 +8,7 @@ pub mod conformance;
 mod entries;
 mod error;
 mod identity;
+mod kek_records;
 #[cfg(test)]
 mod memory;
 mod organization_record;
@@ -32,6 +33,7 @@ pub(crate) use entries::{EntryKey, EntryRecord, PutId};
 pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::record_key_of_name;
 pub(crate) use identity::{distinguishing_digits, new_secret_uuid, record_key_of_uuid};
+pub(crate) use kek_records::{BackendKeys, KekRecord};
 #[cfg(test)]
 pub(crate) use memory::{CatalogVerb, InMemoryCatalog};
 pub(crate) use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};

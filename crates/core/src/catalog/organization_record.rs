@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Record;
+use super::{KekRecord, Record};
 use crate::names::Slug;
 use planton_envelope::KekId;
 
@@ -22,6 +22,9 @@ pub(crate) struct OrganizationRecord {
     pub platform_backend: Uuid,
     /// Progress of the organization's first use.
     pub state: OrganizationState,
+    /// Keys under which the MAC key and each data key of the platform are wrapped as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escrow: Vec<KekRecord>,
     /// Time of creation.
     pub created_at: Timestamp,
 }

@@ -182,6 +182,22 @@ impl SecretRecord {
         self.state == SecretState::Ready && self.generation <= self.owner.stamp.generation
     }
 
+    /// As [`native_ids`](Self::native_ids), with the envelopes that a rewrap has replaced:
+    /// their deletion may have failed.
+    #[must_use]
+    pub(crate) fn stored_ids(&self) -> Vec<NativeVersionId> {
+        let versions = self.versions.iter();
+        let superseded = versions.flat_map(|version| version.superseded.iter().cloned());
+        // The current version last, as in `native_ids`.
+        superseded.chain(self.native_ids()).collect()
+    }
+
+    /// Returns the version with this number, to be changed.
+    pub(crate) fn version_mut(&mut self, number: u64) -> Option<&mut VersionRecord> {
+        let mut versions = self.versions.iter_mut();
+        versions.find(|version| version.number == number)
+    }
+
     /// Returns the entry keys of all objects of the secret.
     #[must_use]
     pub(crate) fn entries(&self) -> Vec<EntryKey> {
@@ -229,12 +245,27 @@ pub(crate) struct VersionRecord {
     pub native_id: NativeVersionId,
     /// SHA-256 of the envelope's payload part, in hexadecimal.
     pub payload_sha256: String,
+    /// SHA-256 of the envelope's list of wraps, in hexadecimal. A rewrap changes it.
+    pub wraps_sha256: String,
     /// KEKs that may open the version.
     pub keks: Vec<KekId>,
     /// Fingerprint of the value, keyed from the DEK, to compare a candidate value with.
     pub fingerprint: Fingerprint,
+    /// Envelopes that a rewrap has replaced, until their deletion is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<NativeVersionId>,
     /// Time of the write.
     pub created_at: Timestamp,
+}
+
+impl VersionRecord {
+    /// Takes over from `other` what a rewrap changes.
+    pub(crate) fn wrap_as(&mut self, other: &Self) {
+        self.native_id.clone_from(&other.native_id);
+        self.wraps_sha256.clone_from(&other.wraps_sha256);
+        self.keks.clone_from(&other.keks);
+        self.superseded.clone_from(&other.superseded);
+    }
 }
 
 #[expect(
@@ -268,6 +299,7 @@ mod tests {
                 "revision": revision,
                 "native_id": number.to_string(),
                 "payload_sha256": "",
+                "wraps_sha256": "",
                 "keks": [],
                 "fingerprint": "00".repeat(32),
                 "created_at": Timestamp::UNIX_EPOCH,

@@ -1,9 +1,12 @@
 //! Implements a KEK from a key file; it is also the reference implementation in tests.
 
 use async_trait::async_trait;
-use planton_envelope::{DataKey, KekId, LocalKey, RootKey, WrapBinding, WrappedKey};
+use planton_envelope::{DataKey, KekId, LocalKey, RootKey, WrappedKey};
 
-use super::{KekError, KekErrorKind, KeyEncryptionKey, ProvisionKek};
+use super::{
+    KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, KeyRotation, ProvisionKek,
+    WrapContext,
+};
 use crate::names::Slug;
 
 /// The KEK of one organization, derived from a root key.
@@ -36,8 +39,8 @@ impl KeyEncryptionKey for LocalKek {
         self.0.id()
     }
 
-    async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError> {
-        self.0.wrap(dek, binding).map_err(|source| {
+    async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
+        self.0.wrap(dek, &context.binding).map_err(|source| {
             self.error(KekErrorKind::Unavailable, "wrap")
                 .with_source(source)
         })
@@ -46,11 +49,27 @@ impl KeyEncryptionKey for LocalKek {
     async fn unwrap(
         &self,
         wrapped: &WrappedKey,
-        binding: &WrapBinding,
+        context: WrapContext<'_>,
     ) -> Result<DataKey, KekError> {
         self.0
-            .unwrap(wrapped, binding)
+            .unwrap(wrapped, &context.binding)
             .ok_or_else(|| self.error(KekErrorKind::Refused, "unwrap"))
+    }
+
+    /// Returns true: a rotated key file has another key, with an identifier of its own.
+    fn is_newest(&self, _: &WrappedKey, _: &KeyDescription) -> Option<bool> {
+        Some(true)
+    }
+
+    fn max_wrapped_bytes(&self) -> usize {
+        LocalKey::WRAPPED_BYTES
+    }
+
+    async fn describe(&self) -> Result<KeyDescription, KekError> {
+        Ok(KeyDescription {
+            rotation: KeyRotation::Manual,
+            newest_version: None,
+        })
     }
 }
 
@@ -68,20 +87,24 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::kek::WrapNames;
+    use planton_envelope::WrapBinding;
 
     #[tokio::test]
     async fn unwrap_opens_its_own_wrap_and_refuses_another_keys() {
         let root = RootKey::generate().expect("randomness");
         let kek = LocalKek::new(&root, &"acme".parse().expect("slug"));
         kek.provision().await.expect("nothing to do");
+        let names = WrapNames::mac_key(&"acme".parse().expect("slug"));
         let binding = WrapBinding::for_mac_key(Uuid::from_bytes([1; 16]), kek.id());
+        let context = names.bound(binding);
         let dek = DataKey::copy_of(&[7; 32]);
-        let wrapped = kek.wrap(&dek, &binding).await.expect("wrapped");
-        let opened = kek.unwrap(&wrapped, &binding).await.expect("unwrapped");
+        let wrapped = kek.wrap(&dek, context).await.expect("wrapped");
+        let opened = kek.unwrap(&wrapped, context).await.expect("unwrapped");
         assert!(bool::from(opened.ct_eq(&dek)));
 
         let stranger = LocalKek::new(&root, &"acme-2".parse().expect("slug"));
-        let error = stranger.unwrap(&wrapped, &binding).await;
+        let error = stranger.unwrap(&wrapped, context).await;
         assert_eq!(error.expect_err("refused").kind(), KekErrorKind::Refused);
     }
 }

@@ -1,17 +1,27 @@
 //! Defines key encryption keys, which wrap data encryption keys and never receive a
 //! payload.
 
+mod connect;
+mod context;
+mod description;
 mod error;
+mod keyring;
 mod local;
+mod pins;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use planton_envelope::{DataKey, KekId, WrapBinding, WrappedKey};
+use planton_envelope::{DataKey, KekId, WrappedKey};
 
+pub use connect::{ConnectKek, KekSettings, ResolvedKek};
+pub use context::{KeyPurpose, WrapContext, WrapNames, WrapObject};
+pub use description::{KekSlot, KeyDescription, KeyRotation};
 pub use error::{KekError, KekErrorKind};
+pub use keyring::Keyring;
 pub use local::LocalKek;
+pub use pins::{InvalidFingerprint, KekPins, OrganizationFingerprint, pin_of};
 
 /// A key encryption key.
 ///
@@ -24,24 +34,83 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
     /// alias.
     fn id(&self) -> &KekId;
 
-    /// Wraps `dek` under this key, bound to `binding`.
+    /// Wraps `dek` under this key, bound to `context`.
     ///
     /// # Errors
     ///
     /// See [`KekErrorKind`].
-    async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError>;
+    async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError>;
 
-    /// Unwraps a key that [`wrap`](Self::wrap) returned for the same binding.
+    /// Unwraps a key that [`wrap`](Self::wrap) returned for the same context.
     ///
     /// # Errors
     ///
-    /// `Refused` if the wrapped key belongs to another key or another binding, or was
+    /// `Refused` if the wrapped key belongs to another key or another context, or was
     /// altered.
     async fn unwrap(
         &self,
         wrapped: &WrappedKey,
-        binding: &WrapBinding,
+        context: WrapContext<'_>,
     ) -> Result<DataKey, KekError>;
+
+    /// Returns the names that `wrapped` itself claims, to open it without a catalog; `None`
+    /// if a wrap by this key contains no names, and opens with any.
+    ///
+    /// # Security
+    ///
+    /// The names are claims of whoever wrapped. With a catalog, they come from its verified
+    /// record instead.
+    fn claimed_names(&self, wrapped: &WrappedKey) -> Option<WrapNames> {
+        let _ = wrapped;
+        None
+    }
+
+    /// Wraps each of `wraps` again under the newest version of this key, in the order of
+    /// `wraps`. Where the service can, the data keys do not leave it.
+    ///
+    /// # Errors
+    ///
+    /// Each wrap fails by itself, as [`unwrap`](Self::unwrap) and [`wrap`](Self::wrap) do.
+    async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
+        let mut rewrapped = Vec::with_capacity(wraps.len());
+        for Rewrap { wrapped, context } in wraps {
+            let again = async {
+                let dek = self.unwrap(wrapped, *context).await?;
+                self.wrap(&dek, *context).await
+            };
+            rewrapped.push(again.await);
+        }
+        rewrapped
+    }
+
+    /// Returns whether `wrapped` is under the newest version of the key that
+    /// `description` describes; `None` if the wrap does not show it.
+    fn is_newest(&self, wrapped: &WrappedKey, description: &KeyDescription) -> Option<bool>;
+
+    /// Returns the length of the longest wrap of a data key in bytes.
+    fn max_wrapped_bytes(&self) -> usize;
+
+    /// Asks the service whether the key can be used, and how it rotates.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `Disabled`; `Misconfigured` for a key of the wrong type;
+    /// `PermissionDenied` with the grant that is missing.
+    async fn describe(&self) -> Result<KeyDescription, KekError>;
+}
+
+/// The most wraps that one call of [`rewrap`](KeyEncryptionKey::rewrap) gets. OpenBAO
+/// rejects a request with more strings than 1,000 by default, and counts three an item:
+/// <https://openbao.org/docs/configuration/listener/tcp/#max_request_json_strings>.
+pub const MAX_REWRAPS: usize = 100;
+
+/// A wrap to be replaced by one under the newest version of the same key.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewrap<'a> {
+    /// The wrap.
+    pub wrapped: &'a WrappedKey,
+    /// What it is bound to, before and after.
+    pub context: WrapContext<'a>,
 }
 
 /// A KEK that a platform can create.

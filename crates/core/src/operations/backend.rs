@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::keyrings::BackendKeyring;
 use super::marker::{Marker, find_marker};
 use super::{OperationError, SeenBackend};
-use crate::kek::KeyEncryptionKey;
 use crate::names::Slug;
 use crate::store::{Absence, SecretStore};
 
@@ -23,8 +23,8 @@ pub(crate) struct Backend {
     pub organization: Slug,
     /// The store of its objects.
     pub store: Arc<dyn SecretStore>,
-    /// The KEK that wraps the keys of its secrets.
-    pub kek: Arc<dyn KeyEncryptionKey>,
+    /// The KEKs of its secrets.
+    pub(crate) keyring: Arc<BackendKeyring>,
     /// Its record as last seen; `None` for the built-in backend.
     pub seen: Option<SeenBackend>,
     /// The marker that identifies its place; `None` if it has none.

@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::ownership::ExistingRecord;
 use super::secrets::InvalidGenerate;
 use crate::catalog::{CatalogError, CatalogErrorKind, Owner, RunId};
-use crate::kek::KekError;
+use crate::kek::{KekError, KekSlot, OrganizationFingerprint};
 use crate::names::{PLATFORM_BACKEND, SecretName, Slug};
 use crate::store::StoreError;
+use planton_envelope::KekId;
 
 /// A failed creation whose commit may have landed.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,8 @@ pub enum ChangedRecord {
     Secret(Option<SecretName>),
     /// The default backend.
     DefaultBackend,
+    /// The organization.
+    Organization,
 }
 
 impl fmt::Display for ChangedRecord {
@@ -37,6 +40,7 @@ impl fmt::Display for ChangedRecord {
             Self::Secret(Some(name)) => write!(f, "secret {name}"),
             Self::Secret(None) => f.write_str("the secret"),
             Self::DefaultBackend => f.write_str("the default backend"),
+            Self::Organization => f.write_str("the organization"),
         }
     }
 }
@@ -70,6 +74,69 @@ pub enum OperationError {
         expected: Uuid,
         /// The catalog's uuid on this platform; `None` if it has no catalog.
         found: Option<Uuid>,
+    },
+    /// A key is not among those that the client pins, so nothing is wrapped for it.
+    #[error("the key {key} is not among the allowed keys")]
+    KeyNotAllowed {
+        /// The key.
+        key: KekId,
+    },
+    /// A KEK cannot be used as it is declared.
+    #[error("a declared key cannot be used")]
+    KeyProbeFailed {
+        /// Which one.
+        slot: KekSlot,
+        /// Why.
+        #[source]
+        error: KekError,
+    },
+    /// One key is declared twice.
+    #[error("the key {key} is declared twice")]
+    KeyDeclaredTwice {
+        /// The key.
+        key: KekId,
+    },
+    /// More keys are declared than an envelope holds.
+    #[error("{keys} keys are declared, more than an envelope holds")]
+    TooManyKeys {
+        /// How many.
+        keys: usize,
+    },
+    /// The greatest wraps of all keys exceed what an envelope holds.
+    #[error("the wraps of all keys may take {bytes} bytes, more than an envelope holds")]
+    WrapsTooLong {
+        /// The bytes that they may take.
+        bytes: usize,
+    },
+    /// The organization has another fingerprint than the client pins.
+    #[error("organization {organization} has another fingerprint than the pinned one")]
+    AnotherFingerprint {
+        /// The organization.
+        organization: Slug,
+        /// The pinned fingerprint.
+        expected: OrganizationFingerprint,
+        /// The fingerprint here; absent if the organization has no record yet.
+        found: Option<OrganizationFingerprint>,
+    },
+    /// A command that has no state to remember keys requires pins.
+    #[error("the organization's fingerprint or its allowed keys are not pinned")]
+    PinsMissing {
+        /// Whether the fingerprint is missing.
+        fingerprint: bool,
+        /// Whether the allowed keys are missing.
+        allowed_key_ids: bool,
+    },
+    /// The organization exists already, with other escrow keys.
+    #[error("organization \"{organization}\" exists already, with other escrow keys")]
+    AlreadyInitialized {
+        /// The organization.
+        organization: Slug,
+    },
+    /// The organization has no such escrow key.
+    #[error("the organization has no escrow key {key}")]
+    EscrowKeyNotFound {
+        /// The key.
+        key: KekId,
     },
     /// The organization's MAC key is not the one that the caller remembers.
     #[error("the catalog's MAC key was replaced")]

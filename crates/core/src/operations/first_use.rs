@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::crash_hooks::crash_point;
 use super::organization::{Opened, key};
-use super::{OperationError, Organization};
+use super::{DeclaredKek, OperationError, Organization};
 use crate::catalog::{
     CatalogError, CatalogErrorKind, Compared, Loaded, OrganizationRecord, OrganizationState,
     Revision,
@@ -14,6 +14,9 @@ use planton_envelope::MacKey;
 
 /// How often first use is retried after a conflict with another process.
 const INITIALIZE_TRIES: usize = 4;
+
+/// The generation of a record that first use has begun with.
+const FIRST_GENERATION: u64 = 1;
 
 /// The revision of a record that was written once.
 const FIRST_REVISION: Revision = Revision(1);
@@ -27,15 +30,16 @@ impl Organization {
     /// `Kek(PermissionDenied)` and `Catalog(PermissionDenied)`, with the policy to grant.
     pub(crate) async fn ensure(&self) -> Result<&OrganizationRecord, OperationError> {
         self.opened
-            .get_or_try_init(|| self.initialize())
+            .get_or_try_init(|| self.first_use(&[]))
             .await
             .map(Opened::record)
     }
 
-    async fn initialize(&self) -> Result<Opened, OperationError> {
+    /// Creates the organization's record with these escrow keys, unless it exists.
+    pub(super) async fn first_use(&self, escrow: &[DeclaredKek]) -> Result<Opened, OperationError> {
         let mut found = self.load().await?;
         for _ in 0..=INITIALIZE_TRIES {
-            match self.try_initialize(found).await? {
+            match self.try_initialize(found, escrow).await? {
                 Ok(opened) => return Ok(opened),
                 Err(now) => found = now,
             }
@@ -49,16 +53,35 @@ impl Organization {
     async fn try_initialize(
         &self,
         found: Option<Loaded<OrganizationRecord>>,
+        escrow: &[DeclaredKek],
     ) -> Result<Result<Opened, Option<Loaded<OrganizationRecord>>>, OperationError> {
         let key = key();
-        let (mut record, revision) = match found {
+        let found = match found {
             Some(loaded) if loaded.record.state.is_ready() => {
                 return Ok(Ok(Opened::Loaded(loaded)));
             }
+            unfinished => unfinished,
+        };
+        // Before anything is written: an organization that the client knows is not created.
+        if let Some(expected) = self.pins.organization {
+            return Err(OperationError::AnotherFingerprint {
+                organization: self.slug().clone(),
+                expected,
+                found: None,
+            });
+        }
+        let (mut record, revision) = match found {
             // First use writes the record once before it is ready, and again when it is.
             // At a later revision another writer changed it. A new MAC key would make
             // every sealed value unreadable.
             Some(loaded) if loaded.revision > FIRST_REVISION => {
+                return Err(
+                    CatalogError::new(CatalogErrorKind::Altered, "read", key.as_str()).into(),
+                );
+            }
+            // No key exists yet that could authenticate the record. Whoever writes to the
+            // catalog must not add an escrow key to it that way.
+            Some(loaded) if !self.is_as_begun(&loaded.record) => {
                 return Err(
                     CatalogError::new(CatalogErrorKind::Altered, "read", key.as_str()).into(),
                 );
@@ -80,11 +103,18 @@ impl Organization {
         };
         crash_point("organization provision");
         self.platform.kek.provision().await?;
+        if self.platform.mac_kek.id() != self.platform.kek.id() {
+            self.platform.mac_kek.provision().await?;
+        }
         let mac_key = MacKey::generate().map_err(|_| OperationError::Randomness)?;
-        record.state = OrganizationState::Ready {
-            mac_key: self.keys().wrap_mac_key(record.uuid, &mac_key).await?,
-        };
         record.generation += 1;
+        let opened = self.keys().enter_escrow(&mut record, escrow).await?;
+        let wrapped = self
+            .keys()
+            .wrap_mac_key(record.uuid, &mac_key, opened, None);
+        record.state = OrganizationState::Ready {
+            mac_key: wrapped.await?,
+        };
         crash_point("organization commit");
         let written = self
             .catalog
@@ -112,13 +142,22 @@ impl Organization {
         }
     }
 
+    /// Returns true for a record with nothing but what [`new_record`](Self::new_record)
+    /// writes.
+    fn is_as_begun(&self, record: &OrganizationRecord) -> bool {
+        record.generation == FIRST_GENERATION
+            && record.organization == *self.slug()
+            && record.escrow.is_empty()
+    }
+
     fn new_record(&self) -> OrganizationRecord {
         OrganizationRecord {
-            generation: 1,
+            generation: FIRST_GENERATION,
             uuid: Uuid::new_v4(),
             organization: self.slug().clone(),
             platform_backend: Uuid::new_v4(),
             state: OrganizationState::Initializing,
+            escrow: Vec::new(),
             created_at: Timestamp::now(),
         }
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{ChangedRecord, OperationError, Organization};
 use crate::catalog::{
     BackendDocument, Compared, DefaultBackendRecord, Loaded, Record, RecordKey, Revision,
-    SecretDocument, SecretRecord,
+    SecretDocument, SecretRecord, VersionRecord,
 };
 use crate::deadline::OperationContext;
 use crate::names::{SecretName, Slug};
@@ -191,16 +191,28 @@ impl Document for SecretDocument {
     }
 
     /// Also raises the generation of each secret whose versions, arguments or state
-    /// changed. A new owner does not.
+    /// changed. A new owner does not, nor does a rewrap.
     fn stamp(&mut self, base: &Self) {
         let generation = base.generation + 1;
         self.generation = generation;
         self.write_id = Uuid::new_v4();
         self.raise_revisions(base);
         for secret in self.current.iter_mut().chain(&mut self.displaced) {
-            let before = base.secret(secret.uuid).map(|before| SecretRecord {
-                owner: secret.owner.clone(),
-                ..before.clone()
+            let before = base.secret(secret.uuid).map(|before| {
+                let mut before = SecretRecord {
+                    owner: secret.owner.clone(),
+                    ..before.clone()
+                };
+                for version in &mut before.versions {
+                    let mut now = secret.versions.iter();
+                    let is_same = |now: &&VersionRecord| {
+                        now.number == version.number && now.payload_sha256 == version.payload_sha256
+                    };
+                    if let Some(now) = now.find(is_same) {
+                        version.wrap_as(now);
+                    }
+                }
+                before
             });
             if before.as_ref() != Some(secret) {
                 secret.generation = generation;

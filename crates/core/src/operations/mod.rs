@@ -8,6 +8,7 @@ mod backend;
 mod backends;
 mod connections;
 mod crash_hooks;
+mod credential;
 mod default_backend;
 mod deletion_waits;
 mod entries;
@@ -16,25 +17,34 @@ mod first_use;
 mod grant_delay;
 mod held_document;
 mod interrupt;
+mod key_resolution;
+mod key_versions;
+mod keyrings;
 mod keys;
 mod marker;
 mod organization;
 mod ownership;
+mod rewrap;
 mod rollback_guard;
 mod run;
 mod sealing;
 mod secrets;
+mod verify;
 
 // The public API, whichever module defines an item.
 pub use crate::catalog::{
     CopyFrom, GenerateSpec, OnDestroy, Origin, Owner, RunId, SecretArguments, SecretMetadata, Stamp,
+};
+pub use crate::kek::{
+    ConnectKek, KekPins, KekSettings, KekSlot, KeyDescription, KeyEncryptionKey, KeyPurpose,
+    KeyRotation, LocalKek, WrapNames, WrapObject, pin_of,
 };
 pub use crate::names::PLATFORM_BACKEND;
 pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind, StoreSettings};
 pub(crate) use backend::Backend;
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, Backends, DeleteBackend, DeletedBackend,
-    Destroyed, ForgettableBackend, RefreshedBackend, RegisterBackend, RegisteredBackend,
+    Destroyed, ForgettableBackend, KekView, RefreshedBackend, RegisterBackend, RegisteredBackend,
     UpdateBackend,
 };
 pub use default_backend::{
@@ -42,10 +52,12 @@ pub use default_backend::{
 };
 pub use error::{ChangedRecord, CommitUnclear, OperationError};
 pub use interrupt::Interrupt;
-pub use keys::Keys;
+pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS};
+pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};
 pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
+pub use rewrap::{FormerKeys, KeptEnvelope, RewrapProgress};
 pub use rollback_guard::SeenBackend;
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
@@ -53,6 +65,7 @@ pub use secrets::{
     MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
     SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView,
 };
+pub use verify::{Finding, Problem, Verification, Verify};
 
 #[cfg(test)]
 mod tests;

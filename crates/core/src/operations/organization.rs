@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::OperationError;
 use super::connections::Connections;
 use super::deletion_waits::DeletionWaits;
+use super::keyrings::OrganizationKeyring;
 use super::run::Run;
 use crate::catalog::{
     Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord, RecordKey,
 };
-use crate::kek::ProvisionKek;
+use crate::kek::{ConnectKek, KekPins, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::{ConnectStore, SecretStore};
 use planton_envelope::MacKey;
@@ -22,8 +23,15 @@ use planton_envelope::MacKey;
 pub struct Platform {
     /// Storage of the catalog.
     pub catalog: Arc<dyn CatalogStore>,
-    /// The platform-managed KEK of the organization.
+    /// The KEK of the organization.
     pub kek: Arc<dyn ProvisionKek>,
+    /// The KEK of the organization's MAC key. It may be the same one where whoever uses
+    /// the first can use any.
+    pub mac_kek: Arc<dyn ProvisionKek>,
+    /// KEKs of the organization that only unwrap.
+    pub former_keks: Vec<Arc<dyn KeyEncryptionKey>>,
+    /// Opens all other KEKs.
+    pub kek_connector: Arc<dyn ConnectKek>,
     /// The built-in backend.
     pub store: Arc<dyn SecretStore>,
     /// Opens all other backends.
@@ -50,6 +58,8 @@ pub struct Organization {
     pub(crate) deletion_waits: DeletionWaits,
     pub(super) opened: OnceCell<Opened>,
     pub(super) mac_key: OnceCell<MacKey>,
+    pub(super) keyring: OnceCell<Arc<OrganizationKeyring>>,
+    pub(super) pins: Arc<KekPins>,
 }
 
 /// The organization's record. `Written` if this process completed the first use and
@@ -82,6 +92,8 @@ impl Organization {
             deletion_waits: DeletionWaits::default(),
             opened: OnceCell::new(),
             mac_key: OnceCell::new(),
+            keyring: OnceCell::new(),
+            pins: Arc::default(),
         }
     }
 
@@ -89,6 +101,15 @@ impl Organization {
     #[must_use]
     pub fn in_run(self, run: Run) -> Self {
         Self { run, ..self }
+    }
+
+    /// Sets what the client pins of the organization's keys.
+    #[must_use]
+    pub fn with_pins(self, pins: KekPins) -> Self {
+        Self {
+            pins: Arc::new(pins),
+            ..self
+        }
     }
 
     /// Returns the run of this process.
@@ -101,6 +122,12 @@ impl Organization {
     #[must_use]
     pub fn slug(&self) -> &Slug {
         &self.slug
+    }
+
+    /// Returns what opens the keys of backends.
+    #[must_use]
+    pub fn kek_connector(&self) -> &dyn ConnectKek {
+        self.platform.kek_connector.as_ref()
     }
 
     /// Returns the uuid of the built-in backend.

@@ -20,6 +20,9 @@ pub struct SeenBackend {
     pub generation: u64,
     /// The digest of its settings, in hexadecimal.
     pub digest: String,
+    /// The digest of its KEKs, in hexadecimal; absent for the organization's key alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_digest: Option<String>,
     /// Whether its record contained a sealed credential.
     pub is_static: bool,
 }
@@ -31,8 +34,13 @@ impl SeenBackend {
             uuid: record.uuid,
             generation,
             digest: hex::encode(record.settings.digest()),
+            keys_digest: record.keys.digest(),
             is_static: record.credential.is_some(),
         }
+    }
+
+    fn is_same_place_and_keys(&self, other: &Self) -> bool {
+        self.is_same_place(other) && self.keys_digest == other.keys_digest
     }
 
     fn is_same_place(&self, other: &Self) -> bool {
@@ -66,11 +74,12 @@ impl RollbackGuard {
         self.backends().get(name).cloned()
     }
 
-    /// Returns the remembered generation if `found` is not newer and leads to another place.
-    /// An older record of the same place is accepted, since it may come from a backup.
+    /// Returns the remembered generation if `found` is not newer and leads to another place
+    /// or names other KEKs. An older record of the same place is accepted, since it may come from a backup.
     pub(crate) fn rollback_of(&self, found: &SeenBackend) -> Option<u64> {
         let last = self.last(&found.name)?;
-        let is_rolled_back = found.generation <= last.generation && !found.is_same_place(&last);
+        let is_rolled_back =
+            found.generation <= last.generation && !found.is_same_place_and_keys(&last);
         is_rolled_back.then_some(last.generation)
     }
 

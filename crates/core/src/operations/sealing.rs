@@ -1,7 +1,7 @@
 //! Seals a value under a list of KEKs, and opens an envelope.
 
 use super::OperationError;
-use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey};
+use crate::kek::{KekError, KekErrorKind, Keyring, WrapNames};
 use crate::store::PayloadEncoding;
 use planton_envelope::{
     Context, DataKey, Envelope, Fingerprint, KekId, Sealer, SecretValue, WrapBinding, WrappedKey,
@@ -28,22 +28,24 @@ impl SealedValue {
     }
 }
 
-/// Seals `plaintext` under a fresh data key, which each of `keks` wraps.
+/// Seals `plaintext` under a fresh data key, which each wrapping key of `keyring` wraps.
 ///
 /// # Errors
 ///
-/// `Kek(Misconfigured)` if a wrap is too long for an envelope.
+/// `KeyNotAllowed` for a key that is not pinned; `Kek(Misconfigured)` if the wraps are too
+/// long for an envelope.
 pub(crate) async fn seal(
     context: Context,
-    keks: &[&dyn KeyEncryptionKey],
+    names: &WrapNames,
+    keyring: &Keyring,
     plaintext: &SecretBytes,
 ) -> Result<SealedValue, OperationError> {
-    let sealer = Sealer::new(context).map_err(|_| OperationError::Randomness)?;
-    let wraps = wrap(sealer.data_key(), keks, |kek| sealer.binding(kek)).await?;
+    let sealer = Sealer::new(context, plaintext).map_err(|_| OperationError::Randomness)?;
+    let wraps = wrap(sealer.data_key(), names, keyring, |kek| sealer.binding(kek)).await?;
     let keks: Vec<KekId> = wraps.iter().map(|(kek, _)| kek.clone()).collect();
-    let fingerprint = sealer.fingerprint(plaintext);
+    let fingerprint = sealer.fingerprint();
     // The caller has checked the plaintext's length, so only a wrap can be too long.
-    let envelope = sealer.seal(wraps, plaintext).map_err(|error| {
+    let envelope = sealer.seal(wraps).map_err(|error| {
         let kek = keks.first().map_or("", |kek| kek.id.as_str());
         KekError::new(KekErrorKind::Misconfigured, "wrap", kek).with_source(error)
     })?;
@@ -54,7 +56,7 @@ pub(crate) async fn seal(
     })
 }
 
-/// Unwraps the data key of an envelope with one of `keks` that is also in `allowed`. A
+/// Unwraps the data key of an envelope with a key of `keyring` that is also in `allowed`. A
 /// verified record determines `allowed`, never the envelope alone.
 ///
 /// # Errors
@@ -63,7 +65,8 @@ pub(crate) async fn seal(
 pub(crate) async fn unseal(
     envelope: Envelope,
     context: Context,
-    keks: &[&dyn KeyEncryptionKey],
+    names: &WrapNames,
+    keyring: &Keyring,
     allowed: &[KekId],
 ) -> Result<Unsealed, KekError> {
     let binding = |kek: &KekId| envelope.binding_in(&context, kek);
@@ -72,12 +75,45 @@ pub(crate) async fn unseal(
     //# A reader MUST NOT use a wrapped DEK of a KEK that the catalog does not name for the
     //# version.
     let wraps = wraps.filter(|(kek, _)| allowed.contains(kek)).cloned();
-    let data_key = unwrap(&wraps.collect::<Vec<_>>(), keks, binding).await?;
+    let data_key = unwrap(&wraps.collect::<Vec<_>>(), names, keyring, binding).await?;
     Ok(Unsealed {
         envelope,
         data_key,
         context,
     })
+}
+
+/// Wraps the data key of an envelope again under each wrapping key of `keyring`, with the
+/// bounds of [`unseal`].
+///
+/// # Errors
+///
+/// As [`unseal`] and [`seal`]. `Refused` for a data key that is not the envelope's: a
+/// substituted wrap is not carried on.
+pub(crate) async fn rewrap(
+    envelope: Envelope,
+    context: Context,
+    names: &WrapNames,
+    keyring: &Keyring,
+    allowed: &[KekId],
+) -> Result<Envelope, OperationError> {
+    let unsealed = unseal(envelope, context, names, keyring, allowed).await?;
+    let Unsealed {
+        mut envelope,
+        data_key,
+        context,
+    } = unsealed;
+    let main = keyring.main().id().id.as_str();
+    if !envelope.is_key(&data_key, &context) {
+        return Err(KekError::new(KekErrorKind::Refused, "rewrap", main).into());
+    }
+    let binding = |kek: &KekId| envelope.binding_in(&context, kek);
+    let wraps = wrap(&data_key, names, keyring, binding).await?;
+    let replaced = envelope.replace_wrapped_keys(wraps);
+    replaced.map_err(|error| {
+        KekError::new(KekErrorKind::Misconfigured, "rewrap", main).with_source(error)
+    })?;
+    Ok(envelope)
 }
 
 /// An envelope with its data key.
@@ -105,36 +141,59 @@ impl Unsealed {
     }
 }
 
-/// Wraps `key` under each of `keks`.
+/// Wraps `key` under each wrapping key of `keyring`.
+///
+/// # Errors
+///
+/// `KeyNotAllowed`, before anything is wrapped.
 pub(crate) async fn wrap(
     key: &DataKey,
-    keks: &[&dyn KeyEncryptionKey],
+    names: &WrapNames,
+    keyring: &Keyring,
     binding: impl Fn(&KekId) -> WrapBinding + Send,
-) -> Result<Vec<(KekId, WrappedKey)>, KekError> {
-    let mut wraps = Vec::with_capacity(keks.len());
-    for kek in keks {
-        let wrapped = kek.wrap(key, &binding(kek.id())).await?;
+) -> Result<Vec<(KekId, WrappedKey)>, OperationError> {
+    wrap_with(key, names, keyring, binding, None).await
+}
+
+/// As [`wrap`], with the main key's wrap if there is one already.
+pub(crate) async fn wrap_with(
+    key: &DataKey,
+    names: &WrapNames,
+    keyring: &Keyring,
+    binding: impl Fn(&KekId) -> WrapBinding + Send,
+    mut present: Option<WrappedKey>,
+) -> Result<Vec<(KekId, WrappedKey)>, OperationError> {
+    if let Some(key) = keyring.forbidden() {
+        return Err(OperationError::KeyNotAllowed { key: key.clone() });
+    }
+    let mut wraps = Vec::new();
+    for kek in keyring.wrapping() {
+        let wrapped = match present.take() {
+            Some(present) => present,
+            None => kek.wrap(key, names.bound(binding(kek.id()))).await?,
+        };
         wraps.push((kek.id().clone(), wrapped));
     }
     Ok(wraps)
 }
 
-/// Unwraps a key with the first of `keks` that has a wrap.
+/// Unwraps a key with the first opening key of `keyring` that has a wrap.
 ///
 /// # Errors
 ///
 /// `Refused` if none of them has a wrap.
 pub(crate) async fn unwrap(
     wraps: &[(KekId, WrappedKey)],
-    keks: &[&dyn KeyEncryptionKey],
+    names: &WrapNames,
+    keyring: &Keyring,
     binding: impl Fn(&KekId) -> WrapBinding + Send,
 ) -> Result<DataKey, KekError> {
-    for kek in keks {
+    for kek in keyring.opening() {
         let id = kek.id();
         if let Some((_, wrapped)) = wraps.iter().find(|(wrapper, _)| wrapper == id) {
-            return kek.unwrap(wrapped, &binding(id)).await;
+            return kek.unwrap(wrapped, names.bound(binding(id))).await;
         }
     }
-    let kek = keks.first().map_or("", |kek| kek.id().id.as_str());
+    let kek = keyring.main().id().id.as_str();
     Err(KekError::new(KekErrorKind::Refused, "unwrap", kek))
 }

@@ -7,6 +7,7 @@ use super::Backends;
 use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::record::HeldBackend;
 use crate::catalog::BackendRecord;
+use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::{Interrupt, OperationError};
 use crate::store::{StoreCredential, StoreSettings};
 use planton_envelope::SecretValue;
@@ -31,6 +32,7 @@ impl Backends<'_> {
             settings,
             fixed,
             credential,
+            keys,
             arguments,
             ..
         } = request;
@@ -45,6 +47,15 @@ impl Backends<'_> {
             arguments,
             ..existing.clone()
         };
+        let owner = CredentialOwner::backend(existing.uuid, &existing.name);
+        let organization = self.organization.keys();
+        // Before a marker is put: a key that fails leaves nothing behind.
+        let keys = organization.resolve(owner, &existing.keys, keys, generation);
+        let keys = keys.await?;
+        // The same keys with newly sealed credentials are no difference.
+        if keys.digest() != existing.keys.digest() {
+            adopted.keys = keys;
+        }
         let mut reconnected = None;
         if adopted.settings != existing.settings
             || !self.is_credential(&existing, &credential).await?
@@ -91,8 +102,16 @@ impl Backends<'_> {
         let Some(sealed) = &existing.credential else {
             return Ok(candidate.is_empty());
         };
+        let usage = CredentialUse::store(
+            CredentialOwner::backend(existing.uuid, &existing.name),
+            &existing.settings,
+        );
         let kept = self
-            .open_credential(existing.uuid, &existing.settings, sealed)
+            .organization
+            .keys()
+            .keyring()
+            .await?
+            .open_credential(usage, sealed)
             .await;
         let kept = match kept {
             Err(OperationError::CredentialRefused { .. }) => return Ok(false),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::Backends;
 use crate::catalog::MarkerRecord;
 use crate::deadline::OperationContext;
+use crate::kek::{KeyPurpose, WrapNames};
 use crate::names::Slug;
 use crate::operations::OperationError;
 use crate::operations::sealing::seal;
@@ -102,10 +103,13 @@ impl Backends<'_> {
             object: candidate.uuid,
             backend: candidate.uuid,
             version: 1,
-            configuration_digest: None,
+            extension: None,
         };
         let plaintext = SecretValue::Text(MARKER_TEXT.into()).to_plaintext();
-        let sealed = seal(context, &[&*self.organization.platform.kek], &plaintext).await?;
+        let organization = self.organization.slug();
+        let names = WrapNames::backend(organization, candidate.name, KeyPurpose::BackendMarker);
+        let keyring = &self.organization.keys().keyring().await?.keyring;
+        let sealed = seal(context, &names, keyring, &plaintext).await?;
         Ok(sealed.payload(candidate.store.capability().encoding))
     }
 }

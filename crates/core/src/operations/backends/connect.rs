@@ -6,10 +6,11 @@ use uuid::Uuid;
 
 use super::Backends;
 use crate::catalog::{BackendDocument, BackendRecord, Loaded, SecretRecord};
-use crate::kek::KeyEncryptionKey;
 use crate::names::Slug;
 use crate::operations::connections::Connection;
+use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::held_document::Document as _;
+use crate::operations::keyrings::BackendKeyring;
 use crate::operations::marker::Marker;
 use crate::operations::rollback_guard::SeenBackend;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, PLATFORM_BACKEND};
@@ -133,13 +134,14 @@ impl Backends<'_> {
 
     async fn platform_backend(self) -> Result<Backend, OperationError> {
         let record = self.organization.existing().await?;
+        let keyring = self.organization.keys().keyring().await?;
         Ok(Backend {
             uuid: record.platform_backend,
             name: Slug::platform_backend(),
             name_prefix: NAME_PREFIX.to_owned(),
             organization: self.organization.slug().clone(),
             store: Arc::clone(&self.organization.platform.store),
-            kek: Arc::clone(&self.organization.platform.kek) as Arc<dyn KeyEncryptionKey>,
+            keyring: Arc::new(BackendKeyring::of_organization(Arc::clone(keyring))),
             seen: None,
             marker: None,
         })
@@ -202,11 +204,15 @@ impl Backends<'_> {
         if !self.trusts_rollback_guard(trust, &seen) {
             loaded.verify(self.organization.keys().mac_key().await?)?;
         }
+        let keyring = self.organization.keys().keyring().await?;
         let credential = match &record.credential {
             None => StoreCredential::new(),
             Some(sealed) => {
-                self.open_credential(record.uuid, &record.settings, sealed)
-                    .await?
+                let usage = CredentialUse::store(
+                    CredentialOwner::backend(record.uuid, name),
+                    &record.settings,
+                );
+                keyring.open_credential(usage, sealed).await?
             }
         };
         let store = self
@@ -222,7 +228,12 @@ impl Backends<'_> {
                 name_prefix: record.settings.name_prefix,
                 organization: self.organization.slug().clone(),
                 store,
-                kek: Arc::clone(&self.organization.platform.kek) as Arc<dyn KeyEncryptionKey>,
+                keyring: Arc::new(BackendKeyring::of_backend(
+                    Arc::clone(keyring),
+                    record.uuid,
+                    name,
+                    record.keys,
+                )),
                 seen: None,
                 marker: record
                     .marker

@@ -3,7 +3,7 @@
 use super::{BackendArguments, BackendView};
 use crate::catalog::{BackendRecord, Owner};
 use crate::names::Slug;
-use crate::operations::{ExistingRecord, OperationError};
+use crate::operations::{DeclaredKeys, ExistingRecord, OperationError};
 use crate::store::{StoreCredential, StoreSettings};
 
 /// The backend to declare.
@@ -19,6 +19,8 @@ pub struct RegisterBackend {
     pub fixed: Vec<&'static str>,
     /// Its static credential; empty for the vendor's ambient chain.
     pub credential: StoreCredential,
+    /// The KEKs of its secrets.
+    pub keys: DeclaredKeys,
     /// Arguments.
     pub arguments: BackendArguments,
 }

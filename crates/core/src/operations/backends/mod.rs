@@ -9,7 +9,6 @@ mod adopt;
 mod candidate;
 mod cleanup;
 mod connect;
-mod credential;
 mod declaration;
 mod delete;
 mod forget;
@@ -26,7 +25,7 @@ pub use declaration::{RegisterBackend, RegisteredBackend};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
 pub use update::UpdateBackend;
-pub use view::{BackendView, RefreshedBackend};
+pub use view::{BackendView, KekView, RefreshedBackend};
 
 pub(crate) use connect::{Trust, unknown};
 pub(crate) use recheck::{ByDefault, Rechecked};

@@ -56,6 +56,6 @@ impl Backends<'_> {
         let record = document.backend.as_ref();
         let record = record.expect("the caller holds this backend");
         let catalog = self.organization.existing().await?.uuid;
-        Ok(BackendView::new(document, record, catalog))
+        Ok(self.view_of(document, record, catalog))
     }
 }

@@ -7,7 +7,8 @@ use super::Backends;
 use super::candidate::Candidate;
 use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::record::HeldBackend;
-use crate::catalog::{BackendRecord, BackendState};
+use crate::catalog::{BackendKeys, BackendRecord, BackendState};
+use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::ownership::OwnerRelation;
 use crate::operations::{Interrupt, OperationError, PLATFORM_BACKEND};
 
@@ -64,6 +65,7 @@ impl Backends<'_> {
             description,
             settings,
             credential,
+            keys,
             arguments,
             ..
         } = request;
@@ -78,8 +80,21 @@ impl Backends<'_> {
         };
         let generation = held.document.generation + 1;
         let sealed = self
-            .seal_credential(uuid, &settings, &credential, generation)
+            .organization
+            .keys()
+            .keyring()
+            .await?
+            .seal_credential(
+                CredentialUse::store(CredentialOwner::backend(uuid, &name), &settings),
+                &credential,
+                generation,
+            )
             .await?;
+        let owner = CredentialOwner::backend(uuid, &name);
+        let before = BackendKeys::default();
+        let resolved = self.organization.keys();
+        let resolved = resolved.resolve(owner, &before, keys, generation);
+        let keys = resolved.await?;
         let mut marker = None;
         if arguments.verify_connection {
             interrupt.before("probe backend")?;
@@ -96,6 +111,7 @@ impl Backends<'_> {
             description,
             settings: settings.clone(),
             credential: sealed,
+            keys,
             marker: marker.clone(),
             arguments,
             created_at: now,

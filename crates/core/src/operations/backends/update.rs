@@ -11,8 +11,9 @@ use super::record::HeldBackend;
 use super::{BackendArguments, BackendOnDestroy, BackendView};
 use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Stamp};
 use crate::names::Slug;
+use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::marker::find_marker_granted;
-use crate::operations::{Interrupt, OperationError};
+use crate::operations::{DeclaredKeys, Interrupt, OperationError};
 use crate::store::{Absence, SecretStore, StoreCredential, StoreSettings};
 
 /// The change of a backend.
@@ -34,6 +35,8 @@ pub struct UpdateBackend {
     /// The new credential; `None` to keep the present one. An empty credential selects the
     /// vendor's ambient chain.
     pub credential: Option<StoreCredential>,
+    /// The KEKs of its secrets, whole.
+    pub keys: DeclaredKeys,
     /// Arguments, which replace the present ones.
     pub arguments: BackendArguments,
 }
@@ -86,6 +89,12 @@ impl Backends<'_> {
             arguments: request.arguments,
             ..record.clone()
         };
+        // Before a marker is put: a key that fails leaves nothing behind.
+        let owner = CredentialOwner::backend(record.uuid, &record.name);
+        let generation = held.document.generation + 1;
+        let keys = self.organization.keys();
+        let resolved = keys.resolve(owner, &record.keys, request.keys, generation);
+        changed.keys = resolved.await?;
         // A backend that is to be forgotten cannot be checked.
         let is_given_up = changed.arguments.on_destroy == BackendOnDestroy::Forget;
         let mut reconnected = None;
@@ -120,7 +129,15 @@ impl Backends<'_> {
         let credential = match (credential, &before.credential) {
             (Some(new), _) => new,
             (None, Some(sealed)) => {
-                self.open_credential(before.uuid, &before.settings, sealed)
+                let usage = CredentialUse::store(
+                    CredentialOwner::backend(before.uuid, &before.name),
+                    &before.settings,
+                );
+                self.organization
+                    .keys()
+                    .keyring()
+                    .await?
+                    .open_credential(usage, sealed)
                     .await?
             }
             (None, None) => StoreCredential::new(),
@@ -168,8 +185,16 @@ impl Backends<'_> {
         if changed.arguments.verify_connection {
             self.probe(candidate).await?;
         }
+        let usage = CredentialUse::store(
+            CredentialOwner::backend(before.uuid, &before.name),
+            &changed.settings,
+        );
         changed.credential = self
-            .seal_credential(before.uuid, &changed.settings, &credential, version)
+            .organization
+            .keys()
+            .keyring()
+            .await?
+            .seal_credential(usage, &credential, version)
             .await?;
         Ok(Reconnected { store, put })
     }

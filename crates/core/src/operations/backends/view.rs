@@ -5,10 +5,12 @@ use uuid::Uuid;
 
 use super::BackendArguments;
 use super::Backends;
-use crate::catalog::{BackendDocument, BackendRecord, BackendState, Loaded, Owner};
+use crate::catalog::{BackendDocument, BackendRecord, BackendState, KekRecord, Loaded, Owner};
+use crate::kek::KekSettings;
 use crate::names::Slug;
 use crate::operations::OperationError;
 use crate::store::{StoreCredential, StoreSettings};
+use planton_envelope::KekId;
 
 /// A backend without its credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,12 @@ pub struct BackendView {
     pub is_marked: bool,
     /// Whether a deletion was begun and not finished.
     pub is_deleting: bool,
+    /// The main key; `None` for the organization's own.
+    pub encryption: Option<KekView>,
+    /// The escrow keys.
+    pub escrow: Vec<KekView>,
+    /// Identifiers of the keys that wrap, the main key first.
+    pub key_ids: Vec<KekId>,
     /// Arguments.
     pub arguments: BackendArguments,
     /// Time of creation.
@@ -41,6 +49,24 @@ pub struct BackendView {
     pub catalog: Uuid,
 }
 
+/// A key of a backend without its credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KekView {
+    /// Its permanent identifier.
+    pub kek: KekId,
+    /// Its settings.
+    pub settings: KekSettings,
+}
+
+impl From<&KekRecord> for KekView {
+    fn from(record: &KekRecord) -> Self {
+        Self {
+            kek: record.kek.clone(),
+            settings: record.settings.clone(),
+        }
+    }
+}
+
 /// Result of a refresh of a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefreshedBackend {
@@ -53,8 +79,21 @@ pub enum RefreshedBackend {
 }
 
 impl BackendView {
-    pub(crate) fn new(document: &BackendDocument, record: &BackendRecord, catalog: Uuid) -> Self {
+    /// Makes the view of a record. `organization` is the organization's key.
+    pub(crate) fn new(
+        document: &BackendDocument,
+        record: &BackendRecord,
+        catalog: Uuid,
+        organization: &KekId,
+    ) -> Self {
+        let keys = &record.keys;
+        let main = keys.encryption.as_ref();
+        let main = main.map_or(organization, |key| &key.kek);
+        let escrow = keys.escrow.iter().map(|key| &key.kek);
         Self {
+            encryption: keys.encryption.as_ref().map(KekView::from),
+            escrow: keys.escrow.iter().map(KekView::from).collect(),
+            key_ids: std::iter::once(main).chain(escrow).cloned().collect(),
             uuid: record.uuid,
             name: record.name.clone(),
             description: record.description.clone(),
@@ -90,6 +129,36 @@ impl Backends<'_> {
             .check(settings, credential)?)
     }
 
+    /// Returns the view of a record.
+    pub(crate) fn view_of(
+        self,
+        document: &BackendDocument,
+        record: &BackendRecord,
+        catalog: Uuid,
+    ) -> BackendView {
+        let organization = self.organization.platform.kek.id();
+        BackendView::new(document, record, catalog, organization)
+    }
+
+    /// Returns the names of all registered backends.
+    ///
+    /// # Errors
+    ///
+    /// `OrganizationMissing`; failures of the catalog and the KEK.
+    pub async fn in_use(self) -> Result<Vec<Slug>, OperationError> {
+        self.organization.existing().await?;
+        let mut names = Vec::new();
+        for key in self.organization.catalog.list("backends").await? {
+            let Some(Ok(name)) = key.as_str().strip_prefix("backends/").map(str::parse) else {
+                continue;
+            };
+            if self.hold(&name).await?.document.backend.is_some() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
     /// Finds a registered backend by name, in one request. The built-in backend has no
     /// record.
     ///
@@ -104,7 +173,7 @@ impl Backends<'_> {
             .as_ref()
             .and_then(|document| Some((document, document.backend.as_ref()?)));
         let (document, record) = record.ok_or_else(|| super::connect::unknown(name))?;
-        Ok(BackendView::new(document, record, catalog))
+        Ok(self.view_of(document, record, catalog))
     }
 
     /// Refreshes a backend that the caller saw at the generation `seen`. Sends no request to
@@ -143,7 +212,7 @@ impl Backends<'_> {
         let record = document.backend.as_ref();
         Ok(match record.filter(|record| record.uuid == uuid) {
             Some(record) => {
-                RefreshedBackend::Present(Box::new(BackendView::new(&document, record, catalog)))
+                RefreshedBackend::Present(Box::new(self.view_of(&document, record, catalog)))
             }
             None => RefreshedBackend::Gone,
         })

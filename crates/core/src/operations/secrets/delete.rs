@@ -195,7 +195,7 @@ impl Secrets<'_> {
         };
         interrupt.before("delete object")?;
         let whole = Deletion::Object {
-            versions: secret.native_ids(),
+            versions: secret.stored_ids(),
         };
         backend.store.delete(&secret.remote_name, whole).await?;
         for lost in &secret.lost {

@@ -34,7 +34,6 @@ pub use wanted::Replaces;
 
 pub(crate) use refresh::describe_options;
 pub(crate) use remote_name::object_name;
-#[cfg(test)]
 pub(crate) use versions::context;
 
 use super::Organization;

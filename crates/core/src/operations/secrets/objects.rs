@@ -63,7 +63,7 @@ impl Put {
                 secret.lost.push(LostObject {
                     remote_name: secret.remote_name.clone(),
                     entry: secret.entry,
-                    versions: secret.native_ids(),
+                    versions: secret.stored_ids(),
                 });
                 secret.versions.clear();
             }

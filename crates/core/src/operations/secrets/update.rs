@@ -264,7 +264,7 @@ fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
     let surplus = versions.len().saturating_sub(keep as usize);
     versions
         .drain(..surplus)
-        .map(|version| version.native_id)
+        .flat_map(|version| version.superseded.into_iter().chain([version.native_id]))
         .collect()
 }
 

@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::size_limit::check_size;
 use crate::catalog::{SecretRecord, VersionRecord};
-use crate::kek::KekErrorKind;
+use crate::kek::{KekErrorKind, WrapNames};
 use crate::names::SecretName;
 use crate::operations::sealing::{SealedValue, Unsealed, seal, unseal};
 use crate::operations::{Backend, OperationError};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
-use crate::store::{NativeVersionId, PutOptions, StoreErrorKind};
+use crate::store::{NativeVersionId, PayloadEncoding, PutOptions, StoreErrorKind};
 use planton_envelope::{Context, Envelope, Fingerprint, KekId, Purpose, SecretValue};
 use planton_secret::SecretBytes;
 
@@ -21,6 +21,7 @@ pub(crate) struct SealedVersion {
     number: u64,
     payload: Vec<u8>,
     payload_sha256: String,
+    wraps_sha256: String,
     keks: Vec<KekId>,
     fingerprint: Fingerprint,
 }
@@ -39,7 +40,13 @@ impl Backend {
         check_size(capability, plaintext)?;
         interrupt.before("wrap")?;
         let context = context(organization, secret, number);
-        let sealed = seal(context, &[&*self.kek], plaintext).await?;
+        let sealed = seal(
+            context,
+            &self.names(secret),
+            self.keyring.get().await?,
+            plaintext,
+        )
+        .await?;
         let payload = sealed.payload(capability.encoding);
         let SealedValue {
             envelope,
@@ -50,6 +57,7 @@ impl Backend {
             number,
             payload,
             payload_sha256: hex::encode(envelope.payload_digest()),
+            wraps_sha256: hex::encode(envelope.wraps_digest()),
             keks,
             fingerprint,
         })
@@ -86,10 +94,16 @@ impl Backend {
             revision: u64::try_from(now.as_millisecond()).unwrap_or_default(),
             native_id,
             payload_sha256: sealed.payload_sha256.clone(),
+            wraps_sha256: sealed.wraps_sha256.clone(),
             keks: sealed.keks.clone(),
             fingerprint: sealed.fingerprint,
+            superseded: Vec::new(),
             created_at: now,
         })
+    }
+
+    fn names(&self, secret: &SecretRecord) -> WrapNames {
+        WrapNames::secret(&self.organization, &secret.name)
     }
 
     /// Returns labels that name the secret to users of the backend. They contain only
@@ -108,16 +122,61 @@ impl Backend {
         labels.into_iter().map(own).collect()
     }
 
-    /// Fetches the envelope of `version` and unwraps its data key. Only the envelope
-    /// that the verified record names is accepted.
-    //= docs/format.md#4-well-formed-envelopes
-    //# A reader MUST decide whether an envelope is well-formed before it uses any key.
+    /// Puts the envelope of `version` again, with other wraps.
+    pub(crate) async fn put_again(
+        &self,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+        envelope: &Envelope,
+        keep: Vec<NativeVersionId>,
+    ) -> Result<NativeVersionId, OperationError> {
+        self.expect_marker().await?;
+        let options = PutOptions {
+            version: version.number,
+            attempt: Uuid::new_v4(),
+            keep,
+            labels: self.labels(secret),
+        };
+        let payload = match self.store.capability().encoding {
+            PayloadEncoding::Binary => envelope.encode(),
+            PayloadEncoding::Text => envelope.encode_text().into_bytes(),
+        };
+        let put = self.store.put(&secret.remote_name, &payload, options);
+        Ok(put.await?)
+    }
+
+    /// Fetches the envelope of `version` and unwraps its data key.
     pub(crate) async fn fetch(
         &self,
         organization: Uuid,
         secret: &SecretRecord,
         version: &VersionRecord,
     ) -> Result<FetchedVersion, OperationError> {
+        let envelope = self.fetch_envelope(secret, version).await?;
+        let context = context(organization, secret, version.number);
+        let keyring = self.keyring.get().await?;
+        let names = self.names(secret);
+        crash_point("unwrap");
+        let unsealed = unseal(envelope, context, &names, keyring, &version.keks).await;
+        let unsealed = unsealed.map_err(|error| match error.kind() {
+            KekErrorKind::Refused => OperationError::EnvelopeRefused {
+                secret: secret.name.to_string(),
+                version: version.number,
+            },
+            _ => error.into(),
+        })?;
+        Ok(FetchedVersion(unsealed))
+    }
+
+    /// Fetches the envelope of `version`. Only the envelope that the verified record names
+    /// is accepted.
+    //= docs/format.md#4-well-formed-envelopes
+    //# A reader MUST decide whether an envelope is well-formed before it uses any key.
+    pub(crate) async fn fetch_envelope(
+        &self,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+    ) -> Result<Envelope, OperationError> {
         let name = || secret.name.to_string();
         let number = version.number;
         let stored = self.store.get(&secret.remote_name, &version.native_id);
@@ -142,17 +201,14 @@ impl Backend {
             })?;
         //= docs/format.md#16-payload-digest
         //# A reader MUST NOT open an envelope whose digest differs from the record's.
-        if hex::encode(envelope.payload_digest()) != version.payload_sha256 {
+        //= docs/format.md#25-digest-of-the-wraps
+        //# A reader MUST NOT open an envelope whose wraps digest differs from the record's.
+        let is_named = hex::encode(envelope.payload_digest()) == version.payload_sha256
+            && hex::encode(envelope.wraps_digest()) == version.wraps_sha256;
+        if !is_named {
             return Err(refused());
         }
-        let context = context(organization, secret, number);
-        crash_point("unwrap");
-        let unsealed = unseal(envelope, context, &[&*self.kek], &version.keks).await;
-        let unsealed = unsealed.map_err(|error| match error.kind() {
-            KekErrorKind::Refused => refused(),
-            _ => error.into(),
-        })?;
-        Ok(FetchedVersion(unsealed))
+        Ok(envelope)
     }
 }
 
@@ -164,7 +220,7 @@ pub(crate) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -
         object: secret.uuid,
         backend: secret.backend,
         version,
-        configuration_digest: None,
+        extension: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod concurrent_deletion;
 mod credentials;
 mod default_ownership;
 mod deletion;
+pub(super) mod keys;
 mod ownership;
 mod pairs;
 mod rollback;
@@ -15,10 +16,10 @@ use crate::names::Slug;
 use crate::operations::tests::world::{self, KekVerb, World, create_of, given, name, rotate};
 use crate::operations::tests::{number, refreshed};
 use crate::operations::{
-    BackendArguments, BackendOnDestroy, BackendView, CreateSecret, DefaultBackendView,
-    DeleteBackend, DeletedBackend, Destroyed, Interrupt, KnownDefault, OperationError,
-    Organization, Refreshed, RefreshedBackend, RegisterBackend, Replaces, SecretView, SetDefault,
-    StoreCredential, StoreSettings, UpdateBackend, ValueSource,
+    BackendArguments, BackendOnDestroy, BackendView, CreateSecret, DeclaredKeys,
+    DefaultBackendView, DeleteBackend, DeletedBackend, Destroyed, Interrupt, KnownDefault,
+    OperationError, Organization, Refreshed, RefreshedBackend, RegisterBackend, Replaces,
+    SecretView, SetDefault, StoreCredential, StoreSettings, UpdateBackend, ValueSource,
 };
 use crate::store::{Landing, StoreErrorKind, StoreVerb};
 use planton_envelope::{SecretKind, SecretValue};
@@ -61,6 +62,7 @@ fn declare(named: &str, place: &str) -> RegisterBackend {
         settings: settings(place),
         fixed: Vec::new(),
         credential: StoreCredential::new(),
+        keys: DeclaredKeys::default(),
         arguments: arguments("1"),
     }
 }
@@ -74,6 +76,7 @@ pub(super) fn change(view: &BackendView) -> UpdateBackend {
         description: view.description.clone(),
         settings: view.settings.clone(),
         credential: None,
+        keys: DeclaredKeys::default(),
         arguments: view.arguments.clone(),
     }
 }

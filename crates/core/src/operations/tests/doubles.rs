@@ -1,115 +1,16 @@
-//! A KEK and a connector under the control of tests.
+//! A connector of stores under the control of tests.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
-use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, LocalKek, ProvisionKek};
 use crate::store::{
     ConnectStore, InMemoryStore, SecretStore, StoreCapability, StoreCredential, StoreError,
     StoreErrorKind, StoreSettings,
 };
-use planton_envelope::{DataKey, KekId, WrapBinding, WrappedKey};
 use planton_secret::SecretString;
-
-/// The methods of a KEK.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KekVerb {
-    Wrap,
-    Unwrap,
-    Provision,
-}
-
-/// A local KEK that counts calls, denies them, and cancels use cases.
-#[derive(Debug)]
-pub(super) struct TestKek {
-    inner: LocalKek,
-    calls: [AtomicUsize; 3],
-    denied: Mutex<Vec<(KekVerb, KekErrorKind)>>,
-    cancel_on_wrap: Mutex<Option<CancellationToken>>,
-    oversize: AtomicBool,
-}
-
-impl TestKek {
-    pub(super) fn new(inner: LocalKek) -> Self {
-        Self {
-            inner,
-            calls: Default::default(),
-            denied: Mutex::default(),
-            cancel_on_wrap: Mutex::default(),
-            oversize: AtomicBool::new(false),
-        }
-    }
-
-    /// Returns wraps that are too long for an envelope from now on.
-    pub(super) fn wrap_oversize(&self) {
-        self.oversize.store(true, Ordering::Relaxed);
-    }
-
-    /// Denies `verb` from now on.
-    pub(super) fn deny(&self, verb: KekVerb, kind: KekErrorKind) {
-        self.denied.lock().unwrap().push((verb, kind));
-    }
-
-    pub(super) fn allow(&self) {
-        self.denied.lock().unwrap().clear();
-    }
-
-    /// Cancels `token` during the next wrap.
-    pub(super) fn cancel_on_wrap(&self, token: &CancellationToken) {
-        *self.cancel_on_wrap.lock().unwrap() = Some(token.clone());
-    }
-
-    fn call(&self, verb: KekVerb) -> Result<(), KekError> {
-        self.calls[verb as usize].fetch_add(1, Ordering::Relaxed);
-        let denied = self.denied.lock().unwrap();
-        match denied.iter().find(|(which, _)| *which == verb) {
-            Some((_, kind)) => Err(KekError::new(*kind, "test", self.inner.id().id.as_str())),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn calls(&self, verb: KekVerb) -> usize {
-        self.calls[verb as usize].load(Ordering::Relaxed)
-    }
-}
-
-#[async_trait]
-impl KeyEncryptionKey for TestKek {
-    fn id(&self) -> &KekId {
-        self.inner.id()
-    }
-
-    async fn wrap(&self, dek: &DataKey, binding: &WrapBinding) -> Result<WrappedKey, KekError> {
-        self.call(KekVerb::Wrap)?;
-        if let Some(token) = self.cancel_on_wrap.lock().unwrap().take() {
-            token.cancel();
-        }
-        if self.oversize.load(Ordering::Relaxed) {
-            return Ok(WrappedKey::new(vec![0; 1025]));
-        }
-        self.inner.wrap(dek, binding).await
-    }
-
-    async fn unwrap(
-        &self,
-        wrapped: &WrappedKey,
-        binding: &WrapBinding,
-    ) -> Result<DataKey, KekError> {
-        self.call(KekVerb::Unwrap)?;
-        self.inner.unwrap(wrapped, binding).await
-    }
-}
-
-#[async_trait]
-impl ProvisionKek for TestKek {
-    async fn provision(&self) -> Result<(), KekError> {
-        self.call(KekVerb::Provision)
-    }
-}
 
 /// Opens stores in memory. The settings name the place, and a place may require a password.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::catalog::{
-    CatalogErrorKind, CatalogVerb, OrganizationRecord, OrganizationState, RecordKey,
+    CatalogErrorKind, CatalogVerb, OrganizationRecord, OrganizationState, RecordKey, StoredRecord,
 };
 use crate::kek::KekErrorKind;
 use crate::store::Landing;
@@ -219,5 +219,37 @@ async fn an_altered_organization_record_is_refused_by_all_that_writes() {
             matches!(&result, Err(OperationError::Catalog(error)) if error.kind() == CatalogErrorKind::Altered),
             "{result:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn an_unfinished_record_that_somebody_else_wrote_is_not_continued() {
+    let recipient = r#""escrow":[{"kek":{"provider":"test","id":"theirs"},"settings":{"kind":"test","configuration":{"key":"theirs"}}}],"created_at""#;
+    for (from, to) in [
+        (r#""created_at""#, recipient),
+        (r#""generation":1,"#, r#""generation":7,"#),
+        (r#""organization":"acme""#, r#""organization":"other""#),
+    ] {
+        let world = World::new();
+        world.fail_catalog(
+            CatalogVerb::Write,
+            2,
+            Landing::Before,
+            CatalogErrorKind::Unavailable,
+        );
+        world.process().ensure().await.unwrap_err();
+        let begun = world.stored(&key()).await.unwrap();
+        let body = begun.body.replacen(from, to, 1);
+        assert_ne!(body, begun.body, "{from}");
+        let forged = StoredRecord { body, ..begun };
+        let world = World::new();
+        world.catalog.overwrite(&key(), forged.clone());
+        let error = world.process().ensure().await.unwrap_err();
+        let OperationError::Catalog(error) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(error.kind(), CatalogErrorKind::Altered, "{to}");
+        assert_eq!(world.counts().provision, 0);
+        assert_eq!(world.stored(&key()).await.unwrap(), forged);
     }
 }

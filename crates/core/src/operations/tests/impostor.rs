@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use planton_envelope::{Sealer, SecretValue};
+use planton_envelope::{Envelope, Sealer, SecretValue};
 
 use super::*;
-use crate::kek::KeyEncryptionKey;
+use crate::kek::{KeyEncryptionKey, WrapNames};
 use crate::operations::secrets::context;
 use crate::store::{
     Deletion, DescribeOptions, InMemoryStore, NativeVersionId, PutOptions, RemoteName, SecretStore,
@@ -209,14 +209,15 @@ async fn another_envelope_of_the_same_version_is_refused_by_its_digest() {
     // A client that may encrypt under the KEK seals an envelope that is valid in every other
     // respect.
     let kek = &world.kek;
-    let sealer = Sealer::new(context.clone()).unwrap();
-    let binding = sealer.binding(kek.id());
-    let wrapped = kek.wrap(sealer.data_key(), &binding).await.unwrap();
     let plaintext = SecretValue::Text("y".into()).to_plaintext();
-    let forged = sealer.seal(vec![(kek.id().clone(), wrapped)], &plaintext);
+    let sealer = Sealer::new(context.clone(), &plaintext).unwrap();
+    let names = WrapNames::secret(process.slug(), &view.name);
+    let bound = names.bound(sealer.binding(kek.id()));
+    let wrapped = kek.wrap(sealer.data_key(), bound).await.unwrap();
+    let forged = sealer.seal(vec![(kek.id().clone(), wrapped)]);
     let forged = forged.unwrap();
     let (_, wrapped) = &forged.wrapped_keys()[0];
-    let key = kek.unwrap(wrapped, &binding).await.unwrap();
+    let key = kek.unwrap(wrapped, bound).await.unwrap();
     forged.open(&key, &context).unwrap();
 
     impostor.answer(forged.encode());
@@ -226,4 +227,39 @@ async fn another_envelope_of_the_same_version_is_refused_by_its_digest() {
         .await;
     let refused = matches!(opened, Err(OperationError::EnvelopeRefused { .. }));
     assert!(refused, "{opened:?}");
+}
+
+//= docs/format.md#25-digest-of-the-wraps
+//= type=test
+//# A reader MUST NOT open an envelope whose wraps digest differs from the record's.
+#[tokio::test]
+async fn a_wrap_that_would_open_and_is_not_the_records_is_refused() {
+    let world = World::new();
+    let view = created(&world, "db", "x").await;
+    let (impostor, process) = Impostor::before(&world);
+    let document = world.document(&view.name).await;
+    let organization = process.existing().await.unwrap().uuid;
+    let context = context(organization, document.secret(view.uuid).unwrap(), 1);
+    let genuine = impostor.payload(&view, &world, 1).await;
+    let mut altered = Envelope::parse_stored(&genuine).unwrap();
+
+    // Whoever may decrypt and encrypt wraps the data key anew, or for one more key.
+    let kek = &world.kek;
+    let names = WrapNames::secret(process.slug(), &view.name);
+    let bound = names.bound(altered.binding_in(&context, kek.id()));
+    let (_, wrapped) = &altered.wrapped_keys()[0];
+    let key = kek.unwrap(wrapped, bound).await.unwrap();
+    let again = kek.wrap(&key, bound).await.unwrap();
+    altered
+        .replace_wrapped_keys(vec![(kek.id().clone(), again)])
+        .unwrap();
+    altered.open(&key, &context).unwrap();
+
+    impostor.answer(altered.encode());
+    let selector = Selector::Uuid(view.uuid);
+    let opened = process.secrets().open(&selector, None).await;
+    let refused = matches!(opened, Err(OperationError::EnvelopeRefused { .. }));
+    assert!(refused, "{opened:?}");
+    impostor.answer(genuine);
+    process.secrets().open(&selector, None).await.unwrap();
 }

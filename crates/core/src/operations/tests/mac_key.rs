@@ -6,7 +6,7 @@ use crate::catalog::{
     Catalog, OrganizationRecord, OrganizationState, RecordKey, SecretDocument, WrappedMacKey,
     record_key_of_name,
 };
-use crate::kek::KeyEncryptionKey;
+use crate::kek::{KeyEncryptionKey, WrapNames};
 use planton_envelope::{MacKey, WrapBinding};
 
 /// Computes the MACs of the organization and of the secret again, under a forged key.
@@ -21,8 +21,13 @@ async fn forge(world: &World, view: &SecretView) {
         .unwrap();
     let mut record = loaded.record;
     let kek = world.kek.id().clone();
+    let names = WrapNames::mac_key(&record.organization);
     let binding = WrapBinding::for_mac_key(record.uuid, &kek);
-    let wrapped = world.kek.wrap(forged.expose(), &binding).await.unwrap();
+    let wrapped = world
+        .kek
+        .wrap(forged.expose(), names.bound(binding))
+        .await
+        .unwrap();
     record.state = OrganizationState::Ready {
         mac_key: vec![WrappedMacKey {
             kek,

@@ -12,11 +12,13 @@ mod crashes;
 mod displaced;
 mod doubles;
 mod drift;
+mod escrow;
 mod first_use;
 mod forgetting;
 mod healing;
 mod impostor;
 mod interrupts;
+mod kek_doubles;
 mod limits;
 mod mac_key;
 mod ownership;
@@ -24,8 +26,10 @@ mod protection;
 mod races;
 mod reading;
 mod requests;
+mod rewrap;
 mod rollback;
 mod tampering;
+mod verify;
 mod world;
 
 use super::{

@@ -24,6 +24,7 @@ pub(super) fn exposed(value: &SecretValue) -> String {
                 .collect();
             pairs.join(",")
         }
+        SecretValue::Binary(bytes) => hex::encode(bytes.expose()),
     }
 }
 

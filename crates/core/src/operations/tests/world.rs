@@ -3,20 +3,19 @@
 use std::ops::Sub;
 use std::sync::Arc;
 
-pub(super) use super::doubles::KekVerb;
-use super::doubles::{TestConnector, TestKek};
+use super::doubles::TestConnector;
+pub(super) use super::kek_doubles::KekVerb;
+use super::kek_doubles::{TestKek, TestKekConnector};
 pub(super) use super::requests::*;
 use crate::catalog::{
     CatalogErrorKind, CatalogStore, CatalogVerb, InMemoryCatalog, RecordKey, SecretDocument,
     StoredRecord, record_key_of_name,
 };
-use crate::kek::LocalKek;
 use crate::names::SecretName;
 use crate::operations::{OperationError, Organization, Platform, Run, Selector};
 use crate::store::{
     Fault, InMemoryStore, Landing, NativeVersionId, RemoteName, StoreErrorKind, StoreVerb,
 };
-use planton_envelope::RootKey;
 
 /// Number of calls of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +67,8 @@ pub(super) struct World {
     pub(super) catalog: Arc<InMemoryCatalog>,
     pub(super) store: Arc<InMemoryStore>,
     pub(super) kek: Arc<TestKek>,
+    pub(super) mac_kek: Arc<TestKek>,
+    pub(super) kek_connector: Arc<TestKekConnector>,
     pub(super) connector: Arc<TestConnector>,
 }
 
@@ -77,12 +78,13 @@ impl World {
     }
 
     pub(super) fn with_store(store: InMemoryStore) -> Self {
-        let root = RootKey::generate().unwrap();
-        let kek = TestKek::new(LocalKek::new(&root, &acme()));
+        let kek = Arc::new(TestKek::generate());
         Self {
             catalog: Arc::new(InMemoryCatalog::new()),
             store: Arc::new(store),
-            kek: Arc::new(kek),
+            mac_kek: Arc::clone(&kek),
+            kek,
+            kek_connector: Arc::default(),
             connector: Arc::new(TestConnector::default()),
         }
     }
@@ -104,6 +106,9 @@ impl World {
         Platform {
             catalog: Arc::clone(&self.catalog) as _,
             kek: Arc::clone(&self.kek) as _,
+            mac_kek: Arc::clone(&self.mac_kek) as _,
+            former_keks: Vec::new(),
+            kek_connector: Arc::clone(&self.kek_connector) as _,
             store: Arc::clone(&self.store) as _,
             connector: Arc::clone(&self.connector) as _,
         }

@@ -5,7 +5,7 @@ use planton_envelope::{Context, Envelope, Purpose};
 
 use super::{arguments, change, create, declare, declared, password};
 use crate::catalog::{BackendDocument, CatalogErrorKind, RecordKey};
-use crate::kek::{KekErrorKind, KeyEncryptionKey};
+use crate::kek::{KekErrorKind, KeyEncryptionKey, KeyPurpose, WrapNames};
 use crate::operations::tests::world::{KekVerb, World, name, rotate};
 use crate::operations::tests::{number, refreshed};
 use crate::operations::{
@@ -79,12 +79,17 @@ async fn a_credential_is_a_key_value_document_for_its_settings() {
         object: record.uuid,
         backend: record.uuid,
         version: sealed.version,
-        configuration_digest: Some(record.settings.digest()),
+        extension: Some(record.settings.digest()),
     };
     let envelope = Envelope::parse_stored(sealed.envelope.as_bytes()).unwrap();
     let (id, wrapped) = &envelope.wrapped_keys()[0];
     let binding = envelope.binding_in(&context, id);
-    let key = world.kek.unwrap(wrapped, &binding).await.unwrap();
+    let names = WrapNames::backend(process.slug(), &record.name, KeyPurpose::BackendCredential);
+    let key = world
+        .kek
+        .unwrap(wrapped, names.bound(binding))
+        .await
+        .unwrap();
     let opened = envelope.open(&key, &context).unwrap();
     assert_eq!(opened.plaintext.expose(), b"\x01{\"password\":\"first\"}");
 }

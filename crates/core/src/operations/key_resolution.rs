@@ -1,0 +1,285 @@
+//! The KEKs of a backend or of an organization: resolves declared keys, probes them, and seals
+//! their credentials.
+
+use std::sync::Arc;
+
+use super::Keys;
+use super::keyrings::OrganizationKeyring;
+use crate::catalog::{BackendKeys, KekRecord};
+use crate::kek::{
+    KekError, KekErrorKind, KekSettings, KekSlot, KeyEncryptionKey, KeyPurpose, ResolvedKek,
+};
+use crate::operations::OperationError;
+use crate::operations::credential::{CredentialOwner, CredentialUse};
+use crate::store::StoreCredential;
+use planton_envelope::{
+    DataKey, KekId, MAX_WRAPPED_KEYS, MAX_WRAPS_BYTES, WrapBinding, wrap_bytes,
+};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+/// The most escrow keys of a backend or an organization.
+pub const MAX_ESCROW_KEYS: usize = MAX_WRAPPED_KEYS - 1;
+
+/// The KEKs of a backend, as they are declared. The default is the organization's key
+/// without any escrow key.
+#[derive(Debug, Default)]
+pub struct DeclaredKeys {
+    /// The main key; absent for the organization's own.
+    pub encryption: Option<DeclaredKek>,
+    /// Keys under which each data key is wrapped as well, at most [`MAX_ESCROW_KEYS`].
+    pub escrow: Vec<DeclaredKek>,
+}
+
+/// A KEK, as it is declared.
+#[derive(Clone, Debug)]
+pub struct DeclaredKek {
+    /// The key's settings.
+    pub settings: KekSettings,
+    /// The credential from now on; absent to keep the present one. Empty for the vendor's
+    /// ambient chain.
+    pub credential: Option<StoreCredential>,
+}
+
+impl DeclaredKeys {
+    /// Returns whether `before` already is what is declared, with its credentials.
+    fn keeps(&self, before: &BackendKeys) -> bool {
+        let keeps = |declared: &DeclaredKek, record: &KekRecord| {
+            declared.credential.is_none() && declared.settings == record.settings
+        };
+        let escrow = self.escrow.iter().zip(&before.escrow);
+        let encryption = match (&self.encryption, &before.encryption) {
+            (None, None) => true,
+            (Some(declared), Some(record)) => keeps(declared, record),
+            _ => false,
+        };
+        encryption
+            && self.escrow.len() == before.escrow.len()
+            && escrow
+                .into_iter()
+                .all(|(declared, record)| keeps(declared, record))
+    }
+}
+
+impl Keys<'_> {
+    /// Returns the keys that a backend has from now on. Asks each service for its key, and
+    /// wraps a throw-away data key under it: what cannot be used is not saved.
+    ///
+    /// # Errors
+    ///
+    /// `TooManyKeys`; `KeyProbeFailed` with the key that failed; `KeyNotAllowed`;
+    /// `KeyDeclaredTwice`;
+    /// `WrapsTooLong` if the greatest wraps of all keys exceed what an envelope holds.
+    pub(crate) async fn resolve(
+        self,
+        owner: CredentialOwner<'_>,
+        before: &BackendKeys,
+        declared: DeclaredKeys,
+        generation: u64,
+    ) -> Result<BackendKeys, OperationError> {
+        if declared.keeps(before) {
+            return Ok(before.clone());
+        }
+        expect_room(1 + declared.escrow.len())?;
+        let organization = self.keyring().await?;
+        let mut resolving = Resolving::new(organization, owner, generation);
+        let records = || {
+            let main = before.encryption.iter().chain(&before.former);
+            main.chain(&before.escrow)
+        };
+        // A key that changes its role, or comes back, has the same credential.
+        let present = |key: &DeclaredKek| {
+            let same = records().find(|record| record.settings == key.settings);
+            let is_of_type = |record: &&KekRecord| {
+                record.settings.kind == key.settings.kind && record.credential.is_some()
+            };
+            // Else one that the new settings may have replaced.
+            same.or_else(|| records().find(is_of_type))
+        };
+        let encryption = match declared.encryption {
+            None => None,
+            Some(key) => {
+                let present = present(&key);
+                let resolved = resolving.resolve(KekSlot::Encryption, key, present);
+                Some(resolved.await?)
+            }
+        };
+        let mut escrow = Vec::new();
+        for (at, key) in declared.escrow.into_iter().enumerate() {
+            let present = present(&key);
+            escrow.push(resolving.resolve(KekSlot::Escrow(at), key, present).await?);
+        }
+        if encryption.is_none() {
+            let main = Arc::clone(organization.keyring.main());
+            resolving.opened.insert(0, main);
+        }
+        resolving.check_together()?;
+        let mut former = before.former.clone();
+        former.extend(before.encryption.clone());
+        let main = encryption.as_ref().map(|record| &record.kek);
+        former.retain(|record| Some(&record.kek) != main);
+        let mut keys = BackendKeys {
+            encryption,
+            escrow,
+            former: Vec::new(),
+        };
+        for record in former {
+            if keys.former.iter().all(|other| other.kek != record.kek) {
+                keys.former.push(record);
+            }
+        }
+        Ok(keys)
+    }
+}
+
+impl OrganizationKeyring {
+    /// Returns the record of one more escrow key of the organization, beside those that this
+    /// keyring has, and the open key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keys::resolve`].
+    pub(crate) async fn resolve_escrow(
+        &self,
+        declared: DeclaredKek,
+        generation: u64,
+    ) -> Result<(KekRecord, Arc<dyn KeyEncryptionKey>), OperationError> {
+        let present: Vec<_> = self.keyring.wrapping_keys().cloned().collect();
+        expect_room(present.len() + 1)?;
+        let slot = KekSlot::Escrow(present.len() - 1);
+        let owner = CredentialOwner::organization();
+        let mut resolving = Resolving::new(self, owner, generation);
+        let record = resolving.resolve(slot, declared, None).await?;
+        let opened = resolving.opened.clone();
+        resolving.opened.splice(0..0, present);
+        resolving.check_together()?;
+        let mut opened = opened.into_iter();
+        Ok((record, opened.next().expect("resolve opens one key")))
+    }
+}
+
+/// Reports that a key changes and comes without a credential, where it had one.
+fn credential_missing(settings: &KekSettings) -> KekError {
+    KekError::new(
+        KekErrorKind::Unauthenticated,
+        "configure",
+        settings.kind.as_str(),
+    )
+    .with_remedy(
+        "The key's settings changed. Its sealed credential stays with the former settings. Set \
+         the credential again. To use ambient credentials instead, change \
+         credentials_wo_version.",
+    )
+}
+
+/// Checks that an envelope holds a wrap of each key.
+fn expect_room(keys: usize) -> Result<(), OperationError> {
+    if keys > MAX_WRAPPED_KEYS {
+        return Err(OperationError::TooManyKeys { keys });
+    }
+    Ok(())
+}
+
+/// Keys that are about to be saved.
+struct Resolving<'a> {
+    organization: &'a OrganizationKeyring,
+    owner: CredentialOwner<'a>,
+    generation: u64,
+    opened: Vec<Arc<dyn KeyEncryptionKey>>,
+}
+
+impl<'a> Resolving<'a> {
+    fn new(
+        organization: &'a OrganizationKeyring,
+        owner: CredentialOwner<'a>,
+        generation: u64,
+    ) -> Self {
+        Self {
+            organization,
+            owner,
+            generation,
+            opened: Vec::new(),
+        }
+    }
+
+    async fn resolve(
+        &mut self,
+        slot: KekSlot,
+        declared: DeclaredKek,
+        present: Option<&KekRecord>,
+    ) -> Result<KekRecord, OperationError> {
+        let organization = self.organization;
+        let failed = |error: KekError| OperationError::KeyProbeFailed { slot, error };
+        let sealed = present.and_then(|record| Some((record, record.credential.as_ref()?)));
+        let credential = match (declared.credential, sealed) {
+            (Some(credential), _) => credential,
+            (None, Some((record, sealed))) if record.settings == declared.settings => {
+                let usage = CredentialUse::kek(self.owner, &record.settings);
+                organization.open_credential(usage, sealed).await?
+            }
+            // A credential goes to no other place than the one that it was given for, and is
+            // not silently replaced by an ambient one.
+            (None, Some(_)) => return Err(failed(credential_missing(&declared.settings))),
+            (None, None) => StoreCredential::new(),
+        };
+        let connector = &organization.connector;
+        let resolved = connector.resolve(&declared.settings, &credential).await;
+        let ResolvedKek { id, kek, .. } = resolved.map_err(failed)?;
+        let pins = organization.keyring.pins();
+        if !pins.allows(&id) {
+            return Err(OperationError::KeyNotAllowed { key: id });
+        }
+        self.probe(slot, kek.as_ref()).await.map_err(failed)?;
+        self.opened.push(kek);
+        let usage = CredentialUse::kek(self.owner, &declared.settings);
+        let sealed = organization
+            .seal_credential(usage, &credential, self.generation)
+            .await?;
+        Ok(KekRecord {
+            kek: id,
+            settings: declared.settings,
+            credential: sealed,
+        })
+    }
+
+    /// Wraps a throw-away data key, and unwraps it again where the key has to.
+    async fn probe(&self, slot: KekSlot, kek: &dyn KeyEncryptionKey) -> Result<(), KekError> {
+        let organization = &self.organization.organization;
+        let names = self.owner.names(organization, KeyPurpose::KekProbe);
+        let binding = WrapBinding::for_probe(Uuid::new_v4(), kek.id());
+        let dek = DataKey::generate().map_err(|source| {
+            KekError::new(KekErrorKind::Unavailable, "probe", &kek.id().id).with_source(source)
+        })?;
+        let context = names.bound(binding);
+        let wrapped = kek.wrap(&dek, context).await?;
+        if slot == KekSlot::Encryption {
+            let back = kek.unwrap(&wrapped, context).await?;
+            if !bool::from(back.ct_eq(&dek)) {
+                return Err(KekError::new(
+                    KekErrorKind::Unexpected,
+                    "probe",
+                    &kek.id().id,
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_together(&self) -> Result<(), OperationError> {
+        let ids: Vec<&KekId> = self.opened.iter().map(|kek| kek.id()).collect();
+        for (at, id) in ids.iter().enumerate() {
+            if ids[..at].contains(id) {
+                return Err(OperationError::KeyDeclaredTwice { key: (*id).clone() });
+            }
+        }
+        let bytes = self.opened.iter().map(|kek| {
+            let KekId { provider, id } = kek.id();
+            wrap_bytes(provider.len(), id.len(), kek.max_wrapped_bytes())
+        });
+        let bytes: usize = bytes.sum();
+        if bytes > MAX_WRAPS_BYTES {
+            return Err(OperationError::WrapsTooLong { bytes });
+        }
+        Ok(())
+    }
+}

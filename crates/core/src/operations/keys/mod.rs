@@ -1,0 +1,230 @@
+//! The organization's keys: its MAC key, which a process unwraps once, and its escrow keys.
+
+mod escrow;
+mod initialize;
+mod records;
+mod status;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::crash_hooks::crash_point;
+use super::credential::CredentialOwner;
+use super::keyrings::OrganizationKeyring;
+use super::organization::Opened;
+use super::sealing::{unwrap, wrap_with};
+use super::{OperationError, Organization};
+use crate::catalog::{KekRecord, OrganizationState, WrappedMacKey};
+use crate::kek::{KekError, KeyEncryptionKey, Keyring, OrganizationFingerprint, Rewrap, WrapNames};
+use planton_envelope::{KekId, MacKey, WrapBinding, WrappedKey};
+
+pub use escrow::EscrowChanged;
+pub use initialize::Initialized;
+pub use records::RewrappedRecords;
+pub use status::{KeyStatus, OrganizationStatus};
+
+/// The keys of an organization.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys<'a> {
+    pub(super) organization: &'a Organization,
+}
+
+impl Organization {
+    /// Returns the use cases of the organization's keys.
+    #[must_use]
+    pub fn keys(&self) -> Keys<'_> {
+        Keys { organization: self }
+    }
+}
+
+impl<'a> Keys<'a> {
+    /// Checks that the MAC key has the commitment that the caller remembers.
+    ///
+    /// # Errors
+    ///
+    /// `MacKeyReplaced` if it has another one.
+    ///
+    /// # Security
+    ///
+    /// A client that may encrypt under the KEK and write the catalog can replace the MAC
+    /// key and then forge every record. The remembered commitment detects this.
+    //= docs/format.md#18-commitment-of-a-mac-key
+    //# A reader that remembers a commitment MUST refuse a catalog whose MAC key has another
+    //# one.
+    pub async fn expect_commitment(self, expected: &str) -> Result<(), OperationError> {
+        if self.commitment().await? == expected {
+            return Ok(());
+        }
+        Err(OperationError::MacKeyReplaced)
+    }
+
+    /// Returns the MAC key's commitment, in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// `OrganizationMissing`; failures of catalog and KEK.
+    pub async fn commitment(self) -> Result<String, OperationError> {
+        Ok(hex::encode(self.mac_key().await?.commitment()))
+    }
+
+    /// Returns the fingerprint of the organization, to be pinned.
+    ///
+    /// # Errors
+    ///
+    /// As [`commitment`](Self::commitment).
+    pub async fn fingerprint(self) -> Result<OrganizationFingerprint, OperationError> {
+        let mac_key = self.mac_key().await?;
+        Ok(OrganizationFingerprint::of_commitment(
+            &mac_key.commitment(),
+        ))
+    }
+
+    /// Returns the MAC key. Unwraps it at most once per process.
+    pub(crate) async fn mac_key(self) -> Result<&'a MacKey, OperationError> {
+        self.organization.existing().await?;
+        let loaded = match self.organization.opened.get() {
+            Some(Opened::Loaded(loaded)) => loaded,
+            Some(Opened::Written(_, mac_key)) => return Ok(mac_key),
+            None => return Err(self.organization.missing()),
+        };
+        let unwrapped = self.organization.mac_key.get_or_try_init(async || {
+            let OrganizationState::Ready { mac_key } = &loaded.record.state else {
+                return Err(self.organization.missing());
+            };
+            let unwrapped = self.unwrap_mac_key(loaded.record.uuid, mac_key).await?;
+            self.expect_pinned(&unwrapped)?;
+            loaded.verify(&unwrapped)?;
+            Ok(unwrapped)
+        });
+        unwrapped.await
+    }
+
+    /// Returns the keyring of the organization.
+    pub(crate) async fn keyring(self) -> Result<&'a Arc<OrganizationKeyring>, OperationError> {
+        let organization = self.organization;
+        let open = async || {
+            let record = organization.existing().await?;
+            let opened = self.keyring_of(record.uuid, &record.escrow).await?;
+            Ok(Arc::new(opened))
+        };
+        organization.keyring.get_or_try_init(open).await
+    }
+
+    /// Opens the keyring of an organization with these escrow keys.
+    pub(super) async fn keyring_of(
+        self,
+        uuid: Uuid,
+        escrow: &[KekRecord],
+    ) -> Result<OrganizationKeyring, OperationError> {
+        let platform = &self.organization.platform;
+        let main = Arc::clone(&platform.kek) as Arc<dyn KeyEncryptionKey>;
+        let pins = Arc::clone(&self.organization.pins);
+        let alone = Keyring::new(main, pins).with_former(platform.former_keks.clone());
+        let without_escrow = OrganizationKeyring {
+            organization: self.organization.slug().clone(),
+            uuid,
+            keyring: alone,
+            connector: Arc::clone(&platform.kek_connector),
+        };
+        let owner = CredentialOwner::organization();
+        let mut opened = Vec::new();
+        for key in escrow {
+            opened.push(without_escrow.open_key(owner, key).await?);
+        }
+        Ok(OrganizationKeyring {
+            keyring: without_escrow.keyring.clone().with_escrow(opened),
+            ..without_escrow
+        })
+    }
+
+    /// Returns the keys of the MAC key: its own KEK, and the escrow keys.
+    fn mac_keyring(self, escrow: Vec<Arc<dyn KeyEncryptionKey>>) -> Keyring {
+        let platform = &self.organization.platform;
+        let main = Arc::clone(&platform.mac_kek) as Arc<dyn KeyEncryptionKey>;
+        Keyring::new(main, Arc::clone(&self.organization.pins))
+            .with_former(platform.former_keks.clone())
+            .with_escrow(escrow)
+    }
+
+    /// Wraps a MAC key under its own KEK and the escrow keys.
+    pub(super) async fn wrap_mac_key(
+        self,
+        organization: Uuid,
+        mac_key: &MacKey,
+        escrow: Vec<Arc<dyn KeyEncryptionKey>>,
+        present: Option<WrappedKey>,
+    ) -> Result<Vec<WrappedMacKey>, OperationError> {
+        let binding = |kek: &KekId| WrapBinding::for_mac_key(organization, kek);
+        let names = WrapNames::mac_key(self.organization.slug());
+        let keyring = self.mac_keyring(escrow);
+        let wraps = wrap_with(mac_key.expose(), &names, &keyring, binding, present).await?;
+        let wraps = wraps.into_iter().map(|(kek, wrapped)| WrappedMacKey {
+            kek,
+            wrapped: hex::encode(wrapped.as_bytes()),
+        });
+        Ok(wraps.collect())
+    }
+
+    /// Moves the MAC key's wrap under its main KEK to the newest version, if there is one.
+    ///
+    /// # Security
+    ///
+    /// The service rewraps. Only first use may encrypt with this KEK: a role that could
+    /// would be able to replace the MAC key.
+    async fn rewrapped_mac_key(
+        self,
+        organization: Uuid,
+        wraps: &[(KekId, WrappedKey)],
+    ) -> Result<Option<WrappedKey>, OperationError> {
+        let kek = &self.organization.platform.mac_kek;
+        let Some((_, wrapped)) = wraps.iter().find(|(id, _)| id == kek.id()) else {
+            return Ok(None);
+        };
+        let names = WrapNames::mac_key(self.organization.slug());
+        let context = names.bound(WrapBinding::for_mac_key(organization, kek.id()));
+        let rewrapped = kek.rewrap(&[Rewrap { wrapped, context }]).await;
+        let rewrapped = rewrapped.into_iter().next();
+        Ok(rewrapped.transpose()?)
+    }
+
+    async fn unwrap_mac_key(
+        self,
+        organization: Uuid,
+        wraps: &[WrappedMacKey],
+    ) -> Result<MacKey, KekError> {
+        let wraps = decoded(wraps);
+        let binding = |kek: &KekId| WrapBinding::for_mac_key(organization, kek);
+        let names = WrapNames::mac_key(self.organization.slug());
+        let keyring = self.mac_keyring(Vec::new());
+        crash_point("unwrap");
+        let key = unwrap(&wraps, &names, &keyring, binding).await?;
+        Ok(MacKey::from_data_key(key))
+    }
+
+    /// Checks a MAC key against the pinned fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// `AnotherFingerprint`.
+    pub(super) fn expect_pinned(self, mac_key: &MacKey) -> Result<(), OperationError> {
+        let found = OrganizationFingerprint::of_commitment(&mac_key.commitment());
+        match self.organization.pins.organization {
+            Some(expected) if expected != found => Err(OperationError::AnotherFingerprint {
+                organization: self.organization.slug().clone(),
+                expected,
+                found: Some(found),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Decodes the wraps of a MAC key.
+fn decoded(wraps: &[WrappedMacKey]) -> Vec<(KekId, WrappedKey)> {
+    let decode = |wrap: &WrappedMacKey| {
+        let wrapped = hex::decode(&wrap.wrapped).ok()?;
+        Some((wrap.kek.clone(), WrappedKey::new(wrapped)))
+    };
+    wraps.iter().filter_map(decode).collect()
+}

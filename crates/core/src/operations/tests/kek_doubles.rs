@@ -1,0 +1,249 @@
+//! KEKs and a connector of KEKs that tests control.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::requests::acme;
+use crate::kek::{
+    ConnectKek, KekError, KekErrorKind, KekSettings, KeyDescription, KeyEncryptionKey, LocalKek,
+    ProvisionKek, ResolvedKek, Rewrap, WrapContext,
+};
+use crate::store::StoreCredential;
+use planton_envelope::{DataKey, KekId, RootKey, WrappedKey};
+use planton_secret::SecretString;
+
+/// The calls of a KEK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KekVerb {
+    Wrap,
+    Unwrap,
+    Provision,
+    Rewrap,
+}
+
+/// A local KEK that counts, denies and cancels.
+#[derive(Debug)]
+pub(super) struct TestKek {
+    inner: LocalKek,
+    calls: [AtomicUsize; 4],
+    /// The newest version; each wrap begins with the one it is under.
+    version: AtomicU8,
+    denied: Mutex<Vec<(KekVerb, KekErrorKind)>>,
+    cancel_on_wrap: Mutex<Option<CancellationToken>>,
+    oversize: AtomicBool,
+    claims_long_wraps: AtomicBool,
+}
+
+impl TestKek {
+    pub(super) fn generate() -> Self {
+        let root = RootKey::generate().unwrap();
+        Self {
+            inner: LocalKek::new(&root, &acme()),
+            calls: Default::default(),
+            version: AtomicU8::new(1),
+            denied: Mutex::default(),
+            cancel_on_wrap: Mutex::default(),
+            oversize: AtomicBool::new(false),
+            claims_long_wraps: AtomicBool::new(false),
+        }
+    }
+
+    /// Gives the key a new version.
+    pub(super) fn rotate(&self) {
+        self.version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn versioned(&self, wrapped: &WrappedKey) -> WrappedKey {
+        let version = self.version.load(Ordering::Relaxed);
+        WrappedKey::new([&[version], wrapped.as_bytes()].concat())
+    }
+
+    /// Gives wraps that no envelope holds from now on.
+    pub(super) fn wrap_oversize(&self) {
+        self.oversize.store(true, Ordering::Relaxed);
+    }
+
+    /// Claims that wraps may be as long as the format allows.
+    pub(super) fn claim_long_wraps(&self) {
+        self.claims_long_wraps.store(true, Ordering::Relaxed);
+    }
+
+    /// Denies `verb` from now on.
+    pub(super) fn deny(&self, verb: KekVerb, kind: KekErrorKind) {
+        self.denied.lock().unwrap().push((verb, kind));
+    }
+
+    pub(super) fn allow(&self) {
+        self.denied.lock().unwrap().clear();
+    }
+
+    /// Cancels `token` when the next wrap is under way.
+    pub(super) fn cancel_on_wrap(&self, token: &CancellationToken) {
+        *self.cancel_on_wrap.lock().unwrap() = Some(token.clone());
+    }
+
+    fn call(&self, verb: KekVerb) -> Result<(), KekError> {
+        self.calls[verb as usize].fetch_add(1, Ordering::Relaxed);
+        let denied = self.denied.lock().unwrap();
+        match denied.iter().find(|(which, _)| *which == verb) {
+            Some((_, kind)) => Err(KekError::new(*kind, "test", self.inner.id().id.as_str())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn calls(&self, verb: KekVerb) -> usize {
+        self.calls[verb as usize].load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl KeyEncryptionKey for TestKek {
+    fn id(&self) -> &KekId {
+        self.inner.id()
+    }
+
+    async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
+        self.call(KekVerb::Wrap)?;
+        if let Some(token) = self.cancel_on_wrap.lock().unwrap().take() {
+            token.cancel();
+        }
+        if self.oversize.load(Ordering::Relaxed) {
+            return Ok(WrappedKey::new(vec![0; 2049]));
+        }
+        let wrapped = self.inner.wrap(dek, context).await?;
+        Ok(self.versioned(&wrapped))
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        context: WrapContext<'_>,
+    ) -> Result<DataKey, KekError> {
+        self.call(KekVerb::Unwrap)?;
+        let inner = WrappedKey::new(wrapped.as_bytes()[1..].to_vec());
+        self.inner.unwrap(&inner, context).await
+    }
+
+    fn is_newest(&self, wrapped: &WrappedKey, description: &KeyDescription) -> Option<bool> {
+        Some(u64::from(wrapped.as_bytes()[0]) == description.newest_version?)
+    }
+
+    fn max_wrapped_bytes(&self) -> usize {
+        match self.claims_long_wraps.load(Ordering::Relaxed) {
+            true => 2048,
+            false => self.inner.max_wrapped_bytes(),
+        }
+    }
+
+    async fn describe(&self) -> Result<KeyDescription, KekError> {
+        Ok(KeyDescription {
+            newest_version: Some(self.version.load(Ordering::Relaxed).into()),
+            ..self.inner.describe().await?
+        })
+    }
+
+    /// Counts one call, as of a service that rewraps a batch.
+    async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
+        let mut rewrapped = Vec::new();
+        let called = self.call(KekVerb::Rewrap);
+        for Rewrap { wrapped, context } in wraps {
+            let again = async {
+                called.as_ref().map_err(|error| {
+                    KekError::new(error.kind(), "test", self.inner.id().id.as_str())
+                })?;
+                let inner = WrappedKey::new(wrapped.as_bytes()[1..].to_vec());
+                let dek = self.inner.unwrap(&inner, *context).await?;
+                let wrapped = self.inner.wrap(&dek, *context).await?;
+                Ok(self.versioned(&wrapped))
+            };
+            rewrapped.push(again.await);
+        }
+        rewrapped
+    }
+}
+
+#[async_trait]
+impl ProvisionKek for TestKek {
+    async fn provision(&self) -> Result<(), KekError> {
+        self.call(KekVerb::Provision)
+    }
+}
+
+/// Opens keys in memory: the setting `key` names one, and each wants its own password, if
+/// any was set for it.
+#[derive(Debug, Default)]
+pub(super) struct TestKekConnector {
+    keys: Mutex<BTreeMap<String, Arc<TestKek>>>,
+    passwords: Mutex<BTreeMap<String, String>>,
+}
+
+impl TestKekConnector {
+    /// Returns the key of a name.
+    pub(super) fn key(&self, name: &str) -> Arc<TestKek> {
+        let mut keys = self.keys.lock().unwrap();
+        let new = || Arc::new(TestKek::generate());
+        Arc::clone(keys.entry(name.to_owned()).or_insert_with(new))
+    }
+
+    /// Requires a password for the key.
+    pub(super) fn require(&self, name: &str, password: &str) {
+        let mut passwords = self.passwords.lock().unwrap();
+        passwords.insert(name.to_owned(), password.to_owned());
+    }
+
+    fn opened(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+    ) -> Result<Arc<TestKek>, KekError> {
+        let name = settings.text("key").unwrap_or_default();
+        let given = credential.get("password").map(SecretString::expose);
+        let passwords = self.passwords.lock().unwrap();
+        if passwords.get(name).map(String::as_str) != given {
+            return Err(KekError::new(KekErrorKind::Unauthenticated, "test", name));
+        }
+        drop(passwords);
+        Ok(self.key(name))
+    }
+}
+
+#[async_trait]
+impl ConnectKek for TestKekConnector {
+    fn check(&self, _: &KekSettings, _: Option<&StoreCredential>) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    async fn resolve(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+    ) -> Result<ResolvedKek, KekError> {
+        let kek = self.opened(settings, credential)?;
+        Ok(ResolvedKek {
+            id: kek.id().clone(),
+            description: kek.describe().await?,
+            kek,
+        })
+    }
+
+    fn open(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        id: &KekId,
+    ) -> Result<Arc<dyn KeyEncryptionKey>, KekError> {
+        let kek = self.opened(settings, credential)?;
+        if kek.id() != id {
+            return Err(KekError::new(
+                KekErrorKind::NotFound,
+                "test",
+                id.id.as_str(),
+            ));
+        }
+        Ok(kek)
+    }
+}

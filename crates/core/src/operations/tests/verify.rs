@@ -1,0 +1,147 @@
+//! A verification finds what was altered, moved, removed or wrapped for others.
+
+use super::*;
+use crate::catalog::CatalogErrorKind;
+use crate::kek::{KekPins, KeyEncryptionKey, pin_of};
+use crate::operations::tests::backends::keys::{declared_with, keys};
+use crate::operations::tests::backends::{create, slug};
+use crate::operations::{Problem, Verification, Verify};
+
+async fn verified(process: &Organization, what: Verify<'_>) -> Verification {
+    let interrupt = Interrupt::default();
+    let verified = process.keys().verify(what, &|_| {}, &interrupt).await;
+    verified.unwrap()
+}
+
+fn found(verification: &Verification) -> Vec<(&str, Option<u64>, Problem)> {
+    let findings = verification.findings.iter();
+    let findings = findings.map(|one| (one.subject.as_str(), one.version, one.problem));
+    findings.collect()
+}
+
+/// Two secrets in the built-in backend, and one in a backend of its own keys.
+async fn three(world: &World) {
+    created(world, "db", "x").await;
+    created(world, "api", "x").await;
+    let process = world.warm().await;
+    declared_with(&process, keys(Some("own"), &["safe"])).await;
+    create(&process, "there", Some("vault")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_intact_organization_has_no_finding_and_no_value_is_unwrapped() {
+    let world = World::new();
+    three(&world).await;
+    let process = world.warm().await;
+    let before = world.counts();
+    let all = verified(&process, Verify::default()).await;
+    assert_eq!((all.documents, all.looked_at, all.versions), (3, 3, 3));
+    assert_eq!((found(&all), all.due), (Vec::new(), 0));
+    assert_eq!((world.counts() - before).unwrap, 0);
+    let vault = slug("vault");
+    let what = Verify {
+        backend: Some(&vault),
+        ..Verify::default()
+    };
+    assert_eq!(verified(&process, what).await.versions, 1);
+    // A rotated key leaves versions that are due for a rewrap, and is no finding.
+    world.kek.rotate();
+    let all = verified(&world.warm().await, Verify::default()).await;
+    assert_eq!((found(&all), all.due), (Vec::new(), 2));
+}
+
+#[tokio::test]
+async fn an_altered_record_and_a_missing_and_a_foreign_object_are_found() {
+    let world = World::new();
+    three(&world).await;
+    let document = world.document(&name("api")).await;
+    let api = document.current.unwrap();
+    let removed = &api.versions[0].native_id;
+    assert!(world.store.remove_version(&api.remote_name, removed));
+    let all = verified(&world.warm().await, Verify::default()).await;
+    assert_eq!(found(&all), [("api", Some(1), Problem::Envelope)]);
+
+    // An envelope of another secret, whose record names this object's payload.
+    let db = world.document(&name("db")).await;
+    let digest = db.current.as_ref().unwrap().versions[0]
+        .payload_sha256
+        .clone();
+    let key = crate::catalog::record_key_of_name(&name("db"));
+    world
+        .forge(key.as_str(), |body| body.replace(&digest, &"0".repeat(64)))
+        .await;
+    let all = verified(&world.warm().await, Verify::default()).await;
+    let mut subjects: Vec<_> = found(&all);
+    subjects.sort_by_key(|(subject, ..)| (*subject).to_owned());
+    let both = [
+        ("api", Some(1), Problem::Envelope),
+        ("db", Some(1), Problem::Envelope),
+    ];
+    assert_eq!(subjects, both);
+
+    world
+        .alter(&name("there"), |body| {
+            body.replace("\"there\"", "\"other\"")
+        })
+        .await;
+    let all = verified(&world.warm().await, Verify::default()).await;
+    let altered = all
+        .findings
+        .iter()
+        .find(|one| one.problem == Problem::Record);
+    let altered = altered.expect("the altered record");
+    assert!(altered.subject.starts_with("secrets/"), "{altered:?}");
+    let meaning = CatalogErrorKind::Altered;
+    assert!(
+        altered
+            .detail
+            .contains(crate::error::ErrorKind::meaning(meaning)),
+        "{altered:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_version_wrapped_for_a_key_that_is_not_pinned_is_found() {
+    let world = World::new();
+    three(&world).await;
+    let fingerprint = world.warm().await.keys().fingerprint().await.unwrap();
+    let own = world.kek_connector.key("own");
+    let process = world.process().with_pins(KekPins {
+        organization: Some(fingerprint),
+        allowed_key_ids: Some([pin_of(world.kek.id()), pin_of(own.id())].into()),
+    });
+    let all = verified(&process, Verify::default()).await;
+    assert_eq!(found(&all), [("there", Some(1), Problem::Keys)]);
+    let safe = pin_of(world.kek_connector.key("safe").id());
+    assert!(all.findings[0].detail.contains(&safe), "{all:?}");
+}
+
+#[tokio::test]
+async fn a_drill_opens_through_the_escrow_key_alone_and_names_what_it_does_not_open() {
+    let world = World::new();
+    three(&world).await;
+    let process = world.warm().await;
+    let own = world.kek_connector.key("own");
+    own.deny(KekVerb::Unwrap, crate::kek::KekErrorKind::Disabled);
+    let safe = world.kek_connector.key("safe");
+    let vault = slug("vault");
+    let what = Verify {
+        backend: Some(&vault),
+        drill: Some(safe.as_ref()),
+    };
+    let drilled = verified(&process, what).await;
+    assert_eq!((drilled.drilled, found(&drilled)), (1, Vec::new()));
+    let what = Verify {
+        backend: None,
+        drill: Some(safe.as_ref()),
+    };
+    let drilled = verified(&process, what).await;
+    assert_eq!(drilled.drilled, 1);
+    let mut problems = found(&drilled);
+    problems.sort_by_key(|(subject, ..)| (*subject).to_owned());
+    let both = [
+        ("api", Some(1), Problem::Drill),
+        ("db", Some(1), Problem::Drill),
+    ];
+    assert_eq!(problems, both);
+}
