@@ -2,11 +2,13 @@
 //!
 //! [`Connector`] is the one place that knows all types of backends.
 
+pub mod age;
 pub mod aws;
 pub mod azure;
 pub mod embedded;
 pub mod gcp;
 pub mod http;
+mod key_registry;
 pub mod openbao;
 mod registration;
 mod registry;
@@ -14,7 +16,8 @@ mod regular_file;
 #[cfg(any(test, feature = "testing"))]
 mod toy;
 
-pub use registration::{BackendType, Change, Field, Holds};
+pub use key_registry::{KEY_TYPES, KekConnector};
+pub use registration::{BackendType, Change, Field, Holds, KeyType, KeyUsage};
 pub use registry::{BACKEND_TYPES, Connector};
 pub use regular_file::open_regular_file;
 

@@ -3,7 +3,12 @@
 //! Schema, settings, credential handling, size limit, name rules, warnings and
 //! connector all derive from a [`BackendType`].
 
+mod key_type;
+
 use std::sync::Arc;
+
+pub use key_type::{KeyType, KeyUsage};
+pub(crate) use key_type::{OpenKek, of_setting};
 
 use crate::http::HttpSettings;
 use planton_core::store::{

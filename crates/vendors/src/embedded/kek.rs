@@ -1,4 +1,4 @@
-//! The key file, 85 bytes long. `docs/format.md` defines it.
+//! The key file. `docs/format.md` defines it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,14 +10,14 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use planton_core::kek::{KekError, KekErrorKind};
-use planton_envelope::{KEY_FILE_BYTES, RootKey};
+use planton_envelope::{KeyFile, MAX_KEY_FILE_BYTES, RootKey};
 
 use crate::open_regular_file;
 
 const CREATE: &str = "create key file";
 const OPEN: &str = "open key file";
 
-/// A parsed key file: a random root key and the file's identifier.
+/// A parsed key file: the current root key, and the former ones.
 ///
 /// # Security
 ///
@@ -25,7 +25,7 @@ const OPEN: &str = "open key file";
 /// other systems, only the folder's permissions protect it.
 pub struct LocalKeyFile {
     path: PathBuf,
-    root: RootKey,
+    content: KeyFile,
 }
 
 impl LocalKeyFile {
@@ -46,12 +46,12 @@ impl LocalKeyFile {
         let random = |_| failed(io::Error::other("the operating system gave no randomness"));
         let file = Self {
             path: path.to_owned(),
-            root: RootKey::generate().map_err(random)?,
+            content: KeyFile::generate().map_err(random)?,
         };
         // Written under another name, then linked: a crash leaves no partial key file,
         // and a concurrent reader finds the whole file or none.
-        let draft = draft_path(path, file.root.id());
-        let written = write_new(&draft, file.root.to_key_file().as_slice())
+        let draft = draft_path(path, file.id());
+        let written = write_new(&draft, file.content.encode().as_slice())
             .and_then(|()| fs::hard_link(&draft, path));
         // The draft may not exist; the earlier error is more useful. A concurrent
         // `open` may also have removed it.
@@ -77,10 +77,10 @@ impl LocalKeyFile {
         let failed = |source: io::Error| open_error(path, source);
         let mut file = open_regular_file(path).map_err(failed)?;
         check_owner_only(path, &file)?;
-        // Reads one byte more than the file's length, to reject a longer file.
-        let mut bytes = Box::new(Zeroizing::new([0; KEY_FILE_BYTES + 1]));
+        // Reads one byte more than the longest key file has, to reject a longer file.
+        let mut bytes = Box::new(Zeroizing::new([0; MAX_KEY_FILE_BYTES + 1]));
         let length = read_up_to(&mut file, bytes.as_mut_slice()).map_err(failed)?;
-        let root = RootKey::from_key_file(&bytes[..length]).ok_or_else(|| {
+        let content = KeyFile::decode(&bytes[..length]).ok_or_else(|| {
             KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
                 .with_remedy("The file is not a key file or is damaged: restore it from a backup.")
         })?;
@@ -92,14 +92,14 @@ impl LocalKeyFile {
         let _best_effort = sync_folder(path);
         Ok(Self {
             path: path.to_owned(),
-            root,
+            content,
         })
     }
 
-    /// Returns the file's identifier, which each derived key contains.
+    /// Returns the identifier of the current root key, which each derived key contains.
     #[must_use]
     pub fn id(&self) -> Uuid {
-        self.root.id()
+        self.content.current().id()
     }
 
     /// Returns the path of the file.
@@ -108,10 +108,16 @@ impl LocalKeyFile {
         &self.path
     }
 
-    /// Returns the key in the file.
+    /// Returns the root key whose keys wrap.
     #[must_use]
     pub fn root_key(&self) -> &RootKey {
-        &self.root
+        self.content.current()
+    }
+
+    /// Returns the root keys whose keys only unwrap, newest first.
+    #[must_use]
+    pub fn former_root_keys(&self) -> &[RootKey] {
+        self.content.former()
     }
 }
 
@@ -119,7 +125,7 @@ impl fmt::Debug for LocalKeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalKeyFile")
             .field("path", &self.path)
-            .field("id", &self.root.id())
+            .field("id", &self.id())
             .finish_non_exhaustive()
     }
 }

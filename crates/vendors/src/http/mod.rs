@@ -9,6 +9,7 @@ mod client;
 mod counter;
 mod error;
 mod retry;
+mod secret_body;
 mod target;
 mod tls;
 
@@ -23,6 +24,7 @@ pub use planton_core::deadline::OperationContext;
 pub use retry::RetryPolicy;
 #[cfg(feature = "fuzzing")]
 pub use retry::fuzz_retry_after;
+pub(crate) use secret_body::{decode_secret, encode_secret, json_array, json_object, zeroizing};
 #[cfg(feature = "fuzzing")]
 pub use tls::fuzz_roots;
 pub use tls::{ClientIdentity, Roots};

@@ -1,0 +1,77 @@
+//! What a vendor's folder registers of each of its types of keys.
+//!
+//! Schema, settings and credential handling of `encryption` and `escrow` derive from a
+//! [`KeyType`].
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use planton_core::kek::{KekError, KekErrorKind, KekSettings, KeyEncryptionKey, ResolvedKek};
+use planton_core::store::{StoreCredential, StoreError};
+use planton_envelope::KekId;
+
+use super::Field;
+use crate::http::HttpSettings;
+
+/// A type of key.
+#[derive(Debug)]
+pub struct KeyType {
+    /// Name of the type, as a practitioner writes it.
+    pub name: &'static str,
+    /// Name of the type in messages, such as "AWS KMS".
+    pub title: &'static str,
+    /// Human-readable description.
+    pub description: &'static str,
+    /// The settings and the parts of a static credential. Without any part of a
+    /// credential, the vendor's ambient chain applies.
+    pub fields: &'static [Field],
+    /// Where a key of this type may be used.
+    pub usage: KeyUsage,
+    /// Opens keys of this type.
+    pub(crate) opener: &'static dyn OpenKek,
+}
+
+/// Where a key may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyUsage {
+    /// As main key and for escrow.
+    Any,
+    /// For escrow only: the provider cannot unwrap with it.
+    EscrowOnly,
+}
+
+/// Opens keys of one type. Each method has the contract of the method of
+/// [`ConnectKek`] with the same name.
+#[async_trait]
+pub(crate) trait OpenKek: Debug + Sync {
+    fn check(
+        &self,
+        settings: &KekSettings,
+        credential: Option<&StoreCredential>,
+    ) -> Result<(), KekError>;
+
+    async fn resolve(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        http: HttpSettings,
+    ) -> Result<ResolvedKek, KekError>;
+
+    fn open(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        id: &KekId,
+        http: HttpSettings,
+    ) -> Result<Arc<dyn KeyEncryptionKey>, KekError>;
+}
+
+/// Returns the error of a setting that keys share with the vendor's backend.
+pub(crate) fn of_setting(kind: KekErrorKind, error: StoreError) -> KekError {
+    let explained = KekError::new(kind, "configure", error.path());
+    match error.remedy() {
+        Some(remedy) => explained.with_remedy(remedy),
+        None => explained,
+    }
+}
