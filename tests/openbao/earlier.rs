@@ -12,6 +12,7 @@ use planton_vendors::openbao::TransitKek;
 use planton_vendors::openbao::client::{
     KvEntry, OpenBaoClient, PolicyRole, PolicyScope, policy_text,
 };
+use test_support::wrapping::bound;
 use uuid::Uuid;
 use xtask::faults::{Fault, FaultProxy, Match, ProxyOptions};
 use xtask::openbao::{Cluster, Release, ServerOptions};
@@ -210,9 +211,9 @@ async fn an_organizations_key_is_made_and_used_through_a_standby_of_2_6() {
     for round in 0..5 {
         let scope = scope(&format!("acme{round}"));
         // Without "create" on encrypt, as in the guides.
-        let policy = policy_text(&scope, PolicyRole::Apply);
-        admin.policy(&format!("apply{round}"), &policy).await;
-        let role = admin.token(&[&format!("apply{round}")]).await;
+        let policy = policy_text(&scope, PolicyRole::Init);
+        admin.policy(&format!("init{round}"), &policy).await;
+        let role = admin.token(&[&format!("init{round}")]).await;
         let client = || {
             let config = config(&behind.standby, "kv", "transit", token(&role));
             OpenBaoClient::new(&config, Some(&scope.fence_path("test"))).unwrap()
@@ -228,9 +229,9 @@ async fn an_organizations_key_is_made_and_used_through_a_standby_of_2_6() {
         kek.provision().await.unwrap();
         let dek = DataKey::copy_of(&[7; 32]);
         let binding = WrapBinding::for_mac_key(Uuid::from_u128(1), kek.id());
-        let wrapped = kek.wrap(&dek, &binding).await.unwrap();
+        let wrapped = kek.wrap(&dek, bound(&binding)).await.unwrap();
         let fresh = TransitKek::platform(&client(), &scope);
-        fresh.unwrap(&wrapped, &binding).await.unwrap();
+        fresh.unwrap(&wrapped, bound(&binding)).await.unwrap();
     }
 }
 

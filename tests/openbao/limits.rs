@@ -12,11 +12,11 @@ use planton_core::operations::{
     CreateSecret, DeleteSecret, Interrupt, OnDestroy, OperationError, Organization, Platform,
     SecretArguments, SecretMetadata, SecretValue, SecretView, Selector, ValueSource,
 };
-use planton_vendors::Connector;
 use planton_vendors::http::RetryPolicy;
 use planton_vendors::openbao::OpenBaoStore;
 use planton_vendors::openbao::TransitKek;
 use planton_vendors::openbao::client::{OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole};
+use planton_vendors::{Connector, KekConnector};
 use tokio_util::sync::CancellationToken;
 
 use super::support::Place;
@@ -44,6 +44,9 @@ fn process(place: &Place, address: &str) -> Organization {
     let platform = Platform {
         catalog: Arc::new(OpenBaoCatalog::new(&client, scope, PolicyRole::Apply)),
         kek: Arc::new(TransitKek::platform(&client, scope)),
+        mac_kek: Arc::new(TransitKek::platform_mac(&client, scope)),
+        former_keks: Vec::new(),
+        kek_connector: Arc::new(KekConnector::default()),
         store: Arc::new(OpenBaoStore::platform(&client, scope)),
         connector: Arc::new(Connector::default()),
     };

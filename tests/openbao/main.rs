@@ -5,10 +5,12 @@
 mod support;
 
 mod auth;
+mod batches;
 mod cas_required;
 mod catalog;
 mod cluster;
 mod conformance;
+mod customers_key;
 mod earlier;
 mod faults;
 mod fences;

@@ -9,7 +9,9 @@ pub(crate) mod server;
 use std::sync::Arc;
 use std::time::Duration;
 
+use planton_core::kek::WrapContext;
 use planton_core::names::Slug;
+use planton_envelope::{KekId, WrapBinding};
 use planton_vendors::http::RetryPolicy;
 use planton_vendors::openbao::client::{
     MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoClient, OpenBaoConfig, PolicyScope,
@@ -131,6 +133,12 @@ pub(crate) fn mount(path: &str) -> MountPath {
 
 pub(crate) fn token(token: &str) -> OpenBaoAuth {
     OpenBaoAuth::Token(token.into())
+}
+
+/// Returns what a wrap of an organization's MAC key by `kek` is bound to.
+pub(crate) fn bound(kek: &KekId, organization: u128) -> WrapContext<'static> {
+    let organization = Uuid::from_u128(organization);
+    test_support::wrapping::bound(&WrapBinding::for_mac_key(organization, kek))
 }
 
 /// Returns short timeouts, for tests that expect an outage.

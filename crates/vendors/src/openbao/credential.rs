@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use super::connection::Login;
 use super::kind::VaultKind;
-use super::settings::VaultConfig;
 use crate::openbao::client::{JwtSource, OpenBaoAuth, OpenBaoError};
 use planton_core::store::{StoreCredential, StoreError, StoreErrorKind};
 use planton_secret::SecretString;
@@ -22,6 +21,23 @@ const TOKEN_FILE: &str = ".vault-token";
 /// Vault's variables, although `bao` does: they contain the token of another server.
 /// <https://openbao.org/docs/commands/>
 const VARIABLES: [&str; 4] = ["VAULT_TOKEN", "BAO_TOKEN", "BAO_TOKEN_PATH", "HOME"];
+
+/// The settings that a credential must fit.
+pub(super) trait LoginSettings: Sync {
+    /// Returns the vendor whose ambient chain applies.
+    fn kind(&self) -> VaultKind;
+
+    /// Returns the configured login, without its credential.
+    fn login(&self) -> Option<&Login>;
+
+    /// Returns the path of a setting in errors.
+    fn at(&self, setting: &str) -> String;
+
+    /// Describes what keeps `setting` from being used.
+    fn misconfigured(&self, setting: &str, remedy: String) -> StoreError {
+        StoreError::unusable_setting(self.at(setting), remedy)
+    }
+}
 
 /// The tokens in this process's environment. Addresses always come from the configuration.
 #[derive(Clone, Default)]
@@ -88,7 +104,7 @@ impl Credential {
     ///
     /// `Misconfigured` for parts of different logins, `Unauthenticated` for a missing part.
     pub(super) fn parse(
-        config: &VaultConfig,
+        config: &dyn LoginSettings,
         credential: &StoreCredential,
         ambient: AmbientTokens,
     ) -> Result<Self, StoreError> {
@@ -117,7 +133,7 @@ impl Credential {
     /// # Errors
     ///
     /// `Unauthenticated` if there is none.
-    pub(super) fn find(&self, config: &VaultConfig) -> Result<Found, StoreError> {
+    pub(super) fn find(&self, config: &dyn LoginSettings) -> Result<Found, StoreError> {
         let ambient = match self {
             Self::Configured { auth, renewal } => {
                 return Ok(Found {
@@ -197,7 +213,7 @@ impl Found {
 
 /// A credential, with the settings of the login that it must fit.
 struct Given<'a> {
-    config: &'a VaultConfig,
+    config: &'a dyn LoginSettings,
     credential: &'a StoreCredential,
 }
 
@@ -220,7 +236,7 @@ impl Given<'_> {
                     (Some(_), true) => {
                         return Err(self.config.misconfigured(
                             "jwt.token_file",
-                            "Set at most one of jwt.jwt_wo and jwt.token_file.",
+                            "Set at most one of jwt.jwt_wo and jwt.token_file.".to_owned(),
                         ));
                     }
                     (Some(_), false) => (
@@ -260,15 +276,15 @@ impl Given<'_> {
             )),
             Some("secret_id") => Err(self.config.misconfigured(
                 "approle.secret_id_wo",
-                "approle.secret_id_wo requires approle.role_id.",
+                "approle.secret_id_wo requires approle.role_id.".to_owned(),
             )),
             Some("jwt") => Err(self
                 .config
-                .misconfigured("jwt.jwt_wo", "jwt.jwt_wo requires jwt.role.")),
+                .misconfigured("jwt.jwt_wo", "jwt.jwt_wo requires jwt.role.".to_owned())),
             // The name is not repeated: it may be anything.
             Some(_) => Err(self.config.misconfigured(
                 "credentials_wo_version",
-                "The credential has a part that this type of backend does not support.",
+                "The credential has a part that this type does not support.".to_owned(),
             )),
         }
     }
@@ -300,9 +316,13 @@ fn login_command(kind: VaultKind) -> &'static str {
     }
 }
 
-fn unauthenticated(config: &VaultConfig, setting: &'static str) -> StoreError {
-    let path = format!("{}.{setting}", config.kind().name());
-    StoreError::new(StoreErrorKind::Unauthenticated, "log in", path).with_setting(setting)
+fn unauthenticated(config: &dyn LoginSettings, setting: &'static str) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Unauthenticated,
+        "log in",
+        config.at(setting),
+    )
+    .with_setting(setting)
 }
 
 #[cfg(test)]

@@ -64,6 +64,19 @@ impl From<OpenBaoError> for KekError {
     }
 }
 
+/// Converts an error about a credential, which no request caused.
+pub(super) fn credential_error(error: &StoreError) -> KekError {
+    let kind = match error.kind() {
+        StoreErrorKind::Unauthenticated => KekErrorKind::Unauthenticated,
+        _ => KekErrorKind::Misconfigured,
+    };
+    let converted = KekError::new(kind, error.operation(), error.path());
+    match error.remedy() {
+        Some(remedy) => converted.with_remedy(remedy),
+        None => converted,
+    }
+}
+
 /// Keeps operation, path, remedy and source, and translates the kind.
 fn convert<T>(error: OpenBaoError, kind: impl Fn(K) -> T) -> Error<T> {
     let parts = error.into_parts();

@@ -10,11 +10,13 @@ mod kind;
 mod registration;
 mod settings;
 mod store;
+mod vault_transit;
 
 pub use catalog::OpenBaoCatalog;
 pub use credential::AmbientTokens;
-pub use kek::TransitKek;
+pub use kek::{DEFAULT_ROTATION_PERIOD, TransitKek};
 pub use kind::VaultKind;
 pub(crate) use registration::{HASHICORP_VAULT, OPENBAO};
 pub use settings::VaultConfig;
 pub use store::{ConnectOptions, OpenBaoStore};
+pub(crate) use vault_transit::VAULT_TRANSIT;

@@ -1,6 +1,7 @@
 //! The settings of a backend on OpenBAO or HashiCorp Vault, parsed once.
 
 use super::connection::{Connection, ConnectionBlock, ConnectionProblem, Login};
+use super::credential::LoginSettings;
 use super::kind::VaultKind;
 use crate::openbao::client::{MountPath, OpenBaoAuth, OpenBaoConfig, UnreadableFile};
 use planton_core::store::{StoreError, StoreSettings};
@@ -63,10 +64,6 @@ impl VaultConfig {
         &self.name_prefix
     }
 
-    pub(super) fn login(&self) -> Option<&Login> {
-        self.connection.login()
-    }
-
     /// Reads the files of the settings and returns the configuration of a client.
     pub(super) fn client_config(&self, auth: OpenBaoAuth) -> Result<OpenBaoConfig, StoreError> {
         self.connection
@@ -83,6 +80,20 @@ impl VaultConfig {
         let what = error.to_string();
         let remedy = format!("T{}. {}", &what[1..], error.remedy());
         self.misconfigured(error.setting(), remedy)
+    }
+}
+
+impl LoginSettings for VaultConfig {
+    fn kind(&self) -> VaultKind {
+        self.kind
+    }
+
+    fn login(&self) -> Option<&Login> {
+        self.connection.login()
+    }
+
+    fn at(&self, setting: &str) -> String {
+        at(self.kind, setting)
     }
 }
 

@@ -13,7 +13,8 @@ impl OpenBaoClient {
     /// Sends `call` with the token in use. After a denial, sends it once more with another
     /// token, if there is one.
     ///
-    /// Returns successful responses, and 404, whose body describes a deleted version.
+    /// Returns successful responses, 404, whose body describes a deleted version, and 400
+    /// to a batch.
     pub(super) async fn call(&self, call: &Call) -> Result<HttpResponse, OpenBaoError> {
         let response = self.call_wrapped(call).await?;
         let wrapping = match call.route {
@@ -77,7 +78,8 @@ impl OpenBaoClient {
             };
             response = self.send(call, Some(&other)).await?;
         }
-        if response.status.is_success() || response.status == StatusCode::NOT_FOUND {
+        let has_items = call.has_items && response.status == StatusCode::BAD_REQUEST;
+        if response.status.is_success() || response.status == StatusCode::NOT_FOUND || has_items {
             return Ok(response);
         }
         Err(self.refusal(&response, call).await)

@@ -16,6 +16,8 @@ pub(super) struct Call {
     /// Whether the request changes data that standbys replicate later.
     pub(super) writes: bool,
     pub(super) route: Route,
+    /// Whether a response of status 400 may hold the outcome of each item of a batch.
+    pub(super) has_items: bool,
 }
 
 /// How a request reaches a node whose state is current.
@@ -41,6 +43,7 @@ impl Call {
             body: None,
             writes: false,
             route: Route::Any,
+            has_items: false,
         }
     }
 }

@@ -5,11 +5,14 @@ mod meaning;
 use std::error::Error;
 use std::fmt;
 
+use http::StatusCode;
+use planton_core::deadline::Stop;
+
 use super::config::MountPath;
 use super::server::ServerVendor;
 use crate::http::{HttpError, HttpErrorKind, HttpResponse};
 pub(super) use meaning::missing_engine;
-use meaning::{CAS_REQUIRED, NO_ENGINE, NO_NAMESPACE, meaning};
+use meaning::{CAS_REQUIRED, NO_ENGINE, NO_NAMESPACE, meaning, meaning_of};
 
 /// Kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,14 +61,14 @@ pub struct OpenBaoError {
 }
 
 /// A server's response, as far as it is safe to repeat.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Answer {
     status: u16,
     reason: Option<&'static str>,
 }
 
 impl OpenBaoError {
-    pub(super) fn new(
+    pub(crate) fn new(
         kind: OpenBaoErrorKind,
         operation: &'static str,
         path: impl Into<String>,
@@ -86,7 +89,7 @@ impl OpenBaoError {
         self
     }
 
-    pub(super) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -190,6 +193,44 @@ impl OpenBaoError {
         });
         explained.remedy = remedy;
         explained
+    }
+
+    /// Describes the failure of one item of a batch.
+    pub(super) fn of_item(error: String, operation: &'static str, path: &str) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        let (kind, reason, remedy) = meaning_of(status, &[error], path);
+        let mut explained = Self::new(kind, operation, path).with_source(Answer {
+            status: status.as_u16(),
+            reason,
+        });
+        explained.remedy = remedy;
+        explained
+    }
+
+    /// Returns the same error for another caller of the same request. Of its source, what
+    /// cannot be copied becomes text.
+    pub(crate) fn repeated(&self) -> Self {
+        let source = self.source.as_deref();
+        let source = source.map(|source| -> Box<dyn Error + Send + Sync> {
+            if let Some(answer) = source.downcast_ref::<Answer>() {
+                Box::new(*answer)
+            } else if let Some(error) = source.downcast_ref::<HttpError>() {
+                Box::new(error.without_source())
+            } else if let Some(error) = source.downcast_ref::<Self>() {
+                Box::new(error.repeated())
+            } else if let Some(stop) = Stop::beneath(source) {
+                Box::new(stop)
+            } else {
+                source.to_string().into()
+            }
+        });
+        Self {
+            kind: self.kind,
+            operation: self.operation,
+            path: self.path.clone(),
+            remedy: self.remedy.clone(),
+            source,
+        }
     }
 
     /// Describes an engine other than KV version 2.

@@ -65,6 +65,11 @@ impl OpenBaoClient {
                 }
     }
 
+    /// Returns true if the client can write fences.
+    pub(crate) fn has_fences(&self) -> bool {
+        self.0.fence_path.is_some()
+    }
+
     /// Returns true where standbys are known to answer ordinary requests from a stale
     /// state, even after this process has written.
     pub(crate) fn lets_standbys_lag(&self) -> bool {

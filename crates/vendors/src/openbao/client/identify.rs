@@ -2,14 +2,15 @@
 //! version, and whether it has namespaces.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::call::{Call, Route};
 use super::consistency::{IndexForm, LastWrite};
 use super::error::{OpenBaoError, OpenBaoErrorKind};
 use super::openbao_client::{OpenBaoClient, namespace_header};
-use super::server::{Proof, Server, ServerVendor};
-use crate::http::{HttpErrorKind, HttpRequest, RetryPolicy};
+use super::server::{Clusters, Proof, Server, ServerVendor};
+use crate::http::{HttpErrorKind, HttpRequest, HttpResponse, RetryPolicy};
 
 /// Makes a standby redirect a request that it would otherwise forward:
 /// <https://openbao.org/docs/concepts/ha>.
@@ -17,6 +18,27 @@ const NO_FORWARDING: HeaderName = HeaderName::from_static("x-vault-no-request-fo
 
 /// Answers without a token: <https://openbao.org/api-docs/system/internal-ui-mounts/>.
 const MOUNTS: &str = "sys/internal/ui/mounts";
+
+/// What a server reports of its cluster:
+/// <https://openbao.org/api-docs/system/health>,
+/// <https://developer.hashicorp.com/vault/api-docs/system/health>.
+#[derive(Deserialize)]
+struct ClusterHealth {
+    cluster_id: Uuid,
+    replication_performance_mode: Option<String>,
+    version: String,
+    #[serde(default)]
+    enterprise: bool,
+}
+
+impl ClusterHealth {
+    /// OpenBAO reports a mode too, and has no replication.
+    fn is_replicated(&self) -> bool {
+        let mode = self.replication_performance_mode.as_deref();
+        (self.enterprise || self.version.contains("+ent"))
+            && matches!(mode, Some("primary" | "secondary"))
+    }
+}
 
 impl OpenBaoClient {
     /// Returns true if the server respects the configured namespace. A server without
@@ -79,6 +101,63 @@ impl OpenBaoClient {
         }
     }
 
+    /// Returns the clusters of the server: one request, and another for a member of a
+    /// performance replication, whose clusters share their keys. No token is sent.
+    ///
+    /// # Errors
+    ///
+    /// By meaning; `Unexpected` if the server does not identify itself.
+    pub(crate) async fn clusters(&self) -> Result<Clusters, OpenBaoError> {
+        let (call, response) = self.ask_health().await?;
+        let unexpected = || OpenBaoError::unexpected(&response, call.operation, &call.path);
+        if !response.status.is_success() {
+            return Err(OpenBaoError::from_response(
+                &response,
+                call.operation,
+                &call.path,
+            ));
+        }
+        let health: ClusterHealth =
+            serde_json::from_slice(response.body.expose()).map_err(|_| unexpected())?;
+        //= docs/format.md#29-customers-transit-kek
+        //# If that response is of Vault Enterprise and has `replication_performance_mode`
+        //# `primary` or `secondary`, a writer MUST take the `cluster_id` in the response to
+        //# `GET /v1/sys/replication/performance/status`.
+        Ok(Clusters {
+            own: health.cluster_id.to_string(),
+            primary: match health.is_replicated() {
+                true => Some(self.replication_primary().await?),
+                false => None,
+            },
+        })
+    }
+
+    /// Returns the cluster that a primary and all its secondaries report:
+    /// <https://developer.hashicorp.com/vault/api-docs/system/replication/replication-performance>.
+    async fn replication_primary(&self) -> Result<String, OpenBaoError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            data: Status,
+        }
+        #[derive(Deserialize)]
+        struct Status {
+            cluster_id: Uuid,
+        }
+        let path = "sys/replication/performance/status";
+        let call = Call::new("read replication", Method::GET, path);
+        let response = self.send_in(None, &call, None).await?;
+        if !response.status.is_success() {
+            return Err(OpenBaoError::from_response(
+                &response,
+                call.operation,
+                &call.path,
+            ));
+        }
+        let answer: Answer = serde_json::from_slice(response.body.expose())
+            .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
+        Ok(answer.data.cluster_id.to_string())
+    }
+
     /// Returns what the server reports about itself; one request per process.
     async fn server(&self) -> Result<Server, OpenBaoError> {
         self.0.identity.server_or(|| self.health()).await
@@ -97,12 +176,17 @@ impl OpenBaoClient {
     }
 
     async fn health(&self) -> Result<Server, OpenBaoError> {
+        let (_, response) = self.ask_health().await?;
+        Ok(Server::parse(response.body.expose()).unwrap_or(Server::UNKNOWN))
+    }
+
+    async fn ask_health(&self) -> Result<(Call, HttpResponse), OpenBaoError> {
         let mut call = Call::new("read health", Method::GET, "sys/health");
         // Without these, a standby returns 429 or 473, which are errors elsewhere:
         // https://developer.hashicorp.com/vault/api-docs/system/health
         call.query = Some("standbyok=true&perfstandbyok=true");
         let response = self.send_in(None, &call, None).await?;
-        Ok(Server::parse(response.body.expose()).unwrap_or(Server::UNKNOWN))
+        Ok((call, response))
     }
 
     /// Tells a standby that forwards everything (`disable_standby_reads`) from one that

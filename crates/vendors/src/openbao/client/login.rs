@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::config::{JwtSource, MountPath, OpenBaoAuth};
 use super::error::{OpenBaoError, OpenBaoErrorKind};
 use super::files::read_secret_text;
-use crate::http::HttpResponse;
+use crate::http::{HttpResponse, json_object};
 use planton_secret::{SecretBytes, SecretString};
 
 /// Default path of a service account's token in a Kubernetes pod:
@@ -216,30 +216,6 @@ fn login_at(mount: &MountPath, fields: &[(&str, &str)]) -> Login {
     }
 }
 
-/// Writes a JSON object into a buffer of sufficient size, which is zeroized. No copy of
-/// a credential remains.
-pub(super) fn json_object(fields: &[(&str, &str)]) -> SecretBytes {
-    // An escaped character takes at most six bytes.
-    let room = fields
-        .iter()
-        .map(|(k, v)| 6 * (k.len() + v.len()) + 8)
-        .sum::<usize>()
-        + 2;
-    let mut json = Zeroizing::new(Vec::with_capacity(room));
-    for (i, (name, value)) in fields.iter().enumerate() {
-        json.push(if i == 0 { b'{' } else { b',' });
-        write_json_string(&mut json, name);
-        json.push(b':');
-        write_json_string(&mut json, value);
-    }
-    json.push(b'}');
-    SecretBytes::new(std::mem::take(&mut *json))
-}
-
-fn write_json_string(json: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(json, text).expect("text can be written to memory");
-}
-
 /// Reads the file that `setting` names. Its errors omit the path, which may be a
 /// misplaced token.
 async fn read_file(setting: &str, path: &Path) -> Result<SecretString, OpenBaoError> {
@@ -278,14 +254,6 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
-
-    #[test]
-    fn json_objects_are_escaped_and_never_grow() {
-        let value = "\u{1}\"\\é".repeat(50);
-        let json = json_object(&[("a", &value), ("b", "")]);
-        let parsed: serde_json::Value = serde_json::from_slice(json.expose()).unwrap();
-        assert_eq!(parsed, serde_json::json!({"a": value, "b": ""}));
-    }
 
     #[test]
     fn a_token_is_sensitive_in_headers_and_redacted_in_debug() {

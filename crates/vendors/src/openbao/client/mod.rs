@@ -16,6 +16,7 @@ mod openbao_client;
 mod policy;
 mod server;
 mod transit;
+mod transit_batch;
 mod wrapping;
 
 pub use config::{
@@ -32,8 +33,11 @@ pub use login::DEFAULT_KUBERNETES_TOKEN_FILE;
 pub use openbao_client::OpenBaoClient;
 pub(crate) use policy::policy_rule;
 pub use policy::{
-    PolicyPart, PolicyRole, PolicyScope, StorePaths, StoreRequest, policy_part, policy_text,
-    store_policy_part, store_policy_text,
+    PolicyPart, PolicyRole, PolicyScope, StorePaths, StoreRequest, first_use_text, policy_part,
+    policy_text, store_policy_part, store_policy_text,
 };
+pub(crate) use server::Clusters;
 pub use server::ServerVendor;
+pub(crate) use transit::period_text;
 pub use transit::{Transit, TransitKey};
+pub use transit_batch::{Encrypted, MAX_BATCH, Outcomes, Plain};

@@ -1,15 +1,44 @@
 //! The policies that roles require. Errors and the documentation print the same text.
 
 use super::config::MountPath;
+use planton_core::catalog::ORGANIZATION_RECORD;
 use planton_core::names::Slug;
 
 /// The tasks of a role.
+///
+/// # Security
+///
+/// Whoever may encrypt with the MAC key's key can put a MAC key of their own in the
+/// catalog and forge every record. Only `Init` may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyRole {
-    /// Writes secrets; covers every operation.
+    /// As `Apply`; also creates the organization's keys and its MAC key, at first use.
+    Init,
+    /// Writes secrets; covers every operation after first use.
     Apply,
+    /// Seals values for the organization, and opens none.
+    Seal,
+    /// Opens secrets, and changes nothing.
+    Read,
     /// Plans and refreshes: unwraps no key, and writes only fences.
     Plan,
+}
+
+impl PolicyRole {
+    /// All roles, in the order in which the documentation shows them.
+    pub const ALL: [Self; 5] = [Self::Init, Self::Apply, Self::Seal, Self::Read, Self::Plan];
+
+    /// Returns the name of the role in the documentation and in errors.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Apply => "apply",
+            Self::Seal => "seal",
+            Self::Read => "read",
+            Self::Plan => "plan",
+        }
+    }
 }
 
 /// The part of a policy that covers a request.
@@ -19,7 +48,7 @@ pub enum PolicyPart {
     Catalog,
     /// Sealed versions in the built-in backend.
     Objects,
-    /// The organization's key.
+    /// The organization's key, and that of its MAC key.
     Key,
 }
 
@@ -87,6 +116,13 @@ impl PolicyScope {
     pub fn transit_key(&self) -> String {
         format!("planton-{}", self.organization)
     }
+
+    /// Returns the name of the Transit key of the organization's MAC key. No organization
+    /// has this name, since slugs contain no dot.
+    #[must_use]
+    pub fn transit_mac_key(&self) -> String {
+        format!("planton-{}.mac", self.organization)
+    }
 }
 
 /// Returns the complete policy of a role, in HCL.
@@ -102,13 +138,55 @@ pub fn policy_text(scope: &PolicyScope, role: PolicyRole) -> String {
 /// Returns the part of a role's policy that covers a denied request.
 #[must_use]
 pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> String {
-    let kv = &scope.kv_mount_path;
+    match part {
+        PolicyPart::Catalog => catalog_text(scope, role),
+        PolicyPart::Objects => platform_objects_text(scope, role),
+        PolicyPart::Key => match role {
+            PolicyRole::Init => [apply_keys_text(scope), first_use_text(scope)].concat(),
+            PolicyRole::Apply => [apply_keys_text(scope), read_keys_text(scope)].concat(),
+            PolicyRole::Seal => {
+                let transit = &scope.transit_mount_path;
+                let key = scope.transit_key();
+                [
+                    policy_rule(&format!("{transit}/encrypt/{key}"), &["update"]),
+                    policy_rule(&format!("{transit}/keys/{key}"), &["read"]),
+                ]
+                .concat()
+            }
+            PolicyRole::Read => [decrypt_text(scope), read_keys_text(scope)].concat(),
+            PolicyRole::Plan => String::new(),
+        },
+    }
+}
+
+/// Returns the rules that the init policy has beyond the apply policy: the requests of an
+/// organization's first use.
+#[must_use]
+pub fn first_use_text(scope: &PolicyScope) -> String {
     let transit = &scope.transit_mount_path;
+    let mac = scope.transit_mac_key();
+    let creation = ["create", "read", "update"];
+    [
+        policy_rule(
+            &format!("{transit}/keys/{}", scope.transit_key()),
+            &creation,
+        ),
+        policy_rule(&format!("{transit}/keys/{mac}"), &creation),
+        // No "create" here either, so that Transit does not create a missing key.
+        policy_rule(&format!("{transit}/encrypt/{mac}"), &["update"]),
+    ]
+    .concat()
+}
+
+fn catalog_text(scope: &PolicyScope, role: PolicyRole) -> String {
+    let kv = &scope.kv_mount_path;
     let catalog = scope.catalog_path();
-    let key = scope.transit_key();
-    let objects = format!("{}/{}", scope.name_prefix, scope.organization);
-    match (role, part) {
-        (PolicyRole::Apply, PolicyPart::Catalog) => [
+    let fence = policy_rule(
+        &format!("{kv}/data/{catalog}/fence/*"),
+        &["create", "update"],
+    );
+    match role {
+        PolicyRole::Init | PolicyRole::Apply => [
             policy_rule(
                 &format!("{kv}/data/{catalog}/*"),
                 &["create", "read", "update"],
@@ -121,32 +199,69 @@ pub fn policy_part(scope: &PolicyScope, role: PolicyRole, part: PolicyPart) -> S
             policy_rule(&format!("{kv}/destroy/{catalog}/*"), &["update"]),
         ]
         .concat(),
-        (PolicyRole::Apply, PolicyPart::Objects) => objects_text(kv, &objects),
-        // No "create" on encrypt, so that Transit does not create a missing key.
-        (PolicyRole::Apply, PolicyPart::Key) => [
-            policy_rule(&format!("{transit}/encrypt/{key}"), &["update"]),
-            policy_rule(&format!("{transit}/decrypt/{key}"), &["update"]),
-            policy_rule(&format!("{transit}/rewrap/{key}"), &["update"]),
+        // The organization's UUID is part of what is sealed.
+        PolicyRole::Seal => [
             policy_rule(
-                &format!("{transit}/keys/{key}"),
-                &["create", "read", "update"],
+                &format!("{kv}/data/{catalog}/{ORGANIZATION_RECORD}"),
+                &["read"],
             ),
+            fence,
         ]
         .concat(),
-        (PolicyRole::Plan, PolicyPart::Catalog) => [
+        PolicyRole::Read | PolicyRole::Plan => [
             policy_rule(&format!("{kv}/data/{catalog}/*"), &["read"]),
-            policy_rule(
-                &format!("{kv}/data/{catalog}/fence/*"),
-                &["create", "update"],
-            ),
+            fence,
             policy_rule(&format!("{kv}/metadata/{catalog}/*"), &["list", "read"]),
         ]
         .concat(),
-        (PolicyRole::Plan, PolicyPart::Objects) => {
-            policy_rule(&format!("{kv}/metadata/{objects}/*"), &["read"])
-        }
-        (PolicyRole::Plan, PolicyPart::Key) => String::new(),
     }
+}
+
+/// Returns the rules for the objects of the built-in backend.
+fn platform_objects_text(scope: &PolicyScope, role: PolicyRole) -> String {
+    let kv = &scope.kv_mount_path;
+    let objects = format!("{}/{}", scope.name_prefix, scope.organization);
+    let look = || policy_rule(&format!("{kv}/metadata/{objects}/*"), &["read"]);
+    match role {
+        PolicyRole::Init | PolicyRole::Apply => objects_text(kv, &objects),
+        PolicyRole::Seal => String::new(),
+        PolicyRole::Read => [
+            policy_rule(&format!("{kv}/data/{objects}/*"), &["read"]),
+            look(),
+        ]
+        .concat(),
+        PolicyRole::Plan => look(),
+    }
+}
+
+/// Returns the rules with which the apply role uses the keys. A rewrap cannot forge a MAC
+/// key: it encrypts only what the same key has encrypted before.
+fn apply_keys_text(scope: &PolicyScope) -> String {
+    let transit = &scope.transit_mount_path;
+    let key = scope.transit_key();
+    let mac = scope.transit_mac_key();
+    [
+        // No "create", so that Transit does not create a missing key.
+        policy_rule(&format!("{transit}/encrypt/{key}"), &["update"]),
+        decrypt_text(scope),
+        policy_rule(&format!("{transit}/rewrap/{key}"), &["update"]),
+        policy_rule(&format!("{transit}/rewrap/{mac}"), &["update"]),
+    ]
+    .concat()
+}
+
+fn decrypt_text(scope: &PolicyScope) -> String {
+    let transit = &scope.transit_mount_path;
+    let keys = [scope.transit_key(), scope.transit_mac_key()];
+    keys.map(|key| policy_rule(&format!("{transit}/decrypt/{key}"), &["update"]))
+        .concat()
+}
+
+fn read_keys_text(scope: &PolicyScope) -> String {
+    let transit = &scope.transit_mount_path;
+    let keys = [scope.transit_key(), scope.transit_mac_key()];
+    keys.map(|key| policy_rule(&format!("{transit}/keys/{key}"), &["read"]))
+        .concat()
 }
 
 /// Returns the policy for a registered backend, in HCL. The paths of its objects and
@@ -230,6 +345,47 @@ mod tests {
     #[test]
     fn the_apply_policy_reads_as_documented() {
         insta::assert_snapshot!(policy_text(&scope(), PolicyRole::Apply));
+    }
+
+    #[test]
+    fn the_init_policy_reads_as_documented() {
+        insta::assert_snapshot!(policy_text(&scope(), PolicyRole::Init));
+    }
+
+    #[test]
+    fn the_read_policy_reads_as_documented() {
+        insta::assert_snapshot!(policy_text(&scope(), PolicyRole::Read));
+    }
+
+    #[test]
+    fn the_seal_policy_reads_as_documented() {
+        insta::assert_snapshot!(policy_text(&scope(), PolicyRole::Seal));
+    }
+
+    #[test]
+    fn only_the_init_policy_encrypts_with_the_key_of_the_mac_key() {
+        for role in PolicyRole::ALL {
+            let text = policy_text(&scope(), role);
+            let encrypts = text.contains("\"transit/encrypt/planton-acme.mac\"");
+            assert_eq!(encrypts, role == PolicyRole::Init, "{text}");
+            let creates = text.contains(
+                "keys/planton-acme.mac\" {\n  capabilities = [\"create\", \"read\", \"update\"]",
+            );
+            assert_eq!(creates, role == PolicyRole::Init, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_policy_creates_a_key_by_encrypting() {
+        for role in PolicyRole::ALL {
+            let text = policy_text(&scope(), role);
+            let rules = text
+                .split("path ")
+                .filter(|rule| rule.contains("/encrypt/"));
+            for rule in rules {
+                assert!(rule.contains("[\"update\"]"), "{rule}");
+            }
+        }
     }
 
     #[test]

@@ -80,6 +80,31 @@ pub(super) struct Server {
     pub(super) is_standby: bool,
 }
 
+/// The clusters whose storage a server serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Clusters {
+    /// The server's own.
+    pub(super) own: String,
+    /// The primary of the replication to which it belongs.
+    pub(super) primary: Option<String>,
+}
+
+impl Clusters {
+    /// Returns the cluster that identifies a key for all members of a replication.
+    pub(crate) fn permanent(&self) -> &str {
+        self.primary.as_deref().unwrap_or(&self.own)
+    }
+
+    /// Returns all identifiers. A key that was saved before the replication began is known
+    /// by the server's own.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.primary
+            .iter()
+            .chain(std::iter::once(&self.own))
+            .map(String::as_str)
+    }
+}
+
 /// Major, minor and patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version(pub(super) u32, pub(super) u32, pub(super) u32);

@@ -1,24 +1,24 @@
 //! The Transit engine, whose keys never leave the server:
 //! <https://openbao.org/api-docs/secret/transit/>.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::call::{Call, Route};
 use super::config::MountPath;
 use super::error::{OpenBaoError, OpenBaoErrorKind};
-use super::login::json_object;
 use super::openbao_client::OpenBaoClient;
-use crate::http::HttpResponse;
-use planton_secret::{SecretBytes, SecretString};
+use crate::http::{HttpResponse, decode_secret, encode_secret, json_object};
+use planton_secret::SecretBytes;
 
 /// A Transit mount.
 #[derive(Clone, Debug)]
 pub struct Transit {
-    client: OpenBaoClient,
+    pub(super) client: OpenBaoClient,
     mount: MountPath,
     /// Route of requests about keys. Encryption and decryption never take it.
     route: Route,
@@ -32,6 +32,9 @@ pub struct TransitKey {
     pub cipher: String,
     /// Whether the engine derives a key for each context.
     pub derived: bool,
+    /// Whether equal plaintexts have equal ciphertexts. Only derived keys have this field.
+    #[serde(default)]
+    pub convergent_encryption: bool,
     /// Whether the key can be exported.
     pub exportable: bool,
     /// Whether a backup in plaintext can be taken.
@@ -40,6 +43,12 @@ pub struct TransitKey {
     /// Whether the key was imported, so that copies of it may exist elsewhere.
     #[serde(default)]
     pub imported_key: bool,
+    /// Whether the server may rotate an imported key.
+    #[serde(default)]
+    pub imported_key_allow_rotation: bool,
+    /// The seconds after which the server rotates the key by itself; 0 for never.
+    #[serde(default)]
+    pub auto_rotate_period: u64,
     /// The newest version.
     pub latest_version: u64,
     /// The oldest version that still decrypts.
@@ -89,16 +98,25 @@ impl Transit {
         parse(&response, &call).map(Some)
     }
 
-    /// Creates the key `name`: derived, not exportable, AES-256-GCM. An existing key of any
-    /// kind stays unchanged.
+    /// Creates the key `name`: derived, not exportable, AES-256-GCM. The server rotates it
+    /// after each `rotation_period`, or never. An existing key of any kind stays unchanged.
     ///
     /// # Errors
     ///
     /// By meaning.
-    pub async fn create_derived_key(&self, name: &str) -> Result<(), OpenBaoError> {
+    pub async fn create_derived_key(
+        &self,
+        name: &str,
+        rotation_period: Option<Duration>,
+    ) -> Result<(), OpenBaoError> {
         let mut call = self.call("create key", Method::POST, "keys", name);
-        let body = br#"{"type":"aes256-gcm96","derived":true,"exportable":false}"#;
-        call.body = Some(SecretBytes::from(body.as_slice()));
+        let body = serde_json::json!({
+            "type": "aes256-gcm96",
+            "derived": true,
+            "exportable": false,
+            "auto_rotate_period": period_text(rotation_period),
+        });
+        call.body = Some(SecretBytes::new(body.to_string().into_bytes()));
         call.writes = true;
         let response = self.client.call(&call).await?;
         self.found(&response, &call).await
@@ -122,7 +140,7 @@ impl Transit {
         context: &[u8],
     ) -> Result<String, OpenBaoError> {
         let mut call = self.call("encrypt", Method::POST, "encrypt", name);
-        let plaintext = encode_secret(plaintext);
+        let plaintext = encode_secret(&STANDARD, plaintext);
         call.body = Some(json_object(&[
             ("plaintext", plaintext.expose()),
             ("context", &STANDARD.encode(context)),
@@ -160,33 +178,8 @@ impl Transit {
         self.found(&response, &call).await?;
         let answer: Answer<'_> = serde_json::from_slice(response.body.expose())
             .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
-        let text = answer.data.plaintext;
-        let mut plaintext = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
-        let length = STANDARD
-            .decode_slice(text, &mut plaintext)
-            .map_err(|_| OpenBaoError::unexpected(&response, call.operation, &call.path))?;
-        plaintext.truncate(length);
-        Ok(SecretBytes::new(std::mem::take(&mut *plaintext)))
-    }
-
-    /// Encrypts the plaintext of `ciphertext` again under the key's newest version. The
-    /// plaintext stays on the server.
-    ///
-    /// # Errors
-    ///
-    /// As [`decrypt`](Self::decrypt).
-    pub async fn rewrap(
-        &self,
-        name: &str,
-        ciphertext: &str,
-        context: &[u8],
-    ) -> Result<String, OpenBaoError> {
-        let mut call = self.call("rewrap", Method::POST, "rewrap", name);
-        call.body = Some(json_object(&[
-            ("ciphertext", ciphertext),
-            ("context", &STANDARD.encode(context)),
-        ]));
-        self.ciphertext(call).await
+        decode_secret(&STANDARD, answer.data.plaintext)
+            .ok_or_else(|| OpenBaoError::unexpected(&response, call.operation, &call.path))
     }
 
     async fn ciphertext(&self, call: Call) -> Result<String, OpenBaoError> {
@@ -199,15 +192,35 @@ impl Transit {
         parse::<Ciphertext>(&response, &call).map(|answer| answer.ciphertext)
     }
 
-    fn call(&self, operation: &'static str, method: Method, api: &str, name: &str) -> Call {
+    pub(super) fn call(
+        &self,
+        operation: &'static str,
+        method: Method,
+        api: &str,
+        name: &str,
+    ) -> Call {
         Call::new(operation, method, format!("{}/{api}/{name}", self.mount))
     }
 
-    async fn found(&self, response: &HttpResponse, call: &Call) -> Result<(), OpenBaoError> {
+    pub(super) async fn found(
+        &self,
+        response: &HttpResponse,
+        call: &Call,
+    ) -> Result<(), OpenBaoError> {
         match response.status {
             StatusCode::NOT_FOUND => Err(self.client.refusal(response, call).await),
             _ => Ok(()),
         }
+    }
+}
+
+/// Returns a rotation period as Transit reads it; `0` for never:
+/// <https://openbao.org/api-docs/secret/transit/#auto_rotate_period>.
+pub(crate) fn period_text(period: Option<Duration>) -> String {
+    match period.map(|period| period.as_secs()) {
+        None => "0".to_owned(),
+        Some(seconds) if seconds % 3600 == 0 => format!("{}h", seconds / 3600),
+        Some(seconds) => format!("{seconds}s"),
     }
 }
 
@@ -222,11 +235,4 @@ fn parse<T: serde::de::DeserializeOwned>(
     serde_json::from_slice::<Envelope<T>>(response.body.expose())
         .map(|envelope| envelope.data)
         .map_err(|_| OpenBaoError::unexpected(response, call.operation, &call.path))
-}
-
-/// Encodes into a buffer of the final size, so that growing it leaves no copy behind.
-fn encode_secret(bytes: &[u8]) -> SecretString {
-    let mut text = Zeroizing::new(String::with_capacity(4 * bytes.len().div_ceil(3)));
-    STANDARD.encode_string(bytes, &mut text);
-    SecretString::new(std::mem::take(&mut *text))
 }

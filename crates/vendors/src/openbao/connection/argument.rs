@@ -10,6 +10,8 @@ pub enum ConnectionBlock {
     Platform,
     /// `openbao` or `hashicorp_vault` in a secret backend.
     Backend(VaultKind),
+    /// `vault_transit`, a customer's key.
+    Key,
 }
 
 /// The form of an argument's value.
@@ -21,6 +23,10 @@ pub(super) enum Form {
     Namespace,
     /// Mount path of an engine or an auth method.
     Mount,
+    /// Name of a key: one segment of a path.
+    Key,
+    /// Duration of at least an hour, or `0`.
+    Period,
     /// Certificates in PEM.
     Certificates,
     /// Path of a file.
@@ -47,6 +53,7 @@ pub(super) struct Argument {
     pub(super) form: Form,
     in_platform: Option<Field>,
     in_backend: Option<Field>,
+    in_key: Option<Field>,
     /// Environment variable of the argument in `openbao` and `hashicorp_vault`.
     backend_variables: Option<[&'static [&'static str]; 2]>,
 }
@@ -55,7 +62,10 @@ impl ConnectionBlock {
     /// Returns true if the settings are stored in a state and in the catalog, so that a
     /// credential in the wrong argument would be stored with them.
     pub(super) fn is_stored(self) -> bool {
-        matches!(self, Self::Backend(_))
+        match self {
+            Self::Platform => false,
+            Self::Backend(_) | Self::Key => true,
+        }
     }
 }
 
@@ -71,14 +81,33 @@ impl Argument {
             form,
             in_platform: Some(in_platform),
             in_backend: Some(in_backend),
+            in_key: Some(in_backend),
             backend_variables: None,
         }
     }
 
-    /// Removes the argument from the backend blocks.
+    /// Removes the argument from all other blocks.
     pub(super) const fn only_in_platform(self) -> Self {
         Self {
             in_backend: None,
+            in_key: None,
+            ..self
+        }
+    }
+
+    /// Removes the argument from all other blocks.
+    pub(super) const fn only_in_key(self) -> Self {
+        Self {
+            in_platform: None,
+            in_backend: None,
+            ..self
+        }
+    }
+
+    /// Removes the argument from the block of a key.
+    pub(super) const fn not_in_key(self) -> Self {
+        Self {
+            in_key: None,
             ..self
         }
     }
@@ -114,10 +143,13 @@ impl Argument {
         self
     }
 
-    /// Requires the argument in the backend blocks.
+    /// Requires the argument in the backend blocks and in that of a key.
     pub(super) const fn required_in_backend(mut self) -> Self {
         if let Some(field) = self.in_backend {
             self.in_backend = Some(field.required());
+        }
+        if let Some(field) = self.in_key {
+            self.in_key = Some(field.required());
         }
         self
     }
@@ -130,7 +162,7 @@ impl Argument {
         self
     }
 
-    /// Marks a credential: sensitive in the provider block, and in the backend blocks the
+    /// Marks a credential: sensitive in the provider block, and in the other blocks the
     /// write-only argument `name` with the credential's `part`.
     pub(super) const fn credential(mut self, name: &'static str, part: &'static str) -> Self {
         if let Some(field) = &mut self.in_platform {
@@ -142,15 +174,21 @@ impl Argument {
             // Write-only values are absent after the apply.
             field.required = false;
         }
+        if self.in_key.is_some() {
+            self.in_key = self.in_backend;
+        }
         self
     }
 
     /// Returns the argument as `block` has it, if it does.
     pub(super) const fn field(&self, block: ConnectionBlock) -> Option<Field> {
-        let ConnectionBlock::Backend(kind) = block else {
-            return self.in_platform;
+        let (field, kind) = match block {
+            ConnectionBlock::Platform => return self.in_platform,
+            ConnectionBlock::Backend(kind) => (self.in_backend, kind),
+            // The variable that the command-line clients of both vendors read.
+            ConnectionBlock::Key => (self.in_key, VaultKind::HashiCorpVault),
         };
-        match (self.in_backend, self.backend_variables) {
+        match (field, self.backend_variables) {
             (Some(field), Some([openbao, vault])) => Some(Field {
                 variables: match kind {
                     VaultKind::OpenBao => openbao,

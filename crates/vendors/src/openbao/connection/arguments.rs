@@ -10,6 +10,7 @@ use crate::registration::Field;
 
 const PLATFORM: ConnectionBlock = ConnectionBlock::Platform;
 const OPENBAO: ConnectionBlock = ConnectionBlock::Backend(VaultKind::OpenBao);
+const KEY: ConnectionBlock = ConnectionBlock::Key;
 const VAULT: ConnectionBlock = ConnectionBlock::Backend(VaultKind::HashiCorpVault);
 
 /// The arguments of `openbao` in the provider block.
@@ -22,7 +23,10 @@ pub(crate) static OPENBAO_FIELDS: [Field; count(&CONNECTION, OPENBAO)] =
 /// The arguments of the backend `hashicorp_vault`.
 pub(crate) static VAULT_FIELDS: [Field; count(&CONNECTION, VAULT)] = fields(&CONNECTION, VAULT);
 
-pub(super) const CONNECTION: [Argument; 13] = [
+/// The arguments of the key type `vault_transit`.
+pub(crate) static TRANSIT_KEY_FIELDS: [Field; count(&CONNECTION, KEY)] = fields(&CONNECTION, KEY);
+
+pub(super) const CONNECTION: [Argument; 16] = [
     Argument::new(
         Form::Address,
         Field::text(
@@ -52,7 +56,8 @@ pub(super) const CONNECTION: [Argument; 13] = [
     )
     .variables(&["PLANTON_KV_MOUNT_PATH"])
     .defaults("planton", "secret")
-    .replaces_backend(),
+    .replaces_backend()
+    .not_in_key(),
     Argument::new(
         Form::Mount,
         Field::text(
@@ -62,6 +67,33 @@ pub(super) const CONNECTION: [Argument; 13] = [
         .default("transit"),
     )
     .variables(&["PLANTON_TRANSIT_MOUNT_PATH"])
+    .only_in_platform(),
+    Argument::new(
+        Form::Mount,
+        Field::text("mount_path", "Mount path of the Transit secrets engine.").default("transit"),
+    )
+    .only_in_key(),
+    Argument::new(
+        Form::Key,
+        Field::text(
+            "key_name",
+            "Name of the Transit key: of type `aes256-gcm96`, derived, neither convergent nor \
+             exportable.",
+        )
+        .required(),
+    )
+    .only_in_key(),
+    Argument::new(
+        Form::Period,
+        Field::text(
+            "key_rotation_period",
+            "Period after which the server rotates a Transit key that the provider creates, such \
+             as `90d` or `2160h`. At least `1h`; `0` disables rotation. A change does not affect \
+             existing keys.",
+        )
+        .default("90d"),
+    )
+    .variables(&["PLANTON_KEY_ROTATION_PERIOD"])
     .only_in_platform(),
     Argument::new(
         Form::Certificates,

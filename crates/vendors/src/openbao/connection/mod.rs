@@ -9,6 +9,8 @@ mod problem;
 mod source;
 mod validate;
 
+use std::time::Duration;
+
 use crate::http::ClientIdentity;
 use crate::openbao::client::{
     MountPath, OpenBaoAddress, OpenBaoAuth, OpenBaoConfig, ServerVendor, UnreadableFile,
@@ -16,7 +18,7 @@ use crate::openbao::client::{
 };
 pub use argument::ConnectionBlock;
 pub use arguments::PLATFORM_FIELDS;
-pub(crate) use arguments::{OPENBAO_FIELDS, VAULT_FIELDS};
+pub(crate) use arguments::{OPENBAO_FIELDS, TRANSIT_KEY_FIELDS, VAULT_FIELDS};
 pub use login::Login;
 use parse::Parser;
 use planton_secret::SecretString;
@@ -31,6 +33,7 @@ pub struct Connection {
     namespace: Option<String>,
     kv_mount_path: MountPath,
     transit_mount_path: MountPath,
+    key_rotation_period: Option<Duration>,
     authorities: Authorities,
     /// Paths of the certificate and of its key.
     client_files: Option<(String, String)>,
@@ -74,7 +77,11 @@ impl Connection {
                 None => None,
             },
             kv_mount_path: reader.mount("kv_mount_path")?,
-            transit_mount_path: reader.mount("transit_mount_path")?,
+            transit_mount_path: reader.mount(match block {
+                ConnectionBlock::Key => "mount_path",
+                ConnectionBlock::Platform | ConnectionBlock::Backend(_) => "transit_mount_path",
+            })?,
+            key_rotation_period: reader.period("key_rotation_period")?,
             authorities: reader.authorities()?,
             client_files: reader.client_files()?,
             login: reader.login()?,
@@ -102,6 +109,13 @@ impl Connection {
     #[must_use]
     pub fn transit_mount_path(&self) -> &MountPath {
         &self.transit_mount_path
+    }
+
+    /// Returns the period after which the server rotates a key that the provider creates;
+    /// `None` for never.
+    #[must_use]
+    pub fn key_rotation_period(&self) -> Option<Duration> {
+        self.key_rotation_period
     }
 
     /// Returns the configured login, without its credential.
@@ -183,17 +197,28 @@ impl<S: ConnectionSource> Reader<'_, S> {
     }
 
     fn mount(&self, name: &str) -> Result<MountPath, ConnectionProblem> {
+        let text = self.text_or_default(name);
+        self.parser(name).mount(&text)
+    }
+
+    fn period(&self, name: &str) -> Result<Option<Duration>, ConnectionProblem> {
+        let text = self.text_or_default(name);
+        self.parser(name).period(&text)
+    }
+
+    /// Returns an argument, else its environment variable, else its default.
+    fn text_or_default(&self, name: &str) -> String {
         let fields = match self.block {
             ConnectionBlock::Platform => PLATFORM_FIELDS.as_slice(),
             ConnectionBlock::Backend(_) => OPENBAO_FIELDS.as_slice(),
+            ConnectionBlock::Key => TRANSIT_KEY_FIELDS.as_slice(),
         };
         let field = fields
             .iter()
             .chain(&PLATFORM_FIELDS)
             .find(|f| f.name == name);
         let default = field.and_then(|field| field.default).unwrap_or_default();
-        let text = self.text(name);
-        self.parser(name).mount(text.as_deref().unwrap_or(default))
+        self.text(name).unwrap_or_else(|| default.to_owned())
     }
 
     /// Certificates in the configuration take precedence over a file of the environment.

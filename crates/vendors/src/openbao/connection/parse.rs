@@ -1,9 +1,20 @@
 //! How the value of an argument is parsed, by its form.
 
+use std::time::Duration;
+
+use jiff::{Span, SpanRelativeTo};
+
 use super::argument::ConnectionBlock;
 use super::problem::{ConnectionProblem, ConnectionProblemKind as Kind};
 use crate::http::Roots;
 use crate::openbao::client::{MountPath, OpenBaoAddress, check_path};
+
+/// The shortest period that Transit accepts:
+/// <https://openbao.org/api-docs/secret/transit/#auto_rotate_period>.
+const SHORTEST_PERIOD: Duration = Duration::from_secs(60 * 60);
+
+/// A century, so that no sum of a time and a period overflows.
+const LONGEST_PERIOD: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
 /// Parses the value of the argument `setting`.
 pub(super) struct Parser<'a> {
@@ -43,6 +54,44 @@ impl Parser<'_> {
     pub(super) fn mount(&self, text: &str) -> Result<MountPath, ConnectionProblem> {
         MountPath::parse(text)
             .map_err(|error| self.problem(Kind::Mount, format!("{} {error}.", self.setting)))
+    }
+
+    pub(super) fn key(&self, text: &str) -> Result<String, ConnectionProblem> {
+        match MountPath::parse(text) {
+            Ok(path) if path.as_str() == text && !text.contains('/') => Ok(text.to_owned()),
+            _ => Err(self.problem(
+                Kind::KeyName,
+                format!(
+                    "{} must be the name of a key, with letters, digits, _ . and -.",
+                    self.setting
+                ),
+            )),
+        }
+    }
+
+    /// Returns `None` for `0`, which disables rotation.
+    pub(super) fn period(&self, text: &str) -> Result<Option<Duration>, ConnectionProblem> {
+        if text.trim() == "0" {
+            return Ok(None);
+        }
+        let days = SpanRelativeTo::days_are_24_hours();
+        let parsed = text.trim().parse::<Span>().ok();
+        let parsed = parsed.and_then(|span| span.to_duration(days).ok());
+        let parsed = parsed.and_then(|duration| Duration::try_from(duration).ok());
+        // Whole seconds, since the server knows no fractions.
+        let accepted = parsed.filter(|period| {
+            (SHORTEST_PERIOD..=LONGEST_PERIOD).contains(period) && period.subsec_nanos() == 0
+        });
+        accepted.map(Some).ok_or_else(|| {
+            self.problem(
+                Kind::Period,
+                format!(
+                    "{} must be a duration from 1h to 36500d, such as 90d or 2160h, or 0 to \
+                     disable rotation.",
+                    self.setting
+                ),
+            )
+        })
     }
 
     pub(super) fn certificates(&self, pem: &str) -> Result<String, ConnectionProblem> {

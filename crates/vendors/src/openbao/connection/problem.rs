@@ -27,6 +27,10 @@ pub enum ConnectionProblemKind {
     Namespace,
     /// The mount path is not a path.
     Mount,
+    /// The name of the key is not one segment of a path.
+    KeyName,
+    /// The period is not a duration that the server accepts.
+    Period,
     /// The certificates are not PEM.
     Certificates,
     /// The path cannot be used.

@@ -1,8 +1,11 @@
 //! Where the values of a connection's arguments come from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use planton_core::kek::KekSettings;
 use planton_core::store::StoreSettings;
+use serde_json::Value;
 
 /// The value of an argument, as far as it is known.
 ///
@@ -52,23 +55,35 @@ pub trait ConnectionSource {
 /// nothing: the secrets would move with a variable.
 impl ConnectionSource for StoreSettings {
     fn given(&self, path: &[&str]) -> Given<'_> {
-        let text = match path {
-            [block, name] => self.nested(block, name),
-            [name] => self.text(name),
-            _ => None,
-        };
-        match (text, path) {
-            (Some(""), _) => Given::Absent,
-            (Some(text), _) => Given::Text(text),
-            (None, [name]) if self.configuration.get(*name).is_some_and(|v| v.is_object()) => {
-                Given::Block
-            }
-            (None, _) => Given::Absent,
-        }
+        given_in(&self.configuration, path)
     }
 
     fn variable(&self, _: &[&str]) -> Option<String> {
         None
+    }
+}
+
+/// The settings of a key, as those of a backend.
+impl ConnectionSource for KekSettings {
+    fn given(&self, path: &[&str]) -> Given<'_> {
+        given_in(&self.configuration, path)
+    }
+
+    fn variable(&self, _: &[&str]) -> Option<String> {
+        None
+    }
+}
+
+fn given_in<'a>(configuration: &'a BTreeMap<String, Value>, path: &[&str]) -> Given<'a> {
+    let [first, rest @ ..] = path else {
+        return Given::Absent;
+    };
+    let value = configuration.get(*first);
+    let value = rest.iter().fold(value, |value, name| value?.get(name));
+    match value {
+        Some(Value::String(text)) if !text.is_empty() => Given::Text(text),
+        Some(Value::Object(_)) if rest.is_empty() => Given::Block,
+        _ => Given::Absent,
     }
 }
 

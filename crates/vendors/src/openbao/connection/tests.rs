@@ -52,6 +52,7 @@ fn fields_of(block: ConnectionBlock) -> &'static [Field] {
         ConnectionBlock::Platform => &PLATFORM_FIELDS,
         ConnectionBlock::Backend(VaultKind::OpenBao) => &OPENBAO_FIELDS,
         ConnectionBlock::Backend(VaultKind::HashiCorpVault) => &VAULT_FIELDS,
+        ConnectionBlock::Key => &TRANSIT_KEY_FIELDS,
     }
 }
 
@@ -97,11 +98,36 @@ fn the_blocks_differ_in_these_arguments_only() {
         let only_platform = platform.iter().filter(|name| !backend.contains(name));
         assert_eq!(
             only_platform.collect::<Vec<_>>(),
-            [&"transit_mount_path", &"token", &"token_file"]
+            [
+                &"transit_mount_path",
+                &"key_rotation_period",
+                &"token",
+                &"token_file"
+            ]
         );
         let only_backend = backend.iter().filter(|name| !platform.contains(name));
         assert_eq!(only_backend.collect::<Vec<_>>(), [&"token_wo"]);
     }
+}
+
+#[test]
+fn a_key_has_the_connection_of_a_backend_and_its_own_place() {
+    let names = |block| {
+        let fields = fields_of(block).iter();
+        fields.map(|field| field.name).collect::<Vec<_>>()
+    };
+    let (key, backend) = (names(ConnectionBlock::Key), names(BACKENDS[1]));
+    let only_key = key.iter().filter(|name| !backend.contains(name));
+    assert_eq!(only_key.collect::<Vec<_>>(), [&"mount_path", &"key_name"]);
+    let only_backend = backend.iter().filter(|name| !key.contains(name));
+    assert_eq!(only_backend.collect::<Vec<_>>(), [&"kv_mount_path"]);
+    // A key replaces nothing.
+    let fields = fields_of(ConnectionBlock::Key).iter();
+    assert!(
+        fields
+            .copied()
+            .all(|field| field.change != Change::Replaces)
+    );
 }
 
 #[test]
@@ -120,7 +146,7 @@ fn an_argument_is_described_alike_in_both_blocks() {
 
 #[test]
 fn the_form_of_an_argument_is_checked_in_both_blocks() {
-    for block in [PLATFORM, BACKENDS[0], BACKENDS[1]] {
+    for block in [PLATFORM, BACKENDS[0], BACKENDS[1], ConnectionBlock::Key] {
         for argument in &CONNECTION {
             let Some(field) = argument.field(block) else {
                 continue;
@@ -128,6 +154,8 @@ fn the_form_of_an_argument_is_checked_in_both_blocks() {
             let bad = match argument.form {
                 Form::Address | Form::Certificates => "hunter2",
                 Form::Namespace | Form::Mount => "hunter2 !",
+                Form::Key => "hunter2/",
+                Form::Period => "hunter2d",
                 Form::Path => "~/hunter2",
                 Form::Secret | Form::Text => " ",
                 Form::Login(_) => continue,
@@ -151,6 +179,37 @@ fn a_variable_and_a_default_stand_in_for_an_absent_argument() {
     assert_eq!(connection.transit_mount_path().as_str(), "transit");
     let missing = Connection::read(PLATFORM, &Texts(BTreeMap::new())).unwrap_err();
     assert_eq!(missing.kind, ConnectionProblemKind::Missing);
+}
+
+#[test]
+fn a_rotation_period_is_a_duration_of_an_hour_or_more_or_off() {
+    let read = |text: &'static str| {
+        let texts = Texts::with(&[("key_rotation_period", text)]);
+        let connection = Connection::read(PLATFORM, &texts);
+        connection.map(|connection| connection.key_rotation_period())
+    };
+    let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
+    for (text, period) in [
+        ("90d", hours(90 * 24)),
+        ("2160h", hours(90 * 24)),
+        ("1h", hours(1)),
+        ("2w", hours(14 * 24)),
+        ("1d 12h", hours(36)),
+        ("90m", Some(Duration::from_secs(90 * 60))),
+        ("36500d", hours(36_500 * 24)),
+        ("0", None),
+    ] {
+        assert_eq!(read(text).unwrap(), period, "{text}");
+    }
+    for bad in [
+        "59m", "0h", "-90d", "90", "1y", "3 months", "36501d", "1.5s", "2h 1ms", "d", "",
+    ] {
+        let problem = read(bad).unwrap_err();
+        assert_eq!(problem.kind, ConnectionProblemKind::Period, "{bad}");
+    }
+    let absent = Connection::read(PLATFORM, &Texts::with(&[])).unwrap();
+    let default = Some(crate::openbao::DEFAULT_ROTATION_PERIOD);
+    assert_eq!(absent.key_rotation_period(), default);
 }
 
 #[test]

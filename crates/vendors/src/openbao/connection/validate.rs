@@ -171,6 +171,8 @@ fn check(parser: &Parser<'_>, form: Form, text: &str) -> Result<(), ConnectionPr
         Form::Address => parser.address(text).map(drop),
         Form::Namespace => parser.namespace(text).map(drop),
         Form::Mount => parser.mount(text).map(drop),
+        Form::Key => parser.key(text).map(drop),
+        Form::Period => parser.period(text).map(drop),
         Form::Certificates => parser.certificates(text).map(drop),
         Form::Path => parser.path(text).map(drop),
         Form::Secret | Form::Text => parser.text(text).map(drop),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::openbao::VaultConfig;
 use planton_core::store::StoreSettings;
 
 fn config(kind: VaultKind, login: &Value) -> VaultConfig {

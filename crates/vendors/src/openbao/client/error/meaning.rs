@@ -73,6 +73,15 @@ pub(super) fn meaning(
     let errors = serde_json::from_slice::<Refusal>(body)
         .map(|refusal| refusal.errors)
         .unwrap_or_default();
+    meaning_of(status, &errors, path)
+}
+
+/// As [`meaning`], of messages that are parsed already.
+pub(super) fn meaning_of(
+    status: StatusCode,
+    errors: &[String],
+    path: &str,
+) -> (OpenBaoErrorKind, Option<&'static str>, Option<String>) {
     let known = MESSAGES
         .iter()
         .find(|(text, _)| errors.iter().any(|error| error.contains(text)));

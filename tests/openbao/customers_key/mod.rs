@@ -1,0 +1,6 @@
+//! Tests a customer's own key in Transit.
+
+mod identity;
+mod offline;
+mod states;
+mod support;
