@@ -39,7 +39,7 @@ class Access:
         # The time at which a principal's grants take effect.
         self.granted_from = {}
 
-    def authenticate(self, call, region):
+    def authenticate(self, call, regions):
         if call.action == "AssumeRoleWithWebIdentity":
             if call.parameters.get("WebIdentityToken") not in self.identities:
                 raise Refusal("InvalidIdentityToken", "The token is not valid.")
@@ -57,7 +57,7 @@ class Access:
         call.key, date, call.region, service, signed, signature = found.groups()
         if service != call.service:
             raise wrong_scope(call, "correct service", service)
-        if call.region != region:
+        if call.region not in regions:
             raise wrong_scope(call, "valid region", call.region)
         known = self.known_key(call.key)
         token = call.headers.get("x-amz-security-token")
@@ -125,34 +125,78 @@ class Access:
         resource = resource_of(call, secret)
         for action in [call.action] + (["TagResource"] if call.parameters.get("Tags") else []):
             if not self.allows(call, f"secretsmanager:{action}", resource):
-                raise Refusal(
-                    "AccessDeniedException",
-                    f"User: {call.user} is not authorized to perform: "
-                    f"secretsmanager:{action} on resource: {call.name} because no "
-                    f"identity-based policy allows the secretsmanager:{action} action",
-                )
+                raise denied(call, f"secretsmanager:{action}", call.name)
+
+    def permit(self, call, action, arn, context, statements):
+        """Permits a request to AWS KMS that the identity's policy or one of the statements
+        of the key's policy allows, and none denies."""
+        own = self.statements(call)
+        named = [
+            statement
+            for statement in statements
+            if statement.get("Principal") in ("*", {"AWS": call.user}, {"AWS": call.principal})
+        ]
+        effects = {
+            statement["Effect"]
+            for statement in own + named
+            if applies(statement, action, arn, context)
+        }
+        if "Deny" in effects:
+            reason = "with an explicit deny in an identity-based policy"
+            raise denied(call, action, arn, reason)
+        if "Allow" not in effects:
+            raise denied(call, action, arn)
 
     def allows(self, call, action, resource):
         """Evaluates a policy. Supports only the elements that the tests use."""
-        if time.monotonic() < self.granted_from.get(call.principal, 0.0):
-            return False
-        if call.principal in self.policies:
-            statements = self.policies[call.principal]["Statement"]
-        else:
-            more = ["ListSecrets"] if call.key.startswith(READER) else []
-            actions = [f"secretsmanager:{name}" for name in GRANTED + more]
-            actions.append("sts:AssumeRole")
-            statements = [{"Effect": "Allow", "Action": actions, "Resource": "*"}]
-        for statement in statements:
-            if statement["Effect"] != "Allow" or set(statement) - {"Effect", "Action", "Resource"}:
+        for statement in self.statements(call):
+            if statement["Effect"] != "Allow":
                 raise KeyError("a policy has what this front does not know")
-            actions, resources = (
-                [each] if isinstance(each, str) else each
-                for each in (statement["Action"], statement["Resource"])
-            )
-            if action in actions and any(matches(each, resource) for each in resources):
+            if applies(statement, action, resource):
                 return True
         return False
+
+    def statements(self, call):
+        """Returns the statements of the principal's policies, once they take effect."""
+        if time.monotonic() < self.granted_from.get(call.principal, 0.0):
+            return []
+        if call.principal in self.policies:
+            return self.policies[call.principal]["Statement"]
+        more = ["ListSecrets"] if call.key.startswith(READER) else []
+        actions = [f"secretsmanager:{name}" for name in GRANTED + more]
+        actions += ["sts:AssumeRole", "kms:*"]
+        return [{"Effect": "Allow", "Action": actions, "Resource": "*"}]
+
+
+def applies(statement, action, resource, context=None):
+    if set(statement) - {"Effect", "Principal", "Action", "Resource", "Condition"}:
+        raise KeyError("a policy has what this front does not know")
+    actions, resources = (
+        [each] if isinstance(each, str) else each
+        for each in (statement["Action"], statement["Resource"])
+    )
+    conditions = dict(statement.get("Condition", {}))
+    required = conditions.pop("StringEquals", {})
+    prefix = "kms:EncryptionContext:"
+    if conditions or any(not name.startswith(prefix) for name in required):
+        raise KeyError("a condition that this front does not know")
+    return (
+        any(matches(each, action) for each in actions)
+        and any(matches(each, resource) for each in resources)
+        and all(
+            (context or {}).get(name.removeprefix(prefix)) == value
+            for name, value in required.items()
+        )
+    )
+
+
+def denied(call, action, resource, reason=None):
+    reason = reason or f"because no identity-based policy allows the {action} action"
+    return Refusal(
+        "AccessDeniedException",
+        f"User: {call.user} is not authorized to perform: {action} on resource: {resource} "
+        f"{reason}",
+    )
 
 
 def assumed_roles():

@@ -1,14 +1,14 @@
 """A strict front before moto, for tests. It enforces rules of AWS that moto lacks.
 
-moto stores the secrets and the assumed roles. The front authenticates, authorizes
-and checks each request, and corrects moto's responses. It follows AWS's API
+moto stores the secrets, the KMS keys and the assumed roles. The front authenticates,
+authorizes and checks each request, and corrects moto's responses. It follows AWS's API
 references:
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
 https://docs.aws.amazon.com/STS/latest/APIReference/welcome.html
 
-Usage: moto_front.py FOLDER REGION. Serves that region only. Listens on a free
-loopback port, writes it to FOLDER/port, and prints "listening". Ends with the
-process that started it.
+Usage: moto_front.py FOLDER REGION. Serves that region only, and AWS KMS in a few more.
+Listens on a free loopback port, writes it to FOLDER/port, and prints "listening". Ends
+with the process that started it.
 
 Tests configure access and faults below /_front/:
 
@@ -18,11 +18,13 @@ Tests configure access and faults below /_front/:
   POST policies      {"principal", "policy"}: replaces the permissions of an access
                      key, or of a role by its ARN; the default is the provider's
                      documented policy on every secret
-  POST kms-keys      {"id"}: adds a KMS key, by the id that requests use
+  POST kms-keys      {"id"}: adds a KMS key for Secrets Manager, by the id that requests
+                     use
+  POST kms           {"do", ...}: changes a key of AWS KMS; see moto_kms.py
   POST expired       {"id"}: expires an access key
   POST no-key        {"id"}: deletes an access key
   POST rules         {"action", "name", "code", "message"?, "status"?,
-                      "times"?, "carry_out"?}
+                      "times"?, "carry_out"?}; a status of 0 closes the connection
   POST no-rules      {}: removes all rules
   POST grant-after   {"principal", "seconds"}: denies all its requests until then
   POST lag           {"seconds"}: delay until actions other than CreateSecret find a
@@ -52,6 +54,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from moto.secretsmanager.models import secretsmanager_backends
 
+import moto_kms
 from moto_access import ACCOUNT, Access, Refusal
 
 REGION = sys.argv[2]
@@ -96,9 +99,12 @@ class Call:
         self.parameters = {}
         amz_target = headers.get("x-amz-target")
         if amz_target:
-            self.action = amz_target.split(".")[-1]
+            service, self.action = amz_target.split(".")
             self.parameters = json.loads(body or b"{}")
             name = self.parameters.get("SecretId", self.parameters.get("Name", "-"))
+            if service == "TrentService":
+                self.service = "kms"
+                name = moto_kms.name_of(self.parameters)
         else:
             self.service = "sts"
             form = urllib.parse.parse_qs(body.decode())
@@ -306,6 +312,8 @@ def control(method, target, body):
         access.identities.add(told["token"])
     elif path == "policies":
         access.policies[told["principal"]] = told["policy"]
+    elif path == "kms":
+        return moto_kms.control(told)
     elif path == "kms-keys":
         kms_keys.add(told["id"])
     elif path == "expired":
@@ -333,9 +341,13 @@ def control(method, target, body):
 def answer(call, peer):
     refusal = None
     try:
-        access.authenticate(call, REGION)
+        is_kms = call.service == "kms"
+        access.authenticate(call, moto_kms.REGIONS if is_kms else {REGION})
         is_secret = call.service == "secretsmanager"
-        access.authorize(call, secret_of(call) if is_secret else None)
+        if is_kms:
+            moto_kms.authorize(call, access)
+        else:
+            access.authorize(call, secret_of(call) if is_secret else None)
         if is_secret:
             spend(call.action)
         rule = rule_for(call)
@@ -355,6 +367,8 @@ def answer(call, peer):
 
 
 def serve(call):
+    if call.service == "kms":
+        return moto_kms.serve(call, forward)
     if call.service == "secretsmanager":
         check(call)
         if call.action == "PutSecretValue":
@@ -404,6 +418,9 @@ class Handler(BaseHTTPRequestHandler):
                 call = Call(self.command, self.path, headers, body)
                 # The client's port identifies an open connection.
                 status, sent, content = answer(call, self.client_address)
+        if status == 0:
+            self.close_connection = True
+            return
         head = [f"HTTP/1.1 {status} -"]
         skipped = ("content-length", "connection", "transfer-encoding")
         head += [f"{name}: {v}" for name, v in sent if name.lower() not in skipped]

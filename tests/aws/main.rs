@@ -1,5 +1,5 @@
-//! Tests AWS Secrets Manager against an emulator, behind a front with AWS's documented
-//! rules.
+//! Tests AWS Secrets Manager and AWS KMS against an emulator, behind a front with AWS's
+//! documented rules.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -10,6 +10,7 @@ mod conformance;
 mod faults;
 mod grants;
 mod identity;
+mod kms;
 mod ownership;
 mod quotas;
 mod refusals;

@@ -4,7 +4,12 @@
 //! rejects. It writes to secrets that are scheduled for deletion, and returns 404 for
 //! "not found". It loses staging labels, and keeps versions without labels. It finds
 //! secrets by another secret's ARN. It permits every action, KMS key and signature, of
-//! any region. `moto_front.py` enforces AWS's rules.
+//! any region. It decrypts with KMS keys that are disabled. `moto_front.py` enforces AWS's
+//! rules.
+
+mod kms;
+
+pub use kms::{KmsKeyState, NewKmsKey};
 
 use std::fs;
 use std::process::Command;
@@ -17,13 +22,14 @@ use tempfile::TempDir;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 3] = [
     ("moto_front.py", include_str!("../moto_front.py")),
+    ("moto_kms.py", include_str!("../moto_kms.py")),
     ("moto_access.py", include_str!("../moto_access.py")),
 ];
 const BOUND: Duration = Duration::from_secs(90);
 
-/// A running emulator of Secrets Manager and STS. It starts empty and without access
+/// A running emulator of Secrets Manager, KMS and STS. It starts empty and without access
 /// keys.
 #[derive(Debug)]
 pub struct Moto {
@@ -38,9 +44,9 @@ pub struct Moto {
 pub struct Fault<'a> {
     /// The action: `PutSecretValue`, or `*` for any.
     pub action: &'a str,
-    /// A part of the names of the affected secrets or roles.
+    /// A part of the names of the affected secrets, roles or keys.
     pub name: &'a str,
-    /// The HTTP status of the response.
+    /// The HTTP status of the response; 0 closes the connection instead.
     pub status: u16,
     /// AWS's code of the error.
     pub code: &'a str,
@@ -67,7 +73,7 @@ impl Default for Fault<'_> {
 }
 
 impl Moto {
-    /// The only region that it serves.
+    /// The only region that it serves, but for KMS.
     pub const REGION: &str = "eu-central-1";
 
     /// Starts the emulator on a free loopback port.
@@ -168,7 +174,7 @@ impl Moto {
         self.tell("quotas", &told)
     }
 
-    /// Adds a KMS key with this id.
+    /// Adds a KMS key with this id, for Secrets Manager only.
     ///
     /// # Errors
     ///
@@ -272,11 +278,16 @@ impl Moto {
     }
 
     fn tell(&self, what: &str, content: &Value) -> Result<()> {
+        self.command(what, content).map(drop)
+    }
+
+    fn command(&self, what: &str, content: &Value) -> Result<Value> {
         let url = format!("{}/_front/{what}", self.address);
         let answer = self.agent.post(url).send(content.to_string());
-        let status = answer.with_context(|| format!("telling the emulator: {what}"))?;
-        ensure!(status.status() == 200, "the emulator took no {what}");
-        Ok(())
+        let mut answer = answer.with_context(|| format!("telling the emulator: {what}"))?;
+        ensure!(answer.status() == 200, "the emulator took no {what}");
+        let text = answer.body_mut().read_to_string()?;
+        serde_json::from_str(&text).context("the emulator's answer is JSON")
     }
 }
 

@@ -149,7 +149,7 @@ impl Place {
     }
 }
 
-async fn shared() -> Arc<Moto> {
+pub(crate) async fn shared() -> Arc<Moto> {
     static SHARED: Mutex<Weak<Moto>> = Mutex::const_new(Weak::new());
     let mut shared = SHARED.lock().await;
     if let Some(moto) = shared.upgrade() {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::process;
 
+mod kms;
+
 /// Prints AWS's code for each error, and the remaining labels.
 const SCRIPT: &str = r#"
 import boto3, sys

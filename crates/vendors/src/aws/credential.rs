@@ -1,9 +1,8 @@
 //! The credential of an AWS backend.
 
-use super::settings::{AwsConfig, unusable};
+use super::settings::AwsConfig;
 use crate::aws::client::StaticCredential;
 use planton_core::store::{StoreCredential, StoreError};
-use planton_secret::SecretString;
 
 /// A static access key, or the ambient credential chain.
 ///
@@ -26,30 +25,7 @@ impl AwsCredential {
     ///
     /// `Misconfigured`, with the name of the missing part as the path.
     pub fn from_parts(config: &AwsConfig, parts: &StoreCredential) -> Result<Self, StoreError> {
-        let part = |name: &str| -> Option<SecretString> {
-            parts.get(name).filter(|part| !part.is_empty()).cloned()
-        };
-        let session_token = part("session_token");
-        match (&config.access_key_id, part("secret_access_key")) {
-            (Some(id), Some(secret_access_key)) => Ok(Self::Static(StaticCredential {
-                access_key_id: id.clone(),
-                secret_access_key,
-                session_token,
-            })),
-            (None, Some(_)) => Err(unusable(
-                "access_key_id",
-                "Set it: it names the key that secret_access_key_wo is.",
-            )),
-            (Some(_), None) => Err(unusable(
-                "secret_access_key_wo",
-                "Set it: it goes with access_key_id. Set neither for the ambient credentials.",
-            )),
-            (None, None) if session_token.is_some() => Err(unusable(
-                "session_token_wo",
-                "It goes with access_key_id and secret_access_key_wo, which are not set.",
-            )),
-            (None, None) => Ok(Self::Ambient),
-        }
+        config.connection.credential(parts)
     }
 }
 
@@ -58,16 +34,19 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
     use super::*;
+    use crate::aws::connection::AwsConnection;
     use crate::aws::settings::Recovery;
     use planton_core::store::StoreErrorKind;
 
     fn parse(id: Option<&str>, parts: &[&str]) -> Result<AwsCredential, StoreError> {
         let config = AwsConfig {
-            region: None,
-            access_key_id: id.map(str::to_owned),
-            profile: None,
-            assume_role: None,
-            endpoint: None,
+            connection: AwsConnection {
+                region: None,
+                access_key_id: id.map(str::to_owned),
+                profile: None,
+                assume_role: None,
+                endpoint: None,
+            },
             at_rest_kms_key_id: None,
             recovery: Recovery::Default,
         };

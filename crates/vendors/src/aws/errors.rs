@@ -1,7 +1,7 @@
 //! Maps errors of AWS to errors of the store, with their remedies.
 
+use super::caller::{Caller, connecting};
 use crate::aws::client::{AwsError, AwsErrorKind};
-use crate::http::HttpErrorKind;
 use planton_core::store::{RemoteName, StoreError, StoreErrorKind};
 
 use super::settings::unusable;
@@ -12,9 +12,7 @@ pub(super) struct Place<'a> {
     pub(super) name: &'a RemoteName,
     pub(super) region: &'a str,
     pub(super) kms_key_id: Option<&'a str>,
-    pub(super) role_arn: Option<&'a str>,
-    pub(super) has_endpoint: bool,
-    pub(super) has_session_token: bool,
+    pub(super) caller: &'a Caller,
 }
 
 /// Maps a failure of `operation` to an error of the store, with a remedy.
@@ -38,10 +36,13 @@ pub(super) fn explain(error: AwsError, operation: &'static str, place: Place<'_>
         K::RateLimited => StoreErrorKind::RateLimited,
         K::Unavailable => StoreErrorKind::Unavailable,
         K::Unexpected => StoreErrorKind::Unexpected,
-        K::WrongState | K::InvalidParameter | K::LimitExceeded | K::KeyUnusable => {
-            StoreErrorKind::Misconfigured
-        }
-        _ => StoreErrorKind::Misconfigured,
+        K::WrongState
+        | K::InvalidParameter
+        | K::LimitExceeded
+        | K::KeyUnusable
+        | K::KeyDisabled
+        | K::Undecipherable
+        | K::Misconfigured => StoreErrorKind::Misconfigured,
     };
     let explained = StoreError::new(kind, operation, place.name.as_str());
     let explained = match remedy(&error, operation, place) {
@@ -65,35 +66,18 @@ fn setting(error: &AwsError, operation: &str, place: Place<'_>) -> Option<&'stat
         {
             "at_rest_kms_key_id"
         }
-        K::Unauthenticated if error.concerns_region() => "region",
-        K::Unauthenticated if error.concerns_role() => "assume_role_arn",
-        K::Unauthenticated if error.concerns_key() => "access_key_id",
-        K::Unauthenticated => "secret_access_key",
-        K::Expired if place.has_session_token => "session_token",
-        K::Expired => "secret_access_key",
-        K::Unexpected if place.has_endpoint => "endpoint",
-        K::Unavailable | K::Misconfigured => match error.http()?.kind() {
-            HttpErrorKind::Tls | HttpErrorKind::Connect | HttpErrorKind::Timeout => {
-                match place.has_endpoint {
-                    true => "endpoint",
-                    false => "region",
-                }
-            }
-            _ => return None,
-        },
-        _ => return None,
+        _ => return place.caller.setting(error),
     })
 }
 
 /// Maps a failure to establish the session.
 pub(super) fn of_connecting(error: AwsError) -> StoreError {
+    let remedy = connecting(&error);
     let explained = match error.http() {
-        Some(_) => StoreError::new(StoreErrorKind::Misconfigured, "connect", "AWS")
-            .with_remedy("Check the certificate authorities that this machine trusts."),
-        None => unusable(
-            "region",
-            "No region is configured. Set region, AWS_REGION, or a region in the profile in use.",
-        ),
+        Some(_) => {
+            StoreError::new(StoreErrorKind::Misconfigured, "connect", "AWS").with_remedy(remedy)
+        }
+        None => unusable("region", remedy),
     };
     explained.with_source(error)
 }
@@ -103,10 +87,6 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
     Some(match error.kind() {
         K::PermissionDenied => grant(error, operation, place),
         K::KeyUnusable => usable_key(error, place),
-        K::Expired => {
-            "The credentials in use have expired. Provide new ones, or log in again.".to_owned()
-        }
-        K::Unauthenticated => credentials(error, place),
         K::WrongState => state(error, place),
         K::AlreadyExists if operation == "CreateSecret" => {
             "A secret with this name exists that was not created by this provider. Rename one of \
@@ -118,12 +98,7 @@ fn remedy(error: &AwsError, operation: &'static str, place: Place<'_>) -> Option
                 .to_owned()
         }
         K::RateLimited | K::LimitExceeded => quota_remedy(error, operation, place.region),
-        K::Unexpected => {
-            "Check endpoint if it is set, and any proxy or gateway between this machine and AWS."
-                .to_owned()
-        }
-        K::Unavailable | K::Misconfigured => connection(error)?.to_owned(),
-        _ => return None,
+        _ => return place.caller.remedy(error, place.region),
     })
 }
 
@@ -164,39 +139,6 @@ fn usable_key(error: &AwsError, place: Place<'_>) -> String {
     )
 }
 
-/// Returns the remedy for credentials that AWS rejects.
-fn credentials(error: &AwsError, place: Place<'_>) -> String {
-    let Place {
-        region, role_arn, ..
-    } = place;
-    if error.concerns_region() {
-        return format!(
-            "The server belongs to another region than {region}. Check region, and endpoint if it \
-             is set."
-        );
-    }
-    if error.concerns_key() {
-        return "AWS does not recognize the access key, or the session token belongs to another \
-                key. Check access_key_id, and that the key is active and in this partition of AWS."
-            .to_owned();
-    }
-    if error.concerns_signature() {
-        return "The secret access key does not match the access key. Check secret_access_key_wo \
-                (or AWS_SECRET_ACCESS_KEY), and this machine's clock."
-            .to_owned();
-    }
-    if error.concerns_role() {
-        return format!(
-            "Let the credentials in use assume the role {}. They need sts:AssumeRole. The role's \
-             trust policy must name them, and the external_id that it requires must be set.",
-            role_arn.unwrap_or("that the profile or the environment names")
-        );
-    }
-    let principal = error.principal();
-    let principal = principal.map_or_else(String::new, |principal| format!(" ({principal})"));
-    format!("Check the credentials in use{principal}, and this machine's clock.")
-}
-
 /// Returns the remedy for a secret whose state does not allow the operation.
 fn state(error: &AwsError, place: Place<'_>) -> String {
     let Place { name, region, .. } = place;
@@ -225,19 +167,6 @@ fn quota_remedy(error: &AwsError, operation: &str, region: &str) -> String {
                              Write fewer versions, or wait."
             .to_owned(),
         _ => format!("Ask AWS for a higher quota of secrets in {region}."),
-    }
-}
-
-/// Returns the remedy for a connection that could not be established.
-fn connection(error: &AwsError) -> Option<&'static str> {
-    match error.http()?.kind() {
-        HttpErrorKind::Tls => {
-            Some("Check endpoint, and the certificate authorities that this machine trusts.")
-        }
-        HttpErrorKind::Connect | HttpErrorKind::Timeout => {
-            Some("Check region and endpoint, and that this machine can reach AWS.")
-        }
-        _ => None,
     }
 }
 

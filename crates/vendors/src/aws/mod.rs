@@ -1,13 +1,19 @@
-//! AWS Secrets Manager.
+//! AWS Secrets Manager, and keys in AWS KMS.
 
+mod caller;
 pub mod client;
+mod connection;
 mod credential;
 mod errors;
+mod fields;
+mod kms;
 mod registration;
 mod settings;
 mod store;
 
 pub use credential::AwsCredential;
+pub(crate) use kms::KEY_TYPE;
+pub use kms::{AwsKmsConfig, AwsKmsKek};
 pub(crate) use registration::REGISTRATION;
 pub use settings::{AwsConfig, Recovery};
 pub use store::AwsSecretsManagerStore;

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 
 use super::credential::AwsCredential;
+use super::fields::{
+    ACCESS_KEY_ID, ASSUME_ROLE_ARN, ENDPOINT, EXTERNAL_ID, PROFILE, SECRET_ACCESS_KEY,
+    SESSION_TOKEN,
+};
 use super::settings::AwsConfig;
 use super::store::AwsSecretsManagerStore;
 use crate::registration::{BackendType, Field, never_exposed};
@@ -30,40 +34,13 @@ const FIELDS: [Field; 10] = [
     )
     .example("eu-central-1")
     .replaces(),
-    Field::text(
-        "access_key_id",
-        "Access key ID of a static credential. Requires `secret_access_key_wo`.",
-    ),
-    Field::credential(
-        "secret_access_key_wo",
-        "secret_access_key",
-        "Secret access key of a static credential. Without it, the provider uses AWS's default \
-         credential chain.",
-    ),
-    Field::credential(
-        "session_token_wo",
-        "session_token",
-        "Session token of temporary credentials.",
-    ),
-    Field::text(
-        "assume_role_arn",
-        "ARN of an IAM role to assume with the static or ambient credentials.",
-    )
-    .example("arn:aws:iam::123456789012:role/example"),
-    Field::text(
-        "external_id",
-        "External ID to assume the role with. Requires `assume_role_arn`.",
-    ),
-    Field::text(
-        "profile",
-        "Name of a profile in AWS's shared config and credentials files.",
-    ),
-    Field::text(
-        "endpoint",
-        "URL of a private endpoint or of an emulator, to use instead of the Region's public \
-         endpoint.",
-    )
-    .example("https://example.invalid"),
+    ACCESS_KEY_ID,
+    SECRET_ACCESS_KEY,
+    SESSION_TOKEN,
+    ASSUME_ROLE_ARN,
+    EXTERNAL_ID,
+    PROFILE,
+    ENDPOINT,
     Field::text(
         "at_rest_kms_key_id",
         "KMS key with which AWS encrypts the stored ciphertext: a key ID, an alias or an ARN. \

@@ -34,6 +34,10 @@ pub enum AwsErrorKind {
     LimitExceeded,
     /// The service could not use the KMS key.
     KeyUnusable,
+    /// The KMS key is disabled, or pending deletion.
+    KeyDisabled,
+    /// The ciphertext is not of this KMS key and encryption context, or was altered.
+    Undecipherable,
     /// AWS is rate limiting requests; retries were exhausted.
     RateLimited,
     /// AWS is unreachable or failing; retries were exhausted.
@@ -56,6 +60,7 @@ pub struct AwsError {
     kind: AwsErrorKind,
     what: String,
     principal: Option<String>,
+    action: Option<String>,
     about: About,
     source: Option<Box<HttpError>>,
 }
@@ -69,6 +74,9 @@ struct About {
     region: bool,
     key: bool,
     signature: bool,
+    key_deletion: bool,
+    key_import: bool,
+    explicit_deny: bool,
 }
 
 impl AwsError {
@@ -78,6 +86,7 @@ impl AwsError {
             kind,
             what: what.into(),
             principal: None,
+            action: None,
             about: About::default(),
             source: None,
         }
@@ -95,10 +104,36 @@ impl AwsError {
         self.principal.as_deref()
     }
 
+    /// Returns the action that was denied, such as `kms:ReEncryptFrom`, if AWS's error
+    /// names it.
+    #[must_use]
+    pub fn denied_action(&self) -> Option<&str> {
+        self.action.as_deref()
+    }
+
+    /// Returns true if a policy denies the action explicitly, so that no further grant
+    /// permits it.
+    #[must_use]
+    pub fn is_explicit_deny(&self) -> bool {
+        self.about.explicit_deny
+    }
+
     /// Returns true if the error concerns a KMS key.
     #[must_use]
     pub fn concerns_kms(&self) -> bool {
         self.about.kms || self.kind == AwsErrorKind::KeyUnusable
+    }
+
+    /// Returns true if the error concerns a KMS key that is scheduled for deletion.
+    #[must_use]
+    pub fn concerns_key_deletion(&self) -> bool {
+        self.about.key_deletion
+    }
+
+    /// Returns true if the error concerns a KMS key that waits for its key material.
+    #[must_use]
+    pub fn concerns_key_import(&self) -> bool {
+        self.about.key_import
     }
 
     /// Returns true if the error concerns a secret that is scheduled for deletion.
@@ -269,8 +304,15 @@ impl AwsError {
                 "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId"
             ),
             signature: matches!(code, "InvalidSignatureException" | "SignatureDoesNotMatch"),
+            // https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+            key_deletion: words.contains("pending deletion")
+                || words.contains("pending replica deletion"),
+            key_import: words.contains("pending import"),
+            // https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+            explicit_deny: words.contains("with an explicit deny"),
         };
         explained.principal = principal(message);
+        explained.action = denied_action(message);
         explained
     }
 }
@@ -307,10 +349,17 @@ fn meaning(code: &str, status: Option<u16>) -> AwsErrorKind {
         | "NotAuthorized"
         | "InvalidIdentityToken"
         | "IDPRejectedClaim" => K::Unauthenticated,
-        "InvalidRequestException" | "PreconditionNotMetException" => K::WrongState,
-        "InvalidParameterException" | "ValidationException" | "ValidationError" => {
-            K::InvalidParameter
-        }
+        "InvalidRequestException"
+        | "PreconditionNotMetException"
+        | "KMSInvalidStateException"
+        | "UnsupportedOperationException" => K::WrongState,
+        "InvalidParameterException"
+        | "ValidationException"
+        | "ValidationError"
+        | "InvalidArnException"
+        | "InvalidKeyUsageException" => K::InvalidParameter,
+        "DisabledException" => K::KeyDisabled,
+        "InvalidCiphertextException" | "IncorrectKeyException" => K::Undecipherable,
         "LimitExceededException" => K::LimitExceeded,
         "DecryptionFailure" | "EncryptionFailure" => K::KeyUnusable,
         "ThrottlingException"
@@ -336,6 +385,13 @@ fn principal(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("User: ")?;
     let arn = rest.split_whitespace().next()?;
     (arn.starts_with("arn:") && is_plain(arn, ":/+=,.@_-")).then(|| arn.to_owned())
+}
+
+/// Parses the action from "is not authorized to perform: kms:Decrypt on resource: …".
+fn denied_action(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("to perform: ")?;
+    let action = rest.split_whitespace().next()?;
+    (action.contains(':') && is_plain(action, ":")).then(|| action.to_owned())
 }
 
 fn is_plain(text: &str, besides: &str) -> bool {

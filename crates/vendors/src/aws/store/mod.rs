@@ -19,10 +19,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use crate::aws::client::{AwsError, AwsErrorKind, AwsIdentitySettings, AwsSession};
+use crate::aws::client::{AwsError, AwsErrorKind, AwsSession};
+use crate::aws::connection::no_secret_part;
 use crate::aws::credential::AwsCredential;
 use crate::aws::errors::of_connecting;
-use crate::aws::settings::{AwsConfig, Recovery, unusable};
+use crate::aws::settings::{AwsConfig, Recovery};
 use crate::http::HttpSettings;
 use planton_core::store::{
     Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
@@ -72,11 +73,9 @@ impl AwsSecretsManagerStore {
         credential: AwsCredential,
         http: HttpSettings,
     ) -> Result<Self, StoreError> {
-        if config.access_key_id.is_some() && matches!(credential, AwsCredential::Ambient) {
-            return Err(unusable(
-                "secret_access_key_wo",
-                "Set it: it goes with access_key_id. Set neither for the ambient credentials.",
-            ));
+        let has_id = config.connection.access_key_id.is_some();
+        if has_id && matches!(credential, AwsCredential::Ambient) {
+            return Err(no_secret_part());
         }
         Ok(Self {
             config,
@@ -112,15 +111,7 @@ impl AwsSecretsManagerStore {
 
     async fn client(&self) -> Result<&SecretsManager, StoreError> {
         let connect = || async {
-            let identity = AwsIdentitySettings {
-                region: self.config.region.clone(),
-                profile: self.config.profile.clone(),
-                credential: match &self.credential {
-                    AwsCredential::Static(credential) => Some(credential.clone()),
-                    AwsCredential::Ambient => None,
-                },
-                assume_role: self.config.assume_role.clone(),
-            };
+            let identity = self.config.connection.identity(&self.credential);
             let session = AwsSession::connect(identity, self.http.clone()).await;
             let session = session.map_err(of_connecting)?;
             let pace = self.http.retry.base_delay;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::description;
 use super::version::{ObjectId, StoredVersion, label_among, label_name};
+use crate::aws::caller::Caller;
 use crate::aws::client::{AwsError, AwsErrorKind, AwsSession};
 use crate::aws::credential::AwsCredential;
 use crate::aws::errors::{Place, explain};
@@ -27,9 +28,7 @@ pub(super) struct SecretsManager {
     session: AwsSession,
     client: Client,
     kms_key_id: Option<String>,
-    role_arn: Option<String>,
-    has_endpoint: bool,
-    has_session_token: bool,
+    caller: Caller,
     pace: Duration,
 }
 
@@ -73,19 +72,14 @@ impl SecretsManager {
         pace: Duration,
     ) -> Self {
         let mut builder = Builder::from(session.config());
-        if let Some(endpoint) = &config.endpoint {
-            builder = builder.endpoint_url(endpoint.as_str().trim_end_matches('/'));
+        if let Some(endpoint) = config.connection.endpoint_url() {
+            builder = builder.endpoint_url(endpoint);
         }
         Self {
             client: Client::from_conf(builder.build()),
             session,
             kms_key_id: config.at_rest_kms_key_id.clone(),
-            role_arn: config.assume_role.as_ref().map(|role| role.arn.clone()),
-            has_endpoint: config.endpoint.is_some(),
-            has_session_token: matches!(
-                credential,
-                AwsCredential::Static(key) if key.session_token.is_some()
-            ),
+            caller: Caller::new(&config.connection, credential),
             pace,
         }
     }
@@ -104,9 +98,7 @@ impl SecretsManager {
             name,
             region: self.session.region(),
             kms_key_id: self.kms_key_id.as_deref(),
-            role_arn: self.role_arn.as_deref(),
-            has_endpoint: self.has_endpoint,
-            has_session_token: self.has_session_token,
+            caller: &self.caller,
         };
         explain(error, operation, place)
     }

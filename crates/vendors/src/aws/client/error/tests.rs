@@ -9,6 +9,11 @@ fn codes_have_one_meaning_and_unknown_ones_go_by_status() {
         ("ExpiredTokenException", Some(400), K::Expired),
         ("ThrottlingException", Some(400), K::RateLimited),
         ("InternalServiceError", Some(500), K::Unavailable),
+        ("DisabledException", Some(400), K::KeyDisabled),
+        ("KMSInvalidStateException", Some(400), K::WrongState),
+        ("InvalidCiphertextException", Some(400), K::Undecipherable),
+        ("IncorrectKeyException", Some(400), K::Undecipherable),
+        ("KeyUnavailableException", Some(500), K::Unavailable),
         ("SomethingNew", Some(403), K::PermissionDenied),
         ("SomethingNew", Some(404), K::Misconfigured),
         ("SomethingNew", None, K::Misconfigured),
@@ -66,5 +71,20 @@ fn the_caller_is_read_from_a_refusal_and_nothing_else_is() {
         "The Canonical String should have been x-amz-security-token:hunter2",
     ] {
         assert_eq!(principal(other), None, "{other}");
+    }
+}
+
+#[test]
+fn the_denied_action_is_read_from_a_refusal_and_nothing_else_is() {
+    let refusal = "User: arn:aws:iam::123456789012:user/ci is not authorized to perform: \
+                   kms:ReEncryptFrom on resource: arn:aws:kms:… because no resource-based policy \
+                   allows the kms:ReEncryptFrom action";
+    assert_eq!(denied_action(refusal).as_deref(), Some("kms:ReEncryptFrom"));
+    for other in [
+        "",
+        "not authorized to perform: hunter2",
+        "not authorized to perform: kms:\"hunter2\" on",
+    ] {
+        assert_eq!(denied_action(other), None, "{other}");
     }
 }
