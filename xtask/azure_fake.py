@@ -6,7 +6,8 @@ vault and the authority over HTTPS. It serves managed identities, GitHub's token
 and `/control` over plain HTTP.
 
 It enforces the vendor's documented rules, and keeps all data in memory. API:
-https://learn.microsoft.com/rest/api/keyvault/secrets
+https://learn.microsoft.com/rest/api/keyvault/secrets,
+https://learn.microsoft.com/rest/api/keyvault/keys
 """
 
 import json
@@ -161,6 +162,16 @@ class Plain(Handler):
                 return 400, {"error": "an invalid name"}, {}
             try:
                 return self.vault.set(body["name"], body, "https://control")
+            except Refusal as refusal:
+                return refusal.answer
+        if path == "/control/key" and self.command == "POST":
+            body = json.loads(raw)
+            parts = body["path"].split("/")
+            keys, given = self.vault.keys, body.get("body") or {}
+            try:
+                return keys.serve(
+                    body["method"], parts[0], parts[1:], given, body["base"], lambda _: None
+                )
             except Refusal as refusal:
                 return refusal.answer
         if path == "/control/remove" and self.command == "POST":

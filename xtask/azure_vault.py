@@ -1,18 +1,15 @@
-"""One Key Vault: its secrets, its keys, and the errors that it returns.
+"""One Key Vault: its secrets, and the errors that it returns. `azure_keys.py` has its keys.
 
 Limits: https://learn.microsoft.com/azure/key-vault/secrets/about-secrets
 """
 
-import base64
 import re
 import secrets
 import time
 from urllib.parse import quote
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
 from azure_authority import RESOURCE, Refusal
+from azure_keys import Keys
 
 MAX_VALUE_BYTES = 25600
 MAX_TAGS = 15
@@ -23,8 +20,8 @@ PARAMETERS = {"api-version", "maxresults", "$skiptoken"}
 SECRET_FIELDS = {"value", "contentType", "tags", "attributes"}
 NAME = re.compile(r"[0-9A-Za-z-]{1,127}")
 # Permissions that only a test can grant. The provider's documentation requires
-# neither.
-EXTRAS = {"purge", "recover"}
+# none of them.
+EXTRAS = {"purge", "recover", "keys/getrotationpolicy"}
 
 
 class Vault:
@@ -33,7 +30,7 @@ class Vault:
         self.authority = authority
         self.secrets = {}
         self.deleted = {}
-        self.keys = {}
+        self.keys = Keys()
         self.log = []
         self.named = {}
         self.windows = {}
@@ -96,7 +93,7 @@ class Vault:
             text = "Client address is not authorized and caller is not a trusted service."
             raise Refusal(403, "Forbidden", text, inner)
         if inner:
-            text = f"The user, group or application does not have secrets {permission} permission."
+            text = f"The user, group or application does not have {permission} permission."
             raise Refusal(403, "Forbidden", text, inner)
 
     def serve(self, method, path, query, body, headers, base):
@@ -111,8 +108,8 @@ class Vault:
         if rest and not NAME.fullmatch(rest[0]):
             raise Refusal(400, "BadParameter", f"The request URI contains an invalid name: {rest[0]}")
         kind = (method, collection, len(rest))
-        if collection == "keys":
-            return self.key(method, rest, body, base)
+        if collection in ("keys", "deletedkeys") and rest:
+            return self.keys.serve(method, collection, rest, body, base, self.permit)
         if kind == ("PUT", "secrets", 1):
             return self.set(rest[0], body, base)
         if kind == ("GET", "secrets", 2) and rest[1] == "versions":
@@ -345,41 +342,3 @@ class Vault:
         versions = self.deleted.pop(name.lower())["versions"]
         self.secrets[name.lower()] = versions
         return 200, self.bundle(name, versions[-1], base, False), {}
-
-    # Keys, for wrapping only.
-
-    def key(self, method, rest, body, base):
-        if method == "POST" and rest[1:] == ["create"]:
-            self.permit("create")
-            key = rsa.generate_private_key(65537, int(body.get("key_size", 2048)))
-            versions = self.keys.setdefault(rest[0].lower(), {})
-            version = secrets.token_hex(16)
-            versions[version] = key
-            return 200, {"key": {"kid": f"{base}/keys/{rest[0]}/{version}", "kty": "RSA"}}, {}
-        versions = self.keys.get(rest[0].lower()) if rest else None
-        if not versions:
-            raise Refusal(404, "KeyNotFound", "A key with this name was not found.")
-        version = rest[1] if len(rest) > 1 else list(versions)[-1]
-        key = versions.get(version)
-        if key is None:
-            raise Refusal(404, "KeyNotFound", "A key with this version was not found.")
-        kid = f"{base}/keys/{rest[0]}/{version}"
-        if method == "GET":
-            self.permit("get")
-            return 200, {"key": {"kid": kid, "kty": "RSA"}, "attributes": {"enabled": True}}, {}
-        if method != "POST" or rest[2:] not in (["wrapkey"], ["unwrapkey"]):
-            raise Refusal(404, "NotFound", "no such resource")
-        if body.get("alg") != "RSA-OAEP-256":
-            raise Refusal(400, "BadParameter", "the algorithm is not supported")
-        self.permit(rest[2])
-        oaep = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-        value = base64.urlsafe_b64decode(body["value"] + "==")
-        if rest[2] == "wrapkey":
-            value = key.public_key().encrypt(value, oaep)
-        else:
-            try:
-                value = key.decrypt(value, oaep)
-            except ValueError:
-                raise Refusal(400, "BadParameter", "the value cannot be unwrapped") from None
-        value = base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-        return 200, {"kid": kid, "value": value}, {}

@@ -1,4 +1,5 @@
-"""A fake of Google Cloud's Secret Manager for tests: REST, in memory.
+"""A fake of Google Cloud's Secret Manager for tests: REST, in memory. It serves
+`gcp_kms_fake.py`, a fake of Cloud KMS, at the same address.
 
 It follows Google's documentation of names, labels, sizes, checksums, states,
 etags, paging, google.rpc.Status errors, bearer tokens, unknown fields, and the
@@ -19,25 +20,15 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import gcp_kms_fake
 from gcp_federation import Federation
 from gcp_identity import Denied, Identity
+from gcp_status import Refusal, crc32c, require
 
 PAYLOAD_LIMIT = 65536
 LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,62}")
 LABEL_VALUE = re.compile(r"[\w-]{0,63}")
 ANNOTATION = re.compile(r"[a-zA-Z0-9]([-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
-HTTP = {
-    "INVALID_ARGUMENT": 400,
-    "FAILED_PRECONDITION": 400,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "ABORTED": 409,
-    "RESOURCE_EXHAUSTED": 429,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-}
 SECRET = r"/v1/projects/(?P<project>[^/]+)/secrets"
 VERSION = SECRET + r"/(?P<secret>[^/:]+)/versions"
 ROUTES = [
@@ -71,36 +62,12 @@ BODIES = {
     "DestroySecretVersion": {"etag"},
 }
 READS = {"GetSecret", "ListSecrets", "GetSecretVersion", "ListSecretVersions"}
-ROUTES = [(method, re.compile(path), name, grant) for method, path, name, grant in ROUTES]
-
-
-def crc32c(data, table=[]):
-    if not table:
-        for byte in range(256):
-            for _ in range(8):
-                byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-            table.append(byte)
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ table[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
-
-
-class Refusal(Exception):
-    def __init__(self, status, message="", reason=None, http=None):
-        super().__init__(message)
-        self.http = http or HTTP[status]
-        details = []
-        if reason:
-            kind = "type.googleapis.com/google.rpc.ErrorInfo"
-            details.append({"@type": kind, "reason": reason, "domain": "googleapis.com"})
-        error = {"code": self.http, "message": message, "status": status, "details": details}
-        self.body = {"error": error}
-
-
-def require(holds, message):
-    if not holds:
-        raise Refusal("INVALID_ARGUMENT", message)
+QUERIES |= gcp_kms_fake.QUERIES
+BODIES |= gcp_kms_fake.BODIES
+ROUTES = [
+    (method, re.compile(path), name, grant)
+    for method, path, name, grant in ROUTES + gcp_kms_fake.ROUTES
+]
 
 
 class SecretManager:
@@ -281,6 +248,7 @@ class Fake:
     def __init__(self, address):
         self.lock = threading.RLock()
         self.store = SecretManager()
+        self.keys = gcp_kms_fake.KeyManagement()
         self.identity = Identity(address)
         self.federation = Federation(self.identity)
         self.denied = set()
@@ -337,6 +305,10 @@ class Fake:
             self.identity.issued.clear()
         elif path == "/fake/delete-key":
             del self.identity.keys[body["key"]]
+        elif path == "/fake/end-destruction":
+            self.keys.end_destruction()
+        elif path == "/fake/import-only":
+            self.keys.set_import_only(body["key"])
         elif path != "/fake/requests":
             raise Refusal("NOT_FOUND", path)
         return {"requests": self.requests}
@@ -356,7 +328,7 @@ class Fake:
         kind = "reads" if operation in READS else "writes"
         kind = "accesses" if operation == "AccessSecretVersion" else kind
         allowed = self.quotas.get(kind)
-        if allowed is None:
+        if allowed is None or operation in gcp_kms_fake.OPERATIONS:
             return
         window = int(time.monotonic() / self.window)
         spent = self.windows.get((kind, window), 0)
@@ -407,7 +379,10 @@ class Fake:
         if isinstance(fault, dict):
             raise Refusal(fault["status"], "a fault", fault.get("reason"))
         self.authorize(permission, headers)
-        done = getattr(self.store, operation)(match.groupdict(), query, body)
+        service = self.keys if operation in gcp_kms_fake.OPERATIONS else self.store
+        done = getattr(service, operation)(match.groupdict(), query, body)
+        if service is self.keys:
+            return gcp_kms_fake.spoiled(done, fault), fault
         if fault == "damage":
             data = bytearray(base64.b64decode(done["payload"]["data"]))
             data[-1] ^= 1

@@ -1,7 +1,8 @@
-//! Tests Azure Key Vault against its fake: store, credentials, errors.
+//! Tests Azure Key Vault against its fake: store, keys, credentials, errors.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod kms_support;
 mod support;
 
 mod challenge;
@@ -10,7 +11,9 @@ mod credentials;
 mod deletion;
 mod fault_suite;
 mod faults;
+mod kms;
 mod official;
+mod official_keys;
 mod quotas;
 mod refusals;
 mod requests;

@@ -1,7 +1,8 @@
-//! Tests Google Cloud's Secret Manager against the fake of `xtask::gcp`.
+//! Tests Google Cloud's Secret Manager and Cloud KMS against the fakes of `xtask::gcp`.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod kms_support;
 mod support;
 
 mod ambient;
@@ -10,7 +11,9 @@ mod child;
 mod conformance;
 mod fault_suite;
 mod faults;
+mod kms;
 mod official;
+mod official_kms;
 mod quota_project;
 mod quotas;
 mod refusals;

@@ -1,5 +1,6 @@
 //! Runs a fake of Azure Key Vault and of the authority that issues its tokens, since no
-//! emulator exists. `azure_vault.py` and `azure_authority.py` enforce the rules.
+//! emulator exists. `azure_vault.py`, `azure_keys.py` and `azure_authority.py` enforce the
+//! rules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,13 +15,14 @@ use ureq::Agent;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("azure_fake.py", include_str!("../azure_fake.py")),
     ("azure_authority.py", include_str!("../azure_authority.py")),
     (
         "azure_certificate.py",
         include_str!("../azure_certificate.py"),
     ),
+    ("azure_keys.py", include_str!("../azure_keys.py")),
     ("azure_vault.py", include_str!("../azure_vault.py")),
 ];
 const BOUND: Duration = Duration::from_secs(60);
@@ -277,6 +279,16 @@ impl AzureFake {
     pub fn set_enabled(&self, name: &str, version: &str, enabled: bool) -> Result<()> {
         let body = json!({"name": name, "version": version, "enabled": enabled});
         self.call("control/disable", &body).map(drop)
+    }
+
+    /// Sends a request about keys as their administrator, such as `POST keys/name/create`.
+    ///
+    /// # Errors
+    ///
+    /// If the vault refuses it.
+    pub fn key(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let body = json!({"method": method, "path": path, "body": body, "base": self.vault_url()});
+        self.call("control/key", &body)
     }
 
     /// Returns the fake's whole state: `secrets`, `deleted`, `requests`, `tokens_issued`,

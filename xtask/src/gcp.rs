@@ -1,5 +1,5 @@
-//! Runs a fake of Google Cloud's Secret Manager. No emulator follows the documented
-//! limits, states, checksums and etags.
+//! Runs a fake of Google Cloud's Secret Manager and Cloud KMS. No emulator follows the
+//! documented limits, states, checksums and etags.
 
 use std::fs;
 use std::process::Command;
@@ -12,10 +12,12 @@ use tempfile::TempDir;
 use crate::process::Running;
 use crate::tools::Tools;
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 5] = [
     ("fake.py", include_str!("../gcp_secret_manager_fake.py")),
     ("gcp_federation.py", include_str!("../gcp_federation.py")),
     ("gcp_identity.py", include_str!("../gcp_identity.py")),
+    ("gcp_kms_fake.py", include_str!("../gcp_kms_fake.py")),
+    ("gcp_status.py", include_str!("../gcp_status.py")),
 ];
 const BOUND: Duration = Duration::from_secs(60);
 
@@ -47,8 +49,10 @@ pub enum GcpFault {
     LoseAnswer,
     /// Reports an expired token.
     ExpireToken,
-    /// Flips a bit of the returned payload.
+    /// Flips a bit of the returned payload, ciphertext or plaintext.
     DamagePayload,
+    /// Confirms no checksum of an encryption.
+    ConfirmNothing,
     /// Returns a code of google.rpc.Code, optionally with a reason.
     Refuse(&'static str, Option<&'static str>),
 }
@@ -245,6 +249,7 @@ impl GcpFake {
             GcpFault::LoseAnswer => json!("lose"),
             GcpFault::ExpireToken => json!("expire"),
             GcpFault::DamagePayload => json!("damage"),
+            GcpFault::ConfirmNothing => json!("unverified"),
             GcpFault::Refuse(status, reason) => json!({"status": status, "reason": reason}),
         };
         let body = json!({"operation": operation, "times": times, "do": what});
@@ -259,6 +264,27 @@ impl GcpFake {
     /// If the fake does not answer.
     pub fn clear_faults(&self) -> Result<()> {
         self.steer("clear-faults", &json!({}))?;
+        Ok(())
+    }
+
+    /// Destroys all versions of keys that are scheduled for destruction, as Google does
+    /// after 30 days.
+    ///
+    /// # Errors
+    ///
+    /// If the fake does not answer.
+    pub fn end_destruction(&self) -> Result<()> {
+        self.steer("end-destruction", &json!({}))?;
+        Ok(())
+    }
+
+    /// Makes a key one that has imported material only.
+    ///
+    /// # Errors
+    ///
+    /// If the fake does not answer.
+    pub fn make_import_only(&self, key: &str) -> Result<()> {
+        self.steer("import-only", &json!({"key": key}))?;
         Ok(())
     }
 

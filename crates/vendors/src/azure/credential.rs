@@ -1,6 +1,6 @@
 //! Selects the credential of an Azure backend.
 
-use super::settings::{AzureConfig, AzureSource, misconfigured};
+use super::settings::{AzureIdentity, AzureSource, misconfigured};
 use crate::azure::client::AzureCredential;
 use planton_core::store::{StoreCredential, StoreError};
 
@@ -15,12 +15,12 @@ const CLIENT_SECRET: &str = "client_secret";
 /// `Misconfigured` if settings and credential contradict each other, or a part is
 /// missing.
 pub(super) fn read_credential(
-    config: &AzureConfig,
+    identity: &AzureIdentity,
     credential: &StoreCredential,
 ) -> Result<AzureCredential, StoreError> {
-    let (tenant_id, client_id) = (config.tenant_id.clone(), config.client_id.clone());
+    let (tenant_id, client_id) = (identity.tenant_id.clone(), identity.client_id.clone());
     let Some(secret) = credential.get(CLIENT_SECRET) else {
-        return Ok(match config.source {
+        return Ok(match identity.source {
             Some(AzureSource::ManagedIdentity) => AzureCredential::ManagedIdentity { client_id },
             Some(AzureSource::Cli) => AzureCredential::Cli { tenant_id },
             Some(AzureSource::WorkloadIdentity) => AzureCredential::WorkloadIdentity {
@@ -33,7 +33,7 @@ pub(super) fn read_credential(
             },
         });
     };
-    if let Some(source) = config.source {
+    if let Some(source) = identity.source {
         let source = source.setting();
         let remedy = format!("Set either client_secret_wo or {source}, not both.");
         return Err(misconfigured(source, remedy));
@@ -59,22 +59,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use planton_core::store::{StoreErrorKind, StoreSettings};
+    use planton_core::store::StoreErrorKind;
 
     fn of(configuration: Value, secret: Option<&str>) -> Result<AzureCredential, StoreError> {
-        let mut configuration: std::collections::BTreeMap<String, Value> =
-            serde_json::from_value(configuration).unwrap();
-        configuration.insert(
-            "vault_url".to_owned(),
-            json!("https://acme.vault.azure.net"),
-        );
-        let config = AzureConfig::from_settings(&StoreSettings {
-            kind: "azure_key_vault".to_owned(),
-            name_prefix: "planton".to_owned(),
-            configuration,
-        })?;
+        let identity = AzureIdentity::read(&serde_json::from_value(configuration).unwrap())?;
         let secret = secret.map(|secret| (CLIENT_SECRET.to_owned(), secret.into()));
-        read_credential(&config, &secret.into_iter().collect())
+        read_credential(&identity, &secret.into_iter().collect())
     }
 
     #[test]

@@ -127,10 +127,6 @@ fn remedy(vault: &VaultUrl, operation: Operation, error: &AzureError) -> Option<
                  grant takes up to ten minutes to apply."
             )
         }
-        (K::Firewall, _) => format!(
-            "The network rules of {vault} keep this machine out. Add its address to the vault's \
-             firewall, or run where the vault's private endpoint can be reached."
-        ),
         (K::Disabled, _) => "The version was disabled. Enable it in the vault, or write a new \
                              version."
             .to_owned(),
@@ -148,6 +144,23 @@ fn remedy(vault: &VaultUrl, operation: Operation, error: &AzureError) -> Option<
              times as many in a region. Raise the resource's timeouts, or lower -parallelism."
         ),
         (K::Conflict, _) => "Something else is under way on this secret; try again.".to_owned(),
+        _ => return connection_remedy(vault, "vault_url", error),
+    })
+}
+
+/// Returns the remedy of a failure that is not about a secret or a key. `setting` holds the
+/// vault's address.
+pub(super) fn connection_remedy(
+    vault: &VaultUrl,
+    setting: &str,
+    error: &AzureError,
+) -> Option<String> {
+    use AzureErrorKind as K;
+    Some(match (error.kind(), error.place()) {
+        (K::Firewall, _) => format!(
+            "The network rules of {vault} keep this machine out. Add its address to the vault's \
+             firewall, or run where the vault's private endpoint can be reached."
+        ),
         (K::WrongTenant, AzurePlace::Identity) => {
             "There is no such tenant, or it has no Key Vault. Check tenant_id.".to_owned()
         }
@@ -174,16 +187,16 @@ fn remedy(vault: &VaultUrl, operation: Operation, error: &AzureError) -> Option<
             "Check tenant_id, client_id and the credentials in use.".to_owned()
         }
         (K::UntrustedChallenge, _) => format!(
-            "{vault} asks for a token that is not for Key Vault, and got none. Check vault_url."
+            "{vault} asks for a token that is not for Key Vault, and got none. Check {setting}."
         ),
         (K::Misconfigured | K::Unreachable, AzurePlace::Vault) => {
-            format!("Check vault_url: no vault answers at {vault}.")
+            format!("Check {setting}: no vault answers at {vault}.")
         }
         (K::Unreachable, AzurePlace::Identity) => {
             "Check authority_host, and that it can be reached from here.".to_owned()
         }
         (K::Untrusted, AzurePlace::Vault) => format!(
-            "The certificate of {vault} is not trusted. Check vault_url, and the proxy in between."
+            "The certificate of {vault} is not trusted. Check {setting}, and the proxy in between."
         ),
         (K::Untrusted, AzurePlace::Identity) => "The certificate of who gives out tokens is not \
              trusted. Check authority_host, and the proxy in between."

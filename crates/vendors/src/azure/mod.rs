@@ -1,12 +1,14 @@
-//! Azure Key Vault.
+//! Azure Key Vault: its secrets, and its keys.
 
 pub mod client;
 mod credential;
 mod errors;
+mod kms;
 mod registration;
 mod settings;
 mod store;
 
+pub(crate) use kms::KEY;
 pub(crate) use registration::REGISTRATION;
-pub use settings::{AzureConfig, AzureSource};
+pub use settings::{AzureConfig, AzureIdentity, AzureSource};
 pub use store::AzureKeyVaultStore;

@@ -27,37 +27,13 @@ const FIELDS: [Field; 9] = [
     )
     .example("https://example.vault.azure.net")
     .required(),
-    Field::text("tenant_id", "ID of the Microsoft Entra tenant."),
-    Field::text(
-        "client_id",
-        "Client ID of the application or of the user-assigned managed identity.",
-    ),
-    Field::credential(
-        "client_secret_wo",
-        "client_secret",
-        "Client secret of the application. Without it, the provider uses the ambient credential \
-         chain, or the credential that one of the `use_…` arguments selects.",
-    ),
-    Field::flag(
-        "use_msi",
-        "Whether to use a managed identity and no other ambient credential.",
-    )
-    .default("false"),
-    Field::flag(
-        "use_cli",
-        "Whether to use the login of the Azure CLI and no other ambient credential.",
-    )
-    .default("false"),
-    Field::flag(
-        "use_oidc",
-        "Whether to use workload identity federation and no other ambient credential.",
-    )
-    .default("false"),
-    Field::text(
-        "authority_host",
-        "URL of the Microsoft Entra authority, for sovereign and private clouds.",
-    )
-    .example("https://login.microsoftonline.com"),
+    TENANT_ID,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    USE_MSI,
+    USE_CLI,
+    USE_OIDC,
+    AUTHORITY_HOST,
     Field::flag(
         "purge_on_destroy",
         "Whether to purge deleted secrets instead of retaining them for the vault's retention \
@@ -65,3 +41,43 @@ const FIELDS: [Field; 9] = [
     )
     .default("false"),
 ];
+
+// The fields of a credential, which keys have as well.
+
+pub(super) const TENANT_ID: Field = Field::text("tenant_id", "ID of the Microsoft Entra tenant.");
+
+pub(super) const CLIENT_ID: Field = Field::text(
+    "client_id",
+    "Client ID of the application or of the user-assigned managed identity.",
+);
+
+pub(super) const CLIENT_SECRET: Field = Field::credential(
+    "client_secret_wo",
+    "client_secret",
+    "Client secret of the application. Without it, the provider uses the ambient credential \
+     chain, or the credential that one of the `use_…` arguments selects.",
+);
+
+pub(super) const USE_MSI: Field = Field::flag(
+    "use_msi",
+    "Whether to use a managed identity and no other ambient credential.",
+)
+.default("false");
+
+pub(super) const USE_CLI: Field = Field::flag(
+    "use_cli",
+    "Whether to use the login of the Azure CLI and no other ambient credential.",
+)
+.default("false");
+
+pub(super) const USE_OIDC: Field = Field::flag(
+    "use_oidc",
+    "Whether to use workload identity federation and no other ambient credential.",
+)
+.default("false");
+
+pub(super) const AUTHORITY_HOST: Field = Field::text(
+    "authority_host",
+    "URL of the Microsoft Entra authority, for sovereign and private clouds.",
+)
+.example("https://login.microsoftonline.com");

@@ -1,5 +1,9 @@
 //! The settings of a vault, parsed once.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::azure::client::{AuthorityHost, InvalidAddress, VaultUrl};
 use planton_core::store::{StoreError, StoreSettings};
 
@@ -8,6 +12,15 @@ use planton_core::store::{StoreError, StoreSettings};
 pub struct AzureConfig {
     /// The vault.
     pub vault_url: VaultUrl,
+    /// Who authenticates.
+    pub identity: AzureIdentity,
+    /// Whether a deleted secret is purged, so that it cannot be recovered.
+    pub purge_on_destroy: bool,
+}
+
+/// The parsed settings of a credential, which backends and keys share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AzureIdentity {
     /// The token authority, if it is not that of the vault's cloud.
     pub authority_host: Option<AuthorityHost>,
     /// The application's tenant.
@@ -16,8 +29,6 @@ pub struct AzureConfig {
     pub client_id: Option<String>,
     /// The source of credentials that a setting selects.
     pub source: Option<AzureSource>,
-    /// Whether a deleted secret is purged, so that it cannot be recovered.
-    pub purge_on_destroy: bool,
 }
 
 /// A source of credentials that a setting selects.
@@ -55,22 +66,36 @@ impl AzureConfig {
             .ok_or_else(|| misconfigured("vault_url", "Set vault_url."))?;
         let vault_url =
             VaultUrl::parse(vault_url).map_err(|problem| unusable("vault_url", problem))?;
-        let authority_host = match settings.text("authority_host") {
-            Some(text) => Some(
-                AuthorityHost::parse(text)
-                    .map_err(|problem| unusable("authority_host", problem))?,
-            ),
-            None => None,
-        };
         Ok(Self {
             vault_url,
-            authority_host,
-            tenant_id: identifier(settings, "tenant_id")?,
-            client_id: identifier(settings, "client_id")?,
-            source: source(settings)?,
+            identity: AzureIdentity::read(&settings.configuration)?,
             purge_on_destroy: settings.flag("purge_on_destroy"),
         })
     }
+}
+
+impl AzureIdentity {
+    /// Parses the settings of a credential.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` for an unusable setting, whose name is the path.
+    pub(super) fn read(configuration: &BTreeMap<String, Value>) -> Result<Self, StoreError> {
+        let authority_host = text(configuration, "authority_host")
+            .map(AuthorityHost::parse)
+            .transpose()
+            .map_err(|problem| unusable("authority_host", problem))?;
+        Ok(Self {
+            authority_host,
+            tenant_id: identifier(configuration, "tenant_id")?,
+            client_id: identifier(configuration, "client_id")?,
+            source: source(configuration)?,
+        })
+    }
+}
+
+fn text<'a>(configuration: &'a BTreeMap<String, Value>, name: &str) -> Option<&'a str> {
+    configuration.get(name)?.as_str()
 }
 
 pub(super) fn misconfigured(setting: &'static str, remedy: impl Into<String>) -> StoreError {
@@ -90,8 +115,11 @@ fn unusable(setting: &'static str, problem: InvalidAddress) -> StoreError {
 }
 
 /// Parses a tenant or an application: a UUID, or for a tenant also a domain.
-fn identifier(settings: &StoreSettings, name: &'static str) -> Result<Option<String>, StoreError> {
-    let Some(text) = settings.text(name) else {
+fn identifier(
+    configuration: &BTreeMap<String, Value>,
+    name: &'static str,
+) -> Result<Option<String>, StoreError> {
+    let Some(text) = text(configuration, name) else {
         return Ok(None);
     };
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
@@ -102,15 +130,16 @@ fn identifier(settings: &StoreSettings, name: &'static str) -> Result<Option<Str
     Ok(Some(text.to_owned()))
 }
 
-fn source(settings: &StoreSettings) -> Result<Option<AzureSource>, StoreError> {
+fn source(configuration: &BTreeMap<String, Value>) -> Result<Option<AzureSource>, StoreError> {
     let all = [
         AzureSource::ManagedIdentity,
         AzureSource::Cli,
         AzureSource::WorkloadIdentity,
     ];
-    let mut chosen = all
-        .into_iter()
-        .filter(|source| settings.flag(source.setting()));
+    let mut chosen = all.into_iter().filter(|source| {
+        let flag = configuration.get(source.setting());
+        flag.and_then(Value::as_bool).unwrap_or(false)
+    });
     let first = chosen.next();
     if let (Some(first), Some(second)) = (first, chosen.next()) {
         let (first, second) = (first.setting(), second.setting());
@@ -124,7 +153,7 @@ fn source(settings: &StoreSettings) -> Result<Option<AzureSource>, StoreError> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use planton_core::store::StoreErrorKind;
@@ -150,11 +179,15 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(config.vault_url.as_str(), "https://acme.vault.azure.net");
-        assert_eq!(config.source, Some(AzureSource::WorkloadIdentity));
+        assert_eq!(config.identity.source, Some(AzureSource::WorkloadIdentity));
         assert!(config.purge_on_destroy);
         let least = parse(&json!({"vault_url": "https://acme.vault.azure.net"})).unwrap();
         assert_eq!(
-            (least.source, least.authority_host, least.purge_on_destroy),
+            (
+                least.identity.source,
+                least.identity.authority_host,
+                least.purge_on_destroy
+            ),
             (None, None, false)
         );
     }

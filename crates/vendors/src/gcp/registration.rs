@@ -26,24 +26,9 @@ const FIELDS: [Field; 5] = [
     Field::text("project_id", "ID of the project with the secrets.")
         .required()
         .replaces(),
-    Field::credential(
-        "service_account_key_json_wo",
-        "service_account_key_json",
-        "Key of a service account, in JSON. Without it, the provider uses Application Default \
-         Credentials.",
-    ),
-    Field::text(
-        "impersonate_service_account",
-        "E-mail address of a service account to impersonate with the static or ambient \
-         credentials.",
-    )
-    .example("example@example.iam.gserviceaccount.com"),
-    Field::text(
-        "endpoint",
-        "URL of a private or regional endpoint or of an emulator, to use instead of the public \
-         endpoint.",
-    )
-    .example("https://example.invalid"),
+    SERVICE_ACCOUNT_KEY,
+    IMPERSONATE_SERVICE_ACCOUNT,
+    ENDPOINT,
     Field::texts(
         "replica_locations",
         "Locations of the replicas, such as `europe-west3`. Without it, GCP chooses them \
@@ -51,3 +36,25 @@ const FIELDS: [Field; 5] = [
     )
     .replaces(),
 ];
+
+// The fields of a connection, which keys have as well.
+
+pub(super) const SERVICE_ACCOUNT_KEY: Field = Field::credential(
+    "service_account_key_json_wo",
+    "service_account_key_json",
+    "Key of a service account, in JSON. Without it, the provider uses Application Default \
+     Credentials.",
+);
+
+pub(super) const IMPERSONATE_SERVICE_ACCOUNT: Field = Field::text(
+    "impersonate_service_account",
+    "E-mail address of a service account to impersonate with the static or ambient credentials.",
+)
+.example("example@example.iam.gserviceaccount.com");
+
+pub(super) const ENDPOINT: Field = Field::text(
+    "endpoint",
+    "URL of a private or regional endpoint or of an emulator, to use instead of the public \
+     endpoint.",
+)
+.example("https://example.invalid");

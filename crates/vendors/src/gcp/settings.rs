@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::gcp::client::{GcpEndpoint, ServiceAccountEmail};
+use super::connection::GcpConnection;
 use planton_core::store::{StoreError, StoreSettings};
 
 /// The parsed settings of a GCP backend.
@@ -10,10 +10,8 @@ use planton_core::store::{StoreError, StoreSettings};
 pub struct GcpConfig {
     /// The project's ID or number.
     pub(super) project_id: String,
-    /// The service account to impersonate, if any.
-    pub(super) impersonate: Option<ServiceAccountEmail>,
-    /// The address of the API, if it is not the public one.
-    pub(super) endpoint: Option<GcpEndpoint>,
+    /// The connection to Secret Manager.
+    pub(super) connection: GcpConnection,
     /// The locations of new secrets; empty for automatic replication. A secret keeps
     /// the locations that it was created with.
     pub(super) replica_locations: BTreeSet<String>,
@@ -35,23 +33,9 @@ impl GcpConfig {
                  hyphen, perhaps behind \"example.com:\".",
             ));
         }
-        let impersonate = settings
-            .text("impersonate_service_account")
-            .map(ServiceAccountEmail::parse)
-            .transpose()
-            .map_err(|error| {
-                let setting = "impersonate_service_account";
-                wrong(setting, format!("{setting} {error}."))
-            })?;
-        let endpoint = settings
-            .text("endpoint")
-            .map(GcpEndpoint::parse)
-            .transpose()
-            .map_err(|error| wrong("endpoint", format!("endpoint {error}.")))?;
         Ok(Self {
             project_id: project_id.to_owned(),
-            impersonate,
-            endpoint,
+            connection: GcpConnection::read(&settings.configuration)?,
             replica_locations: replica_locations(settings)?,
         })
     }
@@ -78,7 +62,7 @@ fn replica_locations(settings: &StoreSettings) -> Result<BTreeSet<String>, Store
 
 /// Returns true for a text that a URL's path contains unescaped. Accepts slightly more
 /// than Google does.
-fn is_project(text: &str) -> bool {
+pub(super) fn is_project(text: &str) -> bool {
     let (domain, project) = text.split_once(':').unwrap_or(("", text));
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=63).contains(&project.len())
@@ -116,8 +100,8 @@ mod tests {
     fn a_project_is_enough() {
         let config = read(json!({"project_id": "acme-prod"})).unwrap();
         assert_eq!(config.project_id, "acme-prod");
-        assert_eq!(config.impersonate, None);
-        assert_eq!(config.endpoint, None);
+        assert_eq!(config.connection.impersonate, None);
+        assert_eq!(config.connection.endpoint, None);
         assert!(config.replica_locations.is_empty());
         for project in ["123456789012", "example.com:acme"] {
             assert!(read(json!({"project_id": project})).is_ok(), "{project}");
@@ -133,9 +117,9 @@ mod tests {
             "replica_locations": ["europe-west4", "europe-west3", "europe-west4"],
         }))
         .unwrap();
-        let account = config.impersonate.unwrap().to_string();
+        let account = config.connection.impersonate.unwrap().to_string();
         assert_eq!(account, "store@acme.iam.gserviceaccount.com");
-        let endpoint = config.endpoint.unwrap().to_string();
+        let endpoint = config.connection.endpoint.unwrap().to_string();
         assert_eq!(endpoint, "https://secretmanager-acme.p.googleapis.com");
         let locations: Vec<_> = config.replica_locations.into_iter().collect();
         assert_eq!(locations, ["europe-west3", "europe-west4"]);

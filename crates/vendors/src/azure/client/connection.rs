@@ -11,10 +11,11 @@ use url::Url;
 use super::credential::{AzureCredential, IdentityRoutes};
 use super::environment::variable;
 use super::error::{AzureError, AzureErrorKind, AzurePlace};
+use super::rest::{VaultCall, VaultRest};
 use super::token::VaultTokens;
 use super::transport::{IdentityTransport, METADATA, RefusedToken, VaultTransport};
 use super::vault::{AuthorityHost, VaultUrl};
-use crate::http::{HttpClient, HttpSettings, Proxies, RetryPolicy};
+use crate::http::{HttpClient, HttpResponse, HttpSettings, Proxies, RetryPolicy};
 
 /// A transient conflict: a recovery takes some seconds. A deletion may take minutes,
 /// and the store waits for it.
@@ -43,6 +44,7 @@ pub struct AzureConnection {
     metadata: HttpClient,
     tokens: Arc<VaultTokens>,
     transport: Arc<VaultTransport>,
+    rest: VaultRest,
 }
 
 impl AzureConnection {
@@ -100,16 +102,23 @@ impl AzureConnection {
             chosen: OnceLock::new(),
             kept: tokio::sync::Mutex::new(None),
         };
+        let tokens = Arc::new(tokens);
         let patient = http.with_retry(RetryPolicy {
             extra_answers: PASSING,
             ..settings.retry.clone()
         });
         Ok(Self {
+            rest: VaultRest::new(
+                patient.clone(),
+                vault.clone(),
+                Arc::clone(&tokens),
+                refused.clone(),
+            ),
             transport: Arc::new(VaultTransport::new(patient, vault.clone(), refused)),
             vault: vault.clone(),
             http,
             metadata,
-            tokens: Arc::new(tokens),
+            tokens,
         })
     }
 
@@ -135,6 +144,15 @@ impl AzureConnection {
     #[must_use]
     pub fn verifies_challenge_resource(&self) -> bool {
         self.vault.is_in_a_known_cloud()
+    }
+
+    /// Sends a request of an API for which the SDK has no stable client.
+    ///
+    /// # Errors
+    ///
+    /// By meaning.
+    pub async fn call(&self, call: &VaultCall<'_>) -> Result<HttpResponse, AzureError> {
+        self.rest.call(call).await
     }
 
     /// Returns the number of requests so far, including those for tokens.

@@ -26,6 +26,8 @@ pub enum AzureErrorKind {
     Firewall,
     /// The version exists and is disabled.
     Disabled,
+    /// The key does not permit the operation, whoever asks.
+    OperationForbidden,
     /// No token, or one that is rejected.
     Unauthenticated,
     /// The tenant does not exist, or is not the vault's tenant.
@@ -280,7 +282,9 @@ fn vault_kind(status: u16, code: &str, inner: &str, message: &str) -> AzureError
     match (status, inner) {
         (_, "ObjectIsDeletedButRecoverable") => K::DeletedButRecoverable,
         (409, "ObjectIsBeingDeleted") => K::BeingDeleted,
-        (_, "SecretDisabled") => K::Disabled,
+        (_, "SecretDisabled" | "KeyDisabled") => K::Disabled,
+        // https://github.com/Azure/azure-sdk-for-net/issues/11518
+        (_, "KeyOperationForbidden") => K::OperationForbidden,
         (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => K::Firewall,
         // Older vaults report it in the message only.
         (403, _) if message.contains("disabled secret") => K::Disabled,

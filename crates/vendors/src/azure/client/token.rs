@@ -43,7 +43,8 @@ pub(super) struct Kept {
 }
 
 impl VaultTokens {
-    async fn token(&self, scopes: &[&str]) -> Result<AccessToken, AzureError> {
+    /// Returns a token for exactly one scope, which must be the vault's.
+    pub(super) async fn token(&self, scopes: &[&str]) -> Result<AccessToken, AzureError> {
         let [scope] = scopes else {
             let said = "not exactly one scope";
             return Err(identity(AzureErrorKind::UntrustedChallenge, said));

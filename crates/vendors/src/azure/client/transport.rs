@@ -29,7 +29,7 @@ impl RefusedToken {
         *self.lock() == Some(Self::digest(format!("Bearer {token}").as_bytes()))
     }
 
-    fn remember(&self, authorization: &[u8]) {
+    pub(super) fn remember(&self, authorization: &[u8]) {
         *self.lock() = Some(Self::digest(authorization));
     }
 

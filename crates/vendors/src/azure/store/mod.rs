@@ -66,7 +66,7 @@ impl AzureKeyVaultStore {
         http: HttpSettings,
     ) -> Result<Self, StoreError> {
         Ok(Self {
-            credential: read_credential(&config, credential)?,
+            credential: read_credential(&config.identity, credential)?,
             config,
             http,
             capability: Self::capability_of(),

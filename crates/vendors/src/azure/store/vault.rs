@@ -51,7 +51,7 @@ impl Vault {
     ) -> Result<Self, AzureError> {
         let connection = AzureConnection::new(
             &config.vault_url,
-            config.authority_host.as_ref(),
+            config.identity.authority_host.as_ref(),
             credential,
             http,
         )?;

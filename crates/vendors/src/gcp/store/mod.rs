@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::gcp::client::{Freshness, GcpClient, GcpCredential, GcpEndpoint, TokenSource};
+use crate::gcp::client::{Freshness, GcpCredential};
 use crate::gcp::settings::GcpConfig;
 use crate::http::HttpSettings;
 use api::{Api, Looked, Secret};
@@ -35,9 +35,6 @@ const GRANTS_SETTLE: Duration = Duration::from_secs(120);
 /// The annotation that marks a secret of this provider. Its value is the attempt that
 /// created the secret.
 const ATTEMPT: &str = "planton-attempt";
-
-/// The universe domain of Google's own cloud.
-const UNIVERSE: &str = "googleapis.com";
 
 /// Stores each version as a native version of one secret per object.
 ///
@@ -76,26 +73,13 @@ impl GcpSecretManagerStore {
         credential: GcpCredential,
         http: HttpSettings,
     ) -> Result<Self, StoreError> {
-        if let GcpCredential::ServiceAccount(key) = &credential
-            && config.endpoint.is_none()
-            && key
-                .universe_domain()
-                .is_some_and(|domain| domain != UNIVERSE)
-        {
-            let error = StoreError::new(StoreErrorKind::Misconfigured, "configure", "endpoint");
-            return Err(error.with_remedy(
-                "The key file belongs to another cloud than Google's own (universe_domain). Set \
-                 endpoint to that cloud's Secret Manager.",
-            ));
-        }
-        let mut tokens = TokenSource::new(credential);
-        if let Some(account) = &config.impersonate {
-            // A stand-in for Google on this machine also stands in for IAM.
-            let iam = config.endpoint.clone().filter(GcpEndpoint::is_loopback);
-            let iam = iam.unwrap_or_else(|| GcpEndpoint::public("iamcredentials"));
-            tokens = tokens.impersonating(account.clone(), iam);
-        }
-        let client = GcpClient::new("secretmanager", config.endpoint.clone(), http, tokens);
+        let connection = &config.connection;
+        let client = connection.client(
+            "secretmanager",
+            Self::capability_of().vendor,
+            credential,
+            http,
+        )?;
         Ok(Self {
             api: Api::new(client, &config.project_id),
             config,
