@@ -1,13 +1,23 @@
 //! The command line: operator commands, one module each, and the help.
 
 mod forget;
+mod key_argument;
+mod open;
 mod operator;
+mod platform;
+mod progress;
+mod rewrap;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 pub use forget::Forget;
+pub use open::Open;
+pub use platform::Platform;
+pub use rewrap::Rewrap;
+pub use verify::Verify;
 
 const INSTALL: &str = r#"Terraform and OpenTofu start this program as a plugin. To install it, add it to a
 configuration and run `terraform init`:
@@ -41,6 +51,14 @@ pub enum Request {
 pub enum Operate {
     /// Remove the record of a secret or a backend.
     Forget(Forget),
+    /// Create the organization, print its keys, change its escrow keys.
+    Platform(Platform),
+    /// Move data keys to the present keys and their newest versions.
+    Rewrap(Rewrap),
+    /// Open one envelope with a key at hand.
+    Open(Open),
+    /// Verify records and stored versions against each other.
+    Verify(Verify),
 }
 
 impl Operate {
@@ -50,6 +68,10 @@ impl Operate {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Forget(forget) => forget::run(forget),
+            Self::Platform(platform) => platform::run(platform),
+            Self::Rewrap(rewrap) => rewrap::run(rewrap),
+            Self::Open(open) => open::run(open),
+            Self::Verify(verify) => verify::run(verify),
         }
     }
 }
@@ -80,6 +102,10 @@ fn request(cli: Cli) -> Request {
         (true, _) => Request::Debug,
         (false, Some(Command::Version)) => Request::Version,
         (false, Some(Command::Forget(forget))) => Request::Operate(Operate::Forget(forget)),
+        (false, Some(Command::Platform(platform))) => Request::Operate(Operate::Platform(platform)),
+        (false, Some(Command::Rewrap(rewrap))) => Request::Operate(Operate::Rewrap(rewrap)),
+        (false, Some(Command::Open(open))) => Request::Operate(Operate::Open(open)),
+        (false, Some(Command::Verify(verify))) => Request::Operate(Operate::Verify(verify)),
         (false, None) => Request::Help,
     }
 }
@@ -107,6 +133,31 @@ enum Command {
     /// Reads the platform from the environment variables of the provider block: PLANTON_ORG, and
     /// either PLANTON_ADDR with PLANTON_TOKEN or PLANTON_TOKEN_FILE, or PLANTON_DATA_DIR.
     Forget(Forget),
+    /// Create the organization on its platform, print its keys, change its escrow keys.
+    ///
+    /// Reads the platform from the environment variables of the provider block, as `forget`
+    /// does.
+    Platform(Platform),
+    /// Move data keys to the present keys of each backend, and to their newest versions.
+    ///
+    /// No value is decrypted and no payload changes. Runs beside applies; an interrupted call is
+    /// repeated. Requires PLANTON_ORGANIZATION_FINGERPRINT and PLANTON_ALLOWED_KEY_IDS, beside
+    /// the variables that `forget` reads.
+    #[command(after_help = operator::STATUSES)]
+    Rewrap(Rewrap),
+    /// Open one envelope with a key at hand, without the platform: break glass.
+    ///
+    /// Reads the envelope as its backend stores it, and unwraps with a key file, an identity of
+    /// age, or a key in a service. Says what the result proves. Reads no platform variables.
+    #[command(after_help = operator::STATUSES)]
+    Open(Open),
+    /// Verify every record and every stored version, without decrypting a value.
+    ///
+    /// For each record its authentication code; for each version its object, the digest of its
+    /// payload and the list of keys that it is wrapped for. Reads the platform from the
+    /// environment variables of the provider block, as `forget` does.
+    #[command(after_help = verify::STATUSES)]
+    Verify(Verify),
 }
 
 #[cfg(test)]
@@ -139,8 +190,41 @@ mod tests {
             parsed(&["forget", "secret", "db", "--environment", "prod", "--yes"]),
             Some(Request::Operate(Operate::Forget(_)))
         ));
+        for operate in [
+            &[
+                "platform", "init", "--escrow", "age:age1", "--escrow", "age:age2",
+            ][..],
+            &["platform", "status", "--json"],
+            &["platform", "escrow", "add", "age:age1"],
+            &["platform", "escrow", "remove", "age:age1"],
+            &["platform", "escrow", "list"],
+            &["rewrap"],
+            &["open", "--identity", "id.txt"],
+            &[
+                "verify",
+                "--backend",
+                "vault",
+                "--drill",
+                "id.txt",
+                "--json",
+            ],
+            &["open", "envelope", "--key-file", "key", "--reveal"],
+            &["rewrap", "--backend", "vault", "--json"],
+        ] {
+            assert!(
+                matches!(parsed(operate), Some(Request::Operate(_))),
+                "{operate:?}"
+            );
+        }
         for wrong in [
-            &["forget"][..],
+            &["platform"][..],
+            &["platform", "escrow", "add"],
+            &["rewrap", "vault"],
+            &["open", "envelope"],
+            &["open", "--identity", "id.txt", "--key-file", "key"],
+            &["open", "--identity", "id.txt", "--reveal", "--json"],
+            &["open", "--key", "aws_kms:key_id=1"],
+            &["forget"],
             &["forget", "secret"],
             &["forget", "secret", "not a slug"],
         ] {

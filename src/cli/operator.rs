@@ -29,6 +29,21 @@ pub(super) fn bounds() -> Interrupt {
     Interrupt::new(CancellationToken::new(), Some(Instant::now() + TIME_LIMIT))
 }
 
+/// Runs a command without a time limit. The first Ctrl-C stops it after the step at hand, and
+/// a later call continues it.
+pub(super) async fn interruptible<T, F: Future<Output = T>>(
+    command: impl FnOnce(Interrupt) -> F,
+) -> T {
+    let token = CancellationToken::new();
+    let command = command(Interrupt::new(token.clone(), None));
+    tokio::pin!(command);
+    tokio::select! {
+        done = &mut command => return done,
+        _ = tokio::signal::ctrl_c() => token.cancel(),
+    }
+    command.await
+}
+
 /// Failure of a command, with its exit status.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -63,7 +78,12 @@ impl From<Diagnostic> for Failure {
 
 impl From<OperationError> for Failure {
     fn from(error: OperationError) -> Self {
-        explain(&error).into()
+        let diagnostic = match error {
+            // It is about an argument of the command, and not about a backend's block.
+            OperationError::KeyProbeFailed { error, .. } => explain(&error.into()),
+            error => explain(&error),
+        };
+        diagnostic.into()
     }
 }
 
@@ -71,6 +91,11 @@ impl From<OperationError> for Failure {
 pub(super) trait Report: Serialize {
     /// Returns the human-readable text.
     fn text(&self) -> String;
+
+    /// Returns the exit status: that of a command that did what it could, or found something.
+    fn status(&self) -> u8 {
+        0
+    }
 }
 
 /// Output format of a command.
@@ -85,6 +110,23 @@ pub(super) fn run<R: Report, F: Future<Output = Result<R, Failure>>>(
     form: Form,
     command: impl FnOnce(Organization) -> F,
 ) -> ExitCode {
+    run_alone(form, false, async {
+        let opened = provider::operated(&Environment::of_process()).await;
+        let (organization, warnings) = opened?;
+        for warning in &warnings {
+            print(warning);
+        }
+        command(organization).await
+    })
+}
+
+/// Runs a command that needs no platform. If it writes to stdout itself, the report goes to
+/// stderr.
+pub(super) fn run_alone<R: Report>(
+    form: Form,
+    writes_to_stdout: bool,
+    command: impl Future<Output = Result<R, Failure>>,
+) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -96,22 +138,16 @@ pub(super) fn run<R: Report, F: Future<Output = Result<R, Failure>>>(
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(async {
-        let opened = provider::operated(&Environment::of_process()).await;
-        let (organization, warnings) = opened?;
-        for warning in &warnings {
-            print(warning);
-        }
-        command(organization).await
-    });
+    let outcome = runtime.block_on(command);
     runtime.shutdown_background();
     match outcome {
         Ok(report) => {
             match form {
+                Form::Text if writes_to_stdout => eprintln!("{}", report.text()),
                 Form::Text => println!("{}", report.text()),
                 Form::Json => println!("{}", json!(report)),
             }
-            ExitCode::SUCCESS
+            ExitCode::from(report.status())
         }
         Err(failure) => fail(form, &failure),
     }

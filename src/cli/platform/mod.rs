@@ -1,0 +1,61 @@
+//! `platform`: the organization on its platform, its keys and its escrow keys.
+
+mod escrow;
+mod init;
+mod report;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::operator::{Form, STATUSES};
+
+/// Arguments of `platform`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Platform {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+enum What {
+    /// Create the organization, with its keys, before the first apply.
+    ///
+    /// The first apply does the same without escrow keys. Prints the fingerprint and the key
+    /// identifiers to pin. An interrupted call is repeated.
+    #[command(after_help = STATUSES)]
+    Init(init::Init),
+    /// Print the organization's fingerprint, its keys and how they rotate.
+    #[command(after_help = STATUSES)]
+    Status(How),
+    /// Add, remove and list the organization's escrow keys.
+    ///
+    /// Each of them opens the platform's own secrets, the credentials of backends and the key
+    /// that authenticates the catalog, alone and without the main key.
+    Escrow(escrow::Escrow),
+}
+
+/// Output of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+struct How {
+    /// Print the result as one JSON object to stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+impl How {
+    fn form(self) -> Form {
+        if self.json { Form::Json } else { Form::Text }
+    }
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub(super) fn run(platform: Platform) -> ExitCode {
+    match platform.what {
+        What::Init(init) => init::run(&init),
+        What::Status(how) => status::run(how),
+        What::Escrow(escrow) => escrow::run(escrow),
+    }
+}

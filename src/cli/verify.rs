@@ -1,0 +1,201 @@
+//! `verify` checks records and stored versions against each other.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::operator::{self, Failure, Form, Report};
+use super::progress::Progress;
+use planton_core::names::Slug;
+use planton_core::operations::{
+    self, Finding, Interrupt, KeyEncryptionKey, OperationError, Organization, Problem,
+    Verification, pin_of,
+};
+use planton_plugin::Diagnostic;
+use planton_vendors::age::AgeIdentityFile;
+
+/// Exit statuses, for the help.
+pub(super) const STATUSES: &str = "Exit status:
+  0  everything is as the records say
+  1  something is wrong, or the command failed
+  2  wrong arguments";
+
+/// Arguments of `verify`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Verify {
+    /// Backend to verify; `platform` is the built-in one. Default: the whole organization.
+    #[arg(long, value_parser = Slug::parse)]
+    backend: Option<Slug>,
+    /// Drill: file with one identity of age, through which alone each version has to open. The
+    /// values are dropped at once.
+    #[arg(long, value_name = "FILE")]
+    drill: Option<PathBuf>,
+    /// Print the result as one JSON object to stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Result of the command.
+#[derive(Debug, Serialize)]
+struct Verified {
+    organization: String,
+    fingerprint: String,
+    documents: usize,
+    versions: usize,
+    /// Versions that a rewrap would move.
+    rewrap_due: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drill: Option<Drill>,
+    findings: Vec<Found>,
+}
+
+#[derive(Debug, Serialize)]
+struct Drill {
+    key: String,
+    opened: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Found {
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    problem: &'static str,
+    detail: String,
+}
+
+impl From<Finding> for Found {
+    fn from(finding: Finding) -> Self {
+        Self {
+            subject: finding.subject,
+            version: finding.version,
+            problem: match finding.problem {
+                Problem::Record => "record",
+                Problem::Backend => "backend",
+                Problem::Envelope => "envelope",
+                Problem::Keys => "keys",
+                Problem::Drill => "drill",
+            },
+            detail: finding.detail,
+        }
+    }
+}
+
+impl Report for Verified {
+    fn text(&self) -> String {
+        let Self {
+            organization,
+            fingerprint,
+            documents,
+            versions,
+            rewrap_due,
+            drill,
+            findings,
+        } = self;
+        let mut text = format!(
+            "Organization {organization}, fingerprint {fingerprint}: {documents} secrets with \
+             {versions} versions verified."
+        );
+        if *rewrap_due > 0 {
+            let _ = write!(
+                text,
+                "\n{rewrap_due} versions are not under the present keys and their newest versions: \
+                 terraform-provider-planton rewrap moves them."
+            );
+        }
+        if let Some(drill) = drill {
+            let _ = write!(
+                text,
+                "\nDrill: {} versions opened through {}.",
+                drill.opened, drill.key
+            );
+        }
+        for Found {
+            subject,
+            version,
+            problem,
+            detail,
+        } in findings
+        {
+            let version = version.map_or_else(String::new, |number| format!(", version {number}"));
+            let _ = write!(text, "\n  {subject}{version}: {problem}: {detail}");
+        }
+        match findings.len() {
+            0 => text.push_str("\nNothing is wrong."),
+            number => {
+                let _ = write!(
+                    text,
+                    "\n{number} findings. Find out who can write to the platform or the backend, \
+                     and restore what is altered or missing."
+                );
+            }
+        }
+        text
+    }
+
+    fn status(&self) -> u8 {
+        u8::from(!self.findings.is_empty())
+    }
+}
+
+/// Verifies what the arguments name.
+#[must_use]
+pub(super) fn run(verify: Verify) -> ExitCode {
+    let form = if verify.json { Form::Json } else { Form::Text };
+    operator::run(form, |organization| async move {
+        operator::interruptible(|interrupt| async move {
+            verified(&organization, &verify, &interrupt).await
+        })
+        .await
+    })
+}
+
+async fn verified(
+    organization: &Organization,
+    verify: &Verify,
+    interrupt: &Interrupt,
+) -> Result<Verified, Failure> {
+    let identity = match &verify.drill {
+        None => None,
+        Some(path) => {
+            let file = AgeIdentityFile::open(path).map_err(OperationError::Kek)?;
+            match <[_; 1]>::try_from(file.into_identities()) {
+                Ok([identity]) => Some(identity),
+                Err(_) => return Err(several_identities()),
+            }
+        }
+    };
+    let keys = organization.keys();
+    let what = operations::Verify {
+        backend: verify.backend.as_ref(),
+        drill: identity.as_ref().map(|key| key as &dyn KeyEncryptionKey),
+    };
+    let progress = Progress::of("verify");
+    let show = |now: &Verification| progress.show(now.looked_at, now.documents);
+    let found = interrupt.bound(keys.verify(what, &show, interrupt)).await?;
+    drop(progress);
+    let fingerprint = interrupt.bound(keys.fingerprint()).await?;
+    Ok(Verified {
+        organization: organization.slug().to_string(),
+        fingerprint: fingerprint.to_string(),
+        documents: found.documents,
+        versions: found.versions,
+        rewrap_due: found.due,
+        drill: identity.map(|key| Drill {
+            key: pin_of(key.id()),
+            opened: found.drilled,
+        }),
+        findings: found.findings.into_iter().map(Found::from).collect(),
+    })
+}
+
+fn several_identities() -> Failure {
+    Failure::not_confirmed(Diagnostic::error(
+        "Several Identities",
+        "The file of the drill contains several identities, and a drill opens through one \
+         alone.\n\nPass a file with one identity.",
+    ))
+}
