@@ -26,6 +26,7 @@ fn infinitive(step: &str) -> Cow<'static, str> {
 /// Every step before which a use case checks for an interrupt, by the name that
 /// `Interrupt::before` gets.
 const STEPS: &[(&str, &str)] = &[
+    ("add escrow key", "add the escrow key"),
     ("adopt", "adopt the secret"),
     ("adopt backend", "adopt the backend"),
     ("backend marker", "write the backend's marker object"),
@@ -40,6 +41,23 @@ const STEPS: &[(&str, &str)] = &[
         "write the record of the default backend",
     ),
     ("commit edit", "write the secret's record"),
+    (
+        "commit former keys",
+        "write the backend's record without its former keys",
+    ),
+    ("commit escrow key", "write the organization's record"),
+    (
+        "commit rewrap",
+        "write the secret's record with the new wraps",
+    ),
+    (
+        "commit rewrapped credential",
+        "write the backend's record with the new wraps",
+    ),
+    (
+        "commit rewrapped organization",
+        "write the organization's record with the new wraps",
+    ),
     ("create", "start the creation of the secret"),
     ("delete", "start the deletion of the secret"),
     ("delete backend", "start the deletion of the backend"),
@@ -52,6 +70,7 @@ const STEPS: &[(&str, &str)] = &[
         "give backend back",
         "return the backend to its former owner",
     ),
+    ("initialize", "create the organization"),
     ("list entries", "list the entries of the backend"),
     (
         "look at backend",
@@ -61,13 +80,24 @@ const STEPS: &[(&str, &str)] = &[
     ("mark deleting", "mark the secret as being deleted"),
     ("probe backend", "write a test object to the backend"),
     ("put", "write the sealed value to the backend"),
+    (
+        "put rewrap",
+        "write the sealed value with its new wraps to the backend",
+    ),
     ("raise document", "raise the record of the secret's name"),
     ("register backend", "start the declaration of the backend"),
+    (
+        "remove former keys",
+        "look for versions that need the former keys",
+    ),
+    ("remove escrow key", "remove the escrow key"),
+    ("rewrap", "rewrap the next secrets"),
     ("set default backend", "set the default backend"),
     ("tombstone", "replace the secret's record with a tombstone"),
     ("unset default backend", "unset the default backend"),
     ("update", "start the update of the secret"),
     ("update backend", "start the update of the backend"),
+    ("verify", "verify the next secrets"),
     ("wrap", "wrap the data key"),
 ];
 
@@ -86,13 +116,17 @@ mod tests {
                 collect(&path, steps);
                 continue;
             }
-            let code = std::fs::read_to_string(&path).expect("the file is text");
-            let code = code.split("#[cfg(test)]").next().unwrap_or_default();
-            for call in code.split("interrupt.before(").skip(1) {
-                let literal = call.trim_start().strip_prefix('"');
-                let name = literal.and_then(|rest| rest.split('"').next());
-                steps.insert(name.expect("a step is a literal").to_owned());
-            }
+            collect_file(&path, steps);
+        }
+    }
+
+    fn collect_file(path: &Path, steps: &mut BTreeSet<String>) {
+        let code = std::fs::read_to_string(path).expect("the file is text");
+        let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+        for call in code.split("interrupt.before(").skip(1) {
+            let literal = call.trim_start().strip_prefix('"');
+            let name = literal.and_then(|rest| rest.split('"').next());
+            steps.insert(name.expect("a step is a literal").to_owned());
         }
     }
 
@@ -100,9 +134,10 @@ mod tests {
     fn every_step_of_a_use_case_has_an_infinitive_and_no_other_has() {
         let operations = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/core/src/operations");
         let mut steps = BTreeSet::new();
-        for use_cases in ["secrets", "backends", "default_backend"] {
+        for use_cases in ["secrets", "backends", "default_backend", "keys", "rewrap"] {
             collect(&Path::new(operations).join(use_cases), &mut steps);
         }
+        collect_file(&Path::new(operations).join("verify.rs"), &mut steps);
         let told: BTreeSet<String> = STEPS.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(told, steps);
     }

@@ -7,10 +7,12 @@ mod configuration;
 mod default_backend;
 mod interrupted;
 mod invalid_name;
+mod keys;
 mod organization;
 mod ownership;
 mod secret;
 
+use planton_core::kek::{KekError, KekErrorKind, KekSlot};
 use planton_core::operations::{ChangedRecord, OperationError};
 use planton_core::store::{StoreError, StoreErrorKind};
 use planton_plugin::{AttributePath, Diagnostic};
@@ -46,6 +48,14 @@ pub(crate) enum About<'a> {
     Setting(&'a str),
     /// Address of a backend.
     Address,
+    /// Key of a backend, and the setting in its block; empty for the whole block.
+    Key(KekSlot, &'a str),
+    /// All escrow keys of a backend.
+    Escrow,
+    /// Keys that the provider block allows.
+    AllowedKeys,
+    /// Fingerprint that the provider block pins.
+    Fingerprint,
 }
 
 /// Returns the diagnostic of a failure, without a path.
@@ -95,6 +105,21 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         E::ChangedConcurrently {
             record: ChangedRecord::DefaultBackend,
         } => (default_backend::changed_concurrently(), About::Nothing),
+        E::ChangedConcurrently {
+            record: ChangedRecord::Organization,
+        } => (organization::changed_concurrently(), About::Nothing),
+        E::PinsMissing {
+            fingerprint,
+            allowed_key_ids,
+        } => (
+            keys::pins_missing(*fingerprint, *allowed_key_ids),
+            About::Nothing,
+        ),
+        E::AlreadyInitialized { organization } => (
+            organization::already_initialized(organization),
+            About::Nothing,
+        ),
+        E::EscrowKeyNotFound { key } => (keys::escrow_not_found(key), About::Nothing),
         E::OrganizationMissing { organization } => {
             (organization::missing(organization), About::Selector)
         }
@@ -104,6 +129,22 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         E::DifferentPlatform { expected, found } => (
             organization::different_platform(*expected, *found),
             About::Nothing,
+        ),
+        E::KeyNotAllowed { key } => (keys::not_allowed(key), About::AllowedKeys),
+        E::KeyProbeFailed { slot, error } => (
+            keys::probe_failed(error),
+            About::Key(*slot, key_setting(error)),
+        ),
+        E::KeyDeclaredTwice { key } => (keys::declared_twice(key), About::Escrow),
+        E::TooManyKeys { keys } => (keys::too_many(*keys), About::Escrow),
+        E::WrapsTooLong { bytes } => (keys::wraps_too_long(*bytes), About::Escrow),
+        E::AnotherFingerprint {
+            organization,
+            expected,
+            found,
+        } => (
+            keys::another_fingerprint(organization, *expected, *found),
+            About::Fingerprint,
         ),
         E::MacKeyReplaced => (organization::mac_key_replaced(), About::Nothing),
         E::Randomness => (organization::no_randomness(), About::Nothing),
@@ -222,6 +263,14 @@ fn setting(error: &StoreError) -> About<'_> {
     match (error.setting(), error.kind()) {
         (None, StoreErrorKind::Unavailable | StoreErrorKind::RateLimited) => About::Nothing,
         (named, _) => About::Setting(named.unwrap_or_default()),
+    }
+}
+
+/// Returns the setting that a key's failure is about; empty for the whole block.
+fn key_setting(error: &KekError) -> &str {
+    match error.kind() {
+        KekErrorKind::Misconfigured | KekErrorKind::Unauthenticated => error.path(),
+        _ => "",
     }
 }
 

@@ -34,6 +34,25 @@ pub(super) fn different_platform(expected: Uuid, found: Option<Uuid>) -> Diagnos
     )
 }
 
+pub(super) fn changed_concurrently() -> Diagnostic {
+    Diagnostic::error(
+        "Organization Changed Concurrently",
+        "Other commands kept changing the organization's record. Their changes were not \
+         overwritten.\n\nRun the command again.",
+    )
+}
+
+pub(super) fn already_initialized(organization: &Slug) -> Diagnostic {
+    Diagnostic::error(
+        "Organization Already Initialized",
+        format!(
+            "Organization \"{organization}\" exists on this platform, with other escrow keys than \
+             the given ones. Nothing was changed.\n\nRun terraform-provider-planton platform \
+             status to see them, and platform escrow add or remove to change them."
+        ),
+    )
+}
+
 pub(super) fn mac_key_replaced() -> Diagnostic {
     Diagnostic::error(
         "Catalog Key Replaced",

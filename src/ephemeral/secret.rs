@@ -120,7 +120,7 @@ impl SessionEphemeralResource for EphemeralSecret {
 
     async fn open(&self, session: &Configured, config: Value) -> Result<Value, Diagnostic> {
         let opened = open(&config, session).await?;
-        Ok(result(config, opened))
+        result(config, opened)
     }
 
     fn unknown(&self, config: Value) -> Value {
@@ -149,7 +149,11 @@ async fn open(config: &Value, session: &Configured) -> Result<OpenedSecret, Diag
                 | About::Value
                 | About::CopySource
                 | About::Setting(_)
-                | About::Address,
+                | About::Address
+                | About::Key(..)
+                | About::Escrow
+                | About::AllowedKeys
+                | About::Fingerprint,
                 _,
             ) => None,
         });
@@ -207,7 +211,7 @@ fn selector(config: &Value, session: &Configured) -> Result<Selector, Diagnostic
     Ok(Selector::Name(SecretName { environment, name }))
 }
 
-fn result(config: Value, opened: OpenedSecret) -> Value {
+fn result(config: Value, opened: OpenedSecret) -> Result<Value, Diagnostic> {
     let OpenedSecret {
         view,
         version,
@@ -222,8 +226,9 @@ fn result(config: Value, opened: OpenedSecret) -> Value {
                 .collect();
             (Value::Null, Value::Map(entries))
         }
+        SecretValue::Binary(_) => return Err(binary(&view.name)),
     };
-    config
+    let result = config
         .with("id", view.uuid.to_string())
         .with("name", view.name.name.to_string())
         .with(
@@ -232,7 +237,20 @@ fn result(config: Value, opened: OpenedSecret) -> Value {
         )
         .with("version", version)
         .with("value", text)
-        .with("data", data)
+        .with("data", data);
+    Ok(result)
+}
+
+/// Rejects a value that no attribute can hold: a string of Terraform is Unicode.
+fn binary(name: &SecretName) -> Diagnostic {
+    Diagnostic::error(
+        "Secret Value Is Binary",
+        format!(
+            "The value of secret {:?} is binary, and Terraform's strings are text.\n\nStore the \
+             value as text, for example in Base64.",
+            name.to_string()
+        ),
+    )
 }
 
 fn unknown_result(mut config: Value) -> Value {

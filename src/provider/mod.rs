@@ -2,6 +2,7 @@
 //! on its platform.
 
 mod openbao;
+mod pins;
 mod platform;
 mod run;
 mod schema;
@@ -22,7 +23,7 @@ use planton_plugin::{
     ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
     Provider, Resource, Schema, Value,
 };
-use planton_vendors::Connector;
+use planton_vendors::{Connector, KekConnector};
 
 pub use settings::Environment;
 
@@ -138,7 +139,10 @@ impl Provider for PlantonProvider {
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         vec![
             self.serve(SecretResource),
-            self.serve(SecretBackendResource::new(Arc::new(Connector::default()))),
+            self.serve(SecretBackendResource::new(
+                Arc::new(Connector::default()),
+                Arc::new(KekConnector::default()),
+            )),
             self.serve(DefaultBackendResource),
         ]
     }

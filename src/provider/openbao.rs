@@ -11,7 +11,6 @@ pub(super) use block::{Block, unusable_argument};
 use planton_core::names::Slug;
 use planton_core::operations::{NAME_PREFIX, Platform};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use planton_vendors::Connector;
 use planton_vendors::openbao::OpenBaoCatalog;
 use planton_vendors::openbao::OpenBaoStore;
 use planton_vendors::openbao::TransitKek;
@@ -19,6 +18,7 @@ use planton_vendors::openbao::client::{
     OpenBaoClient, OpenBaoConfig, OpenBaoError, PolicyRole, PolicyScope, UnreadableFile, fence_slot,
 };
 use planton_vendors::openbao::connection::{Connection, ConnectionBlock};
+use planton_vendors::{Connector, KekConnector};
 
 /// Opens the platform. Sends no request.
 pub(super) fn open(
@@ -31,7 +31,8 @@ pub(super) fn open(
         value: config.attribute("openbao"),
         environment: Some(environment),
     };
-    let config = block.config()?;
+    let connection = block.connection()?;
+    let config = block.config(&connection)?;
     if config.address.is_exposed() {
         diagnostics.push(
             Diagnostic::warning(
@@ -54,9 +55,13 @@ pub(super) fn open(
     let slot = fence_slot().map_err(|_| no_randomness())?;
     let fence_path = scope.fence_path(&slot);
     let client = OpenBaoClient::new(&config, Some(&fence_path)).map_err(unusable)?;
+    let period = connection.key_rotation_period();
     Ok(Platform {
         catalog: Arc::new(OpenBaoCatalog::new(&client, &scope, PolicyRole::Apply)),
-        kek: Arc::new(TransitKek::platform(&client, &scope)),
+        kek: Arc::new(TransitKek::platform(&client, &scope).rotated_every(period)),
+        mac_kek: Arc::new(TransitKek::platform_mac(&client, &scope).rotated_every(period)),
+        former_keks: Vec::new(),
+        kek_connector: Arc::new(KekConnector::default()),
         store: Arc::new(OpenBaoStore::platform(&client, &scope)),
         connector: Arc::new(Connector::default()),
     })
@@ -83,10 +88,13 @@ fn unusable(error: OpenBaoError) -> Diagnostic {
 }
 
 impl Block<'_> {
-    fn config(&self) -> Result<OpenBaoConfig, Diagnostic> {
-        let connection = Connection::read(ConnectionBlock::Platform, self)
-            .map_err(|problem| unusable_argument(&problem))?;
-        let auth = self.auth(&connection)?;
+    fn connection(&self) -> Result<Connection, Diagnostic> {
+        Connection::read(ConnectionBlock::Platform, self)
+            .map_err(|problem| unusable_argument(&problem))
+    }
+
+    fn config(&self, connection: &Connection) -> Result<OpenBaoConfig, Diagnostic> {
+        let auth = self.auth(connection)?;
         // The block is named after OpenBAO, and a Vault server works as well.
         connection
             .config(auth, None)
@@ -119,7 +127,9 @@ mod tests {
             value: block,
             environment: Some(&environment),
         };
-        format!("{:?}", block.config().unwrap_err())
+        let read = block.connection();
+        let read = read.and_then(|connection| block.config(&connection).map(drop));
+        format!("{:?}", read.unwrap_err())
     }
 
     fn block(more: &[(&'static str, &str)]) -> Value {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::openbao;
+use super::pins;
 use super::settings::{Environment, invalid_path};
 use crate::diagnostics::invalid_slug;
 use crate::session::Configured;
@@ -12,7 +13,6 @@ use planton_core::kek::{KekError, KekErrorKind, LocalKek};
 use planton_core::names::Slug;
 use planton_core::operations::{Organization, Platform, Run};
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
-use planton_vendors::Connector;
 use planton_vendors::embedded::EmbeddedCatalog;
 use planton_vendors::embedded::EmbeddedStore;
 use planton_vendors::embedded::LocalKeyFile;
@@ -20,6 +20,7 @@ use planton_vendors::embedded::sqlite::{
     DatabaseError, DatabaseOptions, KeyFileRule, default_directory, open_with_key,
 };
 use planton_vendors::openbao::client::check_path;
+use planton_vendors::{Connector, KekConnector};
 
 /// Opens the organization on its platform. The block is known and validated.
 pub(super) async fn configure(
@@ -69,7 +70,9 @@ pub(super) async fn configure(
         .flatten()
         .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
         .collect::<BTreeMap<_, _>>();
-    let organization = Organization::new(organization, platform).in_run(run);
+    let organization = Organization::new(organization, platform)
+        .in_run(run)
+        .with_pins(pins::read(config, environment)?);
     Ok(Configured::new(
         organization,
         default_environment,
@@ -161,9 +164,17 @@ fn no_data_folder() -> Diagnostic {
 async fn embedded(directory: &Path, organization: &Slug) -> Result<Platform, Diagnostic> {
     let opened = open_with_key(directory, DatabaseOptions::default(), open_key).await;
     let (database, key_file) = opened.map_err(|error| error.diagnostic(directory))?;
+    let kek = Arc::new(LocalKek::new(key_file.root_key(), organization));
+    let former = key_file.former_root_keys().iter();
+    let former = former.map(|root| Arc::new(LocalKek::new(root, organization)) as _);
     Ok(Platform {
         catalog: Arc::new(EmbeddedCatalog::new(database.clone(), organization.clone())),
-        kek: Arc::new(LocalKek::new(key_file.root_key(), organization)),
+        // Anybody who can use a key of the file can use any, so a second key protects
+        // nothing.
+        mac_kek: kek.clone(),
+        kek,
+        former_keks: former.collect(),
+        kek_connector: Arc::new(KekConnector::default()),
         store: Arc::new(EmbeddedStore::new(database)),
         connector: Arc::new(Connector::default()),
     })
@@ -210,7 +221,7 @@ impl EmbeddedError {
         };
         let what = error.to_string();
         // The remedy or the original error names the missing part.
-        let what = what.trim_end_matches(": not set up");
+        let what = what.trim_end_matches(": not configured as required");
         let remedy = remedy.unwrap_or("Check that the directory can be read and written.");
         let mut chain = String::new();
         let mut source = error.source();

@@ -29,6 +29,18 @@ pub(super) fn schema() -> Schema {
              sealed secrets. For evaluation, development and tests. The default if no platform \
              is configured.",
         ),
+        Attribute::string("organization_fingerprint").optional().describe(
+            "Fingerprint of the organization: 32 lower-case hexadecimal digits, as \
+             `terraform-provider-planton platform status` prints it. The provider rejects a platform \
+             on which the organization has another one. Can also be set with \
+             `PLANTON_ORGANIZATION_FINGERPRINT`.",
+        ),
+        Attribute::set("allowed_key_ids", AttributeType::String).optional().describe(
+            "Identifiers of the keys that may encrypt data keys, each `<type>:<id>`, as `key_ids` of \
+             `planton_secret_backend` lists them. The provider encrypts with no other key, whatever \
+             the catalog says. Can also be set with `PLANTON_ALLOWED_KEY_IDS`, separated by commas. \
+             Default: any key of the catalog.",
+        ),
         Attribute::string("default_environment")
             .optional()
             .describe("Environment of secrets that set no `environment`."),

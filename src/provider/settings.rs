@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use super::openbao::{Block, unusable_argument};
+use super::pins;
 use crate::diagnostics::invalid_slug;
 use planton_core::names::Slug;
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, Value};
@@ -114,6 +115,7 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
             );
         }
     }
+    pins::validate(config, &mut diagnostics);
     path(
         config.attribute("embedded"),
         &AttributePath::attribute("embedded"),

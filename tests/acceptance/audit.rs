@@ -5,12 +5,23 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use xtask::canary::Canary;
 
+/// What holds the plaintexts of Transit: one, or those of a batch.
+const SIDES: [&str; 4] = [
+    "/request/data",
+    "/request/data/batch_input",
+    "/response/data",
+    "/response/data/batch_results",
+];
+
 /// Returns each data key that Transit wrapped or unwrapped, as text and as bytes.
 pub(crate) fn data_keys(audit: &[Value]) -> Vec<Canary> {
     let mut keys = Vec::new();
     for entry in audit.iter().filter(|entry| is_transit(entry)) {
-        for side in ["/request/data/plaintext", "/response/data/plaintext"] {
-            if let Some(text) = entry.pointer(side).and_then(Value::as_str) {
+        for text in SIDES.iter().filter_map(|side| entry.pointer(side)) {
+            let items = text
+                .as_array()
+                .map_or(std::slice::from_ref(text), Vec::as_slice);
+            for text in items.iter().filter_map(|item| item["plaintext"].as_str()) {
                 let bytes = STANDARD.decode(text).unwrap();
                 assert_eq!(bytes.len(), 32, "a key, and never a value");
                 keys.push(hex::encode(&bytes));
@@ -48,8 +59,17 @@ pub(crate) fn without_exempt(audit: Vec<Value>) -> Value {
             return None;
         }
         if is_transit(&entry) {
-            entry["request"]["data"]["plaintext"].take();
-            entry["response"]["data"]["plaintext"].take();
+            for side in SIDES {
+                match entry.pointer_mut(side) {
+                    Some(Value::Array(items)) => {
+                        items
+                            .iter_mut()
+                            .for_each(|item| _ = item["plaintext"].take());
+                    }
+                    Some(Value::Object(item)) => _ = item.remove("plaintext"),
+                    _ => {}
+                }
+            }
         }
         entry["auth"].take();
         entry["request"]["client_token"].take();

@@ -55,6 +55,8 @@ pub(crate) const PUT_BACK: [&str; 1] = ["put stamp back"];
 pub(crate) const COPY: [&str; 1] = ["delete source"];
 /// Killed in `refresh.rs`: no write follows it.
 pub(crate) const OPEN: [&str; 1] = ["unwrap"];
+/// Before each record that an operator verifies, which writes nothing.
+pub(crate) const VERIFY: [&str; 1] = ["verify"];
 
 #[test]
 fn every_step_has_a_crash_test() {
@@ -70,6 +72,7 @@ fn every_step_has_a_crash_test() {
         &DELETE,
         &COPY,
         &OPEN,
+        &VERIFY,
     ]
     .concat()
     .into_iter()

@@ -57,7 +57,7 @@ fn the_configurations_of_the_readme_are_valid() {
 #[test]
 fn the_guide_shows_the_policies_word_for_word() {
     let guide = page("docs/guides/openbao.md");
-    for role in [PolicyRole::Apply, PolicyRole::Plan] {
+    for role in PolicyRole::ALL {
         let policy = policy_text(&scope("acme"), role);
         let block = format!("```hcl\n{policy}```\n");
         assert!(

@@ -88,10 +88,10 @@ fn the_plan_role_refreshes_and_plans_and_never_decrypts() {
 
     The provider could not compare the configured value with the current one. To plan without the key and the stored secret, set value_wo_version: the provider compares values only if it is not set.
 
-    The provider's credentials do not permit this operation on the key encryption key (decrypt: transit/decrypt/planton-acme).
+    The provider's credentials do not permit this operation on the key encryption key (decrypt: transit/decrypt/planton-acme.mac).
 
     Grant to the role in use:
-    path "transit/decrypt/planton-acme" {
+    path "transit/decrypt/planton-acme.mac" {
       capabilities = ["update"]
     }
 
@@ -168,19 +168,21 @@ fn assert_only_looked(requests: &Requests) {
 fn the_apply_role_does_everything_with_its_policy() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
     let server = scene.openbao().unwrap();
-    let token = token_of(
-        server.api(),
-        "apply",
-        &policy_text(&scope("acme"), PolicyRole::Apply),
-    );
+    let as_role = |role: PolicyRole| {
+        let policy = policy_text(&scope("acme"), role);
+        provider(server, &token_of(server.api(), role.name(), &policy))
+    };
     let mut workspace = scene.workspace(TRIGGERED);
     workspace
-        .write("provider.tf", &provider(server, &token))
+        .write("provider.tf", &as_role(PolicyRole::Init))
         .unwrap();
     let requests = Requests::of(&mut workspace);
 
-    // First use, with the organization's record and its key.
+    // First use, with the organization's record and its keys, takes the init role.
     workspace.apply(&[]).unwrap().ok().unwrap();
+    workspace
+        .write("provider.tf", &as_role(PolicyRole::Apply))
+        .unwrap();
     workspace.plan(&[]).unwrap().no_changes().unwrap();
     // A rotation, one version pruned; a comparison; reads.
     workspace
@@ -241,20 +243,14 @@ resource "planton_secret" "copy" {
     );
 }
 
-/// Tests roles without the right to create keys.
+/// Tests the apply role, which may not create keys.
 #[test]
 fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
     let _filters = filters();
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
     let server = scene.openbao().unwrap();
     let policy = policy_text(&scope("acme"), PolicyRole::Apply);
-    let keys = "path \"transit/keys/planton-acme\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}";
-    assert!(policy.contains(keys), "{policy}");
-    let narrow = policy.replace(
-        keys,
-        &keys.replace("\"create\", \"read\", \"update\"", "\"read\""),
-    );
-    let token = token_of(server.api(), "narrow", &narrow);
+    let token = token_of(server.api(), "apply", &policy);
     let workspace = scene.workspace(
         "resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  value_wo = \"x\"\n}\n",
     );
@@ -269,11 +265,17 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
 
     The provider's credentials do not permit this operation on the key encryption key (create key: transit/keys/planton-acme).
 
-    Have an administrator create the key, once:
-      bao write transit/keys/planton-acme type=aes256-gcm96 derived=true exportable=false
-    Or grant to the role in use:
+    The first use of an organization creates its keys, and requires the init policy. Use a token with that policy once. Or have an administrator create this key:
+      bao write transit/keys/planton-acme type=aes256-gcm96 derived=true exportable=false auto_rotate_period=2160h
+    Or grant to the role in use, until the first use is done:
     path "transit/keys/planton-acme" {
       capabilities = ["create", "read", "update"]
+    }
+    path "transit/keys/planton-acme.mac" {
+      capabilities = ["create", "read", "update"]
+    }
+    path "transit/encrypt/planton-acme.mac" {
+      capabilities = ["update"]
     }
 
     Original error: the server returned 403: permission denied
@@ -285,10 +287,32 @@ fn first_use_without_the_right_to_create_the_key_tells_how_to_create_it() {
     assert_eq!(absent.status, 404, "encrypting made a key");
 
     // As the text describes.
-    let key = json!({"type": "aes256-gcm96", "derived": true});
-    server
-        .api()
-        .ok("POST", "transit/keys/planton-acme", Some(&key))
+    let key = json!({"type": "aes256-gcm96", "derived": true, "auto_rotate_period": "2160h"});
+    for name in ["planton-acme", "planton-acme.mac"] {
+        let path = format!("transit/keys/{name}");
+        server.api().ok("POST", &path, Some(&key)).unwrap();
+    }
+    let told = Told::by_apply(&workspace, &[], &[]);
+    assert_snapshot!(told.everything(), @r#"
+    Error: Encryption Key Access Denied
+      in resource "planton_secret" "db"
+      at resource "planton_secret" "db" {
+
+    The provider's credentials do not permit this operation on the key encryption key (encrypt: transit/encrypt/planton-acme.mac).
+
+    The first use of an organization encrypts its MAC key, and requires the init policy. Use a token with that policy once. Or grant to the role in use, until the first use is done:
+    path "transit/encrypt/planton-acme.mac" {
+      capabilities = ["update"]
+    }
+
+    Original error: the server returned 403: permission denied
+    "#);
+    let granted = format!(
+        "{policy}path \"transit/encrypt/planton-acme.mac\" {{\n  capabilities = [\"update\"]\n}}\n"
+    );
+    let token = token_of(server.api(), "first-use", &granted);
+    workspace
+        .write("provider.tf", &provider(server, &token))
         .unwrap();
     workspace.apply(&[]).unwrap().ok().unwrap();
     workspace.plan(&[]).unwrap().no_changes().unwrap();

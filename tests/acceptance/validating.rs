@@ -61,7 +61,7 @@ const MISTAKES: [(&str, &[&str]); 17] = [
     ),
     (
         "name = \"db\"\n  generate = { numeric = false, min_numeric = 2, length = var.number }",
-        &["Invalid Generate Parameters", "switched off"],
+        &["Invalid Generate Parameters", "disabled class"],
     ),
     (
         "name = \"db\"\n  copy_from = { backend = \"platform\", remote_name = \"x\" }",

@@ -53,6 +53,8 @@ pub(in crate::provider) fn unusable_argument(problem: &ConnectionProblem) -> Dia
         Kind::Address => "Invalid Platform Address",
         Kind::Namespace => "Invalid Namespace",
         Kind::Mount => "Invalid Mount Path",
+        Kind::KeyName => "Invalid Key Name",
+        Kind::Period => "Invalid Key Rotation Period",
         Kind::Certificates => "Invalid CA Certificate",
         Kind::Path => "Invalid Path",
         Kind::Empty => "Empty Platform Credential",

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::SecretBackendResource;
 use super::credentials::credential_to_save;
+use super::keys;
 use super::ownership::not_destroyed;
 use super::plan::located;
 use super::settings::{arguments, credential, fixed, store_settings};
@@ -38,6 +39,7 @@ impl Apply for SecretBackendResource {
             settings: settings(planned)?,
             fixed: fixed(planned),
             credential: credential(config),
+            keys: keys::declared(None, planned, config)?,
             arguments: arguments(planned),
         };
         let registered = session
@@ -76,6 +78,7 @@ impl Apply for SecretBackendResource {
             description: description(planned),
             settings: settings(planned)?,
             credential: credential_to_save(&request),
+            keys: keys::declared(Some(&request.prior_state), planned, config)?,
             arguments: arguments(planned),
         };
         let updated = session.organization.backends().update(update, interrupt);

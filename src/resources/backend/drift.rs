@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::SecretBackendResource;
+use super::keys;
 use super::state::{self, Identity};
 use crate::diagnostics::{Named, explain};
 use crate::resources::private_state::{Anchor, PrivateState};
@@ -46,7 +47,8 @@ impl Refresh for SecretBackendResource {
                 // The record of another owner does not change this state.
                 let state = if is_own {
                     let timeouts = request.state.attribute("timeouts").clone();
-                    state::whole(&view, timeouts)
+                    let found = state::whole(&view, timeouts);
+                    keys::keep_empty_escrow(found, &request.state)
                 } else {
                     request.state
                 };

@@ -5,6 +5,7 @@ mod blocks;
 mod credentials;
 mod drift;
 mod import;
+mod keys;
 mod ownership;
 mod plan;
 mod replacement;
@@ -16,19 +17,26 @@ mod validate;
 use std::sync::Arc;
 
 use crate::session::SessionResource;
-use planton_core::operations::ConnectStore;
+use planton_core::operations::{ConnectKek, ConnectStore};
 use planton_plugin::{Diagnostics, IdentitySchema, Schema, Value};
 
 /// The resource `planton_secret_backend`.
 #[derive(Clone, Debug)]
 pub(crate) struct SecretBackendResource {
     connector: Arc<dyn ConnectStore>,
+    kek_connector: Arc<dyn ConnectKek>,
 }
 
 impl SecretBackendResource {
-    /// Creates the resource. `connector` checks settings before the provider is configured.
-    pub(crate) fn new(connector: Arc<dyn ConnectStore>) -> Self {
-        Self { connector }
+    /// Creates the resource. The connectors check settings before the provider is configured.
+    pub(crate) fn new(
+        connector: Arc<dyn ConnectStore>,
+        kek_connector: Arc<dyn ConnectKek>,
+    ) -> Self {
+        Self {
+            connector,
+            kek_connector,
+        }
     }
 }
 
@@ -45,6 +53,6 @@ impl SessionResource for SecretBackendResource {
     }
 
     fn validate(&self, config: &Value) -> Diagnostics {
-        validate::validate(config, self.connector.as_ref())
+        validate::validate(config, self.connector.as_ref(), self.kek_connector.as_ref())
     }
 }

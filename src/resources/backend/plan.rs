@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 
 use super::SecretBackendResource;
+use super::blocks;
 use super::credentials::{
     check_credential, check_kept, check_replaced, decided_by_the_apply, may_be_hidden,
     planned_source, takes_credential, with_seen_credential,
 };
+use super::keys;
 use super::ownership::is_own;
 use super::replacement::replaced_paths;
 use super::schema::schema;
@@ -22,7 +24,7 @@ use planton_plugin::{
     AttributePath, Diagnostic, Diagnostics, PlanRequest, PlanResponse, Value,
     proposed_with_computed_unknown, write_only_as_null,
 };
-use planton_vendors::{BackendType, Change, Field, Holds};
+use planton_vendors::BackendType;
 
 #[async_trait]
 impl Plan for SecretBackendResource {
@@ -50,9 +52,11 @@ impl Plan for SecretBackendResource {
         request: PlanRequest,
     ) -> Result<PlanResponse, Diagnostic> {
         let config = &request.config;
-        check_credential(config, planning.session.as_deref())?;
+        let session = planning.session.as_deref();
+        check_credential(config, session)?;
         let mut planned = proposed_with_computed_unknown(&schema(), config, request.proposed_state);
         decide_known(&mut planned, config, None);
+        keys::check(None, &planned, config, session)?;
         Ok(PlanResponse::planned(planned))
     }
 
@@ -64,6 +68,12 @@ impl Plan for SecretBackendResource {
         let session = planning.session.as_deref();
         let mut planned = request.proposed_state.clone();
         decide_known(&mut planned, &request.config, Some(&request.prior_state));
+        keys::check(
+            Some(&request.prior_state),
+            &planned,
+            &request.config,
+            session,
+        )?;
         let replaced = replaced_paths(&request.prior_state, &planned);
         if replaced.is_empty() {
             plan_in_place(request, planned, session)
@@ -93,6 +103,7 @@ fn decide_known(planned: &mut Value, config: &Value, prior: Option<&Value>) {
     let kind = chosen(config).map_or(Value::Unknown, |block| block.name().into());
     planned.set("type", kind);
     planned.set("credential_source", planned_source(config, prior));
+    keys::decide_ids(planned, prior);
 }
 
 /// Plans a replacement, unless secrets or the default still use the backend.
@@ -115,7 +126,7 @@ async fn plan_replacement(
     }
     check_replaced(prior, &request.config)?;
     check_credential(&request.config, session)?;
-    planned.mark_unknown(&["id", "created_at", "updated_at"]);
+    planned.mark_unknown(&["id", "created_at", "updated_at", "key_ids"]);
     Ok(PlanResponse {
         requires_replace: replaced,
         private: Some(request.prior_private),
@@ -168,39 +179,32 @@ fn plan_in_place(
 /// Returns the diagnostic of a failure at the setting that it is about, or at the backend's
 /// block. An outage is about neither.
 pub(super) fn located(config: &Value, error: &OperationError) -> Diagnostic {
-    explain_at(error, |about| match about {
+    explain_at(error, |about| attribute_of(config, about))
+}
+
+/// Returns the attribute that an error is about.
+pub(super) fn attribute_of(config: &Value, about: About<'_>) -> Option<AttributePath> {
+    match about {
         About::Name => Some("name".into()),
         About::Setting(named) => chosen(config).map(|block| innermost(block, named)),
         About::Address => chosen(config).map(|block| innermost(block, block.address)),
+        About::Key(slot, named) => Some(keys::path_of_setting(config, slot, named)),
+        About::Escrow => Some(keys::ESCROW.into()),
         About::Nothing
         | About::Selector
         | About::Backend
         | About::Value
         | About::Version
-        | About::CopySource => None,
-    })
+        | About::CopySource
+        | About::AllowedKeys
+        | About::Fingerprint => None,
+    }
 }
 
-/// Returns the path of a setting as a vendor's code names it: `region`, `secret_access_key`
-/// (a part of the credential), `openbao.approle.secret_id_wo`.
+/// Returns the path of a setting of a backend's block, as a vendor's code names it.
 pub(super) fn innermost(block: &BackendType, named: &str) -> AttributePath {
-    let mut path = AttributePath::attribute(block.name());
-    let mut fields = block.fields;
-    for segment in named.split('.').filter(|segment| *segment != block.name()) {
-        let of_this_name = |field: &&Field| {
-            field.name == segment
-                || matches!(field.change, Change::Credential(part) if part == segment)
-        };
-        let Some(field) = fields.iter().find(of_this_name) else {
-            break;
-        };
-        path = path.then(field.name);
-        match field.holds {
-            Holds::Block(inner) => fields = inner,
-            _ => break,
-        }
-    }
-    path
+    let path = AttributePath::attribute(block.name());
+    blocks::innermost(path, block.name(), block.fields, named)
 }
 
 /// Warns that this plan takes a backend back into use after an unfinished deletion.

@@ -47,6 +47,7 @@ pub(super) fn schema() -> Schema {
             ),
     );
     attributes.extend(BACKEND_TYPES.iter().copied().map(block));
+    attributes.extend(super::keys::attributes());
     attributes.push(TIMEOUTS.attribute());
     attributes.extend([
         computed("id", "UUID of the backend."),

@@ -196,7 +196,7 @@ pub(super) fn credential_source(config: &Value) -> Setting<String> {
     Setting::Set(AMBIENT.to_owned())
 }
 
-fn has_unknown_credential(fields: &[Field], block: &Value) -> bool {
+pub(super) fn has_unknown_credential(fields: &[Field], block: &Value) -> bool {
     block.is_unknown()
         || fields.iter().any(|field| {
             let value = block.attribute(field.name);

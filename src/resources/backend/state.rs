@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::keys;
 use super::settings::{AMBIENT, DELETE, FORGET, STATIC, block_state};
 use planton_core::names::Slug;
 use planton_core::operations::{BackendOnDestroy, BackendView};
@@ -41,6 +42,7 @@ pub(super) fn computed(mut state: Value, view: &BackendView) -> Value {
     );
     state.set("created_at", view.created_at.to_string());
     state.set("updated_at", view.updated_at.to_string());
+    keys::set_ids(&mut state, view);
     state
 }
 
@@ -70,6 +72,7 @@ pub(super) fn whole(view: &BackendView, timeouts: Value) -> Value {
         let inner = block_state(block.fields, &view.settings.configuration);
         state.set(block.name(), inner);
     }
+    keys::set_state(&mut state, view);
     computed(state, view)
 }
 

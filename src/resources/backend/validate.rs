@@ -1,28 +1,59 @@
 //! Checks a configuration of `planton_secret_backend` without any I/O. Reports every mistake
 //! that does not depend on an unknown value.
 
-use super::plan::innermost;
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::blocks::innermost;
+use super::keys;
 use super::settings::{DELETE, FORGET, collect, on_destroy, set_blocks, settings_of};
 use crate::diagnostics::{explain, invalid_slug, reserved_name};
 use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{
-    ConnectStore, NAME_PREFIX, OperationError, PLATFORM_BACKEND, StoreCredential, StoreSettings,
+    ConnectKek, ConnectStore, KekSettings, NAME_PREFIX, OperationError, PLATFORM_BACKEND,
+    StoreCredential, StoreSettings,
 };
 use planton_plugin::{AttributePath, Diagnostic, Diagnostics, PathStep, Value};
-use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds};
+use planton_vendors::{BACKEND_TYPES, BackendType, Change, Field, Holds, KeyType};
 
 /// Maximum number of mistakes that are reported for one block.
 const MAX_MISTAKES: usize = 16;
 
-/// Checks the known part. `connector` checks the settings of every backend type.
-pub(super) fn validate(config: &Value, connector: &dyn ConnectStore) -> Diagnostics {
+/// Checks the known part. The connectors check the settings of every type of backend and of
+/// key.
+pub(super) fn validate(
+    config: &Value,
+    connector: &dyn ConnectStore,
+    kek_connector: &dyn ConnectKek,
+) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
     names(config, &mut diagnostics);
     destroy(config, &mut diagnostics);
     blocks(config, &mut diagnostics);
     for block in set_blocks(config) {
-        settings(config, block, connector, &mut diagnostics);
+        let checked = Checked {
+            path: AttributePath::attribute(block.name()),
+            name: block.name(),
+            fields: block.fields,
+            check: &|configuration, credential| {
+                check_store(block, connector, configuration, credential)
+            },
+        };
+        settings(config.attribute(block.name()), &checked, &mut diagnostics);
+    }
+    keys::validate(config, &mut diagnostics);
+    for (path, of, inner) in keys::checkable(config) {
+        let checked = Checked {
+            path,
+            name: of.name,
+            fields: of.fields,
+            check: &|configuration, credential| {
+                check_kek(of, kek_connector, configuration, credential)
+            },
+        };
+        settings(inner, &checked, &mut diagnostics);
     }
     exposed(config, &mut diagnostics);
     diagnostics
@@ -90,15 +121,54 @@ enum Outcome {
     Given,
 }
 
-/// Reports the mistakes of a block that remain whatever its unknown parts become.
-fn settings(
-    config: &Value,
-    block: &'static BackendType,
+/// A block whose settings are checked.
+struct Checked<'a> {
+    path: AttributePath,
+    name: &'static str,
+    fields: &'static [Field],
+    /// Returns the first mistake, with the name of its setting.
+    check: &'a Check<'a>,
+}
+
+/// Checks settings and a credential.
+type Check<'a> = dyn Fn(BTreeMap<String, Json>, Option<&StoreCredential>) -> Option<Mistake> + 'a;
+
+/// The name of a setting, and what is wrong with it.
+type Mistake = (String, OperationError);
+
+fn check_store(
+    block: &BackendType,
     connector: &dyn ConnectStore,
-    diagnostics: &mut Diagnostics,
-) {
-    let inner = config.attribute(block.name());
-    let mistakes = |outcome| mistakes(block, completed(block.fields, inner, outcome), connector);
+    configuration: BTreeMap<String, Json>,
+    credential: Option<&StoreCredential>,
+) -> Option<Mistake> {
+    let settings = StoreSettings {
+        kind: block.name().to_owned(),
+        name_prefix: NAME_PREFIX.to_owned(),
+        configuration,
+    };
+    let error = connector.check(&settings, credential).err()?;
+    let setting = error.setting().unwrap_or_else(|| error.path());
+    Some((setting.to_owned(), error.into()))
+}
+
+fn check_kek(
+    of: &KeyType,
+    connector: &dyn ConnectKek,
+    configuration: BTreeMap<String, Json>,
+    credential: Option<&StoreCredential>,
+) -> Option<Mistake> {
+    let settings = KekSettings {
+        kind: of.name.to_owned(),
+        configuration,
+    };
+    let error = connector.check(&settings, credential).err()?;
+    Some((error.path().to_owned(), error.into()))
+}
+
+/// Reports the mistakes of a block that remain whatever its unknown parts become.
+fn settings(inner: &Value, checked: &Checked<'_>, diagnostics: &mut Diagnostics) {
+    let mistakes = |outcome| mistakes(checked, completed(checked.fields, inner, outcome));
     let mut found = mistakes(Outcome::Absent);
     if !inner.is_wholly_known() {
         let other = mistakes(Outcome::Given);
@@ -144,35 +214,26 @@ fn example(field: &Field) -> Value {
 
 /// Returns all mistakes of a known block: corrects each mistake that the check reports, and
 /// checks again.
-fn mistakes(
-    block: &'static BackendType,
-    mut inner: Value,
-    connector: &dyn ConnectStore,
-) -> Vec<(AttributePath, OperationError)> {
+fn mistakes(checked: &Checked<'_>, mut inner: Value) -> Vec<(AttributePath, OperationError)> {
     let mut found: Vec<(AttributePath, OperationError)> = Vec::new();
     for _ in 0..MAX_MISTAKES {
-        let Some(configuration) = settings_of(block.fields, &inner) else {
+        let Some(configuration) = settings_of(checked.fields, &inner) else {
             break;
-        };
-        let settings = StoreSettings {
-            kind: block.name().to_owned(),
-            name_prefix: NAME_PREFIX.to_owned(),
-            configuration,
         };
         let mut credential = StoreCredential::new();
-        collect(block.fields, &inner, &mut credential);
+        collect(checked.fields, &inner, &mut credential);
         // Without a configured credential, a sealed one may stay in use.
         let credential = Some(&credential).filter(|credential| !credential.is_empty());
-        let Err(error) = connector.check(&settings, credential) else {
+        let Some((setting, error)) = (checked.check)(configuration, credential) else {
             break;
         };
-        let path = innermost(block, error.setting().unwrap_or_else(|| error.path()));
-        let steps = &path.steps()[1..];
+        let path = innermost(checked.path.clone(), checked.name, checked.fields, &setting);
+        let steps = &path.steps()[checked.path.steps().len()..];
         let is_new = found.iter().all(|(at, _)| *at != path);
-        if is_new && !waits(block, &inner, steps, connector) {
-            found.push((path.clone(), error.into()));
+        if is_new && !waits(checked, &inner, steps) {
+            found.push((path.clone(), error));
         }
-        if !is_new || !correct(block.fields, &mut inner, steps) {
+        if !is_new || !correct(checked.fields, &mut inner, steps) {
             break;
         }
     }
@@ -181,24 +242,14 @@ fn mistakes(
 
 /// Returns true if a credential is invalid on its own. The plan that uses it reports that,
 /// since a credential may wait for its trigger.
-fn waits(
-    block: &BackendType,
-    inner: &Value,
-    steps: &[PathStep],
-    connector: &dyn ConnectStore,
-) -> bool {
-    let alone = alone(block.fields, inner, steps);
+fn waits(checked: &Checked<'_>, inner: &Value, steps: &[PathStep]) -> bool {
+    let alone = alone(checked.fields, inner, steps);
     let mut credential = StoreCredential::new();
-    collect(block.fields, &alone, &mut credential);
-    let Some(configuration) = settings_of(block.fields, &alone) else {
+    collect(checked.fields, &alone, &mut credential);
+    let Some(configuration) = settings_of(checked.fields, &alone) else {
         return false;
     };
-    let settings = StoreSettings {
-        kind: block.name().to_owned(),
-        name_prefix: NAME_PREFIX.to_owned(),
-        configuration,
-    };
-    !credential.is_empty() && connector.check(&settings, Some(&credential)).is_err()
+    !credential.is_empty() && (checked.check)(configuration, Some(&credential)).is_some()
 }
 
 /// Returns a block of the required fields and the credential at `steps` alone.

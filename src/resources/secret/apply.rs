@@ -277,8 +277,14 @@ fn located(error: &OperationError, value: &'static str) -> Diagnostic {
         About::Value => Some(value.into()),
         About::CopySource => Some(AttributePath::attribute("copy_from").then("remote_name")),
         // A setting belongs to the resource of the secret's backend.
-        About::Nothing | About::Selector | About::Version | About::Setting(_) | About::Address => {
-            None
-        }
+        About::Nothing
+        | About::Selector
+        | About::Version
+        | About::Setting(_)
+        | About::Address
+        | About::Key(..)
+        | About::Escrow
+        | About::AllowedKeys
+        | About::Fingerprint => None,
     })
 }

@@ -4,7 +4,7 @@ mod ambient;
 mod announced;
 mod answers;
 mod canary;
-mod configuration;
+pub(crate) mod configuration;
 mod copy;
 mod crash;
 mod crash_default;

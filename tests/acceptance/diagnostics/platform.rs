@@ -286,11 +286,9 @@ resource "planton_secret" "db" {
       in resource "planton_secret" "db"
       at resource "planton_secret" "db" {
 
-    The key encryption key does not exist, and no other key opens the versions that were sealed under it (use key: transit/planton-acme).
+    The key encryption key does not exist, and no other key opens the versions that were sealed under it (read key: transit/planton-acme).
 
     Check address, namespace and mount, or restore the key "planton-acme" from a backup. None is created in its place.
-
-    Original error: decrypt on "transit/decrypt/planton-acme" failed: not found: the server returned 400: encryption key not found
     "#);
     workspace
         .write(

@@ -7,6 +7,8 @@
     reason = "read by the tests beside it only"
 )]
 
+pub mod keys;
 pub mod plugin_client;
 pub mod reading;
 pub mod store_faults;
+pub mod wrapping;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::*;
 use planton_core::store::{SecretStore, StoreCapability, StoreError};
+use planton_vendors::KekConnector;
 
 /// Rejects the value `bad` of `kv_mount_path` and `region`, `namespace` together with `token`,
 /// and `client_cert_file` without `client_key_file`.
@@ -64,7 +65,7 @@ fn openbao(attributes: &[(&'static str, &str)]) -> Value {
 }
 
 fn told(config: &Value) -> Vec<String> {
-    let diagnostics = validate(config, &Rules);
+    let diagnostics = validate(config, &Rules, &KekConnector::default());
     let last = |one: &Diagnostic| match one.path.steps().last() {
         Some(PathStep::Attribute(name)) => name.clone(),
         _ => String::new(),
@@ -119,7 +120,7 @@ fn a_vault_beyond_this_machine_without_tls_causes_a_warning() {
     let warned = |block: &'static str, address: &str| {
         let inner = Value::object([("address", Value::from(address))]);
         let config = Value::object([("name", Value::from("own")), (block, inner)]);
-        let diagnostics = validate(&config, &Rules);
+        let diagnostics = validate(&config, &Rules, &KekConnector::default());
         assert!(!diagnostics.has_errors(), "{diagnostics:?}");
         !diagnostics.is_empty()
     };

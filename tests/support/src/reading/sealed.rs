@@ -12,6 +12,7 @@ use xtask::canary::Canary;
 use xtask::reader::{Object, Reading};
 
 use super::Recorded;
+use crate::wrapping::bound;
 
 /// A sealed value and its location.
 pub struct Sealed {
@@ -34,13 +35,13 @@ pub async fn leave_sealed(store: &dyn SecretStore, prefix: &str) -> Sealed {
         object: Uuid::new_v4(),
         backend: Uuid::new_v4(),
         version: 1,
-        configuration_digest: None,
+        extension: None,
     };
-    let sealer = Sealer::new(context.clone()).unwrap();
-    let binding = sealer.binding(kek.id());
-    let wrapped = kek.wrap(sealer.data_key(), &binding).await.unwrap();
     let plaintext = SecretBytes::new(canary.value().as_bytes().to_vec());
-    let envelope = sealer.seal(vec![(kek.id().clone(), wrapped)], &plaintext);
+    let sealer = Sealer::new(context.clone(), &plaintext).unwrap();
+    let bound = bound(&sealer.binding(kek.id()));
+    let wrapped = kek.wrap(sealer.data_key(), bound).await.unwrap();
+    let envelope = sealer.seal(vec![(kek.id().clone(), wrapped)]);
     let envelope = envelope.unwrap();
     let capability = store.capability();
     let payload = match capability.encoding {
@@ -138,8 +139,8 @@ impl Sealed {
             panic!("it was wrapped once");
         };
         assert_eq!(id, self.kek.id());
-        let binding = envelope.binding(id);
-        let key = self.kek.unwrap(wrapped, &binding).await.unwrap();
+        let bound = bound(&envelope.binding(id));
+        let key = self.kek.unwrap(wrapped, bound).await.unwrap();
         let opened = envelope.open(&key, &self.context).unwrap();
         assert!(!self.canary.find_in(opened.plaintext.expose()).is_empty());
     }

@@ -1,0 +1,117 @@
+//! Diagnostics of the keys of a backend, and of what the provider block pins.
+
+use super::by_kind;
+use planton_core::kek::{KekError, OrganizationFingerprint, pin_of};
+use planton_core::names::Slug;
+use planton_core::operations::MAX_ESCROW_KEYS;
+use planton_envelope::{KekId, MAX_WRAPS_BYTES};
+use planton_plugin::Diagnostic;
+
+pub(super) fn not_allowed(key: &KekId) -> Diagnostic {
+    Diagnostic::error(
+        "Encryption Key Not Allowed",
+        format!(
+            "The key {pin:?} is not among the provider's allowed_key_ids, so nothing was encrypted \
+             with it.\n\nIf the key is yours, add {pin:?} to allowed_key_ids. If you do not know \
+             it, find out who added it to the organization or to the backend.",
+            pin = pin_of(key)
+        ),
+    )
+}
+
+pub(super) fn probe_failed(error: &KekError) -> Diagnostic {
+    let mut told = by_kind::kek(error);
+    let failed = "The backend was not saved, since one of its keys cannot be used.";
+    told.detail = format!("{failed}\n\n{}", told.detail);
+    told
+}
+
+pub(super) fn declared_twice(key: &KekId) -> Diagnostic {
+    Diagnostic::error(
+        "Encryption Key Declared Twice",
+        format!(
+            "The key {:?} is declared twice. An escrow key is of use only if it is another key than \
+             the main one and the other escrow keys.\n\nRemove one of the two, or name another key.",
+            pin_of(key)
+        ),
+    )
+}
+
+pub(super) fn too_many(keys: usize) -> Diagnostic {
+    Diagnostic::error(
+        "Too Many Escrow Keys",
+        format!(
+            "{} escrow keys are declared, and at most {MAX_ESCROW_KEYS} are possible.\n\nRemove \
+             some of them.",
+            keys.saturating_sub(1)
+        ),
+    )
+}
+
+pub(super) fn wraps_too_long(bytes: usize) -> Diagnostic {
+    Diagnostic::error(
+        "Too Many Encryption Keys",
+        format!(
+            "Data keys wrapped under all keys of this backend may take {bytes} bytes, and an \
+             envelope reserves {MAX_WRAPS_BYTES} for them.\n\nRemove an escrow key, or replace \
+             one by a key of a type with shorter wraps, such as age or vault_transit."
+        ),
+    )
+}
+
+/// Reports that a command that adds wraps is not told which keys may get any.
+pub(super) fn pins_missing(fingerprint: bool, allowed_key_ids: bool) -> Diagnostic {
+    let missing = [
+        (fingerprint, "PLANTON_ORGANIZATION_FINGERPRINT"),
+        (allowed_key_ids, "PLANTON_ALLOWED_KEY_IDS"),
+    ];
+    let missing = missing.into_iter().filter(|(is_missing, _)| *is_missing);
+    let missing: Vec<_> = missing.map(|(_, name)| name).collect();
+    Diagnostic::error(
+        "Pins Required",
+        format!(
+            "This command wraps keys for every key that the catalog names, and has no state that \
+             remembers them. So it must be told which ones are yours: {} {} not set.\n\nRun \
+             terraform-provider-planton platform status on a machine that you trust, compare the \
+             keys with those that you know, and set the variables to what it prints.",
+            missing.join(" and "),
+            if missing.len() == 1 { "is" } else { "are" }
+        ),
+    )
+}
+
+pub(super) fn escrow_not_found(key: &KekId) -> Diagnostic {
+    Diagnostic::error(
+        "Escrow Key Not Found",
+        format!(
+            "The organization has no escrow key {:?}; another command may have removed it. Nothing \
+             was changed.\n\nRun terraform-provider-planton platform escrow list.",
+            pin_of(key)
+        ),
+    )
+}
+
+pub(super) fn another_fingerprint(
+    organization: &Slug,
+    expected: OrganizationFingerprint,
+    found: Option<OrganizationFingerprint>,
+) -> Diagnostic {
+    let what = match found {
+        Some(found) => format!(
+            "Organization {:?} has the fingerprint {found} on this platform, and the provider \
+             expects {expected}. It is another organization of this name, or its MAC key was \
+             replaced. Nothing was read or written.\n\nCheck the platform's address. If the \
+             platform was set up anew on purpose, set organization_fingerprint to the new \
+             fingerprint.",
+            organization.as_str()
+        ),
+        None => format!(
+            "Organization {:?} does not exist on this platform, and the provider expects the \
+             fingerprint {expected}. Nothing was created.\n\nCheck the platform's address. To \
+             create a new organization, remove organization_fingerprint for the first apply, or \
+             run terraform-provider-planton platform init.",
+            organization.as_str()
+        ),
+    };
+    Diagnostic::error("Organization Fingerprint Mismatch", what)
+}

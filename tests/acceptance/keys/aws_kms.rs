@@ -1,0 +1,97 @@
+//! A key in AWS KMS as the main key of a backend.
+
+use serde_json::json;
+use xtask::moto::{KmsKeyState, NewKmsKey};
+
+use super::backend;
+use crate::backends::Place;
+use crate::backends::configuration::{VARIABLES, secret};
+use crate::scene::{On, Scene, terraform_1_11};
+use crate::steps::{Steps, has};
+
+/// An access key beside the backend's own, with the same secret part.
+const ACCESS_KEY: &str = "AKIAKEYS00000000001";
+
+fn encryption(place: &Place, key_id: &str) -> String {
+    format!(
+        "encryption = {{ aws_kms = {{ key_id = {key_id:?}, region = \"eu-central-1\", \
+         access_key_id = {ACCESS_KEY:?}, secret_access_key_wo = var.backend_secret, endpoint = \
+         {:?} }} }}",
+        place.address()
+    )
+}
+
+#[test]
+fn acc_aws_kms_key_encrypts_rotates_is_revoked_and_restored() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::aws();
+    let moto = place.moto();
+    moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
+    let arn = moto.create_kms_key(&NewKmsKey::default()).unwrap();
+    moto.alias_kms_key("alias/planton", &arn).unwrap();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let workspace = place.workspace(&scene);
+    let backend = backend(&place, &encryption(&place, "alias/planton"));
+    let on_own = "backend = planton_secret_backend.own.name";
+    let parts = [VARIABLES, &backend, &secret("db", on_own)];
+    workspace.write("main.tf", &parts.concat()).unwrap();
+    workspace.settled(&variables);
+    let own = workspace.attributes("planton_secret_backend.own").unwrap();
+    assert_eq!(own["key_ids"], json!([format!("aws_kms:{arn}")]));
+    assert_eq!(place.read(&scene, "db"), "first value");
+
+    // A rotated key needs nothing.
+    moto.rotate_kms_key(&arn).unwrap();
+    workspace.unchanged(&variables);
+    assert_eq!(place.read(&scene, "db"), "first value");
+
+    // While the key is disabled, a refresh works and a new version fails.
+    let next = [variables[0], ("rotation", "2"), ("value", "second value")];
+    for (state, remedy) in [
+        (KmsKeyState::Disabled, "enable-key"),
+        (KmsKeyState::PendingDeletion, "cancel-key-deletion"),
+    ] {
+        moto.set_kms_key_state(&arn, state).unwrap();
+        workspace.unchanged(&variables);
+        let text = workspace.fails(&next);
+        has(&text, &["Encryption Key Disabled", remedy]);
+    }
+    moto.set_kms_key_state(&arn, KmsKeyState::Enabled).unwrap();
+    assert_eq!(place.read(&scene, "db"), "first value");
+    workspace.settled(&next);
+    assert_eq!(place.read(&scene, "db"), "second value");
+    assert_eq!(scene.read_version("db", 1), "first value");
+    workspace.destroyed(&next);
+}
+
+#[test]
+fn acc_aws_kms_key_that_cannot_be_used_is_not_saved() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::aws();
+    let moto = place.moto();
+    moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let workspace = place.workspace(&scene);
+    let rsa = moto.create_kms_key(&NewKmsKey {
+        spec: "RSA_2048",
+        ..NewKmsKey::default()
+    });
+    let write = |key_id: &str| {
+        let parts = [VARIABLES, &backend(&place, &encryption(&place, key_id))];
+        workspace.write("main.tf", &parts.concat()).unwrap();
+    };
+    write("key/hunter2");
+    has(&workspace.refused(&variables), &["key_id", "alias/name"]);
+    write(&rsa.unwrap());
+    let text = workspace.fails(&variables);
+    has(&text, &["The backend was not saved", "SYMMETRIC_DEFAULT"]);
+    write("alias/none");
+    let text = workspace.fails(&variables);
+    has(
+        &text,
+        &["Encryption Key Missing", "none is created in its place"],
+    );
+    let records = scene.records();
+    let is_saved = records.keys().any(|key| key.contains("backend"));
+    assert!(!is_saved, "{records:?}");
+}

@@ -1,0 +1,151 @@
+//! A customer's own key of each type, from the declaration of a backend to its end.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::service::Service;
+use super::{IDENTITY, RECIPIENT, backend, escrow};
+use crate::backends::Place;
+use crate::backends::configuration::{VARIABLES, secret};
+use crate::operator::Pins;
+use crate::scene::{On, PROVIDER, Scene, terraform_1_11};
+use crate::steps::{Steps, has};
+
+#[test]
+fn acc_customers_key_in_aws_kms_from_its_declaration_to_its_revocation() {
+    from_declaration_to_revocation(Service::Aws);
+}
+
+#[test]
+fn acc_customers_key_in_gcp_kms_from_its_declaration_to_its_revocation() {
+    from_declaration_to_revocation(Service::Gcp);
+}
+
+#[test]
+fn acc_customers_key_in_azure_key_vault_from_its_declaration_to_its_revocation() {
+    from_declaration_to_revocation(Service::Azure);
+}
+
+#[test]
+fn acc_customers_key_in_transit_from_its_declaration_to_its_revocation() {
+    from_declaration_to_revocation(Service::Transit);
+}
+
+fn from_declaration_to_revocation(service: Service) {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = service.start();
+    let [one, two] = ["one", "two"].map(|name| service.create(&place, name));
+    let workspace = place.workspace(&scene);
+    let write = |key: &str| {
+        let block = service.block(&place, key);
+        let keys = format!("encryption = {block}\n  {}", escrow(&[RECIPIENT]));
+        let db = secret("db", "backend = planton_secret_backend.own.name");
+        let parts = [VARIABLES, &backend(&place, &keys), &db];
+        workspace.write("main.tf", &parts.concat()).unwrap();
+    };
+    let key_id = |at: usize| {
+        let own = workspace.attributes("planton_secret_backend.own").unwrap();
+        own["key_ids"][at].as_str().unwrap().to_owned()
+    };
+
+    write(&one);
+    let first = [("backend_secret", place.secret.as_str())];
+    workspace.settled(&first);
+    let (id, recipient) = (key_id(0), key_id(1));
+    assert!(id.starts_with(&format!("{}:", service.type_name())), "{id}");
+    assert_eq!(place.read(&scene, "db"), "first value");
+
+    // A rotated key needs nothing to be read, and a rewrap moves to its newest version.
+    service.rotate(&place, &one);
+    workspace.unchanged(&first);
+    assert_eq!(place.read(&scene, "db"), "first value");
+    let done = rewrapped(&scene, &place, &[&id, &recipient], &[]);
+    // Each version of a key in Key Vault is a key of its own.
+    let moved = if service == Service::Azure { 0 } else { 1 };
+    assert_eq!(done["rewrapped"], moved, "{done}");
+    assert_eq!(place.read(&scene, "db"), "first value");
+
+    // Another key counts for new versions, and the former one opens the others until a rewrap
+    // has moved them and somebody gives it up.
+    write(&two);
+    let next = [first[0], ("rotation", "2"), ("value", "second value")];
+    workspace.settled(&next);
+    let second = key_id(0);
+    assert_ne!(second, id);
+    assert_eq!(place_version(&scene, &place, 1), "first value");
+    let done = rewrapped(
+        &scene,
+        &place,
+        &[&id, &second, &recipient],
+        &["--remove-former-keys"],
+    );
+    // A wrap in AWS KMS does not show its version, so the second one moves as well.
+    let moved = if service == Service::Aws { 2 } else { 1 };
+    assert_eq!(done["rewrapped"], moved, "{done}");
+    assert_eq!(
+        done["former_keys_removed"],
+        serde_json::json!([id]),
+        "{done}"
+    );
+    service.set_usable(&place, &one, false);
+    assert_eq!(place_version(&scene, &place, 1), "first value");
+    assert_eq!(place.read(&scene, "db"), "second value");
+
+    // While the key is revoked, a refresh works, a read names the remedy, and the escrow
+    // identity opens alone.
+    let remedy = service.set_usable(&place, &two, false);
+    workspace.unchanged(&next);
+    let reader = place.workspace(&scene);
+    let read = "ephemeral \"planton_secret\" \"db\" {\n  name = \"db\"\n}\n";
+    reader.write("main.tf", read).unwrap();
+    let text = reader.fails(&[]);
+    has(&text, &["Encryption Key", remedy]);
+    assert!(opened_by_escrow(&place).contains(&"second value".to_owned()));
+    service.set_usable(&place, &two, true);
+    assert_eq!(place.read(&scene, "db"), "second value");
+    workspace.destroyed(&next);
+}
+
+fn place_version(scene: &Scene, place: &Place, number: u64) -> String {
+    let selector = format!("name = \"db\"\n  version = {number}");
+    let mut values = place.read_each(scene, &[("db", selector)]);
+    values.remove("db").unwrap()
+}
+
+/// Runs `rewrap` on the backend, with these keys allowed. Returns what it says of it.
+fn rewrapped(scene: &Scene, place: &Place, allowed: &[&str], more: &[&str]) -> Value {
+    let mut pins = Pins::of(scene);
+    for id in allowed {
+        pins = pins.and(id);
+    }
+    let mut command = Command::new(PROVIDER);
+    command
+        .args(["rewrap", "--backend", "own", "--json"])
+        .args(more);
+    command.env("PLANTON_ORG", "acme").envs(scene.environment());
+    command.envs(place.environment()).envs(pins.variables());
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    told["backends"][0].clone()
+}
+
+/// Opens every stored envelope with the escrow identity alone.
+fn opened_by_escrow(place: &Place) -> Vec<String> {
+    let folder = TempDir::new().unwrap();
+    let (identity, envelope) = (folder.path().join("id"), folder.path().join("envelope"));
+    std::fs::write(&identity, IDENTITY).unwrap();
+    let mut opened = Vec::new();
+    for payload in place.objects().iter().flat_map(|object| &object.payloads) {
+        std::fs::write(&envelope, payload).unwrap();
+        let mut command = Command::new(PROVIDER);
+        command.arg("open").arg(&envelope);
+        command.arg("--identity").arg(&identity).arg("--reveal");
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        opened.push(String::from_utf8(output.stdout).unwrap());
+    }
+    opened
+}

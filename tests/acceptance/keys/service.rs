@@ -1,0 +1,186 @@
+//! The services that keep a customer's keys: one that the administrator of the key sees.
+
+use serde_json::{Value, json};
+use xtask::azure::AzureFake;
+use xtask::moto::{KmsKeyState, NewKmsKey};
+
+use crate::backends::Place;
+
+/// An access key beside the backend's own, with the same secret part.
+const ACCESS_KEY: &str = "AKIAKEYS00000000001";
+const RING: &str = "projects/acme-prod/locations/europe-west3/keyRings/planton";
+
+/// A service of keys beside a place, as their administrator uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Service {
+    Aws,
+    Gcp,
+    Azure,
+    Transit,
+}
+
+impl Service {
+    /// Returns the name of the key type.
+    pub(super) fn type_name(self) -> &'static str {
+        match self {
+            Self::Aws => "aws_kms",
+            Self::Gcp => "gcp_kms",
+            Self::Azure => "azure_key_vault_key",
+            Self::Transit => "vault_transit",
+        }
+    }
+
+    /// Starts the service, with a place whose credential it accepts as well.
+    pub(super) fn start(self) -> Place {
+        match self {
+            Self::Aws => {
+                let place = Place::aws();
+                let moto = place.moto();
+                moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
+                place
+            }
+            Self::Gcp => {
+                let place = Place::gcp();
+                let rings = RING.rsplit_once('/').unwrap().0;
+                ok(
+                    &place,
+                    "POST",
+                    &format!("{rings}?keyRingId=planton"),
+                    &json!({}),
+                );
+                place
+            }
+            Self::Azure => Place::azure(),
+            Self::Transit => {
+                let place = Place::openbao();
+                place.server().api().enable_transit("customer").unwrap();
+                place
+            }
+        }
+    }
+
+    /// Creates the key `name`, and returns how a block names it.
+    pub(super) fn create(self, place: &Place, name: &str) -> String {
+        match self {
+            Self::Aws => place.moto().create_kms_key(&NewKmsKey::default()).unwrap(),
+            Self::Gcp => {
+                let path = format!("{RING}/cryptoKeys?cryptoKeyId={name}");
+                ok(place, "POST", &path, &json!({"purpose": "ENCRYPT_DECRYPT"}));
+                format!("{RING}/cryptoKeys/{name}")
+            }
+            Self::Azure => {
+                let fake = place.azure_fake();
+                let path = format!("keys/{name}/create");
+                fake.key("POST", &path, &json!({"kty": "RSA"})).unwrap();
+                format!("{}/keys/{name}", fake.vault_url())
+            }
+            Self::Transit => {
+                transit(place, &format!("keys/{name}"), &json!({"derived": true}));
+                name.to_owned()
+            }
+        }
+    }
+
+    /// Returns the block of the key `key`, with the credential of the place.
+    pub(super) fn block(self, place: &Place, key: &str) -> String {
+        let address = place.address();
+        let settings = match self {
+            Self::Aws => format!(
+                "key_id = {key:?}, region = \"eu-central-1\", access_key_id = {ACCESS_KEY:?}, \
+                 secret_access_key_wo = var.backend_secret, endpoint = {address:?}"
+            ),
+            Self::Gcp => format!(
+                "key_name = {key:?}, endpoint = {address:?}, service_account_key_json_wo = \
+                 var.backend_secret"
+            ),
+            Self::Azure => format!(
+                "key_url = {key:?}, authority_host = {address:?}, tenant_id = {:?}, client_id = \
+                 {:?}, client_secret_wo = var.backend_secret",
+                AzureFake::TENANT,
+                AzureFake::CLIENT
+            ),
+            Self::Transit => format!(
+                "address = {:?}, mount_path = \"customer\", key_name = {key:?}, token_wo = {:?}",
+                place.server().address(),
+                place.server().root_token()
+            ),
+        };
+        format!("{{ {} = {{ {settings} }} }}", self.type_name())
+    }
+
+    /// Gives the key a new version.
+    pub(super) fn rotate(self, place: &Place, key: &str) {
+        match self {
+            Self::Aws => place.moto().rotate_kms_key(key).unwrap(),
+            Self::Gcp => {
+                let versions = format!("{key}/cryptoKeyVersions");
+                let made = ok(place, "POST", &versions, &json!({}));
+                let number = made["name"].as_str().unwrap().rsplit('/').next().unwrap();
+                let body = json!({"cryptoKeyVersionId": number});
+                ok(place, "POST", &format!("{key}:updatePrimaryVersion"), &body);
+            }
+            Self::Azure => {
+                let name = key.rsplit('/').next().unwrap();
+                let path = format!("keys/{name}/rotate");
+                place.azure_fake().key("POST", &path, &json!({})).unwrap();
+            }
+            Self::Transit => transit(place, &format!("keys/{key}/rotate"), &json!({})),
+        }
+    }
+
+    /// Takes the key out of use, or gives it back. Returns part of the remedy that an error
+    /// then has.
+    pub(super) fn set_usable(self, place: &Place, key: &str, usable: bool) -> &'static str {
+        match self {
+            Self::Aws => {
+                let state = match usable {
+                    true => KmsKeyState::Enabled,
+                    false => KmsKeyState::Disabled,
+                };
+                place.moto().set_kms_key_state(key, state).unwrap();
+                "enable-key"
+            }
+            Self::Gcp => {
+                let state = if usable { "ENABLED" } else { "DISABLED" };
+                let path = format!("{key}/cryptoKeyVersions/1?updateMask=state");
+                ok(place, "PATCH", &path, &json!({"state": state}));
+                "enable"
+            }
+            Self::Azure => {
+                let fake = place.azure_fake();
+                let name = key.rsplit('/').next().unwrap();
+                let found = fake
+                    .key("GET", &format!("keys/{name}"), &json!({}))
+                    .unwrap();
+                let kid = found["key"]["kid"].as_str().unwrap();
+                let (_, path) = kid.split_once("/keys/").unwrap();
+                let change = json!({"attributes": {"enabled": usable}});
+                fake.key("PATCH", &format!("keys/{path}"), &change).unwrap();
+                "able"
+            }
+            // A derived key is not disabled, but every version may be retired.
+            Self::Transit => {
+                let least = if usable { 1 } else { 2 };
+                if !usable {
+                    self.rotate(place, key);
+                }
+                let change = json!({"min_decryption_version": least});
+                transit(place, &format!("keys/{key}/config"), &change);
+                "min_decryption_version"
+            }
+        }
+    }
+}
+
+/// Acts as the administrator of the project.
+fn ok(place: &Place, method: &str, path: &str, body: &Value) -> Value {
+    let (status, answer) = place.gcp_fake().call(method, path, body).unwrap();
+    assert_eq!(status, 200, "{method} {path}: {answer}");
+    answer
+}
+
+/// Acts as the administrator of the customer's Transit engine.
+fn transit(place: &Place, path: &str, body: &Value) {
+    let path = format!("customer/{path}");
+    place.server().api().ok("POST", &path, Some(body)).unwrap();
+}
