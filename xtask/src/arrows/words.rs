@@ -31,8 +31,13 @@ const SPAWNING: Forbidden = Forbidden {
         "crates/vendors/src",
         "src",
     ],
-    // The server's tasks are connections, signals, and the calls themselves.
-    except: &["crates/plugin/src/protocol/"],
+    // The server's tasks are connections, signals, and the calls themselves. A batch has
+    // the widest deadline of its callers. An operator command waits for Ctrl-C.
+    except: &[
+        "crates/plugin/src/protocol/",
+        "crates/vendors/src/openbao/kek/coalesce.rs",
+        "src/cli/operator.rs",
+    ],
     words: &["spawn("],
     why: "a spawned task escapes the deadline of its use case",
 };
@@ -93,7 +98,7 @@ const WITHOUT_TERRAFORM: &[&str] = &[
     "crates/core/src",
     "crates/envelope/src",
     "crates/secret/src",
-    "crates/vendors/src/openbao/kek.rs",
+    "crates/vendors/src/openbao/kek",
 ];
 
 /// Returns one line for each forbidden word.

@@ -45,9 +45,10 @@ pub(super) const CORE: Modules = Modules {
             "operations",
             &["catalog", "deadline", "kek", "names", "store"],
         ),
-        // Uses types of the store only: docs/adr/0005-record-layout.md.
-        ("catalog", &["error", "names", "store"]),
-        ("kek", &["error", "names"]),
+        // Uses types of stores and keys only: docs/adr/0005-record-layout.md.
+        ("catalog", &["error", "kek", "names", "store"]),
+        // Uses the store's type of a credential only.
+        ("kek", &["error", "names", "store"]),
         ("store", &["deadline", "error"]),
         ("deadline", &[]),
         ("error", &[]),
@@ -62,6 +63,8 @@ pub(super) const OPERATIONS: Modules = Modules {
     arrows: &[
         ("secrets", &["backends"]),
         ("default_backend", &["backends"]),
+        ("rewrap", &["secrets"]),
+        ("verify", &["backends", "secrets"]),
         // The marker's name and the lookup options are the same as for a secret's object.
         ("backends", &["secrets"]),
         // The error type contains the errors of all use cases.
@@ -86,6 +89,19 @@ pub(super) const VENDORS: Modules = Modules {
                 "toy",
             ],
         ),
+        (
+            "key_registry",
+            &[
+                "age",
+                "aws",
+                "azure",
+                "gcp",
+                "http",
+                "openbao",
+                "registration",
+            ],
+        ),
+        ("age", &["http", "registration", "regular_file"]),
         ("aws", &["http", "registration"]),
         ("azure", &["http", "registration"]),
         ("gcp", &["http", "registration"]),
