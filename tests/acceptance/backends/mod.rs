@@ -31,7 +31,7 @@ mod marker;
 mod ownership;
 mod partly_known;
 mod place;
-mod planted;
+pub(crate) mod planted;
 mod quotas;
 mod races;
 mod reading;

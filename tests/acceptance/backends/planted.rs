@@ -7,15 +7,15 @@ use super::Place;
 use crate::canary::Searched;
 
 /// A place, the parts of its credential, and ways to make its vendor fail.
-pub(super) struct Planted {
-    pub(super) place: Place,
+pub(crate) struct Planted {
+    pub(crate) place: Place,
     /// The block, which may differ from the place's own.
-    pub(super) block: String,
+    pub(crate) block: String,
     /// Variables beside the place's secret.
-    pub(super) more: Vec<(&'static str, String)>,
+    pub(crate) more: Vec<(&'static str, String)>,
     /// Variables that give the provider other addresses of the vendor.
-    pub(super) environment: Vec<(&'static str, String)>,
-    pub(super) credentials: Vec<Canary>,
+    pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) credentials: Vec<Canary>,
     /// Credentials that the vendor rejects. No output may contain them either.
     pub(super) wrong: Vec<Canary>,
     /// Returns the sessions or tokens that the vendor has issued for the credential so

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::service::Service;
-use super::{IDENTITY, RECIPIENT, backend, escrow};
+use super::{IDENTITY, KEY_SECRET, RECIPIENT, backend, escrow};
 use crate::backends::Place;
 use crate::backends::configuration::{VARIABLES, secret};
 use crate::operator::Pins;
@@ -42,7 +42,7 @@ fn from_declaration_to_revocation(service: Service) {
         let block = service.block(&place, key);
         let keys = format!("encryption = {block}\n  {}", escrow(&[RECIPIENT]));
         let db = secret("db", "backend = planton_secret_backend.own.name");
-        let parts = [VARIABLES, &backend(&place, &keys), &db];
+        let parts = [VARIABLES, KEY_SECRET, &backend(&place, &keys), &db];
         workspace.write("main.tf", &parts.concat()).unwrap();
     };
     let key_id = |at: usize| {
@@ -51,7 +51,11 @@ fn from_declaration_to_revocation(service: Service) {
     };
 
     write(&one);
-    let first = [("backend_secret", place.secret.as_str())];
+    let key_secret = service.secret(&place);
+    let first = [
+        ("backend_secret", place.secret.as_str()),
+        ("key_secret", key_secret.as_str()),
+    ];
     workspace.settled(&first);
     let (id, recipient) = (key_id(0), key_id(1));
     assert!(id.starts_with(&format!("{}:", service.type_name())), "{id}");
@@ -70,7 +74,12 @@ fn from_declaration_to_revocation(service: Service) {
     // Another key counts for new versions, and the former one opens the others until a rewrap
     // has moved them and somebody gives it up.
     write(&two);
-    let next = [first[0], ("rotation", "2"), ("value", "second value")];
+    let next = [
+        first[0],
+        first[1],
+        ("rotation", "2"),
+        ("value", "second value"),
+    ];
     workspace.settled(&next);
     let second = key_id(0);
     assert_ne!(second, id);

@@ -2,6 +2,7 @@
 //! Terraform.
 
 mod aws_kms;
+mod canary;
 mod customers;
 mod escrow;
 mod pins;
@@ -14,6 +15,10 @@ pub(crate) const RECIPIENT: &str = "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf
 const IDENTITY: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
 /// Another recipient.
 const OTHER: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+/// The variable of a key's credential.
+const KEY_SECRET: &str =
+    "variable \"key_secret\" {\n  type      = string\n  ephemeral = true\n  default   = null\n}\n";
 
 /// Declares the backend `own` at `place`, with lines of keys.
 fn backend(place: &Place, keys: &str) -> String {

@@ -32,29 +32,48 @@ impl Service {
 
     /// Starts the service, with a place whose credential it accepts as well.
     pub(super) fn start(self) -> Place {
+        let place = match self {
+            Self::Aws => Place::aws(),
+            Self::Gcp => Place::gcp(),
+            Self::Azure => Place::azure(),
+            Self::Transit => Place::openbao(),
+        };
+        self.prepare(&place);
+        place
+    }
+
+    /// Sets the service up at a place.
+    pub(super) fn prepare(self, place: &Place) {
         match self {
             Self::Aws => {
-                let place = Place::aws();
                 let moto = place.moto();
                 moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
-                place
             }
             Self::Gcp => {
-                let place = Place::gcp();
                 let rings = RING.rsplit_once('/').unwrap().0;
                 ok(
-                    &place,
+                    place,
                     "POST",
                     &format!("{rings}?keyRingId=planton"),
                     &json!({}),
                 );
-                place
             }
-            Self::Azure => Place::azure(),
+            Self::Azure => {}
+            Self::Transit => place.server().api().enable_transit("customer").unwrap(),
+        }
+    }
+
+    /// Returns the credential of the key, for the variable `key_secret`.
+    pub(super) fn secret(self, place: &Place) -> String {
+        match self {
+            Self::Aws | Self::Gcp | Self::Azure => place.secret.clone(),
             Self::Transit => {
-                let place = Place::openbao();
-                place.server().api().enable_transit("customer").unwrap();
-                place
+                let api = place.server().api();
+                let rules = ["encrypt", "decrypt", "rewrap", "keys"].map(|path| {
+                    format!("path \"customer/{path}/*\" {{\n  capabilities = [\"read\", \"update\"]\n}}\n")
+                });
+                api.write_policy("customer", &rules.concat()).unwrap();
+                api.create_token(&["customer"], "1h").unwrap()
             }
         }
     }
@@ -87,22 +106,22 @@ impl Service {
         let settings = match self {
             Self::Aws => format!(
                 "key_id = {key:?}, region = \"eu-central-1\", access_key_id = {ACCESS_KEY:?}, \
-                 secret_access_key_wo = var.backend_secret, endpoint = {address:?}"
+                 secret_access_key_wo = var.key_secret, endpoint = {address:?}"
             ),
             Self::Gcp => format!(
                 "key_name = {key:?}, endpoint = {address:?}, service_account_key_json_wo = \
-                 var.backend_secret"
+                 var.key_secret"
             ),
             Self::Azure => format!(
                 "key_url = {key:?}, authority_host = {address:?}, tenant_id = {:?}, client_id = \
-                 {:?}, client_secret_wo = var.backend_secret",
+                 {:?}, client_secret_wo = var.key_secret",
                 AzureFake::TENANT,
                 AzureFake::CLIENT
             ),
             Self::Transit => format!(
-                "address = {:?}, mount_path = \"customer\", key_name = {key:?}, token_wo = {:?}",
-                place.server().address(),
-                place.server().root_token()
+                "address = {:?}, mount_path = \"customer\", key_name = {key:?}, \
+                 token_wo = var.key_secret",
+                place.server().address()
             ),
         };
         format!("{{ {} = {{ {settings} }} }}", self.type_name())
