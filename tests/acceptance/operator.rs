@@ -4,10 +4,12 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use planton_vendors::openbao::client::{PolicyRole, policy_text};
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::openbao::KvVersion;
 
+use crate::policies::{scope, token_of};
 use crate::scene::{On, PROVIDER, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
@@ -330,4 +332,41 @@ fn changed(scene: &Scene) {
     );
     assert_eq!(scene.read(&["db"])["db"], VALUE);
     workspace.destroyed(&[]);
+}
+
+#[test]
+fn acc_rewrap_with_the_apply_policy_moves_the_mac_key_and_everything_opens() {
+    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
+    let workspace = scene.workspace(SECRET);
+    workspace.settled(&[]);
+    let server = scene.openbao().unwrap();
+    let api = server.api();
+    let policy = policy_text(&scope("acme"), PolicyRole::Apply);
+    let token = token_of(api, "apply", &policy);
+    for key in ["planton-acme", "planton-acme.mac"] {
+        api.ok(
+            "POST",
+            &format!("transit/keys/{key}/rotate"),
+            Some(&serde_json::json!({})),
+        )
+        .unwrap();
+    }
+    let pins = Pins::of(&scene);
+    let mut variables = pins.variables().to_vec();
+    variables.push(("PLANTON_TOKEN", &token));
+    let done = json(&run(&scene, &["rewrap", "--json"], &variables));
+    assert_eq!(done["records"]["mac_key_rewrapped"], true, "{done}");
+    assert_eq!(done["backends"][0]["rewrapped"], 1, "{done}");
+
+    // Nothing is under the former versions, which may now be retired for good.
+    for key in ["planton-acme", "planton-acme.mac"] {
+        let config = serde_json::json!({"min_decryption_version": 2});
+        api.ok("POST", &format!("transit/keys/{key}/config"), Some(&config))
+            .unwrap();
+    }
+    assert_eq!(scene.read(&["db"])["db"], VALUE);
+    workspace.unchanged(&[]);
+    let again = json(&run(&scene, &["rewrap", "--json"], &variables));
+    assert_eq!(again["records"]["mac_key_rewrapped"], false, "{again}");
+    assert_eq!(again["backends"][0]["rewrapped"], 0, "{again}");
 }
