@@ -42,7 +42,7 @@ pub enum KeyUsage {
 }
 
 /// Opens keys of one type. Each method has the contract of the method of
-/// [`ConnectKek`] with the same name.
+/// [`ConnectKek`](planton_core::kek::ConnectKek) with the same name.
 #[async_trait]
 pub(crate) trait OpenKek: Debug + Sync {
     fn check(

@@ -113,7 +113,7 @@ const NO_ROOM: &str = "The disk is full, or a quota or the largest size of a fil
                        space, and run again; nothing is half-written.";
 
 /// Returns true if an I/O failure is one of a write. SQLite reports only ENOSPC as a
-/// full disk, neither EDQUOT nor EFBIG: https://www.sqlite.org/rescode.html#ioerr_write
+/// full disk, neither EDQUOT nor EFBIG: <https://www.sqlite.org/rescode.html#ioerr_write>
 fn is_of_a_write(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi;
     let written = [
