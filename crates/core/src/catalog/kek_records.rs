@@ -42,6 +42,13 @@ impl BackendKeys {
         *self == Self::default()
     }
 
+    /// Returns true if a key that wraps has a sealed credential.
+    #[must_use]
+    pub(crate) fn has_credential(&self) -> bool {
+        let mut wrapping = self.encryption.iter().chain(&self.escrow);
+        wrapping.any(|key| key.credential.is_some())
+    }
+
     /// Returns SHA-256 of the identifiers and settings of the keys that wrap, in
     /// hexadecimal: a state that has seen it notices an older record. Absent if the
     /// organization's key alone wraps.

@@ -52,8 +52,10 @@ impl Backends<'_> {
         // Before a marker is put: a key that fails leaves nothing behind.
         let keys = organization.resolve(owner, &existing.keys, keys, generation);
         let keys = keys.await?;
-        // The same keys with newly sealed credentials are no difference.
-        if keys.digest() != existing.keys.digest() {
+        // The digest covers no credential. A sealed one cannot be compared, so the declared
+        // one replaces it.
+        let has_credential = keys.has_credential() || existing.keys.has_credential();
+        if has_credential || keys.digest() != existing.keys.digest() {
             adopted.keys = keys;
         }
         let mut reconnected = None;

@@ -401,3 +401,30 @@ async fn a_sealed_credential_of_a_key_goes_to_no_other_key() {
     assert_eq!(error.kind(), KekErrorKind::Unauthenticated);
     assert!(error.remedy().unwrap().contains("Set the credential again"));
 }
+
+#[tokio::test]
+async fn an_adopted_backend_takes_the_new_credential_of_the_same_key() {
+    let world = World::new();
+    let process = world.warm().await;
+    let with = |password: &str| {
+        let mut one = kek("one");
+        one.credential = Some([("password".to_owned(), password.into())].into());
+        let declared = DeclaredKeys {
+            encryption: Some(one),
+            escrow: Vec::new(),
+        };
+        RegisterBackend {
+            keys: declared,
+            ..declare("vault", "a")
+        }
+    };
+    world.kek_connector.require("one", "first");
+    register(&process, with("first")).await.unwrap();
+    world.kek_connector.require("one", "second");
+    let next = world.resuming(&process);
+    register(&next, with("second")).await.unwrap();
+    // A later process opens the key with what the record has.
+    let later = world.warm().await;
+    create(&later, "db", Some("vault")).await.unwrap();
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+}
