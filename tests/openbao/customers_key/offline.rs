@@ -41,7 +41,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 kek = pse.TransitKek(*sys.argv[1:])
 for line in sys.stdin:
     asked = json.loads(line)
-    plaintext, data_key, salt = pse.write_value(asked["text"]), os.urandom(32), os.urandom(32)
+    plaintext, data_key = pse.write_value(asked["text"]), os.urandom(32)
+    salt = pse.mac32(os.urandom(32), b"PSE1-SALT" + data_key + plaintext)
     ctx = pse.encode_context(asked["context"])
     encryption, commitment, _ = pse.derive(data_key, salt, ctx)
     length = struct.pack(">I", len(plaintext))
