@@ -7,6 +7,7 @@ use planton_core::kek::{KekErrorKind, KeyEncryptionKey, WrapNames};
 use planton_envelope::{Context, Envelope, Purpose, Sealer, SecretValue, WrappedKey};
 use planton_vendors::aws::AwsKmsKek;
 use serde_json::{Value, json};
+use test_support::second_implementation::{opening, sealing};
 use uuid::Uuid;
 use xtask::moto::{Moto, NewKmsKey};
 use xtask::tools::Tools;
@@ -14,44 +15,6 @@ use xtask::tools::Tools;
 use super::support::Place;
 
 const ENVELOPES: usize = 1_000;
-
-/// Opens each envelope with the key alone, whose DEK it is never given.
-const OPEN: &str = r#"
-import json, sys
-sys.path.insert(0, "tests/vectors")
-import open_envelope as pse
-kek = pse.AwsKmsKek(*sys.argv[1:])
-for line in sys.stdin:
-    stored = line.strip().encode()
-    claim = dict(pse.Envelope(stored).claim, extension=None)
-    try:
-        print(json.dumps(pse.open_with(kek, stored, claim)))
-    except pse.Refused:
-        print(json.dumps(None))
-"#;
-
-/// Seals each text under a DEK of its own, and wraps it.
-const SEAL: &str = r#"
-import json, os, struct, sys
-sys.path.insert(0, "tests/vectors")
-import open_envelope as pse
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-kek = pse.AwsKmsKek(*sys.argv[1:])
-for line in sys.stdin:
-    asked = json.loads(line)
-    plaintext, data_key = pse.write_value(asked["text"]), os.urandom(32)
-    salt = pse.mac32(os.urandom(32), b"PSE1-SALT" + data_key + plaintext)
-    ctx = pse.encode_context(asked["context"])
-    encryption, commitment, _ = pse.derive(data_key, salt, ctx)
-    length = struct.pack(">I", len(plaintext))
-    sealed = AESGCM(encryption).encrypt(bytes(12), plaintext, ctx + length)
-    binding = pse.wrap_binding(ctx, kek.provider, kek.kek_id, commitment)
-    wrapped = kek.wrap(data_key, binding, asked["names"])
-    stored = b"PSE1" + ctx[:1] + b"\x01" + ctx[1:60]
-    for part in (kek.provider.encode(), kek.kek_id.encode(), wrapped):
-        stored += pse.lp(part)
-    print(pse.to_text(stored + salt + commitment + length + sealed).decode())
-"#;
 
 /// Runs a script with the key and these lines, and returns the lines that it prints.
 fn python(place: &Place, kek: &AwsKmsKek, script: &str, lines: &[String]) -> Vec<String> {
@@ -111,7 +74,7 @@ async fn python_opens_what_is_sealed_here_with_the_key_alone() {
     for at in 0..ENVELOPES {
         lines.push(seal(&kek, at).await.encode_text());
     }
-    let printed = python(&place, &kek, OPEN, &lines);
+    let printed = python(&place, &kek, &opening("AwsKmsKek"), &lines);
     let expected: Vec<_> = (0..ENVELOPES).map(|at| json!(text(at))).collect();
     let read = |line: &String| serde_json::from_str::<Value>(line).unwrap();
     assert!(printed.iter().map(read).eq(expected));
@@ -133,7 +96,7 @@ async fn python_and_this_code_refuse_a_wrap_of_another_version_without_a_catalog
     let stolen = moved[0].1.clone();
     other.replace_wrapped_keys(moved).unwrap();
     let lines = [one.encode_text(), other.encode_text()];
-    let printed = python(&place, &kek, OPEN, &lines);
+    let printed = python(&place, &kek, &opening("AwsKmsKek"), &lines);
     let expected = json!(text(1)).to_string();
     let read = |line: &str| serde_json::from_str::<Value>(line).unwrap().to_string();
     assert_eq!(printed.len(), 2);
@@ -186,7 +149,7 @@ async fn what_python_seals_under_a_multi_region_key_opens_here() {
             asked.to_string()
         })
         .collect();
-    let sealed = python(&place, &kek, SEAL, &lines);
+    let sealed = python(&place, &kek, &sealing("AwsKmsKek"), &lines);
     assert_eq!(sealed.len(), ENVELOPES);
     for (at, stored) in sealed.iter().enumerate() {
         let envelope = Envelope::parse_stored(stored.as_bytes()).unwrap();

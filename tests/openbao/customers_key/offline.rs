@@ -8,6 +8,7 @@ use planton_core::kek::{KeyEncryptionKey, ProvisionKek};
 use planton_envelope::{Context, Envelope, KekId, Purpose, Sealer, SecretValue};
 use planton_vendors::openbao::TransitKek;
 use serde_json::{Value, json};
+use test_support::second_implementation::{opening, sealing};
 use test_support::wrapping::bound;
 use uuid::Uuid;
 use xtask::tools::Tools;
@@ -16,43 +17,6 @@ use super::support::Customer;
 use crate::support::Place;
 
 const ENVELOPES: usize = 1_000;
-
-/// Opens each envelope with the key alone, whose DEK it is never given.
-const OPEN: &str = r#"
-import json, sys
-sys.path.insert(0, "tests/vectors")
-import open_envelope as pse
-kek = pse.TransitKek(*sys.argv[1:])
-for line in sys.stdin:
-    stored = line.strip().encode()
-    claim = dict(pse.Envelope(stored).claim, extension=None)
-    try:
-        print(json.dumps(pse.open_with(kek, stored, claim)))
-    except pse.Refused:
-        print(json.dumps(None))
-"#;
-
-/// Seals each text under a DEK of its own, and wraps it.
-const SEAL: &str = r#"
-import json, os, struct, sys
-sys.path.insert(0, "tests/vectors")
-import open_envelope as pse
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-kek = pse.TransitKek(*sys.argv[1:])
-for line in sys.stdin:
-    asked = json.loads(line)
-    plaintext, data_key = pse.write_value(asked["text"]), os.urandom(32)
-    salt = pse.mac32(os.urandom(32), b"PSE1-SALT" + data_key + plaintext)
-    ctx = pse.encode_context(asked["context"])
-    encryption, commitment, _ = pse.derive(data_key, salt, ctx)
-    length = struct.pack(">I", len(plaintext))
-    sealed = AESGCM(encryption).encrypt(bytes(12), plaintext, ctx + length)
-    binding = pse.wrap_binding(ctx, kek.provider, kek.kek_id, commitment)
-    stored = b"PSE1" + ctx[:1] + b"\x01" + ctx[1:60]
-    for part in (kek.provider.encode(), kek.kek_id.encode(), kek.wrap(data_key, binding)):
-        stored += pse.lp(part)
-    print(pse.to_text(stored + salt + commitment + length + sealed).decode())
-"#;
 
 /// Runs a script with the key and these lines, and returns the lines that it prints.
 fn python(place: &Place, kek: &KekId, script: &str, lines: &[String]) -> Vec<String> {
@@ -106,7 +70,7 @@ async fn python_opens_all_under(place: &Place, kek: &dyn KeyEncryptionKey) {
         .replace_wrapped_keys(sealed[0].wrapped_keys().to_vec())
         .unwrap();
     lines.push(moved.encode_text());
-    let printed = python(place, kek.id(), OPEN, &lines);
+    let printed = python(place, kek.id(), &opening("TransitKek"), &lines);
     let read = |line: &String| serde_json::from_str::<Value>(line).unwrap();
     let expected = (0..ENVELOPES)
         .map(|at| json!(text(at)))
@@ -145,7 +109,7 @@ async fn what_python_seals_under_a_customers_key_opens_here() {
             asked.to_string()
         })
         .collect();
-    let sealed = python(&place, kek.id(), SEAL, &lines);
+    let sealed = python(&place, kek.id(), &sealing("TransitKek"), &lines);
     assert_eq!(sealed.len(), ENVELOPES);
     let opened = sealed.iter().enumerate().map(async |(at, stored)| {
         let envelope = Envelope::parse_stored(stored.as_bytes()).unwrap();

@@ -10,5 +10,6 @@
 pub mod keys;
 pub mod plugin_client;
 pub mod reading;
+pub mod second_implementation;
 pub mod store_faults;
 pub mod wrapping;
