@@ -1,11 +1,15 @@
 //! The command line: operator commands, one module each, and the help.
 
 mod forget;
+mod identities;
 mod key_argument;
+mod key_file;
 mod open;
 mod operator;
 mod platform;
 mod progress;
+mod renewal;
+mod reseal;
 mod rewrap;
 mod verify;
 
@@ -16,6 +20,7 @@ use clap::{Parser, Subcommand};
 pub use forget::Forget;
 pub use open::Open;
 pub use platform::Platform;
+pub use reseal::Reseal;
 pub use rewrap::Rewrap;
 pub use verify::Verify;
 
@@ -55,6 +60,8 @@ pub enum Operate {
     Platform(Platform),
     /// Move data keys to the present keys and their newest versions.
     Rewrap(Rewrap),
+    /// Seal values again, each under a new data key.
+    Reseal(Reseal),
     /// Open one envelope with a key at hand.
     Open(Open),
     /// Verify records and stored versions against each other.
@@ -70,6 +77,7 @@ impl Operate {
             Self::Forget(forget) => forget::run(forget),
             Self::Platform(platform) => platform::run(platform),
             Self::Rewrap(rewrap) => rewrap::run(rewrap),
+            Self::Reseal(reseal) => reseal::run(reseal),
             Self::Open(open) => open::run(open),
             Self::Verify(verify) => verify::run(verify),
         }
@@ -104,6 +112,7 @@ fn request(cli: Cli) -> Request {
         (false, Some(Command::Forget(forget))) => Request::Operate(Operate::Forget(forget)),
         (false, Some(Command::Platform(platform))) => Request::Operate(Operate::Platform(platform)),
         (false, Some(Command::Rewrap(rewrap))) => Request::Operate(Operate::Rewrap(rewrap)),
+        (false, Some(Command::Reseal(reseal))) => Request::Operate(Operate::Reseal(reseal)),
         (false, Some(Command::Open(open))) => Request::Operate(Operate::Open(open)),
         (false, Some(Command::Verify(verify))) => Request::Operate(Operate::Verify(verify)),
         (false, None) => Request::Help,
@@ -145,6 +154,13 @@ enum Command {
     /// the variables that `forget` reads.
     #[command(after_help = operator::STATUSES)]
     Rewrap(Rewrap),
+    /// Seal the values of a backend again, each under a new data key and in the place of its
+    /// version.
+    ///
+    /// Decrypts each value on this machine. Terraform finds no difference afterwards. Runs
+    /// beside applies, and requires the same variables as `rewrap`.
+    #[command(after_help = operator::STATUSES)]
+    Reseal(Reseal),
     /// Open one envelope with a key at hand, without the platform: break glass.
     ///
     /// Reads the envelope as its backend stores it, and unwraps with a key file, an identity of
@@ -199,6 +215,11 @@ mod tests {
             &["platform", "escrow", "remove", "age:age1"],
             &["platform", "escrow", "list"],
             &["rewrap"],
+            &["rewrap", "--with", "id.txt", "--backend", "vault"],
+            &["reseal", "vault", "--json"],
+            &["reseal", "vault", "--sealed-before", "2026-11-27T15:00:00Z"],
+            &["platform", "key-file", "rotate", "--json"],
+            &["platform", "key-file", "create"],
             &["open", "--identity", "id.txt"],
             &[
                 "verify",
@@ -220,6 +241,9 @@ mod tests {
             &["platform"][..],
             &["platform", "escrow", "add"],
             &["rewrap", "vault"],
+            &["reseal"],
+            &["reseal", "vault", "--sealed-before", "yesterday"],
+            &["platform", "key-file"],
             &["open", "envelope"],
             &["open", "--identity", "id.txt", "--key-file", "key"],
             &["open", "--identity", "id.txt", "--reveal", "--json"],

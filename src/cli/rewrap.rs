@@ -1,6 +1,7 @@
 //! `rewrap` moves data keys to the newest version of their key, or to another key.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,14 +9,12 @@ use serde::Serialize;
 
 use super::operator::{self, Failure, Form, Report};
 use super::progress::Progress;
+use super::renewal::{Failed, Kept, failed_text, kept_text};
+use super::{identities, key_file};
 use planton_core::names::Slug;
 use planton_core::operations::{
-    FormerKeys, Interrupt, KeptEnvelope, Organization, PLATFORM_BACKEND, RewrapProgress,
-    RewrappedRecords,
+    FormerKeys, Interrupt, Organization, PLATFORM_BACKEND, RewrapProgress, RewrappedRecords, pin_of,
 };
-
-/// Number of objects that the text names.
-const MAX_NAMED: usize = 10;
 
 /// Arguments of `rewrap`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -24,9 +23,16 @@ pub struct Rewrap {
     /// organization's own keys and credentials, and every backend.
     #[arg(long, value_parser = Slug::parse)]
     backend: Option<Slug>,
-    /// Afterwards remove the former keys of these backends from their records, so that they
-    /// can be destroyed. Only if no apply that began before the keys changed still runs: it
-    /// would write versions under a former key, which nothing could open.
+    /// Unwrap with the identities of age in this file, after the main key was lost: creates a
+    /// new main key where the platform has none, and moves everything under it. With
+    /// --backend, moves the secrets of that backend alone, under the keys that its record
+    /// declares now.
+    #[arg(long, value_name = "FILE")]
+    with: Option<PathBuf>,
+    /// Afterwards remove the former keys of these backends from their records, and the former
+    /// root keys of an embedded platform from its key file. Only if no apply that began before
+    /// the keys changed still runs: it would write versions under a former key, which nothing
+    /// could open.
     #[arg(long)]
     remove_former_keys: bool,
     /// Print the result as one JSON object to stdout.
@@ -38,9 +44,15 @@ pub struct Rewrap {
 #[derive(Debug, Serialize)]
 struct Rewrapped {
     organization: String,
+    /// The keys of the organization after a main key was installed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    main_keys: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<OfRecords>,
     backends: Vec<OfBackend>,
+    /// Former root keys of the embedded platform's key file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_file: Option<key_file::Retired>,
 }
 
 /// What was done to records.
@@ -67,20 +79,6 @@ struct OfBackend {
     failed: Vec<Failed>,
 }
 
-#[derive(Debug, Serialize)]
-struct Kept {
-    object: String,
-    version: String,
-}
-
-#[derive(Debug, Serialize)]
-struct Failed {
-    name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<u64>,
-    error: String,
-}
-
 impl From<RewrappedRecords> for OfRecords {
     fn from(done: RewrappedRecords) -> Self {
         let failed = done.failed.into_iter().map(|(backend, error)| Failed {
@@ -99,25 +97,14 @@ impl From<RewrappedRecords> for OfRecords {
 
 impl OfBackend {
     fn new(backend: &Slug, done: RewrapProgress) -> Self {
-        let kept = done.kept.into_iter();
-        let kept = kept.map(|KeptEnvelope { object, version }| Kept {
-            object: object.to_string(),
-            version: version.to_string(),
-        });
-        let failed = done.failed.into_iter();
-        let failed = failed.map(|(name, version, error)| Failed {
-            name: name.to_string(),
-            version: Some(version),
-            error,
-        });
         Self {
             backend: backend.to_string(),
             rewrapped: done.rewrapped,
             current: done.current,
-            kept: kept.collect(),
+            kept: done.kept.into_iter().map(Kept::from).collect(),
             former_keys_removed: Vec::new(),
             former_keys_needed_by: Vec::new(),
-            failed: failed.collect(),
+            failed: done.failed.into_iter().map(Failed::from).collect(),
         }
     }
 
@@ -131,29 +118,18 @@ impl OfBackend {
         let mut text = format!(
             "Backend {backend}: {rewrapped} versions rewrapped, {current} current already."
         );
-        if !self.kept.is_empty() {
-            let _ = write!(
-                text,
-                "\nThe store does not delete single versions, so it keeps {} superseded envelopes. \
-                 Their data keys stay wrapped under the former key, which opens them as long as it \
-                 exists:",
-                self.kept.len()
-            );
-            for kept in self.kept.iter().take(MAX_NAMED) {
-                let _ = write!(text, "\n  {} @ {}", kept.object, kept.version);
-            }
-            if self.kept.len() > MAX_NAMED {
-                let more = self.kept.len() - MAX_NAMED;
-                let _ = write!(text, "\n  and {more} more, which --json lists");
-            }
-        }
+        text.push_str(&kept_text(
+            &self.kept,
+            "Their data keys stay wrapped under the former key, which opens them as long as it \
+             exists",
+        ));
         for key in &self.former_keys_removed {
             let _ = write!(text, "\n  Former key removed: {key}");
         }
         for version in &self.former_keys_needed_by {
             let _ = write!(text, "\n  The former keys stay, needed by {version}");
         }
-        text + &told(&self.failed)
+        text + &failed_text(&self.failed)
     }
 }
 
@@ -167,30 +143,24 @@ impl OfRecords {
             "Organization: MAC key {mac_key}; {} credentials rewrapped, {} current already.{}",
             self.credentials_rewrapped,
             self.credentials_current,
-            told(&self.failed)
+            failed_text(&self.failed)
         )
     }
 }
 
-fn told(failed: &[Failed]) -> String {
-    let mut text = String::new();
-    for Failed {
-        name,
-        version,
-        error,
-    } in failed
-    {
-        let version = version.map_or_else(String::new, |version| format!(", version {version}"));
-        let _ = write!(text, "\n  Failed: {name}{version}: {error}");
-    }
-    text
-}
-
 impl Report for Rewrapped {
     fn text(&self) -> String {
+        let main_keys = self.main_keys.as_ref().map(|keys| {
+            format!(
+                "The escrow identity vouches for the catalog. The main keys are:\n  {}",
+                keys.join("\n  ")
+            )
+        });
         let records = self.records.as_ref().map(OfRecords::text);
         let backends = self.backends.iter().map(OfBackend::text);
-        let mut parts: Vec<String> = records.into_iter().chain(backends).collect();
+        let key_file = self.key_file.as_ref().map(key_file::Retired::text);
+        let parts = main_keys.into_iter().chain(records).chain(backends);
+        let mut parts: Vec<String> = parts.chain(key_file).collect();
         if self.has_failed() {
             parts.push(
                 "Not everything was rewrapped. Run the command again once the causes are removed; \
@@ -210,7 +180,9 @@ impl Rewrapped {
     fn has_failed(&self) -> bool {
         let of_records = self.records.as_ref();
         let of_records = of_records.is_some_and(|records| !records.failed.is_empty());
+        let key_file = self.key_file.as_ref();
         of_records
+            || key_file.is_some_and(key_file::Retired::is_needed)
             || self
                 .backends
                 .iter()
@@ -223,6 +195,10 @@ impl Rewrapped {
 pub(super) fn run(rewrap: Rewrap) -> ExitCode {
     let form = if rewrap.json { Form::Json } else { Form::Text };
     operator::run(form, |organization| async move {
+        let organization = match &rewrap.with {
+            Some(path) => organization.with_rescue(identities::open(path)?),
+            None => organization,
+        };
         operator::interruptible(|interrupt| async move {
             rewrapped(&organization, rewrap, &interrupt).await
         })
@@ -239,12 +215,20 @@ async fn rewrapped(
     keys.expect_pins()?;
     let mut done = Rewrapped {
         organization: organization.slug().to_string(),
+        main_keys: None,
         records: None,
         backends: Vec::new(),
+        key_file: None,
     };
     let backends = match rewrap.backend {
         Some(backend) => vec![backend],
         None => {
+            if rewrap.with.is_some() {
+                interrupt.bound(keys.install_main_key(interrupt)).await?;
+                let status = interrupt.bound(keys.status()).await?;
+                let main = status.wrapping().into_iter().map(pin_of);
+                done.main_keys = Some(main.collect());
+            }
             let records = interrupt.bound(keys.rewrap_records(interrupt)).await?;
             done.records = Some(records.into());
             let mut all = vec![PLATFORM_BACKEND.parse().expect("a constant slug")];
@@ -269,6 +253,9 @@ async fn rewrapped(
             }
         }
         done.backends.push(of_backend);
+    }
+    if rewrap.remove_former_keys && !done.has_failed() {
+        done.key_file = key_file::retire().await?;
     }
     Ok(done)
 }

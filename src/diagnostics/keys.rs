@@ -91,6 +91,26 @@ pub(super) fn escrow_not_found(key: &KekId) -> Diagnostic {
     )
 }
 
+/// Reports an identity that cannot vouch for the catalog.
+pub(super) fn no_escrow_identity(escrow: &[KekId]) -> Diagnostic {
+    let keys = match escrow {
+        [] => "The organization has no escrow key.".to_owned(),
+        keys => {
+            let pins: Vec<_> = keys.iter().map(pin_of).collect();
+            format!("Its escrow keys are:\n  {}", pins.join("\n  "))
+        }
+    };
+    Diagnostic::error(
+        "Not An Escrow Identity",
+        format!(
+            "The organization's MAC key is not wrapped for the given identity, so the identity \
+             proves nothing about this catalog. Nothing was created or written. {keys}\n\nPass the \
+             identity file of an escrow key of the organization. To move a single backend with \
+             the identity of that backend's own escrow key, pass --backend as well."
+        ),
+    )
+}
+
 pub(super) fn another_fingerprint(
     organization: &Slug,
     expected: OrganizationFingerprint,

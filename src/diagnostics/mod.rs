@@ -120,6 +120,7 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
             About::Nothing,
         ),
         E::EscrowKeyNotFound { key } => (keys::escrow_not_found(key), About::Nothing),
+        E::NoEscrowIdentity { escrow } => (keys::no_escrow_identity(escrow), About::Nothing),
         E::OrganizationMissing { organization } => {
             (organization::missing(organization), About::Selector)
         }

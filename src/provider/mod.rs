@@ -8,6 +8,7 @@ mod run;
 mod schema;
 mod settings;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::ephemeral::EphemeralSecret;
 use crate::functions::{ParseSecretRef, SecretRef};
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
 use crate::session::{PartlyKnown, READ_TIMEOUT, Session, SessionState, WithSession, limited};
+use planton_core::names::Slug;
 use planton_core::operations::{Organization, RunId};
 use planton_plugin::{
     ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
@@ -53,6 +55,17 @@ pub(crate) async fn operated(
         configured.organization,
         diagnostics.iter().cloned().collect(),
     ))
+}
+
+/// Returns the organization that the environment variables name.
+pub(crate) fn organization_of(environment: &Environment) -> Result<Slug, Diagnostic> {
+    platform::organization(&Value::Null, environment)
+}
+
+/// Returns the directory of the embedded platform that the environment variables name; `None`
+/// for another platform.
+pub(crate) fn embedded_directory(environment: &Environment) -> Result<Option<PathBuf>, Diagnostic> {
+    platform::embedded_directory(environment)
 }
 
 /// What started this process.

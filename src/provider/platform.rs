@@ -80,7 +80,7 @@ pub(super) async fn configure(
     ))
 }
 
-fn organization(config: &Value, environment: &Environment) -> Result<Slug, Diagnostic> {
+pub(super) fn organization(config: &Value, environment: &Environment) -> Result<Slug, Diagnostic> {
     let text = config.attribute("organization").as_str().map(str::to_owned);
     let Some(text) = text.or_else(|| environment.first(&["PLANTON_ORG"])) else {
         return Err(Diagnostic::error(
@@ -134,6 +134,16 @@ fn choose(config: &Value, environment: &Environment) -> Result<Choice, Diagnosti
         (false, Some(path)) => Ok(Choice::Embedded(path)),
         (false, None) if environment.os("BAO_ADDR").is_some() => Ok(Choice::OpenBao),
         (false, None) => Ok(Choice::Default),
+    }
+}
+
+/// Returns the directory of the embedded platform, without a configuration; `None` for
+/// another platform.
+pub(super) fn embedded_directory(environment: &Environment) -> Result<Option<PathBuf>, Diagnostic> {
+    match choose(&Value::Null, environment)? {
+        Choice::OpenBao => Ok(None),
+        Choice::Embedded(directory) => Ok(Some(directory)),
+        Choice::Default => default_choice(environment).map(Some),
     }
 }
 

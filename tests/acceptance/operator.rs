@@ -24,7 +24,7 @@ const SECRET: &str = "resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  v
                       in escrow\"\n  value_wo_version = \"1\"\n}\n";
 
 /// Runs the binary without a terminal.
-fn run(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+pub(crate) fn run(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(PROVIDER);
     command.args(arguments);
     command.env("PLANTON_ORG", "acme").envs(scene.environment());
@@ -34,7 +34,7 @@ fn run(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Output 
 
 /// Returns a command's output on one line, after it exited with `status`.
 #[track_caller]
-fn told(output: &Output, status: i32) -> String {
+pub(crate) fn told(output: &Output, status: i32) -> String {
     let text = [&output.stdout[..], &output.stderr].concat();
     let text = String::from_utf8(text).unwrap();
     assert_eq!(output.status.code(), Some(status), "{text}");
@@ -45,7 +45,7 @@ fn told(output: &Output, status: i32) -> String {
 }
 
 #[track_caller]
-fn json(output: &Output) -> Value {
+pub(crate) fn json(output: &Output) -> Value {
     told(output, 0);
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -81,13 +81,13 @@ impl Pins {
         ]
     }
 
-    fn run(&self, scene: &Scene, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, scene: &Scene, arguments: &[&str]) -> Output {
         run(scene, arguments, &self.variables())
     }
 
     /// Runs a command that is killed before `step`.
     #[track_caller]
-    fn killed(&self, scene: &Scene, arguments: &[&str], step: &str) {
+    pub(crate) fn killed(&self, scene: &Scene, arguments: &[&str], step: &str) {
         let mut variables = self.variables().to_vec();
         variables.push(("PLANTON_TEST_KILL_BEFORE", step));
         let output = run(scene, arguments, &variables);

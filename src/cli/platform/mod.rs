@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::key_file::{self, KeyFile};
 use super::operator::{Form, STATUSES};
 
 /// Arguments of `platform`.
@@ -34,6 +35,8 @@ enum What {
     /// Each of them opens the platform's own secrets, the credentials of backends and the key
     /// that authenticates the catalog, alone and without the main key.
     Escrow(escrow::Escrow),
+    /// Rotate the key file of an embedded platform, or create it anew after a loss.
+    KeyFile(KeyFile),
 }
 
 /// Output of a command.
@@ -57,5 +60,6 @@ pub(super) fn run(platform: Platform) -> ExitCode {
         What::Init(init) => init::run(&init),
         What::Status(how) => status::run(how),
         What::Escrow(escrow) => escrow::run(escrow),
+        What::KeyFile(key_file) => key_file::run(key_file),
     }
 }

@@ -6,6 +6,8 @@ mod canary;
 mod customers;
 mod escrow;
 mod pins;
+mod recovery;
+mod reseal;
 mod service;
 
 use crate::backends::Place;

@@ -251,20 +251,84 @@ pub(crate) struct VersionRecord {
     pub keks: Vec<KekId>,
     /// Fingerprint of the value, keyed from the DEK, to compare a candidate value with.
     pub fingerprint: Fingerprint,
-    /// Envelopes that a rewrap has replaced, until their deletion is known.
+    /// Envelopes that a rewrap or a reseal has replaced, until their deletion is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<NativeVersionId>,
+    /// What a reseal has replaced; absent before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resealed: Option<Resealed>,
     /// Time of the write.
     pub created_at: Timestamp,
 }
 
+/// The reseals of a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Resealed {
+    /// Time of the last one.
+    pub at: Timestamp,
+    /// `payload_sha256` of the payloads that were replaced, the oldest first. A state that
+    /// has seen one of them has seen this version.
+    pub former_payloads: Vec<String>,
+}
+
+/// The most payloads that [`Resealed`] keeps. A state that has not been refreshed during so
+/// many reseals reports a catalog that was rolled back.
+const MAX_FORMER_PAYLOADS: usize = 16;
+
 impl VersionRecord {
-    /// Takes over from `other` what a rewrap changes.
-    pub(crate) fn wrap_as(&mut self, other: &Self) {
+    /// Takes over from `other` what a rewrap or a reseal changes.
+    pub(crate) fn renew_as(&mut self, other: &Self) {
         self.native_id.clone_from(&other.native_id);
+        self.payload_sha256.clone_from(&other.payload_sha256);
         self.wraps_sha256.clone_from(&other.wraps_sha256);
         self.keks.clone_from(&other.keks);
+        self.fingerprint = other.fingerprint;
         self.superseded.clone_from(&other.superseded);
+        self.resealed.clone_from(&other.resealed);
+    }
+
+    /// Returns whether this is the version `before`, perhaps rewrapped or resealed since.
+    pub(crate) fn is_renewal_of(&self, before: &Self) -> bool {
+        self.number == before.number && self.has_been(&before.payload_sha256)
+    }
+
+    /// Returns whether the version has the payload of this digest, or had it before a reseal.
+    pub(crate) fn has_been(&self, payload_sha256: &str) -> bool {
+        let former = self
+            .resealed
+            .as_ref()
+            .map(|resealed| &resealed.former_payloads);
+        let mut payloads = former.into_iter().flatten();
+        self.payload_sha256 == payload_sha256 || payloads.any(|former| former == payload_sha256)
+    }
+
+    /// Returns the time at which the present data key sealed the version.
+    pub(crate) fn sealed_at(&self) -> Timestamp {
+        let resealed = self.resealed.as_ref();
+        resealed.map_or(self.created_at, |resealed| resealed.at)
+    }
+
+    /// Replaces the payload by one under another data key.
+    pub(crate) fn reseal(
+        &mut self,
+        payload_sha256: String,
+        fingerprint: Fingerprint,
+        at: Timestamp,
+    ) {
+        let resealed = self.resealed.get_or_insert_with(|| Resealed {
+            at,
+            former_payloads: Vec::new(),
+        });
+        resealed.at = at;
+        let former = std::mem::replace(&mut self.payload_sha256, payload_sha256);
+        resealed.former_payloads.push(former);
+        let excess = resealed
+            .former_payloads
+            .len()
+            .saturating_sub(MAX_FORMER_PAYLOADS);
+        resealed.former_payloads.drain(..excess);
+        self.fingerprint = fingerprint;
     }
 }
 

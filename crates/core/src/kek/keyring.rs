@@ -12,6 +12,7 @@ pub struct Keyring {
     main: Arc<dyn KeyEncryptionKey>,
     escrow: Vec<Arc<dyn KeyEncryptionKey>>,
     former: Vec<Arc<dyn KeyEncryptionKey>>,
+    rescue: Vec<Arc<dyn KeyEncryptionKey>>,
     pins: Arc<KekPins>,
 }
 
@@ -23,6 +24,7 @@ impl Keyring {
             main,
             escrow: Vec::new(),
             former: Vec::new(),
+            rescue: Vec::new(),
             pins,
         }
     }
@@ -38,6 +40,26 @@ impl Keyring {
     pub fn with_former(mut self, former: Vec<Arc<dyn KeyEncryptionKey>>) -> Self {
         self.former.extend(former);
         self
+    }
+
+    /// Adds escrow identities that unwrap before every other key, since the main key may be
+    /// lost.
+    #[must_use]
+    pub fn with_rescue(self, rescue: Vec<Arc<dyn KeyEncryptionKey>>) -> Self {
+        Self { rescue, ..self }
+    }
+
+    /// Returns the escrow identities.
+    #[must_use]
+    pub fn rescue(&self) -> &[Arc<dyn KeyEncryptionKey>] {
+        &self.rescue
+    }
+
+    /// Returns whether escrow identities unwrap. A wrap under the main key's identifier may
+    /// then be one of a lost key with the same identifier.
+    #[must_use]
+    pub fn has_rescue(&self) -> bool {
+        !self.rescue.is_empty()
     }
 
     /// Returns the pins.
@@ -64,10 +86,11 @@ impl Keyring {
         std::iter::once(&self.main).chain(&self.escrow)
     }
 
-    /// Returns the keys that unwrap, the main key first. An escrow key is not among them:
-    /// who revokes the main key revokes all reads.
+    /// Returns the keys that unwrap, the main key first. An escrow key is not among them,
+    /// unless an operator gave its identity: who revokes the main key revokes all reads.
     pub fn opening(&self) -> impl Iterator<Item = &Arc<dyn KeyEncryptionKey>> {
-        std::iter::once(&self.main).chain(&self.former)
+        let ordinary = std::iter::once(&self.main).chain(&self.former);
+        self.rescue.iter().chain(ordinary)
     }
 
     /// Returns the identifiers of the keys that wrap, the main key first.

@@ -138,6 +138,12 @@ pub enum OperationError {
         /// The key.
         key: KekId,
     },
+    /// The organization's MAC key is not wrapped for the escrow identity that was given.
+    #[error("the organization's MAC key is not wrapped for the given identity")]
+    NoEscrowIdentity {
+        /// The organization's escrow keys.
+        escrow: Vec<KekId>,
+    },
     /// The organization's MAC key is not the one that the caller remembers.
     #[error("the catalog's MAC key was replaced")]
     MacKeyReplaced,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{ChangedRecord, OperationError, Organization};
 use crate::catalog::{
     BackendDocument, Compared, DefaultBackendRecord, Loaded, Record, RecordKey, Revision,
-    SecretDocument, SecretRecord, VersionRecord,
+    SecretDocument, SecretRecord,
 };
 use crate::deadline::OperationContext;
 use crate::names::{SecretName, Slug};
@@ -191,7 +191,7 @@ impl Document for SecretDocument {
     }
 
     /// Also raises the generation of each secret whose versions, arguments or state
-    /// changed. A new owner does not, nor does a rewrap.
+    /// changed. A new owner does not, nor does a rewrap or a reseal.
     fn stamp(&mut self, base: &Self) {
         let generation = base.generation + 1;
         self.generation = generation;
@@ -205,11 +205,8 @@ impl Document for SecretDocument {
                 };
                 for version in &mut before.versions {
                     let mut now = secret.versions.iter();
-                    let is_same = |now: &&VersionRecord| {
-                        now.number == version.number && now.payload_sha256 == version.payload_sha256
-                    };
-                    if let Some(now) = now.find(is_same) {
-                        version.wrap_as(now);
+                    if let Some(now) = now.find(|now| now.is_renewal_of(version)) {
+                        version.renew_as(now);
                     }
                 }
                 before

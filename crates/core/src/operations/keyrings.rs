@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::OperationError;
 use super::credential::{CredentialOwner, CredentialUse};
 use super::key_versions::KeyVersions;
-use super::sealing::{rewrap, seal, unseal};
+use super::sealing::{opens_with_main, rewrap, seal, unseal};
 use crate::catalog::{BackendKeys, KekRecord, SealedCredential};
 use crate::kek::{ConnectKek, KekErrorKind, KeyEncryptionKey, Keyring};
 use crate::names::Slug;
@@ -91,11 +91,13 @@ impl OrganizationKeyring {
             kind: usage.kind.to_owned(),
         };
         let envelope = Envelope::parse_stored(sealed.envelope.as_bytes()).map_err(|_| refused())?;
-        if versions.are_current(envelope.wrapped_keys(), &sealed.keks) {
-            return Ok(None);
-        }
         let context = usage.context(self.uuid, sealed.version);
         let names = usage.names(&self.organization);
+        if versions.are_current(envelope.wrapped_keys(), &sealed.keks)
+            && opens_with_main(&envelope, &context, &names, &self.keyring).await?
+        {
+            return Ok(None);
+        }
         let rewrapped = rewrap(envelope, context, &names, &self.keyring, &sealed.keks).await?;
         Ok(Some(SealedCredential {
             version: sealed.version,
@@ -187,7 +189,8 @@ impl BackendKeyring {
                 // Versions from before the customer's key are under the organization's.
                 former.extend(organization.keyring.opening().cloned());
                 let main = organization.open_key(owner, record).await?;
-                Keyring::new(main, pins)
+                let rescue = organization.keyring.rescue().to_vec();
+                Keyring::new(main, pins).with_rescue(rescue)
             }
         };
         Ok(keyring.with_escrow(escrow).with_former(former))

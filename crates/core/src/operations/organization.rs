@@ -60,6 +60,7 @@ pub struct Organization {
     pub(super) mac_key: OnceCell<MacKey>,
     pub(super) keyring: OnceCell<Arc<OrganizationKeyring>>,
     pub(super) pins: Arc<KekPins>,
+    pub(super) rescue: Vec<Arc<dyn KeyEncryptionKey>>,
 }
 
 /// The organization's record. `Written` if this process completed the first use and
@@ -94,6 +95,7 @@ impl Organization {
             mac_key: OnceCell::new(),
             keyring: OnceCell::new(),
             pins: Arc::default(),
+            rescue: Vec::new(),
         }
     }
 
@@ -110,6 +112,13 @@ impl Organization {
             pins: Arc::new(pins),
             ..self
         }
+    }
+
+    /// Sets escrow identities, which unwrap before every other key. Only an operator has
+    /// them.
+    #[must_use]
+    pub fn with_rescue(self, rescue: Vec<Arc<dyn KeyEncryptionKey>>) -> Self {
+        Self { rescue, ..self }
     }
 
     /// Returns the run of this process.

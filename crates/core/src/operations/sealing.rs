@@ -116,6 +116,27 @@ pub(crate) async fn rewrap(
     Ok(envelope)
 }
 
+/// Returns whether the main key of `keyring` opens `envelope`. True without a request where
+/// no escrow identity was given: a wrap under the main key's identifier is then the main
+/// key's own.
+///
+/// # Errors
+///
+/// Failures of the main key. A wrap that it does not open is no failure.
+pub(crate) async fn opens_with_main(
+    envelope: &Envelope,
+    context: &Context,
+    names: &WrapNames,
+    keyring: &Keyring,
+) -> Result<bool, KekError> {
+    if !keyring.has_rescue() {
+        return Ok(true);
+    }
+    let binding = |kek: &KekId| envelope.binding_in(context, kek);
+    let key = unwrap_with_main(envelope.wrapped_keys(), names, keyring, binding).await?;
+    Ok(key.is_some_and(|key| envelope.is_key(&key, context)))
+}
+
 /// An envelope with its data key.
 #[derive(Debug)]
 pub(crate) struct Unsealed {
@@ -129,6 +150,24 @@ impl Unsealed {
     pub(crate) fn open(&self) -> Option<SecretValue> {
         let opened = self.envelope.open(&self.data_key, &self.context).ok()?;
         SecretValue::from_plaintext(&opened.plaintext).ok()
+    }
+
+    /// Seals the value again in the same context, under a fresh data key; `None` if the
+    /// envelope does not open in its context.
+    ///
+    /// # Errors
+    ///
+    /// As [`seal`].
+    pub(crate) async fn reseal(
+        self,
+        names: &WrapNames,
+        keyring: &Keyring,
+    ) -> Result<Option<SealedValue>, OperationError> {
+        let Ok(opened) = self.envelope.open(&self.data_key, &self.context) else {
+            return Ok(None);
+        };
+        let sealed = seal(self.context, names, keyring, &opened.plaintext).await?;
+        Ok(Some(sealed))
     }
 
     /// Returns the fingerprint that `candidate` would have, without decrypting the
@@ -196,4 +235,29 @@ pub(crate) async fn unwrap(
     }
     let kek = keyring.main().id().id.as_str();
     Err(KekError::new(KekErrorKind::Refused, "unwrap", kek))
+}
+
+/// Unwraps a key with the main key of `keyring`; `None` if that has no wrap, or its wrap does
+/// not open: a key of the same identifier made it, and is lost.
+///
+/// # Errors
+///
+/// Any other failure of the main key.
+pub(crate) async fn unwrap_with_main(
+    wraps: &[(KekId, WrappedKey)],
+    names: &WrapNames,
+    keyring: &Keyring,
+    binding: impl Fn(&KekId) -> WrapBinding + Send,
+) -> Result<Option<DataKey>, KekError> {
+    let main = keyring.main();
+    let Some((id, wrapped)) = wraps.iter().find(|(wrapper, _)| wrapper == main.id()) else {
+        return Ok(None);
+    };
+    match main.unwrap(wrapped, names.bound(binding(id))).await {
+        Ok(key) => Ok(Some(key)),
+        Err(error) if [KekErrorKind::Refused, KekErrorKind::Disabled].contains(&error.kind()) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

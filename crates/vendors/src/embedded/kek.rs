@@ -1,5 +1,7 @@
 //! The key file. `docs/format.md` defines it.
 
+mod rotation;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};

@@ -2,9 +2,11 @@
 
 mod catalog;
 mod kek;
+mod retire;
 pub mod sqlite;
 mod store;
 
 pub use catalog::EmbeddedCatalog;
 pub use kek::LocalKeyFile;
+pub use retire::{NeededRootKey, RetireError, RetiredRootKeys, retire_root_keys};
 pub use store::EmbeddedStore;

@@ -3,6 +3,7 @@
 mod escrow;
 mod initialize;
 mod records;
+mod rescue;
 mod status;
 
 use std::sync::Arc;
@@ -120,7 +121,9 @@ impl<'a> Keys<'a> {
         let platform = &self.organization.platform;
         let main = Arc::clone(&platform.kek) as Arc<dyn KeyEncryptionKey>;
         let pins = Arc::clone(&self.organization.pins);
-        let alone = Keyring::new(main, pins).with_former(platform.former_keks.clone());
+        let alone = Keyring::new(main, pins)
+            .with_former(platform.former_keks.clone())
+            .with_rescue(self.organization.rescue.clone());
         let without_escrow = OrganizationKeyring {
             organization: self.organization.slug().clone(),
             uuid,
@@ -144,6 +147,7 @@ impl<'a> Keys<'a> {
         let main = Arc::clone(&platform.mac_kek) as Arc<dyn KeyEncryptionKey>;
         Keyring::new(main, Arc::clone(&self.organization.pins))
             .with_former(platform.former_keks.clone())
+            .with_rescue(self.organization.rescue.clone())
             .with_escrow(escrow)
     }
 

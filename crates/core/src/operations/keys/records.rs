@@ -75,10 +75,14 @@ impl Keys<'_> {
             let versions = KeyVersions::of(&mac_keyring).await?;
             let wraps = decoded(wraps_of(&mut record));
             let ids: Vec<_> = wraps.iter().map(|(kek, _)| kek.clone()).collect();
-            let is_due = !versions.are_current(&wraps, &ids);
+            let opens = self.main_key_opens_mac_key(record.uuid, &wraps).await?;
+            let is_due = !opens || !versions.are_current(&wraps, &ids);
             if is_due {
                 let mac_key = self.mac_key().await?;
-                let present = self.rewrapped_mac_key(record.uuid, &wraps).await?;
+                let present = match opens {
+                    true => self.rewrapped_mac_key(record.uuid, &wraps).await?,
+                    false => None,
+                };
                 let wrapped = self
                     .wrap_mac_key(record.uuid, mac_key, escrow, present)
                     .await?;

@@ -25,11 +25,11 @@ impl Candidate {
         (self, envelope)
     }
 
-    fn names(&self, backend: &Backend) -> WrapNames {
+    pub(super) fn names(&self, backend: &Backend) -> WrapNames {
         WrapNames::secret(&backend.organization, &self.secret.name)
     }
 
-    fn context(&self, organization: Uuid) -> Context {
+    pub(super) fn context(&self, organization: Uuid) -> Context {
         context(organization, &self.secret, self.version.number)
     }
 }
@@ -38,19 +38,14 @@ type Outcome = (Candidate, Result<Envelope, KekError>);
 
 /// Wraps the data keys of `due` again under each wrapping key of `keyring`.
 ///
-/// # Errors
-///
-/// `KeyNotAllowed`. Whatever concerns one envelope fails that envelope only.
+/// Whatever concerns one envelope fails that envelope only.
 pub(super) async fn rewrapped(
     keyring: &Keyring,
     versions: &KeyVersions,
     organization: Uuid,
     backend: &Backend,
     due: Vec<(Candidate, Envelope)>,
-) -> Result<Vec<Outcome>, OperationError> {
-    if let Some(key) = keyring.forbidden() {
-        return Err(OperationError::KeyNotAllowed { key: key.clone() });
-    }
+) -> Vec<Outcome> {
     let mut work: Vec<Work> = due
         .into_iter()
         .map(|(candidate, envelope)| Work {
@@ -64,7 +59,10 @@ pub(super) async fn rewrapped(
         })
         .collect();
     let main = keyring.main().as_ref();
-    rewrap_under(main, &mut work).await;
+    // With an escrow identity, what is due does not open under the main key.
+    if !keyring.has_rescue() {
+        rewrap_under(main, &mut work).await;
+    }
     for one in &mut work {
         one.wrap_anew(main, keyring).await;
     }
@@ -76,7 +74,7 @@ pub(super) async fn rewrapped(
             one.wrap_anew(kek, keyring).await;
         }
     }
-    Ok(work.into_iter().map(Work::finish).collect())
+    work.into_iter().map(Work::finish).collect()
 }
 
 /// One envelope on its way to new wraps.

@@ -1,21 +1,25 @@
-//! Moves wrapped data keys to the newest version of their KEK, or to another KEK. No
-//! payload changes, and no value is decrypted.
+//! Renews the envelopes of a backend in place. A rewrap moves wrapped data keys to the newest
+//! version of their KEK, or to another KEK: no payload changes, and no value is decrypted. A
+//! reseal seals each value again under a new data key.
 //!
-//! For each version: put the envelope with its new wraps, commit the record that names it,
+//! For each version: put the new envelope, commit the record that names it,
 //! delete the superseded one. A process that is killed in between leaves either an envelope
-//! that no record names, or one that the record calls superseded; the next rewrap deletes
-//! the latter.
+//! that no record names, or one that the record calls superseded; the next rewrap or
+//! reseal deletes the latter.
 
 mod envelope;
 mod former;
+mod renewal;
 
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 
 pub use self::former::FormerKeys;
 
-use self::envelope::{Candidate, rewrapped};
+use self::envelope::Candidate;
+use self::renewal::{Renewal, Renewed};
 use super::held_document::HeldSecret;
 use super::key_versions::KeyVersions;
 use super::{Backend, ChangedRecord, Interrupt, Keys, OperationError};
@@ -30,16 +34,16 @@ const AT_ONCE: usize = 8;
 /// How often a version is tried again while others write.
 const TRIES: usize = 5;
 
-/// What a rewrap has done so far.
+/// What a rewrap or a reseal has done so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RewrapProgress {
     /// The documents to look at.
     pub documents: usize,
     /// The documents that were looked at.
     pub looked_at: usize,
-    /// The versions that were wrapped again.
+    /// The versions that were wrapped again, or sealed again.
     pub rewrapped: usize,
-    /// The versions whose wraps were the newest already.
+    /// The versions whose wraps were the newest already, or that were sealed late enough.
     pub current: usize,
     /// The superseded envelopes that the store keeps.
     pub kept: Vec<KeptEnvelope>,
@@ -74,20 +78,52 @@ impl Keys<'_> {
         let backends = self.organization.backends();
         let opened = backends.open(backend).await?;
         let versions = KeyVersions::of(opened.keyring.get().await?).await?;
-        let documents = self.documents_of(&opened).await?;
+        let renewal = Renewal::Wraps(versions);
+        self.renew(&opened, &renewal, report, interrupt).await
+    }
+
+    /// Seals the values of a backend again, each under a new data key and in the place of its
+    /// version, if they were sealed before a time. An interrupted call is continued by one
+    /// with the same time.
+    ///
+    /// A version that fails does not keep the others from being resealed.
+    ///
+    /// # Errors
+    ///
+    /// As [`rewrap`](Self::rewrap).
+    pub async fn reseal(
+        self,
+        backend: &Slug,
+        sealed_before: Timestamp,
+        report: &(dyn Fn(&RewrapProgress) + Sync),
+        interrupt: &Interrupt,
+    ) -> Result<RewrapProgress, OperationError> {
+        let opened = self.organization.backends().open(backend).await?;
+        let renewal = Renewal::DataKeys { sealed_before };
+        self.renew(&opened, &renewal, report, interrupt).await
+    }
+
+    async fn renew(
+        self,
+        opened: &Backend,
+        renewal: &Renewal,
+        report: &(dyn Fn(&RewrapProgress) + Sync),
+        interrupt: &Interrupt,
+    ) -> Result<RewrapProgress, OperationError> {
+        let documents = self.documents_of(opened).await?;
         let mut progress = RewrapProgress {
             documents: documents.len(),
             ..RewrapProgress::default()
         };
         for some in documents.chunks(MAX_REWRAPS) {
-            interrupt.before("rewrap")?;
+            renewal.next(interrupt)?;
             let organization = self.organization;
             let held: Vec<HeldSecret> = stream::iter(some.iter().cloned())
                 .map(|key| organization.hold(key))
                 .buffered(AT_ONCE)
                 .try_collect()
                 .await?;
-            self.rewrap_some(&opened, &versions, held, &mut progress, interrupt)
+            self.renew_some(opened, renewal, held, &mut progress, interrupt)
                 .await?;
             progress.looked_at += some.len();
             report(&progress);
@@ -111,10 +147,10 @@ impl Keys<'_> {
         Ok(keys.into_iter().collect())
     }
 
-    async fn rewrap_some(
+    async fn renew_some(
         self,
         backend: &Backend,
-        versions: &KeyVersions,
+        renewal: &Renewal,
         mut held: Vec<HeldSecret>,
         progress: &mut RewrapProgress,
         interrupt: &Interrupt,
@@ -123,17 +159,21 @@ impl Keys<'_> {
         let of_backend = |secret: &SecretRecord| {
             secret.backend == backend.uuid && secret.state == SecretState::Ready
         };
-        let mut candidates = Vec::new();
+        let (mut candidates, mut done) = (Vec::new(), Vec::new());
         for (at, held) in held.iter().enumerate() {
             let document = &held.document;
             let secrets = document.current.iter().chain(&document.displaced);
             for secret in secrets.filter(|secret| of_backend(secret)) {
                 for version in &secret.versions {
-                    candidates.push(Candidate {
+                    let candidate = Candidate {
                         held: at,
                         secret: secret.clone(),
                         version: version.clone(),
-                    });
+                    };
+                    match renewal.may_be_due(version) {
+                        true => candidates.push(candidate),
+                        false => done.push(candidate),
+                    }
                 }
             }
         }
@@ -146,27 +186,32 @@ impl Keys<'_> {
         for (candidate, envelope) in fetched {
             match envelope {
                 Err(error) => progress.fail(&candidate, &error),
-                Ok(envelope)
-                    if versions.are_current(envelope.wrapped_keys(), &candidate.version.keks) =>
-                {
-                    progress.current += 1;
-                    self.delete_superseded(backend, &candidate).await?;
+                Ok(envelope) => {
+                    let is_due = renewal.is_due(backend, organization, &candidate, &envelope);
+                    match is_due.await {
+                        Err(error) => progress.fail(&candidate, &error),
+                        Ok(true) => due.push((candidate, envelope)),
+                        Ok(false) => done.push(candidate),
+                    }
                 }
-                Ok(envelope) => due.push((candidate, envelope)),
             }
         }
-        let keyring = backend.keyring.get().await?;
-        let outcomes = rewrapped(keyring, versions, organization, backend, due).await?;
+        for candidate in done {
+            progress.current += 1;
+            self.delete_superseded(backend, &candidate).await?;
+        }
+        let outcomes = renewal.renewed(backend, organization, due).await?;
         // One secret's versions go one after the other: each commit builds on the last.
         for (candidate, outcome) in outcomes {
-            interrupt.before("put rewrap")?;
+            renewal.put(interrupt)?;
             let replaced = match outcome {
-                Ok(envelope) => {
+                Ok(renewed) => {
                     let held = &mut held[candidate.held];
-                    self.replace(backend, held, &candidate, &envelope, interrupt)
+                    let commit = || renewal.commit(interrupt);
+                    self.replace(backend, held, &candidate, &renewed, commit)
                         .await
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => Err(error),
             };
             match replaced {
                 Ok(kept) => {
@@ -180,15 +225,15 @@ impl Keys<'_> {
         Ok(())
     }
 
-    /// Puts an envelope with new wraps in the place of a version's. Returns the superseded
-    /// ones that the store keeps.
+    /// Puts an envelope in the place of a version's. Returns the superseded ones that the
+    /// store keeps.
     async fn replace(
         self,
         backend: &Backend,
         held: &mut HeldSecret,
         candidate: &Candidate,
-        envelope: &planton_envelope::Envelope,
-        interrupt: &Interrupt,
+        renewed: &Renewed,
+        commit: impl Fn() -> Result<(), OperationError> + Send,
     ) -> Result<Vec<KeptEnvelope>, OperationError> {
         let capability = backend.store.capability();
         for _ in 0..TRIES {
@@ -214,20 +259,15 @@ impl Keys<'_> {
                 let earlier = Deletion::Versions(version.superseded.clone());
                 deleted(backend.store.delete(&remote_name, earlier).await)?;
             }
-            let put = backend.put_again(&candidate.secret, version, envelope, keep);
+            let put = backend.put_again(&candidate.secret, version, &renewed.envelope, keep);
             let native_id = put.await?;
             let superseded = std::mem::replace(&mut version.native_id, native_id.clone());
-            version.wraps_sha256 = hex::encode(envelope.wraps_digest());
-            version.keks = envelope
-                .wrapped_keys()
-                .iter()
-                .map(|(kek, _)| kek.clone())
-                .collect();
+            renewed.enter(version);
             // Those of earlier rewraps are deleted by now, or their store keeps them.
             version.superseded = vec![superseded];
             let all = version.superseded.clone();
             let ours = Deletion::Versions(vec![native_id.clone()]);
-            if let Err(interrupted) = interrupt.before("commit rewrap") {
+            if let Err(interrupted) = commit() {
                 backend.store.delete(&remote_name, ours).await?;
                 return Err(interrupted);
             }

@@ -212,7 +212,7 @@ fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -
 }
 
 /// Returns whether the catalog is older than the caller's view: a lower generation, an
-/// earlier version, or the same version with another payload. A missing record does not count
+/// earlier version, or the same version with a payload that no reseal has replaced. A missing record does not count
 /// as older.
 fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
@@ -228,6 +228,5 @@ fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecr
     };
     let mut versions = secret.versions.iter();
     let known = versions.find(|version| version.number == *number);
-    known.is_some_and(|version| version.payload_sha256 != *digest)
-        || secret.next_number() <= *number
+    known.is_some_and(|version| !version.has_been(digest)) || secret.next_number() <= *number
 }

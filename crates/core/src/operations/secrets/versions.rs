@@ -98,6 +98,7 @@ impl Backend {
             keks: sealed.keks.clone(),
             fingerprint: sealed.fingerprint,
             superseded: Vec::new(),
+            resealed: None,
             created_at: now,
         })
     }
@@ -153,19 +154,31 @@ impl Backend {
         version: &VersionRecord,
     ) -> Result<FetchedVersion, OperationError> {
         let envelope = self.fetch_envelope(secret, version).await?;
+        let unsealed = self.unsealed(organization, secret, version, envelope);
+        Ok(FetchedVersion(unsealed.await?))
+    }
+
+    /// Unwraps the data key of the envelope that [`fetch_envelope`](Self::fetch_envelope)
+    /// returned.
+    pub(crate) async fn unsealed(
+        &self,
+        organization: Uuid,
+        secret: &SecretRecord,
+        version: &VersionRecord,
+        envelope: Envelope,
+    ) -> Result<Unsealed, OperationError> {
         let context = context(organization, secret, version.number);
         let keyring = self.keyring.get().await?;
         let names = self.names(secret);
         crash_point("unwrap");
         let unsealed = unseal(envelope, context, &names, keyring, &version.keks).await;
-        let unsealed = unsealed.map_err(|error| match error.kind() {
+        unsealed.map_err(|error| match error.kind() {
             KekErrorKind::Refused => OperationError::EnvelopeRefused {
                 secret: secret.name.to_string(),
                 version: version.number,
             },
             _ => error.into(),
-        })?;
-        Ok(FetchedVersion(unsealed))
+        })
     }
 
     /// Fetches the envelope of `version`. Only the envelope that the verified record names

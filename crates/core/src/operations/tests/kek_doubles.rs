@@ -32,6 +32,9 @@ pub(super) struct TestKek {
     calls: [AtomicUsize; 4],
     /// The newest version; each wrap begins with the one it is under.
     version: AtomicU8,
+    /// Raised by a loss: a wrap ends with the one that it was made in.
+    epoch: AtomicU8,
+    is_missing: AtomicBool,
     denied: Mutex<Vec<(KekVerb, KekErrorKind)>>,
     cancel_on_wrap: Mutex<Option<CancellationToken>>,
     oversize: AtomicBool,
@@ -45,6 +48,8 @@ impl TestKek {
             inner: LocalKek::new(&root, &acme()),
             calls: Default::default(),
             version: AtomicU8::new(1),
+            epoch: AtomicU8::new(0),
+            is_missing: AtomicBool::new(false),
             denied: Mutex::default(),
             cancel_on_wrap: Mutex::default(),
             oversize: AtomicBool::new(false),
@@ -57,9 +62,32 @@ impl TestKek {
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Deletes the key. A key of the same identifier that is created later opens nothing
+    /// that this one has wrapped.
+    pub(super) fn lose(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+        self.version.store(1, Ordering::Relaxed);
+        self.is_missing.store(true, Ordering::Relaxed);
+    }
+
     fn versioned(&self, wrapped: &WrappedKey) -> WrappedKey {
         let version = self.version.load(Ordering::Relaxed);
-        WrappedKey::new([&[version], wrapped.as_bytes()].concat())
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        WrappedKey::new([&[version], wrapped.as_bytes(), &[epoch]].concat())
+    }
+
+    /// Returns the wrap of the inner key.
+    fn inner_wrap(&self, wrapped: &WrappedKey) -> Result<WrappedKey, KekError> {
+        match wrapped.as_bytes() {
+            [_, inner @ .., epoch] if *epoch == self.epoch.load(Ordering::Relaxed) => {
+                Ok(WrappedKey::new(inner.to_vec()))
+            }
+            _ => Err(self.error(KekErrorKind::Refused)),
+        }
+    }
+
+    fn error(&self, kind: KekErrorKind) -> KekError {
+        KekError::new(kind, "test", self.inner.id().id.as_str())
     }
 
     /// Gives wraps that no envelope holds from now on.
@@ -88,9 +116,12 @@ impl TestKek {
 
     fn call(&self, verb: KekVerb) -> Result<(), KekError> {
         self.calls[verb as usize].fetch_add(1, Ordering::Relaxed);
+        if verb != KekVerb::Provision && self.is_missing.load(Ordering::Relaxed) {
+            return Err(self.error(KekErrorKind::NotFound));
+        }
         let denied = self.denied.lock().unwrap();
         match denied.iter().find(|(which, _)| *which == verb) {
-            Some((_, kind)) => Err(KekError::new(*kind, "test", self.inner.id().id.as_str())),
+            Some((_, kind)) => Err(self.error(*kind)),
             None => Ok(()),
         }
     }
@@ -124,7 +155,7 @@ impl KeyEncryptionKey for TestKek {
         context: WrapContext<'_>,
     ) -> Result<DataKey, KekError> {
         self.call(KekVerb::Unwrap)?;
-        let inner = WrappedKey::new(wrapped.as_bytes()[1..].to_vec());
+        let inner = self.inner_wrap(wrapped)?;
         self.inner.unwrap(&inner, context).await
     }
 
@@ -140,6 +171,9 @@ impl KeyEncryptionKey for TestKek {
     }
 
     async fn describe(&self) -> Result<KeyDescription, KekError> {
+        if self.is_missing.load(Ordering::Relaxed) {
+            return Err(self.error(KekErrorKind::NotFound));
+        }
         Ok(KeyDescription {
             newest_version: Some(self.version.load(Ordering::Relaxed).into()),
             ..self.inner.describe().await?
@@ -152,10 +186,8 @@ impl KeyEncryptionKey for TestKek {
         let called = self.call(KekVerb::Rewrap);
         for Rewrap { wrapped, context } in wraps {
             let again = async {
-                called.as_ref().map_err(|error| {
-                    KekError::new(error.kind(), "test", self.inner.id().id.as_str())
-                })?;
-                let inner = WrappedKey::new(wrapped.as_bytes()[1..].to_vec());
+                called.as_ref().map_err(|error| self.error(error.kind()))?;
+                let inner = self.inner_wrap(wrapped)?;
                 let dek = self.inner.unwrap(&inner, *context).await?;
                 let wrapped = self.inner.wrap(&dek, *context).await?;
                 Ok(self.versioned(&wrapped))
@@ -169,7 +201,9 @@ impl KeyEncryptionKey for TestKek {
 #[async_trait]
 impl ProvisionKek for TestKek {
     async fn provision(&self) -> Result<(), KekError> {
-        self.call(KekVerb::Provision)
+        self.call(KekVerb::Provision)?;
+        self.is_missing.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 

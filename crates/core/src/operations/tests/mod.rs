@@ -26,6 +26,8 @@ mod protection;
 mod races;
 mod reading;
 mod requests;
+mod rescue;
+mod reseal;
 mod rewrap;
 mod rollback;
 mod tampering;

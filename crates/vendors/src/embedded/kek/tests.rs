@@ -11,18 +11,18 @@ use uuid::Uuid;
 
 use super::*;
 
-struct Folder {
+pub(super) struct Folder {
     folder: TempDir,
 }
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().expect("folder"),
         }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.folder.path().join("platform.key")
     }
 

@@ -1,0 +1,233 @@
+//! The key file of the embedded platform: its creation after a loss, its rotation, and the
+//! removal of its former root keys.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::operator::{self, Failure, Form, Report, STATUSES};
+use crate::provider::{self, Environment};
+use planton_core::names::Slug;
+use planton_core::operations::{KeyEncryptionKey as _, LocalKek, OperationError, pin_of};
+use planton_plugin::Diagnostic;
+use planton_vendors::embedded::sqlite::{DatabaseError, EmbeddedDatabase, KEY_FILE};
+use planton_vendors::embedded::{LocalKeyFile, NeededRootKey, RetireError, retire_root_keys};
+
+/// Arguments of `platform key-file`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub(super) struct KeyFile {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+enum What {
+    /// Add a new root key to the key file. The present one stays, to open with.
+    ///
+    /// Affects every organization of this platform. Afterwards run `rewrap` for each of them.
+    /// An apply that runs meanwhile may fail, and is repeated.
+    #[command(after_help = STATUSES)]
+    Rotate(How),
+    /// Create a key file in the place of a lost one, for `rewrap --with`.
+    ///
+    /// It opens nothing that exists. If the lost file may still be found, restore it instead.
+    #[command(after_help = STATUSES)]
+    Create(How),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+struct How {
+    /// Print the result as one JSON object to stdout.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Result of a change.
+#[derive(Debug, Serialize)]
+struct Changed {
+    key_file: String,
+    /// The key of this organization that wraps from now on, to be pinned.
+    key_id: String,
+    /// Its keys that only open.
+    former_key_ids: Vec<String>,
+}
+
+impl Report for Changed {
+    fn text(&self) -> String {
+        let Self {
+            key_file,
+            key_id,
+            former_key_ids,
+        } = self;
+        let mut text = format!("Changed the key file {key_file}.\n\n  main key    {key_id}");
+        for id in former_key_ids {
+            let _ = write!(text, "\n  opens only  {id}");
+        }
+        text.push_str(
+            "\n\nBack up the file now: values that are written from now on open with its new root \
+             key only. Add the main key to allowed_key_ids and PLANTON_ALLOWED_KEY_IDS. ",
+        );
+        text.push_str(match former_key_ids.is_empty() {
+            true => "Then run terraform-provider-planton rewrap --with <escrow identity file>.",
+            false => {
+                "Then run terraform-provider-planton rewrap for every organization of this \
+                 platform, and rewrap --remove-former-keys once no apply from before still runs."
+            }
+        });
+        text
+    }
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub(super) fn run(key_file: KeyFile) -> ExitCode {
+    let what = key_file.what;
+    let (What::Rotate(how) | What::Create(how)) = what;
+    let form = if how.json { Form::Json } else { Form::Text };
+    operator::run_alone(form, false, async move {
+        let environment = Environment::of_process();
+        let organization = provider::organization_of(&environment)?;
+        let directory = provider::embedded_directory(&environment)?.ok_or_else(not_embedded)?;
+        let is_there = EmbeddedDatabase::exists(&directory).map_err(database_failed)?;
+        if !is_there {
+            return Err(no_database(&directory));
+        }
+        let path = directory.join(KEY_FILE);
+        let file = match what {
+            What::Rotate(_) => rotate(&path)?,
+            What::Create(_) => create(&path)?,
+        };
+        Ok(changed(&file, &organization))
+    })
+}
+
+fn rotate(path: &Path) -> Result<LocalKeyFile, Failure> {
+    LocalKeyFile::rotate(path).map_err(|error| OperationError::Kek(error).into())
+}
+
+fn create(path: &Path) -> Result<LocalKeyFile, Failure> {
+    if path.exists() {
+        return Err(Failure::not_confirmed(Diagnostic::error(
+            "Key File Exists",
+            format!(
+                "The key file {} exists. Nothing was changed.\n\nTo give it a new root key, run \
+                 terraform-provider-planton platform key-file rotate.",
+                path.display()
+            ),
+        )));
+    }
+    LocalKeyFile::create(path).map_err(|error| OperationError::Kek(error).into())
+}
+
+fn changed(file: &LocalKeyFile, organization: &Slug) -> Changed {
+    let id = |root| pin_of(LocalKek::new(root, organization).id());
+    Changed {
+        key_file: file.path().display().to_string(),
+        key_id: id(file.root_key()),
+        former_key_ids: file.former_root_keys().iter().map(id).collect(),
+    }
+}
+
+/// Former root keys of the key file, after an attempt to remove them.
+#[derive(Debug, Serialize)]
+pub(super) struct Retired {
+    removed: Vec<String>,
+    needed_by: Vec<NeededBy>,
+}
+
+#[derive(Debug, Serialize)]
+struct NeededBy {
+    root_key: String,
+    organization: String,
+    record: String,
+}
+
+impl Retired {
+    /// Returns whether a record still needs a former root key.
+    pub(super) fn is_needed(&self) -> bool {
+        !self.needed_by.is_empty()
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("Key file: {} former root keys removed.", self.removed.len());
+        for id in &self.removed {
+            let _ = write!(text, "\n  Former root key removed: {id}");
+        }
+        for NeededBy {
+            root_key,
+            organization,
+            record,
+        } in &self.needed_by
+        {
+            let _ = write!(
+                text,
+                "\n  The former root key {root_key} stays: {record} of organization \
+                 {organization} needs it"
+            );
+        }
+        text
+    }
+}
+
+/// Removes the former root keys that nothing needs; `None` where the platform has no key file.
+pub(super) async fn retire() -> Result<Option<Retired>, Failure> {
+    let Some(directory) = provider::embedded_directory(&Environment::of_process())? else {
+        return Ok(None);
+    };
+    let retired = match retire_root_keys(&directory).await {
+        Ok(retired) => retired,
+        Err(RetireError::KeyFile(error)) => return Err(OperationError::Kek(error).into()),
+        Err(RetireError::Database(error)) => return Err(database_failed(error)),
+    };
+    let needed_by = retired.needed.into_iter();
+    let needed_by = needed_by.map(
+        |NeededRootKey {
+             id,
+             organization,
+             record,
+         }| NeededBy {
+            root_key: id.to_string(),
+            organization,
+            record,
+        },
+    );
+    let removed = retired.removed.iter();
+    Ok(Some(Retired {
+        removed: removed.map(ToString::to_string).collect(),
+        needed_by: needed_by.collect(),
+    }))
+}
+
+fn not_embedded() -> Failure {
+    Failure::not_confirmed(Diagnostic::error(
+        "Platform Without Key File",
+        "The environment variables name an OpenBAO platform, whose keys are in Transit. Nothing \
+         was changed.\n\nTo rotate them, run bao write -f transit/keys/<key>/rotate, and then \
+         terraform-provider-planton rewrap.",
+    ))
+}
+
+fn no_database(directory: &Path) -> Failure {
+    Failure::no_such_record(Diagnostic::error(
+        "Embedded Platform Not Found",
+        format!(
+            "The directory {} contains no database. Nothing was changed.\n\nSet PLANTON_DATA_DIR \
+             to the directory of the embedded platform.",
+            directory.display()
+        ),
+    ))
+}
+
+fn database_failed(error: DatabaseError) -> Failure {
+    let remedy = error
+        .remedy()
+        .unwrap_or("Check that the directory can be read and written.");
+    Diagnostic::error(
+        "Embedded Platform Not Usable",
+        format!("{error}.\n\n{remedy}"),
+    )
+    .into()
+}

@@ -1,0 +1,83 @@
+//! What `rewrap` and `reseal` report of a backend.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use planton_core::names::SecretName;
+use planton_core::operations::KeptEnvelope;
+
+/// Number of objects that the text names.
+const MAX_NAMED: usize = 10;
+
+/// A superseded envelope that its store keeps.
+#[derive(Debug, Serialize)]
+pub(super) struct Kept {
+    object: String,
+    version: String,
+}
+
+impl From<KeptEnvelope> for Kept {
+    fn from(KeptEnvelope { object, version }: KeptEnvelope) -> Self {
+        Self {
+            object: object.to_string(),
+            version: version.to_string(),
+        }
+    }
+}
+
+/// Something that failed, and does not keep the others from being done.
+#[derive(Debug, Serialize)]
+pub(super) struct Failed {
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<u64>,
+    pub(super) error: String,
+}
+
+impl From<(SecretName, u64, String)> for Failed {
+    fn from((name, version, error): (SecretName, u64, String)) -> Self {
+        Self {
+            name: name.to_string(),
+            version: Some(version),
+            error,
+        }
+    }
+}
+
+/// Returns the superseded envelopes that a store keeps, and what `follows` from it.
+pub(super) fn kept_text(kept: &[Kept], follows: &str) -> String {
+    let mut text = String::new();
+    if kept.is_empty() {
+        return text;
+    }
+    let _ = write!(
+        text,
+        "\nThe store does not delete single versions, so it keeps {} superseded envelopes. \
+         {follows}:",
+        kept.len()
+    );
+    for kept in kept.iter().take(MAX_NAMED) {
+        let _ = write!(text, "\n  {} @ {}", kept.object, kept.version);
+    }
+    if kept.len() > MAX_NAMED {
+        let more = kept.len() - MAX_NAMED;
+        let _ = write!(text, "\n  and {more} more, which --json lists");
+    }
+    text
+}
+
+/// Returns a line for each failure.
+pub(super) fn failed_text(failed: &[Failed]) -> String {
+    let mut text = String::new();
+    for Failed {
+        name,
+        version,
+        error,
+    } in failed
+    {
+        let version = version.map_or_else(String::new, |version| format!(", version {version}"));
+        let _ = write!(text, "\n  Failed: {name}{version}: {error}");
+    }
+    text
+}
