@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use planton_core::names::SecretName;
-use planton_core::operations::KeptEnvelope;
+use planton_core::operations::{FailedRewrap, KeptEnvelope};
 
 /// Number of objects that the text names.
 const MAX_NAMED: usize = 10;
@@ -35,11 +34,26 @@ pub(super) struct Failed {
     pub(super) error: String,
 }
 
-impl From<(SecretName, u64, String)> for Failed {
-    fn from((name, version, error): (SecretName, u64, String)) -> Self {
+impl Failed {
+    /// Returns the secret or the record, and the version.
+    pub(super) fn subject(&self) -> String {
+        match self.version {
+            Some(version) => format!("{}, version {version}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+impl From<FailedRewrap> for Failed {
+    fn from(failed: FailedRewrap) -> Self {
+        let FailedRewrap {
+            subject,
+            version,
+            error,
+        } = failed;
         Self {
-            name: name.to_string(),
-            version: Some(version),
+            name: subject,
+            version,
             error,
         }
     }
@@ -70,14 +84,8 @@ pub(super) fn kept_text(kept: &[Kept], follows: &str) -> String {
 /// Returns a line for each failure.
 pub(super) fn failed_text(failed: &[Failed]) -> String {
     let mut text = String::new();
-    for Failed {
-        name,
-        version,
-        error,
-    } in failed
-    {
-        let version = version.map_or_else(String::new, |version| format!(", version {version}"));
-        let _ = write!(text, "\n  Failed: {name}{version}: {error}");
+    for one in failed {
+        let _ = write!(text, "\n  Failed: {}: {}", one.subject(), one.error);
     }
     text
 }

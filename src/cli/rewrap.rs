@@ -245,11 +245,17 @@ async fn rewrapped(
         drop(progress);
         let mut of_backend = OfBackend::new(&backend, rewrapped);
         let is_registered = backend.as_str() != PLATFORM_BACKEND;
-        if rewrap.remove_former_keys && is_registered && of_backend.failed.is_empty() {
-            let removed = keys.remove_former(&backend, interrupt);
-            match interrupt.bound(removed).await? {
-                FormerKeys::Removed(keys) => of_backend.former_keys_removed = keys,
-                FormerKeys::Needed(by) => of_backend.former_keys_needed_by = by,
+        if rewrap.remove_former_keys && is_registered {
+            // What failed may be under a former key, whatever its record says.
+            if of_backend.failed.is_empty() {
+                let removed = keys.remove_former(&backend, interrupt);
+                match interrupt.bound(removed).await? {
+                    FormerKeys::Removed(keys) => of_backend.former_keys_removed = keys,
+                    FormerKeys::Needed(by) => of_backend.former_keys_needed_by = by,
+                }
+            } else {
+                let failed = of_backend.failed.iter().map(Failed::subject);
+                of_backend.former_keys_needed_by = failed.collect();
             }
         }
         done.backends.push(of_backend);
@@ -258,4 +264,46 @@ async fn rewrapped(
         done.key_file = key_file::retire().await?;
     }
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use planton_core::operations::FailedRewrap;
+
+    #[test]
+    fn whatever_failed_is_named_and_the_exit_status_tells() {
+        let mut done = Rewrapped {
+            organization: "acme".to_owned(),
+            main_keys: None,
+            records: None,
+            backends: vec![OfBackend::new(
+                &Slug::platform_backend(),
+                RewrapProgress::default(),
+            )],
+            key_file: None,
+        };
+        assert_eq!(done.status(), 0);
+        assert!(!done.text().contains("Not everything"), "{}", done.text());
+        let failed = |subject: &str, version| FailedRewrap {
+            subject: subject.to_owned(),
+            version,
+            error: "denied".to_owned(),
+        };
+        let progress = RewrapProgress {
+            rewrapped: 1,
+            failed: vec![failed("secrets/a1", None), failed("prod/db", Some(2))],
+            ..RewrapProgress::default()
+        };
+        done.backends = vec![OfBackend::new(&Slug::platform_backend(), progress)];
+        assert_eq!(done.status(), 1);
+        let text = done.text();
+        for line in [
+            "Failed: secrets/a1: denied",
+            "Failed: prod/db, version 2: denied",
+            "Not everything was rewrapped",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
 }

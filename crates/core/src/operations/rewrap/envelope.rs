@@ -34,6 +34,7 @@ impl Candidate {
     }
 }
 
+/// A version, and its envelope with new wraps.
 type Outcome = (Candidate, Result<Envelope, KekError>);
 
 /// Wraps the data keys of `due` again under each wrapping key of `keyring`.

@@ -61,16 +61,30 @@ impl Renewal {
         }
     }
 
-    /// Returns false if the record alone shows that the version is done.
-    pub(super) fn may_be_due(&self, version: &VersionRecord) -> bool {
-        match self {
-            Self::Wraps(_) => true,
-            Self::DataKeys { sealed_before } => version.sealed_at() < *sealed_before,
+    /// Returns the version with its envelope, if that has to be replaced.
+    pub(super) async fn due(
+        &self,
+        backend: &Backend,
+        organization: Uuid,
+        candidate: Candidate,
+    ) -> (Candidate, Result<Option<Envelope>, OperationError>) {
+        if let Self::DataKeys { sealed_before } = self
+            && candidate.version.sealed_at() >= *sealed_before
+        {
+            return (candidate, Ok(None));
         }
+        let (candidate, envelope) = candidate.fetch(backend).await;
+        let envelope = match envelope {
+            Ok(envelope) => envelope,
+            Err(error) => return (candidate, Err(error)),
+        };
+        let is_due = self.is_due(backend, organization, &candidate, &envelope);
+        let due = is_due.await.map(|is_due| is_due.then_some(envelope));
+        (candidate, due)
     }
 
     /// Returns whether the fetched envelope has to be replaced.
-    pub(super) async fn is_due(
+    async fn is_due(
         &self,
         backend: &Backend,
         organization: Uuid,

@@ -11,7 +11,7 @@ use crate::catalog::{
 use crate::kek::{KekErrorKind, KekPins, KeyEncryptionKey, WrapNames, pin_of};
 use crate::operations::tests::backends::keys::{declared_with, keys};
 use crate::operations::tests::backends::{change, create, slug};
-use crate::operations::{RewrapProgress, RewrappedRecords, UpdateBackend};
+use crate::operations::{FailedRewrap, RewrapProgress, RewrappedRecords, UpdateBackend};
 use crate::store::{Fault, Landing, SecretStore, StoreErrorKind, StoreVerb};
 use planton_envelope::{Envelope, MacKey, WrapBinding};
 
@@ -115,7 +115,7 @@ async fn payloads(world: &World) -> Vec<[u8; 32]> {
     found
 }
 
-fn failures(backends: &[RewrapProgress]) -> Vec<&(crate::names::SecretName, u64, String)> {
+fn failures(backends: &[RewrapProgress]) -> Vec<&FailedRewrap> {
     backends
         .iter()
         .flat_map(|progress| &progress.failed)
