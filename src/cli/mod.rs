@@ -161,10 +161,11 @@ enum Command {
     /// beside applies, and requires the same variables as `rewrap`.
     #[command(after_help = operator::STATUSES)]
     Reseal(Reseal),
-    /// Open one envelope with a key at hand, without the platform: break glass.
+    /// Open one envelope with a key at hand: break glass.
     ///
     /// Reads the envelope as its backend stores it, and unwraps with a key file, an identity of
-    /// age, or a key in a service. Says what the result proves. Reads no platform variables.
+    /// age, a key in a service, or the platform's own key. Says what the result proves. Reads
+    /// platform variables only with --from-backend and --platform-key.
     #[command(after_help = operator::STATUSES)]
     Open(Open),
     /// Verify every record and every stored version, without decrypting a value.
@@ -230,6 +231,27 @@ mod tests {
                 "--json",
             ],
             &["open", "envelope", "--key-file", "key", "--reveal"],
+            &["open", "envelope", "--platform-key"],
+            &[
+                "open",
+                "--from-backend",
+                "--secret",
+                "db",
+                "--key",
+                "aws_kms:key_id=1",
+            ],
+            &[
+                "open",
+                "--from-backend",
+                "--secret",
+                "db",
+                "--environment",
+                "prod",
+                "--secret-version",
+                "2",
+                "--identity",
+                "id.txt",
+            ],
             &["rewrap", "--backend", "vault", "--json"],
         ] {
             assert!(
@@ -248,6 +270,23 @@ mod tests {
             &["open", "--identity", "id.txt", "--key-file", "key"],
             &["open", "--identity", "id.txt", "--reveal", "--json"],
             &["open", "--key", "aws_kms:key_id=1"],
+            &["open", "--secret", "db", "--key", "aws_kms:key_id=1"],
+            &["open", "--from-backend", "--identity", "id.txt"],
+            &[
+                "open",
+                "envelope",
+                "--from-backend",
+                "--secret",
+                "db",
+                "--platform-key",
+            ],
+            &[
+                "open",
+                "envelope",
+                "--secret-version",
+                "2",
+                "--platform-key",
+            ],
             &["forget"],
             &["forget", "secret"],
             &["forget", "secret", "not a slug"],

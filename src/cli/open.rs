@@ -1,41 +1,46 @@
-//! `open` opens one envelope with a key at hand, without a platform: break glass.
+//! `open` opens one envelope with a key at hand: break glass. It needs the platform only to
+//! fetch the envelope, or for the platform's own key.
+
+mod keys;
+mod source;
 
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 
-use super::key_argument;
+use self::keys::unwrapped;
+use super::identities;
 use super::operator::{self, Failure, Form, Report};
-use planton_core::names::{SecretName, Slug};
-use planton_core::operations::{
-    ConnectKek as _, KeyEncryptionKey, KeyPurpose, LocalKek, OperationError, StoreCredential,
-    WrapNames, WrapObject, pin_of,
-};
-use planton_envelope::{Context, DataKey, Envelope, KekId, Purpose, SecretKind, SecretValue};
+use crate::provider::{self, Environment};
+use planton_core::names::Slug;
+use planton_core::operations::{Organization, pin_of};
+use planton_envelope::{Envelope, Purpose, SecretKind, SecretValue};
 use planton_plugin::Diagnostic;
-use planton_vendors::age::AgeIdentityFile;
-use planton_vendors::embedded::LocalKeyFile;
-use planton_vendors::{KekConnector, open_regular_file};
-
-/// The longest envelope that is read. No backend stores a longer one.
-const MAX_ENVELOPE_BYTES: u64 = 64 << 20;
 
 /// Arguments of `open`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[command(group = ArgGroup::new("names").args(["organization", "from_backend"]).multiple(true))]
 pub struct Open {
     /// File with the envelope, in binary or text form. Default: stdin.
     envelope: Option<PathBuf>,
+    /// Fetch the envelope of --secret from its backend. Reads the platform from the environment
+    /// variables of the provider block. For a secret of the built-in backend, read access to
+    /// the catalog and the store suffices.
+    #[arg(long, requires = "secret", conflicts_with = "envelope")]
+    from_backend: bool,
+    /// Number of the version to fetch. Default: the current one.
+    #[arg(long, value_name = "NUMBER", requires = "from_backend")]
+    secret_version: Option<u64>,
     #[command(flatten)]
     key: Key,
     /// Name of the organization, for a key whose service logs or checks it.
     #[arg(long, value_parser = Slug::parse)]
     organization: Option<Slug>,
-    /// Name of the secret, for a key whose service logs or checks it.
+    /// Name of the secret to fetch, or for a key whose service logs or checks it.
     #[arg(long, value_parser = Slug::parse)]
     secret: Option<Slug>,
     /// Environment of the secret.
@@ -61,9 +66,13 @@ struct Key {
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// Key in a service: <type>:<setting>=<value>,… with the settings of that type's block. The
-    /// credential comes from the vendor's ambient chain. Requires --organization and --secret.
-    #[arg(long, value_name = "KEY", requires_all = ["organization", "secret"])]
+    /// credential comes from the vendor's ambient chain. Requires --secret, and --organization
+    /// or --from-backend.
+    #[arg(long, value_name = "KEY", requires_all = ["names", "secret"])]
     key: Option<String>,
+    /// The organization's own key, on the platform that the environment variables name.
+    #[arg(long)]
+    platform_key: bool,
 }
 
 /// Result of the command. It never contains the value.
@@ -79,6 +88,10 @@ struct Opened {
     wrapped_for: Vec<String>,
     /// Whether anybody who has the public key could have sealed the envelope.
     public_key: bool,
+    /// Whether the MAC of the record that names the envelope was verified; absent for an
+    /// envelope that was not fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_verified: Option<bool>,
 }
 
 impl Report for Opened {
@@ -93,6 +106,7 @@ impl Report for Opened {
             opened_with,
             wrapped_for,
             public_key,
+            record_verified,
         } = self;
         let mut text = format!(
             "The envelope opens.\n\n  organization    {organization}\n  secret          {secret}\n  \
@@ -109,10 +123,23 @@ impl Report for Opened {
         let _ = write!(
             text,
             "\n\nThis proves that {sealer} sealed the value for these identifiers, and that neither \
-             was changed since. It does not prove that the version is the current one, nor that the \
-             organization sealed it. Only the record in the catalog proves that: its payload_sha256 \
-             must be the one above."
+             was changed since. "
         );
+        text.push_str(match record_verified {
+            Some(true) => {
+                "The record that names this version is the organization's: its authentication code \
+                 verifies. It may be an older record, if somebody restored one."
+            }
+            Some(false) => {
+                "It does not prove that the record which names it is the organization's: no key at \
+                 hand verifies its authentication code."
+            }
+            None => {
+                "It does not prove that the version is the current one, nor that the organization \
+                 sealed it. Only the record in the catalog proves that: its payload_sha256 must be \
+                 the one above."
+            }
+        });
         text
     }
 }
@@ -137,8 +164,9 @@ pub(super) fn run(open: Open) -> ExitCode {
 }
 
 async fn opened(open: &Open) -> Result<(Opened, SecretValue), Failure> {
-    let envelope = read(open.envelope.as_deref())?;
-    let context = envelope.context().clone();
+    let organization = organization(open).await?;
+    let found = source::find(open, organization.as_ref()).await?;
+    let (envelope, context) = (&found.envelope, &found.context);
     if context.purpose != Purpose::Secret {
         return Err(failed(
             "Envelope Of Another Purpose",
@@ -148,8 +176,8 @@ async fn opened(open: &Open) -> Result<(Opened, SecretValue), Failure> {
                 .to_owned(),
         ));
     }
-    let (id, data_key) = unwrapped(open, &envelope, &context).await?;
-    let plaintext = envelope.open(&data_key, &context).map_err(|_| refused())?;
+    let (id, data_key) = unwrapped(&open.key, &found, organization.as_ref()).await?;
+    let plaintext = envelope.open(&data_key, context).map_err(|_| refused())?;
     let value = SecretValue::from_plaintext(&plaintext.plaintext).map_err(|_| refused())?;
     let report = Opened {
         organization: context.organization.to_string(),
@@ -164,135 +192,26 @@ async fn opened(open: &Open) -> Result<(Opened, SecretValue), Failure> {
         payload_sha256: hex(&envelope.payload_digest()),
         public_key: ["age", "azure_key_vault_key"].contains(&id.provider.as_str()),
         opened_with: pin_of(&id),
-        wrapped_for: wrapped_for(&envelope),
+        wrapped_for: wrapped_for(envelope),
+        record_verified: found.is_verified,
     };
     Ok((report, value))
 }
 
-/// Reads a file or stdin.
-fn read(path: Option<&Path>) -> Result<Envelope, Failure> {
-    let mut bytes = Vec::new();
-    let read = match path {
-        Some(path) => open_regular_file(path)
-            .and_then(|file| file.take(MAX_ENVELOPE_BYTES).read_to_end(&mut bytes)),
-        None => {
-            let stdin = std::io::stdin().lock();
-            stdin.take(MAX_ENVELOPE_BYTES).read_to_end(&mut bytes)
-        }
-    };
-    read.map_err(|error| {
-        failed(
-            "Envelope Not Readable",
-            format!(
-                "The envelope could not be read: {error}.\n\nPass a file, or the envelope on stdin."
-            ),
-        )
-    })?;
-    // An editor or a shell ends a text with a line end.
-    let stored = match bytes.starts_with(b"pse1.") {
-        true => bytes.trim_ascii_end(),
-        false => &bytes,
-    };
-    Envelope::parse_stored(stored).map_err(|error| {
-        failed(
-            "Not An Envelope",
-            format!(
-                "The input is not an envelope of format 1: {error}.\n\nPass what the backend \
-                 stores, in binary form or as text that begins with pse1."
-            ),
-        )
-    })
-}
-
-/// Unwraps the data key with the key of the arguments.
-async fn unwrapped(
-    open: &Open,
-    envelope: &Envelope,
-    context: &Context,
-) -> Result<(KekId, DataKey), Failure> {
-    let keys = keys(open, envelope).await?;
-    for (id, wrapped) in envelope.wrapped_keys() {
-        if let Some((key, organization)) = keys.iter().find(|(key, _)| key.id() == id) {
-            let names = names(open, organization.as_ref());
-            let binding = envelope.binding_in(context, id);
-            let data_key = key.unwrap(wrapped, names.bound(binding)).await;
-            let data_key = data_key.map_err(|error| Failure::from(OperationError::from(error)))?;
-            return Ok((id.clone(), data_key));
-        }
+/// Opens the organization, if an argument needs it. An identity opens what the platform's
+/// key may be lost for.
+async fn organization(open: &Open) -> Result<Option<Organization>, Failure> {
+    if !open.from_backend && !open.key.platform_key {
+        return Ok(None);
     }
-    Err(failed(
-        "No Wrap For This Key",
-        format!(
-            "The envelope is not wrapped for the given key. It is wrapped for:\n  {}\n\nPass one of \
-             these keys.",
-            wrapped_for(envelope).join("\n  ")
-        ),
-    ))
-}
-
-type OpenKey = (Arc<dyn KeyEncryptionKey>, Option<Slug>);
-
-/// Opens the key of the arguments: each root key of a file, each identity.
-async fn keys(open: &Open, envelope: &Envelope) -> Result<Vec<OpenKey>, Failure> {
-    let failed = |error| Failure::from(OperationError::Kek(error));
-    if let Some(path) = &open.key.key_file {
-        let file = LocalKeyFile::open(path).map_err(failed)?;
-        return Ok(local_keys(&file, envelope));
+    let (organization, warnings) = provider::operated(&Environment::of_process()).await?;
+    for warning in &warnings {
+        operator::print(warning);
     }
-    if let Some(path) = &open.key.identity {
-        let identities = AgeIdentityFile::open(path).map_err(failed)?;
-        let identities = identities.into_identities().into_iter();
-        return Ok(identities.map(|key| (Arc::new(key) as _, None)).collect());
-    }
-    let text = open.key.key.as_deref().unwrap_or_default();
-    let settings = key_argument::parse(text)?.settings;
-    let connector = KekConnector::default();
-    let ambient = StoreCredential::new();
-    let resolved = connector.resolve(&settings, &ambient).await;
-    let resolved = resolved.map_err(failed)?;
-    let mut keys: Vec<OpenKey> = Vec::new();
-    for (id, _) in envelope.wrapped_keys() {
-        // Another version of the same key, where the identifier contains the version.
-        if pin_of(id) == pin_of(&resolved.id) {
-            let key = connector.open(&settings, &ambient, id).map_err(failed)?;
-            keys.push((key, None));
-        }
-    }
-    Ok(keys)
-}
-
-/// Derives the keys that a file has for the organizations of the envelope's wraps.
-fn local_keys(file: &LocalKeyFile, envelope: &Envelope) -> Vec<OpenKey> {
-    let roots = std::iter::once(file.root_key()).chain(file.former_root_keys());
-    let roots: Vec<_> = roots.collect();
-    let mut keys: Vec<OpenKey> = Vec::new();
-    for (id, _) in envelope.wrapped_keys() {
-        let organization = id.id.rsplit_once('/').map(|(_, slug)| slug.parse::<Slug>());
-        let Some(Ok(organization)) = organization else {
-            continue;
-        };
-        for root in &roots {
-            let key = Arc::new(LocalKek::new(root, &organization));
-            keys.push((key, Some(organization.clone())));
-        }
-    }
-    keys
-}
-
-/// Returns the names that a service logs. A key file and an identity use none.
-fn names(open: &Open, of_key: Option<&Slug>) -> WrapNames {
-    let organization = open.organization.as_ref().or(of_key).cloned();
-    let object = open.secret.clone().map(|name| {
-        WrapObject::Secret(SecretName {
-            environment: open.environment.clone(),
-            name,
-        })
-    });
-    WrapNames {
-        organization: organization.unwrap_or_else(Slug::platform_backend),
-        object,
-        purpose: KeyPurpose::Secret,
-    }
+    Ok(Some(match &open.key.identity {
+        Some(path) => organization.with_rescue(identities::open(path)?),
+        None => organization,
+    }))
 }
 
 fn wrapped_for(envelope: &Envelope) -> Vec<String> {

@@ -169,7 +169,7 @@ pub(super) fn fail(form: Form, failure: &Failure) -> ExitCode {
 }
 
 /// Prints a diagnostic to stderr in the form that Terraform uses.
-fn print(diagnostic: &Diagnostic) {
+pub(super) fn print(diagnostic: &Diagnostic) {
     let severity = match diagnostic.severity {
         Severity::Error => "Error",
         Severity::Warning => "Warning",

@@ -228,9 +228,42 @@ fn initialized(scene: &Scene) {
     let refused = files.open("stranger", &[]);
     has(&told(&refused, 1), &["No Wrap For This Key", "age:"]);
     assert_eq!(files.open_by_a_stranger(), VALUE);
+    fetched(scene, &files.path("id").display().to_string());
     std::fs::write(files.path("envelope"), "pse1.AAAA").unwrap();
     has(&told(&files.open("id", &[]), 1), &["Not An Envelope"]);
     workspace.destroyed(&[]);
+}
+
+/// Opens the envelope where it is stored, with the escrow identity and with the platform's key.
+fn fetched(scene: &Scene, identity: &str) {
+    let fetch = ["open", "--from-backend", "--secret", "db"];
+    let with = |more: &[&'static str]| [&fetch[..], more].concat();
+    // On OpenBAO, read access to the catalog and the store is enough for the identity.
+    let policy = "path \"planton/data/*\" { capabilities = [\"read\"] }";
+    let token = scene
+        .openbao()
+        .map(|server| token_of(server.api(), "catalog", policy));
+    let variables: Vec<_> = token
+        .iter()
+        .map(|it| ("PLANTON_TOKEN", it.as_str()))
+        .collect();
+    let arguments = [&fetch[..], &["--identity", identity, "--json"]].concat();
+    let report = json(&run(scene, &arguments, &variables));
+    assert_eq!(
+        (&report["version"], &report["record_verified"]),
+        (&1.into(), &true.into())
+    );
+    let revealed = run(scene, &with(&["--platform-key", "--reveal"]), &[]);
+    assert!(revealed.status.success(), "{revealed:?}");
+    assert_eq!(String::from_utf8(revealed.stdout).unwrap(), VALUE);
+    let errors = flat(&String::from_utf8(revealed.stderr).unwrap());
+    has(&errors, &["its authentication code verifies"]);
+    let missing = run(
+        scene,
+        &with(&["--secret-version", "7", "--platform-key"]),
+        &[],
+    );
+    has(&told(&missing, 1), &["7"]);
 }
 
 #[test]

@@ -44,6 +44,15 @@ impl KekConnector {
     }
 }
 
+impl KekConnector {
+    /// Returns whether `settings` by themselves name the key `id`, without a request: an
+    /// alias does not. The service then need not be asked before `id` is opened.
+    #[must_use]
+    pub fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
+        type_of(settings).is_ok_and(|kind| kind.opener.names(settings, id))
+    }
+}
+
 #[async_trait]
 impl ConnectKek for KekConnector {
     fn check(

@@ -2,11 +2,13 @@
 //! and for the credentials of its keys.
 
 use xtask::canary::Canary;
+use xtask::terraform::Workspace;
 
 use super::service::Service;
-use super::{KEY_SECRET, RECIPIENT, escrow};
+use super::{IDENTITY, KEY_SECRET, RECIPIENT, escrow};
 use crate::backends::planted::Planted;
 use crate::canary::{Searched, read, search};
+use crate::operator::{self, Pins};
 use crate::scene::{On, Scene, terraform_1_11};
 use crate::steps::Steps;
 
@@ -63,6 +65,63 @@ fn no_value_and_no_credential_of_a_key_is_anywhere_with_transit() {
     searched_for_credentials(Service::Transit, &Planted::openbao());
 }
 
+/// Runs each operator command on the backend, and collects what it prints.
+fn operated(searched: &mut Searched, scene: &Scene, planted: &Planted, workspace: &Workspace) {
+    let files = tempfile::TempDir::new().unwrap();
+    let identity = files.path().join("id").display().to_string();
+    std::fs::write(&identity, IDENTITY).unwrap();
+    searched.planted.push(Canary::of("the identity", IDENTITY));
+    let backend = searched.mark.value().to_owned();
+    let secret = format!("{backend}-db");
+    let address = format!("planton_secret_backend.{backend}-own");
+    let attributes = workspace.attributes(&address).unwrap();
+    let mut pins = Pins::of(scene);
+    for id in attributes["key_ids"].as_array().unwrap() {
+        pins = pins.and(id.as_str().unwrap());
+    }
+    let mut variables: Vec<(&str, &str)> = pins.variables().to_vec();
+    variables.extend([("TF_LOG", "TRACE"), ("RUST_LOG", "trace")]);
+    let environment = [planted.environment.clone(), planted.place.environment()].concat();
+    variables.extend(
+        environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str())),
+    );
+    let of_backend = ["--backend", &backend];
+    let opening = [
+        "open",
+        "--from-backend",
+        "--secret",
+        &secret,
+        "--identity",
+        &identity,
+    ];
+    let commands = [
+        [&["verify", "--drill", &identity], &of_backend[..]].concat(),
+        [&["rewrap"], &of_backend[..]].concat(),
+        [&["rewrap", "--with", &identity], &of_backend[..]].concat(),
+        vec!["reseal", &backend],
+        opening.to_vec(),
+    ];
+    for command in &commands {
+        let output = operator::run(scene, command, &variables);
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(
+            output.status.success(),
+            "{command:?}: {}",
+            String::from_utf8_lossy(&printed)
+        );
+        searched.add_quiet(&format!("the output of {command:?}"), printed);
+    }
+    // What an error says: the organization itself has no escrow key.
+    let refused = operator::run(scene, &["rewrap", "--with", &identity], &variables);
+    assert_eq!(refused.status.code(), Some(1));
+    searched.add_quiet(
+        "a refused rewrap",
+        [refused.stdout, refused.stderr].concat(),
+    );
+}
+
 fn searched_for_credentials(service: Service, planted: &Planted) {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let folder = scene.embedded().unwrap();
@@ -114,6 +173,8 @@ fn searched_for_credentials(service: Service, planted: &Planted) {
     searched.add_run("an empty plan", &outcome);
     let outcome = workspace.applied(&with(&[("rotation", "2"), ("credentials", "2")]));
     searched.add_run("a rotation of the value and of the credentials", &outcome);
+
+    operated(&mut searched, &scene, planted, &workspace);
 
     // What an error says of a revoked key.
     service.set_usable(place, &key, false);

@@ -29,6 +29,7 @@ mod rollback_guard;
 mod run;
 mod sealing;
 mod secrets;
+mod stored_envelope;
 mod verify;
 
 // The public API, whichever module defines an item.
@@ -65,6 +66,7 @@ pub use secrets::{
     MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
     SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView,
 };
+pub use stored_envelope::StoredEnvelope;
 pub use verify::{Finding, Problem, Verification, Verify};
 
 #[cfg(test)]

@@ -42,6 +42,10 @@ impl OpenKek for Opener {
         kek_of(settings).map(drop)
     }
 
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
+        kek_of(settings).is_ok_and(|kek| kek.id() == id)
+    }
+
     /// Sends nothing: a recipient is its own identifier.
     async fn resolve(
         &self,

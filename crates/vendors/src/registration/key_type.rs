@@ -51,6 +51,10 @@ pub(crate) trait OpenKek: Debug + Sync {
         credential: Option<&StoreCredential>,
     ) -> Result<(), KekError>;
 
+    /// Returns whether `settings` by themselves name the key `id`, so that
+    /// [`open`](Self::open) sends the credential to the place that they name.
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool;
+
     async fn resolve(
         &self,
         settings: &KekSettings,

@@ -64,6 +64,7 @@ pub(super) const OPERATIONS: Modules = Modules {
         ("secrets", &["backends"]),
         ("default_backend", &["backends"]),
         ("rewrap", &["secrets"]),
+        ("stored_envelope", &["backends", "secrets"]),
         ("verify", &["backends", "secrets"]),
         // The marker's name and the lookup options are the same as for a secret's object.
         ("backends", &["secrets"]),

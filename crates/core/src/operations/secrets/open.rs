@@ -166,7 +166,7 @@ impl Secrets<'_> {
 }
 
 /// Returns the version with this number, or the current one.
-fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<VersionRecord> {
+pub(crate) fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<VersionRecord> {
     let Some(number) = version else {
         return secret.current_version().cloned();
     };
@@ -174,7 +174,8 @@ fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<VersionRecord> 
     versions.find(|version| version.number == number).cloned()
 }
 
-fn no_version(secret: &SecretRecord, version: Option<u64>) -> OperationError {
+/// Reports that the secret has no version of this number, or none at all.
+pub(crate) fn no_version(secret: &SecretRecord, version: Option<u64>) -> OperationError {
     let secret = secret.name.to_string();
     match version {
         Some(version) => OperationError::VersionNotFound { secret, version },

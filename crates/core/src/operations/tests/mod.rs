@@ -30,6 +30,7 @@ mod rescue;
 mod reseal;
 mod rewrap;
 mod rollback;
+mod stored_envelope;
 mod tampering;
 mod verify;
 mod world;

@@ -68,6 +68,11 @@ impl OpenKek for Opener {
         checked.transpose().map(drop)
     }
 
+    /// Returns true for an ARN, which is the identifier itself.
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
+        settings.text("key_id") == Some(id.id.as_str())
+    }
+
     async fn resolve(
         &self,
         settings: &KekSettings,

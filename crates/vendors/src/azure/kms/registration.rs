@@ -93,6 +93,12 @@ impl OpenKek for Opener {
         }
     }
 
+    /// Returns true for each version of the key that the settings name.
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
+        let version = KeyVersionUrl::parse(&id.id);
+        read(settings).is_ok_and(|(key, _)| version.is_some_and(|it| it.key.is_same(&key)))
+    }
+
     async fn resolve(
         &self,
         settings: &KekSettings,

@@ -114,6 +114,10 @@ impl OpenKek for Opener {
         }
     }
 
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
+        settings.text("key_name") == Some(id.id.as_str())
+    }
+
     async fn resolve(
         &self,
         settings: &KekSettings,

@@ -50,6 +50,14 @@ impl OpenKek for Opener {
         }
     }
 
+    /// Returns true for the key of this name on any cluster: the key compares the server's
+    /// cluster before its first use.
+    fn names(&self, settings: &KekSettings, id: &KekId) -> bool {
+        let cluster = id.id.split(':').next().unwrap_or_default();
+        let config = TransitKeyConfig::from_settings(settings);
+        config.is_ok_and(|config| config.id_on(cluster).is_ok_and(|named| named == *id))
+    }
+
     async fn resolve(
         &self,
         settings: &KekSettings,
