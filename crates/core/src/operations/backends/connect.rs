@@ -10,7 +10,7 @@ use crate::names::Slug;
 use crate::operations::connections::Connection;
 use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::held_document::Document as _;
-use crate::operations::keyrings::BackendKeyring;
+use crate::operations::keyrings::{BackendKeyring, OrganizationKeyring};
 use crate::operations::marker::Marker;
 use crate::operations::rollback_guard::SeenBackend;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, PLATFORM_BACKEND};
@@ -33,7 +33,7 @@ struct Current {
     seen: SeenBackend,
 }
 
-impl Backends<'_> {
+impl<'a> Backends<'a> {
     /// Passes a record that the caller saw earlier to the rollback guard.
     ///
     /// An older record that leads to another place is then rejected. A refresh accepts an
@@ -59,7 +59,7 @@ impl Backends<'_> {
     /// `UnknownBackend`; failures of the catalog, the KEK and the connector.
     pub(crate) async fn open(self, name: &Slug) -> Result<Backend, OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
-            return self.platform_backend().await;
+            return self.platform_backend(Trust::Mac).await;
         }
         self.open_backend(name, None, Trust::Mac).await
     }
@@ -88,7 +88,7 @@ impl Backends<'_> {
         trust: Trust,
     ) -> Result<Backend, OperationError> {
         if secret.backend_name.as_str() == PLATFORM_BACKEND {
-            return self.platform_backend().await;
+            return self.platform_backend(trust).await;
         }
         self.open_backend(&secret.backend_name, Some(secret.backend), trust)
             .await
@@ -132,9 +132,9 @@ impl Backends<'_> {
         capability.ok_or_else(|| unknown(name))
     }
 
-    async fn platform_backend(self) -> Result<Backend, OperationError> {
+    async fn platform_backend(self, trust: Trust) -> Result<Backend, OperationError> {
         let record = self.organization.existing().await?;
-        let keyring = self.organization.keys().keyring().await?;
+        let keyring = self.keyring(trust).await?;
         Ok(Backend {
             uuid: record.platform_backend,
             name: Slug::platform_backend(),
@@ -145,6 +145,14 @@ impl Backends<'_> {
             seen: None,
             marker: None,
         })
+    }
+
+    async fn keyring(self, trust: Trust) -> Result<&'a Arc<OrganizationKeyring>, OperationError> {
+        let keys = self.organization.keys();
+        match trust {
+            Trust::Mac => keys.keyring().await,
+            Trust::MacOrRollbackGuard => keys.unverified_keyring().await,
+        }
     }
 
     async fn open_backend(
@@ -204,7 +212,7 @@ impl Backends<'_> {
         if !self.trusts_rollback_guard(trust, &seen) {
             loaded.verify(self.organization.keys().mac_key().await?)?;
         }
-        let keyring = self.organization.keys().keyring().await?;
+        let keyring = self.keyring(trust).await?;
         let credential = match &record.credential {
             None => StoreCredential::new(),
             Some(sealed) => {
