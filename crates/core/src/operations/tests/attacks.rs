@@ -73,3 +73,24 @@ async fn a_refresh_of_an_organization_with_escrow_keys_needs_no_key() {
         assert!(matches!(seen, Refreshed::Present(_)), "{seen:?}");
     }
 }
+
+#[tokio::test]
+async fn an_organization_that_a_catalog_writer_begins_again_gets_no_second_mac_key() {
+    let world = World::new();
+    created(&world, "db", "x").await;
+    let genuine = world.stored(&key()).await.unwrap();
+    let mut begun: serde_json::Value = serde_json::from_str(&genuine.body).unwrap();
+    begun["generation"] = 1.into();
+    begun["state"] = serde_json::json!({"state": "initializing"});
+    world.catalog.delete_by_hand(&key());
+    let forged = StoredRecord {
+        body: begun.to_string(),
+        mac: String::new(),
+    };
+    world.catalog.overwrite(&key(), forged.clone());
+    let outcome = create(&world.process(), "api", None).await;
+    assert!(is_altered(&outcome), "{outcome:?}");
+    assert_eq!(world.stored(&key()).await.unwrap(), forged);
+    world.catalog.overwrite(&key(), genuine);
+    assert_eq!(world.value("db").await.unwrap(), "x");
+}
