@@ -1,10 +1,13 @@
 //! Attacks on the keys of an organization, by means that its attacker has.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::catalog::{CatalogErrorKind, RecordKey, StoredRecord};
-use crate::kek::{KekErrorKind, KeyEncryptionKey};
-use crate::operations::tests::backends::keys::{declared_with, keys};
+use crate::kek::{KekErrorKind, KekPins, KeyEncryptionKey, pin_of};
 use crate::operations::tests::backends::create;
+use crate::operations::tests::backends::keys::{declared_with, keys};
+use planton_envelope::KekId;
 
 fn key() -> RecordKey {
     RecordKey::new("organization")
@@ -93,4 +96,48 @@ async fn an_organization_that_a_catalog_writer_begins_again_gets_no_second_mac_k
     assert_eq!(world.stored(&key()).await.unwrap(), forged);
     world.catalog.overwrite(&key(), genuine);
     assert_eq!(world.value("db").await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn a_removed_escrow_key_of_the_organization_gets_nothing_where_keys_are_pinned() {
+    let world = World::new();
+    let interrupt = Interrupt::default();
+    let declared = keys(None, &["safe"]).escrow;
+    let process = world.process();
+    let initialized = process.keys().initialize(&declared, &interrupt).await;
+    initialized.unwrap();
+    create(&process, "db", None).await.unwrap();
+    let fingerprint = process.keys().fingerprint().await.unwrap();
+    let safe = world.kek_connector.key("safe").id().clone();
+    let pinned = |others: &[&KekId]| {
+        let mut allowed: BTreeSet<_> = others.iter().map(|id| pin_of(id)).collect();
+        allowed.insert(pin_of(world.kek.id()));
+        world.process().with_pins(KekPins {
+            organization: Some(fingerprint),
+            allowed_key_ids: Some(allowed),
+        })
+    };
+    let older = world.stored(&key()).await.unwrap();
+    let removed = pinned(&[&safe]);
+    let removed = removed.keys().remove_escrow(&safe, &interrupt).await;
+    removed.unwrap();
+    // The record from before the removal, with its valid MAC.
+    world.catalog.overwrite(&key(), older);
+    let payloads = world.store.payloads();
+    let platform = backends::slug("platform");
+    let process = pinned(&[]);
+    let rewrapped = process.keys().rewrap(&platform, &|_| {}, &interrupt).await;
+    for outcome in [
+        create(&pinned(&[]), "next", None).await.map(drop),
+        backends::register_with_password(&pinned(&[]), "b")
+            .await
+            .map(drop),
+        rewrapped.map(drop),
+    ] {
+        let refused =
+            matches!(&outcome, Err(OperationError::KeyNotAllowed { key }) if *key == safe);
+        assert!(refused, "{outcome:?}");
+    }
+    assert_eq!(world.store.payloads(), payloads, "nothing was put");
+    assert_eq!(world.connector.place("b").payloads(), [[0; 0]; 0]);
 }
