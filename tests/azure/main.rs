@@ -14,6 +14,7 @@ mod faults;
 mod kms;
 mod official;
 mod official_keys;
+mod offline;
 mod quotas;
 mod refusals;
 mod requests;

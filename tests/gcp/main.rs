@@ -14,6 +14,7 @@ mod faults;
 mod kms;
 mod official;
 mod official_kms;
+mod offline;
 mod quota_project;
 mod quotas;
 mod refusals;
