@@ -5,6 +5,7 @@
 mod kms_support;
 mod support;
 
+mod attacks;
 mod challenge;
 mod conformance;
 mod credentials;

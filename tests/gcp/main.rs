@@ -6,6 +6,7 @@ mod kms_support;
 mod support;
 
 mod ambient;
+mod attacks;
 mod auth;
 mod child;
 mod conformance;
