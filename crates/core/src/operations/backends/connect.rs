@@ -33,6 +33,19 @@ struct Current {
     seen: SeenBackend,
 }
 
+impl Current {
+    fn read(name: &Slug, loaded: Option<Loaded<BackendDocument>>) -> Result<Self, OperationError> {
+        let loaded = loaded.ok_or_else(|| unknown(name))?;
+        let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
+        let seen = SeenBackend::new(loaded.record.generation, &record);
+        Ok(Self {
+            loaded,
+            record,
+            seen,
+        })
+    }
+}
+
 impl<'a> Backends<'a> {
     /// Passes a record that the caller saw earlier to the rollback guard.
     ///
@@ -133,8 +146,15 @@ impl<'a> Backends<'a> {
     }
 
     async fn platform_backend(self, trust: Trust) -> Result<Backend, OperationError> {
-        let record = self.organization.existing().await?;
         let keyring = self.keyring(trust).await?;
+        self.platform_backend_with(keyring).await
+    }
+
+    async fn platform_backend_with(
+        self,
+        keyring: &Arc<OrganizationKeyring>,
+    ) -> Result<Backend, OperationError> {
+        let record = self.organization.existing().await?;
         Ok(Backend {
             uuid: record.platform_backend,
             name: Slug::platform_backend(),
@@ -153,6 +173,35 @@ impl<'a> Backends<'a> {
             Trust::Mac => keys.keyring().await,
             Trust::MacOrRollbackGuard => keys.unverified_keyring().await,
         }
+    }
+
+    /// Opens the backend with this name by its record as it is now, behind a fence, with
+    /// `keyring` as the organization's. Nothing of it is cached.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); `BackendRolledBack`.
+    pub(crate) async fn open_fenced(
+        self,
+        name: &Slug,
+        keyring: &Arc<OrganizationKeyring>,
+    ) -> Result<Backend, OperationError> {
+        if name.as_str() == PLATFORM_BACKEND {
+            return self.platform_backend_with(keyring).await;
+        }
+        let key = BackendDocument::key(name);
+        let loaded = self.organization.catalog.load_fenced(&key).await?;
+        let found = Current::read(name, loaded)?;
+        let mac_key = self.organization.keys().mac_key().await?;
+        found.loaded.verify(mac_key)?;
+        self.expect_newest(&found.seen)?;
+        let guard = &self.organization.connections.rollback_guard;
+        guard.remember(found.seen.clone());
+        let connection = self.connection(name, found, keyring).await?;
+        Ok(Backend {
+            seen: guard.last(name),
+            ..connection.backend
+        })
     }
 
     async fn open_backend(
@@ -204,15 +253,28 @@ impl<'a> Backends<'a> {
     }
 
     async fn connect(self, name: &Slug, trust: Trust) -> Result<Connection, OperationError> {
+        let found = self.load_current(name).await?;
+        if !self.trusts_rollback_guard(trust, &found.seen) {
+            found
+                .loaded
+                .verify(self.organization.keys().mac_key().await?)?;
+        }
+        let keyring = self.keyring(trust).await?;
+        self.connection(name, found, keyring).await
+    }
+
+    /// Opens a backend by its record.
+    async fn connection(
+        self,
+        name: &Slug,
+        found: Current,
+        keyring: &Arc<OrganizationKeyring>,
+    ) -> Result<Connection, OperationError> {
         let Current {
             loaded,
             record,
             seen,
-        } = self.load_current(name).await?;
-        if !self.trusts_rollback_guard(trust, &seen) {
-            loaded.verify(self.organization.keys().mac_key().await?)?;
-        }
-        let keyring = self.keyring(trust).await?;
+        } = found;
         let credential = match &record.credential {
             None => StoreCredential::new(),
             Some(sealed) => {
@@ -255,17 +317,7 @@ impl<'a> Backends<'a> {
     /// Loads the record of a backend in use. Rejects a record that is older than the one
     /// seen, before any request to the place that it names.
     async fn load_current(self, name: &Slug) -> Result<Current, OperationError> {
-        let read = |loaded: Option<Loaded<BackendDocument>>| {
-            let loaded = loaded.ok_or_else(|| unknown(name))?;
-            let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
-            let seen = SeenBackend::new(loaded.record.generation, &record);
-            Ok::<_, OperationError>(Current {
-                loaded,
-                record,
-                seen,
-            })
-        };
-        let found = read(self.load(name).await?)?;
+        let found = Current::read(name, self.load(name).await?)?;
         if self
             .organization
             .connections
@@ -276,12 +328,9 @@ impl<'a> Backends<'a> {
             return Ok(found);
         }
         // It may be a stale read.
-        let found = read(
-            self.organization
-                .catalog
-                .load_fenced(&BackendDocument::key(name))
-                .await?,
-        )?;
+        let key = BackendDocument::key(name);
+        let fenced = self.organization.catalog.load_fenced(&key).await?;
+        let found = Current::read(name, fenced)?;
         // An altered record is the more precise error, if the MAC key is available.
         if let Ok(key) = self.organization.keys().mac_key().await {
             found.loaded.verify(key)?;
