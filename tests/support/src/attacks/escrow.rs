@@ -77,8 +77,12 @@ pub async fn a_substituted_wrap_is_not_carried_on_by_a_rewrap(target: &Target) {
             scene.vouch_for(1, &substituted).await;
         }
         let progress = scene.rewrap(&scene.process()).await.unwrap();
-        let failed: Vec<_> = progress.failed.iter().map(|failed| failed.1).collect();
-        assert_eq!(failed, [1], "{progress:?}");
+        let failed: Vec<_> = progress
+            .failed
+            .iter()
+            .map(|failed| failed.version)
+            .collect();
+        assert_eq!(failed, [Some(1)], "{progress:?}");
         let (_, now) = scene.stored(DB, 1).await;
         assert_eq!(now.encode(), substituted.encode(), "nothing was put");
     }
