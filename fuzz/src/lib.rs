@@ -13,6 +13,8 @@ mod seeds;
 mod settings;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod replay;
 
 pub use seeds::write as write_seeds;
