@@ -77,11 +77,7 @@ impl Replacing<'_> {
                 return Ok(Replaced::Elsewhere);
             };
             let remote_name = secret.remote_name.clone();
-            let keep: Vec<_> = secret
-                .versions
-                .iter()
-                .map(|version| version.native_id.clone())
-                .collect();
+            let as_held = secret.clone();
             let Some(version) = secret.version_mut(candidate.version.number) else {
                 return Ok(Replaced::Elsewhere);
             };
@@ -96,8 +92,7 @@ impl Replacing<'_> {
                 self.delete(&remote_name, version.superseded.clone())
                     .await?;
             }
-            let put = backend.put_again(&candidate.secret, version, envelope, keep);
-            let native_id = put.await?;
+            let native_id = backend.put_again(&as_held, version, envelope).await?;
             let superseded = std::mem::replace(&mut version.native_id, native_id.clone());
             version.wraps_sha256 = hex::encode(envelope.wraps_digest());
             version.keks = envelope
