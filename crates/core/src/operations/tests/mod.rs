@@ -28,6 +28,7 @@ mod reading;
 mod requests;
 mod rewrap;
 mod rollback;
+mod stepping;
 mod tampering;
 mod verify;
 mod world;
