@@ -12,6 +12,7 @@ mod conformance;
 mod fault_suite;
 mod faults;
 mod kms;
+mod kms_quotas;
 mod official;
 mod official_kms;
 mod quota_project;
