@@ -5,6 +5,7 @@
 mod kms_support;
 mod support;
 
+mod attacks;
 mod challenge;
 mod conformance;
 mod credentials;
@@ -15,6 +16,7 @@ mod kms;
 mod kms_quotas;
 mod official;
 mod official_keys;
+mod offline;
 mod quotas;
 mod refusals;
 mod requests;

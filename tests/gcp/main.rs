@@ -6,6 +6,7 @@ mod kms_support;
 mod support;
 
 mod ambient;
+mod attacks;
 mod auth;
 mod child;
 mod conformance;
@@ -15,6 +16,7 @@ mod kms;
 mod kms_quotas;
 mod official;
 mod official_kms;
+mod offline;
 mod quota_project;
 mod quotas;
 mod refusals;

@@ -100,8 +100,23 @@ impl<'a> Keys<'a> {
         unwrapped.await
     }
 
-    /// Returns the keyring of the organization.
+    /// Returns the keyring of the organization. Its escrow keys are those of a verified record.
+    ///
+    /// # Security
+    ///
+    /// A client that may write the catalog, and has no MAC key, could add an escrow key of its
+    /// own. Without this check, a new secret would be put for that key before its commit failed.
     pub(crate) async fn keyring(self) -> Result<&'a Arc<OrganizationKeyring>, OperationError> {
+        if !self.organization.existing().await?.escrow.is_empty() {
+            self.mac_key().await?;
+        }
+        self.unverified_keyring().await
+    }
+
+    /// As [`keyring`](Self::keyring), for a refresh, which wraps nothing and needs no key.
+    pub(crate) async fn unverified_keyring(
+        self,
+    ) -> Result<&'a Arc<OrganizationKeyring>, OperationError> {
         let organization = self.organization;
         let open = async || {
             let record = organization.existing().await?;
