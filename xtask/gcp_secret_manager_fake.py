@@ -410,6 +410,10 @@ class Fake:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Buffered, and flushed after each response. Two small writes would wait for an
+    # acknowledgement that the client delays by 40 ms.
+    disable_nagle_algorithm = True
+    wbufsize = -1
 
     def serve(self):
         length = self.headers.get("content-length")
