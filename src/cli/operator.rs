@@ -29,13 +29,17 @@ pub(super) fn bounds() -> Interrupt {
     Interrupt::new(CancellationToken::new(), Some(Instant::now() + TIME_LIMIT))
 }
 
-/// Runs a command without a time limit. The first Ctrl-C stops it after the step at hand, and
-/// a later call continues it.
+/// Time limit of a command that may take hours. Requests wait for a quota within a limit only.
+const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Runs a command that may take hours. The first Ctrl-C stops it after the step at hand, and a
+/// later call continues it.
 pub(super) async fn interruptible<T, F: Future<Output = T>>(
     command: impl FnOnce(Interrupt) -> F,
 ) -> T {
     let token = CancellationToken::new();
-    let command = command(Interrupt::new(token.clone(), None));
+    let limit = Some(Instant::now() + PATIENCE);
+    let command = command(Interrupt::new(token.clone(), limit));
     tokio::pin!(command);
     tokio::select! {
         done = &mut command => return done,

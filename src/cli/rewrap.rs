@@ -240,8 +240,9 @@ async fn rewrapped(
     for backend in backends {
         let progress = Progress::of(backend.to_string());
         let show = |now: &RewrapProgress| progress.show(now.looked_at, now.documents);
+        let shown = interrupt.clone().showing(progress.quota_waits());
         let rewrapped = keys.rewrap(&backend, &show, interrupt);
-        let rewrapped = interrupt.bound(rewrapped).await?;
+        let rewrapped = shown.bound(rewrapped).await?;
         drop(progress);
         let mut of_backend = OfBackend::new(&backend, rewrapped);
         let is_registered = backend.as_str() != PLATFORM_BACKEND;

@@ -175,7 +175,8 @@ async fn verified(
     };
     let progress = Progress::of("verify");
     let show = |now: &Verification| progress.show(now.looked_at, now.documents);
-    let found = interrupt.bound(keys.verify(what, &show, interrupt)).await?;
+    let shown = interrupt.clone().showing(progress.quota_waits());
+    let found = shown.bound(keys.verify(what, &show, interrupt)).await?;
     drop(progress);
     let fingerprint = interrupt.bound(keys.fingerprint()).await?;
     Ok(Verified {

@@ -1,7 +1,8 @@
 //! Tests the number of requests for each version, and which versions AWS keeps.
 
 use planton_core::store::{
-    Deletion, NativeVersionId, PutOptions, RemoteName, SecretStore, StoreErrorKind, VersionStatus,
+    Deletion, NativeVersionId, PutAgain, PutOptions, RemoteName, SecretStore, Standing,
+    StoreErrorKind, VersionStatus,
 };
 use uuid::Uuid;
 
@@ -182,4 +183,102 @@ async fn writers_at_once_each_get_a_version_of_their_own() {
     assert!(present > 0);
     let known = status(&first, &name, &id).await.unwrap();
     assert_eq!(known, VersionStatus::Present, "what they knew of is kept");
+}
+
+/// Puts a version again, as a rewrap does.
+async fn again(
+    place: &Place,
+    name: &RemoteName,
+    (number, standing): (u128, Standing),
+    keep: &[&NativeVersionId],
+) -> NativeVersionId {
+    let options = choosing(number, keep);
+    let again = PutAgain { options, standing };
+    let put = place.store().put_again(name, b"PSE1 again", again).await;
+    put.unwrap()
+}
+
+/// Returns the labels of a version, as AWS shows them.
+async fn labels(place: &Place, name: &RemoteName, id: &NativeVersionId) -> Vec<String> {
+    let secret = place.sdk().await.describe_secret().secret_id(name.as_str());
+    let mut stages = secret.send().await.unwrap().version_ids_to_stages.unwrap();
+    let version = id.as_str().split(':').next().unwrap();
+    let mut labels = stages.remove(version).unwrap_or_default();
+    labels.sort();
+    labels
+}
+
+fn own_label(id: &NativeVersionId) -> String {
+    format!("planton-{}", id.as_str().split(':').nth(1).unwrap())
+}
+
+#[tokio::test]
+async fn a_rewrap_that_loses_to_a_new_version_leaves_it_every_label() {
+    let place = Place::new().await;
+    let store = place.store();
+    for number in 0..8 {
+        let name = place.named(&format!("lost-{number}"));
+        let first = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();
+        let second = version(2, &[&first]);
+        let second = store.put(&name, PAYLOAD, second).await.unwrap();
+        // Both know two versions. The new one is committed, so the rewrap of the first one
+        // tries again, and knows three.
+        let known = [&first, &second];
+        let third = store.put(&name, PAYLOAD, choosing(number, &known)).await;
+        let third = third.unwrap();
+        let older = (number, Standing::Older);
+        again(&place, &name, older, &known).await;
+        let moved = again(&place, &name, older, &[&first, &second, &third]).await;
+        let expected = ["AWSCURRENT".to_owned(), own_label(&third)];
+        assert_eq!(labels(&place, &name, &third).await, expected, "{number}");
+        for id in [&second, &third, &moved] {
+            let known = status(&store, &name, id).await.unwrap();
+            assert_eq!(known, VersionStatus::Present, "{number}: {id}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_current_version_keeps_a_label_where_one_is_free_for_a_rewrap_as_well() {
+    let place = Place::new().await;
+    let (store, name) = (place.store(), place.name());
+    let mut kept: Vec<NativeVersionId> = Vec::new();
+    for number in 1..=16 {
+        let keep: Vec<_> = kept.iter().collect();
+        let put = store.put(&name, PAYLOAD, version(number, &keep)).await;
+        kept.push(put.unwrap());
+    }
+    let known: Vec<_> = kept.iter().collect();
+    let newest = store
+        .put(&name, PAYLOAD, version(17, &known))
+        .await
+        .unwrap();
+    let older = (0, Standing::Older);
+    let lost = again(&place, &name, older, &known).await;
+    assert_eq!(
+        own_label(&lost),
+        own_label(&newest),
+        "no other one was free"
+    );
+    // The new version has won, and the oldest one is pruned. The rewrap tries again.
+    let known: Vec<_> = kept[1..].iter().chain([&newest]).collect();
+    let moved = again(&place, &name, older, &known).await;
+    assert_eq!(own_label(&moved), own_label(&kept[0]));
+    assert_eq!(labels(&place, &name, &newest).await, ["AWSCURRENT"]);
+    for id in known.into_iter().chain([&moved]) {
+        let known = status(&store, &name, id).await.unwrap();
+        assert_eq!(known, VersionStatus::Present, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_newest_version_takes_awscurrent_with_it_when_it_is_put_again() {
+    let place = Place::new().await;
+    let (store, name) = (place.store(), place.name());
+    let first = store.put(&name, PAYLOAD, version(1, &[])).await.unwrap();
+    let second = version(2, &[&first]);
+    let second = store.put(&name, PAYLOAD, second).await.unwrap();
+    let moved = again(&place, &name, (0, Standing::Newest), &[&first, &second]).await;
+    let expected = ["AWSCURRENT".to_owned(), own_label(&moved)];
+    assert_eq!(labels(&place, &name, &moved).await, expected);
 }

@@ -10,7 +10,7 @@ use test_support::keys::{
 };
 use xtask::azure::AzureFake;
 
-use super::kms_support::{KeyPlace, version, within};
+use super::kms_support::{KeyPlace, version};
 
 //= docs/format.md#28-kek-in-azure-key-vault
 //= type=test
@@ -377,30 +377,6 @@ async fn an_expired_token_is_renewed_once_and_a_wrong_secret_is_told() {
     let error = other.resolve().await.unwrap_err();
     assert_eq!(error.kind(), KekErrorKind::Unauthenticated);
     assert!(error.remedy().unwrap().contains("tenant_id"), "{error:?}");
-}
-
-#[tokio::test]
-async fn throttling_is_waited_for_within_the_deadline_and_then_told() {
-    let place = KeyPlace::new();
-    let kek = place.declared().resolve().await.unwrap().kek;
-    let own = context(kek.id(), 1);
-    let dek = data_key(7);
-    let wrapped = kek.wrap(&dek, own).await.unwrap();
-    let fake = &place.place.fake;
-    fake.control(&json!({"answers": vec![429; 20]})).unwrap();
-    let unwrap = within(Duration::from_secs(60)).scope(kek.unwrap(&wrapped, own));
-    assert!(is_same(&unwrap.await.unwrap(), &dek));
-    fake.control(&json!({"quota": 3, "quota_seconds": 2}))
-        .unwrap();
-    for _ in 0..6 {
-        let wrap = within(Duration::from_secs(60)).scope(kek.wrap(&dek, own));
-        wrap.await.unwrap();
-    }
-    fake.control(&json!({"quota": 0})).unwrap();
-    let wrap = within(Duration::from_millis(500)).scope(kek.wrap(&dek, own));
-    let error = wrap.await.unwrap_err();
-    assert_eq!(error.kind(), KekErrorKind::RateLimited, "{error:?}");
-    assert!(error.remedy().unwrap().contains("timeouts"), "{error:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod deletion;
 mod fault_suite;
 mod faults;
 mod kms;
+mod kms_quotas;
 mod official;
 mod official_keys;
 mod offline;

@@ -10,7 +10,7 @@ use test_support::keys::{
 };
 use xtask::gcp::GcpFault;
 
-use super::kms_support::{KmsPlace, RING, within};
+use super::kms_support::{KmsPlace, RING};
 
 //= docs/format.md#27-kek-in-gcp-kms
 //= type=test
@@ -366,24 +366,6 @@ fn from_base64(text: &str) -> Vec<u8> {
     base64::engine::general_purpose::STANDARD
         .decode(text)
         .unwrap()
-}
-
-#[tokio::test]
-async fn a_quota_is_waited_for_within_the_deadline_and_then_told() {
-    let place = KmsPlace::new();
-    let kek = place.declared().resolve().await.unwrap().kek;
-    let context = context(kek.id(), 1);
-    let fake = &place.place.fake;
-    let exhausted = GcpFault::Refuse("RESOURCE_EXHAUSTED", Some("RATE_LIMIT_EXCEEDED"));
-    fake.fault("Encrypt", 20, exhausted).unwrap();
-    let dek = data_key(7);
-    let wrap = within(Duration::from_secs(60)).scope(kek.wrap(&dek, context));
-    wrap.await.unwrap();
-    fake.fault("Encrypt", 100_000, exhausted).unwrap();
-    let wrap = within(Duration::from_millis(300)).scope(kek.wrap(&dek, context));
-    let error = wrap.await.unwrap_err();
-    assert_eq!(error.kind(), KekErrorKind::RateLimited, "{error:?}");
-    assert!(error.remedy().unwrap().contains("timeouts"), "{error:?}");
 }
 
 #[test]

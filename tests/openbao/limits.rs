@@ -6,21 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use planton_core::catalog::CatalogErrorKind;
-use planton_vendors::openbao::OpenBaoCatalog;
-
 use planton_core::operations::{
-    CreateSecret, DeleteSecret, Interrupt, OnDestroy, OperationError, Organization, Platform,
-    SecretArguments, SecretMetadata, SecretValue, SecretView, Selector, ValueSource,
+    CreateSecret, DeleteSecret, Interrupt, OperationError, Organization, SecretView, Selector,
 };
 use planton_vendors::http::RetryPolicy;
-use planton_vendors::openbao::OpenBaoStore;
-use planton_vendors::openbao::TransitKek;
-use planton_vendors::openbao::client::{OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole};
-use planton_vendors::{Connector, KekConnector};
 use tokio_util::sync::CancellationToken;
 
 use super::support::Place;
 use super::support::faults::{Passing, Verdict, proxy};
+use super::support::organization::creation;
 
 /// A retry policy that would go on for a minute.
 fn stubborn() -> RetryPolicy {
@@ -34,42 +28,11 @@ fn stubborn() -> RetryPolicy {
 
 /// Returns a new process that reaches the place through `address`.
 fn process(place: &Place, address: &str) -> Organization {
-    let config = OpenBaoConfig {
-        address: OpenBaoAddress::parse(address).unwrap(),
-        ..place.config.clone()
-    };
-    let fence = place.fence_path();
-    let client = OpenBaoClient::with_retry(&config, Some(&fence), stubborn()).unwrap();
-    let scope = &place.scope;
-    let platform = Platform {
-        catalog: Arc::new(OpenBaoCatalog::new(&client, scope, PolicyRole::Apply)),
-        kek: Arc::new(TransitKek::platform(&client, scope)),
-        mac_kek: Arc::new(TransitKek::platform_mac(&client, scope)),
-        former_keks: Vec::new(),
-        kek_connector: Arc::new(KekConnector::default()),
-        store: Arc::new(OpenBaoStore::platform(&client, scope)),
-        connector: Arc::new(Connector::default()),
-    };
-    Organization::new(scope.organization.clone(), platform)
+    place.process_at(address, stubborn())
 }
 
 fn create(name: &str) -> CreateSecret {
-    CreateSecret {
-        name: name.parse().unwrap(),
-        backend: None,
-        source: ValueSource::Given(SecretValue::Text("x".into())),
-        metadata: SecretMetadata::default(),
-        arguments: SecretArguments {
-            value_wo_version: None,
-            generate: None,
-            copy_from: None,
-            deletion_protection: false,
-            on_destroy: OnDestroy::Delete,
-            keep_versions: 10,
-            takes_over: None,
-        },
-        replaces: Vec::new(),
-    }
+    creation(name, "x")
 }
 
 /// Creates `name` without faults, and checks that nothing is left to do.

@@ -21,6 +21,7 @@ mod own_conformance;
 mod own_diagnostics;
 mod policy;
 mod quotas;
+mod rewrap;
 mod setup;
 mod store;
 mod tls;

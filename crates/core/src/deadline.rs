@@ -4,8 +4,10 @@
 //! reads it. It is task-local, so no trait method has a parameter for it.
 
 use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,26 @@ pub struct OperationContext {
     /// Number of tries that each request gets before the deadline and the cancellation
     /// apply.
     pub insisted_tries: u32,
+    /// Gets each wait for a quota, to be shown.
+    pub quota_waits: Option<QuotaWaits>,
+}
+
+/// Receives the waits of requests for a quota of their server, to show them to a person.
+#[derive(Clone)]
+pub struct QuotaWaits(Arc<dyn Fn(Duration) + Send + Sync>);
+
+impl QuotaWaits {
+    /// Calls `show` with the time that a request is about to wait.
+    #[must_use]
+    pub fn shown_by(show: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(show))
+    }
+}
+
+impl fmt::Debug for QuotaWaits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("QuotaWaits")
+    }
 }
 
 /// Returns `time`, unless the environment variable sets another one in a debug build.
@@ -97,6 +119,13 @@ impl OperationContext {
             return Some(Stop::Cancelled);
         }
         self.is_late().then_some(Stop::DeadlinePassed)
+    }
+
+    /// Shows that a request is about to wait for a quota of its server.
+    pub fn show_quota_wait(&self, wait: Duration) {
+        if let Some(QuotaWaits(show)) = &self.quota_waits {
+            show(wait);
+        }
     }
 
     /// Returns true if the deadline has passed.

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod faults;
 pub(crate) mod jwt;
+pub(crate) mod organization;
 pub(crate) mod own;
 pub(crate) mod server;
 

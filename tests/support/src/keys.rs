@@ -2,7 +2,10 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use planton_core::deadline::{OperationContext, QuotaWaits};
 use planton_core::kek::{
     ConnectKek, KekError, KekErrorKind, KekSettings, KeyEncryptionKey, ResolvedKek, Rewrap,
     WrapContext,
@@ -65,6 +68,42 @@ pub fn data_key(number: u8) -> DataKey {
 #[must_use]
 pub fn is_same(one: &DataKey, other: &DataKey) -> bool {
     one.ct_eq(other).into()
+}
+
+/// Rewraps twenty data keys, with a quota of the service that `limit` exhausts. Returns how
+/// often a wait for it was shown.
+pub async fn rewraps_wait_for_a_quota(kek: &dyn KeyEncryptionKey, limit: impl Fn()) -> usize {
+    let mut wraps = Vec::new();
+    for number in 0..20 {
+        let dek = data_key(number);
+        let wrapped = kek.wrap(&dek, context(kek.id(), number)).await;
+        wraps.push(wrapped.expect("no quota yet"));
+    }
+    let due: Vec<_> = (0..)
+        .zip(&wraps)
+        .map(|(number, wrapped)| Rewrap {
+            wrapped,
+            context: context(kek.id(), number),
+        })
+        .collect();
+    limit();
+    let waits = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&waits);
+    let count = move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    };
+    let operation = OperationContext {
+        deadline: Some(Instant::now() + Duration::from_secs(60)),
+        quota_waits: Some(QuotaWaits::shown_by(count)),
+        ..OperationContext::default()
+    };
+    let rewrapped = operation.scope(kek.rewrap(&due)).await;
+    for (number, outcome) in (0..).zip(rewrapped) {
+        let wrapped = outcome.expect("waited for the quota");
+        let opened = kek.unwrap(&wrapped, context(kek.id(), number)).await;
+        assert!(is_same(&opened.expect("a wrap"), &data_key(number)));
+    }
+    waits.load(Ordering::Relaxed)
 }
 
 /// Returns every text of an error and its sources.

@@ -12,6 +12,7 @@ mod pins;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt as _};
 
 use planton_envelope::{DataKey, KekId, WrappedKey};
 
@@ -65,6 +66,12 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
         None
     }
 
+    /// Returns how many wraps and unwraps a caller with many of them runs at once. Where the
+    /// calls of concurrent callers share requests, as many as one request takes.
+    fn concurrency(&self) -> usize {
+        MAX_REWRAPS
+    }
+
     /// Wraps each of `wraps` again under the newest version of this key, in the order of
     /// `wraps`. Where the service can, the data keys do not leave it.
     ///
@@ -72,15 +79,15 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
     ///
     /// Each wrap fails by itself, as [`unwrap`](Self::unwrap) and [`wrap`](Self::wrap) do.
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
-        let mut rewrapped = Vec::with_capacity(wraps.len());
-        for Rewrap { wrapped, context } in wraps {
-            let again = async {
+        let each: Vec<_> = wraps
+            .iter()
+            .map(|Rewrap { wrapped, context }| async {
                 let dek = self.unwrap(wrapped, *context).await?;
                 self.wrap(&dek, *context).await
-            };
-            rewrapped.push(again.await);
-        }
-        rewrapped
+            })
+            .collect();
+        let each = stream::iter(each).buffered(self.concurrency());
+        each.collect().await
     }
 
     /// Returns whether `wrapped` is under the newest version of the key that
@@ -98,6 +105,10 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
     /// `PermissionDenied` with the grant that is missing.
     async fn describe(&self) -> Result<KeyDescription, KekError>;
 }
+
+/// The [`concurrency`](KeyEncryptionKey::concurrency) of a key whose service has no batch
+/// call. The service limits its requests: more at once would only wait for its quota.
+pub const CONCURRENT_CALLS: usize = 8;
 
 /// The most wraps that one call of [`rewrap`](KeyEncryptionKey::rewrap) gets. OpenBAO
 /// rejects a request with more strings than 1,000 by default, and counts three an item:
@@ -126,3 +137,6 @@ pub trait ProvisionKek: KeyEncryptionKey {
     /// `PermissionDenied`, with the exact policy to grant as its remedy.
     async fn provision(&self) -> Result<(), KekError>;
 }
+
+#[cfg(test)]
+mod tests;

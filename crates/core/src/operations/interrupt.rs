@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::OperationError;
 use super::crash_hooks::crash_point;
-use crate::deadline::{OperationContext, Stop};
+use crate::deadline::{OperationContext, QuotaWaits, Stop};
 
 /// Cancellation and deadline of a use case. Checked between steps and between the
 /// attempts of a request, never inside a commit.
@@ -14,13 +14,27 @@ use crate::deadline::{OperationContext, Stop};
 pub struct Interrupt {
     token: CancellationToken,
     deadline: Option<Instant>,
+    quota_waits: Option<QuotaWaits>,
 }
 
 impl Interrupt {
     /// Interrupts when `token` is cancelled, or at `deadline`.
     #[must_use]
     pub fn new(token: CancellationToken, deadline: Option<Instant>) -> Self {
-        Self { token, deadline }
+        Self {
+            token,
+            deadline,
+            quota_waits: None,
+        }
+    }
+
+    /// Shows each wait of a request for a quota of its server.
+    #[must_use]
+    pub fn showing(self, quota_waits: QuotaWaits) -> Self {
+        Self {
+            quota_waits: Some(quota_waits),
+            ..self
+        }
     }
 
     /// Runs a use case and bounds each of its requests. A use case that takes an
@@ -36,6 +50,7 @@ impl Interrupt {
         let context = OperationContext {
             deadline: self.deadline,
             cancellation: Some(self.token.clone()),
+            quota_waits: self.quota_waits.clone(),
             ..OperationContext::default()
         };
         // On the heap: the future of a use case is large.

@@ -141,6 +141,25 @@ pub struct PutOptions {
     pub labels: BTreeMap<String, String>,
 }
 
+/// The arguments of [`SecretStore::put_again`] besides the name and the payload.
+#[derive(Clone, Debug)]
+pub struct PutAgain {
+    /// Those of a put. `keep` contains the envelope that this one replaces, which the record
+    /// names until the new one is committed.
+    pub options: PutOptions,
+    /// Whether it is that of the newest version of the record.
+    pub standing: Standing,
+}
+
+/// The standing of a version among those of its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is the newest one.
+    Newest,
+    /// It is an older one.
+    Older,
+}
+
 /// The arguments of [`SecretStore::describe`] besides the name.
 #[derive(Clone, Debug)]
 pub struct DescribeOptions {
@@ -237,6 +256,22 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
         payload: &[u8],
         options: PutOptions,
     ) -> Result<NativeVersionId, StoreError>;
+
+    /// Adds the envelope of an existing version again, with other wraps.
+    ///
+    /// A vendor's own label of the current version moves only with the newest one.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    async fn put_again(
+        &self,
+        name: &RemoteName,
+        payload: &[u8],
+        again: PutAgain,
+    ) -> Result<NativeVersionId, StoreError> {
+        self.put(name, payload, again.options).await
+    }
 
     /// Returns the payload of one version in its stored form.
     ///

@@ -15,6 +15,7 @@ use super::canned::CannedAnswers;
 use super::counter::{RequestCounter, RequestLog};
 use super::error::{HttpError, HttpErrorKind};
 use super::retry::{RetryPolicy, retry_after};
+use super::spent::Spent;
 use super::target::{redirect, same_origin, target};
 use super::tls::{self, ClientIdentity, Roots};
 use planton_core::deadline::{OperationContext, Stop};
@@ -230,6 +231,11 @@ impl HttpClient {
             if !self.affords(&spent, delay, &bounds) {
                 return outcome.map(|response| response.after(tries));
             }
+            if is_limited {
+                let wait_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                tracing::warn!(request = %target, wait_ms, "rate limited, waiting");
+                context.show_quota_wait(delay);
+            }
             tokio::select! {
                 biased;
                 () = bounds.cancelled() => {
@@ -366,38 +372,6 @@ impl HttpClient {
             None => Some(Duration::MAX),
         };
         Some(policy?.min(operation?)).filter(|left| !left.is_zero())
-    }
-}
-
-/// The tries and the time that a request has used.
-///
-/// Rate limits and failures count separately: the first failure after a minute of rate
-/// limits counts as one try.
-struct Spent {
-    started: Instant,
-    since: Instant,
-    tries: u32,
-    is_limited: bool,
-}
-
-impl Spent {
-    fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            since: Instant::now(),
-            tries: 0,
-            is_limited: false,
-        }
-    }
-
-    /// Counts a try without a final response.
-    fn count(&mut self, is_limited: bool) {
-        if is_limited != self.is_limited {
-            self.tries = 0;
-            self.since = Instant::now();
-        }
-        self.is_limited = is_limited;
-        self.tries += 1;
     }
 }
 

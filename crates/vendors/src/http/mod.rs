@@ -12,6 +12,7 @@ mod counter;
 mod error;
 mod retry;
 mod secret_body;
+mod spent;
 mod target;
 mod tls;
 

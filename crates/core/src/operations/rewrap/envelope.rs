@@ -1,5 +1,6 @@
 //! The wraps of one envelope: which are due, and what replaces them.
 
+use futures_util::stream::{self, StreamExt as _};
 use planton_envelope::{Context, DataKey, Envelope, KekId, WrappedKey};
 use uuid::Uuid;
 
@@ -64,16 +65,14 @@ pub(super) async fn rewrapped(
     if !keyring.has_rescue() {
         rewrap_under(main, &mut work).await;
     }
-    for one in &mut work {
-        one.wrap_anew(main, keyring).await;
-    }
+    wrap_anew(main, keyring, &mut work).await;
     // The provider may be unable to decrypt with an escrow key, so no service rewraps under
     // one: a wrap that is the newest stays, and the main key unwraps for all others.
     for kek in keyring.wrapping().skip(1) {
         for one in &mut work {
             one.carry(kek, versions);
-            one.wrap_anew(kek, keyring).await;
         }
+        wrap_anew(kek, keyring, &mut work).await;
     }
     work.into_iter().map(Work::finish).collect()
 }
@@ -115,6 +114,20 @@ async fn rewrap_under(kek: &dyn KeyEncryptionKey, work: &mut [Work]) {
             Err(error) => work[at].failed = Some(error),
         }
     }
+}
+
+/// Wraps what `kek` has not wrapped yet, several at once.
+async fn wrap_anew(kek: &dyn KeyEncryptionKey, keyring: &Keyring, work: &mut [Work]) {
+    // The keys of `opening` unwrap.
+    let keys = keyring.opening().map(|kek| kek.concurrency());
+    let at_once = keys.chain([kek.concurrency()]).min().unwrap_or(1);
+    let each: Vec<_> = work
+        .iter_mut()
+        .map(|one| one.wrap_anew(kek, keyring))
+        .collect();
+    stream::iter(each)
+        .for_each_concurrent(at_once, |wrapping| wrapping)
+        .await;
 }
 
 impl Work {

@@ -145,13 +145,13 @@ impl Keys<'_> {
         progress: &mut RewrapProgress,
     ) -> Result<Vec<HeldSecret>, OperationError> {
         let organization = self.organization;
-        let loaded: Vec<_> = stream::iter(keys)
-            .map(|key| async move { (key, organization.hold::<_>(key.clone()).await) })
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+        let each: Vec<_> = keys
+            .iter()
+            .map(|key| organization.hold(key.clone()))
+            .collect();
+        let loaded: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
         let mut held = Vec::with_capacity(loaded.len());
-        for (key, outcome) in loaded {
+        for (key, outcome) in keys.iter().zip(loaded) {
             match outcome {
                 Ok(document) => held.push(document),
                 Err(error) if ends_all(&error) => return Err(error),
@@ -169,16 +169,20 @@ impl Keys<'_> {
     ) -> Result<(), OperationError> {
         let organization = self.organization.existing().await?.uuid;
         let (backend, renewal) = (replacing.backend, replacing.renewal);
-        let fetched: Vec<_> = stream::iter(candidates(&held, backend))
+        let each: Vec<_> = candidates(&held, backend)
+            .into_iter()
             .map(|candidate| renewal.due(backend, organization, candidate))
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+            .collect();
+        let fetched: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
         let mut due = Vec::new();
         for (candidate, envelope) in fetched {
             match envelope {
-                Err(error) if ends_all(&error) => return Err(error),
-                Err(error) => progress.fail(&candidate, &error),
+                Err(error) => {
+                    let key = &held[candidate.held].name;
+                    if let Some(error) = replacing.to_report(key, &candidate, error).await? {
+                        progress.fail(&candidate, &error);
+                    }
+                }
                 Ok(None) => {
                     progress.current += 1;
                     match replacing.delete_superseded(&candidate).await {
@@ -195,13 +199,13 @@ impl Keys<'_> {
         for outcome in outcomes {
             of_each[outcome.0.held].push(outcome);
         }
-        let work = held.iter_mut().zip(of_each);
-        // All of them end before a failure is returned: none is dropped within a commit.
-        let done: Vec<_> = stream::iter(work)
+        let each: Vec<_> = held
+            .iter_mut()
+            .zip(of_each)
             .map(|(held, outcomes)| replacing.all(held, outcomes))
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+            .collect();
+        // All of them end before a failure is returned: none is dropped within a commit.
+        let done: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
         for done in done {
             progress.add(done?);
         }

@@ -133,13 +133,14 @@ impl Renewal {
                 })
                 .collect());
         }
-        let outcomes = stream::iter(due)
+        let each: Vec<_> = due
+            .into_iter()
             .map(|(candidate, envelope)| async move {
                 let resealed = resealed(backend, organization, &candidate, envelope).await;
                 (candidate, resealed)
             })
-            .buffered(AT_ONCE);
-        Ok(outcomes.collect().await)
+            .collect();
+        Ok(stream::iter(each).buffered(AT_ONCE).collect().await)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::envelope::Candidate;
 use super::progress::{KeptEnvelope, RewrapProgress, ends_all};
 use super::renewal::{Outcome, Renewal, Renewed};
+use crate::catalog::{RecordKey, SecretState};
 use crate::operations::crash_hooks::crash_point;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, ChangedRecord, Interrupt, Keys, OperationError};
@@ -49,14 +50,44 @@ impl Replacing<'_> {
                     done.rewrapped += 1;
                     done.fail(&candidate, &error.into());
                 }
-                Err(error) if ends_all(&error) => {
-                    self.is_over.store(true, Ordering::Relaxed);
-                    return Err(error);
-                }
-                Err(error) => done.fail(&candidate, &error),
+                Err(error) => match self.to_report(&held.name, &candidate, error).await {
+                    Ok(Some(error)) => done.fail(&candidate, &error),
+                    Ok(None) => {}
+                    Err(error) => {
+                        self.is_over.store(true, Ordering::Relaxed);
+                        return Err(error);
+                    }
+                },
             }
         }
         Ok(done)
+    }
+
+    /// Returns the failure of a version if it is one to report: another process may have
+    /// removed the version since its record was read, or put its envelope again.
+    ///
+    /// # Errors
+    ///
+    /// `error`, or that of reading the record, if it ends the rewrap.
+    pub(super) async fn to_report(
+        &self,
+        key: &RecordKey,
+        candidate: &Candidate,
+        error: OperationError,
+    ) -> Result<Option<OperationError>, OperationError> {
+        if ends_all(&error) {
+            return Err(error);
+        }
+        let held: HeldSecret = match self.keys.organization.hold_fenced(key.clone()).await {
+            Ok(held) => held,
+            Err(error) if ends_all(&error) => return Err(error),
+            Err(_) => return Ok(Some(error)),
+        };
+        let secret = held.document.secret(candidate.secret.uuid);
+        let secret = secret.filter(|secret| secret.state == SecretState::Ready);
+        let native_id = &candidate.version.native_id;
+        let is_named = secret.is_some_and(|secret| secret.native_ids().contains(native_id));
+        Ok(is_named.then_some(error))
     }
 
     /// Puts the envelope of `renewed` in the place of the candidate's, commits it, and deletes
@@ -79,12 +110,11 @@ impl Replacing<'_> {
             let Some(secret) = held.document.secret_mut(candidate.secret.uuid) else {
                 return Ok(Replaced::Elsewhere);
             };
+            if secret.state != SecretState::Ready {
+                return Ok(Replaced::Elsewhere);
+            }
             let remote_name = secret.remote_name.clone();
-            let keep: Vec<_> = secret
-                .versions
-                .iter()
-                .map(|version| version.native_id.clone())
-                .collect();
+            let as_held = secret.clone();
             let Some(version) = secret.version_mut(candidate.version.number) else {
                 return Ok(Replaced::Elsewhere);
             };
@@ -99,7 +129,7 @@ impl Replacing<'_> {
                 self.delete(&remote_name, version.superseded.clone())
                     .await?;
             }
-            let put = backend.put_again(&candidate.secret, version, &renewed.envelope, keep);
+            let put = backend.put_again(&as_held, version, &renewed.envelope);
             let native_id = put.await?;
             let superseded = std::mem::replace(&mut version.native_id, native_id.clone());
             renewed.enter(version);

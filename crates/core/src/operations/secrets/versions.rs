@@ -12,7 +12,9 @@ use crate::names::SecretName;
 use crate::operations::sealing::{SealedValue, Unsealed, seal, unseal};
 use crate::operations::{Backend, OperationError};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
-use crate::store::{NativeVersionId, PayloadEncoding, PutOptions, StoreErrorKind};
+use crate::store::{
+    NativeVersionId, PayloadEncoding, PutAgain, PutOptions, Standing, StoreErrorKind,
+};
 use planton_envelope::{Context, Envelope, Fingerprint, KekId, Purpose, SecretValue};
 use planton_secret::SecretBytes;
 
@@ -129,20 +131,27 @@ impl Backend {
         secret: &SecretRecord,
         version: &VersionRecord,
         envelope: &Envelope,
-        keep: Vec<NativeVersionId>,
     ) -> Result<NativeVersionId, OperationError> {
         self.expect_marker().await?;
         let options = PutOptions {
             version: version.number,
             attempt: Uuid::new_v4(),
-            keep,
+            keep: secret.native_ids(),
             labels: self.labels(secret),
+        };
+        let newest = secret.versions.iter().map(|version| version.number).max();
+        let again = PutAgain {
+            options,
+            standing: match newest == Some(version.number) {
+                true => Standing::Newest,
+                false => Standing::Older,
+            },
         };
         let payload = match self.store.capability().encoding {
             PayloadEncoding::Binary => envelope.encode(),
             PayloadEncoding::Text => envelope.encode_text().into_bytes(),
         };
-        let put = self.store.put(&secret.remote_name, &payload, options);
+        let put = self.store.put_again(&secret.remote_name, &payload, again);
         Ok(put.await?)
     }
 

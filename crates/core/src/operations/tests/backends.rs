@@ -8,7 +8,6 @@ pub(super) mod keys;
 mod ownership;
 mod pairs;
 mod rollback;
-mod stepping;
 
 use crate::catalog::CatalogErrorKind;
 use crate::kek::KekErrorKind;

@@ -31,6 +31,7 @@ mod rescue;
 mod reseal;
 mod rewrap;
 mod rollback;
+mod stepping;
 mod stored_envelope;
 mod tampering;
 mod verify;

@@ -1,5 +1,6 @@
 //! Rewraps: every wrap moves, no payload does.
 
+mod beside_applies;
 mod failures;
 mod stale_reads;
 

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use planton_core::kek::{
-    KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, Rewrap, WrapContext, WrapNames,
+    CONCURRENT_CALLS, KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, Rewrap,
+    WrapContext, WrapNames,
 };
 use planton_envelope::{DataKey, KekId, WrappedKey};
 
@@ -27,9 +28,6 @@ use requests::{KmsClient, MAX_CIPHERTEXT_BYTES};
 
 pub(crate) use registration::KEY_TYPE;
 pub use settings::AwsKmsConfig;
-
-/// Number of wraps that are encrypted again at the same time. AWS KMS has no batch call.
-const CONCURRENT_REWRAPS: usize = 8;
 
 /// A symmetric encryption key in AWS KMS.
 ///
@@ -164,7 +162,7 @@ impl KeyEncryptionKey for AwsKmsKek {
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         let each: Vec<_> = wraps.iter().map(|wrap| self.rewrap_one(wrap)).collect();
         stream::iter(each)
-            .buffered(CONCURRENT_REWRAPS)
+            .buffered(self.concurrency())
             .collect()
             .await
     }
@@ -172,6 +170,10 @@ impl KeyEncryptionKey for AwsKmsKek {
     /// Returns `None`: a ciphertext of AWS KMS does not show its key material.
     fn is_newest(&self, _: &WrappedKey, _: &KeyDescription) -> Option<bool> {
         None
+    }
+
+    fn concurrency(&self) -> usize {
+        CONCURRENT_CALLS
     }
 
     fn max_wrapped_bytes(&self) -> usize {

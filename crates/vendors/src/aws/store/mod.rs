@@ -11,6 +11,7 @@
 
 mod description;
 mod foreign;
+mod name;
 mod requests;
 mod version;
 
@@ -25,10 +26,11 @@ use crate::aws::credential::AwsCredential;
 use crate::aws::errors::of_connecting;
 use crate::aws::settings::{AwsConfig, Recovery};
 use crate::http::HttpSettings;
+use name::{MAX_NAME_BYTES, check};
 use planton_core::store::{
     Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
-    PutOptions, RemoteName, SecretStore, StoreCapability, StoreError, StoreErrorKind,
-    VersionStatus, look_again,
+    PutAgain, PutOptions, RemoteName, SecretStore, Standing, StoreCapability, StoreError,
+    StoreErrorKind, VersionStatus, look_again,
 };
 use requests::{NewVersion, SecretsManager};
 use version::{ObjectId, StoredVersion};
@@ -37,13 +39,13 @@ use version::{ObjectId, StoredVersion};
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
 const MAX_PAYLOAD_BYTES: usize = 65_536;
 
+/// The operation of a put, in errors.
+const PUT: &str = "PutSecretValue";
+
 /// Time for which an IAM change may take effect. IAM is eventually consistent, usually
 /// within seconds:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
 const GRANTS_SETTLE: Duration = Duration::from_secs(30);
-
-/// AWS's limit for the name of a secret.
-const MAX_NAME_BYTES: usize = 512;
 
 /// Stores each version as a version of one secret in AWS Secrets Manager.
 ///
@@ -123,6 +125,40 @@ impl AwsSecretsManagerStore {
             ))
         };
         self.client.get_or_try_init(connect).await
+    }
+
+    /// Checks the arguments of a put, and returns the label that was chosen.
+    fn checked(
+        &self,
+        name: &RemoteName,
+        payload: &[u8],
+        label: Option<u8>,
+    ) -> Result<u8, StoreError> {
+        check(name, PUT)?;
+        if payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(StoreError::new(
+                StoreErrorKind::TooLarge,
+                PUT,
+                name.as_str(),
+            ));
+        }
+        label.ok_or_else(|| {
+            StoreError::new(StoreErrorKind::Misconfigured, PUT, name.as_str())
+                .with_remedy("AWS labels 20 versions at most, 16 of which can be kept: keep fewer.")
+        })
+    }
+
+    /// Puts a version into the secret that contains `sibling`.
+    async fn put_into(
+        &self,
+        name: &RemoteName,
+        sibling: &StoredVersion,
+        new: &NewVersion<'_>,
+    ) -> Result<NativeVersionId, StoreError> {
+        let client = self.client().await?;
+        let version = client.put(name, &sibling.object, new).await;
+        let version = version.map_err(|error| client.explain(error, PUT, name))?;
+        Ok(version.to_native_id())
     }
 
     /// Deletes a secret. Succeeds if the secret is absent or its deletion is scheduled.
@@ -219,36 +255,47 @@ impl SecretStore for AwsSecretsManagerStore {
         payload: &[u8],
         options: PutOptions,
     ) -> Result<NativeVersionId, StoreError> {
-        const OPERATION: &str = "PutSecretValue";
-        check(name, OPERATION)?;
-        if payload.len() > MAX_PAYLOAD_BYTES {
-            let kind = StoreErrorKind::TooLarge;
-            return Err(StoreError::new(kind, OPERATION, name.as_str()));
-        }
-        let keep: Vec<_> = options
-            .keep
-            .iter()
-            .filter_map(StoredVersion::parse)
-            .collect();
-        let label = version::free_label(&keep, options.attempt).ok_or_else(|| {
-            StoreError::new(StoreErrorKind::Misconfigured, OPERATION, name.as_str())
-                .with_remedy("AWS labels 20 versions at most, 16 of which can be kept: keep fewer.")
-        })?;
+        let keep = kept(&options.keep);
+        let label = version::free_label(&keep, options.attempt);
         let new = NewVersion {
             payload,
             attempt: options.attempt,
-            label,
+            label: self.checked(name, payload, label)?,
+            is_current: true,
         };
-        let client = self.client().await?;
         if let Some(newest) = keep.last() {
-            let version = client.put(name, &newest.object, &new).await;
-            let version = version.map_err(|error| client.explain(error, OPERATION, name))?;
-            return Ok(version.to_native_id());
+            return self.put_into(name, newest, &new).await;
         }
+        let client = self.client().await?;
         let object = client.create(name, &options.labels).await?;
         let put = client.put_into_new(name, &object, &new).await;
-        let version = put.map_err(|error| client.explain(error, OPERATION, name))?;
+        let version = put.map_err(|error| client.explain(error, PUT, name))?;
         Ok(version.to_native_id())
+    }
+
+    async fn put_again(
+        &self,
+        name: &RemoteName,
+        payload: &[u8],
+        again: PutAgain,
+    ) -> Result<NativeVersionId, StoreError> {
+        let PutAgain { options, standing } = again;
+        let keep = kept(&options.keep);
+        let label = version::label_again(&keep, options.attempt);
+        let new = NewVersion {
+            payload,
+            attempt: options.attempt,
+            label: self.checked(name, payload, label)?,
+            is_current: standing == Standing::Newest,
+        };
+        match keep.last() {
+            Some(newest) => self.put_into(name, newest, &new).await,
+            None => Err(StoreError::new(
+                StoreErrorKind::NotFound,
+                PUT,
+                name.as_str(),
+            )),
+        }
     }
 
     async fn get(
@@ -320,39 +367,14 @@ impl SecretStore for AwsSecretsManagerStore {
     }
 }
 
-/// Checks a name against AWS's rules.
-///
-/// AWS advises against names that end in a hyphen and six characters, like its ARNs.
-/// This affects only requests by partial ARN, and this store sends none:
-/// <https://docs.aws.amazon.com/sdk-for-kotlin/api/latest/secretsmanager/aws.sdk.kotlin.services.secretsmanager.model/-create-secret-request/name.html>
-fn check(name: &RemoteName, operation: &'static str) -> Result<(), StoreError> {
-    let text = name.as_str();
-    let known = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b);
-    if (1..=MAX_NAME_BYTES).contains(&text.len()) && text.bytes().all(known) {
-        return Ok(());
-    }
-    Err(StoreError::new(
-        StoreErrorKind::InvalidName,
-        operation,
-        text,
-    ))
+/// Returns the versions to keep, the newest one last.
+fn kept(keep: &[NativeVersionId]) -> Vec<StoredVersion> {
+    keep.iter().filter_map(StoredVersion::parse).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_that_aws_takes() {
-        let name = |text: &str| check(&RemoteName::new(text.to_owned()), "put").is_ok();
-        assert!(name("planton/acme/env/prod/db-0badcafe"));
-        assert!(name("a+b=c.d@e_f"));
-        assert!(name(&"a".repeat(512)));
-        for bad in ["", "a b", "a:b", "a%2fb", "é", "a*", "a\n"] {
-            assert!(!name(bad), "{bad}");
-        }
-        assert!(!name(&"a".repeat(513)));
-    }
 
     #[test]
     fn our_labels_and_the_three_of_aws_are_the_twenty_that_it_attaches() {

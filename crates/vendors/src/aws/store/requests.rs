@@ -37,6 +37,8 @@ pub(super) struct NewVersion<'a> {
     pub(super) payload: &'a [u8],
     pub(super) attempt: Uuid,
     pub(super) label: u8,
+    /// Whether `AWSCURRENT` moves to it.
+    pub(super) is_current: bool,
 }
 
 /// The metadata of a secret.
@@ -148,6 +150,10 @@ impl SecretsManager {
     ) -> Result<StoredVersion, AwsError> {
         let arn = object.arn(self.session.region(), name.as_str());
         let version_id = new.attempt.to_string();
+        // Stages that are given without AWSCURRENT leave it where it is:
+        // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_PutSecretValue.html
+        let mut stages = vec![label_name(new.label)];
+        stages.extend(new.is_current.then(|| "AWSCURRENT".to_owned()));
         let sending = || {
             let put = self.client.put_secret_value().secret_id(&arn);
             put.client_request_token(&version_id)
@@ -155,8 +161,7 @@ impl SecretsManager {
                 //# On AWS Secrets Manager, a writer MUST write an envelope at the place and in
                 //# the form of this table.
                 .secret_binary(Blob::new(new.payload))
-                .version_stages(label_name(new.label))
-                .version_stages("AWSCURRENT")
+                .set_version_stages(Some(stages.clone()))
                 .send()
         };
         let put = self.session.call(sending).await?;

@@ -12,6 +12,12 @@
 //! current value all that time. After that it is an old version without a label. AWS
 //! may delete it once it is a day old and the secret has more than 100 versions:
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html>
+//!
+//! A rewrap puts existing versions again, beside applies that put new ones. It chooses
+//! from the other half of the free labels, so it takes none of a new version's, unless a
+//! single one is free. An older version that is put again leaves `AWSCURRENT` where it is.
+//! A rewrap that loses its commit tries again at once: if each try took `AWSCURRENT`, the
+//! second one would take `AWSPREVIOUS` as well from the version that won.
 
 use uuid::Uuid;
 
@@ -117,14 +123,31 @@ pub(super) fn label_among(stages: &[String]) -> Option<u8> {
     (0..RING).find(|number| stages.contains(&label_name(*number)))
 }
 
-/// Chooses a label that no version of `keep` has, or `None` if all are taken. All tries
-/// of one attempt choose the same label.
+/// Chooses the label of a new version: one that no version of `keep` has, or `None` if all
+/// are taken. All tries of one attempt choose the same label.
 pub(super) fn free_label(keep: &[StoredVersion], attempt: Uuid) -> Option<u8> {
+    let free = free_labels(keep);
+    choose(&free[..free.len().div_ceil(2)], attempt)
+}
+
+/// As [`free_label`], of an existing version that is put again.
+pub(super) fn label_again(keep: &[StoredVersion], attempt: Uuid) -> Option<u8> {
+    let free = free_labels(keep);
+    // A new version has the same choice if a single label is free.
+    let others = free.len().div_ceil(2).min(free.len().saturating_sub(1));
+    choose(&free[others..], attempt)
+}
+
+/// Returns the labels that no version of `keep` has.
+fn free_labels(keep: &[StoredVersion]) -> Vec<u8> {
     let taken = |number: &u8| keep.iter().any(|version| version.label == *number);
-    let free: Vec<u8> = (0..RING).filter(|number| !taken(number)).collect();
+    (0..RING).filter(|number| !taken(number)).collect()
+}
+
+fn choose(among: &[u8], attempt: Uuid) -> Option<u8> {
     // The low bits of a random UUID are all random.
-    let choice = attempt.as_u128() % u128::try_from(free.len().max(1)).ok()?;
-    free.get(usize::try_from(choice).ok()?).copied()
+    let choice = attempt.as_u128() % u128::try_from(among.len().max(1)).ok()?;
+    among.get(usize::try_from(choice).ok()?).copied()
 }
 
 fn is_word(text: &str) -> bool {
@@ -134,6 +157,8 @@ fn is_word(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a/b-c-AbCdEf";
@@ -185,13 +210,30 @@ mod tests {
 
     #[test]
     fn a_free_label_is_never_one_that_is_kept_and_each_can_be_chosen() {
+        let again =
+            |kept: &[StoredVersion], attempt: u128| label_again(kept, Uuid::from_u128(attempt));
         let kept: Vec<_> = (0..16).map(version).collect();
         assert_eq!(free_label(&kept, Uuid::from_u128(1)), Some(16));
+        assert_eq!(again(&kept, 1), Some(16));
         let all: Vec<_> = (0..17).map(version).collect();
         assert_eq!(free_label(&all, Uuid::from_u128(1)), None);
-        let some: Vec<_> = (0..15).map(version).collect();
-        for (attempt, label) in [(0, 15), (1, 16), (2, 15)] {
-            assert_eq!(free_label(&some, Uuid::from_u128(attempt)), Some(label));
+        assert_eq!(again(&all, 1), None);
+        let some: Vec<_> = (0..13).map(version).collect();
+        for (attempt, new, of_existing) in [(0, 13, 15), (1, 14, 16), (2, 13, 15)] {
+            assert_eq!(free_label(&some, Uuid::from_u128(attempt)), Some(new));
+            assert_eq!(again(&some, attempt), Some(of_existing));
+        }
+        // Both choose the same only if a single label is free.
+        for number in 1..16 {
+            let kept: Vec<_> = (0..number).map(version).collect();
+            let all = |choose: &dyn Fn(Uuid) -> Option<u8>| -> BTreeSet<u8> {
+                (0..17).map(Uuid::from_u128).filter_map(choose).collect()
+            };
+            let new = all(&|attempt| free_label(&kept, attempt));
+            let existing = all(&|attempt| label_again(&kept, attempt));
+            assert!(new.is_disjoint(&existing), "{new:?} {existing:?}");
+            let free: BTreeSet<u8> = (number..RING).collect();
+            assert_eq!(&new | &existing, free);
         }
     }
 

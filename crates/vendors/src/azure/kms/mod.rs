@@ -18,7 +18,8 @@ use api::{KeyBundle, RotationPolicy, is_same};
 use errors::{KeyOperation, disabled, explain, operations};
 use key_url::{KeyUrl, KeyVersionUrl};
 use planton_core::kek::{
-    KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, KeyRotation, WrapContext,
+    CONCURRENT_CALLS, KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, KeyRotation,
+    WrapContext,
 };
 use planton_envelope::{DataKey, KekId, WrappedKey};
 pub(crate) use registration::KEY;
@@ -232,6 +233,10 @@ impl KeyEncryptionKey for AzureKek {
     /// Returns true: a version's wraps are its own, under its own identifier.
     fn is_newest(&self, _: &WrappedKey, _: &KeyDescription) -> Option<bool> {
         Some(true)
+    }
+
+    fn concurrency(&self) -> usize {
+        CONCURRENT_CALLS
     }
 
     fn max_wrapped_bytes(&self) -> usize {

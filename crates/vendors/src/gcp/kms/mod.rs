@@ -15,7 +15,8 @@ use api::{Api, CryptoKey, Encrypted};
 use errors::{KmsOperation, enable};
 use key_name::{is_key_name, version_of};
 use planton_core::kek::{
-    KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, KeyRotation, WrapContext,
+    CONCURRENT_CALLS, KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, KeyRotation,
+    WrapContext,
 };
 use planton_envelope::{DataKey, KekId, WrappedKey};
 pub(crate) use registration::KEY;
@@ -151,6 +152,10 @@ impl KeyEncryptionKey for GcpKmsKek {
     /// Compares with the primary version, which may be an older one again.
     fn is_newest(&self, wrapped: &WrappedKey, description: &KeyDescription) -> Option<bool> {
         Some(Wrap::split(wrapped)?.version == description.newest_version?)
+    }
+
+    fn concurrency(&self) -> usize {
+        CONCURRENT_CALLS
     }
 
     fn max_wrapped_bytes(&self) -> usize {

@@ -10,9 +10,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use super::deletion::{interrupted, with_short_waits};
-use super::stepping::{Calls, Running, Step};
 use super::{DONE, create, declared, letting_go, slug};
 use crate::catalog::{CatalogStore as _, EntryKey, SecretState};
+use crate::operations::tests::stepping::{Calls, Running, Step};
 use crate::operations::tests::world::{World, any, create_of, edit, given, name};
 use crate::operations::{
     BackendView, CreateSecret, Interrupt, OperationError, Organization, SecretView, UpdateSecret,

@@ -17,7 +17,12 @@ const CATALOG: [CatalogVerb; 7] = [
     CatalogVerb::Remove,
     CatalogVerb::List,
 ];
-const STORE: [StoreVerb; 3] = [StoreVerb::Put, StoreVerb::Describe, StoreVerb::Delete];
+const STORE: [StoreVerb; 4] = [
+    StoreVerb::Put,
+    StoreVerb::Get,
+    StoreVerb::Describe,
+    StoreVerb::Delete,
+];
 
 /// The nth call of a kind by a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,104 @@
+//! A key whose service rewraps nothing itself.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use planton_envelope::{RootKey, WrapBinding};
+use uuid::Uuid;
+
+use super::*;
+use crate::names::Slug;
+
+/// A local key that counts its calls at one time.
+#[derive(Debug)]
+struct Counted {
+    inner: LocalKek,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Counted {
+    async fn call(&self) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        // The other calls begin before this one ends.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        self.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl KeyEncryptionKey for Counted {
+    fn id(&self) -> &KekId {
+        self.inner.id()
+    }
+
+    async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
+        self.call().await;
+        self.inner.wrap(dek, context).await
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        context: WrapContext<'_>,
+    ) -> Result<DataKey, KekError> {
+        self.call().await;
+        self.inner.unwrap(wrapped, context).await
+    }
+
+    fn concurrency(&self) -> usize {
+        CONCURRENT_CALLS
+    }
+
+    fn is_newest(&self, wrapped: &WrappedKey, description: &KeyDescription) -> Option<bool> {
+        self.inner.is_newest(wrapped, description)
+    }
+
+    fn max_wrapped_bytes(&self) -> usize {
+        self.inner.max_wrapped_bytes()
+    }
+
+    async fn describe(&self) -> Result<KeyDescription, KekError> {
+        self.inner.describe().await
+    }
+}
+
+#[tokio::test]
+async fn a_rewrap_runs_as_many_calls_at_once_as_the_key_takes_and_keeps_their_order() {
+    let acme = Slug::parse("acme").unwrap();
+    let kek = Counted {
+        inner: LocalKek::new(&RootKey::generate().unwrap(), &acme),
+        now: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+    };
+    let names = WrapNames::mac_key(&acme);
+    let context = |number: u8| {
+        names.bound(WrapBinding::for_mac_key(
+            Uuid::from_bytes([number; 16]),
+            kek.id(),
+        ))
+    };
+    let mut wraps = Vec::new();
+    for number in 0..30 {
+        let dek = DataKey::copy_of(&[number; 32]);
+        wraps.push(kek.inner.wrap(&dek, context(number)).await.unwrap());
+    }
+    let due: Vec<_> = (0..)
+        .zip(&wraps)
+        .map(|(number, wrapped)| Rewrap {
+            wrapped,
+            context: context(number),
+        })
+        .collect();
+    let rewrapped = kek.rewrap(&due).await;
+    assert_eq!(kek.most.load(Ordering::Relaxed), CONCURRENT_CALLS);
+    assert_eq!(rewrapped.len(), 30);
+    for (number, outcome) in (0..).zip(rewrapped) {
+        let opened = kek.inner.unwrap(&outcome.unwrap(), context(number)).await;
+        assert_eq!(opened.unwrap().expose(), &[number; 32]);
+    }
+}

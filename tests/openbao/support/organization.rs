@@ -1,0 +1,62 @@
+//! An organization on a place of the shared server, as a process opens it.
+
+use std::sync::Arc;
+
+use planton_core::operations::{
+    CreateSecret, OnDestroy, Organization, Platform, SecretArguments, SecretMetadata, SecretValue,
+    ValueSource,
+};
+use planton_vendors::http::RetryPolicy;
+use planton_vendors::openbao::client::{OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole};
+use planton_vendors::openbao::{OpenBaoCatalog, OpenBaoStore, TransitKek};
+use planton_vendors::{Connector, KekConnector};
+
+use super::Place;
+
+impl Place {
+    /// Returns the organization of a new process, which reaches the place through `address`.
+    pub(crate) fn process_at(&self, address: &str, retry: RetryPolicy) -> Organization {
+        let config = OpenBaoConfig {
+            address: OpenBaoAddress::parse(address).unwrap(),
+            ..self.config.clone()
+        };
+        let fence = self.fence_path();
+        let client = OpenBaoClient::with_retry(&config, Some(&fence), retry).unwrap();
+        let scope = &self.scope;
+        let platform = Platform {
+            catalog: Arc::new(OpenBaoCatalog::new(&client, scope, PolicyRole::Apply)),
+            kek: Arc::new(TransitKek::platform(&client, scope)),
+            mac_kek: Arc::new(TransitKek::platform_mac(&client, scope)),
+            former_keks: Vec::new(),
+            kek_connector: Arc::new(KekConnector::default()),
+            store: Arc::new(OpenBaoStore::platform(&client, scope)),
+            connector: Arc::new(Connector::default()),
+        };
+        Organization::new(scope.organization.clone(), platform)
+    }
+
+    /// Returns the organization of a new process.
+    pub(crate) fn process(&self) -> Organization {
+        self.process_at(&self.admin.address, RetryPolicy::default())
+    }
+}
+
+/// Returns the request to create `name` with this value.
+pub(crate) fn creation(name: &str, value: &str) -> CreateSecret {
+    CreateSecret {
+        name: name.parse().unwrap(),
+        backend: None,
+        source: ValueSource::Given(SecretValue::Text(value.into())),
+        metadata: SecretMetadata::default(),
+        arguments: SecretArguments {
+            value_wo_version: None,
+            generate: None,
+            copy_from: None,
+            deletion_protection: false,
+            on_destroy: OnDestroy::Delete,
+            keep_versions: 10,
+            takes_over: None,
+        },
+        replaces: Vec::new(),
+    }
+}
