@@ -243,6 +243,14 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         } => (backend::rolled_back(backend, *seen, *found), About::Nothing),
         E::ProbeFailed { step, error } => (backend::probe_failed(step, error), setting(error)),
         E::CredentialRefused { kind } => (backend::credential_refused(kind), About::Nothing),
+        E::OrganizationRolledBack {
+            organization,
+            seen,
+            found,
+        } => (
+            organization::rolled_back(organization, *seen, *found),
+            About::Nothing,
+        ),
         E::DefaultBackendExists { backend, existing } => {
             (default_backend::exists(backend, existing), About::Backend)
         }

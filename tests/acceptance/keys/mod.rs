@@ -6,6 +6,7 @@ mod canary;
 mod customers;
 mod escrow;
 mod pins;
+mod rollback;
 mod service;
 
 use crate::backends::Place;

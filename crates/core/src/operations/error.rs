@@ -343,6 +343,17 @@ pub enum OperationError {
         /// The generation that was found.
         found: u64,
     },
+    /// The record of the organization is older than the one that the caller saw, and names
+    /// other escrow keys.
+    #[error("the record of organization {organization} was rolled back")]
+    OrganizationRolledBack {
+        /// The organization.
+        organization: Slug,
+        /// The generation that the caller saw.
+        seen: u64,
+        /// The generation that was found.
+        found: u64,
+    },
     /// The connection to a backend could not be verified.
     #[error("the probe of the backend could not {step} a temporary object")]
     ProbeFailed {

@@ -81,8 +81,8 @@ impl Keys<'_> {
             return Ok(before.clone());
         }
         expect_room(1 + declared.escrow.len())?;
-        let organization = self.keyring().await?;
-        let mut resolving = Resolving::new(organization, owner, generation);
+        let organization = self.wrapping_keyring().await?;
+        let mut resolving = Resolving::new(&organization, owner, generation);
         let records = || {
             let main = before.encryption.iter().chain(&before.former);
             main.chain(&before.escrow)

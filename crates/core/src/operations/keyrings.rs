@@ -156,7 +156,12 @@ impl BackendKeyring {
         }
     }
 
-    /// Returns the keyring.
+    /// Returns true for the keys of the built-in backend.
+    pub(crate) fn is_organizations(&self) -> bool {
+        self.backend.is_none()
+    }
+
+    /// Returns the keyring. That of the built-in backend only opens.
     ///
     /// # Errors
     ///

@@ -58,7 +58,7 @@ pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use rewrap::{FormerKeys, KeptEnvelope, RewrapProgress};
-pub use rollback_guard::SeenBackend;
+pub use rollback_guard::{SeenBackend, SeenKeys};
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
     CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, InvalidGenerate, Lookup,

@@ -73,7 +73,7 @@ impl Keys<'_> {
     ) -> Result<RewrapProgress, OperationError> {
         let backends = self.organization.backends();
         let opened = backends.open(backend).await?;
-        let versions = KeyVersions::of(opened.keyring.get().await?).await?;
+        let versions = KeyVersions::of(&self.wrapping_keyring_of(&opened).await?).await?;
         let documents = self.documents_of(&opened).await?;
         let mut progress = RewrapProgress {
             documents: documents.len(),
@@ -155,8 +155,8 @@ impl Keys<'_> {
                 Ok(envelope) => due.push((candidate, envelope)),
             }
         }
-        let keyring = backend.keyring.get().await?;
-        let outcomes = rewrapped(keyring, versions, organization, backend, due).await?;
+        let keyring = self.wrapping_keyring_of(backend).await?;
+        let outcomes = rewrapped(&keyring, versions, organization, backend, due).await?;
         // One secret's versions go one after the other: each commit builds on the last.
         for (candidate, outcome) in outcomes {
             interrupt.before("put rewrap")?;

@@ -43,7 +43,7 @@ fn settings(place: &str) -> StoreSettings {
     }
 }
 
-fn password(text: &str) -> StoreCredential {
+pub(super) fn password(text: &str) -> StoreCredential {
     [("password".to_owned(), SecretString::from(text))].into()
 }
 
@@ -55,7 +55,7 @@ fn arguments(trigger: &str) -> BackendArguments {
     }
 }
 
-fn declare(named: &str, place: &str) -> RegisterBackend {
+pub(super) fn declare(named: &str, place: &str) -> RegisterBackend {
     RegisterBackend {
         name: slug(named),
         description: None,
