@@ -60,11 +60,15 @@ struct Key {
     /// File with identities of age, as age-keygen writes it.
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// Key in a service: <type>:<setting>=<value>,… with the settings of that type's block. The
-    /// credential comes from the vendor's ambient chain. Requires --organization and --secret.
-    #[arg(long, value_name = "KEY", requires_all = ["organization", "secret"])]
+    /// Key in a service.
+    // Rustdoc would take <type> for a tag.
+    #[arg(long, value_name = "KEY", help = KEY_HELP, requires_all = ["organization", "secret"])]
     key: Option<String>,
 }
+
+const KEY_HELP: &str = "Key in a service: <type>:<setting>=<value>,… with the settings of that \
+    type's block. The credential comes from the vendor's ambient chain. Requires --organization \
+    and --secret";
 
 /// Result of the command. It never contains the value.
 #[derive(Debug, Serialize)]

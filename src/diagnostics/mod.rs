@@ -137,6 +137,10 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         ),
         E::KeyDeclaredTwice { key } => (keys::declared_twice(key), About::Escrow),
         E::TooManyKeys { keys } => (keys::too_many(*keys), About::Escrow),
+        E::TooManyFormerKeys { keys } => (
+            keys::too_many_former(*keys),
+            About::Key(KekSlot::Encryption, ""),
+        ),
         E::WrapsTooLong { bytes } => (keys::wraps_too_long(*bytes), About::Escrow),
         E::AnotherFingerprint {
             organization,

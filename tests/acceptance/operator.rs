@@ -70,12 +70,18 @@ impl Pins {
     /// Creates the organization.
     #[track_caller]
     pub(crate) fn initialized(scene: &Scene, arguments: &[&str]) {
-        told(&run(scene, &[&["platform", "init"], arguments].concat(), &[]), 0);
+        told(
+            &run(scene, &[&["platform", "init"], arguments].concat(), &[]),
+            0,
+        );
     }
 
     /// Returns the one key whose pin begins with `provider`.
     pub(crate) fn key(&self, provider: &str) -> String {
-        let mut keys = self.allowed.split(',').filter(|id| id.starts_with(provider));
+        let mut keys = self
+            .allowed
+            .split(',')
+            .filter(|id| id.starts_with(provider));
         keys.next().unwrap().to_owned()
     }
 

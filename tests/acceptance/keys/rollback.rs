@@ -9,8 +9,8 @@ use crate::steps::{Steps, has};
 
 /// Returns the providers of the keys that wrapped the newest version of `name`.
 fn wrapped_for(scene: &Scene, name: &str) -> Vec<String> {
-    let records = scene.records();
-    let versions = record_of(&records, name)["versions"].as_array().unwrap();
+    let record = record_of(&scene.records(), name);
+    let versions = record["versions"].as_array().unwrap();
     let keks = versions.last().unwrap()["keks"].as_array().unwrap();
     let providers = keks.iter().map(|kek| kek["provider"].as_str().unwrap());
     providers.map(str::to_owned).collect()

@@ -102,6 +102,12 @@ pub enum OperationError {
         /// How many.
         keys: usize,
     },
+    /// A change of key would leave more former keys than a backend's record holds.
+    #[error("the backend would have {keys} former keys, more than its record holds")]
+    TooManyFormerKeys {
+        /// How many.
+        keys: usize,
+    },
     /// The greatest wraps of all keys exceed what an envelope holds.
     #[error("the wraps of all keys may take {bytes} bytes, more than an envelope holds")]
     WrapsTooLong {

@@ -52,7 +52,7 @@ pub use default_backend::{
 };
 pub use error::{ChangedRecord, CommitUnclear, OperationError};
 pub use interrupt::Interrupt;
-pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS};
+pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};
 pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;

@@ -49,10 +49,14 @@ impl Keys<'_> {
     /// escrow keys.
     pub async fn seen(self) -> Option<SeenKeys> {
         let guard = &self.organization.connections.rollback_guard;
-        let verified = self.organization.opened.get().filter(|opened| match opened {
-            Opened::Loaded(_) => self.organization.mac_key.initialized(),
-            Opened::Written(..) => true,
-        });
+        let verified = self
+            .organization
+            .opened
+            .get()
+            .filter(|opened| match opened {
+                Opened::Loaded(_) => self.organization.mac_key.initialized(),
+                Opened::Written(..) => true,
+            });
         if let Some(opened) = verified {
             let newest = self.organization.newest.lock().await;
             let newest = newest.as_ref().map(|newest| newest.seen());

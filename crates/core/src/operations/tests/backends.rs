@@ -5,6 +5,7 @@ mod credentials;
 mod default_ownership;
 mod deletion;
 pub(super) mod keys;
+mod moved_keys;
 mod ownership;
 mod pairs;
 mod rollback;

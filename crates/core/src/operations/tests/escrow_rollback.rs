@@ -83,7 +83,9 @@ async fn a_removed_escrow_recipient_is_not_brought_back_by_an_older_record() {
     rolled_back(process.keys().expect_seen(&removed.seen).await);
     // A new secret and a new version.
     rolled_back(create(&process, "other", None).await);
-    let update = process.secrets().update(rotate(&removed.view, "x"), &interrupt);
+    let update = process
+        .secrets()
+        .update(rotate(&removed.view, "x"), &interrupt);
     rolled_back(update.await);
     // The credential of a new backend.
     let register = process
@@ -165,7 +167,11 @@ async fn a_record_of_the_same_generation_with_another_key_is_rejected() {
         world.catalog.overwrite(&key(), backup.clone());
         let process = pinned(&world, &[named]).await;
         let declared = escrow(&[named]).remove(0);
-        process.keys().add_escrow(declared, &interrupt).await.unwrap();
+        process
+            .keys()
+            .add_escrow(declared, &interrupt)
+            .await
+            .unwrap();
         let process = world.process();
         process.keys().commitment().await.unwrap();
         process.keys().seen().await.unwrap()
@@ -237,7 +243,13 @@ async fn an_escrow_recipient_added_without_the_mac_key_wraps_nothing() {
         ..super::backends::change(&vault)
     };
     let process = world.process();
-    altered(process.backends().update(update, &interrupt).await.unwrap_err());
+    altered(
+        process
+            .backends()
+            .update(update, &interrupt)
+            .await
+            .unwrap_err(),
+    );
     assert_eq!((removed.wraps(), world.store.objects().len()), before);
     // A refresh verifies nothing, and does not take the forged generation for seen.
     let view = &removed.view;
