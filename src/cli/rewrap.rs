@@ -10,8 +10,8 @@ use super::operator::{self, Failure, Form, Report};
 use super::progress::Progress;
 use planton_core::names::Slug;
 use planton_core::operations::{
-    FormerKeys, Interrupt, KeptEnvelope, Organization, PLATFORM_BACKEND, RewrapProgress,
-    RewrappedRecords,
+    FailedRewrap, FormerKeys, Interrupt, KeptEnvelope, Organization, PLATFORM_BACKEND,
+    RewrapProgress, RewrappedRecords,
 };
 
 /// Number of objects that the text names.
@@ -81,6 +81,15 @@ struct Failed {
     error: String,
 }
 
+impl Failed {
+    fn subject(&self) -> String {
+        match self.version {
+            Some(version) => format!("{}, version {version}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 impl From<RewrappedRecords> for OfRecords {
     fn from(done: RewrappedRecords) -> Self {
         let failed = done.failed.into_iter().map(|(backend, error)| Failed {
@@ -105,11 +114,17 @@ impl OfBackend {
             version: version.to_string(),
         });
         let failed = done.failed.into_iter();
-        let failed = failed.map(|(name, version, error)| Failed {
-            name: name.to_string(),
-            version: Some(version),
-            error,
-        });
+        let failed = failed.map(
+            |FailedRewrap {
+                 subject,
+                 version,
+                 error,
+             }| Failed {
+                name: subject,
+                version,
+                error,
+            },
+        );
         Self {
             backend: backend.to_string(),
             rewrapped: done.rewrapped,
@@ -174,14 +189,8 @@ impl OfRecords {
 
 fn told(failed: &[Failed]) -> String {
     let mut text = String::new();
-    for Failed {
-        name,
-        version,
-        error,
-    } in failed
-    {
-        let version = version.map_or_else(String::new, |version| format!(", version {version}"));
-        let _ = write!(text, "\n  Failed: {name}{version}: {error}");
+    for one in failed {
+        let _ = write!(text, "\n  Failed: {}: {}", one.subject(), one.error);
     }
     text
 }
@@ -261,14 +270,59 @@ async fn rewrapped(
         drop(progress);
         let mut of_backend = OfBackend::new(&backend, rewrapped);
         let is_registered = backend.as_str() != PLATFORM_BACKEND;
-        if rewrap.remove_former_keys && is_registered && of_backend.failed.is_empty() {
-            let removed = keys.remove_former(&backend, interrupt);
-            match interrupt.bound(removed).await? {
-                FormerKeys::Removed(keys) => of_backend.former_keys_removed = keys,
-                FormerKeys::Needed(by) => of_backend.former_keys_needed_by = by,
+        if rewrap.remove_former_keys && is_registered {
+            // What failed may be under a former key, whatever its record says.
+            if of_backend.failed.is_empty() {
+                let removed = keys.remove_former(&backend, interrupt);
+                match interrupt.bound(removed).await? {
+                    FormerKeys::Removed(keys) => of_backend.former_keys_removed = keys,
+                    FormerKeys::Needed(by) => of_backend.former_keys_needed_by = by,
+                }
+            } else {
+                let failed = of_backend.failed.iter().map(Failed::subject);
+                of_backend.former_keys_needed_by = failed.collect();
             }
         }
         done.backends.push(of_backend);
     }
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_failed_is_named_and_the_exit_status_tells() {
+        let mut done = Rewrapped {
+            organization: "acme".to_owned(),
+            records: None,
+            backends: vec![OfBackend::new(
+                &Slug::platform_backend(),
+                RewrapProgress::default(),
+            )],
+        };
+        assert_eq!(done.status(), 0);
+        assert!(!done.text().contains("Not everything"), "{}", done.text());
+        let failed = |subject: &str, version| FailedRewrap {
+            subject: subject.to_owned(),
+            version,
+            error: "denied".to_owned(),
+        };
+        let progress = RewrapProgress {
+            rewrapped: 1,
+            failed: vec![failed("secrets/a1", None), failed("prod/db", Some(2))],
+            ..RewrapProgress::default()
+        };
+        done.backends = vec![OfBackend::new(&Slug::platform_backend(), progress)];
+        assert_eq!(done.status(), 1);
+        let text = done.text();
+        for line in [
+            "Failed: secrets/a1: denied",
+            "Failed: prod/db, version 2: denied",
+            "Not everything was rewrapped",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
 }

@@ -92,12 +92,17 @@ fn from_declaration_to_revocation(service: Service) {
     let second = key_id(0);
     assert_ne!(second, id);
     assert_eq!(place_version(&scene, &place, 1), "first value");
-    let done = rewrapped(
-        &scene,
-        &place,
-        &[&id, &second, &recipient],
-        &["--remove-former-keys"],
-    );
+    // A version that cannot be moved is named, and the former key stays.
+    let allowed = [&*id, &second, &recipient];
+    service.set_usable(&place, &one, false);
+    let done = rewrapping(&scene, &place, &allowed, &["--remove-former-keys"], 1);
+    assert_eq!(done["failed"][0]["name"], "db", "{done}");
+    assert_eq!(done["failed"][0]["version"], 1, "{done}");
+    assert_eq!(done["failed"].as_array().unwrap().len(), 1, "{done}");
+    let needed = serde_json::json!(["db, version 1"]);
+    assert_eq!(done["former_keys_needed_by"], needed, "{done}");
+    service.set_usable(&place, &one, true);
+    let done = rewrapped(&scene, &place, &allowed, &["--remove-former-keys"]);
     // A wrap in AWS KMS does not show its version, so the second one moves as well.
     let moved = if service == Service::Aws { 2 } else { 1 };
     assert_eq!(done["rewrapped"], moved, "{done}");
@@ -135,6 +140,11 @@ fn place_version(scene: &Scene, place: &Place, number: u64) -> String {
 
 /// Runs `rewrap` on the backend, with these keys allowed. Returns what it says of it.
 fn rewrapped(scene: &Scene, place: &Place, allowed: &[&str], more: &[&str]) -> Value {
+    rewrapping(scene, place, allowed, more, 0)
+}
+
+/// As [`rewrapped`], with another exit status.
+fn rewrapping(scene: &Scene, place: &Place, allowed: &[&str], more: &[&str], status: i32) -> Value {
     let mut pins = Pins::of(scene);
     for id in allowed {
         pins = pins.and(id);
@@ -147,7 +157,7 @@ fn rewrapped(scene: &Scene, place: &Place, allowed: &[&str], more: &[&str]) -> V
     command.envs(place.environment()).envs(pins.variables());
     let output = command.stdin(Stdio::null()).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
+    assert_eq!(output.status.code(), Some(status), "{errors}");
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();
     told["backends"][0].clone()
 }

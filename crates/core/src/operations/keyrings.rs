@@ -161,7 +161,8 @@ impl BackendKeyring {
         self.backend.is_none()
     }
 
-    /// Returns the keyring. That of the built-in backend only opens.
+    /// Returns the keyring. That of the built-in backend is the organization's as it was
+    /// passed: it wraps only if it was opened with its escrow keys.
     ///
     /// # Errors
     ///

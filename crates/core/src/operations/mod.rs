@@ -57,7 +57,7 @@ pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, 
 pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
-pub use rewrap::{FormerKeys, KeptEnvelope, RewrapProgress};
+pub use rewrap::{FailedRewrap, FormerKeys, KeptEnvelope, RewrapProgress};
 pub use rollback_guard::{SeenBackend, SeenKeys};
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{

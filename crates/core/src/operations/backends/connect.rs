@@ -10,7 +10,7 @@ use crate::names::Slug;
 use crate::operations::connections::Connection;
 use crate::operations::credential::{CredentialOwner, CredentialUse};
 use crate::operations::held_document::Document as _;
-use crate::operations::keyrings::BackendKeyring;
+use crate::operations::keyrings::{BackendKeyring, OrganizationKeyring};
 use crate::operations::marker::Marker;
 use crate::operations::rollback_guard::SeenBackend;
 use crate::operations::{Backend, NAME_PREFIX, OperationError, PLATFORM_BACKEND};
@@ -31,6 +31,19 @@ struct Current {
     loaded: Loaded<BackendDocument>,
     record: BackendRecord,
     seen: SeenBackend,
+}
+
+impl Current {
+    fn read(name: &Slug, loaded: Option<Loaded<BackendDocument>>) -> Result<Self, OperationError> {
+        let loaded = loaded.ok_or_else(|| unknown(name))?;
+        let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
+        let seen = SeenBackend::new(loaded.record.generation, &record);
+        Ok(Self {
+            loaded,
+            record,
+            seen,
+        })
+    }
 }
 
 impl Backends<'_> {
@@ -133,8 +146,15 @@ impl Backends<'_> {
     }
 
     async fn platform_backend(self) -> Result<Backend, OperationError> {
-        let record = self.organization.existing().await?;
         let keyring = self.organization.keys().keyring().await?;
+        self.platform_backend_with(keyring).await
+    }
+
+    async fn platform_backend_with(
+        self,
+        keyring: &Arc<OrganizationKeyring>,
+    ) -> Result<Backend, OperationError> {
+        let record = self.organization.existing().await?;
         Ok(Backend {
             uuid: record.platform_backend,
             name: Slug::platform_backend(),
@@ -144,6 +164,35 @@ impl Backends<'_> {
             keyring: Arc::new(BackendKeyring::of_organization(Arc::clone(keyring))),
             seen: None,
             marker: None,
+        })
+    }
+
+    /// Opens the backend with this name by its record as it is now, behind a fence, with
+    /// `keyring` as the organization's. Nothing of it is cached.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); `BackendRolledBack`.
+    pub(crate) async fn open_fenced(
+        self,
+        name: &Slug,
+        keyring: &Arc<OrganizationKeyring>,
+    ) -> Result<Backend, OperationError> {
+        if name.as_str() == PLATFORM_BACKEND {
+            return self.platform_backend_with(keyring).await;
+        }
+        let key = BackendDocument::key(name);
+        let loaded = self.organization.catalog.load_fenced(&key).await?;
+        let found = Current::read(name, loaded)?;
+        let mac_key = self.organization.keys().mac_key().await?;
+        found.loaded.verify(mac_key)?;
+        self.expect_newest(&found.seen)?;
+        let guard = &self.organization.connections.rollback_guard;
+        guard.remember(found.seen.clone());
+        let connection = self.connection(name, found, keyring).await?;
+        Ok(Backend {
+            seen: guard.last(name),
+            ..connection.backend
         })
     }
 
@@ -196,15 +245,28 @@ impl Backends<'_> {
     }
 
     async fn connect(self, name: &Slug, trust: Trust) -> Result<Connection, OperationError> {
+        let found = self.load_current(name).await?;
+        if !self.trusts_rollback_guard(trust, &found.seen) {
+            found
+                .loaded
+                .verify(self.organization.keys().mac_key().await?)?;
+        }
+        let keyring = self.organization.keys().keyring().await?;
+        self.connection(name, found, keyring).await
+    }
+
+    /// Opens a backend by its record.
+    async fn connection(
+        self,
+        name: &Slug,
+        found: Current,
+        keyring: &Arc<OrganizationKeyring>,
+    ) -> Result<Connection, OperationError> {
         let Current {
             loaded,
             record,
             seen,
-        } = self.load_current(name).await?;
-        if !self.trusts_rollback_guard(trust, &seen) {
-            loaded.verify(self.organization.keys().mac_key().await?)?;
-        }
-        let keyring = self.organization.keys().keyring().await?;
+        } = found;
         let credential = match &record.credential {
             None => StoreCredential::new(),
             Some(sealed) => {
@@ -247,17 +309,7 @@ impl Backends<'_> {
     /// Loads the record of a backend in use. Rejects a record that is older than the one
     /// seen, before any request to the place that it names.
     async fn load_current(self, name: &Slug) -> Result<Current, OperationError> {
-        let read = |loaded: Option<Loaded<BackendDocument>>| {
-            let loaded = loaded.ok_or_else(|| unknown(name))?;
-            let record = in_use(&loaded).ok_or_else(|| unknown(name))?.clone();
-            let seen = SeenBackend::new(loaded.record.generation, &record);
-            Ok::<_, OperationError>(Current {
-                loaded,
-                record,
-                seen,
-            })
-        };
-        let found = read(self.load(name).await?)?;
+        let found = Current::read(name, self.load(name).await?)?;
         if self
             .organization
             .connections
@@ -268,12 +320,9 @@ impl Backends<'_> {
             return Ok(found);
         }
         // It may be a stale read.
-        let found = read(
-            self.organization
-                .catalog
-                .load_fenced(&BackendDocument::key(name))
-                .await?,
-        )?;
+        let key = BackendDocument::key(name);
+        let fenced = self.organization.catalog.load_fenced(&key).await?;
+        let found = Current::read(name, fenced)?;
         // An altered record is the more precise error, if the MAC key is available.
         if let Ok(key) = self.organization.keys().mac_key().await {
             found.loaded.verify(key)?;

@@ -32,8 +32,8 @@ pub struct EscrowChanged {
 
 /// The organization's record, verified, and the revision that a commit must expect.
 #[derive(Clone, Debug)]
-pub(super) struct HeldRecord {
-    pub(super) record: OrganizationRecord,
+pub(crate) struct HeldRecord {
+    pub(crate) record: OrganizationRecord,
     revision: Revision,
 }
 
@@ -124,7 +124,7 @@ impl Keys<'_> {
     }
 
     /// Loads the organization's record behind a fence, and verifies it.
-    pub(super) async fn hold_record(self) -> Result<HeldRecord, OperationError> {
+    pub(crate) async fn hold_record(self) -> Result<HeldRecord, OperationError> {
         // It also compares the fingerprint with the pinned one.
         self.mac_key().await?;
         let loaded = self.organization.catalog.load_fenced(&key()).await?;

@@ -128,7 +128,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Opens the keyring of an organization with these escrow keys.
-    pub(super) async fn keyring_of(
+    pub(crate) async fn keyring_of(
         self,
         uuid: Uuid,
         escrow: &[KekRecord],

@@ -34,7 +34,8 @@ impl Candidate {
     }
 }
 
-type Outcome = (Candidate, Result<Envelope, KekError>);
+/// A version, and its envelope with new wraps.
+pub(super) type Outcome = (Candidate, Result<Envelope, KekError>);
 
 /// Wraps the data keys of `due` again under each wrapping key of `keyring`.
 ///

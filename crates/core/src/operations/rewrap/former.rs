@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::progress::ends_all;
 use crate::catalog::{SecretRecord, record_key_of_uuid};
 use crate::kek::pin_of;
 use crate::names::Slug;
@@ -14,7 +15,7 @@ pub enum FormerKeys {
     /// The record has none any more. Names those that were removed.
     Removed(Vec<String>),
     /// They stay: these versions are not wrapped for the present main key, or the record that
-    /// would tell is missing.
+    /// would tell is missing or altered.
     Needed(Vec<String>),
 }
 
@@ -64,7 +65,15 @@ impl Keys<'_> {
             .collect();
         let mut needed = Vec::new();
         for key in documents {
-            let held: HeldSecret = self.organization.hold_fenced(key).await?;
+            let held: HeldSecret = match self.organization.hold_fenced(key.clone()).await {
+                Ok(held) => held,
+                Err(error) if ends_all(&error) => return Err(error),
+                Err(error) => {
+                    // What it names is unknown until somebody restores it.
+                    needed.push(format!("the record {key}: {}", error.with_sources()));
+                    continue;
+                }
+            };
             if held.is_absent() {
                 // A record that was deleted by hand may be restored.
                 needed.push(format!("an object whose record {} is missing", held.name));

@@ -5,94 +5,85 @@
 //! delete the superseded one. A process that is killed in between leaves either an envelope
 //! that no record names, or one that the record calls superseded; the next rewrap deletes
 //! the latter.
+//!
+//! A failure of one document or version is reported, and the others go on. A failure that no
+//! other would escape ends the rewrap.
 
 mod envelope;
 mod former;
+mod progress;
+mod replace;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 
 pub use self::former::FormerKeys;
+pub use self::progress::{FailedRewrap, KeptEnvelope, RewrapProgress};
 
-use self::envelope::{Candidate, rewrapped};
+use self::envelope::{Candidate, Outcome, rewrapped};
+use self::progress::ends_all;
+use self::replace::Replacing;
 use super::held_document::HeldSecret;
 use super::key_versions::KeyVersions;
-use super::{Backend, ChangedRecord, Interrupt, Keys, OperationError};
+use super::{Backend, Interrupt, Keys, OperationError};
 use crate::catalog::{RecordKey, SecretRecord, SecretState, record_key_of_uuid};
 use crate::kek::MAX_REWRAPS;
-use crate::names::{PLATFORM_BACKEND, SecretName, Slug};
-use crate::store::{Deletion, NativeVersionId, RemoteName, StoreError, StoreErrorKind};
+use crate::names::{PLATFORM_BACKEND, Slug};
 
-/// How many requests to the catalog and the store run at once.
+/// How many requests to the catalog and the store run at once, and how many documents are
+/// replaced at once.
 const AT_ONCE: usize = 8;
-
-/// How often a version is tried again while others write.
-const TRIES: usize = 5;
-
-/// What a rewrap has done so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RewrapProgress {
-    /// The documents to look at.
-    pub documents: usize,
-    /// The documents that were looked at.
-    pub looked_at: usize,
-    /// The versions that were wrapped again.
-    pub rewrapped: usize,
-    /// The versions whose wraps were the newest already.
-    pub current: usize,
-    /// The superseded envelopes that the store keeps.
-    pub kept: Vec<KeptEnvelope>,
-    /// The versions that failed, with the reason.
-    pub failed: Vec<(SecretName, u64, String)>,
-}
-
-/// A superseded envelope that its store keeps, since it deletes no single version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptEnvelope {
-    /// The object.
-    pub object: RemoteName,
-    /// The store's identifier of the version.
-    pub version: NativeVersionId,
-}
 
 impl Keys<'_> {
     /// Wraps all data keys of a backend under its present keys and their newest versions.
     ///
-    /// A version that fails does not keep the others from being rewrapped.
+    /// A document or a version that fails does not keep the others from being rewrapped.
     ///
     /// # Errors
     ///
-    /// `UnknownBackend`; `KeyNotAllowed`; failures of catalog and KEK that concern the
-    /// whole backend.
+    /// `UnknownBackend`; `KeyNotAllowed`; `Interrupted`; failures of catalog and KEK that
+    /// concern the whole backend.
     pub async fn rewrap(
         self,
         backend: &Slug,
         report: &(dyn Fn(&RewrapProgress) + Sync),
         interrupt: &Interrupt,
     ) -> Result<RewrapProgress, OperationError> {
-        let backends = self.organization.backends();
-        let opened = backends.open(backend).await?;
-        let versions = KeyVersions::of(&self.wrapping_keyring_of(&opened).await?).await?;
+        let opened = self.open_fenced(backend).await?;
+        let versions = KeyVersions::of(opened.keyring.get().await?).await?;
         let documents = self.documents_of(&opened).await?;
         let mut progress = RewrapProgress {
             documents: documents.len(),
             ..RewrapProgress::default()
         };
+        let is_over = AtomicBool::new(false);
+        let replacing = Replacing {
+            keys: self,
+            backend: &opened,
+            interrupt,
+            is_over: &is_over,
+        };
         for some in documents.chunks(MAX_REWRAPS) {
             interrupt.before("rewrap")?;
-            let organization = self.organization;
-            let held: Vec<HeldSecret> = stream::iter(some.iter().cloned())
-                .map(|key| organization.hold(key))
-                .buffered(AT_ONCE)
-                .try_collect()
-                .await?;
-            self.rewrap_some(&opened, &versions, held, &mut progress, interrupt)
+            let held = self.hold_some(some, &mut progress).await?;
+            self.rewrap_some(&replacing, &versions, held, &mut progress)
                 .await?;
             progress.looked_at += some.len();
             report(&progress);
         }
         Ok(progress)
+    }
+
+    /// Opens a backend by the organization's and its own record as they are now. Another
+    /// process may have changed the list of keys a moment ago, and a standby may lag.
+    async fn open_fenced(self, backend: &Slug) -> Result<Backend, OperationError> {
+        let record = self.hold_record().await?.record;
+        let keyring = self.keyring_of(record.uuid, &record.escrow).await?;
+        let backends = self.organization.backends();
+        backends.open_fenced(backend, &Arc::new(keyring)).await
     }
 
     /// Returns the documents that may name an object of the backend.
@@ -111,33 +102,39 @@ impl Keys<'_> {
         Ok(keys.into_iter().collect())
     }
 
+    /// Loads documents with their MACs verified. One that is altered or no record fails alone.
+    async fn hold_some(
+        self,
+        keys: &[RecordKey],
+        progress: &mut RewrapProgress,
+    ) -> Result<Vec<HeldSecret>, OperationError> {
+        let organization = self.organization;
+        let loaded: Vec<_> = stream::iter(keys)
+            .map(|key| async move { (key, organization.hold::<_>(key.clone()).await) })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let mut held = Vec::with_capacity(loaded.len());
+        for (key, outcome) in loaded {
+            match outcome {
+                Ok(document) => held.push(document),
+                Err(error) if ends_all(&error) => return Err(error),
+                Err(error) => progress.fail_document(key, &error),
+            }
+        }
+        Ok(held)
+    }
+
     async fn rewrap_some(
         self,
-        backend: &Backend,
+        replacing: &Replacing<'_>,
         versions: &KeyVersions,
         mut held: Vec<HeldSecret>,
         progress: &mut RewrapProgress,
-        interrupt: &Interrupt,
     ) -> Result<(), OperationError> {
         let organization = self.organization.existing().await?.uuid;
-        let of_backend = |secret: &SecretRecord| {
-            secret.backend == backend.uuid && secret.state == SecretState::Ready
-        };
-        let mut candidates = Vec::new();
-        for (at, held) in held.iter().enumerate() {
-            let document = &held.document;
-            let secrets = document.current.iter().chain(&document.displaced);
-            for secret in secrets.filter(|secret| of_backend(secret)) {
-                for version in &secret.versions {
-                    candidates.push(Candidate {
-                        held: at,
-                        secret: secret.clone(),
-                        version: version.clone(),
-                    });
-                }
-            }
-        }
-        let fetched: Vec<_> = stream::iter(candidates)
+        let backend = replacing.backend;
+        let fetched: Vec<_> = stream::iter(candidates(&held, backend))
             .map(|candidate| candidate.fetch(backend))
             .buffered(AT_ONCE)
             .collect()
@@ -145,147 +142,58 @@ impl Keys<'_> {
         let mut due = Vec::new();
         for (candidate, envelope) in fetched {
             match envelope {
+                Err(error) if ends_all(&error) => return Err(error),
                 Err(error) => progress.fail(&candidate, &error),
                 Ok(envelope)
                     if versions.are_current(envelope.wrapped_keys(), &candidate.version.keks) =>
                 {
                     progress.current += 1;
-                    self.delete_superseded(backend, &candidate).await?;
+                    match replacing.delete_superseded(&candidate).await {
+                        Err(error) if ends_all(&error) => return Err(error),
+                        Err(error) => progress.fail(&candidate, &error),
+                        Ok(()) => {}
+                    }
                 }
                 Ok(envelope) => due.push((candidate, envelope)),
             }
         }
-        let keyring = self.wrapping_keyring_of(backend).await?;
-        let outcomes = rewrapped(&keyring, versions, organization, backend, due).await?;
-        // One secret's versions go one after the other: each commit builds on the last.
-        for (candidate, outcome) in outcomes {
-            interrupt.before("put rewrap")?;
-            let replaced = match outcome {
-                Ok(envelope) => {
-                    let held = &mut held[candidate.held];
-                    self.replace(backend, held, &candidate, &envelope, interrupt)
-                        .await
-                }
-                Err(error) => Err(error.into()),
-            };
-            match replaced {
-                Ok(kept) => {
-                    progress.rewrapped += 1;
-                    progress.kept.extend(kept);
-                }
-                Err(error @ OperationError::Interrupted { .. }) => return Err(error),
-                Err(error) => progress.fail(&candidate, &error),
-            }
+        let keyring = backend.keyring.get().await?;
+        let outcomes = rewrapped(keyring, versions, organization, backend, due).await?;
+        let mut of_each: Vec<Vec<Outcome>> = held.iter().map(|_| Vec::new()).collect();
+        for outcome in outcomes {
+            of_each[outcome.0.held].push(outcome);
+        }
+        let work = held.iter_mut().zip(of_each);
+        // All of them end before a failure is returned: none is dropped within a commit.
+        let done: Vec<_> = stream::iter(work)
+            .map(|(held, outcomes)| replacing.all(held, outcomes))
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        for done in done {
+            progress.add(done?);
         }
         Ok(())
     }
-
-    /// Puts an envelope with new wraps in the place of a version's. Returns the superseded
-    /// ones that the store keeps.
-    async fn replace(
-        self,
-        backend: &Backend,
-        held: &mut HeldSecret,
-        candidate: &Candidate,
-        envelope: &planton_envelope::Envelope,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<KeptEnvelope>, OperationError> {
-        let capability = backend.store.capability();
-        for _ in 0..TRIES {
-            let Some(secret) = held.document.secret_mut(candidate.secret.uuid) else {
-                return Ok(Vec::new());
-            };
-            let remote_name = secret.remote_name.clone();
-            let keep: Vec<_> = secret
-                .versions
-                .iter()
-                .map(|version| version.native_id.clone())
-                .collect();
-            let Some(version) = secret.version_mut(candidate.version.number) else {
-                return Ok(Vec::new());
-            };
-            if version.payload_sha256 != candidate.version.payload_sha256
-                || version.wraps_sha256 != candidate.version.wraps_sha256
-            {
-                // Another rewrap, or a healed version, came first.
-                return Ok(Vec::new());
-            }
-            if capability.deletes_versions && !version.superseded.is_empty() {
-                let earlier = Deletion::Versions(version.superseded.clone());
-                deleted(backend.store.delete(&remote_name, earlier).await)?;
-            }
-            let put = backend.put_again(&candidate.secret, version, envelope, keep);
-            let native_id = put.await?;
-            let superseded = std::mem::replace(&mut version.native_id, native_id.clone());
-            version.wraps_sha256 = hex::encode(envelope.wraps_digest());
-            version.keks = envelope
-                .wrapped_keys()
-                .iter()
-                .map(|(kek, _)| kek.clone())
-                .collect();
-            // Those of earlier rewraps are deleted by now, or their store keeps them.
-            version.superseded = vec![superseded];
-            let all = version.superseded.clone();
-            let ours = Deletion::Versions(vec![native_id.clone()]);
-            if let Err(interrupted) = interrupt.before("commit rewrap") {
-                backend.store.delete(&remote_name, ours).await?;
-                return Err(interrupted);
-            }
-            if let Some(now) = self.organization.try_commit(held).await? {
-                *held = now;
-                // If it names what was put, the commit landed, its response was lost, and
-                // another writer has built on it.
-                let secret = held.document.secret(candidate.secret.uuid);
-                if secret.is_none_or(|secret| !secret.native_ids().contains(&native_id)) {
-                    backend.store.delete(&remote_name, ours).await?;
-                    continue;
-                }
-            }
-            if !capability.deletes_versions {
-                let kept = all.into_iter().map(|version| KeptEnvelope {
-                    object: remote_name.clone(),
-                    version,
-                });
-                return Ok(kept.collect());
-            }
-            super::crash_hooks::crash_point("delete superseded");
-            let superseded = Deletion::Versions(all);
-            deleted(backend.store.delete(&remote_name, superseded).await)?;
-            return Ok(Vec::new());
-        }
-        Err(OperationError::ChangedConcurrently {
-            record: ChangedRecord::Secret(Some(candidate.secret.name.clone())),
-        })
-    }
-
-    /// Deletes what an earlier rewrap has replaced, and was killed before it deleted.
-    async fn delete_superseded(
-        self,
-        backend: &Backend,
-        candidate: &Candidate,
-    ) -> Result<(), OperationError> {
-        let superseded = &candidate.version.superseded;
-        if superseded.is_empty() || !backend.store.capability().deletes_versions {
-            return Ok(());
-        }
-        let what = Deletion::Versions(superseded.clone());
-        let name = &candidate.secret.remote_name;
-        Ok(backend.store.delete(name, what).await?)
-    }
 }
 
-/// Accepts the deletion of an object that is gone already.
-fn deleted(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
-    match outcome {
-        Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
-        outcome => outcome,
+/// Returns the versions of `held` whose objects are in the backend.
+fn candidates(held: &[HeldSecret], backend: &Backend) -> Vec<Candidate> {
+    let of_backend = |secret: &&SecretRecord| {
+        secret.backend == backend.uuid && secret.state == SecretState::Ready
+    };
+    let mut candidates = Vec::new();
+    for (at, held) in held.iter().enumerate() {
+        let document = &held.document;
+        let secrets = document.current.iter().chain(&document.displaced);
+        for secret in secrets.filter(of_backend) {
+            let of_version = |version| Candidate {
+                held: at,
+                secret: secret.clone(),
+                version,
+            };
+            candidates.extend(secret.versions.iter().cloned().map(of_version));
+        }
     }
-}
-
-impl RewrapProgress {
-    fn fail(&mut self, candidate: &Candidate, error: &OperationError) {
-        let name = candidate.secret.name.clone();
-        let number = candidate.version.number;
-        self.failed.push((name, number, error.with_sources()));
-    }
+    candidates
 }
