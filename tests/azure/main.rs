@@ -5,6 +5,7 @@
 mod kms_support;
 mod support;
 
+mod attacks;
 mod challenge;
 mod conformance;
 mod credentials;
@@ -14,6 +15,7 @@ mod faults;
 mod kms;
 mod official;
 mod official_keys;
+mod offline;
 mod quotas;
 mod refusals;
 mod requests;

@@ -4,6 +4,8 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod attacks;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;

@@ -6,6 +6,7 @@ mod kms_support;
 mod support;
 
 mod ambient;
+mod attacks;
 mod auth;
 mod child;
 mod conformance;
@@ -14,6 +15,7 @@ mod faults;
 mod kms;
 mod official;
 mod official_kms;
+mod offline;
 mod quota_project;
 mod quotas;
 mod refusals;

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod attacks;
 mod auth;
 mod batches;
 mod cas_required;

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import re
 import ssl
 import string
@@ -521,6 +522,21 @@ class AgeIdentity:
         self.public = self.key.public_key().public_bytes_raw()
         recipient = bech32_encode("age", self.public)
         self.kek_id = hashlib.sha256(recipient.encode()).hexdigest()
+
+    def wrap(self, data_key, binding):
+        ephemeral, file_key, nonce = X25519PrivateKey.generate(), os.urandom(16), os.urandom(16)
+        share = ephemeral.public_key().public_bytes_raw()
+        shared = ephemeral.exchange(self.key.public_key())
+        wrap_key = hkdf_sha256(shared, share + self.public, b"age-encryption.org/v1/X25519")
+        body = ChaCha20Poly1305(wrap_key).encrypt(bytes(12), file_key, None)
+        share, body = (base64.b64encode(part).rstrip(b"=") for part in (share, body))
+        header = b"age-encryption.org/v1\n-> X25519 " + share + b"\n" + body + b"\n---"
+        mac_key = hkdf_sha256(file_key, b"", b"header")
+        mac = base64.b64encode(hmac.new(mac_key, header, hashlib.sha256).digest()).rstrip(b"=")
+        payload_key = hkdf_sha256(file_key, nonce, b"payload")
+        last_chunk = bytes(11) + b"\x01"
+        sealed = ChaCha20Poly1305(payload_key).encrypt(last_chunk, data_key + binding, None)
+        return header + b" " + mac + b"\n" + nonce + sealed
 
     ##= docs/format.md#30-age-recipient
     ##% A reader MUST refuse a `wrapped` of another length or layout.

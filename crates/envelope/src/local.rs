@@ -114,6 +114,12 @@ impl LocalKey {
         Some(DataKey::copy_of(&key))
     }
 
+    /// Returns the key that wraps, to search memory for it.
+    #[cfg(test)]
+    pub(crate) fn wrap_key_bytes(&self) -> &[u8] {
+        self.wrap_key.as_slice()
+    }
+
     /// Wraps with the given nonce.
     ///
     /// Only [`wrap`](Self::wrap), with a random nonce, and the frozen vectors may call

@@ -24,7 +24,28 @@ pub(super) const PAYLOAD_NONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 ///
 /// # Security
 ///
-/// Sealing consumes the sealer, so no key encrypts twice.
+/// Sealing consumes the sealer, so no key encrypts twice. This compiles:
+///
+/// ```
+/// use planton_envelope::{KekId, SealError, Sealer, WrappedKey};
+///
+/// fn seal(sealer: Sealer<'_>, wraps: Vec<(KekId, WrappedKey)>) -> Result<(), SealError> {
+///     sealer.seal(wraps.clone())?;
+///     Ok(())
+/// }
+/// ```
+///
+/// With a second use of the sealer, it does not:
+///
+/// ```compile_fail,E0382
+/// use planton_envelope::{KekId, SealError, Sealer, WrappedKey};
+///
+/// fn seal(sealer: Sealer<'_>, wraps: Vec<(KekId, WrappedKey)>) -> Result<(), SealError> {
+///     sealer.seal(wraps.clone())?;
+///     sealer.seal(wraps)?;
+///     Ok(())
+/// }
+/// ```
 pub struct Sealer<'a> {
     context: Context,
     plaintext: &'a SecretBytes,

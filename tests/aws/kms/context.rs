@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::support::{Place, Sealed};
 
 /// Splits a wrap into its context and its ciphertext.
-fn parts(wrapped: &WrappedKey) -> (Value, Vec<u8>) {
+pub(super) fn parts(wrapped: &WrappedKey) -> (Value, Vec<u8>) {
     let bytes = wrapped.as_bytes();
     assert_eq!(bytes[0], 1);
     let length = usize::from(u16::from_be_bytes([bytes[1], bytes[2]]));
@@ -16,7 +16,7 @@ fn parts(wrapped: &WrappedKey) -> (Value, Vec<u8>) {
     (serde_json::from_slice(json).unwrap(), ciphertext.to_vec())
 }
 
-fn with_context(context: &Value, ciphertext: &[u8]) -> WrappedKey {
+pub(super) fn with_context(context: &Value, ciphertext: &[u8]) -> WrappedKey {
     let json = context.to_string();
     let length = u16::try_from(json.len()).unwrap().to_be_bytes();
     WrappedKey::new([&[1], &length[..], json.as_bytes(), ciphertext].concat())

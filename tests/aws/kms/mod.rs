@@ -1,5 +1,6 @@
 //! Tests keys in AWS KMS.
 
+mod attacks;
 mod context;
 mod denials;
 mod identity;

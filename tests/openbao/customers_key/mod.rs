@@ -3,4 +3,4 @@
 mod identity;
 mod offline;
 mod states;
-mod support;
+pub(crate) mod support;

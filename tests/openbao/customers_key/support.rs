@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use crate::support::{Place, bound};
 
 #[derive(Clone)]
-pub(super) struct Customer {
-    pub(super) settings: KekSettings,
-    pub(super) credential: StoreCredential,
+pub(crate) struct Customer {
+    pub(crate) settings: KekSettings,
+    pub(crate) credential: StoreCredential,
 }
 
 impl Customer {
     /// Describes the key `key_name` of a place, with its root token.
-    pub(super) fn of(place: &Place, key_name: &str) -> Self {
+    pub(crate) fn of(place: &Place, key_name: &str) -> Self {
         let configuration = json!({
             "address": place.admin.address,
             "mount_path": place.config.transit_mount_path.as_str(),
@@ -37,41 +37,41 @@ impl Customer {
     }
 
     /// Creates a derived key `key_name`, and describes it.
-    pub(super) async fn created(place: &Place, key_name: &str) -> Self {
+    pub(crate) async fn created(place: &Place, key_name: &str) -> Self {
         let body = r#"{"derived":true}"#;
         place.admin.ok("POST", &path(place, key_name), body).await;
         Self::of(place, key_name)
     }
 
     /// Sets a setting.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         let configuration = &mut self.settings.configuration;
         configuration.insert(name.to_owned(), value.into());
         self
     }
 
     /// Sets a field of the credential.
-    pub(super) fn given(mut self, name: &str, secret: &str) -> Self {
+    pub(crate) fn given(mut self, name: &str, secret: &str) -> Self {
         self.credential.insert(name.to_owned(), secret.into());
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), KekError> {
+    pub(crate) fn check(&self) -> Result<(), KekError> {
         KekConnector::default().check(&self.settings, Some(&self.credential))
     }
 
-    pub(super) async fn resolve(&self) -> Result<ResolvedKek, KekError> {
+    pub(crate) async fn resolve(&self) -> Result<ResolvedKek, KekError> {
         let connector = KekConnector::default();
         connector.resolve(&self.settings, &self.credential).await
     }
 
     /// Resolves the key, which can be used.
-    pub(super) async fn resolved(&self) -> ResolvedKek {
+    pub(crate) async fn resolved(&self) -> ResolvedKek {
         self.resolve().await.unwrap()
     }
 
     /// Opens the key as a new process does.
-    pub(super) fn open(&self, id: &KekId) -> Arc<dyn KeyEncryptionKey> {
+    pub(crate) fn open(&self, id: &KekId) -> Arc<dyn KeyEncryptionKey> {
         let connector = KekConnector::default();
         connector
             .open(&self.settings, &self.credential, id)
@@ -80,23 +80,23 @@ impl Customer {
 }
 
 /// Returns the path of a key.
-pub(super) fn path(place: &Place, key_name: &str) -> String {
+pub(crate) fn path(place: &Place, key_name: &str) -> String {
     format!("{}/keys/{key_name}", place.config.transit_mount_path)
 }
 
-pub(super) fn dek() -> DataKey {
+pub(crate) fn dek() -> DataKey {
     DataKey::copy_of(&[7; 32])
 }
 
-pub(super) fn context(kek: &dyn KeyEncryptionKey) -> WrapContext<'static> {
+pub(crate) fn context(kek: &dyn KeyEncryptionKey) -> WrapContext<'static> {
     bound(kek.id(), 1)
 }
 
-pub(super) async fn wrap(kek: &dyn KeyEncryptionKey) -> Result<WrappedKey, KekError> {
+pub(crate) async fn wrap(kek: &dyn KeyEncryptionKey) -> Result<WrappedKey, KekError> {
     kek.wrap(&dek(), context(kek)).await
 }
 
-pub(super) async fn unwrap(
+pub(crate) async fn unwrap(
     kek: &dyn KeyEncryptionKey,
     wrapped: &WrappedKey,
 ) -> Result<DataKey, KekError> {

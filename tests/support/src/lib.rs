@@ -7,6 +7,7 @@
     reason = "read by the tests beside it only"
 )]
 
+pub mod attacks;
 pub mod keys;
 pub mod plugin_client;
 pub mod reading;

@@ -12,7 +12,7 @@ use crate::store::{Fault, Landing, Script};
 
 /// A method of [`CatalogStore`], for scripts and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CatalogVerb {
+pub enum CatalogVerb {
     /// [`CatalogStore::read`].
     Read,
     /// [`CatalogStore::read_fenced`].
@@ -31,13 +31,13 @@ pub(crate) enum CatalogVerb {
 
 /// A copy of all records of a catalog, for a restore.
 #[derive(Clone, Debug)]
-pub(crate) struct CatalogSnapshot(Records);
+pub struct CatalogSnapshot(Records);
 
 type Records = BTreeMap<RecordKey, (StoredRecord, Revision)>;
 
 /// A catalog in memory.
 #[derive(Debug, Default)]
-pub(crate) struct InMemoryCatalog {
+pub struct InMemoryCatalog {
     state: Mutex<State>,
 }
 
@@ -53,12 +53,12 @@ struct State {
 impl InMemoryCatalog {
     /// Returns an empty catalog.
     #[must_use]
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Scripts a failure of a call.
-    pub(crate) fn inject(&self, fault: Fault<CatalogVerb, CatalogErrorKind>) {
+    pub fn inject(&self, fault: Fault<CatalogVerb, CatalogErrorKind>) {
         self.state().script.inject(fault);
     }
 
@@ -66,7 +66,7 @@ impl InMemoryCatalog {
     ///
     /// The call takes effect afterwards. The race may use this catalog, for example to
     /// write between a read and the write that follows it.
-    pub(crate) fn before(
+    pub fn before(
         &self,
         verb: CatalogVerb,
         nth: usize,
@@ -77,12 +77,12 @@ impl InMemoryCatalog {
 
     /// Returns the number of calls of `verb`.
     #[must_use]
-    pub(crate) fn calls(&self, verb: CatalogVerb) -> usize {
+    pub fn calls(&self, verb: CatalogVerb) -> usize {
         self.state().script.calls(verb)
     }
 
     /// Writes a record without a check of its revision, as another writer.
-    pub(crate) fn overwrite(&self, key: &RecordKey, record: StoredRecord) -> Revision {
+    pub fn overwrite(&self, key: &RecordKey, record: StoredRecord) -> Revision {
         let mut state = self.state();
         let Revision(revision) = state.revision(key);
         let next = Revision(revision + 1);
@@ -91,7 +91,7 @@ impl InMemoryCatalog {
     }
 
     /// Deletes a record manually, in a storage that keeps a trace of the deletion.
-    pub(crate) fn delete_by_hand(&self, key: &RecordKey) {
+    pub fn delete_by_hand(&self, key: &RecordKey) {
         let mut state = self.state();
         if let Some(record) = state.records.remove(key) {
             state.deleted.insert(key.clone(), record);
@@ -99,7 +99,7 @@ impl InMemoryCatalog {
     }
 
     /// Restores a record that was deleted manually.
-    pub(crate) fn undelete(&self, key: &RecordKey) {
+    pub fn undelete(&self, key: &RecordKey) {
         let mut state = self.state();
         if let Some(record) = state.deleted.remove(key) {
             state.records.insert(key.clone(), record);
@@ -110,7 +110,7 @@ impl InMemoryCatalog {
     /// present record.
     ///
     /// The stale reads end with the next fenced read.
-    pub(crate) fn serve_stale(&self, key: &RecordKey) {
+    pub fn serve_stale(&self, key: &RecordKey) {
         let mut state = self.state();
         let now = state.records.get(key).cloned();
         state.stale.insert(key.clone(), now);
@@ -118,19 +118,19 @@ impl InMemoryCatalog {
 
     /// Simulates a lagging standby, as [`serve_stale`](Self::serve_stale), with the
     /// snapshot's record.
-    pub(crate) fn serve_stale_from(&self, snapshot: &CatalogSnapshot, key: &RecordKey) {
+    pub fn serve_stale_from(&self, snapshot: &CatalogSnapshot, key: &RecordKey) {
         let then = snapshot.0.get(key).cloned();
         self.state().stale.insert(key.clone(), then);
     }
 
     /// Returns a copy of all records.
     #[must_use]
-    pub(crate) fn snapshot(&self) -> CatalogSnapshot {
+    pub fn snapshot(&self) -> CatalogSnapshot {
         CatalogSnapshot(self.state().records.clone())
     }
 
     /// Restores all records and their revisions, as from a backup.
-    pub(crate) fn restore(&self, snapshot: CatalogSnapshot) {
+    pub fn restore(&self, snapshot: CatalogSnapshot) {
         self.state().records = snapshot.0;
     }
 

@@ -9,7 +9,7 @@ mod entries;
 mod error;
 mod identity;
 mod kek_records;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 mod memory;
 mod organization_record;
 mod ownership;
@@ -34,8 +34,8 @@ pub use error::{CatalogError, CatalogErrorKind};
 pub use identity::record_key_of_name;
 pub(crate) use identity::{distinguishing_digits, new_secret_uuid, record_key_of_uuid};
 pub(crate) use kek_records::{BackendKeys, KekRecord};
-#[cfg(test)]
-pub(crate) use memory::{CatalogVerb, InMemoryCatalog};
+#[cfg(any(test, feature = "testing"))]
+pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub(crate) use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
 #[cfg(feature = "testing")]

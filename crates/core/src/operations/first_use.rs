@@ -86,7 +86,12 @@ impl Organization {
                     CatalogError::new(CatalogErrorKind::Altered, "read", key.as_str()).into(),
                 );
             }
-            Some(loaded) => (loaded.record, loaded.revision),
+            Some(loaded) => {
+                if let Some(now) = self.expect_no_other_record(loaded.revision).await? {
+                    return Ok(Err(Some(now)));
+                }
+                (loaded.record, loaded.revision)
+            }
             None => {
                 if let Some(now) = self.expect_empty_catalog().await? {
                     return Ok(Err(Some(now)));
@@ -139,6 +144,27 @@ impl Organization {
             None => Err(OperationError::OrganizationRecordMissing {
                 organization: self.slug().clone(),
             }),
+        }
+    }
+
+    /// Checks that the catalog contains nothing beside a record that first use has begun with.
+    /// Returns the organization's record if another process has written it since `revision`.
+    ///
+    /// # Errors
+    ///
+    /// `Altered`: whoever writes to the catalog has made the organization begin again. A new
+    /// MAC key would make every other record unreadable.
+    async fn expect_no_other_record(
+        &self,
+        revision: Revision,
+    ) -> Result<Option<Loaded<OrganizationRecord>>, OperationError> {
+        let key = key();
+        if self.catalog.list("").await?.iter().all(|one| *one == key) {
+            return Ok(None);
+        }
+        match self.catalog.load_fenced(&key).await? {
+            Some(now) if now.revision != revision => Ok(Some(now)),
+            _ => Err(CatalogError::new(CatalogErrorKind::Altered, "read", key.as_str()).into()),
         }
     }
 

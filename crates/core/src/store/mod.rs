@@ -26,7 +26,7 @@ use uuid::Uuid;
 pub use absence::look_again;
 pub use connect::{ConnectStore, StoreCredential, StoreSettings};
 pub use error::{StoreError, StoreErrorKind};
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use faults::Script;
 #[cfg(any(test, feature = "testing"))]
 pub use faults::{Fault, Landing};

@@ -2,6 +2,7 @@
 
 mod commitment;
 mod malformed;
+mod memory;
 mod precedence;
 mod properties;
 mod refusals;

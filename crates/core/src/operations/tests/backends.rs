@@ -95,6 +95,18 @@ async fn register(
     registered.map(|registered| registered.view)
 }
 
+/// Declares a backend at a place of the same name, with a static credential.
+pub(super) async fn register_with_password(
+    process: &Organization,
+    place: &str,
+) -> Result<BackendView, OperationError> {
+    let request = RegisterBackend {
+        credential: password("hunter2"),
+        ..declare(place, place)
+    };
+    register(process, request).await
+}
+
 /// Sets the default if it is unset, and changes it as its owner otherwise.
 async fn chosen(process: &Organization, named: &str, expected: &str) -> DefaultBackendView {
     set(process, named, expected).await.unwrap()

@@ -5,6 +5,7 @@
 
 mod abandoned;
 mod adoption;
+mod attacks;
 mod backends;
 mod collisions;
 mod counts;

@@ -1,0 +1,165 @@
+//! Attacks on the escrow keys of a backend, and by what a rewrap would carry on.
+
+use planton_core::catalog::CatalogErrorKind;
+use planton_core::kek::KeyEncryptionKey as _;
+use planton_core::operations::OperationError;
+use planton_envelope::DataKey;
+
+use super::Target;
+use super::scene::{DB, Scene, names, recipient, second_recipient};
+
+/// The wrap for the escrow key is removed, or replaced by one that its holder cannot use. It
+/// is found while the main key is there, and not when only the escrow key is left.
+///
+/// # Panics
+///
+/// If the attack succeeds.
+pub async fn a_stripped_or_replaced_escrow_wrap_is_found_by_verify(target: &Target) {
+    let scene = Scene::new(target).await;
+    let (place, genuine) = scene.stored(DB, 1).await;
+    let drilled = scene.verify(Some(&scene.escrow)).await;
+    assert_eq!((drilled.drilled, drilled.findings), (3, Vec::new()));
+    let [main, escrow] = genuine.wrapped_keys() else {
+        panic!("it is wrapped for the main key and the escrow key");
+    };
+    let names = names();
+    let bound = |id| names.bound(genuine.binding(id));
+    let another = DataKey::generate().unwrap();
+    let id = scene.escrow.id();
+    let of_another = scene.escrow.wrap(&another, bound(id)).await.unwrap();
+    let id = scene.theirs.id();
+    let for_theirs = scene.theirs.wrap(&another, bound(id)).await.unwrap();
+    for wraps in [
+        vec![main.clone()],
+        vec![main.clone(), (escrow.0.clone(), of_another)],
+        vec![main.clone(), (id.clone(), for_theirs.clone())],
+        vec![main.clone(), (escrow.0.clone(), for_theirs)],
+    ] {
+        let mut altered = genuine.clone();
+        altered.replace_wrapped_keys(wraps).unwrap();
+        let opened = scene.break_glass(scene.main.as_ref(), &altered).await;
+        assert_eq!(
+            opened.as_deref(),
+            Some("one"),
+            "the main key still opens it"
+        );
+        assert_eq!(scene.break_glass(&scene.escrow, &altered).await, None);
+        scene.plant(&place, &altered);
+        scene.expect_refused_and_found(1).await;
+    }
+    scene.plant(&place, &genuine);
+    scene.expect_intact().await;
+}
+
+/// The wrap of another data key, in place of the genuine one.
+///
+/// # Panics
+///
+/// If the attack succeeds.
+pub async fn a_substituted_wrap_is_not_carried_on_by_a_rewrap(target: &Target) {
+    let scene = Scene::new(target).await;
+    let (place, genuine) = scene.stored(DB, 1).await;
+    let id = scene.main.id();
+    let names = names();
+    let another = DataKey::generate().unwrap();
+    let bound = names.bound(genuine.binding(id));
+    let wrapped = target.encryptor.wrap(&another, bound).await;
+    let mut wraps = genuine.wrapped_keys().to_vec();
+    wraps[0].1 = wrapped;
+    let mut substituted = genuine.clone();
+    substituted.replace_wrapped_keys(wraps).unwrap();
+    scene.plant(&place, &substituted);
+    let ours = recipient(scene.escrow.recipient());
+    scene.change_escrow(vec![ours, second_recipient()]).await;
+    // First by whoever writes the backend, and then by whoever can forge the version's record.
+    for is_forged in [false, true] {
+        if is_forged {
+            scene.vouch_for(1, &substituted).await;
+        }
+        let progress = scene.rewrap(&scene.process()).await.unwrap();
+        let failed: Vec<_> = progress
+            .failed
+            .iter()
+            .map(|failed| failed.version)
+            .collect();
+        assert_eq!(failed, [Some(1)], "{progress:?}");
+        let (_, now) = scene.stored(DB, 1).await;
+        assert_eq!(now.encode(), substituted.encode(), "nothing was put");
+    }
+    scene.expect_refused(1).await;
+    assert_eq!(scene.open(2).await.unwrap(), "two");
+}
+
+/// The backend's record from before the removal is put back, with its valid MAC.
+///
+/// # Panics
+///
+/// If the attack succeeds.
+pub async fn a_removed_escrow_recipient_is_not_brought_back_by_an_older_record(target: &Target) {
+    let scene = Scene::new(target).await;
+    let older = scene.backend_record().await;
+    scene.change_escrow(Vec::new()).await;
+    let view = scene
+        .create(&scene.process(), "seen", "four")
+        .await
+        .unwrap();
+    let newer = scene.backend_record().await;
+    scene.put_backend_back(older);
+    let payloads = scene.objects.payloads();
+    // A state has seen the newer record.
+    let process = scene.process();
+    process.backends().remember(view.backend_seen.unwrap());
+    let created = scene.create(&process, "next", "five").await;
+    let refused = matches!(created, Err(OperationError::BackendRolledBack { .. }));
+    assert!(refused, "{created:?}");
+    // A client without a state pins the keys.
+    let created = scene.create(&scene.pinned(&[]), "next", "five").await;
+    expect_not_allowed(&created, &scene);
+    let rewrapped = scene.rewrap(&scene.pinned(&[])).await;
+    expect_not_allowed(&rewrapped, &scene);
+    assert_eq!(scene.objects.payloads(), payloads);
+    scene.put_backend_back(newer);
+    let pinned = scene.pinned(&[]);
+    scene.create(&pinned, "next", "five").await.unwrap();
+}
+
+fn expect_not_allowed<T: std::fmt::Debug>(outcome: &Result<T, OperationError>, scene: &Scene<'_>) {
+    let Err(OperationError::KeyNotAllowed { key }) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(key, scene.escrow.id());
+}
+
+/// A recipient of the attacker's in the record of the backend.
+///
+/// # Panics
+///
+/// If the attack succeeds.
+pub async fn an_escrow_recipient_that_a_catalog_writer_adds_gets_nothing(target: &Target) {
+    let scene = Scene::new(target).await;
+    let genuine = scene.backend_record().await;
+    let payloads = scene.objects.payloads();
+    scene.add_recipient(&scene.theirs, None).await;
+    let created = scene.create(&scene.process(), "next", "four").await;
+    expect_altered(&created);
+    let rewrapped = scene.rewrap(&scene.process()).await;
+    expect_altered(&rewrapped);
+    // Whoever can forge records as well: a client that pins the keys wraps for none but them.
+    scene.put_backend_back(genuine);
+    let mac_key = scene.mac_key().await;
+    scene.add_recipient(&scene.theirs, Some(&mac_key)).await;
+    let pins = [scene.escrow.id()];
+    let created = scene.create(&scene.pinned(&pins), "next", "four").await;
+    let refused =
+        matches!(&created, Err(OperationError::KeyNotAllowed { key }) if key == scene.theirs.id());
+    assert!(refused, "{created:?}");
+    let rewrapped = scene.rewrap(&scene.pinned(&pins)).await;
+    let refused = matches!(rewrapped, Err(OperationError::KeyNotAllowed { .. }));
+    assert!(refused, "{rewrapped:?}");
+    assert_eq!(scene.objects.payloads(), payloads, "nothing was put");
+}
+
+fn expect_altered<T: std::fmt::Debug>(outcome: &Result<T, OperationError>) {
+    let altered = matches!(outcome, Err(OperationError::Catalog(error)) if error.kind() == CatalogErrorKind::Altered);
+    assert!(altered, "{outcome:?}");
+}
