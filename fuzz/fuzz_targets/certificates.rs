@@ -1,10 +1,7 @@
-//! Parses CA certificates in PEM from the configuration.
+//! The target `certificates` of the library, under libFuzzer.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use planton_vendors::http::fuzz_roots;
-
-fuzz_target!(|text: &str| {
-    fuzz_roots(text);
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("certificates", input);
 });

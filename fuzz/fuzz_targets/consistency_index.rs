@@ -1,12 +1,7 @@
-//! Parses the consistency index in a response of OpenBAO or Vault.
+//! The target `consistency_index` of the library, under libFuzzer.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use planton_vendors::openbao::client::fuzz_index;
-
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(header) = http::HeaderValue::from_bytes(bytes) {
-        fuzz_index(&header);
-    }
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("consistency_index", input);
 });

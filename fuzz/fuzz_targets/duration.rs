@@ -1,12 +1,7 @@
-//! Parses durations of `timeouts`, which are never zero.
+//! The target `duration` of the library, under libFuzzer.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use planton_plugin::fuzzed_duration;
-
-fuzz_target!(|text: &str| {
-    if let Some(duration) = fuzzed_duration(text) {
-        assert!(!duration.is_zero());
-    }
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("duration", input);
 });

@@ -1,12 +1,7 @@
-//! Parses names, as in import ids. A name that parses is printed unchanged.
+//! The target `import_id` of the library, under libFuzzer.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use planton_core::names::SecretName;
-
-fuzz_target!(|text: &str| {
-    if let Ok(name) = text.parse::<SecretName>() {
-        assert_eq!(name.to_string(), text);
-    }
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("import_id", input);
 });

@@ -1,10 +1,7 @@
-//! Parses the private data of a resource, as a state returns it.
+//! The target `private_data` of the library, under libFuzzer.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use planton_plugin::PrivateData;
-
-fuzz_target!(|bytes: &[u8]| {
-    let _ = PrivateData::decode(bytes);
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("private_data", input);
 });

@@ -1,13 +1,7 @@
-//! Parses `PLANTON_RESUME`. A value that parses is equal after it is printed and parsed
-//! again.
+//! The target `resume` of the library, under libFuzzer.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use planton_core::operations::Resume;
-
-fuzz_target!(|text: &str| {
-    if let Ok(resume) = text.parse::<Resume>() {
-        assert_eq!(resume.to_string().parse(), Ok(resume));
-    }
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("resume", input);
 });

@@ -1,12 +1,7 @@
-//! Parses `Retry-After` of any server, in seconds or as a date.
+//! The target `retry_after` of the library, under libFuzzer.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use planton_vendors::http::fuzz_retry_after;
-
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(header) = http::HeaderValue::from_bytes(bytes) {
-        fuzz_retry_after(header);
-    }
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("retry_after", input);
 });

@@ -49,7 +49,12 @@ enum Task {
         /// Number of secrets
         #[arg(long, default_value_t = 1000)]
         secrets: usize,
+        /// Measure sealing and opening alone, and replace their section of the page
+        #[arg(long, conflicts_with = "secrets")]
+        throughput: bool,
     },
+    /// Run each fuzz target with a nightly compiler, and keep what it finds: CONTRIBUTING.md
+    Fuzz(tasks::fuzz::Arguments),
     /// Run random sequences of Terraform commands, and compare them with a model
     Model(tasks::model::Arguments),
     /// Run the main scenes against a vendor's account: docs/smoke.md
@@ -68,7 +73,11 @@ fn main() -> ExitCode {
         Task::Dependencies { advisories } => tasks::dependencies::task(advisories),
         Task::Docs { check } => tasks::docs::run(check),
         Task::Notices => tasks::notices::run(),
-        Task::Bench { secrets } => tasks::bench::run(secrets),
+        Task::Bench {
+            throughput: true, ..
+        } => tasks::bench::run_throughput(),
+        Task::Bench { secrets, .. } => tasks::bench::run(secrets),
+        Task::Fuzz(arguments) => tasks::fuzz::run(&arguments),
         Task::Model(arguments) => tasks::model::run(&arguments),
         Task::Smoke(arguments) => tasks::smoke::run(&arguments),
         Task::Arrows => arrows::check(),

@@ -40,7 +40,7 @@ pub use schema::{
     Attribute, AttributeKind, IdentityAttribute, IdentitySchema, Nesting, Presence, Schema,
 };
 pub use timeouts::Timeouts;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "testing")]
 pub use timeouts::fuzzed_duration;
 pub use value::{DynamicValue, Value};
 pub use write_only::write_only_as_null;

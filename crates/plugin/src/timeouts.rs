@@ -32,7 +32,7 @@ pub(crate) enum Operation {
 }
 
 /// Parses a duration, for the fuzz target.
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "testing")]
 #[must_use]
 pub fn fuzzed_duration(text: &str) -> Option<Duration> {
     parse_duration(text).ok()

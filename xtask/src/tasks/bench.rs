@@ -6,6 +6,7 @@ mod page;
 mod process;
 mod profile;
 mod scale;
+mod throughput;
 mod vendors;
 
 use std::fs;
@@ -37,16 +38,34 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
     let backends = step("Backends", || {
         vendors::measure(&tools, &terraform, &binary, secrets)
     })?;
+    let throughput = step("Throughput", throughput::measure)?;
     let page = page::page(&page::Measured {
         terraform,
         binary_bytes,
         starts,
         scale,
         backends,
+        throughput,
     })?;
     let file = paths::repository().join("docs/benchmarks.md");
     fs::create_dir_all(paths::repository().join("docs")).context("creating docs")?;
     fs::write(&file, &page).with_context(|| format!("writing {}", file.display()))?;
     eprintln!("\n{page}");
+    Ok(())
+}
+
+/// Measures sealing and opening alone, and writes their section of docs/benchmarks.md.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_throughput() -> Result<()> {
+    let measured = step("Throughput", throughput::measure)?;
+    let section = throughput::section(&measured)?;
+    let file = paths::repository().join("docs/benchmarks.md");
+    let page = fs::read_to_string(&file).context("reading the page")?;
+    fs::write(&file, throughput::replaced(&page, &section))
+        .with_context(|| format!("writing {}", file.display()))?;
+    eprintln!("{section}");
     Ok(())
 }

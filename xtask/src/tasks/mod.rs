@@ -6,6 +6,7 @@ pub(crate) mod crate_tool;
 pub(crate) mod demo;
 pub(crate) mod dependencies;
 pub(crate) mod docs;
+pub(crate) mod fuzz;
 pub(crate) mod model;
 pub(crate) mod notices;
 pub(crate) mod slowest;

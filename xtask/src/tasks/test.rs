@@ -51,8 +51,7 @@ fn with_tools(tests: impl FnOnce(&dyn Fn(&[&str]) -> Command) -> Result<()>) -> 
     }
     let test = |what: &[&str]| {
         let mut command = cargo();
-        // Excludes the fuzz targets, because they enable another feature of the crates.
-        command.args(["test", "--workspace", "--exclude", "planton-fuzz"]);
+        command.args(["test", "--workspace"]);
         command.args(what);
         command.envs(tools.variables());
         if std::env::var_os(THREADS).is_none() {

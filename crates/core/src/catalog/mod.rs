@@ -39,7 +39,7 @@ pub use memory::{CatalogSnapshot, CatalogVerb, InMemoryCatalog};
 pub(crate) use organization_record::{OrganizationRecord, OrganizationState, WrappedMacKey};
 pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
 #[cfg(feature = "testing")]
-pub use round_trip::expect_round_trip;
+pub use round_trip::{RecordType, survives_round_trip};
 pub use secret_arguments::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 pub(crate) use secret_records::{
     LostObject, SecretDocument, SecretRecord, SecretState, VersionRecord,

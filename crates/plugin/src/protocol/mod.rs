@@ -19,7 +19,7 @@ mod signals;
 mod tls;
 mod wire;
 
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "testing")]
 pub use codec::fuzz_msgpack;
 pub use handshake::{HandshakeError, started_by_host};
 pub use hardening::forbid_core_dumps;

@@ -120,6 +120,14 @@ impl KeyEncryptionKey for AgeIdentity {
     }
 }
 
+/// Parses the content of an identity file, for a fuzz target; `None` if it is refused.
+#[cfg(feature = "testing")]
+#[must_use]
+pub fn fuzz_identities(content: &[u8]) -> Option<Vec<AgeIdentity>> {
+    let file = AgeIdentityFile::parse(content).ok()?;
+    Some(file.into_identities())
+}
+
 /// The identities of a file, as `age-keygen` writes it: one a line, and comments.
 #[derive(Debug)]
 pub struct AgeIdentityFile(Vec<AgeIdentity>);

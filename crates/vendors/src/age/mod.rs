@@ -9,5 +9,7 @@ mod kek;
 mod recipient;
 mod registration;
 
+#[cfg(feature = "testing")]
+pub use identity::fuzz_identities;
 pub use identity::{AgeIdentity, AgeIdentityFile};
 pub(crate) use registration::KEY_TYPE;

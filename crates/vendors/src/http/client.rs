@@ -10,6 +10,8 @@ use url::Url;
 
 use super::answer::HttpResponse;
 use super::body::{FromOwnerSecret as _, read};
+#[cfg(any(test, feature = "testing"))]
+use super::canned::CannedAnswers;
 use super::counter::{RequestCounter, RequestLog};
 use super::error::{HttpError, HttpErrorKind};
 use super::retry::{RetryPolicy, retry_after};
@@ -52,6 +54,9 @@ pub struct HttpSettings {
     pub redirect_to: Vec<Url>,
     /// The file that lists requests. Default: the environment's.
     pub request_log: Option<PathBuf>,
+    /// Answers in place of all servers, for the fuzz targets.
+    #[cfg(any(test, feature = "testing"))]
+    pub canned: Option<CannedAnswers>,
 }
 
 impl Default for HttpSettings {
@@ -65,6 +70,8 @@ impl Default for HttpSettings {
             request_timeout: Duration::from_secs(15),
             redirect_to: Vec::new(),
             request_log: std::env::var_os(REQUEST_LOG_VARIABLE).map(PathBuf::from),
+            #[cfg(any(test, feature = "testing"))]
+            canned: None,
         }
     }
 }
@@ -96,6 +103,8 @@ pub struct HttpClient {
     redirect_to: Arc<[Url]>,
     requests: RequestCounter,
     log: Option<Arc<RequestLog>>,
+    #[cfg(any(test, feature = "testing"))]
+    canned: Option<CannedAnswers>,
 }
 
 impl HttpClient {
@@ -139,6 +148,8 @@ impl HttpClient {
             redirect_to: settings.redirect_to.clone().into(),
             requests: RequestCounter::default(),
             log,
+            #[cfg(any(test, feature = "testing"))]
+            canned: settings.canned.clone(),
         })
     }
 
@@ -284,6 +295,10 @@ impl HttpClient {
     ) -> Result<HttpResponse, HttpError> {
         let started = Instant::now();
         self.requests.count();
+        #[cfg(any(test, feature = "testing"))]
+        if let Some(canned) = &self.canned {
+            return Ok(canned.answer(request, url));
+        }
         let mut sending = self
             .client
             .request(request.method.clone(), url.clone())

@@ -5,6 +5,8 @@
 
 mod answer;
 mod body;
+#[cfg(any(test, feature = "testing"))]
+mod canned;
 mod client;
 mod counter;
 mod error;
@@ -17,14 +19,16 @@ mod tls;
 mod tests;
 
 pub use answer::{HttpResponse, UnexpectedAnswer};
+#[cfg(any(test, feature = "testing"))]
+pub use canned::{CannedAnswer, CannedAnswers};
 pub use client::{HttpClient, HttpRequest, HttpSettings, Proxies};
 pub use counter::RequestCounter;
 pub use error::{HttpError, HttpErrorKind};
 pub use planton_core::deadline::OperationContext;
 pub use retry::RetryPolicy;
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "testing")]
 pub use retry::fuzz_retry_after;
 pub(crate) use secret_body::{decode_secret, encode_secret, json_array, json_object, zeroizing};
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "testing")]
 pub use tls::fuzz_roots;
 pub use tls::{ClientIdentity, Roots};

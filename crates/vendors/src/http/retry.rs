@@ -108,10 +108,11 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 }
 
 /// Parses `Retry-After`, for a fuzz target.
-#[cfg(feature = "fuzzing")]
-pub fn fuzz_retry_after(header: http::HeaderValue) {
+#[cfg(feature = "testing")]
+#[must_use]
+pub fn fuzz_retry_after(header: http::HeaderValue) -> Option<Duration> {
     let headers = HeaderMap::from_iter([(header::RETRY_AFTER, header)]);
-    let _ = retry_after(&headers, SystemTime::now());
+    retry_after(&headers, SystemTime::now())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use anyhow::Result;
 use xtask::terraform::Terraform;
 
 use super::scale::Scale;
-use super::{goals, profile, vendors};
+use super::{goals, profile, throughput, vendors};
 
 /// The results of a run.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Measured {
     pub(super) scale: Scale,
     /// The results on each registered backend.
     pub(super) backends: Vec<vendors::Measured>,
+    /// The throughput of sealing and opening.
+    pub(super) throughput: Vec<throughput::Measured>,
 }
 
 /// Returns the page of a run.
@@ -51,6 +53,7 @@ pub(super) fn page(measured: &Measured) -> Result<String> {
     write!(page, "\n## Goals\n\n{goals}\n{BEFORE}")?;
     page.push_str(&profile::section(&measured.scale, cores));
     backends(&mut page, measured)?;
+    page.push_str(&throughput::section(&measured.throughput)?);
     page.push_str(REQUESTS);
     page.push_str(METHOD);
     page.push_str(SEQUENCES);
@@ -161,7 +164,7 @@ const METHOD: &str = "
   run with the same Terraform.
 - Requests for each secret under \"Where the time goes\": the responses in OpenBAO's audit log,
   including those that a process pays once.
-- Microbenchmarks of single functions: `cargo bench`.
+- Throughput: `cargo bench --package planton-envelope`, which Criterion samples. The result is the mean.
 ";
 
 fn percentile(sorted: &[Duration], percent: usize) -> Duration {

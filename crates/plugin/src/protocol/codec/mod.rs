@@ -86,13 +86,20 @@ pub(crate) fn decode_value(
     }
 }
 
-/// Decodes a value in `MessagePack`, for a fuzz target.
-#[cfg(feature = "fuzzing")]
-pub fn fuzz_msgpack(msgpack: &[u8], ty: &AttributeType) {
-    if let Ok(value) = decode::from_msgpack(msgpack, ty) {
-        let encoded = encode::to_msgpack(&value, ty).expect("what was decoded is encoded");
-        assert!(decode::from_msgpack(&encoded, ty).is_ok_and(|again| again == value));
-    }
+/// Returns whether `msgpack` is a value of this type, for a fuzz target.
+///
+/// # Panics
+///
+/// If a value does not survive a round trip.
+#[cfg(feature = "testing")]
+#[must_use]
+pub fn fuzz_msgpack(msgpack: &[u8], ty: &AttributeType) -> bool {
+    let Ok(value) = decode::from_msgpack(msgpack, ty) else {
+        return false;
+    };
+    let encoded = encode::to_msgpack(&value, ty).expect("what was decoded is encoded");
+    assert!(decode::from_msgpack(&encoded, ty).is_ok_and(|again| again == value));
+    true
 }
 
 /// Encodes a value of type `ty`.

@@ -23,7 +23,7 @@ pub use config::{
     InvalidAddress, InvalidMountPath, JwtSource, MountPath, OpenBaoAddress, OpenBaoAuth,
     OpenBaoConfig,
 };
-#[cfg(feature = "fuzzing")]
+#[cfg(feature = "testing")]
 pub use consistency::fuzz_index;
 pub use error::{OpenBaoError, OpenBaoErrorKind, OpenBaoErrorParts};
 pub use fence::{Fenced, fence_slot};

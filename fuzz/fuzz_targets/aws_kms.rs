@@ -1,0 +1,7 @@
+//! The target `aws_kms` of the library, under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("aws_kms", input);
+});

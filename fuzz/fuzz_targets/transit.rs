@@ -1,0 +1,7 @@
+//! The target `transit` of the library, under libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    planton_fuzz::run("transit", input);
+});
