@@ -65,15 +65,18 @@ struct Key {
     /// File with identities of age, as age-keygen writes it.
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// Key in a service: <type>:<setting>=<value>,… with the settings of that type's block. The
-    /// credential comes from the vendor's ambient chain. Requires --secret, and --organization
-    /// or --from-backend.
-    #[arg(long, value_name = "KEY", requires_all = ["names", "secret"])]
+    /// Key in a service.
+    // Rustdoc would take <type> for a tag.
+    #[arg(long, value_name = "KEY", help = KEY_HELP, requires_all = ["names", "secret"])]
     key: Option<String>,
     /// The organization's own key, on the platform that the environment variables name.
     #[arg(long)]
     platform_key: bool,
 }
+
+const KEY_HELP: &str = "Key in a service: <type>:<setting>=<value>,… with the settings of that \
+    type's block. The credential comes from the vendor's ambient chain. Requires --organization \
+    and --secret";
 
 /// Result of the command. It never contains the value.
 #[derive(Debug, Serialize)]

@@ -3,7 +3,7 @@
 use super::by_kind;
 use planton_core::kek::{KekError, OrganizationFingerprint, pin_of};
 use planton_core::names::Slug;
-use planton_core::operations::MAX_ESCROW_KEYS;
+use planton_core::operations::{MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 use planton_envelope::{KekId, MAX_WRAPS_BYTES};
 use planton_plugin::Diagnostic;
 
@@ -44,6 +44,19 @@ pub(super) fn too_many(keys: usize) -> Diagnostic {
             "{} escrow keys are declared, and at most {MAX_ESCROW_KEYS} are possible.\n\nRemove \
              some of them.",
             keys.saturating_sub(1)
+        ),
+    )
+}
+
+pub(super) fn too_many_former(keys: usize) -> Diagnostic {
+    Diagnostic::error(
+        "Too Many Former Keys",
+        format!(
+            "With this change, the backend would have {keys} former encryption keys, and at most \
+             {MAX_FORMER_KEYS} are possible: each is kept, with its credential, to open what it has \
+             encrypted. The backend was not changed.\n\nMove the existing versions to the present \
+             key, and let go of the former ones: run terraform-provider-planton rewrap, and then \
+             terraform-provider-planton rewrap --remove-former-keys."
         ),
     )
 }

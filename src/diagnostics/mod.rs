@@ -138,6 +138,10 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         ),
         E::KeyDeclaredTwice { key } => (keys::declared_twice(key), About::Escrow),
         E::TooManyKeys { keys } => (keys::too_many(*keys), About::Escrow),
+        E::TooManyFormerKeys { keys } => (
+            keys::too_many_former(*keys),
+            About::Key(KekSlot::Encryption, ""),
+        ),
         E::WrapsTooLong { bytes } => (keys::wraps_too_long(*bytes), About::Escrow),
         E::AnotherFingerprint {
             organization,
@@ -244,6 +248,14 @@ fn explained(error: &OperationError) -> (Diagnostic, About<'_>) {
         } => (backend::rolled_back(backend, *seen, *found), About::Nothing),
         E::ProbeFailed { step, error } => (backend::probe_failed(step, error), setting(error)),
         E::CredentialRefused { kind } => (backend::credential_refused(kind), About::Nothing),
+        E::OrganizationRolledBack {
+            organization,
+            seen,
+            found,
+        } => (
+            organization::rolled_back(organization, *seen, *found),
+            About::Nothing,
+        ),
         E::DefaultBackendExists { backend, existing } => {
             (default_backend::exists(backend, existing), About::Backend)
         }

@@ -64,6 +64,21 @@ pub(super) fn mac_key_replaced() -> Diagnostic {
     )
 }
 
+pub(super) fn rolled_back(organization: &Slug, seen: u64, found: u64) -> Diagnostic {
+    Diagnostic::error(
+        "Organization Rolled Back",
+        format!(
+            "The record of organization \"{organization}\" is older than the one that this state \
+             has seen (generation {found}, seen {seen}), and names other escrow keys. Nothing was \
+             encrypted: a removed escrow key would open it. Somebody with write access to the \
+             platform may have put the older record back.\n\nFind out who can write to the \
+             platform's storage, and restore the newer record. If a backup was restored on \
+             purpose, run terraform-provider-planton platform escrow list, and make the escrow keys \
+             those from before the restore (platform escrow add, platform escrow remove)."
+        ),
+    )
+}
+
 pub(super) fn record_missing(organization: &Slug) -> Diagnostic {
     Diagnostic::error(
         "Organization Record Missing",

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::diagnostics::{Finding, explain, renamed_organization};
 use crate::session::Configured;
-use planton_core::operations::{OperationError, Owner, Stamp};
+use planton_core::operations::{OperationError, Owner, SeenKeys, Stamp};
 use planton_plugin::{Diagnostic, PrivateData};
 
 /// Typed part of a resource's private data.
@@ -74,6 +74,10 @@ pub(super) struct Anchor {
     /// Commitment of the MAC key that authenticated the record at the last write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) mac_key: Option<String>,
+    /// Escrow keys of the organization as last seen in a verified record; absent if it never
+    /// had any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) keys: Option<SeenKeys>,
     /// Generation of the record when it was last seen; 0 right after an import.
     #[serde(default)]
     pub(super) generation: u64,
@@ -111,16 +115,41 @@ impl Anchor {
     ///
     /// Failures of the platform.
     pub(super) async fn of(session: &Configured, written: Committed) -> Result<Self, Diagnostic> {
-        let mac_key = session.organization.keys().commitment().await;
-        Ok(Self {
+        let anchor = Self {
             catalog: Some(written.catalog),
             organization: Some(session.organization.slug().to_string()),
-            mac_key: Some(mac_key.map_err(|error| explain(&error))?),
             generation: written.generation,
-            deleting: false,
             stamp: Some(written.stamp),
-            finding: None,
+            ..Self::default()
+        };
+        anchor.authenticated(session).await
+    }
+
+    /// Sets what a write has seen of the organization: its MAC key and its escrow keys.
+    ///
+    /// # Errors
+    ///
+    /// Failures of the platform.
+    pub(super) async fn authenticated(self, session: &Configured) -> Result<Self, Diagnostic> {
+        let keys = session.organization.keys();
+        let mac_key = keys.commitment().await.map_err(|error| explain(&error))?;
+        Ok(Self {
+            mac_key: Some(mac_key),
+            keys: keys.seen().await,
+            ..self
         })
+    }
+
+    /// Takes newer escrow keys of the organization after a read, if the process has verified
+    /// its record. A read itself needs no key.
+    pub(super) async fn with_newer_keys(self, session: &Configured) -> Self {
+        let seen = session.organization.keys().seen().await;
+        let known = self.keys.as_ref().map_or(0, |keys| keys.generation);
+        let newer = seen.filter(|seen| seen.generation > known);
+        Self {
+            keys: newer.or(self.keys),
+            ..self
+        }
     }
 
     /// Updates the anchor after a read that found a record of `owner`. A state without a
@@ -142,12 +171,16 @@ impl Anchor {
         }
     }
 
-    /// Checks that the catalog is the one that the resource was created in.
+    /// Checks that the catalog is the one that the resource was created in, and registers the
+    /// escrow keys that were seen. Nothing is then wrapped for those of an older record.
     ///
     /// # Errors
     ///
     /// `Different Platform`.
     pub(super) async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
+        if let Some(keys) = &self.keys {
+            session.organization.keys().remember(keys.clone());
+        }
         let Some(catalog) = self.catalog else {
             return Ok(());
         };
@@ -163,18 +196,25 @@ impl Anchor {
         })
     }
 
-    /// Checks, before a write, that the records are still authenticated with the same MAC key.
+    /// Checks, before a write, that the records are still authenticated with the same MAC key,
+    /// and that no older record brings an escrow key of the organization back.
     ///
     /// # Errors
     ///
-    /// Those of [`expect_catalog`](Self::expect_catalog), and `Catalog Key Replaced`.
+    /// Those of [`expect_catalog`](Self::expect_catalog), `Catalog Key Replaced` and
+    /// `Organization Rolled Back`.
     pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
         self.expect_catalog(session).await?;
-        let Some(mac_key) = &self.mac_key else {
-            return Ok(());
-        };
-        let expected = session.organization.keys().expect_commitment(mac_key).await;
-        expected.map_err(|error| explain(&error))
+        let keys = session.organization.keys();
+        if let Some(mac_key) = &self.mac_key {
+            let expected = keys.expect_commitment(mac_key).await;
+            expected.map_err(|error| explain(&error))?;
+        }
+        if let Some(seen) = &self.keys {
+            let expected = keys.expect_seen(seen).await;
+            expected.map_err(|error| explain(&error))?;
+        }
+        Ok(())
     }
 }
 
@@ -188,6 +228,10 @@ mod tests {
         let anchor = Anchor {
             generation: 7,
             mac_key: Some("00".to_owned()),
+            keys: Some(SeenKeys {
+                generation: 3,
+                digest: None,
+            }),
             ..Anchor::default()
         };
         assert_eq!(Anchor::read(&anchor.write()), Ok(anchor));

@@ -67,6 +67,30 @@ impl Pins {
         }
     }
 
+    /// Creates the organization.
+    #[track_caller]
+    pub(crate) fn initialized(scene: &Scene, arguments: &[&str]) {
+        told(
+            &run(scene, &[&["platform", "init"], arguments].concat(), &[]),
+            0,
+        );
+    }
+
+    /// Returns the one key whose pin begins with `provider`.
+    pub(crate) fn key(&self, provider: &str) -> String {
+        let mut keys = self
+            .allowed
+            .split(',')
+            .filter(|id| id.starts_with(provider));
+        keys.next().unwrap().to_owned()
+    }
+
+    /// Runs a command that succeeds.
+    #[track_caller]
+    pub(crate) fn done(&self, scene: &Scene, arguments: &[&str]) {
+        told(&self.run(scene, arguments), 0);
+    }
+
     pub(crate) fn and(mut self, id: &str) -> Self {
         if !self.allowed.contains(id) {
             self.allowed = format!("{},{id}", self.allowed);

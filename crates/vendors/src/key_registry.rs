@@ -74,6 +74,21 @@ impl ConnectKek for KekConnector {
             .await
     }
 
+    fn may_move(&self, settings: &KekSettings) -> bool {
+        type_of(settings).is_ok_and(|of| of.opener.may_move(settings))
+    }
+
+    async fn is_still(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        id: &KekId,
+    ) -> Result<bool, KekError> {
+        let opener = type_of(settings)?.opener;
+        let http = self.http.clone();
+        opener.is_still(settings, credential, id, http).await
+    }
+
     fn open(
         &self,
         settings: &KekSettings,

@@ -40,8 +40,12 @@ enum What {
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 struct Add {
-    /// Key to add: age:<recipient>, or <type>:<setting>=<value>,… with the settings of that
-    /// type's block.
+    /// Key to add.
+    // Rustdoc would take <type> for a tag.
+    #[arg(
+        help = "Key to add: age:<recipient>, or <type>:<setting>=<value>,… with the settings \
+                  of that type's block"
+    )]
     key: String,
     #[command(flatten)]
     how: How,

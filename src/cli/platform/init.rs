@@ -13,9 +13,14 @@ use planton_core::operations::DeclaredKek;
 
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(super) struct Init {
-    /// Escrow key, up to three times: age:<recipient>, or <type>:<setting>=<value>,… with the
-    /// settings of that type's block.
-    #[arg(long, value_name = "KEY")]
+    /// Escrow key, up to three times.
+    // Rustdoc would take <type> for a tag.
+    #[arg(
+        long,
+        value_name = "KEY",
+        help = "Escrow key, up to three times: age:<recipient>, or <type>:<setting>=<value>,… \
+                with the settings of that type's block"
+    )]
     escrow: Vec<String>,
     #[command(flatten)]
     how: How,

@@ -56,7 +56,7 @@ impl Refresh for SecretBackendResource {
             }
         };
         Ok(ReadResponse {
-            private: Some(anchor.write()),
+            private: Some(anchor.with_newer_keys(session).await.write()),
             identity: Some(state::identity(organization.slug().as_str(), &name)),
             diagnostics: warning.into_iter().collect(),
             ..ReadResponse::current(state)

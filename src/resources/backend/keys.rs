@@ -2,7 +2,8 @@
 
 use super::blocks;
 use super::settings::{TRIGGER, block_state, collect, has_unknown_credential, settings_of};
-use crate::diagnostics::explain_at;
+use super::state::Identity;
+use crate::diagnostics::{explain, explain_at};
 use crate::session::Configured;
 use planton_core::operations::{
     BackendView, DeclaredKek, DeclaredKeys, KekSettings, KekSlot, KekView, MAX_ESCROW_KEYS,
@@ -151,6 +152,62 @@ pub(super) fn change(prior: &Value, planned: &Value) -> bool {
     is_unknown || before != now || (!now.is_empty() && is_triggered)
 }
 
+/// Plans a change if one of the keys, declared as before, is another one by now: the apply
+/// then saves what its settings name.
+pub(super) async fn decide_moved(planned: &mut Value, session: &Configured, identity: &Identity) {
+    if planned.attribute(KEY_IDS).is_unknown() {
+        return;
+    }
+    let known: Vec<_> = key_blocks(planned)
+        .iter()
+        .filter_map(KeyBlock::settings)
+        .collect();
+    let Identity { uuid, name } = identity;
+    let backends = session.organization.backends();
+    if backends.has_moved_key(name, *uuid, &known).await {
+        planned.set(KEY_IDS, Value::Unknown);
+    }
+}
+
+/// Rejects a replacement that would silently switch a key to ambient credentials. The sealed
+/// credential stays with the replaced backend.
+pub(super) async fn check_replaced(
+    prior: &Value,
+    config: &Value,
+    session: &Configured,
+    identity: &Identity,
+) -> Result<(), Diagnostic> {
+    let is_triggered = prior.attribute(TRIGGER) != config.attribute(TRIGGER);
+    let bare: Vec<_> = key_blocks(config)
+        .into_iter()
+        .filter_map(|block| {
+            let (of, _) = block.chosen()?;
+            let is_bare = block.credential(of).is_empty() && !block.has_unknown_credential(of);
+            is_bare.then(|| (block.path.then(of.name), of.name))
+        })
+        .collect();
+    if is_triggered || bare.is_empty() {
+        return Ok(());
+    }
+    let view = session.organization.backends().find(&identity.name).await;
+    let view = view.map_err(|error| explain(&error))?;
+    let present = view.encryption.iter().chain(&view.escrow);
+    let is_static = |kind: &str| {
+        let mut present = present.clone();
+        present.any(|key| key.is_static && key.settings.kind == kind)
+    };
+    match bare.into_iter().find(|(_, kind)| is_static(kind)) {
+        None => Ok(()),
+        Some((path, _)) => Err(Diagnostic::error(
+            "Key Credential Missing",
+            "This change replaces the backend. The sealed credential of its key does not move to \
+             the new backend, and no credential is configured for the key.\n\nSet the credential \
+             again. To use ambient credentials instead, change credentials_wo_version as well.",
+        )
+        .at(path)),
+    }
+}
+
 /// Sets the planned identifiers of the keys: the present ones if nothing changes them.
 pub(super) fn decide_ids(planned: &mut Value, prior: Option<&Value>) {
     let ids = match prior {
@@ -170,7 +227,10 @@ pub(super) fn declared(
     let triggered = is_triggered(prior, planned);
     let before: Vec<_> = prior.map(key_blocks).unwrap_or_default();
     let configured = key_blocks(config);
-    let mut keys = DeclaredKeys::default();
+    let mut keys = DeclaredKeys {
+        resolves_again: prior.is_some() && planned.attribute(KEY_IDS).is_unknown(),
+        ..DeclaredKeys::default()
+    };
     for block in key_blocks(planned) {
         let settings = block.settings().ok_or_else(|| {
             Diagnostic::bug("The settings of a key were unknown during its apply.")

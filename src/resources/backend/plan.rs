@@ -76,6 +76,11 @@ impl Plan for SecretBackendResource {
         )?;
         let replaced = replaced_paths(&request.prior_state, &planned);
         if replaced.is_empty() {
+            let anchor = Anchor::read(&request.prior_private)?;
+            if let Some(session) = session.filter(|_| is_own(&anchor)) {
+                let identity = Identity::read(&request.prior_state)?;
+                keys::decide_moved(&mut planned, session, &identity).await;
+            }
             plan_in_place(request, planned, session)
         } else {
             plan_replacement(request, planned, replaced, session).await
@@ -123,6 +128,8 @@ async fn plan_replacement(
         unused
             .await
             .map_err(|error| explain(&error).at(replaced[0].clone()))?;
+        let identity = Identity { uuid, name };
+        keys::check_replaced(prior, &request.config, session, &identity).await?;
     }
     check_replaced(prior, &request.config)?;
     check_credential(&request.config, session)?;

@@ -56,7 +56,7 @@ impl Refresh for DefaultBackendResource {
             generation: view.generation.max(anchor.generation),
             ..anchor
         };
-        let private = anchor.write();
+        let private = anchor.with_newer_keys(session).await.write();
         Ok(ReadResponse {
             private: Some(match written {
                 Some(written) => written.beside(private),

@@ -229,9 +229,8 @@ async fn applied(
 ) -> Result<ApplyResponse, Diagnostic> {
     let organization = &session.organization;
     let identity = identity(organization.slug().as_str(), &view.name);
-    let mac_key = organization.keys().commitment().await;
     let mut private = Private::of(view);
-    private.anchor.mac_key = Some(mac_key.map_err(|error| explain(&error))?);
+    private.anchor = private.anchor.authenticated(session).await?;
     let mut response = ApplyResponse {
         private: Some(private.write()),
         identity: Some(identity),

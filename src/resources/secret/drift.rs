@@ -52,6 +52,7 @@ impl Refresh for SecretResource {
         };
         let mut private = private.found(&view);
         private.anchor.deleting |= is_deleting;
+        private.anchor = private.anchor.with_newer_keys(session).await;
         let mut state = state::whole(&view, request.state.attribute("timeouts").clone());
         if is_lost {
             state.set("version", Value::Null);

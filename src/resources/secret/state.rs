@@ -91,6 +91,7 @@ impl Private {
         let known = Anchor {
             stamp: self.anchor.stamp,
             mac_key: self.anchor.mac_key.clone(),
+            keys: self.anchor.keys.clone(),
             ..seen.anchor
         };
         Self {

@@ -1,12 +1,12 @@
 //! A key in AWS KMS as the main key of a backend.
 
 use serde_json::json;
-use xtask::moto::{KmsKeyState, NewKmsKey};
+use xtask::moto::{Fault, KmsKeyState, NewKmsKey};
 
 use super::backend;
 use crate::backends::Place;
 use crate::backends::configuration::{VARIABLES, secret};
-use crate::scene::{On, Scene, terraform_1_11};
+use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
 /// An access key beside the backend's own, with the same secret part.
@@ -62,6 +62,67 @@ fn acc_aws_kms_key_encrypts_rotates_is_revoked_and_restored() {
     assert_eq!(place.read(&scene, "db"), "second value");
     assert_eq!(scene.read_version("db", 1), "first value");
     workspace.destroyed(&next);
+}
+
+#[test]
+fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::aws();
+    let moto = place.moto();
+    moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
+    let [one, two] = [(); 2].map(|()| moto.create_kms_key(&NewKmsKey::default()).unwrap());
+    moto.alias_kms_key("alias/moved", &one).unwrap();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let workspace = place.workspace(&scene);
+    let backend = backend(&place, &encryption(&place, "alias/moved"));
+    let on_own = "backend = planton_secret_backend.own.name";
+    let parts = [VARIABLES, &backend, &secret("db", on_own)];
+    workspace.write("main.tf", &parts.concat()).unwrap();
+    workspace.settled(&variables);
+
+    moto.alias_kms_key("alias/moved", &two).unwrap();
+    // A service that cannot be asked breaks no plan.
+    for (status, code) in [(400, "AccessDeniedException"), (0, "")] {
+        let fault = Fault {
+            action: "DescribeKey",
+            name: "alias/moved",
+            status,
+            code,
+            times: 1000,
+            ..Fault::default()
+        };
+        moto.inject(&fault).unwrap();
+        workspace.unchanged(&variables);
+        moto.clear_faults().unwrap();
+    }
+    let planned = workspace.changes(&variables);
+    has(
+        &planned,
+        &["key_ids", "0 to add, 1 to change, 0 to destroy"],
+    );
+    workspace.settled(&variables);
+    let own = workspace.attributes("planton_secret_backend.own").unwrap();
+    assert_eq!(own["key_ids"], json!([format!("aws_kms:{two}")]));
+    assert_eq!(place.read(&scene, "db"), "first value");
+    let next = [variables[0], ("rotation", "2"), ("value", "second value")];
+    workspace.settled(&next);
+    let record = record_of(&scene.records(), "db");
+    let versions = &record["versions"];
+    let wrapped_by = |at: usize| versions[at]["keks"][0]["id"].as_str().unwrap();
+    assert_eq!([wrapped_by(0), wrapped_by(1)], [one.as_str(), two.as_str()]);
+
+    // A replacement moves no sealed credential, and takes no ambient one in its place.
+    let alone = parts[..2].concat();
+    workspace.write("main.tf", &alone).unwrap();
+    workspace.settled(&next);
+    let own =
+        format!(", access_key_id = {ACCESS_KEY:?}, secret_access_key_wo = var.backend_secret");
+    let bare = alone.replace(&own, "");
+    assert_ne!(bare, alone);
+    let renamed = bare.replace("name = \"own\"", "name = \"other\"");
+    workspace.write("main.tf", &renamed).unwrap();
+    let text = workspace.refused(&next);
+    has(&text, &["Key Credential Missing", "credentials_wo_version"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod escrow;
 mod pins;
 mod recovery;
 mod reseal;
+mod rollback;
 mod service;
 
 use crate::backends::Place;

@@ -164,7 +164,7 @@ async fn a_ciphertext_of_another_record_or_key_is_refused_by_kms() {
     let (_, ciphertext) = parts(&elsewhere.wrap(&kek).await.unwrap());
     let moved = with_context(&context, &ciphertext);
     // A ciphertext with exactly this context, under a key of somebody else: a redirect.
-    let planted = place.open(json!({}), &other.arn);
+    let planted = place.open(json!({"key_id": other.arn}), &other.arn);
     let planted = planted.wrap(&sealed.dek, sealed.context()).await.unwrap();
     for wrapped in [moved, planted] {
         let sent = kek.requests();

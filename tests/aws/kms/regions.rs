@@ -4,6 +4,7 @@ use planton_core::kek::{KekErrorKind, KeyEncryptionKey};
 use serde_json::{Value, json};
 use xtask::moto::{Fault, KmsKeyState, Moto, NewKmsKey};
 
+use super::resolve::alias;
 use super::support::{Place, Sealed};
 
 /// The number of tries in a Region if there is another one.
@@ -85,6 +86,23 @@ async fn a_multi_region_key_is_the_same_key_in_every_region() {
         let opened = key.place.open(elsewhere, &key.id());
         sealed.expect_opens(&opened, &wrapped).await;
     }
+}
+
+#[tokio::test]
+async fn an_alias_is_resolved_while_the_region_of_its_arn_is_down() {
+    let key = Replicated::new().await;
+    let name = alias(&key.place);
+    for arn in &key.arns {
+        key.place.moto.alias_kms_key(&name, arn).unwrap();
+    }
+    // Each Region has aliases of its own, so another one does not know this ARN.
+    let (head, _) = key.arns[0].split_once(":key/").unwrap();
+    let by_alias = format!("{head}:{name}");
+    key.bring_down(&by_alias, 503, TRIES);
+    let mut settings = Replicated::settings();
+    settings["key_id"] = by_alias.into();
+    let (kek, _) = key.place.resolve(settings).await.unwrap();
+    assert_eq!(kek.id().id, key.id());
 }
 
 #[tokio::test]

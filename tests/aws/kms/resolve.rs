@@ -9,7 +9,7 @@ use xtask::moto::{KmsKeyState, Moto, NewKmsKey};
 
 use super::support::{Place, Sealed};
 
-fn alias(place: &Place) -> String {
+pub(crate) fn alias(place: &Place) -> String {
     format!("alias/planton/{}", place.key_id)
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{KekRecord, Record};
@@ -28,6 +29,29 @@ pub(crate) struct OrganizationRecord {
     /// Time of creation.
     pub created_at: Timestamp,
 }
+
+impl OrganizationRecord {
+    /// Returns a digest of the identifiers and settings of the escrow keys, in hexadecimal: the
+    /// first 16 bytes of SHA-256. Their order does not matter. Absent without any.
+    #[must_use]
+    pub(crate) fn escrow_digest(&self) -> Option<String> {
+        if self.escrow.is_empty() {
+            return None;
+        }
+        let part = |key: &KekRecord| {
+            let part = (&key.kek, &key.settings);
+            serde_json::to_string(&part).expect("records are plain JSON")
+        };
+        let mut parts: Vec<String> = self.escrow.iter().map(part).collect();
+        parts.sort_unstable();
+        let json = serde_json::to_vec(&parts).expect("records are plain JSON");
+        let digest = Sha256::digest(json);
+        Some(hex::encode(&digest[..DIGEST_BYTES]))
+    }
+}
+
+/// The bytes of a digest of escrow keys. The state of each secret contains one.
+const DIGEST_BYTES: usize = 16;
 
 /// The progress of an organization's first use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -77,12 +77,28 @@ pub trait ConnectKek: Send + Sync + Debug + 'static {
         credential: &StoreCredential,
     ) -> Result<ResolvedKek, KekError>;
 
+    /// Returns true if `settings` may name another key later, as an alias does.
+    fn may_move(&self, settings: &KekSettings) -> bool;
+
+    /// Asks the service whether `settings` still name the key `id`. Sends nothing for
+    /// settings that name one key for good.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    async fn is_still(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        id: &KekId,
+    ) -> Result<bool, KekError>;
+
     /// Opens the key `id`, which `settings` resolved to when they were saved. Sends
     /// nothing before the key's first use.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check); `Misconfigured` for a key that `settings` cannot name.
     fn open(
         &self,
         settings: &KekSettings,

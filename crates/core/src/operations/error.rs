@@ -102,6 +102,12 @@ pub enum OperationError {
         /// How many.
         keys: usize,
     },
+    /// A change of key would leave more former keys than a backend's record holds.
+    #[error("the backend would have {keys} former keys, more than its record holds")]
+    TooManyFormerKeys {
+        /// How many.
+        keys: usize,
+    },
     /// The greatest wraps of all keys exceed what an envelope holds.
     #[error("the wraps of all keys may take {bytes} bytes, more than an envelope holds")]
     WrapsTooLong {
@@ -344,6 +350,17 @@ pub enum OperationError {
     /// names another backend.
     #[error("the record of the default backend was rolled back")]
     DefaultBackendRolledBack {
+        /// The generation that the caller saw.
+        seen: u64,
+        /// The generation that was found.
+        found: u64,
+    },
+    /// The record of the organization is older than the one that the caller saw, and names
+    /// other escrow keys.
+    #[error("the record of organization {organization} was rolled back")]
+    OrganizationRolledBack {
+        /// The organization.
+        organization: Slug,
         /// The generation that the caller saw.
         seen: u64,
         /// The generation that was found.

@@ -21,6 +21,10 @@ use uuid::Uuid;
 /// The most escrow keys of a backend or an organization.
 pub const MAX_ESCROW_KEYS: usize = MAX_WRAPPED_KEYS - 1;
 
+/// The most former keys of a backend. Each process that opens the backend opens all of them,
+/// and its record, with their credentials, has to fit the catalog.
+pub const MAX_FORMER_KEYS: usize = 8;
+
 /// The KEKs of a backend, as they are declared. The default is the organization's key
 /// without any escrow key.
 #[derive(Debug, Default)]
@@ -29,6 +33,9 @@ pub struct DeclaredKeys {
     pub encryption: Option<DeclaredKek>,
     /// Keys under which each data key is wrapped as well, at most [`MAX_ESCROW_KEYS`].
     pub escrow: Vec<DeclaredKek>,
+    /// Whether the services are asked again for keys that are declared as before: an alias
+    /// may name another key by now.
+    pub resolves_again: bool,
 }
 
 /// A KEK, as it is declared.
@@ -44,6 +51,10 @@ pub struct DeclaredKek {
 impl DeclaredKeys {
     /// Returns whether `before` already is what is declared, with its credentials.
     fn keeps(&self, before: &BackendKeys) -> bool {
+        let is_any_declared = self.encryption.is_some() || !self.escrow.is_empty();
+        if self.resolves_again && is_any_declared {
+            return false;
+        }
         let keeps = |declared: &DeclaredKek, record: &KekRecord| {
             declared.credential.is_none() && declared.settings == record.settings
         };
@@ -67,8 +78,8 @@ impl Keys<'_> {
     ///
     /// # Errors
     ///
-    /// `TooManyKeys`; `KeyProbeFailed` with the key that failed; `KeyNotAllowed`;
-    /// `KeyDeclaredTwice`;
+    /// `TooManyKeys`, `TooManyFormerKeys`; `KeyProbeFailed` with the key that failed;
+    /// `KeyNotAllowed`; `KeyDeclaredTwice`;
     /// `WrapsTooLong` if the greatest wraps of all keys exceed what an envelope holds.
     pub(crate) async fn resolve(
         self,
@@ -81,8 +92,8 @@ impl Keys<'_> {
             return Ok(before.clone());
         }
         expect_room(1 + declared.escrow.len())?;
-        let organization = self.keyring().await?;
-        let mut resolving = Resolving::new(organization, owner, generation);
+        let organization = self.wrapping_keyring().await?;
+        let mut resolving = Resolving::new(&organization, owner, generation);
         let records = || {
             let main = before.encryption.iter().chain(&before.former);
             main.chain(&before.escrow)
@@ -127,6 +138,10 @@ impl Keys<'_> {
             if keys.former.iter().all(|other| other.kek != record.kek) {
                 keys.former.push(record);
             }
+        }
+        let former = keys.former.len();
+        if former > MAX_FORMER_KEYS && former > before.former.len() {
+            return Err(OperationError::TooManyFormerKeys { keys: former });
         }
         Ok(keys)
     }

@@ -158,7 +158,13 @@ impl BackendKeyring {
         }
     }
 
-    /// Returns the keyring.
+    /// Returns true for the keys of the built-in backend.
+    pub(crate) fn is_organizations(&self) -> bool {
+        self.backend.is_none()
+    }
+
+    /// Returns the keyring. That of the built-in backend is the organization's as it was
+    /// passed: it wraps only if it was opened with its escrow keys.
     ///
     /// # Errors
     ///

@@ -53,13 +53,13 @@ pub use default_backend::{
 };
 pub use error::{ChangedRecord, CommitUnclear, OperationError};
 pub use interrupt::Interrupt;
-pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS};
+pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};
 pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;
 pub use planton_envelope::{SecretKind, SecretValue};
 pub use rewrap::{FailedRewrap, FormerKeys, KeptEnvelope, RewrapProgress};
-pub use rollback_guard::SeenBackend;
+pub use rollback_guard::{SeenBackend, SeenKeys};
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
     CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, InvalidGenerate, Lookup,

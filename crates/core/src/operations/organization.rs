@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
 use super::OperationError;
 use super::connections::Connections;
 use super::deletion_waits::DeletionWaits;
 use super::keyrings::OrganizationKeyring;
+use super::keys::NewestRecord;
 use super::run::Run;
 use crate::catalog::{
     Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord, RecordKey,
@@ -59,6 +60,7 @@ pub struct Organization {
     pub(super) opened: OnceCell<Opened>,
     pub(super) mac_key: OnceCell<MacKey>,
     pub(super) keyring: OnceCell<Arc<OrganizationKeyring>>,
+    pub(super) newest: Mutex<Option<Arc<NewestRecord>>>,
     pub(super) pins: Arc<KekPins>,
     pub(super) rescue: Vec<Arc<dyn KeyEncryptionKey>>,
 }
@@ -94,6 +96,7 @@ impl Organization {
             opened: OnceCell::new(),
             mac_key: OnceCell::new(),
             keyring: OnceCell::new(),
+            newest: Mutex::default(),
             pins: Arc::default(),
             rescue: Vec::new(),
         }

@@ -1,4 +1,5 @@
-//! Rejects records of backends and of the default that are older than those seen before.
+//! Rejects records of backends, of the default and of the organization's keys that are older
+//! than those seen before.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,8 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::catalog::BackendRecord;
+use crate::catalog::{BackendRecord, OrganizationRecord};
 use crate::names::Slug;
+
+/// The generation of an organization's record after its first use.
+const FIRST_USE: u64 = 2;
 
 /// A backend's record as the caller saw it, for the caller to keep.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,11 +52,42 @@ impl SeenBackend {
     }
 }
 
+/// The escrow keys in an organization's record as the caller saw them, for the caller to keep.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenKeys {
+    /// The generation of the record.
+    pub generation: u64,
+    /// The digest of the escrow keys; absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+impl SeenKeys {
+    pub(crate) fn of(record: &OrganizationRecord) -> Self {
+        Self {
+            generation: record.generation,
+            digest: record.escrow_digest(),
+        }
+    }
+
+    /// Returns true if there is nothing to bring back: no earlier record names any key.
+    pub(crate) fn is_of_first_use(&self) -> bool {
+        self.generation <= FIRST_USE && self.digest.is_none()
+    }
+
+    /// Returns true if this record is no newer than `known` and names other keys. An older
+    /// record with the same keys is accepted, since it may come from a backup.
+    pub(crate) fn is_rolled_back_from(&self, known: &Self) -> bool {
+        self.generation <= known.generation && self.digest != known.digest
+    }
+}
+
 /// The newest records that this process has seen.
 #[derive(Debug, Default)]
 pub(crate) struct RollbackGuard {
     backends: Mutex<HashMap<Slug, SeenBackend>>,
     default: Mutex<Option<(u64, Slug)>>,
+    keys: Mutex<Option<SeenKeys>>,
 }
 
 impl RollbackGuard {
@@ -110,5 +145,28 @@ impl RollbackGuard {
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
         let (seen, known) = default.as_ref()?;
         (generation <= *seen && backend != known).then_some(*seen)
+    }
+
+    /// Remembers the organization's keys, unless newer ones were seen.
+    pub(crate) fn remember_keys(&self, seen: SeenKeys) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = keys.as_ref();
+        if known.is_none_or(|known| known.generation < seen.generation) {
+            *keys = Some(seen);
+        }
+    }
+
+    /// Returns the newest keys of the organization that were seen.
+    pub(crate) fn last_keys(&self) -> Option<SeenKeys> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.clone()
+    }
+
+    /// Returns the remembered generation if `found` is not newer and names other keys.
+    pub(crate) fn rollback_of_keys(&self, found: &SeenKeys) -> Option<u64> {
+        let known = self.last_keys()?;
+        found
+            .is_rolled_back_from(&known)
+            .then_some(known.generation)
     }
 }

@@ -247,7 +247,7 @@ impl Opened {
             Entry::Vacant(entry) => {
                 let backends = keys.organization.backends();
                 let backend = backends.of_secret(secret, Trust::Mac).await?;
-                let versions = KeyVersions::of(backend.keyring.get().await?).await?;
+                let versions = KeyVersions::of(&keys.wrapping_keyring_of(&backend).await?).await?;
                 Ok(entry.insert((backend, versions)))
             }
         }

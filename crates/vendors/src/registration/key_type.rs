@@ -62,6 +62,21 @@ pub(crate) trait OpenKek: Debug + Sync {
         http: HttpSettings,
     ) -> Result<ResolvedKek, KekError>;
 
+    /// By default, the settings name one key for good.
+    fn may_move(&self, _: &KekSettings) -> bool {
+        false
+    }
+
+    async fn is_still(
+        &self,
+        _: &KekSettings,
+        _: &StoreCredential,
+        _: &KekId,
+        _: HttpSettings,
+    ) -> Result<bool, KekError> {
+        Ok(true)
+    }
+
     fn open(
         &self,
         settings: &KekSettings,

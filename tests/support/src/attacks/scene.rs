@@ -76,6 +76,7 @@ impl<'a> Scene<'a> {
         let keys = DeclaredKeys {
             encryption: target.main.clone(),
             escrow: vec![recipient(escrow.recipient())],
+            ..DeclaredKeys::default()
         };
         let interrupt = Interrupt::default();
         let registered = process.backends().register(declaration(keys), &interrupt);
@@ -198,6 +199,7 @@ impl<'a> Scene<'a> {
             keys: DeclaredKeys {
                 encryption: self.target.main.clone(),
                 escrow,
+                ..DeclaredKeys::default()
             },
             arguments: self.backend.arguments.clone(),
         };

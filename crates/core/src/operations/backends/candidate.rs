@@ -108,8 +108,8 @@ impl Backends<'_> {
         let plaintext = SecretValue::Text(MARKER_TEXT.into()).to_plaintext();
         let organization = self.organization.slug();
         let names = WrapNames::backend(organization, candidate.name, KeyPurpose::BackendMarker);
-        let keyring = &self.organization.keys().keyring().await?.keyring;
-        let sealed = seal(context, &names, keyring, &plaintext).await?;
+        let keyring = self.organization.keys().wrapping_keyring().await?;
+        let sealed = seal(context, &names, &keyring.keyring, &plaintext).await?;
         Ok(sealed.payload(candidate.store.capability().encoding))
     }
 }

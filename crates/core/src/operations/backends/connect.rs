@@ -46,7 +46,7 @@ impl Current {
     }
 }
 
-impl<'a> Backends<'a> {
+impl Backends<'_> {
     /// Passes a record that the caller saw earlier to the rollback guard.
     ///
     /// An older record that leads to another place is then rejected. A refresh accepts an
@@ -72,7 +72,7 @@ impl<'a> Backends<'a> {
     /// `UnknownBackend`; failures of the catalog, the KEK and the connector.
     pub(crate) async fn open(self, name: &Slug) -> Result<Backend, OperationError> {
         if name.as_str() == PLATFORM_BACKEND {
-            return self.platform_backend(Trust::Mac).await;
+            return self.platform_backend().await;
         }
         self.open_backend(name, None, Trust::Mac).await
     }
@@ -101,7 +101,7 @@ impl<'a> Backends<'a> {
         trust: Trust,
     ) -> Result<Backend, OperationError> {
         if secret.backend_name.as_str() == PLATFORM_BACKEND {
-            return self.platform_backend(trust).await;
+            return self.platform_backend().await;
         }
         self.open_backend(&secret.backend_name, Some(secret.backend), trust)
             .await
@@ -145,8 +145,8 @@ impl<'a> Backends<'a> {
         capability.ok_or_else(|| unknown(name))
     }
 
-    async fn platform_backend(self, trust: Trust) -> Result<Backend, OperationError> {
-        let keyring = self.keyring(trust).await?;
+    async fn platform_backend(self) -> Result<Backend, OperationError> {
+        let keyring = self.organization.keys().keyring().await?;
         self.platform_backend_with(keyring).await
     }
 
@@ -165,14 +165,6 @@ impl<'a> Backends<'a> {
             seen: None,
             marker: None,
         })
-    }
-
-    async fn keyring(self, trust: Trust) -> Result<&'a Arc<OrganizationKeyring>, OperationError> {
-        let keys = self.organization.keys();
-        match trust {
-            Trust::Mac => keys.keyring().await,
-            Trust::MacOrRollbackGuard => keys.unverified_keyring().await,
-        }
     }
 
     /// Opens the backend with this name by its record as it is now, behind a fence, with
@@ -259,7 +251,7 @@ impl<'a> Backends<'a> {
                 .loaded
                 .verify(self.organization.keys().mac_key().await?)?;
         }
-        let keyring = self.keyring(trust).await?;
+        let keyring = self.organization.keys().keyring().await?;
         self.connection(name, found, keyring).await
     }
 

@@ -12,6 +12,7 @@ mod connect;
 mod declaration;
 mod delete;
 mod forget;
+mod moved_keys;
 mod probe;
 mod recheck;
 mod record;

@@ -82,7 +82,7 @@ impl Backends<'_> {
         let sealed = self
             .organization
             .keys()
-            .keyring()
+            .wrapping_keyring()
             .await?
             .seal_credential(
                 CredentialUse::store(CredentialOwner::backend(uuid, &name), &settings),

@@ -192,7 +192,7 @@ impl Backends<'_> {
         changed.credential = self
             .organization
             .keys()
-            .keyring()
+            .wrapping_keyring()
             .await?
             .seal_credential(usage, &credential, version)
             .await?;

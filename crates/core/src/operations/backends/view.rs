@@ -56,11 +56,14 @@ pub struct KekView {
     pub kek: KekId,
     /// Its settings.
     pub settings: KekSettings,
+    /// Whether it has a credential of its own, instead of the vendor's ambient chain.
+    pub is_static: bool,
 }
 
 impl From<&KekRecord> for KekView {
     fn from(record: &KekRecord) -> Self {
         Self {
+            is_static: record.credential.is_some(),
             kek: record.kek.clone(),
             settings: record.settings.clone(),
         }

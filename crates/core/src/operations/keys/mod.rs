@@ -2,6 +2,7 @@
 
 mod escrow;
 mod initialize;
+mod newest;
 mod records;
 mod rescue;
 mod status;
@@ -19,6 +20,8 @@ use super::{OperationError, Organization};
 use crate::catalog::{KekRecord, OrganizationState, WrappedMacKey};
 use crate::kek::{KekError, KeyEncryptionKey, Keyring, OrganizationFingerprint, Rewrap, WrapNames};
 use planton_envelope::{KekId, MacKey, WrapBinding, WrappedKey};
+
+pub(super) use newest::NewestRecord;
 
 pub use escrow::EscrowChanged;
 pub use initialize::Initialized;
@@ -101,30 +104,30 @@ impl<'a> Keys<'a> {
         unwrapped.await
     }
 
-    /// Returns the keyring of the organization. Its escrow keys are those of a verified record.
-    ///
-    /// # Security
-    ///
-    /// A client that may write the catalog, and has no MAC key, could add an escrow key of its
-    /// own. Without this check, a new secret would be put for that key before its commit failed.
+    /// Returns the keyring that opens what is sealed for the organization. It has no escrow
+    /// key, so it needs no verified record: see
+    /// [`wrapping_keyring`](Self::wrapping_keyring).
     pub(crate) async fn keyring(self) -> Result<&'a Arc<OrganizationKeyring>, OperationError> {
-        if !self.organization.existing().await?.escrow.is_empty() {
-            self.mac_key().await?;
-        }
-        self.unverified_keyring().await
-    }
-
-    /// As [`keyring`](Self::keyring), for a refresh, which wraps nothing and needs no key.
-    pub(crate) async fn unverified_keyring(
-        self,
-    ) -> Result<&'a Arc<OrganizationKeyring>, OperationError> {
         let organization = self.organization;
         let open = async || {
             let record = organization.existing().await?;
-            let opened = self.keyring_of(record.uuid, &record.escrow).await?;
-            Ok(Arc::new(opened))
+            Ok(Arc::new(self.opening_keyring(record.uuid)))
         };
         organization.keyring.get_or_try_init(open).await
+    }
+
+    fn opening_keyring(self, uuid: Uuid) -> OrganizationKeyring {
+        let platform = &self.organization.platform;
+        let main = Arc::clone(&platform.kek) as Arc<dyn KeyEncryptionKey>;
+        let pins = Arc::clone(&self.organization.pins);
+        OrganizationKeyring {
+            organization: self.organization.slug().clone(),
+            uuid,
+            keyring: Keyring::new(main, pins)
+                .with_former(platform.former_keks.clone())
+                .with_rescue(self.organization.rescue.clone()),
+            connector: Arc::clone(&platform.kek_connector),
+        }
     }
 
     /// Opens the keyring of an organization with these escrow keys.
@@ -133,18 +136,7 @@ impl<'a> Keys<'a> {
         uuid: Uuid,
         escrow: &[KekRecord],
     ) -> Result<OrganizationKeyring, OperationError> {
-        let platform = &self.organization.platform;
-        let main = Arc::clone(&platform.kek) as Arc<dyn KeyEncryptionKey>;
-        let pins = Arc::clone(&self.organization.pins);
-        let alone = Keyring::new(main, pins)
-            .with_former(platform.former_keks.clone())
-            .with_rescue(self.organization.rescue.clone());
-        let without_escrow = OrganizationKeyring {
-            organization: self.organization.slug().clone(),
-            uuid,
-            keyring: alone,
-            connector: Arc::clone(&platform.kek_connector),
-        };
+        let without_escrow = self.opening_keyring(uuid);
         let owner = CredentialOwner::organization();
         let mut opened = Vec::new();
         for key in escrow {

@@ -149,7 +149,7 @@ impl Secrets<'_> {
         by_default: ByDefault,
         interrupt: &Interrupt,
     ) -> Result<Attempt, OperationError> {
-        let organization = self.organization.existing().await?.uuid;
+        let organization = self.organization;
         let key = record_key_of_name(&wanted.name);
         let mut secret = wanted.record(backend)?;
         let (existing, sealed) = match &wanted.value {

@@ -88,7 +88,7 @@ impl Secrets<'_> {
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<SealedVersion, OperationError> {
-        let organization = self.organization.existing().await?.uuid;
+        let organization = self.organization;
         let plaintext = value.to_plaintext();
         let number = secret.next_number();
         let sealed = backend.seal(organization, secret, number, &plaintext, interrupt);

@@ -10,7 +10,7 @@ use crate::catalog::{SecretRecord, VersionRecord};
 use crate::kek::{KekErrorKind, WrapNames};
 use crate::names::SecretName;
 use crate::operations::sealing::{SealedValue, Unsealed, seal, unseal};
-use crate::operations::{Backend, OperationError};
+use crate::operations::{Backend, OperationError, Organization};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{
     NativeVersionId, PayloadEncoding, PutAgain, PutOptions, Standing, StoreErrorKind,
@@ -32,7 +32,7 @@ impl Backend {
     /// Seals `plaintext` as version `number` of `secret`.
     pub(crate) async fn seal(
         &self,
-        organization: Uuid,
+        organization: &Organization,
         secret: &SecretRecord,
         number: u64,
         plaintext: &SecretBytes,
@@ -41,14 +41,9 @@ impl Backend {
         let capability = self.store.capability();
         check_size(capability, plaintext)?;
         interrupt.before("wrap")?;
-        let context = context(organization, secret, number);
-        let sealed = seal(
-            context,
-            &self.names(secret),
-            self.keyring.get().await?,
-            plaintext,
-        )
-        .await?;
+        let context = context(organization.existing().await?.uuid, secret, number);
+        let keyring = organization.keys().wrapping_keyring_of(self).await?;
+        let sealed = seal(context, &self.names(secret), &keyring, plaintext).await?;
         let payload = sealed.payload(capability.encoding);
         let SealedValue {
             envelope,

@@ -5,6 +5,7 @@ mod credentials;
 mod default_ownership;
 mod deletion;
 pub(super) mod keys;
+mod moved_keys;
 mod ownership;
 mod pairs;
 mod rollback;
@@ -42,7 +43,7 @@ fn settings(place: &str) -> StoreSettings {
     }
 }
 
-fn password(text: &str) -> StoreCredential {
+pub(super) fn password(text: &str) -> StoreCredential {
     [("password".to_owned(), SecretString::from(text))].into()
 }
 
@@ -54,7 +55,7 @@ fn arguments(trigger: &str) -> BackendArguments {
     }
 }
 
-fn declare(named: &str, place: &str) -> RegisterBackend {
+pub(super) fn declare(named: &str, place: &str) -> RegisterBackend {
     RegisterBackend {
         name: slug(named),
         description: None,

@@ -13,23 +13,23 @@ use crate::operations::tests::backends::{create, slug};
 use crate::store::Landing;
 use planton_envelope::{Envelope, KekId, MacKey, WrapBinding, WrappedKey};
 
-fn key() -> RecordKey {
+pub(super) fn key() -> RecordKey {
     RecordKey::new("organization")
 }
 
-fn escrow(names: &[&str]) -> Vec<DeclaredKek> {
+pub(super) fn escrow(names: &[&str]) -> Vec<DeclaredKek> {
     keys(None, names).escrow
 }
 
-fn safe() -> DeclaredKek {
+pub(super) fn safe() -> DeclaredKek {
     escrow(&["safe"]).remove(0)
 }
 
-fn id(world: &World, key: &str) -> KekId {
+pub(super) fn id(world: &World, key: &str) -> KekId {
     world.kek_connector.key(key).id().clone()
 }
 
-async fn record(world: &World) -> OrganizationRecord {
+pub(super) async fn record(world: &World) -> OrganizationRecord {
     let stored = world.stored(&key()).await.unwrap();
     serde_json::from_str(&stored.body).unwrap()
 }
@@ -58,7 +58,7 @@ async fn commitment_through(world: &World, named: &str) -> String {
 }
 
 /// Starts a process that pins the organization and these escrow keys.
-async fn pinned(world: &World, escrow: &[&str]) -> Organization {
+pub(super) async fn pinned(world: &World, escrow: &[&str]) -> Organization {
     let fingerprint = world.warm().await.keys().fingerprint().await.unwrap();
     let mut allowed = vec![pin_of(world.kek.id()), pin_of(world.mac_kek.id())];
     allowed.extend(escrow.iter().map(|named| pin_of(&id(world, named))));
@@ -69,7 +69,7 @@ async fn pinned(world: &World, escrow: &[&str]) -> Organization {
 }
 
 /// Returns who wrapped the current version of a secret in the built-in backend.
-async fn wrapped_by(world: &World, named: &str) -> Vec<KekId> {
+pub(super) async fn wrapped_by(world: &World, named: &str) -> Vec<KekId> {
     let document = world.document(&name(named)).await;
     let secret = document.current.unwrap();
     let version = secret.versions.last().unwrap();

@@ -213,9 +213,28 @@ impl ProvisionKek for TestKek {
 pub(super) struct TestKekConnector {
     keys: Mutex<BTreeMap<String, Arc<TestKek>>>,
     passwords: Mutex<BTreeMap<String, String>>,
+    aliases: Mutex<BTreeMap<String, String>>,
+    /// How often a service was asked whether a key is the same.
+    asked: AtomicUsize,
+    is_unreachable: AtomicBool,
 }
 
 impl TestKekConnector {
+    /// Lets the name `alias` name the key `key` from now on.
+    pub(super) fn alias(&self, alias: &str, key: &str) {
+        let mut aliases = self.aliases.lock().unwrap();
+        aliases.insert(alias.to_owned(), key.to_owned());
+    }
+
+    /// Makes the services of all keys unreachable for a comparison.
+    pub(super) fn set_unreachable(&self, is_unreachable: bool) {
+        self.is_unreachable.store(is_unreachable, Ordering::Relaxed);
+    }
+
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Returns the key of a name.
     pub(super) fn key(&self, name: &str) -> Arc<TestKek> {
         let mut keys = self.keys.lock().unwrap();
@@ -235,6 +254,8 @@ impl TestKekConnector {
         credential: &StoreCredential,
     ) -> Result<Arc<TestKek>, KekError> {
         let name = settings.text("key").unwrap_or_default();
+        let aliases = self.aliases.lock().unwrap();
+        let name = aliases.get(name).map_or(name, String::as_str);
         let given = credential.get("password").map(SecretString::expose);
         let passwords = self.passwords.lock().unwrap();
         if passwords.get(name).map(String::as_str) != given {
@@ -264,12 +285,36 @@ impl ConnectKek for TestKekConnector {
         })
     }
 
+    fn may_move(&self, settings: &KekSettings) -> bool {
+        let aliases = self.aliases.lock().unwrap();
+        aliases.contains_key(settings.text("key").unwrap_or_default())
+    }
+
+    async fn is_still(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        id: &KekId,
+    ) -> Result<bool, KekError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.is_unreachable.load(Ordering::Relaxed) {
+            return Err(KekError::new(KekErrorKind::Unavailable, "test", &id.id));
+        }
+        Ok(self.opened(settings, credential)?.id() == id)
+    }
+
     fn open(
         &self,
         settings: &KekSettings,
         credential: &StoreCredential,
         id: &KekId,
     ) -> Result<Arc<dyn KeyEncryptionKey>, KekError> {
+        if self.may_move(settings) {
+            let keys = self.keys.lock().unwrap();
+            if let Some(known) = keys.values().find(|known| known.id() == id) {
+                return Ok(Arc::clone(known) as Arc<dyn KeyEncryptionKey>);
+            }
+        }
         let kek = self.opened(settings, credential)?;
         if kek.id() != id {
             return Err(KekError::new(

@@ -14,6 +14,7 @@ mod displaced;
 mod doubles;
 mod drift;
 mod escrow;
+mod escrow_rollback;
 mod first_use;
 mod forgetting;
 mod healing;

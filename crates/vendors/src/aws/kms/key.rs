@@ -63,6 +63,16 @@ impl KmsKey {
         }
     }
 
+    /// Returns the key ID.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns whether the key is in this partition and account.
+    pub(super) fn is_of(&self, partition: &str, account: &str) -> bool {
+        self.partition == partition && self.account == account
+    }
+
     /// Returns the Region of a single-Region key.
     pub(super) fn region(&self) -> Option<&str> {
         self.region.as_deref()

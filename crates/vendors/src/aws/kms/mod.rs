@@ -70,19 +70,40 @@ impl AwsKmsKek {
     ///
     /// # Errors
     ///
-    /// `Misconfigured` if `id` is not the identifier of a key in AWS KMS.
+    /// `Misconfigured` if `id` is not the identifier of a key in AWS KMS, or not of one that
+    /// the settings may name: a pinned identifier must not vouch for another key's settings.
     pub fn open(
         config: &AwsKmsConfig,
         credential: AwsCredential,
         id: &KekId,
         http: HttpSettings,
     ) -> Result<Self, KekError> {
-        let key = KmsKey::from_kek_id(id).ok_or_else(|| {
-            KekError::new(KekErrorKind::Misconfigured, "open", "key_id")
-                .with_remedy("The record does not name a key of AWS KMS. Save the key again.")
+        let key = KmsKey::from_kek_id(id).filter(|key| config.may_name(key));
+        let key = key.ok_or_else(|| {
+            KekError::new(KekErrorKind::Misconfigured, "open", "key_id").with_remedy(
+                "The record does not name a key of AWS KMS that its settings name. Save the key \
+                 again.",
+            )
         })?;
         let regions = Regions::new(config, Some(&key), credential, http);
         Ok(Self::of(key, regions))
+    }
+
+    /// Asks AWS KMS whether the configured key still is the key `id`. One request for each
+    /// Region.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    pub(crate) async fn is_still(
+        config: &AwsKmsConfig,
+        credential: AwsCredential,
+        id: &KekId,
+        http: HttpSettings,
+    ) -> Result<bool, KekError> {
+        let regions = Regions::new(config, None, credential, http);
+        let found = describe::find(&regions, Target::Configured(&config.key_id)).await?;
+        Ok(found.key.kek_id() == *id)
     }
 
     fn of(key: KmsKey, regions: Regions) -> Self {

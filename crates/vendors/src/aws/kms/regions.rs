@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::errors::of_connecting;
 use super::key::KmsKey;
 use super::requests::KmsClient;
-use super::settings::AwsKmsConfig;
+use super::settings::{AwsKmsConfig, alias_in};
 use crate::aws::client::{AwsError, AwsErrorKind, AwsSession};
 use crate::aws::connection::AwsConnection;
 use crate::aws::credential::AwsCredential;
@@ -56,7 +56,7 @@ impl Target<'_> {
             // The configured ARN of a multi-Region key may be that of another replica.
             Self::Configured(text) => match KmsKey::from_arn(text) {
                 Some(key) => key.arn_in(region),
-                None => text.to_owned(),
+                None => alias_in(text, region),
             },
             Self::Resolved(key) => key.arn_in(region),
         }

@@ -89,6 +89,22 @@ impl OpenKek for Opener {
         })
     }
 
+    fn may_move(&self, settings: &KekSettings) -> bool {
+        AwsKmsConfig::from_settings(settings).is_ok_and(|config| config.may_move())
+    }
+
+    async fn is_still(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        id: &KekId,
+        http: HttpSettings,
+    ) -> Result<bool, KekError> {
+        let config = AwsKmsConfig::from_settings(settings)?;
+        let credential = config.credential(credential)?;
+        AwsKmsKek::is_still(&config, credential, id, http).await
+    }
+
     fn open(
         &self,
         settings: &KekSettings,

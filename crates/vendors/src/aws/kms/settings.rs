@@ -76,6 +76,28 @@ impl AwsKmsConfig {
         credential.map_err(|error| of_setting(KekErrorKind::Unauthenticated, error))
     }
 
+    /// Returns whether `key_id` may name `key`. An alias names a key of its own account, and
+    /// without an ARN any key.
+    pub(super) fn may_name(&self, key: &KmsKey) -> bool {
+        let text = self.key_id.as_str();
+        let is_in = |region: Option<&str>| {
+            let here = key.region().zip(region);
+            here.is_none_or(|(of_key, configured)| of_key == configured)
+        };
+        if let Some(named) = KmsKey::from_arn(text) {
+            return named == *key;
+        }
+        if let Some((partition, region, account)) = alias_arn(text) {
+            return key.is_of(partition, account) && is_in(Some(region));
+        }
+        is_in(self.connection.region.as_deref()) && (is_alias(text) || key.id() == text)
+    }
+
+    /// Returns true if `key_id` may name another key later.
+    pub(super) fn may_move(&self) -> bool {
+        is_alias(&self.key_id)
+    }
+
     /// Returns how to reach the key `key`: a multi-Region key in all Regions, in the order
     /// in which they are tried, and another key in its own.
     pub(super) fn connections(&self, key: Option<&KmsKey>) -> Vec<AwsConnection> {
@@ -179,6 +201,28 @@ fn may_be_multi_region(key_id: &str) -> bool {
 
 fn is_alias(key_id: &str) -> bool {
     key_id.starts_with("alias/") || key_id.contains(":alias/")
+}
+
+/// Returns partition, Region and account of an alias's ARN.
+fn alias_arn(key_id: &str) -> Option<(&str, &str, &str)> {
+    let (head, _) = key_id.split_once(":alias/")?;
+    let parts: Vec<&str> = head.split(':').collect();
+    match parts[..] {
+        ["arn", partition, "kms", region, account] => Some((partition, region, account)),
+        _ => None,
+    }
+}
+
+/// Returns an alias's ARN in another Region, and any other text as it is. Each Region has
+/// aliases of its own, so an ARN is unknown in another one:
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-manage.html>.
+pub(super) fn alias_in(key_id: &str, region: &str) -> String {
+    match (alias_arn(key_id), key_id.split_once(":alias/")) {
+        (Some((partition, _, account)), Some((_, name))) => {
+            format!("arn:{partition}:kms:{region}:{account}:alias/{name}")
+        }
+        _ => key_id.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -289,5 +333,43 @@ mod tests {
             ),
             some(&["us-west-2", "eu-west-1", "us-east-1"])
         );
+    }
+
+    #[test]
+    fn settings_name_a_key_by_its_arn_id_or_account() {
+        let arn = |region: &str, account: &str, id: &str| {
+            let arn = format!("arn:aws:kms:{region}:{account}:key/{id}");
+            KmsKey::from_arn(&arn).expect("an ARN")
+        };
+        let (here, account) = ("eu-central-1", "123456789012");
+        let (key, multi) = (arn(here, account, KEY), arn(here, account, MULTI));
+        let alias = format!("arn:aws:kms:{here}:{account}:alias/x");
+        let strangers = [
+            arn("eu-west-1", account, KEY),
+            arn(here, "210987654321", KEY),
+            arn(here, account, "1234abcd-12ab-34cd-56ef-000000000000"),
+        ];
+        let names = |key_id: &str, region: Option<&str>, key: &KmsKey| {
+            let mut settings = json!({"key_id": key_id});
+            if let Some(region) = region {
+                settings["region"] = region.into();
+            }
+            parse(settings).expect("settings").may_name(key)
+        };
+        let whole = key.arn_in(here);
+        for (key_id, region) in [(whole.as_str(), None), (KEY, Some(here)), (&alias, None)] {
+            assert!(names(key_id, region, &key), "{key_id}");
+            assert!(!names(key_id, region, &strangers[0]), "{key_id}");
+        }
+        for stranger in &strangers {
+            assert!(!names(&whole, None, stranger), "{stranger}");
+        }
+        assert!(!names(&alias, None, &strangers[1]));
+        assert!(!names(KEY, Some(here), &strangers[2]));
+        // A replica is the same key, and a bare alias may name any key of its Region.
+        assert!(names(&multi.arn_in("eu-west-1"), None, &multi));
+        assert!(names("alias/x", Some(here), &strangers[1]));
+        assert!(!names("alias/x", Some(here), &strangers[0]));
+        assert!(names("alias/x", None, &strangers[0]));
     }
 }

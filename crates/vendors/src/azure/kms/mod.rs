@@ -56,6 +56,19 @@ impl Connection {
         };
         self.opened.get_or_try_init(open).await
     }
+
+    /// Asks for the newest version of the key.
+    async fn newest(&self) -> Result<(KeyVersionUrl, KeyBundle), KekError> {
+        let key = &self.key;
+        let path = key.to_string();
+        let failed = |error| explain(key, &path, KeyOperation::Get, error);
+        let opened = self.get().await.map_err(failed)?;
+        let bundle = api::newest(opened, key).await.map_err(failed)?;
+        let version = KeyVersionUrl::parse(&bundle.key.kid)
+            .filter(|version| version.key.is_same(key))
+            .ok_or_else(|| failed(AzureError::unexpected("it answered for another key")))?;
+        Ok((version, bundle))
+    }
 }
 
 /// One version of an RSA key. After a rotation, another version is another KEK, with an
@@ -95,14 +108,7 @@ impl AzureKek {
 
     /// Asks for the newest version of a key, and checks it.
     async fn newest(connection: Connection) -> Result<(Self, KeyDescription), KekError> {
-        let key = connection.key.clone();
-        let path = key.to_string();
-        let failed = |error| explain(&key, &path, KeyOperation::Get, error);
-        let opened = connection.get().await.map_err(failed)?;
-        let bundle = api::newest(opened, &key).await.map_err(failed)?;
-        let version = KeyVersionUrl::parse(&bundle.key.kid)
-            .filter(|version| version.key.is_same(&key))
-            .ok_or_else(|| failed(AzureError::unexpected("it answered for another key")))?;
+        let (version, bundle) = connection.newest().await?;
         let kek = Self::new(connection, version);
         kek.check(&bundle)?;
         let _ = kek.looked_at.set(());

@@ -114,6 +114,23 @@ impl OpenKek for Opener {
         })
     }
 
+    /// Returns true: `key_url` names the newest version.
+    fn may_move(&self, _: &KekSettings) -> bool {
+        true
+    }
+
+    async fn is_still(
+        &self,
+        settings: &KekSettings,
+        credential: &StoreCredential,
+        id: &KekId,
+        http: HttpSettings,
+    ) -> Result<bool, KekError> {
+        let connection = connection(settings, credential, http)?;
+        let (version, _) = connection.newest().await?;
+        Ok(version.to_string() == id.id)
+    }
+
     fn open(
         &self,
         settings: &KekSettings,

@@ -26,6 +26,22 @@ pub(super) fn is_key_name(text: &str) -> bool {
     text.len() <= MAX_BYTES && is_project(project) && [location, ring, key].into_iter().all(is_id)
 }
 
+/// Returns whether two names may be of one key: a project has an ID and a number, and the
+/// service may answer with either.
+pub(super) fn may_be_same(one: &str, other: &str) -> bool {
+    let split = |name: &str| {
+        let (project, rest) = name.strip_prefix("projects/")?.split_once('/')?;
+        Some((project.to_owned(), rest.to_owned()))
+    };
+    let is_number = |project: &str| project.bytes().all(|b| b.is_ascii_digit());
+    match (split(one), split(other)) {
+        (Some((project, rest)), Some((other, other_rest))) => {
+            rest == other_rest && (project == other || is_number(&project) != is_number(&other))
+        }
+        _ => false,
+    }
+}
+
 fn is_id(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     (1..=63).contains(&text.len()) && text.bytes().all(known)
@@ -76,6 +92,24 @@ mod tests {
         ] {
             assert!(!is_key_name(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn names_of_one_key_differ_in_the_form_of_the_project_at_most() {
+        let number = KEY.replace("acme", "1234");
+        assert!(may_be_same(KEY, KEY));
+        assert!(may_be_same(KEY, &number));
+        assert!(may_be_same(&number, KEY));
+        for other in [
+            KEY.replace("acme", "other"),
+            KEY.replace("secrets", "others"),
+            KEY.replace("europe-west3", "global"),
+            number.replace("planton", "other"),
+            String::new(),
+        ] {
+            assert!(!may_be_same(KEY, &other), "{other}");
+        }
+        assert!(!may_be_same(&number, &KEY.replace("acme", "12345")));
     }
 
     #[test]

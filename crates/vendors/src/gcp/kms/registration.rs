@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::key_name::is_key_name;
+use super::key_name::{is_key_name, may_be_same};
 use super::{GCP_KMS, GcpKmsKek};
 use crate::gcp::client::GcpCredential;
 use crate::gcp::connection::GcpConnection;
@@ -86,7 +86,12 @@ fn open(
     let credential =
         credential.map_err(|error| of_setting(KekErrorKind::Unauthenticated, error))?;
     let name = id.map_or(&config.key_name, |id| &id.id);
-    if id.is_some_and(|id| id.provider != GCP_KMS || !is_key_name(name)) {
+    // The settings say where the credential may be sent, and a pinned identifier must not
+    // vouch for another key's settings.
+    let is_named = |id: &KekId| {
+        id.provider == GCP_KMS && is_key_name(&id.id) && may_be_same(&config.key_name, &id.id)
+    };
+    if id.is_some_and(|id| !is_named(id)) {
         return Err(KekError::new(KekErrorKind::Misconfigured, "open", name));
     }
     config
@@ -141,5 +146,39 @@ impl OpenKek for Opener {
         http: HttpSettings,
     ) -> Result<Arc<dyn KeyEncryptionKey>, KekError> {
         Ok(Arc::new(open(settings, credential, Some(id), http)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "projects/acme/locations/global/keyRings/planton/cryptoKeys/secrets";
+
+    #[test]
+    fn settings_open_no_other_key_than_their_own() {
+        let settings = KekSettings {
+            kind: GCP_KMS.to_owned(),
+            configuration: [("key_name".to_owned(), KEY.into())].into(),
+        };
+        let opened = |provider: &str, name: &str| {
+            let id = KekId {
+                provider: provider.to_owned(),
+                id: name.to_owned(),
+            };
+            let none = StoreCredential::new();
+            let opened = Opener.open(&settings, &none, &id, HttpSettings::default());
+            opened.map(drop).map_err(|error| error.kind())
+        };
+        assert_eq!(opened(GCP_KMS, KEY), Ok(()));
+        assert_eq!(opened(GCP_KMS, &KEY.replace("acme", "1234")), Ok(()));
+        for (provider, name) in [
+            (GCP_KMS, KEY.replace("acme", "other")),
+            (GCP_KMS, KEY.replace("secrets", "other")),
+            ("aws_kms", KEY.to_owned()),
+        ] {
+            let refused = opened(provider, &name);
+            assert_eq!(refused, Err(KekErrorKind::Misconfigured), "{name}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::operations::{
     StoreCredential, UpdateBackend,
 };
 
-fn kek(key: &str) -> DeclaredKek {
+pub(super) fn kek(key: &str) -> DeclaredKek {
     DeclaredKek {
         settings: KekSettings {
             kind: "test".to_owned(),
@@ -28,6 +28,7 @@ pub(in crate::operations::tests) fn keys(
     DeclaredKeys {
         encryption: encryption.map(kek),
         escrow: escrow.iter().copied().map(kek).collect(),
+        resolves_again: false,
     }
 }
 
@@ -161,7 +162,7 @@ async fn a_credential_of_a_key_is_sealed_and_kept_until_another_is_given() {
             credential,
             ..kek("own")
         }),
-        escrow: Vec::new(),
+        ..DeclaredKeys::default()
     };
     let backend = declared_with(&process, declared(password("hunter3"))).await;
     let stored = world.stored(&RecordKey::new("backends/vault")).await;
@@ -376,7 +377,7 @@ async fn a_sealed_credential_of_a_key_goes_to_no_other_key() {
     one.credential = Some([("password".to_owned(), "hunter2".into())].into());
     let declared = DeclaredKeys {
         encryption: Some(one),
-        escrow: Vec::new(),
+        ..DeclaredKeys::default()
     };
     let backend = declared_with(&process, declared).await;
     let other = DeclaredKek {
@@ -386,7 +387,7 @@ async fn a_sealed_credential_of_a_key_goes_to_no_other_key() {
     let update = UpdateBackend {
         keys: DeclaredKeys {
             encryption: Some(other),
-            escrow: Vec::new(),
+            ..DeclaredKeys::default()
         },
         ..change(&backend)
     };
@@ -411,7 +412,7 @@ async fn an_adopted_backend_takes_the_new_credential_of_the_same_key() {
         one.credential = Some([("password".to_owned(), password.into())].into());
         let declared = DeclaredKeys {
             encryption: Some(one),
-            escrow: Vec::new(),
+            ..DeclaredKeys::default()
         };
         RegisterBackend {
             keys: declared,
