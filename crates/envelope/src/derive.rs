@@ -59,3 +59,17 @@ impl fmt::Debug for VersionKeys {
         f.write_str("VersionKeys(redacted)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DataKey;
+    use crate::tests::context;
+
+    #[test]
+    fn derived_keys_are_never_shown() {
+        let key = DataKey::generate().expect("randomness");
+        let keys = VersionKeys::derive(&key, &[0; 32], &context().encode());
+        assert_eq!(format!("{keys:?}"), "VersionKeys(redacted)");
+    }
+}

@@ -40,12 +40,6 @@ impl Fingerprint {
             .fingerprint
             .fingerprint(plaintext)
     }
-
-    /// Returns the bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
 }
 
 impl PartialEq for Fingerprint {
@@ -122,6 +116,10 @@ mod tests {
         let fingerprint = key.fingerprint(&SecretBytes::from(b"x".as_slice()));
         let json = serde_json::to_string(&fingerprint).expect("json");
         assert_eq!(json, format!("\"{fingerprint}\""));
+        assert_eq!(
+            format!("{fingerprint:?}"),
+            format!("Fingerprint({fingerprint})")
+        );
         let back: Fingerprint = serde_json::from_str(&json).expect("fingerprint");
         assert_eq!(back, fingerprint);
         assert_ne!(back, key.fingerprint(&SecretBytes::from(b"y".as_slice())));

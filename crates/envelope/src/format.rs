@@ -144,6 +144,7 @@ impl Envelope {
         bytes.extend_from_slice(&body);
         self.append_wraps(&mut bytes);
         bytes.extend_from_slice(&self.payload);
+        debug_assert_eq!(bytes.len(), self.encoded_bytes());
         bytes
     }
 

@@ -240,4 +240,9 @@ mod tests {
         let key = DataKey::copy_of(&[0xab; 32]);
         assert_eq!(format!("{key:?}"), "DataKey(redacted)");
     }
+
+    #[test]
+    fn kek_id_shows_its_identifier() {
+        assert_eq!(kek("local", "file/acme").to_string(), "file/acme");
+    }
 }
