@@ -257,3 +257,16 @@ fn neighbours() -> Vec<Context> {
         base,
     ]
 }
+
+#[test]
+fn a_key_is_known_without_a_decryption() {
+    let (envelope, key) = sealed_with_key(context());
+    let (_, other) = sealed_with_key(context());
+    assert!(envelope.is_key(&key, &context()));
+    assert!(!envelope.is_key(&other, &context()));
+    let elsewhere = Context {
+        version: 5,
+        ..context()
+    };
+    assert!(!envelope.is_key(&key, &elsewhere));
+}

@@ -47,3 +47,21 @@ fn commitments_have_no_comparison_but_that_in_constant_time() {
     ];
     assert_eq!(is_compared, [true, false]);
 }
+
+#[test]
+fn debug_of_sealing_and_opening_shows_identifiers_only() {
+    let kek = local_key();
+    assert_eq!(
+        format!("{kek:?}"),
+        format!("LocalKey {{ id: {:?}, .. }}", kek.id().id)
+    );
+    let plaintext = plaintext();
+    let sealer = Sealer::new(context(), &plaintext).expect("sealer");
+    assert_eq!(
+        format!("{sealer:?}"),
+        format!("Sealer {{ context: {:?}, .. }}", context())
+    );
+    let stored = seal(&[&kek], context(), &plaintext).encode();
+    let opened = open_stored(&stored, &kek, &context()).expect("opened");
+    assert_eq!(format!("{opened:?}"), "Opened(redacted)");
+}
