@@ -30,9 +30,9 @@ pub struct Rewrap {
     #[arg(long, value_name = "FILE")]
     with: Option<PathBuf>,
     /// Afterwards remove the former keys of these backends from their records, and the former
-    /// root keys of an embedded platform from its key file. Only if no apply that began before
-    /// the keys changed still runs: it would write versions under a former key, which nothing
-    /// could open.
+    /// root keys of an embedded platform from its key file. Only if no apply, rewrap or reseal
+    /// that began before the keys changed still runs: it would write versions under a former
+    /// key, which nothing could open.
     #[arg(long)]
     remove_former_keys: bool,
     /// Print the result as one JSON object to stdout.

@@ -42,7 +42,7 @@ pub use ownership::{FormerOwner, Origin, Owner, RunId, Stamp};
 pub use round_trip::{RecordType, survives_round_trip};
 pub use secret_arguments::{CopyFrom, GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 pub(crate) use secret_records::{
-    LostObject, SecretDocument, SecretRecord, SecretState, VersionRecord,
+    LostObject, MAX_SUPERSEDED, SecretDocument, SecretRecord, SecretState, VersionRecord,
 };
 pub(crate) use signed_record::{Catalog, Loaded};
 

@@ -251,7 +251,8 @@ pub(crate) struct VersionRecord {
     pub keks: Vec<KekId>,
     /// Fingerprint of the value, keyed from the DEK, to compare a candidate value with.
     pub fingerprint: Fingerprint,
-    /// Envelopes that a rewrap or a reseal has replaced, until their deletion is known.
+    /// Envelopes that a rewrap or a reseal has replaced, until their deletion is known: at most
+    /// [`MAX_SUPERSEDED`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub superseded: Vec<NativeVersionId>,
     /// What a reseal has replaced; absent before the first one.
@@ -275,6 +276,9 @@ pub(crate) struct Resealed {
 /// The most payloads that [`Resealed`] keeps. A state that has not been refreshed during so
 /// many reseals reports a catalog that was rolled back.
 const MAX_FORMER_PAYLOADS: usize = 16;
+
+/// How many superseded envelopes of a version its record names, for a store that keeps them.
+pub(crate) const MAX_SUPERSEDED: usize = 16;
 
 impl VersionRecord {
     /// Takes over from `other` what a rewrap or a reseal changes.

@@ -12,6 +12,7 @@
 
 mod envelope;
 mod former;
+mod keys_in_use;
 mod progress;
 mod renewal;
 mod replace;
@@ -27,6 +28,7 @@ pub use self::former::FormerKeys;
 pub use self::progress::{FailedRewrap, KeptEnvelope, RewrapProgress};
 
 use self::envelope::Candidate;
+use self::keys_in_use::KeysInUse;
 use self::progress::ends_all;
 use self::renewal::{Outcome, Renewal};
 use self::replace::Replacing;
@@ -48,18 +50,21 @@ impl Keys<'_> {
     ///
     /// # Errors
     ///
-    /// `UnknownBackend`; `KeyNotAllowed`; `Interrupted`; failures of catalog and KEK that
-    /// concern the whole backend.
+    /// `UnknownBackend`; `KeyNotAllowed`; `BackendChangedConcurrently` if its keys change
+    /// meanwhile; `Interrupted`; failures of catalog and KEK that concern the whole backend.
     pub async fn rewrap(
         self,
         backend: &Slug,
         report: &(dyn Fn(&RewrapProgress) + Sync),
         interrupt: &Interrupt,
     ) -> Result<RewrapProgress, OperationError> {
+        // Before the backend is opened: a change in between ends the pass.
+        let in_use = self.keys_in_use(backend).await?;
         let opened = self.open_fenced(backend).await?;
         let versions = KeyVersions::of(opened.keyring.get().await?).await?;
         let renewal = Renewal::Wraps(versions);
-        self.renew(&opened, &renewal, report, interrupt).await
+        self.renew(&opened, &in_use, &renewal, report, interrupt)
+            .await
     }
 
     /// Seals the values of a backend again, each under a new data key and in the place of its
@@ -78,14 +83,17 @@ impl Keys<'_> {
         report: &(dyn Fn(&RewrapProgress) + Sync),
         interrupt: &Interrupt,
     ) -> Result<RewrapProgress, OperationError> {
+        let in_use = self.keys_in_use(backend).await?;
         let opened = self.open_fenced(backend).await?;
         let renewal = Renewal::DataKeys { sealed_before };
-        self.renew(&opened, &renewal, report, interrupt).await
+        self.renew(&opened, &in_use, &renewal, report, interrupt)
+            .await
     }
 
     async fn renew(
         self,
         opened: &Backend,
+        in_use: &KeysInUse,
         renewal: &Renewal,
         report: &(dyn Fn(&RewrapProgress) + Sync),
         interrupt: &Interrupt,
@@ -99,6 +107,7 @@ impl Keys<'_> {
         let replacing = Replacing {
             keys: self,
             backend: opened,
+            in_use,
             renewal,
             interrupt,
             is_over: &is_over,
@@ -109,6 +118,7 @@ impl Keys<'_> {
             self.renew_some(&replacing, held, &mut progress).await?;
             progress.looked_at += some.len();
             report(&progress);
+            self.expect_keys(&opened.name, in_use).await?;
         }
         Ok(progress)
     }
@@ -185,6 +195,7 @@ impl Keys<'_> {
                 }
                 Ok(None) => {
                     progress.current += 1;
+                    progress.kept.extend(replacing.kept_before(&candidate));
                     match replacing.delete_superseded(&candidate).await {
                         Err(error) if ends_all(&error) => return Err(error),
                         Err(error) => progress.fail(&candidate, &error),
@@ -195,6 +206,9 @@ impl Keys<'_> {
             }
         }
         let outcomes = renewal.renewed(backend, organization, due).await?;
+        if !outcomes.is_empty() {
+            self.expect_keys(&backend.name, replacing.in_use).await?;
+        }
         let mut of_each: Vec<Vec<Outcome>> = held.iter().map(|_| Vec::new()).collect();
         for outcome in outcomes {
             of_each[outcome.0.held].push(outcome);

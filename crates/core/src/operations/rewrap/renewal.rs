@@ -61,6 +61,16 @@ impl Renewal {
         }
     }
 
+    /// Returns whether a version that failed still has to be replaced, now that its record is
+    /// `now`.
+    pub(super) fn is_still_due(&self, failed: &VersionRecord, now: &VersionRecord) -> bool {
+        match self {
+            Self::Wraps(_) => now.native_id == failed.native_id,
+            // A rewrap changes the identifier, and not the data key.
+            Self::DataKeys { .. } => now.payload_sha256 == failed.payload_sha256,
+        }
+    }
+
     /// Returns the version with its envelope, if that has to be replaced.
     pub(super) async fn due(
         &self,
@@ -69,7 +79,8 @@ impl Renewal {
         candidate: Candidate,
     ) -> (Candidate, Result<Option<Envelope>, OperationError>) {
         if let Self::DataKeys { sealed_before } = self
-            && candidate.version.sealed_at() >= *sealed_before
+            // A time to come is that of a clock which is ahead.
+            && (*sealed_before..=Timestamp::now()).contains(&candidate.version.sealed_at())
         {
             return (candidate, Ok(None));
         }

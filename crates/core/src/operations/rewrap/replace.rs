@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::envelope::Candidate;
+use super::keys_in_use::KeysInUse;
 use super::progress::{KeptEnvelope, RewrapProgress, ends_all};
 use super::renewal::{Outcome, Renewal, Renewed};
-use crate::catalog::{RecordKey, SecretState};
+use crate::catalog::{MAX_SUPERSEDED, RecordKey, SecretState, VersionRecord};
 use crate::operations::crash_hooks::crash_point;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, ChangedRecord, Interrupt, Keys, OperationError};
@@ -18,6 +19,8 @@ const TRIES: usize = 5;
 pub(super) struct Replacing<'a> {
     pub(super) keys: Keys<'a>,
     pub(super) backend: &'a Backend,
+    /// The keys that the pass began with.
+    pub(super) in_use: &'a KeysInUse,
     pub(super) renewal: &'a Renewal,
     pub(super) interrupt: &'a Interrupt,
     /// Set once a failure ends the whole pass: no further version begins.
@@ -85,9 +88,9 @@ impl Replacing<'_> {
         };
         let secret = held.document.secret(candidate.secret.uuid);
         let secret = secret.filter(|secret| secret.state == SecretState::Ready);
-        let native_id = &candidate.version.native_id;
-        let is_named = secret.is_some_and(|secret| secret.native_ids().contains(native_id));
-        Ok(is_named.then_some(error))
+        let now = secret.and_then(|secret| secret.version(candidate.version.number));
+        let is_due = now.is_some_and(|now| self.renewal.is_still_due(&candidate.version, now));
+        Ok(is_due.then_some(error))
     }
 
     /// Puts the envelope of `renewed` in the place of the candidate's, commits it, and deletes
@@ -118,11 +121,16 @@ impl Replacing<'_> {
             let Some(version) = secret.version_mut(candidate.version.number) else {
                 return Ok(Replaced::Elsewhere);
             };
-            if version.payload_sha256 != candidate.version.payload_sha256
-                || version.wraps_sha256 != candidate.version.wraps_sha256
-            {
-                // Another pass, or a healed version, came first.
+            if version.payload_sha256 != candidate.version.payload_sha256 {
+                // A reseal, or a healed version, came first.
                 return Ok(Replaced::Elsewhere);
+            }
+            if version.wraps_sha256 != candidate.version.wraps_sha256 {
+                // A rewrap came first. `renewed` may be sealed for the keys before it.
+                return match renewal {
+                    Renewal::Wraps(_) => Ok(Replaced::Elsewhere),
+                    Renewal::DataKeys { .. } => Err(overtaken(candidate)),
+                };
             }
             if capability.deletes_versions && !version.superseded.is_empty() {
                 // The record names one superseded envelope: that of this pass.
@@ -133,9 +141,7 @@ impl Replacing<'_> {
             let native_id = put.await?;
             let superseded = std::mem::replace(&mut version.native_id, native_id.clone());
             renewed.enter(version);
-            // Those of earlier passes are deleted by now, or their store keeps them.
-            version.superseded = vec![superseded];
-            let superseded = version.superseded.clone();
+            let superseded = supersede(version, superseded, capability.deletes_versions);
             if let Err(interrupted) = renewal.commit(interrupt) {
                 self.delete(&remote_name, vec![native_id]).await?;
                 return Err(interrupted);
@@ -163,9 +169,24 @@ impl Replacing<'_> {
                 Err(error) => Replaced::Undeleted(error),
             });
         }
-        Err(OperationError::ChangedConcurrently {
-            record: ChangedRecord::Secret(Some(candidate.secret.name.clone())),
-        })
+        Err(overtaken(candidate))
+    }
+
+    /// Returns the envelopes that earlier passes have replaced and that the store keeps.
+    ///
+    /// A reseal that is continued reports those of the interrupted one: their data keys are
+    /// the reason for a reseal.
+    pub(super) fn kept_before(&self, candidate: &Candidate) -> Vec<KeptEnvelope> {
+        let is_reported = matches!(self.renewal, Renewal::DataKeys { .. });
+        if !is_reported || self.backend.store.capability().deletes_versions {
+            return Vec::new();
+        }
+        let superseded = candidate.version.superseded.iter();
+        let kept = superseded.map(|version| KeptEnvelope {
+            object: candidate.secret.remote_name.clone(),
+            version: version.clone(),
+        });
+        kept.collect()
     }
 
     /// Deletes what an earlier pass has replaced, and was killed before it deleted.
@@ -192,6 +213,29 @@ impl Replacing<'_> {
             Err(error) if error.kind() == StoreErrorKind::NotFound => Ok(()),
             outcome => outcome,
         }
+    }
+}
+
+/// Names an envelope as superseded in the record of its version. Returns all that may still
+/// exist: a store that keeps versions keeps those of earlier passes as well.
+fn supersede(
+    version: &mut VersionRecord,
+    superseded: NativeVersionId,
+    deletes_versions: bool,
+) -> Vec<NativeVersionId> {
+    if deletes_versions {
+        // Those of earlier passes are deleted by now.
+        version.superseded.clear();
+    }
+    version.superseded.push(superseded);
+    let more = version.superseded.len().saturating_sub(MAX_SUPERSEDED);
+    version.superseded.drain(..more);
+    version.superseded.clone()
+}
+
+fn overtaken(candidate: &Candidate) -> OperationError {
+    OperationError::ChangedConcurrently {
+        record: ChangedRecord::Secret(Some(candidate.secret.name.clone())),
     }
 }
 

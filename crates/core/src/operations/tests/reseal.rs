@@ -5,11 +5,14 @@ use planton_envelope::Envelope;
 
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb, VersionRecord};
-use crate::operations::RewrapProgress;
+use crate::kek::KeyEncryptionKey;
 use crate::operations::tests::backends::keys::{declared_with, keys};
-use crate::operations::tests::backends::{create, slug};
+use crate::operations::tests::backends::{change, create, slug};
 use crate::operations::tests::world::exposed;
-use crate::store::{Fault, Landing, SecretStore, StoreErrorKind, StoreVerb};
+use crate::operations::{FormerKeys, RewrapProgress, UpdateBackend};
+use crate::store::{
+    Fault, InMemoryStore, Landing, SecretStore, StoreCapability, StoreErrorKind, StoreVerb,
+};
 
 async fn reseal(
     process: &Organization,
@@ -190,4 +193,143 @@ async fn a_value_that_is_written_during_a_reseal_wins() {
     assert!(progress.failed.is_empty(), "{progress:?}");
     assert_eq!(world.value("db").await.unwrap(), "meanwhile");
     assert_eq!(world.value("api").await.unwrap(), "hunter2");
+}
+
+/// Rewraps the backend `vault`.
+async fn rewrapped(process: &Organization) {
+    let (vault, interrupt) = (slug("vault"), Interrupt::default());
+    let keys = process.keys();
+    let rewrapped = keys.rewrap(&vault, &|_| {}, &interrupt).await.unwrap();
+    assert!(rewrapped.failed.is_empty(), "{rewrapped:?}");
+}
+
+#[tokio::test]
+async fn a_reseal_whose_keys_are_removed_meanwhile_puts_nothing_under_them() {
+    let world = World::new();
+    let process = world.warm().await;
+    let backend = declared_with(&process, keys(Some("one"), &[])).await;
+    create(&process, "db", Some("vault")).await.unwrap();
+    let puts = world.connector.place("a").calls(StoreVerb::Put);
+    let other = world.warm().await;
+    // The reseal has opened the backend's keys.
+    world.catalog.before(CatalogVerb::List, 1, async move {
+        let interrupt = Interrupt::default();
+        let update = UpdateBackend {
+            keys: keys(Some("two"), &[]),
+            ..change(&backend)
+        };
+        other.backends().update(update, &interrupt).await.unwrap();
+        rewrapped(&other).await;
+        let removed = other.keys();
+        let removed = removed.remove_former(&backend.name, &interrupt).await;
+        assert!(matches!(removed.unwrap(), FormerKeys::Removed(_)));
+    });
+    let outcome = reseal(&world.warm().await, Timestamp::now()).await;
+    let changed = OperationError::BackendChangedConcurrently {
+        backend: slug("vault"),
+    };
+    assert_eq!(
+        format!("{:?}", outcome.unwrap_err()),
+        format!("{changed:?}")
+    );
+    let puts = world.connector.place("a").calls(StoreVerb::Put) - puts;
+    assert_eq!(puts, 1, "that of the rewrap");
+    let two = world.kek_connector.key("two").id().clone();
+    assert_eq!(versions(&world, "db").await[0].keks, [two]);
+    assert_eq!(world.value("db").await.unwrap(), "hunter2");
+}
+
+#[tokio::test]
+async fn a_reseal_beside_an_added_escrow_key_does_not_end_well() {
+    let world = World::new();
+    let process = world.warm().await;
+    let backend = declared_with(&process, keys(Some("one"), &[])).await;
+    create(&process, "db", Some("vault")).await.unwrap();
+    let other = world.warm().await;
+    world
+        .connector
+        .place("a")
+        .before(StoreVerb::Put, 1, async move {
+            let update = UpdateBackend {
+                keys: keys(Some("one"), &["safe"]),
+                ..change(&backend)
+            };
+            let interrupt = Interrupt::default();
+            other.backends().update(update, &interrupt).await.unwrap();
+        });
+    let outcome = reseal(&world.warm().await, Timestamp::now()).await;
+    assert!(
+        matches!(
+            outcome,
+            Err(OperationError::BackendChangedConcurrently { .. })
+        ),
+        "{outcome:?}"
+    );
+    rewrapped(&world.warm().await).await;
+    let safe = world.kek_connector.key("safe").id().clone();
+    assert!(versions(&world, "db").await[0].keks.contains(&safe));
+}
+
+#[tokio::test]
+async fn a_version_that_a_rewrap_overtakes_is_reported_and_resealed_by_the_next_call() {
+    for verb in [StoreVerb::Get, StoreVerb::Put] {
+        let world = World::new();
+        sealed(&world).await;
+        world.kek_connector.key("one").rotate();
+        let (begun, place) = (Timestamp::now(), world.connector.place("a"));
+        let (other, process) = (world.warm().await, world.warm().await);
+        place.before(verb, 1, async move { rewrapped(&other).await });
+        let progress = reseal(&process, begun).await.unwrap();
+        assert!(!progress.failed.is_empty(), "{verb:?}: {progress:?}");
+        let handled = progress.rewrapped + progress.current + progress.failed.len();
+        assert_eq!(handled, 3, "{verb:?}: {progress:?}");
+        let next = reseal(&world.warm().await, begun).await.unwrap();
+        assert!(next.failed.is_empty(), "{next:?}");
+        for named in ["db", "api"] {
+            let all = versions(&world, named).await;
+            assert!(all.iter().all(|version| version.sealed_at() >= begun));
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_that_a_store_keeps_is_reported_by_an_interrupted_reseal_or_by_the_next() {
+    let capability = StoreCapability {
+        deletes_versions: false,
+        ..InMemoryStore::default().capability().clone()
+    };
+    let world = World::with_store(InMemoryStore::new(capability));
+    created(&world, "db", "x").await;
+    let first = versions(&world, "db").await[0].native_id.clone();
+    world.kek.rotate();
+    let (platform, interrupt) = (slug("platform"), Interrupt::default());
+    let process = world.warm().await;
+    let keys = process.keys();
+    let rewrapped = keys.rewrap(&platform, &|_| {}, &interrupt).await.unwrap();
+    assert_eq!(rewrapped.kept.len(), 1);
+    let second = versions(&world, "db").await[0].native_id.clone();
+    let begun = Timestamp::now();
+    let kept = |progress: RewrapProgress| {
+        let kept = progress.kept.into_iter();
+        kept.map(|one| one.version).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        let process = world.warm().await;
+        let keys = process.keys();
+        let resealed = keys.reseal(&platform, begun, &|_| {}, &interrupt).await;
+        assert_eq!(kept(resealed.unwrap()), [first.clone(), second.clone()]);
+    }
+    assert_eq!(world.value("db").await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn a_version_that_a_clock_ahead_has_sealed_is_due() {
+    let world = World::new();
+    sealed(&world).await;
+    let mut document = world.document(&name("api")).await;
+    let version = &mut document.current.as_mut().unwrap().versions[0];
+    version.created_at = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    world.write_document(&name("api"), &document).await;
+    let progress = reseal(&world.warm().await, Timestamp::now()).await.unwrap();
+    assert_eq!((progress.rewrapped, progress.current), (3, 0));
 }

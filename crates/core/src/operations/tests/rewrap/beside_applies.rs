@@ -207,7 +207,8 @@ async fn beside(apply: Apply, orders: &[First]) {
         }
     }
     println!("{apply:?}: {done} done, {refused} refused");
-    assert!(done > 50 && done > refused, "{done} {refused}");
+    // Otherwise the steps would not meet.
+    assert!(done > 50 && 2 * done > refused, "{done} {refused}");
 }
 
 #[tokio::test]
