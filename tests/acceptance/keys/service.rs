@@ -161,8 +161,15 @@ impl Service {
             }
             Self::Gcp => {
                 let state = if usable { "ENABLED" } else { "DISABLED" };
-                let path = format!("{key}/cryptoKeyVersions/1?updateMask=state");
-                ok(place, "PATCH", &path, &json!({"state": state}));
+                for number in 1.. {
+                    let path = format!("{key}/cryptoKeyVersions/{number}?updateMask=state");
+                    let change = json!({"state": state});
+                    let (status, _) = place.gcp_fake().call("PATCH", &path, &change).unwrap();
+                    if status == 404 && number > 1 {
+                        break;
+                    }
+                    assert_eq!(status, 200, "{path}");
+                }
                 "enable"
             }
             Self::Azure => {
@@ -179,10 +186,15 @@ impl Service {
             }
             // A derived key is not disabled, but every version may be retired.
             Self::Transit => {
-                let least = if usable { 1 } else { 2 };
                 if !usable {
                     self.rotate(place, key);
                 }
+                let path = format!("customer/keys/{key}");
+                let newest = place.server().api().ok("GET", &path, None).unwrap();
+                let least = match usable {
+                    true => 1,
+                    false => newest["data"]["latest_version"].as_u64().unwrap(),
+                };
                 let change = json!({"min_decryption_version": least});
                 transit(place, &format!("keys/{key}/config"), &change);
                 "min_decryption_version"
