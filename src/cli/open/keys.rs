@@ -73,7 +73,12 @@ async fn keys(
     }
     if let Some(path) = &key.key_file {
         let file = LocalKeyFile::open(path).map_err(failed)?;
-        return Ok(local_keys(&file, &found.envelope));
+        let wraps = found.envelope.wrapped_keys().iter().map(|(id, _)| id);
+        return Ok(local_keys(
+            &file,
+            wraps,
+            organization.map(Organization::slug),
+        ));
     }
     if let Some(path) = &key.identity {
         return Ok(as_they_are(identities::open(path)?));
@@ -114,20 +119,52 @@ async fn keys_of_service(
     Ok(keys)
 }
 
-/// Derives the keys that a file has for the organizations of the envelope's wraps.
-fn local_keys(file: &LocalKeyFile, envelope: &Envelope) -> Vec<OpenKey> {
+/// Derives the keys that a file has for the organizations that the `wraps` name: for `own`
+/// alone, if the organization is known. An envelope that a backend stores may claim another.
+fn local_keys<'a>(
+    file: &LocalKeyFile,
+    wraps: impl Iterator<Item = &'a KekId>,
+    own: Option<&Slug>,
+) -> Vec<OpenKey> {
     let roots = std::iter::once(file.root_key()).chain(file.former_root_keys());
     let roots: Vec<_> = roots.collect();
     let mut keys: Vec<OpenKey> = Vec::new();
-    for (id, _) in envelope.wrapped_keys() {
+    for id in wraps {
         let organization = id.id.rsplit_once('/').map(|(_, slug)| slug.parse::<Slug>());
         let Some(Ok(organization)) = organization else {
             continue;
         };
+        if own.is_some_and(|own| *own != organization) {
+            continue;
+        }
         for root in &roots {
             let key = Arc::new(LocalKek::new(root, &organization));
             keys.push((key, Some(organization.clone())));
         }
     }
     keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_file_gives_the_keys_of_the_organization_alone_where_it_is_known() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = LocalKeyFile::create(&folder.path().join("planton.key")).expect("created");
+        let wraps: Vec<KekId> = ["acme", "other"]
+            .map(|organization| KekId {
+                provider: "local".to_owned(),
+                id: format!("{}/{organization}", file.id()),
+            })
+            .into();
+        let derived = |own: Option<&Slug>| -> Vec<String> {
+            let keys = local_keys(&file, wraps.iter(), own).into_iter();
+            keys.map(|(key, _)| key.id().id.clone()).collect()
+        };
+        let acme: Slug = "acme".parse().expect("slug");
+        assert_eq!(derived(Some(&acme)), [wraps[0].id.clone()]);
+        assert_eq!(derived(None), [wraps[0].id.clone(), wraps[1].id.clone()]);
+    }
 }

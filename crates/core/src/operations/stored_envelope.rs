@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use super::backends::Trust;
-use super::secrets::{choose, context, no_version};
+use super::secrets::context;
 use super::{Keys, OperationError, Selector};
-use crate::kek::{KeyEncryptionKey, WrapNames};
+use crate::kek::{KekError, KekErrorKind, KeyEncryptionKey, WrapNames};
 use crate::names::{PLATFORM_BACKEND, SecretName};
 use planton_envelope::{Context, Envelope, KekId};
+
+const NOT_VERIFIED: &str = "The organization's fingerprint is pinned, and no key at hand unwraps \
+    the catalog's authentication key. So the record of the secret cannot be verified, and nothing \
+    was fetched. Configure the platform that has the key, pass an escrow identity, or restore the \
+    organization's record. To open an unverified version, remove the pin.";
 
 /// An envelope as its backend stores it, and what its record says of it.
 #[derive(Debug)]
@@ -31,47 +36,79 @@ impl Keys<'_> {
     /// On the built-in backend, access to the catalog suffices. A registered backend requires
     /// a key that unwraps the MAC key: its record says where the credential is sent.
     ///
+    /// If the version is missing, reads the record again, and fetches the version that it
+    /// names by then.
+    ///
     /// # Errors
     ///
     /// `SecretNotFound`, `VersionNotFound`, `VersionLost`, `EnvelopeRefused`,
     /// `EnvelopeMalformed`; failures of catalog and store; of the KEK, for a registered
-    /// backend.
+    /// backend, and `Refused` where a fingerprint is pinned.
     pub async fn stored_envelope(
         self,
         name: &SecretName,
         version: Option<u64>,
     ) -> Result<StoredEnvelope, OperationError> {
         let organization = self.organization;
-        let unverified = match self.mac_key().await {
-            Ok(_) => None,
-            Err(OperationError::Kek(error)) => Some(error),
-            Err(error) => return Err(error),
-        };
+        let unverified = self.failed_verification().await?;
         let is_verified = unverified.is_none();
         let selector = Selector::Name(name.clone());
         let secrets = organization.secrets();
-        let (secret, _) = secrets.find_by(&selector, is_verified).await?;
-        let Some(version) = choose(&secret, version) else {
-            return Err(no_version(&secret, version));
-        };
+        let mut named = secrets.named(&selector, version, is_verified).await?;
         let record = organization.existing().await?;
         let backends = organization.backends();
-        let backend = match unverified {
-            None => backends.of_secret(&secret, Trust::Mac).await?,
-            Some(_) if secret.backend_name.as_str() == PLATFORM_BACKEND => {
-                // Nothing is unwrapped, so the keyring needs no escrow key.
-                let keyring = Arc::new(self.keyring_of(record.uuid, &[]).await?);
-                backends.open_fenced(&secret.backend_name, &keyring).await?
+        let mut is_again = false;
+        let envelope = loop {
+            let secret = &named.secret;
+            let backend = match unverified {
+                None => backends.of_secret(secret, Trust::Mac).await?,
+                Some(_) if secret.backend_name.as_str() == PLATFORM_BACKEND => {
+                    // Nothing is unwrapped, so the keyring needs no escrow key.
+                    let keyring = Arc::new(self.keyring_of(record.uuid, &[]).await?);
+                    backends.open_fenced(&secret.backend_name, &keyring).await?
+                }
+                Some(error) => return Err(error.into()),
+            };
+            match backend.fetch_envelope(secret, &named.version).await {
+                Err(lost @ OperationError::VersionLost { .. }) if !is_again => {
+                    let now = secrets.renamed(&named, lost, &selector, version, is_verified);
+                    named = now.await?;
+                    is_again = true;
+                }
+                fetched => break fetched?,
             }
-            Some(error) => return Err(error.into()),
         };
         Ok(StoredEnvelope {
-            envelope: backend.fetch_envelope(&secret, &version).await?,
-            context: context(record.uuid, &secret, version.number),
-            names: WrapNames::secret(organization.slug(), &secret.name),
-            keks: version.keks,
+            envelope,
+            context: context(record.uuid, &named.secret, named.version.number),
+            names: WrapNames::secret(organization.slug(), &named.secret.name),
+            keks: named.version.keks,
             is_verified,
         })
+    }
+
+    /// Unwraps the MAC key. Returns why no key at hand unwraps it.
+    ///
+    /// # Errors
+    ///
+    /// All other failures. `Refused` where a fingerprint is pinned.
+    ///
+    /// # Security
+    ///
+    /// Whoever writes the catalog can replace the MAC key's wraps by ones that do not unwrap.
+    /// With a pin, no unverified record is then accepted in the place of a forged one.
+    async fn failed_verification(self) -> Result<Option<KekError>, OperationError> {
+        let is_pinned = self.organization.pins.organization.is_some();
+        match self.mac_key().await {
+            Ok(_) => Ok(None),
+            Err(OperationError::Kek(error))
+                if error.kind() == KekErrorKind::Refused && is_pinned =>
+            {
+                Err(error.with_remedy(NOT_VERIFIED).into())
+            }
+            Err(OperationError::Kek(error)) => Ok(Some(error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the organization's own keys that unwrap, the main key first.

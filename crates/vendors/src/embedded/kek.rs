@@ -86,12 +86,15 @@ impl LocalKeyFile {
             KekError::new(KekErrorKind::Misconfigured, OPEN, display(path))
                 .with_remedy("The file is not a key file or is damaged: restore it from a backup.")
         })?;
+        // A link may lead to the file, which its drafts and its folder belong to.
+        let home = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         // Its creator may have been killed before it removed the draft. The draft is a
         // second name of the key, which would outlive the first.
-        remove_drafts(path, &file);
+        remove_drafts(&home, &file);
+        rotation::remove_stale_draft(&home);
         // The creator may also have been killed before it synced the folder. The sync
         // fails on a read-only mount, on which no file can be new.
-        let _best_effort = sync_folder(path);
+        let _best_effort = sync_folder(&home);
         Ok(Self {
             path: path.to_owned(),
             content,

@@ -1,15 +1,18 @@
 //! Removes former root keys from the key file, once no record of any organization names a
 //! key that was derived from them.
 
+use std::fs;
 use std::path::Path;
 
-use planton_core::kek::KekError;
+use planton_core::kek::{KekError, KekErrorKind};
 use planton_envelope::RootKey;
 use rusqlite::{OptionalExtension as _, Transaction};
 use uuid::Uuid;
 
 use super::LocalKeyFile;
 use super::sqlite::{DatabaseError, DatabaseOptions, EmbeddedDatabase, KEY_FILE};
+
+const RETIRE: &str = "remove former root keys";
 
 /// What became of the former root keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,34 +60,75 @@ impl From<KekError> for RetireError {
 /// Every wrap stands in a record together with its key: those of versions, of credentials and
 /// of MAC keys. No other process commits a record meanwhile. But a process that opened the key
 /// file before its rotation still wraps under a former root key, so the caller has to know
-/// that none runs.
+/// that none runs. A key file that is a link may serve the database of another directory as
+/// well, whose records are not looked at, so no root key is removed from it.
 ///
 /// # Errors
 ///
-/// Failures of the database and of the key file. The key file is then unchanged.
+/// Failures of the database and of the key file; `Misconfigured` if the key file is a link.
+/// The key file is then unchanged, unless its folder could not be synced, or the database
+/// failed after the change. No record needs what was removed.
 pub async fn retire_root_keys(directory: &Path) -> Result<RetiredRootKeys, RetireError> {
     let path =
         std::path::absolute(directory.join(KEY_FILE)).unwrap_or_else(|_| directory.join(KEY_FILE));
     let database = EmbeddedDatabase::open(directory, DatabaseOptions::default()).await?;
-    let retired = database.write("look for root keys", move |transaction| {
-        let file = match LocalKeyFile::open(&path) {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(error)),
-        };
-        let mut retired = RetiredRootKeys::default();
-        for id in file.former_root_keys().iter().map(RootKey::id) {
-            match needed(transaction, id)? {
-                None => retired.removed.push(id),
-                Some(needed) => retired.needed.push(needed),
-            }
-        }
-        if retired.removed.is_empty() {
-            return Ok(Ok(retired));
-        }
-        let changed = LocalKeyFile::remove_former(&path, &retired.removed);
-        Ok(changed.map(|_| retired))
+    let place = database.clone();
+    let retired = database.write(RETIRE, move |transaction| {
+        retire(transaction, &place, &path)
     });
-    Ok(retired.await??)
+    retired.await?
+}
+
+/// Removes what no record needs, while `transaction` keeps other writers out.
+fn retire(
+    transaction: &Transaction<'_>,
+    database: &EmbeddedDatabase,
+    path: &Path,
+) -> rusqlite::Result<Result<RetiredRootKeys, RetireError>> {
+    // Another file may have replaced the database while this waited for other writers. Its
+    // records are not those that are looked at here.
+    let opened = database
+        .expect_in_place(RETIRE)
+        .map_err(RetireError::from)
+        .and_then(|()| Ok(LocalKeyFile::open(path)?));
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut retired = RetiredRootKeys::default();
+    for id in file.former_root_keys().iter().map(RootKey::id) {
+        match needed(transaction, id)? {
+            None => retired.removed.push(id),
+            Some(needed) => retired.needed.push(needed),
+        }
+    }
+    if retired.removed.is_empty() {
+        return Ok(Ok(retired));
+    }
+    let changed = expect_no_link(path).and_then(|()| {
+        LocalKeyFile::remove_former(path, &retired.removed)?;
+        Ok(retired)
+    });
+    Ok(changed.map_err(RetireError::from))
+}
+
+/// Rejects a key file that is reached through a symbolic link. A hard link needs no check: a
+/// change replaces one name of the file only.
+fn expect_no_link(path: &Path) -> Result<(), KekError> {
+    if !fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink()) {
+        return Ok(());
+    }
+    let error = KekError::new(
+        KekErrorKind::Misconfigured,
+        RETIRE,
+        path.display().to_string(),
+    );
+    Err(error.with_remedy(
+        "The key file is a symbolic link. Another data directory may use the same file, and its \
+         records may need the former root keys. No root key was removed.\n\nReplace the link by a \
+         copy of the file that it leads to, with mode 0600, and run the command again. Each data \
+         directory then has a key file of its own.",
+    ))
 }
 
 /// Returns a record that names a key derived from the root key `id`.
@@ -110,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::embedded::EmbeddedCatalog;
+    use crate::embedded::sqlite::DatabaseErrorKind;
 
     async fn record(directory: &Path, organization: &str, key: &str, body: String) {
         let database = EmbeddedDatabase::open(directory, DatabaseOptions::default());
@@ -147,7 +192,74 @@ mod tests {
             (vec![second], vec![needed])
         );
         let file = LocalKeyFile::open(&path).expect("opened");
-        let former: Vec<_> = file.former_root_keys().iter().map(RootKey::id).collect();
-        assert_eq!((file.id(), former), (third, vec![first]));
+        assert_eq!((file.id(), former(&path)), (third, vec![first]));
+    }
+
+    fn former(path: &Path) -> Vec<Uuid> {
+        let file = LocalKeyFile::open(path).expect("opened");
+        file.former_root_keys().iter().map(RootKey::id).collect()
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn no_root_key_is_removed_from_a_key_file_that_two_directories_link_to() {
+        let folder = tempfile::tempdir().expect("folder");
+        let shared = folder.path().join("shared.key");
+        let first = LocalKeyFile::create(&shared).expect("created").id();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        for directory in [&one, &other] {
+            fs::create_dir(directory).expect("directory");
+            std::os::unix::fs::symlink(&shared, directory.join(KEY_FILE)).expect("link");
+        }
+        let body = format!(r#"{{"keks":[{{"provider":"local","id":"{first}/acme"}}]}}"#);
+        record(&other, "acme", "secrets/x", body).await;
+
+        // Without a former root key, there is nothing to reject.
+        let retired = retire_root_keys(&one).await.expect("nothing to remove");
+        assert_eq!(retired, RetiredRootKeys::default());
+
+        LocalKeyFile::rotate(&one.join(KEY_FILE)).expect("rotated");
+        let refused = retire_root_keys(&one).await.expect_err("a link");
+        let RetireError::KeyFile(error) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(error.kind(), KekErrorKind::Misconfigured);
+        let remedy = error.remedy().expect("a remedy");
+        assert!(remedy.contains("Replace the link by a copy"), "{remedy}");
+        assert_eq!(former(&shared), [first]);
+
+        // As the remedy says: the copy loses the root key, and the other directory keeps it.
+        fs::remove_file(one.join(KEY_FILE)).expect("link removed");
+        fs::copy(&shared, one.join(KEY_FILE)).expect("copied");
+        let retired = retire_root_keys(&one).await.expect("retired");
+        assert_eq!(retired.removed, [first]);
+        assert_eq!(former(&other.join(KEY_FILE)), [first]);
+    }
+
+    // On other systems, an open database cannot be moved.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn no_root_key_is_removed_once_the_database_was_moved_away() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join(KEY_FILE);
+        let first = LocalKeyFile::create(&path).expect("created").id();
+        LocalKeyFile::rotate(&path).expect("rotated");
+        let database = EmbeddedDatabase::open(folder.path(), DatabaseOptions::default());
+        let database = database.await.expect("database");
+        let (place, key_file) = (database.clone(), path.clone());
+        let retired = database.write(RETIRE, move |transaction| {
+            // While the call waited for the other writers.
+            let moved = place.path().with_extension("moved");
+            fs::rename(place.path(), moved).expect("moved");
+            fs::write(place.path(), "").expect("another database");
+            let retired = retire(transaction, &place, &key_file)?;
+            let Err(RetireError::Database(error)) = &retired else {
+                panic!("{retired:?}");
+            };
+            assert_eq!(error.kind(), DatabaseErrorKind::Misconfigured);
+            Ok(())
+        });
+        retired.await.expect_err("nothing is committed");
+        assert_eq!(former(&path), [first]);
     }
 }

@@ -32,7 +32,6 @@ pub use value_source::ValueSource;
 pub use view::{SecretView, VersionView};
 pub use wanted::Replaces;
 
-pub(crate) use open::{choose, no_version};
 pub(crate) use refresh::describe_options;
 pub(crate) use remote_name::object_name;
 pub(crate) use versions::context;

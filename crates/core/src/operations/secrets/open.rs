@@ -22,10 +22,10 @@ pub struct OpenedSecret {
 }
 
 /// A version that a record names.
-struct Named {
-    secret: SecretRecord,
+pub(crate) struct Named {
+    pub(crate) secret: SecretRecord,
     document: SecretDocument,
-    version: VersionRecord,
+    pub(crate) version: VersionRecord,
 }
 
 impl Named {
@@ -60,19 +60,7 @@ impl Secrets<'_> {
         selector: &Selector,
         version: Option<u64>,
     ) -> Result<OpenedSecret, OperationError> {
-        let (secret, document) = self.find_by(selector, true).await?;
-        let named = match choose(&secret, version) {
-            Some(version) => Named {
-                secret,
-                document,
-                version,
-            },
-            // A stale read may lack the version.
-            None => {
-                let again = self.name_again(selector, version).await?;
-                again.ok_or_else(|| no_version(&secret, version))?
-            }
-        };
+        let named = self.named(selector, version, true).await?;
         let (named, fetched) = self.fetch_named(named, selector, version).await?;
         let value = fetched.open().ok_or_else(|| named.refused())?;
         let organization = self.organization.existing().await?.uuid;
@@ -113,10 +101,7 @@ impl Secrets<'_> {
             .ok_or_else(|| named.refused())
     }
 
-    /// Fetches the version that a record names.
-    ///
-    /// If the version is missing, reads the record again: a rotation may have removed the
-    /// version in the meantime.
+    /// Fetches the version that a record names, as of now if it is missing.
     async fn fetch_named(
         self,
         named: Named,
@@ -127,13 +112,54 @@ impl Secrets<'_> {
             Err(lost @ OperationError::VersionLost { .. }) => lost,
             fetched => return Ok((named, fetched?)),
         };
-        let now = self.name_again(selector, version).await?;
-        let now = now.ok_or_else(|| no_version(&named.secret, version))?;
-        if now.is(&named) {
-            return Err(lost);
-        }
+        let now = self.renamed(&named, lost, selector, version, true).await?;
         let fetched = self.fetch(&now).await?;
         Ok((now, fetched))
+    }
+
+    /// Reads which version the record names: the current one, or the one with the number
+    /// `version`.
+    pub(crate) async fn named(
+        self,
+        selector: &Selector,
+        version: Option<u64>,
+        verify: bool,
+    ) -> Result<Named, OperationError> {
+        let (secret, document) = self.find_by(selector, verify).await?;
+        match choose(&secret, version) {
+            Some(version) => Ok(Named {
+                secret,
+                document,
+                version,
+            }),
+            // A stale read may lack the version.
+            None => {
+                let again = self.name_again(selector, version, verify).await?;
+                again.ok_or_else(|| no_version(&secret, version))
+            }
+        }
+    }
+
+    /// Reads the record again, since the version `named` is missing: a rotation, a rewrap or
+    /// a reseal may have replaced it in the meantime.
+    ///
+    /// # Errors
+    ///
+    /// `lost` if the record still names the same version.
+    pub(crate) async fn renamed(
+        self,
+        named: &Named,
+        lost: OperationError,
+        selector: &Selector,
+        version: Option<u64>,
+        verify: bool,
+    ) -> Result<Named, OperationError> {
+        let now = self.name_again(selector, version, verify).await?;
+        let now = now.ok_or_else(|| no_version(&named.secret, version))?;
+        if now.is(named) {
+            return Err(lost);
+        }
+        Ok(now)
     }
 
     async fn fetch(self, named: &Named) -> Result<FetchedVersion, OperationError> {
@@ -152,8 +178,13 @@ impl Secrets<'_> {
         self,
         selector: &Selector,
         version: Option<u64>,
+        verify: bool,
     ) -> Result<Option<Named>, OperationError> {
-        let found = self.look_up(selector, ReadMode::FencedAndVerified).await?;
+        let mode = match verify {
+            true => ReadMode::FencedAndVerified,
+            false => ReadMode::Fenced,
+        };
+        let found = self.look_up(selector, mode).await?;
         Ok(found.and_then(|(secret, document)| {
             let version = choose(&secret, version)?;
             Some(Named {
@@ -166,7 +197,7 @@ impl Secrets<'_> {
 }
 
 /// Returns the version with this number, or the current one.
-pub(crate) fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<VersionRecord> {
+fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<VersionRecord> {
     let Some(number) = version else {
         return secret.current_version().cloned();
     };
@@ -175,7 +206,7 @@ pub(crate) fn choose(secret: &SecretRecord, version: Option<u64>) -> Option<Vers
 }
 
 /// Reports that the secret has no version of this number, or none at all.
-pub(crate) fn no_version(secret: &SecretRecord, version: Option<u64>) -> OperationError {
+fn no_version(secret: &SecretRecord, version: Option<u64>) -> OperationError {
     let secret = secret.name.to_string();
     match version {
         Some(version) => OperationError::VersionNotFound { secret, version },

@@ -64,6 +64,15 @@ fn changed(
     path: &Path,
     change: impl FnOnce(&mut KeyFile) -> Result<(), KekError>,
 ) -> Result<LocalKeyFile, KekError> {
+    changed_and_synced(path, change, sync_folder)
+}
+
+/// Does what [`changed`] says, with a `sync` that a test lets fail.
+fn changed_and_synced(
+    path: &Path,
+    change: impl FnOnce(&mut KeyFile) -> Result<(), KekError>,
+    sync: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<LocalKeyFile, KekError> {
     let failed = |source: io::Error| change_error(path, source);
     // A link stays, and the file that it leads to is replaced.
     let target = fs::canonicalize(path).map_err(|source| super::open_error(path, source))?;
@@ -71,7 +80,7 @@ fn changed(
     let mut file = LocalKeyFile::open(&target)?;
     change(&mut file.content)?;
     let mode = fs::metadata(&target).map_err(failed)?.permissions();
-    let draft = beside(&target, "next");
+    let draft = draft_of_change(&target);
     // A killed change has left it. It contains root keys, so it is not kept either way.
     remove(&draft).map_err(failed)?;
     let written = write_new(&draft, file.content.encode().as_slice())
@@ -81,20 +90,41 @@ fn changed(
         let _best_effort = fs::remove_file(&draft);
         return Err(failed(error));
     }
-    sync_folder(&target).map_err(failed)?;
+    sync(&target).map_err(|source| unsynced(path, source))?;
     Ok(file)
+}
+
+/// Removes the draft that a killed change of the file at `path` has left, which contains all
+/// root keys. Leaves it while a change is under way, and where the folder denies the removal.
+pub(super) fn remove_stale_draft(path: &Path) {
+    let draft = draft_of_change(path);
+    if !draft.is_file() {
+        return;
+    }
+    let Ok(lock) = lock_file(path) else { return };
+    if lock.try_lock().is_ok() {
+        let _best_effort = remove(&draft);
+    }
+}
+
+fn draft_of_change(path: &Path) -> PathBuf {
+    beside(path, "next")
 }
 
 /// Waits for the other changes of the file, and keeps them waiting until it is dropped. The
 /// key file itself cannot be locked: a change replaces it.
 fn lock(path: &Path) -> io::Result<File> {
+    let lock = lock_file(path)?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let lock = options.open(beside(path, "lock"))?;
-    lock.lock()?;
-    Ok(lock)
+    options.open(beside(path, "lock"))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -111,13 +141,26 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn change_error(path: &Path, source: io::Error) -> KekError {
+    without_remedy(path, source)
+        .with_remedy("The file is unchanged. Make sure that its folder can be written to.")
+}
+
+/// Describes a change that is in effect, and that a power failure may undo.
+fn unsynced(path: &Path, source: io::Error) -> KekError {
+    without_remedy(path, source).with_remedy(
+        "The file was changed, and its root keys are in use. But its folder could not be synced to \
+         disk: a power failure may bring the former file back, without a root key that was \
+         added.\n\nBack up the file now. Do not repeat the change: platform status prints the main \
+         key.",
+    )
+}
+
+fn without_remedy(path: &Path, source: io::Error) -> KekError {
     let kind = match source.kind() {
         io::ErrorKind::PermissionDenied => KekErrorKind::PermissionDenied,
         _ => KekErrorKind::Unavailable,
     };
-    KekError::new(kind, CHANGE, display(path))
-        .with_remedy("The file is unchanged. Make sure that its folder can be written to.")
-        .with_source(source)
+    KekError::new(kind, CHANGE, display(path)).with_source(source)
 }
 
 #[cfg(test)]
@@ -203,10 +246,62 @@ mod tests {
         let path = folder.path();
         let first = LocalKeyFile::create(&path).expect("created");
         let draft = beside(&path, "next");
-        std::fs::write(&draft, b"root keys of a killed change").expect("draft");
+        let leave = || std::fs::write(&draft, b"root keys of a killed change").expect("draft");
+        leave();
         assert_eq!(LocalKeyFile::open(&path).expect("opened").id(), first.id());
+        assert!(!draft.exists());
+        leave();
         LocalKeyFile::rotate(&path).expect("rotated");
         assert!(!draft.exists());
+    }
+
+    #[test]
+    fn open_leaves_the_draft_of_a_change_that_is_under_way() {
+        let folder = Folder::new();
+        let path = folder.path();
+        LocalKeyFile::create(&path).expect("created");
+        let draft = beside(&path, "next");
+        let under_way = lock(&path).expect("locked");
+        std::fs::write(&draft, b"root keys").expect("draft");
+        LocalKeyFile::open(&path).expect("opened");
+        assert!(draft.exists());
+        drop(under_way);
+        LocalKeyFile::open(&path).expect("opened");
+        assert!(!draft.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn open_through_a_link_removes_the_drafts_beside_the_file_that_it_leads_to() {
+        let folder = Folder::new();
+        let path = folder.path();
+        let elsewhere = tempfile::tempdir().expect("folder");
+        let link = elsewhere.path().join("link.key");
+        LocalKeyFile::create(&path).expect("created");
+        std::os::unix::fs::symlink(&path, &link).expect("link");
+        let (of_creation, of_change) = (beside(&path, "left-behind"), beside(&path, "next"));
+        std::fs::hard_link(&path, &of_creation).expect("draft");
+        std::fs::write(&of_change, b"root keys").expect("draft");
+        LocalKeyFile::open(&link).expect("opened");
+        assert!(!of_creation.exists() && !of_change.exists());
+    }
+
+    #[test]
+    fn a_change_whose_folder_is_not_synced_is_said_to_be_in_effect() {
+        let folder = Folder::new();
+        let path = folder.path();
+        LocalKeyFile::create(&path).expect("created");
+        let rotate = |content: &mut KeyFile| {
+            assert!(content.rotate().expect("randomness"));
+            Ok(())
+        };
+        let failing = |_: &Path| Err(io::Error::other("the disk failed"));
+        let error = changed_and_synced(&path, rotate, failing).expect_err("not synced");
+        let remedy = error.remedy().expect("a remedy");
+        assert!(remedy.contains("Back up the file now"), "{remedy}");
+        assert!(!remedy.contains("unchanged"), "{remedy}");
+        let file = LocalKeyFile::open(&path).expect("opened");
+        assert_eq!(file.former_root_keys().len(), 1);
     }
 
     #[cfg(unix)]

@@ -122,6 +122,16 @@ impl EmbeddedDatabase {
         &self.path
     }
 
+    /// Checks that the database's file is still the one that was opened. A `body` of
+    /// [`write`](Self::write) calls it before it changes anything else than the database.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` if the file was moved or replaced.
+    pub(super) fn expect_in_place(&self, operation: &'static str) -> Result<(), DatabaseError> {
+        in_place(operation, &self.path, self.identity)
+    }
+
     /// Runs `body` on a snapshot of the database.
     ///
     /// # Errors
