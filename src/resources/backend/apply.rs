@@ -94,7 +94,7 @@ impl Apply for SecretBackendResource {
     ) -> Result<DeleteResponse, Diagnostic> {
         let Call { session, interrupt } = call;
         let anchor = Anchor::read(&request.planned_private)?;
-        anchor.expect_same(session).await?;
+        anchor.expect_authentic(session).await?;
         let Identity { uuid, name } = Identity::read(&request.prior_state)?;
         let delete = DeleteBackend {
             name: name.clone(),
