@@ -61,6 +61,22 @@ pub(super) fn too_many_former(keys: usize) -> Diagnostic {
     )
 }
 
+/// Warns that the backend keeps its main key, though its settings name another one by now.
+pub(crate) fn kept(backend: &Slug, key: &KekId) -> Diagnostic {
+    Diagnostic::warning(
+        "Moved Encryption Key Not Saved",
+        format!(
+            "The settings of the encryption key of secret backend \"{backend}\" name another key \
+             than the saved one, such as an alias that was moved. The backend has \
+             {MAX_FORMER_KEYS} former keys, the maximum, so new versions are still encrypted with \
+             {:?}.\n\nMove the existing versions to the present key, and remove the former keys: \
+             run terraform-provider-planton rewrap, and then terraform-provider-planton rewrap \
+             --remove-former-keys. The next plan then shows the change.",
+            pin_of(key)
+        ),
+    )
+}
+
 pub(super) fn wraps_too_long(bytes: usize) -> Diagnostic {
     Diagnostic::error(
         "Too Many Encryption Keys",

@@ -73,8 +73,11 @@ pub(super) fn rolled_back(organization: &Slug, seen: u64, found: u64) -> Diagnos
              encrypted: a removed escrow key would open it. Somebody with write access to the \
              platform may have put the older record back.\n\nFind out who can write to the \
              platform's storage, and restore the newer record. If a backup was restored on \
-             purpose, run terraform-provider-planton platform escrow list, and make the escrow keys \
-             those from before the restore (platform escrow add, platform escrow remove)."
+             purpose, raise the record's generation above {seen}: each terraform-provider-planton \
+             platform escrow add or platform escrow remove raises the generation by one. End with \
+             the escrow keys that you want; platform escrow list prints them. Or remove each \
+             resource of this state (terraform state rm) and import it again. Resources can be \
+             destroyed in any case."
         ),
     )
 }

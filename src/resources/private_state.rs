@@ -171,16 +171,16 @@ impl Anchor {
         }
     }
 
-    /// Checks that the catalog is the one that the resource was created in, and registers the
-    /// escrow keys that were seen. Nothing is then wrapped for those of an older record.
+    /// Checks that the catalog is the one that the resource was created in, and then registers
+    /// the escrow keys that were seen. Nothing is wrapped for those of an older record.
+    ///
+    /// Keys that were seen in another catalog are not registered: they would block this
+    /// catalog's records, and the states of other resources would take them over.
     ///
     /// # Errors
     ///
     /// `Different Platform`.
     pub(super) async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
-        if let Some(keys) = &self.keys {
-            session.organization.keys().remember(keys.clone());
-        }
         let Some(catalog) = self.catalog else {
             return Ok(());
         };
@@ -193,25 +193,39 @@ impl Anchor {
                 }
                 _ => explain(&error),
             }
-        })
+        })?;
+        if let Some(keys) = &self.keys {
+            session.organization.keys().remember(keys.clone());
+        }
+        Ok(())
     }
 
-    /// Checks, before a write, that the records are still authenticated with the same MAC key,
-    /// and that no older record brings an escrow key of the organization back.
+    /// Checks, before a write, that the records are still authenticated with the same MAC key.
+    /// This is enough for a deletion, which wraps nothing.
     ///
     /// # Errors
     ///
-    /// Those of [`expect_catalog`](Self::expect_catalog), `Catalog Key Replaced` and
-    /// `Organization Rolled Back`.
-    pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
+    /// Those of [`expect_catalog`](Self::expect_catalog), and `Catalog Key Replaced`.
+    pub(super) async fn expect_authentic(&self, session: &Configured) -> Result<(), Diagnostic> {
         self.expect_catalog(session).await?;
-        let keys = session.organization.keys();
         if let Some(mac_key) = &self.mac_key {
+            let keys = session.organization.keys();
             let expected = keys.expect_commitment(mac_key).await;
             expected.map_err(|error| explain(&error))?;
         }
+        Ok(())
+    }
+
+    /// Checks, before a write that may wrap, what [`expect_authentic`](Self::expect_authentic)
+    /// checks, and that no older record brings an escrow key of the organization back.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`expect_authentic`](Self::expect_authentic), and `Organization Rolled Back`.
+    pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
+        self.expect_authentic(session).await?;
         if let Some(seen) = &self.keys {
-            let expected = keys.expect_seen(seen).await;
+            let expected = session.organization.keys().expect_seen(seen).await;
             expected.map_err(|error| explain(&error))?;
         }
         Ok(())
@@ -220,7 +234,54 @@ impl Anchor {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
     use super::*;
+    use planton_core::catalog::InMemoryCatalog;
+    use planton_core::kek::LocalKek;
+    use planton_core::names::Slug;
+    use planton_core::operations::{Interrupt, Organization, Platform};
+    use planton_core::store::InMemoryStore;
+    use planton_envelope::RootKey;
+    use planton_vendors::{Connector, KekConnector};
+
+    async fn session() -> Configured {
+        let slug = Slug::parse("acme").expect("a slug");
+        let root = RootKey::generate().expect("randomness");
+        let kek = Arc::new(LocalKek::new(&root, &slug));
+        let platform = Platform {
+            catalog: Arc::new(InMemoryCatalog::new()),
+            mac_kek: kek.clone(),
+            kek,
+            former_keks: Vec::new(),
+            kek_connector: Arc::new(KekConnector::default()),
+            store: Arc::new(InMemoryStore::default()),
+            connector: Arc::new(Connector::default()),
+        };
+        let organization = Organization::new(slug, platform);
+        let interrupt = Interrupt::default();
+        let initialized = organization.keys().initialize(&[], &interrupt).await;
+        initialized.expect("a new organization");
+        Configured::new(organization, None, BTreeMap::new())
+    }
+
+    #[tokio::test]
+    async fn keys_that_were_seen_in_another_catalog_are_not_remembered() {
+        let session = session().await;
+        let foreign = Anchor {
+            catalog: Some(Uuid::from_u128(7)),
+            keys: Some(SeenKeys {
+                generation: 9,
+                digest: Some("00".to_owned()),
+            }),
+            ..Anchor::default()
+        };
+        let refused = foreign.expect_catalog(&session).await;
+        let refused = refused.expect_err("another catalog");
+        assert_eq!(refused.summary, "Different Platform");
+        assert_eq!(session.organization.keys().seen().await, None);
+    }
 
     #[test]
     fn an_anchor_round_trips_and_damage_is_an_error() {

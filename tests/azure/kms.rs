@@ -141,6 +141,36 @@ async fn each_version_of_a_rotated_key_opens_its_own_wraps() {
     assert!(is_same(&opened, &data_key(7)));
 }
 
+#[tokio::test]
+async fn a_newest_version_that_cannot_wrap_takes_no_place() {
+    let place = KeyPlace::new();
+    let declared = place.declared();
+    let first = declared.resolve().await.unwrap().id;
+    let is_still = async || {
+        let Declared {
+            connector,
+            settings,
+            credential,
+        } = &declared;
+        connector.is_still(settings, credential, &first).await
+    };
+    assert!(is_still().await.unwrap());
+    place.rotate();
+    assert!(!is_still().await.unwrap());
+    let second = declared.resolve().await.unwrap().id.id;
+    for unusable in [
+        json!({"attributes": {"enabled": false}}),
+        json!({"attributes": {"enabled": true, "nbf": 4_102_444_800_i64}}),
+    ] {
+        place.update(&second, &unusable);
+        assert_eq!(is_still().await.unwrap_err().kind(), KekErrorKind::Disabled);
+    }
+    let usable = json!({"attributes": {"enabled": true, "nbf": 1}, "key_ops": ["wrapKey"]});
+    place.update(&second, &usable);
+    let refused = is_still().await.unwrap_err();
+    assert_eq!(refused.kind(), KekErrorKind::Misconfigured);
+}
+
 //= docs/format.md#28-kek-in-azure-key-vault
 //= type=test
 //# A writer MUST refuse a key that is not RSA, that has a modulus of fewer than 2,048 bits, or

@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use super::SecretBackendResource;
 use super::credentials::credential_to_save;
 use super::keys;
+use super::moved_keys::MovableKeys;
 use super::ownership::not_destroyed;
 use super::plan::located;
 use super::settings::{arguments, credential, fixed, store_settings};
 use super::state::{Identity, computed, identity};
-use crate::diagnostics::{Named, explain, invalid_slug};
+use crate::diagnostics::{Named, explain, invalid_slug, kept};
 use crate::resources::private_state::{Anchor, Committed, PrivateState};
 use crate::session::{Apply, Call, Configured};
 use planton_core::operations::{
@@ -93,7 +94,7 @@ impl Apply for SecretBackendResource {
     ) -> Result<DeleteResponse, Diagnostic> {
         let Call { session, interrupt } = call;
         let anchor = Anchor::read(&request.planned_private)?;
-        anchor.expect_same(session).await?;
+        anchor.expect_authentic(session).await?;
         let Identity { uuid, name } = Identity::read(&request.prior_state)?;
         let delete = DeleteBackend {
             name: name.clone(),
@@ -143,10 +144,14 @@ async fn applied(
         stamp: view.owner.stamp,
     };
     let anchor = Anchor::of(session, committed).await?;
+    let movable = MovableKeys::applied(&planned, session);
     let organization = session.organization.slug().as_str();
+    let kept_key = view.kept_key.as_ref();
+    let warning = kept_key.map(|key| kept(&view.name, key).at(keys::ENCRYPTION));
     Ok(ApplyResponse {
-        private: Some(anchor.write()),
+        private: Some(movable.kept_beside(anchor.write())),
         identity: Some(identity(organization, &view.name)),
+        diagnostics: warning.into_iter().collect(),
         ..ApplyResponse::applied(computed(planned, view))
     })
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::SecretBackendResource;
 use super::keys;
+use super::moved_keys::MovableKeys;
 use super::state::{self, Identity};
 use crate::diagnostics::{Named, explain};
 use crate::resources::private_state::{Anchor, PrivateState};
@@ -18,8 +19,11 @@ impl Refresh for SecretBackendResource {
         session: &Configured,
         request: ReadRequest,
     ) -> Result<ReadResponse, Diagnostic> {
-        let Identity { uuid, name } = Identity::read(&request.state)?;
+        let identity = Identity::read(&request.state)?;
+        let Identity { uuid, name } = identity.clone();
         let anchor = Anchor::read(&request.private)?;
+        let mut kept = None;
+        let mut movable = MovableKeys::read(&request.private)?;
         anchor.expect_catalog(session).await?;
         let organization = &session.organization;
         let seen = (anchor.generation > 0).then_some(anchor.generation);
@@ -46,6 +50,7 @@ impl Refresh for SecretBackendResource {
                 };
                 // The record of another owner does not change this state.
                 let state = if is_own {
+                    (movable, kept) = movable.compared(session, &identity).await;
                     let timeouts = request.state.attribute("timeouts").clone();
                     let found = state::whole(&view, timeouts);
                     keys::keep_empty_escrow(found, &request.state)
@@ -55,10 +60,11 @@ impl Refresh for SecretBackendResource {
                 (state, anchor, warning)
             }
         };
+        let private = anchor.with_newer_keys(session).await.write();
         Ok(ReadResponse {
-            private: Some(anchor.with_newer_keys(session).await.write()),
+            private: Some(movable.kept_beside(private)),
             identity: Some(state::identity(organization.slug().as_str(), &name)),
-            diagnostics: warning.into_iter().collect(),
+            diagnostics: warning.into_iter().chain(kept).collect(),
             ..ReadResponse::current(state)
         })
     }

@@ -16,7 +16,7 @@ use planton_vendors::{KEY_TYPES, KeyType, KeyUsage};
 
 pub(super) const ENCRYPTION: &str = "encryption";
 pub(super) const ESCROW: &str = "escrow";
-const KEY_IDS: &str = "key_ids";
+pub(super) const KEY_IDS: &str = "key_ids";
 
 /// Returns the attributes of the keys.
 pub(super) fn attributes() -> [Attribute; 3] {
@@ -133,6 +133,12 @@ impl<'a> KeyBlock<'a> {
     }
 }
 
+/// Returns the settings of all keys, as far as they are known.
+pub(super) fn all_settings(config: &Value) -> Vec<KekSettings> {
+    let blocks = key_blocks(config);
+    blocks.iter().filter_map(KeyBlock::settings).collect()
+}
+
 fn is_triggered(prior: Option<&Value>, planned: &Value) -> bool {
     prior.is_none_or(|prior| prior.attribute(TRIGGER) != planned.attribute(TRIGGER))
 }
@@ -150,23 +156,6 @@ pub(super) fn change(prior: &Value, planned: &Value) -> bool {
         || now.iter().any(|(_, settings)| settings.is_none());
     let is_triggered = prior.attribute(TRIGGER) != planned.attribute(TRIGGER);
     is_unknown || before != now || (!now.is_empty() && is_triggered)
-}
-
-/// Plans a change if one of the keys, declared as before, is another one by now: the apply
-/// then saves what its settings name.
-pub(super) async fn decide_moved(planned: &mut Value, session: &Configured, identity: &Identity) {
-    if planned.attribute(KEY_IDS).is_unknown() {
-        return;
-    }
-    let known: Vec<_> = key_blocks(planned)
-        .iter()
-        .filter_map(KeyBlock::settings)
-        .collect();
-    let Identity { uuid, name } = identity;
-    let backends = session.organization.backends();
-    if backends.has_moved_key(name, *uuid, &known).await {
-        planned.set(KEY_IDS, Value::Unknown);
-    }
 }
 
 /// Rejects a replacement that would silently switch a key to ambient credentials. The sealed

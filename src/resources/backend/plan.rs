@@ -9,6 +9,7 @@ use super::credentials::{
     planned_source, takes_credential, with_seen_credential,
 };
 use super::keys;
+use super::moved_keys::decide_moved;
 use super::ownership::is_own;
 use super::replacement::replaced_paths;
 use super::schema::schema;
@@ -77,9 +78,8 @@ impl Plan for SecretBackendResource {
         let replaced = replaced_paths(&request.prior_state, &planned);
         if replaced.is_empty() {
             let anchor = Anchor::read(&request.prior_private)?;
-            if let Some(session) = session.filter(|_| is_own(&anchor)) {
-                let identity = Identity::read(&request.prior_state)?;
-                keys::decide_moved(&mut planned, session, &identity).await;
+            if is_own(&anchor) {
+                decide_moved(&mut planned, &request.prior_private)?;
             }
             plan_in_place(request, planned, session)
         } else {

@@ -30,7 +30,14 @@ impl Apply for DefaultBackendResource {
         call: &Call,
         request: UpdateRequest,
     ) -> Result<ApplyResponse, Diagnostic> {
-        let before = in_force(call, &request.prior_state, &request.planned_private).await?;
+        let anchor = Anchor::read(&request.planned_private)?;
+        anchor.expect_same(&call.session).await?;
+        let before = in_force(
+            call,
+            &anchor,
+            &request.prior_state,
+            &request.planned_private,
+        )?;
         set(call, request.planned_state, Some(before)).await
     }
 
@@ -40,7 +47,14 @@ impl Apply for DefaultBackendResource {
         call: &Call,
         request: DeleteRequest,
     ) -> Result<DeleteResponse, Diagnostic> {
-        let before = in_force(call, &request.prior_state, &request.planned_private).await?;
+        let anchor = Anchor::read(&request.planned_private)?;
+        anchor.expect_authentic(&call.session).await?;
+        let before = in_force(
+            call,
+            &anchor,
+            &request.prior_state,
+            &request.planned_private,
+        )?;
         let backend = before.backend.clone();
         let organization = &call.session.organization;
         let unset = organization
@@ -54,15 +68,14 @@ impl Apply for DefaultBackendResource {
     }
 }
 
-/// Returns the default that this state has set, after a check that the catalog is the same.
-async fn in_force(
+/// Returns the default that this state has set. The caller has checked the anchor.
+fn in_force(
     call: &Call,
+    anchor: &Anchor,
     prior_state: &Value,
     private: &PrivateData,
 ) -> Result<KnownDefault, Diagnostic> {
-    let anchor = Anchor::read(private)?;
-    anchor.expect_same(&call.session).await?;
-    let before = known(prior_state, &anchor)?;
+    let before = known(prior_state, anchor)?;
     if let Some(written) = Written::stored(private)? {
         written.remember(&call.session);
     }

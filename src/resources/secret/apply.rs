@@ -143,7 +143,7 @@ impl Apply for SecretResource {
             return Ok(DeleteResponse::default());
         }
         let Identity { uuid, name, .. } = Identity::read(state)?;
-        private.expect_same(session).await?;
+        private.expect_authentic(session).await?;
         let delete = DeleteSecret {
             name,
             uuid,

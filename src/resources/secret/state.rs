@@ -68,14 +68,24 @@ impl Private {
     /// Checks that the catalog is the secret's, and registers the last seen place of its
     /// backend. The provider then rejects a backend record that leads elsewhere.
     pub(super) async fn expect_catalog(&self, session: &Configured) -> Result<(), Diagnostic> {
+        self.anchor.expect_catalog(session).await?;
         self.remember_backend(session);
-        self.anchor.expect_catalog(session).await
+        Ok(())
+    }
+
+    /// Does the same as [`expect_catalog`](Self::expect_catalog), and checks what
+    /// [`Anchor::expect_same`] does.
+    pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
+        self.anchor.expect_same(session).await?;
+        self.remember_backend(session);
+        Ok(())
     }
 
     /// Does the same as [`expect_catalog`](Self::expect_catalog), and checks the MAC key.
-    pub(super) async fn expect_same(&self, session: &Configured) -> Result<(), Diagnostic> {
+    pub(super) async fn expect_authentic(&self, session: &Configured) -> Result<(), Diagnostic> {
+        self.anchor.expect_authentic(session).await?;
         self.remember_backend(session);
-        self.anchor.expect_same(session).await
+        Ok(())
     }
 
     fn remember_backend(&self, session: &Configured) {

@@ -126,6 +126,70 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
 }
 
 #[test]
+fn acc_alias_that_moves_between_plan_and_apply_breaks_no_apply() {
+    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+    let place = Place::aws();
+    let moto = place.moto();
+    moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
+    let [one, two] = [(); 2].map(|()| moto.create_kms_key(&NewKmsKey::default()).unwrap());
+    moto.alias_kms_key("alias/moved", &one).unwrap();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let workspace = place.workspace(&scene);
+    let describe = |description: &str| {
+        let key = encryption(&place, "alias/moved");
+        let lines = format!("description = {description:?}\n  {key}");
+        let parts = [VARIABLES, &backend(&place, &lines)];
+        workspace.write("main.tf", &parts.concat()).unwrap();
+    };
+    let save = |arguments: &[&str]| {
+        let arguments = [&["-out=saved"], arguments].concat();
+        let planned = workspace.plan_with(&variables, &arguments).unwrap();
+        planned.changes().unwrap();
+    };
+    let apply_saved = || {
+        let applied = workspace.apply_with(&variables, &["saved"]);
+        applied.unwrap().ok().unwrap();
+        let own = workspace.attributes("planton_secret_backend.own").unwrap();
+        own["key_ids"].clone()
+    };
+    let ids = |arn: &str| json!([format!("aws_kms:{arn}")]);
+    describe("first");
+    workspace.settled(&variables);
+
+    // The alias moves after the plan: the apply keeps the key, and the next plan shows it.
+    describe("second");
+    save(&[]);
+    moto.alias_kms_key("alias/moved", &two).unwrap();
+    assert_eq!(apply_saved(), ids(&one));
+    has(&workspace.changes(&variables), &["key_ids"]);
+
+    // The role of the plan may not ask, and the role of the apply may.
+    let denied = Fault {
+        action: "DescribeKey",
+        name: "alias/moved",
+        status: 400,
+        code: "AccessDeniedException",
+        times: 1000,
+        ..Fault::default()
+    };
+    moto.inject(&denied).unwrap();
+    describe("third");
+    save(&[]);
+    moto.clear_faults().unwrap();
+    assert_eq!(apply_saved(), ids(&one));
+
+    // A plan without a refresh shows what the last refresh found.
+    let without = workspace.plan_with(&variables, &["-refresh=false"]);
+    without.unwrap().no_changes().unwrap();
+    let refreshed = ["apply", "-refresh-only", "-auto-approve", "-input=false"];
+    let refreshed = workspace.run_with(&refreshed, &variables);
+    refreshed.unwrap().ok().unwrap();
+    save(&["-refresh=false"]);
+    assert_eq!(apply_saved(), ids(&two));
+    workspace.unchanged(&variables);
+}
+
+#[test]
 fn acc_aws_kms_key_that_cannot_be_used_is_not_saved() {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let place = Place::aws();

@@ -62,7 +62,11 @@ fn acc_removed_escrow_recipient_brought_back_by_an_older_record_wraps_nothing() 
     let text = workspace.fails(&all(&at("3")));
     has(
         &text,
-        &["Organization Rolled Back", "names other escrow keys"],
+        &[
+            "Organization Rolled Back",
+            "names other escrow keys",
+            "raises the generation by one",
+        ],
     );
     for address in [
         "planton_secret.db",
@@ -86,4 +90,9 @@ fn acc_removed_escrow_recipient_brought_back_by_an_older_record_wraps_nothing() 
     scene.put_organization(&newer);
     workspace.settled(&all(&at("3")));
     assert_eq!(wrapped_for(&scene, "db"), ["transit"]);
+
+    // A destroy wraps nothing, so an older record does not block it.
+    scene.take_organization();
+    scene.put_organization(&older);
+    workspace.destroyed(&all(&at("3")));
 }

@@ -72,9 +72,20 @@ impl DeclaredKeys {
     }
 }
 
+/// The keys of a backend from now on.
+#[derive(Debug)]
+pub(crate) struct ResolvedKeys {
+    pub(crate) keys: BackendKeys,
+    /// The main key, if it stays although its settings name another one by now.
+    pub(crate) kept: Option<KekId>,
+}
+
 impl Keys<'_> {
     /// Returns the keys that a backend has from now on. Asks each service for its key, and
     /// wraps a throw-away data key under it: what cannot be used is not saved.
+    ///
+    /// Without room for a further former key, a main key that is declared as before stays,
+    /// even if its settings name another one by now: nobody has asked for that change.
     ///
     /// # Errors
     ///
@@ -87,13 +98,17 @@ impl Keys<'_> {
         before: &BackendKeys,
         declared: DeclaredKeys,
         generation: u64,
-    ) -> Result<BackendKeys, OperationError> {
+    ) -> Result<ResolvedKeys, OperationError> {
         if declared.keeps(before) {
-            return Ok(before.clone());
+            return Ok(ResolvedKeys {
+                keys: before.clone(),
+                kept: None,
+            });
         }
         expect_room(1 + declared.escrow.len())?;
         let organization = self.wrapping_keyring().await?;
         let mut resolving = Resolving::new(&organization, owner, generation);
+        resolving.before = before.clone();
         let records = || {
             let main = before.encryption.iter().chain(&before.former);
             main.chain(&before.escrow)
@@ -143,7 +158,10 @@ impl Keys<'_> {
         if former > MAX_FORMER_KEYS && former > before.former.len() {
             return Err(OperationError::TooManyFormerKeys { keys: former });
         }
-        Ok(keys)
+        Ok(ResolvedKeys {
+            keys,
+            kept: resolving.kept,
+        })
     }
 }
 
@@ -200,7 +218,10 @@ struct Resolving<'a> {
     organization: &'a OrganizationKeyring,
     owner: CredentialOwner<'a>,
     generation: u64,
+    /// The present keys.
+    before: BackendKeys,
     opened: Vec<Arc<dyn KeyEncryptionKey>>,
+    kept: Option<KekId>,
 }
 
 impl<'a> Resolving<'a> {
@@ -213,7 +234,9 @@ impl<'a> Resolving<'a> {
             organization,
             owner,
             generation,
+            before: BackendKeys::default(),
             opened: Vec::new(),
+            kept: None,
         }
     }
 
@@ -225,6 +248,7 @@ impl<'a> Resolving<'a> {
     ) -> Result<KekRecord, OperationError> {
         let organization = self.organization;
         let failed = |error: KekError| OperationError::KeyProbeFailed { slot, error };
+        let is_new = declared.credential.is_some();
         let sealed = present.and_then(|record| Some((record, record.credential.as_ref()?)));
         let credential = match (declared.credential, sealed) {
             (Some(credential), _) => credential,
@@ -239,12 +263,26 @@ impl<'a> Resolving<'a> {
         };
         let connector = &organization.connector;
         let resolved = connector.resolve(&declared.settings, &credential).await;
-        let ResolvedKek { id, kek, .. } = resolved.map_err(failed)?;
+        let ResolvedKek {
+            mut id, mut kek, ..
+        } = resolved.map_err(failed)?;
+        let mut is_probed = true;
+        if let Some(saved) = self.to_keep(slot, &declared.settings, &id) {
+            kek = connector
+                .open(&declared.settings, &credential, &saved)
+                .map_err(failed)?;
+            // With the present credential, nothing changes that a probe could show.
+            is_probed = is_new;
+            self.kept = Some(saved.clone());
+            id = saved;
+        }
         let pins = organization.keyring.pins();
         if !pins.allows(&id) {
             return Err(OperationError::KeyNotAllowed { key: id });
         }
-        self.probe(slot, kek.as_ref()).await.map_err(failed)?;
+        if is_probed {
+            self.probe(slot, kek.as_ref()).await.map_err(failed)?;
+        }
         self.opened.push(kek);
         let usage = CredentialUse::kek(self.owner, &declared.settings);
         let sealed = organization
@@ -255,6 +293,19 @@ impl<'a> Resolving<'a> {
             settings: declared.settings,
             credential: sealed,
         })
+    }
+
+    /// Returns the present main key if it stays in place of `found`, which the unchanged
+    /// `settings` name by now: no room is left for one more former key.
+    fn to_keep(&self, slot: KekSlot, settings: &KekSettings, found: &KekId) -> Option<KekId> {
+        let BackendKeys {
+            encryption, former, ..
+        } = &self.before;
+        let saved = encryption
+            .as_ref()
+            .filter(|saved| slot == KekSlot::Encryption && saved.settings == *settings)?;
+        let is_known = saved.kek == *found || former.iter().any(|record| record.kek == *found);
+        (!is_known && former.len() >= MAX_FORMER_KEYS).then(|| saved.kek.clone())
     }
 
     /// Wraps a throw-away data key, and unwraps it again where the key has to.

@@ -45,8 +45,8 @@ pub use crate::store::{ConnectStore, RemoteName, StoreCredential, StoreErrorKind
 pub(crate) use backend::Backend;
 pub use backends::{
     BackendArguments, BackendOnDestroy, BackendView, Backends, DeleteBackend, DeletedBackend,
-    Destroyed, ForgettableBackend, KekView, RefreshedBackend, RegisterBackend, RegisteredBackend,
-    UpdateBackend,
+    Destroyed, ForgettableBackend, KekView, KeyComparison, RefreshedBackend, RegisterBackend,
+    RegisteredBackend, UpdateBackend,
 };
 pub use default_backend::{
     DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,

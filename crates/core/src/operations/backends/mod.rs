@@ -25,6 +25,7 @@ pub use crate::catalog::{BackendArguments, BackendOnDestroy};
 pub use declaration::{RegisterBackend, RegisteredBackend};
 pub use delete::{DeleteBackend, DeletedBackend, Destroyed};
 pub use forget::ForgettableBackend;
+pub use moved_keys::KeyComparison;
 pub use update::UpdateBackend;
 pub use view::{BackendView, KekView, RefreshedBackend};
 

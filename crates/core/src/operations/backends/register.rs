@@ -94,7 +94,7 @@ impl Backends<'_> {
         let before = BackendKeys::default();
         let resolved = self.organization.keys();
         let resolved = resolved.resolve(owner, &before, keys, generation);
-        let keys = resolved.await?;
+        let keys = resolved.await?.keys;
         let mut marker = None;
         if arguments.verify_connection {
             interrupt.before("probe backend")?;

@@ -12,6 +12,7 @@ use super::{BackendArguments, BackendOnDestroy, BackendView};
 use crate::catalog::{BackendRecord, BackendState, MarkerRecord, Stamp};
 use crate::names::Slug;
 use crate::operations::credential::{CredentialOwner, CredentialUse};
+use crate::operations::key_resolution::ResolvedKeys;
 use crate::operations::marker::find_marker_granted;
 use crate::operations::{DeclaredKeys, Interrupt, OperationError};
 use crate::store::{Absence, SecretStore, StoreCredential, StoreSettings};
@@ -94,7 +95,8 @@ impl Backends<'_> {
         let generation = held.document.generation + 1;
         let keys = self.organization.keys();
         let resolved = keys.resolve(owner, &record.keys, request.keys, generation);
-        changed.keys = resolved.await?;
+        let ResolvedKeys { keys, kept } = resolved.await?;
+        changed.keys = keys;
         // A backend that is to be forgotten cannot be checked.
         let is_given_up = changed.arguments.on_destroy == BackendOnDestroy::Forget;
         let mut reconnected = None;
@@ -105,7 +107,7 @@ impl Backends<'_> {
             reconnected = Some(reconnect.await?);
         }
         if changed == *record {
-            return self.view(&held.document).await;
+            return Ok(self.view(&held.document).await?.with_kept_key(kept));
         }
         changed.updated_at = Timestamp::now();
         changed.generation = held.document.generation + 1;
@@ -114,7 +116,7 @@ impl Backends<'_> {
         self.commit_reconnected(&mut held, reconnected).await?;
         self.organization.connections.forget(&request.name);
         crate::operations::crash_hooks::crash_point("answer");
-        self.view(&held.document).await
+        Ok(self.view(&held.document).await?.with_kept_key(kept))
     }
 
     /// Checks that the changed backend is usable, and seals its credential for the new

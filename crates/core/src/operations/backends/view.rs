@@ -35,6 +35,9 @@ pub struct BackendView {
     pub escrow: Vec<KekView>,
     /// Identifiers of the keys that wrap, the main key first.
     pub key_ids: Vec<KekId>,
+    /// After a change: the main key, if it was kept although its settings name another one by
+    /// now, since the record has no room for one more former key.
+    pub kept_key: Option<KekId>,
     /// Arguments.
     pub arguments: BackendArguments,
     /// Time of creation.
@@ -97,6 +100,7 @@ impl BackendView {
             encryption: keys.encryption.as_ref().map(KekView::from),
             escrow: keys.escrow.iter().map(KekView::from).collect(),
             key_ids: std::iter::once(main).chain(escrow).cloned().collect(),
+            kept_key: None,
             uuid: record.uuid,
             name: record.name.clone(),
             description: record.description.clone(),
@@ -111,6 +115,10 @@ impl BackendView {
             owner: record.owner.clone(),
             catalog,
         }
+    }
+
+    pub(crate) fn with_kept_key(self, kept_key: Option<KekId>) -> Self {
+        Self { kept_key, ..self }
     }
 }
 

@@ -116,6 +116,18 @@ impl AzureKek {
         Ok((kek, description))
     }
 
+    /// Asks whether the version `id` is the newest one. A newer one is checked as when it is
+    /// saved: as long as it cannot wrap, nothing takes its place.
+    async fn is_newest_version(connection: Connection, id: &KekId) -> Result<bool, KekError> {
+        let (version, bundle) = connection.newest().await?;
+        let kek = Self::new(connection, version);
+        if kek.id == *id {
+            return Ok(true);
+        }
+        kek.check(&bundle)?;
+        Ok(false)
+    }
+
     /// Reads and checks the version, once per process.
     async fn look(&self) -> Result<(), KekError> {
         let look = || async {

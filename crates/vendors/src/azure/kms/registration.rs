@@ -127,8 +127,7 @@ impl OpenKek for Opener {
         http: HttpSettings,
     ) -> Result<bool, KekError> {
         let connection = connection(settings, credential, http)?;
-        let (version, _) = connection.newest().await?;
-        Ok(version.to_string() == id.id)
+        AzureKek::is_newest_version(connection, id).await
     }
 
     fn open(

@@ -7,7 +7,8 @@ use crate::kek::{KekSettings, KeyEncryptionKey};
 use crate::operations::key_resolution::MAX_FORMER_KEYS;
 use crate::operations::tests::world::{KekVerb, World};
 use crate::operations::{
-    DeclaredKek, DeclaredKeys, Interrupt, OperationError, Organization, UpdateBackend,
+    DeclaredKek, DeclaredKeys, Interrupt, KeyComparison, OperationError, Organization,
+    UpdateBackend,
 };
 use planton_envelope::KekId;
 
@@ -66,23 +67,22 @@ async fn a_moved_alias_is_found_by_one_question_and_saved_by_an_update() {
         let process = world.process();
         let moved = process.backends();
         moved
-            .has_moved_key(&slug("vault"), backend.uuid, known)
+            .compare_keys(&slug("vault"), backend.uuid, known)
             .await
     };
     let unwraps = world.mac_kek.calls(KekVerb::Unwrap);
-    assert!(!moved(&settings("alias")).await);
+    assert_eq!(moved(&settings("alias")).await, KeyComparison::Same);
     assert_eq!(world.kek_connector.asked(), 1);
     world.kek_connector.alias("alias", "two");
-    assert!(moved(&settings("alias")).await);
+    assert_eq!(moved(&settings("alias")).await, KeyComparison::Moved);
     assert_eq!(world.kek_connector.asked(), 2);
     // An ambient credential is asked for without any key of the organization.
     assert_eq!(world.mac_kek.calls(KekVerb::Unwrap), unwraps);
     // Only what the caller's own settings name is asked for.
-    assert!(!moved(&settings("other")).await);
+    assert_eq!(moved(&settings("other")).await, KeyComparison::Same);
     assert_eq!(world.kek_connector.asked(), 2);
-    // A service that is unreachable changes nothing.
     world.kek_connector.set_unreachable(true);
-    assert!(!moved(&settings("alias")).await);
+    assert_eq!(moved(&settings("alias")).await, KeyComparison::Unknown);
     world.kek_connector.set_unreachable(false);
 
     // An update that does not ask again keeps the key, and one that does takes the new one.
@@ -96,7 +96,7 @@ async fn a_moved_alias_is_found_by_one_question_and_saved_by_an_update() {
     assert_eq!(backend.key_ids, [id(&world, "two")]);
     assert_eq!(former(&world).await, [id(&world, "one")]);
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
-    assert!(!moved(&settings("alias")).await);
+    assert_eq!(moved(&settings("alias")).await, KeyComparison::Same);
 }
 
 #[tokio::test]
@@ -117,10 +117,10 @@ async fn a_sealed_credential_of_a_moved_alias_is_opened_from_a_verified_record_o
         let moved = process.backends();
         let known = settings("alias");
         moved
-            .has_moved_key(&slug("vault"), backend.uuid, &known)
+            .compare_keys(&slug("vault"), backend.uuid, &known)
             .await
     };
-    assert!(!moved().await);
+    assert_eq!(moved().await, KeyComparison::Same);
     assert_eq!(world.kek_connector.asked(), 1);
     let key = RecordKey::new("backends/vault");
     let stored = world.stored(&key).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_sealed_credential_of_a_moved_alias_is_opened_from_a_verified_record_o
     assert_ne!(body, stored.body);
     let forged = crate::catalog::StoredRecord { body, ..stored };
     world.catalog.overwrite(&key, forged);
-    assert!(!moved().await);
+    assert_eq!(moved().await, KeyComparison::Unknown);
     assert_eq!(world.kek_connector.asked(), 1, "no credential is sent");
 }
 
@@ -163,4 +163,43 @@ async fn former_keys_are_bounded_and_a_present_key_is_none() {
     let interrupt = Interrupt::default();
     let updated = process.backends().update(update_of, &interrupt);
     updated.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_alias_that_moves_without_room_for_a_former_key_locks_nothing() {
+    let world = World::new();
+    let process = world.warm().await;
+    let mut backend = declared_with(&process, keys(Some("0"), &[])).await;
+    for at in 1..MAX_FORMER_KEYS {
+        let next = keys(Some(&at.to_string()), &[]);
+        backend = update(&process, &backend, next).await.unwrap();
+    }
+    world.kek_connector.alias("alias", "one");
+    let alias = || keys(Some("alias"), &[]);
+    backend = update(&process, &backend, alias()).await.unwrap();
+    let one = id(&world, "one");
+    assert_eq!(former(&world).await.len(), MAX_FORMER_KEYS);
+
+    world.kek_connector.alias("alias", "two");
+    let process = world.process();
+    let (vault, known) = (slug("vault"), settings("alias"));
+    let compared = process.backends();
+    let compared = compared.compare_keys(&vault, backend.uuid, &known).await;
+    assert_eq!(compared, KeyComparison::Kept(one.clone()));
+    // Neither a further question nor a new credential locks the backend.
+    for declared in [again(alias()), alias()] {
+        backend = update(&process, &backend, declared).await.unwrap();
+        assert_eq!(backend.key_ids, [one.clone()]);
+        assert_eq!(backend.kept_key, Some(one.clone()));
+        assert_eq!(former(&world).await.len(), MAX_FORMER_KEYS);
+    }
+    // Only a changed setting is refused.
+    let refused = update(&process, &backend, keys(Some("more"), &[])).await;
+    let is_refused = matches!(refused, Err(OperationError::TooManyFormerKeys { .. }));
+    assert!(is_refused, "{refused:?}");
+    // An alias that moves to a former key needs no room.
+    world.kek_connector.alias("alias", "0");
+    let back = update(&process, &backend, again(alias())).await.unwrap();
+    assert_eq!(back.key_ids, [id(&world, "0")]);
+    assert_eq!(back.kept_key, None);
 }
