@@ -189,7 +189,7 @@ async fn an_alias_that_moves_without_room_for_a_former_key_locks_nothing() {
     // Neither a further question nor a new credential locks the backend.
     for declared in [again(alias()), alias()] {
         backend = update(&process, &backend, declared).await.unwrap();
-        assert_eq!(backend.key_ids, [one.clone()]);
+        assert_eq!(backend.key_ids, std::slice::from_ref(&one));
         assert_eq!(backend.kept_key, Some(one.clone()));
         assert_eq!(former(&world).await.len(), MAX_FORMER_KEYS);
     }
