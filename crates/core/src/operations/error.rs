@@ -1,12 +1,15 @@
 //! Errors of the use cases, by meaning.
 
-use std::fmt;
+mod changed_record;
+mod reading;
 
 use uuid::Uuid;
 
+pub use changed_record::ChangedRecord;
+
 use super::ownership::ExistingRecord;
 use super::secrets::InvalidGenerate;
-use crate::catalog::{CatalogError, CatalogErrorKind, Owner, RunId};
+use crate::catalog::{CatalogError, Owner, RunId};
 use crate::kek::{KekError, KekSlot, OrganizationFingerprint};
 use crate::names::{PLATFORM_BACKEND, SecretName, Slug};
 use crate::store::StoreError;
@@ -21,28 +24,6 @@ pub struct CommitUnclear {
     /// The failure.
     #[source]
     pub error: OperationError,
-}
-
-/// The record that another writer changed first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChangedRecord {
-    /// A secret; `None` if its document names no secret.
-    Secret(Option<SecretName>),
-    /// The default backend.
-    DefaultBackend,
-    /// The organization.
-    Organization,
-}
-
-impl fmt::Display for ChangedRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Secret(Some(name)) => write!(f, "secret {name}"),
-            Self::Secret(None) => f.write_str("the secret"),
-            Self::DefaultBackend => f.write_str("the default backend"),
-            Self::Organization => f.write_str("the organization"),
-        }
-    }
 }
 
 /// Failure of a use case.
@@ -463,47 +444,4 @@ pub enum OperationError {
     /// The operating system's random number generator failed.
     #[error("the operating system's random number generator failed")]
     Randomness,
-}
-
-impl OperationError {
-    /// Turns the failure of a commit of `run` into `CommitUnclear`, if the commit may have
-    /// landed.
-    pub(crate) fn unclear_in(self, run: RunId) -> Self {
-        use CatalogErrorKind as K;
-        match self {
-            Self::Catalog(ref failure)
-                if matches!(
-                    failure.kind(),
-                    K::Unavailable | K::RateLimited | K::Corrupt | K::Conflict
-                ) =>
-            {
-                Self::CommitUnclear(Box::new(CommitUnclear { run, error: self }))
-            }
-            error => error,
-        }
-    }
-
-    /// Returns whether the backend is missing or unreachable.
-    pub(crate) fn is_of_the_backend(&self) -> bool {
-        matches!(
-            self,
-            Self::Store(_)
-                | Self::UnknownBackend { .. }
-                | Self::BackendNotThere { .. }
-                | Self::BackendDeleting { .. }
-                | Self::CredentialRefused { .. }
-        )
-    }
-
-    /// Returns the message with those of all sources.
-    pub(crate) fn with_sources(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
-        text
-    }
 }

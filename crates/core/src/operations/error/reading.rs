@@ -1,0 +1,47 @@
+//! What an error means to the use case that gets it.
+
+use super::{CommitUnclear, OperationError};
+use crate::catalog::{CatalogErrorKind, RunId};
+
+impl OperationError {
+    /// Turns the failure of a commit of `run` into `CommitUnclear`, if the commit may have
+    /// landed.
+    pub(crate) fn unclear_in(self, run: RunId) -> Self {
+        use CatalogErrorKind as K;
+        match self {
+            Self::Catalog(ref failure)
+                if matches!(
+                    failure.kind(),
+                    K::Unavailable | K::RateLimited | K::Corrupt | K::Conflict
+                ) =>
+            {
+                Self::CommitUnclear(Box::new(CommitUnclear { run, error: self }))
+            }
+            error => error,
+        }
+    }
+
+    /// Returns whether the backend is missing or unreachable.
+    pub(crate) fn is_of_the_backend(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(_)
+                | Self::UnknownBackend { .. }
+                | Self::BackendNotThere { .. }
+                | Self::BackendDeleting { .. }
+                | Self::CredentialRefused { .. }
+        )
+    }
+
+    /// Returns the message with those of all sources.
+    pub(crate) fn with_sources(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            source = error.source();
+        }
+        text
+    }
+}
