@@ -206,7 +206,6 @@ async fn beside(apply: Apply, orders: &[First]) {
             }
         }
     }
-    println!("{apply:?}: {done} done, {refused} refused");
     // Otherwise the steps would not meet.
     assert!(done > 50 && 2 * done > refused, "{done} {refused}");
 }
