@@ -1,17 +1,15 @@
 //! AWS KMS.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use planton_core::kek::{ConnectKek, KekError, KekSettings, KeyDescription, KeyEncryptionKey};
+use planton_core::kek::{ConnectKek, KekError, KekSettings, KeyDescription};
 use planton_core::store::StoreCredential;
 use planton_envelope::{DataKey, KekId, WrappedKey};
 use planton_vendors::KekConnector;
 use serde_json::json;
 
 use super::canned::{Answer, Script};
-use super::{Operation, Service, block_on, context, run, seeds_of};
+use super::{Opened, Operation, Service, block_on, context, run, seeds_of};
 use crate::Verdict;
 use crate::keys::DEK;
 
@@ -21,9 +19,8 @@ const ERROR: &[u8] =
     br#"{"__type":"com.amazonaws.kms#KMSInvalidStateException","message":"key is pending deletion."}"#;
 
 struct Aws {
-    script: Script,
+    opened: Opened,
     connector: KekConnector,
-    kek: Arc<dyn KeyEncryptionKey>,
     wrapped: WrappedKey,
 }
 
@@ -52,10 +49,9 @@ impl Aws {
         script.set(Answer::ok(encrypted()));
         let wrapped = block_on(kek.wrap(&DataKey::copy_of(&DEK), context(kek.id())));
         Self {
-            script,
             connector,
             wrapped: wrapped.expect("wrapped"),
-            kek,
+            opened: Opened { script, kek },
         }
     }
 }
@@ -72,12 +68,8 @@ fn encrypted() -> Vec<u8> {
 }
 
 impl Service for Aws {
-    fn kek(&self) -> &Arc<dyn KeyEncryptionKey> {
-        &self.kek
-    }
-
-    fn answer(&self, answer: Answer) {
-        self.script.set(answer);
+    fn opened(&self) -> &Opened {
+        &self.opened
     }
 
     fn good_answer(&self, operation: Operation) -> Vec<u8> {

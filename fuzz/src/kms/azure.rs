@@ -1,11 +1,9 @@
 //! Keys in Azure Key Vault.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderValue, header};
-use planton_core::kek::{ConnectKek, KekError, KekSettings, KeyDescription, KeyEncryptionKey};
+use planton_core::kek::{ConnectKek, KekError, KekSettings, KeyDescription};
 use planton_core::store::StoreCredential;
 use planton_envelope::{DataKey, KekId, WrappedKey};
 use planton_vendors::KekConnector;
@@ -14,7 +12,7 @@ use serde_json::json;
 use url::Url;
 
 use super::canned::{Answer, Script, canned};
-use super::{Operation, Service, binding, run, seeds_of};
+use super::{Opened, Operation, Service, binding, run, seeds_of};
 use crate::Verdict;
 use crate::keys::DEK;
 
@@ -24,9 +22,8 @@ const VERSION: &str = "https://acme.vault.azure.net/keys/secrets/0123456789abcde
 const ERROR: &[u8] = br#"{"error":{"code":"Forbidden","message":"Operation unwrapKey is not allowed on a disabled key.","innererror":{"code":"KeyDisabled"}}}"#;
 
 struct Azure {
-    script: Script,
+    opened: Opened,
     connector: KekConnector,
-    kek: Arc<dyn KeyEncryptionKey>,
 }
 
 fn settings() -> KekSettings {
@@ -76,14 +73,16 @@ impl Azure {
         };
         let kek = connector.open(&settings(), &credential(), &id);
         let service = Self {
-            script,
             connector,
-            kek: kek.expect("a key"),
+            opened: Opened {
+                script,
+                kek: kek.expect("a key"),
+            },
         };
         // The key is read before the first wrap, and not again.
         let described = service.good_answer(Operation::Describe);
-        service.script.set(Answer::ok(described));
-        super::block_on(service.kek.describe()).expect("a key that can be used");
+        service.opened.script.set(Answer::ok(described));
+        super::block_on(service.opened.kek.describe()).expect("a key that can be used");
         service
     }
 }
@@ -91,12 +90,8 @@ impl Azure {
 const CIPHERTEXT: [u8; 256] = [0xA5; 256];
 
 impl Service for Azure {
-    fn kek(&self) -> &Arc<dyn KeyEncryptionKey> {
-        &self.kek
-    }
-
-    fn answer(&self, answer: Answer) {
-        self.script.set(answer);
+    fn opened(&self) -> &Opened {
+        &self.opened
     }
 
     fn good_answer(&self, operation: Operation) -> Vec<u8> {
@@ -134,7 +129,7 @@ impl Service for Azure {
     }
 
     fn unwrapped(&self) -> Vec<u8> {
-        let bound = DataKey::copy_of(&DEK).with_binding(&binding(self.kek.id()));
+        let bound = DataKey::copy_of(&DEK).with_binding(&binding(self.opened.kek.id()));
         bound.expose().to_vec()
     }
 
@@ -150,7 +145,7 @@ impl Service for Azure {
             let values = texts
                 .iter()
                 .filter_map(|text| URL_SAFE_NO_PAD.decode(text).ok());
-            let binding = binding(self.kek.id());
+            let binding = binding(self.opened.kek.id());
             let mut bound = values.filter(|value| value.ends_with(binding.as_bytes()));
             assert!(bound.any(|value| value.len() == 64), "an unbound key");
         }

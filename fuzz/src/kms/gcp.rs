@@ -1,19 +1,19 @@
 //! Cloud KMS.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use planton_core::kek::{ConnectKek, KekError, KekSettings, KeyDescription, KeyEncryptionKey};
+use planton_core::kek::{ConnectKek, KekError, KekSettings, KeyDescription};
 use planton_core::store::StoreCredential;
 use planton_envelope::{KekId, WrappedKey};
 use planton_vendors::KekConnector;
 use serde_json::{Value, json};
 
-use super::canned::{Answer, Script};
-use super::{Operation, Service, run, seeds_of};
+use super::canned::Script;
+use super::{Opened, Operation, Service, run, seeds_of};
 use crate::Verdict;
 use crate::keys::DEK;
 
@@ -48,9 +48,8 @@ static KEY_FILE: LazyLock<String> = LazyLock::new(|| {
 });
 
 struct Gcp {
-    script: Script,
+    opened: Opened,
     connector: KekConnector,
-    kek: Arc<dyn KeyEncryptionKey>,
 }
 
 fn settings() -> KekSettings {
@@ -75,9 +74,11 @@ impl Gcp {
         };
         let kek = connector.open(&settings(), &credential(), &id);
         Self {
-            script,
             connector,
-            kek: kek.expect("a key"),
+            opened: Opened {
+                script,
+                kek: kek.expect("a key"),
+            },
         }
     }
 }
@@ -93,12 +94,8 @@ fn sum(bytes: &[u8]) -> String {
 const CIPHERTEXT: [u8; 112] = [0xA5; 112];
 
 impl Service for Gcp {
-    fn kek(&self) -> &Arc<dyn KeyEncryptionKey> {
-        &self.kek
-    }
-
-    fn answer(&self, answer: Answer) {
-        self.script.set(answer);
+    fn opened(&self) -> &Opened {
+        &self.opened
     }
 
     fn good_answer(&self, operation: Operation) -> Vec<u8> {

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::Verdict;
 use crate::keys::DEK;
 use crate::seeds::Seeds;
-use canned::{Answer, occurs_in, texts_of};
+use canned::{Answer, Script, occurs_in, texts_of};
 
 pub(crate) use aws::aws;
 pub(crate) use azure::azure;
@@ -82,12 +82,25 @@ impl Operation {
     ];
 }
 
+/// A key, and what its service answers.
+struct Opened {
+    script: Script,
+    /// The key, opened by its identifier.
+    kek: Arc<dyn KeyEncryptionKey>,
+}
+
 /// A key type, over canned answers.
 trait Service {
+    /// The key under test.
+    fn opened(&self) -> &Opened;
     /// The key, opened by its identifier.
-    fn kek(&self) -> &Arc<dyn KeyEncryptionKey>;
+    fn kek(&self) -> &Arc<dyn KeyEncryptionKey> {
+        &self.opened().kek
+    }
     /// Answers with `answer` from now on.
-    fn answer(&self, answer: Answer);
+    fn answer(&self, answer: Answer) {
+        self.opened().script.set(answer);
+    }
     /// What the service answers to this operation.
     fn good_answer(&self, operation: Operation) -> Vec<u8>;
     /// A wrap that the service takes.

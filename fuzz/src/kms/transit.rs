@@ -15,7 +15,7 @@ use planton_vendors::openbao::client::{
 use serde_json::{Value, json};
 
 use super::canned::{Answer, Script, canned, occurs_in, texts_of};
-use super::{Operation, Service, block_on, context, run, seeds_of};
+use super::{Opened, Operation, Service, block_on, context, run, seeds_of};
 use crate::Verdict;
 use crate::keys::DEK;
 
@@ -27,8 +27,7 @@ const WRAP: &str = "vault:v1:q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4mrze8BI0V
 const BATCHES: u8 = 2;
 
 struct Vault {
-    script: Script,
-    kek: Arc<dyn KeyEncryptionKey>,
+    opened: Opened,
     described: TransitKek,
 }
 
@@ -75,17 +74,19 @@ impl Vault {
         let script = Script::default();
         let kek_with_key = kek(&script, true);
         Self {
-            kek: Arc::new(kek_with_key),
             described: kek(&script, false),
-            script,
+            opened: Opened {
+                script,
+                kek: Arc::new(kek_with_key),
+            },
         }
     }
 
     /// Wraps or unwraps two keys at once, which share a request.
     fn batch(&self, is_wrap: bool, answer: Answer) -> Verdict {
         let (status, body) = (answer.status, answer.body.clone());
-        self.script.set(answer);
-        let (kek, dek) = (&self.kek, DataKey::copy_of(&DEK));
+        self.opened.script.set(answer);
+        let (kek, dek) = (self.kek(), DataKey::copy_of(&DEK));
         let (context, wrapped) = (context(kek.id()), self.wrapped());
         let outcomes = block_on(async {
             if is_wrap {
@@ -126,12 +127,8 @@ fn batch(item: &Value, other: &Value) -> Vec<u8> {
 }
 
 impl Service for Vault {
-    fn kek(&self) -> &Arc<dyn KeyEncryptionKey> {
-        &self.kek
-    }
-
-    fn answer(&self, answer: Answer) {
-        self.script.set(answer);
+    fn opened(&self) -> &Opened {
+        &self.opened
     }
 
     fn good_answer(&self, operation: Operation) -> Vec<u8> {
