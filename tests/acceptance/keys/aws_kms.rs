@@ -64,14 +64,20 @@ fn acc_aws_kms_key_encrypts_rotates_is_revoked_and_restored() {
     workspace.destroyed(&next);
 }
 
-#[test]
-fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
-    let scene = Scene::new(&terraform_1_11(), On::Embedded);
+/// Creates two keys, and an alias of the first.
+fn two_keys_and_an_alias() -> (Scene, Place, [String; 2]) {
     let place = Place::aws();
     let moto = place.moto();
     moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
-    let [one, two] = [(); 2].map(|()| moto.create_kms_key(&NewKmsKey::default()).unwrap());
-    moto.alias_kms_key("alias/moved", &one).unwrap();
+    let keys = [(); 2].map(|()| moto.create_kms_key(&NewKmsKey::default()).unwrap());
+    moto.alias_kms_key("alias/moved", &keys[0]).unwrap();
+    (Scene::new(&terraform_1_11(), On::Embedded), place, keys)
+}
+
+#[test]
+fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
+    let (scene, place, [one, two]) = two_keys_and_an_alias();
+    let moto = place.moto();
     let variables = [("backend_secret", place.secret.as_str())];
     let workspace = place.workspace(&scene);
     let backend = backend(&place, &encryption(&place, "alias/moved"));
@@ -127,12 +133,8 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
 
 #[test]
 fn acc_alias_that_moves_between_plan_and_apply_breaks_no_apply() {
-    let scene = Scene::new(&terraform_1_11(), On::Embedded);
-    let place = Place::aws();
+    let (scene, place, [one, two]) = two_keys_and_an_alias();
     let moto = place.moto();
-    moto.allow_key(ACCESS_KEY, &place.secret, None).unwrap();
-    let [one, two] = [(); 2].map(|()| moto.create_kms_key(&NewKmsKey::default()).unwrap());
-    moto.alias_kms_key("alias/moved", &one).unwrap();
     let variables = [("backend_secret", place.secret.as_str())];
     let workspace = place.workspace(&scene);
     let describe = |description: &str| {
