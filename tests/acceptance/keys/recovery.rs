@@ -3,7 +3,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Output;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::terraform::Workspace;
@@ -161,7 +164,12 @@ fn acc_key_file_is_rotated_and_its_former_root_key_is_removed_once_nothing_needs
     told(&operator::run(&scene, &["platform", "init"], &beta), 0);
     let pins = Pins::of(&scene);
     let before = fs::read(key_file(&scene)).unwrap();
-    let rotated = report(&pins, &scene, &["platform", "key-file", "rotate", "--json"]);
+    let rotated = pins.run(&scene, &["platform", "key-file", "rotate", "--json"]);
+    told(&rotated, 0);
+    // Both root keys are in the file now.
+    let both = fs::read(key_file(&scene)).unwrap();
+    expect_no_part_of(&both, &rotated);
+    let rotated: Value = serde_json::from_slice(&rotated.stdout).unwrap();
     assert_eq!(rotated["former_key_ids"].as_array().unwrap().len(), 1);
     estate.workspace.unchanged(&estate.variables());
     assert_eq!(estate.place.read(&scene, "near"), "first value");
@@ -177,6 +185,7 @@ fn acc_key_file_is_rotated_and_its_former_root_key_is_removed_once_nothing_needs
     // The other organization still needs the former root key.
     let needed = pins.run(&scene, &rewrap);
     told(&needed, 1);
+    expect_no_part_of(&both, &needed);
     let needed: Value = serde_json::from_slice(&needed.stdout).unwrap();
     let by = &needed["key_file"]["needed_by"];
     assert_eq!(by.as_array().unwrap().len(), 1, "{needed}");
@@ -194,6 +203,7 @@ fn acc_key_file_is_rotated_and_its_former_root_key_is_removed_once_nothing_needs
     ];
     let done = operator::run(&scene, &rewrap, &variables);
     told(&done, 0);
+    expect_no_part_of(&both, &done);
     let done: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(done["key_file"]["removed"].as_array().unwrap().len(), 1);
     assert_eq!(done["key_file"]["needed_by"], json!([]));
@@ -201,5 +211,26 @@ fn acc_key_file_is_rotated_and_its_former_root_key_is_removed_once_nothing_needs
     let after = fs::read(key_file(&scene)).unwrap();
     assert_eq!((after.len(), before.len()), (85, 85));
     assert_ne!(after, before);
+    let drafts = fs::read_dir(key_file(&scene).parent().unwrap()).unwrap();
+    let drafts = drafts.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let drafts: Vec<_> = drafts.filter(|name| name.contains("key.")).collect();
+    // The lock is an empty file, and no draft is left.
+    assert_eq!(drafts, [".planton.key.lock"]);
     estate.expect_whole(&scene);
+}
+
+/// Checks that a command printed no part of a key file: not as it is, in hexadecimal or in
+/// base64.
+#[track_caller]
+fn expect_no_part_of(file: &[u8], output: &Output) {
+    let printed = [&output.stdout[..], &output.stderr].concat();
+    let holds = |part: &[u8]| printed.windows(part.len()).any(|window| window == part);
+    // The search finds what is printed.
+    assert!(holds(&printed[..16]));
+    for part in file.windows(15) {
+        let base64 = STANDARD.encode(part);
+        for form in [part, hex::encode(part).as_bytes(), base64.as_bytes()] {
+            assert!(!holds(form), "a part of the key file is in the output");
+        }
+    }
 }
