@@ -62,6 +62,15 @@ impl InMemoryCatalog {
         self.state().script.inject(fault);
     }
 
+    /// Lets each request take a tick of a paused clock from now on. A fenced read takes two
+    /// requests in a row.
+    #[cfg(test)]
+    pub(crate) fn time(&self) {
+        let script = &mut self.state().script;
+        script.time();
+        script.cost(CatalogVerb::ReadFenced, 2);
+    }
+
     /// Runs `race` to its end at the start of the `nth` call of `verb` from now.
     ///
     /// The call takes effect afterwards. The race may use this catalog, for example to
@@ -154,6 +163,7 @@ impl InMemoryCatalog {
         };
         let error = |kind| CatalogError::new(kind, operation, path);
         let mut step = self.state().script.step(verb);
+        step.pass().await;
         if let Some(race) = step.race.take() {
             race.await;
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// The point at which a scripted fault occurs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +30,17 @@ pub struct Fault<V, K> {
 /// A concurrent action during a call.
 pub(crate) type Race = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// The time that each request takes, in tests with a paused clock.
+///
+/// The time of a use case is then its number of requests in a row.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+
 /// The pending faults and races, and the past calls.
 pub(crate) struct Script<V, K> {
+    /// Whether each request takes a [`TICK`].
+    is_timed: bool,
+    /// The number of requests in a row of a call; one if absent.
+    requests: Vec<(V, u32)>,
     faults: Vec<Fault<V, K>>,
     races: Vec<(V, usize, Race)>,
     calls: Vec<V>,
@@ -40,10 +50,18 @@ pub(crate) struct Script<V, K> {
 pub(crate) struct Step<K> {
     /// Race to run before the call takes effect.
     pub(crate) race: Option<Race>,
+    time: Option<Duration>,
     fault: Option<(Landing, K)>,
 }
 
 impl<K: Copy> Step<K> {
+    /// Waits for the time of the call.
+    pub(crate) async fn pass(&mut self) {
+        if let Some(time) = self.time {
+            tokio::time::sleep(time).await;
+        }
+    }
+
     /// Returns the kind of the error to return at `landing`, if any.
     pub(crate) fn strikes(&self, landing: Landing) -> Option<K> {
         self.fault
@@ -55,6 +73,8 @@ impl<K: Copy> Step<K> {
 impl<V, K> Default for Script<V, K> {
     fn default() -> Self {
         Self {
+            is_timed: false,
+            requests: Vec::new(),
             faults: Vec::new(),
             races: Vec::new(),
             calls: Vec::new(),
@@ -65,6 +85,25 @@ impl<V, K> Default for Script<V, K> {
 impl<V: Copy + PartialEq, K: Copy> Script<V, K> {
     pub(crate) fn inject(&mut self, fault: Fault<V, K>) {
         self.faults.push(fault);
+    }
+
+    /// Lets each request take a [`TICK`] from now on.
+    #[cfg(test)]
+    pub(crate) fn time(&mut self) {
+        self.is_timed = true;
+    }
+
+    /// Sets the number of requests in a row of a call of `verb`.
+    #[cfg(test)]
+    pub(crate) fn cost(&mut self, verb: V, requests: u32) {
+        self.requests.retain(|(other, _)| *other != verb);
+        self.requests.push((verb, requests));
+    }
+
+    fn requests(&self, verb: V) -> u32 {
+        let mut costs = self.requests.iter();
+        let cost = costs.find(|(other, _)| *other == verb);
+        cost.map_or(1, |(_, requests)| *requests)
     }
 
     pub(crate) fn before(
@@ -96,7 +135,8 @@ impl<V: Copy + PartialEq, K: Copy> Script<V, K> {
             .iter()
             .position(|race| race.0 == verb && race.1 == 0)
             .map(|at| self.races.remove(at).2);
-        Step { race, fault }
+        let time = self.is_timed.then(|| TICK * self.requests(verb));
+        Step { race, time, fault }
     }
 
     /// Returns the number of calls of `verb`.

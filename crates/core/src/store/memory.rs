@@ -92,6 +92,15 @@ impl InMemoryStore {
         self.state().script.inject(fault);
     }
 
+    /// Lets each request take a tick of a paused clock from now on. A put takes `puts`
+    /// requests in a row.
+    #[cfg(test)]
+    pub(crate) fn time(&self, puts: u32) {
+        let script = &mut self.state().script;
+        script.time();
+        script.cost(StoreVerb::Put, puts);
+    }
+
     /// Runs `race` to its end at the start of the `nth` call of `verb` from now.
     ///
     /// The call takes effect afterwards. The race may use this store.
@@ -197,6 +206,7 @@ impl InMemoryStore {
         };
         let error = |kind| StoreError::new(kind, operation, name.as_str());
         let mut step = self.state().script.step(verb);
+        step.pass().await;
         if let Some(race) = step.race.take() {
             race.await;
         }

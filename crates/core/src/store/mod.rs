@@ -28,6 +28,8 @@ pub use connect::{ConnectStore, StoreCredential, StoreSettings};
 pub use error::{StoreError, StoreErrorKind};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use faults::Script;
+#[cfg(test)]
+pub(crate) use faults::TICK;
 #[cfg(any(test, feature = "testing"))]
 pub use faults::{Fault, Landing};
 pub use foreign::{ForeignObjects, ForeignValue, foreign_text};

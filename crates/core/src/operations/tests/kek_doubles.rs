@@ -12,7 +12,7 @@ use crate::kek::{
     ConnectKek, KekError, KekErrorKind, KekSettings, KeyDescription, KeyEncryptionKey, LocalKek,
     ProvisionKek, ResolvedKek, Rewrap, WrapContext,
 };
-use crate::store::StoreCredential;
+use crate::store::{StoreCredential, TICK};
 use planton_envelope::{DataKey, KekId, RootKey, WrappedKey};
 use planton_secret::SecretString;
 
@@ -39,6 +39,7 @@ pub(super) struct TestKek {
     cancel_on_wrap: Mutex<Option<CancellationToken>>,
     oversize: AtomicBool,
     claims_long_wraps: AtomicBool,
+    is_timed: AtomicBool,
 }
 
 impl TestKek {
@@ -54,6 +55,7 @@ impl TestKek {
             cancel_on_wrap: Mutex::default(),
             oversize: AtomicBool::new(false),
             claims_long_wraps: AtomicBool::new(false),
+            is_timed: AtomicBool::new(false),
         }
     }
 
@@ -114,7 +116,15 @@ impl TestKek {
         *self.cancel_on_wrap.lock().unwrap() = Some(token.clone());
     }
 
-    fn call(&self, verb: KekVerb) -> Result<(), KekError> {
+    /// Lets each request take a tick of a paused clock from now on.
+    pub(super) fn time(&self) {
+        self.is_timed.store(true, Ordering::Relaxed);
+    }
+
+    async fn call(&self, verb: KekVerb) -> Result<(), KekError> {
+        if self.is_timed.load(Ordering::Relaxed) {
+            tokio::time::sleep(TICK).await;
+        }
         self.calls[verb as usize].fetch_add(1, Ordering::Relaxed);
         if verb != KekVerb::Provision && self.is_missing.load(Ordering::Relaxed) {
             return Err(self.error(KekErrorKind::NotFound));
@@ -138,7 +148,7 @@ impl KeyEncryptionKey for TestKek {
     }
 
     async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
-        self.call(KekVerb::Wrap)?;
+        self.call(KekVerb::Wrap).await?;
         if let Some(token) = self.cancel_on_wrap.lock().unwrap().take() {
             token.cancel();
         }
@@ -154,7 +164,7 @@ impl KeyEncryptionKey for TestKek {
         wrapped: &WrappedKey,
         context: WrapContext<'_>,
     ) -> Result<DataKey, KekError> {
-        self.call(KekVerb::Unwrap)?;
+        self.call(KekVerb::Unwrap).await?;
         let inner = self.inner_wrap(wrapped)?;
         self.inner.unwrap(&inner, context).await
     }
@@ -183,7 +193,7 @@ impl KeyEncryptionKey for TestKek {
     /// Counts one call, as of a service that rewraps a batch.
     async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
         let mut rewrapped = Vec::new();
-        let called = self.call(KekVerb::Rewrap);
+        let called = self.call(KekVerb::Rewrap).await;
         for Rewrap { wrapped, context } in wraps {
             let again = async {
                 called.as_ref().map_err(|error| self.error(error.kind()))?;
@@ -201,7 +211,7 @@ impl KeyEncryptionKey for TestKek {
 #[async_trait]
 impl ProvisionKek for TestKek {
     async fn provision(&self) -> Result<(), KekError> {
-        self.call(KekVerb::Provision)?;
+        self.call(KekVerb::Provision).await?;
         self.is_missing.store(false, Ordering::Relaxed);
         Ok(())
     }

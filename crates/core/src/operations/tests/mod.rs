@@ -10,6 +10,7 @@ mod backends;
 mod collisions;
 mod counts;
 mod crashes;
+mod depth;
 mod displaced;
 mod doubles;
 mod drift;
