@@ -111,6 +111,7 @@ impl Apply for SecretResource {
             generation,
             stamp: private.anchor.stamp,
             source,
+            current: private.current_version(),
             heals,
             metadata,
             arguments,

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use crate::resources::private_state::{Anchor, PrivateState};
 use crate::session::Configured;
 use planton_core::names::{SecretName, Slug};
-use planton_core::operations::{CopyFrom, GenerateSpec, OnDestroy, Owner, SeenBackend};
+use planton_core::operations::{
+    CopyFrom, CurrentVersion, GenerateSpec, OnDestroy, Owner, SeenBackend,
+};
 use planton_core::operations::{RefreshSecret, SecretView, SeenSecret};
 use planton_plugin::{Diagnostic, Value};
 
@@ -63,6 +65,16 @@ impl Private {
             displaced_by: view.displaced_by.clone(),
             ..Self::default()
         }
+    }
+
+    /// Returns the version that was last seen.
+    pub(super) fn current_version(&self) -> Option<CurrentVersion> {
+        let (number, _) = self.seen.as_ref()?;
+        let backend = self.backend.as_ref().map(|backend| backend.name.clone());
+        Some(CurrentVersion {
+            backend: backend.unwrap_or_else(Slug::platform_backend),
+            number: *number,
+        })
     }
 
     /// Checks that the catalog is the secret's, and registers the last seen place of its

@@ -62,8 +62,8 @@ pub use rewrap::{FailedRewrap, FormerKeys, KeptEnvelope, RewrapProgress};
 pub use rollback_guard::{SeenBackend, SeenKeys};
 pub use run::{Resume, ResumeRefused, Run};
 pub use secrets::{
-    CreateSecret, DeleteSecret, DeletedSecret, ForgettableSecret, InvalidGenerate, Lookup,
-    MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
+    CreateSecret, CurrentVersion, DeleteSecret, DeletedSecret, ForgettableSecret, InvalidGenerate,
+    Lookup, MAX_GENERATED_LENGTH, NAME_PREFIX, OpenedSecret, RefreshSecret, Refreshed, Replaces,
     SecretView, Secrets, SeenSecret, Selector, UpdateSecret, ValueSource, VersionView,
 };
 pub use stored_envelope::StoredEnvelope;

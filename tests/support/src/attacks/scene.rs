@@ -107,6 +107,7 @@ impl<'a> Scene<'a> {
             generation: db.generation,
             stamp: Some(db.owner.stamp),
             source: Some(ValueSource::Given(SecretValue::Text("two".into()))),
+            current: None,
             heals: false,
             metadata: db.metadata.clone(),
             arguments: db.arguments.clone(),

@@ -79,7 +79,13 @@ impl Secrets<'_> {
                 wanted.value = Some(self.resolve(ValueSource::Copied(from)).await?);
             }
             let value = wanted.value.as_ref().expect("read above");
-            Some(self.put_next(&existing, value, &backend, interrupt).await?)
+            let sealed = self
+                .seal_next(&existing, value, &backend, interrupt)
+                .await?;
+            Some(
+                self.put_next(&existing, &sealed, &backend, interrupt)
+                    .await?,
+            )
         } else {
             None
         };

@@ -6,16 +6,20 @@
 //! resumes it.
 
 use super::Secrets;
-use super::objects::NameDigits;
+use super::objects::{NameDigits, NewObject};
 use super::size_limit::check_size;
 use super::value_source::ValueSource;
+use super::versions::SealedVersion;
 use super::wanted::{Replaces, Wanted};
-use crate::catalog::{RecordKey, SecretArguments, SecretMetadata, SecretState, record_key_of_name};
+use crate::catalog::{
+    RecordKey, SecretArguments, SecretMetadata, SecretRecord, SecretState, record_key_of_name,
+};
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::{ByDefault, Rechecked};
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
 use crate::operations::{Backend, ChangedRecord, OperationError, SecretView};
+use planton_envelope::SecretValue;
 
 /// How often a creation is retried after a conflict or a change of the default backend.
 const TRIES: usize = 4;
@@ -141,7 +145,8 @@ impl Secrets<'_> {
         })
     }
 
-    /// Runs one attempt: reads, wraps, puts and commits.
+    /// Runs one attempt: reads the name's document, seals and announces beside it, puts, and
+    /// commits.
     async fn attempt(
         self,
         wanted: &mut Wanted,
@@ -149,46 +154,41 @@ impl Secrets<'_> {
         by_default: ByDefault,
         interrupt: &Interrupt,
     ) -> Result<Attempt, OperationError> {
-        let organization = self.organization;
-        let key = record_key_of_name(&wanted.name);
-        let mut secret = wanted.record(backend)?;
-        let (existing, sealed) = match &wanted.value {
-            Some(value) => {
-                secret.kind = value.kind();
-                let plaintext = value.to_plaintext();
-                check_size(backend.store.capability(), &plaintext)?;
-                let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
-                // In parallel. An existing record is reported before a failure of the KEK.
-                let (existing, sealed) =
-                    tokio::join!(self.check_name(key, wanted, interrupt), seal);
-                (existing?, Some(sealed))
-            }
-            None => (self.check_name(key, wanted, interrupt).await?, None),
+        if let Some(value) = &wanted.value {
+            check_size(backend.store.capability(), &value.to_plaintext())?;
+        }
+        let early = async {
+            let value = wanted.value.as_ref()?;
+            Some(self.prepare(wanted, value, backend, interrupt).await)
         };
-        let mut held = match existing {
-            NameCheck::Vacant(held) => held,
-            NameCheck::Adoptable(held) => {
+        // Both run to their end, so that no entry is left behind. A test that pauses before the
+        // entry must not hold a read of the catalog, which others wait for: the read comes last.
+        let key = record_key_of_name(&wanted.name);
+        let (early, found) = tokio::join!(early, self.check_name(key, wanted, interrupt));
+        let mut held = match found {
+            Ok(NameCheck::Vacant(held)) => held,
+            Ok(NameCheck::Adoptable(held)) => {
+                self.abandon(early).await;
                 return Ok(match self.adopt(held, wanted, interrupt).await? {
                     Some(view) => Attempt::Adopted(view),
                     None => Attempt::Overtaken,
                 });
             }
-        };
-        let sealed = match sealed {
-            Some(sealed) => sealed?,
-            None => {
-                let from = wanted.copied_from.clone();
-                let from = from.expect("only a copy is read later");
-                let value = self.resolve(ValueSource::Copied(from)).await?;
-                secret.kind = value.kind();
-                let value = wanted.value.insert(value);
-                let plaintext = value.to_plaintext();
-                let seal = backend.seal(organization, &secret, 1, &plaintext, interrupt);
-                seal.await?
+            // An existing record is reported before a failure of the KEK.
+            Err(error) => {
+                self.abandon(early).await;
+                return Err(error);
             }
         };
-        let digits = NameDigits::OfUuid;
-        let put = self.put_new_object(backend, &secret, &sealed, digits, by_default, interrupt);
+        let prepared = self
+            .settle(early, &held, wanted, backend, interrupt)
+            .await?;
+        let Prepared {
+            mut secret,
+            sealed,
+            object,
+        } = prepared;
+        let put = self.put_announced(backend, &secret, &sealed, object, by_default, interrupt);
         let put = match put.await? {
             Ok(put) => put,
             Err(unusable) => return Ok(Attempt::Unusable(unusable)),
@@ -207,6 +207,68 @@ impl Secrets<'_> {
             })),
             // An object is committed on the revision that was read before its put, or never.
             Some(_) => Ok(Attempt::Overtaken),
+        }
+    }
+
+    /// Seals a value under a new uuid and announces its object, side by side.
+    async fn prepare(
+        self,
+        wanted: &Wanted,
+        value: &SecretValue,
+        backend: &Backend,
+        interrupt: &Interrupt,
+    ) -> Result<Prepared, OperationError> {
+        let secret = SecretRecord {
+            kind: value.kind(),
+            ..wanted.record(backend)?
+        };
+        let digits = NameDigits::OfUuid;
+        let announced = self.seal_and_announce(&secret, value, digits, backend, interrupt);
+        let (sealed, object) = announced.await?;
+        Ok(Prepared {
+            secret,
+            sealed,
+            object,
+        })
+    }
+
+    /// Returns what is put under the document that was read.
+    ///
+    /// An entry that was written beside the read counts only if no document exists. A deletion
+    /// of the backend may have listed the entry and raised the document before the read, and
+    /// would delete the object. A new uuid and a second entry then follow the read.
+    async fn settle(
+        self,
+        early: Option<Result<Prepared, OperationError>>,
+        held: &HeldSecret,
+        wanted: &mut Wanted,
+        backend: &Backend,
+        interrupt: &Interrupt,
+    ) -> Result<Prepared, OperationError> {
+        let early = early.transpose()?;
+        let Some(value) = &wanted.value else {
+            let from = wanted.copied_from.clone();
+            let from = from.expect("only a copy is read later");
+            let value = self.resolve(ValueSource::Copied(from)).await?;
+            check_size(backend.store.capability(), &value.to_plaintext())?;
+            let prepared = self.prepare(wanted, &value, backend, interrupt).await;
+            wanted.value = Some(value);
+            return prepared;
+        };
+        match early {
+            Some(early) if held.is_absent() || !early.object.is_entered() => Ok(early),
+            early => {
+                let again = self.prepare(wanted, value, backend, interrupt);
+                let (again, ()) = tokio::join!(again, self.abandon(early.map(Ok)));
+                again
+            }
+        }
+    }
+
+    /// Withdraws what was prepared for an object that is not put.
+    async fn abandon(self, prepared: Option<Result<Prepared, OperationError>>) {
+        if let Some(Ok(prepared)) = prepared {
+            self.withdraw(prepared.object).await;
         }
     }
 
@@ -267,6 +329,13 @@ impl Secrets<'_> {
             },
         })
     }
+}
+
+/// A new secret that is sealed and announced, and not put.
+struct Prepared {
+    secret: SecretRecord,
+    sealed: SealedVersion,
+    object: NewObject,
 }
 
 /// Outcome of one attempt of a creation.

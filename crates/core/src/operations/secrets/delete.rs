@@ -1,5 +1,6 @@
 //! Deletes a secret, or forgets it.
 
+use futures_util::future::join_all;
 use uuid::Uuid;
 
 use super::Secrets;
@@ -197,10 +198,12 @@ impl Secrets<'_> {
         let whole = Deletion::Object {
             versions: secret.stored_ids(),
         };
-        backend.store.delete(&secret.remote_name, whole).await?;
-        for lost in &secret.lost {
-            self.delete_lost(&backend, lost).await?;
-        }
+        let lost = secret.lost.iter();
+        let lost = join_all(lost.map(|lost| self.delete_lost(&backend, lost)));
+        let deleted = backend.store.delete(&secret.remote_name, whole);
+        let (deleted, lost) = tokio::join!(deleted, lost);
+        deleted?;
+        lost.into_iter().collect::<Result<(), _>>()?;
         interrupt.before("tombstone")?;
         if self.remove(held, uuid, None).await? {
             self.clear(held, &secret.entries()).await;
@@ -237,9 +240,12 @@ impl Secrets<'_> {
     /// Runs last: while a record names an object, a deletion of the backend must find its
     /// entry.
     pub(crate) async fn clear(self, held: &HeldSecret, entries: &[EntryKey]) {
-        for entry in entries {
-            self.withdraw_entry(Some(entry)).await;
-        }
+        let entries = entries.iter().map(|entry| self.withdraw_entry(Some(entry)));
+        tokio::join!(join_all(entries), self.forget_history(held));
+    }
+
+    /// Deletes the history of a tombstone.
+    async fn forget_history(self, held: &HeldSecret) {
         if !held.document.is_tombstone() {
             return;
         }

@@ -5,8 +5,8 @@
 //! under another name then replaces the missing one.
 
 use super::Secrets;
-use super::objects::{NameDigits, Put};
-use super::versions::SealedVersion;
+use super::objects::{NameDigits, NewObject, Put};
+use super::versions::{SealedVersion, Sealing};
 use crate::catalog::SecretRecord;
 use crate::operations::backends::{ByDefault, Rechecked};
 use crate::operations::interrupt::Interrupt;
@@ -46,17 +46,16 @@ impl Secrets<'_> {
         }
     }
 
-    /// Puts the next version of a secret into its object, or into a new object if the present
-    /// one is missing.
+    /// Puts a sealed next version of a secret into its object, or into a new object if the
+    /// present one is missing.
     pub(crate) async fn put_next(
         self,
         secret: &SecretRecord,
-        value: &SecretValue,
+        sealed: &SealedVersion,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
-        let sealed = self.seal_next(secret, value, backend, interrupt).await?;
-        let put = backend.put(secret, &sealed, secret.native_ids(), interrupt);
+        let put = backend.put(secret, sealed, secret.native_ids(), interrupt);
         let missing = match put.await {
             Ok(version) => return Ok(Put::further(version)),
             Err(OperationError::Store(error)) if error.kind() == StoreErrorKind::NotFound => error,
@@ -66,7 +65,10 @@ impl Secrets<'_> {
             Missed::Object => {}
             Missed::Nothing | Missed::Version => return Err(missing.into()),
         }
-        self.put_healing(secret, &sealed, backend, interrupt).await
+        let object = self.announce(backend, secret, NameDigits::Random, interrupt);
+        let object = object.await?;
+        self.put_healing(secret, sealed, object, backend, interrupt)
+            .await
     }
 
     /// Puts the next version of a secret whose object is missing into a new object.
@@ -77,33 +79,37 @@ impl Secrets<'_> {
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
-        let sealed = self.seal_next(secret, value, backend, interrupt).await?;
-        self.put_healing(secret, &sealed, backend, interrupt).await
+        let digits = NameDigits::Random;
+        let announced = self.seal_and_announce(secret, value, digits, backend, interrupt);
+        let (sealed, object) = announced.await?;
+        self.put_healing(secret, &sealed, object, backend, interrupt)
+            .await
     }
 
-    async fn seal_next(
+    /// Seals the next version of a secret.
+    pub(crate) async fn seal_next(
         self,
         secret: &SecretRecord,
         value: &SecretValue,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<SealedVersion, OperationError> {
-        let organization = self.organization;
+        let version = Sealing::of(secret, secret.next_number());
         let plaintext = value.to_plaintext();
-        let number = secret.next_number();
-        let sealed = backend.seal(organization, secret, number, &plaintext, interrupt);
-        sealed.await
+        backend
+            .seal(self.organization, version, &plaintext, interrupt)
+            .await
     }
 
     async fn put_healing(
         self,
         secret: &SecretRecord,
         sealed: &SealedVersion,
+        object: NewObject,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
-        let (digits, by_default) = (NameDigits::Random, ByDefault::No);
-        let put = self.put_new_object(backend, secret, sealed, digits, by_default, interrupt);
+        let put = self.put_announced(backend, secret, sealed, object, ByDefault::No, interrupt);
         put.await?.map_err(|unusable| match unusable {
             Rechecked::Deleting => OperationError::BackendDeleting {
                 backend: backend.name.clone(),

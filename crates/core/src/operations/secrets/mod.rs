@@ -27,7 +27,7 @@ pub use generate::{InvalidGenerate, MAX_GENERATED_LENGTH};
 pub use open::OpenedSecret;
 pub use refresh::{RefreshSecret, Refreshed, SeenSecret};
 pub use remote_name::NAME_PREFIX;
-pub use update::UpdateSecret;
+pub use update::{CurrentVersion, UpdateSecret};
 pub use value_source::ValueSource;
 pub use view::{SecretView, VersionView};
 pub use wanted::Replaces;

@@ -6,6 +6,10 @@
 //! On a registered backend every new object has an entry. A creation writes the entry, reads
 //! the backend's record, and then puts the object. A deletion of the backend marks its record
 //! and then lists the entries. The later of the two always finds the other's record.
+//!
+//! The entry is written beside the read of the name's document. It is used only if no document
+//! exists: otherwise a deletion of the backend may have raised that document, and cleaned up
+//! the object of this entry, before the read.
 
 use uuid::Uuid;
 
@@ -22,6 +26,7 @@ use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, OperationError, PLATFORM_BACKEND};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
 use crate::store::{Deletion, NativeVersionId, RemoteName, StoreErrorKind};
+use planton_envelope::SecretValue;
 
 /// A version that was put and is not committed yet.
 #[derive(Debug)]
@@ -31,10 +36,19 @@ pub(crate) struct Put {
     object: Option<NewObject>,
 }
 
+/// An object that is not put yet: its remote name, which was never used, and its entry on a
+/// registered backend.
 #[derive(Debug)]
-struct NewObject {
+pub(crate) struct NewObject {
     remote_name: RemoteName,
     entry: Option<EntryKey>,
+}
+
+impl NewObject {
+    /// Returns true if an entry announces the object.
+    pub(crate) fn is_entered(&self) -> bool {
+        self.entry.is_some()
+    }
 }
 
 /// Source of the digits that end the name of a new object.
@@ -75,17 +89,43 @@ impl Put {
 }
 
 impl Secrets<'_> {
-    /// Puts a sealed version under a remote name that was never used. Puts nothing if the
-    /// backend turns out to be unusable, and returns the reason.
-    pub(crate) async fn put_new_object(
+    /// Seals the next version of a secret and announces its object, side by side.
+    pub(crate) async fn seal_and_announce(
+        self,
+        secret: &SecretRecord,
+        value: &SecretValue,
+        digits: NameDigits,
+        backend: &Backend,
+        interrupt: &Interrupt,
+    ) -> Result<(SealedVersion, NewObject), OperationError> {
+        // Both run to their end, so that no entry is left behind.
+        let (sealed, object) = tokio::join!(
+            self.seal_next(secret, value, backend, interrupt),
+            self.announce(backend, secret, digits, interrupt),
+        );
+        match (sealed, object) {
+            (Ok(sealed), Ok(object)) => Ok((sealed, object)),
+            (Err(error), Ok(object)) => {
+                self.withdraw(object).await;
+                Err(error)
+            }
+            (Err(error), Err(_)) | (Ok(_), Err(error)) => Err(error),
+        }
+    }
+
+    /// Names the next object of a secret, and writes its entry on a registered backend.
+    ///
+    /// The caller puts the object with [`put_announced`](Self::put_announced), or
+    /// [withdraws](Self::withdraw) it.
+    ///
+    /// After a failure the entry may stay, and refers to no object.
+    pub(crate) async fn announce(
         self,
         backend: &Backend,
         secret: &SecretRecord,
-        sealed: &SealedVersion,
         digits: NameDigits,
-        by_default: ByDefault,
         interrupt: &Interrupt,
-    ) -> Result<Result<Put, Rechecked>, OperationError> {
+    ) -> Result<NewObject, OperationError> {
         let digits = match digits {
             NameDigits::OfUuid => distinguishing_digits(secret.uuid),
             NameDigits::Random => {
@@ -101,68 +141,102 @@ impl Secrets<'_> {
             &digits,
             rules,
         );
-        let secret = SecretRecord {
-            remote_name,
-            ..secret.clone()
-        };
         let entry = if backend.name.as_str() == PLATFORM_BACKEND {
             None
         } else {
-            let entry = self.enter(backend, &secret, interrupt).await?;
-            interrupt.before("look at backend")?;
-            let rechecked =
-                self.organization
-                    .backends()
-                    .recheck(&backend.name, backend.uuid, by_default);
-            match rechecked.await {
+            let record = EntryRecord {
+                name: secret.name.clone(),
+                remote_name: remote_name.clone(),
+            };
+            let entry = self.enter(backend, secret.uuid, &record, interrupt);
+            Some(entry.await?)
+        };
+        Ok(NewObject { remote_name, entry })
+    }
+
+    /// Puts a sealed version as an object that was announced. Puts nothing if the backend
+    /// turns out to be unusable, and returns the reason.
+    pub(crate) async fn put_announced(
+        self,
+        backend: &Backend,
+        secret: &SecretRecord,
+        sealed: &SealedVersion,
+        object: NewObject,
+        by_default: ByDefault,
+        interrupt: &Interrupt,
+    ) -> Result<Result<Put, Rechecked>, OperationError> {
+        if object.entry.is_some() {
+            match self.look_at_backend(backend, by_default, interrupt).await {
                 Ok(Rechecked::Usable) => {}
                 Ok(unusable) => {
-                    self.withdraw_entry(Some(&entry)).await;
+                    self.withdraw(object).await;
                     return Ok(Err(unusable));
                 }
                 Err(error) => {
-                    self.withdraw_entry(Some(&entry)).await;
+                    self.withdraw(object).await;
                     return Err(error);
                 }
             }
-            Some(entry)
+        }
+        let secret = SecretRecord {
+            remote_name: object.remote_name.clone(),
+            ..secret.clone()
         };
         match backend.put(&secret, sealed, Vec::new(), interrupt).await {
             Ok(version) => Ok(Ok(Put {
                 version,
-                object: Some(NewObject {
-                    remote_name: secret.remote_name,
-                    entry,
-                }),
+                object: Some(object),
             })),
             Err(error) => {
                 if error.is_before_any_write() {
-                    self.withdraw_entry(entry.as_ref()).await;
+                    self.withdraw(object).await;
                 }
                 Err(error)
             }
         }
     }
 
+    /// Reads the backend's record after the response to an entry. The first put of a process
+    /// also looks for the marker.
+    async fn look_at_backend(
+        self,
+        backend: &Backend,
+        by_default: ByDefault,
+        interrupt: &Interrupt,
+    ) -> Result<Rechecked, OperationError> {
+        interrupt.before("look at backend")?;
+        let rechecked =
+            self.organization
+                .backends()
+                .recheck(&backend.name, backend.uuid, by_default);
+        let (rechecked, marker) = tokio::join!(rechecked, backend.expect_marker());
+        match rechecked? {
+            Rechecked::Usable => marker.map(|()| Rechecked::Usable),
+            unusable => Ok(unusable),
+        }
+    }
+
+    /// Removes the entry of an object that was announced and is not put.
+    pub(crate) async fn withdraw(self, object: NewObject) {
+        self.withdraw_entry(object.entry.as_ref()).await;
+    }
+
     /// Writes the entry of an object before its put.
     async fn enter(
         self,
         backend: &Backend,
-        secret: &SecretRecord,
+        secret: Uuid,
+        record: &EntryRecord,
         interrupt: &Interrupt,
     ) -> Result<EntryKey, OperationError> {
         let random = getrandom::u64().map_err(|_| OperationError::Randomness)?;
         let entry = EntryKey {
             backend: backend.uuid,
-            secret: secret.uuid,
+            secret,
             put: PutId::new(random),
         };
-        let record = EntryRecord {
-            name: secret.name.clone(),
-            remote_name: secret.remote_name.clone(),
-        };
         interrupt.before("entry")?;
-        self.organization.entries().write(&entry, &record).await?;
+        self.organization.entries().write(&entry, record).await?;
         Ok(entry)
     }
 

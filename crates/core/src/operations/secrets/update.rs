@@ -7,11 +7,12 @@ use super::Secrets;
 use super::drift::Missed;
 use super::objects::Put;
 use super::value_source::ValueSource;
+use super::versions::{SealedVersion, Sealing};
 use crate::catalog::{
     OnDestroy, SecretArguments, SecretMetadata, SecretRecord, SecretState, Stamp, VersionRecord,
     record_key_of_name,
 };
-use crate::names::SecretName;
+use crate::names::{SecretName, Slug};
 use crate::operations::backends::Trust;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::interrupt::Interrupt;
@@ -33,6 +34,9 @@ pub struct UpdateSecret {
     pub stamp: Option<Stamp>,
     /// The new value; `None` to keep the present one.
     pub source: Option<ValueSource>,
+    /// The version that the caller's state has; `None` if it has none. A new value is sealed
+    /// as the version after it, beside the read of the record.
+    pub current: Option<CurrentVersion>,
     /// Whether the only reason for the change is a missing current version. The backend is
     /// asked once more, and an existing version stays.
     pub heals: bool,
@@ -40,6 +44,38 @@ pub struct UpdateSecret {
     pub metadata: SecretMetadata,
     /// Arguments, which replace the present ones.
     pub arguments: SecretArguments,
+}
+
+/// The current version of a secret as the caller's state has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrentVersion {
+    /// The name of the secret's backend.
+    pub backend: Slug,
+    /// The version's number.
+    pub number: u64,
+}
+
+/// The source of a new value, and the value if it was sealed ahead.
+struct NewValue {
+    source: ValueSource,
+    ahead: Option<SealedAhead>,
+}
+
+/// A value that was sealed beside the read of the record, as the version after the one that
+/// the caller's state has.
+struct SealedAhead {
+    backend: Backend,
+    number: u64,
+    sealed: Result<SealedVersion, OperationError>,
+}
+
+impl SealedAhead {
+    /// Returns true if the value was sealed as the next version of this secret.
+    fn is_next_of(&self, secret: &SecretRecord) -> bool {
+        self.number == secret.next_number()
+            && self.backend.uuid == secret.backend
+            && self.backend.name == secret.backend_name
+    }
 }
 
 impl UpdateSecret {
@@ -77,12 +113,62 @@ impl Secrets<'_> {
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         interrupt.before("update")?;
-        let mut held = self.hold_for_update(&request).await?;
+        let source = match request.source.take() {
+            Some(source @ ValueSource::Generated(_)) => {
+                Some(ValueSource::Given(self.resolve(source).await?))
+            }
+            source => source,
+        };
+        // Both run to their end. What the record says is reported before a failure of the KEK.
+        let (held, ahead) = tokio::join!(
+            self.hold_for_update(&request),
+            self.seal_ahead(&request, source.as_ref(), interrupt),
+        );
+        let mut held = held?;
         self.take_name_back(&mut held, request.uuid)?;
-        match request.source.take() {
-            Some(source) => self.write_version(held, request, source, interrupt).await,
+        match source {
+            Some(source) => {
+                let value = NewValue { source, ahead };
+                self.write_version(held, request, value, interrupt).await
+            }
             None => self.edit(held, request, interrupt).await,
         }
+    }
+
+    /// Seals a value as the version after the one that the caller's state has; `None` if the
+    /// caller has none, or the value is not at hand.
+    ///
+    /// Nothing depends on the result until the verified record is compared with it. If it is
+    /// not used, nothing is left of it.
+    async fn seal_ahead(
+        self,
+        request: &UpdateSecret,
+        source: Option<&ValueSource>,
+        interrupt: &Interrupt,
+    ) -> Option<SealedAhead> {
+        let Some(ValueSource::Given(value)) = source else {
+            return None;
+        };
+        let current = request.current.as_ref().filter(|_| !request.heals)?;
+        let backend = self.organization.backends().open(&current.backend).await;
+        let backend = backend.ok()?;
+        let organization = self.organization.existing().await.ok()?.uuid;
+        let number = current.number.checked_add(1)?;
+        let sealing = Sealing {
+            organization,
+            backend: backend.uuid,
+            secret: request.uuid,
+            name: &request.name,
+            number,
+        };
+        let sealed = backend
+            .seal(sealing, &value.to_plaintext(), interrupt)
+            .await;
+        Some(SealedAhead {
+            backend,
+            number,
+            sealed,
+        })
     }
 
     /// Commits new metadata and arguments, unless the document stays the same.
@@ -107,7 +193,7 @@ impl Secrets<'_> {
         self,
         mut held: HeldSecret,
         request: UpdateSecret,
-        source: ValueSource,
+        value: NewValue,
         interrupt: &Interrupt,
     ) -> Result<SecretView, OperationError> {
         let uuid = request.uuid;
@@ -121,8 +207,8 @@ impl Secrets<'_> {
             true => self.look_again(&before, &backend).await?,
             false => Missed::Version,
         };
-        let from = source.copy_from();
-        let put = self.put_missed(missed, &before, source, &backend, interrupt);
+        let from = value.source.copy_from();
+        let put = self.put_missed(missed, &before, value, &backend, interrupt);
         let put = put.await?;
         let record = held.document.secret_mut(uuid).expect("held for update");
         request.enter(record);
@@ -156,7 +242,7 @@ impl Secrets<'_> {
         self,
         missed: Missed,
         before: &SecretRecord,
-        source: ValueSource,
+        NewValue { source, ahead }: NewValue,
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Option<(Put, SecretKind)>, OperationError> {
@@ -164,7 +250,11 @@ impl Secrets<'_> {
             Missed::Nothing => None,
             Missed::Version => {
                 let value = self.resolve(source).await?;
-                let put = self.put_next(before, &value, backend, interrupt);
+                let sealed = match ahead.filter(|ahead| ahead.is_next_of(before)) {
+                    Some(ahead) => ahead.sealed?,
+                    None => self.seal_next(before, &value, backend, interrupt).await?,
+                };
+                let put = self.put_next(before, &sealed, backend, interrupt);
                 Some((put.await?, value.kind()))
             }
             Missed::Object => {

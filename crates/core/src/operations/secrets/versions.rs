@@ -29,21 +29,21 @@ pub(crate) struct SealedVersion {
 }
 
 impl Backend {
-    /// Seals `plaintext` as version `number` of `secret`.
+    /// Seals `plaintext` as a version of a secret.
     pub(crate) async fn seal(
         &self,
         organization: &Organization,
-        secret: &SecretRecord,
-        number: u64,
+        version: Sealing<'_>,
         plaintext: &SecretBytes,
         interrupt: &Interrupt,
     ) -> Result<SealedVersion, OperationError> {
         let capability = self.store.capability();
         check_size(capability, plaintext)?;
         interrupt.before("wrap")?;
-        let context = context(organization.existing().await?.uuid, secret, number);
+        let context = version.context(organization.existing().await?.uuid);
         let keyring = organization.keys().wrapping_keyring_of(self).await?;
-        let sealed = seal(context, &self.names(secret), &keyring, plaintext).await?;
+        let names = WrapNames::secret(&self.organization, version.name);
+        let sealed = seal(context, &names, &keyring, plaintext).await?;
         let payload = sealed.payload(capability.encoding);
         let SealedValue {
             envelope,
@@ -51,7 +51,7 @@ impl Backend {
             fingerprint,
         } = sealed;
         Ok(SealedVersion {
-            number,
+            number: version.number,
             payload,
             payload_sha256: hex::encode(envelope.payload_digest()),
             wraps_sha256: hex::encode(envelope.wraps_digest()),
@@ -231,13 +231,40 @@ impl Backend {
 
 /// Returns the context of one version of a secret.
 pub(crate) fn context(organization: Uuid, secret: &SecretRecord, version: u64) -> Context {
-    Context {
-        purpose: Purpose::Secret,
-        organization,
-        object: secret.uuid,
-        backend: secret.backend,
-        version,
-        extension: None,
+    Sealing::of(secret, version).context(organization)
+}
+
+/// Identifies the version of a secret as which a value is sealed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sealing<'a> {
+    /// The backend's uuid.
+    pub(crate) backend: Uuid,
+    /// The secret's uuid.
+    pub(crate) secret: Uuid,
+    pub(crate) name: &'a SecretName,
+    pub(crate) number: u64,
+}
+
+impl<'a> Sealing<'a> {
+    /// Identifies version `number` of a secret.
+    pub(crate) fn of(secret: &'a SecretRecord, number: u64) -> Self {
+        Self {
+            backend: secret.backend,
+            secret: secret.uuid,
+            name: &secret.name,
+            number,
+        }
+    }
+
+    fn context(self, organization: Uuid) -> Context {
+        Context {
+            purpose: Purpose::Secret,
+            organization,
+            object: self.secret,
+            backend: self.backend,
+            version: self.number,
+            extension: None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::catalog::{GenerateSpec, OnDestroy, SecretArguments, SecretMetadata};
 use crate::names::{SecretName, Slug};
 use crate::operations::{
-    CreateSecret, DeleteSecret, Interrupt, SecretView, UpdateSecret, ValueSource,
+    CreateSecret, CurrentVersion, DeleteSecret, Interrupt, SecretView, UpdateSecret, ValueSource,
 };
 use planton_envelope::SecretValue;
 use planton_secret::SecretString;
@@ -142,6 +142,10 @@ pub(super) fn edit(view: &SecretView) -> UpdateSecret {
         generation: view.generation,
         stamp: Some(view.owner.stamp),
         source: None,
+        current: view.version.as_ref().map(|version| CurrentVersion {
+            backend: view.backend.clone(),
+            number: version.number,
+        }),
         heals: false,
         metadata: view.metadata.clone(),
         arguments: view.arguments.clone(),

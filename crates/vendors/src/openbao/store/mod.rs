@@ -7,6 +7,7 @@ mod look;
 mod version;
 
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
 use crate::http::HttpSettings;
@@ -31,6 +32,9 @@ const MAX_PAYLOAD_BYTES: usize = 65_536;
 /// Our own limit, far below that of URLs and of the storage:
 /// <https://openbao.org/docs/internals/limits/>.
 const MAX_NAME_BYTES: usize = 512;
+
+/// How many versions of an object are removed at a time.
+const PARALLEL_REMOVALS: usize = 16;
 
 /// Prefix of every envelope in text form.
 const ENVELOPE: &str = "pse1.";
@@ -296,11 +300,15 @@ impl SecretStore for OpenBaoStore {
             let removed = self.remove_abandoned(client, name).await;
             return removed.map_err(|error| self.explain(error, StoreRequest::Write));
         }
-        for version in versions.iter().filter_map(StoredVersion::parse) {
-            let removed = self.remove(client, &version.path(name)).await;
-            removed.map_err(|error| self.explain(error, StoreRequest::Write))?;
-        }
-        Ok(())
+        let versions = versions.iter().filter_map(StoredVersion::parse);
+        let removals: Vec<_> = versions
+            .map(async |version| self.remove(client, &version.path(name)).await)
+            .collect();
+        // Each version has a path of its own. All are removed even if one fails.
+        let removed = stream::iter(removals).buffer_unordered(PARALLEL_REMOVALS);
+        let removed: Vec<_> = removed.collect().await;
+        let removed: Result<(), _> = removed.into_iter().collect();
+        removed.map_err(|error| self.explain(error, StoreRequest::Write))
     }
 }
 

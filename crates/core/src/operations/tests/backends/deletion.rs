@@ -33,9 +33,12 @@ pub(super) async fn entries(world: &World) -> usize {
 /// Leaves the entry and the object of a creation that was killed between its put and its
 /// commit.
 pub(super) async fn interrupted(world: &World, named: &str) {
-    // The entry is written, and the commit fails.
+    // The entry is written, and the commit fails. Over a document that exists, a second entry
+    // is written.
     let kind = CatalogErrorKind::Unavailable;
-    world.fail_catalog(CatalogVerb::Write, 2, Landing::Before, kind);
+    let is_first = world.document(&name(named)).await.generation == 0;
+    let commit = if is_first { 2 } else { 3 };
+    world.fail_catalog(CatalogVerb::Write, commit, Landing::Before, kind);
     create(&world.process(), named, Some("vault"))
         .await
         .unwrap_err();
