@@ -20,7 +20,7 @@ use crate::functions::{ParseSecretRef, SecretRef};
 use crate::resources::{DefaultBackendResource, SecretBackendResource, SecretResource};
 use crate::session::{PartlyKnown, READ_TIMEOUT, Session, SessionState, WithSession, limited};
 use planton_core::names::Slug;
-use planton_core::operations::{Organization, RunId};
+use planton_core::operations::{Housekeeping, Organization, RunId};
 use planton_plugin::{
     ConfigureRequest, Context, DataSource, Diagnostic, Diagnostics, EphemeralResource, Function,
     Provider, Resource, Schema, Value,
@@ -83,6 +83,8 @@ pub struct PlantonProvider {
     environment: Environment,
     run: Option<RunId>,
     session: Session,
+    /// The removals that follow responses, under each configuration of this process.
+    housekeeping: Housekeeping,
 }
 
 impl PlantonProvider {
@@ -93,6 +95,7 @@ impl PlantonProvider {
             environment,
             run: None,
             session: Session::default(),
+            housekeeping: Housekeeping::default(),
         }
     }
 
@@ -140,13 +143,20 @@ impl Provider for PlantonProvider {
         }
         let configure = async {
             let run = run::run(self.run, &self.environment)?;
-            platform::configure(&config, &self.environment, run, &mut diagnostics).await
+            let configured =
+                platform::configure(&config, &self.environment, run, &mut diagnostics).await?;
+            Ok(configured.with_housekeeping(self.housekeeping.clone()))
         };
         match limited(cx, configure).await {
             Ok(configured) => self.session.set(SessionState::Ready(Arc::new(configured))),
             Err(diagnostic) => diagnostics.push(diagnostic),
         }
         diagnostics
+    }
+
+    /// Waits for the removals that follow acknowledged destroys and rotations.
+    async fn finish(&self) {
+        self.housekeeping.finish().await;
     }
 
     fn resources(&self) -> Vec<Arc<dyn Resource>> {

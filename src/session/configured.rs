@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::PartlyKnown;
 use crate::setting::Setting;
 use planton_core::names::Slug;
-use planton_core::operations::{ExistingRecord, OperationError, Organization, RunId};
+use planton_core::operations::{ExistingRecord, Housekeeping, OperationError, Organization, RunId};
 use planton_plugin::Diagnostic;
 
 /// A configuration whose every part is known.
@@ -49,6 +49,16 @@ impl Configured {
             announced: Mutex::default(),
             by_default: Mutex::default(),
             told: Mutex::default(),
+        }
+    }
+
+    /// Shares the removals that follow responses with the other configurations of this
+    /// process.
+    #[must_use]
+    pub(crate) fn with_housekeeping(self, housekeeping: Housekeeping) -> Self {
+        Self {
+            organization: self.organization.with_housekeeping(housekeeping),
+            ..self
         }
     }
 

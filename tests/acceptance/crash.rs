@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use xtask::terraform::{Variables, Workspace};
 
+use crate::races::Held;
 use crate::scene::{ORGANIZATION, On, Scene, assert_tombstones, record_of};
 use crate::scene::{terraform_1_11, terraform_1_15};
 use crate::steps::flat;
@@ -14,15 +15,20 @@ use crate::steps::flat;
 const FIRST_USE: [&str; 2] = ["organization provision", "organization commit"];
 pub(crate) const CREATE: [&str; 5] = ["create", "wrap", "put", "commit", "answer"];
 pub(crate) const ADOPT: [&str; 1] = ["adopt"];
-pub(crate) const ROTATE: [&str; 6] = ["update", "wrap", "put", "commit", "answer", "prune"];
+pub(crate) const ROTATE: [&str; 5] = ["update", "wrap", "put", "commit", "answer"];
 const EDIT: [&str; 2] = ["update", "commit edit"];
 pub(crate) const DELETE: [&str; 5] = [
     "delete",
     "mark deleting",
     "delete object",
     "tombstone",
-    "forget history",
+    "answer",
 ];
+/// Steps that follow the response of a rotation and of a destroy. [`apply_ended_before`] ends
+/// the provider before them. A kill before the response is the one before `answer`.
+pub(crate) const PRUNE: &str = "prune";
+const FORGET_HISTORY: &str = "forget history";
+pub(crate) const DELETE_ENTRY: &str = "delete entry";
 
 /// A secret for each of `names`. Its value contains the name.
 const SECRETS: &str = r#"
@@ -46,7 +52,7 @@ resource "planton_secret" "s" {
 "#;
 
 /// Steps of a new object on a registered backend, killed in `backends/crash.rs`.
-pub(crate) const ENTER: [&str; 3] = ["entry", "look at backend", "delete entry"];
+pub(crate) const ENTER: [&str; 2] = ["entry", "look at backend"];
 /// Killed in `races.rs`: only the loser of a commit deletes its own put.
 pub(crate) const TAKE_BACK: [&str; 1] = ["delete orphan"];
 /// Steps of a destroy by the run that adopted the backend, killed in `backends/held.rs`.
@@ -70,6 +76,7 @@ fn every_step_has_a_crash_test() {
         &ROTATE,
         &EDIT,
         &DELETE,
+        &[PRUNE, FORGET_HISTORY, DELETE_ENTRY],
         &COPY,
         &OPEN,
         &VERIFY,
@@ -263,10 +270,7 @@ fn a_killed_adoption(scene: &Scene, workspace: &mut Workspace, others: &[String]
 
 fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Scene) {
     let mut workspace = scene.workspace(SECRETS);
-    fn with<'a>(value: &'a str, trigger: &'a str) -> Vec<(&'a str, &'a str)> {
-        let names = ("names", r#"["s"]"#);
-        vec![names, ("keep", "2"), ("value", value), ("trigger", trigger)]
-    }
+    let with = rotated_to;
     workspace.apply(&with("0", "0")).unwrap().ok().unwrap();
     let mut acknowledged = "0".to_owned();
 
@@ -274,8 +278,11 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
         let next = (index + 1).to_string();
         let variables = with(next.as_str(), next.as_str());
         apply_killed(&mut workspace, step, &variables);
-        let is_committed = matches!(step, "answer" | "prune");
-        let expected = if is_committed { &next } else { &acknowledged };
+        let expected = if step == "answer" {
+            &next
+        } else {
+            &acknowledged
+        };
         let value = scene.read(&["s"]).remove("s").unwrap();
         assert_eq!(value, format!("{expected} of s"), "{step}");
         workspace.apply(&variables).unwrap().ok().unwrap();
@@ -287,6 +294,7 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
         assert_eq!(kept, format!("{acknowledged} of s"), "{step}");
         acknowledged = next;
     }
+    acknowledged = a_rotation_whose_process_ended_before_it_pruned(scene, &mut workspace);
     let value = scene.read(&["s"]).remove("s").unwrap();
     assert_eq!(value, format!("{acknowledged} of s"));
 
@@ -303,15 +311,46 @@ fn a_rotation_that_was_killed_keeps_the_old_value_or_has_the_new_one(scene: &Sce
         assert_eq!(after["versions"], before["versions"], "{step}");
     }
     // One version was put before the kill and never committed. Two were dropped from the
-    // record, and the kills before the response and before the pruning prevented their
-    // deletion.
+    // record, and the process ended before it responded and before it pruned. No later run
+    // removes them. On the embedded platform they go with their object.
     let unreferenced = if scene.openbao().is_some() { 3 } else { 0 };
     destroy_all(scene, &workspace, unreferenced);
 }
 
+/// Variables of a rotation that keeps two versions.
+fn rotated_to<'a>(value: &'a str, trigger: &'a str) -> Vec<(&'a str, &'a str)> {
+    let names = ("names", r#"["s"]"#);
+    vec![names, ("keep", "2"), ("value", value), ("trigger", trigger)]
+}
+
+/// The state has the new version. Only the version beyond `keep_versions` is left, which no
+/// record names. Returns the value's number.
+fn a_rotation_whose_process_ended_before_it_pruned(
+    scene: &Scene,
+    workspace: &mut Workspace,
+) -> String {
+    let (stored, before) = (scene.objects().len(), version(workspace, "s"));
+    let next = (ROTATE.len() + 1).to_string();
+    let variables = rotated_to(next.as_str(), next.as_str());
+    apply_ended_before(workspace, PRUNE, &variables);
+    assert_eq!(version(workspace, "s"), before + 1);
+    let record = record_of(&scene.records(), "s");
+    let kept = record["versions"].as_array().unwrap();
+    let numbers: Vec<_> = kept.iter().map(|kept| kept["number"].as_u64()).collect();
+    assert_eq!(numbers, [Some(before), Some(before + 1)]);
+    assert_eq!(scene.objects().len(), stored + 1);
+    workspace.plan(&variables).unwrap().no_changes().unwrap();
+    next
+}
+
 fn a_deletion_that_was_killed_is_finished(scene: &Scene) {
     let mut workspace = scene.workspace(SECRETS);
-    let all = serde_json::to_string(&DELETE.map(slug)).unwrap();
+    let steps = [&DELETE[..], &[FORGET_HISTORY]].concat();
+    let from = |index: usize| {
+        let names: Vec<_> = steps[index..].iter().map(|step| slug(step)).collect();
+        serde_json::to_string(&names).unwrap()
+    };
+    let all = from(0);
     fn with<'a>(names: &'a str, trigger: &'a str) -> [(&'static str, &'a str); 3] {
         [("names", names), ("value", "value"), ("trigger", trigger)]
     }
@@ -320,17 +359,22 @@ fn a_deletion_that_was_killed_is_finished(scene: &Scene) {
         let variables = with(&all, trigger);
         workspace.apply(&variables).unwrap().ok().unwrap();
     }
-    for (index, step) in DELETE.into_iter().enumerate() {
-        let left = serde_json::to_string(&DELETE.map(slug)[index + 1..]).unwrap();
+    for (index, &step) in steps.iter().enumerate() {
+        let left = from(index + 1);
         let variables = with(&left, "2");
-        apply_killed(&mut workspace, step, &variables);
-        workspace.apply(&variables).unwrap().ok().unwrap();
+        if step == FORGET_HISTORY {
+            // The state has let go of the secret, and everything but the history is gone.
+            apply_ended_before(&mut workspace, step, &variables);
+        } else {
+            apply_killed(&mut workspace, step, &variables);
+            workspace.apply(&variables).unwrap().ok().unwrap();
+        }
         workspace.plan(&variables).unwrap().no_changes().unwrap();
         assert!(record_of(&scene.records(), &slug(step)).is_null(), "{step}");
         let objects = scene.objects();
         assert_eq!(
             objects.len(),
-            2 * (DELETE.len() - index - 1),
+            2 * (steps.len() - index - 1),
             "{step}: {objects:?}"
         );
     }
@@ -368,6 +412,18 @@ pub(crate) fn apply_killed(workspace: &mut Workspace, step: &str, variables: Var
     let died = ["Plugin did not respond", "Request cancelled"];
     let died = died.iter().any(|words| outcome.stderr().contains(words));
     assert!(died, "{step}: {outcome:?}");
+}
+
+/// Applies, and expects the provider to end before `step`, which follows the response: the
+/// provider reaches the step, is held there, and ends when its time is over. The apply succeeds,
+/// and the log has a warning.
+pub(crate) fn apply_ended_before(workspace: &mut Workspace, step: &str, variables: Variables<'_>) {
+    workspace.env("TF_LOG_PROVIDER", "WARN");
+    let outcome = Held::before(step, workspace, variables).ended();
+    workspace.env_remove("TF_LOG_PROVIDER");
+    let outcome = outcome.ok().unwrap();
+    let told = "the process ends before all removals";
+    assert!(outcome.stderr().contains(told), "{step}: {outcome:?}");
 }
 
 /// Destroys everything. Only tombstones and unreferenced sealed versions remain.

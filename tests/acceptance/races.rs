@@ -297,6 +297,11 @@ impl Held {
         outcome
     }
 
+    /// Waits for the end, and never releases the provider.
+    pub(crate) fn ended(self) -> Outcome {
+        self.run.wait().unwrap()
+    }
+
     /// Interrupts Terraform, waits until it has notified the provider, releases the
     /// provider, and waits for the end. The workspace must log to stderr.
     pub(crate) fn interrupt(self) -> Outcome {

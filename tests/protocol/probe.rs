@@ -101,6 +101,25 @@ impl Provider for Probe {
         diagnostics
     }
 
+    /// Continues for a while after the end was requested, or forever.
+    async fn finish(&self) {
+        struct Dropped;
+        impl Drop for Dropped {
+            fn drop(&mut self) {
+                tracing::info!("the finish was dropped");
+            }
+        }
+        let dropped = Dropped;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        if std::env::var_os("PROBE_NEVER_FINISHES").is_some() {
+            std::future::pending::<()>().await;
+        }
+        std::mem::forget(dropped);
+        tracing::info!("the finish has ended");
+    }
+
     fn resources(&self) -> Vec<Arc<dyn Resource>> {
         vec![Arc::new(Thing), Arc::new(Waiting)]
     }

@@ -129,6 +129,26 @@ async fn shutdown_ends_streams_and_process_and_removes_the_folder() {
     assert!(in_time(hanging).await.is_err());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn shutdown_waits_for_what_continues_after_the_responses_until_its_time_is_over() {
+    for (never_finishes, told) in [
+        (false, "the finish has ended"),
+        (true, "the finish was dropped"),
+    ] {
+        let mut command = command();
+        command.env("TF_LOG", "INFO");
+        if never_finishes {
+            command.env("PROBE_NEVER_FINISHES", "1");
+        }
+        let mut plugin = Plugin::start(command);
+        plugin.controller().await.shutdown(Empty {}).await.unwrap();
+        let status = tokio::task::block_in_place(|| plugin.wait());
+        assert!(status.success(), "{status} {}", plugin.stderr());
+        plugin.await_stderr(told);
+        assert_eq!(plugin.stderr().matches("the finish").count(), 1);
+    }
+}
+
 #[tokio::test]
 async fn an_interrupt_is_left_to_the_host() {
     let plugin = Plugin::start(command());

@@ -63,6 +63,11 @@ pub trait Provider: Send + Sync + Debug + 'static {
         Vec::new()
     }
 
+    /// Finishes work that continues after the responses. Runs when the host has requested the
+    /// end and no call is running. The runtime drops the future when the time of the process
+    /// is over.
+    async fn finish(&self) {}
+
     /// Runs after the host has requested a stop and the token of all contexts was cancelled.
     fn stop(&self) {}
 }

@@ -13,8 +13,8 @@ pub(crate) fn prepare(turn: &mut Turn<'_>) {
     let process = turn.process();
     if process.spare {
         remove_spare_entry(turn);
-        return;
     }
+    let process = turn.process();
     if is_held_already(turn) {
         let pid = turn.pid;
         turn.go_noted(step::CREATE, "held already", |world| {
@@ -25,13 +25,15 @@ pub(crate) fn prepare(turn: &mut Turn<'_>) {
     let on_own = process.command.backend != BUILT_IN;
     let heals = process.command.kind == Kind::Heal;
     let (entered, looked, read) = (process.entered, process.looked, process.read);
+    let spare = process.spare;
     if on_own && !entered && !(heals && turn.is(Loosening::HealsWithoutEntry)) {
         enter(turn);
     }
     let may_look = entered
         || turn.is(Loosening::LooksBeforeTheEntry)
         || (heals && turn.is(Loosening::HealsWithoutEntry));
-    if on_own && may_look && !looked && !(heals && turn.is(Loosening::HealsWithoutLook)) {
+    // The second entry is written beside the removal of the first one. The look follows both.
+    if on_own && may_look && !looked && !spare && !(heals && turn.is(Loosening::HealsWithoutLook)) {
         look(turn);
     }
     if !read {
@@ -132,7 +134,7 @@ fn look(turn: &mut Turn<'_>) {
     }
 }
 
-/// Removes an entry that was written beside the read and cannot be reused.
+/// Removes an entry that was written beside the read and does not count.
 fn remove_spare_entry(turn: &mut Turn<'_>) {
     let pid = turn.pid;
     turn.go(step::DELETE_ENTRY, |world| {

@@ -98,13 +98,18 @@ pub(crate) fn delete_object(turn: &mut Turn<'_>) {
     });
 }
 
-/// Continues after the removal of the record.
+/// Continues after the removal of the record. A destroy returns its response now, and
+/// removes the entries afterwards.
 pub(crate) fn removed(world: &mut World, pid: usize) {
     let process = &mut world.processes[pid];
-    if process.has_entries {
-        process.at = At::DeleteEntries;
-    } else {
+    let (command, uuid) = (process.command, process.target);
+    if !process.has_entries {
         end(world, pid);
+        return;
+    }
+    process.at = At::DeleteEntries;
+    if command.kind == Kind::Destroy {
+        world.state_mut(command.state).drop_held(uuid);
     }
 }
 

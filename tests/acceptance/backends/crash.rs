@@ -11,7 +11,10 @@ use xtask::terraform::Workspace;
 use super::configuration::{VARIABLES, backend};
 use super::crash_default::{SET_DEFAULT, UNSET_DEFAULT};
 use super::{Place, at_every_place};
-use crate::crash::{ADOPT, CREATE, DELETE, ROTATE, apply_killed, calls, resumed, slug};
+use crate::crash::{
+    ADOPT, CREATE, DELETE, DELETE_ENTRY, PRUNE, ROTATE, apply_ended_before, apply_killed, calls,
+    resumed, slug,
+};
 use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
@@ -293,6 +296,25 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
         workspace.settled(&variables);
         assert!(record_of(&scene.records(), &name).is_null(), "{step}");
     }
+    let entries = |scene: &Scene| {
+        let records = scene.records();
+        records
+            .keys()
+            .filter(|key| key.starts_with("entries/"))
+            .count()
+    };
+    if place.stores_versions_apart() {
+        // The state has let go of the secret. Its entry is left, without an object.
+        let (name, before) = (
+            names.pop().unwrap(),
+            (entries(scene), place.secrets().len()),
+        );
+        ask(&workspace, &names, 1, 2);
+        apply_ended_before(&mut workspace, DELETE_ENTRY, &variables);
+        assert!(record_of(&scene.records(), &name).is_null());
+        assert_eq!((entries(scene), place.secrets().len() + 1), before);
+        workspace.unchanged(&variables);
+    }
 
     // Rotations of one remaining secret.
     names.truncate(1);
@@ -303,8 +325,12 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
     for step in rotation_of(&place) {
         number += 1;
         ask(&workspace, &names, number, 2);
-        apply_killed(&mut workspace, step, &variables);
-        let is_committed = matches!(step, "answer" | "prune");
+        if step == PRUNE {
+            apply_ended_before(&mut workspace, step, &variables);
+        } else {
+            apply_killed(&mut workspace, step, &variables);
+        }
+        let is_committed = matches!(step, "answer" | PRUNE);
         let expected = if is_committed { number } else { number - 1 };
         let value = place.read(scene, "create");
         assert_eq!(value, format!("{expected} of create"), "{step}");
@@ -318,8 +344,9 @@ fn acc_secret_survives_a_kill_before_each_of_its_steps(scene: &Scene, place: Pla
     assert_tombstones(&scene.records());
     let left = place.objects();
     // The deletion of the backend removes the uncommitted object of a creation, by its
-    // entry.
+    // entry, and the entries that have no object.
     assert_eq!(lost_by_creations, 1, "{left:?}");
+    assert_eq!(entries(scene), 0);
     // Each version has its own path on KV. No record names these: one uncommitted version
     // of a rotation, and two that the record dropped before their deletion.
     let expected = if place.stores_versions_apart() { 3 } else { 0 };
@@ -337,10 +364,8 @@ fn ask(workspace: &Workspace, names: &[String], number: u64, keep: u64) {
 /// Returns the steps of a rotation. There is no prune step if the vendor cannot delete
 /// single versions.
 fn rotation_of(place: &Place) -> impl Iterator<Item = &'static str> {
-    let prunes = place.deletes_versions();
-    ROTATE
-        .into_iter()
-        .filter(move |step| prunes || *step != "prune")
+    let prunes = place.deletes_versions().then_some(PRUNE);
+    ROTATE.into_iter().chain(prunes)
 }
 
 fn secret(workspace: &Workspace, name: &str) -> Value {

@@ -35,6 +35,15 @@ pub trait KeyEncryptionKey: Send + Sync + Debug + 'static {
     /// alias.
     fn id(&self) -> &KekId;
 
+    /// Does what the first wrap of a process requires, so that it runs beside other requests.
+    ///
+    /// # Errors
+    ///
+    /// As [`wrap`](Self::wrap), which does it again after a failure.
+    async fn prepare(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
     /// Wraps `dek` under this key, bound to `context`.
     ///
     /// # Errors

@@ -2,7 +2,9 @@
 
 use uuid::Uuid;
 
-use crate::catalog::{CatalogErrorKind, EntryKey, EntryRecord, Revision};
+use crate::catalog::{Catalog, CatalogErrorKind, EntryKey, EntryRecord, Revision};
+use crate::deadline::OperationContext;
+use crate::operations::crash_hooks::crash_point;
 use crate::operations::{OperationError, Organization};
 
 /// The entries of an organization.
@@ -41,11 +43,8 @@ impl Entries<'_> {
 
     /// Removes the entry of an object that is deleted.
     pub(crate) async fn remove(self, entry: &EntryKey) -> Result<(), OperationError> {
-        Ok(self
-            .organization
-            .catalog
-            .remove(&entry.record_key())
-            .await?)
+        let key = entry.record_key();
+        Ok(self.organization.catalog.remove(&key).await?)
     }
 
     /// Lists the entries of a backend. A listing contains every entry whose write was
@@ -70,5 +69,18 @@ impl Entries<'_> {
             .load_fenced(&entry.record_key())
             .await?;
         self.organization.verified(loaded).await
+    }
+}
+
+/// Removes the entry of an object that was not put, or is deleted.
+///
+/// After a failure the entry stays and refers to no object. The deletion of its backend
+/// removes it.
+pub(crate) async fn remove_entry(catalog: &Catalog, entry: &EntryKey) {
+    crash_point("delete entry");
+    let key = entry.record_key();
+    let removed = OperationContext::committing(catalog.remove(&key)).await;
+    if let Err(error) = removed {
+        tracing::warn!(%error, "could not delete the entry of a deleted object");
     }
 }

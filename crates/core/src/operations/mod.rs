@@ -16,6 +16,7 @@ mod error;
 mod first_use;
 mod grant_delay;
 mod held_document;
+mod housekeeping;
 mod interrupt;
 mod key_resolution;
 mod key_versions;
@@ -52,6 +53,7 @@ pub use default_backend::{
     DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,
 };
 pub use error::{ChangedRecord, CommitUnclear, OperationError};
+pub use housekeeping::Housekeeping;
 pub use interrupt::Interrupt;
 pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};

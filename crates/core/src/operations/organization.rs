@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::OperationError;
 use super::connections::Connections;
 use super::deletion_waits::DeletionWaits;
+use super::housekeeping::Housekeeping;
 use super::keyrings::OrganizationKeyring;
 use super::keys::NewestRecord;
 use super::run::Run;
@@ -57,6 +58,7 @@ pub struct Organization {
     pub(crate) platform: Platform,
     pub(crate) connections: Connections,
     pub(crate) deletion_waits: DeletionWaits,
+    pub(super) housekeeping: Housekeeping,
     pub(super) opened: OnceCell<Opened>,
     pub(super) mac_key: OnceCell<MacKey>,
     pub(super) keyring: OnceCell<Arc<OrganizationKeyring>>,
@@ -93,6 +95,7 @@ impl Organization {
             platform,
             connections: Connections::default(),
             deletion_waits: DeletionWaits::default(),
+            housekeeping: Housekeeping::default(),
             opened: OnceCell::new(),
             mac_key: OnceCell::new(),
             keyring: OnceCell::new(),
@@ -106,6 +109,15 @@ impl Organization {
     #[must_use]
     pub fn in_run(self, run: Run) -> Self {
         Self { run, ..self }
+    }
+
+    /// Shares the removals that follow responses with other organizations of this process.
+    #[must_use]
+    pub fn with_housekeeping(self, housekeeping: Housekeeping) -> Self {
+        Self {
+            housekeeping,
+            ..self
+        }
     }
 
     /// Sets what the client pins of the organization's keys.

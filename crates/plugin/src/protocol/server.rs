@@ -169,7 +169,7 @@ async fn run(
         obeys: options.mode == ServeMode::Plugin,
     };
     let stop = StopToken::new(options.mode, cancellation.clone());
-    let service = ProviderService::new(provider, stop);
+    let service = ProviderService::new(Arc::clone(&provider), stop);
     // Dropped, and so removed, whenever this function returns.
     let (connections, _folder) = listener.accept(tls);
     let serving = Server::builder()
@@ -198,8 +198,13 @@ async fn run(
             tokio::time::sleep(SHUTDOWN_GRACE).await;
         }
     };
+    let finished = async {
+        let served = serving.await;
+        provider.finish().await;
+        served
+    };
     tokio::select! {
-        served = serving => served.map_err(|error| ServeError::Server(Box::new(error))),
+        served = finished => served.map_err(|error| ServeError::Server(Box::new(error))),
         () = grace_is_over => Ok(()),
     }
 }

@@ -97,7 +97,9 @@ impl Backends<'_> {
             stamp,
         } = request;
         interrupt.before("delete backend")?;
-        let mut held = self.hold(&name).await?;
+        // The entries of secrets that this process has deleted are removed first.
+        let (held, ()) = tokio::join!(self.hold(&name), self.organization.settle());
+        let mut held = held?;
         if held.is_absent() {
             return Ok(DeletedBackend::only(Destroyed::RecordMissing));
         }

@@ -168,6 +168,8 @@ impl Backends<'_> {
                     .finish_deletion(&mut held, secret.uuid, interrupt)
                     .await?;
             }
+            // The next listing contains no entry that is about to be removed.
+            self.organization.settle().await;
         }
     }
 

@@ -19,6 +19,7 @@ use super::sealing::{unwrap, wrap_with};
 use super::{OperationError, Organization};
 use crate::catalog::{KekRecord, OrganizationState, WrappedMacKey};
 use crate::kek::{KekError, KeyEncryptionKey, Keyring, OrganizationFingerprint, Rewrap, WrapNames};
+use crate::names::{PLATFORM_BACKEND, Slug};
 use planton_envelope::{KekId, MacKey, WrapBinding, WrappedKey};
 
 pub(super) use newest::NewestRecord;
@@ -102,6 +103,24 @@ impl<'a> Keys<'a> {
             Ok(unwrapped)
         });
         unwrapped.await
+    }
+
+    /// Sends, side by side, the requests that the first creation of a process needs for its
+    /// keys: the MAC key, and the KEK of the built-in backend if the secret may go there.
+    ///
+    /// # Errors
+    ///
+    /// Those of the MAC key, without which nothing can be committed. The wrap reports a
+    /// failure of the KEK.
+    pub(crate) async fn prepare(self, backend: Option<&Slug>) -> Result<(), OperationError> {
+        let is_elsewhere = backend.is_some_and(|name| name.as_str() != PLATFORM_BACKEND);
+        let kek = async {
+            if !is_elsewhere {
+                let _ = self.organization.platform.kek.prepare().await;
+            }
+        };
+        let (mac_key, ()) = tokio::join!(self.mac_key(), kek);
+        mac_key.map(drop)
     }
 
     /// Returns the keyring that opens what is sealed for the organization. It has no escrow

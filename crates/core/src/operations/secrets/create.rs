@@ -77,7 +77,10 @@ impl Secrets<'_> {
         interrupt.before("create")?;
         self.organization.ensure().await?;
         let mut wanted = self.wanted(request).await?;
-        let mut chosen = self.choose_backend(wanted.backend.as_ref()).await?;
+        let keys = self.organization.keys().prepare(wanted.backend.as_ref());
+        let (chosen, keys) = tokio::join!(self.choose_backend(wanted.backend.as_ref()), keys);
+        let mut chosen = chosen?;
+        keys?;
         for _ in 0..TRIES {
             let backend = self.organization.backends().open(&chosen.name).await?;
             let attempt = self.attempt(&mut wanted, &backend, chosen.by_default, interrupt);

@@ -5,10 +5,12 @@ use uuid::Uuid;
 
 use super::Secrets;
 use crate::catalog::{
-    EntryKey, LostObject, OnDestroy, Owner, SecretRecord, SecretState, Stamp, record_key_of_name,
+    Catalog, EntryKey, LostObject, OnDestroy, Owner, RecordKey, Revision, SecretRecord,
+    SecretState, Stamp, record_key_of_name,
 };
 use crate::names::{SecretName, Slug};
 use crate::operations::backends::Trust;
+use crate::operations::entries::remove_entry;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, OperationError};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
@@ -53,8 +55,9 @@ pub enum DeletedSecret {
 }
 
 impl Secrets<'_> {
-    /// Deletes a secret: marks it, deletes its objects, writes a tombstone, removes its
-    /// entries. Every step is idempotent, so a later call continues a killed deletion.
+    /// Deletes a secret: marks it, deletes its objects, writes a tombstone. Every step is
+    /// idempotent, so a later call continues a killed deletion. Its entries are removed after
+    /// the response ([`settle`](crate::operations::Organization::settle)).
     ///
     /// # Errors
     ///
@@ -161,7 +164,8 @@ impl Secrets<'_> {
         let secret = secret.expect("looked up by the caller");
         interrupt.before("tombstone")?;
         if self.remove(&mut held, uuid, Some(&secret)).await? {
-            self.clear(&held, &secret.entries()).await;
+            crash_point("answer");
+            self.clear(&held, secret.entries());
         }
         let lost = secret.lost.into_iter().map(|lost| lost.remote_name);
         Ok(DeletedSecret::Forgotten {
@@ -206,7 +210,8 @@ impl Secrets<'_> {
         lost.into_iter().collect::<Result<(), _>>()?;
         interrupt.before("tombstone")?;
         if self.remove(held, uuid, None).await? {
-            self.clear(held, &secret.entries()).await;
+            crash_point("answer");
+            self.clear(held, secret.entries());
         }
         Ok(())
     }
@@ -235,30 +240,24 @@ impl Secrets<'_> {
         Ok(backend.store.delete(&lost.remote_name, what).await?)
     }
 
-    /// Removes the entries of a deleted secret's objects, and the history of a tombstone.
+    /// Removes the entries of a deleted secret's objects, and the history of a tombstone,
+    /// after the caller has its response.
     ///
-    /// Runs last: while a record names an object, a deletion of the backend must find its
+    /// Starts last: while a record names an object, a deletion of the backend must find its
     /// entry.
-    pub(crate) async fn clear(self, held: &HeldSecret, entries: &[EntryKey]) {
-        let entries = entries.iter().map(|entry| self.withdraw_entry(Some(entry)));
-        tokio::join!(join_all(entries), self.forget_history(held));
-    }
-
-    /// Deletes the history of a tombstone.
-    async fn forget_history(self, held: &HeldSecret) {
-        if !held.document.is_tombstone() {
-            return;
-        }
-        crash_point("forget history");
-        let forgotten = self
-            .organization
-            .catalog
-            .forget_history(&held.key(), held.revision)
-            .await;
-        if let Err(error) = forgotten {
-            // The deletion is committed, and the history contains no payload.
-            tracing::warn!(%error, "could not delete the history of a deleted secret's record");
-        }
+    pub(crate) fn clear(self, held: &HeldSecret, entries: Vec<EntryKey>) {
+        let catalog = self.organization.catalog.clone();
+        let (key, revision) = (held.key(), held.revision);
+        let is_tombstone = held.document.is_tombstone();
+        self.organization.after_commit(async move {
+            let history = async {
+                if is_tombstone {
+                    forget_history(&catalog, &key, revision).await;
+                }
+            };
+            let entries = entries.iter().map(|entry| remove_entry(&catalog, entry));
+            tokio::join!(join_all(entries), history);
+        });
     }
 
     /// Marks the secret as `deleting`. Returns false if it is gone already.
@@ -317,5 +316,14 @@ impl Secrets<'_> {
             }
         }
         Err(held.overtaken())
+    }
+}
+
+/// Deletes the history of a tombstone.
+async fn forget_history(catalog: &Catalog, key: &RecordKey, revision: Revision) {
+    crash_point("forget history");
+    if let Err(error) = catalog.forget_history(key, revision).await {
+        // The deletion is committed, and the history contains no payload.
+        tracing::warn!(%error, "could not delete the history of a deleted secret's record");
     }
 }

@@ -105,7 +105,8 @@ impl Secrets<'_> {
         interrupt.before("tombstone")?;
         found.held.document.remove(found.uuid);
         self.organization.commit(&mut found.held).await?;
-        self.clear(&found.held, &found.entries).await;
+        self.clear(&found.held, found.entries);
+        self.organization.settle().await;
         Ok(())
     }
 }

@@ -22,6 +22,7 @@ use crate::catalog::{
 };
 use crate::deadline::OperationContext;
 use crate::operations::backends::{ByDefault, Rechecked};
+use crate::operations::entries::remove_entry;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, OperationError, PLATFORM_BACKEND};
 use crate::operations::{crash_hooks::crash_point, interrupt::Interrupt};
@@ -218,7 +219,9 @@ impl Secrets<'_> {
 
     /// Removes the entry of an object that was announced and is not put.
     pub(crate) async fn withdraw(self, object: NewObject) {
-        self.withdraw_entry(object.entry.as_ref()).await;
+        if let Some(entry) = &object.entry {
+            remove_entry(&self.organization.catalog, entry).await;
+        }
     }
 
     /// Writes the entry of an object before its put.
@@ -238,19 +241,6 @@ impl Secrets<'_> {
         interrupt.before("entry")?;
         self.organization.entries().write(&entry, record).await?;
         Ok(entry)
-    }
-
-    /// Removes an entry of this process whose object was not put, or is deleted again.
-    ///
-    /// After a failure the entry stays and refers to no object. The deletion of its backend
-    /// removes it.
-    pub(crate) async fn withdraw_entry(self, entry: Option<&EntryKey>) {
-        let Some(entry) = entry else { return };
-        crash_point("delete entry");
-        let removed = OperationContext::committing(self.organization.entries().remove(entry)).await;
-        if let Err(error) = removed {
-            tracing::warn!(%error, "could not delete the entry of a deleted object");
-        }
     }
 
     /// Commits a changed document that names the version of `put`.
@@ -313,7 +303,11 @@ impl Secrets<'_> {
         crash_point("delete orphan");
         let deleted = OperationContext::committing(backend.store.delete(remote_name, what)).await;
         match deleted {
-            Ok(()) => self.withdraw_entry(entry).await,
+            Ok(()) => {
+                if let Some(entry) = entry {
+                    remove_entry(&self.organization.catalog, entry).await;
+                }
+            }
             Err(error) => {
                 tracing::warn!(%error, "could not delete an unreferenced version");
             }

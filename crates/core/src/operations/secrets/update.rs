@@ -1,5 +1,7 @@
 //! Writes a new version of a secret, or changes its metadata and arguments.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -90,8 +92,9 @@ impl UpdateSecret {
 }
 
 impl Secrets<'_> {
-    /// Writes a new version, new metadata, or both, in one commit. Then deletes the versions
-    /// beyond `keep_versions`.
+    /// Writes a new version, new metadata, or both, in one commit. The versions beyond
+    /// `keep_versions` are deleted after the response
+    /// ([`settle`](crate::operations::Organization::settle)).
     ///
     /// # Errors
     ///
@@ -152,17 +155,15 @@ impl Secrets<'_> {
         let current = request.current.as_ref().filter(|_| !request.heals)?;
         let backend = self.organization.backends().open(&current.backend).await;
         let backend = backend.ok()?;
-        let organization = self.organization.existing().await.ok()?.uuid;
         let number = current.number.checked_add(1)?;
         let sealing = Sealing {
-            organization,
             backend: backend.uuid,
             secret: request.uuid,
             name: &request.name,
             number,
         };
         let sealed = backend
-            .seal(sealing, &value.to_plaintext(), interrupt)
+            .seal(self.organization, sealing, &value.to_plaintext(), interrupt)
             .await;
         Some(SealedAhead {
             backend,
@@ -188,7 +189,7 @@ impl Secrets<'_> {
     }
 
     /// Puts a version and commits it together with the metadata and arguments. Then deletes
-    /// the versions beyond `keep_versions` and the source of a copy.
+    /// the source of a copy, and starts the deletion of the versions beyond `keep_versions`.
     async fn write_version(
         self,
         mut held: HeldSecret,
@@ -228,8 +229,10 @@ impl Secrets<'_> {
         if rival.is_some() {
             return Err(held.overtaken());
         }
-        if capability.deletes_versions {
-            delete_pruned(backend.store.as_ref(), &remote_name, surplus).await;
+        if capability.deletes_versions && !surplus.is_empty() {
+            let store = Arc::clone(&backend.store);
+            let pruned = delete_pruned(store, remote_name, surplus);
+            self.organization.after_commit(pruned);
         }
         let view = self.view(&held, uuid).await?;
         let left = self.delete_source(uuid, from.as_ref()).await;
@@ -359,12 +362,13 @@ fn prune(versions: &mut Vec<VersionRecord>, keep: u32) -> Vec<NativeVersionId> {
 }
 
 /// Deletes pruned versions. Logs a failure only, since the rotation is committed.
-async fn delete_pruned(store: &dyn SecretStore, name: &RemoteName, pruned: Vec<NativeVersionId>) {
-    if pruned.is_empty() {
-        return;
-    }
+async fn delete_pruned(
+    store: Arc<dyn SecretStore>,
+    name: RemoteName,
+    pruned: Vec<NativeVersionId>,
+) {
     crate::operations::crash_hooks::crash_point("prune");
-    if let Err(error) = store.delete(name, Deletion::Versions(pruned)).await {
+    if let Err(error) = store.delete(&name, Deletion::Versions(pruned)).await {
         tracing::warn!(%error, "could not delete the versions beyond keep_versions");
     }
 }

@@ -82,9 +82,12 @@ async fn rotating_costs_four_requests_and_one_when_versions_go() {
         .await
         .unwrap();
     for (value, deletions) in [("v2", 0), ("v3", 1), ("v4", 1)] {
-        let update = organization
-            .secrets()
-            .update(rotate(&view, value), &interrupt);
+        let update = async {
+            let update = rotate(&view, value);
+            let updated = organization.secrets().update(update, &interrupt).await;
+            organization.settle().await;
+            updated
+        };
         let (updated, counts) = cost(&world, update).await;
         view = updated.unwrap();
         let expected = Counts {
@@ -267,7 +270,11 @@ async fn deleting_costs_five_requests_and_no_key() {
         .await
         .unwrap();
     let delete = own(&view);
-    let deletion = organization.secrets().delete(&delete, &interrupt);
+    let deletion = async {
+        let deleted = organization.secrets().delete(&delete, &interrupt).await;
+        organization.settle().await;
+        deleted
+    };
     let (deleted, counts) = cost(&world, deletion).await;
     deleted.unwrap();
     let expected = Counts {

@@ -303,6 +303,7 @@ async fn a_lost_answer_whose_version_was_pruned_since_is_still_ours() {
         let mut update = rotate(&adopted, "v2");
         update.arguments.keep_versions = 1;
         resuming.secrets().update(update, &interrupt).await.unwrap();
+        resuming.settle().await;
     };
     world.catalog.before(CatalogVerb::ReadFenced, 1, race);
     let create = create_of("db", given("v1"));

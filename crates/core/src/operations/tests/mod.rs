@@ -19,6 +19,7 @@ mod escrow_rollback;
 mod first_use;
 mod forgetting;
 mod healing;
+mod housekeeping;
 mod impostor;
 mod interrupts;
 mod kek_doubles;

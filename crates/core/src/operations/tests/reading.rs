@@ -20,6 +20,7 @@ async fn rotated(world: &World, view: &SecretView, value: &str) -> SecretView {
         .secrets()
         .update(update, &Interrupt::default())
         .await;
+    process.settle().await;
     updated.unwrap()
 }
 

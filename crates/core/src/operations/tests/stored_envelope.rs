@@ -128,6 +128,7 @@ async fn a_version_that_is_replaced_meanwhile_is_fetched_as_the_record_names_it_
             update.arguments.keep_versions = 1;
             let interrupt = Interrupt::default();
             writer.secrets().update(update, &interrupt).await.unwrap();
+            writer.settle().await;
         });
         let before = world.counts();
         let stored = reader.keys().stored_envelope(&name("db"), None).await;

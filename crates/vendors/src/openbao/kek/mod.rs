@@ -348,6 +348,10 @@ impl KeyEncryptionKey for TransitKek {
         &self.id
     }
 
+    async fn prepare(&self) -> Result<(), KekError> {
+        self.look().await
+    }
+
     //= docs/format.md#14-transit-kek
     //# A writer MUST write the `ciphertext` that the engine returns as `wrapped`, unchanged.
     async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {

@@ -72,6 +72,7 @@ async fn who_needs_a_backend_is_found_by_its_entries_and_not_by_reading_every_re
     let interrupt = Interrupt::default();
     let asked = any(&view.name, view.uuid);
     process.secrets().delete(&asked, &interrupt).await.unwrap();
+    process.settle().await;
     assert_eq!(entries(&world).await, 0, "the entry goes with its object");
     let unused = process
         .backends()
