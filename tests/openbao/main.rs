@@ -12,6 +12,7 @@ mod catalog;
 mod cluster;
 mod conformance;
 mod customers_key;
+mod depth;
 mod earlier;
 mod faults;
 mod fences;

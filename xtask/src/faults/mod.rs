@@ -257,6 +257,33 @@ impl FaultProxy {
         self.shared.let_go();
     }
 
+    /// Delays each request by this time before it is sent upstream, so that requests that are
+    /// sent side by side overlap.
+    pub fn pace(&self, delay: Duration) {
+        self.shared.state().pace = Some(delay);
+    }
+
+    /// Returns the greatest number of requests of which each began after the one before it had
+    /// its response.
+    ///
+    /// The order of events decides, and not their times.
+    #[must_use]
+    pub fn in_a_row(&self) -> usize {
+        let mut answered: Vec<(u64, u64)> = Vec::new();
+        for seen in &self.shared.state().seen {
+            answered.extend(seen.ended.map(|ended| (ended, seen.begun)));
+        }
+        answered.sort_unstable();
+        let (mut count, mut last) = (0, 0);
+        for (ended, begun) in answered {
+            if begun > last {
+                count += 1;
+                last = ended;
+            }
+        }
+        count
+    }
+
     /// Removes all faults, requests and unscripted failures.
     pub fn forget(&self) {
         let mut state = self.shared.state();
@@ -290,6 +317,9 @@ impl fmt::Debug for FaultProxy {
 #[derive(Clone)]
 pub struct Seen {
     request: Arc<Message>,
+    /// The positions of its arrival and of its response in the order of all events.
+    begun: u64,
+    ended: Option<u64>,
     answered: Option<u16>,
     status: Option<u16>,
     gave_up: bool,

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::net::TcpStream;
@@ -31,8 +32,20 @@ pub(super) struct State {
     pub(super) faults: Vec<Fault>,
     pub(super) seen: Vec<Seen>,
     pub(super) troubles: Vec<String>,
+    /// The delay of each request.
+    pub(super) pace: Option<Duration>,
+    /// The number of arrivals and responses.
+    events: u64,
     /// The number of requests before those in `seen`.
     pub(super) forgotten: usize,
+}
+
+impl State {
+    /// Returns the position of an event that happens now.
+    fn event(&mut self) -> u64 {
+        self.events += 1;
+        self.events
+    }
 }
 
 /// The upstream server.
@@ -174,7 +187,10 @@ impl<'a> Exchange<'a> {
         let mut state = shared.state();
         let action = script::choose(&mut state.faults, &request);
         let number = state.forgotten + state.seen.len();
+        let begun = state.event();
         state.seen.push(Seen {
+            begun,
+            ended: None,
             request: Arc::clone(&request),
             answered: None,
             status: None,
@@ -208,6 +224,10 @@ impl<'a> Exchange<'a> {
                 }
             }
             _ => {}
+        }
+        let pace = self.shared.state().pace;
+        if let Some(delay) = pace {
+            tokio::time::sleep(delay).await;
         }
         if let Some(refusal) = self.refused_by_rule() {
             return self.answer(client, &refusal).await;
@@ -254,7 +274,7 @@ impl<'a> Exchange<'a> {
             _ => {}
         }
         // Recorded before the response is sent, so a client with the response finds it.
-        self.note(|seen| seen.status = Some(answer.status()));
+        self.end(answer.status());
         let relayed = client.relay(&answer).await;
         let goes_on = relayed.is_ok() && answer.keeps_alive && self.request.keeps_alive;
         goes_on.then_some(client)
@@ -293,6 +313,15 @@ impl<'a> Exchange<'a> {
         if timeout(BOUND, waiting).await.is_err() {
             self.shared.trouble("nobody ended a stalled request");
         }
+    }
+
+    /// Records a complete response.
+    fn end(&self, status: u16) {
+        let ended = self.shared.state().event();
+        self.note(|seen| {
+            seen.status = Some(status);
+            seen.ended = Some(ended);
+        });
     }
 
     fn note(&self, change: impl FnOnce(&mut Seen)) {

@@ -1,0 +1,230 @@
+//! Exact number of requests on the wire that run in a row, and of all requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use planton_core::names::Slug;
+use planton_core::operations::{
+    BackendArguments, BackendOnDestroy, CreateSecret, CurrentVersion, DeclaredKeys, DeleteSecret,
+    Interrupt, OnDestroy, Organization, Platform, RegisterBackend, SecretArguments, SecretMetadata,
+    SecretValue, SecretView, UpdateSecret, ValueSource,
+};
+use planton_vendors::openbao::client::PolicyRole;
+use planton_vendors::openbao::{OpenBaoCatalog, OpenBaoStore, TransitKek};
+use planton_vendors::{Connector, KekConnector};
+use xtask::faults::FaultProxy;
+
+use super::support::Place;
+
+/// The delay of each request. Requests that are sent side by side overlap even on a busy
+/// machine.
+const PACE: Duration = Duration::from_millis(150);
+
+/// All requests of a use case, and those in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cost {
+    requests: usize,
+    in_a_row: usize,
+}
+
+const fn cost(requests: usize, in_a_row: usize) -> Cost {
+    Cost { requests, in_a_row }
+}
+
+/// An organization behind a proxy that delays each request.
+struct Paced {
+    place: Place,
+    proxy: FaultProxy,
+    backend: Slug,
+}
+
+impl Paced {
+    /// Creates the organization, and one secret on its built-in backend.
+    async fn built_in() -> Self {
+        let place = Place::new().await;
+        let paced = Self {
+            proxy: place.proxy(),
+            place,
+            backend: Slug::platform_backend(),
+        };
+        paced.warm().await;
+        paced.proxy.pace(PACE);
+        paced
+    }
+
+    /// Creates the organization with a registered backend on another mount.
+    async fn registered() -> Self {
+        let (place, other) = (Place::new().await, Place::new().await);
+        let paced = Self {
+            proxy: place.proxy(),
+            backend: Slug::parse("own").unwrap(),
+            place,
+        };
+        let own = other.own("openbao").given("token", other.root_token());
+        let own = own.with("address", paced.proxy.address());
+        let register = RegisterBackend {
+            name: paced.backend.clone(),
+            description: None,
+            settings: own.settings,
+            fixed: Vec::new(),
+            credential: own.credential,
+            keys: DeclaredKeys::default(),
+            arguments: BackendArguments {
+                credentials_wo_version: None,
+                verify_connection: true,
+                on_destroy: BackendOnDestroy::Delete,
+            },
+        };
+        let process = paced.process();
+        let interrupt = Interrupt::default();
+        let registered = process.backends().register(register, &interrupt).await;
+        registered.unwrap();
+        paced.warm().await;
+        paced.proxy.pace(PACE);
+        paced
+    }
+
+    /// Starts a process that reaches the platform through the proxy.
+    fn process(&self) -> Organization {
+        let (scope, client) = (
+            &self.place.scope,
+            self.place.client_at(self.proxy.address()),
+        );
+        let platform = Platform {
+            catalog: Arc::new(OpenBaoCatalog::new(&client, scope, PolicyRole::Apply)),
+            kek: Arc::new(TransitKek::platform(&client, scope)),
+            mac_kek: Arc::new(TransitKek::platform_mac(&client, scope)),
+            former_keks: Vec::new(),
+            kek_connector: Arc::new(KekConnector::default()),
+            store: Arc::new(OpenBaoStore::platform(&client, scope)),
+            connector: Arc::new(Connector::default()),
+        };
+        Organization::new(scope.organization.clone(), platform)
+    }
+
+    /// Starts a process that has created a secret before.
+    async fn warm(&self) -> Organization {
+        let process = self.process();
+        let named = format!("warm-{:08x}", uuid::Uuid::new_v4().as_fields().0);
+        self.create(&process, &named).await;
+        process
+    }
+
+    async fn create(&self, process: &Organization, named: &str) -> SecretView {
+        let create = CreateSecret {
+            name: named.parse().unwrap(),
+            backend: Some(self.backend.clone()),
+            source: given("v1"),
+            metadata: SecretMetadata::default(),
+            arguments: SecretArguments {
+                value_wo_version: None,
+                generate: None,
+                copy_from: None,
+                deletion_protection: false,
+                on_destroy: OnDestroy::Delete,
+                keep_versions: 1,
+                takes_over: None,
+            },
+            replaces: Vec::new(),
+        };
+        let interrupt = Interrupt::default();
+        process.secrets().create(create, &interrupt).await.unwrap()
+    }
+
+    async fn rotate(&self, process: &Organization, view: &SecretView) -> SecretView {
+        let update = UpdateSecret {
+            name: view.name.clone(),
+            uuid: view.uuid,
+            generation: view.generation,
+            stamp: Some(view.owner.stamp),
+            source: Some(given("v2")),
+            current: view.version.as_ref().map(|version| CurrentVersion {
+                backend: view.backend.clone(),
+                number: version.number,
+            }),
+            heals: false,
+            metadata: view.metadata.clone(),
+            arguments: view.arguments.clone(),
+        };
+        let interrupt = Interrupt::default();
+        process.secrets().update(update, &interrupt).await.unwrap()
+    }
+
+    async fn delete(&self, process: &Organization, view: &SecretView) {
+        let delete = DeleteSecret {
+            name: view.name.clone(),
+            uuid: view.uuid,
+            generation: view.generation,
+            stamp: Some(view.owner.stamp),
+        };
+        let interrupt = Interrupt::default();
+        process.secrets().delete(&delete, &interrupt).await.unwrap();
+    }
+
+    /// Runs a use case, and returns its cost.
+    async fn cost<T>(&self, use_case: impl Future<Output = T>) -> (T, Cost) {
+        self.proxy.forget();
+        let result = use_case.await;
+        let requests = self.proxy.requests();
+        let in_a_row = self.proxy.in_a_row();
+        (result, cost(requests.len(), in_a_row))
+    }
+}
+
+fn given(value: &str) -> ValueSource {
+    ValueSource::Given(SecretValue::Text(value.into()))
+}
+
+/// Runs a lifecycle, and returns the cost of: a creation, a rotation, the deletion of the
+/// version before it, a destroy, the removals after it, and a creation over the tombstone.
+async fn lifecycle(paced: &Paced) -> [Cost; 6] {
+    let process = paced.warm().await;
+    let (view, created) = paced.cost(paced.create(&process, "db")).await;
+    let (view, rotated) = paced.cost(paced.rotate(&process, &view)).await;
+    let ((), pruned) = paced.cost(process.settle()).await;
+    let ((), destroyed) = paced.cost(paced.delete(&process, &view)).await;
+    let ((), removed) = paced.cost(process.settle()).await;
+    let (_, again) = paced.cost(paced.create(&process, "db")).await;
+    [created, rotated, pruned, destroyed, removed, again]
+}
+
+#[tokio::test]
+async fn a_lifecycle_on_the_built_in_backend() {
+    let paced = Paced::built_in().await;
+    let costs = lifecycle(&paced).await;
+    let expected = [
+        cost(4, 3),
+        cost(4, 3),
+        cost(1, 1),
+        cost(4, 4),
+        cost(1, 1),
+        cost(4, 3),
+    ];
+    assert_eq!(costs, expected);
+}
+
+#[tokio::test]
+async fn a_lifecycle_on_a_registered_backend() {
+    let paced = Paced::registered().await;
+    let costs = lifecycle(&paced).await;
+    let expected = [
+        cost(6, 4),
+        cost(4, 3),
+        cost(1, 1),
+        cost(4, 4),
+        cost(2, 1),
+        cost(9, 5),
+    ];
+    assert_eq!(costs, expected);
+}
+
+/// The first secret of a process on an organization that exists: organization; MAC key and
+/// properties of the KEK; record, then a fence and the record again, since an absence is about to
+/// be believed; put; commit.
+#[tokio::test]
+async fn the_first_creation_of_a_process() {
+    let paced = Paced::built_in().await;
+    let process = paced.process();
+    let (_, first) = paced.cost(paced.create(&process, "db")).await;
+    assert_eq!(first, cost(9, 7));
+}
