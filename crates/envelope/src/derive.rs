@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 
 use super::fingerprint::FingerprintKey;
 use super::keys::DataKey;
-use super::primitives::{self, KeyBytes, PseudorandomKey};
+use super::primitives::{self, KeyBytes};
 
 /// The keys of one version, each with a single purpose.
 pub(super) struct VersionKeys {
@@ -24,13 +24,20 @@ impl VersionKeys {
     //# Writers and readers MUST derive the keys of a version by these equations, in which the
     //# salt is the salt of the extraction and the DEK its input key.
     pub(super) fn derive(key: &DataKey, salt: &[u8; 32], context: &[u8]) -> Self {
-        let prk = PseudorandomKey::extract(salt, key.expose());
         let context = primitives::sha256(&[context]);
-        let expand = |label: &[u8]| prk.expand_key(&[b"PSE1", label, &context]);
+        let [encryption, commitment, fingerprint] = primitives::derive_keys(
+            salt,
+            key.expose(),
+            [
+                &[b"PSE1", b"DERIVEKEY", &context],
+                &[b"PSE1", b"COMMITKEY", &context],
+                &[b"PSE1", b"FINGERPRINT", &context],
+            ],
+        );
         Self {
-            encryption: expand(b"DERIVEKEY"),
-            commitment: KeyCommitment(**expand(b"COMMITKEY")),
-            fingerprint: FingerprintKey::new(expand(b"FINGERPRINT")),
+            encryption,
+            commitment: KeyCommitment(**commitment),
+            fingerprint: FingerprintKey::new(fingerprint),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::key_file::{MAGIC, RootKey};
-use super::primitives::{self, KeyBytes, NONCE_BYTES, PseudorandomKey, TAG_BYTES};
+use super::primitives::{self, KeyBytes, NONCE_BYTES, TAG_BYTES};
 use super::{DataKey, KekId, WrapBinding, WrappedKey};
 
 /// The [`KekId::provider`] of local keys.
@@ -41,15 +41,21 @@ impl LocalKey {
     //# case, `/` and the slug.
     #[must_use]
     pub fn new(root: &RootKey, organization: &str) -> Self {
-        let prk = PseudorandomKey::extract(root.id().as_bytes(), root.expose());
-        let expand = |label: &[u8]| prk.expand_key(&[MAGIC, label, organization.as_bytes()]);
+        let [wrap_key, mac_key] = primitives::derive_keys(
+            root.id().as_bytes(),
+            root.expose(),
+            [
+                &[MAGIC, b"WRAPKEY", organization.as_bytes()],
+                &[MAGIC, b"MACKEY", organization.as_bytes()],
+            ],
+        );
         Self {
             id: KekId {
                 provider: PROVIDER.to_owned(),
                 id: format!("{}/{organization}", root.id()),
             },
-            wrap_key: expand(b"WRAPKEY"),
-            mac_key: expand(b"MACKEY"),
+            wrap_key,
+            mac_key,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Makes each cryptographic call in one place.
 //!
-//! So the published test vectors exercise the same calls as sealing and opening.
+//! So the published test vectors exercise the same calls as sealing and opening, and each
+//! call that sees a key or a plaintext wipes its stack.
 
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
@@ -8,6 +9,10 @@ use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
+
+use stack::wiping_stack;
+
+mod stack;
 
 /// Length of an AES-GCM nonce.
 pub(crate) const NONCE_BYTES: usize = 12;
@@ -21,7 +26,7 @@ pub(crate) struct AeadRefused;
 
 /// Error of an HKDF call for more than 255 blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OutputTooLong;
+struct OutputTooLong;
 
 /// Encrypts `buffer` in place and returns the tag (AES-256-GCM, NIST SP 800-38D).
 pub(crate) fn aead_seal(
@@ -30,10 +35,12 @@ pub(crate) fn aead_seal(
     associated_data: &[u8],
     buffer: &mut [u8],
 ) -> Result<[u8; TAG_BYTES], AeadRefused> {
-    Aes256Gcm::new(key.into())
-        .encrypt_inout_detached(nonce.into(), associated_data, buffer.into())
-        .map(Into::into)
-        .map_err(|_| AeadRefused)
+    wiping_stack(|| {
+        Aes256Gcm::new(key.into())
+            .encrypt_inout_detached(nonce.into(), associated_data, buffer.into())
+            .map(Into::into)
+            .map_err(|_| AeadRefused)
+    })
 }
 
 /// Verifies the tag, and only then decrypts `buffer` in place.
@@ -46,9 +53,11 @@ pub(crate) fn aead_open(
     buffer: &mut [u8],
     tag: &[u8; TAG_BYTES],
 ) -> Result<(), AeadRefused> {
-    Aes256Gcm::new(key.into())
-        .decrypt_inout_detached(nonce.into(), associated_data, buffer.into(), tag.into())
-        .map_err(|_| AeadRefused)
+    wiping_stack(|| {
+        Aes256Gcm::new(key.into())
+            .decrypt_inout_detached(nonce.into(), associated_data, buffer.into(), tag.into())
+            .map_err(|_| AeadRefused)
+    })
 }
 
 /// A key of 256 bits.
@@ -64,51 +73,66 @@ pub(crate) fn zeroed_key() -> KeyBytes {
     Box::new(Zeroizing::new([0; 32]))
 }
 
-/// A pseudorandom key to expand other keys from (HKDF-SHA-512, RFC 5869).
-pub(crate) struct PseudorandomKey(Hkdf<Sha512>);
+/// Derives one 256-bit key for each of `infos` (HKDF-SHA-512, RFC 5869). An info is the
+/// concatenation of its parts.
+pub(crate) fn derive_keys<const N: usize>(
+    salt: &[u8],
+    key: &[u8],
+    infos: [&[&[u8]]; N],
+) -> [KeyBytes; N] {
+    wiping_stack(|| {
+        let pseudorandom = PseudorandomKey::extract(salt, key);
+        infos.map(|info| {
+            let mut key = zeroed_key();
+            pseudorandom
+                .expand(info, key.as_mut_slice())
+                .expect("32 bytes are below HKDF-SHA-512's limit of 16,320");
+            key
+        })
+    })
+}
+
+/// A pseudorandom key to expand other keys from.
+struct PseudorandomKey(Hkdf<Sha512>);
 
 impl PseudorandomKey {
     /// Extracts the key with HKDF-Extract.
-    pub(crate) fn extract(salt: &[u8], key: &[u8]) -> Self {
+    fn extract(salt: &[u8], key: &[u8]) -> Self {
         Self(Hkdf::new(Some(salt), key))
     }
 
     /// Expands the key with HKDF-Expand; the info is the concatenation of `info`.
-    pub(crate) fn expand(&self, info: &[&[u8]], output: &mut [u8]) -> Result<(), OutputTooLong> {
+    fn expand(&self, info: &[&[u8]], output: &mut [u8]) -> Result<(), OutputTooLong> {
         self.0
             .expand_multi_info(info, output)
             .map_err(|_| OutputTooLong)
-    }
-
-    /// Expands the key to another 256-bit key with HKDF-Expand.
-    pub(crate) fn expand_key(&self, info: &[&[u8]]) -> KeyBytes {
-        let mut key = zeroed_key();
-        self.expand(info, key.as_mut_slice())
-            .expect("32 bytes are below HKDF-SHA-512's limit of 16,320");
-        key
     }
 }
 
 /// Returns the first 32 bytes of HMAC-SHA-512 over the concatenated `parts`.
 pub(crate) fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac =
-        Hmac::<Sha512>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
-    for part in parts {
-        mac.update(part);
-    }
-    let whole: [u8; 64] = mac.finalize().into_bytes().into();
-    *whole
-        .first_chunk()
-        .expect("64 bytes have a first chunk of 32")
+    wiping_stack(|| {
+        let mut mac =
+            Hmac::<Sha512>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
+        for part in parts {
+            mac.update(part);
+        }
+        let whole: [u8; 64] = mac.finalize().into_bytes().into();
+        *whole
+            .first_chunk()
+            .expect("64 bytes have a first chunk of 32")
+    })
 }
 
 /// Returns the SHA-256 of the concatenated `parts`.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part);
-    }
-    digest.finalize().into()
+    wiping_stack(|| {
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update(part);
+        }
+        digest.finalize().into()
+    })
 }
 
 /// Returns `N` random bytes from the operating system; not for keys.

@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt as _;
 use std::process::Command;
 
 use super::*;
+use crate::derive::VersionKeys;
 use crate::{DataKey, KeyFile};
 
 const CHILD: &str = "PLANTON_ENVELOPE_TEST_SEARCHES_MEMORY";
@@ -132,6 +133,8 @@ fn work() -> Vec<Needle> {
         let dek = former
             .unwrap(wrapped, &envelope.binding(former.id()))
             .unwrap();
+        let keys = VersionKeys::derive(&dek, envelope.salt(), &context().encode());
+        needles.push(Needle::of("encryption key", keys.encryption.as_slice()));
         new.wrap(&dek, &envelope.binding(new.id())).unwrap()
     };
     let wraps = vec![(new.id().clone(), rewrapped)];
