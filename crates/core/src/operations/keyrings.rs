@@ -163,6 +163,11 @@ impl BackendKeyring {
         self.backend.is_none()
     }
 
+    /// Returns the keys in the record of the backend; the built-in backend has none.
+    pub(crate) fn of_record(&self) -> Option<&BackendKeys> {
+        self.backend.as_ref().map(|(_, _, keys)| keys)
+    }
+
     /// Returns the keyring. That of the built-in backend is the organization's as it was
     /// passed: it wraps only if it was opened with its escrow keys.
     ///

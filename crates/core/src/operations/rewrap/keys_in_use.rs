@@ -1,7 +1,7 @@
 //! Ends a pass whose keys are no longer those of the records.
 
 use super::super::held_document::Held;
-use crate::catalog::{BackendDocument, KekRecord};
+use crate::catalog::{BackendDocument, BackendKeys, KekRecord, OrganizationRecord};
 use crate::names::{PLATFORM_BACKEND, Slug};
 use crate::operations::{Keys, OperationError};
 use planton_envelope::KekId;
@@ -22,30 +22,34 @@ struct OfBackend {
     former: Vec<KekId>,
 }
 
+impl KeysInUse {
+    /// Returns the keys that an organization's record and one of a backend name; the built-in
+    /// backend has no record.
+    pub(super) fn of(organization: &OrganizationRecord, backend: Option<&BackendKeys>) -> Self {
+        Self {
+            organization: ids(&organization.escrow),
+            backend: backend.map(|keys| OfBackend {
+                encryption: keys.encryption.as_ref().map(|key| key.kek.clone()),
+                escrow: ids(&keys.escrow),
+                former: ids(&keys.former),
+            }),
+        }
+    }
+}
+
 impl Keys<'_> {
     /// Returns the keys that the records name now, behind a fence.
-    pub(super) async fn keys_in_use(self, backend: &Slug) -> Result<KeysInUse, OperationError> {
+    async fn keys_in_use(self, backend: &Slug) -> Result<KeysInUse, OperationError> {
         let record = self.hold_record().await?.record;
-        let organization = ids(&record.escrow);
         if backend.as_str() == PLATFORM_BACKEND {
-            return Ok(KeysInUse {
-                organization,
-                backend: None,
-            });
+            return Ok(KeysInUse::of(&record, None));
         }
         let held: Held<BackendDocument> = self.organization.hold_fenced(backend.clone()).await?;
-        let of_backend = held.document.backend.map(|record| OfBackend {
-            encryption: record.keys.encryption.map(|key| key.kek),
-            escrow: ids(&record.keys.escrow),
-            former: ids(&record.keys.former),
-        });
-        let of_backend = of_backend.ok_or_else(|| OperationError::UnknownBackend {
+        let named = held.document.backend.as_ref();
+        let named = named.ok_or_else(|| OperationError::UnknownBackend {
             backend: backend.clone(),
         })?;
-        Ok(KeysInUse {
-            organization,
-            backend: Some(of_backend),
-        })
+        Ok(KeysInUse::of(&record, Some(&named.keys)))
     }
 
     /// Checks that the records still name these keys. What a pass writes under others may not

@@ -58,9 +58,7 @@ impl Keys<'_> {
         report: &(dyn Fn(&RewrapProgress) + Sync),
         interrupt: &Interrupt,
     ) -> Result<RewrapProgress, OperationError> {
-        // Before the backend is opened: a change in between ends the pass.
-        let in_use = self.keys_in_use(backend).await?;
-        let opened = self.open_fenced(backend).await?;
+        let (opened, in_use) = self.open_fenced(backend).await?;
         let versions = KeyVersions::of(opened.keyring.get().await?).await?;
         let renewal = Renewal::Wraps(versions);
         self.renew(&opened, &in_use, &renewal, report, interrupt)
@@ -83,8 +81,7 @@ impl Keys<'_> {
         report: &(dyn Fn(&RewrapProgress) + Sync),
         interrupt: &Interrupt,
     ) -> Result<RewrapProgress, OperationError> {
-        let in_use = self.keys_in_use(backend).await?;
-        let opened = self.open_fenced(backend).await?;
+        let (opened, in_use) = self.open_fenced(backend).await?;
         let renewal = Renewal::DataKeys { sealed_before };
         self.renew(&opened, &in_use, &renewal, report, interrupt)
             .await
@@ -123,13 +120,16 @@ impl Keys<'_> {
         Ok(progress)
     }
 
-    /// Opens a backend by the organization's and its own record as they are now. Another
-    /// process may have changed the list of keys a moment ago, and a standby may lag.
-    async fn open_fenced(self, backend: &Slug) -> Result<Backend, OperationError> {
+    /// Opens a backend by the organization's and its own record as they are now, and returns
+    /// the keys that these name. Another process may have changed the list of keys a moment
+    /// ago, and a standby may lag.
+    async fn open_fenced(self, backend: &Slug) -> Result<(Backend, KeysInUse), OperationError> {
         let record = self.hold_record().await?.record;
         let keyring = self.keyring_of(record.uuid, &record.escrow).await?;
         let backends = self.organization.backends();
-        backends.open_fenced(backend, &Arc::new(keyring)).await
+        let opened = backends.open_fenced(backend, &Arc::new(keyring)).await?;
+        let in_use = KeysInUse::of(&record, opened.keyring.of_record());
+        Ok((opened, in_use))
     }
 
     /// Returns the documents that may name an object of the backend.
