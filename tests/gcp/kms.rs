@@ -31,6 +31,50 @@ async fn a_key_is_named_as_the_service_returns_it() {
     assert_eq!(place.operations(), ["GetCryptoKey"]);
 }
 
+/// The settings name the project by its number, and the record by its ID. Both may name one
+/// key, which the service alone knows.
+#[tokio::test]
+async fn a_number_of_a_project_in_the_settings_opens_no_key_of_another_project() {
+    let place = KmsPlace::new();
+    let id = KekId {
+        provider: "gcp_kms".to_owned(),
+        id: KmsPlace::name(),
+    };
+    let by = |number: &str| {
+        let name = KmsPlace::name().replace("projects/acme", &format!("projects/{number}"));
+        place.declared_with(json!({"key_name": name}))
+    };
+    let dek = data_key(7);
+    let context = context(&id, 1);
+
+    let kek = by("1234567890").open(&id);
+    let before = place.operations().len();
+    let wrapped = kek.wrap(&dek, context).await.unwrap();
+    assert!(is_same(&kek.unwrap(&wrapped, context).await.unwrap(), &dek));
+    let asked = ["GetCryptoKey", "Encrypt", "Decrypt"];
+    assert_eq!(place.operations()[before..], asked);
+
+    // A key of the same name in another project.
+    let other = by("999");
+    place.create_key_in("999", "secrets");
+    let kek = other.open(&id);
+    let before = place.operations().len();
+    let refused = [
+        kek.wrap(&dek, context).await.map(drop),
+        kek.unwrap(&wrapped, context).await.map(drop),
+        kek.describe().await.map(drop),
+    ];
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), KekErrorKind::Misconfigured);
+        assert!(
+            error.remedy().unwrap().contains("projects/999/"),
+            "{error:?}"
+        );
+    }
+    assert_eq!(place.operations()[before..], ["GetCryptoKey"; 3]);
+}
+
 //= docs/format.md#27-kek-in-gcp-kms
 //= type=test
 //# A writer MUST send the DEK to `encrypt` as `plaintext` and the binding as

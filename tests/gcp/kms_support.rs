@@ -38,6 +38,15 @@ impl KmsPlace {
         self.ok("POST", &path, key);
     }
 
+    /// Creates a key in a ring of another project, with the location and name of the ring.
+    pub(crate) fn create_key_in(&self, project: &str, id: &str) {
+        let ring = RING.replace("projects/acme", &format!("projects/{project}"));
+        let rings = ring.rsplit_once('/').unwrap().0;
+        self.ok("POST", &format!("{rings}?keyRingId=planton"), &json!({}));
+        let path = format!("{ring}/cryptoKeys?cryptoKeyId={id}");
+        self.ok("POST", &path, &json!({"purpose": "ENCRYPT_DECRYPT"}));
+    }
+
     /// Acts as the administrator of the keys.
     pub(crate) fn ok(&self, method: &str, path: &str, body: &Value) -> Value {
         let (status, answer) = self.place.fake.call(method, path, body).unwrap();

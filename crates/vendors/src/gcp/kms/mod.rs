@@ -9,11 +9,12 @@ mod wrapped;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use crate::gcp::client::GcpClient;
 use api::{Api, CryptoKey, Encrypted};
 use errors::{KmsOperation, enable};
-use key_name::{is_key_name, version_of};
+use key_name::{is_key_name, may_be_same, version_of};
 use planton_core::kek::{
     CONCURRENT_CALLS, KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, KeyRotation,
     WrapContext,
@@ -28,7 +29,8 @@ const GCP_KMS: &str = "gcp_kms";
 /// The only purpose of a symmetric key of `encrypt` and `decrypt`.
 const PURPOSE: &str = "ENCRYPT_DECRYPT";
 
-/// A symmetric key. A wrap takes one request, and so does an unwrap.
+/// A symmetric key. A wrap takes one request, and so does an unwrap. The first use of a key
+/// takes one more if its settings have the project in another form than its identifier.
 ///
 /// Cloud KMS chooses the version that decrypts by the ciphertext, so a rotated key needs
 /// nothing to be read. It encrypts under the primary version.
@@ -36,6 +38,10 @@ const PURPOSE: &str = "ENCRYPT_DECRYPT";
 struct GcpKmsKek {
     api: Api,
     id: KekId,
+    /// The name in the settings, if it has the project in another form than `id`: the service
+    /// has yet to say that both are one key.
+    unproven: Option<String>,
+    proof: OnceCell<()>,
 }
 
 impl GcpKmsKek {
@@ -50,17 +56,51 @@ impl GcpKmsKek {
                 provider: GCP_KMS.to_owned(),
                 id: name.to_owned(),
             },
+            unproven: None,
+            proof: OnceCell::new(),
+        }
+    }
+
+    /// Names the key in the settings, which [`may_be_same`] as this one.
+    fn named_in_settings(self, name: &str) -> Self {
+        Self {
+            unproven: (name != self.id.id).then(|| name.to_owned()),
+            ..self
         }
     }
 
     /// Takes the name that the service returned, and checks the key.
     async fn resolve(&mut self) -> Result<KeyDescription, KekError> {
         let key = self.api.key(&self.id.id).await?;
-        if !is_key_name(&key.name) {
+        if !is_key_name(&key.name) || !may_be_same(&self.id.id, &key.name) {
             return Err(self.error(KekErrorKind::Unexpected, KmsOperation::Get));
         }
         self.id.id = key.name.clone();
         self.check(&key)
+    }
+
+    /// Checks, once and before the first use, that the key in the settings is this one. Only
+    /// the service knows which project a number names, so names in the same form need no
+    /// request.
+    async fn expect_named(&self) -> Result<(), KekError> {
+        let Some(name) = &self.unproven else {
+            return Ok(());
+        };
+        let ask = async || {
+            let key = self.api.key(name).await?;
+            if key.name == self.id.id {
+                return Ok(());
+            }
+            let remedy = format!(
+                "The record names the key {:?}, and its settings lead to {:?}. Declare the backend \
+                 again with key_name = {:?}, if that is the right key.",
+                self.id.id, key.name, self.id.id
+            );
+            Err(self
+                .error(KekErrorKind::Misconfigured, KmsOperation::Get)
+                .with_remedy(remedy))
+        };
+        self.proof.get_or_try_init(ask).await.map(|&()| ())
     }
 
     fn check(&self, key: &CryptoKey) -> Result<KeyDescription, KekError> {
@@ -115,6 +155,7 @@ impl KeyEncryptionKey for GcpKmsKek {
     }
 
     async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
+        self.expect_named().await?;
         let binding = context.binding.as_bytes();
         let encrypted = self.api.encrypt(&self.id.id, dek.expose(), binding).await?;
         let Encrypted {
@@ -140,6 +181,7 @@ impl KeyEncryptionKey for GcpKmsKek {
             version,
             ciphertext,
         } = Wrap::split(wrapped).ok_or_else(refused)?;
+        self.expect_named().await?;
         let binding = context.binding.as_bytes();
         let decrypted = self
             .api
@@ -163,6 +205,7 @@ impl KeyEncryptionKey for GcpKmsKek {
     }
 
     async fn describe(&self) -> Result<KeyDescription, KekError> {
+        self.expect_named().await?;
         let key = self.api.key(&self.id.id).await?;
         self.check(&key)
     }

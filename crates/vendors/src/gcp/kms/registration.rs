@@ -94,9 +94,9 @@ fn open(
     if id.is_some_and(|id| !is_named(id)) {
         return Err(KekError::new(KekErrorKind::Misconfigured, "open", name));
     }
-    config
-        .kek(name, credential, http)
-        .map_err(misconfigured_key)
+    let kek = config.kek(name, credential, http);
+    let kek = kek.map_err(misconfigured_key)?;
+    Ok(kek.named_in_settings(&config.key_name))
 }
 
 fn misconfigured_key(error: StoreError) -> KekError {
