@@ -233,7 +233,7 @@ impl Anchor {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
@@ -246,7 +246,8 @@ mod tests {
     use planton_envelope::RootKey;
     use planton_vendors::{Connector, KekConnector};
 
-    async fn session() -> Configured {
+    /// Returns the session of a new organization in memory.
+    pub(in crate::resources) async fn session() -> Configured {
         let slug = Slug::parse("acme").expect("a slug");
         let root = RootKey::generate().expect("randomness");
         let kek = Arc::new(LocalKek::new(&root, &slug));

@@ -100,7 +100,9 @@ impl Private {
         Ok(())
     }
 
-    fn remember_backend(&self, session: &Configured) {
+    /// Registers the last seen place of its backend. All resources of the process go by it, so
+    /// the catalog must be the secret's.
+    pub(super) fn remember_backend(&self, session: &Configured) {
         if let Some(seen) = &self.backend {
             session.organization.backends().remember(seen.clone());
         }

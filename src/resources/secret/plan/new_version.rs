@@ -54,13 +54,12 @@ pub(super) async fn decide_write(
                 return Ok(Write::DecidedAtApply);
             };
             let organization = &session.organization;
-            if let Some(seen) = &private.backend {
-                organization.backends().remember(seen.clone());
-            }
+            private.anchor.expect_catalog(session).await?;
             if let Some(mac_key) = &private.anchor.mac_key {
                 let expected = organization.keys().expect_commitment(mac_key).await;
                 expected.map_err(|error| compare_failed(&error))?;
             }
+            private.remember_backend(session);
             let uuid = Identity::read(prior)?.uuid;
             let same = organization.secrets().is_current_value(uuid, value).await;
             Ok(if same.map_err(|error| compare_failed(&error))? {

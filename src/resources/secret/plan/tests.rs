@@ -1,7 +1,16 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
 use super::super::deletion_protection::plan_destroy;
 use super::*;
 use crate::resources::private_state::Anchor;
+use crate::resources::private_state::tests::session;
 use crate::resources::secret::schema::schema;
+use planton_core::operations::{
+    BackendArguments, BackendOnDestroy, DeclaredKeys, Interrupt, RegisterBackend, SeenBackend,
+    StoreCredential, StoreSettings,
+};
 use planton_plugin::{PlanDestroyRequest, PrivateData};
 
 /// A configuration with these attributes, and null for all others.
@@ -49,13 +58,16 @@ fn private() -> PrivateData {
     .write()
 }
 
-async fn planned(request: PlanRequest) -> Result<PlanResponse, Diagnostic> {
-    let defaults = PartlyKnown {
+fn no_defaults() -> PartlyKnown {
+    PartlyKnown {
         default_environment: Setting::Absent,
         default_labels: Setting::Absent,
-    };
+    }
+}
+
+async fn planned(request: PlanRequest) -> Result<PlanResponse, Diagnostic> {
     let planning = Planning {
-        defaults,
+        defaults: no_defaults(),
         session: None,
     };
     SecretResource.plan(&planning, request).await
@@ -133,6 +145,85 @@ async fn a_destruction_drops_the_mark_of_a_plan_that_failed() {
     let kept = planned.expect("a plan").private.expect("private data");
     assert_eq!(Mark::of(&kept), None);
     assert_eq!(Private::read(&kept).map(|it| it.anchor.generation), Ok(7));
+}
+
+/// All resources of a process go by what a state has seen of a backend, so that must be of the
+/// catalog at hand.
+#[tokio::test]
+async fn a_plan_remembers_no_backend_of_another_catalog_or_mac_key() {
+    let vault = Slug::parse("vault").expect("a slug");
+    let seen = SeenBackend {
+        name: vault.clone(),
+        uuid: Uuid::from_u128(7),
+        generation: 99,
+        digest: "00".to_owned(),
+        keys_digest: None,
+        is_static: false,
+    };
+    let other_catalog = Anchor {
+        catalog: Some(Uuid::from_u128(7)),
+        ..Anchor::default()
+    };
+    let other_key = Anchor {
+        mac_key: Some("00".repeat(32)),
+        ..Anchor::default()
+    };
+    let bare = secret().with("value_wo_version", Value::Null);
+    for (anchor, summary) in [
+        (other_catalog, "Different Platform"),
+        (other_key, "Catalog Key Replaced"),
+    ] {
+        let session = Arc::new(session().await);
+        let private = Private {
+            anchor,
+            backend: Some(seen.clone()),
+            ..Private::default()
+        };
+        let prior = state(false, "delete").with("value_wo_version", Value::Null);
+        let request = PlanRequest {
+            config: bare.clone(),
+            ..request(prior, private.write())
+        };
+        let planning = Planning {
+            defaults: no_defaults(),
+            session: Some(Arc::clone(&session)),
+        };
+        let refused = SecretResource.plan(&planning, request).await;
+        assert_eq!(refused.expect_err("another catalog").summary, summary);
+
+        // The backend of that name in this catalog is at an early generation.
+        let folder = tempfile::tempdir().expect("a folder");
+        declare(&session, &vault, folder.path()).await;
+        let (keys, interrupt) = (session.organization.keys(), Interrupt::default());
+        let rewrapped = keys.rewrap(&vault, &|_| {}, &interrupt).await;
+        rewrapped.expect("nothing older was seen");
+    }
+}
+
+/// Declares a backend in a folder.
+async fn declare(session: &Configured, name: &Slug, folder: &Path) {
+    let path = folder.to_str().expect("a path");
+    let register = RegisterBackend {
+        name: name.clone(),
+        description: None,
+        settings: StoreSettings {
+            kind: "toy_folder".to_owned(),
+            name_prefix: "planton".to_owned(),
+            configuration: BTreeMap::from([("path".to_owned(), path.into())]),
+        },
+        fixed: Vec::new(),
+        credential: StoreCredential::new(),
+        keys: DeclaredKeys::default(),
+        arguments: BackendArguments {
+            credentials_wo_version: None,
+            verify_connection: false,
+            on_destroy: BackendOnDestroy::Delete,
+        },
+    };
+    let interrupt = Interrupt::default();
+    let backends = session.organization.backends();
+    let registered = backends.register(register, &interrupt).await;
+    registered.expect("a backend");
 }
 
 /// If a part is null, Terraform proposes the prior value, but the apply sets the default.
