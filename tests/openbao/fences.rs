@@ -82,6 +82,29 @@ async fn a_fenced_read_writes_a_fence_whatever_was_written_before() {
     }
 }
 
+/// Its request had no index, although a write beside it has one by the time of its response.
+#[tokio::test]
+async fn an_absence_is_read_again_if_a_write_was_answered_only_meanwhile() {
+    let place = Place::new().await;
+    let proxy = place.proxy();
+    let client = place.client_at(proxy.address());
+    let catalog = catalog(&place, &client);
+    let (key, one) = (key(), record("one"));
+    let (held, gate) = Fault::hold_answer();
+    proxy.fail(held.on(Match::method("GET").and(Match::path("/secrets/org/db"))));
+    let beside = async {
+        gate.reached().await.unwrap();
+        let entry = RecordKey::new("entries/db");
+        catalog.write(&entry, &one, Revision::ABSENT).await.unwrap();
+        assert!(client.is_fenced());
+        gate.open();
+    };
+    let (read, ()) = tokio::join!(catalog.read(&key), beside);
+    assert_eq!(read.unwrap(), None);
+    assert_eq!(fences(&proxy), 1);
+    assert_eq!(proxy.unused_faults(), [""; 0]);
+}
+
 #[tokio::test]
 async fn a_look_after_an_own_write_is_one_request_unless_the_writes_answer_was_lost() {
     let place = Place::new().await;

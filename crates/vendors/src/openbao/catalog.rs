@@ -148,8 +148,10 @@ impl CatalogStore for OpenBaoCatalog {
         &self,
         key: &RecordKey,
     ) -> Result<Option<(StoredRecord, Revision)>, CatalogError> {
+        // Asked before the request: an index that arrives meanwhile was not sent with it.
+        let was_fenced = self.client.is_fenced();
         let entry = self.read_through(&self.kv, key).await?;
-        if matches!(entry, KvEntry::Present { .. }) || self.client.is_fenced() {
+        if matches!(entry, KvEntry::Present { .. }) || was_fenced {
             return self.record(key, entry).await;
         }
         self.read_fenced(key).await

@@ -14,8 +14,10 @@ impl OpenBaoStore {
         client: &OpenBaoClient,
         path: &str,
     ) -> Result<KvEntry<Stored>, OpenBaoError> {
+        // Asked before the request: an index that arrives meanwhile was not sent with it.
+        let was_fenced = client.is_fenced();
         let entry = client.kv().read(path).await?;
-        if matches!(entry, KvEntry::Present { .. }) || client.is_fenced() {
+        if matches!(entry, KvEntry::Present { .. }) || was_fenced {
             return Ok(entry);
         }
         client.fence().await?.kv().read(path).await
@@ -27,8 +29,9 @@ impl OpenBaoStore {
         client: &OpenBaoClient,
         path: &str,
     ) -> Result<Option<KvMetadata>, OpenBaoError> {
+        let was_fenced = client.is_fenced();
         let metadata = client.kv().metadata(path).await?;
-        if metadata.is_some() || client.is_fenced() {
+        if metadata.is_some() || was_fenced {
             return Ok(metadata);
         }
         client.fence().await?.kv().metadata(path).await
