@@ -33,6 +33,16 @@ impl OperationError {
         )
     }
 
+    /// Returns true for a failure that no other record would escape.
+    #[must_use]
+    pub fn ends_all(&self) -> bool {
+        match self {
+            Self::Interrupted { .. } | Self::KeyNotAllowed { .. } => true,
+            Self::Catalog(error) => !concerns_one_record(error.kind()),
+            error => error.interruption().is_some(),
+        }
+    }
+
     /// Returns the message with those of all sources.
     pub(crate) fn with_sources(&self) -> String {
         let mut text = self.to_string();
@@ -43,5 +53,19 @@ impl OperationError {
             source = error.source();
         }
         text
+    }
+}
+
+/// Returns true for a failure of the catalog that is about one record.
+fn concerns_one_record(kind: CatalogErrorKind) -> bool {
+    use CatalogErrorKind as K;
+    match kind {
+        K::Altered | K::Corrupt | K::Removed | K::Conflict => true,
+        K::PermissionDenied
+        | K::Unauthenticated
+        | K::RateLimited
+        | K::Unavailable
+        | K::Unexpected
+        | K::Misconfigured => false,
     }
 }

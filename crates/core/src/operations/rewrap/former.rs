@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::progress::ends_all;
 use crate::catalog::{SecretRecord, record_key_of_uuid};
 use crate::kek::pin_of;
 use crate::names::Slug;
@@ -67,7 +66,7 @@ impl Keys<'_> {
         for key in documents {
             let held: HeldSecret = match self.organization.hold_fenced(key.clone()).await {
                 Ok(held) => held,
-                Err(error) if ends_all(&error) => return Err(error),
+                Err(error) if error.ends_all() => return Err(error),
                 Err(error) => {
                     // What it names is unknown until somebody restores it.
                     needed.push(format!("the record {key}: {}", error.with_sources()));

@@ -29,7 +29,6 @@ pub use self::progress::{FailedRewrap, KeptEnvelope, RewrapProgress};
 
 use self::envelope::Candidate;
 use self::keys_in_use::KeysInUse;
-use self::progress::ends_all;
 use self::renewal::{Outcome, Renewal};
 use self::replace::Replacing;
 use super::held_document::HeldSecret;
@@ -164,7 +163,7 @@ impl Keys<'_> {
         for (key, outcome) in keys.iter().zip(loaded) {
             match outcome {
                 Ok(document) => held.push(document),
-                Err(error) if ends_all(&error) => return Err(error),
+                Err(error) if error.ends_all() => return Err(error),
                 Err(error) => progress.fail_document(key, &error),
             }
         }
@@ -197,7 +196,7 @@ impl Keys<'_> {
                     progress.current += 1;
                     progress.kept.extend(replacing.kept_before(&candidate));
                     match replacing.delete_superseded(&candidate).await {
-                        Err(error) if ends_all(&error) => return Err(error),
+                        Err(error) if error.ends_all() => return Err(error),
                         Err(error) => progress.fail(&candidate, &error),
                         Ok(()) => {}
                     }

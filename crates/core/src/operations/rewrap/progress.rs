@@ -1,7 +1,7 @@
 //! What a rewrap or a reseal has done, and what failed.
 
 use super::envelope::Candidate;
-use crate::catalog::{CatalogErrorKind, RecordKey};
+use crate::catalog::RecordKey;
 use crate::operations::OperationError;
 use crate::store::{NativeVersionId, RemoteName};
 
@@ -67,29 +67,5 @@ impl RewrapProgress {
         self.current += done.current;
         self.kept.extend(done.kept);
         self.failed.extend(done.failed);
-    }
-}
-
-/// Returns true for a failure that no other document of the backend would escape.
-pub(super) fn ends_all(error: &OperationError) -> bool {
-    match error {
-        OperationError::Interrupted { .. } | OperationError::KeyNotAllowed { .. } => true,
-        OperationError::Catalog(error) if concerns_one_record(error.kind()) => false,
-        OperationError::Catalog(_) => true,
-        error => error.interruption().is_some(),
-    }
-}
-
-/// Returns true for a failure of the catalog that is about one record.
-fn concerns_one_record(kind: CatalogErrorKind) -> bool {
-    use CatalogErrorKind as K;
-    match kind {
-        K::Altered | K::Corrupt | K::Removed | K::Conflict => true,
-        K::PermissionDenied
-        | K::Unauthenticated
-        | K::RateLimited
-        | K::Unavailable
-        | K::Unexpected
-        | K::Misconfigured => false,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::envelope::Candidate;
 use super::keys_in_use::KeysInUse;
-use super::progress::{KeptEnvelope, RewrapProgress, ends_all};
+use super::progress::{KeptEnvelope, RewrapProgress};
 use super::renewal::{Outcome, Renewal, Renewed};
 use crate::catalog::{MAX_SUPERSEDED, RecordKey, SecretState, VersionRecord};
 use crate::operations::crash_hooks::crash_point;
@@ -78,12 +78,12 @@ impl Replacing<'_> {
         candidate: &Candidate,
         error: OperationError,
     ) -> Result<Option<OperationError>, OperationError> {
-        if ends_all(&error) {
+        if error.ends_all() {
             return Err(error);
         }
         let held: HeldSecret = match self.keys.organization.hold_fenced(key.clone()).await {
             Ok(held) => held,
-            Err(error) if ends_all(&error) => return Err(error),
+            Err(error) if error.ends_all() => return Err(error),
             Err(_) => return Ok(Some(error)),
         };
         let secret = held.document.secret(candidate.secret.uuid);
