@@ -147,7 +147,9 @@ mod tests {
         for use_cases in ["secrets", "backends", "default_backend", "keys", "rewrap"] {
             collect(&Path::new(operations).join(use_cases), &mut steps);
         }
-        collect_file(&Path::new(operations).join("verify.rs"), &mut steps);
+        for file in ["raise.rs", "verify.rs"] {
+            collect_file(&Path::new(operations).join(file), &mut steps);
+        }
         let told: BTreeSet<String> = STEPS.iter().map(|(name, _)| (*name).to_owned()).collect();
         assert_eq!(told, steps);
     }

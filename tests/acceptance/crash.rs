@@ -61,6 +61,8 @@ pub(crate) const PUT_BACK: [&str; 1] = ["put stamp back"];
 pub(crate) const COPY: [&str; 1] = ["delete source"];
 /// Killed in `refresh.rs`: no write follows it.
 pub(crate) const OPEN: [&str; 1] = ["unwrap"];
+/// Before an object without a record is deleted: killed in `backends/crash.rs`.
+pub(crate) const RAISE: [&str; 1] = ["raise document"];
 /// Before each record that an operator verifies, which writes nothing.
 pub(crate) const VERIFY: [&str; 1] = ["verify"];
 
@@ -79,6 +81,7 @@ fn every_step_has_a_crash_test() {
         &[PRUNE, FORGET_HISTORY, DELETE_ENTRY],
         &COPY,
         &OPEN,
+        &RAISE,
         &VERIFY,
     ]
     .concat()

@@ -12,8 +12,8 @@ use super::configuration::{VARIABLES, backend};
 use super::crash_default::{SET_DEFAULT, UNSET_DEFAULT};
 use super::{Place, at_every_place};
 use crate::crash::{
-    ADOPT, CREATE, DELETE, DELETE_ENTRY, PRUNE, ROTATE, apply_ended_before, apply_killed, calls,
-    resumed, slug,
+    ADOPT, CREATE, DELETE, DELETE_ENTRY, PRUNE, RAISE, ROTATE, apply_ended_before, apply_killed,
+    calls, resumed, slug,
 };
 use crate::scene::{On, Scene, assert_tombstones, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
@@ -37,7 +37,7 @@ const DELETE_BACKEND: [&str; 5] = [
 /// The steps of a creation on a registered backend, in addition to [`CREATE`].
 const CREATE_ELSEWHERE: [&str; 2] = ["entry", "look at backend"];
 /// The steps of a deletion that cleans up after an interrupted creation.
-const CLEAN_UP: [&str; 3] = ["raise document", "clean up", "delete unnamed entry"];
+const CLEAN_UP: [&str; 2] = ["clean up", "delete unnamed entry"];
 /// The step of a deletion that fails after the mark. `held.rs` kills it.
 const TAKE_MARK_BACK: &str = "take mark back";
 /// The step of a destroy by the run that adopted the backend: see `ownership.rs`.
@@ -195,7 +195,7 @@ fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
     assert!(record_of(&scene.records(), "db").is_null());
     assert_eq!(place.objects().len(), 2, "{:?}", place.objects());
     without(&workspace);
-    apply_killed(&mut workspace, CLEAN_UP[0], &variables);
+    apply_killed(&mut workspace, RAISE[0], &variables);
     assert_eq!(record(&scene)["state"], "deleting");
     assert_eq!(place.objects().len(), 2, "{:?}", place.objects());
     apply_killed(&mut workspace, "backend tombstone", &variables);
@@ -219,8 +219,8 @@ fn acc_backend_whose_destroy_was_killed_is_taken_back_or_goes() {
     with(&workspace, &["db", "other"]);
     apply_killed(&mut workspace, "commit", &variables);
     without(&workspace);
+    apply_killed(&mut workspace, CLEAN_UP[0], &variables);
     apply_killed(&mut workspace, CLEAN_UP[1], &variables);
-    apply_killed(&mut workspace, CLEAN_UP[2], &variables);
     workspace.settled(&variables);
     assert!(record(&scene).is_null(), "{}", record(&scene));
     assert!(place.objects().is_empty(), "{:?}", place.objects());

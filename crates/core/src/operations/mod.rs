@@ -25,6 +25,7 @@ mod keys;
 mod marker;
 mod organization;
 mod ownership;
+mod raise;
 mod rewrap;
 mod rollback_guard;
 mod run;

@@ -11,12 +11,11 @@ use std::sync::Arc;
 
 use super::BackendOnDestroy;
 use super::Backends;
-use super::record::{HeldBackend, TRIES};
+use super::record::HeldBackend;
 use super::usage::holder_of;
-use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, record_key_of_uuid};
+use crate::catalog::{BackendRecord, EntryKey, MarkerRecord, SecretDocument, record_key_of_uuid};
 use crate::deadline::OperationContext;
 use crate::operations::crash_hooks::crash_point;
-use crate::operations::held_document::HeldSecret;
 use crate::operations::{Backend, Interrupt, OperationError};
 use crate::store::{Deletion, SecretStore};
 
@@ -141,8 +140,7 @@ impl Backends<'_> {
         }
     }
 
-    /// Raises the document of an entry's secret, so that a creation which read it earlier
-    /// fails its commit. Returns false if the document names the entry.
+    /// Raises the document of an entry's secret. Returns false if the document names the entry.
     async fn raise_over(
         self,
         entry: &EntryKey,
@@ -151,26 +149,9 @@ impl Backends<'_> {
         let Some(key) = record_key_of_uuid(entry.secret) else {
             return Ok(true);
         };
-        interrupt.before("raise document")?;
-        let mut held: HeldSecret = self.organization.hold_fenced(key).await?;
-        for _ in 0..TRIES {
-            if holder_of(&held.document, entry).is_some() {
-                return Ok(false);
-            }
-            if held.is_absent() {
-                // A raise of a document that was deleted by hand would hide which objects it
-                // named.
-                self.organization
-                    .catalog
-                    .expect_never_deleted(&held.name)
-                    .await?;
-            }
-            match self.organization.try_commit(&mut held).await? {
-                None => return Ok(true),
-                Some(now) => held = now,
-            }
-        }
-        Err(held.overtaken())
+        let names = |document: &SecretDocument| holder_of(document, entry).is_some();
+        let raised = self.organization.raise(key, names, interrupt).await?;
+        Ok(raised.is_some())
     }
 }
 
