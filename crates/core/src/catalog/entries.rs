@@ -5,6 +5,7 @@
 //! object. So the deletion of a backend finds every object without reading every
 //! record.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ pub(crate) struct EntryRecord {
     pub name: SecretName,
     /// Name of the object in the backend.
     pub remote_name: RemoteName,
+    /// Time of the write, by the clock of the machine that wrote it.
+    pub written_at: Timestamp,
 }
 
 /// The key of an entry: `entries/<backend uuid>/<secret uuid>-<put id>`.

@@ -227,12 +227,14 @@ mod tests {
         let record = EntryRecord {
             name: "prod/db".parse().expect("a name"),
             remote_name: RemoteName::new("a b".to_owned()),
+            written_at: "2026-01-01T00:00:00Z".parse().expect("a time"),
         };
         let mac_key = MacKey::generate().expect("randomness");
         let written = catalog.save(&key, &record, Some(&mac_key), Revision::ABSENT);
         written.await.expect("written");
         let (stored, _) = store.read(&key).await.expect("read").expect("there");
-        let body = r#"{"name":{"environment":"prod","name":"db"},"remote_name":"a b"}"#;
+        let body = r#"{"name":{"environment":"prod","name":"db"},"remote_name":"a b","#.to_owned()
+            + r#""written_at":"2026-01-01T00:00:00Z"}"#;
         assert_eq!(stored.body, body);
         let mac = mac_key.mac("entries/x", body.as_bytes());
         assert_eq!(stored.mac, mac.map(|byte| format!("{byte:02x}")).concat());

@@ -11,6 +11,7 @@
 //! exists: otherwise a deletion of the backend may have raised that document, and cleaned up
 //! the object of this entry, before the read.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Secrets;
@@ -148,6 +149,7 @@ impl Secrets<'_> {
             let record = EntryRecord {
                 name: secret.name.clone(),
                 remote_name: remote_name.clone(),
+                written_at: Timestamp::now(),
             };
             let entry = self.enter(backend, secret.uuid, &record, interrupt);
             Some(entry.await?)
