@@ -148,8 +148,9 @@ impl Scene {
             database.execute(sql, params![native_id]).unwrap();
             let sql = "DELETE FROM versions WHERE native_id = ?1";
             assert_eq!(database.execute(sql, params![native_id]).unwrap(), 1);
-            let sql = "INSERT INTO versions (object, attempt, native_id, payload, digest, labels)
-                       SELECT object, attempt, native_id || 'x', x'00', digest, labels
+            let sql = "INSERT INTO versions
+                           (object, attempt, native_id, payload, digest, labels, written_at)
+                       SELECT object, attempt, native_id || 'x', x'00', digest, labels, written_at
                        FROM was";
             assert_eq!(database.execute(sql, []).unwrap(), 1);
         }

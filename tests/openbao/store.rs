@@ -5,7 +5,7 @@ use planton_core::store::{
     StoreErrorKind, VersionStatus,
 };
 use planton_vendors::openbao::OpenBaoStore;
-use planton_vendors::openbao::client::OpenBaoErrorKind;
+use planton_vendors::openbao::client::{OpenBaoErrorKind, PolicyRole, policy_text};
 use uuid::Uuid;
 use xtask::faults::Fault;
 
@@ -60,6 +60,40 @@ async fn each_verb_takes_one_request() {
     let (deleted, requests) = counted(&client, store.delete(&name(), what)).await;
     deleted.unwrap();
     assert_eq!(requests, 1, "delete");
+}
+
+#[tokio::test]
+async fn a_listing_is_fenced_and_reads_only_the_versions_that_are_not_known() {
+    let place = Place::new().await;
+    let writer = place.client();
+    let store = OpenBaoStore::platform(&writer, &place.scope);
+    let mut ids = Vec::new();
+    for number in 1..=2 {
+        ids.push(store.put(&name(), PAYLOAD, version(number)).await.unwrap());
+    }
+    // A process that has not written anything.
+    let client = place.client();
+    let store = OpenBaoStore::platform(&client, &place.scope);
+    let listing = store.listing().unwrap();
+    let (found, requests) = counted(&client, listing.versions_besides(&name(), &ids)).await;
+    assert_eq!((found.unwrap(), requests), (Vec::new(), 2), "a fence first");
+    let (found, requests) = counted(&client, listing.versions_besides(&name(), &ids[..1])).await;
+    let found: Vec<_> = found.unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!((found.as_slice(), requests), (&ids[1..], 2));
+    let (children, requests) = counted(&client, listing.children("planton/acme/org")).await;
+    assert_eq!(
+        (children.unwrap(), requests),
+        (vec!["db-0badcafe".to_owned()], 2)
+    );
+
+    let policy = policy_text(&place.scope, PolicyRole::Read);
+    let client = place.client_as(token(&place.only(&policy).await));
+    let store = OpenBaoStore::platform(&client, &place.scope);
+    let denied = store.listing().unwrap().children("planton/acme/org").await;
+    let denied = denied.unwrap_err();
+    assert_eq!(denied.kind(), StoreErrorKind::PermissionDenied);
+    let remedy = denied.remedy().unwrap();
+    assert!(remedy.contains("\"list\""), "{remedy}");
 }
 
 //= docs/format.md#20-places

@@ -4,17 +4,19 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::faults::{Fault, Landing, Script};
 use super::{
-    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ListObjects, ListedVersion, NameRules, NativeVersionId,
+    PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreError,
+    StoreErrorKind, VersionStatus,
 };
 
 /// A method of [`SecretStore`], for scripts and counts.
@@ -28,6 +30,8 @@ pub enum StoreVerb {
     Describe,
     /// [`SecretStore::delete`].
     Delete,
+    /// A method of [`ListObjects`].
+    List,
 }
 
 /// A store in memory.
@@ -57,6 +61,7 @@ struct Version {
     attempt: Uuid,
     payload: Vec<u8>,
     replaced: bool,
+    written_at: Timestamp,
 }
 
 impl Default for InMemoryStore {
@@ -203,6 +208,7 @@ impl InMemoryStore {
             StoreVerb::Get => "get",
             StoreVerb::Describe => "describe",
             StoreVerb::Delete => "delete",
+            StoreVerb::List => "list",
         };
         let error = |kind| StoreError::new(kind, operation, name.as_str());
         let mut step = self.state().script.step(verb);
@@ -225,6 +231,12 @@ impl InMemoryStore {
 impl SecretStore for InMemoryStore {
     fn capability(&self) -> &StoreCapability {
         &self.capability
+    }
+
+    fn listing(&self) -> Option<&dyn ListObjects> {
+        // As the built-in backends.
+        let is_alike = self.capability.deletes_versions && self.capability.name.separator == "/";
+        is_alike.then_some(self as &dyn ListObjects)
     }
 
     async fn put(
@@ -294,6 +306,42 @@ impl SecretStore for InMemoryStore {
     }
 }
 
+#[async_trait]
+impl ListObjects for InMemoryStore {
+    async fn children(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let name = RemoteName::new(folder.to_owned());
+        self.scripted(StoreVerb::List, &name, |state| {
+            let under = state.objects.keys();
+            let under = under.filter_map(|name| name.strip_prefix(folder)?.strip_prefix('/'));
+            let children = under.map(|rest| rest.split('/').next().unwrap_or(rest).to_owned());
+            Ok(children.collect::<BTreeSet<_>>().into_iter().collect())
+        })
+        .await
+    }
+
+    async fn versions_besides(
+        &self,
+        name: &RemoteName,
+        known: &[NativeVersionId],
+    ) -> Result<Vec<ListedVersion>, StoreError> {
+        self.scripted(StoreVerb::List, name, |state| {
+            let Some(Object::Ours(versions)) = state.objects.get(name.as_str()) else {
+                return Ok(Vec::new());
+            };
+            let others = versions
+                .iter()
+                .filter(|version| !known.contains(&version.id));
+            Ok(others
+                .map(|version| ListedVersion {
+                    id: version.id.clone(),
+                    written_at: version.written_at,
+                })
+                .collect())
+        })
+        .await
+    }
+}
+
 impl State {
     fn put(
         &mut self,
@@ -340,6 +388,7 @@ impl State {
             attempt: options.attempt,
             payload: payload.to_owned(),
             replaced: false,
+            written_at: Timestamp::now(),
         });
         Ok(id)
     }

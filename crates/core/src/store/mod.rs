@@ -12,6 +12,7 @@ mod error;
 #[cfg(any(test, feature = "testing"))]
 mod faults;
 mod foreign;
+mod listing;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 
@@ -33,6 +34,7 @@ pub(crate) use faults::TICK;
 #[cfg(any(test, feature = "testing"))]
 pub use faults::{Fault, Landing};
 pub use foreign::{ForeignObjects, ForeignValue, foreign_text};
+pub use listing::{ListObjects, ListedVersion};
 #[cfg(any(test, feature = "testing"))]
 pub use memory::{InMemoryStore, StoreVerb};
 
@@ -231,6 +233,11 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
     /// Returns access to the objects of others in the same place; `None` if there can
     /// be none.
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
+        None
+    }
+
+    /// Returns the listing of a built-in backend; `None` for any other.
+    fn listing(&self) -> Option<&dyn ListObjects> {
         None
     }
 

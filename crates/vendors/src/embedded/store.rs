@@ -1,16 +1,19 @@
 //! The built-in backend of the embedded platform.
 
+mod listing;
 #[cfg(test)]
 mod tests;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use sha2::{Digest as _, Sha256};
 
 use crate::embedded::sqlite::{DatabaseError, DatabaseErrorKind, EmbeddedDatabase};
 use planton_core::store::{
-    Deletion, DescribeOptions, NameRules, NativeVersionId, PayloadEncoding, PutOptions, RemoteName,
-    SecretStore, StoreCapability, StoreError, StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ListObjects, NameRules, NativeVersionId, PayloadEncoding,
+    PutOptions, RemoteName, SecretStore, StoreCapability, StoreError, StoreErrorKind,
+    VersionStatus,
 };
 
 static CAPABILITY: StoreCapability = StoreCapability {
@@ -64,6 +67,10 @@ impl SecretStore for EmbeddedStore {
         &CAPABILITY
     }
 
+    fn listing(&self) -> Option<&dyn ListObjects> {
+        Some(self)
+    }
+
     //= docs/format.md#20-places
     //# On the embedded platform, a writer MUST write an envelope at the place and in the form
     //# of this table.
@@ -93,6 +100,7 @@ impl SecretStore for EmbeddedStore {
             digest: Sha256::digest(payload).to_vec(),
             payload: payload.to_owned(),
             labels,
+            written_at: Timestamp::now(),
         };
         let object = name.as_str().to_owned();
         let is_further = !options.keep.is_empty();
@@ -218,6 +226,7 @@ struct NewVersion {
     payload: Vec<u8>,
     digest: Vec<u8>,
     labels: String,
+    written_at: Timestamp,
 }
 
 /// Adds a version, or returns the one that an earlier try of the attempt added.
@@ -255,15 +264,17 @@ fn insert(
         Some(_) => Ok(Err(StoreErrorKind::Conflict)),
         None => {
             transaction.execute(
-                "INSERT INTO versions (object, attempt, native_id, payload, digest, labels)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO versions
+                     (object, attempt, native_id, payload, digest, labels, written_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 params![
                     id,
                     version.attempt,
                     version.native_id,
                     version.payload,
                     version.digest,
-                    version.labels
+                    version.labels,
+                    version.written_at.as_second()
                 ],
             )?;
             Ok(Ok(version.native_id))

@@ -13,6 +13,7 @@
 pub mod delete;
 pub mod drift;
 mod gaps;
+pub mod list;
 pub mod names;
 pub mod payload;
 pub mod put;
@@ -135,6 +136,8 @@ pub async fn run_all(store: &dyn SecretStore, prefix: &str) -> Result<Gaps, Fail
         delete::delete_unknown_version_leaves_the_others(store, prefix),
         delete::delete_object_removes_every_version(store, prefix),
         delete::delete_object_leaves_objects_with_longer_names(store, prefix),
+        list::list_contains_each_object_until_it_is_deleted(store, prefix),
+        list::list_returns_the_versions_that_are_not_known(store, prefix),
     }
     found.finish()
 }

@@ -256,6 +256,7 @@ fn debug_shows_no_payload() {
         attempt: Uuid::nil(),
         payload: b"PSE1-payload".to_vec(),
         replaced: false,
+        written_at: Timestamp::UNIX_EPOCH,
     };
     assert_eq!(
         format!("{version:?}"),

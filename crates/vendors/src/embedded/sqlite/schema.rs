@@ -47,6 +47,7 @@ const VERSION_1: &str = "
         payload BLOB NOT NULL,
         digest BLOB NOT NULL,
         labels TEXT NOT NULL,
+        written_at INTEGER NOT NULL,
         UNIQUE (object, attempt)
     ) STRICT;
 

@@ -71,8 +71,9 @@ impl Sabotage for EmbeddedDatabase {
             )?;
             transaction.execute("DELETE FROM versions WHERE native_id = ?1", params![id])?;
             transaction.execute(
-                "INSERT INTO versions (object, attempt, native_id, payload, digest, labels)
-                 VALUES (?1, ?2, ?3, ?4, ?5, '{}')",
+                "INSERT INTO versions
+                     (object, attempt, native_id, payload, digest, labels, written_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, '{}', 0)",
                 params![
                     object,
                     attempt,

@@ -3,6 +3,7 @@
 
 mod foreign;
 mod link;
+mod listing;
 mod look;
 mod version;
 
@@ -20,9 +21,9 @@ use crate::openbao::kind::VaultKind;
 use crate::openbao::settings::VaultConfig;
 use link::Link;
 use planton_core::store::{
-    Deletion, DescribeOptions, ForeignObjects, NameRules, NativeVersionId, PayloadEncoding,
-    PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential, StoreError,
-    StoreErrorKind, VersionStatus,
+    Deletion, DescribeOptions, ForeignObjects, ListObjects, NameRules, NativeVersionId,
+    PayloadEncoding, PutOptions, RemoteName, SecretStore, StoreCapability, StoreCredential,
+    StoreError, StoreErrorKind, VersionStatus,
 };
 use version::StoredVersion;
 
@@ -207,6 +208,11 @@ impl SecretStore for OpenBaoStore {
     /// A registered backend may contain foreign objects; the built-in one does not.
     fn foreign(&self) -> Option<&dyn ForeignObjects> {
         (self.capability.kind != "platform").then_some(self as &dyn ForeignObjects)
+    }
+
+    /// The built-in backend contains nothing but our objects.
+    fn listing(&self) -> Option<&dyn ListObjects> {
+        (self.capability.kind == "platform").then_some(self as &dyn ListObjects)
     }
 
     //= docs/format.md#20-places
