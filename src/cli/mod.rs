@@ -1,6 +1,7 @@
 //! The command line: operator commands, one module each, and the help.
 
 mod forget;
+mod gc;
 mod identities;
 mod key_argument;
 mod key_file;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use forget::Forget;
+pub use gc::Gc;
 pub use open::Open;
 pub use platform::Platform;
 pub use reseal::Reseal;
@@ -66,6 +68,8 @@ pub enum Operate {
     Open(Open),
     /// Verify records and stored versions against each other.
     Verify(Verify),
+    /// Find and delete what no record needs.
+    Gc(Gc),
 }
 
 impl Operate {
@@ -80,6 +84,7 @@ impl Operate {
             Self::Reseal(reseal) => reseal::run(reseal),
             Self::Open(open) => open::run(open),
             Self::Verify(verify) => verify::run(verify),
+            Self::Gc(gc) => gc::run(gc),
         }
     }
 }
@@ -115,6 +120,7 @@ fn request(cli: Cli) -> Request {
         (false, Some(Command::Reseal(reseal))) => Request::Operate(Operate::Reseal(reseal)),
         (false, Some(Command::Open(open))) => Request::Operate(Operate::Open(open)),
         (false, Some(Command::Verify(verify))) => Request::Operate(Operate::Verify(verify)),
+        (false, Some(Command::Gc(gc))) => Request::Operate(Operate::Gc(gc)),
         (false, None) => Request::Help,
     }
 }
@@ -175,6 +181,14 @@ enum Command {
     /// environment variables of the provider block, as `forget` does.
     #[command(after_help = verify::STATUSES)]
     Verify(Verify),
+    /// List what no record needs: replaced envelopes, and objects of killed creations. Delete it
+    /// with --delete.
+    ///
+    /// Runs beside applies: a creation that is still running begins anew under another name.
+    /// Reads the platform from the environment variables of the provider block, as `forget`
+    /// does.
+    #[command(after_help = gc::STATUSES)]
+    Gc(Gc),
 }
 
 #[cfg(test)]
@@ -253,6 +267,15 @@ mod tests {
                 "id.txt",
             ],
             &["rewrap", "--backend", "vault", "--json"],
+            &["gc"],
+            &[
+                "gc",
+                "--orphans",
+                "--older-than",
+                "7d",
+                "--delete",
+                "--json",
+            ],
         ] {
             assert!(
                 matches!(parsed(operate), Some(Request::Operate(_))),
@@ -266,6 +289,9 @@ mod tests {
             &["reseal"],
             &["reseal", "vault", "--sealed-before", "yesterday"],
             &["platform", "key-file"],
+            &["gc", "--orphans"],
+            &["gc", "--older-than", "7d"],
+            &["gc", "--orphans", "--older-than", "soon"],
             &["open", "envelope"],
             &["open", "--identity", "id.txt", "--key-file", "key"],
             &["open", "--identity", "id.txt", "--reveal", "--json"],

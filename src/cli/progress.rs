@@ -20,6 +20,8 @@ pub(super) struct Progress(Shown);
 #[derive(Clone, Debug)]
 struct Shown {
     what: String,
+    /// What is counted.
+    unit: &'static str,
     /// Absent where stderr is no terminal.
     bar: Option<ProgressBar>,
     /// When a line last said that requests wait.
@@ -27,8 +29,13 @@ struct Shown {
 }
 
 impl Progress {
-    /// Starts the progress of `what`.
+    /// Starts the progress of `what`, which counts secrets.
     pub(super) fn of(what: impl Into<String>) -> Self {
+        Self::counting("secrets", what)
+    }
+
+    /// Starts the progress of `what`.
+    pub(super) fn counting(unit: &'static str, what: impl Into<String>) -> Self {
         let what = what.into();
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
@@ -40,21 +47,24 @@ impl Progress {
         });
         Self(Shown {
             what,
+            unit,
             bar,
             told: Arc::default(),
         })
     }
 
-    /// Shows that `done` of `total` secrets are done.
+    /// Shows that `done` of `total` are done.
     pub(super) fn show(&self, done: usize, total: usize) {
-        let Shown { what, bar, .. } = &self.0;
+        let Shown {
+            what, unit, bar, ..
+        } = &self.0;
         match bar {
             Some(bar) => {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
                 bar.set_message("");
             }
-            None => eprintln!("{what}: {done} of {total} secrets"),
+            None => eprintln!("{what}: {done} of {total} {unit}"),
         }
     }
 

@@ -3,15 +3,17 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
+use super::gc::{Leftovers, leftovers};
 use super::operator::{self, Failure, Form, Report};
 use super::progress::Progress;
 use planton_core::names::Slug;
 use planton_core::operations::{
-    self, Finding, Interrupt, KeyEncryptionKey, OperationError, Organization, Problem,
+    self, Collect, Finding, Interrupt, KeyEncryptionKey, OperationError, Organization, Problem,
     Verification, pin_of,
 };
 use planton_plugin::Diagnostic;
@@ -22,6 +24,10 @@ pub(super) const STATUSES: &str = "Exit status:
   0  everything is as the records say
   1  something is wrong, or the command failed
   2  wrong arguments";
+
+/// Age from which an object that no record names is listed: a creation that is still running
+/// has put its object before its record.
+const LISTED_AGE: Duration = Duration::from_secs(3600);
 
 /// Arguments of `verify`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -50,6 +56,9 @@ struct Verified {
     #[serde(skip_serializing_if = "Option::is_none")]
     drill: Option<Drill>,
     findings: Vec<Found>,
+    /// What `gc` would delete. It is not wrong.
+    #[serde(flatten)]
+    leftovers: Leftovers,
 }
 
 #[derive(Debug, Serialize)]
@@ -94,6 +103,7 @@ impl Report for Verified {
             rewrap_due,
             drill,
             findings,
+            leftovers,
         } = self;
         let mut text = format!(
             "Organization {organization}, fingerprint {fingerprint}: {documents} secrets with \
@@ -123,6 +133,10 @@ impl Report for Verified {
             let version = version.map_or_else(String::new, |number| format!(", version {number}"));
             let _ = write!(text, "\n  {subject}{version}: {problem}: {detail}");
         }
+        if let Some(listed) = leftovers.listed() {
+            let _ = write!(text, "\nterraform-provider-planton gc deletes {listed}");
+        }
+        text.push_str(&leftovers.unlisted());
         match findings.len() {
             0 => text.push_str("\nNothing is wrong."),
             number => {
@@ -178,6 +192,11 @@ async fn verified(
     let shown = interrupt.clone().showing(progress.quota_waits());
     let found = shown.bound(keys.verify(what, &show, interrupt)).await?;
     drop(progress);
+    let everything_old = Collect {
+        orphans: Some(LISTED_AGE),
+        deletes: false,
+    };
+    let leftovers = leftovers(organization, what.backend, everything_old, interrupt).await?;
     let fingerprint = interrupt.bound(keys.fingerprint()).await?;
     Ok(Verified {
         organization: organization.slug().to_string(),
@@ -190,6 +209,7 @@ async fn verified(
             opened: found.drilled,
         }),
         findings: found.findings.into_iter().map(Found::from).collect(),
+        leftovers,
     })
 }
 

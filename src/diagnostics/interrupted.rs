@@ -35,6 +35,8 @@ const STEPS: &[(&str, &str)] = &[
         "replace the backend's record with a tombstone",
     ),
     ("clean up", "delete the objects that no record names"),
+    ("collect", "look at the next objects"),
+    ("collect orphan", "delete an object that no record names"),
     ("commit backend", "write the backend's record"),
     (
         "commit default backend",
@@ -144,7 +146,14 @@ mod tests {
     fn every_step_of_a_use_case_has_an_infinitive_and_no_other_has() {
         let operations = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/core/src/operations");
         let mut steps = BTreeSet::new();
-        for use_cases in ["secrets", "backends", "default_backend", "keys", "rewrap"] {
+        for use_cases in [
+            "secrets",
+            "backends",
+            "default_backend",
+            "gc",
+            "keys",
+            "rewrap",
+        ] {
             collect(&Path::new(operations).join(use_cases), &mut steps);
         }
         for file in ["raise.rs", "verify.rs"] {

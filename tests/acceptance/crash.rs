@@ -61,7 +61,7 @@ pub(crate) const PUT_BACK: [&str; 1] = ["put stamp back"];
 pub(crate) const COPY: [&str; 1] = ["delete source"];
 /// Killed in `refresh.rs`: no write follows it.
 pub(crate) const OPEN: [&str; 1] = ["unwrap"];
-/// Before an object without a record is deleted: killed in `backends/crash.rs`.
+/// Before an object without a record is deleted: killed in `backends/crash.rs` and in `gc.rs`.
 pub(crate) const RAISE: [&str; 1] = ["raise document"];
 /// Before each record that an operator verifies, which writes nothing.
 pub(crate) const VERIFY: [&str; 1] = ["verify"];

@@ -14,6 +14,7 @@ mod crash;
 mod diagnostics;
 mod drift;
 mod ephemeral;
+mod gc;
 mod gone;
 mod guide;
 mod healing;

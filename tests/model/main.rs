@@ -64,7 +64,7 @@ fn sequences_are_killed_before_every_step_of_a_secret() {
     // If a folder had moved, there would be nothing to compare.
     assert!(steps.contains("put"), "{steps:?}");
     // No write follows these steps: reads, and copies from another backend. Only a test
-    // that resumes restores a stamp, and only a deletion of a backend raises a
+    // that resumes restores a stamp, and only a deletion of a backend and a collection raise a
     // document: the acceptance tests kill those.
     for other in [
         "unwrap",

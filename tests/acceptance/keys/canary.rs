@@ -96,8 +96,10 @@ fn operated(searched: &mut Searched, scene: &Scene, planted: &Planted, workspace
         "--identity",
         &identity,
     ];
+    let collection = ["gc", "--orphans", "--older-than", "0s", "--delete"];
     let commands = [
         [&["verify", "--drill", &identity], &of_backend[..]].concat(),
+        [&collection[..], &of_backend].concat(),
         [&["rewrap"], &of_backend[..]].concat(),
         [&["rewrap", "--with", &identity], &of_backend[..]].concat(),
         vec!["reseal", &backend],

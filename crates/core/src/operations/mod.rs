@@ -14,6 +14,7 @@ mod deletion_waits;
 mod entries;
 mod error;
 mod first_use;
+mod gc;
 mod grant_delay;
 mod held_document;
 mod housekeeping;
@@ -54,6 +55,7 @@ pub use default_backend::{
     DefaultBackend, DefaultBackendView, DefaultSet, KnownDefault, SetDefault,
 };
 pub use error::{ChangedRecord, CommitUnclear, OperationError};
+pub use gc::{Collect, Collection, Disposal, Leftover, Reason};
 pub use housekeeping::Housekeeping;
 pub use interrupt::Interrupt;
 pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};

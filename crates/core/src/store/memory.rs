@@ -164,6 +164,17 @@ impl InMemoryStore {
             .insert(name.as_str().to_owned(), Object::Foreign);
     }
 
+    /// Makes all versions older, as if they had been put earlier.
+    pub fn backdate(&self, by: std::time::Duration) {
+        for object in self.state().objects.values_mut() {
+            if let Object::Ours(versions) = object {
+                for version in versions {
+                    version.written_at -= by;
+                }
+            }
+        }
+    }
+
     /// Removes an object without a call of the trait; returns whether it existed.
     pub fn remove_object(&self, name: &RemoteName) -> bool {
         self.state().objects.remove(name.as_str()).is_some()

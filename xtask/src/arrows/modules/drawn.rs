@@ -63,6 +63,7 @@ pub(super) const OPERATIONS: Modules = Modules {
     arrows: &[
         ("secrets", &["backends"]),
         ("default_backend", &["backends"]),
+        ("gc", &["backends", "secrets"]),
         ("rewrap", &["secrets"]),
         ("stored_envelope", &["backends", "secrets"]),
         ("verify", &["backends", "secrets"]),

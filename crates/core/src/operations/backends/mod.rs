@@ -31,6 +31,7 @@ pub use view::{BackendView, KekView, RefreshedBackend};
 
 pub(crate) use connect::{Trust, unknown};
 pub(crate) use recheck::{ByDefault, Rechecked};
+pub(crate) use usage::holder_of;
 
 use super::Organization;
 

@@ -33,7 +33,7 @@ pub use view::{SecretView, VersionView};
 pub use wanted::Replaces;
 
 pub(crate) use refresh::describe_options;
-pub(crate) use remote_name::object_name;
+pub(crate) use remote_name::{name_of_leaf, object_name};
 pub(crate) use versions::context;
 
 use super::Organization;

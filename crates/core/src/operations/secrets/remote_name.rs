@@ -28,6 +28,15 @@ pub(crate) fn remote_name(
     object_name(&parts, rules)
 }
 
+/// Returns the secret's name from the last part of an object's name that was not cut, as all
+/// names in the built-in backend are; `None` for another form.
+pub(crate) fn name_of_leaf(leaf: &str) -> Option<Slug> {
+    let (name, digits) = leaf.rsplit_once('-')?;
+    let is_digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+    let ours = digits.len() == 8 && digits.bytes().all(is_digit);
+    Slug::parse(name).ok().filter(|_| ours)
+}
+
 /// Joins the parts of a name with the backend's separator.
 ///
 /// A name that is too long for the backend is cut. It ends in 16 hexadecimal digits of the
@@ -87,6 +96,26 @@ mod tests {
             named("prod/db", 1, 512),
             "planton/acme/env/prod/db-00000001"
         );
+    }
+
+    #[test]
+    fn the_last_part_of_a_name_leads_back_to_the_secret() {
+        let name = |leaf| name_of_leaf(leaf).map(String::from);
+        assert_eq!(name("db-00000abc").as_deref(), Some("db"));
+        assert_eq!(
+            name("a-b-12345678-00000abc").as_deref(),
+            Some("a-b-12345678")
+        );
+        for other in [
+            "db",
+            "db-abc",
+            "db-00000abC",
+            "-00000abc",
+            "Db-00000abc",
+            "",
+        ] {
+            assert_eq!(name(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod escrow;
 mod escrow_rollback;
 mod first_use;
 mod forgetting;
+mod gc;
 mod healing;
 mod housekeeping;
 mod impostor;

@@ -17,18 +17,22 @@ const CATALOG: [CatalogVerb; 7] = [
     CatalogVerb::Remove,
     CatalogVerb::List,
 ];
-const STORE: [StoreVerb; 4] = [
+const STORE: [StoreVerb; 5] = [
     StoreVerb::Put,
     StoreVerb::Get,
     StoreVerb::Describe,
     StoreVerb::Delete,
+    StoreVerb::List,
 ];
 
 /// The nth call of a kind by a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Catalog(CatalogVerb, usize),
+    /// Of the registered backend's store.
     Store(StoreVerb, usize),
+    /// Of the built-in backend's store.
+    BuiltIn(StoreVerb, usize),
     /// After the last call.
     End,
 }
@@ -41,7 +45,8 @@ impl Calls {
         let place = world.connector.place("a");
         let catalog = CATALOG.iter().map(|verb| world.catalog.calls(*verb));
         let store = STORE.iter().map(|verb| place.calls(*verb));
-        Self(catalog.chain(store).collect())
+        let built_in = STORE.iter().map(|verb| world.store.calls(*verb));
+        Self(catalog.chain(store).chain(built_in).collect())
     }
 
     /// Returns the steps of the process that made all calls since.
@@ -50,10 +55,15 @@ impl Calls {
         let made = now.0.iter().zip(&self.0).map(|(now, before)| now - before);
         let mut steps = Vec::new();
         for (index, made) in made.enumerate() {
-            steps.extend((1..=made).map(|nth| match CATALOG.get(index) {
-                Some(verb) => Step::Catalog(*verb, nth),
-                None => Step::Store(STORE[index - CATALOG.len()], nth),
-            }));
+            steps.extend(
+                (1..=made).map(|nth| match index.checked_sub(CATALOG.len()) {
+                    None => Step::Catalog(CATALOG[index], nth),
+                    Some(index) => match index.checked_sub(STORE.len()) {
+                        None => Step::Store(STORE[index], nth),
+                        Some(index) => Step::BuiltIn(STORE[index], nth),
+                    },
+                }),
+            );
         }
         steps.push(Step::End);
         steps
@@ -83,6 +93,7 @@ impl<T: Send + 'static> Running<T> {
         match step {
             Step::Catalog(verb, nth) => world.catalog.before(verb, nth, hold),
             Step::Store(verb, nth) => world.connector.place("a").before(verb, nth, hold),
+            Step::BuiltIn(verb, nth) => world.store.before(verb, nth, hold),
             Step::End => {}
         }
         let task = tokio::spawn(async move {
@@ -98,5 +109,11 @@ impl<T: Send + 'static> Running<T> {
     pub(super) async fn finished(self) -> T {
         self.go.send_replace(true);
         self.task.await.unwrap()
+    }
+
+    /// Ends the process where it is paused.
+    pub(super) async fn killed(self) {
+        self.task.abort();
+        let _ = self.task.await;
     }
 }
