@@ -1,6 +1,6 @@
 //! TLS with rustls and aws-lc-rs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -76,12 +76,19 @@ pub(super) fn client_config(
 
 /// Returns the verifier of the operating system. "Dangerous" is rustls' term for every
 /// verifier other than its own.
+///
+/// All clients of a process share it, because it reads and parses every root certificate
+/// of the system. A process therefore notices a changed root only after a restart.
 fn platform_verifier(
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, HttpError> {
+    static SHARED: OnceLock<Arc<dyn ServerCertVerifier>> = OnceLock::new();
+    if let Some(verifier) = SHARED.get() {
+        return Ok(Arc::clone(verifier));
+    }
     let verifier = rustls_platform_verifier::Verifier::new(provider)
         .map_err(|error| invalid("the system's root certificates").with_source(error))?;
-    Ok(Arc::new(verifier))
+    Ok(Arc::clone(SHARED.get_or_init(|| Arc::new(verifier))))
 }
 
 fn parse_roots(pem: &str) -> Result<RootCertStore, HttpError> {
