@@ -12,6 +12,7 @@ pub mod canary;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod gcp;
+pub mod latency;
 pub mod model;
 pub mod moto;
 pub mod openbao;

@@ -3,6 +3,7 @@
 
 mod goals;
 mod page;
+mod platforms;
 mod process;
 mod profile;
 mod scale;
@@ -38,6 +39,14 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
     let backends = step("Backends", || {
         vendors::measure(&tools, &terraform, &binary, secrets)
     })?;
+    let platforms = step("Platforms", || {
+        platforms::measure(
+            &tools,
+            &terraform,
+            &binary,
+            &[secrets.div_ceil(10), secrets],
+        )
+    })?;
     let throughput = step("Throughput", throughput::measure)?;
     let page = page::page(&page::Measured {
         terraform,
@@ -45,6 +54,7 @@ pub(crate) fn run(secrets: usize) -> Result<()> {
         starts,
         scale,
         backends,
+        platforms,
         throughput,
     })?;
     let file = paths::repository().join("docs/benchmarks.md");

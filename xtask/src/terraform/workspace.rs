@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::{Outcome, PlanOutcome, Terraform, WorkspaceRun};
 use crate::process::Running;
 
-const BINARY: &str = "terraform-provider-planton";
+const OUR_PROVIDER: &str = "plantonhq/planton";
 const DEFAULT_BOUND: Duration = Duration::from_secs(180);
 const COMMON: [&str; 2] = ["-no-color", "-input=false"];
 
@@ -48,6 +48,23 @@ impl Workspace {
     ///
     /// If the folder cannot be created.
     pub fn new(terraform: &Terraform, provider_binary: &Path) -> Result<Self> {
+        Self::with_provider(terraform, OUR_PROVIDER, provider_binary)
+    }
+
+    /// Creates an empty folder as [`new`](Self::new) does, for the binary of another provider,
+    /// such as `hashicorp/vault`.
+    ///
+    /// # Errors
+    ///
+    /// If the name has no `/`, or the folder cannot be created.
+    pub fn with_provider(
+        terraform: &Terraform,
+        provider: &str,
+        provider_binary: &Path,
+    ) -> Result<Self> {
+        let (_, kind) = provider
+            .split_once('/')
+            .with_context(|| format!("{provider} has no namespace"))?;
         // A short path, because the path of the provider's socket has at most 104 bytes.
         let root = tempfile::Builder::new().prefix("ptf").tempdir();
         let root = root.context("creating a workspace")?;
@@ -58,14 +75,17 @@ impl Workspace {
         // the binary as another provider.
         let providers = root.path().join("providers");
         let target = std::path::absolute(provider_binary).context("the provider's path")?;
-        std::os::unix::fs::symlink(&target, providers.join(BINARY))
-            .context("linking the provider")?;
+        std::os::unix::fs::symlink(
+            &target,
+            providers.join(format!("terraform-provider-{kind}")),
+        )
+        .context("linking the provider")?;
         let providers = providers.display();
         let config = format!(
             "disable_checkpoint = true\n\
              provider_installation {{\n  dev_overrides {{\n    \
-             \"registry.terraform.io/plantonhq/planton\" = \"{providers}\"\n    \
-             \"registry.opentofu.org/plantonhq/planton\" = \"{providers}\"\n  }}\n}}\n"
+             \"registry.terraform.io/{provider}\" = \"{providers}\"\n    \
+             \"registry.opentofu.org/{provider}\" = \"{providers}\"\n  }}\n}}\n"
         );
         fs::write(root.path().join("cli.tfrc"), config).context("writing the CLI configuration")?;
         Ok(Self {

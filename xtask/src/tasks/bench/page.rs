@@ -8,7 +8,7 @@ use anyhow::Result;
 use xtask::terraform::Terraform;
 
 use super::scale::Scale;
-use super::{goals, profile, throughput, vendors};
+use super::{goals, platforms, profile, throughput, vendors};
 
 /// The results of a run.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Measured {
     pub(super) scale: Scale,
     /// The results on each registered backend.
     pub(super) backends: Vec<vendors::Measured>,
+    /// The results on the built-in backend of each platform.
+    pub(super) platforms: Vec<platforms::Measured>,
     /// The throughput of sealing and opening.
     pub(super) throughput: Vec<throughput::Measured>,
 }
@@ -53,6 +55,7 @@ pub(super) fn page(measured: &Measured) -> Result<String> {
     write!(page, "\n## Goals\n\n{goals}\n{BEFORE}")?;
     page.push_str(&profile::section(&measured.scale, cores));
     backends(&mut page, measured)?;
+    page.push_str(&platforms::section(&measured.platforms)?);
     page.push_str(&throughput::section(&measured.throughput)?);
     page.push_str(REQUESTS);
     page.push_str(METHOD);
@@ -162,6 +165,10 @@ const METHOD: &str = "
   `count` secrets with a trigger. The benchmark runs an apply into empty state with `-parallelism=10`,
   and then an empty plan. The baseline is the same number of `terraform_data` resources, in the same
   run with the same Terraform.
+- Platforms: for each, an apply into empty state, an empty plan, a refresh-only apply and a destroy with
+  Terraform's own parallelism. A relay delays the bytes of each direction by half of the round trip, and
+  those of a new connection by a whole one more. `VAULT_PROVIDER` names a `terraform-provider-vault`,
+  whose `vault_kv_secret_v2` is then measured with write-only values on the same kind of server.
 - Requests for each secret under \"Where the time goes\": the responses in OpenBAO's audit log,
   including those that a process pays once.
 - Throughput: `cargo bench --package planton-envelope`, which Criterion samples. The result is the mean.

@@ -71,7 +71,7 @@ resource "terraform_data" "many" {
 
 /// Gives each resource as much state as a secret has, about 1.7 KB. Terraform rewrites
 /// the whole state after each resource.
-const WEIGHTY: &str = r#"
+pub(super) const WEIGHTY: &str = r#"
 variable "size" { type = number }
 
 resource "terraform_data" "many" {
