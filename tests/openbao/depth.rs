@@ -140,6 +140,7 @@ impl Paced {
             source: Some(given("v2")),
             current: view.version.as_ref().map(|version| CurrentVersion {
                 backend: view.backend.clone(),
+                backend_uuid: view.backend_seen.as_ref().map(|seen| seen.uuid),
                 number: version.number,
             }),
             heals: false,

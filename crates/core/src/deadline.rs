@@ -155,6 +155,21 @@ impl OperationContext {
         }
     }
 
+    /// Waits until there is a reason not to send a further request; forever if the context
+    /// has neither a deadline nor a cancellation.
+    pub async fn stopped(&self) {
+        let late = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.cancelled() => {}
+            () = late => {}
+        }
+    }
+
     /// Waits for the cancellation; forever if the context has none.
     pub async fn cancelled(&self) {
         match &self.cancellation {

@@ -70,9 +70,11 @@ impl Private {
     /// Returns the version that was last seen.
     pub(super) fn current_version(&self) -> Option<CurrentVersion> {
         let (number, _) = self.seen.as_ref()?;
-        let backend = self.backend.as_ref().map(|backend| backend.name.clone());
+        let backend = self.backend.as_ref();
+        let name = backend.map(|backend| backend.name.clone());
         Some(CurrentVersion {
-            backend: backend.unwrap_or_else(Slug::platform_backend),
+            backend: name.unwrap_or_else(Slug::platform_backend),
+            backend_uuid: backend.map(|backend| backend.uuid),
             number: *number,
         })
     }

@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use crate::catalog::{Catalog, CatalogErrorKind, EntryKey, EntryRecord, Revision};
-use crate::deadline::OperationContext;
 use crate::operations::crash_hooks::crash_point;
 use crate::operations::{OperationError, Organization};
 
@@ -78,9 +77,7 @@ impl Entries<'_> {
 /// removes it.
 pub(crate) async fn remove_entry(catalog: &Catalog, entry: &EntryKey) {
     crash_point("delete entry");
-    let key = entry.record_key();
-    let removed = OperationContext::committing(catalog.remove(&key)).await;
-    if let Err(error) = removed {
+    if let Err(error) = catalog.remove(&entry.record_key()).await {
         tracing::warn!(%error, "could not delete the entry of a deleted object");
     }
 }

@@ -14,7 +14,7 @@ use super::Organization;
 use crate::deadline::OperationContext;
 
 /// The time that such work has, since the deadline of its operation no longer applies.
-const TIME: Duration = Duration::from_secs(10);
+const TIME: Duration = Duration::from_secs(60);
 
 /// The removals of a process that are under way. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +85,16 @@ impl Organization {
         };
         let work = context.scope(work).in_current_span();
         self.housekeeping.start(work);
+    }
+
+    /// Waits as [`settle`](Self::settle) does, and no longer than the current operation may
+    /// take.
+    pub(crate) async fn settle_in_time(&self) {
+        let context = OperationContext::current();
+        tokio::select! {
+            () = self.housekeeping.settle() => {}
+            () = context.stopped() => {}
+        }
     }
 
     /// Waits for the removals that this process has started so far.

@@ -77,6 +77,25 @@ impl Backends<'_> {
         self.open_backend(name, None, Trust::Mac).await
     }
 
+    /// Returns the backend that a caller knows by its name and its uuid; `None` for one that
+    /// it knows by its name alone. Another backend that was declared under the name since is
+    /// not asked for anything, and neither is its KEK.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub(crate) async fn open_known(
+        self,
+        name: &Slug,
+        uuid: Option<Uuid>,
+    ) -> Option<Result<Backend, OperationError>> {
+        if name.as_str() == PLATFORM_BACKEND {
+            return Some(self.platform_backend().await);
+        }
+        let uuid = uuid?;
+        Some(self.open_backend(name, Some(uuid), Trust::Mac).await)
+    }
+
     /// Returns the backend with this name and this uuid.
     ///
     /// # Errors

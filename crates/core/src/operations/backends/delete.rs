@@ -98,7 +98,8 @@ impl Backends<'_> {
         } = request;
         interrupt.before("delete backend")?;
         // The entries of secrets that this process has deleted are removed first.
-        let (held, ()) = tokio::join!(self.hold(&name), self.organization.settle());
+        let settled = self.organization.settle_in_time();
+        let (held, ()) = tokio::join!(self.hold(&name), settled);
         let mut held = held?;
         if held.is_absent() {
             return Ok(DeletedBackend::only(Destroyed::RecordMissing));

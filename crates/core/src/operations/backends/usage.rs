@@ -40,6 +40,8 @@ pub(crate) struct Usage {
     deleting: Vec<Leaving>,
     /// Entries that no document names.
     pub(crate) unnamed: Vec<EntryKey>,
+    /// Whether one of them is of a tombstone. A destroy removes it right after its response.
+    is_being_cleared: bool,
     /// Keys under which no document exists.
     absent: Vec<RecordKey>,
 }
@@ -59,7 +61,10 @@ impl Usage {
                     named.push(secret);
                 }
                 Some(_) => {}
-                None => self.unnamed.push(entry),
+                None => {
+                    self.is_being_cleared |= document.is_tombstone();
+                    self.unnamed.push(entry);
+                }
             }
         }
         for secret in named.into_iter().cloned() {
@@ -135,12 +140,20 @@ impl Backends<'_> {
     ) -> Result<Usage, OperationError> {
         let waits = self.organization.deletion_waits;
         let mut before = None;
+        let mut was_cleared = false;
         let mut since = Instant::now();
         loop {
             interrupt.before("list entries")?;
             let mut usage = self.usage(uuid).await?;
             if usage.ready.is_empty() && usage.deleting.is_empty() {
-                return Ok(usage);
+                if was_cleared || !usage.is_being_cleared {
+                    return Ok(usage);
+                }
+                // Another process may be about to remove the entries of its last destroys.
+                was_cleared = true;
+                self.organization.settle_in_time().await;
+                tokio::time::sleep(waits.poll).await;
+                continue;
             }
             let now = (usage.ready.len(), usage.deleting.len());
             if before != Some(now) {
@@ -169,7 +182,7 @@ impl Backends<'_> {
                     .await?;
             }
             // The next listing contains no entry that is about to be removed.
-            self.organization.settle().await;
+            self.organization.settle_in_time().await;
         }
     }
 

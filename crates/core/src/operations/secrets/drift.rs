@@ -6,6 +6,7 @@
 
 use super::Secrets;
 use super::objects::{NameDigits, NewObject, Put};
+use super::size_limit::check_size;
 use super::versions::{SealedVersion, Sealing};
 use crate::catalog::SecretRecord;
 use crate::operations::backends::{ByDefault, Rechecked};
@@ -79,6 +80,7 @@ impl Secrets<'_> {
         backend: &Backend,
         interrupt: &Interrupt,
     ) -> Result<Put, OperationError> {
+        check_size(backend.store.capability(), &value.to_plaintext())?;
         let digits = NameDigits::Random;
         let announced = self.seal_and_announce(secret, value, digits, backend, interrupt);
         let (sealed, object) = announced.await?;

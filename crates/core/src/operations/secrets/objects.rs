@@ -222,8 +222,14 @@ impl Secrets<'_> {
     /// Removes the entry of an object that was announced and is not put.
     pub(crate) async fn withdraw(self, object: NewObject) {
         if let Some(entry) = &object.entry {
-            remove_entry(&self.organization.catalog, entry).await;
+            self.remove_own_entry(entry).await;
         }
+    }
+
+    /// Removes an entry of this operation, even if the operation is cancelled.
+    async fn remove_own_entry(self, entry: &EntryKey) {
+        let removal = remove_entry(&self.organization.catalog, entry);
+        OperationContext::committing(removal).await;
     }
 
     /// Writes the entry of an object before its put.
@@ -307,7 +313,7 @@ impl Secrets<'_> {
         match deleted {
             Ok(()) => {
                 if let Some(entry) = entry {
-                    remove_entry(&self.organization.catalog, entry).await;
+                    self.remove_own_entry(entry).await;
                 }
             }
             Err(error) => {

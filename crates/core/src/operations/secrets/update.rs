@@ -53,6 +53,8 @@ pub struct UpdateSecret {
 pub struct CurrentVersion {
     /// The name of the secret's backend.
     pub backend: Slug,
+    /// The UUID of the backend; `None` for the built-in one, or if the caller does not know it.
+    pub backend_uuid: Option<Uuid>,
     /// The version's number.
     pub number: u64,
 }
@@ -92,9 +94,9 @@ impl UpdateSecret {
 }
 
 impl Secrets<'_> {
-    /// Writes a new version, new metadata, or both, in one commit. The versions beyond
-    /// `keep_versions` are deleted after the response
-    /// ([`settle`](crate::operations::Organization::settle)).
+    /// Writes a new version, new metadata, or both, in one commit. A version beyond
+    /// `keep_versions` is deleted after the response
+    /// ([`settle`](crate::operations::Organization::settle)), several are deleted before it.
     ///
     /// # Errors
     ///
@@ -153,8 +155,9 @@ impl Secrets<'_> {
             return None;
         };
         let current = request.current.as_ref().filter(|_| !request.heals)?;
-        let backend = self.organization.backends().open(&current.backend).await;
-        let backend = backend.ok()?;
+        let backends = self.organization.backends();
+        let backend = backends.open_known(&current.backend, current.backend_uuid);
+        let backend = backend.await?.ok()?;
         let number = current.number.checked_add(1)?;
         let sealing = Sealing {
             backend: backend.uuid,
@@ -189,7 +192,7 @@ impl Secrets<'_> {
     }
 
     /// Puts a version and commits it together with the metadata and arguments. Then deletes
-    /// the source of a copy, and starts the deletion of the versions beyond `keep_versions`.
+    /// the source of a copy and the versions beyond `keep_versions`.
     async fn write_version(
         self,
         mut held: HeldSecret,
@@ -231,8 +234,14 @@ impl Secrets<'_> {
         }
         if capability.deletes_versions && !surplus.is_empty() {
             let store = Arc::clone(&backend.store);
+            let several = surplus.len() > 1;
             let pruned = delete_pruned(store, remote_name, surplus);
-            self.organization.after_commit(pruned);
+            // A rotation gives up one. Several may take longer than a process has at its end.
+            if several {
+                pruned.await;
+            } else {
+                self.organization.after_commit(pruned);
+            }
         }
         let view = self.view(&held, uuid).await?;
         let left = self.delete_source(uuid, from.as_ref()).await;

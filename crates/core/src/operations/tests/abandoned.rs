@@ -88,7 +88,6 @@ async fn a_deletion_under_way_is_waited_for_and_left_to_whoever_began_it() {
         let interrupt = Interrupt::default();
         let delete = any(&of_view.name, of_view.uuid);
         theirs.secrets().delete(&delete, &interrupt).await.unwrap();
-        theirs.settle().await;
     };
     world.catalog.before(CatalogVerb::List, 20, goes_on);
     let deleting = waiting(&world, ENDLESS_WAITS);

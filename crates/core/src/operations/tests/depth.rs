@@ -205,10 +205,16 @@ async fn rotating() {
         // Record beside wrap, put, commit.
         is(rotated, cost(4, 3), &format!("rotated {on:?}"));
         let mut pruning = rotate(&view, "v3");
-        pruning.arguments.keep_versions = 1;
+        pruning.arguments.keep_versions = 2;
         let (view, pruned) = warm.update(pruning).await;
         is(pruned, cost(4, 3), &format!("pruned {on:?}"));
         is(warm.settle().await, cost(1, 1), &format!("prune {on:?}"));
+        let mut pruning = rotate(&view, "v4");
+        pruning.arguments.keep_versions = 1;
+        let (view, pruned) = warm.update(pruning).await;
+        // Several versions go before the response.
+        is(pruned, cost(5, 4), &format!("pruned several {on:?}"));
+        is(warm.settle().await, cost(0, 0), &format!("prune {on:?}"));
         let mut editing = edit(&view);
         editing.metadata.description = Some("new".to_owned());
         let (_, edited) = warm.update(editing).await;

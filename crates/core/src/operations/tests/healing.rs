@@ -1,5 +1,6 @@
 //! The owner of a secret writes a missing object again.
 
+use super::backends::{create, declared};
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb};
 use crate::store::{Landing, PutOptions, SecretStore, StoreErrorKind, StoreVerb};
@@ -193,4 +194,28 @@ async fn a_healing_converges_after_each_failure() {
             assert!(world.unreferenced(&["db"]).await <= 1, "{what}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_large_is_refused_before_the_entry_of_its_object() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared(&process, "vault", "a").await;
+    let place = world.connector.place("a");
+    let marker = place.objects();
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    for object in place.objects() {
+        assert!(marker.contains(&object) || place.remove_object(&object));
+    }
+    let before = world.counts();
+    let large = "x".repeat(1 << 20);
+    let update = healing(&view, &large);
+    let refused = process
+        .secrets()
+        .update(update, &Interrupt::default())
+        .await;
+    let too_large = matches!(refused, Err(OperationError::ValueTooLarge { .. }));
+    assert!(too_large, "{refused:?}");
+    let counts = world.counts() - before;
+    assert_eq!((counts.write, counts.wrap), (0, 0));
 }

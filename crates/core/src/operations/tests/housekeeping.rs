@@ -1,6 +1,6 @@
 //! Removals that follow a response, beside other work of the same and of other processes.
 
-use super::backends::{DONE, create, declared, delete, slug};
+use super::backends::{DONE, create, declared, delete, letting_go, slug};
 use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb};
 use crate::operations::{CurrentVersion, Housekeeping};
@@ -172,32 +172,72 @@ async fn a_rotation_begins_before_the_versions_of_the_one_before_are_removed() {
 /// What a plan without a refresh knows of the version may be wrong.
 #[tokio::test]
 async fn a_value_that_was_sealed_as_another_version_is_sealed_again() {
-    let current = |backend: &str, number| {
+    let current = |backend: &str, backend_uuid, number| {
         Some(CurrentVersion {
             backend: slug(backend),
+            backend_uuid,
             number,
         })
     };
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    let other = Some(uuid::Uuid::from_u128(7));
     // What the caller knows, and the wraps that the rotation takes.
     let cases = [
-        (current("platform", 1), 1),
+        (current("platform", None, 1), 1),
         (None, 1),
-        (current("platform", 2), 2),
-        (current("platform", u64::MAX), 1),
-        (current("vault", 1), 2),
-        (current("never-declared", 1), 1),
+        (current("platform", None, 2), 2),
+        (current("platform", None, u64::MAX), 1),
+        (current("vault", Some(vault.uuid), 1), 2),
+        // Neither a backend that is known by its name alone nor its key is used, and no other
+        // backend that was declared under the name since.
+        (current("vault", None, 1), 1),
+        (current("vault", other, 1), 1),
+        (current("never-declared", other, 1), 1),
     ];
-    for (known, wraps) in cases {
-        let world = World::new();
-        let process = world.warm().await;
-        declared(&process, "vault", "a").await;
-        let view = created(&world, "db", "v1").await;
+    for (case, (known, wraps)) in cases.into_iter().enumerate() {
+        let name = format!("db-{case}");
+        let view = created(&world, &name, "v1").await;
         let before = world.counts();
         let mut rotation = rotate(&view, "v2");
         rotation.current.clone_from(&known);
         let view = update(&process, rotation).await;
         assert_eq!((world.counts() - before).wrap, wraps, "{known:?}");
         assert_eq!(view.version.unwrap().number, 2, "{known:?}");
-        assert_eq!(world.value("db").await.unwrap(), "v2", "{known:?}");
+        assert_eq!(world.value(&name).await.unwrap(), "v2", "{known:?}");
     }
+}
+
+/// The removal of an entry hangs, as with a catalog that does not answer.
+#[tokio::test]
+async fn a_deletion_waits_for_removals_no_longer_than_it_may_take() {
+    let world = World::new();
+    let process = world.warm().await;
+    let vault = declared(&process, "vault", "a").await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    world
+        .catalog
+        .before(CatalogVerb::Remove, 1, std::future::pending());
+    destroy(&process, &view).await;
+    let (interrupt, token) = cancellable();
+    let delete = process.backends().delete(letting_go(&vault), &interrupt);
+    let stop = async move { token.cancel() };
+    let (deleted, ()) = tokio::join!(interrupt.bound(delete), stop);
+    let interrupted = matches!(deleted, Err(OperationError::Interrupted { .. }));
+    assert!(interrupted, "{deleted:?}");
+}
+
+/// A response comes before the removal of the entry, so another process may meet both.
+#[tokio::test]
+async fn a_deletion_right_after_the_destroy_of_another_process_raises_no_document() {
+    let world = World::new();
+    let (ours, theirs) = (world.warm().await, world.warm().await);
+    let vault = declared(&ours, "vault", "a").await;
+    let view = create(&theirs, "db", Some("vault")).await.unwrap();
+    destroy(&theirs, &view).await;
+    let tombstone = world.document(&name("db")).await.generation;
+    assert_eq!(delete(&ours, &vault).await.unwrap(), DONE);
+    assert_eq!(world.document(&name("db")).await.generation, tombstone);
+    assert_eq!(entries(&world).await, 0);
 }

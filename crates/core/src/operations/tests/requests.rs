@@ -144,6 +144,7 @@ pub(super) fn edit(view: &SecretView) -> UpdateSecret {
         source: None,
         current: view.version.as_ref().map(|version| CurrentVersion {
             backend: view.backend.clone(),
+            backend_uuid: view.backend_seen.as_ref().map(|seen| seen.uuid),
             number: version.number,
         }),
         heals: false,

@@ -288,10 +288,12 @@ impl SecretStore for GcpSecretManagerStore {
         };
         match what {
             Deletion::Versions(ids) => {
+                // One that fails leaves the others to be destroyed.
+                let mut outcome = Ok(());
                 for version in parse(&ids) {
-                    self.destroy(name, &version).await?;
+                    outcome = outcome.and(self.destroy(name, &version).await);
                 }
-                Ok(())
+                outcome
             }
             // Secret Manager retains nothing of a deleted secret.
             Deletion::Object { versions } | Deletion::Purge { versions } => {
