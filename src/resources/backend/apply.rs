@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::SecretBackendResource;
 use super::credentials::credential_to_save;
 use super::keys;
+use super::lost_credentials::{Bare, Replaced};
 use super::moved_keys::MovableKeys;
 use super::ownership::not_destroyed;
 use super::plan::located;
@@ -94,6 +95,13 @@ impl Apply for SecretBackendResource {
     ) -> Result<DeleteResponse, Diagnostic> {
         let Call { session, interrupt } = call;
         let anchor = Anchor::read(&request.planned_private)?;
+        if let Some(bare) = Bare::stored(&request.planned_private)? {
+            // The plan of a creation left this note, so it did not see the backend: it is tainted.
+            let replaced = Replaced::of(&request.prior_state)?;
+            if let Some(lost) = replaced.loses(Some(&bare), Some(session)).await? {
+                return Err(replaced.refuses_taint(lost));
+            }
+        }
         anchor.expect_authentic(session).await?;
         let Identity { uuid, name } = Identity::read(&request.prior_state)?;
         let delete = DeleteBackend {

@@ -88,25 +88,6 @@ pub(super) fn may_be_hidden(prior: &Value, planned: &Value, config: &Value) -> b
         }
 }
 
-/// Rejects a replacement that would silently switch to ambient credentials. The sealed
-/// credential stays with the replaced backend.
-pub(super) fn check_replaced(prior: &Value, config: &Value) -> Result<(), Diagnostic> {
-    let (Setting::Set(source), Some(block)) = (credential_source(config), chosen(config)) else {
-        return Ok(());
-    };
-    let unasked = Trigger::between(prior, config) == Trigger::Unchanged;
-    if !is_static(prior) || source != AMBIENT || !unasked {
-        return Ok(());
-    }
-    Err(Diagnostic::error(
-        "Backend Credential Missing",
-        "This change replaces the backend. Its sealed credential does not move to the new backend, \
-         and no credential is configured.\n\nSet the credential again. To use ambient credentials \
-         instead, change credentials_wo_version as well.",
-    )
-    .at(block.name()))
-}
-
 /// Returns true if the blocks of `config` equal those of the state, write-only values aside,
 /// as they do under `ignore_changes`.
 fn has_same_blocks(prior: &Value, config: &Value) -> bool {

@@ -2,8 +2,7 @@
 
 use super::blocks;
 use super::settings::{TRIGGER, block_state, collect, has_unknown_credential, settings_of};
-use super::state::Identity;
-use crate::diagnostics::{explain, explain_at};
+use crate::diagnostics::explain_at;
 use crate::session::Configured;
 use planton_core::operations::{
     BackendView, DeclaredKek, DeclaredKeys, KekSettings, KekSlot, KekView, MAX_ESCROW_KEYS,
@@ -84,7 +83,7 @@ pub(super) fn key_blocks(config: &Value) -> Vec<KeyBlock<'_>> {
 }
 
 /// Returns the path of the block of a key.
-fn path_of(slot: KekSlot) -> AttributePath {
+pub(super) fn path_of(slot: KekSlot) -> AttributePath {
     match slot {
         KekSlot::Encryption => AttributePath::attribute(ENCRYPTION),
         KekSlot::Escrow(at) => AttributePath::attribute(ESCROW).index(at),
@@ -158,43 +157,15 @@ pub(super) fn change(prior: &Value, planned: &Value) -> bool {
     is_unknown || before != now || (!now.is_empty() && is_triggered)
 }
 
-/// Rejects a replacement that would silently switch a key to ambient credentials. The sealed
-/// credential stays with the replaced backend.
-pub(super) async fn check_replaced(
-    prior: &Value,
-    config: &Value,
-    session: &Configured,
-    identity: &Identity,
-) -> Result<(), Diagnostic> {
-    let is_triggered = prior.attribute(TRIGGER) != config.attribute(TRIGGER);
-    let bare: Vec<_> = key_blocks(config)
-        .into_iter()
-        .filter_map(|block| {
-            let (of, _) = block.chosen()?;
-            let is_bare = block.credential(of).is_empty() && !block.has_unknown_credential(of);
-            is_bare.then(|| (block.path.then(of.name), of.name))
-        })
-        .collect();
-    if is_triggered || bare.is_empty() {
-        return Ok(());
-    }
-    let view = session.organization.backends().find(&identity.name).await;
-    let view = view.map_err(|error| explain(&error))?;
-    let present = view.encryption.iter().chain(&view.escrow);
-    let is_static = |kind: &str| {
-        let mut present = present.clone();
-        present.any(|key| key.is_static && key.settings.kind == kind)
-    };
-    match bare.into_iter().find(|(_, kind)| is_static(kind)) {
-        None => Ok(()),
-        Some((path, _)) => Err(Diagnostic::error(
-            "Key Credential Missing",
-            "This change replaces the backend. The sealed credential of its key does not move to \
-             the new backend, and no credential is configured for the key.\n\nSet the credential \
-             again. To use ambient credentials instead, change credentials_wo_version as well.",
-        )
-        .at(path)),
-    }
+/// Returns the configured keys that certainly have no credential.
+pub(super) fn bare_keys(config: &Value) -> Vec<(KekSlot, &'static str)> {
+    let blocks = key_blocks(config).into_iter();
+    let bare = blocks.filter_map(|block| {
+        let (of, _) = block.chosen()?;
+        let is_bare = block.credential(of).is_empty() && !block.has_unknown_credential(of);
+        is_bare.then_some((block.slot, of.name))
+    });
+    bare.collect()
 }
 
 /// Sets the planned identifiers of the keys: the present ones if nothing changes them.

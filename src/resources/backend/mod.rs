@@ -6,6 +6,7 @@ mod credentials;
 mod drift;
 mod import;
 mod keys;
+mod lost_credentials;
 mod moved_keys;
 mod ownership;
 mod plan;

@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use super::SecretBackendResource;
 use super::blocks;
 use super::credentials::{
-    check_credential, check_kept, check_replaced, decided_by_the_apply, may_be_hidden,
-    planned_source, takes_credential, with_seen_credential,
+    check_credential, check_kept, decided_by_the_apply, may_be_hidden, planned_source,
+    takes_credential, with_seen_credential,
 };
 use super::keys;
+use super::lost_credentials::{Bare, Replaced};
 use super::moved_keys::decide_moved;
 use super::ownership::is_own;
 use super::replacement::replaced_paths;
@@ -58,7 +59,24 @@ impl Plan for SecretBackendResource {
         let mut planned = proposed_with_computed_unknown(&schema(), config, request.proposed_state);
         decide_known(&mut planned, config, None);
         keys::check(None, &planned, config, session)?;
-        Ok(PlanResponse::planned(planned))
+        // Private data of the first plan of a replacement. In the plan that a host repeats before
+        // the apply, private data of the plan, if the host keeps that.
+        let kept = request.planned_private.unwrap_or(request.prior_private);
+        let bare = Bare::of(config);
+        let private = match (Replaced::stored(&kept)?, bare) {
+            (Some(replaced), bare) => {
+                let anchor = Anchor::read(&kept)?;
+                let session = session.filter(|_| is_own(&anchor));
+                expect_kept(&replaced, bare.as_ref(), session).await?;
+                kept
+            }
+            (None, Some(bare)) => bare.beside(kept),
+            (None, None) => kept,
+        };
+        Ok(PlanResponse {
+            private: Some(private),
+            ..PlanResponse::planned(planned)
+        })
     }
 
     async fn plan_update(
@@ -67,6 +85,7 @@ impl Plan for SecretBackendResource {
         request: PlanRequest,
     ) -> Result<PlanResponse, Diagnostic> {
         let session = planning.session.as_deref();
+        let replaced = Replaced::of(&request.prior_state)?;
         let mut planned = request.proposed_state.clone();
         decide_known(&mut planned, &request.config, Some(&request.prior_state));
         keys::check(
@@ -75,16 +94,18 @@ impl Plan for SecretBackendResource {
             &request.config,
             session,
         )?;
-        let replaced = replaced_paths(&request.prior_state, &planned);
-        if replaced.is_empty() {
+        let paths = replaced_paths(&request.prior_state, &planned);
+        let mut response = if paths.is_empty() {
             let anchor = Anchor::read(&request.prior_private)?;
             if is_own(&anchor) {
                 decide_moved(&mut planned, &request.prior_private)?;
             }
-            plan_in_place(request, planned, session)
+            plan_in_place(request, planned, session)?
         } else {
-            plan_replacement(request, planned, replaced, session).await
-        }
+            plan_replacement(request, planned, paths, session).await?
+        };
+        response.private = response.private.map(|private| replaced.beside(private));
+        Ok(response)
     }
 }
 
@@ -123,15 +144,15 @@ async fn plan_replacement(
     // The sealed credential stays with the replaced backend.
     planned.set("credential_source", planned_source(&request.config, None));
     let anchor = Anchor::read(&request.prior_private)?;
-    if let Some(session) = session.filter(|_| is_own(&anchor)) {
+    let owning = session.filter(|_| is_own(&anchor));
+    if let Some(session) = owning {
         let unused = session.organization.backends().expect_unused(&name, uuid);
         unused
             .await
             .map_err(|error| explain(&error).at(replaced[0].clone()))?;
-        let identity = Identity { uuid, name };
-        keys::check_replaced(prior, &request.config, session, &identity).await?;
     }
-    check_replaced(prior, &request.config)?;
+    let bare = Bare::of(&request.config);
+    expect_kept(&Replaced::of(prior)?, bare.as_ref(), owning).await?;
     check_credential(&request.config, session)?;
     planned.mark_unknown(&["id", "created_at", "updated_at", "key_ids"]);
     Ok(PlanResponse {
@@ -139,6 +160,18 @@ async fn plan_replacement(
         private: Some(request.prior_private),
         ..PlanResponse::planned(planned)
     })
+}
+
+/// Rejects a replacement whose successor would lose a sealed credential.
+async fn expect_kept(
+    replaced: &Replaced,
+    bare: Option<&Bare>,
+    session: Option<&Configured>,
+) -> Result<(), Diagnostic> {
+    match replaced.loses(bare, session).await? {
+        Some(lost) => Err(lost.refuses_replacement()),
+        None => Ok(()),
+    }
 }
 
 /// Plans a change in place, or none.

@@ -118,6 +118,7 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
     assert_eq!([wrapped_by(0), wrapped_by(1)], [one.as_str(), two.as_str()]);
 
     // A replacement moves no sealed credential, and takes no ambient one in its place.
+    let own_id = own["id"].clone();
     let alone = parts[..2].concat();
     workspace.write("main.tf", &alone).unwrap();
     workspace.settled(&next);
@@ -129,6 +130,24 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
     workspace.write("main.tf", &renamed).unwrap();
     let text = workspace.refused(&next);
     has(&text, &["Key Credential Missing", "credentials_wo_version"]);
+    // Nor does one that Terraform is told to make, or that of a tainted backend.
+    workspace.write("main.tf", &bare).unwrap();
+    let force = ["-replace=planton_secret_backend.own"];
+    let forced = workspace.plan_with(&next, &force).unwrap();
+    let text = forced.error().unwrap();
+    has(&text, &["Key Credential Missing", "credentials_wo_version"]);
+    let run = |command: &str| {
+        let done = workspace.run(&[command, "planton_secret_backend.own"]);
+        done.unwrap().ok().unwrap();
+    };
+    run("taint");
+    let text = workspace.fails(&next);
+    has(&text, &["Key Credential Missing", "terraform untaint"]);
+    run("untaint");
+    workspace.write("main.tf", &alone).unwrap();
+    workspace.unchanged(&next);
+    let id = &workspace.attributes("planton_secret_backend.own").unwrap()["id"];
+    assert_eq!(*id, own_id, "nothing was replaced");
 }
 
 #[test]
