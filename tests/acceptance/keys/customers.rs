@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use xtask::moto::KmsKeyState;
 
 use super::service::Service;
 use super::{IDENTITY, KEY_SECRET, RECIPIENT, backend, escrow};
@@ -129,6 +130,60 @@ fn from_declaration_to_revocation(service: Service) {
     assert!(opened_by_escrow(&place).contains(&"second value".to_owned()));
     service.set_usable(&place, &two, true);
     assert_eq!(place.read(&scene, "db"), "second value");
+    workspace.destroyed(&next);
+}
+
+/// The key is deleted for good, so only the escrow identity opens what it wrapped.
+#[test]
+fn acc_customers_key_is_lost_and_the_escrow_identity_moves_its_backend_to_a_new_key() {
+    let (scene, service) = (Scene::new(&terraform_1_11(), On::Embedded), Service::Aws);
+    let place = service.start();
+    let [lost, new] = ["lost", "new"].map(|name| service.create(&place, name));
+    let workspace = place.workspace(&scene);
+    let write = |key: &str| {
+        let block = service.block(&place, key);
+        let keys = format!("encryption = {block}\n  {}", escrow(&[RECIPIENT]));
+        let db = secret("db", "backend = planton_secret_backend.own.name");
+        let parts = [VARIABLES, KEY_SECRET, &backend(&place, &keys), &db];
+        workspace.write("main.tf", &parts.concat()).unwrap();
+    };
+    write(&lost);
+    let key_secret = service.secret(&place);
+    let first = [
+        ("backend_secret", place.secret.as_str()),
+        ("key_secret", key_secret.as_str()),
+    ];
+    workspace.settled(&first);
+    let next = [
+        first[0],
+        first[1],
+        ("rotation", "2"),
+        ("value", "second value"),
+    ];
+    workspace.settled(&next);
+
+    let moto = place.moto();
+    moto.set_kms_key_state(&lost, KmsKeyState::Deleted).unwrap();
+    workspace.unchanged(&next);
+    write(&new);
+    workspace.settled(&next);
+    let [lost, new] = [lost, new].map(|arn| format!("aws_kms:{arn}"));
+    let recipient = format!("age:{RECIPIENT}");
+    let allowed = [&*lost, &new, &recipient];
+    // Without the identity, nothing opens what the lost key has wrapped.
+    rewrapping(&scene, &place, &allowed, &[], 1);
+
+    let folder = TempDir::new().unwrap();
+    let identity = folder.path().join("id");
+    std::fs::write(&identity, IDENTITY).unwrap();
+    let with = ["--with", identity.to_str().unwrap(), "--remove-former-keys"];
+    // The lost key needs no pin any more.
+    let done = rewrapped(&scene, &place, &allowed[1..], &with);
+    assert_eq!(done["rewrapped"], 2, "{done}");
+    assert_eq!(done["former_keys_removed"], serde_json::json!([lost]));
+    assert_eq!(place_version(&scene, &place, 1), "first value");
+    assert_eq!(place.read(&scene, "db"), "second value");
+    workspace.unchanged(&next);
     workspace.destroyed(&next);
 }
 
