@@ -15,5 +15,6 @@ mod ownership;
 mod quotas;
 mod refusals;
 mod retries;
+mod rewrap;
 mod secrecy;
 mod versions;

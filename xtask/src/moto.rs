@@ -155,6 +155,16 @@ impl Moto {
         self.tell("grant-after", &told)
     }
 
+    /// Keeps versions without labels of the secrets with this part in their names, as AWS does
+    /// for a day.
+    ///
+    /// # Errors
+    ///
+    /// As [`allow_key`](Self::allow_key).
+    pub fn keep_unlabelled(&self, part: &str) -> Result<()> {
+        self.tell("young", &json!({"name": part}))
+    }
+
     /// Delays new secrets for all actions except `CreateSecret`.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod default_backend;
 mod deletion_waits;
 mod entries;
 mod error;
+mod evicted;
 mod first_use;
 mod gc;
 mod grant_delay;

@@ -282,6 +282,15 @@ pub trait SecretStore: Send + Sync + Debug + 'static {
         self.put(name, payload, again.options).await
     }
 
+    /// Returns whether the put of `later` may have taken from `earlier` what makes the vendor
+    /// keep it.
+    ///
+    /// A put chooses by the versions that its caller knows. A version that another writer has
+    /// put meanwhile may have made the same choice.
+    fn evicts(&self, _later: &NativeVersionId, _earlier: &NativeVersionId) -> bool {
+        false
+    }
+
     /// Returns the payload of one version in its stored form.
     ///
     /// # Errors

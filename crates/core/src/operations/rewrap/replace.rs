@@ -53,6 +53,7 @@ impl Replacing<'_> {
                     done.rewrapped += 1;
                     done.fail(&candidate, &error.into());
                 }
+                Ok(Replaced::Evicting(error)) => done.fail(&candidate, &error),
                 Err(error) => match self.to_report(&held.name, &candidate, error).await {
                     Ok(Some(error)) => done.fail(&candidate, &error),
                     Ok(None) => {}
@@ -152,8 +153,11 @@ impl Replacing<'_> {
                 // another writer has built on it.
                 let secret = held.document.secret(candidate.secret.uuid);
                 if secret.is_none_or(|secret| !secret.native_ids().contains(&native_id)) {
-                    self.delete(&remote_name, vec![native_id]).await?;
-                    continue;
+                    self.delete(&remote_name, vec![native_id.clone()]).await?;
+                    match self.restore_evicted(held, candidate, native_id).await? {
+                        Some(error) => return Ok(Replaced::Evicting(error)),
+                        None => continue,
+                    }
                 }
             }
             if !capability.deletes_versions {
@@ -170,6 +174,23 @@ impl Replacing<'_> {
             });
         }
         Err(overtaken(candidate))
+    }
+
+    /// Restores what a put without a commit has evicted. Returns a failure to report, even if
+    /// nothing is due any more.
+    async fn restore_evicted(
+        &self,
+        held: &mut HeldSecret,
+        candidate: &Candidate,
+        lost: NativeVersionId,
+    ) -> Result<Option<OperationError>, OperationError> {
+        let (organization, uuid) = (self.keys.organization, candidate.secret.uuid);
+        let restored = organization.restore_evicted(self.backend, held, uuid, lost);
+        match restored.await {
+            Ok(()) => Ok(None),
+            Err(error) if ends_all(&error) => Err(error),
+            Err(error) => Ok(Some(error)),
+        }
     }
 
     /// Returns the envelopes that earlier passes have replaced and that the store keeps.
@@ -245,6 +266,8 @@ enum Replaced {
     Committed,
     /// Another writer removed or replaced it first.
     Elsewhere,
+    /// Another writer came first, and the store may let go of what it has committed.
+    Evicting(OperationError),
     /// It has its new envelope, and the superseded envelope could not be deleted. Its record names
     /// that one until a later pass deletes it.
     Undeleted(StoreError),

@@ -298,6 +298,15 @@ impl SecretStore for AwsSecretsManagerStore {
         }
     }
 
+    /// A put takes its label from the version that has it.
+    fn evicts(&self, later: &NativeVersionId, earlier: &NativeVersionId) -> bool {
+        let (later, earlier) = (StoredVersion::parse(later), StoredVersion::parse(earlier));
+        later.zip(earlier).is_some_and(|(later, earlier)| {
+            let is_one_secret = later.object == earlier.object;
+            is_one_secret && later.label == earlier.label && later != earlier
+        })
+    }
+
     async fn get(
         &self,
         name: &RemoteName,

@@ -18,6 +18,10 @@
 //! single one is free. An older version that is put again leaves `AWSCURRENT` where it is.
 //! A rewrap that loses its commit tries again at once: if each try took `AWSCURRENT`, the
 //! second one would take `AWSPREVIOUS` as well from the version that won.
+//!
+//! Two rewraps may choose the same label, and do if 14 versions or more are kept. The one that
+//! loses may take it from an older version, which has no other. It knows that from the record
+//! that won, and puts the version again: see `SecretStore::evicts`.
 
 use uuid::Uuid;
 
