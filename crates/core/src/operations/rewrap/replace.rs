@@ -188,7 +188,7 @@ impl Replacing<'_> {
         let restored = organization.restore_evicted(self.backend, held, uuid, lost);
         match restored.await {
             Ok(()) => Ok(None),
-            Err(error) if ends_all(&error) => Err(error),
+            Err(error) if error.ends_all() => Err(error),
             Err(error) => Ok(Some(error)),
         }
     }
