@@ -22,8 +22,10 @@ impl File {
 
     /// Returns the text without lines of comments, and without the tests at its end.
     pub(super) fn code(&self) -> String {
-        let parts = self.text.split("#[cfg(test)]\nmod ");
-        let lines = parts.take(1).flat_map(str::lines);
+        let tests = ["mod ", "pub(super) mod "].map(|module| format!("#[cfg(test)]\n{module}"));
+        let ends = tests.iter().filter_map(|begin| self.text.find(begin));
+        let end = ends.min().unwrap_or(self.text.len());
+        let lines = self.text[..end].lines();
         let code = lines.filter(|line| !line.trim_start().starts_with("//"));
         code.flat_map(|line| [line, "\n"]).collect()
     }
