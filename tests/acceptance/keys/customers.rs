@@ -168,7 +168,8 @@ fn acc_customers_key_is_lost_and_the_escrow_identity_moves_its_backend_to_a_new_
     write(&new);
     workspace.settled(&next);
     let [lost, new] = [lost, new].map(|arn| format!("aws_kms:{arn}"));
-    let recipient = format!("age:{RECIPIENT}");
+    let own = workspace.attributes("planton_secret_backend.own").unwrap();
+    let recipient = own["key_ids"][1].as_str().unwrap().to_owned();
     let allowed = [&*lost, &new, &recipient];
     // Without the identity, nothing opens what the lost key has wrapped.
     rewrapping(&scene, &place, &allowed, &[], 1);

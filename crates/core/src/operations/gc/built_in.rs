@@ -8,7 +8,10 @@ use crate::names::{SecretName, Slug};
 use crate::operations::OperationError;
 use crate::operations::held_document::HeldSecret;
 use crate::operations::secrets::{NAME_PREFIX, name_of_leaf};
-use crate::store::{Deletion, ListObjects, ListedVersion, NativeVersionId, RemoteName};
+use crate::store::{
+    Deletion, ListObjects, ListedVersion, NativeVersionId, RemoteName, StoreError, StoreErrorKind,
+};
+use planton_envelope::Envelope;
 
 /// An object of the built-in backend.
 #[derive(Clone, Debug)]
@@ -182,8 +185,50 @@ impl Collector<'_> {
             return Ok(Some(Disposal::Found));
         }
         self.interrupt.before("collect orphan")?;
+        for version in versions_of(&what) {
+            self.expect_ours(object, version).await?;
+        }
         self.backend.store.delete(&object.name, what).await?;
         Ok(Some(Disposal::Deleted))
+    }
+
+    /// Checks that an envelope is this organization's and of this backend. Another platform may
+    /// have an organization of the same name, with a backend of its own in the same place.
+    /// Raising a document here does not stop that one.
+    async fn expect_ours(
+        &self,
+        object: &Object,
+        version: &NativeVersionId,
+    ) -> Result<(), OperationError> {
+        let foreign = |why: &str| {
+            let kind = StoreErrorKind::Corrupt;
+            let error = StoreError::new(kind, "read envelope", object.name.as_str());
+            OperationError::from(error.with_source(std::io::Error::other(why)))
+        };
+        let payload = match self.backend.store.get(&object.name, version).await {
+            // Another collection has deleted it.
+            Err(error) if error.kind() == StoreErrorKind::NotFound => return Ok(()),
+            payload => payload?,
+        };
+        let envelope =
+            Envelope::parse_stored(&payload).map_err(|_| foreign("it is no envelope"))?;
+        let context = envelope.context();
+        let organization = self.keys.organization.existing().await?.uuid;
+        if context.organization == organization && context.backend == self.backend.uuid {
+            return Ok(());
+        }
+        Err(foreign(
+            "it was sealed for another organization or backend, which shares this place",
+        ))
+    }
+}
+
+/// Returns the versions that a deletion names.
+fn versions_of(what: &Deletion) -> &[NativeVersionId] {
+    match what {
+        Deletion::Versions(versions)
+        | Deletion::Object { versions }
+        | Deletion::Purge { versions } => versions,
     }
 }
 

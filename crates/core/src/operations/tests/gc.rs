@@ -3,6 +3,7 @@
 mod beside_applies;
 mod doubtful_records;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
@@ -10,7 +11,9 @@ use crate::catalog::{CatalogErrorKind, CatalogVerb, LostObject, record_key_of_na
 use crate::operations::tests::backends::keys::{declared_with, keys};
 use crate::operations::tests::backends::{change, create, declared, slug};
 use crate::operations::{Collect, Collection, Disposal, Leftover, Reason, UpdateBackend};
-use crate::store::{Fault, Landing, RemoteName, StoreErrorKind, StoreVerb};
+use crate::store::{
+    Fault, Landing, PutOptions, RemoteName, SecretStore, StoreErrorKind, StoreVerb,
+};
 
 const SHOW: Collect = Collect {
     orphans: Some(Duration::ZERO),
@@ -97,6 +100,31 @@ async fn what_a_killed_creation_left_on_a_registered_backend_goes_with_its_entry
     assert_eq!(place.objects().len(), 2);
     assert_eq!(collected(&process, "vault", SHOW).await.leftovers, []);
     assert_eq!(world.value("kept").await.unwrap(), "hunter2");
+}
+
+/// Two platforms have an organization of the same name, and keep their objects in one place.
+#[tokio::test]
+async fn an_object_of_another_organization_in_the_same_place_stays() {
+    let (world, theirs) = (World::new(), World::new());
+    created(&world, "kept", "kept").await;
+    created(&theirs, "db", "theirs").await;
+    let secret = theirs.document(&name("db")).await.current.unwrap();
+    let version = &secret.versions[0];
+    let (at, id) = (&secret.remote_name, &version.native_id);
+    let payload = theirs.store.get(at, id).await.unwrap();
+    let options = PutOptions {
+        version: 1,
+        attempt: uuid::Uuid::new_v4(),
+        keep: Vec::new(),
+        labels: BTreeMap::new(),
+    };
+    world.store.put(at, &payload, options).await.unwrap();
+    let found = collected(&world.warm().await, "platform", DELETE).await;
+    let [(Reason::Orphan, _, Disposal::Failed(error))] = &disposals(&found)[..] else {
+        panic!("{found:?}");
+    };
+    assert!(error.contains("another organization"), "{error}");
+    assert_eq!(world.store.objects().len(), 2);
 }
 
 #[tokio::test]
