@@ -146,6 +146,9 @@ impl Collector<'_> {
         object: &Object,
         versions: Vec<NativeVersionId>,
     ) -> Result<Option<Disposal>, OperationError> {
+        for version in &versions {
+            self.expect_ours(object, version).await?;
+        }
         let key = record_key_of_name(&object.secret);
         let names = |document: &SecretDocument| named(document, &object.name).0;
         if self.unless_named(key, names).await?.is_none() {
@@ -161,6 +164,7 @@ impl Collector<'_> {
         object: &Object,
         version: NativeVersionId,
     ) -> Result<Option<Disposal>, OperationError> {
+        self.expect_ours(object, &version).await?;
         let key = record_key_of_name(&object.secret);
         let names = |document: &SecretDocument| named(document, &object.name).1.contains(&version);
         let Some(document) = self.unless_named(key, names).await? else {
@@ -185,16 +189,13 @@ impl Collector<'_> {
             return Ok(Some(Disposal::Found));
         }
         self.interrupt.before("collect orphan")?;
-        for version in versions_of(&what) {
-            self.expect_ours(object, version).await?;
-        }
         self.backend.store.delete(&object.name, what).await?;
         Ok(Some(Disposal::Deleted))
     }
 
     /// Checks that an envelope is this organization's and of this backend. Another platform may
     /// have an organization of the same name, with a backend of its own in the same place.
-    /// Raising a document here does not stop that one.
+    /// Raising a document here does not stop that one, so none is raised for it.
     async fn expect_ours(
         &self,
         object: &Object,
@@ -220,15 +221,6 @@ impl Collector<'_> {
         Err(foreign(
             "it was sealed for another organization or backend, which shares this place",
         ))
-    }
-}
-
-/// Returns the versions that a deletion names.
-fn versions_of(what: &Deletion) -> &[NativeVersionId] {
-    match what {
-        Deletion::Versions(versions)
-        | Deletion::Object { versions }
-        | Deletion::Purge { versions } => versions,
     }
 }
 

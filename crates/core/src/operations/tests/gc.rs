@@ -119,11 +119,15 @@ async fn an_object_of_another_organization_in_the_same_place_stays() {
         labels: BTreeMap::new(),
     };
     world.store.put(at, &payload, options).await.unwrap();
-    let found = collected(&world.warm().await, "platform", DELETE).await;
-    let [(Reason::Orphan, _, Disposal::Failed(error))] = &disposals(&found)[..] else {
-        panic!("{found:?}");
-    };
-    assert!(error.contains("another organization"), "{error}");
+    for what in [SHOW, DELETE] {
+        let before = world.counts();
+        let found = collected(&world.warm().await, "platform", what).await;
+        let [(Reason::Orphan, _, Disposal::Failed(error))] = &disposals(&found)[..] else {
+            panic!("{found:?}");
+        };
+        assert!(error.contains("another organization"), "{error}");
+        assert_eq!((world.counts() - before).write, 0, "no document is raised");
+    }
     assert_eq!(world.store.objects().len(), 2);
 }
 
