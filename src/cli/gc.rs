@@ -141,15 +141,23 @@ impl Leftovers {
     /// # Errors
     ///
     /// `error`, if no other backend would escape it.
-    fn not_looked_at(&mut self, backend: &str, error: OperationError) -> Result<(), Failure> {
+    fn not_looked_at(
+        &mut self,
+        backend: &str,
+        error: OperationError,
+    ) -> Result<(), OperationError> {
         if error.ends_all() {
-            return Err(error.into());
+            return Err(error);
         }
+        self.note(backend, &error);
+        Ok(())
+    }
+
+    fn note(&mut self, backend: &str, error: &OperationError) {
         self.unlisted.push(Unlisted {
             backend: backend.to_owned(),
-            error: explain(&error).detail,
+            error: explain(error).detail,
         });
-        Ok(())
     }
 
     fn with<'a>(&'a self, disposal: &'a str) -> impl Iterator<Item = &'a Found> {
@@ -163,6 +171,13 @@ impl Leftovers {
         let number = self.with("found").count();
         let lines: String = self.with("found").map(Found::line).collect();
         (number > 0).then(|| format!("{number} objects or versions that no record needs:{lines}"))
+    }
+
+    /// Returns the lines of what stays because it or its record is not verified, and their
+    /// number.
+    pub(super) fn failed(&self) -> (String, usize) {
+        let lines: Vec<_> = self.with("failed").map(Found::line).collect();
+        (lines.concat(), lines.len())
     }
 
     /// Returns a line for each backend that could not be looked at.
@@ -200,16 +215,17 @@ impl Report for Collected {
                 found.too_young
             );
         }
-        if found.with("failed").next().is_some() {
+        let (failed, number) = found.failed();
+        if number > 0 {
             text.push_str("\nThese stay, since they failed or their records are not verified:");
-            text.extend(found.with("failed").map(Found::line));
+            text.push_str(&failed);
         }
         text + &found.unlisted()
     }
 
     fn status(&self) -> u8 {
-        let has_failed = self.found.with("failed").next().is_some();
-        u8::from(has_failed || !self.found.unlisted.is_empty())
+        let (_, failed) = self.found.failed();
+        u8::from(failed > 0 || !self.found.unlisted.is_empty())
     }
 }
 
@@ -228,10 +244,18 @@ pub(super) fn run(gc: Gc) -> ExitCode {
                     .bound(organization.backends().expect(backend))
                     .await?;
             }
-            let found = leftovers(&organization, gc.backend.as_ref(), what, &interrupt).await?;
+            let mut found = Leftovers::default();
+            let backend = gc.backend.as_ref();
+            let ended = leftovers(&organization, backend, what, &mut found, &interrupt).await;
+            let deleted = found.with("deleted").count();
+            match ended {
+                // What was deleted is told, whatever came after it.
+                Err(error) if deleted > 0 => found.note("the rest of the organization", &error),
+                ended => ended?,
+            }
             Ok(Collected {
                 organization: organization.slug().to_string(),
-                deleted: found.with("deleted").count(),
+                deleted,
                 found,
             })
         })
@@ -239,15 +263,19 @@ pub(super) fn run(gc: Gc) -> ExitCode {
     })
 }
 
-/// Collects in one backend, or in all. A backend that cannot be looked at does not keep the
-/// others from being collected.
+/// Collects in one backend, or in all, and adds it to `found`. A backend that cannot be looked
+/// at does not keep the others from being collected.
+///
+/// # Errors
+///
+/// What ends the whole collection. `found` then has what was done before.
 pub(super) async fn leftovers(
     organization: &Organization,
     backend: Option<&Slug>,
     what: Collect,
+    found: &mut Leftovers,
     interrupt: &Interrupt,
-) -> Result<Leftovers, Failure> {
-    let mut found = Leftovers::default();
+) -> Result<(), OperationError> {
     let backends = match backend {
         Some(one) => vec![one.clone()],
         None => {
@@ -264,13 +292,15 @@ pub(super) async fn leftovers(
         let progress = Progress::counting("records and objects", format!("gc of {backend}"));
         let show = |now: &Collection| progress.show(now.looked_at, now.total);
         let shown = interrupt.clone().showing(progress.quota_waits());
-        let collected = keys.collect(&backend, what, &show, interrupt);
-        match shown.bound(collected).await {
-            Ok(collected) => found.add(collected),
-            Err(error) => found.not_looked_at(backend.as_str(), error)?,
+        let mut collection = Collection::default();
+        let collected = keys.collect(&backend, what, &mut collection, (&show, interrupt));
+        let ended = shown.bound(collected).await;
+        found.add(collection);
+        if let Err(error) = ended {
+            found.not_looked_at(backend.as_str(), error)?;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 #[cfg(test)]

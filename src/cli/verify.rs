@@ -56,7 +56,7 @@ struct Verified {
     #[serde(skip_serializing_if = "Option::is_none")]
     drill: Option<Drill>,
     findings: Vec<Found>,
-    /// What `gc` would delete. It is not wrong.
+    /// What `gc` would delete, which is not wrong, and what nobody can judge, which is.
     #[serde(flatten)]
     leftovers: Leftovers,
 }
@@ -134,10 +134,15 @@ impl Report for Verified {
             let _ = write!(text, "\n  {subject}{version}: {problem}: {detail}");
         }
         if let Some(listed) = leftovers.listed() {
-            let _ = write!(text, "\nterraform-provider-planton gc deletes {listed}");
+            let _ = write!(
+                text,
+                "\n{listed}\nterraform-provider-planton gc deletes them: see its --help."
+            );
         }
+        let (failed, number) = leftovers.failed();
+        text.push_str(&failed);
         text.push_str(&leftovers.unlisted());
-        match findings.len() {
+        match findings.len() + number {
             0 => text.push_str("\nNothing is wrong."),
             number => {
                 let _ = write!(
@@ -151,7 +156,8 @@ impl Report for Verified {
     }
 
     fn status(&self) -> u8 {
-        u8::from(!self.findings.is_empty())
+        let (_, failed) = self.leftovers.failed();
+        u8::from(failed > 0 || !self.findings.is_empty())
     }
 }
 
@@ -196,7 +202,9 @@ async fn verified(
         orphans: Some(LISTED_AGE),
         deletes: false,
     };
-    let leftovers = leftovers(organization, what.backend, everything_old, interrupt).await?;
+    let mut found_leftovers = Leftovers::default();
+    let into = &mut found_leftovers;
+    leftovers(organization, what.backend, everything_old, into, interrupt).await?;
     let fingerprint = interrupt.bound(keys.fingerprint()).await?;
     Ok(Verified {
         organization: organization.slug().to_string(),
@@ -209,7 +217,7 @@ async fn verified(
             opened: found.drilled,
         }),
         findings: found.findings.into_iter().map(Found::from).collect(),
-        leftovers,
+        leftovers: found_leftovers,
     })
 }
 

@@ -123,7 +123,8 @@ struct Collector<'a> {
 }
 
 impl Keys<'_> {
-    /// Finds, and on request deletes, what no record of a backend needs.
+    /// Finds, and on request deletes, what no record of a backend needs. Adds it to `found`,
+    /// which after a failure has what was done before.
     ///
     /// # Errors
     ///
@@ -133,12 +134,11 @@ impl Keys<'_> {
         self,
         backend: &Slug,
         what: Collect,
-        report: &(dyn Fn(&Collection) + Sync),
-        interrupt: &Interrupt,
-    ) -> Result<Collection, OperationError> {
+        found: &mut Collection,
+        (report, interrupt): (&(dyn Fn(&Collection) + Sync), &Interrupt),
+    ) -> Result<(), OperationError> {
         self.mac_key().await?;
         let opened = self.organization.backends().open(backend).await?;
-        let mut found = Collection::default();
         let collector = Collector {
             keys: self,
             backend: &opened,
@@ -146,15 +146,15 @@ impl Keys<'_> {
             report,
             interrupt,
         };
-        collector.superseded(&mut found).await?;
+        collector.superseded(found).await?;
         if let Some(minimum) = what.orphans {
             let age = Age::of(minimum);
             match backend.as_str() {
-                PLATFORM_BACKEND => collector.built_in(age, &mut found).await?,
-                _ => collector.entries(age, &mut found).await?,
+                PLATFORM_BACKEND => collector.built_in(age, found).await?,
+                _ => collector.entries(age, found).await?,
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 

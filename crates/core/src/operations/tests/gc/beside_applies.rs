@@ -99,7 +99,10 @@ impl Beside {
 async fn collecting(process: &Organization, place: Place) -> Outcome {
     let (interrupt, of) = (Interrupt::default(), slug(place));
     let keys = process.keys();
-    let collection = keys.collect(&of, DELETE, &|_| {}, &interrupt).await?;
+    let mut collection = Collection::default();
+    let show = |_: &Collection| {};
+    keys.collect(&of, DELETE, &mut collection, (&show, &interrupt))
+        .await?;
     let is_failure = |one: &&Leftover| matches!(one.disposal, Disposal::Failed(_));
     let failed: Vec<_> = collection.leftovers.iter().filter(is_failure).collect();
     assert!(failed.is_empty(), "{failed:?}");
