@@ -135,8 +135,11 @@ fn acc_protected_secret_that_is_tainted_is_kept(scene: &Scene) {
     workspace.settled(&[]);
     let id = text(&workspace.secret("db"), "id");
     let value = scene.open(&id);
+    let private = workspace.private("planton_secret.db").unwrap();
     run(&workspace, &["taint", "planton_secret.db"]);
     let failed = workspace.fails(&[]);
+    let kept = workspace.private("planton_secret.db").unwrap();
+    assert_eq!(kept, private, "what the state knows of the record");
     has(
         &failed,
         &[

@@ -31,6 +31,9 @@ pub(crate) trait Steps {
     /// state.
     fn attributes(&self, address: &str) -> Option<Value>;
 
+    /// Returns the private data of a resource, as the state file contains it.
+    fn private(&self, address: &str) -> Option<String>;
+
     /// Returns the attributes of `planton_secret.{name}`.
     fn secret(&self, name: &str) -> Value;
 
@@ -78,26 +81,12 @@ impl Steps for Workspace {
 
     #[track_caller]
     fn attributes(&self, address: &str) -> Option<Value> {
-        // Reads the file, because `terraform show` would need a run each time.
-        let state = state_file(self);
-        let (plain, key) = match address.split_once('[') {
-            Some((plain, key)) => (plain, Some(key.trim_end_matches(']').trim_matches('"'))),
-            None => (address, None),
-        };
-        let (kind, name) = plain.split_once('.').unwrap();
-        let mut found = None;
-        for resource in state["resources"].as_array().into_iter().flatten() {
-            if resource["type"] != kind || resource["name"] != name || resource["mode"] != "managed"
-            {
-                continue;
-            }
-            for instance in resource["instances"].as_array().into_iter().flatten() {
-                if instance["index_key"].as_str() == key && instance["deposed"].is_null() {
-                    found = Some(instance["attributes"].clone());
-                }
-            }
-        }
-        found
+        Some(instance(self, address)?["attributes"].clone())
+    }
+
+    #[track_caller]
+    fn private(&self, address: &str) -> Option<String> {
+        Some(instance(self, address)?["private"].as_str()?.to_owned())
     }
 
     #[track_caller]
@@ -111,6 +100,30 @@ impl Steps for Workspace {
     fn output(&self, name: &str) -> Value {
         state_file(self)["outputs"][name]["value"].clone()
     }
+}
+
+/// Returns the instance at `type.name` or `type.name["key"]` in the state.
+#[track_caller]
+fn instance(workspace: &Workspace, address: &str) -> Option<Value> {
+    // Reads the file, because `terraform show` would need a run each time.
+    let state = state_file(workspace);
+    let (plain, key) = match address.split_once('[') {
+        Some((plain, key)) => (plain, Some(key.trim_end_matches(']').trim_matches('"'))),
+        None => (address, None),
+    };
+    let (kind, name) = plain.split_once('.').unwrap();
+    let mut found = None;
+    for resource in state["resources"].as_array().into_iter().flatten() {
+        if resource["type"] != kind || resource["name"] != name || resource["mode"] != "managed" {
+            continue;
+        }
+        for instance in resource["instances"].as_array().into_iter().flatten() {
+            if instance["index_key"].as_str() == key && instance["deposed"].is_null() {
+                found = Some(instance.clone());
+            }
+        }
+    }
+    found
 }
 
 /// Joins the lines that Terraform wrapped.

@@ -99,7 +99,7 @@ impl Apply for SecretBackendResource {
             // The plan of a creation left this note, so it did not see the backend: it is tainted.
             let replaced = Replaced::of(&request.prior_state)?;
             if let Some(lost) = replaced.loses(Some(&bare), Some(session)).await? {
-                return Err(replaced.refuses_taint(lost));
+                return Ok(DeleteResponse::refused(replaced.refuses_taint(lost)));
             }
         }
         anchor.expect_authentic(session).await?;

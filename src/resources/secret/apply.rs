@@ -138,7 +138,7 @@ impl Apply for SecretResource {
             None => existing.refuses_destruction(),
         };
         if let Some(refused) = refused {
-            return Err(refused);
+            return Ok(DeleteResponse::refused(refused));
         }
         if existing.is_retained() {
             return Ok(DeleteResponse::default());

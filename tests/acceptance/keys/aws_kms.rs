@@ -140,8 +140,11 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
         let done = workspace.run(&[command, "planton_secret_backend.own"]);
         done.unwrap().ok().unwrap();
     };
+    let private = || workspace.private("planton_secret_backend.own").unwrap();
+    let before = private();
     run("taint");
     let text = workspace.fails(&next);
+    assert_eq!(private(), before, "what the state knows of the record");
     has(&text, &["Key Credential Missing", "terraform untaint"]);
     run("untaint");
     workspace.write("main.tf", &alone).unwrap();

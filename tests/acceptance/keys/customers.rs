@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::moto::KmsKeyState;
+use xtask::terraform::Workspace;
 
 use super::service::Service;
 use super::{IDENTITY, KEY_SECRET, RECIPIENT, backend, escrow};
@@ -34,18 +35,21 @@ fn acc_customers_key_in_transit_from_its_declaration_to_its_revocation() {
     from_declaration_to_revocation(Service::Transit);
 }
 
+/// Declares a backend whose data keys this key and the escrow key wrap, with a secret on it.
+fn declare(service: Service, place: &Place, workspace: &Workspace, key: &str) {
+    let block = service.block(place, key);
+    let keys = format!("encryption = {block}\n  {}", escrow(&[RECIPIENT]));
+    let db = secret("db", "backend = planton_secret_backend.own.name");
+    let parts = [VARIABLES, KEY_SECRET, &backend(place, &keys), &db];
+    workspace.write("main.tf", &parts.concat()).unwrap();
+}
+
 fn from_declaration_to_revocation(service: Service) {
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let place = service.start();
     let [one, two] = ["one", "two"].map(|name| service.create(&place, name));
     let workspace = place.workspace(&scene);
-    let write = |key: &str| {
-        let block = service.block(&place, key);
-        let keys = format!("encryption = {block}\n  {}", escrow(&[RECIPIENT]));
-        let db = secret("db", "backend = planton_secret_backend.own.name");
-        let parts = [VARIABLES, KEY_SECRET, &backend(&place, &keys), &db];
-        workspace.write("main.tf", &parts.concat()).unwrap();
-    };
+    let write = |key: &str| declare(service, &place, &workspace, key);
     let key_id = |at: usize| {
         let own = workspace.attributes("planton_secret_backend.own").unwrap();
         own["key_ids"][at].as_str().unwrap().to_owned()
@@ -140,13 +144,7 @@ fn acc_customers_key_is_lost_and_the_escrow_identity_moves_its_backend_to_a_new_
     let place = service.start();
     let [lost, new] = ["lost", "new"].map(|name| service.create(&place, name));
     let workspace = place.workspace(&scene);
-    let write = |key: &str| {
-        let block = service.block(&place, key);
-        let keys = format!("encryption = {block}\n  {}", escrow(&[RECIPIENT]));
-        let db = secret("db", "backend = planton_secret_backend.own.name");
-        let parts = [VARIABLES, KEY_SECRET, &backend(&place, &keys), &db];
-        workspace.write("main.tf", &parts.concat()).unwrap();
-    };
+    let write = |key: &str| declare(service, &place, &workspace, key);
     write(&lost);
     let key_secret = service.secret(&place);
     let first = [

@@ -1,7 +1,7 @@
 //! Responses of the methods of a resource. A failure is [`Diagnostics`] with at least one
 //! error instead.
 
-use crate::{AttributePath, Diagnostics, PrivateData, Value};
+use crate::{AttributePath, Diagnostic, Diagnostics, PrivateData, Value};
 
 /// Result of [`Resource::read`](crate::Resource::read).
 #[derive(Clone, Debug)]
@@ -137,6 +137,20 @@ impl ApplyResponse {
             private: None,
             identity: None,
             diagnostics: Diagnostics::new(),
+        }
+    }
+}
+
+impl DeleteResponse {
+    /// Returns the response of a deletion that changed nothing. Beside an error without a
+    /// state, a host keeps the state and the private data that it has. Those of the plan may
+    /// lack what the state has: the plan of a tainted instance does not see it.
+    #[must_use]
+    pub fn refused(diagnostic: Diagnostic) -> Self {
+        Self {
+            remaining_state: Some(Value::Null),
+            private: None,
+            diagnostics: diagnostic.into(),
         }
     }
 }
