@@ -1,20 +1,17 @@
 //! Exact number of requests on the wire that run in a row, and of all requests.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use planton_core::names::Slug;
 use planton_core::operations::{
     BackendArguments, BackendOnDestroy, CreateSecret, CurrentVersion, DeclaredKeys, DeleteSecret,
-    Interrupt, OnDestroy, Organization, Platform, RegisterBackend, SecretArguments, SecretMetadata,
-    SecretValue, SecretView, UpdateSecret, ValueSource,
+    Interrupt, Organization, RegisterBackend, SecretValue, SecretView, UpdateSecret, ValueSource,
 };
-use planton_vendors::openbao::client::PolicyRole;
-use planton_vendors::openbao::{OpenBaoCatalog, OpenBaoStore, TransitKek};
-use planton_vendors::{Connector, KekConnector};
+use planton_vendors::http::RetryPolicy;
 use xtask::faults::FaultProxy;
 
 use super::support::Place;
+use super::support::organization::creation;
 
 /// The delay of each request. Requests that are sent side by side overlap even on a busy
 /// machine.
@@ -86,20 +83,8 @@ impl Paced {
 
     /// Starts a process that reaches the platform through the proxy.
     fn process(&self) -> Organization {
-        let (scope, client) = (
-            &self.place.scope,
-            self.place.client_at(self.proxy.address()),
-        );
-        let platform = Platform {
-            catalog: Arc::new(OpenBaoCatalog::new(&client, scope, PolicyRole::Apply)),
-            kek: Arc::new(TransitKek::platform(&client, scope)),
-            mac_kek: Arc::new(TransitKek::platform_mac(&client, scope)),
-            former_keks: Vec::new(),
-            kek_connector: Arc::new(KekConnector::default()),
-            store: Arc::new(OpenBaoStore::platform(&client, scope)),
-            connector: Arc::new(Connector::default()),
-        };
-        Organization::new(scope.organization.clone(), platform)
+        self.place
+            .process_at(self.proxy.address(), RetryPolicy::default())
     }
 
     /// Starts a process that has created a secret before.
@@ -111,22 +96,11 @@ impl Paced {
     }
 
     async fn create(&self, process: &Organization, named: &str) -> SecretView {
-        let create = CreateSecret {
-            name: named.parse().unwrap(),
+        let mut create = CreateSecret {
             backend: Some(self.backend.clone()),
-            source: given("v1"),
-            metadata: SecretMetadata::default(),
-            arguments: SecretArguments {
-                value_wo_version: None,
-                generate: None,
-                copy_from: None,
-                deletion_protection: false,
-                on_destroy: OnDestroy::Delete,
-                keep_versions: 1,
-                takes_over: None,
-            },
-            replaces: Vec::new(),
+            ..creation(named, "v1")
         };
+        create.arguments.keep_versions = 1;
         let interrupt = Interrupt::default();
         process.secrets().create(create, &interrupt).await.unwrap()
     }
