@@ -257,7 +257,7 @@ async fn of_a_creation_that_was_given_up_only_what_is_ours_is_removed() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_listed_stays_and_a_deletion_succeeds() {
+async fn what_may_not_be_listed_is_not_reported_as_deleted() {
     let place = Place::new().await;
     let kv = place.kv();
     let policy = format!(
@@ -270,7 +270,11 @@ async fn what_may_not_be_listed_stays_and_a_deletion_succeeds() {
     let whole = Deletion::Object {
         versions: Vec::new(),
     };
-    store.delete(&name(), whole).await.unwrap();
+    // The caller has an entry that leads to the object, and keeps it after a failure.
+    let denied = store.delete(&name(), whole).await.unwrap_err();
+    assert_eq!(denied.kind(), StoreErrorKind::PermissionDenied);
+    let remedy = denied.remedy().unwrap();
+    assert!(remedy.contains("\"list\""), "{remedy}");
     assert_eq!(store.get(&name(), &id).await.unwrap(), PAYLOAD);
 }
 

@@ -82,6 +82,15 @@ impl SecretDocument {
     pub(crate) fn is_tombstone(&self) -> bool {
         self.current.is_none() && self.displaced.is_empty()
     }
+
+    /// Returns true if the document has never contained a secret, as far as it shows. A raise
+    /// writes such a document where no record exists, and knows nothing of one that was removed
+    /// without a trace.
+    #[must_use]
+    pub(crate) fn has_no_past(&self) -> bool {
+        // Every version that was committed has a revision above zero.
+        self.is_tombstone() && self.last_revision == 0
+    }
 }
 
 /// A secret.

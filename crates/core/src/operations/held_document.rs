@@ -176,6 +176,12 @@ impl<T: Document> Held<T> {
 }
 
 impl Held<SecretDocument> {
+    /// Returns true if no record exists, or only one that a raise wrote where none existed. A
+    /// secret that a state has seen was then removed without a trace.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.is_absent() || self.document.has_no_past()
+    }
+
     /// Returns the secret with this uuid, if it has this name.
     pub(crate) fn named(&self, name: &SecretName, uuid: Uuid) -> Option<&SecretRecord> {
         let secret = self.document.secret(uuid);

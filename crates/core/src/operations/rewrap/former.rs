@@ -73,7 +73,7 @@ impl Keys<'_> {
                     continue;
                 }
             };
-            if held.is_absent() {
+            if held.is_missing() {
                 // A record that was deleted by hand may be restored.
                 needed.push(format!("an object whose record {} is missing", held.name));
             }

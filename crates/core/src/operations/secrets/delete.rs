@@ -88,7 +88,7 @@ impl Secrets<'_> {
             .organization
             .hold_fenced_if(record_key_of_name(name), is_missing);
         let mut held = held.await?;
-        if held.is_absent() {
+        if held.is_missing() {
             return Ok(DeletedSecret::RecordMissing);
         }
         let Some(secret) = held.named(name, *uuid) else {

@@ -69,7 +69,7 @@ impl Secrets<'_> {
             .organization
             .hold_fenced(record_key_of_name(name))
             .await?;
-        if held.is_absent() {
+        if held.is_missing() {
             return Ok(Lookup::NeverExisted);
         }
         let found = match uuid {

@@ -118,7 +118,11 @@ impl Secrets<'_> {
             return Ok(Refreshed::RecordMissing);
         };
         let Some(secret) = sought(document, request) else {
-            return Ok(Refreshed::Gone);
+            return Ok(if document.has_no_past() {
+                Refreshed::RecordMissing
+            } else {
+                Refreshed::Gone
+            });
         };
         // An unverified record could otherwise redirect the refresh, and make the caller
         // discard what it saw of the backend.
@@ -212,13 +216,16 @@ fn is_behind(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -
 }
 
 /// Returns whether the catalog is older than the caller's view: a lower generation, an
-/// earlier version, or the same version with a payload that no reseal has replaced. A missing record does not count
-/// as older.
+/// earlier version, or the same version with a payload that no reseal has replaced. A missing
+/// record does not count as older, nor does the one that a raise puts in its place.
 fn is_rolled_back(loaded: Option<&Loaded<SecretDocument>>, request: &RefreshSecret) -> bool {
     let (Some(seen), Some(loaded)) = (&request.seen, loaded) else {
         return false;
     };
     let document = &loaded.record;
+    if document.has_no_past() {
+        return false;
+    }
     if document.generation < seen.generation {
         return true;
     }

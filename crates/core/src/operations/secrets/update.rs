@@ -294,7 +294,7 @@ impl Secrets<'_> {
             .organization
             .hold_fenced_if(record_key_of_name(name), is_behind);
         let held = held.await?;
-        if held.is_absent() {
+        if held.is_missing() {
             return Err(OperationError::RecordMissing { name: name.clone() });
         }
         if held.document.generation < *generation {

@@ -10,7 +10,9 @@ use super::*;
 use crate::catalog::{CatalogErrorKind, CatalogVerb, LostObject, record_key_of_name};
 use crate::operations::tests::backends::keys::{declared_with, keys};
 use crate::operations::tests::backends::{change, create, declared, slug};
-use crate::operations::{Collect, Collection, Disposal, Leftover, Reason, UpdateBackend};
+use crate::operations::{
+    Collect, Collection, DeletedSecret, Disposal, Leftover, Lookup, Reason, UpdateBackend,
+};
 use crate::store::{
     Fault, Landing, PutOptions, RemoteName, SecretStore, StoreErrorKind, StoreVerb,
 };
@@ -27,8 +29,10 @@ const DELETE: Collect = Collect {
 async fn collected(process: &Organization, backend: &str, what: Collect) -> Collection {
     let interrupt = Interrupt::default();
     let (keys, backend) = (process.keys(), slug(backend));
-    let collected = keys.collect(&backend, what, &|_| {}, &interrupt);
-    collected.await.unwrap()
+    let mut found = Collection::default();
+    let collected = keys.collect(&backend, what, &mut found, (&|_| {}, &interrupt));
+    collected.await.unwrap();
+    found
 }
 
 fn disposals(collection: &Collection) -> Vec<(Reason, bool, Disposal)> {
@@ -129,6 +133,58 @@ async fn an_object_of_another_organization_in_the_same_place_stays() {
         assert_eq!((world.counts() - before).write, 0, "no document is raised");
     }
     assert_eq!(world.store.objects().len(), 2);
+}
+
+#[tokio::test]
+async fn a_collection_that_fails_in_the_middle_tells_what_it_has_deleted() {
+    let world = World::new();
+    for named in ["a", "b"] {
+        killed(&world, named, None).await;
+    }
+    let (landing, kind) = (Landing::Before, CatalogErrorKind::Unavailable);
+    // The first orphan is deleted. The document of the second one cannot be raised.
+    world.fail_catalog(CatalogVerb::Write, 2, landing, kind);
+    let process = world.warm().await;
+    let (interrupt, mut found) = (Interrupt::default(), Collection::default());
+    let (keys, backend) = (process.keys(), slug("platform"));
+    let collected = keys.collect(&backend, DELETE, &mut found, (&|_| {}, &interrupt));
+    collected.await.unwrap_err();
+    assert_eq!(
+        disposals(&found),
+        [(Reason::Orphan, false, Disposal::Deleted)]
+    );
+    assert_eq!(world.store.objects().len(), 1);
+}
+
+/// A collection raises a document where no record exists any more. The state that has seen the
+/// record must not take its secret as deleted.
+#[tokio::test]
+async fn a_record_that_vanished_is_still_missing_after_a_collection() {
+    let world = World::new();
+    world.warm().await;
+    let empty = world.catalog.snapshot();
+    let view = created(&world, "db", "v1").await;
+    world.catalog.restore(empty);
+    collected(&world.warm().await, "platform", DELETE).await;
+    let document = world.document(&name("db")).await;
+    assert!(document.generation >= view.generation, "raised");
+    let missing = refreshed(&world, &view).await.unwrap();
+    assert_eq!(missing, Refreshed::RecordMissing);
+    let process = world.warm().await;
+    let (secrets, interrupt) = (process.secrets(), Interrupt::default());
+    let update = secrets.update(rotate(&view, "v2"), &interrupt).await;
+    assert!(
+        matches!(update, Err(OperationError::RecordMissing { .. })),
+        "{update:?}"
+    );
+    let deleted = secrets.delete(&own(&view), &interrupt).await.unwrap();
+    assert_eq!(deleted, DeletedSecret::RecordMissing);
+    let found = secrets.find_to_forget(&name("db"), None).await.unwrap();
+    assert!(matches!(found, Lookup::NeverExisted), "{found:?}");
+    // A name that was destroyed has a past, whatever raises its document.
+    let new = created(&world, "db", "v2").await;
+    secrets.delete(&own(&new), &interrupt).await.unwrap();
+    assert_eq!(refreshed(&world, &new).await.unwrap(), Refreshed::Gone);
 }
 
 #[tokio::test]

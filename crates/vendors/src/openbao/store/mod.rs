@@ -157,8 +157,10 @@ impl OpenBaoStore {
         }
     }
 
-    /// Removes what an abandoned creation left behind: objects of our own form only. Without
-    /// permission to list them, they stay.
+    /// Removes what an abandoned creation left behind: objects of our own form only.
+    ///
+    /// Without permission to list them, it fails: the caller then keeps the entry, which is the
+    /// only way to the object.
     async fn remove_abandoned(
         &self,
         client: &OpenBaoClient,
@@ -166,14 +168,7 @@ impl OpenBaoStore {
     ) -> Result<(), OpenBaoError> {
         // A listing does not reveal that it is stale.
         let kv = client.fence().await?.kv();
-        let slots = match kv.list(name.as_str()).await {
-            Err(error) if error.kind() == OpenBaoErrorKind::PermissionDenied => {
-                tracing::warn!(%name, "objects of an abandoned creation may remain: the token may not list them");
-                return Ok(());
-            }
-            listed => listed?,
-        };
-        for slot in slots {
+        for slot in kv.list(name.as_str()).await? {
             let path = format!("{name}/{slot}");
             if StoredVersion::is_slot(&slot) && is_envelope(&kv, &path).await? {
                 self.remove(client, &path).await?;
