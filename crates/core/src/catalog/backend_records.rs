@@ -176,20 +176,12 @@ impl Default for DefaultBackendRecord {
 }
 
 impl Record for DefaultBackendRecord {
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
     fn is_same_write(&self, other: &Self) -> bool {
         self.write_id == other.write_id
     }
 }
 
 impl Record for BackendDocument {
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
     fn is_same_write(&self, other: &Self) -> bool {
         self.write_id == other.write_id
     }

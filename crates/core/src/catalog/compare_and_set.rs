@@ -12,9 +12,6 @@ const TRIES: usize = 4;
 
 /// A record that several processes may change.
 pub(crate) trait Record: Clone + Serialize + DeserializeOwned + Send + Sync {
-    /// Returns the generation, counted from 1.
-    fn generation(&self) -> u64;
-
     /// Returns true if both records come from the same write.
     fn is_same_write(&self, other: &Self) -> bool;
 }

@@ -85,10 +85,6 @@ pub(crate) struct WrappedMacKey {
 }
 
 impl Record for OrganizationRecord {
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
     /// Compares all fields: each write has a random uuid or a wrapped key of its own.
     fn is_same_write(&self, other: &Self) -> bool {
         self == other

@@ -354,10 +354,6 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Record for SecretDocument {
-    fn generation(&self) -> u64 {
-        self.generation
-    }
-
     fn is_same_write(&self, other: &Self) -> bool {
         self.write_id == other.write_id
     }

@@ -168,14 +168,14 @@ impl<T: Document> Held<T> {
     pub(crate) fn overtaken(&self) -> OperationError {
         self.document.overtaken(&self.name)
     }
-
-    /// Returns the generation of the next commit.
-    pub(crate) fn next_generation(&self) -> u64 {
-        self.base.generation() + 1
-    }
 }
 
 impl Held<SecretDocument> {
+    /// Returns the generation of the next commit.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.base.generation + 1
+    }
+
     /// Returns true if no record exists, or only one that a raise wrote where none existed. A
     /// secret that a state has seen was then removed without a trace.
     pub(crate) fn is_missing(&self) -> bool {

@@ -177,7 +177,7 @@ impl DefaultBackend<'_> {
             owner,
             is_changed,
         } = choice;
-        let generation = held.next_generation();
+        let generation = held.base.generation + 1;
         let is_changed = is_changed || held.is_absent();
         let record = &mut held.document;
         record.backend = backend;

@@ -2,12 +2,13 @@
 
 use super::ownership::of_run;
 use super::{chosen, declared, delete, slug};
-use crate::catalog::{CatalogStore, RecordKey};
+use crate::catalog::{CatalogErrorKind, CatalogStore, CatalogVerb, RecordKey};
 use crate::operations::tests::world::World;
 use crate::operations::{
     DefaultSet, Destroyed, ExistingRecord, Interrupt, KnownDefault, OperationError, Organization,
     SetDefault,
 };
+use crate::store::Landing;
 
 #[tokio::test]
 async fn the_default_is_set_once_resumed_by_its_run_and_given_back() {
@@ -119,6 +120,31 @@ async fn the_default_of_another_state_is_neither_changed_nor_unset() {
         missing.await,
         Err(OperationError::DefaultBackendRecordMissing)
     ));
+}
+
+#[tokio::test]
+async fn a_default_whose_response_was_lost_is_set_and_a_rivals_is_not_taken_for_it() {
+    let world = World::new();
+    let process = world.warm().await;
+    for named in ["one", "two"] {
+        declared(&process, named, named).await;
+    }
+    let conflict = CatalogErrorKind::Conflict;
+    world.fail_catalog(CatalogVerb::Write, 1, Landing::After, conflict);
+    let set = created(&of_run(&world, 1, None), "one").await.unwrap();
+    assert_eq!(set.view.backend, slug("one"));
+    let interrupt = Interrupt::default();
+    let unset = process.default_backend().unset(known(&set), &interrupt);
+    assert_eq!(unset.await.unwrap(), Destroyed::Done);
+
+    let rival = of_run(&world, 2, None);
+    world.catalog.before(CatalogVerb::Write, 1, async move {
+        created(&rival, "two").await.unwrap();
+    });
+    let refused = created(&of_run(&world, 3, None), "one").await;
+    assert!(refused.is_err(), "{refused:?}");
+    let view = process.default_backend().view().await.unwrap();
+    assert_eq!(view.backend, slug("two"));
 }
 
 async fn created(process: &Organization, backend: &str) -> Result<DefaultSet, OperationError> {

@@ -264,6 +264,43 @@ async fn a_commit_whose_answer_is_lost_is_known_again_though_it_was_built_on() {
 }
 
 #[tokio::test]
+async fn a_change_whose_answer_is_lost_is_made_and_a_rivals_is_not_taken_for_it() {
+    let world = World::new();
+    let process = world.warm().await;
+    let view = declared(&process, "vault", "a").await;
+    let described = |view: &BackendView, text: &str| UpdateBackend {
+        description: Some(text.to_owned()),
+        ..change(view)
+    };
+    let interrupt = Interrupt::default();
+    let kind = CatalogErrorKind::Conflict;
+    world.fail_catalog(CatalogVerb::Write, 1, Landing::After, kind);
+    let ours = process
+        .backends()
+        .update(described(&view, "ours"), &interrupt);
+    let ours = ours.await.unwrap();
+    assert_eq!(ours.description.as_deref(), Some("ours"));
+
+    let (rival, theirs) = (world.process(), described(&ours, "theirs"));
+    world.catalog.before(CatalogVerb::Write, 1, async move {
+        let interrupt = Interrupt::default();
+        rival.backends().update(theirs, &interrupt).await.unwrap();
+    });
+    let lost = process
+        .backends()
+        .update(described(&ours, "ours again"), &interrupt);
+    assert!(
+        matches!(
+            lost.await,
+            Err(OperationError::BackendChangedConcurrently { .. })
+        ),
+        "another run has changed it"
+    );
+    let found = process.backends().find(&view.name).await.unwrap();
+    assert_eq!(found.description.as_deref(), Some("theirs"));
+}
+
+#[tokio::test]
 async fn a_failure_that_leaves_a_commit_open_names_the_run_to_resume() {
     for landing in [Landing::Before, Landing::After] {
         let world = World::new();
