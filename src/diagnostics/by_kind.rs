@@ -189,8 +189,19 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         ),
         K::Disabled => (
             "Encryption Key Disabled",
-            "The key encryption key exists, and is disabled or destroyed",
-            "Enable or restore it.",
+            "The key encryption key exists, and is disabled",
+            "Enable it.",
+        ),
+        K::PendingDeletion => (
+            "Encryption Key Pending Deletion",
+            "The key encryption key is scheduled for deletion",
+            "Cancel the deletion, and enable the key.",
+        ),
+        K::Destroyed => (
+            "Encryption Key Version Destroyed",
+            "The version of the key encryption key was destroyed, and nothing restores it",
+            "Open what was encrypted with it through an escrow key: terraform-provider-planton \
+             rewrap --with.",
         ),
         K::PermissionDenied => (
             "Encryption Key Access Denied",

@@ -1,7 +1,7 @@
 //! Diagnostics of the keys of a backend, and of what the provider block pins.
 
 use super::by_kind;
-use planton_core::kek::{KekError, OrganizationFingerprint, pin_of};
+use planton_core::kek::{KekError, KeyRotation, OrganizationFingerprint, pin_of};
 use planton_core::names::Slug;
 use planton_core::operations::{MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 use planton_envelope::{KekId, MAX_WRAPS_BYTES};
@@ -75,6 +75,36 @@ pub(crate) fn kept(backend: &Slug, key: &KekId) -> Diagnostic {
             pin_of(key)
         ),
     )
+}
+
+/// Warns that nothing rotates a backend's main key by itself; `None` if something does, or if
+/// that is unknown.
+pub(crate) fn not_rotated(
+    backend: &Slug,
+    key: &KekId,
+    rotation: KeyRotation,
+) -> Option<Diagnostic> {
+    let (what, remedy) = match rotation {
+        KeyRotation::Every(_) | KeyRotation::Automatic | KeyRotation::Unknown => return None,
+        KeyRotation::Manual => (
+            "has no automatic rotation",
+            "Enable automatic rotation in the key service, or rotate the key on a schedule of your \
+             own.",
+        ),
+        KeyRotation::Never => (
+            "cannot rotate: its key material was imported, or is kept outside the service",
+            "Replace the key on a schedule of your own: change encryption, and run \
+             terraform-provider-planton rewrap.",
+        ),
+    };
+    Some(Diagnostic::warning(
+        "Encryption Key Not Rotated",
+        format!(
+            "The encryption key of secret backend \"{backend}\", {:?}, {what}.\n\n{remedy} Existing \
+             versions stay readable after a rotation.",
+            pin_of(key)
+        ),
+    ))
 }
 
 pub(super) fn wraps_too_long(bytes: usize) -> Diagnostic {

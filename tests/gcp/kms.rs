@@ -169,7 +169,7 @@ async fn a_rotated_key_opens_old_wraps_and_a_rewrap_frees_the_old_version() {
     place.set_state(1, "DESTROY_SCHEDULED");
     place.place.fake.end_destruction().unwrap();
     let gone = kek.unwrap(&old, context).await.unwrap_err();
-    assert_eq!(gone.kind(), KekErrorKind::Disabled);
+    assert_eq!(gone.kind(), KekErrorKind::Destroyed);
     assert!(is_same(
         &kek.unwrap(&new, context).await.unwrap(),
         &data_key(7)
@@ -183,7 +183,14 @@ async fn a_disabled_version_is_told_and_works_again_once_it_is_enabled() {
     let kek = declared.resolve().await.unwrap().kek;
     let context = context(kek.id(), 1);
     let wrapped = kek.wrap(&data_key(7), context).await.unwrap();
-    for state in ["DISABLED", "DESTROY_SCHEDULED"] {
+    for (state, kind, verb) in [
+        ("DISABLED", KekErrorKind::Disabled, "enable"),
+        (
+            "DESTROY_SCHEDULED",
+            KekErrorKind::PendingDeletion,
+            "restore",
+        ),
+    ] {
         place.set_state(1, state);
         let before = place.operations().len();
         for (error, operation) in [
@@ -194,11 +201,11 @@ async fn a_disabled_version_is_told_and_works_again_once_it_is_enabled() {
             ),
             (declared.resolve().await.unwrap_err(), "GetCryptoKey"),
         ] {
-            assert_eq!(error.kind(), KekErrorKind::Disabled, "{state}");
+            assert_eq!(error.kind(), kind, "{state}");
             assert_eq!(error.operation(), operation);
             let remedy = error.remedy().unwrap();
             assert!(
-                remedy.contains("gcloud kms keys versions enable"),
+                remedy.contains(&format!("gcloud kms keys versions {verb}")),
                 "{remedy}"
             );
             assert!(

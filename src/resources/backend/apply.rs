@@ -11,7 +11,7 @@ use super::ownership::not_destroyed;
 use super::plan::located;
 use super::settings::{arguments, credential, fixed, store_settings};
 use super::state::{Identity, computed, identity};
-use crate::diagnostics::{Named, explain, invalid_slug, kept};
+use crate::diagnostics::{Named, explain, invalid_slug, kept, not_rotated};
 use crate::resources::private_state::{Anchor, Committed, PrivateState};
 use crate::session::{Apply, Call, Configured};
 use planton_core::operations::{
@@ -154,12 +154,19 @@ async fn applied(
     let anchor = Anchor::of(session, committed).await?;
     let movable = MovableKeys::applied(&planned, session);
     let organization = session.organization.slug().as_str();
-    let kept_key = view.kept_key.as_ref();
-    let warning = kept_key.map(|key| kept(&view.name, key).at(keys::ENCRYPTION));
+    let notes = &view.key_notes;
+    let warnings = [
+        notes.kept.as_ref().map(|key| kept(&view.name, key)),
+        notes
+            .rotation
+            .zip(view.key_ids.first())
+            .and_then(|(rotation, key)| not_rotated(&view.name, key, rotation)),
+    ];
+    let warnings = warnings.into_iter().flatten();
     Ok(ApplyResponse {
         private: Some(movable.kept_beside(anchor.write())),
         identity: Some(identity(organization, &view.name)),
-        diagnostics: warning.into_iter().collect(),
+        diagnostics: warnings.map(|told| told.at(keys::ENCRYPTION)).collect(),
         ..ApplyResponse::applied(computed(planned, view))
     })
 }

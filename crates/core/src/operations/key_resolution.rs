@@ -7,7 +7,8 @@ use super::Keys;
 use super::keyrings::OrganizationKeyring;
 use crate::catalog::{BackendKeys, KekRecord};
 use crate::kek::{
-    KekError, KekErrorKind, KekSettings, KekSlot, KeyEncryptionKey, KeyPurpose, ResolvedKek,
+    KekError, KekErrorKind, KekSettings, KekSlot, KeyEncryptionKey, KeyPurpose, KeyRotation,
+    ResolvedKek,
 };
 use crate::operations::OperationError;
 use crate::operations::credential::{CredentialOwner, CredentialUse};
@@ -72,12 +73,21 @@ impl DeclaredKeys {
     }
 }
 
+/// What a change of a backend's keys has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyNotes {
+    /// The main key, if it stays although its settings name another one by now, since the
+    /// record has no room for one more former key.
+    pub kept: Option<KekId>,
+    /// How the main key rotates, if its service was asked and the key is saved.
+    pub rotation: Option<KeyRotation>,
+}
+
 /// The keys of a backend from now on.
 #[derive(Debug)]
 pub(crate) struct ResolvedKeys {
     pub(crate) keys: BackendKeys,
-    /// The main key, if it stays although its settings name another one by now.
-    pub(crate) kept: Option<KekId>,
+    pub(crate) notes: KeyNotes,
 }
 
 impl Keys<'_> {
@@ -102,7 +112,7 @@ impl Keys<'_> {
         if declared.keeps(before) {
             return Ok(ResolvedKeys {
                 keys: before.clone(),
-                kept: None,
+                notes: KeyNotes::default(),
             });
         }
         expect_room(1 + declared.escrow.len())?;
@@ -160,7 +170,7 @@ impl Keys<'_> {
         }
         Ok(ResolvedKeys {
             keys,
-            kept: resolving.kept,
+            notes: resolving.notes,
         })
     }
 }
@@ -221,7 +231,7 @@ struct Resolving<'a> {
     /// The present keys.
     before: BackendKeys,
     opened: Vec<Arc<dyn KeyEncryptionKey>>,
-    kept: Option<KekId>,
+    notes: KeyNotes,
 }
 
 impl<'a> Resolving<'a> {
@@ -236,7 +246,7 @@ impl<'a> Resolving<'a> {
             generation,
             before: BackendKeys::default(),
             opened: Vec::new(),
-            kept: None,
+            notes: KeyNotes::default(),
         }
     }
 
@@ -264,7 +274,9 @@ impl<'a> Resolving<'a> {
         let connector = &organization.connector;
         let resolved = connector.resolve(&declared.settings, &credential).await;
         let ResolvedKek {
-            mut id, mut kek, ..
+            mut id,
+            mut kek,
+            description,
         } = resolved.map_err(failed)?;
         let mut is_probed = true;
         if let Some(saved) = self.to_keep(slot, &declared.settings, &id) {
@@ -273,8 +285,10 @@ impl<'a> Resolving<'a> {
                 .map_err(failed)?;
             // With the present credential, nothing changes that a probe could show.
             is_probed = is_new;
-            self.kept = Some(saved.clone());
+            self.notes.kept = Some(saved.clone());
             id = saved;
+        } else if slot == KekSlot::Encryption {
+            self.notes.rotation = Some(description.rotation);
         }
         let pins = organization.keyring.pins();
         if !pins.allows(&id) {

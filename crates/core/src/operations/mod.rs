@@ -59,7 +59,7 @@ pub use error::{ChangedRecord, CommitUnclear, OperationError};
 pub use gc::{Collect, Collection, Disposal, Leftover, Reason};
 pub use housekeeping::Housekeeping;
 pub use interrupt::Interrupt;
-pub use key_resolution::{DeclaredKek, DeclaredKeys, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
+pub use key_resolution::{DeclaredKek, DeclaredKeys, KeyNotes, MAX_ESCROW_KEYS, MAX_FORMER_KEYS};
 pub use keys::{EscrowChanged, Initialized, KeyStatus, Keys, OrganizationStatus, RewrappedRecords};
 pub use organization::{Organization, Platform};
 pub use ownership::ExistingRecord;

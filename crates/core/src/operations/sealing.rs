@@ -255,9 +255,7 @@ pub(crate) async fn unwrap_with_main(
     };
     match main.unwrap(wrapped, names.bound(binding(id))).await {
         Ok(key) => Ok(Some(key)),
-        Err(error) if [KekErrorKind::Refused, KekErrorKind::Disabled].contains(&error.kind()) => {
-            Ok(None)
-        }
+        Err(error) if error.kind().leaves_other_keys() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -52,7 +52,7 @@ impl Backends<'_> {
         let organization = self.organization.keys();
         // Before a marker is put: a key that fails leaves nothing behind.
         let keys = organization.resolve(owner, &existing.keys, keys, generation);
-        let ResolvedKeys { keys, kept } = keys.await?;
+        let ResolvedKeys { keys, notes } = keys.await?;
         // The digest covers no credential. A sealed one cannot be compared, so the declared
         // one replaces it.
         let has_credential = keys.has_credential() || existing.keys.has_credential();
@@ -90,7 +90,7 @@ impl Backends<'_> {
         tracing::info!("adopted a backend whose declaration was interrupted");
         crate::operations::crash_hooks::crash_point("answer");
         Ok(RegisteredBackend {
-            view: self.view(&held.document).await?.with_kept_key(kept),
+            view: self.view(&held.document).await?.with_key_notes(notes),
             adopted_from: Some(existing.owner),
         })
     }

@@ -9,6 +9,7 @@ use super::declaration::{RegisterBackend, RegisteredBackend, exists};
 use super::record::HeldBackend;
 use crate::catalog::{BackendKeys, BackendRecord, BackendState};
 use crate::operations::credential::{CredentialOwner, CredentialUse};
+use crate::operations::key_resolution::ResolvedKeys;
 use crate::operations::ownership::OwnerRelation;
 use crate::operations::{Interrupt, OperationError, PLATFORM_BACKEND};
 
@@ -94,7 +95,7 @@ impl Backends<'_> {
         let before = BackendKeys::default();
         let resolved = self.organization.keys();
         let resolved = resolved.resolve(owner, &before, keys, generation);
-        let keys = resolved.await?.keys;
+        let ResolvedKeys { keys, notes } = resolved.await?;
         let mut marker = None;
         if arguments.verify_connection {
             interrupt.before("probe backend")?;
@@ -143,7 +144,7 @@ impl Backends<'_> {
         }
         crate::operations::crash_hooks::crash_point("answer");
         Ok(RegisteredBackend {
-            view: self.view(&held.document).await?,
+            view: self.view(&held.document).await?.with_key_notes(notes),
             adopted_from: None,
         })
     }

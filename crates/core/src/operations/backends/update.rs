@@ -95,7 +95,7 @@ impl Backends<'_> {
         let generation = held.document.generation + 1;
         let keys = self.organization.keys();
         let resolved = keys.resolve(owner, &record.keys, request.keys, generation);
-        let ResolvedKeys { keys, kept } = resolved.await?;
+        let ResolvedKeys { keys, notes } = resolved.await?;
         changed.keys = keys;
         // A backend that is to be forgotten cannot be checked.
         let is_given_up = changed.arguments.on_destroy == BackendOnDestroy::Forget;
@@ -107,7 +107,7 @@ impl Backends<'_> {
             reconnected = Some(reconnect.await?);
         }
         if changed == *record {
-            return Ok(self.view(&held.document).await?.with_kept_key(kept));
+            return Ok(self.view(&held.document).await?.with_key_notes(notes));
         }
         changed.updated_at = Timestamp::now();
         changed.generation = held.document.generation + 1;
@@ -116,7 +116,7 @@ impl Backends<'_> {
         self.commit_reconnected(&mut held, reconnected).await?;
         self.organization.connections.forget(&request.name);
         crate::operations::crash_hooks::crash_point("answer");
-        Ok(self.view(&held.document).await?.with_kept_key(kept))
+        Ok(self.view(&held.document).await?.with_key_notes(notes))
     }
 
     /// Checks that the changed backend is usable, and seals its credential for the new

@@ -8,7 +8,7 @@ use super::Backends;
 use crate::catalog::{BackendDocument, BackendRecord, BackendState, KekRecord, Loaded, Owner};
 use crate::kek::KekSettings;
 use crate::names::Slug;
-use crate::operations::OperationError;
+use crate::operations::{KeyNotes, OperationError};
 use crate::store::{StoreCredential, StoreSettings};
 use planton_envelope::KekId;
 
@@ -35,9 +35,8 @@ pub struct BackendView {
     pub escrow: Vec<KekView>,
     /// Identifiers of the keys that wrap, the main key first.
     pub key_ids: Vec<KekId>,
-    /// After a change: the main key, if it was kept although its settings name another one by
-    /// now, since the record has no room for one more former key.
-    pub kept_key: Option<KekId>,
+    /// After a change: what it has found of the keys.
+    pub key_notes: KeyNotes,
     /// Arguments.
     pub arguments: BackendArguments,
     /// Time of creation.
@@ -100,7 +99,7 @@ impl BackendView {
             encryption: keys.encryption.as_ref().map(KekView::from),
             escrow: keys.escrow.iter().map(KekView::from).collect(),
             key_ids: std::iter::once(main).chain(escrow).cloned().collect(),
-            kept_key: None,
+            key_notes: KeyNotes::default(),
             uuid: record.uuid,
             name: record.name.clone(),
             description: record.description.clone(),
@@ -117,8 +116,8 @@ impl BackendView {
         }
     }
 
-    pub(crate) fn with_kept_key(self, kept_key: Option<KekId>) -> Self {
-        Self { kept_key, ..self }
+    pub(crate) fn with_key_notes(self, key_notes: KeyNotes) -> Self {
+        Self { key_notes, ..self }
     }
 }
 

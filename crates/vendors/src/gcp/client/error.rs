@@ -115,6 +115,12 @@ impl GcpError {
         self.remedy.as_deref()
     }
 
+    /// Returns the known reason of a response.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        let source = self.source.as_deref()?;
+        source.downcast_ref::<Answer>()?.reason
+    }
+
     /// Returns the parts, for a conversion into another error.
     #[must_use]
     pub fn into_parts(self) -> GcpErrorParts {

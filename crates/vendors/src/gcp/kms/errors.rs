@@ -53,6 +53,7 @@ pub(super) fn explain(
 ) -> KekError {
     use GcpErrorKind as G;
     use KekErrorKind as K;
+    let state = error.reason();
     let parts = error.into_parts();
     // A failed token request has its own operation, path and remedy.
     let is_of_token = parts.operation != operation.name();
@@ -61,7 +62,8 @@ pub(super) fn explain(
         // The only state that these methods require is that of a version:
         // https://cloud.google.com/kms/docs/key-states
         G::FailedPrecondition if operation != KmsOperation::Get => {
-            (K::Disabled, Some(enable(key, version)))
+            let (kind, remedy) = unusable(key, version, state.unwrap_or_default());
+            (kind, Some(remedy))
         }
         G::PermissionDenied => (K::PermissionDenied, Some(grant(operation, key))),
         G::Unauthenticated => (K::Unauthenticated, None),
@@ -97,9 +99,9 @@ fn missing(key: &str) -> String {
     )
 }
 
-/// Returns how a disabled version, or one that is scheduled for destruction, is made usable
-/// again.
-pub(super) fn enable(key: &str, version: Option<u64>) -> String {
+/// Returns the kind of the failure of a version in `state`, and its remedy:
+/// <https://cloud.google.com/kms/docs/key-states>.
+pub(super) fn unusable(key: &str, version: Option<u64>, state: &str) -> (KekErrorKind, String) {
     let options = gcloud_options(key).unwrap_or_default();
     let (what, number) = match version {
         Some(version) => (format!("Version {version}"), version.to_string()),
@@ -108,12 +110,36 @@ pub(super) fn enable(key: &str, version: Option<u64>) -> String {
             "<primary version>".to_owned(),
         ),
     };
-    format!(
-        "{what} of {key:?} is disabled, scheduled for destruction or destroyed. Nothing else is \
-         used in its place. To enable it:\n  gcloud kms keys versions enable {number} {options}\nA \
-         version that is scheduled for destruction is restored first:\n  gcloud kms keys versions \
-         restore {number} {options}\nA destroyed version cannot be restored."
-    )
+    let run = |verb: &str| format!("gcloud kms keys versions {verb} {number} {options}");
+    let (kind, how) = match state {
+        "DISABLED" => (
+            KekErrorKind::Disabled,
+            format!("is disabled. To enable it:\n  {}", run("enable")),
+        ),
+        "DESTROY_SCHEDULED" => (
+            KekErrorKind::PendingDeletion,
+            format!(
+                "is scheduled for destruction. To keep it:\n  {}\n  {}",
+                run("restore"),
+                run("enable")
+            ),
+        ),
+        "DESTROYED" => (
+            KekErrorKind::Destroyed,
+            "was destroyed, and cannot be restored.".to_owned(),
+        ),
+        _ => (
+            KekErrorKind::Disabled,
+            format!(
+                "is not enabled. To enable it:\n  {}\nA version that is scheduled for destruction \
+                 is restored first:\n  {}\nA destroyed version cannot be restored.",
+                run("enable"),
+                run("restore")
+            ),
+        ),
+    };
+    let remedy = format!("{what} of {key:?} {how}\nNothing else is used in its place.");
+    (kind, remedy)
 }
 
 fn grant(operation: KmsOperation, key: &str) -> String {

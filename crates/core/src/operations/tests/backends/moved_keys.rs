@@ -190,7 +190,7 @@ async fn an_alias_that_moves_without_room_for_a_former_key_locks_nothing() {
     for declared in [again(alias()), alias()] {
         backend = update(&process, &backend, declared).await.unwrap();
         assert_eq!(backend.key_ids, std::slice::from_ref(&one));
-        assert_eq!(backend.kept_key, Some(one.clone()));
+        assert_eq!(backend.key_notes.kept, Some(one.clone()));
         assert_eq!(former(&world).await.len(), MAX_FORMER_KEYS);
     }
     // Only a changed setting is refused.
@@ -201,5 +201,5 @@ async fn an_alias_that_moves_without_room_for_a_former_key_locks_nothing() {
     world.kek_connector.alias("alias", "0");
     let back = update(&process, &backend, again(alias())).await.unwrap();
     assert_eq!(back.key_ids, [id(&world, "0")]);
-    assert_eq!(back.kept_key, None);
+    assert_eq!(back.key_notes.kept, None);
 }

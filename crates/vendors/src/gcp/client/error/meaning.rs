@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::GcpErrorKind;
 
 /// The parts of a response that are safe to repeat: the code of `google.rpc.Code`, and the
-/// known reasons and the consumer of `google.rpc.ErrorInfo`.
+/// known reasons and the consumer of `google.rpc.ErrorInfo`, or the state of a key version.
 /// <https://google.aip.dev/193>, <https://cloud.google.com/apis/design/errors#error_info>
 pub(super) struct Said {
     pub(super) code: Option<&'static str>,
@@ -54,6 +54,18 @@ const REASONS: &[(&str, Option<GcpErrorKind>)] = &[
     ("USER_PROJECT_DENIED", None),
 ];
 
+/// States of a key version in which Cloud KMS refuses to use it:
+/// <https://cloud.google.com/kms/docs/key-states>. Only the message of the response has the
+/// state: <https://github.com/pulumi/pulumi/issues/9788>.
+const KEY_STATES: &[&str] = &["DISABLED", "DESTROY_SCHEDULED", "DESTROYED"];
+
+/// Returns the state that a message names at its end.
+fn key_state(message: &str) -> Option<&'static str> {
+    let (_, state) = message.rsplit_once("current state is: ")?;
+    let state = state.trim_end_matches('.');
+    KEY_STATES.iter().find(|known| **known == state).copied()
+}
+
 impl Said {
     pub(super) fn read(body: &[u8]) -> Self {
         #[derive(Deserialize)]
@@ -63,6 +75,8 @@ impl Said {
         #[derive(Deserialize)]
         struct Status {
             status: Option<String>,
+            #[serde(default)]
+            message: String,
             #[serde(default)]
             details: Vec<Detail>,
         }
@@ -88,7 +102,10 @@ impl Said {
         let consumers = details.filter_map(|detail| detail.metadata.consumer.as_ref());
         Self {
             code: error.status.and_then(|code| known(CODES, &code)),
-            reason: reasons.filter_map(|reason| known(REASONS, reason)).next(),
+            reason: reasons
+                .filter_map(|reason| known(REASONS, reason))
+                .next()
+                .or_else(|| key_state(&error.message)),
             consumer: consumers.filter_map(|text| project_number(text)).next(),
         }
     }
