@@ -163,3 +163,12 @@ async fn a_version_that_is_lost_is_read_once() {
     let spent = world.counts() - before;
     assert_eq!((spent.get, spent.read, spent.fenced), (1, 1, 1));
 }
+
+#[tokio::test]
+async fn a_reference_names_the_secret_and_its_environment() {
+    let world = World::new();
+    for (named, reference) in [("db", "$secret/db"), ("prod/db", "$secret/@prod/db")] {
+        let view = created(&world, named, "v1").await;
+        assert_eq!(view.reference, reference);
+    }
+}

@@ -97,6 +97,19 @@ async fn without_a_key_of_its_own_the_organizations_wraps_beside_the_escrow_keys
 }
 
 #[tokio::test]
+async fn a_backend_without_keys_of_its_own_has_no_field_for_them() {
+    let world = World::new();
+    let process = world.warm().await;
+    register(&process, declare("plain", "a")).await.unwrap();
+    declared_with(&process, keys(Some("one"), &[])).await;
+    for (named, has_keys) in [("plain", false), ("vault", true)] {
+        let key = RecordKey::new(format!("backends/{named}"));
+        let body = world.stored(&key).await.unwrap().body;
+        assert_eq!(body.contains("\"keys\""), has_keys, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_revoked_main_key_revokes_reads_though_an_escrow_key_could_open() {
     let world = World::new();
     let process = world.warm().await;
