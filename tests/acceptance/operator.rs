@@ -1,7 +1,9 @@
 //! Operator commands for keys: `platform`, `rewrap` and `open`, with the real binary.
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use planton_vendors::openbao::client::{PolicyRole, policy_text};
@@ -9,6 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use xtask::openbao::KvVersion;
 
+use crate::crash::{OPEN, calls};
+use crate::keys::{customers, recovery, reseal};
 use crate::policies::{scope, token_of};
 use crate::scene::{On, PROVIDER, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};
@@ -22,6 +26,55 @@ const STRANGER: &str = "AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKL
 const VALUE: &str = "hunter2 in escrow";
 const SECRET: &str = "resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  value_wo = \"hunter2 \
                       in escrow\"\n  value_wo_version = \"1\"\n}\n";
+
+/// The variable that names the step before which a command is killed.
+pub(crate) const KILL: &str = "PLANTON_TEST_KILL_BEFORE";
+/// Steps of `platform init`. The last one is killed in `keys/recovery.rs`.
+const INITIALIZE: [&str; 2] = ["initialize", "organization commit"];
+const ADD: [&str; 4] = [
+    "add escrow key",
+    "commit escrow key",
+    "forget history",
+    "answer",
+];
+const REMOVE: [&str; 4] = [
+    "remove escrow key",
+    "commit escrow key",
+    "forget history",
+    "answer",
+];
+/// Steps of `rewrap` on the built-in backend.
+const REWRAP: [&str; 4] = ["rewrap", "put rewrap", "commit rewrap", "delete superseded"];
+
+#[test]
+fn every_step_of_a_change_of_keys_has_a_crash_test() {
+    let tested: BTreeSet<String> = [
+        // `refresh.rs` kills the unwrap of a MAC key.
+        &INITIALIZE[..1],
+        &ADD,
+        &REMOVE,
+        &REWRAP,
+        &recovery::STEPS,
+        &[recovery::PROVISION],
+        &reseal::STEPS,
+        &customers::REMOVE_FORMER,
+        &OPEN,
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
+    let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations");
+    let files = ["keys", "rewrap"].map(|folder| operations.join(folder));
+    let files = files.map(|folder| std::fs::read_dir(folder).unwrap());
+    let mut steps = BTreeSet::new();
+    for entry in files.into_iter().flatten() {
+        let code = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        steps.extend(calls(&code, "before(\""));
+        steps.extend(calls(&code, "crash_point(\""));
+    }
+    assert_eq!(steps, tested);
+}
 
 /// Runs the binary without a terminal.
 pub(crate) fn run(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
@@ -48,6 +101,12 @@ pub(crate) fn told(output: &Output, status: i32) -> String {
 pub(crate) fn json(output: &Output) -> Value {
     told(output, 0);
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Checks that a command was killed before `step`.
+#[track_caller]
+pub(crate) fn killed(output: &Output, step: &str) {
+    assert_eq!(output.status.signal(), Some(9), "{step}: {output:?}");
 }
 
 /// What `platform status` prints to be pinned, with the escrow key beside it.
@@ -113,9 +172,8 @@ impl Pins {
     #[track_caller]
     pub(crate) fn killed(&self, scene: &Scene, arguments: &[&str], step: &str) {
         let mut variables = self.variables().to_vec();
-        variables.push(("PLANTON_TEST_KILL_BEFORE", step));
-        let output = run(scene, arguments, &variables);
-        assert_eq!(output.status.signal(), Some(9), "{step}: {output:?}");
+        variables.push((KILL, step));
+        killed(&run(scene, arguments, &variables), step);
     }
 }
 
@@ -125,7 +183,7 @@ struct Files(TempDir);
 impl Files {
     fn of(scene: &Scene) -> Self {
         let files = Self(TempDir::new().unwrap());
-        std::fs::write(files.path("envelope"), stored(scene)).unwrap();
+        std::fs::write(files.path("envelope"), stored(scene, "db")).unwrap();
         std::fs::write(files.path("id"), format!("# escrow\n{IDENTITY}\n")).unwrap();
         std::fs::write(files.path("stranger"), STRANGER).unwrap();
         files
@@ -141,6 +199,16 @@ impl Files {
         command.arg("open").arg(self.path("envelope"));
         command.arg("--identity").arg(self.path(identity));
         command.args(more).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Opens the envelope on stdin with the root key of an embedded platform's file.
+    fn open_stdin(&self, key_file: &Path) -> Output {
+        let mut command = Command::new(PROVIDER);
+        command.args(["open", "--reveal", "--key-file"]);
+        command
+            .arg(key_file)
+            .stdin(File::open(self.path("envelope")).unwrap());
+        command.output().unwrap()
     }
 
     /// Opens the envelope with the second implementation, which has the identity alone.
@@ -160,10 +228,10 @@ impl Files {
     }
 }
 
-/// Returns the stored envelope that the record of the secret `db` names. A killed rewrap may
+/// Returns the stored envelope that the record of the secret `name` names. A killed rewrap may
 /// have left another.
-fn stored(scene: &Scene) -> Vec<u8> {
-    let record = record_of(&scene.records(), "db");
+pub(crate) fn stored(scene: &Scene, name: &str) -> Vec<u8> {
+    let record = record_of(&scene.records(), name);
     let versions = record["versions"].as_array().unwrap();
     let native_id = versions.last().unwrap()["native_id"].as_str().unwrap();
     if let Some(server) = scene.openbao() {
@@ -211,19 +279,28 @@ fn initialized(scene: &Scene) {
     assert!(scene.records().is_empty());
 
     let init = ["platform", "init", "--escrow", ESCROW, "--json"];
-    let killed = run(
-        scene,
-        &init,
-        &[("PLANTON_TEST_KILL_BEFORE", "organization commit")],
-    );
-    assert_eq!(killed.status.signal(), Some(9), "{killed:?}");
+    for step in INITIALIZE {
+        killed(&run(scene, &init, &[(KILL, step)]), step);
+    }
     let created = json(&run(scene, &init, &[]));
     assert_eq!(created["created"], true);
     let again = json(&run(scene, &init, &[]));
     assert_eq!(again["created"], false);
     assert_eq!(again["fingerprint"], created["fingerprint"]);
-    let refused = run(scene, &["platform", "init"], &[]);
-    has(&told(&refused, 1), &["Organization Already Initialized"]);
+    let refused = run(scene, &["platform", "init", "--json"], &[]);
+    has(
+        &told(&refused, 1),
+        &["Error: Organization Already Initialized"],
+    );
+    let failure: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    let error = &failure["error"];
+    assert_eq!(error["summary"], "Organization Already Initialized");
+    assert!(
+        error["detail"].as_str().unwrap().contains("escrow"),
+        "{failure}"
+    );
+
+    expect_rotation(scene, 90);
 
     // Terraform accepts what the commands print to be pinned.
     let pins = Pins::of(scene);
@@ -253,6 +330,19 @@ fn initialized(scene: &Scene) {
     has(&told(&refused, 1), &["No Wrap For This Key", "age:"]);
     assert_eq!(files.open_by_a_stranger(), VALUE);
     fetched(scene, &files.path("id").display().to_string());
+    if let Some(folder) = scene.embedded() {
+        let opened = files.open_stdin(&folder.join("planton.key"));
+        assert!(opened.status.success(), "{opened:?}");
+        assert_eq!(String::from_utf8(opened.stdout).unwrap(), VALUE);
+        has(
+            &flat(&String::from_utf8(opened.stderr).unwrap()),
+            &["opened with local:"],
+        );
+        let other = Scene::new(&terraform_1_11(), On::Embedded);
+        Pins::initialized(&other, &[]);
+        let refused = files.open_stdin(&other.embedded().unwrap().join("planton.key"));
+        has(&told(&refused, 1), &["No Wrap For This Key", "local:"]);
+    }
     std::fs::write(files.path("envelope"), "pse1.AAAA").unwrap();
     has(&told(&files.open("id", &[]), 1), &["Not An Envelope"]);
     workspace.destroyed(&[]);
@@ -301,8 +391,10 @@ fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_openbao() {
 }
 
 fn changed(scene: &Scene) {
-    let workspace = scene.workspace(SECRET);
+    let mut workspace = scene.workspace(SECRET);
+    workspace.env("PLANTON_KEY_ROTATION_PERIOD", "720h");
     workspace.settled(&[]);
+    expect_rotation(scene, 30);
     let records = scene.records();
     let add = ["platform", "escrow", "add", ESCROW];
     let refused = told(&run(scene, &add, &[]), 1);
@@ -319,9 +411,12 @@ fn changed(scene: &Scene) {
     let id = id.split('"').next().unwrap().to_owned();
     let pins = pins.and(&id);
 
-    pins.killed(scene, &add, "commit escrow key");
-    assert_eq!(scene.records(), records);
-    pins.killed(scene, &add, "answer");
+    let [begin, commit, forget, _] = ADD;
+    for step in [begin, commit] {
+        pins.killed(scene, &add, step);
+        assert_eq!(scene.records(), records, "{step}");
+    }
+    pins.killed(scene, &add, forget);
     has(
         &told(&pins.run(scene, &add), 0),
         &["has this escrow key already", &id],
@@ -337,7 +432,7 @@ fn changed(scene: &Scene) {
         &told(&Files::of(scene).open("id", &[]), 1),
         &["No Wrap For This Key"],
     );
-    for step in ["put rewrap", "commit rewrap", "delete superseded"] {
+    for step in REWRAP {
         pins.killed(scene, &["rewrap"], step);
         workspace.unchanged(&[]);
     }
@@ -368,21 +463,14 @@ fn changed(scene: &Scene) {
         &["drill: it is not wrapped for the key of the drill"],
     );
 
-    let remove = ["platform", "escrow", "remove", &id];
-    pins.killed(scene, &remove, "commit escrow key");
-    has(&told(&run(scene, &list, &[]), 0), &[&id]);
-    has(
-        &told(&pins.run(scene, &remove), 0),
-        &["Removed the escrow key", "rewrap"],
-    );
-    let gone = pins.run(scene, &["platform", "escrow", "remove", ESCROW]);
-    has(&told(&gone, 3), &["Escrow Key Not Found"]);
+    removed(scene, &pins, &id);
     let without = Pins::of(scene);
     let rewrapped = told(&without.run(scene, &["rewrap", "--backend", "platform"]), 0);
     has(
         &rewrapped,
         &["1 versions rewrapped", "platform: 1 of 1 secrets"],
     );
+    expect_progress(scene, &without);
     has(
         &told(&Files::of(scene).open("id", &[]), 1),
         &["No Wrap For This Key"],
@@ -391,11 +479,115 @@ fn changed(scene: &Scene) {
     workspace.destroyed(&[]);
 }
 
+/// Removes the escrow key `id`, adds it again and removes it, each time with a killed command.
+fn removed(scene: &Scene, pins: &Pins, id: &str) {
+    let json_of = |arguments: &[&str]| json(&pins.run(scene, &[arguments, &["--json"]].concat()));
+    let add = ["platform", "escrow", "add", ESCROW];
+    let remove = ["platform", "escrow", "remove", id];
+    let list = ["platform", "escrow", "list"];
+    let [begin, commit, forget, answer] = REMOVE;
+    for step in [begin, commit] {
+        pins.killed(scene, &remove, step);
+        let listed = json_of(&list);
+        assert_eq!(listed["escrow"][0]["id"], id, "{step}: {listed}");
+        assert_eq!(listed["escrow"][0]["settings"]["type"], "age", "{listed}");
+    }
+    has(
+        &told(&pins.run(scene, &remove), 0),
+        &["Removed the escrow key", "rewrap"],
+    );
+    let gone = pins.run(scene, &["platform", "escrow", "remove", ESCROW]);
+    has(&told(&gone, 3), &["Escrow Key Not Found"]);
+    for step in [forget, answer] {
+        pins.killed(scene, &add, ADD[3]);
+        let added = json_of(&add);
+        assert_eq!(
+            (&added["action"], &added["changed"]),
+            (&"added".into(), &false.into())
+        );
+        assert_eq!(added["escrow"][0]["id"], id, "{added}");
+        pins.killed(scene, &remove, step);
+        let listed = json_of(&list);
+        assert_eq!(
+            listed["escrow"],
+            Value::Array(Vec::new()),
+            "{step}: {listed}"
+        );
+    }
+    let added = json_of(&add);
+    assert_eq!(added["changed"], true, "{added}");
+    let removed = json_of(&remove);
+    assert_eq!(
+        (&removed["action"], &removed["changed"]),
+        (&"removed".into(), &true.into())
+    );
+    assert_eq!(removed["key"]["id"], id, "{removed}");
+    assert_eq!(removed["escrow"], Value::Array(Vec::new()), "{removed}");
+}
+
+/// Checks how often the server rotates the keys that the provider has created, and that
+/// `platform status` says it.
+fn expect_rotation(scene: &Scene, days: u64) {
+    let status = told(&run(scene, &["platform", "status"], &[]), 0);
+    let Some(server) = scene.openbao() else {
+        has(&status, &["main key, rotates when somebody rotates it"]);
+        return;
+    };
+    let line = format!("main key, version 1, rotates every {days} days");
+    has(&status, &[&line, "key of the catalog's MAC key, version 1"]);
+    for key in ["planton-acme", "planton-acme.mac"] {
+        let key = server.api().ok("GET", &format!("transit/keys/{key}"), None);
+        let period = &key.unwrap()["data"]["auto_rotate_period"];
+        assert_eq!(*period, days * 24 * 60 * 60);
+    }
+}
+
+/// Runs a command on a terminal, and returns what it writes there.
+fn on_terminal(scene: &Scene, pins: &Pins, arguments: &[&str]) -> String {
+    let python = std::env::var_os("PLANTON_TEST_PYTHON").unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/acceptance/terminal.py");
+    let mut command = Command::new(python);
+    command.args(["-B", script, PROVIDER]).args(arguments);
+    command.env("PLANTON_ORG", "acme").env("TERM", "xterm");
+    command.envs(scene.environment()).envs(pins.variables());
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A terminal gets a bar, which is gone at the end, and anything else gets lines.
+fn expect_progress(scene: &Scene, pins: &Pins) {
+    let verify = ["verify", "--backend", "platform"];
+    let rewrap = ["rewrap", "--backend", "platform"];
+    for (command, what) in [(&verify, "verify"), (&rewrap, "platform")] {
+        let line = format!("{what}: 1 of 1 secrets");
+        let printed = pins.run(scene, command);
+        told(&printed, 0);
+        let printed = [printed.stderr, printed.stdout].map(|it| String::from_utf8(it).unwrap());
+        assert!(
+            printed[0].lines().any(|printed| printed == line),
+            "{printed:?}"
+        );
+        let shown = on_terminal(scene, pins, command);
+        assert!(!shown.contains(&line), "{shown:?}");
+        let (bar, after) = shown.rsplit_once("\u{1b}[2K").unwrap();
+        has(bar, &[&format!("{what} [======"), "] 1/1"]);
+        assert!(!after.contains('\u{1b}'), "{shown:?}");
+        assert_eq!(flat(after), flat(&printed[1]));
+        assert!(!printed.concat().contains('\u{1b}'), "{printed:?}");
+    }
+}
+
 #[test]
 fn acc_rewrap_with_the_apply_policy_moves_the_mac_key_and_everything_opens() {
     let scene = Scene::new(&terraform_1_11(), On::OpenBao);
     let workspace = scene.workspace(SECRET);
+    let provider = scene.provider("");
+    let of_block = provider.replace("token =", "key_rotation_period = \"1440h\", token =");
+    assert_ne!(of_block, provider);
+    workspace.write("provider.tf", &of_block).unwrap();
     workspace.settled(&[]);
+    expect_rotation(&scene, 60);
     let server = scene.openbao().unwrap();
     let api = server.api();
     let policy = policy_text(&scope("acme"), PolicyRole::Apply);

@@ -6,6 +6,7 @@ use xtask::moto::{Fault, KmsKeyState, NewKmsKey};
 use super::backend;
 use crate::backends::Place;
 use crate::backends::configuration::{VARIABLES, secret};
+use crate::operator::{Pins, told};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
@@ -32,12 +33,13 @@ fn acc_aws_kms_key_encrypts_rotates_is_revoked_and_restored() {
     let variables = [("backend_secret", place.secret.as_str())];
     let workspace = place.workspace(&scene);
     let backend = backend(&place, &encryption(&place, "alias/planton"));
-    let on_own = "backend = planton_secret_backend.own.name";
+    let on_own = "backend = planton_secret_backend.own.name\n  timeouts = { update = \"4s\" }";
     let parts = [VARIABLES, &backend, &secret("db", on_own)];
     workspace.write("main.tf", &parts.concat()).unwrap();
     workspace.settled(&variables);
     let own = workspace.attributes("planton_secret_backend.own").unwrap();
-    assert_eq!(own["key_ids"], json!([format!("aws_kms:{arn}")]));
+    let id = format!("aws_kms:{arn}");
+    assert_eq!(own["key_ids"], json!([id]));
     assert_eq!(place.read(&scene, "db"), "first value");
 
     // A rotated key needs nothing.
@@ -61,7 +63,41 @@ fn acc_aws_kms_key_encrypts_rotates_is_revoked_and_restored() {
     workspace.settled(&next);
     assert_eq!(place.read(&scene, "db"), "second value");
     assert_eq!(scene.read_version("db", 1), "first value");
-    workspace.destroyed(&next);
+
+    // An apply waits for the quota of KMS, within its time. A rewrap waits and says so.
+    let throttle = |action, times| {
+        let fault = Fault {
+            action,
+            code: "ThrottlingException",
+            times,
+            ..Fault::default()
+        };
+        moto.inject(&fault).unwrap();
+    };
+    let third = [variables[0], ("rotation", "3"), ("value", "third value")];
+    throttle("Encrypt", 10_000);
+    let text = workspace.fails(&third);
+    has(
+        &text,
+        &[
+            "Encryption Key Rate Limited",
+            "Raise the resource's timeouts",
+        ],
+    );
+    moto.clear_faults().unwrap();
+    throttle("Encrypt", 1);
+    workspace.settled(&third);
+    throttle("ReEncrypt", 1);
+    let pins = Pins::of(&scene).and(&id);
+    let rewrapped = told(&pins.run(&scene, &["rewrap"]), 0);
+    has(
+        &rewrapped,
+        &[
+            "own: rate limited: waiting for a quota",
+            "3 versions rewrapped",
+        ],
+    );
+    workspace.destroyed(&third);
 }
 
 /// Creates two keys, and an alias of the first.
