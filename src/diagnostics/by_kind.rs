@@ -189,8 +189,20 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         ),
         K::Disabled => (
             "Encryption Key Disabled",
-            "The key encryption key exists, and is disabled or destroyed",
-            "Enable or restore it.",
+            "The key encryption key exists, and is disabled",
+            "Enable it.",
+        ),
+        K::PendingDeletion => (
+            "Encryption Key Pending Deletion",
+            "The key encryption key is scheduled for deletion, and cannot be used until it is \
+             restored",
+            "Cancel the deletion, and enable the key.",
+        ),
+        K::Destroyed => (
+            "Encryption Key Destroyed",
+            "The version of the key encryption key was destroyed, and no other version opens what \
+             was sealed under it",
+            "Open it with an escrow key.",
         ),
         K::PermissionDenied => (
             "Encryption Key Access Denied",

@@ -169,7 +169,10 @@ async fn a_rotated_key_opens_old_wraps_and_a_rewrap_frees_the_old_version() {
     place.set_state(1, "DESTROY_SCHEDULED");
     place.place.fake.end_destruction().unwrap();
     let gone = kek.unwrap(&old, context).await.unwrap_err();
-    assert_eq!(gone.kind(), KekErrorKind::Disabled);
+    assert_eq!(gone.kind(), KekErrorKind::Destroyed);
+    let remedy = gone.remedy().unwrap();
+    assert!(remedy.contains("Only an escrow key opens"), "{remedy}");
+    assert!(!remedy.contains("gcloud"), "{remedy}");
     assert!(is_same(
         &kek.unwrap(&new, context).await.unwrap(),
         &data_key(7)
@@ -183,7 +186,14 @@ async fn a_disabled_version_is_told_and_works_again_once_it_is_enabled() {
     let kek = declared.resolve().await.unwrap().kek;
     let context = context(kek.id(), 1);
     let wrapped = kek.wrap(&data_key(7), context).await.unwrap();
-    for state in ["DISABLED", "DESTROY_SCHEDULED"] {
+    for (state, kind, command) in [
+        ("DISABLED", KekErrorKind::Disabled, "enable"),
+        (
+            "DESTROY_SCHEDULED",
+            KekErrorKind::PendingDeletion,
+            "restore",
+        ),
+    ] {
         place.set_state(1, state);
         let before = place.operations().len();
         for (error, operation) in [
@@ -194,13 +204,11 @@ async fn a_disabled_version_is_told_and_works_again_once_it_is_enabled() {
             ),
             (declared.resolve().await.unwrap_err(), "GetCryptoKey"),
         ] {
-            assert_eq!(error.kind(), KekErrorKind::Disabled, "{state}");
+            assert_eq!(error.kind(), kind, "{state}");
             assert_eq!(error.operation(), operation);
             let remedy = error.remedy().unwrap();
-            assert!(
-                remedy.contains("gcloud kms keys versions enable"),
-                "{remedy}"
-            );
+            let command = format!("gcloud kms keys versions {command} ");
+            assert!(remedy.contains(&command), "{remedy}");
             assert!(
                 remedy.contains(
                     "--key=secrets --keyring=planton --location=europe-west3 --project=acme"

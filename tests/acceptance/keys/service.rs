@@ -236,7 +236,7 @@ impl Service {
                 }
                 place.gcp_fake().end_destruction().unwrap();
                 // Cloud KMS never deletes the key itself.
-                return "Encryption Key Disabled";
+                return "Encryption Key Destroyed";
             }
             Self::Azure => {
                 let name = key.rsplit('/').next().unwrap();

@@ -141,7 +141,7 @@ async fn a_key_that_is_not_usable_or_not_there_is_not_saved() {
         ),
         (
             KmsKeyState::PendingDeletion,
-            KekErrorKind::Disabled,
+            KekErrorKind::PendingDeletion,
             format!("aws kms cancel-key-deletion --region eu-central-1 --key-id {arn}"),
         ),
         (

@@ -7,8 +7,12 @@ use crate::error::{Error, ErrorKind};
 pub enum KekErrorKind {
     /// The key does not exist. The caller must not create one because of it.
     NotFound,
-    /// The key is disabled, scheduled for deletion or destroyed.
+    /// The key is disabled.
     Disabled,
+    /// The key is scheduled for deletion.
+    PendingDeletion,
+    /// The version of the key was destroyed.
+    Destroyed,
     /// Permission denied: the request was authenticated, but is not allowed.
     PermissionDenied,
     /// Authentication failed: the credential is missing or expired.
@@ -36,6 +40,8 @@ impl ErrorKind for KekErrorKind {
         match self {
             Self::NotFound => "failed: key not found",
             Self::Disabled => "failed: key disabled",
+            Self::PendingDeletion => "failed: key scheduled for deletion",
+            Self::Destroyed => "failed: key destroyed",
             Self::PermissionDenied => "was denied",
             Self::Unauthenticated => "failed: not authenticated",
             Self::Refused => "failed: the wrapped key does not open",

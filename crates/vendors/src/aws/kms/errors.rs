@@ -30,7 +30,8 @@ impl Unusable {
     fn kind(self) -> KekErrorKind {
         match self {
             Self::AwsManaged | Self::OtherType => KekErrorKind::Misconfigured,
-            Self::Disabled | Self::PendingDeletion | Self::PendingImport => KekErrorKind::Disabled,
+            Self::Disabled | Self::PendingImport => KekErrorKind::Disabled,
+            Self::PendingDeletion => KekErrorKind::PendingDeletion,
             Self::Creating | Self::Unavailable => KekErrorKind::Unavailable,
         }
     }

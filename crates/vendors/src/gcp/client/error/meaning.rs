@@ -54,6 +54,18 @@ const REASONS: &[(&str, Option<GcpErrorKind>)] = &[
     ("USER_PROJECT_DENIED", None),
 ];
 
+/// States of a key's version that an error of Cloud KMS may end with: "… is not enabled,
+/// current state is: DESTROYED."
+/// <https://cloud.google.com/kubernetes-engine/docs/how-to/encrypting-secrets#key-version-destroyed>
+const KEY_STATES: &[(&str, Option<GcpErrorKind>)] = &[
+    ("DISABLED", Some(GcpErrorKind::KeyDisabled)),
+    (
+        "DESTROY_SCHEDULED",
+        Some(GcpErrorKind::KeyPendingDestruction),
+    ),
+    ("DESTROYED", Some(GcpErrorKind::KeyDestroyed)),
+];
+
 impl Said {
     pub(super) fn read(body: &[u8]) -> Self {
         #[derive(Deserialize)]
@@ -63,6 +75,8 @@ impl Said {
         #[derive(Deserialize)]
         struct Status {
             status: Option<String>,
+            #[serde(default)]
+            message: serde_json::Value,
             #[serde(default)]
             details: Vec<Detail>,
         }
@@ -85,10 +99,16 @@ impl Said {
         };
         let details = error.details.iter();
         let reasons = details.clone().filter_map(|detail| detail.reason.as_ref());
+        let message = error.message.as_str().unwrap_or_default();
+        let state = message.rsplit_once("is not enabled, current state is: ");
+        let state = state.and_then(|(_, state)| known(KEY_STATES, state.trim_end_matches('.')));
         let consumers = details.filter_map(|detail| detail.metadata.consumer.as_ref());
         Self {
             code: error.status.and_then(|code| known(CODES, &code)),
-            reason: reasons.filter_map(|reason| known(REASONS, reason)).next(),
+            reason: reasons
+                .filter_map(|reason| known(REASONS, reason))
+                .next()
+                .or(state),
             consumer: consumers.filter_map(|text| project_number(text)).next(),
         }
     }
@@ -109,6 +129,7 @@ fn known<T>(table: &[(&'static str, T)], text: &str) -> Option<&'static str> {
 pub(super) fn kind(status: StatusCode, code: Option<&str>, reason: Option<&str>) -> GcpErrorKind {
     let by_reason = REASONS
         .iter()
+        .chain(KEY_STATES)
         .find(|(known, _)| Some(*known) == reason)
         .and_then(|(_, kind)| *kind);
     let by_code = CODES.iter().find(|(known, _)| Some(*known) == code);
