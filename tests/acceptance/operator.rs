@@ -615,6 +615,27 @@ fn acc_rewrap_with_the_apply_policy_moves_the_mac_key_and_everything_opens() {
     }
     assert_eq!(scene.read(&["db"])["db"], VALUE);
     workspace.unchanged(&[]);
+    // While every version is retired, a refresh works, and an error names the remedy.
+    let retire = |least: u64| {
+        let config = serde_json::json!({"min_decryption_version": least});
+        api.ok("POST", "transit/keys/planton-acme/config", Some(&config))
+            .unwrap();
+    };
+    let rotate = "transit/keys/planton-acme/rotate";
+    api.ok("POST", rotate, Some(&serde_json::json!({})))
+        .unwrap();
+    retire(3);
+    workspace.unchanged(&[]);
+    let reader = scene.workspace("ephemeral \"planton_secret\" \"db\" {\n  name = \"db\"\n}\n");
+    let text = reader.fails(&[]);
+    has(
+        &text,
+        &["Encryption Key Disabled", "min_decryption_version"],
+    );
+    retire(2);
+    assert_eq!(scene.read(&["db"])["db"], VALUE);
+    let moved = json(&run(&scene, &["rewrap", "--json"], &variables));
+    assert_eq!(moved["backends"][0]["rewrapped"], 1, "{moved}");
     let again = json(&run(&scene, &["rewrap", "--json"], &variables));
     assert_eq!(again["records"]["mac_key_rewrapped"], false, "{again}");
     assert_eq!(again["backends"][0]["rewrapped"], 0, "{again}");

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use xtask::terraform::Workspace;
 
 use super::service::Service;
-use super::{IDENTITY, KEY_SECRET, RECIPIENT, backend, escrow};
+use super::{IDENTITY, KEY_SECRET, OTHER, RECIPIENT, backend, escrow};
 use crate::backends::Place;
 use crate::backends::configuration::{VARIABLES, secret};
 use crate::operator::{self, Pins, told};
@@ -38,8 +38,8 @@ fn acc_customers_key_in_transit_from_its_declaration_to_its_revocation() {
 /// Steps of the removal of former keys from the record of a backend.
 pub(crate) const REMOVE_FORMER: [&str; 2] = ["remove former keys", "commit former keys"];
 
-/// A backend with a customer's key. Its escrow keys are an identity of age and another key in
-/// the same service, for which the provider finds the credential in its environment.
+/// A backend with a customer's key. Its escrow keys are two identities of age and another key
+/// in the same service, for which the provider finds the credential in its environment.
 struct Customer {
     service: Service,
     scene: Scene,
@@ -66,7 +66,7 @@ impl Customer {
             key_secret,
             _folder: folder,
         };
-        // The organization has the same escrow keys.
+        // The organization has two of the escrow keys.
         let [age, spare] = [format!("age:{RECIPIENT}"), customer.spare_argument()];
         let init = ["platform", "init", "--escrow", &age, "--escrow", &spare];
         let variables = customer.place.environment();
@@ -83,7 +83,7 @@ impl Customer {
     /// it, and one in the built-in backend.
     fn declare(&self, block: &str) {
         let spare = self.service.ambient_block(&self.place, &self.spare);
-        let escrow = escrow(&[RECIPIENT]).replace(']', &format!(", {spare}]"));
+        let escrow = escrow(&[RECIPIENT, OTHER]).replace(']', &format!(", {spare}]"));
         let keys = format!("encryption = {block}\n  {escrow}");
         let parts = [
             VARIABLES,
