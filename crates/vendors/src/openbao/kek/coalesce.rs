@@ -52,10 +52,10 @@ struct Shared<I, O> {
 /// The batch that gathers, and the callers that may join it.
 struct Queue<I, O> {
     waiting: Vec<Waiting<I, O>>,
-    /// When the first of them came.
-    opened: Instant,
     /// Number of the batches before this one.
     batch: u64,
+    /// Whether its window has passed, and it waits for callers that are due back.
+    waits_for_due: bool,
     /// When the callers of earlier batches were answered that have not come back.
     answered: VecDeque<Instant>,
 }
@@ -125,14 +125,13 @@ where
     fn enqueue(&self, waiting: Waiting<I, O>) {
         let mut queue = self.shared.lock();
         if queue.waiting.is_empty() {
-            queue.opened = Instant::now();
-            tokio::spawn(Arc::clone(&self.shared).gather(queue.batch, queue.opened));
+            tokio::spawn(Arc::clone(&self.shared).gather(queue.batch, Instant::now()));
         }
         queue.waiting.push(waiting);
         queue.answered.pop_front();
         let is_full = queue.waiting.len() == MAX_BATCH;
-        let waits_for_others = queue.opened.elapsed() < WINDOW || queue.all_back_at().is_some();
-        if is_full || !waits_for_others {
+        let was_last_due = queue.waits_for_due && queue.all_back_at().is_none();
+        if is_full || was_last_due {
             let batch = queue.take();
             let shared = Arc::clone(&self.shared);
             tokio::spawn(async move { shared.run(batch).await });
@@ -148,14 +147,15 @@ impl<I, O> Queue<I, O> {
     fn new() -> Self {
         Self {
             waiting: Vec::new(),
-            opened: Instant::now(),
             batch: 0,
+            waits_for_due: false,
             answered: VecDeque::new(),
         }
     }
 
     fn take(&mut self) -> Vec<Waiting<I, O>> {
         self.batch += 1;
+        self.waits_for_due = false;
         std::mem::take(&mut self.waiting)
     }
 
@@ -178,7 +178,11 @@ impl<I, O> Shared<I, O> {
     async fn gather(self: Arc<Self>, batch: u64, opened: Instant) {
         tokio::time::sleep_until(opened + WINDOW).await;
         let back = match &mut *self.lock() {
-            queue if queue.batch == batch => queue.all_back_at(),
+            queue if queue.batch == batch => {
+                let back = queue.all_back_at();
+                queue.waits_for_due = back.is_some();
+                back
+            }
             _ => return,
         };
         if let Some(back) = back {
