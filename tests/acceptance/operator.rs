@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use xtask::openbao::KvVersion;
 
 use crate::crash::{OPEN, calls};
+use crate::gc::COLLECT;
 use crate::keys::{customers, recovery, reseal};
 use crate::policies::{scope, token_of};
 use crate::scene::{On, PROVIDER, Scene, record_of, terraform_1_11};
@@ -47,7 +48,7 @@ const REMOVE: [&str; 4] = [
 const REWRAP: [&str; 4] = ["rewrap", "put rewrap", "commit rewrap", "delete superseded"];
 
 #[test]
-fn every_step_of_a_change_of_keys_has_a_crash_test() {
+fn every_step_of_an_operator_command_has_a_crash_test() {
     let tested: BTreeSet<String> = [
         // `refresh.rs` kills the unwrap of a MAC key.
         &INITIALIZE[..1],
@@ -58,6 +59,7 @@ fn every_step_of_a_change_of_keys_has_a_crash_test() {
         &[recovery::PROVISION],
         &reseal::STEPS,
         &customers::REMOVE_FORMER,
+        &COLLECT,
         &OPEN,
     ]
     .concat()
@@ -65,7 +67,7 @@ fn every_step_of_a_change_of_keys_has_a_crash_test() {
     .map(str::to_owned)
     .collect();
     let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations");
-    let files = ["keys", "rewrap"].map(|folder| operations.join(folder));
+    let files = ["keys", "rewrap", "gc"].map(|folder| operations.join(folder));
     let files = files.map(|folder| std::fs::read_dir(folder).unwrap());
     let mut steps = BTreeSet::new();
     for entry in files.into_iter().flatten() {
