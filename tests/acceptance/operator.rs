@@ -1,20 +1,19 @@
 //! Operator commands for keys: `platform`, `rewrap` and `open`, with the real binary.
 
-use std::collections::BTreeSet;
+mod changes;
+mod rotation;
+mod terminal;
+
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use planton_vendors::openbao::client::{PolicyRole, policy_text};
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::openbao::KvVersion;
 
-use crate::crash::{OPEN, calls};
-use crate::gc::COLLECT;
-use crate::keys::{customers, recovery, reseal};
-use crate::policies::{scope, token_of};
+use crate::policies::token_of;
 use crate::scene::{On, PROVIDER, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
@@ -30,54 +29,8 @@ const SECRET: &str = "resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  v
 
 /// The variable that names the step before which a command is killed.
 pub(crate) const KILL: &str = "PLANTON_TEST_KILL_BEFORE";
-/// Steps of `platform init`. The last one is killed in `keys/recovery.rs`.
+/// Steps of `platform init`. The one before its answer is killed in `keys/recovery.rs`.
 const INITIALIZE: [&str; 2] = ["initialize", "organization commit"];
-const ADD: [&str; 4] = [
-    "add escrow key",
-    "commit escrow key",
-    "forget history",
-    "answer",
-];
-const REMOVE: [&str; 4] = [
-    "remove escrow key",
-    "commit escrow key",
-    "forget history",
-    "answer",
-];
-/// Steps of `rewrap` on the built-in backend.
-const REWRAP: [&str; 4] = ["rewrap", "put rewrap", "commit rewrap", "delete superseded"];
-
-#[test]
-fn every_step_of_an_operator_command_has_a_crash_test() {
-    let tested: BTreeSet<String> = [
-        // `refresh.rs` kills the unwrap of a MAC key.
-        &INITIALIZE[..1],
-        &ADD,
-        &REMOVE,
-        &REWRAP,
-        &recovery::STEPS,
-        &[recovery::PROVISION],
-        &reseal::STEPS,
-        &customers::REMOVE_FORMER,
-        &COLLECT,
-        &OPEN,
-    ]
-    .concat()
-    .into_iter()
-    .map(str::to_owned)
-    .collect();
-    let operations = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/core/src/operations");
-    let files = ["keys", "rewrap", "gc"].map(|folder| operations.join(folder));
-    let files = files.map(|folder| std::fs::read_dir(folder).unwrap());
-    let mut steps = BTreeSet::new();
-    for entry in files.into_iter().flatten() {
-        let code = std::fs::read_to_string(entry.unwrap().path()).unwrap();
-        steps.extend(calls(&code, "before(\""));
-        steps.extend(calls(&code, "crash_point(\""));
-    }
-    assert_eq!(steps, tested);
-}
-
 /// Runs the binary without a terminal.
 pub(crate) fn run(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(PROVIDER);
@@ -302,7 +255,7 @@ fn initialized(scene: &Scene) {
         "{failure}"
     );
 
-    expect_rotation(scene, 90);
+    rotation::expect_rotation(scene, 90);
 
     // Terraform accepts what the commands print to be pinned.
     let pins = Pins::of(scene);
@@ -380,265 +333,4 @@ fn fetched(scene: &Scene, identity: &str) {
         &[],
     );
     has(&told(&missing, 1), &["7"]);
-}
-
-#[test]
-fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_embedded() {
-    changed(&Scene::new(&terraform_1_11(), On::Embedded));
-}
-
-#[test]
-fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_openbao() {
-    changed(&Scene::new(&terraform_1_11(), On::OpenBao));
-}
-
-fn changed(scene: &Scene) {
-    let mut workspace = scene.workspace(SECRET);
-    workspace.env("PLANTON_KEY_ROTATION_PERIOD", "720h");
-    workspace.settled(&[]);
-    expect_rotation(scene, 30);
-    let records = scene.records();
-    let add = ["platform", "escrow", "add", ESCROW];
-    let refused = told(&run(scene, &add, &[]), 1);
-    has(
-        &refused,
-        &["Pins Required", "PLANTON_ALLOWED_KEY_IDS are not set"],
-    );
-    has(&told(&run(scene, &["rewrap"], &[]), 1), &["Pins Required"]);
-    let pins = Pins::of(scene);
-    let refused = told(&pins.run(scene, &add), 1);
-    has(&refused, &["Encryption Key Not Allowed", "\"age:"]);
-    assert_eq!(scene.records(), records, "nothing was changed");
-    let id = refused.split("The key \"").nth(1).unwrap();
-    let id = id.split('"').next().unwrap().to_owned();
-    let pins = pins.and(&id);
-
-    let [begin, commit, forget, _] = ADD;
-    for step in [begin, commit] {
-        pins.killed(scene, &add, step);
-        assert_eq!(scene.records(), records, "{step}");
-    }
-    pins.killed(scene, &add, forget);
-    has(
-        &told(&pins.run(scene, &add), 0),
-        &["has this escrow key already", &id],
-    );
-    let list = ["platform", "escrow", "list"];
-    has(
-        &told(&run(scene, &list, &[]), 0),
-        &[&id, "recipient: age1t7"],
-    );
-
-    // The version that existed before follows with a rewrap, whatever kills it.
-    has(
-        &told(&Files::of(scene).open("id", &[]), 1),
-        &["No Wrap For This Key"],
-    );
-    for step in REWRAP {
-        pins.killed(scene, &["rewrap"], step);
-        workspace.unchanged(&[]);
-    }
-    let done = json(&pins.run(scene, &["rewrap", "--json"]));
-    let platform = &done["backends"][0];
-    assert_eq!(platform["backend"], "platform");
-    assert_eq!(
-        (&platform["rewrapped"], &platform["current"]),
-        (&0.into(), &1.into())
-    );
-    assert_eq!(platform["failed"], Value::Array(Vec::new()));
-    workspace.unchanged(&[]);
-    let files = Files::of(scene);
-    let revealed = files.open("id", &["--reveal"]);
-    assert_eq!(String::from_utf8(revealed.stdout).unwrap(), VALUE);
-    assert_eq!(files.open_by_a_stranger(), VALUE);
-
-    let identity = files.path("id").display().to_string();
-    let drill = ["verify", "--drill", &identity, "--json"];
-    let verified = json(&pins.run(scene, &drill));
-    assert_eq!(verified["drill"]["opened"], 1, "{verified}");
-    assert_eq!(verified["findings"], Value::Array(Vec::new()));
-    // Another identity opens nothing, which the drill finds.
-    let stranger = files.path("stranger").display().to_string();
-    let missed = pins.run(scene, &["verify", "--drill", &stranger]);
-    has(
-        &told(&missed, 1),
-        &["drill: it is not wrapped for the key of the drill"],
-    );
-
-    removed(scene, &pins, &id);
-    let without = Pins::of(scene);
-    let rewrapped = told(&without.run(scene, &["rewrap", "--backend", "platform"]), 0);
-    has(
-        &rewrapped,
-        &["1 versions rewrapped", "platform: 1 of 1 secrets"],
-    );
-    expect_progress(scene, &without);
-    has(
-        &told(&Files::of(scene).open("id", &[]), 1),
-        &["No Wrap For This Key"],
-    );
-    assert_eq!(scene.read(&["db"])["db"], VALUE);
-    workspace.destroyed(&[]);
-}
-
-/// Removes the escrow key `id`, adds it again and removes it, each time with a killed command.
-fn removed(scene: &Scene, pins: &Pins, id: &str) {
-    let json_of = |arguments: &[&str]| json(&pins.run(scene, &[arguments, &["--json"]].concat()));
-    let add = ["platform", "escrow", "add", ESCROW];
-    let remove = ["platform", "escrow", "remove", id];
-    let list = ["platform", "escrow", "list"];
-    let [begin, commit, forget, answer] = REMOVE;
-    for step in [begin, commit] {
-        pins.killed(scene, &remove, step);
-        let listed = json_of(&list);
-        assert_eq!(listed["escrow"][0]["id"], id, "{step}: {listed}");
-        assert_eq!(listed["escrow"][0]["settings"]["type"], "age", "{listed}");
-    }
-    has(
-        &told(&pins.run(scene, &remove), 0),
-        &["Removed the escrow key", "rewrap"],
-    );
-    let gone = pins.run(scene, &["platform", "escrow", "remove", ESCROW]);
-    has(&told(&gone, 3), &["Escrow Key Not Found"]);
-    for step in [forget, answer] {
-        pins.killed(scene, &add, ADD[3]);
-        let added = json_of(&add);
-        assert_eq!(
-            (&added["action"], &added["changed"]),
-            (&"added".into(), &false.into())
-        );
-        assert_eq!(added["escrow"][0]["id"], id, "{added}");
-        pins.killed(scene, &remove, step);
-        let listed = json_of(&list);
-        assert_eq!(
-            listed["escrow"],
-            Value::Array(Vec::new()),
-            "{step}: {listed}"
-        );
-    }
-    let added = json_of(&add);
-    assert_eq!(added["changed"], true, "{added}");
-    let removed = json_of(&remove);
-    assert_eq!(
-        (&removed["action"], &removed["changed"]),
-        (&"removed".into(), &true.into())
-    );
-    assert_eq!(removed["key"]["id"], id, "{removed}");
-    assert_eq!(removed["escrow"], Value::Array(Vec::new()), "{removed}");
-}
-
-/// Checks how often the server rotates the keys that the provider has created, and that
-/// `platform status` says it.
-fn expect_rotation(scene: &Scene, days: u64) {
-    let status = told(&run(scene, &["platform", "status"], &[]), 0);
-    let Some(server) = scene.openbao() else {
-        has(&status, &["main key, rotates when somebody rotates it"]);
-        return;
-    };
-    let line = format!("main key, version 1, rotates every {days} days");
-    has(&status, &[&line, "key of the catalog's MAC key, version 1"]);
-    for key in ["planton-acme", "planton-acme.mac"] {
-        let key = server.api().ok("GET", &format!("transit/keys/{key}"), None);
-        let period = &key.unwrap()["data"]["auto_rotate_period"];
-        assert_eq!(*period, days * 24 * 60 * 60);
-    }
-}
-
-/// Runs a command on a terminal, and returns what it writes there.
-fn on_terminal(scene: &Scene, pins: &Pins, arguments: &[&str]) -> String {
-    let python = std::env::var_os("PLANTON_TEST_PYTHON").unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/acceptance/terminal.py");
-    let mut command = Command::new(python);
-    command.args(["-B", script, PROVIDER]).args(arguments);
-    command.env("PLANTON_ORG", "acme").env("TERM", "xterm");
-    command.envs(scene.environment()).envs(pins.variables());
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// A terminal gets a bar, which is gone at the end, and anything else gets lines.
-fn expect_progress(scene: &Scene, pins: &Pins) {
-    let verify = ["verify", "--backend", "platform"];
-    let rewrap = ["rewrap", "--backend", "platform"];
-    for (command, what) in [(&verify, "verify"), (&rewrap, "platform")] {
-        let line = format!("{what}: 1 of 1 secrets");
-        let printed = pins.run(scene, command);
-        told(&printed, 0);
-        let printed = [printed.stderr, printed.stdout].map(|it| String::from_utf8(it).unwrap());
-        assert!(
-            printed[0].lines().any(|printed| printed == line),
-            "{printed:?}"
-        );
-        let shown = on_terminal(scene, pins, command);
-        assert!(!shown.contains(&line), "{shown:?}");
-        let (bar, after) = shown.rsplit_once("\u{1b}[2K").unwrap();
-        has(bar, &[&format!("{what} [======"), "] 1/1"]);
-        assert!(!after.contains('\u{1b}'), "{shown:?}");
-        assert_eq!(flat(after), flat(&printed[1]));
-        assert!(!printed.concat().contains('\u{1b}'), "{printed:?}");
-    }
-}
-
-#[test]
-fn acc_rewrap_with_the_apply_policy_moves_the_mac_key_and_everything_opens() {
-    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
-    let workspace = scene.workspace(SECRET);
-    let provider = scene.provider("");
-    let of_block = provider.replace("token =", "key_rotation_period = \"1440h\", token =");
-    assert_ne!(of_block, provider);
-    workspace.write("provider.tf", &of_block).unwrap();
-    workspace.settled(&[]);
-    expect_rotation(&scene, 60);
-    let server = scene.openbao().unwrap();
-    let api = server.api();
-    let policy = policy_text(&scope("acme"), PolicyRole::Apply);
-    let token = token_of(api, "apply", &policy);
-    for key in ["planton-acme", "planton-acme.mac"] {
-        api.ok(
-            "POST",
-            &format!("transit/keys/{key}/rotate"),
-            Some(&serde_json::json!({})),
-        )
-        .unwrap();
-    }
-    let pins = Pins::of(&scene);
-    let mut variables = pins.variables().to_vec();
-    variables.push(("PLANTON_TOKEN", &token));
-    let done = json(&run(&scene, &["rewrap", "--json"], &variables));
-    assert_eq!(done["records"]["mac_key_rewrapped"], true, "{done}");
-    assert_eq!(done["backends"][0]["rewrapped"], 1, "{done}");
-
-    // Nothing is under the former versions, which may now be retired for good.
-    for key in ["planton-acme", "planton-acme.mac"] {
-        let config = serde_json::json!({"min_decryption_version": 2});
-        api.ok("POST", &format!("transit/keys/{key}/config"), Some(&config))
-            .unwrap();
-    }
-    assert_eq!(scene.read(&["db"])["db"], VALUE);
-    workspace.unchanged(&[]);
-    // While every version is retired, a refresh works, and an error names the remedy.
-    let retire = |least: u64| {
-        let config = serde_json::json!({"min_decryption_version": least});
-        api.ok("POST", "transit/keys/planton-acme/config", Some(&config))
-            .unwrap();
-    };
-    let rotate = "transit/keys/planton-acme/rotate";
-    api.ok("POST", rotate, Some(&serde_json::json!({})))
-        .unwrap();
-    retire(3);
-    workspace.unchanged(&[]);
-    let reader = scene.workspace("ephemeral \"planton_secret\" \"db\" {\n  name = \"db\"\n}\n");
-    let text = reader.fails(&[]);
-    has(
-        &text,
-        &["Encryption Key Disabled", "min_decryption_version"],
-    );
-    retire(2);
-    assert_eq!(scene.read(&["db"])["db"], VALUE);
-    let moved = json(&run(&scene, &["rewrap", "--json"], &variables));
-    assert_eq!(moved["backends"][0]["rewrapped"], 1, "{moved}");
-    let again = json(&run(&scene, &["rewrap", "--json"], &variables));
-    assert_eq!(again["records"]["mac_key_rewrapped"], false, "{again}");
-    assert_eq!(again["backends"][0]["rewrapped"], 0, "{again}");
 }
