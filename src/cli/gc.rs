@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::{Span, SpanRelativeTo};
 use serde::Serialize;
 
-use super::operator::{self, Failure, Form, Report};
+use super::operator::{self, Form, Report};
 use super::progress::Progress;
 use crate::diagnostics::explain;
 use planton_core::names::Slug;
