@@ -150,9 +150,11 @@ impl Unusable {
                 "{what} of {key:?} is scheduled for destruction. After that, nothing that was \
                  sealed under it alone can be opened. To keep it:\n  {restore}\n  {enable}"
             ),
+            // https://cloud.google.com/kms/docs/destroy-restore
             Self::Destroyed => format!(
-                "{what} of {key:?} was destroyed, and cannot be restored. Nothing else is used in \
-                 its place. Only an escrow key opens what was sealed under it."
+                "{what} of {key:?} was destroyed. Nothing else is used in its place. Only an escrow \
+                 key opens what was sealed under it, unless the version was imported and the same \
+                 material is imported again."
             ),
             Self::Unknown => format!(
                 "{what} of {key:?} is not enabled. Nothing else is used in its place. To enable \

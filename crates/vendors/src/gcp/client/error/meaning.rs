@@ -56,7 +56,7 @@ const REASONS: &[(&str, Option<GcpErrorKind>)] = &[
 
 /// States of a key's version that an error of Cloud KMS may end with: "… is not enabled,
 /// current state is: DESTROYED."
-/// <https://cloud.google.com/kubernetes-engine/docs/how-to/encrypting-secrets#key-version-destroyed>
+/// <https://cloud.google.com/kubernetes-engine/docs/how-to/encrypting-secrets>
 const KEY_STATES: &[(&str, Option<GcpErrorKind>)] = &[
     ("DISABLED", Some(GcpErrorKind::KeyDisabled)),
     (
