@@ -164,8 +164,8 @@ impl Customer {
         told["backends"][0].clone()
     }
 
-    /// Returns what `open` prints of every envelope that the backend stores, which it gets on
-    /// stdin, beside the `names` of the secret.
+    /// Returns what `open` prints of every envelope that the backend stores, with the arguments
+    /// `key`.
     fn opened(&self, key: &[&str]) -> Vec<String> {
         let stored = self.place.objects();
         let stored = stored.iter().flat_map(|object| &object.payloads);
