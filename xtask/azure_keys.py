@@ -56,6 +56,10 @@ class Keys:
             permit("keys/recover")
             self.keys[name.lower()] = self.deleted.pop(name.lower())
             return 200, self.bundle(name, self.found(name)["versions"][-1], base), {}
+        if kind == ("DELETE", "deletedkeys", ()):
+            permit("keys/purge")
+            del self.deleted[name.lower()]
+            return 204, {}, {}
         if collection != "keys":
             raise Refusal(404, "KeyNotFound", "no such resource")
         if method == "GET" and len(tail) <= 1:

@@ -194,14 +194,15 @@ pub(super) fn kek(error: &KekError) -> Diagnostic {
         ),
         K::PendingDeletion => (
             "Encryption Key Pending Deletion",
-            "The key encryption key is scheduled for deletion",
+            "The key encryption key is scheduled for deletion, and cannot be used until it is \
+             restored",
             "Cancel the deletion, and enable the key.",
         ),
         K::Destroyed => (
-            "Encryption Key Version Destroyed",
-            "The version of the key encryption key was destroyed, and nothing restores it",
-            "Open what was encrypted with it through an escrow key: terraform-provider-planton \
-             rewrap --with.",
+            "Encryption Key Destroyed",
+            "The version of the key encryption key was destroyed, and no other version opens what \
+             was sealed under it",
+            "Open it with an escrow key.",
         ),
         K::PermissionDenied => (
             "Encryption Key Access Denied",

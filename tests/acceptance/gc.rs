@@ -8,6 +8,9 @@ use crate::crash::{RAISE, apply_killed};
 use crate::scene::{On, PROVIDER, Scene, terraform_1_11};
 use crate::steps::Steps as _;
 
+/// Steps of `gc`, between which it raises a document.
+pub(crate) const COLLECT: [&str; 2] = ["collect", "collect orphan"];
+
 const SECRETS: &str = r#"
 variable "names" { type = set(string) }
 
@@ -85,7 +88,7 @@ fn collects(scene: &Scene) {
     assert_eq!(told(&run(scene, &["verify"], None))["too_young"], 1);
 
     let delete = [&NOW[..], &["--delete"]].concat();
-    for step in ["collect", RAISE[0], "collect orphan"] {
+    for step in [COLLECT[0], RAISE[0], COLLECT[1]] {
         let killed = run(scene, &delete, Some(step));
         assert!(killed.status.code().is_none(), "{step}: {killed:?}");
         assert_eq!(scene.objects().len(), 2, "{step}");

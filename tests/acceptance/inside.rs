@@ -233,6 +233,22 @@ impl Scene {
         }
     }
 
+    /// Returns the key, the body and the MAC of the only record of a backend, on the embedded
+    /// platform.
+    pub(crate) fn backend_record(&self) -> [String; 3] {
+        let sql = "SELECT key, body, mac FROM records WHERE key LIKE 'backends/%'";
+        let row = self
+            .database()
+            .query_row(sql, [], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]));
+        row.unwrap()
+    }
+
+    /// Puts a record of a backend in the place of the present one.
+    pub(crate) fn put_backend_record(&self, record: &[String; 3]) {
+        let sql = "UPDATE records SET revision = revision + 1, body = ?2, mac = ?3 WHERE key = ?1";
+        assert_eq!(self.database().execute(sql, record.clone()).unwrap(), 1);
+    }
+
     fn database(&self) -> Connection {
         let folder = self.embedded().unwrap();
         let database = Connection::open(folder.join(DATABASE_FILE)).unwrap();

@@ -1,15 +1,19 @@
 //! Operator commands for keys: `platform`, `rewrap` and `open`, with the real binary.
 
+mod changes;
+mod rotation;
+mod terminal;
+
+use std::fs::File;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use planton_vendors::openbao::client::{PolicyRole, policy_text};
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask::openbao::KvVersion;
 
-use crate::policies::{scope, token_of};
+use crate::policies::token_of;
 use crate::scene::{On, PROVIDER, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, flat, has};
 
@@ -23,6 +27,10 @@ const VALUE: &str = "hunter2 in escrow";
 const SECRET: &str = "resource \"planton_secret\" \"db\" {\n  name = \"db\"\n  value_wo = \"hunter2 \
                       in escrow\"\n  value_wo_version = \"1\"\n}\n";
 
+/// The variable that names the step before which a command is killed.
+pub(crate) const KILL: &str = "PLANTON_TEST_KILL_BEFORE";
+/// Steps of `platform init`. The one before its answer is killed in `keys/recovery.rs`.
+const INITIALIZE: [&str; 2] = ["initialize", "organization commit"];
 /// Runs the binary without a terminal.
 pub(crate) fn run(scene: &Scene, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(PROVIDER);
@@ -48,6 +56,12 @@ pub(crate) fn told(output: &Output, status: i32) -> String {
 pub(crate) fn json(output: &Output) -> Value {
     told(output, 0);
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Checks that a command was killed before `step`.
+#[track_caller]
+pub(crate) fn killed(output: &Output, step: &str) {
+    assert_eq!(output.status.signal(), Some(9), "{step}: {output:?}");
 }
 
 /// What `platform status` prints to be pinned, with the escrow key beside it.
@@ -113,9 +127,8 @@ impl Pins {
     #[track_caller]
     pub(crate) fn killed(&self, scene: &Scene, arguments: &[&str], step: &str) {
         let mut variables = self.variables().to_vec();
-        variables.push(("PLANTON_TEST_KILL_BEFORE", step));
-        let output = run(scene, arguments, &variables);
-        assert_eq!(output.status.signal(), Some(9), "{step}: {output:?}");
+        variables.push((KILL, step));
+        killed(&run(scene, arguments, &variables), step);
     }
 }
 
@@ -125,7 +138,7 @@ struct Files(TempDir);
 impl Files {
     fn of(scene: &Scene) -> Self {
         let files = Self(TempDir::new().unwrap());
-        std::fs::write(files.path("envelope"), stored(scene)).unwrap();
+        std::fs::write(files.path("envelope"), stored(scene, "db")).unwrap();
         std::fs::write(files.path("id"), format!("# escrow\n{IDENTITY}\n")).unwrap();
         std::fs::write(files.path("stranger"), STRANGER).unwrap();
         files
@@ -141,6 +154,16 @@ impl Files {
         command.arg("open").arg(self.path("envelope"));
         command.arg("--identity").arg(self.path(identity));
         command.args(more).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Opens the envelope on stdin with the root key of an embedded platform's file.
+    fn open_stdin(&self, key_file: &Path) -> Output {
+        let mut command = Command::new(PROVIDER);
+        command.args(["open", "--reveal", "--key-file"]);
+        command
+            .arg(key_file)
+            .stdin(File::open(self.path("envelope")).unwrap());
+        command.output().unwrap()
     }
 
     /// Opens the envelope with the second implementation, which has the identity alone.
@@ -160,10 +183,10 @@ impl Files {
     }
 }
 
-/// Returns the stored envelope that the record of the secret `db` names. A killed rewrap may
+/// Returns the stored envelope that the record of the secret `name` names. A killed rewrap may
 /// have left another.
-fn stored(scene: &Scene) -> Vec<u8> {
-    let record = record_of(&scene.records(), "db");
+pub(crate) fn stored(scene: &Scene, name: &str) -> Vec<u8> {
+    let record = record_of(&scene.records(), name);
     let versions = record["versions"].as_array().unwrap();
     let native_id = versions.last().unwrap()["native_id"].as_str().unwrap();
     if let Some(server) = scene.openbao() {
@@ -211,19 +234,28 @@ fn initialized(scene: &Scene) {
     assert!(scene.records().is_empty());
 
     let init = ["platform", "init", "--escrow", ESCROW, "--json"];
-    let killed = run(
-        scene,
-        &init,
-        &[("PLANTON_TEST_KILL_BEFORE", "organization commit")],
-    );
-    assert_eq!(killed.status.signal(), Some(9), "{killed:?}");
+    for step in INITIALIZE {
+        killed(&run(scene, &init, &[(KILL, step)]), step);
+    }
     let created = json(&run(scene, &init, &[]));
     assert_eq!(created["created"], true);
     let again = json(&run(scene, &init, &[]));
     assert_eq!(again["created"], false);
     assert_eq!(again["fingerprint"], created["fingerprint"]);
-    let refused = run(scene, &["platform", "init"], &[]);
-    has(&told(&refused, 1), &["Organization Already Initialized"]);
+    let refused = run(scene, &["platform", "init", "--json"], &[]);
+    has(
+        &told(&refused, 1),
+        &["Error: Organization Already Initialized"],
+    );
+    let failure: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    let error = &failure["error"];
+    assert_eq!(error["summary"], "Organization Already Initialized");
+    assert!(
+        error["detail"].as_str().unwrap().contains("escrow"),
+        "{failure}"
+    );
+
+    rotation::expect_rotation(scene, 90);
 
     // Terraform accepts what the commands print to be pinned.
     let pins = Pins::of(scene);
@@ -253,6 +285,19 @@ fn initialized(scene: &Scene) {
     has(&told(&refused, 1), &["No Wrap For This Key", "age:"]);
     assert_eq!(files.open_by_a_stranger(), VALUE);
     fetched(scene, &files.path("id").display().to_string());
+    if let Some(folder) = scene.embedded() {
+        let opened = files.open_stdin(&folder.join("planton.key"));
+        assert!(opened.status.success(), "{opened:?}");
+        assert_eq!(String::from_utf8(opened.stdout).unwrap(), VALUE);
+        has(
+            &flat(&String::from_utf8(opened.stderr).unwrap()),
+            &["opened with local:"],
+        );
+        let other = Scene::new(&terraform_1_11(), On::Embedded);
+        Pins::initialized(&other, &[]);
+        let refused = files.open_stdin(&other.embedded().unwrap().join("planton.key"));
+        has(&told(&refused, 1), &["No Wrap For This Key", "local:"]);
+    }
     std::fs::write(files.path("envelope"), "pse1.AAAA").unwrap();
     has(&told(&files.open("id", &[]), 1), &["Not An Envelope"]);
     workspace.destroyed(&[]);
@@ -288,142 +333,4 @@ fn fetched(scene: &Scene, identity: &str) {
         &[],
     );
     has(&told(&missing, 1), &["7"]);
-}
-
-#[test]
-fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_embedded() {
-    changed(&Scene::new(&terraform_1_11(), On::Embedded));
-}
-
-#[test]
-fn acc_escrow_key_is_added_and_removed_by_killed_commands_on_openbao() {
-    changed(&Scene::new(&terraform_1_11(), On::OpenBao));
-}
-
-fn changed(scene: &Scene) {
-    let workspace = scene.workspace(SECRET);
-    workspace.settled(&[]);
-    let records = scene.records();
-    let add = ["platform", "escrow", "add", ESCROW];
-    let refused = told(&run(scene, &add, &[]), 1);
-    has(
-        &refused,
-        &["Pins Required", "PLANTON_ALLOWED_KEY_IDS are not set"],
-    );
-    has(&told(&run(scene, &["rewrap"], &[]), 1), &["Pins Required"]);
-    let pins = Pins::of(scene);
-    let refused = told(&pins.run(scene, &add), 1);
-    has(&refused, &["Encryption Key Not Allowed", "\"age:"]);
-    assert_eq!(scene.records(), records, "nothing was changed");
-    let id = refused.split("The key \"").nth(1).unwrap();
-    let id = id.split('"').next().unwrap().to_owned();
-    let pins = pins.and(&id);
-
-    pins.killed(scene, &add, "commit escrow key");
-    assert_eq!(scene.records(), records);
-    pins.killed(scene, &add, "answer");
-    has(
-        &told(&pins.run(scene, &add), 0),
-        &["has this escrow key already", &id],
-    );
-    let list = ["platform", "escrow", "list"];
-    has(
-        &told(&run(scene, &list, &[]), 0),
-        &[&id, "recipient: age1t7"],
-    );
-
-    // The version that existed before follows with a rewrap, whatever kills it.
-    has(
-        &told(&Files::of(scene).open("id", &[]), 1),
-        &["No Wrap For This Key"],
-    );
-    for step in ["put rewrap", "commit rewrap", "delete superseded"] {
-        pins.killed(scene, &["rewrap"], step);
-        workspace.unchanged(&[]);
-    }
-    let done = json(&pins.run(scene, &["rewrap", "--json"]));
-    let platform = &done["backends"][0];
-    assert_eq!(platform["backend"], "platform");
-    assert_eq!(
-        (&platform["rewrapped"], &platform["current"]),
-        (&0.into(), &1.into())
-    );
-    assert_eq!(platform["failed"], Value::Array(Vec::new()));
-    workspace.unchanged(&[]);
-    let files = Files::of(scene);
-    let revealed = files.open("id", &["--reveal"]);
-    assert_eq!(String::from_utf8(revealed.stdout).unwrap(), VALUE);
-    assert_eq!(files.open_by_a_stranger(), VALUE);
-
-    let identity = files.path("id").display().to_string();
-    let drill = ["verify", "--drill", &identity, "--json"];
-    let verified = json(&pins.run(scene, &drill));
-    assert_eq!(verified["drill"]["opened"], 1, "{verified}");
-    assert_eq!(verified["findings"], Value::Array(Vec::new()));
-    // Another identity opens nothing, which the drill finds.
-    let stranger = files.path("stranger").display().to_string();
-    let missed = pins.run(scene, &["verify", "--drill", &stranger]);
-    has(
-        &told(&missed, 1),
-        &["drill: it is not wrapped for the key of the drill"],
-    );
-
-    let remove = ["platform", "escrow", "remove", &id];
-    pins.killed(scene, &remove, "commit escrow key");
-    has(&told(&run(scene, &list, &[]), 0), &[&id]);
-    has(
-        &told(&pins.run(scene, &remove), 0),
-        &["Removed the escrow key", "rewrap"],
-    );
-    let gone = pins.run(scene, &["platform", "escrow", "remove", ESCROW]);
-    has(&told(&gone, 3), &["Escrow Key Not Found"]);
-    let without = Pins::of(scene);
-    let rewrapped = told(&without.run(scene, &["rewrap", "--backend", "platform"]), 0);
-    has(
-        &rewrapped,
-        &["1 versions rewrapped", "platform: 1 of 1 secrets"],
-    );
-    has(
-        &told(&Files::of(scene).open("id", &[]), 1),
-        &["No Wrap For This Key"],
-    );
-    assert_eq!(scene.read(&["db"])["db"], VALUE);
-    workspace.destroyed(&[]);
-}
-
-#[test]
-fn acc_rewrap_with_the_apply_policy_moves_the_mac_key_and_everything_opens() {
-    let scene = Scene::new(&terraform_1_11(), On::OpenBao);
-    let workspace = scene.workspace(SECRET);
-    workspace.settled(&[]);
-    let server = scene.openbao().unwrap();
-    let api = server.api();
-    let policy = policy_text(&scope("acme"), PolicyRole::Apply);
-    let token = token_of(api, "apply", &policy);
-    for key in ["planton-acme", "planton-acme.mac"] {
-        api.ok(
-            "POST",
-            &format!("transit/keys/{key}/rotate"),
-            Some(&serde_json::json!({})),
-        )
-        .unwrap();
-    }
-    let pins = Pins::of(&scene);
-    let mut variables = pins.variables().to_vec();
-    variables.push(("PLANTON_TOKEN", &token));
-    let done = json(&run(&scene, &["rewrap", "--json"], &variables));
-    assert_eq!(done["records"]["mac_key_rewrapped"], true, "{done}");
-    assert_eq!(done["backends"][0]["rewrapped"], 1, "{done}");
-
-    // Nothing is under the former versions, which may now be retired for good.
-    for key in ["planton-acme", "planton-acme.mac"] {
-        let config = serde_json::json!({"min_decryption_version": 2});
-        api.ok("POST", &format!("transit/keys/{key}/config"), Some(&config))
-            .unwrap();
-    }
-    assert_eq!(scene.read(&["db"])["db"], VALUE);
-    workspace.unchanged(&[]);
-    let again = json(&run(&scene, &["rewrap", "--json"], &variables));
-    assert_eq!(again["records"]["mac_key_rewrapped"], false, "{again}");
-    assert_eq!(again["backends"][0]["rewrapped"], 0, "{again}");
 }

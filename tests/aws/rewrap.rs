@@ -1,4 +1,5 @@
-//! Tests rewraps that meet: what AWS keeps of the versions that are committed.
+//! Tests rewraps: what AWS keeps of the versions that they supersede, and of those that are committed
+//! where two rewraps meet.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,8 +8,8 @@ use planton_core::catalog::{CatalogStore, InMemoryCatalog};
 use planton_core::kek::LocalKek;
 use planton_core::names::Slug;
 use planton_core::operations::{
-    CreateSecret, Interrupt, OnDestroy, Organization, PLATFORM_BACKEND, Platform, RewrapProgress,
-    SecretArguments, SecretMetadata, SecretValue, UpdateSecret, ValueSource,
+    CreateSecret, Interrupt, KeptEnvelope, OnDestroy, Organization, PLATFORM_BACKEND, Platform,
+    RewrapProgress, SecretArguments, SecretMetadata, SecretValue, UpdateSecret, ValueSource,
 };
 use planton_core::store::{
     Deletion, DescribeOptions, NativeVersionId, PutAgain, PutOptions, RemoteName, SecretStore,
@@ -142,6 +143,56 @@ async fn committed(catalog: &InMemoryCatalog) -> (RemoteName, Vec<NativeVersionI
     )
 }
 
+/// Makes a former key and a present one.
+fn keys(organization: &Slug) -> [Arc<LocalKek>; 2] {
+    [(); 2].map(|()| {
+        let root = RootKey::generate().unwrap();
+        Arc::new(LocalKek::new(&root, organization))
+    })
+}
+
+/// Returns the organization of a new process, whose key was rotated or not.
+fn organization(
+    slug: &Slug,
+    catalog: &Arc<InMemoryCatalog>,
+    [former, present]: &[Arc<LocalKek>; 2],
+    (store, is_rotated): (Arc<dyn SecretStore>, bool),
+) -> Organization {
+    let platform = Platform {
+        catalog: Arc::clone(catalog) as _,
+        kek: if is_rotated { present } else { former }.clone(),
+        mac_kek: former.clone(),
+        former_keks: vec![former.clone()],
+        kek_connector: Arc::new(KekConnector::default()),
+        store,
+        connector: Arc::new(Connector::default()),
+    };
+    Organization::new(slug.clone(), platform)
+}
+
+#[tokio::test]
+async fn a_rewrap_names_each_superseded_version_that_aws_keeps() {
+    let place = Place::new().await;
+    place.moto.keep_unlabelled(&place.unique).unwrap();
+    let slug = Slug::parse(&place.unique).unwrap();
+    let catalog = Arc::new(InMemoryCatalog::new());
+    let keys = keys(&slug);
+    let store: Arc<dyn SecretStore> = Arc::new(place.store());
+    let process = |is_rotated| organization(&slug, &catalog, &keys, (store.clone(), is_rotated));
+    versions(&process(false), 2).await;
+    let (object, before) = committed(&catalog).await;
+    let progress = rewrapped(&process(true)).await;
+    assert_eq!((progress.rewrapped, progress.failed.len()), (2, 0));
+    let superseded = before.into_iter().map(|version| KeptEnvelope {
+        object: object.clone(),
+        version,
+    });
+    assert_eq!(progress.kept, superseded.collect::<Vec<_>>());
+    for kept in &progress.kept {
+        store.get(&kept.object, &kept.version).await.unwrap();
+    }
+}
+
 /// With 14 versions or more, a single label is free for a rewrap, so two choose the same. The
 /// one that loses takes it from an older version, which has no other. AWS keeps that one for a
 /// day at least.
@@ -152,23 +203,8 @@ async fn a_rewrap_that_loses_to_another_one_leaves_each_version_a_label() {
         place.moto.keep_unlabelled(&place.unique).unwrap();
         let slug = Slug::parse(&place.unique).unwrap();
         let catalog = Arc::new(InMemoryCatalog::new());
-        let keys = [(); 2].map(|()| {
-            let root = RootKey::generate().unwrap();
-            Arc::new(LocalKek::new(&root, &slug))
-        });
-        let process = |store: Arc<dyn SecretStore>, is_rotated: bool| {
-            let [former, present] = &keys;
-            let platform = Platform {
-                catalog: catalog.clone(),
-                kek: if is_rotated { present } else { former }.clone(),
-                mac_kek: former.clone(),
-                former_keks: vec![former.clone()],
-                kek_connector: Arc::new(KekConnector::default()),
-                store,
-                connector: Arc::new(Connector::default()),
-            };
-            Organization::new(slug.clone(), platform)
-        };
+        let keys = keys(&slug);
+        let process = |store, is_rotated| organization(&slug, &catalog, &keys, (store, is_rotated));
         let first = process(Arc::new(place.store()), false);
         versions(&first, count).await;
         let rival = process(Arc::new(place.store()), true);

@@ -170,6 +170,9 @@ async fn a_rotated_key_opens_old_wraps_and_a_rewrap_frees_the_old_version() {
     place.place.fake.end_destruction().unwrap();
     let gone = kek.unwrap(&old, context).await.unwrap_err();
     assert_eq!(gone.kind(), KekErrorKind::Destroyed);
+    let remedy = gone.remedy().unwrap();
+    assert!(remedy.contains("Only an escrow key opens"), "{remedy}");
+    assert!(!remedy.contains("gcloud"), "{remedy}");
     assert!(is_same(
         &kek.unwrap(&new, context).await.unwrap(),
         &data_key(7)
@@ -183,7 +186,7 @@ async fn a_disabled_version_is_told_and_works_again_once_it_is_enabled() {
     let kek = declared.resolve().await.unwrap().kek;
     let context = context(kek.id(), 1);
     let wrapped = kek.wrap(&data_key(7), context).await.unwrap();
-    for (state, kind, verb) in [
+    for (state, kind, command) in [
         ("DISABLED", KekErrorKind::Disabled, "enable"),
         (
             "DESTROY_SCHEDULED",
@@ -204,10 +207,8 @@ async fn a_disabled_version_is_told_and_works_again_once_it_is_enabled() {
             assert_eq!(error.kind(), kind, "{state}");
             assert_eq!(error.operation(), operation);
             let remedy = error.remedy().unwrap();
-            assert!(
-                remedy.contains(&format!("gcloud kms keys versions {verb}")),
-                "{remedy}"
-            );
+            let command = format!("gcloud kms keys versions {command} ");
+            assert!(remedy.contains(&command), "{remedy}");
             assert!(
                 remedy.contains(
                     "--key=secrets --keyring=planton --location=europe-west3 --project=acme"

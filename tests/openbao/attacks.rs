@@ -10,6 +10,7 @@ use planton_core::kek::WrapContext;
 use planton_envelope::{DataKey, WrappedKey};
 use serde_json::json;
 use test_support::attacks::Encryptor;
+use test_support::attacks::a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_opens_nothing as carried_on;
 
 use super::support::Place;
 use super::support::admin::Admin;
@@ -65,6 +66,11 @@ impl Encryptor for EncryptOnly {
     }
 }
 
+async fn rotate(place: &Place, key: &str) {
+    let path = format!("{}/keys/{key}/rotate", place.config.transit_mount_path);
+    place.admin.ok("POST", &path, "").await;
+}
+
 mod platforms_key {
     use std::sync::Arc;
 
@@ -73,7 +79,7 @@ mod platforms_key {
     use planton_vendors::openbao::TransitKek;
     use test_support::attacks::Target;
 
-    use super::EncryptOnly;
+    use super::{EncryptOnly, rotate};
     use crate::support::Place;
 
     async fn target() -> (Place, Target) {
@@ -95,6 +101,13 @@ mod platforms_key {
     }
 
     test_support::attacks!(target().await);
+
+    #[tokio::test]
+    async fn a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_opens_nothing() {
+        let (place, target) = target().await;
+        let rotate = rotate(&place, "planton-acme");
+        super::carried_on(&target, rotate).await;
+    }
 }
 
 mod customers_key {
@@ -104,7 +117,7 @@ mod customers_key {
     use planton_vendors::KekConnector;
     use test_support::attacks::{Target, embedded_platform};
 
-    use super::EncryptOnly;
+    use super::{EncryptOnly, rotate};
     use crate::customers_key::support::Customer;
     use crate::support::Place;
 
@@ -126,4 +139,11 @@ mod customers_key {
     }
 
     test_support::attacks!(target().await);
+
+    #[tokio::test]
+    async fn a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_opens_nothing() {
+        let (place, target) = target().await;
+        let rotate = rotate(&place, "customers");
+        super::carried_on(&target, rotate).await;
+    }
 }

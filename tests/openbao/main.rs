@@ -21,6 +21,7 @@ mod own;
 mod own_conformance;
 mod own_diagnostics;
 mod policy;
+mod properties;
 mod quotas;
 mod rewrap;
 mod setup;

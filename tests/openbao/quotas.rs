@@ -4,15 +4,19 @@ use std::time::{Duration, Instant};
 
 use planton_core::catalog::{CatalogErrorKind, CatalogStore};
 use planton_core::catalog::{RecordKey, Revision, StoredRecord};
+use planton_core::kek::ProvisionKek as _;
 use planton_core::store::{SecretStore, StoreErrorKind};
 use planton_vendors::http::OperationContext;
 use planton_vendors::openbao::OpenBaoCatalog;
-use planton_vendors::openbao::client::PolicyRole;
+use planton_vendors::openbao::TransitKek;
+use planton_vendors::openbao::client::{OpenBaoAddress, OpenBaoClient, OpenBaoConfig, PolicyRole};
+use test_support::keys::rewraps_wait_for_a_quota;
 use uuid::Uuid;
+use xtask::faults::{Fault, Match};
 
 use super::own::{PAYLOAD, name, version};
-use super::support::Place;
 use super::support::own::Own;
+use super::support::{Place, hasty};
 
 fn within(time: Duration) -> OperationContext {
     OperationContext {
@@ -82,4 +86,26 @@ async fn a_quota_that_outlives_the_operation_is_named() {
     assert_eq!(error.kind(), CatalogErrorKind::RateLimited, "{error:?}");
     let remedy = error.remedy().unwrap();
     assert!(remedy.contains("sys/quotas/rate-limit"), "{remedy}");
+}
+
+/// A batch of them is one request.
+#[tokio::test]
+async fn a_rewrap_of_many_waits_for_the_quota_and_shows_it() {
+    let place = Place::new().await;
+    let proxy = place.proxy();
+    let config = OpenBaoConfig {
+        address: OpenBaoAddress::parse(proxy.address()).unwrap(),
+        ..place.config.clone()
+    };
+    let fence = place.fence_path();
+    let client = OpenBaoClient::with_retry(&config, Some(&fence), hasty()).unwrap();
+    let kek = TransitKek::platform(&client, &place.scope);
+    kek.provision().await.unwrap();
+    let limit = || {
+        let full = r#"{"errors":["request path \"rewrap\": rate limit quota exceeded"]}"#;
+        let limited = Fault::status(429).with_body(full).times(20);
+        proxy.fail(limited.on(Match::path("/rewrap/planton-acme")));
+    };
+    assert_eq!(rewraps_wait_for_a_quota(&kek, limit).await, 20);
+    assert_eq!(proxy.count(&Match::path("/rewrap/planton-acme")), 21);
 }

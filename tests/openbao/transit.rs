@@ -256,6 +256,13 @@ async fn rewrapped_and_retired_key_versions_are_told_apart() {
     assert!(bool::from(unwrapped.ct_eq(&dek())));
     let error = kek.unwrap(&old, bound_to(&bound)).await.unwrap_err();
     assert_eq!(error.kind(), KekErrorKind::Disabled, "{error:?}");
+
+    // Restoring the version restores the reads.
+    let restore = r#"{"min_decryption_version":1}"#;
+    let config = format!("{path}/config");
+    place.admin.ok("POST", &config, restore).await;
+    let unwrapped = kek.unwrap(&old, bound_to(&bound)).await.unwrap();
+    assert!(bool::from(unwrapped.ct_eq(&dek())));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use planton_core::catalog::{
     conformance as catalog_conformance,
 };
 use planton_core::deadline::OperationContext;
+use planton_core::kek::Rewrap;
 use planton_core::store::{
     Absence, Deletion, DescribeOptions, SecretStore, StoreErrorKind, VersionStatus,
 };
@@ -14,8 +15,10 @@ use planton_vendors::http::RetryPolicy;
 use planton_vendors::openbao::OpenBaoCatalog;
 use planton_vendors::openbao::OpenBaoStore;
 use planton_vendors::openbao::client::{OpenBaoAuth, OpenBaoClient, PolicyRole};
+use subtle::ConstantTimeEq;
 use xtask::faults::{FaultProxy, Match, ProxyOptions};
 
+use super::customers_key::support::{Customer, context, dek, unwrap, wrap};
 use super::own::{PAYLOAD, name, version};
 use super::support::{Place, config, token};
 
@@ -203,4 +206,34 @@ async fn an_index_tells_whose_commands_to_print() {
         .await;
     assert_eq!(client.vendor().await.command(), "vault");
     assert_eq!(front.count(&Match::path("/sys/health")), 0);
+}
+
+#[tokio::test]
+async fn a_customers_key_wraps_opens_and_rewraps() {
+    let place = Place::new().await;
+    let front = front(&place);
+    let customer = Customer::created(&place, "theirs").await;
+    let customer = customer.with("address", front.address());
+    let resolved = customer.resolved().await;
+    let kek = resolved.kek.as_ref();
+    let old = wrap(kek).await.unwrap();
+    let rotate = format!("{}/keys/theirs/rotate", place.config.transit_mount_path);
+    place.admin.ok("POST", &rotate, "").await;
+    let due = [Rewrap {
+        wrapped: &old,
+        context: context(kek),
+    }];
+    let new = kek.rewrap(&due).await.remove(0).unwrap();
+    let description = kek.describe().await.unwrap();
+    assert_eq!(description.newest_version, Some(2));
+    assert_eq!(kek.is_newest(&new, &description), Some(true));
+    let fresh = customer.open(&resolved.id);
+    for wrapped in [&old, &new] {
+        let opened = unwrap(fresh.as_ref(), wrapped).await.unwrap();
+        assert!(bool::from(opened.ct_eq(&dek())));
+    }
+    let requests = front.requests();
+    let refused = requests.iter().find(|seen| seen.status() != Some(200));
+    assert!(refused.is_none(), "{refused:?}");
+    assert!(front.count(&Match::path("/rewrap/theirs")) > 0);
 }

@@ -355,6 +355,9 @@ impl AzureFake {
             .with_context(|| format!("calling the fake's {path}"))?;
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().context("its answer")?;
+        if status == 204 {
+            return Ok(Value::Null);
+        }
         ensure!(status == 200, "the fake's {path}: {status} {text}");
         serde_json::from_str(&text).context("its answer is JSON")
     }

@@ -53,6 +53,12 @@ impl Place {
         self
     }
 
+    /// Adds variables to the provider's environment.
+    pub(crate) fn with_variables(mut self, more: Vec<(&'static str, String)>) -> Self {
+        self.more.extend(more);
+        self
+    }
+
     /// Returns the variables that give the credential.
     pub(crate) fn ambient_variables(&self) -> Vec<(&'static str, String)> {
         self.more.clone()

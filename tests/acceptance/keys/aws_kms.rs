@@ -6,6 +6,7 @@ use xtask::moto::{Fault, KmsKeyState, NewKmsKey};
 use super::backend;
 use crate::backends::Place;
 use crate::backends::configuration::{VARIABLES, secret};
+use crate::operator::{Pins, told};
 use crate::scene::{On, Scene, record_of, terraform_1_11};
 use crate::steps::{Steps, has};
 
@@ -32,12 +33,13 @@ fn acc_aws_kms_key_encrypts_rotates_is_revoked_and_restored() {
     let variables = [("backend_secret", place.secret.as_str())];
     let workspace = place.workspace(&scene);
     let backend = backend(&place, &encryption(&place, "alias/planton"));
-    let on_own = "backend = planton_secret_backend.own.name";
+    let on_own = "backend = planton_secret_backend.own.name\n  timeouts = { update = \"4s\" }";
     let parts = [VARIABLES, &backend, &secret("db", on_own)];
     workspace.write("main.tf", &parts.concat()).unwrap();
     workspace.settled(&variables);
     let own = workspace.attributes("planton_secret_backend.own").unwrap();
-    assert_eq!(own["key_ids"], json!([format!("aws_kms:{arn}")]));
+    let id = format!("aws_kms:{arn}");
+    assert_eq!(own["key_ids"], json!([id]));
     assert_eq!(place.read(&scene, "db"), "first value");
 
     // A rotated key needs nothing.
@@ -47,21 +49,63 @@ fn acc_aws_kms_key_encrypts_rotates_is_revoked_and_restored() {
 
     // While the key is disabled, a refresh works and a new version fails.
     let next = [variables[0], ("rotation", "2"), ("value", "second value")];
-    for (state, remedy) in [
-        (KmsKeyState::Disabled, "enable-key"),
-        (KmsKeyState::PendingDeletion, "cancel-key-deletion"),
+    for (state, summary, remedy) in [
+        (
+            KmsKeyState::Disabled,
+            "Encryption Key Disabled",
+            "enable-key",
+        ),
+        (
+            KmsKeyState::PendingDeletion,
+            "Encryption Key Pending Deletion",
+            "cancel-key-deletion",
+        ),
     ] {
         moto.set_kms_key_state(&arn, state).unwrap();
         workspace.unchanged(&variables);
         let text = workspace.fails(&next);
-        has(&text, &["Encryption Key Disabled", remedy]);
+        has(&text, &[summary, remedy]);
     }
     moto.set_kms_key_state(&arn, KmsKeyState::Enabled).unwrap();
     assert_eq!(place.read(&scene, "db"), "first value");
     workspace.settled(&next);
     assert_eq!(place.read(&scene, "db"), "second value");
     assert_eq!(scene.read_version("db", 1), "first value");
-    workspace.destroyed(&next);
+
+    // An apply waits for the quota of KMS, within its time. A rewrap waits and says so.
+    let throttle = |action, times| {
+        let fault = Fault {
+            action,
+            code: "ThrottlingException",
+            times,
+            ..Fault::default()
+        };
+        moto.inject(&fault).unwrap();
+    };
+    let third = [variables[0], ("rotation", "3"), ("value", "third value")];
+    throttle("Encrypt", 10_000);
+    let text = workspace.fails(&third);
+    has(
+        &text,
+        &[
+            "Encryption Key Rate Limited",
+            "Raise the resource's timeouts",
+        ],
+    );
+    moto.clear_faults().unwrap();
+    throttle("Encrypt", 1);
+    workspace.settled(&third);
+    throttle("ReEncrypt", 1);
+    let pins = Pins::of(&scene).and(&id);
+    let rewrapped = told(&pins.run(&scene, &["rewrap"]), 0);
+    has(
+        &rewrapped,
+        &[
+            "own: rate limited: waiting for a quota",
+            "3 versions rewrapped",
+        ],
+    );
+    workspace.destroyed(&third);
 }
 
 /// Creates two keys, and an alias of the first.
@@ -85,6 +129,7 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
     let parts = [VARIABLES, &backend, &secret("db", on_own)];
     workspace.write("main.tf", &parts.concat()).unwrap();
     workspace.settled(&variables);
+    let older = scene.backend_record();
 
     moto.alias_kms_key("alias/moved", &two).unwrap();
     // A service that cannot be asked breaks no plan.
@@ -116,6 +161,19 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
     let versions = &record["versions"];
     let wrapped_by = |at: usize| versions[at]["keks"][0]["id"].as_str().unwrap();
     assert_eq!([wrapped_by(0), wrapped_by(1)], [one.as_str(), two.as_str()]);
+
+    // An older record, with its valid MAC, does not bring the former key back.
+    let newer = scene.backend_record();
+    scene.put_backend_record(&older);
+    let third = [variables[0], ("rotation", "3"), ("value", "third value")];
+    let text = workspace.fails(&third);
+    has(
+        &text,
+        &["Catalog Rolled Back", "with planton_secret_backend.own"],
+    );
+    assert_eq!(record_of(&scene.records(), "db"), record);
+    scene.put_backend_record(&newer);
+    workspace.unchanged(&next);
 
     // A replacement moves no sealed credential, and takes no ambient one in its place.
     let own_id = own["id"].clone();
@@ -151,6 +209,44 @@ fn acc_moved_alias_is_a_planned_change_and_the_former_key_still_opens() {
     workspace.unchanged(&next);
     let id = &workspace.attributes("planton_secret_backend.own").unwrap()["id"];
     assert_eq!(*id, own_id, "nothing was replaced");
+}
+
+#[test]
+fn acc_multi_region_key_opens_and_encrypts_while_its_first_region_is_down() {
+    let (scene, place, _) = two_keys_and_an_alias();
+    let moto = place.moto();
+    let multi_region = NewKmsKey {
+        multi_region: true,
+        ..NewKmsKey::default()
+    };
+    let arn = moto.create_kms_key(&multi_region).unwrap();
+    moto.replicate_kms_key(&arn, "eu-west-1").unwrap();
+    let variables = [("backend_secret", place.secret.as_str())];
+    let workspace = place.workspace(&scene);
+    let key = encryption(&place, &arn);
+    let key = key.replace("region =", "regions = [\"eu-west-1\"], region =");
+    let on_own = "backend = planton_secret_backend.own.name";
+    let parts = [VARIABLES, &backend(&place, &key), &secret("db", on_own)];
+    workspace.write("main.tf", &parts.concat()).unwrap();
+    workspace.settled(&variables);
+    let own = workspace.attributes("planton_secret_backend.own").unwrap();
+    let id = arn.replace(":eu-central-1:", "::");
+    assert_eq!(own["key_ids"], json!([format!("aws_kms:{id}")]));
+
+    let down = Fault {
+        name: &arn,
+        status: 503,
+        code: "ServiceUnavailable",
+        times: 10_000,
+        ..Fault::default()
+    };
+    moto.inject(&down).unwrap();
+    assert_eq!(place.read(&scene, "db"), "first value");
+    let next = [variables[0], ("rotation", "2"), ("value", "second value")];
+    workspace.applied(&next);
+    moto.clear_faults().unwrap();
+    assert_eq!(place.read(&scene, "db"), "second value");
+    workspace.destroyed(&next);
 }
 
 #[test]

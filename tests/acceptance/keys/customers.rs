@@ -1,17 +1,17 @@
 //! A customer's own key of each type, from the declaration of a backend to its end.
 
-use std::process::{Command, Stdio};
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::moto::KmsKeyState;
 use xtask::terraform::Workspace;
 
 use super::service::Service;
-use super::{IDENTITY, KEY_SECRET, RECIPIENT, backend, escrow};
+use super::{IDENTITY, KEY_SECRET, OTHER, RECIPIENT, backend, escrow};
 use crate::backends::Place;
 use crate::backends::configuration::{VARIABLES, secret};
-use crate::operator::Pins;
+use crate::operator::{self, Pins, told};
 use crate::scene::{On, PROVIDER, Scene, terraform_1_11};
 use crate::steps::{Steps, has};
 
@@ -35,42 +35,179 @@ fn acc_customers_key_in_transit_from_its_declaration_to_its_revocation() {
     from_declaration_to_revocation(Service::Transit);
 }
 
-/// Declares a backend whose data keys this key and the escrow key wrap, with a secret on it.
-fn declare(service: Service, place: &Place, workspace: &Workspace, key: &str) {
-    let block = service.block(place, key);
-    let keys = format!("encryption = {block}\n  {}", escrow(&[RECIPIENT]));
-    let db = secret("db", "backend = planton_secret_backend.own.name");
-    let parts = [VARIABLES, KEY_SECRET, &backend(place, &keys), &db];
-    workspace.write("main.tf", &parts.concat()).unwrap();
+/// Steps of the removal of former keys from the record of a backend.
+pub(crate) const REMOVE_FORMER: [&str; 2] = ["remove former keys", "commit former keys"];
+
+/// A backend with a customer's key. Its escrow keys are two identities of age and another key
+/// in the same service, for which the provider finds the credential in its environment.
+struct Customer {
+    service: Service,
+    scene: Scene,
+    place: Place,
+    workspace: Workspace,
+    /// The key of the service among the escrow keys.
+    spare: String,
+    key_secret: String,
+    _folder: TempDir,
+}
+
+impl Customer {
+    fn new(service: Service) -> Self {
+        let scene = Scene::new(&terraform_1_11(), On::Embedded);
+        let place = service.start();
+        let (folder, key_secret) = (TempDir::new().unwrap(), service.secret(&place));
+        let place = place.with_variables(service.ambient(&key_secret, folder.path()));
+        let customer = Self {
+            service,
+            spare: service.create(&place, "spare"),
+            workspace: place.workspace(&scene),
+            scene,
+            place,
+            key_secret,
+            _folder: folder,
+        };
+        // The organization has two of the escrow keys.
+        let [age, spare] = [format!("age:{RECIPIENT}"), customer.spare_argument()];
+        let init = ["platform", "init", "--escrow", &age, "--escrow", &spare];
+        let variables = customer.place.environment();
+        let variables: Vec<_> = variables.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        told(&operator::run(&customer.scene, &init, &variables), 0);
+        customer
+    }
+
+    fn spare_argument(&self) -> String {
+        self.service.argument(&self.place, &self.spare)
+    }
+
+    /// Declares the backend, whose data keys `key` and the escrow keys wrap, with a secret on
+    /// it, and one in the built-in backend.
+    fn declare(&self, block: &str) {
+        let spare = self.service.ambient_block(&self.place, &self.spare);
+        let escrow = escrow(&[RECIPIENT, OTHER]).replace(']', &format!(", {spare}]"));
+        let keys = format!("encryption = {block}\n  {escrow}");
+        let parts = [
+            VARIABLES,
+            KEY_SECRET,
+            &backend(&self.place, &keys),
+            &secret("db", "backend = planton_secret_backend.own.name"),
+            &secret("near", ""),
+        ];
+        self.workspace.write("main.tf", &parts.concat()).unwrap();
+    }
+
+    /// Declares the key `key` with a sealed credential.
+    fn declare_sealed(&self, key: &str) {
+        self.declare(&self.service.block(&self.place, key));
+    }
+
+    fn variables(&self) -> [(&'static str, &str); 2] {
+        [
+            ("backend_secret", &self.place.secret),
+            ("key_secret", &self.key_secret),
+        ]
+    }
+
+    /// Returns the variables of the second version.
+    fn next(&self) -> [(&'static str, &str); 4] {
+        let [backend, key] = self.variables();
+        [backend, key, ("rotation", "2"), ("value", "second value")]
+    }
+
+    fn key_ids(&self) -> Vec<String> {
+        let own = self.workspace.attributes("planton_secret_backend.own");
+        let own = own.unwrap();
+        let ids = own["key_ids"].as_array().unwrap().iter();
+        ids.map(|id| id.as_str().unwrap().to_owned()).collect()
+    }
+
+    fn read(&self) -> String {
+        self.place.read(&self.scene, "db")
+    }
+
+    fn first_version(&self) -> String {
+        let selector = "name = \"db\"\n  version = 1".to_owned();
+        let mut values = self.place.read_each(&self.scene, &[("db", selector)]);
+        values.remove("db").unwrap()
+    }
+
+    /// Fails to read, and returns the diagnostics.
+    fn refused_read(&self) -> String {
+        let reader = self.place.workspace(&self.scene);
+        let read = "ephemeral \"planton_secret\" \"db\" {\n  name = \"db\"\n}\n";
+        reader.write("main.tf", read).unwrap();
+        reader.fails(&[])
+    }
+
+    /// Runs `rewrap` on the backend, with these keys allowed, and with a further variable.
+    fn rewrap(&self, allowed: &[String], more: &[&str], variable: Option<(&str, &str)>) -> Output {
+        let mut pins = Pins::of(&self.scene);
+        for id in allowed {
+            pins = pins.and(id);
+        }
+        let rewrap = ["rewrap", "--backend", "own", "--json"];
+        let mut variables = pins.variables().to_vec();
+        let environment = self.place.environment();
+        variables.extend(
+            environment
+                .iter()
+                .map(|(name, value)| (*name, value.as_str())),
+        );
+        variables.extend(variable);
+        operator::run(&self.scene, &[&rewrap, more].concat(), &variables)
+    }
+
+    /// Runs `rewrap`, which exits with `status`. Returns what it says of the backend.
+    fn rewrapped(&self, allowed: &[String], more: &[&str], status: i32) -> Value {
+        let output = self.rewrap(allowed, more, None);
+        told(&output, status);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        told["backends"][0].clone()
+    }
+
+    /// Returns what `open` prints of every envelope that the backend stores, with the arguments
+    /// `key`.
+    fn opened(&self, key: &[&str]) -> Vec<String> {
+        let stored = self.place.objects();
+        let stored = stored.iter().flat_map(|object| &object.payloads);
+        let opened = stored.map(|payload| self.open(key, payload));
+        opened.collect()
+    }
+
+    /// Opens an envelope on stdin, without any variable of the platform.
+    fn open(&self, key: &[&str], envelope: &[u8]) -> String {
+        let mut command = Command::new(PROVIDER);
+        command.args(["open", "--reveal"]).args(key);
+        command.envs(self.place.environment());
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(envelope).unwrap();
+        let output = child.wait_with_output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
 }
 
 fn from_declaration_to_revocation(service: Service) {
-    let scene = Scene::new(&terraform_1_11(), On::Embedded);
-    let place = service.start();
-    let [one, two] = ["one", "two"].map(|name| service.create(&place, name));
-    let workspace = place.workspace(&scene);
-    let write = |key: &str| declare(service, &place, &workspace, key);
-    let key_id = |at: usize| {
-        let own = workspace.attributes("planton_secret_backend.own").unwrap();
-        own["key_ids"][at].as_str().unwrap().to_owned()
-    };
+    let customer = Customer::new(service);
+    let Customer {
+        place, workspace, ..
+    } = &customer;
+    let [one, two] = ["one", "two"].map(|name| service.create(place, name));
+    let first = customer.variables();
 
-    write(&one);
-    let key_secret = service.secret(&place);
-    let first = [
-        ("backend_secret", place.secret.as_str()),
-        ("key_secret", key_secret.as_str()),
-    ];
+    customer.declare_sealed(&one);
     workspace.settled(&first);
-    let (id, recipient) = (key_id(0), key_id(1));
-    assert!(id.starts_with(&format!("{}:", service.type_name())), "{id}");
-    assert_eq!(place.read(&scene, "db"), "first value");
+    let ids = customer.key_ids();
+    assert!(
+        ids[0].starts_with(&format!("{}:", service.type_name())),
+        "{ids:?}"
+    );
+    assert_eq!(customer.read(), "first value");
 
     // A rotated key needs nothing to be read, and a rewrap moves to its newest version.
-    service.rotate(&place, &one);
+    service.rotate(place, &one);
     // Each version of a key in Key Vault is a key of its own, which an apply saves.
-    let is_another = service == Service::Azure;
-    if is_another {
+    if service == Service::Azure {
         let planned = workspace.changes(&first);
         has(
             &planned,
@@ -79,156 +216,133 @@ fn from_declaration_to_revocation(service: Service) {
         workspace.settled(&first);
     }
     workspace.unchanged(&first);
-    assert_eq!(place.read(&scene, "db"), "first value");
-    let done = rewrapped(&scene, &place, &[&id, &recipient], &[]);
+    assert_eq!(customer.read(), "first value");
+    let done = customer.rewrapped(&ids, &[], 0);
     assert_eq!(done["rewrapped"], 1, "{done}");
-    assert_eq!(place.read(&scene, "db"), "first value");
+    assert_eq!(customer.read(), "first value");
 
-    // Another key counts for new versions, and the former one opens the others until a rewrap
-    // has moved them and somebody gives it up.
-    write(&two);
-    let next = [
-        first[0],
-        first[1],
-        ("rotation", "2"),
-        ("value", "second value"),
-    ];
-    workspace.settled(&next);
-    let second = key_id(0);
-    assert_ne!(second, id);
-    assert_eq!(place_version(&scene, &place, 1), "first value");
+    moved_to_another_key(&customer, &one, &two);
+    revoked_and_restored(&customer, &two);
+    lost(&customer, &two);
+}
+
+/// Another key counts for new versions, and the former one opens the others until a rewrap
+/// has moved them and somebody gives it up.
+fn moved_to_another_key(customer: &Customer, one: &str, two: &str) {
+    let Customer { service, place, .. } = customer;
+    let mut allowed = customer.key_ids();
+    let former = allowed[0].clone();
+    customer.declare_sealed(two);
+    customer.workspace.settled(&customer.next());
+    let second = customer.key_ids().remove(0);
+    assert_ne!(second, former);
+    assert_eq!(customer.first_version(), "first value");
     // A version that cannot be moved is named, and the former key stays.
-    let allowed = [&*id, &second, &recipient];
-    service.set_usable(&place, &one, false);
-    let done = rewrapping(&scene, &place, &allowed, &["--remove-former-keys"], 1);
+    allowed.push(second);
+    service.set_usable(place, one, false);
+    let done = customer.rewrapped(&allowed, &["--remove-former-keys"], 1);
     assert_eq!(done["failed"][0]["name"], "db", "{done}");
     assert_eq!(done["failed"][0]["version"], 1, "{done}");
     assert_eq!(done["failed"].as_array().unwrap().len(), 1, "{done}");
-    let needed = serde_json::json!(["db, version 1"]);
-    assert_eq!(done["former_keys_needed_by"], needed, "{done}");
-    service.set_usable(&place, &one, true);
-    let done = rewrapped(&scene, &place, &allowed, &["--remove-former-keys"]);
-    // A wrap in AWS KMS does not show its version, so the second one moves as well.
-    let moved = if service == Service::Aws { 2 } else { 1 };
-    assert_eq!(done["rewrapped"], moved, "{done}");
-    // Both versions have one identifier to be pinned.
-    let former = vec![id; if is_another { 2 } else { 1 }];
     assert_eq!(
-        done["former_keys_removed"],
-        serde_json::json!(former),
+        done["former_keys_needed_by"],
+        json!(["db, version 1"]),
         "{done}"
     );
-    service.set_usable(&place, &one, false);
-    assert_eq!(place_version(&scene, &place, 1), "first value");
-    assert_eq!(place.read(&scene, "db"), "second value");
-
-    // While the key is revoked, a refresh works, a read names the remedy, and the escrow
-    // identity opens alone.
-    let remedy = service.set_usable(&place, &two, false);
-    workspace.unchanged(&next);
-    let reader = place.workspace(&scene);
-    let read = "ephemeral \"planton_secret\" \"db\" {\n  name = \"db\"\n}\n";
-    reader.write("main.tf", read).unwrap();
-    let text = reader.fails(&[]);
-    has(&text, &["Encryption Key", remedy]);
-    assert!(opened_by_escrow(&place).contains(&"second value".to_owned()));
-    service.set_usable(&place, &two, true);
-    assert_eq!(place.read(&scene, "db"), "second value");
-    workspace.destroyed(&next);
+    service.set_usable(place, one, true);
+    let done = customer.rewrapped(&allowed, &[], 0);
+    // A wrap in AWS KMS does not show its version, so the second one moves as well.
+    let moved = if *service == Service::Aws { 2 } else { 1 };
+    assert_eq!(done["rewrapped"], moved, "{done}");
+    // What a store keeps of a version stays under its former key, and is said.
+    let kept = done["kept"].as_array().unwrap();
+    assert_eq!(kept.is_empty(), place.deletes_versions(), "{done}");
+    for step in REMOVE_FORMER {
+        let killing = Some((operator::KILL, step));
+        let killed = customer.rewrap(&allowed, &["--remove-former-keys"], killing);
+        operator::killed(&killed, step);
+        customer.workspace.unchanged(&customer.next());
+    }
+    let done = customer.rewrapped(&allowed, &["--remove-former-keys"], 0);
+    // Both versions of a key in Key Vault have one identifier to be pinned.
+    let former = vec![former; if *service == Service::Azure { 2 } else { 1 }];
+    assert_eq!(done["former_keys_removed"], json!(former), "{done}");
+    service.set_usable(place, one, false);
+    assert_eq!(customer.first_version(), "first value");
+    assert_eq!(customer.read(), "second value");
 }
 
-/// The key is deleted for good, so only the escrow identity opens what it wrapped.
-#[test]
-fn acc_customers_key_is_lost_and_the_escrow_identity_moves_its_backend_to_a_new_key() {
-    let (scene, service) = (Scene::new(&terraform_1_11(), On::Embedded), Service::Aws);
-    let place = service.start();
-    let [lost, new] = ["lost", "new"].map(|name| service.create(&place, name));
-    let workspace = place.workspace(&scene);
-    let write = |key: &str| declare(service, &place, &workspace, key);
-    write(&lost);
-    let key_secret = service.secret(&place);
-    let first = [
-        ("backend_secret", place.secret.as_str()),
-        ("key_secret", key_secret.as_str()),
-    ];
-    workspace.settled(&first);
-    let next = [
-        first[0],
-        first[1],
-        ("rotation", "2"),
-        ("value", "second value"),
-    ];
-    workspace.settled(&next);
+/// While the key is revoked, or its use is denied, a refresh works, and a read names the remedy.
+fn revoked_and_restored(customer: &Customer, key: &str) {
+    let Customer { service, place, .. } = customer;
+    let remedy = service.set_usable(place, key, false);
+    customer.workspace.unchanged(&customer.next());
+    has(&customer.refused_read(), &["Encryption Key", remedy]);
+    service.set_usable(place, key, true);
+    let remedy = service.permit(place, key, false);
+    customer.workspace.unchanged(&customer.next());
+    let text = customer.refused_read();
+    has(&text, &["Encryption Key Access Denied", remedy]);
+    service.permit(place, key, true);
+    assert_eq!(customer.read(), "second value");
+}
 
-    let moto = place.moto();
-    moto.set_kms_key_state(&lost, KmsKeyState::Deleted).unwrap();
+/// The key is deleted for good. Each escrow key opens what it wrapped, and the identity moves
+/// the backend to a new key.
+fn lost(customer: &Customer, key: &str) {
+    let Customer {
+        service,
+        scene,
+        place,
+        workspace,
+        ..
+    } = customer;
+    let lost = customer.key_ids().remove(0);
+    let summary = service.delete(place, key);
+    let next = customer.next();
     workspace.unchanged(&next);
-    write(&new);
-    workspace.settled(&next);
-    let [lost, new] = [lost, new].map(|arn| format!("aws_kms:{arn}"));
-    let own = workspace.attributes("planton_secret_backend.own").unwrap();
-    let recipient = own["key_ids"][1].as_str().unwrap().to_owned();
-    let allowed = [&*lost, &new, &recipient];
-    // Without the identity, nothing opens what the lost key has wrapped.
-    rewrapping(&scene, &place, &allowed, &[], 1);
+    has(&customer.refused_read(), &[summary]);
 
     let folder = TempDir::new().unwrap();
     let identity = folder.path().join("id");
     std::fs::write(&identity, IDENTITY).unwrap();
-    let with = ["--with", identity.to_str().unwrap(), "--remove-former-keys"];
+    let identity = identity.to_str().unwrap();
+    let spare = customer.spare_argument();
+    let by_identity = ["--identity", identity];
+    let named = |name: &'static str| {
+        let organization = ["--organization", "acme", "--secret", name];
+        [&["--key", &spare], &organization[..]].concat()
+    };
+    for opened in [customer.opened(&by_identity), customer.opened(&named("db"))] {
+        for value in ["first value", "second value"] {
+            assert!(opened.iter().any(|text| text == value), "{opened:?}");
+        }
+    }
+    // So it is with the organization's escrow key.
+    let near = operator::stored(scene, "near");
+    assert_eq!(customer.open(&named("near"), &near), "second value");
+
+    // The new key takes the credential of the environment, once somebody asks for it.
+    let new = service.create(place, "new");
+    customer.declare(&service.ambient_block(place, &new));
+    let text = workspace.fails(&next);
+    has(
+        &text,
+        &["Encryption Key Login Failed", "credentials_wo_version"],
+    );
+    let next = [&next[..], &[("credentials", "2")]].concat();
+    workspace.settled(&next);
+    let allowed = customer.key_ids();
+    // Without the identity, nothing opens what the lost key has wrapped.
+    let both = [&[lost.clone()], &allowed[..]].concat();
+    customer.rewrapped(&both, &[], 1);
     // The lost key needs no pin any more.
-    let done = rewrapped(&scene, &place, &allowed[1..], &with);
+    let with = ["--with", identity, "--remove-former-keys"];
+    let done = customer.rewrapped(&allowed, &with, 0);
     assert_eq!(done["rewrapped"], 2, "{done}");
-    assert_eq!(done["former_keys_removed"], serde_json::json!([lost]));
-    assert_eq!(place_version(&scene, &place, 1), "first value");
-    assert_eq!(place.read(&scene, "db"), "second value");
+    assert_eq!(done["former_keys_removed"], json!([lost]));
+    assert_eq!(customer.first_version(), "first value");
+    assert_eq!(customer.read(), "second value");
     workspace.unchanged(&next);
     workspace.destroyed(&next);
-}
-
-fn place_version(scene: &Scene, place: &Place, number: u64) -> String {
-    let selector = format!("name = \"db\"\n  version = {number}");
-    let mut values = place.read_each(scene, &[("db", selector)]);
-    values.remove("db").unwrap()
-}
-
-/// Runs `rewrap` on the backend, with these keys allowed. Returns what it says of it.
-fn rewrapped(scene: &Scene, place: &Place, allowed: &[&str], more: &[&str]) -> Value {
-    rewrapping(scene, place, allowed, more, 0)
-}
-
-/// As [`rewrapped`], with another exit status.
-fn rewrapping(scene: &Scene, place: &Place, allowed: &[&str], more: &[&str], status: i32) -> Value {
-    let mut pins = Pins::of(scene);
-    for id in allowed {
-        pins = pins.and(id);
-    }
-    let mut command = Command::new(PROVIDER);
-    command
-        .args(["rewrap", "--backend", "own", "--json"])
-        .args(more);
-    command.env("PLANTON_ORG", "acme").envs(scene.environment());
-    command.envs(place.environment()).envs(pins.variables());
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(status), "{errors}");
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    told["backends"][0].clone()
-}
-
-/// Opens every stored envelope with the escrow identity alone.
-fn opened_by_escrow(place: &Place) -> Vec<String> {
-    let folder = TempDir::new().unwrap();
-    let (identity, envelope) = (folder.path().join("id"), folder.path().join("envelope"));
-    std::fs::write(&identity, IDENTITY).unwrap();
-    let mut opened = Vec::new();
-    for payload in place.objects().iter().flat_map(|object| &object.payloads) {
-        std::fs::write(&envelope, payload).unwrap();
-        let mut command = Command::new(PROVIDER);
-        command.arg("open").arg(&envelope);
-        command.arg("--identity").arg(&identity).arg("--reveal");
-        let output = command.stdin(Stdio::null()).output().unwrap();
-        opened.push(String::from_utf8(output.stdout).unwrap());
-    }
-    opened
 }

@@ -3,11 +3,11 @@
 
 mod aws_kms;
 mod canary;
-mod customers;
+pub(crate) mod customers;
 mod escrow;
 mod pins;
-mod recovery;
-mod reseal;
+pub(crate) mod recovery;
+pub(crate) mod reseal;
 mod rollback;
 mod service;
 

@@ -22,13 +22,17 @@ const ON_OWN: &str = "backend = planton_secret_backend.own.name";
 /// The identity of age's test kit: <https://github.com/C2SP/CCTV/tree/main/age>.
 const STRANGER: &str = "AGE-SECRET-KEY-1EGTZVFFV20835NWYV6270LXYVK2VKNX2MMDKWYKLMGR48UAWX40Q2P2LM0";
 /// Every step of a rewrap of records and backends that a command may be killed before.
-const STEPS: [&str; 5] = [
+pub(crate) const STEPS: [&str; 6] = [
     "commit rewrapped organization",
     "commit rewrapped credential",
+    "rewrap",
     "put rewrap",
     "commit rewrap",
     "delete superseded",
 ];
+
+/// Before a new main key is created.
+pub(crate) const PROVISION: &str = "provision main key";
 
 /// An organization with an escrow key, a secret in its built-in backend, and one in a backend
 /// whose credential is sealed.
@@ -135,7 +139,7 @@ fn recovered(scene: &Scene) {
     has(&told(&refused, 1), &["Not An Escrow Identity", "age:"]);
     let identity = path("id");
     let rewrap = ["rewrap", "--with", &identity, "--json"];
-    pins.killed(scene, &rewrap, "provision main key");
+    pins.killed(scene, &rewrap, PROVISION);
     assert_eq!(scene.records(), records, "nothing was changed");
     for step in STEPS {
         pins.killed(scene, &rewrap, step);
@@ -161,7 +165,11 @@ fn acc_key_file_is_rotated_and_its_former_root_key_is_removed_once_nothing_needs
     let scene = Scene::new(&terraform_1_11(), On::Embedded);
     let estate = Estate::new(&scene);
     let beta = [("PLANTON_ORG", "beta")];
-    told(&operator::run(&scene, &["platform", "init"], &beta), 0);
+    let init = ["platform", "init"];
+    let killed = operator::run(&scene, &init, &[beta[0], (operator::KILL, "answer")]);
+    operator::killed(&killed, "answer");
+    let again = told(&operator::run(&scene, &init, &beta), 0);
+    has(&again, &["existed already, with the same escrow keys"]);
     let pins = Pins::of(&scene);
     let before = fs::read(key_file(&scene)).unwrap();
     let rotated = pins.run(&scene, &["platform", "key-file", "rotate", "--json"]);

@@ -11,6 +11,8 @@ const SECRET: &str = "variable \"value\" { default = \"first value\" }\nvariable
                       default = \"1\" }\nresource \"planton_secret\" \"db\" {\n  name = \"db\"\n  \
                       value_wo = var.value\n  value_wo_version = var.rotation\n}\n";
 
+pub(crate) const STEPS: [&str; 4] = ["reseal", "put reseal", "commit reseal", "delete superseded"];
+
 fn payloads(scene: &Scene) -> Vec<Value> {
     let record = record_of(&scene.records(), "db");
     let versions = record["versions"].as_array().unwrap().iter();
@@ -42,7 +44,7 @@ fn resealed(scene: &Scene) {
 
     let begun = Timestamp::now().to_string();
     let reseal = ["reseal", "platform", "--sealed-before", &begun, "--json"];
-    for step in ["reseal", "put reseal", "commit reseal", "delete superseded"] {
+    for step in STEPS {
         pins.killed(scene, &reseal, step);
         workspace.unchanged(&second);
         assert_eq!(scene.read(&["db"])["db"], "second value");

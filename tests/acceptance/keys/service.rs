@@ -1,5 +1,7 @@
 //! The services that keep a customer's keys: one that the administrator of the key sees.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use xtask::azure::AzureFake;
 use xtask::moto::{KmsKeyState, NewKmsKey};
@@ -68,11 +70,8 @@ impl Service {
         match self {
             Self::Aws | Self::Gcp | Self::Azure => place.secret.clone(),
             Self::Transit => {
+                permit_transit(place, &["encrypt", "decrypt", "rewrap", "keys"]);
                 let api = place.server().api();
-                let rules = ["encrypt", "decrypt", "rewrap", "keys"].map(|path| {
-                    format!("path \"customer/{path}/*\" {{\n  capabilities = [\"read\", \"update\"]\n}}\n")
-                });
-                api.write_policy("customer", &rules.concat()).unwrap();
                 api.create_token(&["customer"], "1h").unwrap()
             }
         }
@@ -100,31 +99,160 @@ impl Service {
         }
     }
 
+    /// Returns the settings of the key `key`, without a credential.
+    fn settings(self, place: &Place, key: &str) -> Vec<(&'static str, String)> {
+        let (key, address) = (key.to_owned(), place.address());
+        match self {
+            Self::Aws => vec![
+                ("key_id", key),
+                ("region", "eu-central-1".to_owned()),
+                ("endpoint", address),
+            ],
+            Self::Gcp => vec![("key_name", key), ("endpoint", address)],
+            Self::Azure => vec![("key_url", key), ("authority_host", address)],
+            Self::Transit => vec![
+                ("address", place.server().address().to_owned()),
+                ("mount_path", "customer".to_owned()),
+                ("key_name", key),
+            ],
+        }
+    }
+
     /// Returns the block of the key `key`, with the credential of the place.
     pub(super) fn block(self, place: &Place, key: &str) -> String {
-        let address = place.address();
-        let settings = match self {
-            Self::Aws => format!(
-                "key_id = {key:?}, region = \"eu-central-1\", access_key_id = {ACCESS_KEY:?}, \
-                 secret_access_key_wo = var.key_secret, endpoint = {address:?}"
-            ),
-            Self::Gcp => format!(
-                "key_name = {key:?}, endpoint = {address:?}, service_account_key_json_wo = \
-                 var.key_secret"
-            ),
+        let credential = match self {
+            Self::Aws => {
+                format!(", access_key_id = {ACCESS_KEY:?}, secret_access_key_wo = var.key_secret")
+            }
+            Self::Gcp => ", service_account_key_json_wo = var.key_secret".to_owned(),
             Self::Azure => format!(
-                "key_url = {key:?}, authority_host = {address:?}, tenant_id = {:?}, client_id = \
-                 {:?}, client_secret_wo = var.key_secret",
+                ", tenant_id = {:?}, client_id = {:?}, client_secret_wo = var.key_secret",
                 AzureFake::TENANT,
                 AzureFake::CLIENT
             ),
-            Self::Transit => format!(
-                "address = {:?}, mount_path = \"customer\", key_name = {key:?}, \
-                 token_wo = var.key_secret",
-                place.server().address()
-            ),
+            Self::Transit => ", token_wo = var.key_secret".to_owned(),
         };
-        format!("{{ {} = {{ {settings} }} }}", self.type_name())
+        self.block_with(place, key, &credential)
+    }
+
+    /// Returns the block of the key `key`, whose credential comes from the ambient chain.
+    pub(super) fn ambient_block(self, place: &Place, key: &str) -> String {
+        self.block_with(place, key, "")
+    }
+
+    fn block_with(self, place: &Place, key: &str, credential: &str) -> String {
+        let settings = self.settings(place, key).into_iter();
+        let settings: Vec<_> = settings
+            .map(|(name, value)| format!("{name} = {value:?}"))
+            .collect();
+        let settings = settings.join(", ");
+        format!("{{ {} = {{ {settings}{credential} }} }}", self.type_name())
+    }
+
+    /// Returns the key `key` as an argument of a command.
+    pub(super) fn argument(self, place: &Place, key: &str) -> String {
+        let settings = self.settings(place, key).into_iter();
+        let settings: Vec<_> = settings
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        format!("{}:{}", self.type_name(), settings.join(","))
+    }
+
+    /// Returns the variables in which the vendor's own tools find the credential of the key.
+    pub(super) fn ambient(self, secret: &str, folder: &Path) -> Vec<(&'static str, String)> {
+        let secret = secret.to_owned();
+        match self {
+            Self::Aws => vec![
+                ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+                ("AWS_SECRET_ACCESS_KEY", secret),
+            ],
+            Self::Gcp => {
+                let file = folder.join("key.json");
+                std::fs::write(&file, secret).unwrap();
+                let file = file.display().to_string();
+                vec![("GOOGLE_APPLICATION_CREDENTIALS", file)]
+            }
+            Self::Azure => vec![
+                ("AZURE_TENANT_ID", AzureFake::TENANT.to_owned()),
+                ("AZURE_CLIENT_ID", AzureFake::CLIENT.to_owned()),
+                ("AZURE_CLIENT_SECRET", secret),
+            ],
+            Self::Transit => vec![("VAULT_TOKEN", secret)],
+        }
+    }
+
+    /// Takes the permission to decrypt from whoever opens with the key, or gives it back.
+    /// Returns part of the remedy that an error then has.
+    pub(super) fn permit(self, place: &Place, key: &str, is_permitted: bool) -> &'static str {
+        match self {
+            Self::Aws => {
+                let deny = json!({
+                    "Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*",
+                });
+                let statements = if is_permitted { &[][..] } else { &[deny] };
+                place.moto().set_kms_key_policy(key, statements).unwrap();
+                "kms:Decrypt"
+            }
+            Self::Gcp => {
+                let denied = "cloudkms.cryptoKeyVersions.useToDecrypt";
+                let denied = if is_permitted { &[][..] } else { &[denied] };
+                place.gcp_fake().deny(denied).unwrap();
+                "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+            }
+            Self::Azure => {
+                let denied = match is_permitted {
+                    true => json!({}),
+                    false => json!({"keys/unwrapkey": "ForbiddenByRbac"}),
+                };
+                place
+                    .azure_fake()
+                    .control(&json!({"deny": denied}))
+                    .unwrap();
+                "Key Vault Crypto User"
+            }
+            Self::Transit => {
+                let paths = ["encrypt", "rewrap", "keys", "decrypt"];
+                permit_transit(place, if is_permitted { &paths } else { &paths[..3] });
+                "customer/decrypt"
+            }
+        }
+    }
+
+    /// Deletes the key for good. Returns the summary of the error of whoever needs it.
+    pub(super) fn delete(self, place: &Place, key: &str) -> &'static str {
+        match self {
+            Self::Aws => {
+                let moto = place.moto();
+                moto.set_kms_key_state(key, KmsKeyState::Deleted).unwrap();
+            }
+            Self::Gcp => {
+                for number in 1.. {
+                    let path = format!("{key}/cryptoKeyVersions/{number}:destroy");
+                    let (status, _) = place.gcp_fake().call("POST", &path, &json!({})).unwrap();
+                    if status == 404 && number > 1 {
+                        break;
+                    }
+                    assert_eq!(status, 200, "{path}");
+                }
+                place.gcp_fake().end_destruction().unwrap();
+                // Cloud KMS never deletes the key itself.
+                return "Encryption Key Destroyed";
+            }
+            Self::Azure => {
+                let name = key.rsplit('/').next().unwrap();
+                for path in [format!("keys/{name}"), format!("deletedkeys/{name}")] {
+                    let fake = place.azure_fake();
+                    fake.key("DELETE", &path, &json!({})).unwrap();
+                }
+            }
+            Self::Transit => {
+                let path = format!("keys/{key}/config");
+                transit(place, &path, &json!({"deletion_allowed": true}));
+                let path = format!("customer/keys/{key}");
+                place.server().api().ok("DELETE", &path, None).unwrap();
+            }
+        }
+        "Encryption Key Missing"
     }
 
     /// Gives the key a new version.
@@ -208,6 +336,19 @@ fn ok(place: &Place, method: &str, path: &str, body: &Value) -> Value {
     let (status, answer) = place.gcp_fake().call(method, path, body).unwrap();
     assert_eq!(status, 200, "{method} {path}: {answer}");
     answer
+}
+
+/// Permits these paths of the customer's Transit engine to its token.
+fn permit_transit(place: &Place, paths: &[&str]) {
+    let rules = paths.iter().map(|path| {
+        format!("path \"customer/{path}/*\" {{\n  capabilities = [\"read\", \"update\"]\n}}\n")
+    });
+    let rules: String = rules.collect();
+    place
+        .server()
+        .api()
+        .write_policy("customer", &rules)
+        .unwrap();
 }
 
 /// Acts as the administrator of the customer's Transit engine.

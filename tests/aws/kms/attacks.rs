@@ -13,6 +13,7 @@ use planton_vendors::KekConnector;
 use planton_vendors::aws::AwsKmsKek;
 use planton_vendors::aws::client::{AwsIdentitySettings, AwsSession, StaticCredential};
 use serde_json::{Value, json};
+use test_support::attacks::a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_opens_nothing as carried_on;
 use test_support::attacks::{Encryptor, Target, embedded_platform};
 use xtask::moto::Moto;
 
@@ -106,3 +107,10 @@ async fn target() -> (Place, Target) {
 }
 
 test_support::attacks!(target().await);
+
+#[tokio::test]
+async fn a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_opens_nothing() {
+    let (place, target) = target().await;
+    let rotate = async { place.moto.rotate_kms_key(&place.arn).unwrap() };
+    carried_on(&target, rotate).await;
+}

@@ -2,6 +2,8 @@
 
 use planton_core::kek::{KekErrorKind, KeyEncryptionKey, Rewrap};
 use planton_envelope::WrappedKey;
+use test_support::keys::rewraps_wait_for_a_quota;
+use xtask::moto::Fault;
 
 use super::support::{Place, Sealed};
 
@@ -41,6 +43,24 @@ async fn rewrapping_moves_to_the_newest_material_inside_kms_with_one_request_eac
         assert_ne!(old, new);
         one.expect_opens(&kek, new).await;
     }
+}
+
+#[tokio::test]
+async fn a_rewrap_of_many_waits_for_the_quota_and_shows_it() {
+    let place = Place::new().await;
+    let limit = || {
+        let throttled = Fault {
+            action: "ReEncrypt",
+            name: &place.arn,
+            status: 400,
+            code: "ThrottlingException",
+            message: "Rate exceeded",
+            times: 40,
+            ..Fault::default()
+        };
+        place.moto.inject(&throttled).unwrap();
+    };
+    assert_eq!(rewraps_wait_for_a_quota(&place.kek(), limit).await, 40);
 }
 
 #[tokio::test]

@@ -11,14 +11,16 @@ async fn a_revoked_key_opens_nothing_and_a_restored_one_does_again() {
     let (kek, arn) = (place.kek(), &place.arn);
     let sealed = Sealed::new(&kek, "acme", "prod/db");
     let wrapped = sealed.wrap(&kek).await.unwrap();
-    for (state, code, remedy) in [
+    for (state, kind, code, remedy) in [
         (
             KmsKeyState::Disabled,
+            KekErrorKind::Disabled,
             "DisabledException",
             format!("aws kms enable-key --region eu-central-1 --key-id {arn}"),
         ),
         (
             KmsKeyState::PendingDeletion,
+            KekErrorKind::PendingDeletion,
             "KMSInvalidStateException",
             format!(
                 "aws kms cancel-key-deletion --region eu-central-1 --key-id {arn} && aws kms \
@@ -27,14 +29,11 @@ async fn a_revoked_key_opens_nothing_and_a_restored_one_does_again() {
         ),
         (
             KmsKeyState::PendingImport,
+            KekErrorKind::Disabled,
             "KMSInvalidStateException",
             format!("aws kms import-key-material --region eu-central-1 --key-id {arn}"),
         ),
     ] {
-        let kind = match state {
-            KmsKeyState::PendingDeletion => KekErrorKind::PendingDeletion,
-            _ => KekErrorKind::Disabled,
-        };
         place.moto.set_kms_key_state(arn, state).unwrap();
         let before = place.requests(arn).len();
         for error in each_use(&place, &sealed, &wrapped).await {

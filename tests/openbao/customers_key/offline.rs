@@ -31,8 +31,12 @@ async fn python_opens_what_is_sealed_here_with_a_token_alone() {
 }
 
 #[tokio::test]
-async fn what_python_seals_under_a_customers_key_opens_here() {
+async fn what_python_seals_with_a_token_opens_here() {
     let place = Place::new().await;
+    let platforms = TransitKek::platform(&place.client(), &place.scope);
+    platforms.provision().await.unwrap();
+    let ours = python(&place, platforms.id());
+    ours.seals_what_opens_under(&platforms).await;
     let resolved = Customer::created(&place, "theirs").await.resolved().await;
     let theirs = python(&place, &resolved.id);
     theirs.seals_what_opens_under(resolved.kek.as_ref()).await;

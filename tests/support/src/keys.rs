@@ -25,16 +25,16 @@ use crate::wrapping::bound;
 
 /// A declared key.
 #[derive(Debug)]
-pub struct Declared {
+pub struct Declared<C = KekConnector> {
     /// Opens the key.
-    pub connector: KekConnector,
+    pub connector: C,
     /// The key's settings.
     pub settings: KekSettings,
     /// The key's credential.
     pub credential: StoreCredential,
 }
 
-impl Declared {
+impl<C: ConnectKek> Declared<C> {
     /// Asks the service for the key.
     pub async fn resolve(&self) -> Result<ResolvedKek, KekError> {
         let connector = &self.connector;
@@ -148,7 +148,10 @@ struct Kept {
 /// # Panics
 ///
 /// If it does not.
-pub fn wraps_open_after_any_rotations_and_rewraps(declared: &Declared, rotate: impl Fn()) {
+pub fn wraps_open_after_any_rotations_and_rewraps<C: ConnectKek>(
+    declared: &Declared<C>,
+    rotate: impl Fn(),
+) {
     let runtime = Runtime::new().expect("a runtime");
     let mut runner = TestRunner::new(Config {
         cases: 8,
@@ -163,7 +166,7 @@ pub fn wraps_open_after_any_rotations_and_rewraps(declared: &Declared, rotate: i
 }
 
 async fn check(
-    declared: &Declared,
+    declared: &Declared<impl ConnectKek>,
     rotate: &impl Fn(),
     steps: &[Step],
 ) -> Result<(), TestCaseError> {
@@ -209,7 +212,11 @@ async fn check(
     Ok(())
 }
 
-async fn rewrapped(declared: &Declared, kek: &dyn KeyEncryptionKey, one: &Kept) -> Kept {
+async fn rewrapped(
+    declared: &Declared<impl ConnectKek>,
+    kek: &dyn KeyEncryptionKey,
+    one: &Kept,
+) -> Kept {
     let before = context(&one.kek, one.binding);
     let after = context(kek.id(), one.binding);
     let wrapped = if one.kek == *kek.id() {

@@ -7,11 +7,11 @@ use crate::error::{Error, ErrorKind};
 pub enum KekErrorKind {
     /// The key does not exist. The caller must not create one because of it.
     NotFound,
-    /// The key or the version of it is disabled, and can be enabled.
+    /// The key is disabled.
     Disabled,
-    /// The key or the version of it is scheduled for deletion, which can be cancelled.
+    /// The key is scheduled for deletion.
     PendingDeletion,
-    /// The key exists, and the version of it was destroyed for good.
+    /// The version of the key was destroyed.
     Destroyed,
     /// Permission denied: the request was authenticated, but is not allowed.
     PermissionDenied,
@@ -33,24 +33,6 @@ pub enum KekErrorKind {
 /// A failure of a KEK.
 pub type KekError = Error<KekErrorKind>;
 
-impl KekErrorKind {
-    /// Returns whether the key does not open this wrap now, while another key may open the same
-    /// data key.
-    #[must_use]
-    pub fn leaves_other_keys(self) -> bool {
-        match self {
-            Self::Disabled | Self::PendingDeletion | Self::Destroyed | Self::Refused => true,
-            Self::NotFound
-            | Self::PermissionDenied
-            | Self::Unauthenticated
-            | Self::RateLimited
-            | Self::Unavailable
-            | Self::Unexpected
-            | Self::Misconfigured => false,
-        }
-    }
-}
-
 impl ErrorKind for KekErrorKind {
     const ERROR: &'static str = "KekError";
 
@@ -59,7 +41,7 @@ impl ErrorKind for KekErrorKind {
             Self::NotFound => "failed: key not found",
             Self::Disabled => "failed: key disabled",
             Self::PendingDeletion => "failed: key scheduled for deletion",
-            Self::Destroyed => "failed: key version destroyed",
+            Self::Destroyed => "failed: key destroyed",
             Self::PermissionDenied => "was denied",
             Self::Unauthenticated => "failed: not authenticated",
             Self::Refused => "failed: the wrapped key does not open",

@@ -255,7 +255,13 @@ pub(crate) async fn unwrap_with_main(
     };
     match main.unwrap(wrapped, names.bound(binding(id))).await {
         Ok(key) => Ok(Some(key)),
-        Err(error) if error.kind().leaves_other_keys() => Ok(None),
+        Err(error) if is_of_version(error.kind()) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Returns whether a failure may concern one version of a key, beside usable ones.
+fn is_of_version(kind: KekErrorKind) -> bool {
+    use KekErrorKind as K;
+    [K::Refused, K::Disabled, K::PendingDeletion, K::Destroyed].contains(&kind)
 }

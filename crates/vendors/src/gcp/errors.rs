@@ -87,7 +87,11 @@ pub(super) fn explain(error: GcpError, operation: &Operation, resource: &str) ->
                     .to_owned(),
             ),
         ),
-        K::FailedPrecondition | K::Aborted => (S::Conflict, None),
+        K::FailedPrecondition
+        | K::KeyDisabled
+        | K::KeyPendingDestruction
+        | K::KeyDestroyed
+        | K::Aborted => (S::Conflict, None),
         K::PermissionDenied => (
             S::PermissionDenied,
             Some(format!(

@@ -3,9 +3,10 @@
 use planton_core::catalog::CatalogErrorKind;
 use planton_core::kek::KeyEncryptionKey as _;
 use planton_core::operations::OperationError;
-use planton_envelope::DataKey;
+use planton_envelope::{DataKey, Envelope};
 
 use super::Target;
+use super::objects::Place;
 use super::scene::{DB, Scene, names, recipient, second_recipient};
 
 /// The wrap for the escrow key is removed, or replaced by one that its holder cannot use. It
@@ -58,16 +59,7 @@ pub async fn a_stripped_or_replaced_escrow_wrap_is_found_by_verify(target: &Targ
 /// If the attack succeeds.
 pub async fn a_substituted_wrap_is_not_carried_on_by_a_rewrap(target: &Target) {
     let scene = Scene::new(target).await;
-    let (place, genuine) = scene.stored(DB, 1).await;
-    let id = scene.main.id();
-    let names = names();
-    let another = DataKey::generate().unwrap();
-    let bound = names.bound(genuine.binding(id));
-    let wrapped = target.encryptor.wrap(&another, bound).await;
-    let mut wraps = genuine.wrapped_keys().to_vec();
-    wraps[0].1 = wrapped;
-    let mut substituted = genuine.clone();
-    substituted.replace_wrapped_keys(wraps).unwrap();
+    let (place, substituted) = substituted(&scene).await;
     scene.plant(&place, &substituted);
     let ours = recipient(scene.escrow.recipient());
     scene.change_escrow(vec![ours, second_recipient()]).await;
@@ -88,6 +80,48 @@ pub async fn a_substituted_wrap_is_not_carried_on_by_a_rewrap(target: &Target) {
     }
     scene.expect_refused(1).await;
     assert_eq!(scene.open(2).await.unwrap(), "two");
+}
+
+/// The same with a forged record, and a rewrap under the same key. `rotate` makes its service wrap
+/// each data key again, without showing it.
+///
+/// # Panics
+///
+/// If the substituted wrap opens anything.
+pub async fn a_substituted_wrap_that_a_forged_record_names_is_carried_on_and_opens_nothing(
+    target: &Target,
+    rotate: impl Future<Output = ()>,
+) {
+    let scene = Scene::new(target).await;
+    let (place, substituted) = substituted(&scene).await;
+    scene.plant(&place, &substituted);
+    scene.vouch_for(1, &substituted).await;
+    rotate.await;
+    let progress = scene.rewrap(&scene.process()).await.unwrap();
+    assert_eq!(progress.failed, [], "nobody sees the data key");
+    let (_, now) = scene.stored(DB, 1).await;
+    assert_ne!(now.wraps_digest(), substituted.wraps_digest());
+    assert_eq!(now.payload_digest(), substituted.payload_digest());
+    scene.expect_refused(1).await;
+    assert_eq!(scene.open(2).await.unwrap(), "two");
+    // A `verify` unwraps nothing without a drill.
+    assert_eq!(scene.verify(None).await.findings, []);
+    // The escrow key still opens it.
+    let opened = scene.break_glass(&scene.escrow, &now).await;
+    assert_eq!(opened.as_deref(), Some("one"));
+}
+
+/// Returns an envelope with the main key's wrap of another data key, and where it stands.
+async fn substituted(scene: &Scene<'_>) -> (Place, Envelope) {
+    let (place, mut envelope) = scene.stored(DB, 1).await;
+    let names = names();
+    let another = DataKey::generate().unwrap();
+    let bound = names.bound(envelope.binding(scene.main.id()));
+    let wrapped = scene.target.encryptor.wrap(&another, bound).await;
+    let mut wraps = envelope.wrapped_keys().to_vec();
+    wraps[0].1 = wrapped;
+    envelope.replace_wrapped_keys(wraps).unwrap();
+    (place, envelope)
 }
 
 /// The backend's record from before the removal is put back, with its valid MAC.

@@ -295,3 +295,32 @@ async fn the_lost_key_of_a_backend_is_replaced_through_the_identity_of_its_escro
     assert_eq!((with.rewrapped, with.failed.len()), (1, 0), "{with:?}");
     assert_eq!(world.value("db").await.unwrap(), "hunter2");
 }
+
+#[tokio::test]
+async fn a_version_under_an_unusable_version_of_the_main_key_is_moved_through_the_identity() {
+    let world = World::new();
+    let process = world.warm().await;
+    declared_with(&process, keys(Some("own"), &["safe"])).await;
+    create(&process, "db", Some("vault")).await.unwrap();
+    let own = world.kek_connector.key("own");
+    let (interrupt, vault) = (Interrupt::default(), slug("vault"));
+    for (kind, moved) in [
+        (KekErrorKind::Disabled, true),
+        (KekErrorKind::PendingDeletion, true),
+        (KekErrorKind::Destroyed, true),
+        // It may be usable for somebody else, so nothing replaces it.
+        (KekErrorKind::PermissionDenied, false),
+    ] {
+        own.deny(KekVerb::Unwrap, kind);
+        let process = world
+            .process()
+            .with_rescue(vec![world.kek_connector.key("safe")]);
+        let keys = process.keys();
+        let done = keys.rewrap(&vault, &|_| {}, &interrupt).await.unwrap();
+        let (rewrapped, failed) = (usize::from(moved), usize::from(!moved));
+        let counts = (done.rewrapped, done.failed.len());
+        assert_eq!(counts, (rewrapped, failed), "{kind:?}: {done:?}");
+        own.allow();
+        assert_eq!(world.value("db").await.unwrap(), "hunter2");
+    }
+}

@@ -21,6 +21,12 @@ pub enum GcpErrorKind {
     Aborted,
     /// The resource is not in the required state.
     FailedPrecondition,
+    /// The version of a key is disabled.
+    KeyDisabled,
+    /// The version of a key is scheduled for destruction.
+    KeyPendingDestruction,
+    /// The version of a key was destroyed.
+    KeyDestroyed,
     /// The credential is valid and lacks a permission.
     PermissionDenied,
     /// Missing, invalid or expired credential.
@@ -115,12 +121,6 @@ impl GcpError {
         self.remedy.as_deref()
     }
 
-    /// Returns the known reason of a response.
-    pub(crate) fn reason(&self) -> Option<&'static str> {
-        let source = self.source.as_deref()?;
-        source.downcast_ref::<Answer>()?.reason
-    }
-
     /// Returns the parts, for a conversion into another error.
     #[must_use]
     pub fn into_parts(self) -> GcpErrorParts {
@@ -198,6 +198,9 @@ impl fmt::Display for GcpError {
             GcpErrorKind::AlreadyExists => "failed: already exists",
             GcpErrorKind::Aborted => "conflicted with another write",
             GcpErrorKind::FailedPrecondition => "failed: not in the required state",
+            GcpErrorKind::KeyDisabled => "failed: the key is disabled",
+            GcpErrorKind::KeyPendingDestruction => "failed: the key is scheduled for destruction",
+            GcpErrorKind::KeyDestroyed => "failed: the key was destroyed",
             GcpErrorKind::PermissionDenied => "was denied",
             GcpErrorKind::Unauthenticated => "failed: not authenticated",
             GcpErrorKind::RateLimited => "was rate limited",

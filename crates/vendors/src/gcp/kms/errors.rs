@@ -53,18 +53,18 @@ pub(super) fn explain(
 ) -> KekError {
     use GcpErrorKind as G;
     use KekErrorKind as K;
-    let state = error.reason();
     let parts = error.into_parts();
     // A failed token request has its own operation, path and remedy.
     let is_of_token = parts.operation != operation.name();
+    let unusable = |why: Unusable| (why.kind(), Some(why.remedy(key, version)));
     let (kind, remedy) = match parts.kind {
         G::NotFound => (K::NotFound, Some(missing(key))),
         // The only state that these methods require is that of a version:
         // https://cloud.google.com/kms/docs/key-states
-        G::FailedPrecondition if operation != KmsOperation::Get => {
-            let (kind, remedy) = unusable(key, version, state.unwrap_or_default());
-            (kind, Some(remedy))
-        }
+        G::FailedPrecondition if operation != KmsOperation::Get => unusable(Unusable::Unknown),
+        G::KeyDisabled => unusable(Unusable::Disabled),
+        G::KeyPendingDestruction => unusable(Unusable::PendingDestruction),
+        G::KeyDestroyed => unusable(Unusable::Destroyed),
         G::PermissionDenied => (K::PermissionDenied, Some(grant(operation, key))),
         G::Unauthenticated => (K::Unauthenticated, None),
         G::RateLimited => (K::RateLimited, Some(quota(key))),
@@ -99,47 +99,70 @@ fn missing(key: &str) -> String {
     )
 }
 
-/// Returns the kind of the failure of a version in `state`, and its remedy:
-/// <https://cloud.google.com/kms/docs/key-states>.
-pub(super) fn unusable(key: &str, version: Option<u64>, state: &str) -> (KekErrorKind, String) {
-    let options = gcloud_options(key).unwrap_or_default();
-    let (what, number) = match version {
-        Some(version) => (format!("Version {version}"), version.to_string()),
-        None => (
-            "The primary version".to_owned(),
-            "<primary version>".to_owned(),
-        ),
-    };
-    let run = |verb: &str| format!("gcloud kms keys versions {verb} {number} {options}");
-    let (kind, how) = match state {
-        "DISABLED" => (
-            KekErrorKind::Disabled,
-            format!("is disabled. To enable it:\n  {}", run("enable")),
-        ),
-        "DESTROY_SCHEDULED" => (
-            KekErrorKind::PendingDeletion,
-            format!(
-                "is scheduled for destruction. To keep it:\n  {}\n  {}",
-                run("restore"),
-                run("enable")
+/// Why a version of a key cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unusable {
+    Disabled,
+    PendingDestruction,
+    Destroyed,
+    /// Cloud KMS does not say which of them.
+    Unknown,
+}
+
+impl Unusable {
+    /// Reads the state of a version:
+    /// <https://cloud.google.com/kms/docs/reference/rest/v1/CryptoKeyVersionState>.
+    pub(super) fn of_state(state: &str) -> Self {
+        match state {
+            "DISABLED" => Self::Disabled,
+            "DESTROY_SCHEDULED" => Self::PendingDestruction,
+            "DESTROYED" => Self::Destroyed,
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(super) fn kind(self) -> KekErrorKind {
+        match self {
+            Self::Disabled | Self::Unknown => KekErrorKind::Disabled,
+            Self::PendingDestruction => KekErrorKind::PendingDeletion,
+            Self::Destroyed => KekErrorKind::Destroyed,
+        }
+    }
+
+    /// Returns how the version is made usable again.
+    pub(super) fn remedy(self, key: &str, version: Option<u64>) -> String {
+        let options = gcloud_options(key).unwrap_or_default();
+        let (what, number) = match version {
+            Some(version) => (format!("Version {version}"), version.to_string()),
+            None => (
+                "The primary version".to_owned(),
+                "<primary version>".to_owned(),
             ),
-        ),
-        "DESTROYED" => (
-            KekErrorKind::Destroyed,
-            "was destroyed, and cannot be restored.".to_owned(),
-        ),
-        _ => (
-            KekErrorKind::Disabled,
-            format!(
-                "is not enabled. To enable it:\n  {}\nA version that is scheduled for destruction \
-                 is restored first:\n  {}\nA destroyed version cannot be restored.",
-                run("enable"),
-                run("restore")
+        };
+        let gcloud = |command| format!("gcloud kms keys versions {command} {number} {options}");
+        let (enable, restore) = (gcloud("enable"), gcloud("restore"));
+        match self {
+            Self::Disabled => format!(
+                "{what} of {key:?} is disabled. Nothing else is used in its place. To enable \
+                 it:\n  {enable}"
             ),
-        ),
-    };
-    let remedy = format!("{what} of {key:?} {how}\nNothing else is used in its place.");
-    (kind, remedy)
+            Self::PendingDestruction => format!(
+                "{what} of {key:?} is scheduled for destruction. After that, nothing that was \
+                 sealed under it alone can be opened. To keep it:\n  {restore}\n  {enable}"
+            ),
+            // https://cloud.google.com/kms/docs/destroy-restore
+            Self::Destroyed => format!(
+                "{what} of {key:?} was destroyed. Nothing else is used in its place. Only an escrow \
+                 key opens what was sealed under it, unless the version was imported and the same \
+                 material is imported again."
+            ),
+            Self::Unknown => format!(
+                "{what} of {key:?} is not enabled. Nothing else is used in its place. To enable \
+                 it:\n  {enable}\nA version that is scheduled for destruction is restored \
+                 first:\n  {restore}\nA destroyed version cannot be restored."
+            ),
+        }
+    }
 }
 
 fn grant(operation: KmsOperation, key: &str) -> String {

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use crate::gcp::client::GcpClient;
 use api::{Api, CryptoKey, Encrypted};
-use errors::{KmsOperation, unusable};
+use errors::{KmsOperation, Unusable};
 use key_name::{is_key_name, may_be_same, version_of};
 use planton_core::kek::{
     CONCURRENT_CALLS, KekError, KekErrorKind, KeyDescription, KeyEncryptionKey, KeyRotation,
@@ -125,8 +125,10 @@ impl GcpKmsKek {
         };
         let version = version_of(&primary.name, name);
         if primary.state != "ENABLED" {
-            let (kind, remedy) = unusable(name, version, &primary.state);
-            return Err(self.error(kind, KmsOperation::Get).with_remedy(remedy));
+            let why = Unusable::of_state(&primary.state);
+            return Err(self
+                .error(why.kind(), KmsOperation::Get)
+                .with_remedy(why.remedy(name, version)));
         }
         // Cloud KMS rotates neither imported material nor an external manager's key:
         // https://cloud.google.com/kms/docs/key-rotation#automatic_rotation

@@ -2,20 +2,33 @@
 //!
 //! A batch runs in a task of its own, so that the cancellation of one caller leaves the
 //! others alone.
+//!
+//! An apply has a fixed number of callers at once. Each of them needs its next wrap a few requests
+//! after the last one, and at a time of its own. A window of a millisecond alone would share few
+//! requests. So a batch also waits for the callers of earlier batches that are due back. A lone
+//! caller waits for nobody.
 
+use std::collections::VecDeque;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use planton_core::deadline::{OperationContext, Stop};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::openbao::client::{MAX_BATCH, OpenBaoError, OpenBaoErrorKind, Outcomes};
 
 /// How long the first caller of a batch waits for others.
 const WINDOW: Duration = Duration::from_millis(1);
+
+/// How long it waits at most while callers of earlier batches are due back.
+const PATIENCE: Duration = Duration::from_millis(25);
+
+/// How long an answered caller is due back: the rest of a creation and the start of the next.
+const DUE_BACK: Duration = Duration::from_millis(100);
 
 /// Sends a batch, and returns the outcome of each item.
 type Send<I, O> = Box<
@@ -32,8 +45,19 @@ pub(super) struct Coalescer<I, O> {
 }
 
 struct Shared<I, O> {
-    waiting: Mutex<Vec<Waiting<I, O>>>,
+    queue: Mutex<Queue<I, O>>,
     send: Send<I, O>,
+}
+
+/// The batch that gathers, and the callers that may join it.
+struct Queue<I, O> {
+    waiting: Vec<Waiting<I, O>>,
+    /// Number of the batches before this one.
+    batch: u64,
+    /// Whether its window has passed, and it waits for callers that are due back.
+    waits_for_due: bool,
+    /// When the callers of earlier batches were answered that have not come back.
+    answered: VecDeque<Instant>,
 }
 
 struct Waiting<I, O> {
@@ -69,7 +93,7 @@ where
             operation,
             path,
             shared: Arc::new(Shared {
-                waiting: Mutex::default(),
+                queue: Mutex::new(Queue::new()),
                 send: Box::new(send),
             }),
         }
@@ -99,23 +123,18 @@ where
     }
 
     fn enqueue(&self, waiting: Waiting<I, O>) {
-        let mut queue = self.shared.queue();
-        queue.push(waiting);
-        match queue.len() {
-            1 => {
-                let shared = Arc::clone(&self.shared);
-                tokio::spawn(async move {
-                    tokio::time::sleep(WINDOW).await;
-                    let batch = std::mem::take(&mut *shared.queue());
-                    shared.run(batch).await;
-                });
-            }
-            MAX_BATCH => {
-                let batch = std::mem::take(&mut *queue);
-                let shared = Arc::clone(&self.shared);
-                tokio::spawn(async move { shared.run(batch).await });
-            }
-            _ => {}
+        let mut queue = self.shared.lock();
+        if queue.waiting.is_empty() {
+            tokio::spawn(Arc::clone(&self.shared).gather(queue.batch, Instant::now()));
+        }
+        queue.waiting.push(waiting);
+        queue.answered.pop_front();
+        let is_full = queue.waiting.len() == MAX_BATCH;
+        let was_last_due = queue.waits_for_due && queue.all_back_at().is_none();
+        if is_full || was_last_due {
+            let batch = queue.take();
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move { shared.run(batch).await });
         }
     }
 
@@ -124,10 +143,56 @@ where
     }
 }
 
+impl<I, O> Queue<I, O> {
+    fn new() -> Self {
+        Self {
+            waiting: Vec::new(),
+            batch: 0,
+            waits_for_due: false,
+            answered: VecDeque::new(),
+        }
+    }
+
+    fn take(&mut self) -> Vec<Waiting<I, O>> {
+        self.batch += 1;
+        self.waits_for_due = false;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// Returns when the last answered caller is no longer due back; `None` if nobody is.
+    fn all_back_at(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let is_due = |answered: &Instant| now < *answered + DUE_BACK;
+        self.answered.retain(is_due);
+        Some(*self.answered.back()? + DUE_BACK)
+    }
+}
+
 impl<I, O> Shared<I, O> {
-    fn queue(&self) -> std::sync::MutexGuard<'_, Vec<Waiting<I, O>>> {
+    fn lock(&self) -> MutexGuard<'_, Queue<I, O>> {
         // No panic can happen while the lock is held.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends the batch of this number after its window, unless it was sent before.
+    async fn gather(self: Arc<Self>, batch: u64, opened: Instant) {
+        tokio::time::sleep_until(opened + WINDOW).await;
+        let back = match &mut *self.lock() {
+            queue if queue.batch == batch => {
+                let back = queue.all_back_at();
+                queue.waits_for_due = back.is_some();
+                back
+            }
+            _ => return,
+        };
+        if let Some(back) = back {
+            tokio::time::sleep_until(back.min(opened + PATIENCE)).await;
+        }
+        let batch = match &mut *self.lock() {
+            queue if queue.batch == batch => queue.take(),
+            _ => return,
+        };
+        self.run(batch).await;
     }
 
     async fn run(&self, batch: Vec<Waiting<I, O>>) {
@@ -145,9 +210,13 @@ impl<I, O> Shared<I, O> {
         let outcome = within(contexts, (self.send)(items)).await;
         match outcome {
             Ok(outcomes) => {
+                let now = Instant::now();
+                let mut queue = self.lock();
                 for (caller, outcome) in callers.into_iter().zip(outcomes) {
                     // A caller may have gone in the meantime.
-                    let _ = caller.send(outcome);
+                    if caller.send(outcome).is_ok() {
+                        queue.answered.push_back(now);
+                    }
                 }
             }
             Err(error) => {
@@ -161,7 +230,7 @@ impl<I, O> Shared<I, O> {
 
 /// Runs a batch in a context that is as wide as those of its callers together.
 async fn within<F: Future>(callers: Vec<OperationContext>, batch: F) -> F::Output {
-    let deadlines: Option<Vec<Instant>> = callers.iter().map(|one| one.deadline).collect();
+    let deadlines: Option<Vec<_>> = callers.iter().map(|one| one.deadline).collect();
     let insisted = callers.iter().map(|one| one.insisted_tries).max();
     let cancellation = CancellationToken::new();
     let all = OperationContext {

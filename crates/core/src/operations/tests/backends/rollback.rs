@@ -1,8 +1,9 @@
 //! A backend's record that is rolled back, with a valid MAC.
 
+use super::keys::{declared_with, keys};
 use super::{change, chosen, create, declare, declared, delete, password, settings, slug};
 use crate::catalog::{RecordKey, StoredRecord};
-use crate::operations::tests::world::{World, name, rotate, text};
+use crate::operations::tests::world::{KekVerb, World, name, rotate, text};
 use crate::operations::tests::{refreshed, seen};
 use crate::operations::{
     Interrupt, OperationError, Refreshed, RegisterBackend, SecretView, StoreCredential,
@@ -74,6 +75,45 @@ async fn a_replayed_backend_record_leads_nowhere_where_a_state_knows_better() {
         rolled_back(create(&process, "other", Some("vault")).await);
         assert_eq!(world.connector.opened(), opened, "nothing was opened");
     }
+}
+
+#[tokio::test]
+async fn a_former_main_key_is_not_brought_back_by_an_older_record() {
+    let world = World::new();
+    let process = world.warm().await;
+    let interrupt = Interrupt::default();
+    let backend = declared_with(&process, keys(Some("one"), &[])).await;
+    let before = world.stored(&record()).await.unwrap();
+    let update = UpdateBackend {
+        keys: keys(Some("two"), &[]),
+        ..change(&backend)
+    };
+    process.backends().update(update, &interrupt).await.unwrap();
+    let process = world.warm().await;
+    let view = create(&process, "db", Some("vault")).await.unwrap();
+    let newer = world.stored(&record()).await.unwrap();
+    world.catalog.overwrite(&record(), before);
+    let one = world.kek_connector.key("one");
+    let wraps = one.calls(KekVerb::Wrap);
+    let knowing = async || {
+        let process = world.warm().await;
+        let seen = view.backend_seen.clone();
+        process.backends().remember(seen.unwrap());
+        process
+    };
+    rolled_back(create(&knowing().await, "other", Some("vault")).await);
+    let rotated = rotate(&view, "next");
+    rolled_back(knowing().await.secrets().update(rotated, &interrupt).await);
+    let process = knowing().await;
+    let rewrap = process.keys();
+    let rewrap = rewrap.rewrap(&view.backend, &|_| {}, &interrupt).await;
+    rolled_back(rewrap);
+    assert_eq!(one.calls(KekVerb::Wrap), wraps);
+
+    world.catalog.overwrite(&record(), newer);
+    let process = knowing().await;
+    create(&process, "other", Some("vault")).await.unwrap();
+    assert_eq!(one.calls(KekVerb::Wrap), wraps);
 }
 
 #[tokio::test]

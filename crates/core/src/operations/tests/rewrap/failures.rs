@@ -201,3 +201,31 @@ async fn a_rewrap_for_a_key_that_is_not_allowed_ends_before_anything_is_put() {
     assert!(is_refused, "{refused:?}");
     assert_eq!(world.connector.place("a").calls(StoreVerb::Put), puts);
 }
+
+#[tokio::test]
+async fn a_removal_of_former_keys_that_fails_is_finished_by_the_next_one() {
+    for landing in [Landing::Before, Landing::After] {
+        let world = World::new();
+        moved(&world).await;
+        rewrap(&world.warm().await).await.unwrap();
+        let (process, vault) = (world.warm().await, slug("vault"));
+        let interrupt = Interrupt::default();
+        let kind = CatalogErrorKind::Unavailable;
+        world.fail_catalog(CatalogVerb::Write, 1, landing, kind);
+        let failed = process.keys().remove_former(&vault, &interrupt).await;
+        assert!(failed.is_err(), "{landing:?}: {failed:?}");
+        assert_eq!(world.value("db").await.unwrap(), "next");
+
+        let process = world.warm().await;
+        let removed = process.keys().remove_former(&vault, &interrupt).await;
+        let one = pin_of(world.kek_connector.key("one").id());
+        let left = match landing {
+            Landing::Before => vec![one],
+            Landing::After => Vec::new(),
+        };
+        assert_eq!(removed.unwrap(), FormerKeys::Removed(left));
+        gone(&world, "one");
+        assert_eq!(world.value("db").await.unwrap(), "next");
+        assert_eq!(world.value("api").await.unwrap(), "hunter2");
+    }
+}

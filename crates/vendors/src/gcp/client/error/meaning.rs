@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::GcpErrorKind;
 
 /// The parts of a response that are safe to repeat: the code of `google.rpc.Code`, and the
-/// known reasons and the consumer of `google.rpc.ErrorInfo`, or the state of a key version.
+/// known reasons and the consumer of `google.rpc.ErrorInfo`.
 /// <https://google.aip.dev/193>, <https://cloud.google.com/apis/design/errors#error_info>
 pub(super) struct Said {
     pub(super) code: Option<&'static str>,
@@ -54,17 +54,17 @@ const REASONS: &[(&str, Option<GcpErrorKind>)] = &[
     ("USER_PROJECT_DENIED", None),
 ];
 
-/// States of a key version in which Cloud KMS refuses to use it:
-/// <https://cloud.google.com/kms/docs/key-states>. Only the message of the response has the
-/// state: <https://github.com/pulumi/pulumi/issues/9788>.
-const KEY_STATES: &[&str] = &["DISABLED", "DESTROY_SCHEDULED", "DESTROYED"];
-
-/// Returns the state that a message names at its end.
-fn key_state(message: &str) -> Option<&'static str> {
-    let (_, state) = message.rsplit_once("current state is: ")?;
-    let state = state.trim_end_matches('.');
-    KEY_STATES.iter().find(|known| **known == state).copied()
-}
+/// States of a key's version that an error of Cloud KMS may end with: "… is not enabled,
+/// current state is: DESTROYED."
+/// <https://cloud.google.com/kubernetes-engine/docs/how-to/encrypting-secrets>
+const KEY_STATES: &[(&str, Option<GcpErrorKind>)] = &[
+    ("DISABLED", Some(GcpErrorKind::KeyDisabled)),
+    (
+        "DESTROY_SCHEDULED",
+        Some(GcpErrorKind::KeyPendingDestruction),
+    ),
+    ("DESTROYED", Some(GcpErrorKind::KeyDestroyed)),
+];
 
 impl Said {
     pub(super) fn read(body: &[u8]) -> Self {
@@ -76,7 +76,7 @@ impl Said {
         struct Status {
             status: Option<String>,
             #[serde(default)]
-            message: String,
+            message: serde_json::Value,
             #[serde(default)]
             details: Vec<Detail>,
         }
@@ -99,13 +99,16 @@ impl Said {
         };
         let details = error.details.iter();
         let reasons = details.clone().filter_map(|detail| detail.reason.as_ref());
+        let message = error.message.as_str().unwrap_or_default();
+        let state = message.rsplit_once("is not enabled, current state is: ");
+        let state = state.and_then(|(_, state)| known(KEY_STATES, state.trim_end_matches('.')));
         let consumers = details.filter_map(|detail| detail.metadata.consumer.as_ref());
         Self {
             code: error.status.and_then(|code| known(CODES, &code)),
             reason: reasons
                 .filter_map(|reason| known(REASONS, reason))
                 .next()
-                .or_else(|| key_state(&error.message)),
+                .or(state),
             consumer: consumers.filter_map(|text| project_number(text)).next(),
         }
     }
@@ -126,6 +129,7 @@ fn known<T>(table: &[(&'static str, T)], text: &str) -> Option<&'static str> {
 pub(super) fn kind(status: StatusCode, code: Option<&str>, reason: Option<&str>) -> GcpErrorKind {
     let by_reason = REASONS
         .iter()
+        .chain(KEY_STATES)
         .find(|(known, _)| Some(*known) == reason)
         .and_then(|(_, kind)| *kind);
     let by_code = CODES.iter().find(|(known, _)| Some(*known) == code);

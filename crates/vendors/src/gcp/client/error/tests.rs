@@ -24,6 +24,27 @@ fn explained(status: u16, body: &Value) -> GcpError {
     )
 }
 
+#[test]
+fn the_state_of_a_key_is_read_from_the_end_of_the_message_and_nothing_else_of_it_is_kept() {
+    use GcpErrorKind as K;
+    for (state, kind) in [
+        ("DISABLED.", K::KeyDisabled),
+        ("DESTROY_SCHEDULED.", K::KeyPendingDestruction),
+        ("DESTROYED", K::KeyDestroyed),
+        ("hunter2.", K::FailedPrecondition),
+    ] {
+        let message = format!("hunter2 is not enabled, current state is: {state}");
+        let mut body = status("FAILED_PRECONDITION", "");
+        body["error"]["message"] = message.into();
+        let error = explained(400, &body);
+        assert_eq!(error.kind(), kind, "{state}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+    let mut body = status("NOT_FOUND", "");
+    body["error"]["message"] = json!({"is": "no text"});
+    assert_eq!(explained(404, &body).kind(), K::NotFound);
+}
+
 fn status(code: &str, reason: &str) -> Value {
     json!({"error": {
         "code": 400,

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
@@ -82,6 +83,51 @@ async fn callers_one_after_the_other_share_nothing() {
         assert_eq!(coalescer.submit(item).await.unwrap(), 2 * item);
     }
     assert_eq!(server.sizes(), [1, 1, 1]);
+}
+
+/// Submits each item at its time, in milliseconds after the start. Returns how many of them each
+/// batch had, and when the last was answered.
+async fn sizes_at(times: &[u64]) -> (Vec<usize>, Duration) {
+    let server = Arc::new(Server::default());
+    let coalescer = doubling(&server, &open_gate());
+    let begun = tokio::time::Instant::now();
+    let callers = times.iter().map(|&at| {
+        let coalescer = &coalescer;
+        async move {
+            tokio::time::sleep(Duration::from_millis(at)).await;
+            coalescer.submit(1).await.unwrap();
+        }
+    });
+    join_all(callers).await;
+    (server.sizes(), begun.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_waits_for_the_callers_of_the_last_one_and_not_beyond_the_last_of_them() {
+    let (sizes, took) = sizes_at(&[0, 0, 0, 10, 22, 30]).await;
+    assert_eq!(sizes, [3, 3]);
+    assert_eq!(took, Duration::from_millis(30));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_whose_companions_stay_away_waits_for_a_while_and_later_for_nobody() {
+    let (sizes, took) = sizes_at(&[0, 0, 10]).await;
+    assert_eq!(sizes, [2, 1]);
+    assert_eq!(took, Duration::from_millis(10) + PATIENCE);
+    // Just before the companion is no longer due back.
+    let (sizes, took) = sizes_at(&[0, 0, 98]).await;
+    assert_eq!(sizes, [2, 1]);
+    assert_eq!(took, WINDOW + DUE_BACK);
+    let (sizes, took) = sizes_at(&[0, 0, 150]).await;
+    assert_eq!(sizes, [2, 1]);
+    assert_eq!(took, Duration::from_millis(150) + WINDOW);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_caller_waits_for_a_millisecond() {
+    let (sizes, took) = sizes_at(&[0, 10, 20]).await;
+    assert_eq!(sizes, [1, 1, 1]);
+    assert_eq!(took, Duration::from_millis(20) + WINDOW);
 }
 
 #[tokio::test]
