@@ -38,10 +38,14 @@ pub(crate) struct Arguments {
     /// Toolchain
     #[arg(long, default_value = "nightly")]
     toolchain: String,
+    /// Add inputs that reach new code to the kept corpus
+    #[arg(long)]
+    keep: bool,
 }
 
-/// Runs the targets. New inputs are merged into the kept corpus, as few as have the same
-/// coverage. An input that breaks a property stays in `target/fuzz/artifacts`.
+/// Runs the targets. New inputs stay in `target/fuzz/corpus`; on request, those that reach new
+/// code are added to the kept corpus, which a plain test replays. An input that breaks a property
+/// stays in `target/fuzz/artifacts`.
 ///
 /// # Errors
 ///
@@ -56,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     step("Build", || build(arguments, &chosen, &folder))?;
     let mut broken = Vec::new();
     for target in &chosen {
-        if let Err(error) = step(target, || fuzz(target, arguments.seconds, &folder)) {
+        if let Err(error) = step(target, || fuzz(target, arguments, &folder)) {
             eprintln!("{error:#}");
             broken.push(target.as_str());
         }
@@ -112,7 +116,7 @@ fn build(arguments: &Arguments, targets: &[String], folder: &Path) -> Result<()>
     run_command(&mut cargo)
 }
 
-fn fuzz(target: &str, seconds: u32, folder: &Path) -> Result<()> {
+fn fuzz(target: &str, arguments: &Arguments, folder: &Path) -> Result<()> {
     let kept = paths::repository().join("fuzz/corpus").join(target);
     let found = folder.join("corpus").join(target);
     let artifacts = folder.join("artifacts").join(target);
@@ -122,7 +126,7 @@ fn fuzz(target: &str, seconds: u32, folder: &Path) -> Result<()> {
     let binary: PathBuf = folder.join(TRIPLE).join("fuzz").join(target);
     let mut fuzzer = Command::new(&binary);
     fuzzer
-        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_total_time={}", arguments.seconds))
         .arg(format!("-max_len={MAX_INPUT_BYTES}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         // A length in an input must not be believed before its bytes are there.
@@ -130,9 +134,13 @@ fn fuzz(target: &str, seconds: u32, folder: &Path) -> Result<()> {
         .args(["-print_final_stats=1", "-verbosity=0"])
         .args([&found, &kept]);
     run_command(&mut fuzzer)?;
+    if !arguments.keep {
+        return Ok(());
+    }
     let mut merge = Command::new(&binary);
+    // Counters tell apart how often an edge was taken. They would keep thousands of inputs.
     merge
-        .args(["-merge=1", "-verbosity=0"])
+        .args(["-set_cover_merge=1", "-use_counters=0", "-verbosity=0"])
         .arg(format!("-max_len={MAX_INPUT_BYTES}"))
         .args([&kept, &found]);
     run_command(&mut merge)
