@@ -13,7 +13,7 @@ use crate::backends::Place;
 use crate::backends::configuration::{VARIABLES, secret};
 use crate::operator::{self, Pins, told};
 use crate::scene::{On, PROVIDER, Scene, terraform_1_11};
-use crate::steps::{Steps, has};
+use crate::steps::{Steps, flat, has};
 
 #[test]
 fn acc_customers_key_in_aws_kms_from_its_declaration_to_its_revocation() {
@@ -196,7 +196,16 @@ fn from_declaration_to_revocation(service: Service) {
     let first = customer.variables();
 
     customer.declare_sealed(&one);
-    workspace.settled(&first);
+    let saved = workspace.settled(&first);
+    let told = flat(saved.stdout());
+    // The fake of Key Vault has a rotation policy for each key.
+    match service {
+        Service::Azure => assert!(!told.contains("Encryption Key Not Rotated"), "{told}"),
+        _ => has(
+            &told,
+            &["Encryption Key Not Rotated", "has no automatic rotation"],
+        ),
+    }
     let ids = customer.key_ids();
     assert!(
         ids[0].starts_with(&format!("{}:", service.type_name())),
