@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use planton_envelope::{RootKey, WrapBinding};
+use sha2::Digest as _;
 use uuid::Uuid;
 
 use super::*;
@@ -101,4 +102,37 @@ async fn a_rewrap_runs_as_many_calls_at_once_as_the_key_takes_and_keeps_their_or
         let opened = kek.inner.unwrap(&outcome.unwrap(), context(number)).await;
         assert_eq!(opened.unwrap().expose(), &[number; 32]);
     }
+}
+
+/// A sealed credential is bound to this digest, so it must differ for each place.
+#[test]
+fn the_digest_of_settings_is_that_of_their_canonical_json() {
+    let settings = |kind: &str, key: &str| KekSettings {
+        kind: kind.to_owned(),
+        configuration: [("key_id".to_owned(), key.into())].into(),
+    };
+    let one = settings("aws_kms", "one");
+    let json = br#"{"kind":"aws_kms","configuration":{"key_id":"one"}}"#;
+    let expected: [u8; 32] = sha2::Sha256::digest(json).into();
+    assert_eq!(one.digest(), expected);
+    for other in [settings("aws_kms", "two"), settings("gcp_kms", "one")] {
+        assert_ne!(other.digest(), expected);
+    }
+}
+
+/// Key policies and the logs of a KMS name the purposes: docs/guides/keys.md.
+#[test]
+fn each_purpose_has_the_published_name() {
+    for (purpose, name) in [
+        (KeyPurpose::Secret, "secret"),
+        (KeyPurpose::BackendCredential, "backend-credential"),
+        (KeyPurpose::KekCredential, "kek-credential"),
+        (KeyPurpose::KekProbe, "kek-probe"),
+        (KeyPurpose::BackendMarker, "backend-marker"),
+        (KeyPurpose::MacKey, "mac-key"),
+    ] {
+        assert_eq!(purpose.as_str(), name);
+        assert_eq!(KeyPurpose::of(name), Some(purpose));
+    }
+    assert_eq!(KeyPurpose::of(""), None);
 }

@@ -288,6 +288,20 @@ async fn a_lost_answer_that_was_built_upon_is_still_ours() {
 }
 
 #[tokio::test]
+async fn an_edit_whose_answer_is_lost_is_made() {
+    let world = World::new();
+    let view = created(&world, "db", "v1").await;
+    let process = world.warm().await;
+    let conflict = CatalogErrorKind::Conflict;
+    world.fail_catalog(CatalogVerb::Write, 1, Landing::After, conflict);
+    let mut update = edit(&view);
+    update.metadata.description = Some("ours".to_owned());
+    let (secrets, interrupt) = (process.secrets(), Interrupt::default());
+    let edited = secrets.update(update, &interrupt).await.unwrap();
+    assert_eq!(edited.metadata.description.as_deref(), Some("ours"));
+}
+
+#[tokio::test]
 async fn a_lost_answer_whose_version_was_pruned_since_is_still_ours() {
     // The creation lands, and its response is a conflict. Before the next read, a run that
     // resumes it adopts the secret and rotates it, with `keep_versions = 1`.
