@@ -221,3 +221,20 @@ proptest! {
         let _outcome = read(&[&[1, b'{', b'"'], bytes.as_slice()].concat());
     }
 }
+
+/// A buffer that grows leaves a copy of the plaintext behind, which nothing wipes.
+#[test]
+fn the_length_of_a_document_is_known_before_it_is_written() {
+    let secret = |text: &str| SecretString::from(text);
+    for pairs in [
+        BTreeMap::new(),
+        BTreeMap::from([(String::new(), secret(""))]),
+        BTreeMap::from([("a".to_owned(), secret("1")), ("b".to_owned(), secret("ü"))]),
+        BTreeMap::from([("\"\\".to_owned(), secret("\u{8}\t\n\u{c}\r\0\u{1f}\u{7f}"))]),
+    ] {
+        let length = document_length(&pairs);
+        let mut written = Vec::new();
+        write_document(&pairs, &mut written);
+        assert_eq!(written.len(), length, "{} pairs", pairs.len());
+    }
+}
