@@ -8,6 +8,7 @@ mod error;
 mod keyring;
 mod local;
 mod pins;
+mod service;
 
 use std::fmt::Debug;
 
@@ -23,6 +24,7 @@ pub use error::{KekError, KekErrorKind};
 pub use keyring::Keyring;
 pub use local::LocalKek;
 pub use pins::{InvalidFingerprint, KekPins, OrganizationFingerprint, pin_of};
+pub use service::{AliasAtFirstUse, ServiceKek};
 
 /// A key encryption key.
 ///
@@ -145,6 +147,33 @@ pub trait ProvisionKek: KeyEncryptionKey {
     ///
     /// `PermissionDenied`, with the exact policy to grant as its remedy.
     async fn provision(&self) -> Result<(), KekError>;
+
+    /// Returns whether the organization's record names this key: its identifier is not known
+    /// before the record was read, or before [`resolve`](Self::resolve).
+    fn is_recorded(&self) -> bool {
+        false
+    }
+
+    /// Finds out the identifier of a key that no record names yet. Called before anything of
+    /// the organization is written. Does nothing where the identifier is known.
+    ///
+    /// # Errors
+    ///
+    /// By meaning; `Misconfigured` for a key that must not become that of an organization.
+    async fn resolve(&self) -> Result<(), KekError> {
+        Ok(())
+    }
+
+    /// Takes the identifier that the organization's record has, before any use of the key.
+    /// Sends no request.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` or `NotFound` if the configured key cannot be that one.
+    fn expect_recorded(&self, id: &KekId) -> Result<(), KekError> {
+        let _ = id;
+        Ok(())
+    }
 }
 
 #[cfg(test)]

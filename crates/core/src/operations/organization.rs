@@ -13,12 +13,13 @@ use super::keyrings::OrganizationKeyring;
 use super::keys::NewestRecord;
 use super::run::Run;
 use crate::catalog::{
-    Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord, RecordKey,
+    Catalog, CatalogError, CatalogStore, Loaded, ORGANIZATION_RECORD, OrganizationRecord,
+    OrganizationState, RecordKey,
 };
-use crate::kek::{ConnectKek, KekPins, KeyEncryptionKey, ProvisionKek};
+use crate::kek::{ConnectKek, KekError, KekPins, KeyEncryptionKey, ProvisionKek};
 use crate::names::Slug;
 use crate::store::{ConnectStore, SecretStore};
-use planton_envelope::MacKey;
+use planton_envelope::{KekId, MacKey};
 
 /// The catalog, KEK and built-in backend of an organization.
 #[derive(Clone, Debug)]
@@ -172,7 +173,10 @@ impl Organization {
         let opened = self
             .opened
             .get_or_try_init(async || match self.load().await? {
-                Some(loaded) if loaded.record.state.is_ready() => Ok(Opened::Loaded(loaded)),
+                Some(loaded) if loaded.record.state.is_ready() => {
+                    self.expect_recorded_keys(&loaded.record)?;
+                    Ok(Opened::Loaded(loaded))
+                }
                 _ => Err(self.missing()),
             });
         opened.await.map(Opened::record)
@@ -202,6 +206,38 @@ impl Organization {
             loaded.is_some_and(|loaded| !loaded.record.state.is_ready())
         };
         self.catalog.load_fenced_if(&key(), is_unfinished).await
+    }
+
+    /// Gives the platform's keys the identifiers that the record has, where the settings alone
+    /// do not tell them.
+    ///
+    /// # Errors
+    ///
+    /// `Misconfigured` or `NotFound` for a record that names other keys than the settings. Not
+    /// with an escrow identity, which unwraps in their place.
+    pub(super) fn expect_recorded_keys(&self, record: &OrganizationRecord) -> Result<(), KekError> {
+        let mac = match &record.state {
+            OrganizationState::Initializing => None,
+            // The main wrap comes first.
+            OrganizationState::Ready { mac_key } => mac_key.first().map(|wrap| &wrap.kek),
+        };
+        let main = record.main_key.as_ref().or(mac);
+        for (kek, id) in [(&self.platform.kek, main), (&self.platform.mac_kek, mac)] {
+            let Some(id) = id.filter(|_| kek.is_recorded()) else {
+                continue;
+            };
+            let expected = kek.expect_recorded(id);
+            if self.rescue.is_empty() {
+                expected?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the identifier of the main key, where the record has to keep it.
+    pub(super) fn recorded_main_key(&self) -> Option<KekId> {
+        let kek = &self.platform.kek;
+        kek.is_recorded().then(|| kek.id().clone())
     }
 
     pub(super) fn missing(&self) -> OperationError {

@@ -76,7 +76,10 @@ impl Keys<'_> {
             let wraps = decoded(wraps_of(&mut record));
             let ids: Vec<_> = wraps.iter().map(|(kek, _)| kek.clone()).collect();
             let opens = self.main_key_opens_mac_key(record.uuid, &wraps).await?;
-            let is_due = !opens || !versions.are_current(&wraps, &ids);
+            let main_key = self.organization.recorded_main_key();
+            let is_due = !opens
+                || !versions.are_current(&wraps, &ids)
+                || main_key != record.main_key;
             if is_due {
                 let mac_key = self.mac_key().await?;
                 let present = match opens {
@@ -87,6 +90,7 @@ impl Keys<'_> {
                     .wrap_mac_key(record.uuid, mac_key, escrow, present)
                     .await?;
                 record.state = OrganizationState::Ready { mac_key: wrapped };
+                record.main_key = main_key;
             }
             let versions = KeyVersions::of(&keyring.keyring).await?;
             let owner = CredentialOwner::organization();

@@ -300,6 +300,10 @@ impl ConnectKek for TestKekConnector {
         aliases.contains_key(settings.text("key").unwrap_or_default())
     }
 
+    fn names(&self, settings: &KekSettings, _: &KekId) -> bool {
+        !self.may_move(settings)
+    }
+
     async fn is_still(
         &self,
         settings: &KekSettings,

@@ -1,0 +1,282 @@
+//! The KEK of an organization in a service that the platform does not own: a customer's key,
+//! which settings name.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use planton_envelope::{DataKey, KekId, WrappedKey};
+
+use super::{
+    ConnectKek, KekError, KekErrorKind, KekSettings, KeyDescription, KeyEncryptionKey,
+    ProvisionKek, Rewrap, WrapContext, WrapNames,
+};
+use crate::store::StoreCredential;
+
+/// Longest wrap of a data key in an envelope. It stands in for the key's own until the key is
+/// known.
+const MAX_WRAPPED_BYTES: usize = 2048;
+
+/// Whether an alias may become the key of a new organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AliasAtFirstUse {
+    /// It may: somebody compares the identifier that it names.
+    Allowed,
+    /// It may not. Whoever moves an alias could otherwise choose the key of an organization
+    /// that nobody has seen yet.
+    Refused,
+}
+
+/// A customer's key as the KEK of an organization.
+///
+/// The service is asked for the key once in the life of an organization: first use resolves
+/// the settings, and the organization's record keeps the identifier. From then on, the
+/// settings only have to name that key. It is never created.
+///
+/// # Security
+///
+/// The identifier in a record is a claim until the record's MAC is verified, which takes this
+/// key. So [`ConnectKek::open`] must refuse a key that the settings cannot name, and an alias
+/// is compared with the identifier before its first use in a process.
+pub struct ServiceKek {
+    settings: KekSettings,
+    credential: StoreCredential,
+    connector: Arc<dyn ConnectKek>,
+    alias: AliasAtFirstUse,
+    /// The identifier before the key is known. No wrap has it.
+    unknown: KekId,
+    opened: OnceLock<Opened>,
+    compared: OnceCell<()>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    kek: Arc<dyn KeyEncryptionKey>,
+    /// Whether the settings may name another key by now.
+    may_have_moved: bool,
+}
+
+impl ServiceKek {
+    /// Creates the KEK that `settings` name. Does no I/O.
+    #[must_use]
+    pub fn new(
+        settings: KekSettings,
+        credential: StoreCredential,
+        connector: Arc<dyn ConnectKek>,
+        alias: AliasAtFirstUse,
+    ) -> Self {
+        let unknown = KekId {
+            provider: settings.kind.clone(),
+            id: String::new(),
+        };
+        Self {
+            settings,
+            credential,
+            connector,
+            alias,
+            unknown,
+            opened: OnceLock::new(),
+            compared: OnceCell::new(),
+        }
+    }
+
+    /// Returns the key, once it is known to be the one that the settings name.
+    async fn current(&self) -> Result<&dyn KeyEncryptionKey, KekError> {
+        let opened = self.opened.get().ok_or_else(|| {
+            KekError::new(KekErrorKind::NotFound, "open key", self.settings.kind.as_str())
+                .with_remedy(
+                    "The organization's record names no key of this type. Configure the key \
+                     that the organization was created with.",
+                )
+        })?;
+        if opened.may_have_moved {
+            let compare = self.compared.get_or_try_init(|| self.compare(opened.kek.id()));
+            compare.await?;
+        }
+        Ok(opened.kek.as_ref())
+    }
+
+    /// Asks the service whether an alias still names the key of the record.
+    async fn compare(&self, id: &KekId) -> Result<(), KekError> {
+        let is_still = self
+            .connector
+            .is_still(&self.settings, &self.credential, id);
+        match is_still.await? {
+            true => Ok(()),
+            false => Err(KekError::new(
+                KekErrorKind::Misconfigured,
+                "compare key",
+                id.id.as_str(),
+            )
+            .with_remedy(format!(
+                "The encryption settings name another key by now than the organization's own: an \
+                 alias was moved, or somebody put another record in the place of the \
+                 organization's. Nothing was encrypted or decrypted. Move the alias back, or name \
+                 the key itself: {}. Terraform never moves an organization to another key.",
+                id.id
+            ))),
+        }
+    }
+
+    fn keep(&self, kek: Arc<dyn KeyEncryptionKey>, may_have_moved: bool) {
+        let opened = Opened {
+            kek,
+            may_have_moved,
+        };
+        // Another task may have been first. It has asked for the same key.
+        let _first_wins = self.opened.set(opened);
+    }
+
+    /// Returns the error of a record that names another key than the settings.
+    fn another(&self, id: &KekId, error: KekError) -> KekError {
+        let kind = error.kind();
+        KekError::new(kind, "open key", id.id.as_str())
+            .with_remedy(format!(
+                "The organization was created with the key {}:{}, and the encryption settings \
+                 name another one. Configure that key. If nobody of yours created the \
+                 organization with it, find out who can write to the platform's storage.",
+                id.provider, id.id
+            ))
+            .with_source(error)
+    }
+}
+
+impl fmt::Debug for ServiceKek {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceKek")
+            .field("settings", &self.settings)
+            .field("opened", &self.opened)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl KeyEncryptionKey for ServiceKek {
+    /// Returns the identifier of the record, or of the key that first use has resolved.
+    /// Before both, an identifier that no wrap has.
+    fn id(&self) -> &KekId {
+        self.opened
+            .get()
+            .map_or(&self.unknown, |opened| opened.kek.id())
+    }
+
+    async fn prepare(&self) -> Result<(), KekError> {
+        match self.opened.get() {
+            Some(_) => self.current().await?.prepare().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn wrap(&self, dek: &DataKey, context: WrapContext<'_>) -> Result<WrappedKey, KekError> {
+        self.current().await?.wrap(dek, context).await
+    }
+
+    async fn unwrap(
+        &self,
+        wrapped: &WrappedKey,
+        context: WrapContext<'_>,
+    ) -> Result<DataKey, KekError> {
+        self.current().await?.unwrap(wrapped, context).await
+    }
+
+    fn claimed_names(&self, wrapped: &WrappedKey) -> Option<WrapNames> {
+        self.opened.get()?.kek.claimed_names(wrapped)
+    }
+
+    fn concurrency(&self) -> usize {
+        self.opened
+            .get()
+            .map_or(super::CONCURRENT_CALLS, |opened| opened.kek.concurrency())
+    }
+
+    async fn rewrap(&self, wraps: &[Rewrap<'_>]) -> Vec<Result<WrappedKey, KekError>> {
+        match self.current().await {
+            Ok(kek) => kek.rewrap(wraps).await,
+            Err(error) => {
+                let (kind, operation) = (error.kind(), error.operation());
+                let path = error.path().to_owned();
+                let remedy = error.remedy().unwrap_or_default().to_owned();
+                let same = |_| {
+                    Err(KekError::new(kind, operation, path.as_str()).with_remedy(remedy.as_str()))
+                };
+                wraps.iter().map(same).collect()
+            }
+        }
+    }
+
+    fn is_newest(&self, wrapped: &WrappedKey, description: &KeyDescription) -> Option<bool> {
+        self.opened.get()?.kek.is_newest(wrapped, description)
+    }
+
+    fn max_wrapped_bytes(&self) -> usize {
+        self.opened
+            .get()
+            .map_or(MAX_WRAPPED_BYTES, |opened| opened.kek.max_wrapped_bytes())
+    }
+
+    async fn describe(&self) -> Result<KeyDescription, KekError> {
+        self.current().await?.describe().await
+    }
+}
+
+#[async_trait]
+impl ProvisionKek for ServiceKek {
+    /// Checks that the key is the one that the settings name. Creates nothing: the key is the
+    /// customer's.
+    async fn provision(&self) -> Result<(), KekError> {
+        self.current().await.map(drop)
+    }
+
+    fn is_recorded(&self) -> bool {
+        true
+    }
+
+    async fn resolve(&self) -> Result<(), KekError> {
+        if self.opened.get().is_some() {
+            return Ok(());
+        }
+        let resolved = self
+            .connector
+            .resolve(&self.settings, &self.credential)
+            .await?;
+        let is_alias = self.connector.may_move(&self.settings)
+            && !self.connector.names(&self.settings, &resolved.id);
+        if is_alias && self.alias == AliasAtFirstUse::Refused {
+            return Err(alias_at_first_use(&resolved.id));
+        }
+        self.keep(resolved.kek, false);
+        Ok(())
+    }
+
+    fn expect_recorded(&self, id: &KekId) -> Result<(), KekError> {
+        if let Some(opened) = self.opened.get() {
+            return match opened.kek.id() == id {
+                true => Ok(()),
+                false => {
+                    let kind = KekErrorKind::Misconfigured;
+                    let found = opened.kek.id().id.as_str();
+                    Err(self.another(id, KekError::new(kind, "resolve key", found)))
+                }
+            };
+        }
+        let kek = self.connector.open(&self.settings, &self.credential, id);
+        let kek = kek.map_err(|error| self.another(id, error))?;
+        let is_named = self.connector.names(&self.settings, id);
+        let may_have_moved = !is_named && self.connector.may_move(&self.settings);
+        self.keep(kek, may_have_moved);
+        Ok(())
+    }
+}
+
+fn alias_at_first_use(id: &KekId) -> KekError {
+    KekError::new(KekErrorKind::Misconfigured, "resolve key", id.id.as_str()).with_remedy(format!(
+        "The organization does not exist yet, and the encryption settings name its key by an \
+         alias: whoever can move the alias would choose the key. Nothing was created. Check that \
+         the key above is yours. Then name the key itself in the settings, or allow it with \
+         allowed_key_ids = [\"{}:{}\"] (or PLANTON_ALLOWED_KEY_IDS), or run \
+         terraform-provider-planton platform init.",
+        id.provider, id.id
+    ))
+}
