@@ -1,6 +1,6 @@
 //! The schema of the provider block.
 
-use crate::field_attribute::{CredentialFields, field_attribute};
+use crate::fields::{CredentialFields, field_attribute};
 use planton_plugin::{Attribute, AttributeType, Schema};
 use planton_vendors::Field;
 use planton_vendors::openbao::connection::PLATFORM_FIELDS;

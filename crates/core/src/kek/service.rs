@@ -85,14 +85,20 @@ impl ServiceKek {
     /// Returns the key, once it is known to be the one that the settings name.
     async fn current(&self) -> Result<&dyn KeyEncryptionKey, KekError> {
         let opened = self.opened.get().ok_or_else(|| {
-            KekError::new(KekErrorKind::NotFound, "open key", self.settings.kind.as_str())
-                .with_remedy(
-                    "The organization's record names no key of this type. Configure the key \
+            KekError::new(
+                KekErrorKind::NotFound,
+                "open key",
+                self.settings.kind.as_str(),
+            )
+            .with_remedy(
+                "The organization's record names no key of this type. Configure the key \
                      that the organization was created with.",
-                )
+            )
         })?;
         if opened.may_have_moved {
-            let compare = self.compared.get_or_try_init(|| self.compare(opened.kek.id()));
+            let compare = self
+                .compared
+                .get_or_try_init(|| self.compare(opened.kek.id()));
             compare.await?;
         }
         Ok(opened.kek.as_ref())

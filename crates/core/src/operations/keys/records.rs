@@ -77,9 +77,8 @@ impl Keys<'_> {
             let ids: Vec<_> = wraps.iter().map(|(kek, _)| kek.clone()).collect();
             let opens = self.main_key_opens_mac_key(record.uuid, &wraps).await?;
             let main_key = self.organization.recorded_main_key();
-            let is_due = !opens
-                || !versions.are_current(&wraps, &ids)
-                || main_key != record.main_key;
+            let is_due =
+                !opens || !versions.are_current(&wraps, &ids) || main_key != record.main_key;
             if is_due {
                 let mac_key = self.mac_key().await?;
                 let present = match opens {
