@@ -1,6 +1,7 @@
 //! The scripted faults, and the requests that they match.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::gate::{Gate, Latch, gate};
 use super::wire::Message;
@@ -118,7 +119,10 @@ pub struct Fault {
     pub(super) action: Action,
     on: Match,
     nth: usize,
+    /// Strikes every request, every second one, ….
+    step: usize,
     times: usize,
+    is_endless: bool,
     met: usize,
 }
 
@@ -133,6 +137,9 @@ pub(super) enum Action {
     Truncate,
     Hold(Latch),
     HoldAnswer(Latch),
+    Delay(Duration),
+    LandLate(Latch),
+    LandAfter(Duration),
 }
 
 /// A scripted response.
@@ -212,6 +219,25 @@ impl Fault {
         (Self::new(Action::HoldAnswer(latch)), gate)
     }
 
+    /// Forwards the request after this time.
+    #[must_use]
+    pub fn delay(time: Duration) -> Self {
+        Self::new(Action::Delay(time))
+    }
+
+    /// Resets the connection, and forwards the request when the gate opens.
+    #[must_use]
+    pub fn land_late() -> (Self, Gate) {
+        let (gate, latch) = gate();
+        (Self::new(Action::LandLate(latch)), gate)
+    }
+
+    /// Resets the connection, and forwards the request after this time.
+    #[must_use]
+    pub fn land_after(time: Duration) -> Self {
+        Self::new(Action::LandAfter(time))
+    }
+
     /// Adds a header to a scripted response.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: impl fmt::Display) -> Self {
@@ -251,6 +277,14 @@ impl Fault {
         self
     }
 
+    /// Strikes every `nth` matching request, without end.
+    #[must_use]
+    pub fn every(mut self, nth: usize) -> Self {
+        (self.nth, self.step) = (nth, nth);
+        (self.times, self.is_endless) = (usize::MAX, true);
+        self
+    }
+
     /// Sets the number of strikes.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
@@ -263,7 +297,9 @@ impl Fault {
             action,
             on: Match::any(),
             nth: 1,
+            step: 1,
             times: 1,
+            is_endless: false,
             met: 0,
         }
     }
@@ -274,7 +310,8 @@ impl Fault {
             return false;
         }
         self.met += 1;
-        let strikes = is_free && self.met >= self.nth && self.times > 0;
+        let is_due = self.met >= self.nth && (self.met - self.nth).is_multiple_of(self.step);
+        let strikes = is_free && is_due && self.times > 0;
         if strikes {
             self.times -= 1;
         }
@@ -295,7 +332,10 @@ pub(super) fn choose(faults: &mut [Fault], request: &Message) -> Option<Action> 
 
 /// Describes the faults that have not struck as often as planned.
 pub(super) fn unused(faults: &[Fault]) -> Vec<String> {
-    let left = faults.iter().filter(|fault| fault.times > 0);
+    let left = faults.iter().filter(|fault| match fault.is_endless {
+        true => fault.times == usize::MAX,
+        false => fault.times > 0,
+    });
     left.map(|fault| {
         let Fault {
             action, on, times, ..
@@ -317,6 +357,9 @@ impl fmt::Display for Action {
             Self::Truncate => f.write_str("answer truncated"),
             Self::Hold(_) => f.write_str("held"),
             Self::HoldAnswer(_) => f.write_str("answer held"),
+            Self::Delay(time) => write!(f, "delayed by {time:?}"),
+            Self::LandLate(_) => f.write_str("landed late"),
+            Self::LandAfter(time) => write!(f, "landed after {time:?}"),
         }
     }
 }
@@ -327,6 +370,24 @@ impl Scripted {
             status,
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: body.to_string(),
+        }
+    }
+
+    /// Returns an error of Azure Blob Storage:
+    /// <https://learn.microsoft.com/rest/api/storageservices/status-and-error-codes2>
+    pub(super) fn blob_error(status: u16, code: &str) -> Self {
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code>\
+             <Message>The proxy refused it.</Message></Error>"
+        );
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        Self {
+            status,
+            headers: vec![
+                header("content-type", "application/xml"),
+                header("x-ms-error-code", code),
+            ],
+            body,
         }
     }
 
