@@ -108,6 +108,10 @@ pub(super) const VENDORS: Modules = Modules {
         ("age", &["http", "registration", "regular_file"]),
         ("aws", &["http", "registration"]),
         ("azure", &["http", "registration"]),
+        (
+            "bucket",
+            &["aws", "azure", "gcp", "http", "registration"],
+        ),
         ("gcp", &["http", "registration"]),
         ("openbao", &["http", "registration"]),
         ("toy", &["registration"]),

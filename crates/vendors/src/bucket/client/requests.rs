@@ -1,0 +1,302 @@
+//! The requests to a bucket: one function each, with one meaning of each answer.
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use http::{HeaderName, HeaderValue, Method, header};
+use jiff::Timestamp;
+use object_store::azure::AzureAuthorizer;
+use object_store::client::{HttpRequest, HttpRequestBody};
+use object_store::path::Path;
+use object_store::{
+    Attribute, AttributeValue, Attributes, CredentialProvider as _, GetOptions, GetResult,
+    ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion,
+};
+use std::sync::Arc;
+
+use super::exchange::{Answer, observed};
+use super::fault::{Fault, FaultKind};
+use super::open::{Credentials, azure_address};
+use super::{Client, OpenBucket};
+
+/// Identifies the content of an object: the ETag, and the generation in Google's store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::bucket) struct Tag(UpdateVersion);
+
+/// The condition of a write.
+#[derive(Clone, Debug)]
+pub(in crate::bucket) enum Condition {
+    /// There is no such object.
+    Absent,
+    /// The object has this content.
+    Matches(Tag),
+}
+
+/// A conditional write of one object.
+#[derive(Clone, Debug)]
+pub(in crate::bucket) struct Write {
+    pub(in crate::bucket) path: Path,
+    pub(in crate::bucket) body: Bytes,
+    pub(in crate::bucket) condition: Condition,
+    pub(in crate::bucket) content_type: &'static str,
+    /// Names of letters and digits only: Azure rejects hyphens, and proxies drop underscores.
+    pub(in crate::bucket) metadata: Vec<(&'static str, String)>,
+}
+
+/// An object with its content.
+#[derive(Debug)]
+pub(in crate::bucket) struct Object {
+    pub(in crate::bucket) body: Bytes,
+    pub(in crate::bucket) tag: Tag,
+}
+
+/// An object without its content.
+#[derive(Debug)]
+pub(in crate::bucket) struct Stat {
+    pub(in crate::bucket) tag: Tag,
+    attributes: Attributes,
+}
+
+/// An object of a listing.
+#[derive(Debug)]
+pub(in crate::bucket) struct Listed {
+    pub(in crate::bucket) path: Path,
+    pub(in crate::bucket) written_at: Timestamp,
+}
+
+/// The objects and the folders directly in a folder.
+#[derive(Debug)]
+pub(in crate::bucket) struct Folder {
+    pub(in crate::bucket) objects: Vec<Listed>,
+    pub(in crate::bucket) folders: Vec<Path>,
+}
+
+impl Stat {
+    /// Returns a value of the metadata.
+    pub(in crate::bucket) fn metadata(&self, name: &'static str) -> Option<&str> {
+        let name = Attribute::Metadata(name.into());
+        self.attributes.get(&name).map(|value| &**value)
+    }
+}
+
+impl Client {
+    /// Writes an object once.
+    pub(in crate::bucket) async fn put_once(&self, write: &Write) -> Result<Tag, Fault> {
+        let mut attributes = Attributes::new();
+        attributes.insert(Attribute::ContentType, write.content_type.into());
+        // A cache in front of a public bucket would serve old records:
+        // https://cloud.google.com/storage/docs/caching
+        attributes.insert(Attribute::CacheControl, "no-store".into());
+        for (name, value) in &write.metadata {
+            let value = AttributeValue::from(value.clone());
+            attributes.insert(Attribute::Metadata((*name).into()), value);
+        }
+        let mode = match &write.condition {
+            Condition::Absent => PutMode::Create,
+            Condition::Matches(Tag(version)) => PutMode::Update(version.clone()),
+        };
+        let put = self.call(|store| {
+            let (path, body) = (write.path.clone(), write.body.clone());
+            let options = PutOptions {
+                mode: mode.clone(),
+                attributes: attributes.clone(),
+                ..PutOptions::default()
+            };
+            async move { store.put_opts(&path, body.into(), options).await }
+        });
+        Ok(Tag(put.await?.into()))
+    }
+
+    /// Returns an object with its content.
+    pub(in crate::bucket) async fn get(&self, path: &Path) -> Result<Object, Fault> {
+        self.get_opts(path, GetOptions::default()).await
+    }
+
+    /// Returns whether an earlier generation of an object is still readable, in Google's
+    /// store.
+    pub(in crate::bucket) async fn keeps(&self, path: &Path, tag: &Tag) -> Result<bool, Fault> {
+        let options = GetOptions {
+            version: tag.0.version.clone(),
+            ..GetOptions::default()
+        };
+        match self.get_opts(path, options).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<Object, Fault> {
+        self.call(|store| {
+            let (path, options) = (path.clone(), options.clone());
+            async move {
+                let found = store.get_opts(&path, options).await?;
+                let tag = tag(&found.meta);
+                let body = found.bytes().await?;
+                Ok(Object { body, tag })
+            }
+        })
+        .await
+    }
+
+    /// Returns an object without its content.
+    pub(in crate::bucket) async fn head(&self, path: &Path) -> Result<Stat, Fault> {
+        let found: GetResult = self
+            .call(|store| {
+                let path = path.clone();
+                let options = GetOptions {
+                    head: true,
+                    ..GetOptions::default()
+                };
+                async move { store.get_opts(&path, options).await }
+            })
+            .await?;
+        Ok(Stat {
+            tag: tag(&found.meta),
+            attributes: found.attributes,
+        })
+    }
+
+    /// Returns all objects in a folder, at any depth.
+    pub(in crate::bucket) async fn list(&self, folder: &Path) -> Result<Vec<Listed>, Fault> {
+        let listed: Vec<ObjectMeta> = self
+            .call(|store| {
+                let folder = folder.clone();
+                async move { store.list(Some(&folder)).try_collect().await }
+            })
+            .await?;
+        listed.into_iter().map(listed_object).collect()
+    }
+
+    /// Returns the objects and the folders directly in a folder.
+    pub(in crate::bucket) async fn list_folder(&self, folder: &Path) -> Result<Folder, Fault> {
+        let found = self
+            .call(|store| {
+                let folder = folder.clone();
+                async move { store.list_with_delimiter(Some(&folder)).await }
+            })
+            .await?;
+        let objects = found.objects.into_iter().map(listed_object);
+        Ok(Folder {
+            objects: objects.collect::<Result<_, _>>()?,
+            folders: found.common_prefixes,
+        })
+    }
+
+    /// Deletes an object. An absent one counts as deleted.
+    pub(in crate::bucket) async fn delete(&self, path: &Path) -> Result<(), Fault> {
+        let deleted = match &self.opened().await?.credentials {
+            Credentials::S3(_) | Credentials::Gcs(_) => {
+                self.call(|store| {
+                    let path = path.clone();
+                    async move { store.delete(&path).await }
+                })
+                .await
+            }
+            Credentials::Azure(_) => self.delete_blob(path).await,
+        };
+        match deleted {
+            Err(fault) if fault.kind == FaultKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Calls the vendor's client. If the server rejects the credential, calls it once more
+    /// with another.
+    async fn call<T, F>(&self, request: impl Fn(Arc<dyn ObjectStore>) -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let opened = self.opened().await?;
+        let mut renewed = false;
+        loop {
+            let (output, answer) = observed(request(Arc::clone(&opened.store))).await;
+            if let Some(Answer::Response(response)) = &answer {
+                self.observations().note(response);
+            }
+            let fault = match output {
+                Ok(output) => return Ok(output),
+                Err(_) => Fault::of(self.settings().location().vendor(), answer),
+            };
+            if !self.may_renew(opened, &fault, &mut renewed).await {
+                return Err(fault);
+            }
+        }
+    }
+
+    async fn may_renew(&self, opened: &OpenBucket, fault: &Fault, renewed: &mut bool) -> bool {
+        let first = !std::mem::replace(renewed, true);
+        first && fault.kind == FaultKind::Expired && opened.credentials.renews().await
+    }
+
+    /// Deletes a blob with one request. `object_store` deletes in batches only, which not
+    /// every account and every emulator accepts.
+    async fn delete_blob(&self, path: &Path) -> Result<(), Fault> {
+        let opened = self.opened().await?;
+        let vendor = self.settings().location().vendor();
+        let mut renewed = false;
+        loop {
+            let (output, answer) = observed(self.send_delete(opened, path)).await;
+            let fault = match (output, answer) {
+                (Ok(status), _) if status.is_success() => return Ok(()),
+                (_, answer) => Fault::of(vendor, answer),
+            };
+            if !self.may_renew(opened, &fault, &mut renewed).await {
+                return Err(fault);
+            }
+        }
+    }
+
+    /// Sends `Delete Blob`: <https://learn.microsoft.com/rest/api/storageservices/delete-blob>
+    async fn send_delete(
+        &self,
+        opened: &OpenBucket,
+        path: &Path,
+    ) -> object_store::Result<http::StatusCode> {
+        let unsent = |source: &'static str| object_store::Error::Generic {
+            store: "Azure",
+            source: source.into(),
+        };
+        let Credentials::Azure(provider) = &opened.credentials else {
+            return Err(unsent("not a bucket of Azure"));
+        };
+        let (location, endpoint) = (
+            self.settings().location(),
+            self.settings().endpoint.as_ref(),
+        );
+        let address = azure_address(location, endpoint);
+        let uri = format!("{address}/{}/{path}", location.bucket());
+        let mut request = HttpRequest::new(HttpRequestBody::empty());
+        *request.method_mut() = Method::DELETE;
+        *request.uri_mut() = uri.parse().map_err(|_| unsent("the address"))?;
+        request.headers_mut().insert(
+            HeaderName::from_static("x-ms-delete-snapshots"),
+            HeaderValue::from_static("include"),
+        );
+        request
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        let credential = provider.get_credential().await?;
+        AzureAuthorizer::new(&credential, location.account()).try_authorize(&mut request)?;
+        let response = opened.service.execute(request).await;
+        let response = response.map_err(|_| unsent("no answer"))?;
+        Ok(response.status())
+    }
+}
+
+fn tag(meta: &ObjectMeta) -> Tag {
+    Tag(UpdateVersion {
+        e_tag: meta.e_tag.clone(),
+        version: meta.version.clone(),
+    })
+}
+
+fn listed_object(meta: ObjectMeta) -> Result<Listed, Fault> {
+    let at = meta.last_modified;
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or(0);
+    let written_at = Timestamp::new(at.timestamp(), nanos.min(999_999_999));
+    Ok(Listed {
+        written_at: written_at
+            .map_err(|_| Fault::new(FaultKind::Unexpected, "a time out of range"))?,
+        path: meta.location,
+    })
+}
