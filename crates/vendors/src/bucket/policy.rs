@@ -220,7 +220,7 @@ mod tests {
                 "roles/storage.objectViewer",
             ),
             (
-                "az://acmestate/tf",
+                "az://acmestate/state",
                 Operation::Delete,
                 "blobs/delete (Storage Blob Data Contributor)",
             ),

@@ -237,7 +237,11 @@ mod tests {
 
     #[test]
     fn a_url_is_enough() {
-        for url in ["s3://acme-state", "gs://acme-state/a", "az://acmestate/tf"] {
+        for url in [
+            "s3://acme-state",
+            "gs://acme-state/a",
+            "az://acmestate/state",
+        ] {
             let settings = read(json!({ "url": url }), &[]).unwrap();
             assert_eq!(settings.location().to_string(), url);
             assert_eq!(settings.endpoint, None);
@@ -295,12 +299,12 @@ mod tests {
                 "service_account_key_json",
             ),
             (
-                json!({"url": "az://acmestate/tf"}),
+                json!({"url": "az://acmestate/state"}),
                 &["client_secret"],
                 "tenant_id",
             ),
             (
-                json!({"url": "az://acmestate/tf", "profile": "x"}),
+                json!({"url": "az://acmestate/state", "profile": "x"}),
                 &[],
                 "profile",
             ),

@@ -303,7 +303,7 @@ impl HttpClient {
         self.requests.count();
         #[cfg(any(test, feature = "testing"))]
         if let Some(canned) = &self.canned {
-            return Ok(canned.answer(request, url));
+            return canned.answer(request, url);
         }
         let mut sending = self
             .client

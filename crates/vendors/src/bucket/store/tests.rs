@@ -1,1 +1,174 @@
-//! Tests.
+//! Checks the store and the catalog over a store of objects in memory.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use crate::bucket::client::scripted::{Scripted, Step};
+use crate::bucket::{BucketCatalog, BucketStore};
+use planton_core::catalog;
+use planton_core::names::Slug;
+use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
+use planton_core::store::{
+    Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore as _,
+    StoreErrorKind, VersionStatus,
+};
+
+fn store(scripted: &Scripted) -> BucketStore {
+    BucketStore::new(&scripted.bucket(), Slug::parse("acme").unwrap())
+}
+
+fn name() -> RemoteName {
+    RemoteName::new("planton/acme/org/db-0badcafe".to_owned())
+}
+
+fn options() -> PutOptions {
+    PutOptions {
+        version: 1,
+        attempt: Uuid::new_v4(),
+        keep: Vec::new(),
+        labels: BTreeMap::new(),
+    }
+}
+
+fn key_of(name: &RemoteName, id: &NativeVersionId) -> String {
+    let (leaf, _) = id.as_str().rsplit_once('-').unwrap();
+    format!("tf/acme/objects/{name}/{leaf}")
+}
+
+async fn status(store: &BucketStore, id: &NativeVersionId) -> VersionStatus {
+    let options = DescribeOptions {
+        version: id.clone(),
+        others: Vec::new(),
+        absence: Absence::Confirmed,
+    };
+    store.describe(&name(), options).await.unwrap()
+}
+
+struct Console(Scripted);
+
+#[async_trait]
+impl Sabotage for Console {
+    async fn remove_version(&self, name: &RemoteName, version: &NativeVersionId) -> Sabotaged {
+        self.0.remove(&key_of(name, version));
+        Sabotaged::Done
+    }
+
+    async fn remove_object(&self, name: &RemoteName, versions: &[NativeVersionId]) {
+        for version in versions {
+            let key = key_of(name, version);
+            if self.0.keys().contains(&key) {
+                self.0.remove(&key);
+            }
+        }
+    }
+
+    async fn replace_version(
+        &self,
+        name: &RemoteName,
+        version: &NativeVersionId,
+        payload: &[u8],
+    ) -> Sabotaged {
+        self.0.overwrite(&key_of(name, version), payload);
+        Sabotaged::Done
+    }
+}
+
+#[tokio::test]
+async fn bucket_store_conforms() {
+    let scripted = Scripted::default();
+    let gaps = conformance::run_all(&store(&scripted), "run")
+        .await
+        .unwrap();
+    let expected = [(
+        "put_of_a_further_version_makes_no_object",
+        Gap::MakesObjectsAnew,
+    )];
+    assert_eq!(gaps.all(), expected);
+    let console = Console(scripted.clone());
+    let gaps = conformance::run_drift(&store(&scripted), &console, "drift")
+        .await
+        .unwrap();
+    assert_eq!(gaps.all(), []);
+}
+
+#[tokio::test]
+async fn bucket_catalog_conforms() {
+    let scripted = Scripted::default();
+    let catalog = BucketCatalog::new(&scripted.bucket(), Slug::parse("acme").unwrap());
+    catalog::conformance::run_all(&catalog, "run").await;
+}
+
+#[tokio::test]
+async fn a_put_takes_one_request_and_a_lost_answer_one_more() {
+    let scripted = Scripted::default();
+    let store = store(&scripted);
+    for (step, log) in [
+        (Step::Serve, &["PUT 200"][..]),
+        (Step::LostAfter, &["PUT -", "HEAD 200"]),
+        (Step::LostBefore, &["PUT -", "HEAD 404", "PUT 200"]),
+        (Step::Late(1), &["PUT -", "HEAD 404", "PUT 412", "HEAD 200"]),
+        (
+            Step::Status(409, "ConditionalRequestConflict"),
+            &["PUT 409", "HEAD 404", "PUT 200"],
+        ),
+    ] {
+        scripted.then([step]);
+        let id = store.put(&name(), b"sealed", options()).await.unwrap();
+        assert_eq!(scripted.log(), log);
+        assert_eq!(store.get(&name(), &id).await.unwrap(), b"sealed");
+    }
+}
+
+#[tokio::test]
+async fn a_restored_object_is_the_same_version_and_other_content_is_not() {
+    let scripted = Scripted::default();
+    let store = store(&scripted);
+    let id = store.put(&name(), b"sealed", options()).await.unwrap();
+    let key = key_of(&name(), &id);
+    scripted.restore(&key);
+    scripted.then([]);
+    assert_eq!(status(&store, &id).await, VersionStatus::Present);
+    assert_eq!(scripted.log(), ["HEAD 200"]);
+    assert_eq!(store.get(&name(), &id).await.unwrap(), b"sealed");
+    scripted.overwrite(&key, b"sealed elsewhere");
+    assert_eq!(status(&store, &id).await, VersionStatus::Replaced);
+    let error = store.get(&name(), &id).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn a_deletion_lists_beside_the_named_versions_and_removes_the_rest() {
+    let scripted = Scripted::default();
+    let store = store(&scripted);
+    let known = store.put(&name(), b"sealed", options()).await.unwrap();
+    store.put(&name(), b"straggler", options()).await.unwrap();
+    let longer = RemoteName::new(format!("{}/2", name()));
+    let other = store.put(&longer, b"other", options()).await.unwrap();
+    scripted.then([]);
+    let object = Deletion::Object {
+        versions: vec![known],
+    };
+    store.delete(&name(), object).await.unwrap();
+    assert_eq!(scripted.keys(), [key_of(&longer, &other)]);
+    assert_eq!(scripted.log().len(), 3);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_elsewhere_is_rejected_before_a_request() {
+    let scripted = Scripted::default();
+    let store = store(&scripted);
+    for bad in ["", "/a", "a//b", "../other/objects/a", "a/.", "a b", "a%2e"] {
+        let name = RemoteName::new(bad.to_owned());
+        let error = store.put(&name, b"sealed", options()).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::InvalidName, "{bad}");
+        let object = Deletion::Object {
+            versions: Vec::new(),
+        };
+        store.delete(&name, object).await.unwrap();
+    }
+    assert_eq!(scripted.log(), [""; 0]);
+}
