@@ -107,6 +107,11 @@ impl Scripted {
         self.0.lock().unwrap().objects.keys().cloned().collect()
     }
 
+    /// Returns the content of an object.
+    pub(in crate::bucket) fn body(&self, key: &str) -> Vec<u8> {
+        self.0.lock().unwrap().objects[key].body.clone()
+    }
+
     /// Replaces the content of an object, and drops its metadata, as with a console.
     pub(in crate::bucket) fn overwrite(&self, key: &str, body: &[u8]) {
         self.0

@@ -145,8 +145,7 @@ impl SecretStore for BucketStore {
 
     /// One request. A retry of an attempt takes two.
     //= docs/format.md#20-places
-    //# In a bucket, a writer MUST write an envelope at the place and in the form of this
-    //# table, and never replace one.
+    //# In a bucket, a writer MUST write an envelope at the place and in the form of this table.
     async fn put(
         &self,
         name: &RemoteName,

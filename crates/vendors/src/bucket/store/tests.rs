@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use crate::bucket::client::scripted::{Scripted, Step};
 use crate::bucket::{BucketCatalog, BucketStore};
-use planton_core::catalog;
+use planton_core::catalog::{
+    self, CatalogErrorKind, CatalogStore as _, RecordKey, Revision, StoredRecord,
+};
 use planton_core::names::Slug;
 use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
 use planton_core::store::{
@@ -100,6 +102,82 @@ async fn bucket_catalog_conforms() {
     let scripted = Scripted::default();
     let catalog = BucketCatalog::new(&scripted.bucket(), Slug::parse("acme").unwrap());
     catalog::conformance::run_all(&catalog, "run").await;
+}
+
+//= docs/format.md#20-places
+//= type=test
+//# In a bucket, a writer MUST write an envelope at the place and in the form of this table.
+#[tokio::test]
+async fn a_version_stands_where_it_is_published() {
+    let scripted = Scripted::default();
+    let attempt = Uuid::from_u128(7);
+    let options = PutOptions {
+        version: 3,
+        attempt,
+        ..options()
+    };
+    let id = store(&scripted)
+        .put(&name(), b"sealed", options)
+        .await
+        .unwrap();
+    let digits = "00000000000000000000000000000007";
+    let place = "tf/acme/objects/planton/acme/org/db-0badcafe";
+    assert_eq!(scripted.keys(), [format!("{place}/3-{digits}")]);
+    let digest = "c9d0036bed6744bcdf692fc980d8717d";
+    assert_eq!(id.as_str(), format!("3-{digits}-{digest}"));
+    assert_eq!(scripted.body(&format!("{place}/3-{digits}")), b"sealed");
+}
+
+//= docs/format.md#20-places
+//= type=test
+//# A writer MUST write a record at the place of its platform in this table, with `mac` in
+//# lower-case hexadecimal.
+#[tokio::test]
+async fn a_record_stands_where_it_is_published() {
+    let scripted = Scripted::default();
+    let catalog = BucketCatalog::new(&scripted.bucket(), Slug::parse("acme").unwrap());
+    let record = StoredRecord {
+        body: "{}".to_owned(),
+        mac: "0f".to_owned(),
+    };
+    let key = RecordKey::new("secrets/0123");
+    catalog
+        .write(&key, &record, Revision::ABSENT)
+        .await
+        .unwrap();
+    let body = scripted.body("tf/acme/records/secrets/0123.json");
+    let content: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(
+        (&content["body"], &content["mac"]),
+        (&"{}".into(), &"0f".into())
+    );
+    assert_eq!(content["revision"], 1);
+}
+
+#[tokio::test]
+async fn a_write_without_a_read_before_it_takes_one_more() {
+    let scripted = Scripted::default();
+    let organization = Slug::parse("acme").unwrap();
+    let catalog = BucketCatalog::new(&scripted.bucket(), organization.clone());
+    let record = StoredRecord {
+        body: "{}".to_owned(),
+        mac: "0f".to_owned(),
+    };
+    let key = RecordKey::new("secrets/0123");
+    let first = catalog
+        .write(&key, &record, Revision::ABSENT)
+        .await
+        .unwrap();
+    scripted.then([]);
+    let second = catalog.write(&key, &record, first).await.unwrap();
+    assert_eq!(scripted.log(), ["PUT 200"]);
+    scripted.then([]);
+    let other = BucketCatalog::new(&scripted.bucket(), organization);
+    other.write(&key, &record, second).await.unwrap();
+    assert_eq!(scripted.log(), ["GET 200", "PUT 200"]);
+    // The first process has the tag of a revision that is overtaken.
+    let error = catalog.write(&key, &record, second).await.unwrap_err();
+    assert_eq!(error.kind(), CatalogErrorKind::Conflict);
 }
 
 #[tokio::test]
