@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 
 use super::values::{collect, innermost, settings_of};
 use crate::diagnostics::explain;
-use planton_core::operations::{ConnectKek, KekSettings, OperationError, StoreCredential};
-use planton_plugin::{AttributePath, Diagnostics, PathStep, Value};
+use planton_core::operations::{ConnectKek, KekSettings, StoreCredential};
+use planton_plugin::{AttributePath, Diagnostic, Diagnostics, PathStep, Value};
 use planton_vendors::{Change, Field, Holds, KeyType};
 
 /// Maximum number of mistakes that are reported for one block.
@@ -38,7 +38,7 @@ pub(crate) type Check<'a> =
     dyn Fn(BTreeMap<String, Json>, Option<&StoreCredential>) -> Option<Mistake> + 'a;
 
 /// The name of a setting, and what is wrong with it.
-pub(crate) type Mistake = (String, OperationError);
+pub(crate) type Mistake = (String, Diagnostic);
 
 /// Checks the settings of a key by its type.
 pub(crate) fn check_key(
@@ -52,7 +52,7 @@ pub(crate) fn check_key(
         configuration,
     };
     let error = connector.check(&settings, credential).err()?;
-    Some((error.path().to_owned(), error.into()))
+    Some((error.path().to_owned(), explain(&error.into())))
 }
 
 /// Reports the mistakes of a block that remain whatever its unknown parts become.
@@ -62,13 +62,11 @@ pub(crate) fn report_mistakes(inner: &Value, checked: &Checked<'_>, diagnostics:
     if !inner.is_wholly_known() {
         let other = mistakes(Outcome::Given);
         found.retain(|(path, error)| {
-            let same = |(at, other): &(_, OperationError)| {
-                at == path && other.to_string() == error.to_string()
-            };
+            let same = |(at, other): &(_, Diagnostic)| at == path && other == error;
             other.iter().any(same)
         });
     }
-    let located = |(path, error): (AttributePath, OperationError)| explain(&error).at(path);
+    let located = |(path, error): (AttributePath, Diagnostic)| error.at(path);
     diagnostics.extend(found.into_iter().map(located));
 }
 
@@ -103,8 +101,8 @@ fn example(field: &Field) -> Value {
 
 /// Returns all mistakes of a known block: corrects each mistake that the check reports, and
 /// checks again.
-fn mistakes(checked: &Checked<'_>, mut inner: Value) -> Vec<(AttributePath, OperationError)> {
-    let mut found: Vec<(AttributePath, OperationError)> = Vec::new();
+fn mistakes(checked: &Checked<'_>, mut inner: Value) -> Vec<(AttributePath, Diagnostic)> {
+    let mut found: Vec<(AttributePath, Diagnostic)> = Vec::new();
     for _ in 0..MAX_MISTAKES {
         let Some(configuration) = settings_of(checked.fields, &inner) else {
             break;

@@ -4,6 +4,6 @@ mod attribute;
 mod check;
 mod values;
 
-pub(crate) use attribute::{CredentialFields, field_attribute};
+pub(crate) use attribute::{CredentialFields, attribute_name, field_attribute};
 pub(crate) use check::{Checked, Mistake, check_key, report_mistakes};
 pub(crate) use values::{block_state, collect, has_unknown_credential, innermost, settings_of};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use super::bucket;
 use super::openbao::{Block, unusable_argument};
 use super::pins;
 use crate::diagnostics::invalid_slug;
@@ -52,6 +53,12 @@ impl Environment {
     /// Returns a variable. An empty one counts as absent.
     pub(crate) fn os(&self, name: &str) -> Option<OsString> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// Returns whether a variable is set whose name begins with `prefix`.
+    pub(crate) fn has_prefix(&self, prefix: &str) -> bool {
+        let mut set = self.0.iter().filter(|(_, value)| !value.is_empty());
+        set.any(|(name, _)| name.starts_with(prefix))
     }
 
     /// Returns the names of variables that must be UTF-8 and are not.
@@ -122,17 +129,27 @@ pub(super) fn validate(config: &Value) -> Diagnostics {
         "path",
         &mut diagnostics,
     );
-    let openbao = config.attribute("openbao");
-    if openbao.is_set() && config.attribute("embedded").is_set() {
+    let platforms = ["openbao", "embedded", bucket::BUCKET];
+    let set = platforms
+        .iter()
+        .filter(|name| config.attribute(name).is_set());
+    if let [first, second, ..] = set.collect::<Vec<_>>().as_slice() {
         diagnostics.push(
             Diagnostic::error(
                 "Conflicting Platforms",
-                "Both openbao and embedded are set, but an organization has one platform.\n\nRemove \
-                 one of the two blocks.",
+                format!(
+                    "Both {first} and {second} are set, but an organization has one \
+                     platform.\n\nRemove one of the two blocks."
+                ),
             )
-            .at("embedded"),
+            .at(**second),
         );
     }
+    let bucket = config.attribute(bucket::BUCKET);
+    if bucket.is_set() {
+        bucket::validate(bucket, &mut diagnostics);
+    }
+    let openbao = config.attribute("openbao");
     if openbao.is_set() {
         for problem in validate_connection(ConnectionBlock::Platform, &Block::alone(openbao)) {
             diagnostics.push(unusable_argument(&problem));

@@ -2,6 +2,7 @@
 //! under it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::PartlyKnown;
@@ -9,6 +10,7 @@ use crate::setting::Setting;
 use planton_core::names::Slug;
 use planton_core::operations::{ExistingRecord, Housekeeping, OperationError, Organization, RunId};
 use planton_plugin::Diagnostic;
+use planton_vendors::bucket::Bucket;
 
 /// A configuration whose every part is known.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub(crate) struct Configured {
     /// Runs whose records a creation met, by resource type, and whether the error printed
     /// how to resume them.
     told: Mutex<BTreeSet<(&'static str, RunId, bool)>>,
+    /// The bucket that is the platform.
+    bucket: Option<Bucket>,
+    /// Whether the advice about the bucket was given.
+    is_advised: AtomicBool,
 }
 
 /// Secrets that name no backend, in the order of their calls.
@@ -49,7 +55,32 @@ impl Configured {
             announced: Mutex::default(),
             by_default: Mutex::default(),
             told: Mutex::default(),
+            bucket: None,
+            is_advised: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that the platform is `bucket`.
+    #[must_use]
+    pub(crate) fn on_bucket(self, bucket: Bucket) -> Self {
+        Self {
+            bucket: Some(bucket),
+            ..self
+        }
+    }
+
+    /// Returns warnings about properties of the bucket, once, if this process has created the
+    /// organization in it: a later run would only repeat them.
+    pub(crate) async fn advice_at_first_use(&self) -> Vec<Diagnostic> {
+        let Some(bucket) = self.bucket.as_ref().filter(|_| self.organization.is_new()) else {
+            return Vec::new();
+        };
+        if self.is_advised.swap(true, Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let advice = bucket.advice().await.into_iter();
+        let warnings = advice.map(|one| Diagnostic::warning(one.summary, one.detail));
+        warnings.collect()
     }
 
     /// Shares the removals that follow responses with the other configurations of this

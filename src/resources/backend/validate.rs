@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::keys;
 use super::settings::{DELETE, FORGET, on_destroy, set_blocks};
-use crate::diagnostics::{invalid_slug, reserved_name};
+use crate::diagnostics::{explain, invalid_slug, reserved_name};
 use crate::fields::{Checked, Mistake, check_key, report_mistakes};
 use crate::setting::Setting;
 use planton_core::names::Slug;
@@ -123,7 +123,7 @@ fn check_store(
     };
     let error = connector.check(&settings, credential).err()?;
     let setting = error.setting().unwrap_or_else(|| error.path());
-    Some((setting.to_owned(), error.into()))
+    Some((setting.to_owned(), explain(&error.into())))
 }
 
 fn exposed(config: &Value, diagnostics: &mut Diagnostics) {

@@ -137,8 +137,7 @@ impl ServiceKek {
 
     /// Returns the error of a record that names another key than the settings.
     fn another(&self, id: &KekId, error: KekError) -> KekError {
-        let kind = error.kind();
-        KekError::new(kind, "open key", id.id.as_str())
+        KekError::new(KekErrorKind::Misconfigured, "open key", id.id.as_str())
             .with_remedy(format!(
                 "The organization was created with the key {}:{}, and the encryption settings \
                  name another one. Configure that key. If nobody of yours created the \
@@ -267,6 +266,8 @@ impl ProvisionKek for ServiceKek {
                 }
             };
         }
+        self.connector
+            .check(&self.settings, Some(&self.credential))?;
         let kek = self.connector.open(&self.settings, &self.credential, id);
         let kek = kek.map_err(|error| self.another(id, error))?;
         let is_named = self.connector.names(&self.settings, id);

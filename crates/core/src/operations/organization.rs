@@ -149,6 +149,12 @@ impl Organization {
         &self.slug
     }
 
+    /// Returns whether this process has created the organization.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        matches!(self.opened.get(), Some(Opened::Written(..)))
+    }
+
     /// Returns what opens the keys of backends.
     #[must_use]
     pub fn kek_connector(&self) -> &dyn ConnectKek {

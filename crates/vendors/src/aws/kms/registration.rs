@@ -14,7 +14,7 @@ use crate::aws::fields::{
     SESSION_TOKEN,
 };
 use crate::http::HttpSettings;
-use crate::registration::{Field, KeyType, KeyUsage, OpenKek};
+use crate::registration::{Field, KeyType, KeyUsage, MacKeyGuard, OpenKek};
 
 pub(crate) static KEY_TYPE: KeyType = KeyType {
     name: PROVIDER,
@@ -22,6 +22,7 @@ pub(crate) static KEY_TYPE: KeyType = KeyType {
     description: "A symmetric encryption key in AWS KMS.",
     fields: &FIELDS,
     usage: KeyUsage::Any,
+    mac_key: MacKeyGuard::Purpose,
     opener: &Opener,
 };
 

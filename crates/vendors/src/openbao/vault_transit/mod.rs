@@ -15,7 +15,7 @@ use super::connection::TRANSIT_KEY_FIELDS;
 use super::credential::{AmbientTokens, Credential};
 use super::errors::credential_error;
 use crate::http::HttpSettings;
-use crate::registration::{KeyType, KeyUsage, OpenKek};
+use crate::registration::{KeyType, KeyUsage, MacKeyGuard, OpenKek};
 use kek::CustomersKek;
 use settings::TransitKeyConfig;
 
@@ -30,6 +30,7 @@ pub(crate) static VAULT_TRANSIT: KeyType = KeyType {
                   else from the file `~/.vault-token` of `vault login`.",
     fields: &TRANSIT_KEY_FIELDS,
     usage: KeyUsage::Any,
+    mac_key: MacKeyGuard::SecondKey("key_name"),
     opener: &Opener,
 };
 

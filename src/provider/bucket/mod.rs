@@ -1,0 +1,221 @@
+//! Opens a bucket of S3, Google Cloud Storage or Azure Blob Storage as the platform.
+
+mod block;
+mod encryption;
+mod key_file;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::settings::Environment;
+use crate::diagnostics::explain;
+use encryption::{OrganizationKey, ServiceKey, key_of};
+use key_file::{Creation, KeyFileKek};
+use planton_core::kek::{AliasAtFirstUse, KekPins, ProvisionKek, ServiceKek};
+use planton_core::names::Slug;
+use planton_core::operations::{ConnectKek as _, KeyEncryptionKey, OperationError, Platform};
+use planton_plugin::{Attribute, AttributePath, Diagnostic, Diagnostics, PathStep, Value};
+use planton_vendors::bucket::{Bucket, BucketCatalog, BucketProblem, BucketStore};
+use planton_vendors::http::HttpSettings;
+use planton_vendors::{Connector, KekConnector};
+
+/// Name of the block.
+pub(super) const BUCKET: &str = "bucket";
+
+/// Start of the names of all variables of the platform.
+const VARIABLES: &str = "PLANTON_BUCKET_";
+
+/// Variable that names the bucket.
+pub(super) const URL_VARIABLE: &str = "PLANTON_BUCKET_URL";
+
+/// Who is about to use an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// A run of Terraform, or a command that trusts the records.
+    Ordinary,
+    /// A command that prints the keys for somebody to compare, or that opens one envelope.
+    Inspection,
+}
+
+/// A bucket as the platform of an organization.
+#[derive(Debug)]
+pub(super) struct BucketPlatform {
+    pub(super) platform: Platform,
+    pub(super) bucket: Bucket,
+}
+
+/// Returns the attribute `bucket`.
+pub(super) fn attribute() -> Attribute {
+    block::attribute()
+}
+
+/// Checks the known part of the block.
+pub(super) fn validate(block: &Value, diagnostics: &mut Diagnostics) {
+    block::validate(block, diagnostics);
+    let connector = KekConnector::default();
+    encryption::validate(
+        block.attribute(encryption::ENCRYPTION),
+        &connector,
+        diagnostics,
+    );
+}
+
+/// Returns whether an environment variable of the platform is set.
+pub(super) fn is_in(environment: &Environment) -> bool {
+    environment.has_prefix(VARIABLES)
+}
+
+/// Opens the platform. Sends no request.
+pub(super) fn open(
+    block: &Value,
+    environment: &Environment,
+    organization: &Slug,
+    pins: &KekPins,
+    caller: Caller,
+) -> Result<BucketPlatform, Diagnostic> {
+    let settings = block::read(block, environment)?;
+    let key = encryption::read(block, environment)?;
+    let bucket = Bucket::open(&settings, HttpSettings::default());
+    let bucket = bucket.map_err(|problem| unusable(&problem))?;
+    let Keys {
+        kek,
+        mac_kek,
+        former_keks,
+    } = match key {
+        OrganizationKey::Service(key) => of_service(key, pins, caller)?,
+        OrganizationKey::File(path) => of_file(path, environment, organization)?,
+    };
+    let platform = Platform {
+        catalog: Arc::new(BucketCatalog::new(&bucket, organization.clone())),
+        kek,
+        mac_kek,
+        former_keks,
+        kek_connector: Arc::new(KekConnector::default()),
+        store: Arc::new(BucketStore::new(&bucket, organization.clone())),
+        connector: Arc::new(Connector::default()),
+    };
+    Ok(BucketPlatform { platform, bucket })
+}
+
+/// Returns the key file that the environment variables name; `None` for a key in a service.
+pub(super) fn key_file(environment: &Environment) -> Result<Option<PathBuf>, Diagnostic> {
+    match encryption::read(&Value::Null, environment)? {
+        OrganizationKey::File(path) => Ok(Some(path)),
+        OrganizationKey::Service(_) => Ok(None),
+    }
+}
+
+/// The keys of an organization in a bucket.
+struct Keys {
+    kek: Arc<dyn ProvisionKek>,
+    mac_kek: Arc<dyn ProvisionKek>,
+    former_keks: Vec<Arc<dyn KeyEncryptionKey>>,
+}
+
+fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, Diagnostic> {
+    if key.leaves_mac_key_open() && pins.organization.is_none() && caller == Caller::Ordinary {
+        return Err(fingerprint_required(&key));
+    }
+    let alias = match pins.allowed_key_ids.is_some() || caller == Caller::Inspection {
+        true => AliasAtFirstUse::Allowed,
+        false => AliasAtFirstUse::Refused,
+    };
+    let connector = Arc::new(KekConnector::default());
+    for settings in [Some(&key.main), key.mac.as_ref()].into_iter().flatten() {
+        let checked = connector.check(settings, Some(&key.credential));
+        checked.map_err(|error| encryption::unusable(settings, error))?;
+    }
+    let kek = |settings, credential| -> Arc<dyn ProvisionKek> {
+        let connector = Arc::clone(&connector);
+        Arc::new(ServiceKek::new(settings, credential, connector, alias))
+    };
+    let second = key.mac.map(|mac| kek(mac, key.credential.clone()));
+    let main = kek(key.main, key.credential);
+    Ok(Keys {
+        mac_kek: second.unwrap_or_else(|| Arc::clone(&main)),
+        kek: main,
+        former_keks: Vec::new(),
+    })
+}
+
+fn of_file(
+    path: PathBuf,
+    environment: &Environment,
+    organization: &Slug,
+) -> Result<Keys, Diagnostic> {
+    let creation = match environment.os("TF_IN_AUTOMATION") {
+        Some(_) => Creation::RefusedInAutomation,
+        None => Creation::Allowed,
+    };
+    let opened = KeyFileKek::open(&path, organization, creation);
+    let kek = opened.map_err(|error| {
+        explain(&OperationError::Kek(error)).at(encryption::path_of("key_file").then("path"))
+    })?;
+    let former_keks = kek.former();
+    let kek: Arc<dyn ProvisionKek> = Arc::new(kek);
+    Ok(Keys {
+        // Anybody who can use a key of the file can use any, so a second key protects
+        // nothing.
+        mac_kek: Arc::clone(&kek),
+        kek,
+        former_keks,
+    })
+}
+
+/// Requires the fingerprint where whoever may encrypt could make a MAC key of their own: they
+/// could forge every record of an organization that the client has not seen before.
+fn fingerprint_required(key: &ServiceKey) -> Diagnostic {
+    let second = match key.main.kind.as_str() {
+        "azure_key_vault_key" => "",
+        _ => " Or give the MAC key a key of its own, with mac_key_name.",
+    };
+    Diagnostic::error(
+        "Organization Fingerprint Required",
+        format!(
+            "The organization's only key is {}. Whoever may encrypt with it and write to the \
+             bucket could put a catalog of their own there, so the provider must be told which \
+             organization is yours.\n\nRun terraform-provider-planton platform init on a machine \
+             that you trust, which creates the organization unless it exists, and set \
+             organization_fingerprint (or PLANTON_ORGANIZATION_FINGERPRINT) to what it \
+             prints.{second}",
+            key_of(&key.main)
+        ),
+    )
+    .at("organization_fingerprint")
+}
+
+/// Returns the diagnostic of an argument that the client rejects.
+fn unusable(problem: &BucketProblem) -> Diagnostic {
+    let argument = problem.argument();
+    let remedy = problem.remedy();
+    let variable = block::variable_of(argument).map_or_else(String::new, |variable| {
+        format!(" (or the environment variable {variable})")
+    });
+    Diagnostic::error(
+        "Invalid Bucket Configuration",
+        format!("The argument {argument}{variable} cannot be used.\n\n{remedy}"),
+    )
+    .at(AttributePath::attribute(BUCKET).then(argument))
+}
+
+/// Returns a diagnostic about a field of a backend with the names of the provider block, which
+/// has no write-only arguments and no trigger.
+fn sensitive(one: &Diagnostic) -> Diagnostic {
+    let steps = one.path.steps().iter();
+    let path = steps.fold(AttributePath::root(), |path, step| match step {
+        PathStep::Attribute(name) => path.then(name.strip_suffix("_wo").unwrap_or(name)),
+        PathStep::Index(index) => path.index(*index),
+        PathStep::Key(key) => path.key(key.clone()),
+    });
+    let detail = one
+        .detail
+        .replace(", and change credentials_wo_version", "");
+    Diagnostic {
+        detail: detail.replace("_wo", ""),
+        path,
+        ..one.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests;

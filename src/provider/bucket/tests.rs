@@ -1,0 +1,256 @@
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use super::*;
+
+const ARN: &str = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+const GCP: &str = "projects/acme/locations/global/keyRings/planton/cryptoKeys/main";
+
+fn object(attributes: &[(&'static str, &str)]) -> Value {
+    let value = |text: &str| match text {
+        "?" => Value::Unknown,
+        text => text.into(),
+    };
+    let all = attributes.iter().map(|(name, text)| (*name, value(text)));
+    Value::object(all)
+}
+
+/// Returns a block with this URL and this block of a key.
+fn block(url: &str, of: &'static str, key: Value) -> Value {
+    let encryption = Value::object([(of, key)]);
+    object(&[("url", url)]).with("encryption", encryption)
+}
+
+fn mistakes(block: &Value) -> Vec<(String, String)> {
+    let mut diagnostics = Diagnostics::new();
+    validate(block, &mut diagnostics);
+    let told = diagnostics.iter();
+    told.map(|one| {
+        (
+            one.path.to_string(),
+            format!("{}: {}", one.summary, one.detail),
+        )
+    })
+    .collect()
+}
+
+fn paths(block: &Value) -> Vec<String> {
+    mistakes(block).into_iter().map(|(path, _)| path).collect()
+}
+
+fn opened(block: &Value, environment: &Environment) -> Result<BucketPlatform, Diagnostic> {
+    let organization = "acme".parse().unwrap();
+    let pins = KekPins::default();
+    open(block, environment, &organization, &pins, Caller::Ordinary)
+}
+
+fn summary(block: &Value) -> String {
+    opened(block, &Environment::default()).unwrap_err().summary
+}
+
+#[test]
+fn an_unknown_url_hides_no_other_mistake() {
+    let key = object(&[("key_id", "no key")]);
+    for url in ["s3://example/prefix", "?"] {
+        let block = block(url, "aws_kms", key.clone()).with("endpoint", "http://example.com");
+        assert_eq!(
+            paths(&block),
+            ["bucket.endpoint", "bucket.encryption.aws_kms.key_id"],
+            "{url}"
+        );
+    }
+    let unknown = block("?", "aws_kms", object(&[("key_id", "?")]));
+    assert_eq!(paths(&unknown), [""; 0]);
+    assert_eq!(paths(&Value::object([("url", Value::Unknown)])), [""; 0]);
+}
+
+#[test]
+fn mistakes_name_the_arguments_of_the_provider_block_and_quote_no_value() {
+    let key = object(&[
+        ("key_id", ARN),
+        ("access_key_id", "AKIAEXAMPLE"),
+        ("session_token", "hunter2"),
+    ]);
+    for (block, at) in [
+        (
+            block("http://hunter2", "aws_kms", object(&[("key_id", ARN)])),
+            "bucket.url",
+        ),
+        (
+            block("s3://example", "key_file", object(&[("path", "~/hunter2")])),
+            "bucket.encryption.key_file.path",
+        ),
+    ] {
+        let found = mistakes(&block);
+        assert_eq!(found.len(), 1, "{found:?}");
+        let (path, text) = &found[0];
+        assert_eq!(path, at);
+        assert!(!text.contains("hunter2") && !text.contains("_wo"), "{text}");
+    }
+    // Part of a credential may be unknown until the provider is configured.
+    let none = Environment::default();
+    let told = opened(&block("s3://example", "aws_kms", key), &none).unwrap_err();
+    assert_eq!(
+        told.path.to_string(),
+        "bucket.encryption.aws_kms.secret_access_key"
+    );
+    let text = format!("{told:?}");
+    assert!(!text.contains("hunter2") && !text.contains("_wo"), "{text}");
+}
+
+#[test]
+fn exactly_one_key_is_named() {
+    let both = Value::object([
+        ("aws_kms", object(&[("key_id", ARN)])),
+        ("key_file", object(&[("path", "key")])),
+    ]);
+    let block_of = |encryption| object(&[("url", "s3://example")]).with("encryption", encryption);
+    assert_eq!(paths(&block_of(both)), ["bucket.encryption.key_file"]);
+    let none = Value::object([("aws_kms", Value::Null)]);
+    assert_eq!(paths(&block_of(none)), ["bucket.encryption"]);
+    let missing = object(&[("url", "s3://example")]);
+    assert_eq!(summary(&missing), "Encryption Key Missing");
+}
+
+#[test]
+fn a_second_key_is_another_key_of_the_same_form() {
+    let with = |mac: &str| {
+        let key = object(&[("key_name", GCP), ("mac_key_name", mac)]);
+        paths(&block("gs://example", "gcp_kms", key))
+    };
+    let at = "bucket.encryption.gcp_kms.mac_key_name";
+    assert_eq!(with("no name"), [at]);
+    assert_eq!(with(GCP), [at]);
+    assert_eq!(with(&format!("{GCP}-mac")), [""; 0]);
+}
+
+#[test]
+fn a_key_that_leaves_the_mac_key_open_requires_the_fingerprint() {
+    let gcp = object(&[("key_name", GCP)]);
+    let azure = object(&[("key_url", "https://acme.vault.azure.net/keys/main")]);
+    let aws = object(&[("key_id", ARN)]);
+    let s3 = "s3://example";
+    for (of, key) in [("gcp_kms", gcp.clone()), ("azure_key_vault_key", azure)] {
+        let block = block(s3, of, key);
+        assert_eq!(summary(&block), "Organization Fingerprint Required");
+        // `platform init` has none yet.
+        let organization = "acme".parse().unwrap();
+        let pins = KekPins::default();
+        let environment = Environment::default();
+        open(
+            &block,
+            &environment,
+            &organization,
+            &pins,
+            Caller::Inspection,
+        )
+        .unwrap();
+    }
+    let none = Environment::default();
+    let second = gcp.with("mac_key_name", format!("{GCP}-mac").as_str());
+    let opened_with_second = opened(&block(s3, "gcp_kms", second), &none).unwrap();
+    let Platform { kek, mac_kek, .. } = opened_with_second.platform;
+    assert!(!Arc::ptr_eq(&kek, &mac_kek));
+    let Platform { kek, mac_kek, .. } = opened(&block(s3, "aws_kms", aws), &none).unwrap().platform;
+    assert!(Arc::ptr_eq(&kek, &mac_kek));
+}
+
+#[test]
+fn variables_set_what_the_block_omits() {
+    let with = |key: &str| {
+        let environment = Environment::of([
+            ("PLANTON_BUCKET_URL", "s3://example/planton"),
+            ("PLANTON_BUCKET_REGION", "eu-central-1"),
+            ("PLANTON_BUCKET_KEY", key),
+        ]);
+        opened(&Value::Null, &environment)
+    };
+    let opened = with(&format!("aws_kms:key_id={ARN},region=eu-central-1")).unwrap();
+    assert_eq!(opened.bucket.location().to_string(), "s3://example/planton");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    for prefix in ["key_file:", "key_file:path="] {
+        with(&format!("{prefix}{}", path.display())).unwrap();
+    }
+    assert!(!path.exists(), "configuring created a key");
+    let mac = format!("gcp_kms:key_name={GCP},mac_key_name={GCP}-mac");
+    with(&mac).unwrap();
+    for wrong in [
+        "hunter2",
+        "age:age1hunter2",
+        "aws_kms:key_id=a,mac_key_name=hunter2",
+        "aws_kms:key_id=a,secret_access_key_wo=hunter2",
+        "aws_kms:region=eu-central-1",
+    ] {
+        let refused = with(wrong).unwrap_err();
+        assert_eq!(refused.summary, "Invalid Key Variable", "{wrong}");
+        assert!(!refused.detail.contains("hunter2"), "{}", refused.detail);
+    }
+}
+
+#[test]
+fn a_variable_without_the_url_is_incomplete_and_not_another_platform() {
+    let environment = Environment::of([("PLANTON_BUCKET_REGION", "eu-central-1")]);
+    assert!(is_in(&environment));
+    let refused = opened(&Value::Null, &environment).unwrap_err();
+    assert_eq!(refused.summary, "Invalid Bucket Configuration");
+    assert!(
+        refused.detail.contains("PLANTON_BUCKET_URL"),
+        "{}",
+        refused.detail
+    );
+}
+
+mod key_file {
+    use super::super::key_file::{Creation, KeyFileKek};
+    use planton_core::kek::{KekErrorKind, KeyEncryptionKey as _, ProvisionKek as _};
+    use std::path::Path;
+
+    fn open(path: &Path, creation: Creation) -> KeyFileKek {
+        KeyFileKek::open(path, &"acme".parse().unwrap(), creation).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_created_by_first_use_and_by_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let first = open(&path, Creation::Allowed);
+        assert!(!path.exists());
+        first.resolve().await.unwrap();
+        let again = open(&path, Creation::RefusedInAutomation);
+        assert_eq!(again.id(), first.id());
+        again.resolve().await.unwrap();
+        again.expect_recorded(first.id()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_automation_creates_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let refused = open(&path, Creation::RefusedInAutomation).resolve().await;
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.kind(), KekErrorKind::NotFound);
+        assert!(refused.remedy().unwrap().contains("platform init"));
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_machine_without_the_file_is_told_to_copy_it_and_creates_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(&folder.path().join("first"), Creation::Allowed);
+        first.resolve().await.unwrap();
+        let path = folder.path().join("second");
+        let second = open(&path, Creation::Allowed);
+        let refused = second.expect_recorded(first.id()).unwrap_err();
+        assert_eq!(refused.kind(), KekErrorKind::NotFound);
+        assert!(refused.remedy().unwrap().contains("Copy the file"));
+        assert!(!path.exists());
+        // A file of its own is no better, and stays.
+        second.resolve().await.unwrap();
+        let refused = second.expect_recorded(first.id()).unwrap_err();
+        assert_eq!(refused.kind(), KekErrorKind::Misconfigured);
+        std::fs::copy(folder.path().join("first"), &path).unwrap();
+        open(&path, Creation::Allowed)
+            .expect_recorded(first.id())
+            .unwrap();
+    }
+}
