@@ -239,8 +239,12 @@ impl ProvisionKek for ServiceKek {
     }
 
     async fn resolve(&self) -> Result<(), KekError> {
-        if self.opened.get().is_some() {
-            return Ok(());
+        if let Some(opened) = self.opened.get() {
+            // The record that named the key has no MAC yet.
+            return match opened.may_have_moved && self.alias == AliasAtFirstUse::Refused {
+                true => Err(alias_at_first_use(opened.kek.id())),
+                false => Ok(()),
+            };
         }
         let resolved = self
             .connector

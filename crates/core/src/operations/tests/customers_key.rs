@@ -204,6 +204,31 @@ async fn a_first_use_that_was_killed_continues_with_the_key_of_its_record() {
 }
 
 #[tokio::test]
+async fn a_begun_record_does_not_let_an_alias_become_the_key() {
+    let mut customers = Customers {
+        alias: AliasAtFirstUse::Allowed,
+        ..Customers::naming("alias/main")
+    };
+    let connector = Arc::clone(&customers.world.kek_connector);
+    connector.alias("alias/main", "planted");
+    connector
+        .key("planted")
+        .deny(KekVerb::Wrap, KekErrorKind::Unavailable);
+    customers.create("db", "x").await.unwrap_err();
+    assert!(!record(&customers.world).await.state.is_ready());
+    connector.key("planted").allow();
+    // Nobody who has compared the key takes part from here on.
+    customers.alias = AliasAtFirstUse::Refused;
+    let wraps = connector.key("planted").calls(KekVerb::Wrap);
+    assert_eq!(
+        kind(customers.create("db", "x").await),
+        KekErrorKind::Misconfigured
+    );
+    assert!(!record(&customers.world).await.state.is_ready());
+    assert_eq!(connector.key("planted").calls(KekVerb::Wrap), wraps);
+}
+
+#[tokio::test]
 async fn racing_first_uses_end_with_one_key_though_the_alias_moves() {
     let customers = Customers {
         alias: AliasAtFirstUse::Allowed,
