@@ -158,7 +158,8 @@ def control(told, region):
     elif told["do"] == "overwrite":
         before = backend.get_object(bucket, told["key"])
         after = backend.put_object(bucket, told["key"], base64.b64decode(told["content"]))
-        after.set_metadata(before.metadata)
+        if told["keeps_metadata"]:
+            after.set_metadata(before.metadata)
     else:
         raise KeyError(told["do"])
     return {}

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
+use super::Metadata;
 use crate::azure::{AzureFake, AzureFakeOptions};
 use crate::azurite::Azurite;
 use crate::faults::{FaultProxy, ProxyOptions};
@@ -95,13 +96,19 @@ impl BlobAccount {
             .collect()
     }
 
-    pub(super) fn overwrite(&self, container: &str, key: &str, content: &[u8]) -> Result<()> {
+    pub(super) fn overwrite(
+        &self,
+        container: &str,
+        key: &str,
+        content: &[u8],
+        metadata: Metadata,
+    ) -> Result<()> {
         let target = format!("/{container}/{key}");
         let before = self.send("HEAD", &target, &[], b"")?;
         ensure!(before.status() == 200, "{key}: {}", before.status());
         let mut headers = vec![("x-ms-blob-type", "BlockBlob")];
         for (name, value) in before.headers() {
-            if name.as_str().starts_with("x-ms-meta-") {
+            if metadata == Metadata::Kept && name.as_str().starts_with("x-ms-meta-") {
                 headers.push((name.as_str(), value.to_str().context("metadata")?));
             }
         }

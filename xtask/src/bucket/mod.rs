@@ -54,6 +54,15 @@ impl BucketService {
     pub const ALL: [Self; 3] = [Self::S3, Self::Gcs, Self::Azure];
 }
 
+/// What becomes of an object's metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metadata {
+    /// It stays.
+    Kept,
+    /// It goes.
+    Dropped,
+}
+
 /// A running server of one service. It ends on drop, or with this process.
 #[derive(Debug)]
 pub struct BucketServer(Server);
@@ -234,6 +243,12 @@ impl<'a> Bucket<'a> {
         self.server
     }
 
+    /// Returns the name of the bucket, or of the container in Azure.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns the proxy on the way, if any.
     #[must_use]
     pub fn proxy(&self) -> Option<&FaultProxy> {
@@ -351,20 +366,33 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// Replaces the content of an object and keeps its metadata, as a person with the
-    /// vendor's console.
+    /// Replaces the content of an object and drops its metadata, as an upload with the
+    /// vendor's console does.
+    ///
+    /// # Errors
+    ///
+    /// As [`overwrite`](Self::overwrite).
+    pub fn replace(&self, key: &str, content: &[u8]) -> Result<()> {
+        self.put(key, content, Metadata::Dropped)
+    }
+
+    /// Replaces the content of an object and keeps its metadata.
     ///
     /// # Errors
     ///
     /// If there is no such object, or the server does not answer.
     pub fn overwrite(&self, key: &str, content: &[u8]) -> Result<()> {
+        self.put(key, content, Metadata::Kept)
+    }
+
+    fn put(&self, key: &str, content: &[u8], metadata: Metadata) -> Result<()> {
         match &self.server.0 {
-            Server::S3(moto) => moto.overwrite_object(&self.name, key, content),
+            Server::S3(moto) => moto.overwrite_object(&self.name, key, content, metadata),
             Server::Gcs { fake, .. } => {
-                fake.overwrite(&self.name, key, content);
-                Ok(())
+                let was_there = fake.overwrite(&self.name, key, content, metadata);
+                was_there.then_some(()).context("there is no such object")
             }
-            Server::Azure(account) => account.overwrite(&self.name, key, content),
+            Server::Azure(account) => account.overwrite(&self.name, key, content, metadata),
         }
     }
 

@@ -26,6 +26,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::sync::watch;
 
+use crate::bucket::Metadata;
 use crate::gcp::GcpFake;
 use serve::Shared;
 use state::State;
@@ -93,10 +94,10 @@ impl GcsFake {
         self.state().contents(bucket)
     }
 
-    /// Replaces the content of an object and keeps its metadata, as a person with the
-    /// console.
-    pub fn overwrite(&self, bucket: &str, name: &str, content: &[u8]) {
-        self.state().overwrite(bucket, name, content);
+    /// Replaces the content of an object, as a person with the console. Returns whether it
+    /// was there.
+    pub fn overwrite(&self, bucket: &str, name: &str, content: &[u8], metadata: Metadata) -> bool {
+        self.state().overwrite(bucket, name, content, metadata)
     }
 
     /// Deletes an object, as a person with the console. Returns whether it was there.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::answer::Refusal;
 use super::checksum::crc32c;
+use crate::bucket::Metadata;
 
 /// <https://cloud.google.com/storage/docs/objects#naming>
 const MAX_NAME_BYTES: usize = 1024;
@@ -82,14 +83,25 @@ impl State {
             .collect()
     }
 
-    pub(super) fn overwrite(&mut self, bucket: &str, name: &str, content: &[u8]) {
-        self.generation += 1;
+    pub(super) fn overwrite(
+        &mut self,
+        bucket: &str,
+        name: &str,
+        content: &[u8],
+        metadata: Metadata,
+    ) -> bool {
         let objects = self.buckets.get_mut(bucket);
-        if let Some(object) = objects.and_then(|objects| objects.get_mut(name)) {
-            object.content = content.to_vec();
-            object.crc32c = crc32c(content);
-            object.generation = self.generation;
+        let Some(object) = objects.and_then(|objects| objects.get_mut(name)) else {
+            return false;
+        };
+        self.generation += 1;
+        object.content = content.to_vec();
+        object.crc32c = crc32c(content);
+        object.generation = self.generation;
+        if metadata == Metadata::Dropped {
+            object.metadata.clear();
         }
+        true
     }
 
     pub(super) fn remove(&mut self, bucket: &str, name: &str) -> bool {

@@ -6,6 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Moto;
+#[cfg(feature = "faults")]
+use crate::bucket::Metadata;
 
 impl Moto {
     /// Creates a bucket without versions.
@@ -45,14 +47,26 @@ impl Moto {
             .collect()
     }
 
-    /// Replaces the content of an object and keeps its metadata.
+    /// Replaces the content of an object.
     ///
     /// # Errors
     ///
     /// As [`objects`](Self::objects), and if there is no such object.
-    pub fn overwrite_object(&self, bucket: &str, key: &str, content: &[u8]) -> Result<()> {
-        let content = STANDARD.encode(content);
-        let told = json!({"do": "overwrite", "bucket": bucket, "key": key, "content": content});
+    #[cfg(feature = "faults")]
+    pub fn overwrite_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        content: &[u8],
+        metadata: Metadata,
+    ) -> Result<()> {
+        let told = json!({
+            "do": "overwrite",
+            "bucket": bucket,
+            "key": key,
+            "content": STANDARD.encode(content),
+            "keeps_metadata": metadata == Metadata::Kept,
+        });
         self.tell("s3", &told)
     }
 
