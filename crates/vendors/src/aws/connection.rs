@@ -116,7 +116,7 @@ pub(super) fn no_secret_part() -> StoreError {
 }
 
 /// Returns true for a text with the form of a region's name.
-pub(super) fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     !text.is_empty() && text.bytes().all(known)
 }

@@ -11,7 +11,7 @@ mod registration;
 mod settings;
 mod store;
 
-pub(crate) use connection::AwsConnection;
+pub(crate) use connection::{AwsConnection, is_region};
 pub use credential::AwsCredential;
 pub(crate) use kms::KEY_TYPE;
 pub use kms::{AwsKmsConfig, AwsKmsKek};

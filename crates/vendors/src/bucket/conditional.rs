@@ -36,7 +36,8 @@ pub(super) enum ReadBack {
 ///
 /// # Errors
 ///
-/// The last failure of the write, once tries or time are exhausted; the failure of a read.
+/// The last failure of the write, once tries or time are exhausted; the failure of a read. The
+/// fault says whether the write may have been executed.
 pub(super) async fn write<F>(
     client: &Client,
     write: &Write,
@@ -48,7 +49,7 @@ where
     let context = OperationContext::current();
     let mut spent = Spent::new();
     let mut tries = 0;
-    // Whether an earlier try may have been executed.
+    // Whether a try may have been executed.
     let mut in_doubt = false;
     loop {
         tries += 1;
@@ -62,30 +63,52 @@ where
             FaultKind::NotFound => matches!(write.condition, Condition::Matches(_)),
             _ => false,
         };
-        match fault.kind {
-            _ if is_refused && !in_doubt => return Ok(Written::Refused),
-            _ if is_refused => {
-                return Ok(match read_back().await? {
-                    ReadBack::Own(tag) => Written::Done(tag),
-                    ReadBack::Other | ReadBack::Unchanged => Written::Refused,
-                });
-            }
-            _ if !fault.is_unclear() => return Err(fault),
-            FaultKind::NotSent => {}
-            _ => in_doubt = true,
+        if is_refused {
+            let found = match in_doubt {
+                true => outcome(read_back().await.map_err(doubtful)?),
+                false => None,
+            };
+            return Ok(found.unwrap_or(Written::Refused));
         }
-        let is_read_back = fault.kind != FaultKind::NotSent;
-        if !wait(client, &context, &mut spent, (tries, &fault)).await {
-            return Err(fault);
-        }
-        if is_read_back {
-            match read_back().await? {
-                ReadBack::Own(tag) => return Ok(Written::Done(tag)),
-                ReadBack::Other => return Ok(Written::Refused),
-                ReadBack::Unchanged => {}
+        let may_be_executed =
+            fault.is_in_doubt || fault.is_unclear() && fault.kind != FaultKind::NotSent;
+        in_doubt |= may_be_executed;
+        let is_repeated = (fault.is_unclear() || fault.is_in_doubt)
+            && wait(client, &context, &mut spent, (tries, &fault)).await;
+        if may_be_executed || in_doubt && !is_repeated {
+            match (read_back().await, is_repeated) {
+                (Ok(found), _) => {
+                    if let Some(written) = outcome(found) {
+                        return Ok(written);
+                    }
+                }
+                (Err(unread), true) => return Err(doubtful(unread)),
+                // The failure of the write says more.
+                (Err(_), false) => {}
             }
+        }
+        if !is_repeated {
+            return Err(match in_doubt {
+                true => doubtful(fault),
+                false => fault,
+            });
         }
     }
+}
+
+/// Returns the outcome that a read proves; `None` if the write has no outcome yet.
+fn outcome(found: ReadBack) -> Option<Written> {
+    match found {
+        ReadBack::Own(tag) => Some(Written::Done(tag)),
+        ReadBack::Other => Some(Written::Refused),
+        ReadBack::Unchanged => None,
+    }
+}
+
+/// Marks a failure after which the write may have been executed.
+fn doubtful(mut fault: Fault) -> Fault {
+    fault.is_in_doubt = true;
+    fault
 }
 
 /// Waits before the next try. Returns false if there is none: tries or time are exhausted, or

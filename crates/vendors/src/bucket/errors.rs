@@ -63,7 +63,12 @@ pub(super) fn explain<K: Kind>(
 ) -> Error<K> {
     let location = client.settings().location();
     let name = operation.name(location.vendor());
-    let mut explained = Error::new(K::of(fault.kind), name, location.url_of(key));
+    // A write that may have been executed has no final outcome, whatever failed later.
+    let kind = match fault.is_in_doubt && operation == Operation::Put {
+        true => FaultKind::Unavailable,
+        false => fault.kind,
+    };
+    let mut explained = Error::new(K::of(kind), name, location.url_of(key));
     if let Some(remedy) = remedy(client, &fault, operation, folder) {
         explained = explained.with_remedy(remedy);
     }
@@ -145,6 +150,11 @@ fn remedy(client: &Client, fault: &Fault, operation: Operation, folder: &str) ->
         K::Untrusted => {
             "The certificate is not trusted. Check endpoint, and the proxy in between.".to_owned()
         }
+        K::Unexpected if operation == Operation::List => format!(
+            "Check endpoint if it is set: the store must support version 2 of S3's listing. An \
+             object below {folder} whose key has an empty part (a//b) or a part of dots also \
+             fails a listing; remove it."
+        ),
         K::Unexpected => {
             "Check endpoint if it is set, and any proxy or gateway in between.".to_owned()
         }

@@ -24,7 +24,6 @@ pub use settings::{BucketProblem, BucketSettings};
 pub use store::BucketStore;
 
 use client::Client;
-use settings::Access;
 
 use crate::http::{HttpClient, HttpSettings, Proxies, RequestCounter, Roots};
 use planton_core::catalog::CatalogError;
@@ -49,10 +48,8 @@ impl Bucket {
                 // A token for this machine must not pass a proxy.
                 http.proxies = Proxies::Ignored;
             }
-            // Without TLS no roots are needed, and loading the system's roots is slow. Azure's
-            // tokens come over TLS in any case.
-            let is_plain =
-                !endpoint.is_encrypted() && !matches!(settings.access, Access::Azure { .. });
+            // Without TLS no roots are needed, and loading the system's roots is slow.
+            let is_plain = !endpoint.is_encrypted() && !settings.access.uses_tls();
             if is_plain && matches!(http.roots, Roots::Platform) {
                 http.roots = Roots::Nobody;
             }

@@ -41,6 +41,18 @@ pub(super) enum Access {
     },
 }
 
+impl Access {
+    /// Returns true if a credential may come over TLS, whatever the endpoint of the bucket.
+    pub(super) fn uses_tls(&self) -> bool {
+        match self {
+            Self::S3(identity) => identity.credential.is_none() || identity.assume_role.is_some(),
+            // Google's own crate has its own client, and IAM is at the endpoint.
+            Self::Gcs { .. } => false,
+            Self::Azure { .. } => true,
+        }
+    }
+}
+
 /// The address of a store: `https`, or `http` on this machine. It may have a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BucketEndpoint(Url);
@@ -200,7 +212,7 @@ impl BucketEndpoint {
 
     pub(super) fn is_loopback(&self) -> bool {
         match self.0.host() {
-            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.is_loopback(),
             None => false,

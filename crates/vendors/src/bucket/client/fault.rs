@@ -70,6 +70,10 @@ pub(in crate::bucket) struct Fault {
     pub(in crate::bucket) region: Option<String>,
     /// Whether the object was deleted in a bucket that keeps versions.
     pub(in crate::bucket) is_deleted: bool,
+    /// Whether the write may have been executed, by this try or an earlier one.
+    pub(in crate::bucket) is_in_doubt: bool,
+    /// Whether the server answered without a code.
+    pub(super) lacks_code: bool,
     /// Minimum wait before the next try.
     pub(in crate::bucket) retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -142,6 +146,7 @@ impl Response {
             region: self.region,
             is_deleted: self.is_deleted,
             retry_after: self.retry_after,
+            lacks_code: self.code.is_none(),
             ..Fault::new(kind, said)
         }
     }
@@ -155,6 +160,8 @@ impl Fault {
             remedy: None,
             region: None,
             is_deleted: false,
+            is_in_doubt: false,
+            lacks_code: false,
             retry_after: None,
             source: None,
         }
@@ -179,12 +186,18 @@ impl Fault {
         )
     }
 
+    /// Returns true if a code would tell which of several failures it is.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.lacks_code && matches!(self.kind, FaultKind::Denied | FaultKind::Unexpected)
+    }
+
     /// Classifies a failed operation by the outcome of its last request.
     pub(super) fn of(vendor: BucketVendor, answer: Option<Answer>) -> Self {
         match answer {
-            Some(Answer::Response(response)) if response.status.is_success() => {
-                Self::new(FaultKind::Unexpected, response.described)
-            }
+            Some(Answer::Response(response)) if response.status.is_success() => Self {
+                is_in_doubt: true,
+                ..Self::new(FaultKind::Unexpected, response.described)
+            },
             Some(Answer::Response(response)) => response.fault(vendor),
             Some(Answer::Lost(error)) => Self::from_http(error),
             Some(Answer::NoCredential(fault)) => fault,
@@ -278,6 +291,16 @@ fn kind(vendor: BucketVendor, status: u16, code: &str, about_key: bool) -> Fault
         (403, _) if about_key => K::KeyDenied,
         (403, _) => K::Denied,
         (429, _) => K::RateLimited,
+        // The body of the request was slow, or damaged on its way.
+        (
+            400,
+            "RequestTimeout"
+            | "IncompleteBody"
+            | "BadDigest"
+            | "InvalidDigest"
+            | "XAmzContentSHA256Mismatch"
+            | "XAmzContentChecksumMismatch",
+        ) => K::Unavailable,
         (301 | 307 | 308, _) => K::WrongRegion,
         (501, _) => K::Misconfigured,
         (408 | 500.., _) => K::Unavailable,
@@ -331,6 +354,8 @@ mod tests {
             (S3, 400, "ExpiredToken", K::Expired),
             (S3, 503, "SlowDown", K::RateLimited),
             (S3, 503, "", K::Unavailable),
+            (S3, 400, "RequestTimeout", K::Unavailable),
+            (S3, 400, "BadDigest", K::Unavailable),
             (S3, 301, "PermanentRedirect", K::WrongRegion),
             (S3, 403, "InvalidObjectState", K::Archived),
             (S3, 501, "NotImplemented", K::Misconfigured),

@@ -62,6 +62,8 @@ impl HttpConnector for BucketService {
 impl HttpService for BucketService {
     async fn call(&self, request: StoreRequest) -> Result<StoreResponse, StoreHttpError> {
         let method = request.method().clone();
+        let query = request.uri().query().unwrap_or_default();
+        let is_listing = query.contains("list-type=2") || query.contains("comp=list");
         let sent = match ours(request, &self.extra).await {
             Ok(request) => {
                 let http = match request.method == Method::PUT {
@@ -75,7 +77,13 @@ impl HttpService for BucketService {
         match sent {
             Ok(response) => {
                 note(Answer::Response(Response::read(&response, &method)));
-                Ok(theirs(response))
+                match is_listing && !is_whole_listing(&response) {
+                    true => {
+                        let error = HttpError::new(HttpErrorKind::Invalid, "a listing");
+                        Err(StoreHttpError::new(StoreHttpErrorKind::Decode, error))
+                    }
+                    false => Ok(theirs(response)),
+                }
             }
             Err(error) => {
                 let passed = error.without_source();
@@ -84,6 +92,36 @@ impl HttpService for BucketService {
             }
         }
     }
+}
+
+/// Returns true for a failure, and for a listing that names its next page if it is cut off.
+///
+/// `object_store` takes any XML for a listing, and one without the token of its next page for
+/// the last one. A server with an older version of the listing would lose all further pages.
+fn is_whole_listing(response: &HttpResponse) -> bool {
+    if !response.status.is_success() {
+        return true;
+    }
+    let Ok(text) = std::str::from_utf8(response.body.expose()) else {
+        return false;
+    };
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let text = match text.strip_prefix("<?xml") {
+        Some(rest) => rest
+            .split_once("?>")
+            .map_or("", |(_, rest)| rest)
+            .trim_start(),
+        None => text,
+    };
+    let between = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        let (value, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(value.trim())
+    };
+    let is_cut_off = between("IsTruncated") == Some("true");
+    let names_next = between("NextContinuationToken").is_some_and(|token| !token.is_empty());
+    text.starts_with("<EnumerationResults")
+        || text.starts_with("<ListBucketResult") && (names_next || !is_cut_off)
 }
 
 async fn ours(request: StoreRequest, extra: &ExtraHeaders) -> Result<HttpRequest, HttpError> {

@@ -12,6 +12,8 @@ mod requests;
 
 #[cfg(test)]
 pub(super) mod scripted;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use tokio::sync::OnceCell;
 
 pub(super) use fault::{Fault, FaultKind, Response};
 use open::OpenBucket;
-pub(super) use requests::{Condition, Listed, Object, Tag, Write};
+pub(super) use requests::{Condition, Listed, Tag, Write};
 
 use super::advice::Observations;
 use super::settings::BucketSettings;

@@ -12,6 +12,7 @@ use super::credentials::{AzureProvider, GcsProvider, S3Provider, azure_fault, s3
 use super::fault::{Fault, FaultKind};
 use super::http_service::{BucketService, ExtraHeaders};
 use crate::aws::client::{AwsIdentitySettings, AwsSession};
+use crate::aws::is_region;
 use crate::azure::client::StorageTokens;
 use crate::bucket::location::BucketLocation;
 use crate::bucket::settings::{Access, BucketEndpoint, BucketSettings};
@@ -116,6 +117,7 @@ impl Place<'_> {
         let session = session.await.map_err(s3_fault)?;
         let bucket = self.location.bucket();
         let region = session.region().to_owned();
+        check_region(&region)?;
         let (address, is_host) = match self.endpoint {
             Some(endpoint) => (endpoint.as_str().to_owned(), false),
             None => s3_address(bucket, &region),
@@ -208,6 +210,17 @@ fn s3_address(bucket: &str, region: &str) -> (String, bool) {
     }
 }
 
+/// Checks a Region, which is part of the host, and which the environment may set.
+fn check_region(region: &str) -> Result<(), Fault> {
+    if is_region(region) {
+        return Ok(());
+    }
+    let said = "the Region is not the name of a Region";
+    let remedy = "Set region, AWS_REGION or the Region of the profile in use to a name such as \
+                  eu-central-1.";
+    Err(Fault::new(FaultKind::Misconfigured, said).with_remedy(Some(remedy.to_owned())))
+}
+
 fn no_retries() -> RetryConfig {
     RetryConfig {
         max_retries: 0,
@@ -223,6 +236,20 @@ fn unusable(_: object_store::Error) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_region_that_leads_to_another_host_is_rejected() {
+        assert!(check_region("eu-central-1").is_ok());
+        for bad in [
+            "",
+            "eu-west-1.evil.example/",
+            "eu west",
+            "eu-west-1\n",
+            "EU",
+        ] {
+            assert!(check_region(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_bucket_is_part_of_the_host_unless_its_certificate_would_not_fit() {

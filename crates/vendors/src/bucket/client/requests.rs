@@ -47,6 +47,7 @@ pub(in crate::bucket) struct Write {
 pub(in crate::bucket) struct Object {
     pub(in crate::bucket) body: Bytes,
     pub(in crate::bucket) tag: Tag,
+    attributes: Attributes,
 }
 
 /// An object without its content.
@@ -131,15 +132,36 @@ impl Client {
             async move {
                 let found = store.get_opts(&path, options).await?;
                 let tag = tag(&found.meta);
+                let attributes = found.attributes.clone();
                 let body = found.bytes().await?;
-                Ok(Object { body, tag })
+                Ok(Object {
+                    body,
+                    tag,
+                    attributes,
+                })
             }
         })
         .await
     }
 
     /// Returns an object without its content.
+    ///
+    /// S3 and Google answer a HEAD without a body, and so without a code. A failure that could
+    /// be several is read again with a GET, for its code.
     pub(in crate::bucket) async fn head(&self, path: &Path) -> Result<Stat, Fault> {
+        match self.head_alone(path).await {
+            Err(fault) if fault.is_ambiguous() => {
+                let found = self.get(path).await?;
+                Ok(Stat {
+                    tag: found.tag,
+                    attributes: found.attributes,
+                })
+            }
+            other => other,
+        }
+    }
+
+    async fn head_alone(&self, path: &Path) -> Result<Stat, Fault> {
         let found: GetResult = self
             .call(|store| {
                 let path = path.clone();

@@ -14,6 +14,7 @@ use crate::bucket::{Bucket, BucketSettings};
 use crate::http::{
     CannedAnswer, CannedAnswers, HttpErrorKind, HttpRequest, HttpSettings, RetryPolicy,
 };
+use planton_core::store::StoreCredential;
 use planton_secret::SecretBytes;
 
 /// What happens to a write.
@@ -33,6 +34,8 @@ pub(in crate::bucket) enum Step {
     Status(u16, &'static str),
     /// Another writer's object comes before it, and it is lost.
     LostBehind(&'static str),
+    /// It is executed, and its answer has no ETag.
+    ServeWithoutTag,
     /// The object is removed before it, and it is lost.
     LostAfterRemoval,
 }
@@ -49,6 +52,10 @@ pub(in crate::bucket) enum Flaw {
     TwoWinners,
     /// It drops metadata.
     DropsMetadata,
+    /// A listing is cut off, and names no next page.
+    CutsListings,
+    /// A listing is the page of a gateway.
+    HidesListings,
     /// An update creates a missing object.
     CreatesByUpdate,
 }
@@ -70,6 +77,7 @@ struct State {
     log: Vec<String>,
     flaw: Flaw,
     slack: u32,
+    reads: Option<(u16, &'static str)>,
 }
 
 /// The store.
@@ -96,6 +104,11 @@ impl Scripted {
         let mut state = self.0.lock().unwrap();
         state.script = steps.into_iter().collect();
         state.log.clear();
+    }
+
+    /// Answers all reads of objects with this status and code.
+    pub(in crate::bucket) fn refuse_reads(&self, status: u16, code: &'static str) {
+        self.0.lock().unwrap().reads = Some((status, code));
     }
 
     /// Returns the requests: method and status.
@@ -137,14 +150,23 @@ impl Scripted {
     }
 
     pub(in crate::bucket) fn bucket_with(&self, max_tries: u32) -> Bucket {
+        let credential = [("secret_access_key".to_owned(), "hunter2".into())];
+        self.bucket_of(&credential.into(), max_tries)
+    }
+
+    /// Returns a bucket in this store with a credential of its own.
+    pub(in crate::bucket) fn bucket_of(
+        &self,
+        credential: &StoreCredential,
+        max_tries: u32,
+    ) -> Bucket {
         let configuration = [
             ("url".to_owned(), "s3://acme-state/tf".into()),
             ("region".to_owned(), "eu-central-1".into()),
             ("endpoint".to_owned(), "http://127.0.0.1:9".into()),
             ("access_key_id".to_owned(), "AKIA1".into()),
         ];
-        let credential = [("secret_access_key".to_owned(), "hunter2".into())];
-        let settings = BucketSettings::read(&configuration.into(), &credential.into()).unwrap();
+        let settings = BucketSettings::read(&configuration.into(), credential).unwrap();
         let store = self.clone();
         let http = HttpSettings {
             canned: Some(CannedAnswers::lossy(move |request, url| {
@@ -189,6 +211,11 @@ impl State {
         let lost = Err(HttpErrorKind::Interrupted);
         match step {
             Step::Serve => Ok(self.serve(request, url)),
+            Step::ServeWithoutTag => {
+                let mut answer = self.serve(request, url);
+                answer.headers.remove("etag");
+                Ok(answer)
+            }
             Step::Unsent => Err(HttpErrorKind::Connect),
             Step::LostBefore => lost,
             Step::LostAfter => {
@@ -238,6 +265,13 @@ impl State {
         match request.method {
             Method::PUT => self.put(&key, request),
             Method::GET if is_listing => self.list(url),
+            Method::GET | Method::HEAD if self.reads.is_some() => {
+                let (status, code) = self.reads.unwrap();
+                match request.method == Method::HEAD {
+                    true => answer(status, HeaderMap::new(), Vec::new()),
+                    false => refusal(status, code),
+                }
+            }
             Method::GET | Method::HEAD => match self.objects.get(&key) {
                 Some(stored) => {
                     let mut headers = stored.metadata.clone();
@@ -316,7 +350,14 @@ impl State {
         let query: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
         let prefix = query.get("prefix").map_or("", String::as_str);
         let is_flat = !query.contains_key("delimiter");
-        let mut xml = "<ListBucketResult>".to_owned();
+        if self.flaw == Flaw::HidesListings {
+            let page = b"<html><body>Welcome</body></html>";
+            return answer(200, HeaderMap::new(), page.to_vec());
+        }
+        let mut xml = "<?xml version=\"1.0\"?>\n<ListBucketResult>".to_owned();
+        if self.flaw == Flaw::CutsListings {
+            xml.push_str("<IsTruncated>true</IsTruncated>");
+        }
         let mut folders = BTreeSet::new();
         for (key, stored) in &self.objects {
             let Some(rest) = key.strip_prefix(prefix) else {

@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
 
 use super::Bucket;
-use super::client::{Client, Condition, Fault, FaultKind, Write};
+use super::client::{Client, Condition, Fault, FaultKind, Tag, Write};
 use super::conditional::{ReadBack, Written, write};
 use super::errors::explain;
 use super::location::Places;
@@ -123,11 +123,29 @@ impl BucketStore {
     }
 }
 
+/// Returns the tag of an object if its payload has the digest of the version; `None` if it has
+/// another.
+///
+/// The metadata is sufficient. Without the expected one, the payload counts: a restore may drop
+/// metadata, and must not count as another version.
+async fn matching(
+    client: &Client,
+    path: &Path,
+    is_of: impl Fn(&str) -> bool + Send + Sync,
+) -> Result<Option<Tag>, Fault> {
+    let found = client.head(path).await?;
+    if found.metadata(DIGEST).is_some_and(&is_of) {
+        return Ok(Some(found.tag));
+    }
+    let object = client.get(path).await?;
+    Ok(is_of(&digest_of(&object.body)).then_some(object.tag))
+}
+
 /// Returns what a read after an unclear put means. The key belongs to the attempt alone.
 async fn read_back(client: &Client, path: &Path, digest: &str) -> Result<ReadBack, Fault> {
-    match client.head(path).await {
-        Ok(found) if found.metadata(DIGEST) == Some(digest) => Ok(ReadBack::Own(found.tag)),
-        Ok(_) => Ok(ReadBack::Other),
+    match matching(client, path, |found| found == digest).await {
+        Ok(Some(tag)) => Ok(ReadBack::Own(tag)),
+        Ok(None) => Ok(ReadBack::Other),
         Err(fault) if fault.kind == FaultKind::NotFound => Ok(ReadBack::Unchanged),
         Err(fault) => Err(fault),
     }
@@ -200,7 +218,7 @@ impl SecretStore for BucketStore {
         }
     }
 
-    /// One request, and a listing if the version is gone.
+    /// One request. One more if the version is gone, and two if it has no metadata.
     async fn describe(
         &self,
         name: &RemoteName,
@@ -209,16 +227,9 @@ impl SecretStore for BucketStore {
         let Some((path, version)) = self.key(name, &options.version) else {
             return self.absent(name).await;
         };
-        match self.client.head(&path).await {
-            Ok(found) => {
-                let digest = found.metadata(DIGEST);
-                Ok(
-                    match digest.is_some_and(|digest| version.has_digest(digest)) {
-                        true => VersionStatus::Present,
-                        false => VersionStatus::Replaced,
-                    },
-                )
-            }
+        match matching(&self.client, &path, |digest| version.has_digest(digest)).await {
+            Ok(Some(_)) => Ok(VersionStatus::Present),
+            Ok(None) => Ok(VersionStatus::Replaced),
             Err(fault) if fault.kind == FaultKind::NotFound => self.absent(name).await,
             Err(fault) => Err(self.explain(fault, Operation::Head, &path)),
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::bucket::client::scripted::{Scripted, Step};
+use crate::bucket::client::scripted::{Flaw, Scripted, Step};
 use crate::bucket::{BucketCatalog, BucketStore};
 use planton_core::catalog::{
     self, CatalogErrorKind, CatalogStore as _, RecordKey, Revision, StoredRecord,
@@ -15,8 +15,8 @@ use planton_core::catalog::{
 use planton_core::names::Slug;
 use planton_core::store::conformance::{self, Gap, Sabotage, Sabotaged};
 use planton_core::store::{
-    Absence, Deletion, DescribeOptions, NativeVersionId, PutOptions, RemoteName, SecretStore as _,
-    StoreErrorKind, VersionStatus,
+    Absence, Deletion, DescribeOptions, ListObjects as _, NativeVersionId, PutOptions, RemoteName,
+    SecretStore as _, StoreErrorKind, VersionStatus,
 };
 
 fn store(scripted: &Scripted) -> BucketStore {
@@ -212,6 +212,11 @@ async fn a_restored_object_is_the_same_version_and_other_content_is_not() {
     assert_eq!(status(&store, &id).await, VersionStatus::Present);
     assert_eq!(scripted.log(), ["HEAD 200"]);
     assert_eq!(store.get(&name(), &id).await.unwrap(), b"sealed");
+    // A restore from a folder drops the metadata.
+    scripted.overwrite(&key, b"sealed");
+    scripted.then([]);
+    assert_eq!(status(&store, &id).await, VersionStatus::Present);
+    assert_eq!(scripted.log(), ["HEAD 200", "GET 200"]);
     scripted.overwrite(&key, b"sealed elsewhere");
     assert_eq!(status(&store, &id).await, VersionStatus::Replaced);
     let error = store.get(&name(), &id).await.unwrap_err();
@@ -233,6 +238,82 @@ async fn a_deletion_lists_beside_the_named_versions_and_removes_the_rest() {
     store.delete(&name(), object).await.unwrap();
     assert_eq!(scripted.keys(), [key_of(&longer, &other)]);
     assert_eq!(scripted.log().len(), 3);
+}
+
+#[tokio::test]
+async fn a_listing_that_may_not_be_whole_is_an_error() {
+    for flaw in [Flaw::CutsListings, Flaw::HidesListings] {
+        let scripted = Scripted::with_flaw(flaw);
+        let store = store(&scripted);
+        let error = store.children("planton/acme/org").await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unexpected, "{flaw:?}");
+        let catalog = BucketCatalog::new(&scripted.bucket(), Slug::parse("acme").unwrap());
+        let error = catalog.list("entries").await.unwrap_err();
+        assert_eq!(error.kind(), CatalogErrorKind::Unexpected, "{flaw:?}");
+        assert!(error.remedy().unwrap().contains("listing"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failed_head_is_explained_by_its_code() {
+    let id = NativeVersionId::new(format!("1-{}-{}", "0".repeat(32), "0".repeat(32)));
+    let options = || DescribeOptions {
+        version: id.clone(),
+        others: Vec::new(),
+        absence: Absence::Quick,
+    };
+    for (status, code, kind, words) in [
+        (
+            403,
+            "RequestTimeTooSkewed",
+            StoreErrorKind::Unauthenticated,
+            "clock",
+        ),
+        (
+            400,
+            "ExpiredToken",
+            StoreErrorKind::Unauthenticated,
+            "credentials",
+        ),
+        (
+            403,
+            "AccessDenied",
+            StoreErrorKind::PermissionDenied,
+            "s3:ListBucket",
+        ),
+    ] {
+        let scripted = Scripted::default();
+        scripted.refuse_reads(status, code);
+        let error = store(&scripted)
+            .describe(&name(), options())
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{code}");
+        assert!(error.remedy().unwrap().contains(words), "{error:?}");
+        assert_eq!(
+            scripted.log(),
+            [format!("HEAD {status}"), format!("GET {status}")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_no_header_can_contain_is_rejected_before_a_request() {
+    let scripted = Scripted::default();
+    let credential = [
+        ("secret_access_key".to_owned(), "hunter2".into()),
+        ("session_token".to_owned(), "hunter2\n".into()),
+    ];
+    let bucket = scripted.bucket_of(&credential.into(), 8);
+    let store = BucketStore::new(&bucket, Slug::parse("acme").unwrap());
+    let error = store.put(&name(), b"sealed", options()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unauthenticated);
+    assert!(
+        error.remedy().unwrap().contains("session_token"),
+        "{error:?}"
+    );
+    assert!(!format!("{error:?} {bucket:?}").contains("hunter2"));
+    assert_eq!(scripted.log(), [""; 0]);
 }
 
 #[tokio::test]

@@ -9,12 +9,13 @@ use object_store::azure::AzureCredential;
 use super::super::fault::{Fault, FaultKind};
 use super::no_credential;
 use crate::azure::client::{AzureError, AzureErrorKind, StorageTokens};
+use planton_secret::SecretString;
 
 /// Provides the tokens of Microsoft's own crate.
 #[derive(Debug)]
 pub(in crate::bucket::client) struct AzureProvider {
     tokens: StorageTokens,
-    used: Mutex<Option<Arc<AzureCredential>>>,
+    used: Mutex<Option<SecretString>>,
 }
 
 impl AzureProvider {
@@ -32,12 +33,12 @@ impl AzureProvider {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        match used.as_deref() {
-            Some(AzureCredential::BearerToken(token)) => {
-                self.tokens.refuse(token);
+        match used {
+            Some(token) => {
+                self.tokens.refuse(token.expose());
                 true
             }
-            _ => false,
+            None => false,
         }
     }
 }
@@ -49,10 +50,9 @@ impl CredentialProvider for AzureProvider {
     async fn get_credential(&self) -> object_store::Result<Arc<AzureCredential>> {
         let token = self.tokens.token().await;
         let token = token.map_err(|error| no_credential(fault(error)))?;
-        let credential = Arc::new(AzureCredential::BearerToken(token));
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        *used = Some(Arc::clone(&credential));
-        Ok(credential)
+        *used = Some(SecretString::from(token.as_str()));
+        Ok(Arc::new(AzureCredential::BearerToken(token)))
     }
 }
 

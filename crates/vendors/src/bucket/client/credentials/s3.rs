@@ -52,6 +52,13 @@ impl CredentialProvider for S3Provider {
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
         let loaded = self.session.credentials().await;
         let loaded = loaded.map_err(|error| no_credential(fault(error)))?;
+        let sent = [Some(loaded.access_key_id()), loaded.session_token()];
+        if !sent.into_iter().flatten().all(is_header_value) {
+            let said = "the access key ID or the session token contains a control character";
+            let unusable = Fault::new(FaultKind::Unauthenticated, said);
+            let remedy = "Check access_key_id and session_token for a line break at the end.";
+            return Err(no_credential(unusable.with_remedy(Some(remedy.to_owned()))));
+        }
         let credential = AwsCredential {
             key_id: loaded.access_key_id().to_owned(),
             secret_key: loaded.secret_access_key().to_owned(),
@@ -61,6 +68,11 @@ impl CredentialProvider for S3Provider {
         *used = Some(loaded);
         Ok(Arc::new(credential))
     }
+}
+
+/// Returns true for a text that a header can contain. `object_store` panics at any other.
+fn is_header_value(text: &str) -> bool {
+    http::HeaderValue::from_str(text).is_ok()
 }
 
 /// Classifies a failure to load a credential, or to find the Region.
