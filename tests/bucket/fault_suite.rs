@@ -26,13 +26,16 @@ fn requests(place: &Place) -> Requests {
     let of = |method| Match::method(method).and(Match::path("/objects/"));
     Requests {
         put: vec![Step {
-            // The store looks for its own version before it repeats a put.
-            after_lost: 0,
+            looks: true,
             ..Step::new(place.service().creations())
         }],
         get: Step::new(of("GET")),
         describe: Step::new(of("HEAD")),
-        delete: Step::new(of("DELETE")),
+        delete: Step {
+            // The store lists other versions.
+            beside: 1,
+            ..Step::new(of("DELETE"))
+        },
     }
 }
 

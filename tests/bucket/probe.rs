@@ -62,7 +62,8 @@ async fn a_sound_store_passes_under_faults(service: BucketService) {
 
 async fn a_first_use_of_a_weak_store_creates_nothing(service: BucketService) {
     let place = Place::new(service);
-    let process = Process::start(&place.weakened(Weakness::Races));
+    let weak = place.weakened(Weakness::Races);
+    let process = Process::start(&weak);
     let refused = process.create("db", "value").await.unwrap_err();
     let OperationError::Catalog(error) = refused else {
         panic!("{refused:?}")

@@ -1,6 +1,5 @@
 //! Azure Blob Storage: Azurite.
 
-use xtask::bucket::BucketService;
 use xtask::faults::{Fault, Match};
 
 use super::Service;
@@ -31,10 +30,6 @@ print(json.dumps([seen(key) for key in re.findall("<Name>([^<]*)</Name>", listed
 pub(super) struct Azure;
 
 impl Service for Azure {
-    fn service(&self) -> BucketService {
-        BucketService::Azure
-    }
-
     fn creations(&self) -> Match {
         Match::method("PUT").and(Match::header("if-none-match", "*"))
     }

@@ -1,6 +1,5 @@
 //! Google Cloud Storage: a fake.
 
-use xtask::bucket::BucketService;
 use xtask::faults::{Fault, Match};
 
 use super::Service;
@@ -25,10 +24,6 @@ print(json.dumps([seen(blob) for blob in client.list_blobs(bucket)]))
 pub(super) struct Gcs;
 
 impl Service for Gcs {
-    fn service(&self) -> BucketService {
-        BucketService::Gcs
-    }
-
     fn creations(&self) -> Match {
         // A generation has more digits.
         let updates = (1..10).map(|digit| Match::header(CONDITION, &digit.to_string()));

@@ -9,8 +9,6 @@ use xtask::faults::{Fault, Match};
 
 /// What tests must know of a service.
 pub(crate) trait Service: Send + Sync {
-    fn service(&self) -> BucketService;
-
     /// Matches writes on the condition that nothing is there.
     fn creations(&self) -> Match;
 

@@ -1,15 +1,14 @@
 //! Amazon S3: moto behind its front.
 
-use xtask::bucket::BucketService;
 use xtask::faults::{Fault, Match};
 
 use super::Service;
 
 /// With boto3, which takes its credential from the environment.
 const READER: &str = r#"
-import boto3, json, sys
+import boto3, json, os, sys
 endpoint, bucket = sys.argv[1:]
-s3 = boto3.client("s3", endpoint_url=endpoint)
+s3 = boto3.client("s3", endpoint_url=endpoint, region_name=os.environ["AWS_REGION"])
 def seen(key):
     read = s3.get_object(Bucket=bucket, Key=key)
     return {"key": key, "content": read["Body"].read().decode(), "metadata": read["Metadata"]}
@@ -20,10 +19,6 @@ print(json.dumps([seen(each["Key"]) for each in listed]))
 pub(super) struct S3;
 
 impl Service for S3 {
-    fn service(&self) -> BucketService {
-        BucketService::S3
-    }
-
     fn creations(&self) -> Match {
         Match::method("PUT").and(Match::header("if-none-match", "*"))
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::gate::{Gate, Latch, gate};
-use super::wire::Message;
+use super::wire::{Message, decode};
 
 /// A matcher of requests. A request must meet all its conditions.
 #[derive(Clone, Default)]
@@ -32,7 +32,7 @@ impl Match {
         }
     }
 
-    /// Matches requests with `part` in their path or query.
+    /// Matches requests with `part` in their path or query, with or without percent-encoding.
     #[must_use]
     pub fn path(part: &str) -> Self {
         Self {
@@ -81,7 +81,8 @@ impl Match {
         let head = &request.head;
         let method = self.method.as_deref();
         method.is_none_or(|method| head.method() == method)
-            && self.paths.iter().all(|part| head.target().contains(part))
+            && (self.paths.iter())
+                .all(|part| head.target().contains(part) || decode(head.target()).contains(part))
             && self.headers.iter().all(|(name, part)| {
                 let mut values = head.header(name);
                 values.any(|value| value.contains(part))

@@ -13,7 +13,7 @@ use super::answer::{Answer, Refusal};
 use super::state::State;
 use super::{json as json_api, xml};
 use crate::faults::weakened;
-use crate::faults::wire::{Message, Peer};
+use crate::faults::wire::{Message, Peer, decode};
 
 const BOUND: Duration = Duration::from_secs(30);
 
@@ -84,20 +84,6 @@ impl<'a> Request<'a> {
         };
         self.path.get(from..)
     }
-}
-
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        let byte = digits.and_then(|two| u8::from_str_radix(two, 16).ok());
-        (rest, _) = match (first, byte) {
-            (b'%', Some(byte)) => (&after[2..], bytes.push(byte)),
-            _ => (after, bytes.push(*first)),
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Shared {
