@@ -35,8 +35,8 @@ pub struct BucketCatalog {
     organization: Slug,
     client: Client,
     places: Places,
-    /// The tag of the newest revision of each record that this process has seen.
-    seen: Mutex<HashMap<RecordKey, (Revision, Tag)>>,
+    /// The newest revision of each record that this process has seen.
+    seen: Mutex<HashMap<RecordKey, Seen>>,
 }
 
 /// The content of a record's object.
@@ -50,6 +50,16 @@ struct Content {
     write_id: Uuid,
     body: String,
     mac: String,
+}
+
+/// A revision of a record.
+#[derive(Debug)]
+struct Seen {
+    revision: Revision,
+    /// `None` after a write on this revision was refused. Then no further write of this process
+    /// is based on it: after a restore of an older object, a revision comes again with another
+    /// record.
+    tag: Option<Tag>,
 }
 
 /// A record as it was read.
@@ -83,23 +93,36 @@ impl BucketCatalog {
         CatalogError::new(kind, operation, location.url_of(path.as_ref()))
     }
 
-    /// Remembers the tag of a revision, or forgets it.
-    fn remember(&self, key: &RecordKey, found: Option<(Revision, Tag)>) {
+    /// Remembers the tag of a revision.
+    fn remember(&self, key: &RecordKey, revision: Revision, tag: Tag) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        match found {
-            Some(found) => {
-                seen.insert(key.clone(), found);
-            }
-            None => {
-                seen.remove(key);
-            }
+        let is_refused = |known: &Seen| known.revision == revision && known.tag.is_none();
+        if !seen.get(key).is_some_and(is_refused) {
+            let tag = Some(tag);
+            seen.insert(key.clone(), Seen { revision, tag });
         }
     }
 
-    fn seen(&self, key: &RecordKey, revision: Revision) -> Option<Tag> {
+    /// Remembers that a write on a revision was refused.
+    fn remember_refused(&self, key: &RecordKey, revision: Revision) {
+        if revision != Revision::ABSENT {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let tag = None;
+            seen.insert(key.clone(), Seen { revision, tag });
+        }
+    }
+
+    fn forget(&self, key: &RecordKey) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.remove(key);
+    }
+
+    /// Returns the tag of a revision: `None` if the revision was not seen, `Some(None)` if a
+    /// write on it was refused.
+    fn seen(&self, key: &RecordKey, revision: Revision) -> Option<Option<Tag>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (found, tag) = seen.get(key)?;
-        (*found == revision).then(|| tag.clone())
+        let found = seen.get(key).filter(|seen| seen.revision == revision);
+        found.map(|found| found.tag.clone())
     }
 
     /// Reads a record. A fault `NotFound` tells whether the object was deleted.
@@ -134,7 +157,7 @@ impl BucketCatalog {
             return Ok(Some(Condition::Absent));
         }
         if let Some(tag) = self.seen(key, expected) {
-            return Ok(Some(Condition::Matches(tag)));
+            return Ok(tag.map(Condition::Matches));
         }
         Ok(match self.fetch(path).await? {
             Ok(found) if Revision(found.content.revision) == expected => {
@@ -176,7 +199,7 @@ impl CatalogStore for BucketCatalog {
         let Read { content, tag } = match self.fetch(&path).await? {
             Ok(found) => found,
             Err(fault) => {
-                self.remember(key, None);
+                self.forget(key);
                 if fault.is_deleted && key.as_str() == ORGANIZATION_RECORD {
                     let corrupt = self.error(CatalogErrorKind::Corrupt, Operation::Get, &path);
                     return Err(corrupt.with_remedy(
@@ -189,7 +212,7 @@ impl CatalogStore for BucketCatalog {
             }
         };
         let revision = Revision(content.revision);
-        self.remember(key, Some((revision, tag)));
+        self.remember(key, revision, tag);
         let Content { body, mac, .. } = content;
         Ok(Some((StoredRecord { body, mac }, revision)))
     }
@@ -255,11 +278,11 @@ impl CatalogStore for BucketCatalog {
         let outcome = write(&self.client, &put, read_back).await;
         match outcome.map_err(|fault| self.explain(fault, Operation::Put, &path))? {
             Written::Done(tag) => {
-                self.remember(key, Some((Revision(revision), tag)));
+                self.remember(key, Revision(revision), tag);
                 Ok(Revision(revision))
             }
             Written::Refused => {
-                self.remember(key, None);
+                self.remember_refused(key, expected);
                 Err(conflict())
             }
         }
@@ -272,7 +295,7 @@ impl CatalogStore for BucketCatalog {
 
     async fn remove(&self, key: &RecordKey) -> Result<(), CatalogError> {
         let path = self.places.record(key);
-        self.remember(key, None);
+        self.forget(key);
         let removed = self.client.delete(&path).await;
         removed.map_err(|fault| self.explain(fault, Operation::Delete, &path))
     }

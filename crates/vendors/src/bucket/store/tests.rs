@@ -181,6 +181,36 @@ async fn a_write_without_a_read_before_it_takes_one_more() {
 }
 
 #[tokio::test]
+async fn a_revision_that_comes_again_after_a_restore_is_not_overwritten() {
+    let scripted = Scripted::default();
+    let organization = Slug::parse("acme").unwrap();
+    let [one, other] = [0, 1].map(|_| BucketCatalog::new(&scripted.bucket(), organization.clone()));
+    let record = |body: &str| StoredRecord {
+        body: body.to_owned(),
+        mac: "0f".to_owned(),
+    };
+    let key = RecordKey::new("secrets/0123");
+    let place = "tf/acme/records/secrets/0123.json";
+    let first = one
+        .write(&key, &record("1"), Revision::ABSENT)
+        .await
+        .unwrap();
+    let old = scripted.body(place);
+    let second = one.write(&key, &record("2"), first).await.unwrap();
+    scripted.overwrite(place, &old);
+    let again = other.write(&key, &record("other"), first).await.unwrap();
+    assert_eq!(again, second);
+    for _ in 0..2 {
+        let error = one.write(&key, &record("3"), second).await.unwrap_err();
+        assert_eq!(error.kind(), CatalogErrorKind::Conflict);
+        let (found, revision) = one.read(&key).await.unwrap().unwrap();
+        assert_eq!((found.body.as_str(), revision), ("other", second));
+    }
+    // The writer that made the revision goes on from it.
+    other.write(&key, &record("4"), again).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_put_takes_one_request_and_a_lost_answer_one_more() {
     let scripted = Scripted::default();
     let store = store(&scripted);
