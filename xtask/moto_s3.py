@@ -14,7 +14,7 @@ import re
 import urllib.parse
 from xml.sax.saxutils import escape
 
-from moto.s3.models import s3_backends
+from moto.s3.models import FakeDeleteMarker, S3Backend, s3_backends
 
 from moto_access import ACCOUNT, Refusal
 
@@ -48,6 +48,28 @@ SUBRESOURCES = {
     "tagging": "ObjectTagging",
 }
 VERBS = {"GET": "Get", "PUT": "Put", "DELETE": "Delete", "HEAD": "Head", "POST": "Post"}
+
+
+def without_deleted(list_objects):
+    """Corrects moto's listings, which keep the folders of deleted objects in a bucket with
+    versions."""
+
+    def listed(self, bucket, *arguments, **named):
+        keys, folders, *rest = list_objects(self, bucket, *arguments, **named)
+        live = [
+            name
+            for name, key in bucket.keys.items()
+            if not isinstance(key, FakeDeleteMarker)
+        ]
+        folders = [
+            folder for folder in folders if any(name.startswith(folder) for name in live)
+        ]
+        return (keys, folders, *rest)
+
+    return listed
+
+
+S3Backend.list_objects = without_deleted(S3Backend.list_objects)
 
 
 def describe(call):

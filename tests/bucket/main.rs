@@ -17,3 +17,4 @@ mod lost;
 mod official;
 mod probe;
 mod races;
+mod restored;

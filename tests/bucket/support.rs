@@ -45,6 +45,16 @@ impl Place {
         Self { way }
     }
 
+    /// Creates a bucket that keeps versions.
+    pub(crate) fn versioned_s3() -> Self {
+        let server = server(BucketService::S3);
+        let moto = server.moto().unwrap();
+        moto.create_versioned_bucket("versioned").unwrap();
+        Self {
+            way: server.existing("versioned").unwrap(),
+        }
+    }
+
     /// Returns a way to the same bucket through a proxy of its own.
     pub(crate) fn behind_proxy(&self) -> Self {
         let way = self.way.behind_proxy().unwrap();
@@ -107,6 +117,10 @@ impl Place {
 
     pub(crate) fn store(&self) -> BucketStore {
         BucketStore::new(&self.open(), organization())
+    }
+
+    pub(crate) fn store_on(&self, bucket: &Bucket) -> BucketStore {
+        BucketStore::new(bucket, organization())
     }
 
     pub(crate) fn store_with(&self, http: HttpSettings) -> BucketStore {

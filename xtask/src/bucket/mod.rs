@@ -183,6 +183,15 @@ impl BucketServer {
             Server::Gcs { fake, .. } => fake.create_bucket(name),
             Server::Azure(account) => account.create_container(name)?,
         }
+        self.existing(name)
+    }
+
+    /// Returns the direct way to a bucket that exists.
+    ///
+    /// # Errors
+    ///
+    /// If the authorities to trust cannot be written.
+    pub fn existing(&self, name: &str) -> Result<Bucket<'_>> {
         self.bucket(name, None)
     }
 
