@@ -120,7 +120,7 @@ impl ServiceKek {
                 "The encryption settings name another key by now than the organization's own: an \
                  alias was moved, or somebody put another record in the place of the \
                  organization's. Nothing was encrypted or decrypted. Move the alias back, or name \
-                 the key itself: {}. Terraform never moves an organization to another key.",
+                 the key itself: {}. An organization never moves to another key by itself.",
                 id.id
             ))),
         }
@@ -287,7 +287,7 @@ fn alias_at_first_use(id: &KekId) -> KekError {
          alias: whoever can move the alias would choose the key. Nothing was created. Check that \
          the key above is yours. Then name the key itself in the settings, or allow it with \
          allowed_key_ids = [\"{}:{}\"] (or PLANTON_ALLOWED_KEY_IDS), or run \
-         terraform-provider-planton platform init.",
+         the command platform init.",
         id.provider, id.id
     ))
 }
