@@ -1,8 +1,12 @@
 //! Writes of records whose answers are lost, or that land late.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use planton_core::catalog::{CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord};
+use planton_core::catalog::{
+    CatalogError, CatalogErrorKind, CatalogStore, RecordKey, Revision, StoredRecord,
+};
+use planton_vendors::http::OperationContext;
 use xtask::bucket::BucketService;
 use xtask::faults::{Fault, Match};
 
@@ -19,6 +23,31 @@ on_each_service!(
     a_rate_limited_write_is_repeated,
     a_restored_copy_of_a_record_can_be_written,
 );
+
+/// <https://cloud.google.com/storage/quotas#objects>
+#[tokio::test]
+async fn a_limit_of_one_write_at_a_time_for_a_name_is_waited_for() {
+    let place = Place::new(BucketService::Gcs).behind_proxy();
+    let catalog = place.catalog();
+    let gcs = place.way.server().gcs().unwrap();
+    gcs.limit_writes(place.way.name(), Duration::from_millis(300));
+    // A rate limit is waited for until the deadline of the operation.
+    let bounded = OperationContext {
+        deadline: Some(Instant::now() + Duration::from_secs(60)),
+        ..OperationContext::default()
+    };
+    let writing = async {
+        let mut revision = Revision::ABSENT;
+        for text in ["one", "two", "three"] {
+            revision = catalog.write(&key(), &record(text), revision).await?;
+        }
+        Ok::<_, CatalogError>(revision)
+    };
+    assert_eq!(bounded.scope(writing).await.unwrap(), Revision(3));
+    let requests = place.proxy().requests();
+    let limited = requests.iter().filter(|seen| seen.status() == Some(429));
+    assert!(limited.count() >= 2, "{requests:?}");
+}
 
 fn record(text: &str) -> StoredRecord {
     StoredRecord {

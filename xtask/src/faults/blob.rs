@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::conditions::weakened;
-use super::script::Scripted;
+use super::scripted::Scripted;
 use super::wire::Message;
 use crate::azurite::Azurite;
 

@@ -22,6 +22,7 @@ mod blob;
 mod conditions;
 mod gate;
 mod script;
+mod scripted;
 mod serve;
 #[cfg(test)]
 mod tests;

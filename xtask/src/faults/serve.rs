@@ -15,7 +15,8 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::blob::BlobRules;
 use super::conditions::Conditions;
-use super::script::{self, Action, Fault, Scripted};
+use super::script::{self, Action, Fault};
+use super::scripted::Scripted;
 use super::vault::VaultRules;
 use super::wire::{Message, Peer, Stream};
 use super::{BOUND, ProxyOptions, Rules, Seen, tls};

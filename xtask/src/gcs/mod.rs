@@ -82,10 +82,10 @@ impl GcsFake {
         self.state().create_bucket(name);
     }
 
-    /// Limits the changes of one object to one in this time; Google's is a second:
+    /// Limits the changes of one object in a bucket to one in this time; Google's is a second:
     /// <https://cloud.google.com/storage/quotas#objects>
-    pub fn limit_writes(&self, window: Option<Duration>) {
-        self.state().window = window;
+    pub fn limit_writes(&self, bucket: &str, window: Duration) {
+        self.state().windows.insert(bucket.to_owned(), window);
     }
 
     /// Returns the names and the contents of all objects of a bucket, in order.

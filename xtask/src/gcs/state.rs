@@ -22,8 +22,8 @@ pub(super) struct State {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
     /// The last generation of all objects.
     generation: u64,
-    /// The minimum time between two changes of an object.
-    pub(super) window: Option<Duration>,
+    /// The minimum time between two changes of an object, by bucket.
+    pub(super) windows: HashMap<String, Duration>,
     changed: HashMap<(String, String), Instant>,
 }
 
@@ -188,7 +188,7 @@ impl State {
         if wanted.is_some_and(|wanted| wanted != present) {
             return Err(Refusal::Precondition);
         }
-        let Some(window) = self.window else {
+        let Some(window) = self.windows.get(bucket).copied() else {
             return Ok(());
         };
         let key = (bucket.to_owned(), name.to_owned());

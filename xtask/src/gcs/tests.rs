@@ -87,7 +87,8 @@ refreshes
 fn a_second_write_of_a_name_in_the_window_is_rate_limited() {
     let mut state = State::default();
     state.create_bucket("state");
-    state.window = Some(Duration::from_secs(3600));
+    let hour = Duration::from_secs(3600);
+    state.windows.insert("state".to_owned(), hour);
     let write = |state: &mut State, name: &str| {
         state
             .put("state", name, state::Write::default())
@@ -100,6 +101,6 @@ fn a_second_write_of_a_name_in_the_window_is_rate_limited() {
         state.delete("state", "a", None),
         Err(answer::Refusal::RateLimited)
     );
-    state.window = None;
+    state.windows.clear();
     assert_eq!(write(&mut state, "a"), Ok(3));
 }
