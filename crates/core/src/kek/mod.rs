@@ -164,6 +164,16 @@ pub trait ProvisionKek: KeyEncryptionKey {
         Ok(())
     }
 
+    /// Finds out the identifier of the key that is to become the main key, whichever key the
+    /// record names: that one may be lost. Every other use of the key then goes to this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`resolve`](Self::resolve).
+    async fn resolve_anew(&self) -> Result<(), KekError> {
+        self.resolve().await
+    }
+
     /// Takes the identifier that the organization's record has, before any use of the key.
     /// Sends no request.
     ///

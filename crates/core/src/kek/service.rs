@@ -48,6 +48,8 @@ pub struct ServiceKek {
     /// The identifier before the key is known. No wrap has it.
     unknown: KekId,
     opened: OnceLock<Opened>,
+    /// The key that takes the place of the opened one from now on.
+    installed: OnceLock<Opened>,
     compared: OnceCell<()>,
 }
 
@@ -78,13 +80,19 @@ impl ServiceKek {
             alias,
             unknown,
             opened: OnceLock::new(),
+            installed: OnceLock::new(),
             compared: OnceCell::new(),
         }
     }
 
+    /// Returns the key, whether or not it is the one that the settings name.
+    fn opened(&self) -> Option<&Opened> {
+        self.installed.get().or_else(|| self.opened.get())
+    }
+
     /// Returns the key, once it is known to be the one that the settings name.
     async fn current(&self) -> Result<&dyn KeyEncryptionKey, KekError> {
-        let opened = self.opened.get().ok_or_else(|| {
+        let opened = self.opened().ok_or_else(|| {
             KekError::new(
                 KekErrorKind::NotFound,
                 "open key",
@@ -152,7 +160,7 @@ impl fmt::Debug for ServiceKek {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceKek")
             .field("settings", &self.settings)
-            .field("opened", &self.opened)
+            .field("opened", &self.opened())
             .finish_non_exhaustive()
     }
 }
@@ -162,13 +170,12 @@ impl KeyEncryptionKey for ServiceKek {
     /// Returns the identifier of the record, or of the key that first use has resolved.
     /// Before both, an identifier that no wrap has.
     fn id(&self) -> &KekId {
-        self.opened
-            .get()
+        self.opened()
             .map_or(&self.unknown, |opened| opened.kek.id())
     }
 
     async fn prepare(&self) -> Result<(), KekError> {
-        match self.opened.get() {
+        match self.opened() {
             Some(_) => self.current().await?.prepare().await,
             None => Ok(()),
         }
@@ -187,12 +194,11 @@ impl KeyEncryptionKey for ServiceKek {
     }
 
     fn claimed_names(&self, wrapped: &WrappedKey) -> Option<WrapNames> {
-        self.opened.get()?.kek.claimed_names(wrapped)
+        self.opened()?.kek.claimed_names(wrapped)
     }
 
     fn concurrency(&self) -> usize {
-        self.opened
-            .get()
+        self.opened()
             .map_or(super::CONCURRENT_CALLS, |opened| opened.kek.concurrency())
     }
 
@@ -212,12 +218,11 @@ impl KeyEncryptionKey for ServiceKek {
     }
 
     fn is_newest(&self, wrapped: &WrappedKey, description: &KeyDescription) -> Option<bool> {
-        self.opened.get()?.kek.is_newest(wrapped, description)
+        self.opened()?.kek.is_newest(wrapped, description)
     }
 
     fn max_wrapped_bytes(&self) -> usize {
-        self.opened
-            .get()
+        self.opened()
             .map_or(MAX_WRAPPED_BYTES, |opened| opened.kek.max_wrapped_bytes())
     }
 
@@ -256,6 +261,23 @@ impl ProvisionKek for ServiceKek {
             return Err(alias_at_first_use(&resolved.id));
         }
         self.keep(resolved.kek, false);
+        Ok(())
+    }
+
+    async fn resolve_anew(&self) -> Result<(), KekError> {
+        let resolved = self
+            .connector
+            .resolve(&self.settings, &self.credential)
+            .await?;
+        let is_known = self.opened().is_some_and(|it| *it.kek.id() == resolved.id);
+        if !is_known {
+            let kek = resolved.kek;
+            let may_have_moved = false;
+            let _first_wins = self.installed.set(Opened {
+                kek,
+                may_have_moved,
+            });
+        }
         Ok(())
     }
 

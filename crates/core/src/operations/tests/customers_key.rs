@@ -306,10 +306,10 @@ async fn a_record_that_names_a_planted_key_is_refused() {
     );
 }
 
-#[tokio::test]
-async fn an_escrow_identity_installs_the_key_that_the_settings_name_now() {
+/// Loses the key `first` of an organization with an escrow key, and installs the key `second`,
+/// which `renamed` names by then.
+async fn rescue(customers: &Customers, renamed: &Customers, moved: impl FnOnce()) {
     let interrupt = Interrupt::default();
-    let customers = Customers::naming("first");
     let escrow = keys(None, &["safe"]).escrow;
     let process = customers.process();
     process
@@ -321,10 +321,7 @@ async fn an_escrow_identity_installs_the_key_that_the_settings_name_now() {
     customers.create("db", "hunter2").await.unwrap();
     let connector = &customers.world.kek_connector;
     connector.key("first").lose();
-    let renamed = Customers {
-        world: customers.world.clone(),
-        ..Customers::naming("second")
-    };
+    moved();
     let allowed = ["second", "safe"].map(|named| pin_of(connector.key(named).id()));
     let rescuer = renamed
         .process()
@@ -344,10 +341,34 @@ async fn an_escrow_identity_installs_the_key_that_the_settings_name_now() {
         Some(connector.key("second").id())
     );
     assert_eq!(renamed.value("db").await.unwrap(), "hunter2");
+}
+
+#[tokio::test]
+async fn an_escrow_identity_installs_the_key_that_the_settings_name_now() {
+    let customers = Customers::naming("first");
+    let renamed = Customers {
+        world: customers.world.clone(),
+        ..Customers::naming("second")
+    };
+    rescue(&customers, &renamed, || ()).await;
     assert_eq!(
         kind(customers.value("db").await.map(drop)),
         KekErrorKind::Misconfigured
     );
+}
+
+#[tokio::test]
+async fn an_escrow_identity_installs_the_key_that_a_moved_alias_names_now() {
+    let customers = Customers {
+        alias: AliasAtFirstUse::Allowed,
+        ..Customers::naming("alias/main")
+    };
+    let connector = Arc::clone(&customers.world.kek_connector);
+    connector.alias("alias/main", "first");
+    rescue(&customers, &customers, || {
+        connector.alias("alias/main", "second");
+    })
+    .await;
 }
 
 #[tokio::test]
