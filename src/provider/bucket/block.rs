@@ -12,7 +12,7 @@ use crate::fields::{
 use planton_core::operations::StoreCredential;
 use planton_plugin::{Attribute, AttributePath, Diagnostic, Diagnostics, Value};
 use planton_vendors::Field;
-use planton_vendors::bucket::{BUCKET_FIELDS, BucketSettings};
+use planton_vendors::bucket::{BUCKET_FIELDS, BucketSettings, example_urls};
 
 const URL: &str = "url";
 
@@ -56,19 +56,46 @@ pub(super) fn read(block: &Value, environment: &Environment) -> Result<BucketSet
     BucketSettings::read(&configuration, &credential).map_err(|problem| unusable(&problem))
 }
 
-/// Checks the known part of the block. A variable may set the URL that it omits.
+/// Checks the known part of the block. A variable may set the URL that it omits. Without a known
+/// URL, reports what is wrong with a bucket of each vendor that takes the arguments.
 pub(super) fn validate(block: &Value, diagnostics: &mut Diagnostics) {
-    let block = match block.attribute(URL).is_null() {
-        true => block.clone().with(URL, Value::Unknown),
-        false => block.clone(),
+    let url = block.attribute(URL);
+    let urls = match url.is_set() {
+        true => vec![url.clone()],
+        false => {
+            let examples = example_urls(&set_arguments(block)).into_iter();
+            examples.map(Value::from).collect()
+        }
     };
-    let checked = Checked {
-        path: AttributePath::attribute(BUCKET),
-        name: BUCKET,
-        fields: BUCKET_FIELDS,
-        check: &check,
+    let mut common: Option<Vec<Diagnostic>> = None;
+    for url in urls {
+        let mut found = Diagnostics::new();
+        let checked = Checked {
+            path: AttributePath::attribute(BUCKET),
+            name: BUCKET,
+            fields: BUCKET_FIELDS,
+            check: &check,
+        };
+        report_mistakes(&block.clone().with(URL, url), &checked, &mut found);
+        common = Some(match common {
+            None => found.iter().cloned().collect(),
+            Some(mut so_far) => {
+                so_far.retain(|one| found.iter().any(|other| other == one));
+                so_far
+            }
+        });
+    }
+    diagnostics.extend(common.into_iter().flatten());
+}
+
+/// Returns the arguments that have an effect, whatever the unknown ones become.
+fn set_arguments(block: &Value) -> Vec<&'static str> {
+    let is_set = |name: &str| {
+        let value = block.attribute(name);
+        value.is_set() && value.as_bool() != Some(false)
     };
-    report_mistakes(&block, &checked, diagnostics);
+    let names = BUCKET_FIELDS.iter().map(|field| field.name);
+    names.filter(|name| is_set(name)).collect()
 }
 
 fn check(

@@ -64,6 +64,31 @@ fn an_unknown_url_hides_no_other_mistake() {
 }
 
 #[test]
+fn arguments_of_each_vendor_are_valid_while_the_url_is_unknown_or_in_a_variable() {
+    for (name, value) in [
+        ("region", Value::from("eu-central-1")),
+        ("profile", "acme".into()),
+        (
+            "impersonate_service_account",
+            "a@acme.iam.gserviceaccount.com".into(),
+        ),
+        ("tenant_id", "11111111-2222-4333-8444-555555555555".into()),
+        ("use_oidc", true.into()),
+        ("use_cli", true.into()),
+    ] {
+        for url in [Value::Unknown, Value::Null] {
+            let block = Value::object([("url", url), (name, value.clone())]);
+            assert_eq!(paths(&block), [""; 0], "{name}");
+        }
+    }
+    // What is wrong for the vendor of the arguments still counts.
+    let secret = object(&[("url", "?"), ("client_secret", "hunter2")]);
+    assert_eq!(paths(&secret), ["bucket.tenant_id", "bucket.client_id"]);
+    let region = object(&[("url", "?"), ("region", "no region")]);
+    assert_eq!(paths(&region), ["bucket.region"]);
+}
+
+#[test]
 fn mistakes_name_the_arguments_of_the_provider_block_and_quote_no_value() {
     let key = object(&[
         ("key_id", ARN),

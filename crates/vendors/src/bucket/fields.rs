@@ -77,6 +77,27 @@ pub(super) fn vendor_of(argument: &str) -> Option<BucketVendor> {
     })
 }
 
+/// Returns an example of a URL of each vendor whose buckets take all of these arguments; of each
+/// vendor if no vendor's buckets take all.
+#[must_use]
+pub fn example_urls(arguments: &[&str]) -> Vec<&'static str> {
+    let takes = |vendor: BucketVendor| {
+        let mut vendors = arguments.iter().filter_map(|argument| vendor_of(argument));
+        vendors.all(|of| of == vendor)
+    };
+    let examples = [
+        (BucketVendor::S3, "s3://example-bucket/planton"),
+        (BucketVendor::Gcs, "gs://example-bucket/planton"),
+        (BucketVendor::Azure, "az://exampleaccount/container/planton"),
+    ];
+    let all = examples.iter();
+    let taking: Vec<_> = all.clone().filter(|(vendor, _)| takes(*vendor)).collect();
+    match taking.is_empty() {
+        true => all.map(|(_, url)| *url).collect(),
+        false => taking.into_iter().map(|(_, url)| *url).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +109,22 @@ mod tests {
             assert_eq!(vendor_of(field.name).is_none(), is_place, "{}", field.name);
             assert!(!field.name.ends_with("_wo"), "{}", field.name);
             assert!(!field.description.contains("_wo"), "{}", field.name);
+        }
+    }
+
+    #[test]
+    fn example_urls_are_of_the_vendors_that_take_the_arguments() {
+        let schemes = |arguments: &[&str]| -> Vec<_> {
+            let urls = example_urls(arguments).into_iter();
+            urls.map(|url| url.split_once("://").expect("a URL").0)
+                .collect()
+        };
+        assert_eq!(schemes(&["endpoint"]), ["s3", "gs", "az"]);
+        assert_eq!(schemes(&["endpoint", "tenant_id"]), ["az"]);
+        assert_eq!(schemes(&["region"]), ["s3"]);
+        assert_eq!(schemes(&["region", "tenant_id"]), ["s3", "gs", "az"]);
+        for url in example_urls(&[]) {
+            assert!(super::super::BucketLocation::parse(url).is_ok(), "{url}");
         }
     }
 }

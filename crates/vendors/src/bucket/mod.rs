@@ -17,7 +17,7 @@ mod store;
 
 pub use advice::Advice;
 pub use catalog::BucketCatalog;
-pub use fields::BUCKET_FIELDS;
+pub use fields::{BUCKET_FIELDS, example_urls};
 pub use location::{BucketLocation, BucketVendor, InvalidLocation};
 pub use policy::{BucketRole, policy_text};
 pub use settings::{BucketProblem, BucketSettings};
