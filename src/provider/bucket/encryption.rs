@@ -42,13 +42,18 @@ pub(super) struct ServiceKey {
     /// The key of the MAC key, if it is another one.
     pub(super) mac: Option<KekSettings>,
     pub(super) credential: StoreCredential,
-    guard: MacKeyGuard,
 }
 
 impl ServiceKey {
     /// Returns whether whoever may encrypt with the main key can replace the MAC key.
     pub(super) fn leaves_mac_key_open(&self) -> bool {
-        self.mac.is_none() && self.guard != MacKeyGuard::Purpose
+        self.mac.is_none()
+    }
+
+    /// Returns whether the main key may have a second one beside it.
+    pub(super) fn takes_second(&self) -> bool {
+        let of = KeyType::of(&self.main.kind);
+        of.is_some_and(|of| matches!(of.mac_key, MacKeyGuard::SecondKey(_)))
     }
 
     fn new(of: &KeyType, main: KekSettings, mac_key_name: Option<&str>) -> Self {
@@ -58,13 +63,12 @@ impl ServiceKey {
                 mac.configuration.insert(field.to_owned(), name.into());
                 Some(mac)
             }
-            MacKeyGuard::Purpose | MacKeyGuard::Nothing => None,
+            MacKeyGuard::Nothing => None,
         });
         Self {
             main,
             mac,
             credential: StoreCredential::new(),
-            guard: of.mac_key,
         }
     }
 }

@@ -113,9 +113,6 @@ struct Keys {
 }
 
 fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, Diagnostic> {
-    if key.leaves_mac_key_open() && pins.organization.is_none() && caller == Caller::Ordinary {
-        return Err(fingerprint_required(&key));
-    }
     let alias = match pins.allowed_key_ids.is_some() || caller == Caller::Inspection {
         true => AliasAtFirstUse::Allowed,
         false => AliasAtFirstUse::Refused,
@@ -124,6 +121,9 @@ fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, D
     for settings in [Some(&key.main), key.mac.as_ref()].into_iter().flatten() {
         let checked = connector.check(settings, Some(&key.credential));
         checked.map_err(|error| encryption::unusable(settings, error))?;
+    }
+    if key.leaves_mac_key_open() && pins.organization.is_none() && caller == Caller::Ordinary {
+        return Err(fingerprint_required(&key));
     }
     let kek = |settings, credential| -> Arc<dyn ProvisionKek> {
         let connector = Arc::clone(&connector);
@@ -165,16 +165,19 @@ fn of_file(
 /// Requires the fingerprint where whoever may encrypt could make a MAC key of their own: they
 /// could forge every record of an organization that the client has not seen before.
 fn fingerprint_required(key: &ServiceKey) -> Diagnostic {
-    let second = match key.main.kind.as_str() {
-        "azure_key_vault_key" => "",
-        _ => " Or give the MAC key a key of its own, with mac_key_name.",
+    let second = match key.takes_second() {
+        false => "",
+        true => {
+            " For a new organization, you can give the MAC key a key of its own instead, with \
+             mac_key_name."
+        }
     };
     Diagnostic::error(
         "Organization Fingerprint Required",
         format!(
-            "The organization's only key is {}. Whoever may encrypt with it and write to the \
-             bucket could put a catalog of their own there, so the provider must be told which \
-             organization is yours.\n\nRun terraform-provider-planton platform init on a machine \
+            "The organization's only key is {}. A role that may encrypt with this key and write \
+             to the bucket could replace the catalog, so the organization's fingerprint has to be \
+             pinned.\n\nRun terraform-provider-planton platform init on a machine \
              that you trust, which creates the organization unless it exists, and set \
              organization_fingerprint (or PLANTON_ORGANIZATION_FINGERPRINT) to what it \
              prints.{second}",

@@ -6,6 +6,7 @@ use xtask::moto::NewKmsKey;
 
 use super::SECRETS;
 use super::scene::OnBucket;
+use crate::operator::json as json_of;
 use crate::scene::assert_tombstones;
 use crate::steps::{Steps, has};
 
@@ -109,21 +110,26 @@ fn acc_bucket_with_a_key_in_aws_kms_never_follows_a_moved_alias() {
     let refused = workspace.fails(&[]);
     has(
         &refused,
-        &["Encryption Key Misconfigured", &keys[0], "allowed_key_ids"],
+        &["Organization Fingerprint Required", "platform init"],
     );
-    assert!(on.objects().keys().all(|key| !key.starts_with("records/")));
-
-    let pinned = format!("allowed_key_ids = [\"aws_kms:{}\"]", keys[0]);
-    workspace
-        .write("provider.tf", &on.provider(&pinned))
-        .unwrap();
+    assert!(on.objects().is_empty());
+    let key = format!(
+        "aws_kms:key_id=alias/bucket,region=eu-central-1,endpoint={}",
+        moto.address()
+    );
+    let key = [("PLANTON_BUCKET_KEY", key.as_str())];
+    let made = json_of(&on.run(&["platform", "init", "--json"], &key));
+    assert_eq!(made["key_ids"], json!([format!("aws_kms:{}", keys[0])]));
+    let on = on.pinned(format!(
+        "organization_fingerprint = {}",
+        made["fingerprint"]
+    ));
+    workspace.write("provider.tf", &on.provider("")).unwrap();
     workspace.settled(&[]);
     assert_eq!(
         on.records()["organization"]["main_key"],
         json!({"provider": "aws_kms", "id": keys[0]})
     );
-    workspace.write("provider.tf", &on.provider("")).unwrap();
-    workspace.unchanged(&[]);
     assert_eq!(on.value("given"), "hunter2 of the first");
 
     moto.alias_kms_key("alias/bucket", &keys[1]).unwrap();

@@ -39,6 +39,8 @@ pub(super) struct OnBucket {
     pub(super) bucket: Bucket<'static>,
     machine: TempDir,
     encryption: Option<String>,
+    /// Lines of the provider block that pin the organization.
+    pins: String,
 }
 
 impl OnBucket {
@@ -51,6 +53,7 @@ impl OnBucket {
             bucket,
             machine: TempDir::new().unwrap(),
             encryption: None,
+            pins: String::new(),
         }
     }
 
@@ -62,12 +65,18 @@ impl OnBucket {
         }
     }
 
+    /// Adds these lines to the provider block.
+    pub(super) fn pinned(self, pins: String) -> Self {
+        Self { pins, ..self }
+    }
+
     /// Returns another machine, without a key file.
     pub(super) fn other_machine(&self) -> Self {
         Self {
             bucket: self.bucket.behind_proxy().unwrap(),
             machine: TempDir::new().unwrap(),
             encryption: self.encryption.clone(),
+            pins: self.pins.clone(),
         }
     }
 
@@ -77,6 +86,7 @@ impl OnBucket {
             bucket: self.bucket.weakened(weakness).unwrap(),
             machine: TempDir::new().unwrap(),
             encryption: self.encryption.clone(),
+            pins: self.pins.clone(),
         }
     }
 
@@ -98,7 +108,7 @@ impl OnBucket {
         let file = format!("key_file = {{ path = {:?} }}", self.key_file());
         let encryption = self.encryption.as_ref().unwrap_or(&file);
         let block = format!("bucket = {{\n{arguments}encryption = {{\n{encryption}\n}}\n}}");
-        provider_block(&block, more)
+        provider_block(&block, &format!("{}\n{more}", self.pins))
     }
 
     pub(super) fn workspace(&self, configuration: &str) -> Workspace {

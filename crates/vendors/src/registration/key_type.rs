@@ -38,12 +38,10 @@ pub struct KeyType {
 /// What keeps a MAC key from being replaced by whoever may encrypt with the main key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MacKeyGuard {
-    /// Each call names its purpose, and the policy of the key can permit the purpose of a MAC
-    /// key to fewer roles.
-    Purpose,
     /// A second key, which the field of this name may name in the place of the main one.
     SecondKey(&'static str),
-    /// Nothing: the public key alone encrypts.
+    /// Nothing that the provider can rely on: the public key alone encrypts, or only a
+    /// statement in the key's policy that somebody may have omitted denies it.
     Nothing,
 }
 
