@@ -11,7 +11,7 @@ use super::settings::Environment;
 use crate::diagnostics::explain;
 use encryption::{OrganizationKey, ServiceKey, key_of};
 use key_file::{Creation, KeyFileKek};
-use planton_core::kek::{AliasAtFirstUse, KekPins, ProvisionKek, ServiceKek};
+use planton_core::kek::{KekPins, ProvisionKek, ServiceKek};
 use planton_core::names::Slug;
 use planton_core::operations::{ConnectKek as _, KeyEncryptionKey, OperationError, Platform};
 use planton_plugin::{Attribute, AttributePath, Diagnostic, Diagnostics, PathStep, Value};
@@ -113,10 +113,6 @@ struct Keys {
 }
 
 fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, Diagnostic> {
-    let alias = match pins.allowed_key_ids.is_some() || caller == Caller::Inspection {
-        true => AliasAtFirstUse::Allowed,
-        false => AliasAtFirstUse::Refused,
-    };
     let connector = Arc::new(KekConnector::default());
     for settings in [Some(&key.main), key.mac.as_ref()].into_iter().flatten() {
         let checked = connector.check(settings, Some(&key.credential));
@@ -127,7 +123,7 @@ fn of_service(key: ServiceKey, pins: &KekPins, caller: Caller) -> Result<Keys, D
     }
     let kek = |settings, credential| -> Arc<dyn ProvisionKek> {
         let connector = Arc::clone(&connector);
-        Arc::new(ServiceKek::new(settings, credential, connector, alias))
+        Arc::new(ServiceKek::new(settings, credential, connector))
     };
     let second = key.mac.map(|mac| kek(mac, key.credential.clone()));
     let main = kek(key.main, key.credential);

@@ -24,7 +24,7 @@ pub use error::{KekError, KekErrorKind};
 pub use keyring::Keyring;
 pub use local::LocalKek;
 pub use pins::{InvalidFingerprint, KekPins, OrganizationFingerprint, pin_of};
-pub use service::{AliasAtFirstUse, ServiceKek};
+pub use service::ServiceKek;
 
 /// A key encryption key.
 ///

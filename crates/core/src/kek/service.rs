@@ -19,16 +19,6 @@ use crate::store::StoreCredential;
 /// known.
 const MAX_WRAPPED_BYTES: usize = 2048;
 
-/// Whether an alias may become the key of a new organization.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AliasAtFirstUse {
-    /// It may: somebody compares the identifier that it names.
-    Allowed,
-    /// It may not. Whoever moves an alias could otherwise choose the key of an organization
-    /// that nobody has seen yet.
-    Refused,
-}
-
 /// A customer's key as the KEK of an organization.
 ///
 /// The service is asked for the key once in the life of an organization: first use resolves
@@ -39,12 +29,13 @@ pub enum AliasAtFirstUse {
 ///
 /// The identifier in a record is a claim until the record's MAC is verified, which takes this
 /// key. So [`ConnectKek::open`] must refuse a key that the settings cannot name, and an alias
-/// is compared with the identifier before its first use in a process.
+/// is compared with the identifier before its first use in a process. That does not keep whoever
+/// moves the alias and writes the record from choosing the key: with an alias, a client has to
+/// pin the organization's fingerprint or its keys.
 pub struct ServiceKek {
     settings: KekSettings,
     credential: StoreCredential,
     connector: Arc<dyn ConnectKek>,
-    alias: AliasAtFirstUse,
     /// The identifier before the key is known. No wrap has it.
     unknown: KekId,
     opened: OnceLock<Opened>,
@@ -67,7 +58,6 @@ impl ServiceKek {
         settings: KekSettings,
         credential: StoreCredential,
         connector: Arc<dyn ConnectKek>,
-        alias: AliasAtFirstUse,
     ) -> Self {
         let unknown = KekId {
             provider: settings.kind.clone(),
@@ -77,7 +67,6 @@ impl ServiceKek {
             settings,
             credential,
             connector,
-            alias,
             unknown,
             opened: OnceLock::new(),
             installed: OnceLock::new(),
@@ -244,22 +233,13 @@ impl ProvisionKek for ServiceKek {
     }
 
     async fn resolve(&self) -> Result<(), KekError> {
-        if let Some(opened) = self.opened.get() {
-            // The record that named the key has no MAC yet.
-            return match opened.may_have_moved && self.alias == AliasAtFirstUse::Refused {
-                true => Err(alias_at_first_use(opened.kek.id())),
-                false => Ok(()),
-            };
+        if self.opened.get().is_some() {
+            return Ok(());
         }
         let resolved = self
             .connector
             .resolve(&self.settings, &self.credential)
             .await?;
-        let is_alias = self.connector.may_move(&self.settings)
-            && !self.connector.names(&self.settings, &resolved.id);
-        if is_alias && self.alias == AliasAtFirstUse::Refused {
-            return Err(alias_at_first_use(&resolved.id));
-        }
         self.keep(resolved.kek, false);
         Ok(())
     }
@@ -301,15 +281,4 @@ impl ProvisionKek for ServiceKek {
         self.keep(kek, may_have_moved);
         Ok(())
     }
-}
-
-fn alias_at_first_use(id: &KekId) -> KekError {
-    KekError::new(KekErrorKind::Misconfigured, "resolve key", id.id.as_str()).with_remedy(format!(
-        "The organization does not exist yet, and the encryption settings name its key by an \
-         alias: whoever can move the alias would choose the key. Nothing was created. Check that \
-         the key above is yours. Then name the key itself in the settings, or allow it with \
-         allowed_key_ids = [\"{}:{}\"] (or PLANTON_ALLOWED_KEY_IDS), or run \
-         the command platform init.",
-        id.provider, id.id
-    ))
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use super::escrow::{key, record};
 use super::*;
 use crate::catalog::{CatalogVerb, RecordKey};
-use crate::kek::{
-    AliasAtFirstUse, KekErrorKind, KekPins, KekSettings, KeyEncryptionKey, ServiceKek, pin_of,
-};
+use crate::kek::{KekErrorKind, KekPins, KekSettings, KeyEncryptionKey, ServiceKek, pin_of};
 use crate::operations::tests::backends::keys::keys;
 use crate::store::StoreCredential;
 
@@ -18,7 +16,6 @@ struct Customers {
     /// The name in the settings.
     named: &'static str,
     second: Option<&'static str>,
-    alias: AliasAtFirstUse,
 }
 
 impl Customers {
@@ -27,22 +24,15 @@ impl Customers {
             world: World::new(),
             named,
             second: None,
-            alias: AliasAtFirstUse::Refused,
         }
     }
 
     /// An organization that was created while `alias/main` named the key `first`.
     async fn of_alias() -> Self {
-        let customers = Self {
-            alias: AliasAtFirstUse::Allowed,
-            ..Self::naming("alias/main")
-        };
+        let customers = Self::naming("alias/main");
         customers.world.kek_connector.alias("alias/main", "first");
         customers.create("db", "hunter2").await.unwrap();
-        Self {
-            alias: AliasAtFirstUse::Refused,
-            ..customers
-        }
+        customers
     }
 
     fn kek(&self, named: &str) -> Arc<ServiceKek> {
@@ -52,7 +42,7 @@ impl Customers {
         };
         let connector = Arc::clone(&self.world.kek_connector) as _;
         let none = StoreCredential::new();
-        Arc::new(ServiceKek::new(settings, none, connector, self.alias))
+        Arc::new(ServiceKek::new(settings, none, connector))
     }
 
     fn process(&self) -> Organization {
@@ -150,17 +140,6 @@ async fn settings_that_name_another_key_than_the_record_are_an_error() {
 }
 
 #[tokio::test]
-async fn an_alias_becomes_the_key_of_a_new_organization_only_if_it_may() {
-    let customers = Customers::naming("alias/main");
-    customers.world.kek_connector.alias("alias/main", "first");
-    assert_eq!(
-        kind(customers.create("db", "x").await),
-        KekErrorKind::Misconfigured
-    );
-    assert_eq!(customers.world.counts().write, 0, "something was written");
-}
-
-#[tokio::test]
 async fn a_key_that_is_not_pinned_creates_no_organization() {
     let customers = Customers::naming("first");
     let pins = KekPins {
@@ -180,10 +159,7 @@ async fn a_key_that_is_not_pinned_creates_no_organization() {
 
 #[tokio::test]
 async fn a_first_use_that_was_killed_continues_with_the_key_of_its_record() {
-    let customers = Customers {
-        alias: AliasAtFirstUse::Allowed,
-        ..Customers::naming("alias/main")
-    };
+    let customers = Customers::naming("alias/main");
     let connector = &customers.world.kek_connector;
     connector.alias("alias/main", "first");
     connector
@@ -204,41 +180,12 @@ async fn a_first_use_that_was_killed_continues_with_the_key_of_its_record() {
 }
 
 #[tokio::test]
-async fn a_begun_record_does_not_let_an_alias_become_the_key() {
-    let mut customers = Customers {
-        alias: AliasAtFirstUse::Allowed,
-        ..Customers::naming("alias/main")
-    };
-    let connector = Arc::clone(&customers.world.kek_connector);
-    connector.alias("alias/main", "planted");
-    connector
-        .key("planted")
-        .deny(KekVerb::Wrap, KekErrorKind::Unavailable);
-    customers.create("db", "x").await.unwrap_err();
-    assert!(!record(&customers.world).await.state.is_ready());
-    connector.key("planted").allow();
-    // Nobody who has compared the key takes part from here on.
-    customers.alias = AliasAtFirstUse::Refused;
-    let wraps = connector.key("planted").calls(KekVerb::Wrap);
-    assert_eq!(
-        kind(customers.create("db", "x").await),
-        KekErrorKind::Misconfigured
-    );
-    assert!(!record(&customers.world).await.state.is_ready());
-    assert_eq!(connector.key("planted").calls(KekVerb::Wrap), wraps);
-}
-
-#[tokio::test]
 async fn racing_first_uses_end_with_one_key_though_the_alias_moves() {
-    let customers = Customers {
-        alias: AliasAtFirstUse::Allowed,
-        ..Customers::naming("alias/main")
-    };
+    let customers = Customers::naming("alias/main");
     let connector = Arc::clone(&customers.world.kek_connector);
     connector.alias("alias/main", "first");
     let theirs = Customers {
         world: customers.world.clone(),
-        alias: AliasAtFirstUse::Allowed,
         ..Customers::naming("alias/main")
     };
     let moved = Arc::clone(&connector);
@@ -359,10 +306,7 @@ async fn an_escrow_identity_installs_the_key_that_the_settings_name_now() {
 
 #[tokio::test]
 async fn an_escrow_identity_installs_the_key_that_a_moved_alias_names_now() {
-    let customers = Customers {
-        alias: AliasAtFirstUse::Allowed,
-        ..Customers::naming("alias/main")
-    };
+    let customers = Customers::naming("alias/main");
     let connector = Arc::clone(&customers.world.kek_connector);
     connector.alias("alias/main", "first");
     rescue(&customers, &customers, || {
